@@ -1,0 +1,69 @@
+# Everything sets itself up: Python 3.11 or newer and make are enough.
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3.14 || command -v python3)
+PORT ?= 8000
+BIN := .venv/bin
+UV := $(BIN)/uv
+COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate --no-emit-index-url
+export UV_PYTHON_DOWNLOADS := never
+export UV_LINK_MODE := copy
+
+.PHONY: run test check format openapi lock clean
+
+run: $(BIN)/.run-ready ## a demo organization, served on PORT
+	@$(BIN)/sightline demo --port $(PORT)
+
+test: $(BIN)/.dev-ready ## every test, on SQLite and on a PostgreSQL of the suite's own
+	$(BIN)/python -m pytest -n logical --dist worksteal $(ARGS)
+
+check: $(BIN)/.dev-ready ## style, types, rings, and that openapi/ is what the service says
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	@set -e; fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; \
+	$(BIN)/sightline openapi > "$$fresh/openapi.json"; \
+	$(BIN)/sightline openapi --client > "$$fresh/openapi-client.json"; \
+	for name in openapi openapi-client; do \
+	  diff -u "openapi/$$name.json" "$$fresh/$$name.json" || { echo "openapi/$$name.json is stale: make openapi"; exit 1; }; \
+	done
+
+format: $(BIN)/.dev-ready ## the style that check asks for
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+openapi: $(BIN)/.dev-ready ## writes the contract
+	@mkdir -p openapi
+	$(BIN)/sightline openapi > openapi/.openapi.json && mv openapi/.openapi.json openapi/openapi.json
+	$(BIN)/sightline openapi --client > openapi/.openapi.json && mv openapi/.openapi.json openapi/openapi-client.json
+
+lock: $(UV) ## pins every dependency, with hashes; `make lock ARGS=--upgrade` for the newest
+	$(COMPILE) $(ARGS) pyproject.toml -o requirements/run.txt
+	$(COMPILE) $(ARGS) requirements/build.in -o requirements/build.txt
+	$(COMPILE) $(ARGS) requirements/uv.in -o requirements/uv.txt
+	$(COMPILE) $(ARGS) pyproject.toml requirements/dev.in -o requirements/dev.txt
+
+clean: ## as after a fresh clone
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
+
+# A virtual environment with uv in it. Debian's Python may lack ensurepip: then the system's pip fills it from outside.
+$(UV): requirements/uv.txt
+	@test -n "$(PYTHON)" || { echo "Sightline needs Python 3.11 or newer"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Sightline needs Python 3.11 or newer: make PYTHON=...")'
+	@$(PYTHON) -m venv .venv 2> /dev/null || $(PYTHON) -m venv --clear --without-pip .venv
+	@$(BIN)/python -m pip --version > /dev/null 2>&1 && pip="$(BIN)/python -m pip" || pip="$(PYTHON) -m pip --python $(BIN)/python"; \
+	$$pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt \
+	|| { echo "pip is missing: install python3-venv (or python3-pip) and run make again"; exit 1; }
+	@touch $(UV)
+
+# What running needs. The project itself is installed by reference, so that its code is read where it stands.
+$(BIN)/.run-ready: $(UV) requirements/run.txt requirements/build.txt pyproject.toml
+	@$(call install,requirements/run.txt -r requirements/build.txt)
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(BIN)/.dev-ready: $(BIN)/.run-ready requirements/dev.txt
+	@$(call install,requirements/dev.txt)
+	@touch $@
+
+# uv is quick; pip knows mirrors that uv was not told of.
+install = $(UV) pip install --quiet --python $(BIN)/python --require-hashes -r $(1) || $(BIN)/python -m pip install --quiet --require-hashes -r $(1)

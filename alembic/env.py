@@ -1,0 +1,39 @@
+"""Runs the migrations: on the database that the caller names, or else that the environment does."""
+
+import asyncio
+import os
+
+from alembic import context
+from sqlalchemy import Connection
+
+from app.settings import load
+from app.store import evidence_tables, tables
+from app.store.dialect import migration_engine
+
+assert evidence_tables.MatchingRow.metadata is tables.Row.metadata  # both files fill the one metadata
+
+
+def migrate(connection: Connection) -> None:
+    """Runs what was asked for in one transaction a migration."""
+    context.configure(
+        connection=connection,
+        target_metadata=tables.Row.metadata,
+        render_as_batch=connection.dialect.name == "sqlite",
+        transaction_per_migration=True,
+        compare_type=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+async def main() -> None:
+    """Connects and migrates."""
+    url = context.config.attributes.get("url") or load(os.environ).database_url
+    engine = migration_engine(url)
+    async with engine.connect() as connection:
+        await connection.run_sync(migrate)
+        await connection.commit()
+    await engine.dispose()
+
+
+asyncio.run(main())

@@ -1,0 +1,150 @@
+"""The OpenAPI document: FastAPI's, made into the one that clients are generated from."""
+
+from collections.abc import Iterator
+from copy import deepcopy
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from app.api.components import HEADERS, INFO, RESPONSES, SECURITY, SERVERS, TAGS
+from app.api.operation import CONTRACT, Contract
+
+Node = dict[str, Any]  # Any: a JSON object of the OpenAPI Specification
+DROPPED: Final = ("HTTPValidationError", "ValidationError")
+PROBLEM_NAMES: Final = {int(response["x-status"]): name for name, response in RESPONSES.items()}
+
+
+def document(app: FastAPI, *, client: bool = False) -> Node:
+    """The OpenAPI document of `app`; `client` is the form without webhooks, for generators that stumble over them."""
+    found: Node = get_openapi(
+        title=INFO["title"],
+        version=app.version,
+        summary=INFO["summary"],
+        description=INFO["description"],
+        contact=INFO["contact"],
+        license_info=INFO["license"],
+        servers=deepcopy(SERVERS),
+        tags=deepcopy(TAGS),
+        routes=app.routes,
+    )
+    components: Node = found.setdefault("components", {})
+    schemas: Node = components.setdefault("schemas", {})
+    for name in DROPPED:
+        schemas.pop(name, None)
+    for schema in schemas.values():
+        _untitle(schema)
+    for path, method, operation in _operations(found):
+        _finish(path, method, operation, schemas)
+    components["securitySchemes"] = deepcopy(SECURITY)
+    components["headers"] = deepcopy(HEADERS)
+    components["responses"] = {
+        name: {part: deepcopy(value) for part, value in response.items() if part != "x-status"}
+        for name, response in RESPONSES.items()
+    }
+    if client:
+        found.pop("webhooks", None)
+    return found
+
+
+def install(app: FastAPI) -> None:
+    """`app.openapi()` gives this document, made once."""
+    made: list[Node] = []
+
+    def openapi() -> Node:
+        if not made:
+            made.append(document(app))
+        return made[0]
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to replace it
+
+
+def _operations(found: Node) -> Iterator[tuple[str, str, Node]]:
+    for path, methods in found["paths"].items():
+        for method, operation in methods.items():
+            yield path, method, operation
+
+
+def _untitle(node: object) -> None:
+    """Takes out the titles that Pydantic makes of member names: they say nothing and collide."""
+    if isinstance(node, dict):
+        for member in node.get("properties", {}).values():
+            member.pop("title", None)
+        for value in node.values():
+            _untitle(value)
+    elif isinstance(node, list):
+        for value in node:
+            _untitle(value)
+
+
+def _finish(path: str, method: str, operation: Node, schemas: Node) -> None:
+    contract = Contract(**operation.pop(CONTRACT))
+    words = operation["operationId"].replace("_", " ")
+    operation["summary"] = words[0].upper() + words[1:]
+    operation["security"] = [] if contract.scope is None else [{"ApiKey": []}]
+    operation["x-required-scopes"] = [] if contract.scope is None else [contract.scope]
+    for parameter in operation.get("parameters", []):
+        parameter["schema"].pop("title", None)
+    if contract.media_type is not None:
+        operation["x-max-body-bytes"] = contract.limit
+    if contract.media_type == "*/*":
+        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}
+    elif "requestBody" in operation:
+        operation["requestBody"]["content"] = {contract.media_type: next(iter(operation["requestBody"]["content"].values()))}
+    _examples(operation.get("requestBody", {}), schemas)
+    operation["responses"] = _responses(path, method, operation, contract, schemas)
+
+
+def _responses(path: str, method: str, operation: Node, contract: Contract, schemas: Node) -> Node:
+    good = {code: reply for code, reply in operation["responses"].items() if code.startswith("2")}
+    for reply in good.values():
+        _examples(reply, schemas)
+        reply["headers"] = _headers(
+            "X-Request-Id", *(["ETag"] if contract.etag else []), *(["Link"] if contract.pages else [])
+        )
+    if contract.creates:
+        good["200"]["description"] = "Replaced."
+        good["201"] = {**deepcopy(good["200"]), "description": "Created, or brought back."}
+        good["201"]["headers"] |= _headers("Location")
+    if contract.etag and method == "get":
+        good["304"] = {"description": "Not changed since.", "headers": _headers("X-Request-Id", "ETag")}
+    bad = {status: {"$ref": f"#/components/responses/{PROBLEM_NAMES[status]}"} for status in _problems(path, contract)}
+    return {**dict(sorted(good.items())), **{str(status): bad[status] for status in sorted(bad)}}
+
+
+def _problems(path: str, contract: Contract) -> set[int]:
+    """The statuses of the problems that can happen: most follow from what the operation asks."""
+    found = {422, 500, 503, *contract.problems}
+    if contract.scope is not None:
+        found |= {401, 403}
+    if "{" in path:
+        found.add(404)
+    if contract.media_type is not None:
+        found |= {400, 413, 415}
+    return found
+
+
+def _headers(*names: str) -> Node:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _examples(holder: Node, schemas: Node) -> None:
+    """Puts the example of a named schema where people and tools look for it."""
+    for media in holder.get("content", {}).values():
+        shown = _example(media.get("schema", {}), schemas)
+        if shown is not None:
+            media["examples"] = {"example": {"value": shown}}
+
+
+def _example(schema: Node, schemas: Node) -> object:
+    """The example of a schema; that of a page is made of the one of its items."""
+    named = schemas.get(schema.get("$ref", "").rpartition("/")[2])
+    if named is None:
+        return None
+    if "examples" in named:
+        return deepcopy(named["examples"][0])
+    members = named.get("properties", {})
+    if "next_cursor" not in members:
+        return None
+    item = _example(members["items"].get("items", {}), schemas)
+    return None if item is None else {"items": [item], "next_cursor": None}

@@ -1,0 +1,75 @@
+"""The filters of events: what a person looks for, and what the evidence of a loss links to."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Literal
+
+from fastapi import Depends, Query
+from pydantic.json_schema import SkipJsonSchema
+
+from app.api.scalars import Day, EventId, EventType, Key, Unit
+from app.domain.errors import Fault, InvalidError
+from app.store.events import EventFilter
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """The filters by what an event says of itself."""
+
+    type: Annotated[EventType | SkipJsonSchema[None], Query(description="Events of this type.")] = None
+    team: Annotated[Key | SkipJsonSchema[None], Query(description="Events of this team.")] = None
+    source: Annotated[Key | SkipJsonSchema[None], Query(description="Events of this source.")] = None
+    id: Annotated[EventId | SkipJsonSchema[None], Query(description="The event that its source calls so.")] = None
+    kind: Annotated[
+        Literal["outcome", "activity"] | SkipJsonSchema[None], Query(description="Events of this kind.")
+    ] = None
+    unit: Annotated[Unit | SkipJsonSchema[None], Query(description="Events in this unit.")] = None
+    sold_unit: Annotated[Unit | SkipJsonSchema[None], Query(description="Events in this unit or in none.")] = None
+    offering: Annotated[Key | SkipJsonSchema[None], Query(description="Events that sold this offering.")] = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Meanings:
+    """The filters by what an event matched."""
+
+    metric: Annotated[Key | SkipJsonSchema[None], Query(description="Events that match this metric.")] = None
+    counts_for: Annotated[Key | SkipJsonSchema[None], Query(description="Events that count for this metric.")] = None
+    objective: Annotated[Key | SkipJsonSchema[None], Query(description="Events that belong to this objective.")] = None
+    refreshes: Annotated[
+        Key | SkipJsonSchema[None], Query(description="Events that name this objective or match a metric of its key results.")
+    ] = None
+    off_playbook: Annotated[
+        Key | SkipJsonSchema[None], Query(description="Events that lead to no active objective of this playbook.")
+    ] = None
+    other_playbook: Annotated[
+        bool | SkipJsonSchema[None],
+        Query(description="With `off_playbook`: whether another published playbook takes them."),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Days:
+    """The filters by time."""
+
+    first: Annotated[Day | SkipJsonSchema[None], Query(alias="from", description="Occurred on this day or later.")] = None
+    last: Annotated[Day | SkipJsonSchema[None], Query(alias="to", description="Occurred on this day or earlier.")] = None
+    as_of: Annotated[Day | SkipJsonSchema[None], Query(description="Those that stood at the end of this day.")] = None
+    known_at: Annotated[
+        Day | SkipJsonSchema[None], Query(description="Using only what was recorded by the end of this day.")
+    ] = None
+
+
+def _check(as_of: date | None, known_at: date | None) -> None:
+    if as_of is not None and known_at is not None and known_at < as_of:
+        raise InvalidError("'known_at' is before 'as_of'.", [Fault("known_at", "must not be before as_of")])
+
+
+async def _filter(
+    names: Annotated[_Names, Depends()], meanings: Annotated[_Meanings, Depends()], days: Annotated[_Days, Depends()]
+) -> EventFilter:
+    _check(days.as_of, days.known_at)
+    found = {name: getattr(part, name) for part in (names, meanings, days) for name in part.__slots__}
+    return EventFilter(**found)
+
+
+Filter = Annotated[EventFilter, Depends(_filter)]

@@ -1,0 +1,146 @@
+"""Events over HTTP: one, a batch, the list, and retractions."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Path, Request, Response
+
+from app.api import problems
+from app.api.body import JSON, MIB
+from app.api.callers import Call, Caller
+from app.api.etags import IfNoneMatch, digest, shown
+from app.api.event_filters import Filter
+from app.api.event_shapes import (
+    UID,
+    BatchProblem,
+    Event,
+    EventBatchResult,
+    EventPage,
+    NewEventBatch,
+    NewRetraction,
+    show,
+)
+from app.api.new_events import NewEvent, read_event, to_domain
+from app.api.operation import Contract, declare, desk, lists, reads
+from app.api.paging import Pages
+from app.api.scalars import Uid
+from app.api.shapes import Problem
+from app.domain.errors import InvalidError, NotFoundError, SightlineError
+from app.domain.events import Event as EventValue
+from app.flows import events as flow
+from app.flows.events import Item
+from app.store import configuration
+from app.store import events as kept
+from app.store.events import StoredEvent
+
+router = desk("events")
+EventUid = Annotated[Uid, Path(description="The event's uid.", examples=[UID])]
+
+
+@router.get("/v1/events", **lists())
+async def list_events(call: Caller, response: Response, paging: Pages, wanted: Filter) -> EventPage:
+    """The events that stand and pass all filters, newest first."""
+    organization = call.actor.organization
+    async with call.service.database.reading() as connection:
+        known = await configuration.load(connection, organization)
+        found = await kept.page(connection, organization, known, wanted, _position(paging.after), paging.limit + 1)
+    positions = [f"{stored.event.time.isoformat()} {stored.uid}" for stored in found]
+    items, following = paging.cut(response, [show(stored) for stored in found], positions)
+    return EventPage(items=items, next_cursor=following)
+
+
+def _position(after: str | None) -> tuple[datetime, UUID] | None:
+    if after is None:
+        return None
+    at, _, uid = after.partition(" ")
+    return datetime.fromisoformat(at), UUID(uid)
+
+
+@router.post("/v1/events", **declare(Contract("events:write", JSON, problems=(409,), etag=True, creates=True)))
+async def record_event(call: Caller, response: Response, body: NewEvent) -> Event:
+    """Records one event. The same one again is answered as it is recorded, with 200."""
+    (item,) = await flow.record(call.service, call.actor, [to_domain(body)])
+    if item.problem is not None:
+        raise item.problem
+    assert item.uid is not None
+    reply = show(await _find(call, item.uid))
+    response.headers["ETag"] = f'"{digest(reply)}"'
+    if item.status == "recorded":
+        response.status_code = 201
+        response.headers["Location"] = f"/v1/events/{item.uid}"
+    return reply
+
+
+@router.post("/v1/event-batches", **declare(Contract("events:write", JSON, 16 * MIB)))
+async def record_event_batch(call: Caller, body: NewEventBatch) -> EventBatchResult:
+    """Records what is valid and new of up to 10,000 events; says what became of the rest."""
+    read = [_read(item) for item in body.events]
+    valid = [event for event in read if isinstance(event, EventValue)]
+    answers = iter(await flow.record(call.service, call.actor, valid) if valid else [])
+    items = [next(answers) if isinstance(found, EventValue) else Item("invalid", None, found) for found in read]
+    found = [_trouble(call.request, index, body.events[index], item) for index, item in _troubled(items)]
+    duplicates = sum(item.status == "duplicate" for item in items)
+    return EventBatchResult(
+        recorded=len(items) - len(found), duplicates=duplicates, rejected=len(found) - duplicates, problems=found
+    )
+
+
+def _read(item: object) -> EventValue | InvalidError:
+    try:
+        return read_event(item)
+    except InvalidError as error:
+        return error
+
+
+def _troubled(items: Sequence[Item]) -> list[tuple[int, Item]]:
+    return [(index, item) for index, item in enumerate(items) if item.status != "recorded"]
+
+
+def _trouble(request: Request, index: int, given: object, item: Item) -> BatchProblem:
+    name = given.get("id") if isinstance(given, dict) else None
+    readable = isinstance(name, str) and 0 < len(name) <= 200
+    problem = None if item.problem is None else _problem(request, index, item.problem)
+    return BatchProblem.model_validate(
+        {"index": index, "id": name if readable else None, "status": item.status, "problem": problem}
+    )
+
+
+def _problem(request: Request, index: int, error: SightlineError) -> Problem:
+    instance = f"{request.scope['path']}#/events/{index}"
+    return Problem.model_validate(
+        {**problems.of(error), "instance": instance, "request_id": request.state.request_id}
+    )
+
+
+@router.get("/v1/events/{uid}", response_model=Event, **reads())
+async def get_event(
+    call: Caller, request: Request, response: Response, uid: EventUid, seen: IfNoneMatch = None
+) -> object:
+    """One event, retracted or not."""
+    reply = show(await _find(call, UUID(uid)))
+    return shown(request, response, reply, f'"{digest(reply)}"')
+
+
+@router.post(
+    "/v1/events/{uid}/retraction",
+    **declare(Contract("events:write", JSON, problems=(409,), etag=True, creates=True)),
+)
+async def retract_event(call: Caller, response: Response, uid: EventUid, body: NewRetraction) -> Event:
+    """Retracts the event: it stays, and does not count any more. A second retraction is answered with the first."""
+    stored, first = await flow.retract_event(call.service, call.actor, UUID(uid), body.reason)
+    reply = show(stored)
+    response.headers["ETag"] = f'"{digest(reply)}"'
+    if first:
+        response.status_code = 201
+        response.headers["Location"] = f"/v1/events/{uid}"
+    return reply
+
+
+async def _find(call: Call, uid: UUID) -> StoredEvent:
+    async with call.service.database.reading() as connection:
+        found = await kept.find(connection, call.actor.organization, uid)
+    if found is None:
+        raise NotFoundError("There is no such event.")
+    return found

@@ -1,0 +1,189 @@
+"""Metrics over HTTP."""
+
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from fastapi import Request, Response
+from pydantic import BeforeValidator, Field, WithJsonSchema
+
+from app.api.callers import Caller
+from app.api.etags import Change, Creation, IfNoneMatch, shown, tag
+from app.api.nouns import Archived, MetricKey, edited, find, page, written
+from app.api.operation import deletes, desk, lists, patches, puts, reads
+from app.api.paging import Pages
+from app.api.scalars import Cursor, EventType, Key, Name, Unit, plain, text, unset
+from app.api.wire import Given, Shown, example, made
+from app.domain.metrics import Condition as ConditionValue
+from app.domain.metrics import Metric as MetricValue
+from app.flows import configuration
+from app.store.configuration import Stored
+
+router = desk("metrics")
+EXAMPLE = {
+    "name": "New enterprise ARR",
+    "unit": "EUR",
+    "events": ["deal.won"],
+    "activities": ["deal.created", "call.held", "meeting.held"],
+    "where": [{"property": "data.segment", "op": "eq", "value": "enterprise"}],
+    "value": "value",
+    "aggregation": "sum",
+    "canonical_source": "hubspot",
+}
+Aggregation = Literal["sum", "count", "mean", "min", "max", "last"]
+EventTypes = Annotated[list[EventType], Field(min_length=1, max_length=100)]
+ActivityTypes = Annotated[list[EventType], Field(max_length=100)]
+Operator = Literal["eq", "ne", "in", "not_in", "gt", "gte", "lt", "lte", "exists"]
+Property = Annotated[str, text(300, 1, r"^(value|unit|subject|team|source|kind|data\.[^\x00]+)$")]
+LARGEST = 10**15
+LONGEST_OPERAND = 300
+MOST_OPTIONS = 100
+_SCALARS: list[dict[str, object]] = [
+    {"type": "string", "maxLength": LONGEST_OPERAND},
+    {"type": "number", "format": "double", "minimum": -LARGEST, "maximum": LARGEST},
+    {"type": "boolean"},
+]
+Value = Annotated[str, text(300, 1, r"^(value|data\.[^\x00]+)$")]
+
+
+def _operand(value: object) -> object:
+    """A condition's value: a scalar, or a list of them. Raises: ValueError."""
+    if isinstance(value, list):
+        if not 1 <= len(value) <= MOST_OPTIONS or any(isinstance(option, list) or option is None for option in value):
+            raise ValueError(f"must be a list of 1 to {MOST_OPTIONS} texts, numbers or booleans")
+        return [_operand(option) for option in value]
+    if isinstance(value, str) and len(value) > LONGEST_OPERAND:
+        raise ValueError(f"must have at most {LONGEST_OPERAND} characters")
+    if value is None or isinstance(value, (str, bool)):
+        return value
+    if isinstance(value, (int, float, Decimal)) and abs(value) <= LARGEST:
+        return plain(value)
+    raise ValueError(f"must be a text, a boolean, a number of at most {LARGEST} or a list of them")
+
+
+Operand = Annotated[
+    Any,  # Any: a JSON scalar or a list of them
+    BeforeValidator(_operand),
+    WithJsonSchema({"anyOf": [*_SCALARS, {"type": "array", "minItems": 1, "maxItems": MOST_OPTIONS, "items": {"anyOf": _SCALARS}}, {"type": "null"}]}),
+]
+
+
+class Condition(Shown):
+    """One condition on a property of an event."""
+
+    property: Property
+    op: Operator
+    value: Operand
+
+
+class ConditionPut(Given):
+    """One condition on a property of an event."""
+
+    property: Property
+    op: Operator
+    value: Annotated[Operand, Field(description="A list for in and not_in, a number for gt, gte, lt and lte.")] = None
+
+    def kept(self) -> ConditionValue:
+        """The domain's condition."""
+        value = tuple(self.value) if isinstance(self.value, list) else self.value
+        return ConditionValue(self.property, self.op, value)
+
+
+class Metric(Shown):
+    """A number defined once for everyone."""
+
+    key: Key
+    name: Name
+    unit: Unit | None
+    events: ActivityTypes
+    activities: ActivityTypes
+    where: Annotated[list[Condition], Field(max_length=50)]
+    value: Value
+    aggregation: Aggregation
+    canonical_source: Key | None
+    archived: bool
+
+    model_config = {"json_schema_extra": example(key="enterprise-arr", **EXAMPLE, archived=False)}
+
+
+class MetricPage(Shown):
+    """A page of metrics."""
+
+    items: Annotated[list[Metric], Field(max_length=200)]
+    next_cursor: Cursor | None
+
+
+class MetricPut(Given):
+    """A metric as it shall be."""
+
+    name: Name
+    events: Annotated[EventTypes, Field(description="Types of the events that can move the number.")]
+    aggregation: Aggregation
+    unit: Annotated[Unit | None, Field(description="Events in another unit do not count.")] = None
+    activities: Annotated[ActivityTypes, Field(description="Types of the work towards the number.")] = []
+    where: Annotated[list[ConditionPut], Field(max_length=50)] = []
+    value: Annotated[Value, Field(description="Where an event's number is: `value` or `data.<path>`.")] = "value"
+    canonical_source: Annotated[Key | None, Field(description="Its events alone make the number.")] = None
+
+    model_config = {"json_schema_extra": example(**EXAMPLE)}
+
+
+class MetricPatch(Given):
+    """What shall change in a metric."""
+
+    name: Name = unset()
+    events: EventTypes = unset()
+    aggregation: Aggregation = unset()
+    unit: Unit | None = unset()
+    activities: ActivityTypes = unset()
+    where: Annotated[list[ConditionPut], Field(max_length=50)] = unset()
+    value: Value = unset()
+    canonical_source: Key | None = unset()
+
+    model_config = {"json_schema_extra": example(canonical_source="billing")}
+
+
+def show(stored: Stored) -> Metric:
+    """A metric on the wire."""
+    return Metric.of(stored.value, archived=stored.archived)
+
+
+@router.get("/v1/metrics", **lists())
+async def list_metrics(  # noqa: PLR0913  # what an endpoint needs
+    call: Caller, response: Response, paging: Pages, archived: Archived = False
+) -> MetricPage:
+    """The organization's metrics, by key."""
+    return MetricPage(**await page(call, paging, response, "metric", show, {}, archived=archived))
+
+
+@router.get("/v1/metrics/{metric}", response_model=Metric, **reads())
+async def get_metric(call: Caller, request: Request, response: Response, metric: MetricKey, seen: IfNoneMatch = None) -> object:
+    """One metric."""
+    stored = await find(call, "metric", metric)
+    return shown(request, response, show(stored), tag(stored.changed))
+
+
+@router.put("/v1/metrics/{metric}", **puts("playbook:write"))
+async def put_metric(  # noqa: PLR0913  # what an endpoint needs
+    call: Caller, request: Request, response: Response, metric: MetricKey, body: MetricPut, precondition: Creation
+) -> Metric:
+    """Creates the metric, or replaces it."""
+    done = await configuration.put(call.service, call.actor, made(MetricValue, body, key=metric), precondition)
+    written(request, response, done)
+    return Metric.of(done.value, archived=False)
+
+
+@router.patch("/v1/metrics/{metric}", **patches("playbook:write"))
+async def patch_metric(  # noqa: PLR0913  # what an endpoint needs
+    call: Caller, request: Request, response: Response, metric: MetricKey, body: MetricPatch, precondition: Change
+) -> Metric:
+    """Changes what the merge patch names."""
+    edit = edited(body, MetricValue)
+    done = await configuration.patch(call.service, call.actor, "metric", metric, edit, precondition)
+    written(request, response, done)
+    return Metric.of(done.value, archived=False)
+
+
+@router.delete("/v1/metrics/{metric}", **deletes("playbook:write"))
+async def delete_metric(call: Caller, metric: MetricKey, precondition: Change) -> None:
+    """Archives the metric."""
+    await configuration.archive(call.service, call.actor, "metric", metric, precondition)

@@ -1,0 +1,119 @@
+"""Events as they come in: the wire shape, and its way to the domain's value."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BeforeValidator, Field, ValidationError, WithJsonSchema
+
+from app.api.problems import faults
+from app.api.scalars import FREE, EventId, EventType, Instant, Key, NotNegative, Number, Subject, Unit, plain
+from app.api.wire import Given, example
+from app.domain.errors import Fault, InvalidError
+from app.domain.events import Event as EventValue
+from app.domain.events import canonical
+
+MOST_BYTES: Final = 16 * 1_024
+MOST_LEVELS: Final = 5
+MOST_OFFERINGS: Final = 100
+EXAMPLE: Final = {
+    "id": "inv-42",
+    "source": "billing",
+    "type": "invoice.paid",
+    "time": "2026-10-02T12:00:00Z",
+    "team": "sales",
+    "kind": "outcome",
+    "value": 1200.5,
+    "unit": "EUR",
+    "effort": None,
+    "subject": "deal/42",
+    "objective": None,
+    "offerings": [{"offering": "onboarding-plus", "value": 1200.5}],
+    "data": {"segment": "enterprise"},
+}
+
+
+def _levels(value: object, left: int) -> bool:
+    """Whether a JSON value is nested at most `left` levels deep."""
+    if isinstance(value, dict):
+        return left > 0 and all(_levels(member, left - 1) for member in value.values())
+    if isinstance(value, list):
+        return left > 0 and all(_levels(member, left - 1) for member in value)
+    return True
+
+
+def _data(value: object) -> Mapping[str, Any]:  # Any: JSON values
+    """An event's data, with its numbers as int or float. Raises: ValueError."""
+    if not isinstance(value, dict):
+        raise ValueError("must be a JSON object")
+    if not value:
+        return value
+    if not _levels(value, MOST_LEVELS):
+        raise ValueError(f"must be nested at most {MOST_LEVELS} levels deep")
+    found: Mapping[str, Any] = plain(value)  # Any: JSON values
+    if len(canonical(found).encode()) > MOST_BYTES:
+        raise ValueError(f"must have at most {MOST_BYTES} bytes as compact JSON")
+    return found
+
+
+Data = Annotated[
+    dict[str, Any],  # Any: JSON values
+    BeforeValidator(_data),
+    WithJsonSchema({**FREE, "description": "At most 16 KiB as compact JSON, nested at most 5 levels deep."}),
+]
+
+
+class NewSoldItem(Given):
+    """What was sold of an offering."""
+
+    offering: Annotated[Key, Field(description="It need not exist: what does not cannot be delivered.")]
+    value: NotNegative
+
+
+class NewEvent(Given):
+    """An event as its sender tells it."""
+
+    id: Annotated[EventId, Field(description="With the source it names the event, for good.")]
+    source: Key
+    type: EventType
+    time: Annotated[Instant, Field(description="When it happened; at most 24 hours ahead.")]
+    team: Key
+    kind: Literal["outcome", "activity"] = "outcome"
+    value: Number | None = None
+    unit: Unit | None = None
+    effort: Annotated[NotNegative | None, Field(description="What it weighs as attention; null: 1.")] = None
+    subject: Subject | None = None
+    objective: Annotated[Key | None, Field(description="The objective that the work was for.")] = None
+    offerings: Annotated[list[NewSoldItem], Field(max_length=MOST_OFFERINGS)] = []
+    data: Data = {}
+
+    model_config = {"json_schema_extra": example(**EXAMPLE)}
+
+
+def to_domain(new: NewEvent) -> EventValue:
+    """The domain's event."""
+    return EventValue(
+        id=new.id,
+        source=new.source,
+        type=new.type,
+        time=new.time,
+        team=new.team,
+        kind=new.kind,
+        value=new.value,
+        unit=new.unit,
+        effort=new.effort,
+        subject=new.subject,
+        objective=new.objective,
+        offerings=tuple((item.offering, item.value) for item in new.offerings),
+        data=new.data,
+    )
+
+
+def read_event(item: object) -> EventValue:
+    """The event that a JSON value tells. Raises: InvalidError, with a fault for each thing wrong."""
+    if not isinstance(item, dict):
+        raise InvalidError("An event is a JSON object.", [Fault("", "must be a JSON object")])
+    try:
+        return to_domain(NewEvent.model_validate(item))
+    except ValidationError as error:
+        found = faults(error.errors(include_url=False, include_input=False))
+        raise InvalidError(f"{found[0].pointer}: {found[0].detail}", found) from None

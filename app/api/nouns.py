@@ -1,0 +1,85 @@
+"""What the resources with a key have in common: reading one, listing, replying to a write."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Annotated, Any, Final, TypeVar, cast
+
+from fastapi import Path, Query, Request, Response
+from pydantic import BaseModel
+
+from app.api.callers import Call
+from app.api.etags import tag
+from app.api.paging import Paging
+from app.api.scalars import Key
+from app.api.wire import Given
+from app.domain.configuration import Noun
+from app.domain.errors import NotFoundError
+from app.flows.configuration import Written
+from app.store import configuration
+from app.store.configuration import Stored
+
+Item = TypeVar("Item")
+Kind = TypeVar("Kind", bound=Noun)
+NAMES: Final[Mapping[str, str]] = {"key_result": "key result", "signoff": "sign-off"}
+
+Archived = Annotated[bool, Query(description="Archived ones too.")]
+TeamKey = Annotated[Key, Path(description="The team's key.", examples=["sales"])]
+MetricKey = Annotated[Key, Path(description="The metric's key.", examples=["enterprise-arr"])]
+OfferingKey = Annotated[Key, Path(description="The offering's key.", examples=["onboarding-plus"])]
+PlaybookKey = Annotated[Key, Path(description="The playbook's key.", examples=["fy26-q4"])]
+ObjectiveKey = Annotated[Key, Path(description="The objective's key.", examples=["win-enterprise"])]
+KeyResultKey = Annotated[Key, Path(description="The key result's key.", examples=["arr-2m"])]
+SourceKey = Annotated[Key, Path(description="The source's key.", examples=["billing"])]
+
+
+async def find(call: Call, kind: str, key: str) -> Stored:
+    """A live thing as it is kept. Raises: NotFoundError for what is archived or was never there."""
+    async with call.service.database.reading() as connection:
+        found = await configuration.find(connection, call.actor.organization, kind, key)
+    if found is None or found.archived:
+        raise NotFoundError(f"There is no {NAMES.get(kind, kind)} '{key}'.")
+    return found
+
+
+async def page(  # noqa: PLR0913  # a page is its filters
+    call: Call,
+    paging: Paging,
+    response: Response,
+    kind: str,
+    show: Callable[[Stored], Item],
+    equals: Mapping[str, object | None],
+    *,
+    archived: bool = False,
+) -> dict[str, Any]:  # Any: the members of a page, whose shape the caller knows
+    """The members of one page: things by key. None among `equals` filters nothing."""
+    filters = {name: value for name, value in equals.items() if value is not None}
+    async with call.service.database.reading() as connection:
+        found = await configuration.page(
+            connection,
+            call.actor.organization,
+            kind,
+            equals=filters,
+            after=paging.after,
+            limit=paging.limit + 1,
+            archived=archived,
+        )
+    items, following = paging.cut(response, found, [stored.value.key for stored in found])
+    return {"items": [show(stored) for stored in items], "next_cursor": following}
+
+
+def written(request: Request, response: Response, done: Written, computed: BaseModel | None = None) -> None:
+    """The reply to a write says its tag and, for a new thing, where it is."""
+    response.headers["ETag"] = tag(done.changed, computed)
+    if done.created:
+        response.status_code = 201
+        response.headers["Location"] = request.scope["path"]
+
+
+def edited(body: Given, kind: type[Kind]) -> Callable[[Noun], Noun]:
+    """The change that a merge patch of plain members asks for."""
+    given = body.given()
+
+    def edit(noun: Noun) -> Noun:
+        return cast(Kind, replace(noun, **given))
+
+    return edit

@@ -1,0 +1,121 @@
+"""What an operation asks of its caller, declared once: the route enforces it and the document says it."""
+
+from collections.abc import Callable, Coroutine
+from dataclasses import asdict, dataclass
+from typing import Any, Final, TypeVar
+
+from fastapi import APIRouter, Request, Response
+from fastapi.dependencies.utils import get_flat_params
+from fastapi.params import Query
+from fastapi.routing import APIRoute
+
+from app.api.body import JSON, KIB, MERGE_PATCH, read, strict
+from app.api.body import check as check_media
+from app.api.callers import admit
+from app.domain.errors import Fault, InvalidError
+
+CONTRACT: Final = "x-contract"
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])  # Any: an endpoint takes what its signature says
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """What an operation asks and promises.
+
+    None when anyone may: `scope`; when there is no body: `media_type`; when any media type is read: `media_type` is `*/*`.
+    Units: `limit` in bytes.
+    """
+
+    scope: str | None
+    media_type: str | None = None
+    limit: int = 64 * KIB
+    problems: tuple[int, ...] = ()
+    etag: bool = False
+    creates: bool = False
+    pages: bool = False
+    free_query: bool = False
+
+
+def declare(contract: Contract) -> dict[str, Any]:  # Any: what APIRouter's decorators take
+    """The keyword of a route that carries its contract."""
+    return {"openapi_extra": {CONTRACT: asdict(contract)}}
+
+
+def lists(scope: str = "read") -> dict[str, Any]:  # Any: what APIRouter's decorators take
+    """The contract of a list."""
+    return declare(Contract(scope, pages=True))
+
+
+def reads(scope: str = "read", *problems: int) -> dict[str, Any]:  # Any: what APIRouter's decorators take
+    """The contract of reading one thing."""
+    return declare(Contract(scope, problems=problems, etag=True))
+
+
+def puts(scope: str, *problems: int, limit: int = 64 * KIB) -> dict[str, Any]:  # Any: what APIRouter's decorators take
+    """The contract of creating or replacing one thing."""
+    return declare(Contract(scope, JSON, limit, (409, 412, *problems), etag=True, creates=True))
+
+
+def patches(scope: str, *problems: int) -> dict[str, Any]:  # Any: what APIRouter's decorators take
+    """The contract of changing one thing by a merge patch."""
+    return declare(Contract(scope, MERGE_PATCH, problems=(409, 412, *problems), etag=True))
+
+
+def deletes(scope: str, *problems: int) -> dict[str, Any]:  # Any: what APIRouter's decorators take
+    """The contract of archiving one thing."""
+    return {"status_code": 204, **declare(Contract(scope, problems=(409, 412, *problems)))}
+
+
+def contract_of(route: object) -> Contract | None:
+    """The contract of a route, None for one that has none."""
+    found = (getattr(route, "openapi_extra", None) or {}).get(CONTRACT)
+    return None if found is None else Contract(**found)
+
+
+def _check_query(request: Request, known: frozenset[str]) -> None:
+    names = [name for name, _ in request.query_params.multi_items()]
+    strange = sorted(set(names) - known)
+    twice = sorted({name for name in names if names.count(name) > 1}) if len(names) > len(set(names)) else []
+    if strange:
+        raise InvalidError(
+            f"There is no parameter '{strange[0][:100]}' here.",
+            [Fault(name[:100], "unknown parameter") for name in strange[:20]],
+        )
+    if twice:
+        raise InvalidError(
+            f"The parameter '{twice[0]}' is given more than once.", [Fault(n, "given twice") for n in twice]
+        )
+
+
+class Operation(APIRoute):
+    """A route that asks for its key and scope before it reads a body, and reads bodies strictly."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **more: Any) -> None:  # Any: APIRoute's own keywords
+        """Named by its function."""
+        super().__init__(path, endpoint, **{**more, "operation_id": endpoint.__name__})
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's handler, behind the contract."""
+        contract = contract_of(self)
+        assert contract is not None, f"{self.path} declares no contract"
+        inner = super().get_route_handler()
+        known = frozenset(f.alias for f in get_flat_params(self.dependant) if isinstance(f.field_info, Query))
+        media_type = contract.media_type
+
+        async def handle(request: Request) -> Response:
+            await admit(request, contract.scope)
+            if not contract.free_query and request.scope["query_string"]:
+                _check_query(request, known)
+            if media_type == "*/*":
+                check_media(request, None)
+                request.state.body = await read(request, contract.limit)
+            elif media_type is not None:
+                request = await strict(request, contract.limit, media_type)
+            return await inner(request)
+
+        return handle
+
+
+def desk(tag: str) -> APIRouter:
+    """A router for one resource."""
+    return APIRouter(route_class=Operation, tags=[tag])

@@ -1,0 +1,141 @@
+"""Responsibilities over HTTP: a team's part in an objective."""
+
+from typing import Annotated, Literal
+
+from fastapi import Request, Response
+from pydantic import Field
+
+from app.api.body import JSON
+from app.api.callers import Caller
+from app.api.etags import Change, Creation, IfNoneMatch, shown, tag
+from app.api.nouns import Archived, ObjectiveKey, TeamKey, find, page, written
+from app.api.operation import Contract, declare, deletes, desk, lists, puts, reads
+from app.api.paging import Pages
+from app.api.scalars import Cursor, Key, Name, Note, Positive, ShownNumber, Yes, default
+from app.api.wire import Given, Shown, example, made
+from app.domain.fixed import ONE
+from app.domain.objectives import Responsibility as ResponsibilityValue
+from app.flows import configuration, playbooks
+from app.store.configuration import Stored
+
+router = desk("objectives")
+Role = Literal["accountable", "responsible", "consulted", "informed"]
+Status = Literal["proposed", "accepted", "declined"]
+EXAMPLE = {"role": "accountable", "share": 50}
+
+
+class Responsibility(Shown):
+    """A team's part in an objective."""
+
+    objective: Key
+    team: Key
+    role: Role
+    share: ShownNumber
+    status: Annotated[Status, Field(description="Only accepted ones that are accountable or responsible carry weight.")]
+    by: Annotated[Note, Field(description="Who accepted or declined it for the team.")]
+    note: Note
+    archived: bool
+
+    model_config = {
+        "json_schema_extra": example(
+            objective="win-enterprise", team="sales", **EXAMPLE, status="accepted", by="Ada", note="", archived=False
+        )
+    }
+
+
+class ResponsibilityPage(Shown):
+    """A page of responsibilities."""
+
+    items: Annotated[list[Responsibility], Field(max_length=200)]
+    next_cursor: Cursor | None
+
+
+class ResponsibilityPut(Given):
+    """A responsibility as it shall be; another role or share has to be accepted anew."""
+
+    role: Role
+    share: Positive = default(ONE, 1)
+
+    model_config = {"json_schema_extra": example(**EXAMPLE)}
+
+
+class AcceptancePut(Given):
+    """Whether the team takes it."""
+
+    accepted: Yes
+    by: Name
+    note: Note = ""
+
+    model_config = {"json_schema_extra": example(accepted=True, by="Ada", note="")}
+
+
+def show(stored: Stored) -> Responsibility:
+    """A responsibility on the wire."""
+    return Responsibility.of(stored.value, archived=stored.archived)
+
+
+@router.get("/v1/objectives/{objective}/responsibilities", **lists())
+async def list_responsibilities(
+    call: Caller, response: Response, objective: ObjectiveKey, paging: Pages, archived: Archived = False
+) -> ResponsibilityPage:
+    """The responsibilities in an objective, by team."""
+    await find(call, "objective", objective)
+    where = {"objective": objective}
+    return ResponsibilityPage(**await page(call, paging, response, "responsibility", show, where, archived=archived))
+
+
+@router.get(
+    "/v1/objectives/{objective}/responsibilities/{team}", response_model=Responsibility, **reads()
+)
+async def get_responsibility(  # noqa: PLR0913  # what an endpoint needs
+    call: Caller,
+    request: Request,
+    response: Response,
+    objective: ObjectiveKey,
+    team: TeamKey,
+    seen: IfNoneMatch = None,
+) -> object:
+    """One team's part in an objective."""
+    stored = await find(call, "responsibility", f"{objective}/{team}")
+    return shown(request, response, show(stored), tag(stored.changed))
+
+
+@router.put("/v1/objectives/{objective}/responsibilities/{team}", **puts("playbook:write"))
+async def put_responsibility(  # noqa: PLR0913  # what an endpoint needs
+    call: Caller,
+    request: Request,
+    response: Response,
+    objective: ObjectiveKey,
+    team: TeamKey,
+    body: ResponsibilityPut,
+    precondition: Creation,
+) -> Responsibility:
+    """Proposes a part to the team, or changes it."""
+    await find(call, "objective", objective)
+    noun = made(ResponsibilityValue, body, objective=objective, team=team)
+    done = await configuration.put(call.service, call.actor, noun, precondition)
+    written(request, response, done)
+    return Responsibility.of(done.value, archived=False)
+
+
+@router.delete("/v1/objectives/{objective}/responsibilities/{team}", **deletes("playbook:write"))
+async def delete_responsibility(
+    call: Caller, objective: ObjectiveKey, team: TeamKey, precondition: Change
+) -> None:
+    """Archives the team's part."""
+    await configuration.archive(call.service, call.actor, "responsibility", f"{objective}/{team}", precondition)
+
+
+@router.put(
+    "/v1/objectives/{objective}/responsibilities/{team}/acceptance",
+    **declare(Contract("playbook:write", JSON, problems=(409,), etag=True)),
+)
+async def put_acceptance(  # noqa: PLR0913  # what an endpoint needs
+    call: Caller, request: Request, response: Response, objective: ObjectiveKey, team: TeamKey, body: AcceptancePut
+) -> Responsibility:
+    """Says for the team whether it takes its part; needs a key bound to the team, or an admin key."""
+    done = await playbooks.accept(
+        call.service, call.actor, objective, team, accepted=body.accepted, by=body.by, note=body.note
+    )
+    written(request, response, done)
+    return Responsibility.of(done.value, archived=False)

@@ -1,0 +1,78 @@
+"""The shape of a connector: how a CRM's deliveries are verified and what they say. No network, database or clock."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Protocol
+
+from app.domain.changes import Change
+from app.domain.mapping import DealMapping
+
+TOLERANCE: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A request as it came in.
+
+    Shape: `url` is the hook's public address from the configuration, never from the request; the names of `headers` are
+    lower case.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """An element that was set aside. Shape: `index` counts from 0 in the delivery's own order."""
+
+    index: int
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """What a delivery says.
+
+    Shape: `events` are raw objects in the shape of our own event, for the caller to validate; `ignored` counts the
+    elements that were understood and say nothing that the mapping reads (an element said twice in one delivery too).
+    """
+
+    changes: tuple[Change, ...] = ()
+    events: tuple[Mapping[str, object], ...] = ()
+    rejects: tuple[Reject, ...] = ()
+    ignored: int = 0
+
+
+class Connector(Protocol):
+    """One kind of system that sends deliveries."""
+
+    @property
+    def name(self) -> str:
+        """The connector's name in a source."""
+
+    @property
+    def default_mapping(self) -> Mapping[str, object]:
+        """The mapping in force where a source says nothing. Shape: api.md, Sources."""
+
+    @property
+    def secret_required(self) -> bool:
+        """Whether the vendor makes the secret; else `new_secret` does."""
+
+    def new_secret(self, random: bytes) -> str:
+        """A secret in the scheme's notation. Raises: InvalidError where the vendor makes it, or for too few bytes."""
+
+    def check_secret(self, secret: str) -> None:
+        """Returns only for a secret that can verify something. Raises: InvalidError, with a fault at /secret."""
+
+    def verify(self, delivery: Delivery, secrets: Sequence[str], now: datetime) -> None:
+        """Returns only for a delivery signed with one of the secrets, at most 300 s from now.
+
+        Raises: NotAuthenticError, never saying why.
+        """
+
+    def translate(self, delivery: Delivery, account: str | None, mapping: DealMapping) -> Translation:
+        """What an authentic delivery says. Raises: MalformedError when its body cannot be read."""

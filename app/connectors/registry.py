@@ -1,0 +1,25 @@
+"""Every connector by name: a new one is a module, a line here, its samples and its test."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from app.connectors.base import Connector
+from app.connectors.hubspot import HubSpot
+from app.connectors.standard_webhooks import StandardWebhooks
+from app.domain import sources
+from app.domain.errors import InvalidError, unknown
+
+_ALL: Final[tuple[Connector, ...]] = (HubSpot(), StandardWebhooks())
+CONNECTORS: Final[Mapping[str, Connector]] = MappingProxyType({one.name: one for one in _ALL})
+
+
+def get(name: str) -> Connector:
+    """The connector of that name. Raises: InvalidError for one that is unknown, or not built yet; `api` has no hook."""
+    if name in CONNECTORS:
+        return CONNECTORS[name]
+    if name in sources.CONNECTORS:
+        raise InvalidError(
+            f"The connector '{name}' takes no deliveries here; those that do are {', '.join(CONNECTORS)}."
+        )
+    raise InvalidError(unknown("connector", name, sources.CONNECTORS))

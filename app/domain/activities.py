@@ -1,0 +1,165 @@
+"""Calls, meetings and e-mails folded into what was held or sent, with what they inherit from their deal."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from app.domain.changes import Change, Scalar, from_milliseconds
+from app.domain.deals import data_at, team_at
+from app.domain.desired import DesiredEvent, Folded
+from app.domain.histories import History, text
+from app.domain.mapping import DealMapping
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How one kind of activity says when it was and whether it was. Source: HubSpot's property names."""
+
+    slot: str
+    times: tuple[str, ...]
+    outcome: str
+    held: frozenset[str]
+    not_held: frozenset[str]
+    direction: str | None = None
+
+
+RULES: Final[Mapping[str, Rule]] = {
+    "call": Rule(
+        "held",
+        ("hs_timestamp",),
+        "hs_call_status",
+        frozenset({"COMPLETED"}),
+        frozenset(
+            (
+                *("BUSY", "CALLING_CRM_USER", "CANCELED", "CONNECTING", "FAILED", "IN_PROGRESS", "MISSED", "NO_ANSWER"),
+                *("NO_SHOW", "QUEUED", "RESCHEDULED", "RINGING", "SCHEDULED"),
+            )
+        ),
+    ),
+    "meeting": Rule(
+        "held",
+        ("hs_meeting_start_time", "hs_timestamp"),
+        "hs_meeting_outcome",
+        frozenset({"COMPLETED"}),
+        frozenset({"CANCELED", "NO_SHOW", "RESCHEDULED", "SCHEDULED"}),
+    ),
+    "email": Rule(
+        "sent",
+        ("hs_timestamp",),
+        "hs_email_status",
+        frozenset({"SENT"}),
+        frozenset({"BOUNCED", "DRAFT", "FAILED", "SCHEDULED", "SENDING"}),
+        "hs_email_direction",
+    ),
+}
+INCOMING: Final = "INCOMING_EMAIL"
+
+
+def properties(kind: str, mapping: DealMapping) -> frozenset[str]:
+    """The raw properties of an activity that are read: the built-in ones, and the one that names a team."""
+    rule = RULES[kind]
+    team = mapping.team.property if mapping.team is not None else None
+    return frozenset(name for name in (*rule.times, rule.outcome, rule.direction, team) if name is not None)
+
+
+def deal_of(changes: Iterable[Change]) -> str | None:
+    """The deal whose fields an activity inherits: of those associated now the first one. None when there is none."""
+    history = History(changes)
+    standing: dict[str, datetime] = {}
+    for change in history.changes:
+        if change.other is not None and change.verb == "associated":
+            standing.setdefault(change.other, change.at)
+        elif change.other is not None and change.verb == "dissociated":
+            standing.pop(change.other, None)
+    return min(standing, key=lambda deal: (standing[deal], len(deal), deal), default=None)
+
+
+def fold(changes: Iterable[Change], deal_changes: Iterable[Change], mapping: DealMapping, default_team: str) -> Folded:
+    """The event that one activity should have now.
+
+    Shape: `deal_changes` are those of its deal (`deal_of`), or of all its deals, in any order.
+    """
+    history = History(changes)
+    if not history.changes:
+        return Folded()
+    kind, _, id_ = history.changes[0].entity.partition(":")
+    rule = RULES[kind]
+    unmapped = _unknown_values(history, rule, mapping)
+    at = _held_at(history, rule) if history.alive else None
+    if at is None:
+        return Folded((), unmapped)
+    entity = deal_of(history.changes)
+    deal = History((change for change in deal_changes if change.entity == entity), mapping.stage)
+    event = DesiredEvent(
+        slot=f"{kind}/{id_}/{rule.slot}",
+        type=f"{kind}.{rule.slot}",
+        time=at,
+        team=team_at([history, deal], mapping.team, default_team, at),
+        kind="activity",
+        subject=None if entity is None else entity.replace(":", "/", 1),
+        data=data_at(deal, mapping, at),
+    )
+    return Folded((event,), unmapped)
+
+
+def _held_at(history: History, rule: Rule) -> datetime | None:
+    """When it was held or sent. None when it was not, or not yet."""
+    direction = history.latest(rule.direction)
+    if direction is not None and _word(direction) == INCOMING:
+        return None
+    said = next((at for name in rule.times if (at := instant(history.latest(name))) is not None), None)
+    planned = said or history.created
+    newest = history.newest
+    if planned is None or newest is None:
+        return None
+    outcome = history.latest(rule.outcome)
+    word = None if outcome is None else _word(outcome)
+    if word in rule.held:  # said done before its planned time: it was over by then
+        return min(planned, _done_since(history, rule) or planned)
+    if word in rule.not_held:
+        return None
+    return planned if planned <= newest else None
+
+
+def _done_since(history: History, rule: Rule) -> datetime | None:
+    """Since when the outcome has said, without a break, that it was done."""
+    since: datetime | None = None
+    for at, value in history.past(rule.outcome):
+        done = value is not None and _word(value) in rule.held
+        since = (since or at) if done else None
+    return since
+
+
+def instant(value: Scalar) -> datetime | None:
+    """The instant that a property says: epoch milliseconds, or ISO 8601 with an offset (a day is its midnight in UTC).
+
+    None when it says none between the years 1970 and 2200.
+    """
+    said = text(value).strip() if value is not None else ""
+    try:
+        if said.isascii() and said.isdigit() and len(said) <= 15:
+            found = from_milliseconds(int(said))
+        else:
+            read = datetime.fromisoformat(said)
+            found = (read if read.tzinfo is not None else read.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return found if 1970 <= found.year <= 2200 else None
+
+
+def _word(value: Scalar) -> str:
+    """An option of an enumeration, however it is spelled."""
+    return text(value).strip().upper().replace(" ", "_").replace("-", "_")
+
+
+def _unknown_values(history: History, rule: Rule, mapping: DealMapping) -> tuple[tuple[str, str], ...]:
+    """Every value the activity ever had that is not known or cannot be read. Shape: (property, value), sorted."""
+    known = rule.held | rule.not_held
+    found = {(rule.outcome, value[:200]) for value in history.seen(rule.outcome) if _word(value) not in known}
+    for name in rule.times:
+        found |= {(name, value[:200]) for value in history.seen(name) if instant(value) is None}
+    if mapping.team is not None and mapping.team.property is not None:
+        name = mapping.team.property
+        found |= {(name, value[:200]) for value in history.seen(name) if value not in (mapping.team.map or {})}
+    return tuple(sorted(found))

@@ -1,0 +1,103 @@
+"""Configuration as JSON and back: what the journal keeps, what a revision holds and what a plan shows."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Final
+
+from app.domain.configuration import Noun
+from app.domain.fixed import number, parse
+from app.domain.metrics import Condition, Metric
+from app.domain.objectives import KeyResult, Objective, Responsibility
+from app.domain.offerings import Offering
+from app.domain.playbooks import Contribution, Playbook, Revision, Signoff
+from app.domain.sources import Source
+from app.domain.teams import Organization, Policy, Team
+
+CLASSES: Final[Mapping[str, type[Noun]]] = {
+    found.kind: found
+    for found in (
+        Organization,
+        Policy,
+        Team,
+        Source,
+        Metric,
+        Offering,
+        Playbook,
+        Objective,
+        KeyResult,
+        Responsibility,
+        Contribution,
+        Signoff,
+        Revision,
+    )
+}
+FIXED: Final = frozenset(
+    {"size", "priority", "share", "weight", "baseline", "target", "half_life_days", "minimum_coverage"}
+)
+DAYS: Final = frozenset({"starts_on", "ends_on", "available_from", "retired_on"})
+
+
+def to_json(noun: Noun) -> dict[str, object]:
+    """All fields of a thing, as they stand on the wire."""
+    return {found.name: _plain(found.name, getattr(noun, found.name)) for found in fields(noun)}
+
+
+def from_json(kind: str, content: Mapping[str, object]) -> Noun:
+    """The thing that `to_json` made this of; fields that it lacks have their defaults."""
+    known = {found.name for found in fields(CLASSES[kind])}
+    values = {name: restore(kind, name, value) for name, value in content.items() if name in known}
+    return CLASSES[kind](**values)  # type: ignore[arg-type]  # the names and values are those of that class
+
+
+def restore(kind: str, name: str, value: object) -> object:
+    """One field's value from its JSON."""
+    if value is None:
+        return None
+    if name in FIXED and isinstance(value, (int, float, Decimal)):
+        return parse(value)
+    if name in DAYS and isinstance(value, str):
+        return date.fromisoformat(value)
+    if name == "published_at" and isinstance(value, str):
+        return datetime.fromisoformat(value)
+    if name == "weights" and isinstance(value, Mapping):
+        return {key: parse(weight) for key, weight in value.items()}
+    return collections(kind, name, value)
+
+
+def collections(kind: str, name: str, value: object) -> object:
+    """A metric's lists as tuples, its conditions as Conditions; everything else as it is."""
+    if kind != "metric" or not isinstance(value, (list, tuple)):
+        return value
+    if name != "where":
+        return tuple(value)
+    return tuple(
+        Condition(
+            found["property"],
+            found["op"],
+            tuple(found["value"]) if isinstance(found["value"], list) else found["value"],
+        )
+        for found in value
+    )
+
+
+def _plain(name: str, value: object) -> object:
+    if isinstance(value, int) and not isinstance(value, bool) and name in FIXED:
+        return number(value)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, date):
+        return value.isoformat()
+    if name == "weights" and isinstance(value, Mapping):
+        return {key: number(weight) for key, weight in value.items()}
+    return flat(value)
+
+
+def flat(value: object) -> object:
+    """Tuples as lists and conditions as objects."""
+    if isinstance(value, Condition):
+        return {"property": value.property, "op": value.op, "value": flat(value.value)}
+    if isinstance(value, tuple):
+        return [flat(item) for item in value]
+    return value

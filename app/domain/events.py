@@ -1,0 +1,70 @@
+"""Outcome events: append-only facts with two clocks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from hashlib import sha256
+from json import dumps
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from app.domain.fixed import ONE
+
+KINDS: Final = ("outcome", "activity")
+FUTURE_HOURS: Final = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A fact as its sender told it.
+
+    Units: `value`, `effort` and the offerings' values in ten-thousandths.
+    Shape: `time` in UTC; `offerings` are (offering, value) pairs; `data` holds JSON values.
+    """
+
+    id: str
+    source: str
+    type: str
+    time: datetime
+    team: str
+    kind: str = "outcome"
+    value: int | None = None
+    unit: str | None = None
+    effort: int | None = None
+    subject: str | None = None
+    objective: str | None = None
+    offerings: tuple[tuple[str, int], ...] = ()
+    data: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def weight(self) -> int:
+        """What the event weighs as attention. Units: ten-thousandths."""
+        return ONE if self.effort is None else self.effort
+
+
+def canonical(value: object) -> str:
+    """The one JSON text of a value: sorted names, no spaces."""
+    return dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def fingerprint(event: Event) -> str:
+    """A digest of everything the sender said but the event's name; equal content, equal digest. Shape: 32 hex digits."""
+    content = [
+        event.type,
+        event.time.astimezone(UTC).isoformat(),
+        event.team,
+        event.kind,
+        event.value,
+        event.unit,
+        event.effort,
+        event.subject,
+        event.objective,
+        event.offerings,
+        event.data,
+    ]
+    return sha256(canonical(content).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def day_of(instant: datetime, time_zone: str) -> date:
+    """The organization's day in which `instant` falls."""
+    return instant.astimezone(ZoneInfo(time_zone)).date()

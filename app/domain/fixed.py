@@ -1,0 +1,41 @@
+"""Exact numbers: fixed-point integers of ten-thousandths, the same on both databases."""
+
+from decimal import Decimal
+from typing import Final
+
+ONE: Final = 10_000
+DIGITS: Final = 15
+LIMIT: Final = 10**12 * ONE
+
+
+def parse(value: float | Decimal) -> int:
+    """The ten-thousandths of `value`, exactly.
+
+    A float is read as the shortest decimal that names it, which is what a JSON document said.
+
+    Raises: ValueError for a number that is not finite, has more than 4 decimals or 15 significant digits, or is beyond 1e12.
+    """
+    if isinstance(value, int):  # no detour for the common case, and no limit on digits in Decimal's context
+        exact = Decimal(value) if abs(value) <= LIMIT else Decimal("Infinity")
+    else:
+        exact = value if isinstance(value, Decimal) else Decimal(repr(value))
+    if not exact.is_finite():
+        raise ValueError("must be a finite number of at most 1e12")
+    if abs(exact) > 10**12:
+        raise ValueError("must be at most 1e12 in size")
+    sign, digits, exponent = exact.as_tuple()
+    text = "".join(map(str, digits)).lstrip("0")
+    trimmed = text.rstrip("0")
+    decimals = -int(exponent) - (len(text) - len(trimmed))
+    if decimals > 4:
+        raise ValueError("must have at most 4 decimals")
+    if len(trimmed) > DIGITS:
+        raise ValueError("must have at most 15 significant digits")
+    scaled = int(trimmed or "0") * 10 ** (4 - decimals) if trimmed else 0
+    return -scaled if sign else scaled
+
+
+def number(fixed: int) -> int | float:
+    """What stands on the wire for `fixed`: an integer when it is whole, else the nearest double."""
+    whole, rest = divmod(fixed, ONE)
+    return whole if rest == 0 else fixed / ONE

@@ -1,0 +1,168 @@
+"""Metrics: which events match one, which count for it, and with what value."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from operator import ge, gt, le, lt
+from typing import ClassVar, Final, TypeAlias, TypeGuard
+
+from app.domain.events import Event
+from app.domain.fixed import number, parse
+
+AGGREGATIONS: Final = ("sum", "count", "mean", "min", "max", "last")
+OPERATORS: Final = ("eq", "ne", "in", "not_in", "gt", "gte", "lt", "lte", "exists")
+COMPARE: Final[Mapping[str, Callable[[float, float], bool]]] = {"gt": gt, "gte": ge, "lt": lt, "lte": le}
+ABSENT: Final = object()
+
+Scalar: TypeAlias = str | bool | int | float
+Reader: TypeAlias = Callable[[Event], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One condition on a property of an event. Shape: `value` is a scalar, a tuple of scalars for in and not_in, or None."""
+
+    property: str
+    op: str
+    value: Scalar | tuple[Scalar, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A number defined once for everyone. Shape: `value` is "value" or "data.<path>"."""
+
+    kind: ClassVar[str] = "metric"
+    key: str
+    name: str
+    events: tuple[str, ...]
+    aggregation: str
+    unit: str | None = None
+    activities: tuple[str, ...] = ()
+    where: tuple[Condition, ...] = ()
+    value: str = "value"
+    canonical_source: str | None = None
+
+
+def matching_part(metric: Metric) -> tuple[object, ...]:
+    """What of a metric decides which events match and count; a change of it restates history."""
+    return (metric.unit, metric.events, metric.activities, metric.where, metric.value, metric.aggregation == "count")
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """How an event stands to a metric it matches.
+
+    Shape: `state` is counts, work (an activity towards it), other_unit or no_value (an event of it that lacks a number).
+    Units: `value` in ten-thousandths, 0 when it does not count.
+    """
+
+    metric: str
+    state: str
+    value: int = 0
+
+
+class Matcher:
+    """All live metrics of an organization, compiled once: from an event to its matches."""
+
+    __slots__ = ("_by_type",)
+
+    def __init__(self, metrics: Mapping[str, Metric]) -> None:
+        """Indexes the metrics by the event types that they name."""
+        by_type: dict[str, list[tuple[Metric, tuple[Callable[[Event], bool], ...], Reader]]] = {}
+        for key in sorted(metrics):
+            metric = metrics[key]
+            compiled = (metric, tuple(map(_condition, metric.where)), _reader(metric.value))
+            for kind in sorted({*metric.events, *metric.activities}):
+                by_type.setdefault(kind, []).append(compiled)
+        self._by_type = by_type
+
+    def match(self, event: Event) -> tuple[Match, ...]:
+        """The metrics that `event` matches, by key, and whether it counts for each."""
+        return tuple(
+            _judge(metric, reader, event)
+            for metric, conditions, reader in self._by_type.get(event.type, ())
+            if all(holds(event) for holds in conditions)
+        )
+
+
+def _judge(metric: Metric, reader: Reader, event: Event) -> Match:
+    if event.type not in metric.events:
+        return Match(metric.key, "work")
+    value = _as_fixed(reader(event))
+    if metric.aggregation == "count":
+        return Match(metric.key, "counts", value or 0)
+    if value is None:
+        return Match(metric.key, "no_value")
+    if metric.unit is not None and event.unit is not None and metric.unit != event.unit:
+        return Match(metric.key, "other_unit")
+    return Match(metric.key, "counts", value)
+
+
+def _as_fixed(value: object) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
+        return None
+    try:
+        return parse(value)
+    except ValueError:
+        return None
+
+
+def _reader(path: str) -> Reader:
+    """A function from an event to the property's value, ABSENT when it is lacking or null."""
+    if path.startswith("data."):
+        steps = path.split(".")[1:]
+        return lambda event: _walk(event.data, steps)
+    if path == "value":
+        return lambda event: ABSENT if event.value is None else number(event.value)
+
+    def plain(event: Event) -> object:
+        found: object = getattr(event, path)
+        return ABSENT if found is None else found
+
+    return plain
+
+
+def _walk(data: object, steps: list[str]) -> object:
+    for step in steps:
+        if not isinstance(data, Mapping) or step not in data:
+            return ABSENT
+        data = data[step]
+    return ABSENT if data is None else data
+
+
+def _condition(condition: Condition) -> Callable[[Event], bool]:
+    read, wanted, op = _reader(condition.property), condition.value, condition.op
+    if op == "exists":
+        expected = wanted is not False
+        return lambda event: (read(event) is not ABSENT) is expected
+    if op in ("in", "not_in"):
+        options = wanted if isinstance(wanted, tuple) else (wanted,)
+        inside = op == "in"
+        return lambda event: any(_same(read(event), option) for option in options) is inside
+    if op in ("eq", "ne"):
+        equal = op == "eq"
+        return lambda event: _same(read(event), wanted) is equal
+    return _comparison(read, op, wanted)
+
+
+def _comparison(read: Reader, op: str, wanted: object) -> Callable[[Event], bool]:
+    compare = COMPARE[op]
+
+    def holds(event: Event) -> bool:
+        value = read(event)
+        return _is_number(value) and _is_number(wanted) and compare(value, wanted)
+
+    return holds
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _same(value: object, wanted: object) -> bool:
+    """Equality without conversion: true is not 1, "1" is not 1, and 1 is 1.0."""
+    if isinstance(value, bool) or isinstance(wanted, bool):
+        return value is wanted
+    if _is_number(value) and _is_number(wanted):
+        return value == wanted
+    return isinstance(value, str) and isinstance(wanted, str) and value == wanted

@@ -1,0 +1,253 @@
+"""What makes a configuration valid: each rule is a pure step from one Configuration to the next."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Final, TypeAlias
+from zoneinfo import available_timezones
+
+from app.domain.configuration import Configuration, Noun
+from app.domain.errors import Fault, InUseError, InvalidError, NotFoundError, unknown
+from app.domain.metrics import Condition, Metric
+from app.domain.objectives import KeyResult, Objective, Responsibility
+from app.domain.offerings import Offering
+from app.domain.playbooks import Playbook
+from app.domain.sources import CRMS, Source
+from app.domain.teams import Organization, Policy
+
+Faults: TypeAlias = list[Fault]
+ORDERED: Final = frozenset({"gt", "gte", "lt", "lte"})
+RISING: Final = frozenset({"sum", "count"})
+
+
+def put(configuration: Configuration, noun: Noun) -> Configuration:
+    """The configuration with `noun` in it. Raises: InvalidError with what is wrong with it."""
+    faults: Faults = []
+    CHECKS.get(noun.kind, _nothing)(configuration, noun, faults)
+    if faults:
+        raise InvalidError(faults[0].detail, faults)
+    return configuration.put(noun)
+
+
+def archive(configuration: Configuration, kind: str, key: str) -> Configuration:
+    """The configuration without that thing. Raises: NotFoundError, or InUseError naming what needs it."""
+    if key not in configuration.of(kind):
+        raise NotFoundError(unknown(kind.replace("_", " "), key, configuration.of(kind)))
+    needs = _needing(configuration, kind, key)
+    if needs:
+        raise InUseError(f"The {kind.replace('_', ' ')} '{key}' is needed by {needs}.")
+    if kind == "objective":
+        configuration = _with_its_parts(configuration, key)
+    return configuration.drop(kind, key)
+
+
+def _with_its_parts(configuration: Configuration, objective: str) -> Configuration:
+    for result in list(configuration.key_results.values()):
+        if result.objective == objective:
+            configuration = configuration.drop("key_result", result.key)
+    for responsibility in list(configuration.responsibilities.values()):
+        if responsibility.objective == objective:
+            configuration = configuration.drop("responsibility", responsibility.key)
+    return configuration
+
+
+def _needing(configuration: Configuration, kind: str, key: str) -> str:
+    """A clause naming the first live thing that keeps it; empty when none does."""
+    c = configuration
+    if kind == "playbook":
+        found = [f"the objective '{o.key}'" for o in c.objectives.values() if o.playbook == key]
+    elif kind == "metric":
+        found = [f"the key result '{k.key}'" for k in c.key_results.values() if k.metric == key]
+    elif kind == "objective":
+        found = [f"its child '{o.key}'" for o in c.objectives.values() if o.parent == key]
+    elif kind == "team":
+        found = [
+            f"its responsibility for '{r.objective}'" for r in c.responsibilities.values() if r.team == key and r.bears
+        ]
+        found += [f"the source '{s.key}'" for s in c.sources.values() if s.team == key]
+    else:
+        found = []
+    return sorted(found)[0] if found else ""
+
+
+def _nothing(_configuration: Configuration, _noun: Noun, _faults: Faults) -> None:
+    """Things that can be wrong only by their fields, which the wire has checked."""
+
+
+def _refer(faults: Faults, pointer: str, kind: str, key: str | None, known: Mapping[str, object]) -> bool:
+    """Whether the key is known; adds the fault when it is not."""
+    if key is None or key in known:
+        return True
+    faults.append(Fault(pointer, unknown(kind, key, known)))
+    return False
+
+
+def _organization(configuration: Configuration, noun: Noun, faults: Faults) -> None:
+    if isinstance(noun, Organization) and noun.time_zone not in available_timezones():
+        faults.append(Fault("/time_zone", f"'{noun.time_zone}' is not an IANA time zone."))
+
+
+def _policy(_configuration: Configuration, noun: Noun, faults: Faults) -> None:
+    if isinstance(noun, Policy) and noun.minimum_coverage < 0:
+        faults.append(Fault("/minimum_coverage", "Must be between 0 and 1."))
+
+
+def _metric(_configuration: Configuration, noun: Noun, faults: Faults) -> None:
+    if not isinstance(noun, Metric):
+        return
+    if not noun.events:
+        faults.append(Fault("/events", "Must name at least one event type."))
+    for index, condition in enumerate(noun.where):
+        _where(condition, f"/where/{index}", faults)
+
+
+def _where(condition: Condition, pointer: str, faults: Faults) -> None:
+    value, op = condition.value, condition.op
+    scalar = isinstance(value, (str, bool, int, float))
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if op in ORDERED and not number:
+        faults.append(Fault(f"{pointer}/value", f"'{op}' compares numbers alone: its value must be one."))
+    elif op in ("eq", "ne") and not scalar:
+        faults.append(Fault(f"{pointer}/value", f"'{op}' needs a text, a number, true or false."))
+    elif op in ("in", "not_in") and (not isinstance(value, tuple) or not value):
+        faults.append(Fault(f"{pointer}/value", f"'{op}' needs a list of values."))
+    elif op == "exists" and value is not None and not isinstance(value, bool):
+        faults.append(Fault(f"{pointer}/value", "'exists' takes true or false."))
+
+
+def _offering(configuration: Configuration, noun: Noun, faults: Faults) -> None:
+    if not isinstance(noun, Offering):
+        return
+    _refer(faults, "/team", "team", noun.team, configuration.teams)
+    if noun.retired_on is not None and noun.retired_on <= noun.available_from:
+        faults.append(Fault("/retired_on", "Must be after available_from."))
+
+
+def _source(configuration: Configuration, noun: Noun, faults: Faults) -> None:
+    if not isinstance(noun, Source):
+        return
+    _refer(faults, "/team", "team", noun.team, configuration.teams)
+    if noun.connector in CRMS and noun.team is None:
+        faults.append(Fault("/team", "A CRM's source needs a default team."))
+    was = configuration.sources.get(noun.key) or configuration.archived.get("source", {}).get(noun.key)
+    if isinstance(was, Source) and was.connector != noun.connector:
+        faults.append(Fault("/connector", f"It is '{was.connector}' and stays so: make another source."))
+
+
+def _playbook(configuration: Configuration, noun: Noun, faults: Faults) -> None:
+    if not isinstance(noun, Playbook):
+        return
+    if noun.ends_on < noun.starts_on:
+        faults.append(Fault("/ends_on", "Must not be before starts_on."))
+        return
+    for result in configuration.key_results.values():
+        objective = configuration.objectives.get(result.objective)
+        if objective is not None and objective.playbook == noun.key and not _inside(result, noun):
+            faults.append(Fault("/ends_on", f"The window of the key result '{result.key}' would not be inside."))
+
+
+def _inside(result: KeyResult, playbook: Playbook) -> bool:
+    first, last = result.starts_on or playbook.starts_on, result.ends_on or playbook.ends_on
+    return playbook.starts_on <= first <= last <= playbook.ends_on
+
+
+def _objective(configuration: Configuration, noun: Noun, faults: Faults) -> None:
+    if not isinstance(noun, Objective):
+        return
+    known = _refer(faults, "/playbook", "playbook", noun.playbook, configuration.playbooks)
+    if noun.parent is not None:
+        _parent(configuration, noun, faults)
+    playbook = configuration.playbooks.get(noun.playbook)
+    if not known or playbook is None:
+        return
+    for result in configuration.key_results.values():
+        if result.objective == noun.key and not _inside(result, playbook):
+            faults.append(Fault("/playbook", f"The window of the key result '{result.key}' would not be inside."))
+    strangers = [
+        o.key for o in configuration.objectives.values() if o.parent == noun.key and o.playbook != noun.playbook
+    ]
+    if strangers:
+        faults.append(Fault("/playbook", f"Its child '{strangers[0]}' is in another playbook."))
+
+
+def _parent(configuration: Configuration, noun: Objective, faults: Faults) -> None:
+    if noun.parent == noun.key:
+        faults.append(Fault("/parent", "An objective cannot be its own parent."))
+        return
+    if not _refer(faults, "/parent", "objective", noun.parent, configuration.objectives):
+        return
+    seen, above = [noun.key], noun.parent
+    while above is not None:
+        parent = configuration.objectives.get(above)
+        if above in seen:
+            faults.append(Fault("/parent", f"This would be a cycle: {' under '.join([*seen, above])}."))
+            return
+        seen.append(above)
+        above = None if parent is None else parent.parent
+    if noun.parent is not None and configuration.objectives[noun.parent].playbook != noun.playbook:
+        faults.append(Fault("/parent", f"The objective '{noun.parent}' is in another playbook."))
+
+
+def _key_result(configuration: Configuration, noun: Noun, faults: Faults) -> None:
+    if not isinstance(noun, KeyResult):
+        return
+    _refer(faults, "/objective", "objective", noun.objective, configuration.objectives)
+    _refer(faults, "/metric", "metric", noun.metric, configuration.metrics)
+    if noun.target == noun.baseline:
+        faults.append(Fault("/target", "Must differ from the baseline."))
+    metric = configuration.metrics.get(noun.metric)
+    if metric is not None:
+        _direction(metric, noun, "/target", faults)
+    if noun.starts_on is not None and noun.ends_on is not None and noun.ends_on < noun.starts_on:
+        faults.append(Fault("/ends_on", "Must not be before starts_on."))
+        return
+    objective = configuration.objectives.get(noun.objective)
+    playbook = configuration.playbooks.get(objective.playbook) if objective is not None else None
+    if playbook is not None and not _inside(noun, playbook):
+        window = f"{playbook.starts_on.isoformat()} to {playbook.ends_on.isoformat()}"
+        pointer = "/starts_on" if noun.starts_on is not None and noun.starts_on < playbook.starts_on else "/ends_on"
+        faults.append(Fault(pointer, f"Must be inside the playbook's window, {window}."))
+
+
+def _direction(metric: Metric, result: KeyResult, pointer: str, faults: Faults) -> None:
+    if metric.aggregation in RISING and result.target < result.baseline:
+        text = f"A {metric.aggregation} only rises: report a level that should fall with the aggregation 'last'."
+        faults.append(Fault(pointer, text))
+
+
+def _metric_in_use(configuration: Configuration, noun: Noun, faults: Faults) -> None:
+    _metric(configuration, noun, faults)
+    if not isinstance(noun, Metric):
+        return
+    for result in configuration.key_results.values():
+        if result.metric == noun.key and noun.aggregation in RISING and result.target < result.baseline:
+            text = f"The key result '{result.key}' should fall, and a {noun.aggregation} only rises."
+            faults.append(Fault("/aggregation", text))
+
+
+def _responsibility(configuration: Configuration, noun: Noun, faults: Faults) -> None:
+    if isinstance(noun, Responsibility):
+        _refer(faults, "/team", "team", noun.team, configuration.teams)
+        _refer(faults, "/objective", "objective", noun.objective, configuration.objectives)
+
+
+CHECKS: Final[Mapping[str, Callable[[Configuration, Noun, Faults], None]]] = {
+    "organization": _organization,
+    "policy": _policy,
+    "metric": _metric_in_use,
+    "offering": _offering,
+    "source": _source,
+    "playbook": _playbook,
+    "objective": _objective,
+    "key_result": _key_result,
+    "responsibility": _responsibility,
+}
+
+
+def put_responsibility(configuration: Configuration, noun: Responsibility) -> Configuration:
+    """The configuration with that responsibility; a changed role or share is proposed again. Raises: InvalidError."""
+    was = configuration.responsibilities.get(noun.key)
+    if was is not None and (was.role, was.share) == (noun.role, noun.share):
+        noun = replace(noun, status=was.status, by=was.by, note=was.note)
+    else:
+        noun = replace(noun, status="proposed", by="", note="")
+    return put(configuration, noun)

@@ -1,0 +1,1 @@
+"""What Sightline does: one function a write, one transaction each."""

@@ -1,0 +1,204 @@
+"""Every write of configuration: read it whole, think, write the difference with its journal, in one transaction."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from app.domain import rules
+from app.domain.access import Actor, require_configuration
+from app.domain.configuration import Change, Configuration, Noun, changes
+from app.domain.errors import Fault, InvalidError, NotFoundError, PreconditionError, unknown
+from app.domain.metrics import Matcher, Metric, matching_part
+from app.domain.objectives import Responsibility
+from app.domain.playbooks import Playbook
+from app.domain.teams import Organization
+from app.flows.service import Service
+from app.store import configuration as store
+from app.store import cursor, rebuild
+from app.store.cursor import Position
+from app.store.configuration import Stored
+from app.store.database import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Precondition:
+    """What the caller expects to be there. Shape: `if_match` are the ETags' versions, empty for any; None when not asked."""
+
+    if_match: frozenset[str] | None = None
+    if_none_match: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A thing as it was written. Shape: `changed` is the version of its last change."""
+
+    value: Noun
+    created: bool
+    changed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A configuration that was written: before, after, what differs, and where it stands."""
+
+    before: Configuration
+    after: Configuration
+    changes: tuple[Change, ...]
+    position: Position
+
+
+UNCONDITIONAL = Precondition()
+"""Nothing is expected."""
+
+
+def check(precondition: Precondition, stored: Stored | None) -> None:
+    """Returns when the precondition holds for what is there. Raises: PreconditionError."""
+    there = stored is not None and not stored.archived
+    if precondition.if_none_match and there:
+        raise PreconditionError("It exists already.")
+    wanted = precondition.if_match
+    if wanted is not None and (stored is None or not there or (wanted and str(stored.changed) not in wanted)):
+        raise PreconditionError("It has changed since it was read; read it again.")
+
+
+async def write(
+    service: Service,
+    actor: Actor,
+    step: Callable[[Configuration], Configuration],
+    guard: tuple[str, str, Precondition] | None = None,
+    *,
+    dry_run: bool = False,
+    also: Callable[[Connection, Outcome], Awaitable[None]] | None = None,
+) -> Outcome:
+    """Applies a pure step to the organization's configuration and stores the difference; with `dry_run` only tells it.
+
+    Shape: `guard` is a kind, a key and what must hold for it; `also` is done in the same transaction.
+    """
+    async with service.database.writing() as connection:
+        outcome = await _write(service, connection, actor, step, guard)
+        if dry_run or (also is None and not outcome.changes):
+            await connection.rollback()
+            return outcome
+        await _store(connection, actor, outcome)
+        if also is not None:
+            await also(connection, outcome)
+        return outcome
+
+
+async def _write(
+    service: Service,
+    connection: Connection,
+    actor: Actor,
+    step: Callable[[Configuration], Configuration],
+    guard: tuple[str, str, Precondition] | None,
+) -> Outcome:
+    organization, now = actor.organization, service.clock()
+    zone = await cursor.zone(connection, organization)
+    # The cursor's row is locked first: what is read after it cannot change under the write.
+    position = await cursor.advance(connection, organization, now, zone, catalogue=True)
+    if guard is not None:
+        kind, key, precondition = guard
+        check(precondition, await store.find(connection, organization, kind, key))
+    before = await store.load(connection, organization)
+    after = step(before)
+    return Outcome(before, after, changes(before, after), position)
+
+
+async def _store(connection: Connection, actor: Actor, outcome: Outcome) -> None:
+    await store.save(connection, actor.organization, outcome.position, actor.name, outcome.changes)
+    await _rematch(connection, actor.organization, outcome.before, outcome.after)
+
+
+async def _rematch(connection: Connection, organization: UUID, before: Configuration, after: Configuration) -> None:
+    """Events match the metrics as they are now, and the roll-ups say so."""
+    was = {key: matching_part(metric) for key, metric in before.metrics.items()}
+    now = {key: matching_part(metric) for key, metric in after.metrics.items()}
+    if was == now:
+        return
+    touched = [key for key in was.keys() | now.keys() if was.get(key) != now.get(key)]
+    types = {
+        name
+        for key in touched
+        for metric in (before.metrics.get(key), after.metrics.get(key))
+        if isinstance(metric, Metric)
+        for name in (*metric.events, *metric.activities)
+    }
+    if await rebuild.any_of(connection, organization, sorted(types)):
+        rebuilt = await rebuild.recompute(connection, organization, Matcher(after.metrics))
+        await rebuild.replace(connection, organization, rebuilt)
+
+
+async def put(service: Service, actor: Actor, noun: Noun, precondition: Precondition = UNCONDITIONAL) -> Written:
+    """The thing is as given, created or replaced. Raises: InvalidError, PreconditionError, ForbiddenError."""
+    require_configuration(actor, _scope(noun.kind))
+
+    def step(configuration: Configuration) -> Configuration:
+        if isinstance(noun, Responsibility):
+            return rules.put_responsibility(configuration, noun)
+        return rules.put(configuration, _kept(configuration, noun))
+
+    outcome = await write(service, actor, step, (noun.kind, noun.key, precondition))
+    return await written(service, actor, outcome, noun.kind, noun.key)
+
+
+async def patch(
+    service: Service,
+    actor: Actor,
+    kind: str,
+    key: str,
+    edit: Callable[[Noun], Noun],
+    precondition: Precondition = UNCONDITIONAL,
+) -> Written:
+    """The thing is as `edit` makes it of what is there. Raises: NotFoundError, InvalidError, PreconditionError, ForbiddenError."""
+    require_configuration(actor, _scope(kind))
+    async with service.database.reading() as connection:
+        timed = kind == "organization" and await rebuild.any_event(connection, actor.organization)
+
+    def step(configuration: Configuration) -> Configuration:
+        there = configuration.of(kind)
+        if key not in there:
+            raise NotFoundError(unknown(kind.replace("_", " "), key, there))
+        noun = edit(there[key])
+        if isinstance(noun, Organization) and timed and noun.time_zone != configuration.organization.time_zone:
+            text = "The time zone is fixed once events exist."
+            raise InvalidError(text, [Fault("/time_zone", text)])
+        return rules.put(configuration, noun)
+
+    outcome = await write(service, actor, step, (kind, key, precondition))
+    return await written(service, actor, outcome, kind, key)
+
+
+async def archive(
+    service: Service, actor: Actor, kind: str, key: str, precondition: Precondition = UNCONDITIONAL
+) -> None:
+    """The thing is archived. Raises: NotFoundError, InUseError, PreconditionError, ForbiddenError."""
+    require_configuration(actor, _scope(kind))
+    await write(service, actor, lambda found: rules.archive(found, kind, key), (kind, key, precondition))
+
+
+async def written(service: Service, actor: Actor, outcome: Outcome, kind: str, key: str) -> Written:
+    """How a thing stands after that outcome."""
+    value = outcome.after.of(kind)[key]
+    changed = outcome.position.seq
+    if not any(change.kind == kind and change.key == key for change in outcome.changes):
+        async with service.database.reading() as connection:
+            stored = await store.find(connection, actor.organization, kind, key)
+        changed = outcome.position.seq if stored is None else stored.changed
+    return Written(value, key not in outcome.before.of(kind), changed)
+
+
+def _scope(kind: str) -> str:
+    return "admin" if kind in ("source", "organization") else "playbook:write"
+
+
+def _kept(configuration: Configuration, noun: Noun) -> Noun:
+    """A playbook keeps its state and revision: they change by publishing and closing alone."""
+    was = configuration.of(noun.kind).get(noun.key) or configuration.archived.get(noun.kind, {}).get(noun.key)
+    return noun if was is None else keep_state(noun, was)
+
+
+def keep_state(noun: Noun, was: Noun) -> Noun:
+    """The playbook as given, in the state that it is in."""
+    if isinstance(noun, Playbook) and isinstance(was, Playbook):
+        return replace(noun, state=was.state, revision=was.revision, published_at=was.published_at)
+    return noun

@@ -1,0 +1,131 @@
+"""API keys: issued once, checked at every request, revoked at once."""
+
+import hmac
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from app.domain.access import SCOPES, Actor, require_issuing
+from app.domain.errors import Fault, InvalidError, NotAuthenticError, NotFoundError, unknown
+from app.flows import vault
+from app.flows.service import Service
+from app.store import configuration, cursor, journal, keys
+from app.store.keys import ApiKey
+
+USED_EVERY: Final = timedelta(minutes=1)
+NOBODY: Final = "0" * 64
+
+
+@dataclass(frozen=True, slots=True)
+class IssueKey:
+    """What a new key shall be. None when it is bound to nothing, or never expires."""
+
+    name: str
+    scopes: frozenset[str]
+    team: str | None = None
+    source: str | None = None
+    expires_at: datetime | None = None
+
+
+async def authenticate(service: Service, presented: str) -> Actor:
+    """Whose key it is and what it may do. Raises: NotAuthenticError, the same for whatever is wrong with it."""
+    parts = vault.split_api_key(presented)
+    if parts is None:
+        raise NotAuthenticError("This needs a valid API key.")
+    name, secret = parts
+    now = service.clock()
+    async with service.database.reading() as connection:
+        organization = await keys.owner(connection, "api_key", name)
+        key = None if organization is None else await keys.find(connection, organization, name)
+    pepper = service.vault.pepper if key is None else key.pepper
+    given = service.vault.digest(pepper, secret)
+    matches = hmac.compare_digest(given, NOBODY if key is None else key.digest)
+    if key is None or organization is None or not matches or not _valid(key, now):
+        raise NotAuthenticError("This needs a valid API key.")
+    if key.last_used_at is None or now - key.last_used_at >= USED_EVERY:
+        async with service.database.writing() as connection:
+            await keys.used(connection, organization, name, now)
+    return Actor(organization, f"{key.name} ({key.id})", frozenset(key.scopes), key.team, key.source)
+
+
+def _valid(key: ApiKey, now: datetime) -> bool:
+    return key.revoked_at is None and (key.expires_at is None or now < key.expires_at)
+
+
+async def issue(service: Service, actor: Actor, wanted: IssueKey) -> tuple[ApiKey, str]:
+    """A new key, and the text of it, which is never told again. Raises: ForbiddenError, InvalidError."""
+    require_issuing(actor, wanted.scopes, wanted.team, wanted.source)
+    now = service.clock()
+    faults = []
+    if not wanted.scopes or not wanted.scopes <= set(SCOPES):
+        faults.append(Fault("/scopes", f"Must be some of {', '.join(SCOPES)}."))
+    if wanted.expires_at is not None and wanted.expires_at <= now:
+        faults.append(Fault("/expires_at", "Must be in the future."))
+    async with service.database.writing() as connection:
+        known = await configuration.load(connection, actor.organization, ("organization", "team", "source"))
+        if wanted.team is not None and wanted.team not in known.teams:
+            faults.append(Fault("/team", unknown("team", wanted.team, known.teams)))
+        if wanted.source is not None and wanted.source not in known.sources:
+            faults.append(Fault("/source", unknown("source", wanted.source, known.sources)))
+        if faults:
+            raise InvalidError("The key cannot be issued as asked.", faults)
+        zone = known.organization.time_zone
+        position = await cursor.advance(connection, actor.organization, now, zone, catalogue=False)
+        key, text = _make(service, wanted, now, actor.name)
+        await keys.add(connection, actor.organization, key)
+        after = _described(key)
+        await journal.add(
+            connection, actor.organization, position, actor.name, "api_key", key.id, "create", None, after
+        )
+    return key, text
+
+
+async def revoke(service: Service, actor: Actor, name: str) -> None:
+    """The key is refused from now on. Raises: NotFoundError, ForbiddenError."""
+    actor.require("admin")
+    now = service.clock()
+    async with service.database.writing() as connection:
+        zone = await cursor.zone(connection, actor.organization)
+        key = await keys.find(connection, actor.organization, name)
+        if key is None or key.revoked_at is not None:
+            raise NotFoundError("There is no such API key.")
+        require_issuing(actor, frozenset(key.scopes), key.team, key.source)
+        position = await cursor.advance(connection, actor.organization, now, zone, catalogue=False)
+        await keys.revoke(connection, actor.organization, name, now)
+        before = _described(key)
+        await journal.add(
+            connection, actor.organization, position, actor.name, "api_key", name, "archive", before, None
+        )
+
+
+async def first(service: Service, organization: UUID, wanted: IssueKey) -> tuple[ApiKey, str]:
+    """A new key by the operator's own hand, for whom no scope is too high."""
+    return await issue(service, Actor(organization, "operator", frozenset({"admin"})), wanted)
+
+
+def _make(service: Service, wanted: IssueKey, now: datetime, by: str) -> tuple[ApiKey, str]:
+    text, name, secret = vault.new_api_key()
+    pepper = service.vault.pepper
+    key = ApiKey(
+        id=name,
+        name=wanted.name,
+        digest=service.vault.digest(pepper, secret),
+        pepper=pepper,
+        last_four=text[-4:],
+        scopes=tuple(scope for scope in SCOPES if scope in wanted.scopes),
+        team=wanted.team,
+        source=wanted.source,
+        created_at=now,
+        created_by=by,
+        expires_at=wanted.expires_at,
+        revoked_at=None,
+        last_used_at=None,
+    )
+    return key, text
+
+
+def _described(key: ApiKey) -> dict[str, object]:
+    """What the journal keeps of a key: never its digest."""
+    expires = None if key.expires_at is None else key.expires_at.isoformat().replace("+00:00", "Z")
+    return {"name": key.name, "scopes": list(key.scopes), "team": key.team, "source": key.source, "expires_at": expires}

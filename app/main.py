@@ -1,0 +1,72 @@
+"""The one place that knows everyone: settings and clock in, application out."""
+
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+
+from fastapi import FastAPI
+from sqlalchemy.engine import make_url
+
+from app import clock
+from app.api.application import build
+from app.flows import vault
+from app.flows.service import Service
+from app.flows.vault import Vault
+from app.settings import Settings, load
+from app.store.database import connect
+
+
+def make_service(settings: Settings, now: Callable[[], datetime] = clock.now) -> Service:
+    """A service without HTTP. Raises: ValueError when PostgreSQL is used without the service's own keys."""
+    database = connect(
+        settings.database_url,
+        pool_size=settings.pool_size,
+        pool_timeout=settings.pool_timeout_seconds,
+        statement_timeout=settings.statement_timeout_seconds,
+    )
+    return Service(database, now, make_vault(settings), settings.public_url.rstrip("/"))
+
+
+def make_vault(settings: Settings) -> Vault:
+    """The vault that the settings give; on embedded SQLite its keys are made and kept beside the database."""
+    secret, pepper = settings.secret_keys, settings.key_pepper
+    if secret is None or pepper is None:
+        beside = _beside(settings.database_url)
+        if beside is None:
+            raise ValueError("SIGHTLINE_SECRET_KEYS and SIGHTLINE_KEY_PEPPER are required with PostgreSQL.")
+        kept = _kept(beside)
+        secret, pepper = secret or kept[0], pepper or kept[1]
+    return Vault(vault.parse_keys(secret), vault.parse_keys(pepper))
+
+
+def _beside(url: str) -> Path | None:
+    """Where the keys of an embedded database are kept. None for a server's database."""
+    parsed = make_url(url)
+    return Path(f"{parsed.database}.keys") if parsed.database and parsed.get_backend_name() == "sqlite" else None
+
+
+def _kept(path: Path) -> tuple[str, str]:
+    """The two keys of an embedded database, made when they are not there yet; readable by their owner alone."""
+    if not path.exists():
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(f"{vault.new_keys()}\n{vault.new_keys()}\n")
+    secret, pepper = path.read_text(encoding="ascii").split()
+    return secret, pepper
+
+
+def create_app(settings: Settings | None = None, now: Callable[[], datetime] = clock.now) -> FastAPI:
+    """The HTTP application; with no settings, those of the environment."""
+    found = load(os.environ) if settings is None else settings
+    service = make_service(found, now)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await service.database.close()
+
+    application = build(lifespan)
+    application.state.service = service
+    return application

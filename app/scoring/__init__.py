@@ -1,0 +1,1 @@
+"""What Sightline computes: playbook and evidence in, alignment out. Pure."""

@@ -1,0 +1,64 @@
+"""The answer: how aligned an organization is, and why not more."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from app.scoring.ledger import Loss
+from app.scoring.snapshot import Frame
+
+METHOD: Final = "1"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """What one component says by itself.
+
+    Shape: `proven` is coverage times score, computed in one go; `losses`, given the component's part of the whole score,
+    yields what it loses of that part, sorted within a reason by team, objective, key result, offering and metric.
+    None when there is no evidence: `score`; when it does not apply to the organization, `applies` is false too.
+    """
+
+    score: float | None
+    coverage: float
+    proven: float
+    summary: str
+    losses: Callable[[float], Iterable[Loss]]
+    applies: bool = True
+
+
+def silent(summary: str, *, applies: bool = True) -> Figure:
+    """A component without evidence: never 0 and never 1."""
+    return Figure(None, 0.0, 0.0, summary, lambda _: (), applies)
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentResult:
+    """A component as part of a score. Units: `weight` in ten-thousandths; `lost` in points of the score."""
+
+    name: str
+    score: float | None
+    weight: int
+    coverage: float
+    applies: bool
+    lost: float
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """The computed answer. Shape: `components` in the order of the method, `losses` largest first and complete.
+
+    None when there is too little evidence: `score`; when nothing is lost: `weakest`.
+    """
+
+    frame: Frame
+    version: int
+    score: float | None
+    floor: float
+    coverage: float
+    weakest: str | None
+    silent_teams: tuple[str, ...]
+    components: tuple[ComponentResult, ...]
+    losses: tuple[Loss, ...]
+    method: str = METHOD

@@ -1,0 +1,62 @@
+"""outcomes: whether the key results are on pace."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Final, NamedTuple
+
+from app.scoring.alignment import Figure, silent
+from app.scoring.context import Context
+from app.scoring.evidence import Evidence
+from app.scoring.ledger import Loss
+from app.scoring.means import mean, ratio
+from app.scoring.words import among, counted, verb
+
+NAME: Final = "outcomes"
+
+
+class Unmeasured(NamedTuple):
+    """An objective that no key result measures."""
+
+    objective: str
+
+    def detail(self, _: Loss) -> str:
+        """What it lacks."""
+        return f"{self.objective} has no key result: nobody can tell whether it is met"
+
+    def evidence(self, _: Loss) -> Evidence:
+        """The objective's key results: there are none."""
+        return Evidence("key-results", (("objective", self.objective),))
+
+
+def figure(context: Context) -> Figure:
+    """The mean of the objectives' attainment by priority; silent while no key result has evidence."""
+    if not context.measured:
+        return silent("no key result has evidence yet" if context.standings else "there is no key result")
+    objectives = context.objectives.items()
+    score = mean((objective.priority, context.attained[key]) for key, objective in objectives)
+    coverage = mean((objective.priority, ratio(*context.covered[key])) for key, objective in objectives)
+    return Figure(score, coverage, coverage * score, _summary(context), partial(_losses, context))
+
+
+def _losses(context: Context, weight: float) -> Iterator[Loss]:
+    for objective, results in context.key_results.items():
+        whole = weight * context.parts[objective]
+        if not results:
+            yield Loss(NAME, "unmeasured", whole, Unmeasured(objective), objective=objective)
+        total = sum(result.weight for result in results)
+        for result in results:
+            standing = context.standings[result.key]
+            if standing.attainment < 1:
+                reason = "no_evidence" if standing.exact is None else "behind_pace"
+                points = whole * (result.weight / total) * (1 - standing.attainment)
+                yield Loss(NAME, reason, points, standing, None, objective, result.key, None, result.metric)
+
+
+def _summary(context: Context) -> str:
+    found = [standing for standing in context.standings.values() if standing.begun]
+    behind = sum(standing.measured and standing.attainment < 1 for standing in found)
+    mute = sum(not standing.measured for standing in found)
+    said = f"{among(behind, len(found), 'key result')} {verb(behind, 'is', 'are')} behind pace"
+    said += f", {mute} without evidence" if mute else ""
+    unmeasured = sum(not results for results in context.key_results.values())
+    return said + (f", {counted(unmeasured, 'objective')} without key results" if unmeasured else "")

@@ -1,0 +1,82 @@
+"""playbook: whether those who deliver the strategy helped to write it and signed it."""
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Final, NamedTuple
+
+from app.scoring.alignment import Figure, silent
+from app.scoring.context import Context
+from app.scoring.evidence import Evidence
+from app.scoring.ledger import Loss
+from app.scoring.means import mean
+from app.scoring.words import among
+
+NAME: Final = "playbook"
+SAID: Final = {
+    "not_involved": "{team} neither contributed to the playbook nor signed it",
+    "not_signed": "{team} contributed to the playbook and has not signed it",
+    "signed_old_revision": "{team} signed an earlier revision of the playbook, not the current one",
+    "did_not_contribute": "{team} signed the playbook and did not contribute to it",
+}
+
+
+class Involvement(NamedTuple):
+    """One team's part in it. Shape: `signed` is 1 for the current revision, 1/2 for an earlier one, 0 for none."""
+
+    playbook: str
+    team: str
+    contributed: bool
+    signed: float
+
+    @property
+    def value(self) -> float:
+        """The team's own figure."""
+        return (self.contributed + self.signed) / 2
+
+    @property
+    def reason(self) -> str:
+        """Why it is not 1."""
+        if not self.signed:
+            return "not_signed" if self.contributed else "not_involved"
+        return "signed_old_revision" if self.signed < 1 else "did_not_contribute"
+
+    def detail(self, _: Loss) -> str:
+        """What the team did not do."""
+        return SAID[self.reason].format(team=self.team)
+
+    def evidence(self, _: Loss) -> Evidence:
+        """The list in which the team should stand."""
+        signing = self.reason in ("not_signed", "signed_old_revision")
+        return Evidence("signoffs" if signing else "contributions", (("playbook", self.playbook),))
+
+
+def involvements(context: Context) -> Mapping[str, Involvement]:
+    """Each team's part, by team."""
+    configuration, playbook = context.snapshot.configuration, context.playbook
+    found = {}
+    for team in context.teams:
+        key = f"{playbook.key}/{team}"
+        signoff = configuration.signoffs.get(key)
+        signed = 0.0 if signoff is None else 1.0 if signoff.revision == playbook.revision else 0.5
+        found[team] = Involvement(playbook.key, team, key in configuration.contributions, signed)
+    return found
+
+
+def figure(context: Context) -> Figure:
+    """The mean of the teams' parts by size; silent without teams."""
+    if not context.teams:
+        return silent("there are no teams")
+    found = involvements(context)
+    score = mean((context.teams[team].size, part.value) for team, part in found.items())
+    signed = sum(part.signed == 1 for part in found.values())
+    contributed = sum(part.contributed for part in found.values())
+    summary = f"{among(signed, len(found), 'team')} signed the current revision, {contributed} contributed to it"
+    return Figure(score, 1.0, score, summary, partial(_losses, context, found))
+
+
+def _losses(context: Context, found: Mapping[str, Involvement], weight: float) -> Iterator[Loss]:
+    total = sum(team.size for team in context.teams.values())
+    for team, part in found.items():
+        if part.value < 1:
+            points = weight * (context.teams[team].size / total) * (1 - part.value)
+            yield Loss(NAME, part.reason, points, part, team=team)

@@ -1,0 +1,104 @@
+"""shared_responsibility: whether each objective rests on several functions, with one team accountable."""
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Final, NamedTuple
+
+from app.domain.objectives import LOAD_BEARING
+from app.scoring.alignment import Figure, silent
+from app.scoring.context import Context
+from app.scoring.evidence import Evidence
+from app.scoring.ledger import Loss
+from app.scoring.means import mean, ratio
+from app.scoring.words import among
+
+NAME: Final = "shared_responsibility"
+SAID: Final = {
+    "not_accepted": "responsibilities for {objective} are proposed and none is accepted",
+    "no_owner": "no team bears {objective}",
+    "single_function": "{objective} rests on one function only",
+    "no_accountable": "no team is accountable for {objective}",
+    "several_accountable": "{accountable} teams are accountable for {objective}",
+    "unbalanced": "{objective} rests mostly on one of its {functions} functions",
+}
+
+
+class Sharing(NamedTuple):
+    """How one objective is shared. Shape: `functions` and `accountable` are numbers of them among those who bear it."""
+
+    objective: str
+    value: float
+    functions: int
+    required: int
+    accountable: int
+    proposed: bool
+
+    @property
+    def reason(self) -> str:
+        """Why it is not 1."""
+        if not self.functions:
+            return "not_accepted" if self.proposed else "no_owner"
+        if self.functions == 1 and self.required > 1:
+            return "single_function"
+        if self.accountable != 1:
+            return "several_accountable" if self.accountable else "no_accountable"
+        return "unbalanced"
+
+    def detail(self, _: Loss) -> str:
+        """What is wrong with the sharing."""
+        return SAID[self.reason].format(**self._asdict())
+
+    def evidence(self, _: Loss) -> Evidence:
+        """The objective's responsibilities."""
+        return Evidence("responsibilities", (("objective", self.objective),))
+
+
+def sharings(context: Context) -> Mapping[str, Sharing]:
+    """How each objective is shared, by objective."""
+    functions = {team.function for team in context.teams.values()}
+    required = min(context.policy.required_functions, len(functions))
+    proposed = {
+        part.objective
+        for part in context.snapshot.configuration.responsibilities.values()
+        if part.status == "proposed" and part.role in LOAD_BEARING
+    }
+    return {key: _sharing(context, key, required, proposed=key in proposed) for key in context.objectives}
+
+
+def _sharing(context: Context, objective: str, required: int, *, proposed: bool) -> Sharing:
+    bearers = context.bearers[objective]
+    totals: dict[str, int] = {}
+    for part in bearers:
+        function = context.teams[part.team].function
+        totals[function] = totals.get(function, 0) + part.share
+    accountable = sum(part.role == "accountable" for part in bearers)
+    value = _balance(totals, required) * (1.0 if accountable == 1 else 0.5)
+    return Sharing(objective, value, len(totals), required, accountable, proposed)
+
+
+def _balance(totals: Mapping[str, int], required: int) -> float:
+    """How near the effective number of functions, 1 / sum of squared shares, is to the required one."""
+    if not totals:
+        return 0.0
+    if required <= 1:
+        return 1.0
+    squares = sum(share * share for share in totals.values())
+    return ratio(sum(totals.values()) ** 2 - squares, (required - 1) * squares)
+
+
+def figure(context: Context) -> Figure:
+    """The mean of the objectives' sharing by priority; silent without objectives."""
+    if not context.objectives:
+        return silent("the playbook has no active objective")
+    found = sharings(context)
+    score = mean((objective.priority, found[key].value) for key, objective in context.objectives.items())
+    full = sum(part.value == 1 for part in found.values())
+    summary = f"{among(full, len(found), 'objective')} fully shared, with one team accountable"
+    return Figure(score, 1.0, score, summary, partial(_losses, context, found))
+
+
+def _losses(context: Context, found: Mapping[str, Sharing], weight: float) -> Iterator[Loss]:
+    for objective, part in found.items():
+        if part.value < 1:
+            points = weight * context.parts[objective] * (1 - part.value)
+            yield Loss(NAME, part.reason, points, part, objective=objective)

@@ -1,0 +1,64 @@
+"""Where the evidence of a loss is listed, as a value and as an address in the API."""
+
+from dataclasses import dataclass
+from datetime import date
+from urllib.parse import quote, urlencode
+
+from app.domain.configuration import Configuration
+from app.scoring.snapshot import Frame
+
+ONE_OF: dict[str, str] = {
+    "signoffs": "/v1/playbooks/{playbook}/signoffs",
+    "contributions": "/v1/playbooks/{playbook}/contributions",
+    "responsibilities": "/v1/objectives/{objective}/responsibilities",
+}
+LISTS: dict[str, str] = {"events": "/v1/events", "key-results": "/v1/key-results"}
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What lists exactly what a loss is made of. Shape: `resource` is a key of ONE_OF or LISTS; `filters` in order."""
+
+    resource: str
+    filters: tuple[tuple[str, str], ...]
+
+
+def address(evidence: Evidence) -> str:
+    """The address, path and query, at which the API lists that evidence."""
+    if evidence.resource in ONE_OF:
+        return ONE_OF[evidence.resource].format(**{name: quote(value, safe="") for name, value in evidence.filters})
+    return f"{LISTS[evidence.resource]}?{urlencode(evidence.filters)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The days and names that evidence is asked with. Shape: `focus` is the first and last day of attention."""
+
+    playbook: str
+    starts_on: date
+    until: date
+    known_at: date
+    focus: tuple[date, date]
+    unit: str | None
+
+    def events(self, first: date, last: date, *filters: tuple[str, str]) -> Evidence:
+        """The events between two days that pass the filters, as they were known then.
+
+        They are asked for as of the last day that the score could see, not the day asked for: the configuration of a
+        finished playbook is that of its end, and a filter that resolves objectives has to use the same one.
+        """
+        days = [("from", first.isoformat()), ("to", last.isoformat()), ("as_of", self.until.isoformat())]
+        if self.known_at != self.until:
+            days.append(("known_at", self.known_at.isoformat()))
+        return Evidence("events", (*filters, *days))
+
+    def attention(self, *filters: tuple[str, str]) -> Evidence:
+        """The events of the focus days that pass the filters."""
+        return self.events(*self.focus, *filters)
+
+
+def scope(configuration: Configuration, frame: Frame) -> Scope:
+    """The scope of the evidence in `frame`."""
+    starts_on = configuration.playbooks[frame.playbook].starts_on
+    focus = frame.focus(configuration)
+    return Scope(frame.playbook, starts_on, frame.until, frame.known_at, focus, configuration.policy.unit)

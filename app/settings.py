@@ -1,0 +1,40 @@
+"""The settings: one frozen model, read from the environment by whoever starts the service."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+PREFIX = "SIGHTLINE_"
+CLIENT_ONLY = frozenset({"SIGHTLINE_URL", "SIGHTLINE_API_KEY"})
+
+
+class Settings(BaseModel):
+    """What can be set; with no environment at all, embedded SQLite in the working folder."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    database_url: str = Field(
+        "sqlite+aiosqlite:///sightline.db", description="SQLite or PostgreSQL, as an SQLAlchemy URL"
+    )
+    secret_keys: str | None = Field(
+        None, description="`id:base64,...`, 32 bytes each, the first is primary; encrypts webhook secrets"
+    )
+    key_pepper: str | None = Field(None, description="`id:base64`; API keys are stored as an HMAC with it")
+    public_url: str = Field("http://127.0.0.1:8000", description="The address that CRMs call; HubSpot signs it")
+    log_format: Literal["console", "json"] = Field("console", description="How log lines look")
+    pool_size: int = Field(5, ge=1, le=100, description="Database connections a process keeps (PostgreSQL)")
+    pool_timeout_seconds: float = Field(5.0, gt=0, le=60, description="How long a request waits for a connection")
+    statement_timeout_seconds: float = Field(
+        30.0, gt=0, le=3600, description="How long a statement may run (PostgreSQL)"
+    )
+
+
+def load(environment: Mapping[str, str]) -> Settings:
+    """The settings that `environment` gives. Raises: pydantic.ValidationError, for unknown SIGHTLINE_ names too."""
+    given = {
+        name.removeprefix(PREFIX).lower(): value
+        for name, value in environment.items()
+        if name.startswith(PREFIX) and name not in CLIENT_ONLY and not name.startswith("SIGHTLINE_REQUIRE")
+    }
+    return Settings.model_validate(given)

@@ -1,0 +1,1 @@
+"""What Sightline remembers: the only SQL."""

@@ -1,0 +1,120 @@
+"""Everything that knows which database it is."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from sqlalchemy import event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, NullPool
+
+SQLITE_MINIMUM: Final = (3, 38, 0)
+PRAGMAS: Final = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "busy_timeout=5000",
+    "foreign_keys=ON",
+    "cache_size=-65536",
+)
+SQL_TYPES: Final[Mapping[str, str]] = {"whole": "bigint", "text": "text"}
+
+
+def is_sqlite(url: URL) -> bool:
+    """Whether the URL is of an embedded database."""
+    return url.get_backend_name() == "sqlite"
+
+
+def embedded(connection: AsyncConnection) -> bool:
+    """Whether the connection is to an embedded database."""
+    return connection.dialect.name == "sqlite"
+
+
+def engines(
+    url: str, *, pool_size: int, pool_timeout: float, statement_timeout: float
+) -> tuple[AsyncEngine, AsyncEngine]:
+    """The engine that writes and the one that reads; on PostgreSQL they are one."""
+    parsed = make_url(url)
+    if is_sqlite(parsed):
+        return _sqlite(parsed, "BEGIN IMMEDIATE", (), 1, 30.0), _sqlite(
+            parsed, "BEGIN", ("query_only=ON",), pool_size, pool_timeout
+        )
+    engine = create_async_engine(
+        parsed,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=pool_timeout,
+        pool_pre_ping=True,
+        connect_args={"server_settings": _server_settings(statement_timeout)},
+    )
+    return engine, engine
+
+
+def _server_settings(statement_timeout: float) -> dict[str, str]:
+    milliseconds = str(int(statement_timeout * 1000))
+    return {
+        "application_name": "sightline",
+        "timezone": "UTC",
+        "jit": "off",
+        "plan_cache_mode": "force_custom_plan",
+        "statement_timeout": milliseconds,
+        "lock_timeout": milliseconds,
+        "idle_in_transaction_session_timeout": "60000",
+    }
+
+
+def _sqlite(url: URL, begin: str, more: tuple[str, ...], size: int, timeout: float) -> AsyncEngine:
+    """An engine whose transactions begin as told: the driver's own way loses updates (database.md, section 6)."""
+    engine = create_async_engine(
+        url, poolclass=AsyncAdaptedQueuePool, pool_size=size, max_overflow=0, pool_timeout=timeout
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def connect(connection: object, _record: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None  # type: ignore[attr-defined]  # the driver's connection has no common type
+        cursor = connection.cursor()  # type: ignore[attr-defined]  # the driver's connection has no common type
+        for pragma in (*PRAGMAS, *more):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def start(connection: object) -> None:
+        connection.exec_driver_sql(begin)  # type: ignore[attr-defined]  # SQLAlchemy types the hook's argument as object
+
+    return engine
+
+
+def migration_engine(url: str) -> AsyncEngine:
+    """An engine for Alembic alone: one connection, no pool; SQLite keeps foreign keys off while tables are remade."""
+    parsed = make_url(url)
+    if not is_sqlite(parsed):
+        return create_async_engine(parsed, poolclass=NullPool, connect_args={"server_settings": {"timezone": "UTC"}})
+    engine = create_async_engine(parsed, poolclass=NullPool)
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def connect(connection: object, _record: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None  # type: ignore[attr-defined]  # the driver's connection has no common type
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def start(connection: object) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # type: ignore[attr-defined]  # SQLAlchemy types it as object
+
+    return engine
+
+
+async def begin_reading(connection: AsyncConnection) -> None:
+    """Makes the coming transaction one consistent, read-only view of the database."""
+    if not embedded(connection):
+        await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
+def recordset(connection: AsyncConnection, name: str, columns: Mapping[str, str], alias: str) -> str:
+    """A FROM item whose rows are the JSON arrays of the bind parameter `name`. Shape: columns map a name to whole or text."""
+    if embedded(connection):
+        reads = ", ".join(f"value->>{index} as {column}" for index, column in enumerate(columns))
+        return f"(select {reads} from json_each(:{name})) as {alias}"  # noqa: S608  # names are constants of this package
+    reads = ", ".join(
+        f"(value->>{index})::{SQL_TYPES[kind]} as {column}" for index, (column, kind) in enumerate(columns.items())
+    )
+    # \\:\\: keeps SQLAlchemy from reading the cast as a bind parameter
+    reads = reads.replace("::", "\\:\\:")
+    return f"(select {reads} from json_array_elements(cast(:{name} as json)) as value) as {alias}"  # noqa: S608  # constants

@@ -1,0 +1,178 @@
+"""The rows of evidence: events, retractions, what deliveries said, and the roll-ups. They never leave the store."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Index, UniqueConstraint
+from sqlmodel import Field
+
+from app.store.tables import OPTIONS, Row, instant, json, key, tenant, whole, words
+from app.store.types import Bytes, Count, Identity
+
+
+class EventRow(Row, table=True):
+    """An event: append-only but for `matching`, the one derived column."""
+
+    __tablename__ = "event"
+    __table_args__ = (
+        UniqueConstraint("organization_id", "source", "id"),
+        Index(None, "organization_id", "time_us", "uid"),
+        OPTIONS,
+    )
+    organization_id: UUID = tenant()
+    uid: UUID = Field(primary_key=True, sa_type=Identity)
+    source: str = words()
+    id: str = words()
+    type: str = words()
+    time_us: int = whole()
+    day: int = Field(sa_type=Count)
+    recorded_us: int = whole()
+    recorded_day: int = Field(sa_type=Count)
+    seq: int = whole()
+    team: str = words()
+    kind: str = words()
+    value: int | None = whole(nullable=True)
+    unit: str | None = words(nullable=True)
+    effort: int | None = whole(nullable=True)
+    subject: str | None = words(nullable=True)
+    objective: str | None = words(nullable=True)
+    offerings: str | None = words(nullable=True)
+    data: str | None = words(nullable=True)
+    fingerprint: str = words()
+    matching: str = words()
+
+
+class RetractionRow(Row, table=True):
+    """That an event does not stand any more, from when on, and why."""
+
+    __tablename__ = "retraction"
+    __table_args__ = (OPTIONS,)
+    organization_id: UUID = tenant()
+    uid: UUID = Field(primary_key=True, sa_type=Identity)
+    reason: str = words()
+    actor: str = words()
+    recorded_us: int = whole()
+    recorded_day: int = Field(sa_type=Count)
+    seq: int = whole()
+
+
+class MatchingRow(Row, table=True):
+    """A set of metrics that events matched, each with its state. Shape: `metrics` is [[key, state], ...] by key."""
+
+    __tablename__ = "matching"
+    __table_args__ = (OPTIONS,)
+    organization_id: UUID = tenant()
+    id: str = key()
+    metrics: Any = json()  # Any: a JSON value
+
+
+class MeasureRow(Row, table=True):
+    """What a source said of a metric, for events of one day recorded on another: additive deltas.
+
+    `low`, `high` and `last_*` hold for the rows since the last one with `reset`, which holds them for all before.
+    """
+
+    __tablename__ = "measure"
+    __table_args__ = (Index(None, "organization_id", "day"), OPTIONS)
+    organization_id: UUID = tenant()
+    metric: str = key()
+    source: str = key()
+    day: int = Field(primary_key=True, sa_type=Count)
+    recorded_day: int = Field(primary_key=True, sa_type=Count)
+    matched: int = whole()
+    counted: int = whole()
+    other_unit: int = whole()
+    no_value: int = whole()
+    total: int = whole()
+    low: int | None = whole(nullable=True)
+    high: int | None = whole(nullable=True)
+    last_us: int | None = whole(nullable=True)
+    last_id: str | None = words(nullable=True)
+    last_value: int | None = whole(nullable=True)
+    reset: int = Field(sa_type=Count)
+
+
+class AttentionRow(Row, table=True):
+    """Where a team's work of one day went, by what it matched and named: additive deltas."""
+
+    __tablename__ = "attention"
+    __table_args__ = (Index(None, "organization_id", "day"), OPTIONS)
+    organization_id: UUID = tenant()
+    team: str = key()
+    kind: str = key()
+    matching: str = key()
+    objective: str = key()
+    day: int = Field(primary_key=True, sa_type=Count)
+    recorded_day: int = Field(primary_key=True, sa_type=Count)
+    events: int = whole()
+    effort: int = whole()
+
+
+class SoldRow(Row, table=True):
+    """What a team sold of an offering on one day, by unit: additive deltas."""
+
+    __tablename__ = "sold"
+    __table_args__ = (Index(None, "organization_id", "day"), OPTIONS)
+    organization_id: UUID = tenant()
+    offering: str = key()
+    team: str = key()
+    unit: str = key()
+    day: int = Field(primary_key=True, sa_type=Count)
+    recorded_day: int = Field(primary_key=True, sa_type=Count)
+    items: int = whole()
+    value: int = whole()
+
+
+class DeliveryRow(Row, table=True):
+    """What a CRM sent, kept raw, and what became of it."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (Index(None, "organization_id", "source", "received_at", "uid"), OPTIONS)
+    organization_id: UUID = tenant()
+    uid: UUID = Field(primary_key=True, sa_type=Identity)
+    source: str = words()
+    received_at: datetime = instant()
+    content_type: str = words()
+    headers: Any = json()  # Any: a JSON value
+    body: bytes | None = Field(sa_type=Bytes, nullable=True)
+    state: str = words()
+    problem: str | None = words(nullable=True)
+    rejects: Any = json()  # Any: a JSON value
+    changes: int = Field(sa_type=Count)
+    recorded: int = Field(sa_type=Count)
+    retracted: int = Field(sa_type=Count)
+
+
+class ChangeRow(Row, table=True):
+    """What a delivery said, translated: append-only, and it outlives the raw body."""
+
+    __tablename__ = "change"
+    __table_args__ = (
+        Index(None, "organization_id", "source", "entity"),
+        Index(None, "organization_id", "source", "other"),
+        OPTIONS,
+    )
+    organization_id: UUID = tenant()
+    source: str = key()
+    generation: int = Field(primary_key=True, sa_type=Count)
+    key: str = key()
+    entity: str = words()
+    other: str | None = words(nullable=True)
+    at: datetime = instant()
+    verb: str = words()
+    fields: Any = json()  # Any: a JSON value
+    delivery: UUID = Field(sa_type=Identity)
+    seq: int = whole()
+
+
+class UnmappedRow(Row, table=True):
+    """A value that a source's mapping does not know, with the entity in which it was seen last."""
+
+    __tablename__ = "unmapped"
+    __table_args__ = (OPTIONS,)
+    organization_id: UUID = tenant()
+    source: str = key()
+    entity: str = key()
+    property: str = key()
+    value: str = key()

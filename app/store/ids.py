@@ -1,0 +1,26 @@
+"""Ids made by chance: the only reader of the operating system's randomness."""
+
+import secrets
+from datetime import datetime
+from uuid import UUID
+
+from app.store.types import micros
+
+ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+def uuid7(now: datetime) -> UUID:
+    """A time-ordered UUID, version 7. Source: RFC 9562, section 5.7."""
+    value = (micros(now) // 1000 << 80) | secrets.randbits(80)
+    value = (value & ~(0xF000 << 64)) | (0x7000 << 64)
+    return UUID(int=(value & ~(0xC000 << 48)) | (0x8000 << 48))
+
+
+def base62(length: int) -> str:
+    """That many letters and digits, each by chance."""
+    return "".join(secrets.choice(ALPHABET) for _ in range(length))
+
+
+def random_bytes(length: int) -> bytes:
+    """That many bytes, each by chance."""
+    return secrets.token_bytes(length)

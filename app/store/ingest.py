@@ -1,0 +1,275 @@
+"""The hot path: a batch of events and their roll-ups, in one statement on PostgreSQL and one transaction on SQLite.
+
+No ORM and no objects between the columns and the database, for this is where the speed is.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from json import dumps
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import bindparam, text
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.domain.errors import BucketFullError
+from app.domain.events import Event, canonical, day_of, fingerprint
+from app.domain.metrics import Match, Matcher
+from app.store import ids, types
+from app.store.dialect import embedded, recordset
+from app.store.rollups import (
+    KEYS,
+    MERGE_ATTENTION,
+    MERGE_MEASURE,
+    MERGE_SOLD,
+    Deltas,
+    Prepared,
+    apply,
+)
+
+EVENT: Final = {
+    "uid": "uuid",
+    "source": "text",
+    "id": "text",
+    "type": "text",
+    "time_us": "bigint",
+    "day": "int",
+    "team": "text",
+    "kind": "text",
+    "value": "bigint",
+    "unit": "text",
+    "effort": "bigint",
+    "subject": "text",
+    "objective": "text",
+    "offerings": "text",
+    "data": "text",
+    "fingerprint": "text",
+    "matching": "text",
+}
+PAIR: Final = {
+    "uid": "uuid",
+    "metric": "text",
+    "counted": "int",
+    "other_unit": "int",
+    "no_value": "int",
+    "value": "bigint",
+}
+ITEM: Final = {"uid": "uuid", "offering": "text", "value": "bigint"}
+OVERFLOW: Final = "22003"
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of a batch. None when the catalogue had changed and nothing was done: `seq`."""
+
+    seq: int | None
+    uids: frozenset[UUID]
+
+
+def matching_id(matches: Sequence[Match]) -> str:
+    """The name of a set of matches; the empty set has the empty name."""
+    if not matches:
+        return ""
+    return sha256(canonical([[m.metric, m.state] for m in matches]).encode()).hexdigest()[:32]
+
+
+def prepare(events: Sequence[Event], matcher: Matcher, now: datetime, time_zone: str) -> list[Prepared]:
+    """The events as they will be recorded, sorted by (source, id): the order is what keeps writers from deadlock."""
+    prepared = []
+    for event in sorted(events, key=lambda found: (found.source, found.id)):
+        matches = matcher.match(event)
+        day = types.day_number(day_of(event.time, time_zone))
+        prepared.append(Prepared(event, ids.uuid7(now), types.micros(event.time), day, matching_id(matches), matches))
+    return prepared
+
+
+def columns(prepared: Sequence[Prepared]) -> list[tuple[object, ...]]:
+    """The rows of `event`, as EVENT names them."""
+    return [
+        (
+            p.uid,
+            p.event.source,
+            p.event.id,
+            p.event.type,
+            p.time_us,
+            p.day,
+            p.event.team,
+            p.event.kind,
+            p.event.value,
+            p.event.unit,
+            p.event.effort,
+            p.event.subject,
+            p.event.objective,
+            canonical([{"offering": key, "value": value} for key, value in p.event.offerings])
+            if p.event.offerings
+            else None,
+            canonical(p.event.data) if p.event.data else None,
+            fingerprint(p.event),
+            p.matching,
+        )
+        for p in prepared
+    ]
+
+
+async def record(  # noqa: PLR0913  # one batch is all of these
+    connection: AsyncConnection,
+    organization_id: UUID,
+    prepared: Sequence[Prepared],
+    now: datetime,
+    recorded_day: int,
+    catalogue: int,
+) -> Recorded:
+    """Records what is new, with its roll-ups, at the organization's next version.
+
+    Raises: BucketFullError when a sum would no longer fit; then nothing was recorded.
+    """
+    perform = _record_embedded if embedded(connection) else _record_server
+    try:
+        return await perform(connection, organization_id, prepared, now, recorded_day, catalogue)
+    except DBAPIError as error:
+        full = getattr(error.orig, "sqlstate", None) == OVERFLOW or "cannot store REAL value" in str(error.orig)
+        if full or (isinstance(error, IntegrityError) and "datatype" in str(error.orig)):
+            raise BucketFullError(
+                "A sum of this day would no longer fit; the values are too large to be added."
+            ) from error
+        raise
+
+
+def _unnest(first: int, shape: dict[str, str]) -> str:
+    return "unnest(" + ", ".join(f"${first + i}::{kind}[]" for i, kind in enumerate(shape.values())) + ")"
+
+
+def _statement() -> str:
+    """One statement: the cursor, the events that are new, and what they add. Source: database.md, section 2."""
+    events, pairs, items = 5, 5 + len(EVENT), 5 + len(EVENT) + len(PAIR)
+    sets = items + len(ITEM)
+    later = "(array_agg({0} order by i.time_us desc, i.id desc) filter (where p.counted = 1))[1]"
+    return f"""
+with cur as (
+  update cursor set seq = seq + 1, recorded_us = greatest(recorded_us, $2::bigint), recorded_day = greatest(recorded_day, $3::int)
+  where organization_id = $1::uuid and catalogue = $4::bigint returning seq, recorded_us, recorded_day),
+kinds as (
+  insert into matching (organization_id, id, metrics)
+  select $1::uuid, u.* from unnest(${sets}::text[], ${sets + 1}::text[]) as u, cur on conflict do nothing),
+ins as (
+  insert into event (organization_id, {", ".join(EVENT)}, recorded_us, recorded_day, seq)
+  select $1::uuid, u.*, cur.recorded_us, cur.recorded_day, cur.seq from {_unnest(events, EVENT)} as u, cur
+  on conflict (organization_id, source, id) do nothing
+  returning uid, source, id, time_us, day, recorded_day, team, kind, unit, effort, objective, matching),
+measured as (
+  insert into measure as r (organization_id, metric, source, day, recorded_day, matched, counted, other_unit, no_value, total,
+    low, high, last_us, last_id, last_value, reset)
+  select $1::uuid, p.metric, i.source, i.day, i.recorded_day, count(*), sum(p.counted), sum(p.other_unit), sum(p.no_value),
+    sum(p.value)::bigint, min(p.value) filter (where p.counted = 1), max(p.value) filter (where p.counted = 1),
+    {later.format("i.time_us")}, {later.format("i.id")}, {later.format("p.value")}, 0
+  from ins i join {_unnest(pairs, PAIR)} as p({", ".join(PAIR)}) on p.uid = i.uid
+  group by p.metric, i.source, i.day, i.recorded_day order by p.metric, i.source, i.day, i.recorded_day
+  on conflict (organization_id, {KEYS["measure"]}) do update set {MERGE_MEASURE}),
+attended as (
+  insert into attention as r (organization_id, team, kind, matching, objective, day, recorded_day, events, effort)
+  select $1::uuid, team, kind, matching, coalesce(objective, ''), day, recorded_day, count(*), sum(coalesce(effort, 10000))::bigint
+  from ins group by 2, 3, 4, 5, 6, 7 order by 2, 3, 4, 5, 6, 7
+  on conflict (organization_id, {KEYS["attention"]}) do update set {MERGE_ATTENTION}),
+vended as (
+  insert into sold as r (organization_id, offering, team, unit, day, recorded_day, items, value)
+  select $1::uuid, s.offering, i.team, coalesce(i.unit, ''), i.day, i.recorded_day, count(*), sum(s.value)::bigint
+  from ins i join {_unnest(items, ITEM)} as s({", ".join(ITEM)}) on s.uid = i.uid
+  group by 2, 3, 4, 5, 6 order by 2, 3, 4, 5, 6
+  on conflict (organization_id, {KEYS["sold"]}) do update set {MERGE_SOLD})
+select (select seq from cur), array(select uid from ins)
+"""  # noqa: S608  # every name in it is a constant of this package
+
+
+RECORD: Final = _statement()
+
+
+def _pairs(prepared: Sequence[Prepared]) -> list[tuple[object, ...]]:
+    return [
+        (p.uid, m.metric, int(m.state == "counts"), int(m.state == "other_unit"), int(m.state == "no_value"), m.value)
+        for p in prepared
+        for m in p.matches
+    ]
+
+
+def _transposed(rows: Sequence[tuple[object, ...]], width: int) -> list[list[object]]:
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
+
+
+def _sets(prepared: Sequence[Prepared]) -> dict[str, str]:
+    return {p.matching: canonical([[m.metric, m.state] for m in p.matches]) for p in prepared}
+
+
+async def _record_server(  # noqa: PLR0913  # as `record`
+    connection: AsyncConnection,
+    organization_id: UUID,
+    prepared: Sequence[Prepared],
+    now: datetime,
+    recorded_day: int,
+    catalogue: int,
+) -> Recorded:
+    items = [(p.uid, offering, value) for p in prepared for offering, value in p.event.offerings]
+    sets = sorted(_sets(prepared).items())
+    arguments = (
+        organization_id,
+        types.micros(now),
+        recorded_day,
+        catalogue,
+        *_transposed(columns(prepared), len(EVENT)),
+        *_transposed(_pairs(prepared), len(PAIR)),
+        *_transposed(items, len(ITEM)),
+        [name for name, _ in sets],
+        [metrics for _, metrics in sets],
+    )
+    row = (await connection.exec_driver_sql(RECORD, arguments)).one()
+    seq, uids = tuple(row)
+    return Recorded(seq, frozenset(UUID(str(uid)) for uid in uids))
+
+
+async def _record_embedded(  # noqa: PLR0913  # as `record`
+    connection: AsyncConnection,
+    organization_id: UUID,
+    prepared: Sequence[Prepared],
+    now: datetime,
+    recorded_day: int,
+    catalogue: int,
+) -> Recorded:
+    moved = (
+        "update cursor set seq = seq + 1, recorded_us = max(recorded_us, ?), recorded_day = max(recorded_day, ?) "
+        "where organization_id = ? and catalogue = ? returning seq, recorded_us, recorded_day"
+    )
+    tenant = str(organization_id)
+    row = (await connection.exec_driver_sql(moved, (types.micros(now), recorded_day, tenant, catalogue))).one_or_none()
+    if row is None:
+        return Recorded(None, frozenset())
+    seq, recorded_us, recorded_day = tuple(row)
+    await note_sets(connection, organization_id, _sets(prepared))
+    reads = ", ".join(f"value->>{index}" for index in range(len(EVENT)))
+    insert = (
+        f"insert into event (organization_id, recorded_us, recorded_day, seq, {', '.join(EVENT)}) "  # noqa: S608  # constants
+        f"select ?, ?, ?, ?, {reads} from json_each(?) where true "
+        "on conflict (organization_id, source, id) do nothing returning uid"
+    )
+    rows = dumps([[str(value) if index == 0 else value for index, value in enumerate(r)] for r in columns(prepared)])
+    result = await connection.exec_driver_sql(insert, (tenant, recorded_us, recorded_day, seq, rows))
+    uids = frozenset(UUID(found) for found in result.scalars())
+    deltas = Deltas()
+    for p in prepared:
+        if p.uid in uids:
+            deltas.add(p, recorded_day)
+    await apply(connection, organization_id, deltas)
+    return Recorded(seq, uids)
+
+
+async def note_sets(connection: AsyncConnection, organization_id: UUID, sets: dict[str, str]) -> None:
+    """The sets of matches are known by their names."""
+    if not sets:
+        return
+    rows = recordset(connection, "rows", {"id": "text", "metrics": "text"}, "d")
+    statement = text(
+        f"insert into matching (organization_id, id, metrics) select :organization, d.id, d.metrics from {rows} "  # noqa: S608  # constants
+        "where true on conflict do nothing"
+    ).bindparams(bindparam("organization", organization_id, types.Identity()))
+    await connection.execute(statement, {"rows": dumps(sorted(sets.items()))})

@@ -1,0 +1,246 @@
+"""The one read that feeds scoring: the evidence, folded from the roll-ups in SQL; no event is read."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from json import dumps
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import TextClause, bindparam, func, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.domain.configuration import Configuration
+from app.domain.metrics import Metric
+from app.scoring.snapshot import Attention, Frame, Measure, Newest, Snapshot, Sold, active_objectives, window
+from app.store import cursor, types
+from app.store.dialect import recordset
+from app.store.evidence_tables import AttentionRow, MatchingRow, SoldRow
+from app.store.tables import table_of
+
+ASKS_ORDER: Final = frozenset({"min", "max", "last"})
+attention, sold, matching = table_of(AttentionRow), table_of(SoldRow), table_of(MatchingRow)
+WINDOWS: Final = {"place": "whole", "metric": "text", "first": "whole", "last": "whole"}
+
+
+def halves(column: str) -> str:
+    """A sum of bigints that cannot overflow, as its high and its low part; both databases shift arithmetically."""
+    return f"cast(sum({column} >> 32) as bigint), cast(sum({column} & 4294967295) as bigint)"
+
+
+def whole(high: int, low: int) -> int:
+    """The sum whose two parts `halves` gave."""
+    return (high << 32) + low
+
+
+async def read(
+    connection: AsyncConnection, organization_id: UUID, configuration: Configuration, frame: Frame
+) -> Snapshot:
+    """Everything that a score in that frame needs."""
+    metrics, starts = _windows(configuration, frame)
+    sums = await _sums(connection, organization_id, starts, frame)
+    orders = await _orders(connection, organization_id, starts, metrics, frame)
+    measures, unknown = _measures(configuration, frame, starts, sums, orders)
+    sets = await _sets(connection, organization_id)
+    return Snapshot(
+        configuration=configuration,
+        frame=frame,
+        version=await cursor.version(connection, organization_id),
+        measures=measures,
+        attention=await _attention(connection, organization_id, configuration, frame, sets),
+        newest=await _newest(connection, organization_id, configuration, frame, sets),
+        sold=await _sold(connection, organization_id, configuration, frame),
+        unknown=unknown,
+    )
+
+
+Window = tuple[str, int, int]
+Sums = Mapping[tuple[Window, str], tuple[int, int, int]]
+Orders = Mapping[tuple[Window, str], tuple[int | None, int | None, tuple[int, str, int] | None]]
+
+
+def _span(configuration: Configuration, frame: Frame, key: str) -> Window:
+    result = configuration.key_results[key]
+    first, last = window(result, configuration.playbooks[frame.playbook])
+    return result.metric, types.day_number(first), types.day_number(min(last, frame.until))
+
+
+def _windows(configuration: Configuration, frame: Frame) -> tuple[Mapping[str, Metric], Mapping[str, Window]]:
+    """The metrics that are asked for, and the window of each key result of an active objective."""
+    active = {objective.key for objective in active_objectives(configuration, frame.playbook)}
+    spans = {
+        key: _span(configuration, frame, key)
+        for key, result in configuration.key_results.items()
+        if result.objective in active
+    }
+    return {span[0]: configuration.metrics[span[0]] for span in spans.values()}, spans
+
+
+async def _rows(
+    connection: AsyncConnection, statement: TextClause, organization_id: UUID, windows: Sequence[Window], frame: Frame
+) -> Sequence[Sequence[object]]:
+    bound = statement.bindparams(bindparam("organization", organization_id, types.Identity()))
+    known = types.day_number(frame.known_at)
+    rows = dumps([[place, *found] for place, found in enumerate(windows)])
+    return (await connection.execute(bound, {"windows": rows, "known": known})).all()
+
+
+async def _sums(connection: AsyncConnection, organization_id: UUID, spans: Mapping[str, Window], frame: Frame) -> Sums:
+    """By window and source: events that count, their exact sum, and events that lack a value."""
+    windows = sorted(set(spans.values()))
+    statement = text(
+        f"select w.place, m.source, cast(sum(m.counted) as bigint), {halves('m.total')}, cast(sum(m.no_value) as bigint) "  # noqa: S608  # constants
+        f"from {recordset(connection, 'windows', WINDOWS, 'w')} join measure m on m.organization_id = :organization "
+        "and m.metric = w.metric and m.day between w.first and w.last and m.recorded_day <= :known "
+        "group by w.place, m.source"
+    )
+    rows = await _rows(connection, statement, organization_id, windows, frame) if windows else []
+    return {
+        (windows[int(str(place))], str(source)): (int(str(n)), whole(int(str(high)), int(str(low))), int(str(lacking)))
+        for place, source, n, high, low, lacking in rows
+    }
+
+
+async def _orders(
+    connection: AsyncConnection,
+    organization_id: UUID,
+    spans: Mapping[str, Window],
+    metrics: Mapping[str, Metric],
+    frame: Frame,
+) -> Orders:
+    """By window and source: low, high and last, from the rows since each day's latest reset."""
+    windows = sorted({span for span in spans.values() if metrics[span[0]].aggregation in ASKS_ORDER})
+    if not windows:
+        return {}
+    statement = text(
+        "select place, source, low, high, last_us, last_id, last_value from (select w.place, m.source, m.low, m.high, "  # noqa: S608  # constants
+        "m.last_us, m.last_id, m.last_value, m.recorded_day, max(case when m.reset = 1 then m.recorded_day end) "
+        "over (partition by w.place, m.source, m.day) as since "
+        f"from {recordset(connection, 'windows', WINDOWS, 'w')} join measure m on m.organization_id = :organization "
+        "and m.metric = w.metric and m.day between w.first and w.last and m.recorded_day <= :known) as f "
+        "where (since is null or recorded_day >= since) and low is not null"
+    )
+    found: dict[tuple[Window, str], tuple[int | None, int | None, tuple[int, str, int] | None]] = {}
+    for place, source, low, high, us, name, value in await _rows(
+        connection, statement, organization_id, windows, frame
+    ):
+        lows, highs, last = int(str(low)), int(str(high)), (int(str(us)), str(name), int(str(value)))
+        key = (windows[int(str(place))], str(source))
+        was = found.get(key)
+        if was is not None and was[0] is not None and was[1] is not None and was[2] is not None:
+            lows, highs, last = min(lows, was[0]), max(highs, was[1]), max(last, was[2])
+        found[key] = (lows, highs, last)
+    return found
+
+
+def _measures(
+    configuration: Configuration, frame: Frame, spans: Mapping[str, Window], sums: Sums, orders: Orders
+) -> tuple[Mapping[tuple[str, str], Measure], Mapping[str, int]]:
+    by_window: dict[Window, list[str]] = {}
+    for span, source in sums:
+        by_window.setdefault(span, []).append(source)
+    measures: dict[tuple[str, str], Measure] = {}
+    unknown: dict[str, int] = {}
+    for key in sorted(spans):
+        span = spans[key]
+        canonical = configuration.metrics[span[0]].canonical_source
+        for source in sorted(by_window.get(span, ())):
+            count, total, lacking = sums[span, source]
+            if lacking and canonical in (None, source):
+                unknown[key] = unknown.get(key, 0) + lacking
+            if count:
+                low, high, last = orders.get((span, source), (None, None, None))
+                measures[key, source] = Measure(count, total, low, high, last)
+    return measures, unknown
+
+
+async def _sets(connection: AsyncConnection, organization_id: UUID) -> Mapping[str, frozenset[str]]:
+    statement = select(matching.c.id, matching.c.metrics).where(matching.c.organization_id == organization_id)
+    return {
+        "": frozenset(),
+        **{name: frozenset(key for key, _ in found) for name, found in await connection.execute(statement)},
+    }
+
+
+def stretches(configuration: Configuration, frame: Frame) -> list[tuple[date, date]]:
+    """The focus window, cut where another published playbook begins or ends."""
+    first, last = frame.focus(configuration)
+    if last < first:
+        return []
+    cuts = {first}
+    for other in configuration.playbooks.values():
+        if other.key != frame.playbook and other.state == "published":
+            cuts |= {day for day in (other.starts_on, other.ends_on + timedelta(days=1)) if first < day <= last}
+    starts = sorted(cuts)
+    ends = [start - timedelta(days=1) for start in starts[1:]] + [last]
+    return list(zip(starts, ends, strict=True))
+
+
+async def _attention(
+    connection: AsyncConnection,
+    organization_id: UUID,
+    configuration: Configuration,
+    frame: Frame,
+    sets: Mapping[str, frozenset[str]],
+) -> tuple[Attention, ...]:
+    cells: list[Attention] = []
+    statement = text(
+        f"select team, kind, matching, objective, cast(sum(events) as bigint), {halves('effort')} from attention "  # noqa: S608  # constants
+        "where organization_id = :organization and day between :first and :last and recorded_day <= :known "
+        "group by team, kind, matching, objective having sum(events) <> 0 order by team, kind, matching, objective"
+    ).bindparams(bindparam("organization", organization_id, types.Identity()))
+    for first, last in stretches(configuration, frame):
+        days = {"first": types.day_number(first), "last": types.day_number(last)}
+        rows = await connection.execute(statement, {**days, "known": types.day_number(frame.known_at)})
+        cells += [
+            Attention(team, kind, sets[name], objective or None, first, last, events, whole(high, low))
+            for team, kind, name, objective, events, high, low in rows
+        ]
+    return tuple(cells)
+
+
+async def _newest(
+    connection: AsyncConnection,
+    organization_id: UUID,
+    configuration: Configuration,
+    frame: Frame,
+    sets: Mapping[str, frozenset[str]],
+) -> tuple[Newest, ...]:
+    first = types.day_number(configuration.playbooks[frame.playbook].starts_on)
+    by_day = (
+        select(attention.c.matching, attention.c.objective, attention.c.day)
+        .where(
+            attention.c.organization_id == organization_id,
+            attention.c.day.between(first, types.day_number(frame.until)),
+            attention.c.recorded_day <= types.day_number(frame.known_at),
+        )
+        .group_by(attention.c.matching, attention.c.objective, attention.c.day)
+        .having(func.sum(attention.c.events) > 0)
+        .subquery()
+    )
+    statement = select(by_day.c.matching, by_day.c.objective, func.max(by_day.c.day)).group_by(
+        by_day.c.matching, by_day.c.objective
+    )
+    rows = (await connection.execute(statement)).all()
+    return tuple(
+        Newest(sets[name], objective or None, types.day(day)) for name, objective, day in sorted(map(tuple, rows))
+    )
+
+
+async def _sold(
+    connection: AsyncConnection, organization_id: UUID, configuration: Configuration, frame: Frame
+) -> tuple[Sold, ...]:
+    unit = configuration.policy.unit
+    statement = text(
+        f"select offering, team, day, {halves('value')} from sold where organization_id = :organization "  # noqa: S608  # constants
+        "and day between :first and :last and recorded_day <= :known and (:anything = 1 or unit in ('', :unit)) "
+        "group by offering, team, day having sum(items) <> 0 order by offering, team, day"
+    ).bindparams(bindparam("organization", organization_id, types.Identity()))
+    values = {
+        "first": types.day_number(configuration.playbooks[frame.playbook].starts_on),
+        "last": types.day_number(frame.until),
+        "known": types.day_number(frame.known_at),
+        "anything": int(unit is None),
+        "unit": unit or "",
+    }
+    rows = await connection.execute(statement, values)
+    return tuple(Sold(offering, team, types.day(day), whole(high, low)) for offering, team, day, high, low in rows)

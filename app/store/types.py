@@ -1,0 +1,121 @@
+"""Column types that mean the same on both databases: exact integers, C-ordered text, JSON as canonical text."""
+
+from datetime import UTC, date, datetime, timedelta
+from json import loads
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, Dialect, Integer, LargeBinary, Text, TypeDecorator
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.types import TypeEngine
+
+from app.domain.events import canonical
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+FIRST_DAY = EPOCH.date().toordinal()
+
+
+def micros(instant: datetime) -> int:
+    """Microseconds since the epoch, exactly."""
+    return (instant - EPOCH) // timedelta(microseconds=1)
+
+
+def instant(value: int) -> datetime:
+    """The instant that many microseconds after the epoch."""
+    return EPOCH + timedelta(microseconds=value)
+
+
+def day_number(day: date) -> int:
+    """Days since 1970-01-01."""
+    return day.toordinal() - FIRST_DAY
+
+
+def day(value: int) -> date:
+    """The date that many days after 1970-01-01."""
+    return date.fromordinal(value + FIRST_DAY)
+
+
+# STRICT tables of SQLite know INTEGER, TEXT and BLOB only; PostgreSQL orders text by code point only when told to.
+Whole: TypeEngine[int] = BigInteger().with_variant(sqlite.INTEGER(), "sqlite")
+Count: TypeEngine[int] = Integer().with_variant(sqlite.INTEGER(), "sqlite")
+Words: TypeEngine[str] = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+Bytes: TypeEngine[bytes] = LargeBinary()
+
+
+class Instant(TypeDecorator[datetime]):
+    """A UTC instant as microseconds since the epoch."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:  # Any: SQLAlchemy's own signature
+        """INTEGER on SQLite, bigint elsewhere."""
+        return dialect.type_descriptor(Whole)
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002  # SQLAlchemy's signature
+        """Instant to number."""
+        return None if value is None else micros(value)
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002  # Any: SQLAlchemy's signature
+        """Number to instant."""
+        return None if value is None else instant(value)
+
+
+class Day(TypeDecorator[date]):
+    """A date as days since 1970-01-01."""
+
+    impl = Integer
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:  # Any: SQLAlchemy's own signature
+        """INTEGER on both."""
+        return dialect.type_descriptor(Count)
+
+    def process_bind_param(self, value: date | None, dialect: Dialect) -> int | None:  # noqa: ARG002  # SQLAlchemy's signature
+        """Date to number."""
+        return None if value is None else day_number(value)
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> date | None:  # noqa: ARG002  # Any: SQLAlchemy's signature
+        """Number to date."""
+        return None if value is None else day(value)
+
+
+class Json(TypeDecorator[Any]):
+    """A JSON value as its canonical text, so that both databases give back the same bytes."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:  # Any: SQLAlchemy's own signature
+        """Text on both."""
+        return dialect.type_descriptor(Words)
+
+    def process_bind_param(self, value: object, dialect: Dialect) -> str | None:  # noqa: ARG002  # SQLAlchemy's signature
+        """Value to text."""
+        return None if value is None else canonical(value)
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> Any:  # noqa: ARG002  # Any: a JSON value is anything
+        """Text to value."""
+        return None if value is None else loads(value)
+
+
+class Identity(TypeDecorator[UUID]):
+    """A UUID: native on PostgreSQL, 36 characters on SQLite."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:  # Any: SQLAlchemy's own signature
+        """uuid or text."""
+        native: TypeEngine[Any] = Text().with_variant(postgresql.UUID(as_uuid=True), "postgresql")
+        return dialect.type_descriptor(native)
+
+    def process_bind_param(self, value: UUID | None, dialect: Dialect) -> UUID | str | None:
+        """UUID to what the database takes."""
+        if value is None or dialect.name == "postgresql":
+            return value
+        return str(value)
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> UUID | None:  # noqa: ARG002  # Any: SQLAlchemy's signature
+        """What the database gives to UUID."""
+        return value if value is None or isinstance(value, UUID) else UUID(value)

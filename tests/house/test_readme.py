@@ -1,0 +1,95 @@
+"""The README keeps what it promises: its commands, its settings, its addresses are the program's."""
+
+import json
+import re
+
+from app.cli import app as command
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+from app.settings import PREFIX, Settings
+from tests.support.house import ROOT
+
+FIRST_SCREEN = 50  # lines
+
+
+def readme() -> str:
+    return (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(text: str) -> str:
+    """What stands in its fenced blocks and in its code spans, lines continued by a backslash joined."""
+    fenced = re.findall(r"^```\w*\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    spans = re.findall(r"(?<!`)`([^`\n]+)`(?!`)", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE))
+    return re.sub(r"\\\n\s*", " ", "\n".join([*fenced, *spans]))
+
+
+def unknown_commands(text: str) -> list[str]:
+    """The `sightline ...` lines whose command, subcommand or option the program does not have."""
+    root = get_command(command)
+    lines = re.findall(r"(?:^|[\s$/])sightline ([a-z][^\n|#>]*)", blocks(text))
+    return [line for line in lines if not _known(root, [word for word in line.split() if word.strip()])]
+
+
+def _known(here: object, words: list[str]) -> bool:
+    assert isinstance(here, TyperGroup | TyperCommand)
+    options = {name for parameter in here.params for name in [*parameter.opts, *parameter.secondary_opts]} | {"--help"}
+    for position, word in enumerate(words):
+        if isinstance(here, TyperGroup) and not word.startswith("-"):
+            found = here.commands.get(word.strip(",.;`"))
+            return found is not None and _known(found, words[position + 1 :])
+        if word.startswith("--") and word.partition("=")[0] not in options:
+            return False
+    return True
+
+
+def called(text: str) -> list[str]:
+    """The paths of the curl calls, without their queries."""
+    found = []
+    for line in blocks(text).splitlines():
+        if "curl " in line:
+            address = re.search(r"(?:https?://[^\s/'\"]+|\$\{?\w+\}?)(/[^\s?'\"#]*)", line)
+            found.append(address[1] if address else f"no address in: {line}")
+    return found
+
+
+def unknown_paths(text: str) -> list[str]:
+    contract = json.loads((ROOT / "openapi" / "openapi.json").read_text(encoding="utf-8"))
+    known = [re.compile(re.sub(r"\\?\{[^}]*\\?\}", "[^/]+", re.escape(path))) for path in contract["paths"]]
+    return [path for path in called(text) if not any(pattern.fullmatch(path) for pattern in known)]
+
+
+def settings_in_table(text: str) -> set[str]:
+    return set(re.findall(rf"^\|\s*`({PREFIX}\w+)`", text, re.MULTILINE))
+
+
+def test_the_first_screen_says_how_to_run_and_test_it():
+    screen = "\n".join(readme().splitlines()[:FIRST_SCREEN])
+    assert "make run" in screen
+    assert "make test" in screen
+
+
+def test_every_setting_is_in_the_table_and_no_other():
+    real = {PREFIX + name.upper() for name in Settings.model_fields}
+    table = settings_in_table(readme())
+    assert real - table == set(), "settings that the README does not name"
+    assert {name for name in table - real if name not in {f"{PREFIX}URL", f"{PREFIX}API_KEY"}} == set()
+
+
+def test_every_command_in_the_readme_exists():
+    assert unknown_commands(readme()) == []
+    for planted in ("sightline frobnicate", "sightline openapi --nonsense", "sightline db nothing --json"):
+        assert unknown_commands(f"```\n{planted}\n```\n"), planted
+    assert not unknown_commands("```\n$ sightline openapi --client > x.json\n```\n")
+
+
+def test_every_address_that_the_readme_calls_is_in_the_contract():
+    assert unknown_paths(readme()) == []
+    assert unknown_paths("```\ncurl -s http://127.0.0.1:8000/v1/nothing-like-it/x\n```\n")
+    assert unknown_paths("```\ncurl -X POST \\\n  $SIGHTLINE_URL/v0/teams\n```\n")
+
+
+def test_every_json_block_of_the_readme_is_json():
+    found = re.findall(r"^```json\n(.*?)^```", readme(), re.DOTALL | re.MULTILINE)
+    for block in found:
+        assert json.loads(block) is not None

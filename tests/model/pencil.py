@@ -1,0 +1,37 @@
+"""The pencil of the worked organizations: what is expected of one, and shorthands for its events."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from fractions import Fraction as F
+
+from model.ledger import Loss
+from model.world import Event
+
+Figure = tuple[F | None, F]
+NOT_HERE: Figure = (None, F(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a person with a pencil says. `components` are (score, coverage); `ledger` lacks nothing."""
+
+    components: Mapping[str, Figure]
+    not_applying: frozenset[str]
+    score: F | None
+    floor: F
+    coverage: F
+    weakest: str
+    silent_teams: tuple[str, ...]
+    ledger: Mapping[Loss, F]
+
+
+def at(month: int, day: int, hour: int = 12, minute: int = 0) -> datetime:
+    """An instant of 2025 in UTC."""
+    return datetime(2025, month, day, hour, minute, tzinfo=UTC)
+
+
+def event(id: str, type: str, team: str, time: datetime, kind: str = "outcome", **rest: object) -> Event:
+    """An event of the source `crm`, recorded when it occurred unless told otherwise."""
+    given: dict[str, object] = {"source": "crm", "recorded_at": time, **rest}
+    return Event(id=id, type=type, team=team, time=time, kind=kind, **given)  # type: ignore[arg-type]  # a test's shorthand
