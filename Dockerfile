@@ -1,7 +1,6 @@
-# syntax=docker/dockerfile:1
 # Sightline in a container: `docker build -t sightline .`, then
 # `docker run --read-only --tmpfs /tmp -e SIGHTLINE_DATABASE_URL=... -p 8000:8000 sightline`.
-# Without a database of your own, mount a volume on /data: the embedded one lives there.
+# Without a database of your own the embedded one is used; it lives in the volume /data.
 
 FROM python:3.11-slim-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
@@ -26,6 +25,7 @@ COPY --from=build /opt/sightline /opt/sightline
 COPY --from=build --chown=10001:10001 /data /data
 ENV PATH=/opt/sightline/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /data
+VOLUME /data
 USER 10001:10001
 EXPOSE 8000
 STOPSIGNAL SIGTERM

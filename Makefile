@@ -9,13 +9,13 @@ export UV_LINK_MODE := copy
 
 .PHONY: run test check format openapi lock clean
 
-run: $(BIN)/.run-ready ## a demo organization, served on PORT
+run: $(BIN)/.run-ready # a demo organization, served on PORT
 	@$(BIN)/sightline demo --port $(PORT)
 
-test: $(BIN)/.dev-ready ## every test, on SQLite and on a PostgreSQL of the suite's own
+test: $(BIN)/.dev-ready # every test, on SQLite and on a PostgreSQL of the suite's own
 	$(BIN)/python -m pytest -n logical --dist worksteal $(ARGS)
 
-check: $(BIN)/.dev-ready ## style, types, rings, and that openapi/ is what the service says
+check: $(BIN)/.dev-ready # style, types, rings, and that openapi/ is what the service says
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -27,22 +27,22 @@ check: $(BIN)/.dev-ready ## style, types, rings, and that openapi/ is what the s
 	  diff -u "openapi/$$name.json" "$$fresh/$$name.json" || { echo "openapi/$$name.json is stale: make openapi"; exit 1; }; \
 	done
 
-format: $(BIN)/.dev-ready ## the style that check asks for
+format: $(BIN)/.dev-ready # the style that check asks for
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-openapi: $(BIN)/.dev-ready ## writes the contract
+openapi: $(BIN)/.dev-ready # writes the contract
 	@mkdir -p openapi
 	$(BIN)/sightline openapi > openapi/.openapi.json && mv openapi/.openapi.json openapi/openapi.json
 	$(BIN)/sightline openapi --client > openapi/.openapi.json && mv openapi/.openapi.json openapi/openapi-client.json
 
-lock: $(UV) ## pins every dependency, with hashes; `make lock ARGS=--upgrade` for the newest
+lock: $(UV) # pins every dependency, with hashes; `make lock ARGS=--upgrade` for the newest
 	$(COMPILE) $(ARGS) pyproject.toml -o requirements/run.txt
 	$(COMPILE) $(ARGS) requirements/build.in -o requirements/build.txt
 	$(COMPILE) $(ARGS) requirements/uv.in -o requirements/uv.txt
 	$(COMPILE) $(ARGS) pyproject.toml requirements/dev.in -o requirements/dev.txt
 
-clean: ## as after a fresh clone
+clean: # as after a fresh clone
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
 
 # A virtual environment with uv in it. Debian's Python may lack ensurepip: then the system's pip fills it from outside.

@@ -55,11 +55,15 @@ async def read(request: Request, limit: int) -> bytes:
     return bytes(body)
 
 
-async def strict(request: Request, limit: int, media_type: str) -> StrictRequest:
+async def strict(request: Request, limit: int, media_type: str, *, may_be_empty: bool = False) -> StrictRequest:
     """The request with its JSON read.
 
     Raises: UnsupportedMediaError, TooLargeError, MalformedError.
     """
+    if may_be_empty and "content-type" not in request.headers:
+        body = await read(request, limit)
+        if not body:
+            return StrictRequest(request, b"", None)
     check(request, media_type)
     body = await read(request, limit)
     return StrictRequest(request, body, loads(body))

@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 
 from app.api.components import HEADERS, INFO, RESPONSES, SECURITY, SERVERS, TAGS
 from app.api.operation import CONTRACT, Contract
+from app.api.wire import examples
 
 Node = dict[str, Any]  # Any: a JSON object of the OpenAPI Specification
 DROPPED: Final = ("HTTPValidationError", "ValidationError")
@@ -32,8 +33,12 @@ def document(app: FastAPI, *, client: bool = False) -> Node:
     schemas: Node = components.setdefault("schemas", {})
     for name in DROPPED:
         schemas.pop(name, None)
-    for schema in schemas.values():
+    shown = examples()
+    for name, schema in schemas.items():
         _untitle(schema)
+        _refer(schema, schemas)
+        if name in shown:
+            schema["examples"] = [deepcopy(shown[name])]
     for path, method, operation in _operations(found):
         _finish(path, method, operation, schemas)
     components["securitySchemes"] = deepcopy(SECURITY)
@@ -77,6 +82,14 @@ def _untitle(node: object) -> None:
             _untitle(value)
 
 
+def _refer(schema: Node, schemas: Node) -> None:
+    """A shape that stands whole inside of another, as the items of a list read one by one do, becomes a reference."""
+    for member in schema.get("properties", {}).values():
+        items = member.get("items", {})
+        if items.get("title") in schemas:
+            member["items"] = {"$ref": f"#/components/schemas/{items['title']}"}
+
+
 def _finish(path: str, method: str, operation: Node, schemas: Node) -> None:
     contract = Contract(**operation.pop(CONTRACT))
     words = operation["operationId"].replace("_", " ")
@@ -84,13 +97,16 @@ def _finish(path: str, method: str, operation: Node, schemas: Node) -> None:
     operation["security"] = [] if contract.scope is None else [{"ApiKey": []}]
     operation["x-required-scopes"] = [] if contract.scope is None else [contract.scope]
     for parameter in operation.get("parameters", []):
-        parameter["schema"].pop("title", None)
+        for name in ("title", "description"):
+            parameter["schema"].pop(name, None)
     if contract.media_type is not None:
         operation["x-max-body-bytes"] = contract.limit
     if contract.media_type == "*/*":
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}
     elif "requestBody" in operation:
-        operation["requestBody"]["content"] = {contract.media_type: next(iter(operation["requestBody"]["content"].values()))}
+        operation["requestBody"]["content"] = {
+            contract.media_type: next(iter(operation["requestBody"]["content"].values()))
+        }
     _examples(operation.get("requestBody", {}), schemas)
     operation["responses"] = _responses(path, method, operation, contract, schemas)
 

@@ -36,7 +36,8 @@ class _Meanings:
     counts_for: Annotated[Key | SkipJsonSchema[None], Query(description="Events that count for this metric.")] = None
     objective: Annotated[Key | SkipJsonSchema[None], Query(description="Events that belong to this objective.")] = None
     refreshes: Annotated[
-        Key | SkipJsonSchema[None], Query(description="Events that name this objective or match a metric of its key results.")
+        Key | SkipJsonSchema[None],
+        Query(description="Events that name this objective or match a metric of its key results."),
     ] = None
     off_playbook: Annotated[
         Key | SkipJsonSchema[None], Query(description="Events that lead to no active objective of this playbook.")
@@ -51,8 +52,12 @@ class _Meanings:
 class _Days:
     """The filters by time."""
 
-    first: Annotated[Day | SkipJsonSchema[None], Query(alias="from", description="Occurred on this day or later.")] = None
-    last: Annotated[Day | SkipJsonSchema[None], Query(alias="to", description="Occurred on this day or earlier.")] = None
+    first: Annotated[Day | SkipJsonSchema[None], Query(alias="from", description="Occurred on this day or later.")] = (
+        None
+    )
+    last: Annotated[Day | SkipJsonSchema[None], Query(alias="to", description="Occurred on this day or earlier.")] = (
+        None
+    )
     as_of: Annotated[Day | SkipJsonSchema[None], Query(description="Those that stood at the end of this day.")] = None
     known_at: Annotated[
         Day | SkipJsonSchema[None], Query(description="Using only what was recorded by the end of this day.")

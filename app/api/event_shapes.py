@@ -7,8 +7,21 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from app.api.new_events import EXAMPLE, MOST_OFFERINGS, NewEvent
-from app.api.scalars import Count, Cursor, EventId, EventType, FreeObject, Instant, Key, Note, ShownNumber, Small, Subject
-from app.api.scalars import Uid, Unit
+from app.api.scalars import (
+    Count,
+    Cursor,
+    EventId,
+    EventType,
+    FreeObject,
+    Instant,
+    Key,
+    Note,
+    ShownNumber,
+    Small,
+    Subject,
+    Uid,
+    Unit,
+)
 from app.api.shapes import Problem
 from app.api.wire import Given, Shown, example
 from app.domain.fixed import number
@@ -70,7 +83,9 @@ class _Unread:
     """Any JSON value, documented as a new event: a batch takes what is valid, so each item is read by itself."""
 
     @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # Any: Pydantic's own
+    def __get_pydantic_core_schema__(
+        cls, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:  # Any: Pydantic's own
         return core_schema.any_schema()
 
     @classmethod

@@ -109,9 +109,7 @@ def _trouble(request: Request, index: int, given: object, item: Item) -> BatchPr
 
 def _problem(request: Request, index: int, error: SightlineError) -> Problem:
     instance = f"{request.scope['path']}#/events/{index}"
-    return Problem.model_validate(
-        {**problems.of(error), "instance": instance, "request_id": request.state.request_id}
-    )
+    return Problem.model_validate({**problems.of(error), "instance": instance, "request_id": request.state.request_id})
 
 
 @router.get("/v1/events/{uid}", response_model=Event, **reads())

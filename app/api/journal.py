@@ -9,7 +9,7 @@ from pydantic.json_schema import SkipJsonSchema
 from app.api.callers import Caller
 from app.api.operation import desk, lists
 from app.api.paging import Pages
-from app.api.scalars import Count, Cursor, Day, FreeObject, Instant, Name, text
+from app.api.scalars import Count, Cursor, Day, FreeObject, Instant, text
 from app.api.wire import Shown, example
 from app.store import journal
 from app.store.journal import Entry, JournalFilter
@@ -64,7 +64,7 @@ def _position(after: str) -> tuple[int, int]:
 
 
 @router.get("/v1/journal", **lists())
-async def list_journal(  # noqa: PLR0913  # what an endpoint needs
+async def list_journal(
     call: Caller,
     response: Response,
     paging: Pages,

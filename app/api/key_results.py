@@ -97,25 +97,39 @@ def show(stored: Stored) -> KeyResult:
 
 
 @router.get("/v1/key-results", **lists())
-async def list_key_results(  # noqa: PLR0913  # what an endpoint needs
-    call: Caller, response: Response, paging: Pages,
+async def list_key_results(
+    call: Caller,
+    response: Response,
+    paging: Pages,
     objective: Annotated[Key | SkipJsonSchema[None], Query(description="Only those of this objective.")] = None,
-    metric: Annotated[Key | SkipJsonSchema[None], Query(description="Only those of this metric.")] = None, archived: Archived = False
+    metric: Annotated[Key | SkipJsonSchema[None], Query(description="Only those of this metric.")] = None,
+    archived: Archived = False,
 ) -> KeyResultPage:
     """The organization's key results, by key."""
-    return KeyResultPage(**await page(call, paging, response, "key_result", show, {"objective": objective, "metric": metric}, archived=archived))
+    return KeyResultPage(
+        **await page(
+            call, paging, response, "key_result", show, {"objective": objective, "metric": metric}, archived=archived
+        )
+    )
 
 
 @router.get("/v1/key-results/{key_result}", response_model=KeyResult, **reads())
-async def get_key_result(call: Caller, request: Request, response: Response, key_result: KeyResultKey, seen: IfNoneMatch = None) -> object:
+async def get_key_result(
+    call: Caller, request: Request, response: Response, key_result: KeyResultKey, seen: IfNoneMatch = None
+) -> object:
     """One key result."""
     stored = await find(call, "key_result", key_result)
     return shown(request, response, show(stored), tag(stored.changed))
 
 
 @router.put("/v1/key-results/{key_result}", **puts("playbook:write"))
-async def put_key_result(  # noqa: PLR0913  # what an endpoint needs
-    call: Caller, request: Request, response: Response, key_result: KeyResultKey, body: KeyResultPut, precondition: Creation
+async def put_key_result(
+    call: Caller,
+    request: Request,
+    response: Response,
+    key_result: KeyResultKey,
+    body: KeyResultPut,
+    precondition: Creation,
 ) -> KeyResult:
     """Creates the key result, or replaces it."""
     done = await configuration.put(call.service, call.actor, made(KeyResultValue, body, key=key_result), precondition)
@@ -124,8 +138,13 @@ async def put_key_result(  # noqa: PLR0913  # what an endpoint needs
 
 
 @router.patch("/v1/key-results/{key_result}", **patches("playbook:write"))
-async def patch_key_result(  # noqa: PLR0913  # what an endpoint needs
-    call: Caller, request: Request, response: Response, key_result: KeyResultKey, body: KeyResultPatch, precondition: Change
+async def patch_key_result(
+    call: Caller,
+    request: Request,
+    response: Response,
+    key_result: KeyResultKey,
+    body: KeyResultPatch,
+    precondition: Change,
 ) -> KeyResult:
     """Changes what the merge patch names."""
     edit = edited(body, KeyResultValue)

@@ -107,7 +107,8 @@ async def issue_api_key(call: Caller, body: NewApiKey) -> IssuedApiKey:
 
 @router.delete("/v1/api-keys/{id}", **{**deletes("admin"), **declare(Contract("admin"))})
 async def revoke_api_key(
-    call: Caller, id: Annotated[KeyId, Path(description="The key's public id.", examples=["0aZ3bY7cX1d"])]  # noqa: A002  # api.md's name
+    call: Caller,
+    id: Annotated[KeyId, Path(description="The key's public id.", examples=["0aZ3bY7cX1d"])],  # api.md's name
 ) -> None:
     """Revokes the key; it is refused from the next request on."""
     await keys.revoke(call.service, call.actor, id)

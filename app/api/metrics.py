@@ -63,7 +63,15 @@ def _operand(value: object) -> object:
 Operand = Annotated[
     Any,  # Any: a JSON scalar or a list of them
     BeforeValidator(_operand),
-    WithJsonSchema({"anyOf": [*_SCALARS, {"type": "array", "minItems": 1, "maxItems": MOST_OPTIONS, "items": {"anyOf": _SCALARS}}, {"type": "null"}]}),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                *_SCALARS,
+                {"type": "array", "minItems": 1, "maxItems": MOST_OPTIONS, "items": {"anyOf": _SCALARS}},
+                {"type": "null"},
+            ]
+        }
+    ),
 ]
 
 
@@ -148,7 +156,7 @@ def show(stored: Stored) -> Metric:
 
 
 @router.get("/v1/metrics", **lists())
-async def list_metrics(  # noqa: PLR0913  # what an endpoint needs
+async def list_metrics(
     call: Caller, response: Response, paging: Pages, archived: Archived = False
 ) -> MetricPage:
     """The organization's metrics, by key."""
@@ -156,14 +164,16 @@ async def list_metrics(  # noqa: PLR0913  # what an endpoint needs
 
 
 @router.get("/v1/metrics/{metric}", response_model=Metric, **reads())
-async def get_metric(call: Caller, request: Request, response: Response, metric: MetricKey, seen: IfNoneMatch = None) -> object:
+async def get_metric(
+    call: Caller, request: Request, response: Response, metric: MetricKey, seen: IfNoneMatch = None
+) -> object:
     """One metric."""
     stored = await find(call, "metric", metric)
     return shown(request, response, show(stored), tag(stored.changed))
 
 
 @router.put("/v1/metrics/{metric}", **puts("playbook:write"))
-async def put_metric(  # noqa: PLR0913  # what an endpoint needs
+async def put_metric(
     call: Caller, request: Request, response: Response, metric: MetricKey, body: MetricPut, precondition: Creation
 ) -> Metric:
     """Creates the metric, or replaces it."""
@@ -173,7 +183,7 @@ async def put_metric(  # noqa: PLR0913  # what an endpoint needs
 
 
 @router.patch("/v1/metrics/{metric}", **patches("playbook:write"))
-async def patch_metric(  # noqa: PLR0913  # what an endpoint needs
+async def patch_metric(
     call: Caller, request: Request, response: Response, metric: MetricKey, body: MetricPatch, precondition: Change
 ) -> Metric:
     """Changes what the merge patch names."""

@@ -41,7 +41,7 @@ async def find(call: Call, kind: str, key: str) -> Stored:
     return found
 
 
-async def page(  # noqa: PLR0913  # a page is its filters
+async def page(
     call: Call,
     paging: Paging,
     response: Response,
@@ -80,6 +80,6 @@ def edited(body: Given, kind: type[Kind]) -> Callable[[Noun], Noun]:
     given = body.given()
 
     def edit(noun: Noun) -> Noun:
-        return cast(Kind, replace(noun, **given))
+        return cast("Kind", replace(noun, **given))
 
     return edit

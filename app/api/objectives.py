@@ -85,12 +85,17 @@ def show(stored: Stored) -> Objective:
 
 
 @router.get("/v1/objectives", **lists())
-async def list_objectives(  # noqa: PLR0913  # what an endpoint needs
-    call: Caller, response: Response, paging: Pages,
+async def list_objectives(
+    call: Caller,
+    response: Response,
+    paging: Pages,
     playbook: Annotated[Key | SkipJsonSchema[None], Query(description="Only those of this playbook.")] = None,
-    team: Annotated[Key | SkipJsonSchema[None], Query(description="Only those in which this team has a responsibility.")] = None,
+    team: Annotated[
+        Key | SkipJsonSchema[None], Query(description="Only those in which this team has a responsibility.")
+    ] = None,
     parent: Annotated[Key | SkipJsonSchema[None], Query(description="Only those under this objective.")] = None,
-    state: Annotated[State | SkipJsonSchema[None], Query(description="Only those in this state.")] = None, archived: Archived = False
+    state: Annotated[State | SkipJsonSchema[None], Query(description="Only those in this state.")] = None,
+    archived: Archived = False,
 ) -> ObjectivePage:
     """The organization's objectives, by key."""
     equals = {"playbook": playbook, "parent": parent, "state": state}
@@ -120,15 +125,22 @@ async def _of_team(call: Call, team: str, *, archived: bool) -> list[Objective]:
 
 
 @router.get("/v1/objectives/{objective}", response_model=Objective, **reads())
-async def get_objective(call: Caller, request: Request, response: Response, objective: ObjectiveKey, seen: IfNoneMatch = None) -> object:
+async def get_objective(
+    call: Caller, request: Request, response: Response, objective: ObjectiveKey, seen: IfNoneMatch = None
+) -> object:
     """One objective."""
     stored = await find(call, "objective", objective)
     return shown(request, response, show(stored), tag(stored.changed))
 
 
 @router.put("/v1/objectives/{objective}", **puts("playbook:write"))
-async def put_objective(  # noqa: PLR0913  # what an endpoint needs
-    call: Caller, request: Request, response: Response, objective: ObjectiveKey, body: ObjectivePut, precondition: Creation
+async def put_objective(
+    call: Caller,
+    request: Request,
+    response: Response,
+    objective: ObjectiveKey,
+    body: ObjectivePut,
+    precondition: Creation,
 ) -> Objective:
     """Creates the objective, or replaces it."""
     done = await configuration.put(call.service, call.actor, made(ObjectiveValue, body, key=objective), precondition)
@@ -137,8 +149,13 @@ async def put_objective(  # noqa: PLR0913  # what an endpoint needs
 
 
 @router.patch("/v1/objectives/{objective}", **patches("playbook:write"))
-async def patch_objective(  # noqa: PLR0913  # what an endpoint needs
-    call: Caller, request: Request, response: Response, objective: ObjectiveKey, body: ObjectivePatch, precondition: Change
+async def patch_objective(
+    call: Caller,
+    request: Request,
+    response: Response,
+    objective: ObjectiveKey,
+    body: ObjectivePatch,
+    precondition: Change,
 ) -> Objective:
     """Changes what the merge patch names."""
     edit = edited(body, ObjectiveValue)

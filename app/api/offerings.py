@@ -69,7 +69,7 @@ def show(stored: Stored) -> Offering:
 
 
 @router.get("/v1/offerings", **lists())
-async def list_offerings(  # noqa: PLR0913  # what an endpoint needs
+async def list_offerings(
     call: Caller, response: Response, paging: Pages, archived: Archived = False
 ) -> OfferingPage:
     """The organization's offerings, by key."""
@@ -77,14 +77,16 @@ async def list_offerings(  # noqa: PLR0913  # what an endpoint needs
 
 
 @router.get("/v1/offerings/{offering}", response_model=Offering, **reads())
-async def get_offering(call: Caller, request: Request, response: Response, offering: OfferingKey, seen: IfNoneMatch = None) -> object:
+async def get_offering(
+    call: Caller, request: Request, response: Response, offering: OfferingKey, seen: IfNoneMatch = None
+) -> object:
     """One offering."""
     stored = await find(call, "offering", offering)
     return shown(request, response, show(stored), tag(stored.changed))
 
 
 @router.put("/v1/offerings/{offering}", **puts("playbook:write"))
-async def put_offering(  # noqa: PLR0913  # what an endpoint needs
+async def put_offering(
     call: Caller, request: Request, response: Response, offering: OfferingKey, body: OfferingPut, precondition: Creation
 ) -> Offering:
     """Creates the offering, or replaces it."""
@@ -94,7 +96,7 @@ async def put_offering(  # noqa: PLR0913  # what an endpoint needs
 
 
 @router.patch("/v1/offerings/{offering}", **patches("playbook:write"))
-async def patch_offering(  # noqa: PLR0913  # what an endpoint needs
+async def patch_offering(
     call: Caller, request: Request, response: Response, offering: OfferingKey, body: OfferingPatch, precondition: Change
 ) -> Offering:
     """Changes what the merge patch names."""

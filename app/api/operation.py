@@ -22,11 +22,11 @@ Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])  # Any: an endpoint tak
 class Contract:
     """What an operation asks and promises.
 
-    None when anyone may: `scope`; when there is no body: `media_type`; when any media type is read: `media_type` is `*/*`.
+    None when anyone may: `scope`; when there is no body: `media_type`, which is `*/*` when anything is read.
     Units: `limit` in bytes.
     """
 
-    scope: str | None
+    scope: str | None = None
     media_type: str | None = None
     limit: int = 64 * KIB
     problems: tuple[int, ...] = ()
@@ -34,6 +34,7 @@ class Contract:
     creates: bool = False
     pages: bool = False
     free_query: bool = False
+    may_be_empty: bool = False
 
 
 def declare(contract: Contract) -> dict[str, Any]:  # Any: what APIRouter's decorators take
@@ -110,7 +111,7 @@ class Operation(APIRoute):
                 check_media(request, None)
                 request.state.body = await read(request, contract.limit)
             elif media_type is not None:
-                request = await strict(request, contract.limit, media_type)
+                request = await strict(request, contract.limit, media_type, may_be_empty=contract.may_be_empty)
             return await inner(request)
 
         return handle

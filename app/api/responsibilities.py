@@ -84,10 +84,8 @@ async def list_responsibilities(
     return ResponsibilityPage(**await page(call, paging, response, "responsibility", show, where, archived=archived))
 
 
-@router.get(
-    "/v1/objectives/{objective}/responsibilities/{team}", response_model=Responsibility, **reads()
-)
-async def get_responsibility(  # noqa: PLR0913  # what an endpoint needs
+@router.get("/v1/objectives/{objective}/responsibilities/{team}", response_model=Responsibility, **reads())
+async def get_responsibility(
     call: Caller,
     request: Request,
     response: Response,
@@ -101,7 +99,7 @@ async def get_responsibility(  # noqa: PLR0913  # what an endpoint needs
 
 
 @router.put("/v1/objectives/{objective}/responsibilities/{team}", **puts("playbook:write"))
-async def put_responsibility(  # noqa: PLR0913  # what an endpoint needs
+async def put_responsibility(
     call: Caller,
     request: Request,
     response: Response,
@@ -119,9 +117,7 @@ async def put_responsibility(  # noqa: PLR0913  # what an endpoint needs
 
 
 @router.delete("/v1/objectives/{objective}/responsibilities/{team}", **deletes("playbook:write"))
-async def delete_responsibility(
-    call: Caller, objective: ObjectiveKey, team: TeamKey, precondition: Change
-) -> None:
+async def delete_responsibility(call: Caller, objective: ObjectiveKey, team: TeamKey, precondition: Change) -> None:
     """Archives the team's part."""
     await configuration.archive(call.service, call.actor, "responsibility", f"{objective}/{team}", precondition)
 
@@ -130,7 +126,7 @@ async def delete_responsibility(
     "/v1/objectives/{objective}/responsibilities/{team}/acceptance",
     **declare(Contract("playbook:write", JSON, problems=(409,), etag=True)),
 )
-async def put_acceptance(  # noqa: PLR0913  # what an endpoint needs
+async def put_acceptance(
     call: Caller, request: Request, response: Response, objective: ObjectiveKey, team: TeamKey, body: AcceptancePut
 ) -> Responsibility:
     """Says for the team whether it takes its part; needs a key bound to the team, or an admin key."""

@@ -1,4 +1,4 @@
-"""The scalars of the wire: each has one schema, the same wherever it stands, and refuses what the databases would choke on."""
+"""The scalars of the wire: each has one schema wherever it stands, and refuses what a database would choke on."""
 
 import re
 from datetime import UTC, date, datetime
@@ -92,7 +92,7 @@ def text(most: int, least: int = 0, pattern: str = TEXT_PATTERN) -> Any:  # Any:
 
 def integer(low: int, high: int) -> Any:  # Any: what stands in an Annotated
     """The constraints of an integer in a body, named int32 or int64 by its bounds."""
-    size = "int32" if -(2**31) <= low and high < 2**31 else "int64"
+    size = "int32" if low >= -(2**31) and high < 2**31 else "int64"
     return Field(strict=True, ge=low, le=high, json_schema_extra={"format": size})
 
 
@@ -140,11 +140,6 @@ AtLeastOne = Annotated[int, integer(1, 1_000_000), BeforeValidator(_integral)]
 Yes = StrictBool
 
 Scope = Literal["read", "events:write", "playbook:write", "admin"]
-FREE: Final[dict[str, Any]] = {"type": "object", "additionalProperties": True, "maxProperties": 1_000}
-# Any JSON object: its own rules are checked by the domain.
-FreeObject = Annotated[dict[str, Any], WithJsonSchema(FREE)]
-
-
 def unset(**more: Any) -> Any:  # Any: a Field stands for whatever type its annotation says
     """A member of a merge patch that may be absent; unless its type says so, it may not be null."""
     return Field(default_factory=lambda: None, **more)
@@ -169,3 +164,8 @@ def plain(value: object) -> Any:  # Any: a JSON value
     if isinstance(value, list):
         return [plain(member) for member in value]
     return value
+
+
+FREE: Final[dict[str, Any]] = {"type": "object", "additionalProperties": True, "maxProperties": 1_000}
+# Any JSON object: its own rules are checked by the domain.
+FreeObject = Annotated[dict[str, Any], BeforeValidator(plain), WithJsonSchema(FREE)]

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from app.api.scalars import Address, Key, Name, Sentence, Small
+from app.api.scalars import Address, Name, Sentence, Small
 from app.api.wire import Shown, example
 
 Code = Annotated[str, Field(strict=True, max_length=64)]
@@ -40,5 +40,5 @@ class Problem(Shown):
             instance="/v1/teams/sales",
             request_id="018fd1a0c5d44b7e8a2f6d0e9c1b3a57",
             errors=[{"pointer": "/function", "detail": "Field required"}],
-        )
+        ),
     }

@@ -72,14 +72,16 @@ async def list_teams(call: Caller, response: Response, paging: Pages, archived: 
 
 
 @router.get("/v1/teams/{team}", response_model=Team, **reads())
-async def get_team(call: Caller, request: Request, response: Response, team: TeamKey, seen: IfNoneMatch = None) -> object:
+async def get_team(
+    call: Caller, request: Request, response: Response, team: TeamKey, seen: IfNoneMatch = None
+) -> object:
     """One team."""
     stored = await find(call, "team", team)
     return shown(request, response, show(stored), tag(stored.changed))
 
 
 @router.put("/v1/teams/{team}", **puts("playbook:write"))
-async def put_team(  # noqa: PLR0913  # what an endpoint needs
+async def put_team(
     call: Caller, request: Request, response: Response, team: TeamKey, body: TeamPut, precondition: Creation
 ) -> Team:
     """Creates the team, or replaces it."""
@@ -89,7 +91,7 @@ async def put_team(  # noqa: PLR0913  # what an endpoint needs
 
 
 @router.patch("/v1/teams/{team}", **patches("playbook:write"))
-async def patch_team(  # noqa: PLR0913  # what an endpoint needs
+async def patch_team(
     call: Caller, request: Request, response: Response, team: TeamKey, body: TeamPatch, precondition: Change
 ) -> Team:
     """Changes what the merge patch names."""

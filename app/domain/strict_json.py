@@ -23,7 +23,7 @@ def _constant(name: str) -> NoReturn:
 
 
 def _integer(text: str) -> int:
-    if len(text) - text.startswith("-") > DIGITS:
+    if len(text) > DIGITS and len(text.lstrip("-")) > DIGITS:
         raise MalformedError(f"A number has more than {DIGITS} digits.")
     return int(text)
 
@@ -105,12 +105,10 @@ def loads(body: bytes) -> object:
     try:
         value: object = _DECODER.decode(text)
     except json.JSONDecodeError as error:
-        raise MalformedError(
-            f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
-        ) from error
-    if _HOSTILE_ESCAPE.search(body) and _hostile(
-        value
-    ):  # only an escape can say them: raw ones are no UTF-8, or refused by the scanner
+        place = f"line {error.lineno}, column {error.colno}"
+        raise MalformedError(f"The body is not JSON: {error.msg} at {place}.") from error
+    # Only an escape can say them: a raw surrogate is no UTF-8, and the scanner refuses a raw U+0000.
+    if _HOSTILE_ESCAPE.search(body) and _hostile(value):
         raise MalformedError("A text holds U+0000 or half of a surrogate pair.")
     return value
 

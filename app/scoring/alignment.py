@@ -14,8 +14,8 @@ METHOD: Final = "1"
 class Figure:
     """What one component says by itself.
 
-    Shape: `proven` is coverage times score, computed in one go; `losses`, given the component's part of the whole score,
-    yields what it loses of that part, sorted within a reason by team, objective, key result, offering and metric.
+    Shape: `proven` is coverage times score, computed in one go; `losses`, given the component's part of the score,
+    yields what it loses of it, sorted within a reason by team, objective, key result, offering and metric.
     None when there is no evidence: `score`; when it does not apply to the organization, `applies` is false too.
     """
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from app.domain.fixed import ONE, number
 from app.domain.metrics import Metric
@@ -15,6 +15,7 @@ from app.scoring.words import counted, percent
 
 Exact = tuple[int, int]  # a value in ten-thousandths, as numerator and positive denominator
 Sources = Mapping[str, Measure]
+NOTHING: Final[Sources] = {}
 
 
 def value(aggregation: str, sources: Sources) -> Exact | None:
@@ -40,8 +41,8 @@ def value(aggregation: str, sources: Sources) -> Exact | None:
 class Standing(NamedTuple):
     """One key result on the day of the score; it accounts for what is lost on it.
 
-    Shape: `first` and `last` bound its evidence; `exact` is None without an event that makes its value; `silent` is
-    true when the canonical source says nothing and others do; `unknown` counts events that lack the number asked for.
+    Shape: `first` and `last` bound its evidence; `exact` is None without an event that makes its value; `sources` is
+    what each source says, canonical or not; `unknown` counts events that lack the number asked for.
     """
 
     scope: Scope
@@ -54,7 +55,7 @@ class Standing(NamedTuple):
     progress: float
     expected: float
     attainment: float
-    silent: bool
+    sources: Sources
     unknown: int
 
     @property
@@ -76,7 +77,7 @@ class Standing(NamedTuple):
         if self.measured:
             way, due = percent(self.progress), percent(self.expected)
             said = f"{key} is {way} of the way to its target, {due} was expected by now"
-        elif self.silent:
+        elif self.sources:
             said = (
                 f"{self.metric.canonical_source}, the canonical source, has no event that counts for {key}; others have"
             )
@@ -98,13 +99,32 @@ class Standing(NamedTuple):
         return self.scope.events(self.first, self.last, ("counts_for", self.metric.key), *canonical)
 
 
+class _Window(NamedTuple):
+    """A key result's days. Shape: `last` is the last one with evidence; `expected` is the elapsed share."""
+
+    first: date
+    last: date
+    begun: bool
+    expected: float
+
+
 def standings(snapshot: Snapshot, scope: Scope, results: Sequence[KeyResult]) -> Mapping[str, Standing]:
     """Where each of the key results stands, by its key."""
-    said = by_source(snapshot)
-    return {result.key: _standing(snapshot, scope, result, said.get(result.key, {})) for result in results}
+    said = _by_source(snapshot)
+    metrics, playbook = snapshot.configuration.metrics, snapshot.configuration.playbooks[snapshot.frame.playbook]
+    windows: dict[tuple[date, date], _Window] = {}  # most key results share one
+    found = {}
+    for result in results:
+        days = window(result, playbook)
+        if days not in windows:
+            windows[days] = _window(snapshot, *days)
+        sources = said.get(result.key, NOTHING) if windows[days].begun else NOTHING
+        unknown = snapshot.unknown.get(result.key, 0)
+        found[result.key] = _standing(scope, result, metrics[result.metric], windows[days], sources, unknown)
+    return found
 
 
-def by_source(snapshot: Snapshot) -> Mapping[str, Sources]:
+def _by_source(snapshot: Snapshot) -> Mapping[str, Sources]:
     """What each source says of a key result, by key result and source."""
     found: dict[str, dict[str, Measure]] = {}
     for (result, source), measure in snapshot.measures.items():
@@ -112,35 +132,28 @@ def by_source(snapshot: Snapshot) -> Mapping[str, Sources]:
     return found
 
 
-def _standing(snapshot: Snapshot, scope: Scope, result: KeyResult, said: Sources) -> Standing:
-    frame, metric = snapshot.frame, snapshot.configuration.metrics[result.metric]
-    starts_on, ends_on = window(result, snapshot.configuration.playbooks[frame.playbook])
-    begun = frame.day >= starts_on
-    exact = value(metric.aggregation, _counting(metric, said)) if begun else None
-    expected = ratio((frame.day - starts_on).days + 1, (ends_on - starts_on).days + 1)
+def _window(snapshot: Snapshot, first: date, last: date) -> _Window:
+    day = snapshot.frame.day
+    expected = ratio((day - first).days + 1, (last - first).days + 1)
+    return _Window(first, min(last, snapshot.frame.until), day >= first, expected)
+
+
+def _standing(  # one line of facts each, gathered by its only caller
+    scope: Scope, result: KeyResult, metric: Metric, days: _Window, sources: Sources, unknown: int
+) -> Standing:
+    exact = value(metric.aggregation, _counting(metric, sources))
     progress = _progress(result, exact)
-    return Standing(
-        scope=scope,
-        result=result,
-        metric=metric,
-        first=starts_on,
-        last=min(ends_on, frame.until),
-        begun=begun,
-        exact=exact,
-        progress=progress,
-        expected=expected,
-        attainment=1.0 - max(0.0, expected - progress),
-        silent=begun and exact is None and bool(said),
-        unknown=snapshot.unknown.get(result.key, 0),
-    )
+    # 1 - max(0, expected - progress), written so that on the last day it is the progress to the last bit.
+    attainment = 1.0 if progress >= days.expected else min(1.0, progress + (1.0 - days.expected))
+    return Standing(scope, result, metric, *days[:3], exact, progress, days.expected, attainment, sources, unknown)
 
 
-def _counting(metric: Metric, said: Sources) -> Sources:
+def _counting(metric: Metric, sources: Sources) -> Sources:
     """The sources that make the value: the canonical one where there is one."""
     canonical = metric.canonical_source
     if canonical is None:
-        return said
-    return {canonical: said[canonical]} if canonical in said else {}
+        return sources
+    return {canonical: sources[canonical]} if canonical in sources else NOTHING
 
 
 def _progress(result: KeyResult, exact: Exact | None) -> float:

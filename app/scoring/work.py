@@ -4,11 +4,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from math import lcm
+from typing import Final
 
 from app.domain.configuration import Configuration
 from app.scoring.snapshot import Attention, Snapshot, active_objectives, objectives_by_metric
 
-NOWHERE: frozenset[str] = frozenset()
+NOWHERE: Final[frozenset[str]] = frozenset()
+ELSEWHERE: Final = frozenset(("",))  # no objective has an empty key
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +35,10 @@ def work(snapshot: Snapshot, leads: Mapping[str, frozenset[str]]) -> tuple[Mappi
     activity: dict[str, _Tally] = {}
     for cell in snapshot.attention:
         if cell.team in snapshot.configuration.teams:
-            everything.setdefault(cell.team, _Tally()).add(cell, destinations)
+            destination = destinations.of(cell)
+            everything.setdefault(cell.team, _Tally()).add(cell, destination)
             if cell.kind == "activity":
-                activity.setdefault(cell.team, _Tally()).add(cell, destinations)
+                activity.setdefault(cell.team, _Tally()).add(cell, destination)
     return (
         {team: tally.work() for team, tally in everything.items()},
         {team: tally.work() for team, tally in activity.items()},
@@ -70,18 +73,20 @@ class _Destinations:
         self._others = tuple(_others(snapshot.configuration, here))
         self._known: dict[tuple[frozenset[str], str | None], frozenset[str]] = {}
 
-    def here(self, cell: Attention) -> frozenset[str]:
-        """The objectives of this playbook that the cell is split over; none when it is off the playbook."""
+    def of(self, cell: Attention) -> frozenset[str]:
+        """The objectives of this playbook that the cell is split over, else ELSEWHERE or NOWHERE."""
         key = (cell.metrics, cell.objective)
-        if key not in self._known:
-            named = NOWHERE if cell.objective is None else frozenset((cell.objective,)) & self._active
-            led = NOWHERE.union(*(self._leads.get(metric, NOWHERE) for metric in cell.metrics))
-            self._known[key] = led if cell.objective is None else named
-        return self._known[key]
+        here = self._known.get(key)
+        if here is None:
+            here = self._known[key] = self._here(*key)
+        if here or not any(other.takes(cell) for other in self._others):
+            return here
+        return ELSEWHERE
 
-    def elsewhere(self, cell: Attention) -> bool:
-        """Whether another published playbook would take the cell."""
-        return any(other.takes(cell) for other in self._others)
+    def _here(self, metrics: frozenset[str], named: str | None) -> frozenset[str]:
+        if named is not None:
+            return self._active & {named}
+        return NOWHERE.union(*(self._leads.get(metric, NOWHERE) for metric in metrics))
 
 
 def _active(configuration: Configuration, playbook: str) -> frozenset[str]:
@@ -96,30 +101,25 @@ def _others(configuration: Configuration, here: str) -> Iterable[_Elsewhere]:
 
 
 class _Tally:
-    """Exact sums of one team's work, by the set of objectives it is split over."""
+    """Exact sums of one team's work, by where it led."""
 
-    __slots__ = ("_elsewhere", "_events", "_nowhere", "_split")
+    __slots__ = ("_events", "_split")
 
     def __init__(self) -> None:
-        self._events = self._nowhere = self._elsewhere = 0
+        self._events = 0
         self._split: dict[frozenset[str], int] = {}
 
-    def add(self, cell: Attention, destinations: _Destinations) -> None:
+    def add(self, cell: Attention, destination: frozenset[str]) -> None:
         """The cell is counted where it leads."""
         self._events += cell.events
-        objectives = destinations.here(cell)
-        if objectives:
-            self._split[objectives] = self._split.get(objectives, 0) + cell.effort
-        elif destinations.elsewhere(cell):
-            self._elsewhere += cell.effort
-        else:
-            self._nowhere += cell.effort
+        self._split[destination] = self._split.get(destination, 0) + cell.effort
 
     def work(self) -> Work:
         """The tally as shares; without any effort there are none."""
-        effort = self._nowhere + self._elsewhere + sum(self._split.values())
+        effort = sum(self._split.values())
         if effort <= 0:
             return Work(self._events)
+        nowhere, other = self._split.pop(NOWHERE, 0), self._split.pop(ELSEWHERE, 0)
         # One denominator for all equal splits keeps the sums integers: each share is rounded once, by its division.
         parts = lcm(*map(len, self._split))
         exact: dict[str, int] = {}
@@ -127,5 +127,6 @@ class _Tally:
             each = amount * (parts // len(objectives))
             for objective in objectives if each else ():
                 exact[objective] = exact.get(objective, 0) + each
-        shares = {objective: exact[objective] / (effort * parts) for objective in sorted(exact)}
-        return Work(self._events, effort, shares, self._nowhere / effort, self._elsewhere / effort)
+        whole = effort * parts
+        shares = {objective: exact[objective] / whole for objective in sorted(exact)}
+        return Work(self._events, effort, shares, nowhere / effort, other / effort)

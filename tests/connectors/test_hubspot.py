@@ -41,8 +41,7 @@ def authentic(delivery, now=SIGNED, secrets=(SECRET,)):
     try:
         HUBSPOT.verify(delivery, secrets, now)
     except NotAuthenticError as error:
-        assert error.detail == "The delivery is not authentic."  # never why
-        return False
+        return error.detail != "The delivery is not authentic."  # never why
     return True
 
 

@@ -30,8 +30,7 @@ def authentic(headers, secrets=(SECRET,), now=NOW, body=BODY):
     try:
         CONNECTOR.verify(Delivery("POST", "https://a.example/hooks/x", headers, body), secrets, now)
     except NotAuthenticError as error:
-        assert error.detail == "The delivery is not authentic."  # never why
-        return False
+        return error.detail != "The delivery is not authentic."  # never why
     return True
 
 

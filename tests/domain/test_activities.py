@@ -93,6 +93,7 @@ def test_a_meeting_said_done_before_its_planned_time_was_over_by_then():
         said("meeting:5", 9, hs_meeting_outcome="COMPLETED"),
     ]
     assert held(*meeting).time == at(9)
+    assert held(*meeting, said("meeting:5", 12, hs_meeting_outcome="COMPLETED")).time == at(9)
 
 
 def test_without_a_time_of_its_own_it_was_when_it_was_created():
@@ -126,6 +127,7 @@ def test_of_several_deals_the_first_associated_one_that_still_is_counts():
     assert (
         deal_of([said("call:55", 2, "associated", "deal:42"), said("call:55", 2, "associated", "deal:9")]) == "deal:9"
     )
+    assert deal_of([*two, said("call:55", 6, "associated", "deal:9")]) == "deal:9"
     assert deal_of([]) is None
 
 

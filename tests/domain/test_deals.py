@@ -179,6 +179,33 @@ def test_a_deal_whose_creation_was_never_seen_has_no_creation():
     assert sorted(events(*WON[1:])) == ["won"]
 
 
+def test_a_deal_created_twice_was_created_first_then():
+    assert events(*WON, happened(4, "created"))["created"].time == at(0)
+
+
+def test_a_stage_said_again_or_after_null_is_no_move():
+    again = [said(0, dealstage="contractsent"), said(2, dealstage="contractsent")]
+    assert events(*again) == {}
+    assert events(again[0], said(1, dealstage=None), again[1]) == {}
+    moved = events(again[0], said(1, dealstage=None), said(2, dealstage="qualifiedtobuy"))
+    assert list(moved) == [f"moved/{milliseconds(at(2))}"]
+
+
+def test_a_won_deal_that_goes_to_another_won_stage_was_won_at_first():
+    mapping = parse({"stages": {"delivered": "won"}}, STOCK)
+    assert events(*WON, said(12, dealstage="delivered"), mapping=mapping)["won"].time == at(9)
+
+
+def test_the_default_team_of_the_mapping_comes_before_that_of_the_source():
+    mapping = parse({"team": {"property": "pipeline", "map": {"x": "sales"}, "default": "field"}}, STOCK)
+    assert events(*WON, mapping=mapping)["won"].team == "field"
+
+
+def test_what_was_sold_is_what_the_deal_named_when_it_was_won():
+    later = [said(1, product="SKU-1"), said(20, product="SKU-2")]
+    assert events(*WON, *later)["won"].offerings == (("onboarding-plus", 1000 * ONE),)
+
+
 def test_a_deal_of_which_nothing_is_known_has_no_events():
     assert folded().events == ()
 
@@ -221,7 +248,8 @@ def test_any_order_and_any_repetition_gives_the_same_events(past, data):
 def test_any_splitting_into_deliveries_ends_with_the_same_live_events_and_never_revives_an_id(past, data):
     order = data.draw(st.permutations(past))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(order)), max_size=4)))
-    slots, ever, known = {}, set(), []
+    slots: dict[str, Slot] = {}
+    ever, known = set(), []
     for start, end in zip([0, *cuts], [*cuts, len(order)], strict=True):
         known += order[start:end]
         plan = diff(folded(*known).events, slots)

@@ -58,7 +58,8 @@ events = st.builds(
 
 @given(st.lists(st.lists(events, unique_by=lambda event: event.slot), max_size=8))
 def test_whatever_was_desired_before_exactly_the_desired_events_are_live(steps):
-    slots, ever = {}, set()
+    slots: dict[str, Slot] = {}
+    ever = set()
     for desired in steps:
         plan = diff(desired, slots)
         for id_ in plan.to_retract:

@@ -3,9 +3,9 @@
 import difflib
 
 import pytest
-from app.cli import app as command
 from typer.testing import CliRunner
 
+from app.cli import app as command
 from tests.support.house import ROOT
 
 

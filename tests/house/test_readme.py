@@ -3,10 +3,10 @@
 import json
 import re
 
-from app.cli import app as command
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
+from app.cli import app as command
 from app.settings import PREFIX, Settings
 from tests.support.house import ROOT
 

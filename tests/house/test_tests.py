@@ -15,7 +15,7 @@ OF_THEIR_OWN = {
 }
 # Test files inside a ring that mirror no module of it, and why.
 ACROSS_A_RING = {"tests/scoring/test_model.py": "the whole of scoring against the brute-force model"}
-# Modules of app/ without a test file of their name, and what tests them instead.
+# Modules of app/ without a test file of their name, and the test file that holds them instead.
 TESTED_ELSEWHERE: dict[str, str] = {}
 
 
@@ -81,6 +81,7 @@ def test_every_module_that_acts_has_a_test_file_or_says_what_tests_it():
     without = set(untested(sources("app"), tests))
     assert sorted(without - set(TESTED_ELSEWHERE)) == []
     assert sorted(set(TESTED_ELSEWHERE) - without) == [], "allowances that are needed no more"
+    assert sorted(set(TESTED_ELSEWHERE.values()) - tests) == [], "test files that are not there"
     assert untested([Source("app/domain/x.py", "def f(): ...\n")], {"tests/api/test_x.py"}) == ["app/domain/x.py"]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -22,7 +23,7 @@ PLAYBOOK = Playbook("q4", "Q4", "", FIRST, LAST, state="published", revision=2)
 
 def configuration(*nouns: Noun) -> Configuration:
     """The nouns as one configuration; the playbook and the policy are there without being named."""
-    tables: dict[str, dict[str, Noun]] = {name: {} for name in TABLES.values()}
+    tables: dict[str, Any] = {name: {} for name in TABLES.values()}
     for noun in (Organization("acme", "Acme"), Policy(), PLAYBOOK, *nouns):
         tables[TABLES[noun.kind]][noun.key] = noun
     return Configuration(**tables)
@@ -58,9 +59,11 @@ def said(total: float = 0, count: int = 1, **more) -> Measure:
     return Measure(count, int(total * ONE), **more)
 
 
-def work(by: str, *on: str, events: int = 10, effort: float | None = None, named: str | None = None, **more) -> Attention:
+def work(
+    by: str, *on: str, events: int = 10, effort: float | None = None, named: str | None = None, **more
+) -> Attention:
     """Events of a team that matched the metrics `on`; each weighs 1 unless their effort is given."""
-    cell = {"kind": "outcome", "first": DAY, "last": DAY} | more
+    cell: dict[str, Any] = {"kind": "outcome", "first": DAY, "last": DAY} | more
     weight = int((events if effort is None else effort) * ONE)
     return Attention(team=by, metrics=frozenset(on), objective=named, events=events, effort=weight, **cell)
 
@@ -71,7 +74,12 @@ def losses(found: Iterable[Loss], component: str) -> list[Loss]:
 
 # --- Random worlds: few keys, so that things meet; windows that begin and end on either side of the day. ---
 
-TEAMS, OBJECTIVES, METRICS, SOURCES = ("ann", "bob", "cyd"), ("one", "two", "tri", "off"), ("m", "n", "o"), ("crm", "erp")
+TEAMS, OBJECTIVES, METRICS, SOURCES = (
+    ("ann", "bob", "cyd"),
+    ("one", "two", "tri", "off"),
+    ("m", "n", "o"),
+    ("crm", "erp"),
+)
 weights = st.integers(1, 50).map(lambda n: n * ONE // 10)
 amounts = st.integers(-50, 300).map(lambda n: n * ONE // 4)
 days = st.integers(0, 91).map(lambda n: FIRST + timedelta(days=n))
@@ -90,7 +98,9 @@ def nouns(draw) -> list[Noun]:
     found += [Metric(key, key, (key,), draw(aggregations), canonical_source=draw(canonical)) for key in METRICS]
     for key in draw(st.lists(st.sampled_from(OBJECTIVES), unique=True)):
         home = "other" if key == "off" else "q4"
-        found.append(Objective(key, home, key, "", draw(weights), None, draw(st.sampled_from(("active",) * 4 + ("paused",)))))
+        found.append(
+            Objective(key, home, key, "", draw(weights), None, draw(st.sampled_from(("active",) * 4 + ("paused",))))
+        )
         for number in range(draw(st.integers(0, 3))):
             found.append(draw(key_results(f"{key}-{number}", key)))
         for by in keys:
@@ -136,7 +146,9 @@ def snapshots(draw) -> Snapshot:
         Attention, st.sampled_from((*TEAMS, "gone")), st.sampled_from(("outcome", "activity")), subsets, named,
         st.just(day), st.just(day), st.integers(1, 9), st.integers(0, 40).map(lambda n: n * ONE // 4),
     )  # fmt: skip
-    items = st.builds(Sold, st.sampled_from(("here", "gone", "odd")), st.sampled_from(TEAMS), days, st.integers(0, 9 * ONE))
+    items = st.builds(
+        Sold, st.sampled_from(("here", "gone", "odd")), st.sampled_from(TEAMS), days, st.integers(0, 9 * ONE)
+    )
     return Snapshot(
         found,
         frame(found.playbooks["q4"], day, day),

@@ -2,7 +2,9 @@ from datetime import date
 
 from app.scoring.evidence import Evidence, Scope, address
 
-SCOPE = Scope("q4", date(2026, 10, 1), date(2026, 11, 23), date(2026, 11, 23), (date(2026, 10, 27), date(2026, 11, 23)), None)
+SCOPE = Scope(
+    "q4", date(2026, 10, 1), date(2026, 11, 23), date(2026, 11, 23), (date(2026, 10, 27), date(2026, 11, 23)), None
+)
 
 
 def test_events_are_asked_for_by_day_and_as_of():

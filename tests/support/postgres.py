@@ -125,7 +125,7 @@ def _start(programs: Path, folders: list[Path], lock: Path) -> str:
     subprocess.run(initdb, check=True, capture_output=True, text=True, cwd=folder, **identity())
     settings = [word for name, value in SETTINGS.items() for word in ("-c", f"{name}={value}")]
     command = [str(programs / "postgres"), "-D", str(data), "-k", str(folder), *settings]
-    gone_with_the_run = os.pathsep.join(map(str, folders))
+    gone_with_the_run = os.pathsep.join(map(str, [*folders, lock.parent]))
     with (folder / "log").open("wb") as log:
         keeper = subprocess.Popen(
             [sys.executable, "-m", "tests.support.keeper", lock, gone_with_the_run, *command],

@@ -12,7 +12,7 @@ from app.scoring.context import Context
 from app.scoring.evidence import Evidence, Scope
 from app.scoring.ledger import Loss
 from app.scoring.means import mean, ratio
-from app.scoring.pace import Exact, Sources, by_source, value
+from app.scoring.pace import Exact, Standing, value
 from app.scoring.words import among, counted, listed, percent, verb
 
 NAME: Final = "agreement"
@@ -82,28 +82,25 @@ def figure(context: Context) -> Figure:
 
 def _compared(context: Context) -> dict[str, list[Compared]]:
     """The key results on which more than one source has a say, by objective."""
-    said, found = by_source(context.snapshot), dict[str, list[Compared]]()
-    for objective, results in context.key_results.items():
-        for result in results:
-            if context.standings[result.key].begun:
-                compared = _compare(context, result, said.get(result.key, {}))
-                if compared is not None:
-                    found.setdefault(objective, []).append(compared)
+    found: dict[str, list[Compared]] = {}
+    for standing in context.standings.values():
+        compared = _compare(standing) if standing.metric.canonical_source is not None and standing.sources else None
+        if compared is not None:
+            found.setdefault(standing.result.objective, []).append(compared)
     return found
 
 
-def _compare(context: Context, result: KeyResult, said: Sources) -> Compared | None:
-    metric = context.snapshot.configuration.metrics[result.metric]
-    canonical = metric.canonical_source
-    others = tuple(sorted(source for source in said if source != canonical))
-    if canonical is None or not others:
+def _compare(standing: Standing) -> Compared | None:
+    metric, sources = standing.metric, standing.sources
+    others = tuple(sorted(source for source in sources if source != metric.canonical_source))
+    if metric.canonical_source is None or not others:
         return None
-    values = {source: value(metric.aggregation, {source: measure}) for source, measure in said.items()}
-    truth = values.get(canonical)
+    truth = standing.exact
     if truth is None:
-        return Compared(result, canonical, others, silent=True, value=0.0)
-    nearness = min(agree(exact, truth) for source in others if (exact := values[source]) is not None)
-    return Compared(result, canonical, others, silent=False, value=nearness)
+        return Compared(standing.result, metric.canonical_source, others, silent=True, value=0.0)
+    said = [value(metric.aggregation, {source: sources[source]}) for source in others]
+    nearness = min(agree(exact, truth) for exact in said if exact is not None)
+    return Compared(standing.result, metric.canonical_source, others, silent=False, value=nearness)
 
 
 def _losses(context: Context, found: Mapping[str, Sequence[Compared]], weight: float) -> Iterator[Loss]:

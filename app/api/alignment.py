@@ -1,0 +1,143 @@
+"""The computed answer over HTTP: the score, its ledger, and the views on it."""
+
+from collections.abc import Callable, Sequence
+from datetime import date
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Depends, Query, Request, Response
+from pydantic.json_schema import SkipJsonSchema
+
+from app.api.alignment_shapes import Alignment, LedgerPage, TeamOverlap, TeamOverlapPage, framed, losses, show
+from app.api.callers import Caller
+from app.api.etags import IfNoneMatch, digest, shown
+from app.api.nouns import ObjectiveKey, TeamKey
+from app.api.operation import Contract, declare, desk, reads
+from app.api.paging import Pages, Paging
+from app.api.scalars import Day, Key
+from app.api.view_shapes import (
+    MOST,
+    ObjectiveAlignment,
+    ObjectiveAlignmentPage,
+    TeamAlignment,
+    TeamAlignmentPage,
+    show_objective,
+    show_team,
+)
+from app.domain.errors import AlignmentChangedError, NotFoundError, unknown
+from app.flows import alignment
+from app.flows.alignment import Answer
+from app.scoring.views import objective_views, pairs, team_views
+
+router = desk("alignment")
+TEN = 10
+View = TypeVar("View")
+
+
+async def _answer(
+    call: Caller,
+    playbook: Annotated[
+        Key | SkipJsonSchema[None], Query(description="Any playbook, drafts too; without it the current one.")
+    ] = None,
+    as_of: Annotated[Day | SkipJsonSchema[None], Query(description="At the end of this day; without it, now.")] = None,
+    known_at: Annotated[
+        Day | SkipJsonSchema[None], Query(description="Using only what was recorded by the end of this day.")
+    ] = None,
+) -> Answer:
+    return await alignment.read(call.service, call.actor, playbook, as_of, known_at)
+
+
+Asked = Annotated[Answer, Depends(_answer)]
+
+
+@router.get("/v1/alignment", response_model=Alignment, **reads("read", 404))
+async def get_alignment(request: Request, response: Response, answer: Asked, seen: IfNoneMatch = None) -> object:
+    """How aligned the organization is: score, floor, coverage, components and the ten largest losses."""
+    reply = show(answer)
+    return shown(request, response, reply, f'"{digest(reply)}"')
+
+
+@router.get("/v1/alignment/ledger", **declare(Contract("read", problems=(404, 409), pages=True)))
+async def get_ledger(response: Response, paging: Pages, answer: Asked) -> LedgerPage:
+    """Every loss, largest first; with the score they sum to 1. A cursor of another version is a 409."""
+    found, version, day = answer.alignment.losses, answer.alignment.version, answer.alignment.frame.as_of
+    begin = _begin(paging.after, version, day)
+    some = found[begin : begin + paging.limit + 1]
+    positions = [f"{version} {day.isoformat()} {begin + place + 1}" for place in range(len(some))]
+    items, following = paging.cut(response, some, positions)
+    return LedgerPage.model_validate(
+        {
+            **framed(answer),
+            "score": answer.alignment.score,
+            "floor": answer.alignment.floor,
+            "items": losses(items),
+            "next_cursor": following,
+        }
+    )
+
+
+def _begin(after: str | None, version: int, day: date) -> int:
+    """Where a page of the ledger begins. Raises: AlignmentChangedError for a cursor of another answer."""
+    if after is None:
+        return 0
+    was, on, place = after.split(" ")
+    if (was, on) != (str(version), day.isoformat()):
+        raise AlignmentChangedError("The alignment has changed since the first page; start again without a cursor.")
+    return int(place)
+
+
+def _page(
+    answer: Answer, paging: Paging, response: Response, views: Sequence[View], key: Callable[[View], str]
+) -> tuple[list[View], dict[str, Any]]:  # Any: the members of a page
+    """The views of one page, by key, and what else the page says."""
+    wanted = [view for view in views if paging.after is None or key(view) > paging.after]
+    items, following = paging.cut(response, wanted, [key(view) for view in wanted])
+    return items, {**framed(answer), "next_cursor": following}
+
+
+@router.get("/v1/alignment/teams", **declare(Contract("read", problems=(404,), pages=True)))
+async def list_team_alignments(response: Response, paging: Pages, answer: Asked) -> TeamAlignmentPage:
+    """The answer seen from each team, by key."""
+    found, rest = _page(answer, paging, response, team_views(answer.snapshot), lambda view: view.team)
+    return TeamAlignmentPage.model_validate({**rest, "items": [show_team(view, TEN) for view in found]})
+
+
+@router.get("/v1/alignment/teams/{team}", response_model=TeamAlignment, **reads())
+async def get_team_alignment(
+    request: Request, response: Response, answer: Asked, team: TeamKey, seen: IfNoneMatch = None
+) -> object:
+    """The answer seen from one team, with its whole ledger."""
+    view = _one({view.team: view for view in team_views(answer.snapshot)}, "team", team)
+    reply = show_team(view, MOST)
+    return shown(request, response, reply, f'"{digest(reply)}"')
+
+
+@router.get("/v1/alignment/objectives", **declare(Contract("read", problems=(404,), pages=True)))
+async def list_objective_alignments(response: Response, paging: Pages, answer: Asked) -> ObjectiveAlignmentPage:
+    """The answer seen from each active objective, by key."""
+    found, rest = _page(answer, paging, response, objective_views(answer.snapshot), lambda view: view.objective)
+    return ObjectiveAlignmentPage.model_validate({**rest, "items": [show_objective(view, TEN) for view in found]})
+
+
+@router.get("/v1/alignment/objectives/{objective}", response_model=ObjectiveAlignment, **reads())
+async def get_objective_alignment(
+    request: Request, response: Response, answer: Asked, objective: ObjectiveKey, seen: IfNoneMatch = None
+) -> object:
+    """The answer seen from one active objective, with its whole share of the ledger."""
+    view = _one({view.objective: view for view in objective_views(answer.snapshot)}, "objective", objective)
+    reply = show_objective(view, MOST)
+    return shown(request, response, reply, f'"{digest(reply)}"')
+
+
+@router.get("/v1/alignment/pairs", **declare(Contract("read", problems=(404,), pages=True)))
+async def list_team_overlaps(response: Response, paging: Pages, answer: Asked) -> TeamOverlapPage:
+    """How much of the work of every two teams goes to the same objectives, by their keys."""
+    found, rest = _page(answer, paging, response, pairs(answer.snapshot), lambda pair: f"{pair.one} {pair.other}")
+    items = [TeamOverlap(one=pair.one, other=pair.other, overlap=pair.overlap) for pair in found]
+    return TeamOverlapPage.model_validate({**rest, "items": items})
+
+
+def _one(views: dict[str, View], kind: str, key: str) -> View:
+    """The view of that key. Raises: NotFoundError naming the nearest known one."""
+    if key not in views:
+        raise NotFoundError(unknown(kind, key, views))
+    return views[key]

@@ -1,0 +1,85 @@
+"""The HTTP application: all routes, behind the outermost layer, with problems and document of our own."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from importlib.metadata import PackageNotFoundError, version
+from typing import Final
+
+from fastapi import APIRouter, FastAPI
+
+from app.api import (
+    alignment,
+    apply,
+    contributions,
+    deliveries,
+    document,
+    events,
+    health,
+    hooks,
+    journal,
+    key_results,
+    keys,
+    metrics,
+    objectives,
+    offerings,
+    organization,
+    playbooks,
+    policy,
+    problems,
+    responsibilities,
+    signoffs,
+    sources,
+    teams,
+)
+from app.api.middleware import Shell
+
+ROUTERS: Final[tuple[APIRouter, ...]] = (
+    organization.router,
+    teams.router,
+    metrics.router,
+    offerings.router,
+    playbooks.router,
+    contributions.router,
+    signoffs.router,
+    objectives.router,
+    responsibilities.router,
+    key_results.router,
+    policy.router,
+    events.router,
+    sources.router,
+    deliveries.router,
+    hooks.router,
+    alignment.router,
+    apply.router,
+    keys.router,
+    journal.router,
+    health.router,
+)
+
+
+def _version() -> str:
+    try:
+        return version("sightline")
+    except PackageNotFoundError:  # run from a checkout that is not installed
+        return "0.0.0"
+
+
+def build(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None) -> FastAPI:
+    """An application with every route; whoever builds it gives it a service as `state.service`."""
+    app = FastAPI(
+        title="Sightline",
+        version=_version(),
+        lifespan=lifespan,
+        openapi_url="/openapi.json",
+        docs_url=None,  # FastAPI's pages load scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # its records keep bodies and exceptions
+    )
+    for router in ROUTERS:
+        # Not include_router: every route has its whole path already, and an included router is matched twice.
+        app.router.routes.extend(router.routes)
+    problems.install(app)
+    document.install(app)
+    app.add_middleware(Shell)
+    return app

@@ -1,0 +1,43 @@
+"""Where CRMs deliver: their own formats, authenticated by their own signatures on the raw bytes."""
+
+from typing import Annotated, Literal
+
+from fastapi import Path, Request
+
+from app.api.body import MIB
+from app.api.callers import TheService
+from app.api.new_events import read_event
+from app.api.operation import Contract, declare, desk
+from app.api.scalars import Uid, text
+from app.api.event_shapes import UID
+from app.api.wire import Shown, example
+from app.connectors.base import Delivery
+from app.domain.errors import MalformedError
+from app.flows import deliveries
+
+router = desk("hooks")
+HookId = Annotated[
+    str,
+    text(64, 1, r"^[A-Za-z0-9]+$"),
+    Path(description="The hook's id, the end of `hook_url`.", examples=["4hG7sK2mQ9xT1vB6nD3wZ8yC5rF0pLjE"]),
+]
+
+
+class Receipt(Shown):
+    """That a delivery is kept."""
+
+    delivery: Uid
+    state: Literal["processed", "ignored", "failed"]
+
+    model_config = {"json_schema_extra": example(delivery=UID, state="processed")}
+
+
+@router.post("/hooks/{hook_id}", **declare(Contract(None, "*/*", 2 * MIB, (401,), free_query=True)))
+async def take_delivery(request: Request, service: TheService, hook_id: HookId) -> Receipt:
+    """Takes a delivery. An authentic one is kept and answered with 200 whatever it says, for CRMs punish errors."""
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    delivery = Delivery(request.method, str(request.url), headers, request.state.body)
+    taken = await deliveries.take(service, hook_id, delivery, read_event)
+    if taken.unreadable:
+        raise MalformedError(taken.problem or "The delivery cannot be read.")
+    return Receipt(delivery=str(taken.uid), state=taken.state)  # type: ignore[arg-type]  # it is one of them

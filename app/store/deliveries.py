@@ -1,0 +1,200 @@
+"""Deliveries, kept raw, and the changes that they said."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, RowMapping, and_, insert, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.domain.changes import Change
+from app.domain.desired import DesiredEvent, Slot
+from app.store.dialect import embedded
+from app.store.events import event, retraction, to_event
+from app.store.evidence_tables import ChangeRow, DeliveryRow
+from app.store.tables import table_of
+
+delivery, change = table_of(DeliveryRow), table_of(ChangeRow)
+GENERATION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDelivery:
+    """What a CRM sent and what became of it. Shape: `state` is processed, ignored or failed; `rejects` are index and problem.
+
+    None when all went well: `problem`; when it is kept no longer: `body`.
+    """
+
+    uid: UUID
+    source: str
+    received_at: datetime
+    content_type: str
+    headers: Mapping[str, str]
+    body: bytes | None
+    state: str
+    problem: str | None
+    rejects: Sequence[Mapping[str, object]]
+    changes: int
+    recorded: int
+    retracted: int
+
+
+async def add(connection: AsyncConnection, organization_id: UUID, found: StoredDelivery) -> None:
+    """The delivery is kept."""
+    values = {name: getattr(found, name) for name in StoredDelivery.__slots__}
+    values |= {"headers": dict(found.headers), "rejects": [dict(reject) for reject in found.rejects]}
+    await connection.execute(insert(delivery).values(organization_id=organization_id, **values))
+
+
+async def find(connection: AsyncConnection, organization_id: UUID, source: str, uid: UUID) -> StoredDelivery | None:
+    """One delivery with its body. None when the source has none such."""
+    statement = select(delivery).where(
+        delivery.c.organization_id == organization_id, delivery.c.source == source, delivery.c.uid == uid
+    )
+    row = (await connection.execute(statement)).mappings().one_or_none()
+    return None if row is None else _delivery(row)
+
+
+async def page(  # noqa: PLR0913  # a page is its filters
+    connection: AsyncConnection,
+    organization_id: UUID,
+    source: str,
+    state: str | None,
+    after: tuple[datetime, UUID] | None,
+    limit: int,
+) -> list[StoredDelivery]:
+    """At most `limit` deliveries of the source, newest first, after a position."""
+    statement = select(delivery).where(delivery.c.organization_id == organization_id, delivery.c.source == source)
+    if state is not None:
+        statement = statement.where(delivery.c.state == state)
+    if after is not None:
+        at, uid = after
+        earlier = and_(delivery.c.received_at == at, delivery.c.uid < uid)
+        statement = statement.where(or_(delivery.c.received_at < at, earlier))
+    statement = statement.order_by(delivery.c.received_at.desc(), delivery.c.uid.desc()).limit(limit)
+    return [_delivery(row) for row in (await connection.execute(statement)).mappings()]
+
+
+def _delivery(row: RowMapping) -> StoredDelivery:
+    return StoredDelivery(**{name: row[name] for name in StoredDelivery.__slots__})
+
+
+async def add_changes(  # noqa: PLR0913  # a change is stored with all of these
+    connection: AsyncConnection,
+    organization_id: UUID,
+    source: str,
+    uid: UUID,
+    seq: int,
+    found: Sequence[Change],
+) -> frozenset[str]:
+    """The changes are kept, each once; returns the keys of those that are new."""
+    rows = [
+        {
+            "organization_id": organization_id,
+            "source": source,
+            "generation": GENERATION,
+            "key": one.key,
+            "entity": one.entity,
+            "other": one.other,
+            "at": one.at,
+            "verb": one.verb,
+            "fields": dict(one.fields),
+            "delivery": uid,
+            "seq": seq,
+        }
+        for one in sorted({one.key: one for one in found}.values(), key=lambda one: one.key)
+    ]
+    new: set[str] = set()
+    for start in range(0, len(rows), 500):
+        insertion = (sqlite.insert if embedded(connection) else postgresql.insert)(change)
+        statement = insertion.values(rows[start : start + 500]).on_conflict_do_nothing().returning(change.c.key)
+        new |= set((await connection.execute(statement)).scalars())
+    return frozenset(new)
+
+
+async def changes_of(
+    connection: AsyncConnection, organization_id: UUID, source: str, entities: Collection[str]
+) -> dict[str, list[Change]]:
+    """All changes of these entities, by entity."""
+    found: dict[str, list[Change]] = {entity: [] for entity in entities}
+    wanted = sorted(entities)
+    for start in range(0, len(wanted), 1000):
+        statement = select(change).where(
+            *_mine(organization_id, source), change.c.entity.in_(wanted[start : start + 1000])
+        )
+        for row in (await connection.execute(statement)).mappings():
+            found[row["entity"]].append(
+                Change(row["entity"], row["key"], row["at"], row["verb"], row["fields"], row["other"])
+            )
+    return found
+
+
+async def linked(connection: AsyncConnection, organization_id: UUID, source: str, deals: Collection[str]) -> set[str]:
+    """The activities that were ever associated with one of these deals."""
+    wanted, found = sorted(deals), set()
+    for start in range(0, len(wanted), 1000):
+        some = change.c.other.in_(wanted[start : start + 1000])
+        statement = select(change.c.entity).where(*_mine(organization_id, source), some).distinct()
+        found |= set((await connection.execute(statement)).scalars())
+    return found
+
+
+def _mine(organization_id: UUID, source: str) -> tuple[ColumnElement[bool], ...]:
+    return change.c.organization_id == organization_id, change.c.source == source, change.c.generation == GENERATION
+
+
+async def slots_of(
+    connection: AsyncConnection, organization_id: UUID, source: str, entities: Collection[str]
+) -> tuple[dict[str, dict[str, Slot]], dict[str, UUID]]:
+    """By entity the slots that it has, and by event id the uid of each live event."""
+    slots: dict[str, dict[str, Slot]] = {entity: {} for entity in entities}
+    uids: dict[str, UUID] = {}
+    wanted = sorted(entities)
+    for start in range(0, len(wanted), 100):
+        for row in await _events_of(connection, organization_id, source, wanted[start : start + 100]):
+            name, number = row["id"].rsplit("/", 1)
+            kind, identity, _ = name.split("/", 2)
+            mine = slots[f"{kind}:{identity}"]
+            was = mine.get(name, Slot(0))
+            live = was.live
+            if row["gone"] is None:
+                live, uids[row["id"]] = _desired(name, row), row["uid"]
+            mine[name] = Slot(max(was.recorded, int(number)), live)
+    return slots, uids
+
+
+async def _events_of(
+    connection: AsyncConnection, organization_id: UUID, source: str, entities: Sequence[str]
+) -> Sequence[RowMapping]:
+    both = and_(
+        retraction.c.organization_id == organization_id,
+        retraction.c.organization_id == event.c.organization_id,
+        retraction.c.uid == event.c.uid,
+    )
+    prefixes = [entity.replace(":", "/", 1) for entity in entities]
+    # '0' is the character after '/': the range is that of all ids that begin with the prefix and a slash
+    ranges = [and_(event.c.id >= f"{prefix}/", event.c.id < f"{prefix}0") for prefix in prefixes]
+    statement = (
+        select(event, retraction.c.uid.label("gone"))
+        .select_from(event.outerjoin(retraction, both))
+        .where(event.c.organization_id == organization_id, event.c.source == source, or_(*ranges))
+    )
+    return (await connection.execute(statement)).mappings().all()
+
+
+def _desired(slot: str, row: RowMapping) -> DesiredEvent:
+    found = to_event(row)
+    return DesiredEvent(
+        slot=slot,
+        type=found.type,
+        time=found.time,
+        team=found.team,
+        kind=found.kind,
+        value=found.value,
+        unit=found.unit,
+        subject=found.subject,
+        offerings=found.offerings,
+        data=found.data,
+    )

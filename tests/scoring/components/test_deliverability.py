@@ -1,0 +1,62 @@
+from datetime import date
+
+import pytest
+
+from app.domain.fixed import ONE
+from app.domain.offerings import Offering
+from app.domain.teams import Policy
+from app.scoring.engine import score
+from app.scoring.evidence import address
+from app.scoring.snapshot import Sold
+from tests.scoring.scenes import losses, snapshot
+
+OFFERING = Offering("plus", "Plus", date(2026, 10, 10), date(2026, 11, 1))
+
+
+def sold(what: str, day: date, value: int = 1) -> Sold:
+    return Sold(what, "sales", day, value * ONE)
+
+
+@pytest.mark.parametrize(
+    ("day", "reason"),
+    [
+        (date(2026, 10, 9), "not_yet_available"),
+        (date(2026, 10, 10), None),
+        (date(2026, 10, 31), None),
+        (date(2026, 11, 1), "retired"),
+    ],
+)
+def test_an_offering_can_be_delivered_from_its_first_day_until_the_day_before_it_is_retired(day, reason):
+    found = score(snapshot(OFFERING, sold=(sold("plus", day),)))
+    assert found.components[6].score == (1 if reason is None else 0)
+    assert [loss.reason for loss in losses(found.losses, "deliverability")] == ([reason] if reason else [])
+
+
+def test_what_nobody_offers_cannot_be_delivered():
+    items = (sold("plus", date(2026, 10, 20), 3), sold("dream", date(2026, 10, 20)))
+    found = score(snapshot(OFFERING, Policy(unit="EUR"), sold=items))
+    [loss] = losses(found.losses, "deliverability")
+    assert (found.components[6].score, loss.reason, loss.offering) == (0.75, "unknown_offering", "dream")
+    assert loss.detail == "25% of the value sold is dream, which is not among the offerings"
+    assert address(loss.evidence) == (
+        "/v1/events?offering=dream&sold_unit=EUR&from=2026-10-01&to=2026-11-23&as_of=2026-11-23"
+    )
+
+
+def test_each_reason_of_an_offering_lists_its_own_days():
+    items = (sold("plus", date(2026, 10, 1)), sold("plus", date(2026, 11, 20)))
+    found = losses(score(snapshot(OFFERING, sold=items)).losses, "deliverability")
+    assert {loss.reason: dict(loss.evidence.filters)["from"] for loss in found} == {
+        "not_yet_available": "2026-10-01",
+        "retired": "2026-11-01",
+    }
+    assert {loss.reason: dict(loss.evidence.filters)["to"] for loss in found} == {
+        "not_yet_available": "2026-10-09",
+        "retired": "2026-11-23",
+    }
+
+
+def test_without_offerings_it_does_not_apply_and_without_sales_it_is_silent():
+    absent = score(snapshot(sold=(sold("plus", date(2026, 10, 20)),))).components[6]
+    silent = score(snapshot(OFFERING)).components[6]
+    assert (absent.score, absent.applies, silent.score, silent.applies) == (None, False, None, True)
