@@ -574,7 +574,10 @@ def make_responsibility() -> None:
 
 
 def refuse_changes() -> None:
-    """An event may change in `matching` alone; an event, a retraction, a journal entry and a change are never deleted."""
+    """An event may change in `matching` alone.
+
+    An event, a retraction, a journal entry and a change are never deleted.
+    """
     if op.get_bind().dialect.name == "sqlite":
         for table, columns in APPEND_ONLY.items():
             changed = " or ".join(f"old.{name} is not new.{name}" for name in columns)

@@ -30,9 +30,7 @@ class PlanStep(Shown):
     action: Literal["create", "update", "restore", "archive", "unchanged"]
     kind: Kind
     key: Named
-    changes: Annotated[
-        FreeObject, Field(description="By member: `before` and `after`; only of what is updated or restored.")
-    ]
+    changes: Annotated[FreeObject, Field(description="Of what is updated or restored, by member: `before`, `after`.")]
 
 
 class Plan(Shown):

@@ -14,7 +14,7 @@ REFUSAL = "Send a valid API key as 'Authorization: Bearer <api key>'."
 
 
 def _presented(request: Request) -> str:
-    """The key that the request shows. Raises: NotAuthenticError unless it shows exactly one, in the header made for it."""
+    """The key that the request shows in its header. Raises: NotAuthenticError unless it is exactly one."""
     shown = request.headers.getlist("authorization")
     scheme, _, token = shown[0].partition(" ") if len(shown) == 1 else ("", "", "")
     if scheme.lower() != "bearer" or not token:

@@ -11,13 +11,13 @@ _TABLE: Final = "\n".join(f"| `{code}` | {kind.status} | {kind.title} |" for cod
 INFO: Final[Node] = {
     "title": "Sightline",
     "summary": "How aligned an organization is, computed from what was observed, with every missing point explained.",
-    "description": f"""Sightline holds the playbook, the shared responsibilities and the stream of outcome events of an organization, and
-computes on read how aligned it is.
+    "description": f"""Sightline holds the playbook, the shared responsibilities and the stream of outcome events of
+an organization, and computes on read how aligned it is.
 
-Send an API key as `Authorization: Bearer <api key>`; `x-required-scopes` says which scope an operation needs. Everything with
-a key of its own is written with PUT to its address, changed with a JSON merge patch and archived with DELETE; `ETag`, `If-Match`
-and `If-None-Match` work everywhere. Lists have `limit` and `cursor`. Numbers have at most 4 decimals and 15 significant digits.
-Enumerations in replies may grow.
+Send an API key as `Authorization: Bearer <api key>`; `x-required-scopes` says which scope an operation needs.
+Everything with a key of its own is written with PUT to its address, changed with a JSON merge patch and archived with
+DELETE; `ETag`, `If-Match` and `If-None-Match` work everywhere. Lists have `limit` and `cursor`. Numbers have at most
+4 decimals and 15 significant digits. Enumerations in replies may grow.
 
 Every refusal is a problem document (RFC 9457, `{MEDIA_TYPE}`) whose `code` is one of these, and whose `type` is
 `/problems/<code>`:
@@ -114,7 +114,6 @@ RESPONSES: Final[Node] = {
         415, "The body is in a form that is not read here.", "Accept-Post", "Accept-Patch"
     ),
     "Invalid": _response(422, "The input breaks a rule; `errors` says where."),
-    "TooManyRequests": _response(429, "Too many requests.", "Retry-After"),
     "Failed": _response(500, "Something went wrong on our side."),
     "Unavailable": _response(503, "Not available at the moment.", "Retry-After"),
 }

@@ -106,9 +106,7 @@ def _raw(stored: StoredDelivery) -> RawDelivery:
             body = stored.body.decode()
         except UnicodeDecodeError:
             body, encoding = b64encode(stored.body).decode(), "base64"
-    return RawDelivery.model_validate(
-        {**_members(stored), "headers": headers, "body": body, "body_encoding": encoding}
-    )
+    return RawDelivery.model_validate({**_members(stored), "headers": headers, "body": body, "body_encoding": encoding})
 
 
 def _position(after: str | None) -> tuple[datetime, UUID] | None:

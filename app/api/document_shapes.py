@@ -13,6 +13,7 @@ from app.api.scalars import Day, Days, Key, Name, Narrative, Number, Positive, Y
 from app.api.teams import TeamPut
 from app.api.wire import Given, example, made
 from app.domain.codec import to_json
+from app.domain.configuration import Noun
 from app.domain.documents import Document, Placed
 from app.domain.fixed import ONE
 from app.domain.metrics import Metric
@@ -181,17 +182,13 @@ def _part(objective: str, found: DocumentResponsibility) -> Responsibility:
 def to_wire(document: Document) -> dict[str, Any]:  # Any: JSON values
     """The document as JSON, in the shape that it is applied in."""
     book = {name: to_json(document.playbook)[name] for name in ("key", "title", "narrative", "starts_on", "ends_on")}
-    parts = [placed.noun for placed in document.responsibilities]
-    results = [placed.noun for placed in document.key_results]
+    parts = [placed.noun for placed in document.responsibilities if isinstance(placed.noun, Responsibility)]
+    results = [placed.noun for placed in document.key_results if isinstance(placed.noun, KeyResult)]
     objectives = []
     for placed in document.objectives:
         mine = {
-            "responsibilities": [
-                _shown_part(p) for p in parts if isinstance(p, Responsibility) and p.objective == placed.noun.key
-            ],
-            "key_results": [
-                _without(r, "objective") for r in results if isinstance(r, KeyResult) and r.objective == placed.noun.key
-            ],
+            "responsibilities": [_shown_part(p) for p in parts if p.objective == placed.noun.key],
+            "key_results": [_without(r, "objective") for r in results if r.objective == placed.noun.key],
         }
         objectives.append({**_without(placed.noun, "playbook"), **mine})
     return {
@@ -209,5 +206,5 @@ def _shown_part(part: Responsibility) -> dict[str, object]:
     return {"team": part.team, "role": part.role, "share": shown["share"], "accepted": part.status == "accepted"}
 
 
-def _without(noun: Objective | KeyResult | Any, name: str) -> dict[str, object]:  # Any: whatever was placed there
+def _without(noun: Noun, name: str) -> dict[str, object]:
     return {member: value for member, value in to_json(noun).items() if member != name}

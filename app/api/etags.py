@@ -1,8 +1,8 @@
 """Entity tags: what a caller last saw, so that nobody overwrites what they did not see.
 
-A tag is `"<changed>"`, the organization's version at the thing's last change. Where a representation also shows what is computed
-(counts, health, what is unpublished), a digest of it follows after a dot: a cache sees every difference, while If-Match asks only
-about the part that a write could overwrite.
+A tag is `"<changed>"`, the organization's version at the thing's last change. Where a reply also shows what is computed
+(counts, health, what is unpublished), a digest of it follows after a dot: a cache sees every difference, while If-Match
+asks only about the part that a write could overwrite.
 """
 
 import re

@@ -37,7 +37,7 @@ class _Meanings:
     objective: Annotated[Key | SkipJsonSchema[None], Query(description="Events that belong to this objective.")] = None
     refreshes: Annotated[
         Key | SkipJsonSchema[None],
-        Query(description="Events that name this objective or match a metric of its key results."),
+        Query(description="Events that name this objective or match a metric of it."),
     ] = None
     off_playbook: Annotated[
         Key | SkipJsonSchema[None], Query(description="Events that lead to no active objective of this playbook.")
@@ -52,12 +52,8 @@ class _Meanings:
 class _Days:
     """The filters by time."""
 
-    first: Annotated[Day | SkipJsonSchema[None], Query(alias="from", description="Occurred on this day or later.")] = (
-        None
-    )
-    last: Annotated[Day | SkipJsonSchema[None], Query(alias="to", description="Occurred on this day or earlier.")] = (
-        None
-    )
+    first: Annotated[Day | SkipJsonSchema[None], Query(alias="from", description="From this day on.")] = None
+    last: Annotated[Day | SkipJsonSchema[None], Query(alias="to", description="Up to and with this day.")] = None
     as_of: Annotated[Day | SkipJsonSchema[None], Query(description="Those that stood at the end of this day.")] = None
     known_at: Annotated[
         Day | SkipJsonSchema[None], Query(description="Using only what was recorded by the end of this day.")

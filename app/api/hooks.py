@@ -6,10 +6,10 @@ from fastapi import Path, Request
 
 from app.api.body import MIB
 from app.api.callers import TheService
+from app.api.event_shapes import UID
 from app.api.new_events import read_event
 from app.api.operation import Contract, declare, desk
 from app.api.scalars import Uid, text
-from app.api.event_shapes import UID
 from app.api.wire import Shown, example
 from app.connectors.base import Delivery
 from app.domain.errors import MalformedError

@@ -1,6 +1,5 @@
 """Metrics over HTTP."""
 
-from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from fastapi import Request, Response
@@ -42,6 +41,7 @@ _SCALARS: list[dict[str, object]] = [
     {"type": "number", "format": "double", "minimum": -LARGEST, "maximum": LARGEST},
     {"type": "boolean"},
 ]
+_OPTIONS = {"type": "array", "minItems": 1, "maxItems": MOST_OPTIONS, "items": {"anyOf": _SCALARS}}
 Value = Annotated[str, text(300, 1, r"^(value|data\.[^\x00]+)$")]
 
 
@@ -55,8 +55,9 @@ def _operand(value: object) -> object:
         raise ValueError(f"must have at most {LONGEST_OPERAND} characters")
     if value is None or isinstance(value, (str, bool)):
         return value
-    if isinstance(value, (int, float, Decimal)) and abs(value) <= LARGEST:
-        return plain(value)
+    number = plain(value)
+    if isinstance(number, (int, float)) and abs(number) <= LARGEST:
+        return number
     raise ValueError(f"must be a text, a boolean, a number of at most {LARGEST} or a list of them")
 
 
@@ -156,9 +157,7 @@ def show(stored: Stored) -> Metric:
 
 
 @router.get("/v1/metrics", **lists())
-async def list_metrics(
-    call: Caller, response: Response, paging: Pages, archived: Archived = False
-) -> MetricPage:
+async def list_metrics(call: Caller, response: Response, paging: Pages, archived: Archived = False) -> MetricPage:
     """The organization's metrics, by key."""
     return MetricPage(**await page(call, paging, response, "metric", show, {}, archived=archived))
 

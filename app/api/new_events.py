@@ -44,7 +44,7 @@ def _levels(value: object, left: int) -> bool:
 def _data(value: object) -> Mapping[str, Any]:  # Any: JSON values
     """An event's data, with its numbers as int or float. Raises: ValueError."""
     if not isinstance(value, dict):
-        raise ValueError("must be a JSON object")
+        raise ValueError("must be a JSON object")  # noqa: TRY004  # what Pydantic listens to
     if not value:
         return value
     if not _levels(value, MOST_LEVELS):

@@ -90,9 +90,7 @@ async def list_objectives(
     response: Response,
     paging: Pages,
     playbook: Annotated[Key | SkipJsonSchema[None], Query(description="Only those of this playbook.")] = None,
-    team: Annotated[
-        Key | SkipJsonSchema[None], Query(description="Only those in which this team has a responsibility.")
-    ] = None,
+    team: Annotated[Key | SkipJsonSchema[None], Query(description="Only those in which it has a part.")] = None,
     parent: Annotated[Key | SkipJsonSchema[None], Query(description="Only those under this objective.")] = None,
     state: Annotated[State | SkipJsonSchema[None], Query(description="Only those in this state.")] = None,
     archived: Archived = False,

@@ -69,9 +69,7 @@ def show(stored: Stored) -> Offering:
 
 
 @router.get("/v1/offerings", **lists())
-async def list_offerings(
-    call: Caller, response: Response, paging: Pages, archived: Archived = False
-) -> OfferingPage:
+async def list_offerings(call: Caller, response: Response, paging: Pages, archived: Archived = False) -> OfferingPage:
     """The organization's offerings, by key."""
     return OfferingPage(**await page(call, paging, response, "offering", show, {}, archived=archived))
 

@@ -67,7 +67,6 @@ KINDS: Final[Mapping[str, Kind]] = {
     "too-large": Kind(413, "The body is too large"),
     "unsupported-media-type": Kind(415, "The body is in a form that is not read here"),
     "invalid-input": Kind(422, "The input breaks a rule"),
-    "too-many-requests": Kind(429, "Too many requests", _RETRY),
     "internal-error": Kind(500, "Something went wrong on our side"),
     "unavailable": Kind(503, "Not available at the moment", _RETRY),
 }
@@ -149,7 +148,7 @@ def _http(request: Request, error: HTTPException) -> Response:
         return answer(request.scope, members, {"Allow": _methods(request)})
     if error.status_code == 404:
         return answer(request.scope, problem("not-found", "There is nothing at this address."))
-    by_status = {kind.status: code for code, kind in reversed(KINDS.items())}
+    by_status = {kind.status: code for code, kind in reversed(list(KINDS.items()))}
     code = by_status.get(error.status_code, "malformed-input" if error.status_code < 500 else "internal-error")
     return answer(request.scope, problem(code, KINDS[code].title + "."))
 

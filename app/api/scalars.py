@@ -48,7 +48,7 @@ def _instant(value: object) -> datetime:
 def to_fixed(value: object) -> int:
     """The ten-thousandths of a JSON number. Raises: ValueError."""
     if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
-        raise ValueError("must be a number")
+        raise ValueError("must be a number")  # noqa: TRY004  # what Pydantic listens to
     return fixed.parse(value)
 
 
@@ -140,6 +140,8 @@ AtLeastOne = Annotated[int, integer(1, 1_000_000), BeforeValidator(_integral)]
 Yes = StrictBool
 
 Scope = Literal["read", "events:write", "playbook:write", "admin"]
+
+
 def unset(**more: Any) -> Any:  # Any: a Field stands for whatever type its annotation says
     """A member of a merge patch that may be absent; unless its type says so, it may not be null."""
     return Field(default_factory=lambda: None, **more)

@@ -107,7 +107,7 @@ class SourcePut(Given):
     team: Annotated[Key | None, Field(description="The default team; a CRM needs one.")] = None
     secret: WriteOnly = None
 
-    model_config = {"json_schema_extra": example(**EXAMPLE, secret="what-hubspot-calls-the-client-secret")}
+    model_config = {"json_schema_extra": example(**{**EXAMPLE, "secret": "what-hubspot-calls-the-client-secret"})}
 
 
 class SourcePatch(Given):

@@ -1,6 +1,7 @@
 """The whole configuration of an organization as one value: what every write changes and every score reads.
 
-A write is a pure step from one Configuration to the next; the difference of the two is what is stored and journaled, what a dry
+A write is a pure step from one Configuration to the next; the difference of the two is what is stored and journaled,
+what a dry
 run prints, and what a what-if scores.
 """
 

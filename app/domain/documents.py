@@ -126,8 +126,8 @@ def _without_unnamed(configuration: Configuration, document: Document, *, prune:
     ]
     gone = [noun for noun in have if (noun.kind, noun.key) not in named]
     if len(gone) * 2 > len(have) and not prune:
-        text = f"The document would archive {len(gone)} of the {len(have)} parts that '{playbook}' has; say prune=true if it shall."
-        raise PruneNeededError(text)
+        text = f"The document would archive {len(gone)} of the {len(have)} parts that '{playbook}' has"
+        raise PruneNeededError(f"{text}; say prune=true if it shall.")
     for noun in gone:
         configuration = configuration.drop(noun.kind, noun.key)
     return configuration

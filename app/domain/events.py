@@ -48,7 +48,10 @@ def canonical(value: object) -> str:
 
 
 def fingerprint(event: Event) -> str:
-    """A digest of everything the sender said but the event's name; equal content, equal digest. Shape: 32 hex digits."""
+    """A digest of everything the sender said but the event's name; equal content, equal digest.
+
+    Shape: 32 hex digits.
+    """
     content = [
         event.type,
         event.time.astimezone(UTC).isoformat(),

@@ -13,7 +13,8 @@ def parse(value: float | Decimal) -> int:
 
     A float is read as the shortest decimal that names it, which is what a JSON document said.
 
-    Raises: ValueError for a number that is not finite, has more than 4 decimals or 15 significant digits, or is beyond 1e12.
+    Raises: ValueError for a number that is not finite, has more than 4 decimals or 15 significant digits, or is
+    beyond 1e12.
     """
     if isinstance(value, int):  # no detour for the common case, and no limit on digits in Decimal's context
         exact = Decimal(value) if abs(value) <= LIMIT else Decimal("Infinity")

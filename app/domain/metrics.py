@@ -20,7 +20,10 @@ Reader: TypeAlias = Callable[[Event], object]
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One condition on a property of an event. Shape: `value` is a scalar, a tuple of scalars for in and not_in, or None."""
+    """One condition on a property of an event.
+
+    Shape: `value` is a scalar, a tuple of scalars for in and not_in, or None.
+    """
 
     property: str
     op: str
@@ -52,7 +55,8 @@ def matching_part(metric: Metric) -> tuple[object, ...]:
 class Match:
     """How an event stands to a metric it matches.
 
-    Shape: `state` is counts, work (an activity towards it), other_unit or no_value (an event of it that lacks a number).
+    Shape: `state` is counts, work (an activity towards it), other_unit or no_value (an event of it that lacks a
+    number).
     Units: `value` in ten-thousandths, 0 when it does not count.
     """
 

@@ -47,7 +47,10 @@ class KeyResult:
 
 @dataclass(frozen=True, slots=True)
 class Responsibility:
-    """A team's part in an objective. Units: `share` in ten-thousandths. Shape: `status` is proposed, accepted, declined."""
+    """A team's part in an objective.
+
+    Units: `share` in ten-thousandths. Shape: `status` is proposed, accepted, declined.
+    """
 
     kind: ClassVar[str] = "responsibility"
     objective: str

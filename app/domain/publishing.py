@@ -54,7 +54,10 @@ def unpublished(configuration: Configuration, key: str) -> int:
 
 
 def publish(configuration: Configuration, key: str, now: datetime) -> Configuration:
-    """The playbook is published; without a change since its last revision nothing happens. Raises: NotPublishedError."""
+    """The playbook is published; without a change since its last revision nothing happens.
+
+    Raises: NotPublishedError.
+    """
     playbook = playbook_of(configuration, key)
     if playbook.state == "closed":
         raise NotPublishedError(f"The playbook '{key}' is closed.")
@@ -93,7 +96,7 @@ def sign(configuration: Configuration, found: Signoff) -> Configuration:
     return configuration.put(found)
 
 
-def accept(  # noqa: PLR0913  # an acceptance is all of these
+def accept(  # an acceptance is all of these
     configuration: Configuration, objective: str, team: str, *, accepted: bool, by: str, note: str
 ) -> Configuration:
     """The team has accepted, or declined, its part in the objective. Raises: NotFoundError."""

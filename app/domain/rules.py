@@ -66,7 +66,7 @@ def _needing(configuration: Configuration, kind: str, key: str) -> str:
         found += [f"the source '{s.key}'" for s in c.sources.values() if s.team == key]
     else:
         found = []
-    return sorted(found)[0] if found else ""
+    return min(found) if found else ""
 
 
 def _nothing(_configuration: Configuration, _noun: Noun, _faults: Faults) -> None:
@@ -81,7 +81,7 @@ def _refer(faults: Faults, pointer: str, kind: str, key: str | None, known: Mapp
     return False
 
 
-def _organization(configuration: Configuration, noun: Noun, faults: Faults) -> None:
+def _organization(_configuration: Configuration, noun: Noun, faults: Faults) -> None:
     if isinstance(noun, Organization) and noun.time_zone not in available_timezones():
         faults.append(Fault("/time_zone", f"'{noun.time_zone}' is not an IANA time zone."))
 
@@ -91,9 +91,7 @@ def _policy(_configuration: Configuration, noun: Noun, faults: Faults) -> None:
         faults.append(Fault("/minimum_coverage", "Must be between 0 and 1."))
 
 
-def _metric(_configuration: Configuration, noun: Noun, faults: Faults) -> None:
-    if not isinstance(noun, Metric):
-        return
+def _definition(noun: Metric, faults: Faults) -> None:
     if not noun.events:
         faults.append(Fault("/events", "Must name at least one event type."))
     for index, condition in enumerate(noun.where):
@@ -214,10 +212,10 @@ def _direction(metric: Metric, result: KeyResult, pointer: str, faults: Faults) 
         faults.append(Fault(pointer, text))
 
 
-def _metric_in_use(configuration: Configuration, noun: Noun, faults: Faults) -> None:
-    _metric(configuration, noun, faults)
+def _metric(configuration: Configuration, noun: Noun, faults: Faults) -> None:
     if not isinstance(noun, Metric):
         return
+    _definition(noun, faults)
     for result in configuration.key_results.values():
         if result.metric == noun.key and noun.aggregation in RISING and result.target < result.baseline:
             text = f"The key result '{result.key}' should fall, and a {noun.aggregation} only rises."
@@ -233,7 +231,7 @@ def _responsibility(configuration: Configuration, noun: Noun, faults: Faults) ->
 CHECKS: Final[Mapping[str, Callable[[Configuration, Noun, Faults], None]]] = {
     "organization": _organization,
     "policy": _policy,
-    "metric": _metric_in_use,
+    "metric": _metric,
     "offering": _offering,
     "source": _source,
     "playbook": _playbook,

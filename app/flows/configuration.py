@@ -15,14 +15,17 @@ from app.domain.teams import Organization
 from app.flows.service import Service
 from app.store import configuration as store
 from app.store import cursor, rebuild
-from app.store.cursor import Position
 from app.store.configuration import Stored
+from app.store.cursor import Position
 from app.store.database import Connection
 
 
 @dataclass(frozen=True, slots=True)
 class Precondition:
-    """What the caller expects to be there. Shape: `if_match` are the ETags' versions, empty for any; None when not asked."""
+    """What the caller expects to be there.
+
+    Shape: `if_match` are the ETags' versions, empty for any; None when not asked.
+    """
 
     if_match: frozenset[str] | None = None
     if_none_match: bool = False
@@ -149,7 +152,10 @@ async def patch(
     edit: Callable[[Noun], Noun],
     precondition: Precondition = UNCONDITIONAL,
 ) -> Written:
-    """The thing is as `edit` makes it of what is there. Raises: NotFoundError, InvalidError, PreconditionError, ForbiddenError."""
+    """The thing is as `edit` makes it of what is there.
+
+    Raises: NotFoundError, InvalidError, PreconditionError, ForbiddenError.
+    """
     require_configuration(actor, _scope(kind))
     async with service.database.reading() as connection:
         timed = kind == "organization" and await rebuild.any_event(connection, actor.organization)

@@ -1,4 +1,7 @@
-"""A delivery of a CRM: verified on raw bytes, kept raw, translated, folded, and turned into events, in one transaction."""
+"""A delivery of a CRM.
+
+Verified on raw bytes, kept raw, translated, folded, and turned into events, in one transaction.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -39,6 +42,15 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """What a delivery said, with the mapping that it was read under."""
+
+    connector: Connector
+    mapping: DealMapping
+    translation: Translation
+
+
+@dataclass(frozen=True, slots=True)
 class Hooked:
     """What a hook's id stands for, and the secrets that may have signed."""
 
@@ -50,7 +62,8 @@ class Hooked:
 async def take(service: Service, hook_id: str, delivery: Delivery, read_event: Reader) -> Taken:
     """Takes a delivery; `read_event` makes our own event of an element that already is one.
 
-    Raises: NotAuthenticError for an unknown hook or a signature that does not verify; UnavailableError when it cannot be kept.
+    Raises: NotAuthenticError for an unknown hook or a signature that does not verify; UnavailableError when it
+    cannot be kept.
     """
     now = service.clock()
     hooked = await _hooked(service, hook_id, now)
@@ -60,37 +73,35 @@ async def take(service: Service, hook_id: str, delivery: Delivery, read_event: R
     uid = ids.uuid7(now)
     try:
         read = mapping.parse(hooked.source.mapping, connector.default_mapping)
-        said = connector.translate(signed, hooked.source.account, read)
+        said = Said(connector, read, connector.translate(signed, hooked.source.account, read))
     except MalformedError as error:
         kept = _record(uid, hooked, signed, now, "failed", error.detail)
         await _keep(service, hooked, kept)
         return Taken(uid, "failed", error.detail, unreadable=True)
     except Exception as error:  # noqa: BLE001  # whatever a connector did not foresee must not lose the delivery
         return await _failed(service, hooked, signed, uid, now, error)
-    return await _understood(service, hooked, signed, uid, now, connector, read, said, read_event)
+    return await _understood(service, hooked, signed, uid, now, said, read_event)
 
 
-async def _understood(  # noqa: PLR0913  # a translated delivery is all of these
+async def _understood(  # a translated delivery is all of these
     service: Service,
     hooked: Hooked,
     delivery: Delivery,
     uid: UUID,
     now: datetime,
-    connector: Connector,
-    read: DealMapping,
-    said: Translation,
+    said: Said,
     read_event: Reader,
 ) -> Taken:
     try:
         async with service.database.writing() as connection:
-            kept = await _perform(service, connection, hooked, delivery, uid, now, read, said, read_event)
+            kept = await _perform(connection, hooked, delivery, uid, now, said, read_event)
             await deliveries.add(connection, hooked.organization, kept)
     except UnavailableError:
         raise
     except Exception as error:  # noqa: BLE001  # what was authentic is kept, whatever becomes of it
         return await _failed(service, hooked, delivery, uid, now, error)
-    alone = kept.state == "failed" and len(said.events) + len(said.rejects) == 1
-    return Taken(uid, kept.state, kept.problem, unreadable=alone and connector.name == "standard_webhooks")
+    alone = kept.state == "failed" and len(said.translation.events) + len(said.translation.rejects) == 1
+    return Taken(uid, kept.state, kept.problem, unreadable=alone and said.connector.name == "standard_webhooks")
 
 
 async def _hooked(service: Service, hook_id: str, now: datetime) -> Hooked:
@@ -107,34 +118,32 @@ async def _hooked(service: Service, hook_id: str, now: datetime) -> Hooked:
     return Hooked(organization, stored.value, tuple(service.vault.open(sealed.text, place) for sealed in live))
 
 
-async def _perform(  # noqa: PLR0913  # as `_understood`, inside its transaction
-    service: Service,
+async def _perform(  # as `_understood`, inside its transaction
     connection: Connection,
     hooked: Hooked,
     delivery: Delivery,
     uid: UUID,
     now: datetime,
-    read: DealMapping,
-    said: Translation,
+    said: Said,
     read_event: Reader,
 ) -> StoredDelivery:
-    organization, source = hooked.organization, hooked.source
+    organization, source, translation = hooked.organization, hooked.source, said.translation
     zone = await cursor.zone(connection, organization)
     position = await cursor.advance(connection, organization, now, zone, catalogue=False)
     known = await catalogue(connection, organization)
     # The source as it is under the lock: it may have been told another mapping since the delivery was verified.
     work = Work(connection, organization, known.configuration.sources.get(source.key, source), known, position, uid)
-    rejects: list[Mapping[str, object]] = [{"index": one.index, "problem": one.problem} for one in said.rejects]
-    changes, late = _possible(said.changes, now)
+    rejects: list[Mapping[str, object]] = [{"index": one.index, "problem": one.problem} for one in translation.rejects]
+    changes, late = _possible(translation.changes, now)
     rejects += late
     new = await deliveries.add_changes(connection, organization, source.key, uid, position.seq, changes)
     fresh = [one for one in changes if one.key in new]
-    recorded, retracted = await reconcile.settle(work, fresh, read, now)
-    events, refused = _events(known.configuration, source, said.events, read_event, now)
+    recorded, retracted = await reconcile.settle(work, fresh, said.mapping, now)
+    events, refused = _events(known.configuration, source, translation.events, read_event, now)
     rejects += refused
     written, conflicts = await reconcile.record(work, events, now)
     rejects += conflicts
-    understood = len(changes) + len(said.events) - len(refused) - len(conflicts)
+    understood = len(changes) + len(translation.events) - len(refused) - len(conflicts)
     problem = str(rejects[0]["problem"]) if rejects else None
     state = "failed" if rejects and not understood else "processed" if understood else "ignored"
     kept = _record(uid, hooked, delivery, now, state, problem)
@@ -168,7 +177,7 @@ def _events(
     return good, refused
 
 
-def _record(  # noqa: PLR0913  # what is kept of a delivery
+def _record(  # what is kept of a delivery
     uid: UUID, hooked: Hooked, delivery: Delivery, now: datetime, state: str, problem: str | None
 ) -> StoredDelivery:
     headers = {name: delivery.headers[name] for name in KEPT_HEADERS if name in delivery.headers}
@@ -188,7 +197,7 @@ def _record(  # noqa: PLR0913  # what is kept of a delivery
     )
 
 
-async def _failed(  # noqa: PLR0913  # what is kept of a delivery that came to nothing
+async def _failed(  # what is kept of a delivery that came to nothing
     service: Service, hooked: Hooked, delivery: Delivery, uid: UUID, now: datetime, error: Exception
 ) -> Taken:
     """The delivery is kept with its problem; an error that nobody foresaw is named by its kind alone."""

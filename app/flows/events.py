@@ -64,7 +64,10 @@ async def catalogue(connection: Connection, organization: UUID) -> Catalogue:
 
 
 async def record(service: Service, actor: Actor, found: Sequence[Event]) -> list[Item]:
-    """Records what is valid and new; answers for each event in the given order. Raises: ForbiddenError, UnavailableError."""
+    """Records what is valid and new; answers for each event in the given order.
+
+    Raises: ForbiddenError, UnavailableError.
+    """
     actor.require("events:write")
     for _ in range(ATTEMPTS):
         now = service.clock()
@@ -79,7 +82,10 @@ async def record(service: Service, actor: Actor, found: Sequence[Event]) -> list
 
 
 def _judge(actor: Actor, known: Catalogue, found: Sequence[Event], now: datetime) -> list[Item]:
-    """What can be said of each event without asking for the recorded ones; a repetition in the batch is told apart here."""
+    """What can be said of each event without asking for the recorded ones.
+
+    A repetition in the batch is told apart here.
+    """
     seen: dict[tuple[str, str], str] = {}
     items: list[Item] = []
     for event in found:
@@ -197,7 +203,10 @@ async def _settle(
 
 
 async def retract_event(service: Service, actor: Actor, uid: UUID, reason: str) -> tuple[StoredEvent, bool]:
-    """The event does not stand any more; whether it did until now. Raises: NotFoundError, ForbiddenError, SourceIsConnectedError."""
+    """The event does not stand any more; whether it did until now.
+
+    Raises: NotFoundError, ForbiddenError, SourceIsConnectedError.
+    """
     actor.require("events:write")
     now = service.clock()
     async with service.database.writing() as connection:

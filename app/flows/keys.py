@@ -11,6 +11,7 @@ from app.domain.errors import Fault, InvalidError, NotAuthenticError, NotFoundEr
 from app.flows import vault
 from app.flows.service import Service
 from app.store import configuration, cursor, journal, keys
+from app.store.journal import Act
 from app.store.keys import ApiKey
 
 USED_EVERY: Final = timedelta(minutes=1)
@@ -74,10 +75,8 @@ async def issue(service: Service, actor: Actor, wanted: IssueKey) -> tuple[ApiKe
         position = await cursor.advance(connection, actor.organization, now, zone, catalogue=False)
         key, text = _make(service, wanted, now, actor.name)
         await keys.add(connection, actor.organization, key)
-        after = _described(key)
-        await journal.add(
-            connection, actor.organization, position, actor.name, "api_key", key.id, "create", None, after
-        )
+        act = Act(actor.name, "api_key", key.id, "create", None, _described(key))
+        await journal.add(connection, actor.organization, position, act)
     return key, text
 
 
@@ -93,10 +92,8 @@ async def revoke(service: Service, actor: Actor, name: str) -> None:
         require_issuing(actor, frozenset(key.scopes), key.team, key.source)
         position = await cursor.advance(connection, actor.organization, now, zone, catalogue=False)
         await keys.revoke(connection, actor.organization, name, now)
-        before = _described(key)
-        await journal.add(
-            connection, actor.organization, position, actor.name, "api_key", name, "archive", before, None
-        )
+        act = Act(actor.name, "api_key", name, "archive", _described(key), None)
+        await journal.add(connection, actor.organization, position, act)
 
 
 async def first(service: Service, organization: UUID, wanted: IssueKey) -> tuple[ApiKey, str]:

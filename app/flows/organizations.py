@@ -14,7 +14,10 @@ from app.store import keys as directory
 
 
 async def create(service: Service, organization: Organization) -> str:
-    """A new organization with the default policy; returns its first admin API key. Raises: ConflictError, InvalidError."""
+    """A new organization with the default policy; returns its first admin API key.
+
+    Raises: ConflictError, InvalidError.
+    """
     now = service.clock()
     empty = Configuration({}, policies={})
     full = put(Configuration({organization.key: organization}), organization)

@@ -50,7 +50,10 @@ async def contribute(
 
 
 async def sign(service: Service, actor: Actor, found: Signoff, precondition: Precondition = UNCONDITIONAL) -> Written:
-    """The team has signed the current revision. Raises: NotFoundError, OldRevisionError, NotPublishedError, ForbiddenError."""
+    """The team has signed the current revision.
+
+    Raises: NotFoundError, OldRevisionError, NotPublishedError, ForbiddenError.
+    """
     require_team(actor, found.team)
     guard = ("signoff", found.key, precondition)
     outcome = await write(service, actor, lambda known: publishing.sign(known, found), guard)
@@ -73,7 +76,7 @@ async def withdraw(
     await write(service, actor, step, (kind, key, precondition))
 
 
-async def accept(  # noqa: PLR0913  # an acceptance is all of these
+async def accept(  # an acceptance is all of these
     service: Service, actor: Actor, objective: str, team: str, *, accepted: bool, by: str, note: str
 ) -> Written:
     """The team has accepted, or declined, its part. Raises: NotFoundError, ForbiddenError."""
@@ -96,10 +99,13 @@ async def document(service: Service, actor: Actor, key: str) -> Document:
     return documents.render(configuration, key)
 
 
-async def apply(  # noqa: PLR0913  # the three questions of `sightline apply`
+async def apply(  # the three questions of `sightline apply`
     service: Service, actor: Actor, found: Document, *, dry_run: bool, publish: bool, prune: bool
 ) -> Applied:
-    """The organization is as the document says, in one transaction. Raises: InvalidError, PruneNeededError, ForbiddenError."""
+    """The organization is as the document says, in one transaction.
+
+    Raises: InvalidError, PruneNeededError, ForbiddenError.
+    """
     require_configuration(actor)
     now = service.clock()
     admin = actor.may("admin")

@@ -113,7 +113,10 @@ def acceptable(known: Configuration, source: Source, event: Event, now: datetime
     if event.source != source.key:
         raise InvalidError(f"The event '{event.id}' names another source, '{event.source}'.")
     if event.time > now + timedelta(hours=FUTURE_HOURS):
-        raise InvalidError(f"The event '{event.id}' lies more than {FUTURE_HOURS} hours ahead.", [Fault("/time", "Lies too far ahead.")])
+        raise InvalidError(
+            f"The event '{event.id}' lies more than {FUTURE_HOURS} hours ahead.",
+            [Fault("/time", "Lies too far ahead.")],
+        )
     if event.objective is not None and event.objective not in known.objectives:
         raise InvalidError(unknown("objective", event.objective, known.objectives))
     if event.team in known.teams:

@@ -16,6 +16,7 @@ from app.flows.service import Service
 from app.store import configuration as store
 from app.store import ids, journal, keys, sources
 from app.store.database import Connection
+from app.store.journal import Act
 from app.store.sources import Health, Hook, Sealed
 
 OVERLAP: Final = timedelta(hours=24)
@@ -49,7 +50,7 @@ async def put(
     return await _connect(service, actor, found.key, step, secret, precondition)
 
 
-async def patch(  # noqa: PLR0913  # an edit and a secret
+async def patch(  # an edit and a secret
     service: Service,
     actor: Actor,
     key: str,
@@ -57,7 +58,10 @@ async def patch(  # noqa: PLR0913  # an edit and a secret
     secret: str | None,
     precondition: Precondition = UNCONDITIONAL,
 ) -> Connected:
-    """The source is as `edit` makes it of what is there. Raises: NotFoundError, InvalidError, PreconditionError, ForbiddenError."""
+    """The source is as `edit` makes it of what is there.
+
+    Raises: NotFoundError, InvalidError, PreconditionError, ForbiddenError.
+    """
     require_configuration(actor, "admin")
 
     def step(configuration: Configuration) -> Configuration:
@@ -85,7 +89,7 @@ def check(configuration: Configuration, found: Source) -> None:
         raise InvalidError(detail, [Fault("/mapping/team", detail)])
 
 
-async def _connect(  # noqa: PLR0913  # as `put`
+async def _connect(  # as `put`
     service: Service,
     actor: Actor,
     key: str,
@@ -124,7 +128,10 @@ def place(actor: Actor, source: str) -> str:
 
 
 def _new_secret(source: Source, given: str | None, *, kept: bool) -> str | None:
-    """The secret to keep from now on. None when the one that is kept stays. Raises: InvalidError when one must be given."""
+    """The secret to keep from now on.
+
+    None when the one that is kept stays. Raises: InvalidError when one must be given.
+    """
     connector = registry.get(source.connector)
     if given is not None:
         connector.check_secret(given)
@@ -138,7 +145,10 @@ def _new_secret(source: Source, given: str | None, *, kept: bool) -> str | None:
 
 
 async def rotate(service: Service, actor: Actor, key: str, secret: str | None) -> Connected:
-    """The source has a new secret; the one before is taken for another 24 hours. Raises: NotFoundError, ConflictError."""
+    """The source has a new secret; the one before is taken for another 24 hours.
+
+    Raises: NotFoundError, ConflictError.
+    """
     require_configuration(actor, "admin")
     now = service.clock()
     made: dict[str, str | None] = {"hook_id": None, "secret": None}
@@ -159,8 +169,8 @@ async def rotate(service: Service, actor: Actor, key: str, secret: str | None) -
         live = tuple(found for found in old if found.until is None or found.until > now)
         sealed = Sealed(service.vault.seal(fresh, place(actor, key)), None)
         await sources.keep_hook(connection, actor.organization, Hook(key, hook.hook_id, (sealed, *live)))
-        entry = (actor.name, "source", key, "rotate", None, None)
-        await journal.add(connection, actor.organization, outcome.position, *entry)
+        act = Act(actor.name, "source", key, "rotate")
+        await journal.add(connection, actor.organization, outcome.position, act)
         made["hook_id"], made["secret"] = hook.hook_id, fresh if secret is None else None
 
     outcome = await write(service, actor, step, also=also)

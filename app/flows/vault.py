@@ -48,7 +48,10 @@ class Vault:
         return f"{VERSION}.{name}.{base64.b64encode(nonce + sealed).decode()}"
 
     def open(self, sealed: str, place: str) -> str:
-        """The secret that was sealed for that place. Raises: UnavailableError when its key is missing or it was moved."""
+        """The secret that was sealed for that place.
+
+        Raises: UnavailableError when its key is missing or it was moved.
+        """
         _, name, text = sealed.split(".", 2)
         raw = base64.b64decode(text)
         try:
@@ -63,7 +66,7 @@ def parse_keys(text: str) -> Mapping[str, bytes]:
     for part in text.split(","):
         name, colon, value = part.strip().partition(":")
         key = base64.b64decode(value, validate=True)
-        if not colon or not name or "." in name or len(key) != 32:  # noqa: PLR2004  # AES-256 and HMAC-SHA-256 alike
+        if not colon or not name or "." in name or len(key) != 32:  # AES-256 and HMAC-SHA-256 alike
             raise ValueError("must be 'id:base64,...' with keys of 32 bytes")
         keys[name] = key
     return keys

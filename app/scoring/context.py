@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import fsum
 
 from app.domain.configuration import Configuration
 from app.domain.objectives import KeyResult, Objective, Responsibility
 from app.domain.playbooks import Playbook
 from app.domain.teams import Policy, Team
 from app.scoring.evidence import Scope, scope
-from app.scoring.means import mean
+from app.scoring.means import clamp
 from app.scoring.pace import Standing, standings
 from app.scoring.snapshot import Snapshot, active_objectives, objectives_by_metric
 from app.scoring.work import Work, work
@@ -65,6 +66,7 @@ def build(snapshot: Snapshot) -> Context:
     shares = {key: _shares(found) for key, found in bearers.items()}
     everything, activity = work(snapshot, leads)
     stand = standings(snapshot, asked, [result for results in key_results.values() for result in results])
+    attainment = {key: _attainment(stand, results) for key, results in key_results.items()}
     return Context(
         snapshot=snapshot,
         scope=asked,
@@ -81,8 +83,8 @@ def build(snapshot: Snapshot) -> Context:
         work=everything,
         activity=activity,
         standings=stand,
-        attained={key: _attained(stand, results) for key, results in key_results.items()},
-        covered={key: _covered(stand, results) for key, results in key_results.items()},
+        attained={key: attained for key, (attained, _) in attainment.items()},
+        covered={key: covered for key, (_, covered) in attainment.items()},
     )
 
 
@@ -117,11 +119,15 @@ def _borne(parts: Mapping[str, float], shares: Mapping[str, Mapping[str, float]]
     return found
 
 
-def _attained(stand: Mapping[str, Standing], results: tuple[KeyResult, ...]) -> float:
-    """The mean attainment by weight; an objective without key results has none."""
-    return mean((result.weight, stand[result.key].attainment) for result in results) if results else 0.0
-
-
-def _covered(stand: Mapping[str, Standing], results: tuple[KeyResult, ...]) -> tuple[int, int]:
-    found = sum(result.weight for result in results if stand[result.key].measured)
-    return found, sum(result.weight for result in results) or 1
+def _attainment(stand: Mapping[str, Standing], results: tuple[KeyResult, ...]) -> tuple[float, tuple[int, int]]:
+    """The mean attainment by weight, and the weight with evidence of all; an objective without key results has none."""
+    if not results:
+        return 0.0, (0, 1)
+    found = total = 0
+    terms = []
+    for result in results:
+        standing = stand[result.key]
+        total += result.weight
+        found += 0 if standing.exact is None else result.weight
+        terms.append(result.weight * standing.attainment)
+    return clamp(fsum(terms) / total), (found, total)

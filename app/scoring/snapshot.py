@@ -13,7 +13,8 @@ from app.domain.playbooks import Playbook
 class Frame:
     """Which playbook is scored, and the days that bound its evidence.
 
-    Shape: `as_of` and `known_at` are the days asked for; `day` is the day scored at (inside the playbook's window); evidence
+    Shape: `as_of` and `known_at` are the days asked for; `day` is the day scored at (inside the playbook's
+    window); evidence
     occurred up to `until` (never after the playbook's last day, and before its first day when asked before it).
     """
 
@@ -60,7 +61,8 @@ def objectives_by_metric(configuration: Configuration, playbook: str) -> Mapping
 class Measure:
     """What one source says of a key result's metric over its window. Units: ten-thousandths.
 
-    None when the metric's aggregation does not ask for it: `low`, `high`; `last` is (time in epoch microseconds, id, value).
+    None when the metric's aggregation does not ask for it: `low`, `high`; `last` is (time in epoch microseconds,
+    id, value).
     """
 
     count: int
@@ -74,7 +76,8 @@ class Measure:
 class Attention:
     """Work of one team over the focus window. Units: `effort` in ten-thousandths.
 
-    Shape: events that matched exactly `metrics` and named `objective` (or none), in a stretch of days from `first` to `last` in
+    Shape: events that matched exactly `metrics` and named `objective` (or none), in a stretch of days from
+    `first` to `last` in
     which the same other playbooks were running.
     """
 
@@ -111,8 +114,10 @@ class Sold:
 class Snapshot:
     """One consistent read: everything that a score needs.
 
-    Shape: `measures` by (key result, source); a pair is there only with at least one event that counts and is not retracted.
-    `unknown` is, by key result, how many live events of its metric's types in its window do not count for want of a value.
+    Shape: `measures` by (key result, source); a pair is there only with at least one event that counts and is not
+    retracted.
+    `unknown` is, by key result, how many live events of its metric's types in its window do not count for want of
+    a value.
     """
 
     configuration: Configuration

@@ -105,7 +105,7 @@ async def find(connection: AsyncConnection, organization_id: UUID, kind: str, ke
     return None if row is None else _stored(kind, row)
 
 
-async def page(  # noqa: PLR0913  # a page is its filters
+async def page(  # a page is its filters
     connection: AsyncConnection,
     organization_id: UUID,
     kind: str,

@@ -50,7 +50,10 @@ async def begin(connection: AsyncConnection, organization_id: UUID, now: datetim
 async def advance(
     connection: AsyncConnection, organization_id: UUID, now: datetime, time_zone: str, *, catalogue: bool
 ) -> Position:
-    """The next position; the cursor's row is locked until the transaction ends. `catalogue`: this changes configuration."""
+    """The next position.
+
+    The cursor's row is locked until the transaction ends. `catalogue`: this changes configuration.
+    """
     us, day = types.micros(now), types.day_number(day_of(now, time_zone))
     values = {
         "seq": cursor.c.seq + 1,
@@ -76,7 +79,10 @@ async def version(connection: AsyncConnection, organization_id: UUID) -> int:
 
 
 async def catalogue(connection: AsyncConnection, organization_id: UUID) -> int:
-    """The version of the organization's last configuration change. Raises: NotFoundError when the organization is gone."""
+    """The version of the organization's last configuration change.
+
+    Raises: NotFoundError when the organization is gone.
+    """
     statement = select(cursor.c.catalogue).where(cursor.c.organization_id == organization_id)
     found = (await connection.execute(statement)).scalar_one_or_none()
     if found is None:

@@ -14,7 +14,7 @@ from app.store import dialect
 
 Connection: TypeAlias = AsyncConnection
 
-# Class 53 insufficient resources, 57 operator intervention (statement timeout too), 55 lock not available, 40 rollbacks, 08 connection
+# SQLSTATE classes: insufficient resources, operator intervention (timeouts too), locks, rollbacks, connections
 PASSING = ("53", "57", "55", "40", "08")
 
 
@@ -35,7 +35,10 @@ class Database:
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
-        """One transaction, committed when the block ends well. Raises: UnavailableError when it cannot be stored now."""
+        """One transaction, committed when the block ends well.
+
+        Raises: UnavailableError when it cannot be stored now.
+        """
         async with _Translated(), self.writer.connect() as connection, connection.begin():
             yield connection
 

@@ -22,7 +22,9 @@ GENERATION = 1
 
 @dataclass(frozen=True, slots=True)
 class StoredDelivery:
-    """What a CRM sent and what became of it. Shape: `state` is processed, ignored or failed; `rejects` are index and problem.
+    """What a CRM sent and what became of it.
+
+    Shape: `state` is processed, ignored or failed; `rejects` are index and problem.
 
     None when all went well: `problem`; when it is kept no longer: `body`.
     """
@@ -57,7 +59,7 @@ async def find(connection: AsyncConnection, organization_id: UUID, source: str, 
     return None if row is None else _delivery(row)
 
 
-async def page(  # noqa: PLR0913  # a page is its filters
+async def page(  # a page is its filters
     connection: AsyncConnection,
     organization_id: UUID,
     source: str,
@@ -81,7 +83,7 @@ def _delivery(row: RowMapping) -> StoredDelivery:
     return StoredDelivery(**{name: row[name] for name in StoredDelivery.__slots__})
 
 
-async def add_changes(  # noqa: PLR0913  # a change is stored with all of these
+async def add_changes(  # a change is stored with all of these
     connection: AsyncConnection,
     organization_id: UUID,
     source: str,

@@ -108,7 +108,10 @@ async def begin_reading(connection: AsyncConnection) -> None:
 
 
 def recordset(connection: AsyncConnection, name: str, columns: Mapping[str, str], alias: str) -> str:
-    """A FROM item whose rows are the JSON arrays of the bind parameter `name`. Shape: columns map a name to whole or text."""
+    """A FROM item whose rows are the JSON arrays of the bind parameter `name`.
+
+    Shape: columns map a name to whole or text.
+    """
     if embedded(connection):
         reads = ", ".join(f"value->>{index} as {column}" for index, column in enumerate(columns))
         return f"(select {reads} from json_each(:{name})) as {alias}"  # noqa: S608  # names are constants of this package

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from json import loads
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, RowMapping, and_, exists, false, or_, select
+from sqlalchemy import ColumnElement, RowMapping, and_, false, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.configuration import Configuration
@@ -101,7 +101,7 @@ async def find_named(
     return found
 
 
-async def page(  # noqa: PLR0913  # a page is its filters
+async def page(  # a page is its filters
     connection: AsyncConnection,
     organization_id: UUID,
     configuration: Configuration,
@@ -174,19 +174,15 @@ def _plain(wanted: EventFilter) -> list[ColumnElement[bool]]:
 
 def _clocks(wanted: EventFilter) -> list[ColumnElement[bool]]:
     """Live ones: occurred by `as_of`, recorded and not retracted by `known_at`."""
-    gone = [
-        retraction.c.organization_id == event.c.organization_id,
-        retraction.c.uid == event.c.uid,
-    ]
     where = []
     if wanted.as_of is not None:
         where.append(event.c.day <= types.day_number(wanted.as_of))
     known = wanted.known_at or wanted.as_of
+    stands: ColumnElement[bool] = retraction.c.uid.is_(None)  # the statement joins the retraction, if there is one
     if known is not None:
         where.append(event.c.recorded_day <= types.day_number(known))
-        gone.append(retraction.c.recorded_day <= types.day_number(known))
-    where.append(~exists().where(*gone))
-    return where
+        stands = or_(stands, retraction.c.recorded_day > types.day_number(known))
+    return [*where, stands]
 
 
 async def _sets(connection: AsyncConnection, organization_id: UUID) -> Mapping[str, Mapping[str, str]]:
@@ -225,7 +221,10 @@ def _leading(sets: Mapping[str, Mapping[str, str]], metrics: frozenset[str]) -> 
 def _belongs(
     configuration: Configuration, objective: str, sets: Mapping[str, Mapping[str, str]], *, refreshes: bool
 ) -> ColumnElement[bool]:
-    """Events of an objective: they name it, or match a metric that leads to it (and name none, unless they refresh it)."""
+    """Events of an objective.
+
+    They name it, or match a metric that leads to it (and name none, unless they refresh it).
+    """
     if objective not in configuration.objectives:
         raise InvalidError(unknown("objective", objective, configuration.objectives))
     metrics = frozenset(k.metric for k in configuration.key_results.values() if k.objective == objective)

@@ -114,7 +114,7 @@ def columns(prepared: Sequence[Prepared]) -> list[tuple[object, ...]]:
     ]
 
 
-async def record(  # noqa: PLR0913  # one batch is all of these
+async def record(  # one batch is all of these
     connection: AsyncConnection,
     organization_id: UUID,
     prepared: Sequence[Prepared],
@@ -149,7 +149,8 @@ def _statement() -> str:
     later = "(array_agg({0} order by i.time_us desc, i.id desc) filter (where p.counted = 1))[1]"
     return f"""
 with cur as (
-  update cursor set seq = seq + 1, recorded_us = greatest(recorded_us, $2::bigint), recorded_day = greatest(recorded_day, $3::int)
+  update cursor set seq = seq + 1, recorded_us = greatest(recorded_us, $2::bigint), recorded_day =
+  greatest(recorded_day, $3::int)
   where organization_id = $1::uuid and catalogue = $4::bigint returning seq, recorded_us, recorded_day),
 kinds as (
   insert into matching (organization_id, id, metrics)
@@ -160,17 +161,19 @@ ins as (
   on conflict (organization_id, source, id) do nothing
   returning uid, source, id, time_us, day, recorded_day, team, kind, unit, effort, objective, matching),
 measured as (
-  insert into measure as r (organization_id, metric, source, day, recorded_day, matched, counted, other_unit, no_value, total,
+  insert into measure as r (organization_id, metric, source, day, recorded_day, matched, counted, other_unit,
+  no_value, total,
     low, high, last_us, last_id, last_value, reset)
-  select $1::uuid, p.metric, i.source, i.day, i.recorded_day, count(*), sum(p.counted), sum(p.other_unit), sum(p.no_value),
-    sum(p.value)::bigint, min(p.value) filter (where p.counted = 1), max(p.value) filter (where p.counted = 1),
+  select $1::uuid, p.metric, i.source, i.day, i.recorded_day, count(*), sum(p.counted), sum(p.other_unit),
+    sum(p.no_value), sum(p.value)::bigint, min(p.value) filter (where p.counted = 1), max(p.value) filter (where p.counted = 1),
     {later.format("i.time_us")}, {later.format("i.id")}, {later.format("p.value")}, 0
   from ins i join {_unnest(pairs, PAIR)} as p({", ".join(PAIR)}) on p.uid = i.uid
   group by p.metric, i.source, i.day, i.recorded_day order by p.metric, i.source, i.day, i.recorded_day
   on conflict (organization_id, {KEYS["measure"]}) do update set {MERGE_MEASURE}),
 attended as (
   insert into attention as r (organization_id, team, kind, matching, objective, day, recorded_day, events, effort)
-  select $1::uuid, team, kind, matching, coalesce(objective, ''), day, recorded_day, count(*), sum(coalesce(effort, 10000))::bigint
+  select $1::uuid, team, kind, matching, coalesce(objective, ''), day, recorded_day, count(*),
+    sum(coalesce(effort, 10000))::bigint
   from ins group by 2, 3, 4, 5, 6, 7 order by 2, 3, 4, 5, 6, 7
   on conflict (organization_id, {KEYS["attention"]}) do update set {MERGE_ATTENTION}),
 vended as (
@@ -202,7 +205,7 @@ def _sets(prepared: Sequence[Prepared]) -> dict[str, str]:
     return {p.matching: canonical([[m.metric, m.state] for m in p.matches]) for p in prepared}
 
 
-async def _record_server(  # noqa: PLR0913  # as `record`
+async def _record_server(  # as `record`
     connection: AsyncConnection,
     organization_id: UUID,
     prepared: Sequence[Prepared],
@@ -228,7 +231,7 @@ async def _record_server(  # noqa: PLR0913  # as `record`
     return Recorded(seq, frozenset(UUID(str(uid)) for uid in uids))
 
 
-async def _record_embedded(  # noqa: PLR0913  # as `record`
+async def _record_embedded(  # as `record`
     connection: AsyncConnection,
     organization_id: UUID,
     prepared: Sequence[Prepared],

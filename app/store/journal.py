@@ -30,6 +30,18 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Act:
+    """What was done to something that is not part of the configuration: an API key, a secret."""
+
+    actor: str
+    kind: str
+    key: str
+    action: str
+    before: Mapping[str, object] | None = None
+    after: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class JournalFilter:
     """Which entries to list; days are inclusive and the organization's own."""
 
@@ -40,24 +52,11 @@ class JournalFilter:
     last: date | None = None
 
 
-async def add(  # noqa: PLR0913  # an entry is all of these
-    connection: AsyncConnection,
-    organization_id: UUID,
-    position: Position,
-    actor: str,
-    kind: str,
-    key: str,
-    action: str,
-    before: Mapping[str, object] | None,
-    after: Mapping[str, object] | None,
-) -> None:
-    """One entry for what is not part of the configuration: keys and secrets. It is alone at its position."""
-    values = {"at": position.at, "day": position.day, "actor": actor, "kind": kind, "key": key, "action": action}
-    await connection.execute(
-        insert(journal).values(
-            organization_id=organization_id, seq=position.seq, position=0, before=before, after=after, **values
-        )
-    )
+async def add(connection: AsyncConnection, organization_id: UUID, position: Position, act: Act) -> None:
+    """The act is in the journal, alone at its position."""
+    values = {name: getattr(act, name) for name in Act.__slots__}
+    when = {"seq": position.seq, "position": 0, "at": position.at, "day": position.day}
+    await connection.execute(insert(journal).values(organization_id=organization_id, **when, **values))
 
 
 async def page(

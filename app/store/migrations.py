@@ -1,5 +1,6 @@
 """Where the migrations are, and how far the database is."""
 
+from io import StringIO
 from pathlib import Path
 
 from alembic import command
@@ -16,7 +17,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent.parent / "alembic"
 
 def config(url: str) -> Config:
     """Alembic's configuration for the database at `url`, from a wheel as from a checkout."""
-    found = Config()
+    found = Config(stdout=StringIO())  # what is printed is the command line's to say
     found.set_main_option("script_location", str(PACKAGED if PACKAGED.is_dir() else CHECKOUT))
     found.set_main_option("path_separator", "os")
     found.attributes["url"] = url

@@ -36,7 +36,10 @@ class Rebuilt:
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """A value of an event that was retracted or shares its bucket's day with one: when it stood. Units: days since 1970."""
+    """A value of an event that was retracted or shares its bucket's day with one: when it stood.
+
+    Units: days since 1970.
+    """
 
     value: int
     time_us: int

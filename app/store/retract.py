@@ -20,7 +20,7 @@ from app.store.rollups import Deltas, Prepared, apply
 CHUNK = 5000
 
 
-async def retract(  # noqa: PLR0913  # a retraction is all of these
+async def retract(  # a retraction is all of these
     connection: AsyncConnection,
     organization_id: UUID,
     reasons: Mapping[UUID, str],
@@ -46,7 +46,7 @@ async def retract(  # noqa: PLR0913  # a retraction is all of these
     return len(fresh)
 
 
-async def _insert(  # noqa: PLR0913  # as `retract`
+async def _insert(  # as `retract`
     connection: AsyncConnection,
     organization_id: UUID,
     uids: Sequence[UUID],
@@ -86,7 +86,7 @@ async def _events(
             yield Prepared(found, row["uid"], row["time_us"], row["day"], matching_id(matches), matches)
 
 
-async def _renew(  # noqa: PLR0913  # as `retract`
+async def _renew(  # as `retract`
     connection: AsyncConnection,
     organization_id: UUID,
     deltas: Deltas,

@@ -1,4 +1,7 @@
-"""Roll-ups: additive deltas by occurred and recorded day, kept in the transaction of the event or retraction they are of."""
+"""Roll-ups.
+
+Additive deltas by occurred and recorded day, kept in the transaction of the event or retraction they are of.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -127,7 +130,10 @@ class Deltas:
     sold: dict[tuple[str, str, str, int, int], list[int]] = field(default_factory=dict)
 
     def add(self, prepared: Prepared, recorded_day: int, sign: int = 1) -> None:
-        """Adds an event recorded on that day, or with sign -1 its retraction; low, high and last only for a recording."""
+        """Adds an event recorded on that day, or with sign -1 its retraction.
+
+        Low, high and last only for a recording.
+        """
         event, day = prepared.event, prepared.day
         for match in prepared.matches:
             bucket = self.bucket(match.metric, event.source, day, recorded_day)
@@ -172,7 +178,7 @@ async def apply(connection: AsyncConnection, organization_id: UUID, deltas: Delt
     await _upsert(connection, organization_id, "sold", SOLD, MERGE_SOLD, pair_rows(deltas.sold))
 
 
-async def _upsert(  # noqa: PLR0913  # the three roll-ups differ in just these
+async def _upsert(  # the three roll-ups differ in just these
     connection: AsyncConnection,
     organization_id: UUID,
     table: str,
@@ -186,7 +192,8 @@ async def _upsert(  # noqa: PLR0913  # the three roll-ups differ in just these
     names = ", ".join(columns)
     statement = (
         f"insert into {table} as r (organization_id, {names}) "  # noqa: S608  # names are constants of this module
-        f"select :organization, {', '.join(f'd.{name}' for name in columns)} from {recordset(connection, 'rows', columns, 'd')} "
+        f"select :organization, {', '.join(f'd.{name}' for name in columns)} "
+        f"from {recordset(connection, 'rows', columns, 'd')} "
         f"where true on conflict (organization_id, {KEYS[table]}) do update set {merge}"
     )
     bound = text(statement).bindparams(bindparam("organization", organization_id, Identity()))

@@ -39,7 +39,7 @@ async def read(
     metrics, starts = _windows(configuration, frame)
     sums = await _sums(connection, organization_id, starts, frame)
     orders = await _orders(connection, organization_id, starts, metrics, frame)
-    measures, unknown = _measures(configuration, frame, starts, sums, orders)
+    measures, unknown = _measures(configuration, starts, sums, orders)
     sets = await _sets(connection, organization_id)
     return Snapshot(
         configuration=configuration,
@@ -88,7 +88,8 @@ async def _sums(connection: AsyncConnection, organization_id: UUID, spans: Mappi
     """By window and source: events that count, their exact sum, and events that lack a value."""
     windows = sorted(set(spans.values()))
     statement = text(
-        f"select w.place, m.source, cast(sum(m.counted) as bigint), {halves('m.total')}, cast(sum(m.no_value) as bigint) "  # noqa: S608  # constants
+        f"select w.place, m.source, cast(sum(m.counted) as bigint), {halves('m.total')}, "  # noqa: S608  # constants
+        "cast(sum(m.no_value) as bigint) "
         f"from {recordset(connection, 'windows', WINDOWS, 'w')} join measure m on m.organization_id = :organization "
         "and m.metric = w.metric and m.day between w.first and w.last and m.recorded_day <= :known "
         "group by w.place, m.source"
@@ -133,7 +134,7 @@ async def _orders(
 
 
 def _measures(
-    configuration: Configuration, frame: Frame, spans: Mapping[str, Window], sums: Sums, orders: Orders
+    configuration: Configuration, spans: Mapping[str, Window], sums: Sums, orders: Orders
 ) -> tuple[Mapping[tuple[str, str], Measure], Mapping[str, int]]:
     by_window: dict[Window, list[str]] = {}
     for span, source in sums:

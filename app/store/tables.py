@@ -104,7 +104,10 @@ class OrganizationRow(Row, table=True):
 
 
 class CursorRow(Row, table=True):
-    """The organization's version: commit-ordered, bumped by every write; `catalogue` is that of the last configuration change."""
+    """The organization's version.
+
+    Commit-ordered, bumped by every write; `catalogue` is that of the last configuration change.
+    """
 
     __tablename__ = "cursor"
     __table_args__ = (OPTIONS,)

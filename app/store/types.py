@@ -106,7 +106,7 @@ class Identity(TypeDecorator[UUID]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:  # Any: SQLAlchemy's own signature
-        """uuid or text."""
+        """Uuid or text."""
         native: TypeEngine[Any] = Text().with_variant(postgresql.UUID(as_uuid=True), "postgresql")
         return dialect.type_descriptor(native)
 

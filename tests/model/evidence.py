@@ -7,7 +7,7 @@ from decimal import Decimal
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
-from model.world import Condition, Event, Json, KeyResult, Metric, Playbook, World
+from tests.model.world import Condition, Event, Json, KeyResult, Metric, Playbook, World
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,8 @@ def holds(condition: Condition, event: Event) -> bool:
     if op in ("eq", "ne"):
         return same(found, wanted) == (op == "eq")
     if op in ("in", "not_in"):
-        assert isinstance(wanted, Sequence) and not isinstance(wanted, str)
+        assert isinstance(wanted, Sequence)
+        assert not isinstance(wanted, str)
         return any(same(found, each) for each in wanted) == (op == "in")
     if not is_number(found):
         return False

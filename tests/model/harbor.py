@@ -1,11 +1,11 @@
 """Two teams pull at one objective half-way through its window: healthy, a little behind pace."""
 
 from datetime import date
-from fractions import Fraction as F
+from fractions import Fraction as F  # noqa: N817  # the arithmetic reads like arithmetic
 
-from model.ledger import Loss
-from model.pencil import NOT_HERE, Expected, at, event
-from model.world import KeyResult, Metric, Objective, Playbook, Policy, Responsibility, Team, World
+from tests.model.ledger import Loss
+from tests.model.pencil import NOT_HERE, Expected, at, event
+from tests.model.world import KeyResult, Metric, Objective, Playbook, Policy, Responsibility, Team, World
 
 WORLD = World(
     playbook=Playbook("autumn", date(2025, 10, 1), date(2025, 10, 20)),
@@ -51,7 +51,7 @@ EXPECTED = Expected(
         "agreement": NOT_HERE,
     },
     not_applying=frozenset({"deliverability", "agreement"}),
-    # (10 * 7/8 + 15 + 20 * 15/16 + 30 * 9/10 + 10 + 5 * 27/40) / 90
+    # The sum of the weighed scores is 10 * 7/8 + 15 + 20 * 15/16 + 30 * 9/10 + 10 + 5 * 27/40, of 90.
     # = (8.75 + 15 + 18.75 + 27 + 10 + 3.375) / 90 = 82.875 / 90
     score=F(221, 240),
     floor=F(857, 960),  # of productivity 3.375 / 4 is proven: (79.5 + 0.84375) / 90

@@ -1,11 +1,11 @@
 """Sales is on a mission of its own, one objective is unmeasured and another gathers dust."""
 
 from datetime import date
-from fractions import Fraction as F
+from fractions import Fraction as F  # noqa: N817  # the arithmetic reads like arithmetic
 
-from model.ledger import Loss
-from model.pencil import NOT_HERE, Expected, at, event
-from model.world import KeyResult, Metric, Objective, Playbook, Policy, Responsibility, Team, World
+from tests.model.ledger import Loss
+from tests.model.pencil import NOT_HERE, Expected, at, event
+from tests.model.world import KeyResult, Metric, Objective, Playbook, Policy, Responsibility, Team, World
 
 WORLD = World(
     playbook=Playbook("keep", date(2025, 10, 1), date(2025, 10, 30), revision=2),
@@ -60,7 +60,7 @@ EXPECTED = Expected(
         "shared_responsibility": (F(3, 10), F(1)),
         # sales bears none, r = P: q(expand) = 1/8 of 1 + 4 + 3, so 1/8
         # marketing: r ~ 1/2 * 1/4 and 1/4 * 1, so retain 1/3, brand 2/3; q 1/2 each: 1/3 + 1/2 = 5/6
-        # operations: 1. (2 * 1/8 + 5/6 + 1) / 4
+        # operations: 1, so (2 * 1/8 + 5/6 + 1) / 4
         "focus": (F(25, 48), F(1)),
         # churn: x = (8 - 10) / (5 - 10) = 2/5, e = 24/30, a = 3/5; brand 0; partners: 1 of 4, window over, a = 1/4
         # 1/2 * 3/5 + 0 + 1/4 * 1/4; all but brand's quarter is measured
@@ -73,7 +73,7 @@ EXPECTED = Expected(
         "agreement": NOT_HERE,
     },
     not_applying=frozenset({"deliverability", "agreement"}),
-    # (10 * 7/16 + 15 * 3/10 + 20 * 25/48 + 30 * 29/80 + 10 * 13/16 + 5 * 1/10) / 90
+    # The sum of the weighed scores is 10 * 7/16 + 15 * 3/10 + 20 * 25/48 + 30 * 29/80 + 10 * 13/16 + 5 * 1/10, of 90.
     # = (105 + 108 + 250 + 261 + 195 + 12) / 24 / 90 = 931/24 / 90
     score=F(931, 2160),
     # outcomes 261/24 and productivity 12/24 count for 3/4: (658 + 195.75 + 9) / 24 / 90 = 862.75 / 2160

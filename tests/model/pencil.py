@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from fractions import Fraction as F
+from fractions import Fraction as F  # noqa: N817  # the arithmetic reads like arithmetic
 
-from model.ledger import Loss
-from model.world import Event
+from tests.model.ledger import Loss
+from tests.model.world import Event
 
 Figure = tuple[F | None, F]
 NOT_HERE: Figure = (None, F(0))
@@ -31,7 +31,7 @@ def at(month: int, day: int, hour: int = 12, minute: int = 0) -> datetime:
     return datetime(2025, month, day, hour, minute, tzinfo=UTC)
 
 
-def event(id: str, type: str, team: str, time: datetime, kind: str = "outcome", **rest: object) -> Event:
+def event(id: str, type: str, team: str, time: datetime, kind: str = "outcome", **rest: object) -> Event:  # noqa: A002  # as the event names it
     """An event of the source `crm`, recorded when it occurred unless told otherwise."""
     given: dict[str, object] = {"source": "crm", "recorded_at": time, **rest}
     return Event(id=id, type=type, team=team, time=time, kind=kind, **given)  # type: ignore[arg-type]  # a test's shorthand

@@ -1,11 +1,11 @@
 """Sold what cannot be delivered, and two sources that disagree; too little is covered for a score."""
 
 from datetime import date
-from fractions import Fraction as F
+from fractions import Fraction as F  # noqa: N817  # the arithmetic reads like arithmetic
 
-from model.ledger import Loss
-from model.pencil import NOT_HERE, Expected, at, event
-from model.world import (
+from tests.model.ledger import Loss
+from tests.model.pencil import NOT_HERE, Expected, at, event
+from tests.model.world import (
     DEFAULT_WEIGHTS,
     KeyResult,
     Metric,

@@ -1,4 +1,7 @@
-"""Plays a world into the real service: its configuration by the domain's steps, its events at the instants they were recorded."""
+"""Plays a world into the real service.
+
+Its configuration by the domain's steps, its events at the instants they were recorded.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,7 +23,7 @@ from app.store import configuration as store
 from app.store import snapshot
 from app.store.database import Database
 from app.store.events import find_named
-from model import world as w
+from tests.model import world as w
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 ONE = 10_000
@@ -151,7 +154,10 @@ def nouns(world: w.World) -> list[Noun]:
         *map(metric, world.metrics),
         *(offerings.Offering(o.key, o.key, o.available_from, o.retired_on) for o in world.offerings),
         *books,
-        *(objectives.Objective(o.key, o.playbook, o.key, "", fixed(o.priority), None, o.state) for o in world.objectives),
+        *(
+            objectives.Objective(o.key, o.playbook, o.key, "", fixed(o.priority), None, o.state)
+            for o in world.objectives
+        ),
         *map(key_result, world.key_results),
         *(
             objectives.Responsibility(r.objective, r.team, r.role, fixed(r.share), r.status)

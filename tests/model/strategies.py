@@ -13,8 +13,9 @@ from random import Random
 from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
-from model.stream import Cast, events, retractions
-from model.world import (
+
+from tests.model.stream import Cast, events, retractions
+from tests.model.world import (
     COMPONENTS,
     Condition,
     KeyResult,

@@ -7,11 +7,12 @@ from fractions import Fraction
 from random import Random
 
 from hypothesis import strategies as st
-from model.world import Event, Json, Retraction
+
+from tests.model.world import Event, Json, Retraction
 
 TYPES = ("deal.won", "deal.won", "call.held", "ticket.closed", "noise")
 # Names whose order by code point differs from the order of UTF-16, of a locale and of length.
-MARKS = ("", "a", "Z", "é", "～", "😀")
+MARKS = ("", "a", "Z", "é", "～", "😀")  # noqa: RUF001  # look-alikes are the point
 HOURS = (0, 0, 1, 9, 12, 23, 23.999)
 MISSING: object = object()
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 from itertools import combinations
 from statistics import median
 
-from model.components import (
+from tests.model.components import (
     HALF,
     ONE,
     Part,
@@ -25,10 +25,10 @@ from model.components import (
     sharing,
     sharing_over,
 )
-from model.ledger import Loss
-from model.model import align
-from model.scene import ZERO, attention, borne, look, share, with_figure
-from model.world import World
+from tests.model.ledger import Loss
+from tests.model.model import align
+from tests.model.scene import ZERO, attention, borne, look, share, with_figure
+from tests.model.world import World
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,15 @@ from typing import TypeVar
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from model.evidence import day_of
-from model.model import align
-from model.pencil import Expected
-from model.scene import look
-from model.strategies import worlds
-from model.views import objective_view, pairs, team_view
-from model.worked import WORKED
-from model.world import COMPONENTS, Policy, World
+
+from tests.model.evidence import day_of
+from tests.model.model import align
+from tests.model.pencil import Expected
+from tests.model.scene import look
+from tests.model.strategies import worlds
+from tests.model.views import objective_view, pairs, team_view
+from tests.model.worked import WORKED
+from tests.model.world import COMPONENTS, Policy, World
 
 T = TypeVar("T")
 TINY = Fraction(1, 10**9)

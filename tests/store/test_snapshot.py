@@ -5,15 +5,15 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from model import model, replay, strategies
-from model.replay import Stage
-from model.world import World
 
 from app.domain.metrics import Matcher
 from app.scoring.alignment import Alignment
 from app.scoring.engine import score
 from app.store import configuration, rebuild
 from app.store.database import connect
+from tests.model import model, replay, strategies
+from tests.model.replay import Stage
+from tests.model.world import World
 
 Loop = asyncio.Runner
 
@@ -48,7 +48,7 @@ def agree(found: Alignment, wanted: model.Alignment) -> None:
     expected_losses = {
         (x.component, x.reason, x.team, x.objective, x.key_result, x.offering, x.metric): float(points)
         for x, points in wanted.ledger.items()
-        if points >= 2e-12  # at the edge itself a double may fall on either side  # noqa: PLR2004
+        if points >= 2e-12  # at the edge itself a double may fall on either side
     }
     assert losses == pytest.approx(expected_losses, abs=1e-9)
     assert tuple(found.silent_teams) == wanted.silent_teams

@@ -43,7 +43,7 @@ def _losses(context: Context, weight: float) -> Iterator[Loss]:
         whole = weight * context.parts[objective]
         if not results:
             yield Loss(NAME, "unmeasured", whole, Unmeasured(objective), objective=objective)
-        total = sum(result.weight for result in results)
+        _, total = context.covered[objective]
         for result in results:
             standing = context.standings[result.key]
             if standing.attainment < 1:

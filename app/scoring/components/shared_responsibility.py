@@ -66,12 +66,12 @@ def sharings(context: Context) -> Mapping[str, Sharing]:
 
 
 def _sharing(context: Context, objective: str, required: int, *, proposed: bool) -> Sharing:
-    bearers = context.bearers[objective]
     totals: dict[str, int] = {}
-    for part in bearers:
+    accountable = 0
+    for part in context.bearers[objective]:
         function = context.teams[part.team].function
         totals[function] = totals.get(function, 0) + part.share
-    accountable = sum(part.role == "accountable" for part in bearers)
+        accountable += part.role == "accountable"
     value = _balance(totals, required) * (1.0 if accountable == 1 else 0.5)
     return Sharing(objective, value, len(totals), required, accountable, proposed)
 
@@ -82,7 +82,7 @@ def _balance(totals: Mapping[str, int], required: int) -> float:
         return 0.0
     if required <= 1:
         return 1.0
-    squares = sum(share * share for share in totals.values())
+    squares = sum([share * share for share in totals.values()])
     return ratio(sum(totals.values()) ** 2 - squares, (required - 1) * squares)
 
 

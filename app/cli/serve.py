@@ -1,0 +1,72 @@
+"""`sightline serve`: the service, by uvicorn."""
+
+import logging
+import os
+import socket
+from typing import Annotated, Any, Final
+
+import typer
+import uvicorn
+
+from app.cli.database import DatabaseUrl, embedded, ready, settings_for
+from app.cli.terminal import guarded, refusal
+from app.main import make_vault
+
+FACTORY: Final = "app.main:create_app"
+# security.md, section 4
+LIMITS: Final[dict[str, Any]] = {
+    "http": "h11",
+    "ws": "none",
+    "server_header": False,
+    "timeout_keep_alive": 5,
+    "timeout_graceful_shutdown": 20,
+    "limit_concurrency": 512,
+    "backlog": 2048,
+    "h11_max_incomplete_event_size": 32_768,
+    "access_log": False,
+    "log_level": "warning",
+}
+Host = Annotated[str, typer.Option(help="The address to listen on.")]
+Port = Annotated[int, typer.Option(min=1, max=65_535, help="The port to listen on.")]
+
+
+@guarded
+def serve(
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes; more than one needs PostgreSQL.")] = 1,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Runs the service."""
+    settings = settings_for(database_url)
+    if workers > 1 and embedded(settings):
+        raise refusal("conflict", "Embedded SQLite has one writer: use --workers 1, or PostgreSQL for more.")
+    make_vault(settings)  # says now what would otherwise fail in each worker
+    ready(settings)
+    free(host, port)
+    # The workers are processes that read their settings themselves.
+    os.environ["SIGHTLINE_DATABASE_URL"] = settings.database_url
+    run(FACTORY, host, port, factory=True, workers=workers)
+
+
+# Any: an application, or the import string of a factory
+def run(application: Any, host: str, port: int, **more: Any) -> None:
+    """Serves until it is told to stop. Raises: typer.Exit with code 1 when it could not start."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    typer.echo(f"Sightline serves at http://{host}:{port} (Ctrl-C stops it)", err=True)
+    try:
+        uvicorn.run(application, host=host, port=port, **{**LIMITS, **more})
+    except SystemExit as stopped:
+        raise typer.Exit(1 if stopped.code else 0) from None
+
+
+def free(host: str, port: int) -> None:
+    """Returns when the address can be listened on. Raises: CommandError."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind(address)
+    except OSError as error:
+        text = f"Cannot listen on {host}:{port}: {error.strerror or error}. Choose another one by --port."
+        raise refusal("unavailable", text) from None

@@ -1,0 +1,84 @@
+"""YAML as people mean it: the core schema of YAML 1.2, days as text, no key twice. PyYAML alone reads YAML 1.1."""
+
+import re
+from collections.abc import Hashable
+from typing import Any, Final
+
+import yaml
+
+from app.cli.terminal import refusal
+
+INTEGER: Final = re.compile(r"[-+]?[0-9]+\Z|0o[0-7]+\Z|0x[0-9a-fA-F]+\Z")
+TIMESTAMP: Final = "tag:yaml.org,2002:timestamp"
+CORE: Final = (
+    ("tag:yaml.org,2002:null", re.compile(r"(?:~|null|Null|NULL|)\Z"), ["~", "n", "N", ""]),
+    ("tag:yaml.org,2002:bool", re.compile(r"(?:true|True|TRUE|false|False|FALSE)\Z"), list("tTfF")),
+    ("tag:yaml.org,2002:int", INTEGER, list("-+0123456789")),
+    (
+        "tag:yaml.org,2002:float",
+        re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z"),
+        list("-+0123456789."),
+    ),
+)
+
+
+class Loader(yaml.SafeLoader):
+    """Reads the core schema: `no` and `2026-10-01` are texts, `010` is ten, and a key stands once in its mapping."""
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012  # PyYAML's own attribute
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002  # PyYAML's signature. Any: YAML values
+        """The mapping. Raises: yaml.constructor.ConstructorError for a key that is no text or stands twice."""
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.tag != "tag:yaml.org,2002:str":
+                raise yaml.constructor.ConstructorError(None, None, "a key must be a text", key.start_mark)
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"the key '{key.value}' is here twice", key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep=deep)
+
+    def construct_whole(self, node: yaml.ScalarNode) -> int:
+        """An integer: decimal even with leading zeros, 0o octal, 0x hexadecimal."""
+        text = str(self.construct_scalar(node))
+        return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+
+
+class Dumper(yaml.SafeDumper):
+    """Writes what `Loader` and a reader of YAML 1.1 both read back, but for days, which stand as they are."""
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {  # noqa: RUF012  # PyYAML's own attribute
+        first: [pair for pair in pairs if pair[0] != TIMESTAMP]
+        for first, pairs in yaml.SafeDumper.yaml_implicit_resolvers.items()
+    }
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002  # PyYAML's signature
+        """Indents lists below their key."""
+        super().increase_indent(flow, False)
+
+
+for _tag, _pattern, _first in CORE:
+    Loader.add_implicit_resolver(_tag, _pattern, _first)
+    Dumper.add_implicit_resolver(_tag, _pattern, _first)
+Loader.add_constructor("tag:yaml.org,2002:int", Loader.construct_whole)
+
+
+def load(text: str) -> object:
+    """The one document in `text`. Raises: CommandError that says where it cannot be read."""
+    try:
+        return yaml.load(text, Loader)  # noqa: S506  # a SafeLoader with fewer types
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
+        raise refusal("malformed-input", f"This is not the YAML that is read here{place}: {error.problem}.") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise refusal("malformed-input", f"This is not the YAML that is read here: {_first_line(error)}.") from None
+
+
+def dump(value: object) -> str:
+    """The value as YAML, in the order that it has."""
+    return yaml.dump(value, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=110)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

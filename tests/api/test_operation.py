@@ -1,0 +1,159 @@
+"""The contract of every operation, taken from the document: scopes, credentials, organizations, bodies, parameters."""
+
+from typing import Any
+
+import pytest
+
+from app.api.document import document
+from tests.api.conftest import Client, event
+
+SCOPES = ("read", "events:write", "playbook:write", "admin")
+NAMES = {
+    "team": "sales",
+    "metric": "revenue",
+    "offering": "onboarding",
+    "playbook": "fy26-q4",
+    "objective": "win",
+    "key_result": "revenue-2m",
+    "source": "billing",
+}
+
+
+def operations(app: Any, *, secured: bool = True) -> list[tuple[str, str, dict[str, Any]]]:
+    """Method, path and description of every operation in the document."""
+    return [
+        (method.upper(), path, operation)
+        for path, methods in document(app)["paths"].items()
+        for method, operation in methods.items()
+        if bool(operation["security"]) is secured
+    ]
+
+
+def filled(path: str, names: dict[str, str]) -> str:
+    for name, value in names.items():
+        path = path.replace(f"{{{name}}}", value)
+    return path
+
+
+def body_of(operation: dict[str, Any]) -> dict[str, Any]:
+    """What httpx sends: the operation's own example, in its own media type."""
+    content = operation.get("requestBody", {}).get("content")
+    if content is None:
+        return {}
+    ((media_type, media),) = content.items()
+    return {"json": media["examples"]["example"]["value"], "headers": {"Content-Type": media_type}}
+
+
+async def test_every_operation_needs_a_key_and_says_so_in_one_way(world):
+    stranger = Client(world.app, None)
+    first: dict[str, Any] | None = None
+    wrong = [{}, {"Authorization": "Bearer nonsense"}, {"Authorization": f"Basic {world.admin.key}"}]
+    wrong += [{"Authorization": f"Bearer {world.admin.key[:-1]}0"}, {"Authorization": f"Bearer sightline_{'a' * 60}"}]
+    for method, path, _ in operations(world.app):
+        for headers in wrong:
+            reply = await stranger.http.request(method, filled(path, {**NAMES, "uid": "x", "id": "x"}), headers=headers)
+            assert reply.status_code == 401, (method, path, headers)
+            assert reply.headers["www-authenticate"].startswith("Bearer")
+            said = {name: value for name, value in reply.json().items() if name not in ("instance", "request_id")}
+            first = first or said
+            assert said == first
+
+
+async def test_a_key_in_the_query_is_no_key(world):
+    reply = await Client(world.app, None).get("/v1/teams", params={"api_key": world.admin.key})
+    assert reply.status_code == 401
+
+
+async def test_a_revoked_and_an_expired_key_are_refused(world):
+    reply = await world.admin.post(
+        "/v1/api-keys", {"name": "short", "scopes": ["read"], "expires_at": "2026-11-23T13:00:00Z"}
+    )
+    caller = Client(world.app, reply.json()["api_key"])
+    assert (await caller.get("/v1/teams")).status_code == 200
+    world.clock.pass_time(hours=1)
+    assert (await caller.get("/v1/teams")).status_code == 401
+    lasting = await world.client("read")
+    listed = (await world.admin.get("/v1/api-keys")).json()["items"]
+    assert (await world.admin.delete(f"/v1/api-keys/{listed[-1]['id']}")).status_code == 204
+    assert (await lasting.get("/v1/teams")).status_code == 401
+
+
+async def test_every_operation_refuses_a_key_with_all_scopes_but_its_own(world):
+    callers = {scope: await world.client(*(s for s in SCOPES if s not in (scope, "admin"))) for scope in SCOPES}
+    for method, path, operation in operations(world.app):
+        (scope,) = operation["x-required-scopes"]
+        names = {**NAMES, "uid": "0192f0c1-7f3a-7c11-9a53-2f6d0e9c1b3a", "id": "0aZ3bY7cX1d"}
+        reply = await callers[scope].http.request(method, filled(path, names), **body_of(operation))
+        assert (reply.status_code, reply.json()["code"]) == (403, "forbidden"), (method, path, reply.text)
+
+
+async def test_another_organizations_things_are_not_there(world):
+    await world.strategy()
+    admin = world.admin
+    await admin.made("/v1/offerings/onboarding", {"name": "Onboarding", "available_from": "2026-01-01"})
+    recorded = (await admin.post("/v1/events", event())).json()
+    await admin.made("/v1/playbooks/fy26-q4/contributions/sales", {"by": "Ada"})
+    await admin.made("/v1/playbooks/fy26-q4/signoffs/sales", {"by": "Ada", "revision": 1})
+    key = (await admin.get("/v1/api-keys")).json()["items"][0]["id"]
+    other = await world.organization("other")
+    mine = {**NAMES, "uid": recorded["uid"], "id": key}
+    random = {**dict.fromkeys(NAMES, "nowhere"), "uid": "0192f0c1-7f3a-7c11-9a53-2f6d0e9c1b3a", "id": "0aZ3bY7cX1d"}
+    before = (await admin.get("/v1/organization")).json()["version"]
+    for method, path, operation in operations(world.app):
+        top = path.count("/") == 3 and method == "PUT"  # another organization may have a thing of that name
+        if "{" not in path or top:
+            continue
+        found = await other.http.request(method, filled(path, mine), **body_of(operation))
+        never = await other.http.request(method, filled(path, random), **body_of(operation))
+        assert (found.status_code, never.status_code) == (404, 404), (method, path, found.text)
+        assert _neutral(found.json(), mine) == _neutral(never.json(), random), (method, path)
+    assert (await admin.get("/v1/organization")).json()["version"] == before
+
+
+def _neutral(problem: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+    said = {name: value for name, value in problem.items() if name not in ("instance", "request_id")}
+    for name in sorted(names.values(), key=len, reverse=True):
+        said["detail"] = said["detail"].replace(name, "?")
+    return said
+
+
+async def test_every_operation_refuses_a_parameter_that_it_does_not_know(world):
+    await world.strategy()
+    for method, path, operation in operations(world.app):
+        names = {**NAMES, "uid": "0192f0c1-7f3a-7c11-9a53-2f6d0e9c1b3a", "id": "0aZ3bY7cX1d"}
+        reply = await world.admin.http.request(
+            method, filled(path, names), params={"strange": "1"}, **body_of(operation)
+        )
+        assert reply.status_code == 422, (method, path, reply.text)
+        assert reply.json()["errors"][0]["pointer"] == "strange"
+
+
+async def test_a_parameter_given_twice_is_refused(admin):
+    reply = await admin.get("/v1/teams?limit=1&limit=2")
+    assert reply.status_code == 422
+    assert reply.json()["errors"][0]["pointer"] == "limit"
+
+
+async def test_every_body_has_one_media_type_and_a_limit(world):
+    names = {**NAMES, "uid": "0192f0c1-7f3a-7c11-9a53-2f6d0e9c1b3a", "id": "0aZ3bY7cX1d"}
+    said = {"POST": "accept-post", "PATCH": "accept-patch", "PUT": "accept"}
+    for method, path, operation in operations(world.app):
+        if "requestBody" not in operation:
+            continue
+        (media_type,) = operation["requestBody"]["content"]
+        wrong = await world.admin.http.request(
+            method, filled(path, names), content=b"{}", headers={"Content-Type": "text/plain"}
+        )
+        assert (wrong.status_code, wrong.headers[said[method]]) == (415, media_type), (method, path)
+        headers = {"Content-Type": media_type, "Content-Length": str(operation["x-max-body-bytes"] + 1)}
+        large = await world.admin.http.request(method, filled(path, names), content=b"{}", headers=headers)
+        assert (large.status_code, large.json()["code"]) == (413, "too-large"), (method, path)
+
+
+@pytest.mark.parametrize("value", ["bearer", "BEARER"])
+async def test_the_name_of_the_scheme_may_be_written_in_any_case(world, value):
+    reply = await Client(world.app, None).get("/livez")
+    assert reply.status_code == 200
+    caller = Client(world.app, None)
+    caller.http.headers["Authorization"] = f"{value} {world.admin.key}"
+    assert (await caller.get("/v1/teams")).status_code == 200
