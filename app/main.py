@@ -7,7 +7,6 @@ from datetime import datetime
 from pathlib import Path
 
 from fastapi import FastAPI
-from sqlalchemy.engine import make_url
 
 from app import clock
 from app.api.application import build
@@ -15,7 +14,7 @@ from app.flows import vault
 from app.flows.service import Service
 from app.flows.vault import Vault
 from app.settings import Settings, load
-from app.store.database import connect
+from app.store.database import connect, file_of
 
 
 def make_service(settings: Settings, now: Callable[[], datetime] = clock.now) -> Service:
@@ -33,18 +32,12 @@ def make_vault(settings: Settings) -> Vault:
     """The vault that the settings give; on embedded SQLite its keys are made and kept beside the database."""
     secret, pepper = settings.secret_keys, settings.key_pepper
     if secret is None or pepper is None:
-        beside = _beside(settings.database_url)
+        beside = file_of(settings.database_url)
         if beside is None:
             raise ValueError("SIGHTLINE_SECRET_KEYS and SIGHTLINE_KEY_PEPPER are required with PostgreSQL.")
-        kept = _kept(beside)
+        kept = _kept(Path(f"{beside}.keys"))
         secret, pepper = secret or kept[0], pepper or kept[1]
     return Vault(vault.parse_keys(secret), vault.parse_keys(pepper))
-
-
-def _beside(url: str) -> Path | None:
-    """Where the keys of an embedded database are kept. None for a server's database."""
-    parsed = make_url(url)
-    return Path(f"{parsed.database}.keys") if parsed.database and parsed.get_backend_name() == "sqlite" else None
 
 
 def _kept(path: Path) -> tuple[str, str]:

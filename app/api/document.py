@@ -12,6 +12,10 @@ from app.api.operation import CONTRACT, Contract
 from app.api.wire import examples
 
 Node = dict[str, Any]  # Any: a JSON object of the OpenAPI Specification
+RAW: Final[Node] = {
+    "schema": {"type": "string", "format": "binary", "description": "The sender's own bytes, in its own media type."},
+    "examples": {"example": {"value": "[]"}},
+}
 DROPPED: Final = ("HTTPValidationError", "ValidationError")
 PROBLEM_NAMES: Final = {int(response["x-status"]): name for name, response in RESPONSES.items()}
 
@@ -35,7 +39,7 @@ def document(app: FastAPI, *, client: bool = False) -> Node:
         schemas.pop(name, None)
     shown = examples()
     for name, schema in schemas.items():
-        _untitle(schema)
+        _tidy(schema)
         _refer(schema, schemas)
         if name in shown:
             schema["examples"] = [deepcopy(shown[name])]
@@ -70,16 +74,18 @@ def _operations(found: Node) -> Iterator[tuple[str, str, Node]]:
             yield path, method, operation
 
 
-def _untitle(node: object) -> None:
-    """Takes out the titles that Pydantic makes of member names: they say nothing and collide."""
+def _tidy(node: object) -> None:
+    """Takes out the titles that Pydantic makes of member names, for they collide; bounds of integers are integers."""
     if isinstance(node, dict):
         for member in node.get("properties", {}).values():
             member.pop("title", None)
+        if node.get("type") == "integer":  # FastAPI made floats of the bounds
+            node |= {name: int(node[name]) for name in ("minimum", "maximum") if name in node}
         for value in node.values():
-            _untitle(value)
+            _tidy(value)
     elif isinstance(node, list):
         for value in node:
-            _untitle(value)
+            _tidy(value)
 
 
 def _refer(schema: Node, schemas: Node) -> None:
@@ -97,18 +103,24 @@ def _finish(path: str, method: str, operation: Node, schemas: Node) -> None:
     operation["security"] = [] if contract.scope is None else [{"ApiKey": []}]
     operation["x-required-scopes"] = [] if contract.scope is None else [contract.scope]
     for parameter in operation.get("parameters", []):
+        _tidy(parameter["schema"])
         for name in ("title", "description"):
             parameter["schema"].pop(name, None)
     if contract.media_type is not None:
         operation["x-max-body-bytes"] = contract.limit
     if contract.media_type == "*/*":
-        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}
-    elif "requestBody" in operation:
-        operation["requestBody"]["content"] = {
-            contract.media_type: next(iter(operation["requestBody"]["content"].values()))
-        }
+        operation["requestBody"] = {"required": True, "content": {"application/octet-stream": deepcopy(RAW)}}
+    elif contract.media_type is not None:
+        operation["requestBody"]["content"] = {contract.media_type: _body(operation["requestBody"]["content"])}
     _examples(operation.get("requestBody", {}), schemas)
     operation["responses"] = _responses(path, method, operation, contract, schemas)
+
+
+def _body(content: Node) -> Node:
+    """What FastAPI says of a body: of one that may be left out, without saying that it may be null besides."""
+    (media,) = content.values()
+    either = media["schema"].get("anyOf")
+    return {**media, "schema": either[0]} if either else media
 
 
 def _responses(path: str, method: str, operation: Node, contract: Contract, schemas: Node) -> Node:

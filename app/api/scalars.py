@@ -132,7 +132,8 @@ Fraction = Annotated[float, WithJsonSchema({"type": "number", "format": "double"
 # Differences and points lie between -1 and 1, and rounding may carry a sum of them a little over.
 Figure = Annotated[float, WithJsonSchema({"type": "number", "format": "double"})]
 
-Count = Annotated[int, integer(0, 2**63 - 1), BeforeValidator(_integral)]
+# Not beyond what a double carries exactly, for there are clients that read nothing else.
+Count = Annotated[int, integer(0, 2**53 - 1), BeforeValidator(_integral)]
 Small = Annotated[int, integer(0, 2**31 - 1), BeforeValidator(_integral)]
 Days = Annotated[int, integer(1, 3_650), BeforeValidator(_integral)]
 AtLeastOne = Annotated[int, integer(1, 1_000_000), BeforeValidator(_integral)]

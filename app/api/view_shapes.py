@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from app.api.alignment_shapes import LOSS, ComponentName, Framed, Loss, Score, Total, losses
+from app.api.alignment_shapes import FRAME, LOSS, ComponentName, Framed, Loss, Score, Total, losses
 from app.api.scalars import Address, Cursor, Day, Fraction, Key, Small
 from app.api.wire import Shown, example
 from app.domain.fixed import number
@@ -15,6 +15,48 @@ from app.scoring.views import Bearing, ObjectiveView, TeamView
 from app.scoring.work import Work
 
 MOST = 10_000
+TEAM: dict[str, Any] = {  # Any: JSON values
+    "team": "sales",
+    "components": [{"name": "focus", "score": 0.69, "coverage": 1.0, "applies": True}],
+    "busy": True,
+    "productive": None,
+    "silent": False,
+    "bears": [{"objective": "win-enterprise", "role": "accountable", "share": 0.5}],
+    "work": {
+        "events": 120,
+        "effort": 120,
+        "shares": [{"objective": "win-enterprise", "share": 0.69}],
+        "off_playbook": 0.31,
+        "other_playbook": 0.0,
+    },
+    "losses": [LOSS],
+}
+OBJECTIVE: dict[str, Any] = {  # Any: JSON values
+    "objective": "win-enterprise",
+    "weight": 0.5,
+    "attainment": 0.8,
+    "coverage": 1.0,
+    "key_results": [
+        {
+            "key_result": "arr-2m",
+            "metric": "enterprise-arr",
+            "value": 760_000,
+            "baseline": 0,
+            "target": 2_000_000,
+            "progress": 0.38,
+            "expected": 0.58,
+            "attainment": 0.8,
+        }
+    ],
+    "freshness": 1.0,
+    "days_since": 2,
+    "newest": "2026-11-21",
+    "stale": False,
+    "shared_responsibility": 1.0,
+    "bearers": [{"team": "sales", "role": "accountable", "share": 0.5}],
+    "evidence": "/v1/events?refreshes=win-enterprise&from=2026-10-01&to=2026-11-23&as_of=2026-11-23",
+    "losses": [],
+}
 Losses = Annotated[list[Loss], Field(max_length=MOST, description="Largest first; in a list only the ten largest.")]
 
 
@@ -72,24 +114,7 @@ class TeamAlignment(Shown):
     work: Annotated[TeamWork | None, Field(description="Null with too few events to say anything.")]
     losses: Losses
 
-    model_config = {
-        "json_schema_extra": example(
-            team="sales",
-            components=[{"name": "focus", "score": 0.69, "coverage": 1.0, "applies": True}],
-            busy=True,
-            productive=None,
-            silent=False,
-            bears=[{"objective": "win-enterprise", "role": "accountable", "share": 0.5}],
-            work={
-                "events": 120,
-                "effort": 120,
-                "shares": [{"objective": "win-enterprise", "share": 0.69}],
-                "off_playbook": 0.31,
-                "other_playbook": 0.0,
-            },
-            losses=[LOSS],
-        )
-    }
+    model_config = {"json_schema_extra": example(**TEAM)}
 
 
 class TeamAlignmentPage(Framed):
@@ -97,6 +122,8 @@ class TeamAlignmentPage(Framed):
 
     items: Annotated[list[TeamAlignment], Field(max_length=200)]
     next_cursor: Cursor | None
+
+    model_config = {"json_schema_extra": example(**FRAME, items=[TEAM], next_cursor=None)}
 
 
 class KeyResultStanding(Shown):
@@ -129,34 +156,7 @@ class ObjectiveAlignment(Shown):
     evidence: Annotated[Address, Field(description="What lists its events.")]
     losses: Losses
 
-    model_config = {
-        "json_schema_extra": example(
-            objective="win-enterprise",
-            weight=0.5,
-            attainment=0.8,
-            coverage=1.0,
-            key_results=[
-                {
-                    "key_result": "arr-2m",
-                    "metric": "enterprise-arr",
-                    "value": 760_000,
-                    "baseline": 0,
-                    "target": 2_000_000,
-                    "progress": 0.38,
-                    "expected": 0.58,
-                    "attainment": 0.8,
-                }
-            ],
-            freshness=1.0,
-            days_since=2,
-            newest="2026-11-21",
-            stale=False,
-            shared_responsibility=1.0,
-            bearers=[{"team": "sales", "role": "accountable", "share": 0.5}],
-            evidence="/v1/events?refreshes=win-enterprise&from=2026-10-01&to=2026-11-23&as_of=2026-11-23",
-            losses=[],
-        )
-    }
+    model_config = {"json_schema_extra": example(**OBJECTIVE)}
 
 
 class ObjectiveAlignmentPage(Framed):
@@ -164,6 +164,8 @@ class ObjectiveAlignmentPage(Framed):
 
     items: Annotated[list[ObjectiveAlignment], Field(max_length=200)]
     next_cursor: Cursor | None
+
+    model_config = {"json_schema_extra": example(**FRAME, items=[OBJECTIVE], next_cursor=None)}
 
 
 def show_team(view: TeamView, most: int) -> TeamAlignment:

@@ -24,6 +24,12 @@ def is_sqlite(url: URL) -> bool:
     return url.get_backend_name() == "sqlite"
 
 
+def file_of(url: str) -> str | None:
+    """The file of an embedded database. None for a server's database."""
+    parsed = make_url(url)
+    return parsed.database if is_sqlite(parsed) else None
+
+
 def embedded(connection: AsyncConnection) -> bool:
     """Whether the connection is to an embedded database."""
     return connection.dialect.name == "sqlite"

@@ -165,7 +165,8 @@ measured as (
   no_value, total,
     low, high, last_us, last_id, last_value, reset)
   select $1::uuid, p.metric, i.source, i.day, i.recorded_day, count(*), sum(p.counted), sum(p.other_unit),
-    sum(p.no_value), sum(p.value)::bigint, min(p.value) filter (where p.counted = 1), max(p.value) filter (where p.counted = 1),
+    sum(p.no_value), sum(p.value)::bigint,
+    min(p.value) filter (where p.counted = 1), max(p.value) filter (where p.counted = 1),
     {later.format("i.time_us")}, {later.format("i.id")}, {later.format("p.value")}, 0
   from ins i join {_unnest(pairs, PAIR)} as p({", ".join(PAIR)}) on p.uid = i.uid
   group by p.metric, i.source, i.day, i.recorded_day order by p.metric, i.source, i.day, i.recorded_day

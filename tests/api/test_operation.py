@@ -1,5 +1,6 @@
 """The contract of every operation, taken from the document: scopes, credentials, organizations, bodies, parameters."""
 
+import re
 from typing import Any
 
 import pytest
@@ -106,15 +107,13 @@ async def test_another_organizations_things_are_not_there(world):
         found = await other.http.request(method, filled(path, mine), **body_of(operation))
         never = await other.http.request(method, filled(path, random), **body_of(operation))
         assert (found.status_code, never.status_code) == (404, 404), (method, path, found.text)
-        assert _neutral(found.json(), mine) == _neutral(never.json(), random), (method, path)
+        assert _neutral(found.json()) == _neutral(never.json()), (method, path)
     assert (await admin.get("/v1/organization")).json()["version"] == before
 
 
-def _neutral(problem: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
+def _neutral(problem: dict[str, Any]) -> dict[str, Any]:
     said = {name: value for name, value in problem.items() if name not in ("instance", "request_id")}
-    for name in sorted(names.values(), key=len, reverse=True):
-        said["detail"] = said["detail"].replace(name, "?")
-    return said
+    return {**said, "detail": re.sub("'[a-z0-9/-]+'", "?", said["detail"])}
 
 
 async def test_every_operation_refuses_a_parameter_that_it_does_not_know(world):

@@ -1,0 +1,110 @@
+"""`sightline alignment`: the score, its components as bars, and the largest losses."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final
+
+import typer
+from rich.padding import Padding
+from rich.text import Text
+
+from app.cli import remote
+from app.cli.terminal import AsJson, guarded, out, tell_json
+
+BAR: Final = 24
+LARGEST: Final = 10
+NOT_FOR: Final = "It measures teams and objectives, never persons; it is not for appraisal or pay."
+
+
+@guarded
+def alignment(
+    playbook: Annotated[str | None, typer.Option(help="Any playbook; else the current one.")] = None,
+    team: Annotated[str | None, typer.Option(help="The answer seen from one team.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Shows how aligned the organization is, and what the missing points are made of."""
+    query = {} if playbook is None else {"playbook": playbook}
+    path = "/v1/alignment" if team is None else f"/v1/alignment/teams/{remote.segment(team)}"
+    found = remote.ask("GET", path, query=query)
+    if as_json:
+        tell_json(found)
+        return
+    _head(found) if team is None else _team_head(found)
+    for component in found["components"]:
+        _component(component)
+    _losses(found["losses"][:LARGEST])
+    out.print()
+    out.print(NOT_FOR, style="dim")
+
+
+def _head(found: Mapping[str, Any]) -> None:
+    changes = found["unpublished_changes"]
+    since = f", {changes} unpublished change{'' if changes == 1 else 's'}" if changes else ""
+    out.print(f"{found['playbook']}, revision {found['revision']}{since}, as of {found['as_of']}", style="dim", markup=False)
+    line = Text("score ", style="bold")
+    line.append(_figure(found["score"]), style=f"bold {_color(found['score'])}")
+    line.append(f"   floor {_figure(found['floor'])}   coverage {_figure(found['coverage'])}", style="")
+    if found["weakest"]:
+        line.append(f"   weakest {found['weakest']}")
+    out.print(line)
+    if found["silent_teams"]:
+        out.print(f"silent: {', '.join(found['silent_teams'])}", style="yellow", markup=False)
+    out.print()
+
+
+def _team_head(found: Mapping[str, Any]) -> None:
+    words = {True: "busy", False: "not busy"}.get(found["busy"], "too few events to say how busy")
+    made = {True: "productive", False: "not productive"}.get(found["productive"], "productivity unknown")
+    out.print(f"{found['team']}: {words}, {made}{', silent' if found['silent'] else ''}", style="bold", markup=False)
+    borne = ", ".join(f"{one['objective']} {one['share']:.0%}" for one in found["bears"])
+    out.print(f"bears {borne or 'no objective'}", style="dim", markup=False)
+    if found["work"] is not None:
+        off = found["work"]["off_playbook"]
+        shares = sorted(found["work"]["shares"], key=lambda one: (-one["share"], one["objective"]))
+        parts = [f"{one['objective']} {one['share']:.0%}" for one in shares] + ([f"no objective {off:.0%}"] if off else [])
+        out.print(f"worked on {', '.join(parts)}", style="dim", markup=False)
+    out.print()
+
+
+def _component(component: Mapping[str, Any]) -> None:
+    score = component["score"]
+    line = Text(f"{component['name']:<22}")
+    line.append_text(bar(score, ascii_only=out.options.ascii_only))
+    line.append(f" {_figure(score):>5}", style=_color(score))
+    if component.get("lost"):
+        line.append(f"   lost {component['lost']:.3f}", style="dim")
+    if not component["applies"]:
+        line.append("   does not apply", style="dim")
+    out.print(line)
+    if component.get("summary"):
+        out.print(Padding(Text(component["summary"], style="dim"), (0, 0, 0, 2)))
+
+
+def bar(score: float | None, *, ascii_only: bool = False) -> Text:
+    """The score as a bar. None: an empty one."""
+    full, empty = ("#", "-") if ascii_only else ("█", "░")
+    width = 0 if score is None else round(score * BAR)
+    return Text(full * width, style=_color(score)).append(empty * (BAR - width), style="dim")
+
+
+def _losses(losses: Sequence[Mapping[str, Any]]) -> None:
+    if not losses:
+        return
+    out.print()
+    out.print("What the missing points are made of, largest first", style="bold")
+    for loss in losses:
+        about = " ".join(loss[name] for name in ("team", "objective", "key_result", "offering", "metric") if loss[name])
+        line = Text(f"{loss['points']:7.3f}  ", style="bold")
+        line.append(f"{loss['component']}: {loss['reason'].replace('_', ' ')}", style="yellow")
+        line.append(f"  {about}", style="")
+        out.print(line)
+        out.print(Padding(Text(loss["detail"], style="dim"), (0, 0, 0, 9)))
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def _color(value: float | None) -> str:
+    if value is None:
+        return "dim"
+    return "green" if value >= 0.75 else "yellow" if value >= 0.5 else "red"

@@ -1,0 +1,223 @@
+"""Larkfield, a company that is not: what it wants this quarter, who it is and how it counts."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Final
+
+ORGANIZATION: Final = "larkfield"
+NAME: Final = "Larkfield Systems"
+PLAYBOOK: Final = "enterprise-quarter"
+WEEKS: Final = 13
+LEAD: Final = timedelta(days=14)
+PORTAL: Final = 48151623
+
+TEAMS: Final = (
+    {"key": "sales", "name": "Sales", "function": "sales", "size": 12},
+    {"key": "marketing", "name": "Marketing", "function": "marketing", "size": 6},
+    {"key": "operations", "name": "Operations", "function": "operations", "size": 9},
+    {"key": "executives", "name": "Executives", "function": "executive", "size": 3},
+)
+ENTERPRISE: Final = [{"property": "data.segment", "op": "eq", "value": "enterprise"}]
+METRICS: Final = (
+    {
+        "key": "enterprise-arr",
+        "name": "New enterprise ARR",
+        "unit": "EUR",
+        "events": ["deal.won", "invoice.issued"],
+        "activities": ["deal.created", "deal.moved", "call.held", "meeting.held"],
+        "where": ENTERPRISE,
+        "aggregation": "sum",
+        "canonical_source": "hubspot",
+    },
+    {
+        "key": "enterprise-leads",
+        "name": "Qualified enterprise leads",
+        "events": ["lead.qualified"],
+        "activities": ["campaign.sent", "webinar.held"],
+        "where": ENTERPRISE,
+        "aggregation": "count",
+    },
+    {
+        "key": "onboardings",
+        "name": "Onboarding projects delivered",
+        "events": ["project.delivered"],
+        "activities": ["project.step"],
+        "aggregation": "count",
+    },
+    {
+        "key": "onboarding-days",
+        "name": "Days an onboarding takes",
+        "events": ["project.delivered"],
+        "value": "data.days",
+        "aggregation": "mean",
+    },
+    {
+        "key": "churn-rate",
+        "name": "Customers lost in twelve months, in percent",
+        "events": ["churn.measured"],
+        "aggregation": "last",
+        "canonical_source": "billing",
+    },
+    {
+        "key": "partner-contracts",
+        "name": "Partner contracts signed",
+        "events": ["partner.signed"],
+        "activities": ["partner.met"],
+        "aggregation": "count",
+    },
+)
+# What HubSpot's properties mean at Larkfield; stages, pipeline, amount and currency are as in a stock account.
+MAPPING: Final = {
+    "team": {"property": "pipeline", "map": {"default": "sales"}},
+    "unit": {"property": "deal_currency_code", "default": "EUR"},
+    "offerings": {
+        "property": "product",
+        "map": {"PLUS": "onboarding-plus", "ADVISE": "advisory", "SETUP": "legacy-setup", "TAILOR": "tailored-rollout"},
+    },
+    "data": {"segment": {"property": "customer_segment"}, "seats": {"property": "seats", "parse": "decimal"}},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Quarter:
+    """The demo's thirteen weeks, from a Monday on, and the seed of all chance in them."""
+
+    starts_on: date
+    seed: str = "larkfield"
+
+    @property
+    def ends_on(self) -> date:
+        """The last day of the playbook's window."""
+        return self.day(WEEKS * 7 - 1)
+
+    def day(self, offset: int) -> date:
+        """The day so many days after the first."""
+        return self.starts_on + timedelta(days=offset)
+
+    def at(self, offset: int, hour: int, minute: int = 0) -> datetime:
+        """An instant of that day."""
+        return datetime.combine(self.day(offset), time(hour, minute), UTC)
+
+
+def quarter_around(today: date) -> Quarter:
+    """The quarter that began on a Monday about eight weeks ago and ends about five weeks ahead."""
+    begun = today - timedelta(weeks=8)
+    return Quarter(begun - timedelta(days=begun.weekday()))
+
+
+def document(quarter: Quarter) -> dict[str, Any]:  # Any: JSON values
+    """The playbook as code, as it was first applied."""
+    return {
+        "sightline": 1,
+        "sources": [
+            {"key": "billing", "name": "Billing"},
+            {"key": "campaigns", "name": "Campaign tool"},
+            {"key": "projects", "name": "Project tool"},
+        ],
+        "teams": list(TEAMS),
+        "metrics": list(METRICS),
+        "offerings": _offerings(quarter),
+        "playbook": {
+            "key": PLAYBOOK,
+            "title": "Win the enterprise, and deliver it",
+            "narrative": "Fewer and larger customers, sold what we can deliver, onboarded within a month.",
+            "starts_on": quarter.starts_on.isoformat(),
+            "ends_on": quarter.ends_on.isoformat(),
+            "objectives": [_win(), _pipeline(), _deliver(), _keep(), _partners()],
+        },
+    }
+
+
+def _offerings(quarter: Quarter) -> list[dict[str, Any]]:
+    """One that can be delivered, one that will be next quarter, one that no longer is. Sales sells all of them."""
+    long_ago = quarter.day(-400).isoformat()
+    return [
+        {"key": "onboarding-plus", "name": "Onboarding Plus", "available_from": long_ago, "team": "operations"},
+        {
+            "key": "advisory",
+            "name": "Advisory",
+            "available_from": quarter.day(WEEKS * 7 + 14).isoformat(),
+            "team": "operations",
+        },
+        {
+            "key": "legacy-setup",
+            "name": "Setup by hand",
+            "available_from": long_ago,
+            "retired_on": quarter.day(-30).isoformat(),
+            "team": "operations",
+        },
+    ]
+
+
+def _win() -> dict[str, Any]:
+    return {
+        "key": "win-enterprise",
+        "title": "Win in the enterprise segment",
+        "priority": 5,
+        "responsibilities": [
+            {"team": "sales", "role": "accountable", "share": 50},
+            {"team": "marketing", "role": "responsible", "share": 30},
+            {"team": "operations", "role": "responsible", "share": 20},
+        ],
+        "key_results": [_result("arr-3m", "3M of new enterprise ARR", "enterprise-arr", 0, 3_000_000)],
+    }
+
+
+def _pipeline() -> dict[str, Any]:
+    return {
+        "key": "fill-the-pipeline",
+        "title": "Fill the enterprise pipeline",
+        "priority": 3,
+        "responsibilities": [
+            {"team": "marketing", "role": "accountable", "share": 60},
+            {"team": "sales", "role": "responsible", "share": 40},
+        ],
+        "key_results": [_result("leads-80", "80 qualified enterprise leads", "enterprise-leads", 0, 80)],
+    }
+
+
+def _deliver() -> dict[str, Any]:
+    return {
+        "key": "deliver-in-a-month",
+        "title": "Deliver every onboarding within a month",
+        "priority": 4,
+        "responsibilities": [
+            {"team": "operations", "role": "accountable", "share": 70},
+            {"team": "sales", "role": "responsible", "share": 30},
+        ],
+        "key_results": [
+            {**_result("onboardings-26", "26 onboardings delivered", "onboardings", 0, 26), "weight": 2},
+            _result("days-28", "An onboarding takes 28 days", "onboarding-days", 41, 28),
+        ],
+    }
+
+
+def _keep() -> dict[str, Any]:
+    return {
+        "key": "keep-customers",
+        "title": "Keep the customers we have",
+        "priority": 2,
+        "responsibilities": [
+            {"team": "operations", "role": "accountable", "share": 50},
+            {"team": "executives", "role": "responsible", "share": 50},
+        ],
+        "key_results": [{**_result("churn-5", "Churn down to 5%", "churn-rate", 8, 5), "cadence_days": 14}],
+    }
+
+
+def _partners() -> dict[str, Any]:
+    return {
+        "key": "open-partner-channel",
+        "title": "Open a partner channel",
+        "priority": 2,
+        "responsibilities": [
+            {"team": "executives", "role": "accountable", "share": 60},
+            {"team": "marketing", "role": "responsible", "share": 40},
+            {"team": "sales", "role": "informed"},
+        ],
+        "key_results": [_result("partners-8", "8 partner contracts", "partner-contracts", 0, 8)],
+    }
+
+
+def _result(key: str, title: str, metric: str, baseline: int, target: int) -> dict[str, Any]:
+    return {"key": key, "title": title, "metric": metric, "baseline": baseline, "target": target}

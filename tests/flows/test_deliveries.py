@@ -1,0 +1,212 @@
+"""A deal's life as HubSpot tells it, in whatever order and however often, ends in the same events."""
+
+from datetime import datetime, timedelta
+from itertools import permutations
+
+import pytest
+
+from app.domain.access import Actor
+from app.domain.errors import NotAuthenticError
+from app.domain.events import Event
+from app.domain.sources import Source
+from app.flows import alignment, deliveries, sources
+from app.store import configuration as store
+from app.store import deliveries as kept
+from app.store import events
+from app.store.events import EventFilter, StoredEvent
+from tests.flows.test_events import clean
+from tests.support.services import NOW, ONE, House, changed, created, event, furnish, hubspot, record
+
+SECRET = "a-client-secret-of-the-app"
+DAY = timedelta(days=1)
+MAPPING = {
+    "team": {"property": "pipeline", "map": {"default": "sales"}},
+    "data": {"segment": {"property": "customer_segment"}},
+    "rates": [{"from": "USD", "to": "EUR", "rate": 0.5, "valid_from": "2026-01-01"}],
+}
+
+
+async def connect(built: House, mapping: dict[str, object] | None = None) -> tuple[Actor, str]:
+    """An organization with a HubSpot source, and the id of its hook."""
+    actor = await built.organization()
+    await furnish(built, actor)
+    source = Source("hubspot", "HubSpot", "hubspot", "4242001", "marketing", mapping or MAPPING)
+    found = await sources.put(built.service, actor, source, SECRET)
+    assert found.hook_id is not None
+    return actor, found.hook_id
+
+
+def read_nothing(_raw: object) -> Event:
+    raise AssertionError("HubSpot sends no events of ours")
+
+
+async def deliver(built: House, hook: str, elements: object, secret: str = SECRET) -> deliveries.Taken:
+    delivery = hubspot(hook, secret, elements, built.clock.at)  # type: ignore[arg-type]  # a list of elements, or bytes
+    return await deliveries.take(built.service, hook, delivery, read_nothing)
+
+
+async def live(built: House, actor: Actor) -> list[StoredEvent]:
+    async with built.service.database.reading() as connection:
+        known = await store.load(connection, actor.organization)
+        return await events.page(connection, actor.organization, known, EventFilter(source="hubspot"), None, 200)
+
+
+def story(at: datetime) -> list[dict[str, object]]:
+    """A deal is made, moved, won, corrected."""
+    return [
+        created(42, at),
+        changed(42, "pipeline", "default", at),
+        changed(42, "dealstage", "qualifiedtobuy", at),
+        changed(42, "customer_segment", "enterprise", at + timedelta(hours=1)),
+        changed(42, "dealstage", "contractsent", at + DAY),
+        changed(42, "dealstage", "closedwon", at + 2 * DAY),
+        changed(42, "amount", "1200.50", at + 2 * DAY),
+        changed(42, "amount", "1300", at + 3 * DAY),
+    ]
+
+
+def told(found: list[StoredEvent]) -> list[tuple[object, ...]]:
+    """What the events say, without their names."""
+    return sorted((e.event.type, e.event.time, e.event.team, e.event.value, str(e.event.data), e.metrics) for e in found)
+
+
+async def test_a_won_deal_becomes_events_that_carry_its_fields(built: House):
+    actor, hook = await connect(built)
+    taken = await deliver(built, hook, story(NOW - 10 * DAY))
+    found = {e.event.type: e for e in await live(built, actor)}
+    assert taken.state == "processed"
+    assert set(found) == {"deal.created", "deal.moved", "deal.won"}
+    won = found["deal.won"]
+    assert (won.event.value, won.event.team, won.event.subject) == (1300 * ONE, "sales", "deal/42")
+    assert (won.event.data["segment"], won.metrics) == ("enterprise", ("arr",))
+    assert found["deal.created"].event.data["segment"] == "enterprise"
+
+
+async def test_any_order_repetition_and_splitting_ends_in_the_same_events(built: House):
+    actor, hook = await connect(built)
+    elements = story(NOW - 10 * DAY)
+    await deliver(built, hook, elements)
+    wanted = told(await live(built, actor))
+    for number, order in enumerate(list(permutations(range(8)))[:: 40320 // 5]):
+        other = await built.organization(f"other-{number}")
+        await furnish(built, other)
+        source = Source("hubspot", "HubSpot", "hubspot", "4242001", "marketing", MAPPING)
+        again = (await sources.put(built.service, other, source, SECRET)).hook_id or ""
+        for index in order:
+            await deliver(built, again, [elements[index]])
+        await deliver(built, again, elements[3:6])
+        assert told(await live(built, other)) == wanted
+        assert await clean(built, other)
+
+
+async def test_a_correction_retracts_the_win_and_records_it_anew_at_its_own_time(built: House):
+    actor, hook = await connect(built)
+    elements = story(NOW - 10 * DAY)
+    await deliver(built, hook, elements[:7])
+    before = next(e for e in await live(built, actor) if e.event.type == "deal.won")
+    await deliver(built, hook, elements[7:])
+    after = next(e for e in await live(built, actor) if e.event.type == "deal.won")
+    assert (before.event.id, after.event.id) == ("deal/42/won/1", "deal/42/won/2")
+    assert (after.event.time, after.event.value) == (before.event.time, 1300 * ONE)
+    async with built.service.database.reading() as connection:
+        old = await events.find(connection, actor.organization, before.uid)
+    assert old is not None
+    assert old.retracted_at is not None
+
+
+async def test_a_reopened_deal_retracts_its_win(built: House):
+    actor, hook = await connect(built)
+    await deliver(built, hook, story(NOW - 10 * DAY))
+    await deliver(built, hook, [changed(42, "dealstage", "contractsent", NOW - DAY)])
+    assert "deal.won" not in {e.event.type for e in await live(built, actor)}
+    assert (await alignment.read(built.service, actor)).snapshot.measures == {}
+    assert await clean(built, actor)
+
+
+async def test_an_amount_in_another_currency_is_converted_at_its_day_s_rate(built: House):
+    actor, hook = await connect(built)
+    at = NOW - 10 * DAY
+    await deliver(built, hook, [*story(at), changed(42, "deal_currency_code", "USD", at)])
+    won = next(e for e in await live(built, actor) if e.event.type == "deal.won")
+    assert (won.event.value, won.event.unit) == (650 * ONE, "EUR")
+    assert (won.event.data["original_value"], won.event.data["original_unit"]) == (1300, "USD")
+
+
+async def test_values_that_the_mapping_does_not_know_are_listed(built: House):
+    actor, hook = await connect(built)
+    await deliver(built, hook, [created(7, NOW - DAY), changed(7, "dealstage", "1234567", NOW - DAY)])
+    health, _ = await sources.health(built.service, actor, "hubspot")
+    assert ("dealstage", "1234567", 1) in health.unmapped
+
+
+async def test_a_win_of_unknown_amount_is_kept_counted_and_named_in_the_loss(built: House):
+    actor, hook = await connect(built)
+    at = NOW - 10 * DAY
+    await deliver(built, hook, [e for e in story(at) if e.get("propertyName") != "amount"])
+    await record(built, actor, event("a", value=ONE))
+    health, _ = await sources.health(built.service, actor, "hubspot")
+    answer = await alignment.read(built.service, actor)
+    loss = next(x for x in answer.alignment.losses if x.key_result == "arr-2m")
+    assert health.wins_without_amount == 1
+    assert "1 " in loss.detail
+    assert answer.snapshot.unknown == {"arr-2m": 1}
+
+
+async def test_a_forged_signature_leaves_no_trace(built: House):
+    actor, hook = await connect(built)
+    with pytest.raises(NotAuthenticError):
+        await deliver(built, hook, story(NOW - 10 * DAY), secret="another-client-secret")
+    async with built.service.database.reading() as connection:
+        assert await kept.page(connection, actor.organization, "hubspot", None, None, 10) == []
+
+
+async def test_a_stale_signature_is_refused_and_one_of_exactly_300_seconds_is_not(built: House):
+    _, hook = await connect(built)
+    delivery = hubspot(hook, SECRET, story(NOW - 10 * DAY), NOW)
+    built.clock.forward(seconds=300)
+    assert (await deliveries.take(built.service, hook, delivery, read_nothing)).state == "processed"
+    built.clock.forward(seconds=1)
+    with pytest.raises(NotAuthenticError):
+        await deliveries.take(built.service, hook, delivery, read_nothing)
+
+
+async def test_an_authentic_body_that_cannot_be_read_is_kept_as_failed(built: House):
+    actor, hook = await connect(built)
+    taken = await deliver(built, hook, b'[{"objectId": NaN}]')
+    async with built.service.database.reading() as connection:
+        (found,) = await kept.page(connection, actor.organization, "hubspot", None, None, 10)
+    assert (taken.state, found.state, found.body) == ("failed", "failed", b'[{"objectId": NaN}]')
+    assert found.problem
+
+
+async def test_elements_of_another_portal_are_set_aside_and_the_others_count(built: House):
+    actor, hook = await connect(built)
+    stranger = {**created(9, NOW - DAY), "portalId": 1}
+    await deliver(built, hook, [stranger, created(8, NOW - DAY)])
+    async with built.service.database.reading() as connection:
+        (found,) = await kept.page(connection, actor.organization, "hubspot", None, None, 10)
+    assert (found.state, [reject["index"] for reject in found.rejects]) == ("processed", [0])
+
+
+async def test_a_change_that_says_it_happens_in_the_future_is_set_aside(built: House):
+    actor, hook = await connect(built)
+    taken = await deliver(built, hook, [created(8, NOW + 2 * DAY)])
+    assert taken.state == "failed"
+    assert await live(built, actor) == []
+
+
+async def test_a_connected_source_takes_no_events_over_http(built: House):
+    actor, _ = await connect(built)
+    items = await record(built, actor, event("x", source="hubspot"))
+    assert [item.status for item in items] == ["invalid"]
+    assert "hubspot hook only" in str(items[0].problem)
+
+
+async def test_a_rotated_secret_and_the_one_before_are_both_taken_for_a_day(built: House):
+    actor, hook = await connect(built)
+    await sources.rotate(built.service, actor, "hubspot", "the-new-client-secret")
+    assert (await deliver(built, hook, [created(1, NOW - DAY)])).state == "processed"
+    assert (await deliver(built, hook, [created(2, NOW - DAY)], secret="the-new-client-secret")).state == "processed"
+    built.clock.forward(hours=24, seconds=1)
+    with pytest.raises(NotAuthenticError):
+        await deliver(built, hook, [created(3, NOW - DAY)])

@@ -1,0 +1,154 @@
+"""Events are recorded once, refused clearly, and retracted without a trace in the figures."""
+
+from datetime import timedelta
+
+from app.domain.access import Actor
+from app.domain.metrics import Matcher
+from app.flows import alignment, configuration, events
+from app.store import configuration as store
+from app.store import events as kept
+from app.store import rebuild
+from tests.support.services import NOW, ONE, House, event, furnish, metric, record
+
+
+async def statuses(built: House, actor: Actor, *found: object) -> list[str]:
+    return [item.status for item in await record(built, actor, *found)]  # type: ignore[arg-type]  # events
+
+
+async def clean(built: House, actor: Actor) -> bool:
+    """Whether the roll-ups are what the events say."""
+    async with built.service.database.reading() as connection:
+        known = await store.load(connection, actor.organization)
+        rebuilt = await rebuild.recompute(connection, actor.organization, Matcher(known.metrics))
+        found = await rebuild.differences(connection, actor.organization, rebuilt)
+    return set(found.values()) == {0}
+
+
+async def test_an_event_is_recorded_once_and_its_repetition_is_a_duplicate(built: House):
+    actor = await built.organization()
+    await furnish(built, actor)
+    first, again = await record(built, actor, event("a")), await record(built, actor, event("a"))
+    assert (first[0].status, again[0].status) == ("recorded", "duplicate")
+    assert first[0].uid == again[0].uid
+
+
+async def test_a_repetition_inside_one_batch_is_told_apart_from_a_conflict(built: House):
+    actor = await built.organization()
+    await furnish(built, actor)
+    assert await statuses(built, actor, event("a"), event("a"), event("a", value=1)) == [
+        "recorded",
+        "duplicate",
+        "conflict",
+    ]
+
+
+async def test_other_content_under_the_same_name_is_a_conflict_and_the_stored_one_stands(built: House):
+    actor = await built.organization()
+    await furnish(built, actor)
+    await record(built, actor, event("a"))
+    items = await record(built, actor, event("a", value=5 * ONE))
+    assert items[0].status == "conflict"
+    answer = await alignment.read(built.service, actor)
+    assert answer.snapshot.measures["arr-2m", "billing"].total == 100 * ONE
+
+
+async def test_what_is_unknown_is_refused_and_names_the_nearest(built: House):
+    actor = await built.organization()
+    await furnish(built, actor)
+    items = await record(built, actor, event("a", team="sale"), event("b", objective="wim"), event("c"))
+    assert [item.status for item in items] == ["invalid", "invalid", "recorded"]
+    assert "'sales'" in str(items[0].problem)
+    assert "'win'" in str(items[1].problem)
+
+
+async def test_an_event_of_the_far_future_is_refused(built: House):
+    actor = await built.organization()
+    await furnish(built, actor)
+    near, far = NOW + timedelta(hours=24), NOW + timedelta(hours=24, seconds=1)
+    assert await statuses(built, actor, event("a", time=near), event("b", time=far)) == ["recorded", "invalid"]
+
+
+async def test_a_bound_key_records_for_its_own_team_and_source_alone(built: House):
+    actor = await built.organization()
+    await furnish(built, actor)
+    bound = Actor(actor.organization, "bound", frozenset({"events:write"}), team="marketing", source="billing")
+    assert await statuses(built, bound, event("a"), event("b", team="marketing")) == ["forbidden", "recorded"]
+
+
+async def test_a_sum_that_would_not_fit_is_refused_alone(built: House):
+    actor = await built.organization()
+    await furnish(built, actor)
+    largest = 10**12 * ONE
+    many = [event(f"n{i:04}", value=largest) for i in range(930)]
+    found = await statuses(built, actor, *many)
+    assert found.count("recorded") == (2**63 - 1) // largest
+    assert found.count("invalid") == len(many) - found.count("recorded")
+    assert await clean(built, actor)
+
+
+async def test_recording_then_retracting_leaves_every_figure_as_it_was(built: House):
+    actor = await built.organization()
+    await furnish(built, actor)
+    await record(built, actor, *(event(f"e{i}", value=i * ONE) for i in range(12)))
+    before = await alignment.read(built.service, actor)
+    item = (await record(built, actor, event("extra", value=77 * ONE, offerings=(("x", ONE),))))[0]
+    assert item.uid is not None
+    between = await alignment.read(built.service, actor)
+    built.clock.forward(minutes=5)
+    found, now = await events.retract_event(built.service, actor, item.uid, "a mistake")
+    after = await alignment.read(built.service, actor)
+    assert (now, found.retraction_reason) == (True, "a mistake")
+    assert between.alignment.score != before.alignment.score
+    assert (after.alignment.score, after.snapshot.measures) == (before.alignment.score, before.snapshot.measures)
+    assert after.snapshot.attention == before.snapshot.attention
+    assert after.snapshot.sold == before.snapshot.sold
+    assert await clean(built, actor)
+
+
+async def test_a_second_retraction_answers_the_first(built: House):
+    actor = await built.organization()
+    await furnish(built, actor)
+    uid = (await record(built, actor, event("a")))[0].uid
+    assert uid is not None
+    await events.retract_event(built.service, actor, uid, "first")
+    found, now = await events.retract_event(built.service, actor, uid, "second")
+    assert (now, found.retraction_reason) == (False, "first")
+
+
+async def test_a_retracted_event_is_not_revived_by_sending_it_again(built: House):
+    actor = await built.organization()
+    await furnish(built, actor)
+    uid = (await record(built, actor, event("a")))[0].uid
+    assert uid is not None
+    await events.retract_event(built.service, actor, uid, "a mistake")
+    assert await statuses(built, actor, event("a")) == ["duplicate"]
+    assert (await alignment.read(built.service, actor)).snapshot.measures == {}
+
+
+async def test_redefining_a_metric_restates_what_its_events_count_for(built: House):
+    actor = await built.organization()
+    await furnish(built, actor)
+    await record(built, actor, event("a"), event("b", data={"segment": "small"}, value=5 * ONE))
+    await configuration.put(built.service, actor, metric(where=()))
+    both = await alignment.read(built.service, actor)
+    assert both.snapshot.measures["arr-2m", "billing"].total == 105 * ONE
+    assert await clean(built, actor)
+
+
+async def test_an_event_is_seen_in_the_organization_s_own_day(built: House):
+    actor = await built.organization("far", "Pacific/Kiritimati")
+    await furnish(built, actor)
+    await record(built, actor, event("a", time=NOW - timedelta(hours=1)))
+    answer = await alignment.read(built.service, actor)
+    assert answer.snapshot.newest[0].day.isoformat() == "2026-11-24"
+
+
+async def test_recorded_order_never_goes_backwards_when_the_clock_does(built: House):
+    actor = await built.organization()
+    await furnish(built, actor)
+    await record(built, actor, event("a"))
+    built.clock.forward(hours=-3)
+    await record(built, actor, event("b", time=NOW - timedelta(days=1)))
+    async with built.service.database.reading() as connection:
+        found = await kept.find_named(connection, actor.organization, [("billing", "a"), ("billing", "b")])
+    assert found["billing", "b"].recorded_at >= found["billing", "a"].recorded_at
