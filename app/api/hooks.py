@@ -1,6 +1,6 @@
 """Where CRMs deliver: their own formats, authenticated by their own signatures on the raw bytes."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from fastapi import Path, Request
 
@@ -12,10 +12,11 @@ from app.api.operation import Contract, declare, desk
 from app.api.scalars import Uid, text
 from app.api.wire import Shown, example
 from app.connectors.base import Delivery
-from app.domain.errors import MalformedError
+from app.domain.errors import MalformedError, NotAuthenticError
 from app.flows import deliveries
 
 router = desk("hooks")
+REFUSAL: Final = "There is no such hook, or the signature is not valid."
 HookId = Annotated[
     str,
     text(64, 1, r"^[A-Za-z0-9]+$"),
@@ -37,7 +38,10 @@ async def take_delivery(request: Request, service: TheService, hook_id: HookId) 
     """Takes a delivery. An authentic one is kept and answered with 200 whatever it says, for CRMs punish errors."""
     headers = {name.lower(): value for name, value in request.headers.items()}
     delivery = Delivery(request.method, str(request.url), headers, request.state.body)
-    taken = await deliveries.take(service, hook_id, delivery, read_event)
+    try:
+        taken = await deliveries.take(service, hook_id, delivery, read_event)
+    except NotAuthenticError as error:
+        raise NotAuthenticError(REFUSAL) from error
     if taken.unreadable:
         raise MalformedError(taken.problem or "The delivery cannot be read.")
     return Receipt(delivery=str(taken.uid), state=taken.state)  # type: ignore[arg-type]  # it is one of them

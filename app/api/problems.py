@@ -49,7 +49,7 @@ class Kind:
 _RETRY: Final = {"Retry-After": "1"}
 KINDS: Final[Mapping[str, Kind]] = {
     "malformed-input": Kind(400, "The request cannot be read"),
-    "unauthorized": Kind(401, "A valid API key is needed", {"WWW-Authenticate": 'Bearer realm="sightline"'}),
+    "unauthorized": Kind(401, "Not authenticated", {"WWW-Authenticate": 'Bearer realm="sightline"'}),
     "forbidden": Kind(403, "The API key may not do this"),
     "not-found": Kind(404, "Not found"),
     "no-current-playbook": Kind(404, "No published playbook covers this day"),

@@ -12,6 +12,7 @@ from app.cli.terminal import AsJson, guarded, out, tell_json
 
 BAR: Final = 24
 LARGEST: Final = 10
+ABOUT: Final = ("team", "objective", "key_result", "offering")
 NOT_FOR: Final = "It measures teams and objectives, never persons; it is not for appraisal or pay."
 
 
@@ -39,7 +40,9 @@ def alignment(
 def _head(found: Mapping[str, Any]) -> None:
     changes = found["unpublished_changes"]
     since = f", {changes} unpublished change{'' if changes == 1 else 's'}" if changes else ""
-    out.print(f"{found['playbook']}, revision {found['revision']}{since}, as of {found['as_of']}", style="dim", markup=False)
+    out.print(
+        f"{found['playbook']}, revision {found['revision']}{since}, as of {found['as_of']}", style="dim", markup=False
+    )
     line = Text("score ", style="bold")
     line.append(_figure(found["score"]), style=f"bold {_color(found['score'])}")
     line.append(f"   floor {_figure(found['floor'])}   coverage {_figure(found['coverage'])}", style="")
@@ -60,7 +63,9 @@ def _team_head(found: Mapping[str, Any]) -> None:
     if found["work"] is not None:
         off = found["work"]["off_playbook"]
         shares = sorted(found["work"]["shares"], key=lambda one: (-one["share"], one["objective"]))
-        parts = [f"{one['objective']} {one['share']:.0%}" for one in shares] + ([f"no objective {off:.0%}"] if off else [])
+        parts = [f"{one['objective']} {one['share']:.0%}" for one in shares] + (
+            [f"no objective {off:.0%}"] if off else []
+        )
         out.print(f"worked on {', '.join(parts)}", style="dim", markup=False)
     out.print()
 
@@ -76,7 +81,7 @@ def _component(component: Mapping[str, Any]) -> None:
         line.append("   does not apply", style="dim")
     out.print(line)
     if component.get("summary"):
-        out.print(Padding(Text(component["summary"], style="dim"), (0, 0, 0, 2)))
+        out.print(Padding(Text(component["summary"], style="dim"), (0, 0, 0, 2), expand=False))
 
 
 def bar(score: float | None, *, ascii_only: bool = False) -> Text:
@@ -92,12 +97,12 @@ def _losses(losses: Sequence[Mapping[str, Any]]) -> None:
     out.print()
     out.print("What the missing points are made of, largest first", style="bold")
     for loss in losses:
-        about = " ".join(loss[name] for name in ("team", "objective", "key_result", "offering", "metric") if loss[name])
+        about = " ".join(loss[name] for name in ABOUT if loss[name])
         line = Text(f"{loss['points']:7.3f}  ", style="bold")
         line.append(f"{loss['component']}: {loss['reason'].replace('_', ' ')}", style="yellow")
         line.append(f"  {about}", style="")
-        out.print(line)
-        out.print(Padding(Text(loss["detail"], style="dim"), (0, 0, 0, 9)))
+        out.print(line, overflow="ellipsis", no_wrap=True)
+        out.print(Padding(Text(loss["detail"], style="dim"), (0, 0, 0, 9), expand=False))
 
 
 def _figure(value: float | None) -> str:

@@ -10,6 +10,7 @@ from sqlalchemy.engine import make_url
 
 from app import clock
 from app.cli.database import embedded, ready, settings_for
+from app.cli.logs import configuration
 from app.cli.serve import Port, free, run
 from app.cli.terminal import err, guarded, refusal, say
 from app.demo.company import NAME
@@ -24,7 +25,9 @@ HOST: Final = "127.0.0.1"
 @guarded
 def demo(
     port: Port = 8000,
-    database_url: Annotated[str, typer.Option("--database-url", help="Where the demo lives; a database of its own.")] = DEFAULT,
+    database_url: Annotated[
+        str, typer.Option("--database-url", help="Where the demo lives; a database of its own.")
+    ] = DEFAULT,
 ) -> None:
     """Plays a made-up company's quarter up to today and serves it."""
     address = f"http://{HOST}:{port}"
@@ -32,7 +35,7 @@ def demo(
     free(HOST, port)
     found = played(settings)
     welcome(address, found)
-    run(create_app(settings), HOST, port)
+    run(create_app(settings), HOST, port, log_config=configuration(settings.log_format, "WARNING"))
 
 
 def played(settings: Settings) -> Ready:

@@ -1,6 +1,5 @@
 """`sightline serve`: the service, by uvicorn."""
 
-import logging
 import os
 import socket
 from typing import Annotated, Any, Final
@@ -9,6 +8,7 @@ import typer
 import uvicorn
 
 from app.cli.database import DatabaseUrl, embedded, ready, settings_for
+from app.cli.logs import configuration
 from app.cli.terminal import guarded, refusal
 from app.main import make_vault
 
@@ -24,7 +24,6 @@ LIMITS: Final[dict[str, Any]] = {
     "backlog": 2048,
     "h11_max_incomplete_event_size": 32_768,
     "access_log": False,
-    "log_level": "warning",
 }
 Host = Annotated[str, typer.Option(help="The address to listen on.")]
 Port = Annotated[int, typer.Option(min=1, max=65_535, help="The port to listen on.")]
@@ -46,13 +45,13 @@ def serve(
     free(host, port)
     # The workers are processes that read their settings themselves.
     os.environ["SIGHTLINE_DATABASE_URL"] = settings.database_url
-    run(FACTORY, host, port, factory=True, workers=workers)
+    log_config = configuration(settings.log_format)
+    run(FACTORY, host, port, factory=True, workers=workers, log_config=log_config)
 
 
 # Any: an application, or the import string of a factory
 def run(application: Any, host: str, port: int, **more: Any) -> None:
     """Serves until it is told to stop. Raises: typer.Exit with code 1 when it could not start."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     typer.echo(f"Sightline serves at http://{host}:{port} (Ctrl-C stops it)", err=True)
     try:
         uvicorn.run(application, host=host, port=port, **{**LIMITS, **more})

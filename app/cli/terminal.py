@@ -62,7 +62,7 @@ def problem_of(error: Exception) -> Mapping[str, object]:
         names = "; ".join(f"SIGHTLINE_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in found)
         return problems.problem("invalid-input", f"A setting is not valid. {names}.")
     if isinstance(error, httpx.HTTPError):
-        return problems.problem("unavailable", f"The service did not answer: {error or type(error).__name__}.")
+        return problems.problem("unavailable", f"The service did not answer: {str(error) or type(error).__name__}.")
     if isinstance(error, OSError):
         return problems.problem("unavailable", f"{error.strerror or error}: {error.filename or 'no file'}")
     text = str(error).strip().splitlines()

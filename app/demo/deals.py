@@ -11,15 +11,15 @@ from app.domain.changes import milliseconds
 
 Element = dict[str, Any]  # Any: a JSON object in HubSpot's own words
 # Sales is on its own mission: most of what it opens is small.
-SEGMENTS: Final = {"enterprise": 22, "mid-market": 30, "small": 48}
+SEGMENTS: Final = {"enterprise": 26, "mid-market": 28, "small": 46}
 PRODUCTS: Final = {
     "enterprise": {"PLUS": 50, "ADVISE": 38, "TAILOR": 12},
     "mid-market": {"PLUS": 72, "ADVISE": 12, "SETUP": 16},
     "small": {"PLUS": 90, "SETUP": 10},
 }
 AMOUNTS: Final = {"enterprise": (90, 240), "mid-market": (12, 38), "small": (1, 7)}  # thousands
-DAYS: Final = {"enterprise": (14, 34), "mid-market": (8, 20), "small": (3, 11)}
-WON: Final = {"enterprise": 0.5, "mid-market": 0.55, "small": 0.7}
+DAYS: Final = {"enterprise": (12, 28), "mid-market": (8, 20), "small": (3, 11)}
+WON: Final = {"enterprise": 0.55, "mid-market": 0.55, "small": 0.7}
 ENDED: Final = {"enterprise": 0.8, "mid-market": 0.9, "small": 0.95}
 PATHS: Final = {
     "enterprise": ("qualifiedtobuy", "presentationscheduled", "contractsent"),

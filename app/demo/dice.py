@@ -38,4 +38,4 @@ class Dice:
             left -= weight
             if left < 0:
                 return option
-        return next(reversed(options))
+        return list(options)[-1]

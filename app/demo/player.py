@@ -29,7 +29,7 @@ class StoryClock:
 
 @dataclass(slots=True)
 class Player:
-    """One who holds an admin key and, once the CRM is connected, knows the hook and the secret that HubSpot signs with."""
+    """One with an admin key and, once the CRM is connected, the hook and the secret that HubSpot signs with."""
 
     http: httpx.AsyncClient
     clock: StoryClock
@@ -52,7 +52,11 @@ class Player:
     # Any: JSON values
     async def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """The API's answer. Raises: ConflictError for a problem."""
-        answer = await self.http.request(method, path, json=body, headers={"Authorization": f"Bearer {self.key}"})
+        headers = {"Authorization": f"Bearer {self.key}"}
+        if body is not None:
+            headers["Content-Type"] = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        content = None if body is None else json.dumps(body).encode()
+        answer = await self.http.request(method, path, content=content, headers=headers)
         return read(answer, f"{method} {path}")
 
     async def _deliver(self, delivery: Delivery) -> None:

@@ -138,7 +138,8 @@ async def _keys(player: Player) -> list[dict[str, Any]]:
 
 async def _issue(player: Player, name: str, scope: str, now: datetime) -> Any:
     expires = (now + LIFE).isoformat().replace("+00:00", "Z")
-    return await player.ask("POST", "/v1/api-keys", {"name": KEY_PREFIX + name, "scopes": [scope], "expires_at": expires})
+    wanted = {"name": KEY_PREFIX + name, "scopes": [scope], "expires_at": expires}
+    return await player.ask("POST", "/v1/api-keys", wanted)
 
 
 async def _evidence(player: Player) -> str:

@@ -1,24 +1,27 @@
 """What the other systems tell: projects, campaigns and billing, a batch of events a day."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from app.demo.company import Quarter
+from app.demo.company import WEEKS, Quarter
 from app.demo.deals import Deal, deals
 from app.demo.dice import Dice
 
 Event = dict[str, Any]  # Any: an event of our own API
 
 
-def of_day(quarter: Quarter, offset: int) -> list[Event]:
-    """The events of one day, in the order in which they happened; none on most weekends."""
-    dice = Dice(quarter.seed)
-    found = [*_invoices(quarter, offset, dice)]
-    if offset % 7 < 5:
-        found += [*_operations(quarter, offset, dice), *_marketing(quarter, offset, dice)]
-        found += _executives(quarter, offset, dice)
-    return sorted(found, key=lambda event: (event["time"], event["id"]))
+def by_day(quarter: Quarter) -> list[list[Event]]:
+    """The events of each day of the quarter, in the order in which they happened; none on most weekends."""
+    dice, found = Dice(quarter.seed), []
+    sold = [deal for deal in deals(quarter) if deal.segment == "enterprise" and deal.won]
+    for offset in range(WEEKS * 7):
+        day = [event for deal in sold if _due(deal) == quarter.day(offset) for event in _invoice(quarter, offset, deal)]
+        if offset % 7 < 5:
+            day += [*_operations(quarter, offset, dice), *_marketing(quarter, offset, dice)]
+            day += _executives(quarter, offset, dice)
+        found.append(sorted(day, key=lambda event: (event["time"], event["id"])))
+    return found
 
 
 def _operations(quarter: Quarter, offset: int, dice: Dice) -> Iterator[Event]:
@@ -30,9 +33,8 @@ def _operations(quarter: Quarter, offset: int, dice: Dice) -> Iterator[Event]:
     if offset % 7 in (1, 3):
         days = 40 - offset // 12 - dice.between(0, 6, "days", offset)
         yield _event("projects", "project.delivered", quarter.at(offset, 16, 20), "operations", data={"days": days})
-    if offset % 7 in (0, 2):
-        more = {"kind": "activity", "effort": 2.5, "objective": "keep-customers"}
-        yield _event("projects", "customer.reviewed", quarter.at(offset, 15, 10), "operations", **more)
+    more: Event = {"kind": "activity", "effort": 4, "objective": "keep-customers"}
+    yield _event("projects", "customer.reviewed", quarter.at(offset, 15, 10), "operations", **more)
     if offset % 7 in (1, 4) and offset > 14:  # what was sold and cannot be delivered is tailored by hand
         more = {"kind": "activity", "effort": 3, "data": {"reason": "sold outside the catalogue"}}
         yield _event("projects", "rework.done", quarter.at(offset, 14, 40), "operations", **more)
@@ -68,18 +70,14 @@ def _executives(quarter: Quarter, offset: int, dice: Dice) -> Iterator[Event]:
         yield _event("projects", "review.held", at, "executives", kind="activity", objective=goal)
 
 
-def _invoices(quarter: Quarter, offset: int, dice: Dice) -> Iterator[Event]:
-    """What billing made of the enterprise deals that were won four days before: not all of them, and not all in full."""
-    for deal in deals(quarter):
-        if deal.segment == "enterprise" and deal.won and deal.ends is not None and _due(deal.ends) == quarter.day(offset):
-            yield from _invoice(quarter.at(offset, 7, 30), deal, dice)
+def _due(deal: Deal) -> date | None:
+    """The day on which billing writes the invoice. None for a deal that stays open."""
+    return None if deal.ends is None else (deal.ends + timedelta(days=4)).date()
 
 
-def _due(ends: datetime) -> object:
-    return (ends + timedelta(days=4)).date()
-
-
-def _invoice(at: datetime, deal: Deal, dice: Dice) -> Iterator[Event]:
+def _invoice(quarter: Quarter, offset: int, deal: Deal) -> Iterator[Event]:
+    """What billing made of a won deal: not of all of them, and not always in full."""
+    dice, at = Dice(quarter.seed), quarter.at(offset, 7, 30)
     if dice.whether(0.15, deal.id, "not invoiced"):
         return
     share = dice.pick((100, 90, 75, 60), deal.id, "invoiced")

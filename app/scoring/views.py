@@ -102,8 +102,8 @@ def team_views(snapshot: Snapshot) -> tuple[TeamView, ...]:
     own, shared = _by(losses, "team"), _by((loss for loss in losses if loss.team is None), "objective")
     figures = _Figures(context)
     mute = silent_teams(context)
-    middle = _median_attention(context)
     enough = focus.figured(context, context.work)
+    middle = _median_attention(context, enough)
     found = []
     for team in context.teams:
         narrowed = figures.of(team)
@@ -112,7 +112,7 @@ def team_views(snapshot: Snapshot) -> tuple[TeamView, ...]:
             TeamView(
                 team=team,
                 figures=narrowed,
-                quadrant=_quadrant(context, team, middle, narrowed),
+                quadrant=_quadrant(context, team, enough.get(team), middle, narrowed),
                 bears=tuple(bearing for o in context.borne.get(team, {}) for bearing in _bearers(context, o, team)),
                 work=enough.get(team),
                 silent=team in mute,
@@ -181,16 +181,17 @@ def _bearers(context: Context, objective: str, team: str | None = None) -> tuple
     )
 
 
-def _median_attention(context: Context) -> Fraction | None:
-    """The median of the teams' attention per head over those that have any; exact, and never shown."""
-    found = [Fraction(work.effort, context.teams[team].size) for team, work in context.work.items() if work.effort > 0]
+def _median_attention(context: Context, enough: Mapping[str, Work]) -> Fraction | None:
+    """The median attention per head of the teams with a figure; exact, and never shown. None when no team has one."""
+    found = [Fraction(work.effort, context.teams[team].size) for team, work in enough.items()]
     return median(found) if found else None
 
 
-def _quadrant(context: Context, team: str, middle: Fraction | None, figures: tuple[TeamFigure, ...]) -> Quadrant:
-    work = context.work.get(team)
+def _quadrant(
+    context: Context, team: str, work: Work | None, middle: Fraction | None, figures: tuple[TeamFigure, ...]
+) -> Quadrant:
     busy = None
-    if middle is not None and work is not None and work.effort > 0:
+    if middle is not None and work is not None:
         busy = Fraction(work.effort, context.teams[team].size) >= middle
     productive = next(figure.score for figure in figures if figure.name == productivity.NAME)
     return Quadrant(busy, None if productive is None else productive >= 0.5)

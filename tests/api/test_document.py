@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]  # it comes with openapi-spec-validator, without types
 import pytest
 from openapi_spec_validator import validate
 

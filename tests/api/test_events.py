@@ -56,7 +56,15 @@ async def test_a_batch_takes_what_is_valid_and_says_what_became_of_the_rest(call
 
 
 async def test_a_batch_is_not_empty_not_too_long_and_an_object(caller):
-    for body in ({"events": []}, {"events": [1] * 10_001}, [], {}, {"events": {}}, {"events": [event()], "more": 1}):
+    bodies: tuple[object, ...] = (
+        {"events": []},
+        {"events": [1] * 10_001},
+        [],
+        {},
+        {"events": {}},
+        {"events": [event()], "more": 1},
+    )
+    for body in bodies:
         refused = await caller.post("/v1/event-batches", body)
         assert refused.status_code == 422, refused.text
         assert refused.json()["errors"]

@@ -1,6 +1,6 @@
-"""Plays a world into the real service.
+"""Plays a world into the real store.
 
-Its configuration by the domain's steps, its events at the instants they were recorded.
+Its configuration by the domain's steps, its events and retractions on the days they were recorded.
 """
 
 from collections.abc import Sequence
@@ -9,48 +9,31 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from itertools import groupby
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from app.domain import metrics, objectives, offerings, playbooks, sources, teams
 from app.domain.access import Actor
-from app.domain.configuration import Configuration, Noun
-from app.domain.events import Event
+from app.domain.configuration import Configuration, Noun, changes
+from app.domain.events import Event, day_of
 from app.domain.teams import Organization
-from app.flows import configuration, events, organizations
-from app.flows.service import Service
-from app.flows.vault import Vault
+from app.flows.events import Catalogue, catalogue
 from app.scoring.snapshot import Snapshot, frame
 from app.store import configuration as store
-from app.store import snapshot
-from app.store.database import Database
-from app.store.events import find_named
+from app.store import cursor, ids, ingest, retract, snapshot, types
+from app.store.cursor import Position
+from app.store.database import Connection, Database
 from tests.model import world as w
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 ONE = 10_000
+Step = w.Event | w.Retraction
 
 
-@dataclass
-class Clock:
-    """A clock that stands where it is put."""
-
-    at: datetime = START
-
-    def __call__(self) -> datetime:
-        return self.at
-
-
-@dataclass
+@dataclass(frozen=True)
 class Stage:
-    """A service with a clock of its own, for as many organizations as are played."""
+    """A database for as many organizations as are played."""
 
     database: Database
-    clock: Clock = field(default_factory=Clock)
-    played: int = 0
-
-    @property
-    def service(self) -> Service:
-        key = bytes(range(32))
-        return Service(self.database, self.clock, Vault({"k": key}, {"k": key}))
 
 
 def fixed(value: Fraction) -> int:
@@ -67,44 +50,66 @@ def maybe(value: Fraction | None) -> int | None:
 async def play(stage: Stage, world: w.World, batches: int = 0) -> Actor:
     """The world is in the database as an organization of its own; returns who may do everything in it.
 
-    Shape: with `batches` events recorded at one instant go in so many calls.
+    Shape: with `batches` events recorded on one day go in so many calls.
     """
-    stage.played += 1
-    stage.clock.at = START
-    service = stage.service
-    key = f"world-{stage.played}-{id(world)}"
-    await organizations.create(service, Organization(key, "World", world.zone))
-    identity = await organizations.find(service, key)
-    actor = Actor(identity, "player", frozenset({"admin"}))
-    await configuration.write(service, actor, lambda found: configured(found, world))
-    named = {(r.source, r.id): r for r in world.retractions}
-    steps = sorted(world.events, key=lambda e: e.recorded_at)
-    moments: list[tuple[datetime, Sequence[w.Event | w.Retraction]]] = [
-        (at, list(found)) for at, found in groupby(steps, key=lambda e: e.recorded_at)
-    ]
-    moments += [(r.recorded_at, [r]) for r in named.values()]
-    for at, found in sorted(moments, key=lambda step: step[0]):
-        stage.clock.at = at
-        await _step(service, actor, found, batches)
+    # By the store and in one transaction: the flows would check and read the whole configuration for every instant
+    # anew, which is most of the time of a test that asks the store alone.
+    actor = Actor(ids.uuid7(START), "player", frozenset({"admin"}))
+    async with stage.database.writing() as connection:
+        position = await _open(connection, actor.organization, world)
+        empty = Configuration({}, policies={})
+        full = configured(Configuration({"world": Organization("world", "World", world.zone)}), world)
+        await store.save(connection, actor.organization, position, actor.name, changes(empty, full))
+        scene = Scene(connection, actor, await catalogue(connection, actor.organization), batches)
+        for at, found in _moments(world):
+            await scene.record(at, [event(one) for one in found if isinstance(one, w.Event)])
+            await scene.retract(at, [one for one in found if isinstance(one, w.Retraction)])
     return actor
 
 
-async def _step(service: Service, actor: Actor, found: Sequence[w.Event | w.Retraction], batches: int) -> None:
-    recorded = [event(one) for one in found if isinstance(one, w.Event)]
-    size = max(1, len(recorded) // batches) if batches else max(1, len(recorded))
-    for start in range(0, len(recorded), size):
-        items = await events.record(service, actor, recorded[start : start + size])
-        assert {item.status for item in items} == {"recorded"}, [item.problem for item in items if item.problem]
-    for one in found:
-        if isinstance(one, w.Retraction):
-            uid = await uid_of(service, actor.organization, one.source, one.id)
-            await events.retract_event(service, actor, uid, "a mistake")
+async def _open(connection: Connection, organization: UUID, world: w.World) -> Position:
+    await cursor.begin(connection, organization, START, world.zone)
+    return await cursor.advance(connection, organization, START, world.zone, catalogue=True)
 
 
-async def uid_of(service: Service, organization: UUID, source: str, name: str) -> UUID:
-    async with service.database.reading() as connection:
-        found = await find_named(connection, organization, [(source, name)])
-    return found[source, name].uid
+def _moments(world: w.World) -> list[tuple[datetime, Sequence[Step]]]:
+    """What was recorded, in its order: the events of one day without a retraction between them, and the retractions."""
+    retracted = {(r.source, r.id): r for r in world.retractions}.values()
+    steps: list[Step] = [*world.events, *retracted]
+    zone = ZoneInfo(world.zone)
+    ordered = sorted(steps, key=lambda step: step.recorded_at)
+    found = groupby(ordered, key=lambda step: (type(step), step.recorded_at.astimezone(zone).date()))
+    return [(some[-1].recorded_at, some) for some in (list(group) for _, group in found)]
+
+
+@dataclass
+class Scene:
+    """A world being played, in one transaction."""
+
+    connection: Connection
+    actor: Actor
+    known: Catalogue
+    batches: int
+    uids: dict[tuple[str, str], UUID] = field(default_factory=dict)
+
+    async def record(self, at: datetime, found: Sequence[Event]) -> None:
+        size = max(1, len(found) // self.batches) if self.batches else max(1, len(found))
+        day, zone = types.day_number(day_of(at, self.known.time_zone)), self.known.time_zone
+        for start in range(0, len(found), size):
+            prepared = ingest.prepare(found[start : start + size], self.known.matcher, at, zone)
+            recorded = await ingest.record(
+                self.connection, self.actor.organization, prepared, at, day, self.known.version
+            )
+            assert recorded.uids == {one.uid for one in prepared}
+            self.uids |= {(one.event.source, one.event.id): one.uid for one in prepared}
+
+    async def retract(self, at: datetime, found: Sequence[w.Retraction]) -> None:
+        if found:
+            organization, zone = self.actor.organization, self.known.time_zone
+            position = await cursor.advance(self.connection, organization, at, zone, catalogue=False)
+            reasons = {self.uids[one.source, one.id]: "a mistake" for one in found}
+            how = (organization, reasons, position, "player", self.known.matcher, zone)
+            assert await retract.retract(self.connection, *how) == len(found)
 
 
 async def look(stage: Stage, actor: Actor, world: w.World) -> Snapshot:

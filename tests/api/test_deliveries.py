@@ -1,0 +1,45 @@
+"""Deliveries over HTTP; how they come in is in test_hooks.py."""
+
+from uuid import UUID
+
+import pytest
+
+from app.flows.keys import authenticate
+from app.store.deliveries import StoredDelivery, add
+from tests.api.conftest import NOW
+
+UIDS = [UUID(f"0192f0c1-7f3a-7c11-9a53-2f6d0e9c1b3{n}") for n in range(4)]
+
+
+@pytest.fixture
+async def caller(world):
+    await world.strategy()
+    service = world.app.state.service
+    actor = await authenticate(service, world.admin.key)
+    async with service.database.writing() as connection:
+        for number, uid in enumerate(UIDS):
+            state = "failed" if number == 3 else "processed"
+            kept = StoredDelivery(uid, "billing", NOW, "application/json", {}, b"{}", state, None, (), 0, 0, 0)
+            await add(connection, actor.organization, kept)
+    return world.admin
+
+
+async def test_deliveries_are_listed_newest_first_in_pages(caller):
+    first = (await caller.get("/v1/sources/billing/deliveries", params={"limit": 3})).json()
+    params = {"limit": 3, "cursor": first["next_cursor"]}
+    rest = (await caller.get("/v1/sources/billing/deliveries", params=params)).json()
+    assert [one["uid"] for one in (*first["items"], *rest["items"])] == [str(uid) for uid in reversed(UIDS)]
+
+
+async def test_deliveries_are_found_by_their_state(caller):
+    found = (await caller.get("/v1/sources/billing/deliveries", params={"state": "failed"})).json()["items"]
+    assert [one["uid"] for one in found] == [str(UIDS[3])]
+    assert (await caller.get("/v1/sources/billing/deliveries", params={"state": "lost"})).status_code == 422
+
+
+async def test_raw_deliveries_are_for_an_admin_alone(world, caller):
+    reader = await world.client("read", "events:write", "playbook:write")
+    assert (await reader.get("/v1/sources/billing/deliveries")).status_code == 403
+    assert (await reader.get(f"/v1/sources/billing/deliveries/{UIDS[0]}")).status_code == 403
+    assert (await caller.get("/v1/sources/nowhere/deliveries")).status_code == 404
+    assert (await caller.get(f"/v1/sources/nowhere/deliveries/{UIDS[0]}")).status_code == 404

@@ -1,0 +1,102 @@
+"""Hooks over HTTP, and the deliveries that they keep."""
+
+import base64
+import hmac
+import json
+from hashlib import sha256
+
+import pytest
+
+from tests.api.conftest import NOW, Client
+
+ADDRESS = "http://127.0.0.1:8000"
+
+
+class Sender:
+    """Another system, which signs as Standard Webhooks says."""
+
+    def __init__(self, app, url, secret):
+        self.caller, self.path, self.secret = Client(app, None), url.removeprefix(ADDRESS), secret
+        self.number = 0
+
+    async def send(self, body, **wrong):
+        self.number += 1
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        name, at = f"msg_{self.number}", str(int(NOW.timestamp()))
+        key = base64.b64decode(self.secret.removeprefix("whsec_"))
+        sign = base64.b64encode(hmac.new(key, f"{name}.{at}.".encode() + raw, sha256).digest()).decode()
+        headers = {
+            "webhook-id": name,
+            "webhook-timestamp": at,
+            "webhook-signature": f"v1,{sign}",
+            "content-type": "application/json",
+        }
+        return await self.caller.http.post(self.path, content=raw, headers={**headers, **wrong})
+
+
+@pytest.fixture
+async def sender(world):
+    await world.strategy()
+    made = await world.admin.made("/v1/sources/relay", {"name": "Relay", "connector": "standard_webhooks"})
+    return Sender(world.app, made["hook_url"], made["secret"])
+
+
+def said(number=1):
+    return {
+        "id": f"inv-{number}", "type": "invoice.paid", "time": "2026-11-20T12:00:00Z", "team": "sales", "value": 5.5
+    }  # fmt: skip
+
+
+async def test_a_delivery_is_kept_and_becomes_events(world, sender):
+    taken = await sender.send(said())
+    assert taken.status_code == 200, taken.text
+    (listed,) = (await world.admin.get("/v1/sources/relay/deliveries")).json()["items"]
+    assert (listed["uid"], listed["state"]) == (taken.json()["delivery"], taken.json()["state"])
+    raw = (await world.admin.get(f"/v1/sources/relay/deliveries/{listed['uid']}")).json()
+    assert json.loads(raw["body"]) == said()
+    assert raw["body_encoding"] == "utf_8"
+    assert {"name": "content-type", "value": "application/json"} in raw["headers"]
+    assert "signature" not in str(raw["headers"])
+    health = (await world.admin.get("/v1/sources/relay")).json()["health"]
+    events = (await world.admin.get("/v1/events", params={"source": "relay"})).json()["items"]
+    assert [(one["id"], one["value"], one["metrics"]) for one in events] == [("inv-1", 5.5, ["revenue"])]
+    assert (health["deliveries_last_day"], health["last_delivery_at"]) == (1, "2026-11-23T12:00:00Z")
+
+
+async def test_a_signature_that_does_not_verify_and_a_hook_that_is_not_there_look_the_same(world, sender):
+    wrong = await sender.send(said(), **{"webhook-signature": "v1,AAAA"})
+    old = await sender.send(said(), **{"webhook-timestamp": str(int(NOW.timestamp()) - 301)})
+    sender.path = "/hooks/nowhere"
+    nowhere = await sender.send(said())
+    bodies = [{k: v for k, v in r.json().items() if k not in ("instance", "request_id")} for r in (wrong, old, nowhere)]
+    assert [reply.status_code for reply in (wrong, old, nowhere)] == [401, 401, 401]
+    assert bodies[0] == bodies[1] == bodies[2]
+    assert (await world.admin.get("/v1/sources/relay/deliveries")).json()["items"] == []
+
+
+async def test_what_is_authentic_and_cannot_be_read_is_kept_and_refused(world, sender):
+    refused = await sender.send(b"{")
+    assert (refused.status_code, refused.json()["code"]) == (400, "malformed-input")
+    failed = (await world.admin.get("/v1/sources/relay/deliveries", params={"state": "failed"})).json()["items"]
+    assert [one["state"] for one in failed] == ["failed"]
+    assert failed[0]["problem"]
+
+
+async def test_bytes_that_are_no_text_are_shown_in_base64(world, sender):
+    await sender.send(b"\xff\x00")
+    (listed,) = (await world.admin.get("/v1/sources/relay/deliveries")).json()["items"]
+    raw = (await world.admin.get(f"/v1/sources/relay/deliveries/{listed['uid']}")).json()
+    assert (raw["body_encoding"], base64.b64decode(raw["body"])) == ("base64", b"\xff\x00")
+
+
+async def test_a_delivery_is_bounded_and_never_decompressed(sender):
+    large = await sender.send(b"x" * (2 * 1024 * 1024 + 1))
+    assert (large.status_code, large.json()["code"]) == (413, "too-large")
+    packed = await sender.send(said(), **{"content-encoding": "gzip"})
+    assert packed.status_code == 415
+
+
+async def test_a_connected_sources_events_come_from_its_hook_only(world, sender):
+    event = {"id": "x", "source": "relay", "type": "a", "time": "2026-11-20T12:00:00Z", "team": "sales"}
+    refused = await world.admin.post("/v1/events", event)
+    assert (refused.status_code, refused.json()["code"]) == (409, "source-is-connected")

@@ -1,0 +1,30 @@
+"""Offerings over HTTP."""
+
+OFFERING = {"name": "Plus", "available_from": "2026-01-01", "retired_on": "2027-01-01", "team": None}
+
+
+async def test_an_offering_comes_back_as_it_was_sent_and_takes_a_null_in_a_patch(admin):
+    made = await admin.made("/v1/offerings/plus", OFFERING)
+    assert made == {"key": "plus", **OFFERING, "archived": False}
+    assert (await admin.get("/v1/offerings/plus")).json() == made
+    changed = (await admin.patch("/v1/offerings/plus", {"retired_on": None})).json()
+    assert changed == {**made, "retired_on": None}
+    assert (await admin.get("/v1/offerings")).json()["items"] == [changed]
+    assert (await admin.delete("/v1/offerings/plus")).status_code == 204
+
+
+async def test_a_day_is_an_iso_day_and_nothing_else(admin):
+    for day in (
+        0,
+        20_000,
+        "2026-1-1",
+        "2026-02-30",
+        "2026-01-01T00:00:00Z",
+        "0001-01-01",
+        "9999-12-31",
+        "٢٠٢٦-01-01",
+        "",
+    ):
+        refused = await admin.put("/v1/offerings/plus", {"name": "Plus", "available_from": day})
+        assert refused.status_code == 422, day
+        assert refused.json()["errors"][0]["pointer"] == "/available_from"

@@ -1,0 +1,83 @@
+"""Problem documents: one form for every refusal."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from app.api.problems import KINDS, pointer
+from app.domain.errors import SightlineError
+from tests.api.conftest import Client
+
+
+async def test_a_refusal_says_all_that_rfc_9457_and_we_ask(admin):
+    reply = await admin.get("/v1/teams/nowhere")
+    assert reply.headers["content-type"] == "application/problem+json"
+    assert reply.json() == {
+        "type": "/problems/not-found",
+        "title": "Not found",
+        "status": 404,
+        "detail": "There is no team 'nowhere'.",
+        "code": "not-found",
+        "instance": "/v1/teams/nowhere",
+        "request_id": reply.headers["x-request-id"],
+    }
+
+
+async def test_all_that_is_wrong_is_said_at_once_each_with_its_place(admin):
+    reply = await admin.put("/v1/metrics/m", {"events": ["a", "b c"], "where": [{"property": "x", "op": "eq"}], "f": 1})
+    assert reply.status_code == 422
+    places = {error["pointer"] for error in reply.json()["errors"]}
+    assert places == {"/name", "/aggregation", "/events/1", "/where/0/property", "/f"}
+
+
+async def test_an_unknown_key_in_a_body_names_the_nearest(world):
+    await world.strategy()
+    refused = await world.admin.put("/v1/objectives/more", {"playbook": "fy26-q3", "title": "More"})
+    assert refused.status_code == 422
+    assert refused.json()["errors"] == [
+        {"pointer": "/playbook", "detail": "There is no playbook 'fy26-q3'; the nearest known one is 'fy26-q4'."}
+    ]
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/v1", "/v2/teams", "/v1/teams/", "/v1/teams/a/b", "/docs", "/redoc", "/%00", "/é"]
+)
+async def test_what_is_nowhere_is_a_404_problem(admin, path):
+    reply = await admin.get(path)
+    assert (reply.status_code, reply.json()["code"]) == (404, "not-found")
+    assert reply.json()["instance"].isascii()
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/v1/teams", "GET"),
+        ("/v1/teams/sales", "DELETE, GET, PATCH, PUT"),
+        ("/v1/events", "GET, POST"),
+        ("/v1/policy", "GET, PATCH, PUT"),
+        ("/livez", "GET"),
+    ],
+)
+async def test_a_method_that_is_not_taken_says_which_are(world, path, allowed):
+    for method in ("TRACE", "OPTIONS", "QUERY"):
+        reply = await Client(world.app, None).send(method, path)
+        assert (reply.status_code, reply.headers["allow"]) == (405, allowed)
+        assert reply.json()["code"] == "method-not-allowed"
+
+
+def test_a_pointer_escapes_what_it_must():
+    assert pointer(["a/b", 0, "c~d"]) == "/a~1b/0/c~0d"
+    assert pointer([]) == ""
+
+
+@given(some.lists(some.text()))
+def test_a_pointer_can_be_taken_apart_again(parts):
+    taken = pointer(parts).split("/")[1:]
+    assert [part.replace("~1", "/").replace("~0", "~") for part in taken] == parts
+
+
+def test_every_refusal_has_its_row():
+    found = [SightlineError]
+    for kind in found:
+        found += kind.__subclasses__()
+    assert {kind.code for kind in found} <= KINDS.keys()

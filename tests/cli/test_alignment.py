@@ -1,0 +1,39 @@
+import json
+
+from app.cli.alignment import BAR, NOT_FOR, bar
+
+
+def test_the_answer_fits_80_columns_and_says_what_it_is_not_for(sightline, larkfield):
+    done = sightline("alignment")
+    assert done.exit_code == 0, done.output
+    lines = done.stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[1].startswith("score 0.")
+    assert "off playbook  sales" in done.stdout
+    assert lines[-1] == NOT_FOR
+
+
+def test_every_component_has_its_bar(sightline, larkfield):
+    found = json.loads(sightline("alignment", "--json").stdout)
+    shown = sightline("alignment").stdout
+    assert [one["name"] for one in found["components"] if f"\n{one['name']} " not in shown] == []
+
+
+def test_a_team_sees_its_own_answer(sightline, larkfield):
+    shown = sightline("alignment", "--team", "sales").stdout
+    assert shown.startswith("sales: ")
+    assert "bears " in shown
+    assert json.loads(sightline("alignment", "--team", "sales", "--json").stdout)["team"] == "sales"
+
+
+def test_an_unknown_team_or_playbook_is_one_line(sightline, larkfield):
+    for arguments in (("--team", "sails"), ("--playbook", "enterprise-quarters"), ("--team", "../x y")):
+        done = sightline("alignment", *arguments)
+        assert done.exit_code == 1
+        assert len(done.stderr.splitlines()) == 1, done.stderr
+
+
+def test_a_bar_is_as_full_as_its_score():
+    assert bar(1).plain == "█" * BAR
+    assert bar(None).plain == "░" * BAR
+    assert bar(0.5, ascii_only=True).plain == "#" * (BAR // 2) + "-" * (BAR // 2)

@@ -1,0 +1,33 @@
+import pytest
+
+from app.cli.database import embedded, ensured, perform, ready, settings_for
+from app.cli.terminal import CommandError
+from app.flows import maintenance
+
+
+@pytest.fixture
+def _keys(monkeypatch):
+    key = "k1:" + "A" * 43 + "="
+    monkeypatch.setenv("SIGHTLINE_SECRET_KEYS", key)
+    monkeypatch.setenv("SIGHTLINE_KEY_PEPPER", key)
+
+
+def test_a_file_is_migrated_and_a_server_is_not(sightline, tmp_path, postgresql_url, _keys):
+    file = settings_for(f"sqlite+aiosqlite:///{tmp_path / 'new.db'}")
+    with pytest.raises(CommandError, match="has no schema yet. Run: sightline db upgrade"):
+        ensured(file)
+    ready(file)
+    ensured(file)
+    server = settings_for(postgresql_url)
+    assert not embedded(server)
+    ready(server)
+
+
+def test_the_work_is_done_on_a_service_and_its_answer_given(database_url, _keys):
+    assert perform(database_url, maintenance.organizations) == []
+
+
+def test_the_environment_names_the_database(monkeypatch):
+    monkeypatch.setenv("SIGHTLINE_DATABASE_URL", "sqlite+aiosqlite:///a.db")
+    assert settings_for(None).database_url == "sqlite+aiosqlite:///a.db"
+    assert settings_for("sqlite+aiosqlite:///b.db").database_url == "sqlite+aiosqlite:///b.db"

@@ -1,0 +1,8 @@
+import json
+
+
+def test_the_contract_is_printed_without_a_service(sightline):
+    found = json.loads(sightline("openapi").stdout)
+    assert found["openapi"].startswith("3.1")
+    assert "/v1/alignment" in found["paths"]
+    assert "webhooks" not in json.loads(sightline("openapi", "--client").stdout)

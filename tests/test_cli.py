@@ -1,0 +1,19 @@
+import subprocess
+import sys
+
+from typer.testing import CliRunner
+
+from app.cli import application
+
+
+def test_the_help_names_every_command():
+    shown = CliRunner().invoke(application, ["--help"]).output
+    names = ("serve", "demo", "organizations", "keys", "db", "apply", "document", "sources", "alignment", "openapi")
+    assert [name for name in names if name not in shown] == []
+
+
+def test_the_entry_point_runs_and_a_wrong_command_is_a_usage_error():
+    command = [sys.executable, "-c", "from app.cli import main; main()", "aline"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
