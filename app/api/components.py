@@ -27,7 +27,7 @@ Every refusal is a problem document (RFC 9457, `{MEDIA_TYPE}`) whose `code` is o
 {_TABLE}
 """,
     "contact": {"name": "Sightline"},
-    "license": {"name": "Apache License 2.0", "identifier": "Apache-2.0"},
+    "license": {"name": "All rights reserved", "identifier": "LicenseRef-Proprietary"},
 }
 
 SERVERS: Final[list[Node]] = [

@@ -7,9 +7,14 @@ from typing import Annotated, Literal
 from fastapi import Depends, Query
 from pydantic.json_schema import SkipJsonSchema
 
-from app.api.scalars import Day, EventId, EventType, Key, Unit
+from app.api.scalars import DAY_PATTERN, Day, EventId, EventType, Key, Unit, text
 from app.domain.errors import Fault, InvalidError
+from app.scoring.evidence import MOST_STRETCHES
 from app.store.events import EventFilter
+
+_DAY = DAY_PATTERN.strip("^$")
+_STRETCH = rf"{_DAY}\.\.{_DAY}"
+Stretches = Annotated[str, text(23 * MOST_STRETCHES - 1, 22, rf"^{_STRETCH}(,{_STRETCH}){{0,{MOST_STRETCHES - 1}}}$")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,10 @@ class _Days:
 
     first: Annotated[Day | SkipJsonSchema[None], Query(alias="from", description="From this day on.")] = None
     last: Annotated[Day | SkipJsonSchema[None], Query(alias="to", description="Up to and with this day.")] = None
+    days: Annotated[
+        Stretches | SkipJsonSchema[None],
+        Query(description="In any of these stretches of days, such as 2026-10-01..2026-10-31,2026-12-01..2026-12-31."),
+    ] = None
     as_of: Annotated[Day | SkipJsonSchema[None], Query(description="Those that stood at the end of this day.")] = None
     known_at: Annotated[
         Day | SkipJsonSchema[None], Query(description="Using only what was recorded by the end of this day.")
@@ -65,12 +74,23 @@ def _check(as_of: date | None, known_at: date | None) -> None:
         raise InvalidError("'known_at' is before 'as_of'.", [Fault("known_at", "must not be before as_of")])
 
 
+def _stretches(days: str | None) -> tuple[tuple[date, date], ...] | None:
+    """First and last day of each stretch. Raises: InvalidError for a day that no month has."""
+    if days is None:
+        return None
+    pairs = [stretch.split("..") for stretch in days.split(",")]
+    try:
+        return tuple((date.fromisoformat(first), date.fromisoformat(last)) for first, last in pairs)
+    except ValueError as error:
+        raise InvalidError("'days' names a day that does not exist.", [Fault("days", "no such day")]) from error
+
+
 async def _filter(
     names: Annotated[_Names, Depends()], meanings: Annotated[_Meanings, Depends()], days: Annotated[_Days, Depends()]
 ) -> EventFilter:
     _check(days.as_of, days.known_at)
     found = {name: getattr(part, name) for part in (names, meanings, days) for name in part.__slots__}
-    return EventFilter(**found)
+    return EventFilter(**{**found, "days": _stretches(days.days)})
 
 
 Filter = Annotated[EventFilter, Depends(_filter)]

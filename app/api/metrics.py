@@ -1,21 +1,25 @@
 """Metrics over HTTP."""
 
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal
 
 from fastapi import Request, Response
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from app.api.callers import Caller
+from app.api.callers import Call, Caller
 from app.api.etags import Change, Creation, IfNoneMatch, shown, tag
 from app.api.nouns import Archived, MetricKey, edited, find, page, written
 from app.api.operation import deletes, desk, lists, patches, puts, reads
 from app.api.paging import Pages
-from app.api.scalars import Cursor, EventType, Key, Name, Unit, plain, text, unset
+from app.api.scalars import Count, Cursor, EventType, Key, Name, Unit, plain, text, unset
 from app.api.wire import Given, Shown, example, made
 from app.domain.metrics import Condition as ConditionValue
 from app.domain.metrics import Metric as MetricValue
 from app.flows import configuration
+from app.flows.configuration import Written
+from app.store import metrics
 from app.store.configuration import Stored
+from app.store.metrics import Figures
 
 router = desk("metrics")
 EXAMPLE = {
@@ -28,6 +32,7 @@ EXAMPLE = {
     "aggregation": "sum",
     "canonical_source": "hubspot",
 }
+FIGURES = {"events_matched": 214, "events_counted": 17, "events_in_other_unit": 1, "events_without_value": 0}
 Aggregation = Literal["sum", "count", "mean", "min", "max", "last"]
 EventTypes = Annotated[list[EventType], Field(min_length=1, max_length=100)]
 ActivityTypes = Annotated[list[EventType], Field(max_length=100)]
@@ -109,9 +114,15 @@ class Metric(Shown):
     value: Value
     aggregation: Aggregation
     canonical_source: Key | None
+    events_matched: Annotated[Count, Field(description="Live events that match it, activities too.")]
+    events_counted: Annotated[Count, Field(description="Of these, the ones that count for it.")]
+    events_in_other_unit: Annotated[Count, Field(description="Of these, the ones left out for their unit.")]
+    events_without_value: Annotated[Count, Field(description="Of these, the ones left out for want of a number.")]
     archived: bool
 
-    model_config = {"json_schema_extra": example(key="enterprise-arr", **EXAMPLE, archived=False)}
+    model_config = {
+        "json_schema_extra": example(key="enterprise-arr", **EXAMPLE, **FIGURES, archived=False),
+    }
 
 
 class MetricPage(Shown):
@@ -151,15 +162,39 @@ class MetricPatch(Given):
     model_config = {"json_schema_extra": example(canonical_source="billing")}
 
 
-def show(stored: Stored) -> Metric:
+def show(stored: Stored, found: Figures) -> Metric:
     """A metric on the wire."""
-    return Metric.of(stored.value, archived=stored.archived)
+    return Metric.of(
+        stored.value,
+        archived=stored.archived,
+        events_matched=found.matched,
+        events_counted=found.counted,
+        events_in_other_unit=found.other_unit,
+        events_without_value=found.no_value,
+    )
+
+
+async def figures(call: Call, keys: Collection[str]) -> Mapping[str, Figures]:
+    """How the events stand to these metrics."""
+    async with call.service.database.reading() as connection:
+        return await metrics.figures(connection, call.actor.organization, keys)
+
+
+async def replied(call: Call, request: Request, response: Response, done: Written) -> Metric:
+    """The reply to a write."""
+    found = await figures(call, [done.value.key])
+    metric = show(Stored(done.value, done.changed, archived=False), found[done.value.key])
+    written(request, response, done, metric)
+    return metric
 
 
 @router.get("/v1/metrics", **lists())
 async def list_metrics(call: Caller, response: Response, paging: Pages, archived: Archived = False) -> MetricPage:
     """The organization's metrics, by key."""
-    return MetricPage(**await page(call, paging, response, "metric", show, {}, archived=archived))
+    found = await page(call, paging, response, "metric", lambda stored: stored, {}, archived=archived)
+    stored: list[Stored] = found["items"]
+    known = await figures(call, [one.value.key for one in stored])
+    return MetricPage(items=[show(one, known[one.value.key]) for one in stored], next_cursor=found["next_cursor"])
 
 
 @router.get("/v1/metrics/{metric}", response_model=Metric, **reads())
@@ -168,7 +203,8 @@ async def get_metric(
 ) -> object:
     """One metric."""
     stored = await find(call, "metric", metric)
-    return shown(request, response, show(stored), tag(stored.changed))
+    found = show(stored, (await figures(call, [metric]))[metric])
+    return shown(request, response, found, tag(stored.changed, found))
 
 
 @router.put("/v1/metrics/{metric}", **puts("playbook:write"))
@@ -177,8 +213,7 @@ async def put_metric(
 ) -> Metric:
     """Creates the metric, or replaces it."""
     done = await configuration.put(call.service, call.actor, made(MetricValue, body, key=metric), precondition)
-    written(request, response, done)
-    return Metric.of(done.value, archived=False)
+    return await replied(call, request, response, done)
 
 
 @router.patch("/v1/metrics/{metric}", **patches("playbook:write"))
@@ -188,8 +223,7 @@ async def patch_metric(
     """Changes what the merge patch names."""
     edit = edited(body, MetricValue)
     done = await configuration.patch(call.service, call.actor, "metric", metric, edit, precondition)
-    written(request, response, done)
-    return Metric.of(done.value, archived=False)
+    return await replied(call, request, response, done)
 
 
 @router.delete("/v1/metrics/{metric}", **deletes("playbook:write"))

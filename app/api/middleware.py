@@ -2,8 +2,8 @@
 
 import logging
 import re
+from asyncio import get_running_loop
 from collections.abc import Mapping
-from time import perf_counter
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -39,7 +39,7 @@ class _Exchange:
         self.scope = scope
         self.send = send
         self.status = 0
-        self.begun = perf_counter()
+        self.begun = get_running_loop().time()
 
     async def reply(self, message: Message) -> None:
         """Sends on, with the headers that every reply has."""
@@ -67,7 +67,7 @@ class _Exchange:
                 "method": self.scope["method"],
                 "route": getattr(self.scope.get("route"), "path", None),
                 "status": self.status,
-                "milliseconds": round((perf_counter() - self.begun) * 1000, 3),
+                "milliseconds": round((get_running_loop().time() - self.begun) * 1000, 3),
                 "organization": None if actor is None else str(actor.organization),
                 "actor": None if actor is None else actor.name,
             },

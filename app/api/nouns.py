@@ -13,7 +13,7 @@ from app.api.paging import Paging
 from app.api.scalars import Key
 from app.api.wire import Given
 from app.domain.configuration import Noun
-from app.domain.errors import NotFoundError
+from app.domain.errors import NotFoundError, unknown
 from app.flows.configuration import Written
 from app.store import configuration
 from app.store.configuration import Stored
@@ -36,8 +36,9 @@ async def find(call: Call, kind: str, key: str) -> Stored:
     """A live thing as it is kept. Raises: NotFoundError for what is archived or was never there."""
     async with call.service.database.reading() as connection:
         found = await configuration.find(connection, call.actor.organization, kind, key)
-    if found is None or found.archived:
-        raise NotFoundError(f"There is no {NAMES.get(kind, kind)} '{key}'.")
+        if found is None or found.archived:
+            known = await configuration.load(connection, call.actor.organization, (kind,))
+            raise NotFoundError(unknown(NAMES.get(kind, kind), key, known.of(kind)))
     return found
 
 

@@ -95,7 +95,7 @@ class Operation(APIRoute):
         """Named by its function."""
         super().__init__(path, endpoint, **{**more, "operation_id": endpoint.__name__})
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:  # Any: APIRoute's own signature
         """FastAPI's handler, behind the contract."""
         contract = contract_of(self)
         assert contract is not None, f"{self.path} declares no contract"

@@ -124,14 +124,27 @@ async def delete_responsibility(call: Caller, objective: ObjectiveKey, team: Tea
 
 @router.put(
     "/v1/objectives/{objective}/responsibilities/{team}/acceptance",
-    **declare(Contract("playbook:write", JSON, problems=(409,), etag=True)),
+    **declare(Contract("playbook:write", JSON, problems=(409, 412), etag=True)),
 )
 async def put_acceptance(
-    call: Caller, request: Request, response: Response, objective: ObjectiveKey, team: TeamKey, body: AcceptancePut
+    call: Caller,
+    request: Request,
+    response: Response,
+    objective: ObjectiveKey,
+    team: TeamKey,
+    body: AcceptancePut,
+    precondition: Change,
 ) -> Responsibility:
     """Says for the team whether it takes its part; needs a key bound to the team, or an admin key."""
     done = await playbooks.accept(
-        call.service, call.actor, objective, team, accepted=body.accepted, by=body.by, note=body.note
+        call.service,
+        call.actor,
+        objective,
+        team,
+        accepted=body.accepted,
+        by=body.by,
+        note=body.note,
+        precondition=precondition,
     )
     written(request, response, done)
     return Responsibility.of(done.value, archived=False)

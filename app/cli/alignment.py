@@ -18,7 +18,7 @@ NOT_FOR: Final = "It measures teams and objectives, never persons; it is not for
 
 @guarded
 def alignment(
-    playbook: Annotated[str | None, typer.Option(help="Any playbook; else the current one.")] = None,
+    playbook: Annotated[str | None, typer.Option(help="A playbook's key; else the current one.")] = None,
     team: Annotated[str | None, typer.Option(help="The answer seen from one team.")] = None,
     as_json: AsJson = False,
 ) -> None:

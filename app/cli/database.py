@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
@@ -12,7 +13,7 @@ from app.cli.terminal import refusal
 from app.flows.service import Service
 from app.main import make_service
 from app.settings import Settings, load
-from app.store import migrations
+from app.store import dialect, migrations
 
 T = TypeVar("T")
 DatabaseUrl = Annotated[
@@ -22,14 +23,26 @@ DatabaseUrl = Annotated[
 
 
 def settings_for(url: str | None) -> Settings:
-    """The environment's settings, with the database that was asked for. Raises: pydantic.ValidationError."""
+    """The environment's settings, with the database that was asked for. Raises: ValidationError, CommandError."""
     settings = load(os.environ)
-    return settings if url is None else settings.model_copy(update={"database_url": url})
+    settings = settings if url is None else settings.model_copy(update={"database_url": url})
+    _check(settings.database_url)
+    return settings
+
+
+def _check(url: str) -> None:
+    """Returns for an address of a database that we know. Raises: CommandError, without it: it may hold a password."""
+    if not dialect.known(url):
+        example = Settings.model_fields["database_url"].default
+        raise refusal("invalid-input", f"The database URL must be like {example} or postgresql+asyncpg://host/name")
+    file = dialect.file_of(url)
+    if file and not Path(file).absolute().parent.is_dir():
+        raise refusal("invalid-input", f"There is no folder {Path(file).absolute().parent} for the database.")
 
 
 def embedded(settings: Settings) -> bool:
     """Whether the database is a file of our own."""
-    return settings.database_url.startswith("sqlite")
+    return dialect.file_of(settings.database_url) is not None
 
 
 def ready(settings: Settings) -> None:

@@ -6,10 +6,9 @@ from typing import Annotated, Final
 
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-from sqlalchemy.engine import make_url
 
 from app import clock
-from app.cli.database import embedded, ready, settings_for
+from app.cli.database import ready, settings_for
 from app.cli.logs import configuration
 from app.cli.serve import Port, free, run
 from app.cli.terminal import err, guarded, refusal, say
@@ -17,6 +16,7 @@ from app.demo.company import NAME
 from app.demo.stage import OverError, Ready, prepare
 from app.main import create_app
 from app.settings import Settings
+from app.store import dialect
 
 DEFAULT: Final = "sqlite+aiosqlite:///sightline-demo.db"
 HOST: Final = "127.0.0.1"
@@ -44,8 +44,8 @@ def played(settings: Settings) -> Ready:
     try:
         return _played(settings)
     except OverError as over:
-        file = make_url(settings.database_url).database
-        if not embedded(settings) or not file:
+        file = dialect.file_of(settings.database_url)
+        if file is None:
             raise refusal("conflict", f"{over.detail} Give the demo an empty database.") from None
         say(f"{over.detail} It begins anew.", "dim")
         for ending in ("", "-wal", "-shm"):

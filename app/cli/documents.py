@@ -72,9 +72,8 @@ def _show(plan: Mapping[str, Any]) -> None:
     would = "would be " if plan["dry_run"] else ""
     parts = [f"{counted[action]} {would}{word}" for action, word in DONE.items() if counted[action]]
     kept = f"{counted['unchanged']} unchanged"
-    say(
-        f"{', '.join([*parts, kept])}; '{plan['playbook']}' {'would be' if would else 'is'} at revision {plan['revision']}."
-    )
+    stands = "would be" if plan["dry_run"] else "is"
+    say(f"{', '.join([*parts, kept])}; '{plan['playbook']}' {stands} at revision {plan['revision']}.")
 
 
 def _short(value: object) -> str:

@@ -80,18 +80,29 @@ def _twice(document: Document) -> Iterable[Fault]:
 
 def _put_all(configuration: Configuration, document: Document, *, accept: bool) -> tuple[Configuration, list[Fault]]:
     faults: list[Fault] = []
+    configuration = _without_named(configuration, document)
     # Objectives first stand without their parents, so that a child may come before its parent in the document.
     rootless = [
         Placed(p.pointer, replace(p.noun, parent=None)) for p in document.objectives if isinstance(p.noun, Objective)
     ]
-    fresh = [p for p in rootless if p.noun.key not in configuration.objectives]
     ordered = [p for p in document.placed if p.noun.kind not in ("objective", "key_result", "responsibility")]
-    for placed in [*ordered, *fresh, *document.objectives, *document.key_results, *document.responsibilities]:
+    for placed in [*ordered, *rootless, *document.objectives, *document.key_results, *document.responsibilities]:
         try:
             configuration = _put(configuration, placed.noun, accept=accept)
         except InvalidError as error:
             faults += [Fault(placed.pointer + fault.pointer, fault.detail) for fault in error.faults]
-    return configuration, faults
+    return configuration, list(dict.fromkeys(faults))  # an objective is judged twice
+
+
+def _without_named(configuration: Configuration, document: Document) -> Configuration:
+    """The objectives and key results that the document names stand aside, to be judged by what they will be together.
+
+    Else a playbook could not move with its windows, nor a parent change places with its child.
+    """
+    for placed in (*document.key_results, *document.objectives):
+        if placed.noun.key in configuration.of(placed.noun.kind):
+            configuration = configuration.drop(placed.noun.kind, placed.noun.key)
+    return configuration
 
 
 def _put(configuration: Configuration, noun: Noun, *, accept: bool) -> Configuration:

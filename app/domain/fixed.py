@@ -22,17 +22,19 @@ def parse(value: float | Decimal) -> int:
         exact = value if isinstance(value, Decimal) else Decimal(repr(value))
     if not exact.is_finite():
         raise ValueError("must be a finite number of at most 1e12")
-    if abs(exact) > 10**12:
+    if exact.copy_abs() > 10**12:  # abs() would round, and overflow
         raise ValueError("must be at most 1e12 in size")
     sign, digits, exponent = exact.as_tuple()
     text = "".join(map(str, digits)).lstrip("0")
     trimmed = text.rstrip("0")
+    if not trimmed:
+        return 0
     decimals = -int(exponent) - (len(text) - len(trimmed))
     if decimals > 4:
         raise ValueError("must have at most 4 decimals")
     if len(trimmed) > DIGITS:
         raise ValueError("must have at most 15 significant digits")
-    scaled = int(trimmed or "0") * 10 ** (4 - decimals) if trimmed else 0
+    scaled: int = int(trimmed) * 10 ** (4 - decimals)
     return -scaled if sign else scaled
 
 

@@ -28,6 +28,8 @@ from app.store.database import Connection
 from app.store.deliveries import StoredDelivery
 
 KEPT_HEADERS: Final = ("content-type", "user-agent", "webhook-id", "webhook-timestamp", "x-hubspot-request-timestamp")
+# CRMs punish a refusal; the senders of an open standard are told what they got wrong
+OPEN_STANDARDS: Final = frozenset({"standard_webhooks", "cloudevents"})
 Reader = Callable[[Mapping[str, object]], Event]
 
 
@@ -77,7 +79,7 @@ async def take(service: Service, hook_id: str, delivery: Delivery, read_event: R
     except MalformedError as error:
         kept = _record(uid, hooked, signed, now, "failed", error.detail)
         await _keep(service, hooked, kept)
-        return Taken(uid, "failed", error.detail, unreadable=True)
+        return Taken(uid, "failed", error.detail, unreadable=connector.name in OPEN_STANDARDS)
     except Exception as error:  # noqa: BLE001  # whatever a connector did not foresee must not lose the delivery
         return await _failed(service, hooked, signed, uid, now, error)
     return await _understood(service, hooked, signed, uid, now, said, read_event)
@@ -101,7 +103,7 @@ async def _understood(  # a translated delivery is all of these
     except Exception as error:  # noqa: BLE001  # what was authentic is kept, whatever becomes of it
         return await _failed(service, hooked, delivery, uid, now, error)
     alone = kept.state == "failed" and len(said.translation.events) + len(said.translation.rejects) == 1
-    return Taken(uid, kept.state, kept.problem, unreadable=alone and said.connector.name == "standard_webhooks")
+    return Taken(uid, kept.state, kept.problem, unreadable=alone and said.connector.name in OPEN_STANDARDS)
 
 
 async def _hooked(service: Service, hook_id: str, now: datetime) -> Hooked:

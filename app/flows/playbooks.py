@@ -77,7 +77,15 @@ async def withdraw(
 
 
 async def accept(  # an acceptance is all of these
-    service: Service, actor: Actor, objective: str, team: str, *, accepted: bool, by: str, note: str
+    service: Service,
+    actor: Actor,
+    objective: str,
+    team: str,
+    *,
+    accepted: bool,
+    by: str,
+    note: str,
+    precondition: Precondition = UNCONDITIONAL,
 ) -> Written:
     """The team has accepted, or declined, its part. Raises: NotFoundError, ForbiddenError."""
     require_team(actor, team)
@@ -87,7 +95,7 @@ async def accept(  # an acceptance is all of these
             raise NotFoundError(unknown("objective", objective, configuration.objectives))
         return publishing.accept(configuration, objective, team, accepted=accepted, by=by, note=note)
 
-    outcome = await write(service, actor, step)
+    outcome = await write(service, actor, step, ("responsibility", f"{objective}/{team}", precondition))
     return await written(service, actor, outcome, "responsibility", f"{objective}/{team}")
 
 

@@ -1,7 +1,9 @@
 """Where the evidence of a loss is listed, as a value and as an address in the API."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
+from typing import Final
 from urllib.parse import quote, urlencode
 
 from app.domain.configuration import Configuration
@@ -13,6 +15,7 @@ ONE_OF: dict[str, str] = {
     "responsibilities": "/v1/objectives/{objective}/responsibilities",
 }
 LISTS: dict[str, str] = {"events": "/v1/events", "key-results": "/v1/key-results"}
+MOST_STRETCHES: Final = 50  # what an address can hold; nobody has so many, and from the first to the last day holds all
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +55,27 @@ class Scope:
             days.append(("known_at", self.known_at.isoformat()))
         return Evidence("events", (*filters, *days))
 
+    def within(self, windows: Iterable[tuple[date, date]], *filters: tuple[str, str]) -> Evidence:
+        """The events inside any of the windows that pass the filters; there is at least one window."""
+        found = merged(windows)
+        gaps = 1 < len(found) <= MOST_STRETCHES
+        days = (("days", ",".join(f"{first}..{last}" for first, last in found)),) if gaps else ()
+        return self.events(found[0][0], found[-1][1], *filters, *days)
+
     def attention(self, *filters: tuple[str, str]) -> Evidence:
         """The events of the focus days that pass the filters."""
         return self.events(*self.focus, *filters)
+
+
+def merged(windows: Iterable[tuple[date, date]]) -> list[tuple[date, date]]:
+    """The fewest stretches of days, in order, that hold the days of the windows and no other."""
+    found: list[tuple[date, date]] = []
+    for first, last in sorted(windows):
+        if found and first <= found[-1][1] + timedelta(days=1):
+            found[-1] = found[-1][0], max(last, found[-1][1])
+        else:
+            found.append((first, last))
+    return found
 
 
 def scope(configuration: Configuration, frame: Frame) -> Scope:

@@ -5,6 +5,7 @@ from typing import Final
 
 from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, NullPool
 
@@ -16,6 +17,7 @@ PRAGMAS: Final = (
     "foreign_keys=ON",
     "cache_size=-65536",
 )
+DRIVERS: Final = ("sqlite+aiosqlite", "postgresql+asyncpg")
 SQL_TYPES: Final[Mapping[str, str]] = {"whole": "bigint", "text": "text"}
 
 
@@ -28,6 +30,14 @@ def file_of(url: str) -> str | None:
     """The file of an embedded database. None for a server's database."""
     parsed = make_url(url)
     return parsed.database if is_sqlite(parsed) else None
+
+
+def known(url: str) -> bool:
+    """Whether the URL is of a kind of database that we can use, by the driver that we have for it."""
+    try:
+        return make_url(url).drivername in DRIVERS
+    except ArgumentError:
+        return False
 
 
 def embedded(connection: AsyncConnection) -> bool:
@@ -49,7 +59,6 @@ def engines(
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=pool_timeout,
-        pool_pre_ping=True,
         connect_args={"server_settings": _server_settings(statement_timeout)},
     )
     return engine, engine

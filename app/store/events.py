@@ -55,6 +55,7 @@ class EventFilter:
     other_playbook: bool | None = None
     first: date | None = None
     last: date | None = None
+    days: tuple[tuple[date, date], ...] | None = None
     as_of: date | None = None
     known_at: date | None = None
 
@@ -169,7 +170,13 @@ def _plain(wanted: EventFilter) -> list[ColumnElement[bool]]:
         where.append(event.c.day >= types.day_number(wanted.first))
     if wanted.last is not None:
         where.append(event.c.day <= types.day_number(wanted.last))
+    if wanted.days is not None:
+        where.append(or_(false(), *(_between(first, last) for first, last in wanted.days)))
     return where
+
+
+def _between(first: date, last: date) -> ColumnElement[bool]:
+    return event.c.day.between(types.day_number(first), types.day_number(last))
 
 
 def _clocks(wanted: EventFilter) -> list[ColumnElement[bool]]:
@@ -252,7 +259,7 @@ def _off(
         others = [
             and_(
                 _toward(configuration, other.key, sets),
-                event.c.day.between(types.day_number(other.starts_on), types.day_number(other.ends_on)),
+                _between(other.starts_on, other.ends_on),
             )
             for other in configuration.playbooks.values()
             if other.key != playbook and other.state == "published"

@@ -1,8 +1,10 @@
 """Playbook as code over HTTP."""
 
+from typing import Any
+
 import pytest
 
-DOCUMENT = {
+DOCUMENT: dict[str, Any] = {
     "sightline": 1,
     "sources": [{"key": "billing", "name": "Billing"}],
     "teams": [
@@ -34,6 +36,9 @@ DOCUMENT = {
         ],
     },
 }  # fmt: skip
+
+
+WIN = ("playbook", "objectives", 1)
 
 
 def actions(plan):
@@ -97,9 +102,9 @@ async def test_what_the_document_names_no_more_is_archived_more_than_half_only_w
         (("teams", 0, "size"), 0, "/teams/0/size"),
         (("teams", 1, "key"), "sales", "/teams/1/key"),
         (("metrics", 0, "aggregation"), "median", "/metrics/0/aggregation"),
-        (("playbook", "objectives", 1, "key_results", 0, "metric"), "x", "/playbook/objectives/1/key_results/0/metric"),
+        ((*WIN, "key_results", 0, "metric"), "x", "/playbook/objectives/1/key_results/0/metric"),
         (("playbook", "objectives", 0, "parent"), "nowhere", "/playbook/objectives/0/parent"),
-        (("playbook", "objectives", 1, "responsibilities", 0, "team"), "x", "/playbook/objectives/1/responsibilities/0/team"),
+        ((*WIN, "responsibilities", 0, "team"), "x", "/playbook/objectives/1/responsibilities/0/team"),
         (("playbook", "state"), "published", "/playbook/state"),
     ],
 )  # fmt: skip

@@ -18,9 +18,32 @@ METRIC = {
 }
 
 
+METRIC_OF_INVOICES = {"unit": "EUR", "events": ["invoice.paid"], "activities": ["call.held"], "aggregation": "sum"}
+UNSEEN = dict.fromkeys(("events_matched", "events_counted", "events_in_other_unit", "events_without_value"), 0)
+
+
+async def test_a_metric_says_how_many_events_match_count_and_were_left_out(admin):
+    await admin.made("/v1/teams/sales", {"name": "Sales", "function": "sales"})
+    await admin.made("/v1/sources/billing", {"name": "Billing", "connector": "api"})
+    await admin.made("/v1/metrics/arr", {"name": "ARR", **METRIC_OF_INVOICES})
+    before = await admin.get("/v1/metrics/arr")
+    common = {"source": "billing", "team": "sales", "time": "2026-11-20T10:00:00Z"}
+    for name, more in {
+        "counts": {"type": "invoice.paid", "value": 5, "unit": "EUR"},
+        "other": {"type": "invoice.paid", "value": 5, "unit": "USD"},
+        "bare": {"type": "invoice.paid"},
+        "work": {"type": "call.held", "kind": "activity"},
+    }.items():
+        assert (await admin.post("/v1/events", {"id": name, **common, **more})).status_code == 201
+    found = await admin.get("/v1/metrics/arr")
+    assert [found.json()[name] for name in UNSEEN] == [4, 1, 1, 1]
+    assert found.headers["etag"] != before.headers["etag"]
+    assert (await admin.get("/v1/metrics")).json()["items"] == [found.json()]
+
+
 async def test_a_metric_comes_back_as_it_was_sent(admin):
     made = await admin.made("/v1/metrics/arr", METRIC)
-    assert made == {"key": "arr", **METRIC, "archived": False}
+    assert made == {"key": "arr", **METRIC, **UNSEEN, "archived": False}
     assert (await admin.get("/v1/metrics/arr")).json() == made
     assert (await admin.get("/v1/metrics")).json()["items"] == [made]
 
@@ -34,6 +57,7 @@ async def test_a_list_in_a_patch_is_replaced_as_a_whole(admin):
         "where": [],
         "unit": None,
         "canonical_source": "later",
+        **UNSEEN,
         "archived": False,
     }
     assert (await admin.delete("/v1/metrics/arr")).status_code == 204

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
-from app.cli import application
+from app.cli import app
 from app.demo.company import Quarter
 from app.demo.stage import prepare
 from app.main import create_app
@@ -42,7 +41,7 @@ def sightline() -> Run:
     """Runs `sightline` with these arguments."""
 
     def run(*arguments: str, stdin: str | None = None) -> Result:
-        return CliRunner().invoke(application, arguments, input=stdin)
+        return CliRunner().invoke(app, arguments, input=stdin)
 
     return run
 

@@ -6,15 +6,15 @@ from app.flows import maintenance
 
 
 @pytest.fixture
-def _keys(monkeypatch):
+def with_keys(monkeypatch):
     key = "k1:" + "A" * 43 + "="
     monkeypatch.setenv("SIGHTLINE_SECRET_KEYS", key)
     monkeypatch.setenv("SIGHTLINE_KEY_PEPPER", key)
 
 
-def test_a_file_is_migrated_and_a_server_is_not(sightline, tmp_path, postgresql_url, _keys):
+def test_a_file_is_migrated_and_a_server_is_not(sightline, tmp_path, postgresql_url, with_keys):
     file = settings_for(f"sqlite+aiosqlite:///{tmp_path / 'new.db'}")
-    with pytest.raises(CommandError, match="has no schema yet. Run: sightline db upgrade"):
+    with pytest.raises(CommandError, match=r"has no schema yet\. Run: sightline db upgrade"):
         ensured(file)
     ready(file)
     ensured(file)
@@ -23,8 +23,17 @@ def test_a_file_is_migrated_and_a_server_is_not(sightline, tmp_path, postgresql_
     ready(server)
 
 
-def test_the_work_is_done_on_a_service_and_its_answer_given(database_url, _keys):
+def test_the_work_is_done_on_a_service_and_its_answer_given(database_url, with_keys):
     assert perform(database_url, maintenance.organizations) == []
+
+
+@pytest.mark.parametrize(
+    "url", ["nonsense", "mysql://a:secret@b/c", "sqlite:///a.db", "sqlite+aiosqlite:////no/such/x.db"]
+)
+def test_an_address_that_we_do_not_know_is_refused_without_telling_it(url):
+    with pytest.raises(CommandError) as refused:
+        settings_for(url)
+    assert "secret" not in str(refused.value)
 
 
 def test_the_environment_names_the_database(monkeypatch):

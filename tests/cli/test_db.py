@@ -5,14 +5,14 @@ import pytest
 
 
 @pytest.fixture
-def _keys(monkeypatch):
+def with_keys(monkeypatch):
     key = "k1:" + "A" * 43 + "="
     monkeypatch.setenv("SIGHTLINE_SECRET_KEYS", key)
     monkeypatch.setenv("SIGHTLINE_KEY_PEPPER", key)
 
 
 @pytest.mark.postgresql
-def test_a_migrated_database_is_well(sightline, database_url, _keys):
+def test_a_migrated_database_is_well(sightline, database_url, with_keys):
     sightline("organizations", "create", "acme", "--name", "Acme", "--database-url", database_url)
     done = sightline("db", "check", "--database-url", database_url, "--json")
     assert done.exit_code == 0, done.output

@@ -14,11 +14,11 @@ def book(sightline, larkfield, tmp_path):
 
 
 @pytest.fixture
-def _admin(larkfield, monkeypatch):
+def admin(larkfield, monkeypatch):
     monkeypatch.setenv("SIGHTLINE_API_KEY", larkfield.admin_key)
 
 
-def test_a_playbook_as_code_applies_to_nothing_new(sightline, book, _admin):
+def test_a_playbook_as_code_applies_to_nothing_new(sightline, book, admin):
     done = sightline("apply", str(book))
     assert done.exit_code == 0, done.output
     assert done.stdout.splitlines() == [done.stdout.strip()], "one line: nothing changed"
@@ -26,7 +26,7 @@ def test_a_playbook_as_code_applies_to_nothing_new(sightline, book, _admin):
     assert "'enterprise-quarter' is at revision" in done.stdout
 
 
-def test_a_dry_run_tells_what_would_change_and_changes_nothing(sightline, book, _admin):
+def test_a_dry_run_tells_what_would_change_and_changes_nothing(sightline, book, admin):
     text = book.read_text(encoding="utf-8").replace("target: 80", "target: 70")
     done = sightline("apply", "-", "--dry-run", stdin=text)
     assert "~ update   key result      leads-80" in done.stdout
@@ -36,7 +36,7 @@ def test_a_dry_run_tells_what_would_change_and_changes_nothing(sightline, book, 
     assert json.loads(sightline("apply", "-", "--dry-run", "--json", stdin=text).stdout)["dry_run"] is True
 
 
-def test_what_the_service_refuses_says_where_in_the_document(sightline, book, _admin):
+def test_what_the_service_refuses_says_where_in_the_document(sightline, book, admin):
     text = book.read_text(encoding="utf-8").replace("metric: churn-rate", "metric: churn-rates")
     done = sightline("apply", "-", "--json", stdin=text)
     assert done.exit_code == 1

@@ -1,12 +1,13 @@
 import json
 import logging
-import sys
 
 from app.cli.logs import ConsoleLine, JsonLine, configuration
 
 
 def record(message: str, **extra: object) -> logging.LogRecord:
-    return logging.makeLogRecord({"name": "sightline.request", "levelname": "INFO", "msg": message, "created": 0.0, **extra})
+    return logging.makeLogRecord(
+        {"name": "sightline.request", "levelname": "INFO", "msg": message, "created": 0.0, **extra}
+    )
 
 
 def test_a_json_line_holds_what_its_writer_added():
@@ -30,10 +31,8 @@ def test_no_value_breaks_a_line():
 
 
 def test_a_traceback_is_kept():
-    try:
-        raise ValueError("why")
-    except ValueError:
-        found = record("unexpected", exc_info=sys.exc_info())
+    error = ValueError("why")
+    found = record("unexpected", exc_info=(ValueError, error, None))
     assert "ValueError: why" in json.loads(JsonLine().format(found))["exception"]
     assert "ValueError: why" in ConsoleLine().format(found)
 

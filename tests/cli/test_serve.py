@@ -4,6 +4,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import httpx
 import pytest
@@ -33,7 +34,7 @@ def answers(url: str, server: subprocess.Popen[str]) -> httpx.Response:
 @pytest.mark.slow
 def test_in_an_empty_folder_it_serves_without_a_name_and_stops_when_told(tmp_path):
     port = a_port()
-    environment = {**os.environ, "PYTHONPATH": os.getcwd(), "SIGHTLINE_LOG_FORMAT": "json"}
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), "SIGHTLINE_LOG_FORMAT": "json"}
     with subprocess.Popen(
         [*COMMAND, "serve", "--port", str(port)], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
     ) as server:
@@ -46,6 +47,24 @@ def test_in_an_empty_folder_it_serves_without_a_name_and_stops_when_told(tmp_pat
     assert "Traceback" not in shown
     assert '"route": "/livez"' in shown
     assert (tmp_path / "sightline.db").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.postgresql
+def test_on_a_server_database_several_workers_serve_and_stop_when_told(tmp_path, postgresql_url):
+    port, key = a_port(), "k1:" + "A" * 43 + "="
+    keys = {"SIGHTLINE_SECRET_KEYS": key, "SIGHTLINE_KEY_PEPPER": key}
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), **keys}
+    arguments = ["serve", "--port", str(port), "--workers", "2", "--database-url", postgresql_url]
+    with subprocess.Popen(
+        [*COMMAND, *arguments], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
+    ) as server:
+        answer = answers(f"http://127.0.0.1:{port}", server)
+        server.send_signal(signal.SIGINT)
+        _, shown = server.communicate(timeout=60)
+    assert answer.status_code == 200
+    assert server.returncode == 0, shown
+    assert "Traceback" not in shown
 
 
 def test_one_writer_is_one_process(sightline, sqlite_url):

@@ -51,7 +51,12 @@ def test_a_setting_that_is_not_valid_is_named_as_the_environment_names_it():
 
 
 def test_whatever_fails_is_a_sentence_of_one_line():
-    for error in (RuntimeError("first\nsecond"), RuntimeError(), OSError(13, "Permission denied", "x.db"), httpx.ReadError("gone")):
+    for error in (
+        RuntimeError("first\nsecond"),
+        RuntimeError(),
+        OSError(13, "Permission denied", "x.db"),
+        httpx.ReadError("gone"),
+    ):
         detail = str(problem_of(error)["detail"])
         assert detail
         assert "\n" not in detail

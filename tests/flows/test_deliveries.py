@@ -67,7 +67,9 @@ def story(at: datetime) -> list[dict[str, object]]:
 
 def told(found: list[StoredEvent]) -> list[tuple[object, ...]]:
     """What the events say, without their names."""
-    return sorted((e.event.type, e.event.time, e.event.team, e.event.value, str(e.event.data), e.metrics) for e in found)
+    return sorted(
+        (e.event.type, e.event.time, e.event.team, e.event.value, str(e.event.data), e.metrics) for e in found
+    )
 
 
 async def test_a_won_deal_becomes_events_that_carry_its_fields(built: House):

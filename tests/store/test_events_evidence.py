@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date, datetime
+from fractions import Fraction
 from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
 
@@ -18,12 +20,12 @@ from app.scoring.evidence import Evidence, address
 from app.scoring.ledger import Loss
 from app.scoring.views import objective_views
 from app.store import configuration, events
-from app.store.database import connect
+from app.store.database import Connection, connect
 from app.store.events import EventFilter
 from tests.model import replay, strategies
 from tests.model.components import agreements
 from tests.model.evidence import Fact, matches
-from tests.model.pencil import Expected
+from tests.model.pencil import Expected, at, event
 from tests.model.replay import Stage
 from tests.model.scene import (
     Scene,
@@ -36,7 +38,7 @@ from tests.model.scene import (
     served_elsewhere,
 )
 from tests.model.worked import WORKED
-from tests.model.world import Event, World
+from tests.model.world import Event, KeyResult, Metric, World
 
 Names = set[tuple[str, str]]
 PAGE = 7  # small, so that most lists have several pages
@@ -131,20 +133,19 @@ async def read(query: str) -> EventFilter:
 class Library:
     """What an organization can look up at an address."""
 
-    def __init__(self, stage: Stage, actor: Actor, known: Configuration) -> None:
-        self.stage, self.actor, self.known = stage, actor, known
+    def __init__(self, connection: Connection, actor: Actor, known: Configuration) -> None:
+        self.connection, self.actor, self.known = connection, actor, known
 
     async def listed(self, query: str) -> Names:
         """The events of all pages at that address; none twice, newest first."""
         wanted, after = await read(query), None
         found: list[events.StoredEvent] = []
-        async with self.stage.database.reading() as connection:
-            while True:
-                some = await events.page(connection, self.actor.organization, self.known, wanted, after, PAGE)
-                found += some
-                if len(some) < PAGE:
-                    break
-                after = position(some[-1])
+        while True:
+            some = await events.page(self.connection, self.actor.organization, self.known, wanted, after, PAGE)
+            found += some
+            if len(some) < PAGE:
+                break
+            after = position(some[-1])
         assert [position(e) for e in found] == sorted({position(e) for e in found}, reverse=True)
         return {(e.event.source, e.event.id) for e in found}
 
@@ -167,7 +168,7 @@ def position(stored: events.StoredEvent) -> tuple[datetime, UUID]:
     return stored.event.time, stored.uid
 
 
-async def check(library: Library, scene: Scene, evidence: Evidence, wanted: Names | None, said: object) -> None:
+async def check(library: Library, evidence: Evidence, wanted: Names | None, said: object) -> None:
     """The address lists those events; None: it lists something else, that exists."""
     where = urlsplit(address(evidence))
     if wanted is None:
@@ -181,16 +182,15 @@ async def examine(stage: Stage, world: World) -> int:
     """Every loss of the world's alignment, and every objective's evidence, is looked up; how many losses there are."""
     actor = await replay.play(stage, world)
     snapshot = await replay.look(stage, actor, world)
+    losses, scene = score(snapshot).losses, look(world)
     async with stage.database.reading() as connection:
-        known = await configuration.load(connection, actor.organization)
-    library, scene = Library(stage, actor, known), look(world)
-    losses = score(snapshot).losses
-    for loss in losses:
-        elsewhere = loss.component in NOT_EVENTS or loss.reason == "unmeasured"
-        wanted = None if elsewhere else names(MADE_OF[loss.component](scene, loss))
-        await check(library, scene, loss.evidence, wanted, loss)
-    for view in objective_views(snapshot):
-        await check(library, scene, view.evidence, names(refreshing(scene, view.objective)), view.objective)
+        library = Library(connection, actor, await configuration.load(connection, actor.organization))
+        for loss in losses:
+            elsewhere = loss.component in NOT_EVENTS or loss.reason == "unmeasured"
+            wanted = None if elsewhere else names(MADE_OF[loss.component](scene, loss))
+            await check(library, loss.evidence, wanted, loss)
+        for view in objective_views(snapshot):
+            await check(library, view.evidence, names(refreshing(scene, view.objective)), view.objective)
     return len(losses)
 
 
@@ -213,6 +213,39 @@ def test_every_evidence_address_lists_exactly_what_its_loss_is_made_of(
     stage: Stage, runner: asyncio.Runner, world: World
 ) -> None:
     assert runner.run(examine(stage, world)) >= 0
+
+
+def months_apart() -> World:
+    """Sources that differ in the first and the last days, agree in between, and say much where no one asks."""
+    world, _ = WORKED["harbor"]()
+    spans = {"first": (1, 3), "second": (4, 5), "middle": (8, 11), "last": (14, 19)}
+    one = Fraction(1)
+    return replace(
+        world,
+        as_of=date(2025, 10, 18),
+        known_at=date(2025, 10, 18),
+        metrics=(Metric("new-arr", ("deal.won",), "sum", canonical_source="crm"),),
+        key_results=tuple(
+            KeyResult(key, "grow", "new-arr", one * 0, one * 9, one, date(2025, 10, first), date(2025, 10, last))
+            for key, (first, last) in spans.items()
+        ),
+        events=tuple(
+            event(f"{source}-{day}", "deal.won", "sales", at(10, day), source=source, value=one * value)
+            for day in range(1, 20)
+            for source, value in (("crm", 2), ("billing", 2 if 8 <= day <= 11 else 1))
+        ),
+    )
+
+
+async def test_a_loss_of_several_windows_lists_no_day_between_them(database_url: str) -> None:
+    database = connect(database_url)
+    stage, world = Stage(database), months_apart()
+    assert await examine(stage, world) > 0
+    actor = await replay.play(stage, world)
+    [loss] = [x for x in score(await replay.look(stage, actor, world)).losses if x.component == "agreement"]
+    query = dict(parse_qsl(urlsplit(address(loss.evidence)).query))
+    assert query["days"] == "2025-10-01..2025-10-05,2025-10-14..2025-10-18"
+    await database.close()
 
 
 @pytest.mark.parametrize("build", WORKED.values(), ids=WORKED.keys())

@@ -8,9 +8,11 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 from app.connectors.base import Delivery
 from app.domain.access import Actor
+from app.domain.configuration import Configuration
 from app.domain.events import Event
 from app.domain.metrics import Condition, Metric
 from app.domain.objectives import KeyResult, Objective, Responsibility
@@ -62,8 +64,10 @@ async def house(url: str) -> AsyncIterator[House]:
     clock = Clock()
     secret, pepper = bytes(range(32)), bytes(range(1, 33))
     service = Service(connect(url), clock, Vault({"k1": secret}, {"p1": pepper}), PUBLIC)
-    yield House(service, clock)
-    await service.database.close()
+    try:
+        yield House(service, clock)
+    finally:
+        await service.database.close()
 
 
 async def furnish(found: House, actor: Actor) -> None:
@@ -79,7 +83,7 @@ async def furnish(found: House, actor: Actor) -> None:
         Responsibility("win", "sales", "accountable", ONE, "accepted"),
         Responsibility("win", "marketing", "responsible", ONE, "accepted"),
     ):
-        await configuration.write(found.service, actor, lambda known, noun=noun: known.put(noun))
+        await configuration.write(found.service, actor, partial(Configuration.put, noun=noun))
 
 
 def metric(key: str = "arr", **more: object) -> Metric:

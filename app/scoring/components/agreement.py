@@ -50,9 +50,8 @@ class Disagreement(NamedTuple):
         return said + (several if len(self.windows) > 1 else "")
 
     def evidence(self, _: Loss) -> Evidence:
-        """The events of every source that count for the metric."""
-        first, last = min(first for first, _ in self.windows), max(last for _, last in self.windows)
-        return self.scope.events(first, last, ("counts_for", self.metric))
+        """The events of every source that count for the metric, in the windows in which they differ."""
+        return self.scope.within(self.windows, ("counts_for", self.metric))
 
 
 def agree(one: Exact, other: Exact) -> float:
