@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import date, datetime
-from fractions import Fraction
+from datetime import date, datetime, timedelta
+from fractions import Fraction as F  # noqa: N817  # the arithmetic reads like arithmetic
 from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
 
@@ -22,101 +22,29 @@ from app.scoring.views import objective_views
 from app.store import configuration, events
 from app.store.database import Connection, connect
 from app.store.events import EventFilter
+from tests.model import ledger as judge
 from tests.model import replay, strategies
-from tests.model.components import agreements
-from tests.model.evidence import Fact, matches
+from tests.model.made_of import made_of, names, refreshing
 from tests.model.pencil import Expected, at, event
 from tests.model.replay import Stage
-from tests.model.scene import (
-    Scene,
-    attention_facts,
-    events_of,
-    key_results_of,
-    leads_to,
-    look,
-    metric_of,
-    served_elsewhere,
-)
+from tests.model.scene import look
 from tests.model.worked import WORKED
-from tests.model.world import Event, KeyResult, Metric, World
+from tests.model.world import (
+    Event,
+    KeyResult,
+    Metric,
+    Objective,
+    Offering,
+    Playbook,
+    Policy,
+    Responsibility,
+    Retraction,
+    World,
+)
 
 Names = set[tuple[str, str]]
 PAGE = 7  # small, so that most lists have several pages
 PARTS = (api._Names, api._Meanings, api._Days)
-NOT_EVENTS = {"playbook", "shared_responsibility"}
-
-
-def sold(scene: Scene, loss: Loss) -> list[Event]:
-    """What was sold of the offering in the playbook's window, in the policy's unit or in none, for that reason."""
-    offering = {o.key: o for o in scene.world.offerings}.get(str(loss.offering))
-    unit = scene.world.policy.unit
-
-    def why(day: date) -> str | None:
-        if offering is None:
-            return "unknown_offering"
-        if day < offering.available_from:
-            return "not_yet_available"
-        return "retired" if offering.retired_on is not None and day >= offering.retired_on else None
-
-    return [
-        f.event
-        for f in scene.facts
-        if f.day >= scene.world.playbook.starts_on
-        and loss.offering in {key for key, _ in f.event.offerings}
-        and (unit is None or f.event.unit in (None, unit))
-        and why(f.day) == loss.reason
-    ]
-
-
-def worked_on(scene: Scene, loss: Loss) -> list[Event]:
-    """The team's work, or its activities, over the focus days that went where the loss says."""
-    kind = "activity" if loss.component == "productivity" else None
-
-    def there(fact: Fact) -> bool:
-        served = leads_to(scene.world, fact.event, scene.world.playbook.key)
-        if loss.objective is not None:
-            return loss.objective in served
-        return not served and served_elsewhere(scene.world, fact) == (loss.reason == "other_playbook")
-
-    return [fact.event for fact in attention_facts(scene, str(loss.team), kind) if there(fact)]
-
-
-def making(scene: Scene, loss: Loss) -> list[Event]:
-    """What counts for the key result, the canonical source's where there is one; nothing makes an unmeasured one."""
-    found = [k for k in key_results_of(scene.world, str(loss.objective)) if k.key == loss.key_result]
-    sources = {k.key: metric_of(scene.world, k).canonical_source for k in found}
-    return [e for k in found for e in events_of(scene, k) if sources[k.key] in (None, e.source)]
-
-
-def refreshing(scene: Scene, objective: str) -> list[Event]:
-    """What names the objective or matches a metric of its key results, in the playbook's window."""
-    metrics = [metric_of(scene.world, k) for k in key_results_of(scene.world, objective)]
-    return [
-        f.event
-        for f in scene.facts
-        if f.day >= scene.world.playbook.starts_on
-        and (f.event.objective == objective or any(matches(m, f.event) for m in metrics))
-    ]
-
-
-def compared(scene: Scene, loss: Loss) -> list[Event]:
-    """What any source says of those of the objective's key results on whose metric the sources differ."""
-    found = [k for k, near in agreements(scene, str(loss.objective)) if k.metric == loss.metric and near < 1]
-    return [e for k in found for e in events_of(scene, k)]
-
-
-MADE_OF: dict[str, Callable[[Scene, Loss], list[Event]]] = {
-    "focus": worked_on,
-    "outcomes": making,
-    "freshness": lambda scene, loss: refreshing(scene, str(loss.objective)),
-    "productivity": worked_on,
-    "deliverability": sold,
-    "agreement": compared,
-}
-
-
-def names(found: list[Event]) -> Names:
-    return {(e.source, e.id) for e in found}
 
 
 async def read(query: str) -> EventFilter:
@@ -178,6 +106,11 @@ async def check(library: Library, evidence: Evidence, wanted: Names | None, said
         assert await library.listed(where.query) == wanted, (said, where.query)
 
 
+def judged(x: Loss) -> judge.Loss:
+    """The loss as the model knows it."""
+    return judge.Loss(x.component, x.reason, x.team, x.objective, x.key_result, x.offering, x.metric)
+
+
 async def examine(stage: Stage, world: World) -> int:
     """Every loss of the world's alignment, and every objective's evidence, is looked up; how many losses there are."""
     actor = await replay.play(stage, world)
@@ -186,9 +119,7 @@ async def examine(stage: Stage, world: World) -> int:
     async with stage.database.reading() as connection:
         library = Library(connection, actor, await configuration.load(connection, actor.organization))
         for loss in losses:
-            elsewhere = loss.component in NOT_EVENTS or loss.reason == "unmeasured"
-            wanted = None if elsewhere else names(MADE_OF[loss.component](scene, loss))
-            await check(library, loss.evidence, wanted, loss)
+            await check(library, loss.evidence, made_of(scene, judged(loss)), loss)
         for view in objective_views(snapshot):
             await check(library, view.evidence, names(refreshing(scene, view.objective)), view.objective)
     return len(losses)
@@ -215,35 +146,73 @@ def test_every_evidence_address_lists_exactly_what_its_loss_is_made_of(
     assert runner.run(examine(stage, world)) >= 0
 
 
-def months_apart() -> World:
-    """Sources that differ in the first and the last days, agree in between, and say much where no one asks."""
+def something_every_day() -> World:
+    """Whatever can be listed happens on every day, so that a day too many or too few shows; and much that cannot be.
+
+    The sources differ in the first and the last days and agree in between; new ventures run from the 12th to the 15th.
+    """
     world, _ = WORKED["harbor"]()
     spans = {"first": (1, 3), "second": (4, 5), "middle": (8, 11), "last": (14, 19)}
-    one = Fraction(1)
+    end, days = date(2025, 10, 18), range(1, 20)
+
+    def daily(name: str, type: str, kind: str = "outcome", **rest: object) -> list[Event]:  # noqa: A002  # as it is sent
+        return [event(f"{name}-{day}", type, "sales", at(10, day), kind, **rest) for day in days]
+
+    late = at(10, 18, 23)
+    crm = daily("won", "deal.won", value=F(2), offerings=(("kit", F(3)), ("moon-kit", F(1)), ("old-kit", F(1))))
     return replace(
         world,
-        as_of=date(2025, 10, 18),
-        known_at=date(2025, 10, 18),
-        metrics=(Metric("new-arr", ("deal.won",), "sum", canonical_source="crm"),),
+        as_of=end,
+        known_at=end,
+        others=(Playbook("ventures", date(2025, 10, 12), date(2025, 10, 15)),),
+        metrics=(Metric("new-arr", ("deal.won",), "sum", activities=("call.held",), canonical_source="crm"),),
+        objectives=(Objective("grow", "autumn"), Objective("keep", "autumn"), Objective("fly", "ventures")),
+        offerings=(Offering("kit", date(2025, 10, 7)), Offering("old-kit", date(2025, 1, 1), date(2025, 10, 16))),
+        responsibilities=(Responsibility("keep", "sales", "accountable"),),
         key_results=tuple(
-            KeyResult(key, "grow", "new-arr", one * 0, one * 9, one, date(2025, 10, first), date(2025, 10, last))
+            KeyResult(key, "grow", "new-arr", F(0), F(99), F(1), date(2025, 10, first), date(2025, 10, last))
             for key, (first, last) in spans.items()
         ),
-        events=tuple(
-            event(f"{source}-{day}", "deal.won", "sales", at(10, day), source=source, value=one * value)
-            for day in range(1, 20)
-            for source, value in (("crm", 2), ("billing", 2 if 8 <= day <= 11 else 1))
+        policy=Policy(focus_days=8, minimum_events=2, unit="EUR"),
+        events=(
+            *crm,
+            *daily("dollar", "deal.won", value=F(2), unit="USD", source="us", offerings=(("kit", F(3)),)),
+            *(
+                replace(e, source="billing", value=F(2 if 8 <= day <= 11 else 1))
+                for day, e in zip(days, crm, strict=True)
+            ),
+            *daily("call", "call.held", "activity"),
+            *daily("flight", "call.held", "activity", objective="fly"),
+            *daily("walk", "walk.taken", "activity", effort=F(0)),
+            *daily("pause", "pause.taken", source="billing"),
+            *(replace(e, recorded_at=late + timedelta(hours=2)) for e in daily("late", "deal.won", value=F(9))),
+            *daily("mistake", "deal.won", value=F(9)),
         ),
+        retractions=tuple(Retraction("crm", f"mistake-{day}", late) for day in days if day < 18),
     )
 
 
-async def test_a_loss_of_several_windows_lists_no_day_between_them(database_url: str) -> None:
+async def test_an_evidence_address_lists_no_day_too_many_and_none_too_few(database_url: str) -> None:
     database = connect(database_url)
-    stage, world = Stage(database), months_apart()
+    stage, world = Stage(database), something_every_day()
     assert await examine(stage, world) > 0
     actor = await replay.play(stage, world)
-    [loss] = [x for x in score(await replay.look(stage, actor, world)).losses if x.component == "agreement"]
-    query = dict(parse_qsl(urlsplit(address(loss.evidence)).query))
+    losses = score(await replay.look(stage, actor, world)).losses
+    assert {(x.component, x.reason) for x in losses} >= {
+        ("agreement", "sources_disagree"),
+        ("deliverability", "not_yet_available"),
+        ("deliverability", "retired"),
+        ("deliverability", "unknown_offering"),
+        ("focus", "off_playbook"),
+        ("focus", "other_playbook"),
+        ("focus", "over_served"),
+        ("outcomes", "behind_pace"),
+        ("productivity", "busy_without_result"),
+        ("productivity", "off_playbook"),
+        ("productivity", "other_playbook"),
+    }
+    [differing] = [x for x in losses if x.component == "agreement"]
+    query = dict(parse_qsl(urlsplit(address(differing.evidence)).query))
     assert query["days"] == "2025-10-01..2025-10-05,2025-10-14..2025-10-18"
     await database.close()
 

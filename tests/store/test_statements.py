@@ -25,7 +25,7 @@ from app.flows.keys import IssueKey
 from app.store import configuration as store
 from app.store import deliveries as kept_deliveries
 from app.store import events as kept_events
-from app.store import journal, migrations
+from app.store import journal, metrics, migrations
 from app.store import keys as kept_keys
 from app.store.events import EventFilter
 from app.store.journal import JournalFilter
@@ -62,7 +62,7 @@ NOT_RUN = {
     "migrations.upgrade": "run by Alembic, as the owner",
     "migrations.downgrade": "the same",
     "migrations.check": "the same",
-    "dialect.migration_engine": "the same",
+    "migrations.drift": "the same",
     "migrations.config": "the same",
     "migrations.head": "asks no database",
 }
@@ -176,6 +176,7 @@ async def ask(found: House, actor: Actor) -> None:
         )
         await kept_deliveries.find(connection, organization, "hubspot", one.uid)
         await kept_keys.page(connection, organization, (now, "x"), 9)
+        await metrics.figures(connection, organization, ["arr"])
     await migrations.current(service.database)
 
 
