@@ -1,4 +1,4 @@
-"""The README is done, not only read: its blocks are run in order, as a newcomer would, against a service of their own."""
+"""The README is done, not only read: its blocks are run in order against a service of their own."""
 
 import json
 import os

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
+from functools import reduce
 
 from app.connectors.base import Delivery
 from app.domain.access import Actor
@@ -72,7 +72,7 @@ async def house(url: str) -> AsyncIterator[House]:
 
 async def furnish(found: House, actor: Actor) -> None:
     """Two teams, one source, one metric, one published playbook with one objective that both teams bear."""
-    for noun in (
+    nouns = (
         Team("sales", "Sales", "sales", 12 * ONE),
         Team("marketing", "Marketing", "marketing", 6 * ONE),
         Source("billing", "Billing"),
@@ -82,8 +82,8 @@ async def furnish(found: House, actor: Actor) -> None:
         KeyResult("arr-2m", "win", "2M of ARR", "arr", 0, 2000 * ONE),
         Responsibility("win", "sales", "accountable", ONE, "accepted"),
         Responsibility("win", "marketing", "responsible", ONE, "accepted"),
-    ):
-        await configuration.write(found.service, actor, partial(Configuration.put, noun=noun))
+    )
+    await configuration.write(found.service, actor, lambda known: reduce(Configuration.put, nouns, known))
 
 
 def metric(key: str = "arr", **more: object) -> Metric:
