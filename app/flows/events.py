@@ -73,15 +73,18 @@ async def record(service: Service, actor: Actor, found: Sequence[Event]) -> list
         now = service.clock()
         async with service.database.reading() as connection:
             known = await catalogue(connection, actor.organization)
-        items = _judge(actor, known, found, now)
+        items, prints = _judge(actor, known, found, now)
         fresh = [event for event, item in zip(found, items, strict=True) if item.status == "recorded"]
-        stored = await _store(service, actor.organization, known, fresh, now)
+        prepared = ingest.prepare(fresh, known.matcher, now, known.time_zone, prints)
+        stored = await _insert(service, actor.organization, known, prepared, now) if prepared else {}
         if stored is not None:
             return await _settle(service, actor.organization, found, items, stored)
     raise UnavailableError("The configuration is changing too fast to record events against it; try again.")
 
 
-def _judge(actor: Actor, known: Catalogue, found: Sequence[Event], now: datetime) -> list[Item]:
+def _judge(
+    actor: Actor, known: Catalogue, found: Sequence[Event], now: datetime
+) -> tuple[list[Item], Mapping[tuple[str, str], str]]:
     """What can be said of each event without asking for the recorded ones.
 
     A repetition in the batch is told apart here.
@@ -100,7 +103,7 @@ def _judge(actor: Actor, known: Catalogue, found: Sequence[Event], now: datetime
             items.append(Item("duplicate"))
         else:
             items.append(Item("conflict", None, conflict(event)))
-    return items
+    return items, seen
 
 
 def refusal(actor: Actor, known: Configuration, event: Event, now: datetime) -> SightlineError | None:
@@ -138,20 +141,13 @@ def conflict(event: Event) -> EventConflictError:
     )
 
 
-async def _store(
-    service: Service, organization: UUID, known: Catalogue, fresh: Sequence[Event], now: datetime
-) -> Mapping[tuple[str, str], Item] | None:
-    """What became of events that are valid. None when the catalogue has changed since it was read."""
-    prepared = ingest.prepare(fresh, known.matcher, now, known.time_zone)
-    if not prepared:
-        return {}
-    return await _insert(service, organization, known, prepared, now)
-
-
 async def _insert(
     service: Service, organization: UUID, known: Catalogue, prepared: Sequence[Prepared], now: datetime
 ) -> Mapping[tuple[str, str], Item] | None:
-    """As `_store`; when a sum would overflow the batch is halved until the one that does not fit fails alone."""
+    """What became of valid events; where a sum would overflow, halves are tried until one event fails alone.
+
+    None when the catalogue has changed since it was read.
+    """
     day = types.day_number(day_of(now, known.time_zone))
     try:
         async with service.database.writing() as connection:

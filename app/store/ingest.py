@@ -3,7 +3,7 @@
 No ORM and no objects between the columns and the database, for this is where the speed is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -76,13 +76,30 @@ def matching_id(matches: Sequence[Match]) -> str:
     return sha256(canonical([[m.metric, m.state] for m in matches]).encode()).hexdigest()[:32]
 
 
-def prepare(events: Sequence[Event], matcher: Matcher, now: datetime, time_zone: str) -> list[Prepared]:
+def prepare(
+    events: Sequence[Event],
+    matcher: Matcher,
+    now: datetime,
+    time_zone: str,
+    fingerprints: Mapping[tuple[str, str], str] | None = None,
+) -> list[Prepared]:
     """The events as they will be recorded, sorted by (source, id): the order is what keeps writers from deadlock."""
     prepared = []
+    known = fingerprints or {}
     for event in sorted(events, key=lambda found: (found.source, found.id)):
         matches = matcher.match(event)
         day = types.day_number(day_of(event.time, time_zone))
-        prepared.append(Prepared(event, ids.uuid7(now), types.micros(event.time), day, matching_id(matches), matches))
+        prepared.append(
+            Prepared(
+                event,
+                ids.uuid7(now),
+                types.micros(event.time),
+                day,
+                matching_id(matches),
+                matches,
+                known.get((event.source, event.id)) or fingerprint(event),
+            )
+        )
     return prepared
 
 
@@ -107,7 +124,7 @@ def columns(prepared: Sequence[Prepared]) -> list[tuple[object, ...]]:
             if p.event.offerings
             else None,
             canonical(p.event.data) if p.event.data else None,
-            fingerprint(p.event),
+            p.fingerprint,
             p.matching,
         )
         for p in prepared
@@ -142,33 +159,34 @@ def _unnest(first: int, shape: dict[str, str]) -> str:
     return "unnest(" + ", ".join(f"${first + i}::{kind}[]" for i, kind in enumerate(shape.values())) + ")"
 
 
-def _statement() -> str:
-    """One statement: the cursor, the events that are new, and what they add. Source: database.md, section 2."""
-    events, pairs, items = 5, 5 + len(EVENT), 5 + len(EVENT) + len(PAIR)
-    sets = items + len(ITEM)
-    later = "(array_agg({0} order by i.time_us desc, i.id desc) filter (where p.counted = 1))[1]"
-    return f"""
+# Where in the statement's arguments each table's columns begin.
+EVENTS_AT: Final = 5
+PAIRS_AT: Final = EVENTS_AT + len(EVENT)
+ITEMS_AT: Final = PAIRS_AT + len(PAIR)
+SETS_AT: Final = ITEMS_AT + len(ITEM)
+LAST: Final = "(array_agg({0} order by i.time_us desc, i.id desc) filter (where p.counted = 1))[1]"
+# One statement: the cursor, the events that are new, and what they add. Source: database.md, section 2.
+RECORD: Final = f"""
 with cur as (
-  update cursor set seq = seq + 1, recorded_us = greatest(recorded_us, $2::bigint), recorded_day =
-  greatest(recorded_day, $3::int)
+  update cursor set seq = seq + 1, recorded_us = greatest(recorded_us, $2::bigint),
+    recorded_day = greatest(recorded_day, $3::int)
   where organization_id = $1::uuid and catalogue = $4::bigint returning seq, recorded_us, recorded_day),
 kinds as (
   insert into matching (organization_id, id, metrics)
-  select $1::uuid, u.* from unnest(${sets}::text[], ${sets + 1}::text[]) as u, cur on conflict do nothing),
+  select $1::uuid, u.* from unnest(${SETS_AT}::text[], ${SETS_AT + 1}::text[]) as u, cur on conflict do nothing),
 ins as (
   insert into event (organization_id, {", ".join(EVENT)}, recorded_us, recorded_day, seq)
-  select $1::uuid, u.*, cur.recorded_us, cur.recorded_day, cur.seq from {_unnest(events, EVENT)} as u, cur
+  select $1::uuid, u.*, cur.recorded_us, cur.recorded_day, cur.seq from {_unnest(EVENTS_AT, EVENT)} as u, cur
   on conflict (organization_id, source, id) do nothing
   returning uid, source, id, time_us, day, recorded_day, team, kind, unit, effort, objective, matching),
 measured as (
   insert into measure as r (organization_id, metric, source, day, recorded_day, matched, counted, other_unit,
-  no_value, total,
-    low, high, last_us, last_id, last_value, reset)
+    no_value, total, low, high, last_us, last_id, last_value, reset)
   select $1::uuid, p.metric, i.source, i.day, i.recorded_day, count(*), sum(p.counted), sum(p.other_unit),
     sum(p.no_value), sum(p.value)::bigint,
     min(p.value) filter (where p.counted = 1), max(p.value) filter (where p.counted = 1),
-    {later.format("i.time_us")}, {later.format("i.id")}, {later.format("p.value")}, 0
-  from ins i join {_unnest(pairs, PAIR)} as p({", ".join(PAIR)}) on p.uid = i.uid
+    {LAST.format("i.time_us")}, {LAST.format("i.id")}, {LAST.format("p.value")}, 0
+  from ins i join {_unnest(PAIRS_AT, PAIR)} as p({", ".join(PAIR)}) on p.uid = i.uid
   group by p.metric, i.source, i.day, i.recorded_day order by p.metric, i.source, i.day, i.recorded_day
   on conflict (organization_id, {KEYS["measure"]}) do update set {MERGE_MEASURE}),
 attended as (
@@ -180,14 +198,11 @@ attended as (
 vended as (
   insert into sold as r (organization_id, offering, team, unit, day, recorded_day, items, value)
   select $1::uuid, s.offering, i.team, coalesce(i.unit, ''), i.day, i.recorded_day, count(*), sum(s.value)::bigint
-  from ins i join {_unnest(items, ITEM)} as s({", ".join(ITEM)}) on s.uid = i.uid
+  from ins i join {_unnest(ITEMS_AT, ITEM)} as s({", ".join(ITEM)}) on s.uid = i.uid
   group by 2, 3, 4, 5, 6 order by 2, 3, 4, 5, 6
   on conflict (organization_id, {KEYS["sold"]}) do update set {MERGE_SOLD})
 select (select seq from cur), array(select uid from ins)
 """  # noqa: S608  # every name in it is a constant of this package
-
-
-RECORD: Final = _statement()
 
 
 def _pairs(prepared: Sequence[Prepared]) -> list[tuple[object, ...]]:

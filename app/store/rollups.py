@@ -79,7 +79,10 @@ KEYS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """An event ready to be recorded: its id, its day, and what it matched. Shape: `day` in days since 1970."""
+    """An event ready to be recorded: its id, its day, and what it matched.
+
+    Units: `day` in days since 1970. Shape: `fingerprint` is empty for one that is recorded already.
+    """
 
     event: Event
     uid: UUID
@@ -87,6 +90,7 @@ class Prepared:
     day: int
     matching: str
     matches: tuple[Match, ...]
+    fingerprint: str = ""
 
 
 @dataclass(slots=True)

@@ -18,7 +18,12 @@ METRIC = {
 }
 
 
-METRIC_OF_INVOICES = {"unit": "EUR", "events": ["invoice.paid"], "activities": ["call.held"], "aggregation": "sum"}
+METRIC_OF_INVOICES: dict[str, object] = {
+    "unit": "EUR",
+    "events": ["invoice.paid"],
+    "activities": ["call.held"],
+    "aggregation": "sum",
+}
 UNSEEN = dict.fromkeys(("events_matched", "events_counted", "events_in_other_unit", "events_without_value"), 0)
 
 
@@ -28,12 +33,13 @@ async def test_a_metric_says_how_many_events_match_count_and_were_left_out(admin
     await admin.made("/v1/metrics/arr", {"name": "ARR", **METRIC_OF_INVOICES})
     before = await admin.get("/v1/metrics/arr")
     common = {"source": "billing", "team": "sales", "time": "2026-11-20T10:00:00Z"}
-    for name, more in {
+    kinds: dict[str, dict[str, object]] = {
         "counts": {"type": "invoice.paid", "value": 5, "unit": "EUR"},
         "other": {"type": "invoice.paid", "value": 5, "unit": "USD"},
         "bare": {"type": "invoice.paid"},
         "work": {"type": "call.held", "kind": "activity"},
-    }.items():
+    }
+    for name, more in kinds.items():
         assert (await admin.post("/v1/events", {"id": name, **common, **more})).status_code == 201
     found = await admin.get("/v1/metrics/arr")
     assert [found.json()[name] for name in UNSEEN] == [4, 1, 1, 1]

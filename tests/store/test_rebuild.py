@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from functools import reduce
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,11 +11,13 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from app.domain.access import Actor
+from app.domain.configuration import Configuration, Noun
 from app.domain.metrics import AGGREGATIONS, Matcher
 from app.domain.objectives import KeyResult
 from app.flows import alignment, configuration, events, maintenance
 from app.store import configuration as store
 from app.store import rebuild
+from app.store.types import micros
 from tests.support.services import NOW, ONE, House, event, furnish, house, metric, record
 
 SOUND = {"event": 0, "measure": 0, "attention": 0, "sold": 0}
@@ -41,10 +44,9 @@ async def with_all_aggregations(built: House, key: str = "acme") -> Actor:
     """An organization with a key result for every way to aggregate."""
     actor = await built.organization(key)
     await furnish(built, actor)
-    for aggregation in AGGREGATIONS:
-        await configuration.put(built.service, actor, metric(aggregation, aggregation=aggregation))
-        result = KeyResult(f"by-{aggregation}", "win", aggregation, aggregation, 0, ONE)
-        await configuration.put(built.service, actor, result)
+    nouns: list[Noun] = [metric(aggregation, aggregation=aggregation) for aggregation in AGGREGATIONS]
+    nouns += [KeyResult(f"by-{name}", "win", name, name, 0, ONE) for name in AGGREGATIONS]
+    await configuration.write(built.service, actor, lambda known: reduce(Configuration.put, nouns, known))
     return actor
 
 
@@ -99,19 +101,13 @@ async def test_another_organization_s_roll_ups_are_left_alone(built: House):
 @pytest.mark.parametrize("hours", [0, 24, 72])
 async def test_low_high_and_last_forget_a_retracted_value(built: House, hours: int):
     actor = await with_all_aggregations(built)
-    values = {"low": 1, "middle": 5, "high": 9}
-    items = await record(
-        built,
-        actor,
-        *(
-            event(name, value=value * ONE, time=NOW - timedelta(hours=5 - n))
-            for n, (name, value) in enumerate(values.items())
-        ),
-    )
+    said = (("low", 1, 5), ("middle", 5, 4), ("high", 9, 3))
+    found = [event(name, value=value * ONE, time=NOW - timedelta(hours=ago)) for name, value, ago in said]
+    items = await record(built, actor, *found)
     assert await figures(built, actor) == {
         "min": (ONE,),
         "max": (9 * ONE,),
-        "last": (((await micros(NOW - timedelta(hours=3))), "high", 9 * ONE),),
+        "last": (((micros(NOW - timedelta(hours=3))), "high", 9 * ONE),),
     }
     built.clock.forward(hours=hours)
     for item in (items[0], items[2]):
@@ -119,14 +115,10 @@ async def test_low_high_and_last_forget_a_retracted_value(built: House, hours: i
         await events.retract_event(built.service, actor, item.uid, "a mistake")
     left = await figures(built, actor)
     assert (left["min"], left["max"]) == ((5 * ONE,), (5 * ONE,))
-    assert left["last"] == (((await micros(NOW - timedelta(hours=4))), "middle", 5 * ONE),)
+    assert left["last"] == (((micros(NOW - timedelta(hours=4))), "middle", 5 * ONE),)
     await record(built, actor, event("again", value=9 * ONE, time=NOW - timedelta(hours=3)))
     assert (await figures(built, actor))["max"] == (9 * ONE,)
     assert await differences(built, actor) == SOUND
-
-
-async def micros(at: object) -> int:
-    return round(at.timestamp() * 1_000_000)  # type: ignore[attr-defined]  # a datetime
 
 
 @settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -154,7 +146,7 @@ def test_whatever_is_recorded_and_retracted_agrees_with_a_rebuild(
             assert shown["min"] == ((min(v for v, _, _ in standing) * ONE,) if standing else ())
             assert shown["max"] == ((max(v for v, _, _ in standing) * ONE,) if standing else ())
             last = max(((at, name, v) for v, at, name in standing), default=None)
-            assert shown["last"] == (((await micros(last[0]), last[1], last[2] * ONE),) if last else ())
+            assert shown["last"] == (((micros(last[0]), last[1], last[2] * ONE),) if last else ())
             return await differences(built, actor)
 
     assert runner.run(play()) == SOUND

@@ -31,7 +31,7 @@ def stage(runner: Loop, database_url: str) -> Iterator[Stage]:
     runner.run(database.close())
 
 
-def agree(found: Alignment, wanted: model.Alignment) -> None:
+def check_agreement(found: Alignment, wanted: model.Alignment) -> None:
     """The answer is the model's, to rounding."""
     for part in found.components:
         expected = wanted.components[part.name]
@@ -61,7 +61,7 @@ def test_an_alignment_from_roll_ups_is_that_of_the_raw_events(stage: Stage, runn
         actor = await replay.play(stage, world)
         return score(await replay.look(stage, actor, world))
 
-    agree(runner.run(live()), model.align(world))
+    check_agreement(runner.run(live()), model.align(world))
 
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])

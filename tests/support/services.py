@@ -12,7 +12,7 @@ from functools import reduce
 
 from app.connectors.base import Delivery
 from app.domain.access import Actor
-from app.domain.configuration import Configuration
+from app.domain.configuration import Configuration, Noun
 from app.domain.events import Event
 from app.domain.metrics import Condition, Metric
 from app.domain.objectives import KeyResult, Objective, Responsibility
@@ -72,7 +72,7 @@ async def house(url: str) -> AsyncIterator[House]:
 
 async def furnish(found: House, actor: Actor) -> None:
     """Two teams, one source, one metric, one published playbook with one objective that both teams bear."""
-    nouns = (
+    nouns: tuple[Noun, ...] = (
         Team("sales", "Sales", "sales", 12 * ONE),
         Team("marketing", "Marketing", "marketing", 6 * ONE),
         Source("billing", "Billing"),
