@@ -52,6 +52,7 @@ EVERY_FILTER = EventFilter(
     refreshes="win",
     off_playbook="q4",
     other_playbook=True,
+    days=((DAY, DAY),),
     first=DAY,
     last=DAY,
     as_of=DAY,
