@@ -37,7 +37,7 @@ def create(
     async def issue(service: Service) -> tuple[ApiKey, str]:
         identity = await organizations.find(service, organization)
         expires = None if expires_in_days is None else service.clock() + timedelta(days=expires_in_days)
-        return await keys.first(service, identity, IssueKey(name, frozenset(scope), team, source, expires))
+        return await keys.issue(service, keys.operator(identity), IssueKey(name, frozenset(scope), team, source, expires))
 
     key, text = perform(database_url, issue)
     if as_json:

@@ -23,6 +23,7 @@ LIMITS: Final[dict[str, Any]] = {
     "limit_concurrency": 512,
     "backlog": 2048,
     "h11_max_incomplete_event_size": 32_768,
+    "timeout_worker_healthcheck": 60,  # a worker that still imports is not a hung one
     "access_log": False,
 }
 Host = Annotated[str, typer.Option(help="The address to listen on.")]

@@ -56,7 +56,7 @@ async def prepare(settings: Settings, now: datetime, quarter: Quarter | None = N
         async with httpx.AsyncClient(transport=transport, base_url=settings.public_url) as http:
             identity, fresh = await _organization(service, clock, now, quarter)
             issued = IssueKey(f"{KEY_PREFIX}player", frozenset({"admin"}), expires_at=now + LIFE)
-            _, key = await keys.first(service, identity, issued)
+            _, key = await keys.issue(service, keys.operator(identity), issued)
             secret = service.vault.digest(service.vault.pepper, SECRET)
             player = Player(http, clock, key, secret)
             planned, since = await _where(player, fresh, now.date())

@@ -15,7 +15,7 @@ from app.scoring.alignment import Alignment
 from app.scoring.engine import score
 from app.scoring.snapshot import Snapshot, frame
 from app.store import configuration as store
-from app.store import snapshot
+from app.store import cursor, snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,9 @@ async def read(
     now = service.clock()
     async with service.database.reading() as connection:
         configuration = await store.load(connection, actor.organization)
-        today = day_of(now, configuration.organization.time_zone)
+        # The organization's day never goes backwards: what was recorded so far is known, whatever the clock says now.
+        recorded = await cursor.recorded_day(connection, actor.organization)
+        today = max(day_of(now, configuration.organization.time_zone), recorded)
         days = _days(today, as_of, known_at)
         chosen, others = choose(configuration, playbook, days[0])
         found = await snapshot.read(connection, actor.organization, configuration, frame(chosen, *days))

@@ -11,7 +11,6 @@ from app.domain.errors import Fault, InvalidError, NotFoundError, PreconditionEr
 from app.domain.metrics import Matcher, Metric, matching_part
 from app.domain.objectives import Responsibility
 from app.domain.playbooks import Playbook
-from app.domain.teams import Organization
 from app.flows.service import Service
 from app.store import configuration as store
 from app.store import cursor, rebuild
@@ -42,12 +41,16 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A configuration that was written: before, after, what differs, and where it stands."""
+    """A configuration that was written: before, after, what differs, and where it stands.
+
+    None when nothing was guarded, or the guarded thing was not there: `stored`, read under the lock.
+    """
 
     before: Configuration
     after: Configuration
     changes: tuple[Change, ...]
     position: Position
+    stored: Stored | None = None
 
 
 UNCONDITIONAL = Precondition()
@@ -99,12 +102,14 @@ async def _write(
     zone = await cursor.zone(connection, organization)
     # The cursor's row is locked first: what is read after it cannot change under the write.
     position = await cursor.advance(connection, organization, now, zone, catalogue=True)
+    stored = None
     if guard is not None:
         kind, key, precondition = guard
-        check(precondition, await store.find(connection, organization, kind, key))
+        stored = await store.find(connection, organization, kind, key)
+        check(precondition, stored)
     before = await store.load(connection, organization)
     after = step(before)
-    return Outcome(before, after, changes(before, after), position)
+    return Outcome(before, after, changes(before, after), position, stored)
 
 
 async def _store(connection: Connection, actor: Actor, outcome: Outcome) -> None:
@@ -141,7 +146,7 @@ async def put(service: Service, actor: Actor, noun: Noun, precondition: Precondi
         return rules.put(configuration, _kept(configuration, noun))
 
     outcome = await write(service, actor, step, (noun.kind, noun.key, precondition))
-    return await written(service, actor, outcome, noun.kind, noun.key)
+    return written(outcome, noun.kind, noun.key)
 
 
 async def patch(
@@ -157,21 +162,23 @@ async def patch(
     Raises: NotFoundError, InvalidError, PreconditionError, ForbiddenError.
     """
     require_configuration(actor, _scope(kind))
-    async with service.database.reading() as connection:
-        timed = kind == "organization" and await rebuild.any_event(connection, actor.organization)
 
     def step(configuration: Configuration) -> Configuration:
         there = configuration.of(kind)
         if key not in there:
             raise NotFoundError(unknown(kind.replace("_", " "), key, there))
-        noun = edit(there[key])
-        if isinstance(noun, Organization) and timed and noun.time_zone != configuration.organization.time_zone:
+        return rules.put(configuration, edit(there[key]))
+
+    async def also(connection: Connection, outcome: Outcome) -> None:
+        if outcome.before.organization.time_zone == outcome.after.organization.time_zone:
+            return
+        if await rebuild.any_event(connection, actor.organization):
             text = "The time zone is fixed once events exist."
             raise InvalidError(text, [Fault("/time_zone", text)])
-        return rules.put(configuration, noun)
 
-    outcome = await write(service, actor, step, (kind, key, precondition))
-    return await written(service, actor, outcome, kind, key)
+    guard = (kind, key, precondition)
+    outcome = await write(service, actor, step, guard, also=also if kind == "organization" else None)
+    return written(outcome, kind, key)
 
 
 async def archive(
@@ -182,15 +189,11 @@ async def archive(
     await write(service, actor, lambda found: rules.archive(found, kind, key), (kind, key, precondition))
 
 
-async def written(service: Service, actor: Actor, outcome: Outcome, kind: str, key: str) -> Written:
-    """How a thing stands after that outcome."""
-    value = outcome.after.of(kind)[key]
-    changed = outcome.position.seq
-    if not any(change.kind == kind and change.key == key for change in outcome.changes):
-        async with service.database.reading() as connection:
-            stored = await store.find(connection, actor.organization, kind, key)
-        changed = outcome.position.seq if stored is None else stored.changed
-    return Written(value, key not in outcome.before.of(kind), changed)
+def written(outcome: Outcome, kind: str, key: str) -> Written:
+    """How a guarded thing stands after that outcome: unchanged, it keeps the version that was read under the lock."""
+    touched = any(change.kind == kind and change.key == key for change in outcome.changes)
+    changed = outcome.position.seq if touched or outcome.stored is None else outcome.stored.changed
+    return Written(outcome.after.of(kind)[key], key not in outcome.before.of(kind), changed)
 
 
 def _scope(kind: str) -> str:

@@ -22,9 +22,10 @@ from app.domain.errors import (
 )
 from app.domain.events import FUTURE_HOURS, Event, day_of, fingerprint
 from app.domain.metrics import Matcher
+from app.domain.sources import CRMS, Source
 from app.flows.service import Service
 from app.store import configuration as store
-from app.store import cursor, events, ingest, retract, types
+from app.store import cursor, events, ingest, retract, room, types
 from app.store.database import Connection
 from app.store.events import StoredEvent
 from app.store.rollups import Prepared
@@ -69,16 +70,21 @@ async def record(service: Service, actor: Actor, found: Sequence[Event]) -> list
     Raises: ForbiddenError, UnavailableError.
     """
     actor.require("events:write")
+    done: dict[tuple[str, str], Item] = {}
     for _ in range(ATTEMPTS):
         now = service.clock()
         async with service.database.reading() as connection:
             known = await catalogue(connection, actor.organization)
         items, prints = _judge(actor, known, found, now)
-        fresh = [event for event, item in zip(found, items, strict=True) if item.status == "recorded"]
-        prepared = ingest.prepare(fresh, known.matcher, now, known.time_zone, prints)
-        stored = await _insert(service, actor.organization, known, prepared, now) if prepared else {}
-        if stored is not None:
-            return await _settle(service, actor.organization, found, items, stored)
+        fresh = [
+            event
+            for event, item in zip(found, items, strict=True)
+            if item.status == "recorded" and (event.source, event.id) not in done
+        ]
+        if await _store(
+            service, actor.organization, known, ingest.prepare(fresh, known.matcher, now, known.time_zone, prints), done
+        ):
+            return await _settle(service, actor.organization, found, items, done)
     raise UnavailableError("The configuration is changing too fast to record events against it; try again.")
 
 
@@ -141,28 +147,40 @@ def conflict(event: Event) -> EventConflictError:
     )
 
 
-async def _insert(
-    service: Service, organization: UUID, known: Catalogue, prepared: Sequence[Prepared], now: datetime
-) -> Mapping[tuple[str, str], Item] | None:
-    """What became of valid events; where a sum would overflow, halves are tried until one event fails alone.
+async def _store(
+    service: Service,
+    organization: UUID,
+    known: Catalogue,
+    prepared: Sequence[Prepared],
+    done: dict[tuple[str, str], Item],
+) -> bool:
+    """Whether the events were stored against that catalogue; `done` says what became of each, so far as anything did.
 
-    None when the catalogue has changed since it was read.
+    Where a sum would overflow, the events that do not fit are found and refused, and the others are stored.
     """
+    now = service.clock()
     day = types.day_number(day_of(now, known.time_zone))
-    try:
-        async with service.database.writing() as connection:
-            recorded = await ingest.record(connection, organization, prepared, now, day, known.version)
-    except BucketFullError as error:
-        if len(prepared) == 1:
-            event = prepared[0].event
-            return {(event.source, event.id): Item("invalid", None, error)}
-        middle = len(prepared) // 2
-        first = await _insert(service, organization, known, prepared[:middle], now)
-        second = await _insert(service, organization, known, prepared[middle:], now)
-        return None if first is None or second is None else {**first, **second}
-    if recorded.seq is None:
-        return None
-    return {(p.event.source, p.event.id): Item("recorded", p.uid) for p in prepared if p.uid in recorded.uids}
+    while prepared:
+        try:
+            async with service.database.writing() as connection:
+                recorded = await ingest.record(connection, organization, prepared, now, day, known.version)
+        except BucketFullError as error:
+            async with service.database.reading() as connection:
+                full = await room.misfits(connection, organization, prepared, day)
+            # None found: another writer filled the bucket since, or it is tomorrow's; the first is refused, and so on
+            refused = full or {prepared[0].uid}
+            done |= {_name(p): Item("invalid", None, error) for p in prepared if p.uid in refused}
+            prepared = [p for p in prepared if p.uid not in refused]
+            continue
+        if recorded.seq is None:
+            return False
+        done |= {_name(p): Item("recorded", p.uid) for p in prepared if p.uid in recorded.uids}
+        return True
+    return True
+
+
+def _name(prepared: Prepared) -> tuple[str, str]:
+    return prepared.event.source, prepared.event.id
 
 
 async def _settle(
@@ -177,6 +195,7 @@ async def _settle(
         (event.source, event.id)
         for event, item in zip(found, items, strict=True)
         if item.status in ("duplicate", "conflict")
+        or isinstance(item.problem, InvalidError)
         or (item.status == "recorded" and (event.source, event.id) not in stored)
     ]
     kept: Mapping[tuple[str, str], StoredEvent] = {}
@@ -188,6 +207,9 @@ async def _settle(
         name = (event.source, event.id)
         if item.status == "recorded" and name in stored:
             answers.append(stored[name])
+        elif isinstance(item.problem, InvalidError) and name in kept and kept[name].fingerprint == fingerprint(event):
+            # Sent again after its team was archived, say: it stands, and sending it again changes nothing.
+            answers.append(Item("duplicate", kept[name].uid))
         elif item.status in ("recorded", "duplicate", "conflict") and name in kept:
             same = kept[name].fingerprint == fingerprint(event)
             answers.append(
@@ -206,12 +228,12 @@ async def retract_event(service: Service, actor: Actor, uid: UUID, reason: str) 
     actor.require("events:write")
     now = service.clock()
     async with service.database.writing() as connection:
+        # The cursor's row is locked first: neither the metrics nor the event can change under the retraction.
+        zone = await cursor.zone(connection, actor.organization)
+        position = await cursor.advance(connection, actor.organization, now, zone, catalogue=False)
         found = await _retractable(connection, actor, uid)
         known = await catalogue(connection, actor.organization)
-        position = await cursor.advance(connection, actor.organization, now, known.time_zone, catalogue=False)
-        await retract.retract(
-            connection, actor.organization, {uid: reason}, position, actor.name, known.matcher, known.time_zone
-        )
+        await retract.retract(connection, actor.organization, {uid: reason}, position, actor.name, known.matcher, zone)
         after = await events.find(connection, actor.organization, uid)
     if after is None:
         raise NotFoundError("There is no such event.")
@@ -227,6 +249,6 @@ async def _retractable(connection: Connection, actor: Actor, uid: UUID) -> Store
     if actor.source is not None and found.event.source != actor.source:
         raise ForbiddenError(f"This key is bound to the source '{actor.source}'.")
     source = await store.find(connection, actor.organization, "source", found.event.source)
-    if source is not None and getattr(source.value, "connector", "api") != "api":
+    if source is not None and isinstance(source.value, Source) and source.value.connector in CRMS:
         raise SourceIsConnectedError(f"The events of '{found.event.source}' follow its hook; correct it there.")
     return found

@@ -1,21 +1,26 @@
 """API keys: issued once, checked at every request, revoked at once."""
 
 import hmac
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 from app.domain.access import SCOPES, Actor, require_issuing
-from app.domain.errors import Fault, InvalidError, NotAuthenticError, NotFoundError, unknown
+from app.domain.errors import Fault, InvalidError, NotAuthenticError, NotFoundError, UnavailableError, unknown
 from app.flows import vault
 from app.flows.service import Service
 from app.store import configuration, cursor, journal, keys
+from app.store.database import Connection
 from app.store.journal import Act
 from app.store.keys import ApiKey
 
+LONGEST_NAME: Final = 200
 USED_EVERY: Final = timedelta(minutes=1)
 NOBODY: Final = "0" * 64
+NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +49,19 @@ async def authenticate(service: Service, presented: str) -> Actor:
     matches = hmac.compare_digest(given, NOBODY if key is None else key.digest)
     if key is None or organization is None or not matches or not _valid(key, now):
         raise NotAuthenticError("This needs a valid API key.")
-    if key.last_used_at is None or now - key.last_used_at >= USED_EVERY:
-        async with service.database.writing() as connection:
-            await keys.used(connection, organization, name, now)
+    await _note_use(service, organization, key, now)
     return Actor(organization, f"{key.name} ({key.id})", frozenset(key.scopes), key.team, key.source)
+
+
+async def _note_use(service: Service, organization: UUID, key: ApiKey, now: datetime) -> None:
+    """The key's last use is noted about once a minute; a request does not fail for it, and tries no more often."""
+    last = max(key.last_used_at or NEVER, service.noted.get(key.id, NEVER))
+    if now - last < USED_EVERY:
+        return
+    service.noted[key.id] = now
+    with suppress(UnavailableError):
+        async with service.database.writing() as connection:
+            await keys.used(connection, organization, key.id, now)
 
 
 def _valid(key: ApiKey, now: datetime) -> bool:
@@ -63,20 +77,30 @@ async def issue(service: Service, actor: Actor, wanted: IssueKey) -> tuple[ApiKe
         faults.append(Fault("/scopes", f"Must be some of {', '.join(SCOPES)}."))
     if wanted.expires_at is not None and wanted.expires_at <= now:
         faults.append(Fault("/expires_at", "Must be in the future."))
+    if not 1 <= len(wanted.name) <= LONGEST_NAME:
+        faults.append(Fault("/name", f"Must have 1 to {LONGEST_NAME} characters."))
     async with service.database.writing() as connection:
-        known = await configuration.load(connection, actor.organization, ("organization", "team", "source"))
-        if wanted.team is not None and wanted.team not in known.teams:
-            faults.append(Fault("/team", unknown("team", wanted.team, known.teams)))
-        if wanted.source is not None and wanted.source not in known.sources:
-            faults.append(Fault("/source", unknown("source", wanted.source, known.sources)))
-        if faults:
-            raise InvalidError("The key cannot be issued as asked.", faults)
-        zone = known.organization.time_zone
-        position = await cursor.advance(connection, actor.organization, now, zone, catalogue=False)
-        key, text = _make(service, wanted, now, actor.name)
-        await keys.add(connection, actor.organization, key)
-        act = Act(actor.name, "api_key", key.id, "create", None, _described(key))
-        await journal.add(connection, actor.organization, position, act)
+        return await issue_within(service, connection, actor, wanted, faults)
+
+
+async def issue_within(
+    service: Service, connection: Connection, actor: Actor, wanted: IssueKey, faults: Sequence[Fault] = ()
+) -> tuple[ApiKey, str]:
+    """As `issue`, in a transaction that is under way. Raises: InvalidError, for the faults given too."""
+    now, faults = service.clock(), list(faults)
+    zone = await cursor.zone(connection, actor.organization)
+    position = await cursor.advance(connection, actor.organization, now, zone, catalogue=False)
+    known = await configuration.load(connection, actor.organization, ("team", "source"))
+    if wanted.team is not None and wanted.team not in known.teams:
+        faults.append(Fault("/team", unknown("team", wanted.team, known.teams)))
+    if wanted.source is not None and wanted.source not in known.sources:
+        faults.append(Fault("/source", unknown("source", wanted.source, known.sources)))
+    if faults:
+        raise InvalidError("The key cannot be issued as asked.", faults)
+    key, text = _make(service, wanted, now, actor.name)
+    await keys.add(connection, actor.organization, key)
+    act = Act(actor.name, "api_key", key.id, "create", None, _described(key))
+    await journal.add(connection, actor.organization, position, act)
     return key, text
 
 
@@ -86,19 +110,19 @@ async def revoke(service: Service, actor: Actor, name: str) -> None:
     now = service.clock()
     async with service.database.writing() as connection:
         zone = await cursor.zone(connection, actor.organization)
+        position = await cursor.advance(connection, actor.organization, now, zone, catalogue=False)
         key = await keys.find(connection, actor.organization, name)
         if key is None or key.revoked_at is not None:
             raise NotFoundError("There is no such API key.")
         require_issuing(actor, frozenset(key.scopes), key.team, key.source)
-        position = await cursor.advance(connection, actor.organization, now, zone, catalogue=False)
         await keys.revoke(connection, actor.organization, name, now)
         act = Act(actor.name, "api_key", name, "archive", _described(key), None)
         await journal.add(connection, actor.organization, position, act)
 
 
-async def first(service: Service, organization: UUID, wanted: IssueKey) -> tuple[ApiKey, str]:
-    """A new key by the operator's own hand, for whom no scope is too high."""
-    return await issue(service, Actor(organization, "operator", frozenset({"admin"})), wanted)
+def operator(organization: UUID) -> Actor:
+    """Who runs the service, for whom no scope is too high."""
+    return Actor(organization, "operator", frozenset({"admin"}))
 
 
 def _make(service: Service, wanted: IssueKey, now: datetime, by: str) -> tuple[ApiKey, str]:

@@ -27,7 +27,8 @@ async def create(service: Service, organization: Organization) -> str:
         await cursor.begin(connection, identity, now, organization.time_zone)
         position = await cursor.advance(connection, identity, now, organization.time_zone, catalogue=True)
         await configuration.save(connection, identity, position, "operator", changes(empty, full))
-    _, text = await keys.first(service, identity, IssueKey("first admin key", frozenset({"admin"})))
+        wanted = IssueKey("first admin key", frozenset({"admin"}))
+        _, text = await keys.issue_within(service, connection, keys.operator(identity), wanted)
     return text
 
 

@@ -29,14 +29,14 @@ async def publish(service: Service, actor: Actor, key: str, precondition: Precon
     outcome = await write(
         service, actor, lambda found: publishing.publish(found, key, now), ("playbook", key, precondition)
     )
-    return await written(service, actor, outcome, "playbook", key)
+    return written(outcome, "playbook", key)
 
 
 async def close(service: Service, actor: Actor, key: str, precondition: Precondition = UNCONDITIONAL) -> Written:
     """The playbook is closed. Raises: NotFoundError, NotPublishedError, ForbiddenError."""
     require_configuration(actor)
     outcome = await write(service, actor, lambda found: publishing.close(found, key), ("playbook", key, precondition))
-    return await written(service, actor, outcome, "playbook", key)
+    return written(outcome, "playbook", key)
 
 
 async def contribute(
@@ -46,7 +46,7 @@ async def contribute(
     require_team(actor, found.team)
     guard = ("contribution", found.key, precondition)
     outcome = await write(service, actor, lambda known: publishing.contribute(known, found), guard)
-    return await written(service, actor, outcome, "contribution", found.key)
+    return written(outcome, "contribution", found.key)
 
 
 async def sign(service: Service, actor: Actor, found: Signoff, precondition: Precondition = UNCONDITIONAL) -> Written:
@@ -57,7 +57,7 @@ async def sign(service: Service, actor: Actor, found: Signoff, precondition: Pre
     require_team(actor, found.team)
     guard = ("signoff", found.key, precondition)
     outcome = await write(service, actor, lambda known: publishing.sign(known, found), guard)
-    return await written(service, actor, outcome, "signoff", found.key)
+    return written(outcome, "signoff", found.key)
 
 
 async def withdraw(
@@ -96,7 +96,7 @@ async def accept(  # an acceptance is all of these
         return publishing.accept(configuration, objective, team, accepted=accepted, by=by, note=note)
 
     outcome = await write(service, actor, step, ("responsibility", f"{objective}/{team}", precondition))
-    return await written(service, actor, outcome, "responsibility", f"{objective}/{team}")
+    return written(outcome, "responsibility", f"{objective}/{team}")
 
 
 async def document(service: Service, actor: Actor, key: str) -> Document:

@@ -1,7 +1,7 @@
 """What every flow is handed: the database, the clock, the vault and the address that CRMs call."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from app.flows.vault import Vault
@@ -10,9 +10,10 @@ from app.store.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A running service, without HTTP."""
+    """A running service, without HTTP. Shape: `noted` is when this process last noted an API key's use, by its id."""
 
     database: Database
     clock: Callable[[], datetime]
     vault: Vault
     public_url: str = "http://127.0.0.1:8000"
+    noted: dict[str, datetime] = field(default_factory=dict)

@@ -109,6 +109,9 @@ async def _connect(  # as `put`
             return
         hook = await sources.hook_of(connection, actor.organization, key)
         fresh = _new_secret(source, secret, kept=hook is not None)
+        if hook is not None and fresh is not None:
+            act = Act(actor.name, "source", key, "rotate")
+            await journal.add(connection, actor.organization, outcome.position, act, len(outcome.changes))
         if hook is None:
             hook = Hook(key, ids.base62(HOOK_LENGTH), ())
             await keys.enter(connection, "hook", hook.hook_id, actor.organization)
@@ -119,7 +122,7 @@ async def _connect(  # as `put`
         made["secret"] = fresh if secret is None else None
 
     outcome = await write(service, actor, step, ("source", key, precondition), also=also)
-    return Connected(await written(service, actor, outcome, "source", key), made["hook_id"], made["secret"])
+    return Connected(written(outcome, "source", key), made["hook_id"], made["secret"])
 
 
 def place(actor: Actor, source: str) -> str:
@@ -173,8 +176,8 @@ async def rotate(service: Service, actor: Actor, key: str, secret: str | None) -
         await journal.add(connection, actor.organization, outcome.position, act)
         made["hook_id"], made["secret"] = hook.hook_id, fresh if secret is None else None
 
-    outcome = await write(service, actor, step, also=also)
-    return Connected(await written(service, actor, outcome, "source", key), made["hook_id"], made["secret"])
+    outcome = await write(service, actor, step, ("source", key, UNCONDITIONAL), also=also)
+    return Connected(written(outcome, "source", key), made["hook_id"], made["secret"])
 
 
 async def health(service: Service, actor: Actor, key: str) -> tuple[Health, str | None]:

@@ -88,3 +88,9 @@ async def catalogue(connection: AsyncConnection, organization_id: UUID) -> int:
     if found is None:
         raise NotFoundError("There is no such organization.")
     return int(found)
+
+
+async def recorded_day(connection: AsyncConnection, organization_id: UUID) -> date:
+    """The newest day on which the organization wrote anything."""
+    statement = select(cursor.c.recorded_day).where(cursor.c.organization_id == organization_id)
+    return types.day((await connection.execute(statement)).scalar_one())

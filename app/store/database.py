@@ -69,7 +69,7 @@ class _Translated:
         return None
 
     async def __aexit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
-        if isinstance(error, (PoolTimeoutError, ConnectionError)) or (isinstance(error, DBAPIError) and _passes(error)):
+        if isinstance(error, (PoolTimeoutError, OSError)) or (isinstance(error, DBAPIError) and _passes(error)):
             raise UnavailableError("The database cannot be reached or is busy; try again shortly.") from error
 
 

@@ -1,9 +1,21 @@
 """Everything that knows which database it is."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from json import dumps
 from typing import Final
 
-from sqlalchemy import event
+from sqlalchemy import (
+    JSON,
+    Column,
+    ColumnElement,
+    Text,
+    bindparam,
+    cast,
+    event,
+    func,
+    literal_column,
+    select,
+)
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -59,6 +71,7 @@ def engines(
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=pool_timeout,
+        hide_parameters=True,
         connect_args={"server_settings": _server_settings(statement_timeout)},
     )
     return engine, engine
@@ -80,7 +93,12 @@ def _server_settings(statement_timeout: float) -> dict[str, str]:
 def _sqlite(url: URL, begin: str, more: tuple[str, ...], size: int, timeout: float) -> AsyncEngine:
     """An engine whose transactions begin as told: the driver's own way loses updates (database.md, section 6)."""
     engine = create_async_engine(
-        url, poolclass=AsyncAdaptedQueuePool, pool_size=size, max_overflow=0, pool_timeout=timeout
+        url,
+        poolclass=AsyncAdaptedQueuePool,
+        pool_size=size,
+        max_overflow=0,
+        pool_timeout=timeout,
+        hide_parameters=True,
     )
 
     @event.listens_for(engine.sync_engine, "connect")
@@ -102,8 +120,10 @@ def migration_engine(url: str) -> AsyncEngine:
     """An engine for Alembic alone: one connection, no pool; SQLite keeps foreign keys off while tables are remade."""
     parsed = make_url(url)
     if not is_sqlite(parsed):
-        return create_async_engine(parsed, poolclass=NullPool, connect_args={"server_settings": {"timezone": "UTC"}})
-    engine = create_async_engine(parsed, poolclass=NullPool)
+        return create_async_engine(
+            parsed, poolclass=NullPool, hide_parameters=True, connect_args={"server_settings": {"timezone": "UTC"}}
+        )
+    engine = create_async_engine(parsed, poolclass=NullPool, hide_parameters=True)
 
     @event.listens_for(engine.sync_engine, "connect")
     def connect(connection: object, _record: ConnectionPoolEntry) -> None:
@@ -136,3 +156,11 @@ def recordset(connection: AsyncConnection, name: str, columns: Mapping[str, str]
     # \\:\\: keeps SQLAlchemy from reading the cast as a bind parameter
     reads = reads.replace("::", "\\:\\:")
     return f"(select {reads} from json_array_elements(cast(:{name} as json)) as value) as {alias}"  # noqa: S608  # constants
+
+
+def among(connection: AsyncConnection, column: Column[str], values: Sequence[str]) -> ColumnElement[bool]:
+    """Whether the column is one of the texts: one bind parameter, however many they are."""
+    found = bindparam(None, dumps(sorted(values)), Text())
+    if embedded(connection):
+        return column.in_(select(literal_column("value", Text())).select_from(func.json_each(found)))
+    return column.in_(select(func.json_array_elements_text(cast(found, JSON)).column_valued("value")))

@@ -1,6 +1,6 @@
 """Events, read: one, or those that a filter lists, newest first."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from json import loads
@@ -14,6 +14,7 @@ from app.domain.errors import InvalidError, unknown
 from app.domain.events import Event
 from app.scoring.snapshot import active_objectives, objectives_by_metric
 from app.store import types
+from app.store.dialect import among
 from app.store.evidence_tables import EventRow, MatchingRow, RetractionRow
 from app.store.tables import table_of
 
@@ -192,26 +193,42 @@ def _clocks(wanted: EventFilter) -> list[ColumnElement[bool]]:
     return [*where, stands]
 
 
-async def _sets(connection: AsyncConnection, organization_id: UUID) -> Mapping[str, Mapping[str, str]]:
-    """The sets of matches by name: metric to state; the empty one too."""
+@dataclass(frozen=True, slots=True)
+class Sets:
+    """The sets of matches that events have, by name: metric to state; the empty one too."""
+
+    connection: AsyncConnection
+    known: Mapping[str, Mapping[str, str]]
+
+    def having(self, metric: str, state: str | None = None) -> ColumnElement[bool]:
+        """Events that matched the metric, in that state if one is given."""
+        found = [name for name, of in self.known.items() if metric in of and state in (None, of[metric])]
+        return among(self.connection, event.c.matching, found)
+
+    def leading(self, metrics: Collection[str]) -> ColumnElement[bool]:
+        """Events that matched one of the metrics."""
+        wanted = frozenset(metrics)
+        found = [name for name, of in self.known.items() if not wanted.isdisjoint(of)]
+        return among(self.connection, event.c.matching, found)
+
+
+async def _sets(connection: AsyncConnection, organization_id: UUID) -> Sets:
     rows = await connection.execute(
         select(matching.c.id, matching.c.metrics).where(matching.c.organization_id == organization_id)
     )
-    return {"": {}, **{name: dict(metrics) for name, metrics in rows}}
+    return Sets(connection, {"": {}, **{name: dict(metrics) for name, metrics in rows}})
 
 
-def _derived(
-    configuration: Configuration, wanted: EventFilter, sets: Mapping[str, Mapping[str, str]]
-) -> list[ColumnElement[bool]]:
+def _derived(configuration: Configuration, wanted: EventFilter, sets: Sets) -> list[ColumnElement[bool]]:
     """The filters that hang on what an event matched."""
     where: list[ColumnElement[bool]] = []
     for name in (wanted.metric, wanted.counts_for):
         if name is not None and name not in configuration.metrics:
             raise InvalidError(unknown("metric", name, configuration.metrics))
     if wanted.metric is not None:
-        where.append(event.c.matching.in_([s for s, found in sets.items() if wanted.metric in found]))
+        where.append(sets.having(wanted.metric))
     if wanted.counts_for is not None:
-        where.append(event.c.matching.in_([s for s, found in sets.items() if found.get(wanted.counts_for) == "counts"]))
+        where.append(sets.having(wanted.counts_for, "counts"))
     if wanted.objective is not None:
         where.append(_belongs(configuration, wanted.objective, sets, refreshes=False))
     if wanted.refreshes is not None:
@@ -221,13 +238,7 @@ def _derived(
     return where
 
 
-def _leading(sets: Mapping[str, Mapping[str, str]], metrics: frozenset[str]) -> list[str]:
-    return [name for name, found in sets.items() if not metrics.isdisjoint(found)]
-
-
-def _belongs(
-    configuration: Configuration, objective: str, sets: Mapping[str, Mapping[str, str]], *, refreshes: bool
-) -> ColumnElement[bool]:
+def _belongs(configuration: Configuration, objective: str, sets: Sets, *, refreshes: bool) -> ColumnElement[bool]:
     """Events of an objective.
 
     They name it, or match a metric that leads to it (and name none, unless they refresh it).
@@ -235,23 +246,21 @@ def _belongs(
     if objective not in configuration.objectives:
         raise InvalidError(unknown("objective", objective, configuration.objectives))
     metrics = frozenset(k.metric for k in configuration.key_results.values() if k.objective == objective)
-    leads = event.c.matching.in_(_leading(sets, metrics))
+    leads = sets.leading(metrics)
     return or_(event.c.objective == objective, leads if refreshes else and_(event.c.objective.is_(None), leads))
 
 
-def _toward(configuration: Configuration, playbook: str, sets: Mapping[str, Mapping[str, str]]) -> ColumnElement[bool]:
+def _toward(configuration: Configuration, playbook: str, sets: Sets) -> ColumnElement[bool]:
     """Events that lead to an active objective of the playbook."""
     active = [objective.key for objective in active_objectives(configuration, playbook)]
-    leads = _leading(sets, frozenset(objectives_by_metric(configuration, playbook)))
+    leads = sets.leading(objectives_by_metric(configuration, playbook))
     return or_(
         event.c.objective.in_(active) & event.c.objective.is_not(None),
-        and_(event.c.objective.is_(None), event.c.matching.in_(leads)),
+        and_(event.c.objective.is_(None), leads),
     )
 
 
-def _off(
-    configuration: Configuration, wanted: EventFilter, playbook: str, sets: Mapping[str, Mapping[str, str]]
-) -> list[ColumnElement[bool]]:
+def _off(configuration: Configuration, wanted: EventFilter, playbook: str, sets: Sets) -> list[ColumnElement[bool]]:
     if playbook not in configuration.playbooks:
         raise InvalidError(unknown("playbook", playbook, configuration.playbooks))
     where: list[ColumnElement[bool]] = [~_toward(configuration, playbook, sets)]

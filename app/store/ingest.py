@@ -12,10 +12,8 @@ from typing import Final
 from uuid import UUID
 
 from sqlalchemy import bindparam, text
-from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.errors import BucketFullError
 from app.domain.events import Event, canonical, day_of, fingerprint
 from app.domain.metrics import Match, Matcher
 from app.store import ids, types
@@ -28,6 +26,7 @@ from app.store.rollups import (
     Deltas,
     Prepared,
     apply,
+    fitting,
 )
 
 EVENT: Final = {
@@ -58,7 +57,6 @@ PAIR: Final = {
     "value": "bigint",
 }
 ITEM: Final = {"uid": "uuid", "offering": "text", "value": "bigint"}
-OVERFLOW: Final = "22003"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,15 +142,8 @@ async def record(  # one batch is all of these
     Raises: BucketFullError when a sum would no longer fit; then nothing was recorded.
     """
     perform = _record_embedded if embedded(connection) else _record_server
-    try:
+    with fitting():
         return await perform(connection, organization_id, prepared, now, recorded_day, catalogue)
-    except DBAPIError as error:
-        full = getattr(error.orig, "sqlstate", None) == OVERFLOW or "cannot store REAL value" in str(error.orig)
-        if full or (isinstance(error, IntegrityError) and "datatype" in str(error.orig)):
-            raise BucketFullError(
-                "A sum of this day would no longer fit; the values are too large to be added."
-            ) from error
-        raise
 
 
 def _unnest(first: int, shape: dict[str, str]) -> str:

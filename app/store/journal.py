@@ -52,10 +52,10 @@ class JournalFilter:
     last: date | None = None
 
 
-async def add(connection: AsyncConnection, organization_id: UUID, position: Position, act: Act) -> None:
-    """The act is in the journal, alone at its position."""
+async def add(connection: AsyncConnection, organization_id: UUID, position: Position, act: Act, after: int = 0) -> None:
+    """The act is in the journal, after so many changes of configuration in the same write."""
     values = {name: getattr(act, name) for name in Act.__slots__}
-    when = {"seq": position.seq, "position": 0, "at": position.at, "day": position.day}
+    when = {"seq": position.seq, "position": after, "at": position.at, "day": position.day}
     await connection.execute(insert(journal).values(organization_id=organization_id, **when, **values))
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.events import canonical
 from app.domain.metrics import Matcher
+from app.store.dialect import among
 from app.store.events import event, retraction, to_event
 from app.store.evidence_tables import AttentionRow, MeasureRow, SoldRow
 from app.store.ingest import matching_id, note_sets
@@ -108,7 +109,11 @@ async def any_event(connection: AsyncConnection, organization_id: UUID) -> bool:
 
 async def any_of(connection: AsyncConnection, organization_id: UUID, types: Sequence[str]) -> bool:
     """Whether the organization has an event of one of these types."""
-    statement = select(event.c.uid).where(event.c.organization_id == organization_id, event.c.type.in_(types)).limit(1)
+    statement = (
+        select(event.c.uid)
+        .where(event.c.organization_id == organization_id, among(connection, event.c.type, types))
+        .limit(1)
+    )
     return (await connection.execute(statement)).first() is not None
 
 

@@ -3,13 +3,15 @@
 Additive deltas by occurred and recorded day, kept in the transaction of the event or retraction they are of.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from json import dumps
 from typing import Final
 from uuid import UUID
 
 from sqlalchemy import bindparam, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.errors import BucketFullError
@@ -19,6 +21,8 @@ from app.store.dialect import recordset
 from app.store.types import Identity
 
 BOUND: Final = 2**63 - 1
+OVERFLOW: Final = "22003"
+FULL: Final = "A sum of this day would no longer fit; the values are too large to be added."
 MEASURE: Final = {
     "metric": "text",
     "source": "text",
@@ -175,6 +179,18 @@ def pair_rows(
     return [[*place, *found] for place, found in sorted(cells.items())]
 
 
+@contextmanager
+def fitting() -> Iterator[None]:
+    """Raises: BucketFullError in place of a database's own refusal of a sum beyond 64 bits."""
+    try:
+        yield
+    except DBAPIError as error:
+        # PostgreSQL says so; SQLite turns the sum into a float, which a STRICT table refuses
+        if getattr(error.orig, "sqlstate", None) == OVERFLOW or "cannot store REAL value" in str(error.orig):
+            raise BucketFullError(FULL) from error
+        raise
+
+
 async def apply(connection: AsyncConnection, organization_id: UUID, deltas: Deltas) -> None:
     """The roll-ups hold the deltas. Raises: BucketFullError when a sum would not fit in 64 bits."""
     await _upsert(connection, organization_id, "measure", MEASURE, MERGE_MEASURE, measure_rows(deltas))
@@ -201,10 +217,11 @@ async def _upsert(  # the three roll-ups differ in just these
         f"where true on conflict (organization_id, {KEYS[table]}) do update set {merge}"
     )
     bound = text(statement).bindparams(bindparam("organization", organization_id, Identity()))
-    await connection.execute(bound, {"rows": dumps(rows)})
+    with fitting():
+        await connection.execute(bound, {"rows": dumps(rows)})
 
 
 def check_bounds(rows: Iterable[Iterable[object]]) -> None:
     """Returns when every number fits in 64 bits. Raises: BucketFullError."""
     if any(isinstance(value, int) and abs(value) > BOUND for row in rows for value in row):
-        raise BucketFullError("A sum of this day would no longer fit; the values are too large to be added.")
+        raise BucketFullError(FULL)

@@ -4,6 +4,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -21,12 +22,15 @@ def a_port() -> int:
 
 
 def answers(url: str, server: subprocess.Popen[str]) -> httpx.Response:
-    until = time.monotonic() + 60
+    """The first answer of a server that is starting; one that never answers is ended."""
+    until = time.monotonic() + 90
     while server.poll() is None and time.monotonic() < until:
         try:
             return httpx.get(f"{url}/livez", timeout=5)
         except httpx.TransportError:
-            continue
+            with suppress(subprocess.TimeoutExpired):
+                server.wait(0.1)
+    server.terminate()
     message = f"the server does not answer: {server.communicate()[1]}"
     raise AssertionError(message)
 

@@ -14,9 +14,22 @@ OF_THEIR_OWN = {
     "model": "the brute-force model that the scores are compared with",
 }
 # Test files inside a ring that mirror no module of it, and why.
-ACROSS_A_RING = {"tests/scoring/test_model.py": "the whole of scoring against the brute-force model"}
+ACROSS_A_RING = {
+    "tests/scoring/test_model.py": "the whole of scoring against the brute-force model",
+    "tests/store/test_statements.py": "every statement of the store, as it is executed",
+}
 # Modules of app/ without a test file of their name, and the test file that holds them instead.
-TESTED_ELSEWHERE: dict[str, str] = {}
+TESTED_ELSEWHERE: dict[str, str] = {
+    "app/clock.py": "tests/test_main.py",
+    "app/domain/errors.py": "tests/domain/test_rules.py",
+    "app/domain/objectives.py": "tests/domain/test_rules.py",
+    "app/domain/playbooks.py": "tests/domain/test_publishing.py",
+    "app/store/dialect.py": "tests/store/test_database.py",
+    "app/store/ids.py": "tests/store/test_types.py",
+    "app/store/migrations.py": "tests/migrations/test_migrations.py",
+    "app/store/retract.py": "tests/store/test_rebuild.py",
+    "app/store/room.py": "tests/store/test_ingest.py",
+}
 
 
 def idle_tests(source: Source) -> list[str]:

@@ -1,0 +1,65 @@
+"""The service is made of what the settings say, and an embedded database keeps its own keys."""
+
+import stat
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from app import clock
+from app.flows.vault import new_keys
+from app.main import create_app, make_service, make_vault
+from app.settings import Settings
+
+SERVER = "postgresql+asyncpg://nobody@localhost/nothing"
+
+
+def embedded(folder: Path, **more: str) -> Settings:
+    return Settings(database_url=f"sqlite+aiosqlite:///{folder}/sightline.db", **more)  # type: ignore[arg-type]  # texts
+
+
+def test_an_embedded_database_makes_its_keys_once_and_for_its_owner_alone(tmp_path: Path):
+    first = make_vault(embedded(tmp_path))
+    kept = tmp_path / "sightline.db.keys"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert make_vault(embedded(tmp_path)) == first
+    assert first.secret_keys != first.peppers
+
+
+def test_keys_that_are_set_are_used_and_none_are_made(tmp_path: Path):
+    found = make_vault(embedded(tmp_path, secret_keys=new_keys("a"), key_pepper=new_keys("b")))
+    assert (list(found.secret_keys), list(found.peppers)) == (["a"], ["b"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_key_that_is_set_leaves_the_other_to_the_file(tmp_path: Path):
+    kept = make_vault(embedded(tmp_path))
+    found = make_vault(embedded(tmp_path, secret_keys=new_keys("a")))
+    assert (list(found.secret_keys), found.peppers) == (["a"], kept.peppers)
+
+
+@pytest.mark.parametrize("given", [{}, {"secret_keys": new_keys()}, {"key_pepper": new_keys()}])
+def test_a_server_s_database_needs_keys_that_are_set(given: dict[str, str]):
+    with pytest.raises(ValueError, match="required"):
+        make_vault(Settings(database_url=SERVER, **given))  # type: ignore[arg-type]  # texts
+
+
+async def test_a_service_has_the_settings_address_and_the_caller_s_clock(tmp_path: Path):
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    service = make_service(embedded(tmp_path, public_url="https://sightline.example/"), lambda: at)
+    assert (service.public_url, service.clock()) == ("https://sightline.example", at)
+    await service.database.close()
+
+
+async def test_the_application_holds_the_service_until_it_ends(tmp_path: Path):
+    application = create_app(embedded(tmp_path))
+    assert application.state.service.public_url == "http://127.0.0.1:8000"
+    async with application.router.lifespan_context(application):
+        assert not (tmp_path / "sightline.db").exists(), "nothing is opened before it is asked"
+
+
+def test_the_clock_is_the_present_instant_in_utc():
+    before = datetime.now(UTC)
+    found = clock.now()
+    assert before <= found <= before + timedelta(minutes=1)
+    assert found.utcoffset() == timedelta(0)
