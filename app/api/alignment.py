@@ -12,7 +12,7 @@ from app.api.callers import Caller
 from app.api.etags import IfNoneMatch, digest, shown
 from app.api.nouns import ObjectiveKey, TeamKey
 from app.api.operation import Contract, declare, desk, reads
-from app.api.paging import Pages, Paging
+from app.api.paging import Pages, Paging, whole
 from app.api.scalars import Day, Key
 from app.api.view_shapes import (
     MOST,
@@ -60,7 +60,7 @@ async def get_alignment(request: Request, response: Response, answer: Asked, see
 async def get_ledger(response: Response, paging: Pages, answer: Asked) -> LedgerPage:
     """Every loss, largest first; with the score they sum to 1. A cursor of another version is a 409."""
     found, version, day = answer.alignment.losses, answer.alignment.version, answer.alignment.frame.as_of
-    begin = _begin(paging.after, version, day)
+    begin = _begin(paging.begin(_position), version, day)
     some = found[begin : begin + paging.limit + 1]
     positions = [f"{version} {day.isoformat()} {begin + place + 1}" for place in range(len(some))]
     items, following = paging.cut(response, some, positions)
@@ -75,14 +75,19 @@ async def get_ledger(response: Response, paging: Pages, answer: Asked) -> Ledger
     )
 
 
-def _begin(after: str | None, version: int, day: date) -> int:
+def _position(after: str) -> tuple[int, date, int]:
+    was, on, place = after.split(" ")
+    return whole(was), date.fromisoformat(on), whole(place)
+
+
+def _begin(after: tuple[int, date, int] | None, version: int, day: date) -> int:
     """Where a page of the ledger begins. Raises: AlignmentChangedError for a cursor of another answer."""
     if after is None:
         return 0
-    was, on, place = after.split(" ")
-    if (was, on) != (str(version), day.isoformat()):
+    was, on, place = after
+    if (was, on) != (version, day):
         raise AlignmentChangedError("The alignment has changed since the first page; start again without a cursor.")
-    return int(place)
+    return place
 
 
 def _page(

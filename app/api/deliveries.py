@@ -1,7 +1,6 @@
 """Deliveries over HTTP: what a CRM sent, raw, and what became of it."""
 
 from base64 import b64encode
-from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -14,7 +13,7 @@ from app.api.etags import IfNoneMatch, digest, shown
 from app.api.event_shapes import UID
 from app.api.nouns import SourceKey, find
 from app.api.operation import desk, lists, reads
-from app.api.paging import Pages
+from app.api.paging import Pages, instant_and_uid
 from app.api.scalars import Count, Cursor, Instant, Key, Name, Sentence, Small, Uid, text
 from app.api.wire import Shown, example
 from app.domain.errors import NotFoundError
@@ -109,13 +108,6 @@ def _raw(stored: StoredDelivery) -> RawDelivery:
     return RawDelivery.model_validate({**_members(stored), "headers": headers, "body": body, "body_encoding": encoding})
 
 
-def _position(after: str | None) -> tuple[datetime, UUID] | None:
-    if after is None:
-        return None
-    at, _, uid = after.partition(" ")
-    return datetime.fromisoformat(at), UUID(uid)
-
-
 @router.get("/v1/sources/{source}/deliveries", **lists("admin"))
 async def list_deliveries(
     call: Caller,
@@ -126,7 +118,7 @@ async def list_deliveries(
 ) -> DeliveryPage:
     """What the source delivered, newest first, without the bodies."""
     await find(call, "source", source)
-    organization, after = call.actor.organization, _position(paging.after)
+    organization, after = call.actor.organization, paging.begin(instant_and_uid)
     async with call.service.database.reading() as connection:
         found = await deliveries.page(connection, organization, source, state, after, paging.limit + 1)
     positions = [f"{stored.received_at.isoformat()} {stored.uid}" for stored in found]

@@ -182,14 +182,17 @@ def _part(objective: str, found: DocumentResponsibility) -> Responsibility:
 def to_wire(document: Document) -> dict[str, Any]:  # Any: JSON values
     """The document as JSON, in the shape that it is applied in."""
     book = {name: to_json(document.playbook)[name] for name in ("key", "title", "narrative", "starts_on", "ends_on")}
-    parts = [placed.noun for placed in document.responsibilities if isinstance(placed.noun, Responsibility)]
-    results = [placed.noun for placed in document.key_results if isinstance(placed.noun, KeyResult)]
+    parts: dict[str, list[dict[str, object]]] = defaultdict(list)
+    results: dict[str, list[dict[str, object]]] = defaultdict(list)
+    for placed in (*document.responsibilities, *document.key_results):
+        if isinstance(placed.noun, Responsibility):
+            parts[placed.noun.objective].append(_shown_part(placed.noun))
+        elif isinstance(placed.noun, KeyResult):
+            results[placed.noun.objective].append(_without(placed.noun, "objective"))
     objectives = []
     for placed in document.objectives:
-        mine = {
-            "responsibilities": [_shown_part(p) for p in parts if p.objective == placed.noun.key],
-            "key_results": [_without(r, "objective") for r in results if r.objective == placed.noun.key],
-        }
+        key = placed.noun.key
+        mine = {"responsibilities": parts.get(key, []), "key_results": results.get(key, [])}
         objectives.append({**_without(placed.noun, "playbook"), **mine})
     return {
         "sightline": 1,

@@ -1,7 +1,6 @@
 """Events over HTTP: one, a batch, the list, and retractions."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -24,7 +23,7 @@ from app.api.event_shapes import (
 )
 from app.api.new_events import NewEvent, read_event, to_domain
 from app.api.operation import Contract, declare, desk, lists, reads
-from app.api.paging import Pages
+from app.api.paging import Pages, instant_and_uid
 from app.api.scalars import Uid
 from app.api.shapes import Problem
 from app.domain.errors import InvalidError, NotFoundError, SightlineError
@@ -42,20 +41,13 @@ EventUid = Annotated[Uid, Path(description="The event's uid.", examples=[UID])]
 @router.get("/v1/events", **lists())
 async def list_events(call: Caller, response: Response, paging: Pages, wanted: Filter) -> EventPage:
     """The events that stand and pass all filters, newest first."""
-    organization = call.actor.organization
+    organization, after = call.actor.organization, paging.begin(instant_and_uid)
     async with call.service.database.reading() as connection:
         known = await configuration.load(connection, organization)
-        found = await kept.page(connection, organization, known, wanted, _position(paging.after), paging.limit + 1)
+        found = await kept.page(connection, organization, known, wanted, after, paging.limit + 1)
     positions = [f"{stored.event.time.isoformat()} {stored.uid}" for stored in found]
     items, following = paging.cut(response, [show(stored) for stored in found], positions)
     return EventPage(items=items, next_cursor=following)
-
-
-def _position(after: str | None) -> tuple[datetime, UUID] | None:
-    if after is None:
-        return None
-    at, _, uid = after.partition(" ")
-    return datetime.fromisoformat(at), UUID(uid)
 
 
 @router.post("/v1/events", **declare(Contract("events:write", JSON, problems=(409,), etag=True, creates=True)))

@@ -8,7 +8,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from app.api.callers import Caller
 from app.api.operation import desk, lists
-from app.api.paging import Pages
+from app.api.paging import Pages, whole
 from app.api.scalars import Count, Cursor, Day, FreeObject, Instant, text
 from app.api.wire import Shown, example
 from app.store import journal
@@ -18,7 +18,7 @@ router = desk("journal")
 Kind = Annotated[str, text(40, 1, r"^[a-z_]+$")]
 Named = Annotated[str, text(140, 1)]
 Actor = Annotated[str, text(300, 1)]
-Action = Literal["create", "update", "restore", "archive"]
+Action = Literal["create", "update", "restore", "archive", "rotate"]
 
 
 class JournalEntry(Shown):
@@ -59,8 +59,8 @@ def _show(entry: Entry) -> dict[str, Any]:  # Any: the members of a reply
 
 
 def _position(after: str) -> tuple[int, int]:
-    seq, _, position = after.partition(" ")
-    return int(seq), int(position)
+    seq, position = map(whole, after.split(" "))
+    return seq, position
 
 
 @router.get("/v1/journal", **lists())
@@ -75,7 +75,7 @@ async def list_journal(
     last: Annotated[Day | SkipJsonSchema[None], Query(alias="to", description="Up to and with this day.")] = None,
 ) -> JournalPage:
     """Every change of configuration, newest first; never a secret."""
-    after = None if paging.after is None else _position(paging.after)
+    after = paging.begin(_position)
     wanted = JournalFilter(kind, key, actor, first, last)
     async with call.service.database.reading() as connection:
         found = await journal.page(connection, call.actor.organization, wanted, after, paging.limit + 1)

@@ -9,7 +9,7 @@ from pydantic import Field
 from app.api.body import JSON
 from app.api.callers import Caller
 from app.api.operation import Contract, declare, deletes, desk, lists
-from app.api.paging import Pages
+from app.api.paging import Pages, instant
 from app.api.scalars import Cursor, Instant, Key, Name, Scope, Secret, text
 from app.api.wire import Given, Shown, example
 from app.domain.errors import Fault, InvalidError
@@ -42,7 +42,7 @@ class ApiKey(Shown):
     expires_at: Instant | None
     last_four: Annotated[str, text(4)]
     created_at: Instant
-    created_by: Name
+    created_by: Annotated[str, text(300, 1)]
     last_used_at: Annotated[Instant | None, Field(description="To the minute.")]
 
     model_config = {"json_schema_extra": example(**SHOWN)}
@@ -80,14 +80,14 @@ def _members(key: ApiKeyValue) -> dict[str, object]:
 
 
 def _position(after: str) -> tuple[datetime, str]:
-    at, _, name = after.partition(" ")
-    return datetime.fromisoformat(at), name
+    at, name = after.split(" ")
+    return instant(at), name
 
 
 @router.get("/v1/api-keys", **lists("admin"))
 async def list_api_keys(call: Caller, response: Response, paging: Pages) -> ApiKeyPage:
     """The keys that are not revoked, oldest first."""
-    after = None if paging.after is None else _position(paging.after)
+    after = paging.begin(_position)
     async with call.service.database.reading() as connection:
         found = await kept.page(connection, call.actor.organization, after, paging.limit + 1)
     positions = [f"{key.created_at.isoformat()} {key.id}" for key in found]

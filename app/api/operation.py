@@ -1,5 +1,6 @@
 """What an operation asks of its caller, declared once: the route enforces it and the document says it."""
 
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import asdict, dataclass
 from typing import Any, Final, TypeVar
@@ -15,6 +16,7 @@ from app.api.callers import admit
 from app.domain.errors import Fault, InvalidError
 
 CONTRACT: Final = "x-contract"
+MOST_PARAMETERS: Final = 50
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])  # Any: an endpoint takes what its signature says
 
 
@@ -74,9 +76,11 @@ def contract_of(route: object) -> Contract | None:
 
 
 def _check_query(request: Request, known: frozenset[str]) -> None:
-    names = [name for name, _ in request.query_params.multi_items()]
-    strange = sorted(set(names) - known)
-    twice = sorted({name for name in names if names.count(name) > 1}) if len(names) > len(set(names)) else []
+    names = Counter(name for name, _ in request.query_params.multi_items())
+    if names.total() > MOST_PARAMETERS:
+        raise InvalidError(f"There are more than {MOST_PARAMETERS} parameters.", [Fault("", "too many parameters")])
+    strange = sorted(names.keys() - known)
+    twice = sorted(name for name, count in names.items() if count > 1)
     if strange:
         raise InvalidError(
             f"There is no parameter '{strange[0][:100]}' here.",

@@ -2,11 +2,13 @@
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from typing import Annotated, Final, TypeVar
 from urllib.parse import quote, urlencode
+from uuid import UUID
 
 from fastapi import Depends, Query, Request, Response
 from pydantic import Field
@@ -20,6 +22,7 @@ DEFAULT: Final = 50
 MOST: Final = 200
 _DIGEST: Final = 12
 Item = TypeVar("Item")
+Position = TypeVar("Position")
 
 
 def _binding(request: Request, organization: str) -> bytes:
@@ -46,11 +49,38 @@ def decode(cursor: str, binding: bytes) -> str:
         position = raw[_DIGEST:].decode()
     except (Error, ValueError):
         raw, position = b"", ""
-    if not position or raw[:_DIGEST] != _sealed(position, binding):
-        raise InvalidError(
-            "This cursor is not of this list; start again without one.", [Fault("cursor", "not a cursor of this list")]
-        )
+    if not position or "\x00" in position or raw[:_DIGEST] != _sealed(position, binding):
+        raise _stranger()
     return position
+
+
+def _stranger() -> InvalidError:
+    return InvalidError(
+        "This cursor is not of this list; start again without one.", [Fault("cursor", "not a cursor of this list")]
+    )
+
+
+# The seal has no key: whoever wants to can make a cursor, so what a position says is read as any input is.
+def whole(text: str) -> int:
+    """A whole number that the database can hold. Raises: ValueError."""
+    number = int(text)
+    if not 0 <= number < 2**63:
+        raise ValueError("beyond what the database holds")
+    return number
+
+
+def instant(text: str) -> datetime:
+    """An instant with its offset. Raises: ValueError."""
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError("an instant has an offset")
+    return found
+
+
+def instant_and_uid(text: str) -> tuple[datetime, UUID]:
+    """The position of what is ordered by time. Raises: ValueError."""
+    at, uid = text.split(" ")
+    return instant(at), UUID(uid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +91,16 @@ class Paging:
     binding: bytes
     limit: int
     after: str | None
+
+    def begin(self, read: Callable[[str], Position]) -> Position | None:
+        """Where the page begins, as `read` reads it. None at the beginning.
+
+        Raises: InvalidError where `read` raises a ValueError.
+        """
+        try:
+            return None if self.after is None else read(self.after)
+        except ValueError as error:
+            raise _stranger() from error
 
     def link(self, response: Response, position: str) -> str:
         """The cursor of the next page, which is in the reply's Link header too."""

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from json.encoder import encode_basestring
@@ -45,8 +46,7 @@ def _decimal(text: str) -> Decimal:
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for index, name in enumerate(names) if name in names[:index])
+        twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
         raise MalformedError(f"The member name '{twice[:100]}' occurs twice in one object.")
     return members
 

@@ -1,9 +1,13 @@
 """Events are recorded once, refused clearly, and retracted without a trace in the figures."""
 
+from asyncio import gather
 from datetime import timedelta
+
+from sqlalchemy.event import listen
 
 from app.domain.access import Actor
 from app.domain.metrics import Matcher
+from app.domain.teams import Team
 from app.flows import alignment, configuration, events
 from app.store import configuration as store
 from app.store import events as kept
@@ -152,3 +156,62 @@ async def test_recorded_order_never_goes_backwards_when_the_clock_does(built: Ho
     async with built.service.database.reading() as connection:
         found = await kept.find_named(connection, actor.organization, [("billing", "a"), ("billing", "b")])
     assert found["billing", "b"].recorded_at >= found["billing", "a"].recorded_at
+
+
+async def test_many_sums_that_would_not_fit_are_refused_without_trying_each_half(built: House):
+    actor = await built.organization()
+    await furnish(built, actor)
+    many = [event(f"n{i:04}", value=10**16) for i in range(3000)]
+    statements = []
+
+    def count(*_: object) -> None:
+        statements.append(1)
+
+    writer = built.service.database.writer.sync_engine
+    listen(writer, "before_cursor_execute", count)
+    found = await statuses(built, actor, *many)
+    assert (found.count("recorded"), found.count("invalid")) == (922, 2078)
+    assert len(statements) < 30
+
+
+async def test_what_was_recorded_is_in_the_score_though_the_clock_went_back(built: House):
+    actor = await built.organization()
+    await furnish(built, actor)
+    await record(built, actor, event("a"))
+    built.clock.forward(days=-2)
+    answer = await alignment.read(built.service, actor)
+    assert answer.snapshot.measures["arr-2m", "billing"].count == 1
+    assert answer.alignment.frame.as_of == NOW.date()
+
+
+async def test_an_event_sent_again_after_its_team_was_archived_is_a_duplicate_and_a_new_one_is_refused(built: House):
+    actor = await built.organization()
+    await furnish(built, actor)
+    await configuration.put(built.service, actor, Team("guests", "Guests", "guests"))
+    await record(built, actor, event("a", team="guests"))
+    await configuration.archive(built.service, actor, "team", "guests")
+    again, new = event("a", team="guests"), event("b", team="guests")
+    assert await statuses(built, actor, again, new) == ["duplicate", "invalid"]
+
+
+async def test_a_retraction_and_a_redefinition_at_once_leave_the_roll_ups_as_the_events_say(built: House):
+    actor = await built.organization()
+    await furnish(built, actor)
+    items = await record(built, actor, *(event(f"e{i}") for i in range(6)))
+    retractions = [events.retract_event(built.service, actor, item.uid, "x") for item in items if item.uid]
+    kinds = [("deal.won",), ("invoice.paid",), ("call.held", "invoice.paid")]
+    redefinitions = [configuration.put(built.service, actor, metric(events=kind, activities=())) for kind in kinds]
+    await gather(*(one for pair in zip(retractions[:3], redefinitions, strict=True) for one in pair))
+    for rest in retractions[3:]:
+        await rest
+    assert await clean(built, actor)
+
+
+async def test_the_same_event_is_retracted_once_by_two_at_once(built: House):
+    actor = await built.organization()
+    await furnish(built, actor)
+    uid = (await record(built, actor, event("a")))[0].uid
+    assert uid is not None
+    both = await gather(*(events.retract_event(built.service, actor, uid, str(n)) for n in range(2)))
+    assert sorted(now for _, now in both) == [False, True]
+    assert await clean(built, actor)

@@ -28,7 +28,6 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "app/store/ids.py": "tests/store/test_types.py",
     "app/store/migrations.py": "tests/migrations/test_migrations.py",
     "app/store/retract.py": "tests/store/test_rebuild.py",
-    "app/store/room.py": "tests/store/test_ingest.py",
 }
 
 

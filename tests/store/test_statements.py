@@ -19,7 +19,7 @@ from app.domain.objectives import Objective
 from app.domain.offerings import Offering
 from app.domain.playbooks import Contribution, Signoff
 from app.domain.sources import Source
-from app.domain.teams import Team
+from app.domain.teams import Organization, Team
 from app.flows import alignment, configuration, deliveries, events, keys, maintenance, organizations, playbooks, sources
 from app.flows.keys import IssueKey
 from app.store import configuration as store
@@ -114,7 +114,8 @@ async def configure(found: House, actor: Actor) -> None:
     await configuration.put(service, actor, Team("ops", "Ops", "operations"))
     await configuration.patch(service, actor, "team", "ops", lambda _: Team("ops", "Operations", "operations"))
     await configuration.archive(service, actor, "team", "ops")
-    await configuration.patch(service, actor, "organization", "acme", lambda noun: noun)
+    away = Organization("acme", "Acme", "Europe/Berlin")
+    await configuration.patch(service, actor, "organization", "acme", lambda _: away)
     other = book("next", date(2026, 11, 1), date(2027, 1, 31))
     await configuration.put(service, actor, other)
     await configuration.put(service, actor, Objective("far", "next", "Far"))
@@ -134,6 +135,8 @@ async def work(found: House, actor: Actor) -> None:
     service = found.service
     some = [event(name, offerings=(("onboarding", ONE),), objective=None) for name in "abc"]
     items = await record(found, actor, *some)
+    full = await record(found, actor, *(event(f"n{i}", value=10**16) for i in range(930)))
+    assert full[-1].status == "invalid"
     await record(found, actor, event("a"), event("a", value=1), event("d", type="call.held"))
     assert items[0].uid is not None
     await events.retract_event(service, actor, items[0].uid, "a mistake")
@@ -147,6 +150,7 @@ async def work(found: House, actor: Actor) -> None:
         delivery = hubspot(hook, SECRET, elements, found.clock.at)
         await deliveries.take(service, hook, delivery, read_nothing)  # type: ignore[arg-type]  # never returns
     await sources.health(service, actor, "hubspot")
+    await record(found, actor, *(event(f"large-{n}", value=10**12 * ONE) for n in range(923)))
 
 
 async def ask(found: House, actor: Actor) -> None:
