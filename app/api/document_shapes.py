@@ -1,5 +1,6 @@
 """The playbook as code: the document's wire shape, and its way to the domain's value and back."""
 
+from collections import defaultdict
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field

@@ -59,8 +59,8 @@ def _show(entry: Entry) -> dict[str, Any]:  # Any: the members of a reply
 
 
 def _position(after: str) -> tuple[int, int]:
-    seq, position = map(whole, after.split(" "))
-    return seq, position
+    seq, position = after.split(" ")
+    return whole(seq), whole(position, 2**31)
 
 
 @router.get("/v1/journal", **lists())

@@ -61,10 +61,10 @@ def _stranger() -> InvalidError:
 
 
 # The seal has no key: whoever wants to can make a cursor, so what a position says is read as any input is.
-def whole(text: str) -> int:
-    """A whole number that the database can hold. Raises: ValueError."""
+def whole(text: str, limit: int = 2**63) -> int:
+    """A whole number below `limit`, which the database can hold. Raises: ValueError."""
     number = int(text)
-    if not 0 <= number < 2**63:
+    if not 0 <= number < limit:
         raise ValueError("beyond what the database holds")
     return number
 

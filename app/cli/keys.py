@@ -17,14 +17,22 @@ from app.store.keys import ApiKey
 
 commands = typer.Typer(no_args_is_help=True, help="API keys, by database.")
 PAGE: Final = 200
+LONGEST: Final = 200
 Owner = Annotated[str, typer.Argument(help="The organization's key.", metavar="ORGANIZATION")]
+
+
+def _named(name: str) -> str:
+    """The name, where the API would take it too. Raises: BadParameter."""
+    if not 1 <= len(name) <= LONGEST:
+        raise typer.BadParameter(f"must have 1 to {LONGEST} characters")
+    return name
 
 
 @commands.command()
 @guarded
 def create(
     organization: Owner,
-    name: Annotated[str, typer.Option(help="What the key is for.")],
+    name: Annotated[str, typer.Option(callback=_named, help="What the key is for.")],
     scope: Annotated[list[str], typer.Option(help=f"Repeatable: {', '.join(SCOPES)}.")],
     team: Annotated[str | None, typer.Option(help="The one team that it may write for.")] = None,
     source: Annotated[str | None, typer.Option(help="The one source that it may write for.")] = None,
@@ -37,7 +45,9 @@ def create(
     async def issue(service: Service) -> tuple[ApiKey, str]:
         identity = await organizations.find(service, organization)
         expires = None if expires_in_days is None else service.clock() + timedelta(days=expires_in_days)
-        return await keys.issue(service, keys.operator(identity), IssueKey(name, frozenset(scope), team, source, expires))
+        return await keys.issue(
+            service, keys.operator(identity), IssueKey(name, frozenset(scope), team, source, expires)
+        )
 
     key, text = perform(database_url, issue)
     if as_json:

@@ -37,14 +37,17 @@ class Reject:
 class Translation:
     """What a delivery says.
 
-    Shape: `events` are raw objects in the shape of our own event, for the caller to validate; `ignored` counts the
-    elements that were understood and say nothing that the mapping reads (an element said twice in one delivery too).
+    Shape: `events` are raw objects in the shape of our own event, for the caller to validate; `change_places` and
+    `event_places` are where in the delivery's own order each of them stands; `ignored` counts the elements that were
+    understood and say nothing that the mapping reads (an element said twice in one delivery too).
     """
 
     changes: tuple[Change, ...] = ()
     events: tuple[Mapping[str, object], ...] = ()
     rejects: tuple[Reject, ...] = ()
     ignored: int = 0
+    change_places: tuple[int, ...] = ()
+    event_places: tuple[int, ...] = ()
 
 
 class Connector(Protocol):

@@ -96,7 +96,7 @@ class HubSpot:
         wanted = {"deal": mapping.properties()} | {
             kind: activities.properties(kind, mapping) for kind in activities.RULES
         }
-        changes: dict[str, Change] = {}
+        changes: dict[str, tuple[int, Change]] = {}
         rejects: list[Reject] = []
         ignored = 0
         for index, element in enumerate(elements):
@@ -108,8 +108,13 @@ class HubSpot:
                 rejects.append(Reject(index, str(reason)))
             else:
                 ignored += change.key in changes
-                changes.setdefault(change.key, change)
-        return Translation(changes=tuple(changes.values()), rejects=tuple(rejects), ignored=ignored)
+                changes.setdefault(change.key, (index, change))
+        return Translation(
+            changes=tuple(change for _, change in changes.values()),
+            rejects=tuple(rejects),
+            ignored=ignored,
+            change_places=tuple(index for index, _ in changes.values()),
+        )
 
 
 def decoded(url: str) -> str:

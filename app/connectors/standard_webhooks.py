@@ -67,9 +67,13 @@ class StandardWebhooks:
         elements = body.get("events", [body]) if set(body) <= {"events"} else [body]
         if not isinstance(elements, list):
             raise MalformedError("events is not a JSON array.")
-        events = tuple(element for element in elements if isinstance(element, dict))
-        odd = [index for index, element in enumerate(elements) if not isinstance(element, dict)]
-        return Translation(events=events, rejects=tuple(Reject(index, "The event is not an object.") for index in odd))
+        events = {index: element for index, element in enumerate(elements) if isinstance(element, dict)}
+        odd = [index for index in range(len(elements)) if index not in events]
+        return Translation(
+            events=tuple(events.values()),
+            rejects=tuple(Reject(index, "The event is not an object.") for index in odd),
+            event_places=tuple(events),
+        )
 
 
 def _key(secret: str) -> bytes | None:

@@ -88,18 +88,49 @@ class Configuration:
         """The configuration with `noun` live in it, in place of what had its key."""
         kind = noun.kind
         gone = {key: was for key, was in self.archived.get(kind, {}).items() if key != noun.key}
-        return self._with(kind, {**self.of(kind), noun.key: noun}, gone)
+        return self.having(kind, {**self.of(kind), noun.key: noun}, gone)
 
     def drop(self, kind: str, key: str) -> "Configuration":
         """The configuration with that thing archived."""
         live = dict(self.of(kind))
         was = live.pop(key)
         gone = {**self.archived.get(kind, {}), key: was}
-        return self._with(kind, live, gone)
+        return self.having(kind, live, gone)
 
-    def _with(self, kind: str, live: Mapping[str, Noun], gone: Mapping[str, Noun]) -> "Configuration":
+    def having(self, kind: str, live: Mapping[str, Noun], gone: Mapping[str, Noun]) -> "Configuration":
+        """The configuration with these things of one kind, live and archived, and no others."""
         found: dict[str, Mapping[str, object]] = {TABLES[kind]: live, "archived": {**self.archived, kind: gone}}
         return replace(self, **found)  # type: ignore[arg-type]  # each kind under its own name
+
+
+class Draft:
+    """A configuration that many things are put into or dropped from, each at the cost of one: `present` is it now.
+
+    What `present` was before does not stand any more: take it once all is done.
+    """
+
+    def __init__(self, start: Configuration) -> None:
+        """The start itself stays as it is."""
+        self.present = start
+        self._own: dict[str, tuple[dict[str, Noun], dict[str, Noun]]] = {}
+
+    def put(self, noun: Noun) -> None:
+        """As `Configuration.put`."""
+        live, gone = self._mutable(noun.kind)
+        live[noun.key] = noun
+        gone.pop(noun.key, None)
+
+    def drop(self, kind: str, key: str) -> None:
+        """As `Configuration.drop`."""
+        live, gone = self._mutable(kind)
+        gone[key] = live.pop(key)
+
+    def _mutable(self, kind: str) -> tuple[dict[str, Noun], dict[str, Noun]]:
+        if kind not in self._own:
+            own = dict(self.present.of(kind)), dict(self.present.archived.get(kind, {}))
+            self._own[kind] = own
+            self.present = self.present.having(kind, *own)
+        return self._own[kind]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from app.domain.configuration import Configuration, Noun
+from app.domain.configuration import Configuration, Draft, Noun
 from app.domain.errors import Fault, ForbiddenError, InvalidError, PruneNeededError
 from app.domain.metrics import Metric
 from app.domain.objectives import KeyResult, Objective, Responsibility
 from app.domain.offerings import Offering
 from app.domain.playbooks import Playbook
 from app.domain.publishing import playbook_of
-from app.domain.rules import put, put_responsibility
+from app.domain.rules import check, circular, proposed, ring, turned
 from app.domain.sources import Source
 from app.domain.teams import Team
 
@@ -58,13 +58,16 @@ def apply(configuration: Configuration, document: Document, *, prune: bool, acce
     Raises: InvalidError with all that is wrong, PruneNeededError when more than half of the playbook would be archived,
     ForbiddenError when the document accepts responsibilities and `accept` is not given.
     """
-    faults = list(_twice(document))
-    configuration = _without_unnamed(configuration, document, prune=prune)
-    configuration, more = _put_all(configuration, document, accept=accept)
-    if faults or more:
-        faults += more
-        raise InvalidError(faults[0].detail, faults)
-    return configuration
+    faults = [*_twice(document), *_elsewhere(configuration, document)]
+    draft = Draft(configuration)
+    _drop_unnamed(draft, document, prune=prune)
+    _drop_named(draft, document)
+    faults += _turned(draft.present, document)
+    faults += _put_all(draft, document, accept=accept)
+    faults += _rings(draft.present, document)
+    if faults:
+        raise InvalidError(faults[0].detail, list(dict.fromkeys(faults)))  # an objective is judged twice
+    return draft.present
 
 
 def _twice(document: Document) -> Iterable[Fault]:
@@ -78,56 +81,87 @@ def _twice(document: Document) -> Iterable[Fault]:
         seen.add(name)
 
 
-def _put_all(configuration: Configuration, document: Document, *, accept: bool) -> tuple[Configuration, list[Fault]]:
-    faults: list[Fault] = []
-    configuration = _without_named(configuration, document)
+def _elsewhere(configuration: Configuration, document: Document) -> Iterable[Fault]:
+    """A document takes nothing from another playbook: what has moved is moved by its own address."""
+    for placed in (*document.objectives, *document.key_results):
+        was = configuration.of(placed.noun.kind).get(placed.noun.key)
+        objective = configuration.objectives.get(was.objective) if isinstance(was, KeyResult) else was
+        if isinstance(objective, Objective) and objective.playbook != document.playbook.key:
+            text = f"The {placed.noun.kind.replace('_', ' ')} '{placed.noun.key}' is of the playbook"
+            yield Fault(f"{placed.pointer}/key", f"{text} '{objective.playbook}'.")
+
+
+def _turned(configuration: Configuration, document: Document) -> Iterable[Fault]:
+    """What is wrong for other playbooks' key results, the only ones left, with the metrics as they shall be."""
+    metrics = {placed.noun.key: (placed, placed.noun) for placed in document.metrics if isinstance(placed.noun, Metric)}
+    for result in configuration.key_results.values():
+        if result.metric in metrics:
+            placed, metric = metrics[result.metric]
+            for fault in turned(metric, result):
+                yield Fault(placed.pointer + fault.pointer, fault.detail)
+
+
+def _rings(configuration: Configuration, document: Document) -> Iterable[Fault]:
+    """Each ring of parents, told where the document closes it."""
+    places = {placed.noun.key: index for index, placed in enumerate(document.objectives)}
+    ended: set[str] = set()
+    for key in places:
+        found = ring(configuration.objectives, key, ended)
+        if len(found) > 1:
+            last = max(found, key=lambda one: places.get(one, -1))
+            start = found.index(last)
+            told = circular([*found[start:], *found[:start]])
+            yield Fault(f"{document.objectives[places[last]].pointer}/parent", told)
+
+
+def _put_all(draft: Draft, document: Document, *, accept: bool) -> Iterable[Fault]:
     # Objectives first stand without their parents, so that a child may come before its parent in the document.
     rootless = [
         Placed(p.pointer, replace(p.noun, parent=None)) for p in document.objectives if isinstance(p.noun, Objective)
     ]
     ordered = [p for p in document.placed if p.noun.kind not in ("objective", "key_result", "responsibility")]
     for placed in [*ordered, *rootless, *document.objectives, *document.key_results, *document.responsibilities]:
-        try:
-            configuration = _put(configuration, placed.noun, accept=accept)
-        except InvalidError as error:
-            faults += [Fault(placed.pointer + fault.pointer, fault.detail) for fault in error.faults]
-    return configuration, list(dict.fromkeys(faults))  # an objective is judged twice
+        noun = _settled(draft.present, placed.noun, accept=accept)
+        faults = check(draft.present, noun)
+        if not faults:
+            draft.put(noun)
+        for fault in faults:
+            yield Fault(placed.pointer + fault.pointer, fault.detail)
 
 
-def _without_named(configuration: Configuration, document: Document) -> Configuration:
+def _drop_named(draft: Draft, document: Document) -> None:
     """The objectives and key results that the document names stand aside, to be judged by what they will be together.
 
     Else a playbook could not move with its windows, nor a parent change places with its child.
     """
     for placed in (*document.key_results, *document.objectives):
-        if placed.noun.key in configuration.of(placed.noun.kind):
-            configuration = configuration.drop(placed.noun.kind, placed.noun.key)
-    return configuration
+        if placed.noun.key in draft.present.of(placed.noun.kind):
+            draft.drop(placed.noun.kind, placed.noun.key)
 
 
-def _put(configuration: Configuration, noun: Noun, *, accept: bool) -> Configuration:
+def _settled(configuration: Configuration, noun: Noun, *, accept: bool) -> Noun:
+    """The thing with what a document does not say of it."""
     if isinstance(noun, Responsibility):
-        after = put_responsibility(configuration, noun)
-        stands = noun.status != "accepted" or after.responsibilities.get(noun.key, noun).status == "accepted"
-        if not stands and not accept:
+        after = proposed(configuration, noun)
+        if noun.status != "accepted" or after.status == "accepted":
+            return after
+        if not accept:
             raise ForbiddenError("A document that accepts responsibilities needs an admin key.")
-        if not stands:
-            return after.put(replace(after.responsibilities[noun.key], status="accepted"))
-        return after
+        return replace(after, status="accepted")
     if isinstance(noun, Playbook):
         was = configuration.playbooks.get(noun.key) or configuration.archived.get("playbook", {}).get(noun.key)
         if isinstance(was, Playbook):
-            noun = replace(noun, state=was.state, revision=was.revision, published_at=was.published_at)
+            return replace(noun, state=was.state, revision=was.revision, published_at=was.published_at)
     if isinstance(noun, Source):
         there = configuration.sources.get(noun.key)
         if there is not None:
-            noun = replace(there, name=noun.name)
-    return put(configuration, noun)
+            return replace(there, name=noun.name)
+    return noun
 
 
-def _without_unnamed(configuration: Configuration, document: Document, *, prune: bool) -> Configuration:
+def _drop_unnamed(draft: Draft, document: Document, *, prune: bool) -> None:
     """What the playbook has and the document does not name any more is archived."""
-    playbook = document.playbook.key
+    playbook, configuration = document.playbook.key, draft.present
     named = set(names(document))
     mine = {o.key for o in configuration.objectives.values() if o.playbook == playbook}
     have: list[Noun] = [
@@ -140,8 +174,7 @@ def _without_unnamed(configuration: Configuration, document: Document, *, prune:
         text = f"The document would archive {len(gone)} of the {len(have)} parts that '{playbook}' has"
         raise PruneNeededError(f"{text}; say prune=true if it shall.")
     for noun in gone:
-        configuration = configuration.drop(noun.kind, noun.key)
-    return configuration
+        draft.drop(noun.kind, noun.key)
 
 
 def render(configuration: Configuration, key: str) -> Document:

@@ -1,9 +1,14 @@
 """What can be refused, said without HTTP: `app/api/problems.py` translates each class once."""
 
+from bisect import bisect
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import ClassVar
+from functools import lru_cache
+from itertools import islice
+from typing import ClassVar, Final
+
+_COMPARED: Final = 1_000
+_NEAR: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +134,34 @@ class UnavailableError(SightlineError):
 
 
 def nearest(key: str, known: Iterable[str]) -> str:
-    """A clause naming the known key most like `key`, or the empty string when none is near."""
-    close = get_close_matches(key, sorted(known), n=1, cutoff=0.5)
-    return f"; the nearest known one is '{close[0]}'" if close else ""
+    """A clause naming the known key most like `key`, or the empty string when none is near.
+
+    Only among the first 1,000, by what both begin and end with: a batch may ask ten thousand times.
+    """
+    forwards, backwards = _ordered(tuple(islice(known, _COMPARED)))
+    close = {*_beside(forwards, key), *(other[::-1] for other in _beside(backwards, key[::-1]))}
+    likeness, found = max(((_likeness(key, other), other) for other in sorted(close)), default=(0.0, ""))
+    return f"; the nearest known one is '{found}'" if likeness >= _NEAR else ""
+
+
+@lru_cache(maxsize=8)
+def _ordered(known: tuple[str, ...]) -> tuple[Sequence[str], Sequence[str]]:
+    """The keys in order, and in the order of how they end: spelled backwards."""
+    return sorted(known), sorted(key[::-1] for key in known)
+
+
+def _beside(ordered: Sequence[str], key: str) -> Sequence[str]:
+    """The keys that begin most like `key`."""
+    place = bisect(ordered, key)
+    return ordered[max(place - 1, 0) : place + 1]
+
+
+def _likeness(one: str, other: str) -> float:
+    """How much of both is what both begin and end with, from 0 to 1."""
+    shorter = min(len(one), len(other))
+    begin = next((n for n in range(shorter) if one[n] != other[n]), shorter)
+    end = next((n for n in range(shorter - begin) if one[-1 - n] != other[-1 - n]), shorter - begin)
+    return 2 * (begin + end) / (len(one) + len(other) or 1)
 
 
 def unknown(kind: str, key: str, known: Iterable[str]) -> str:

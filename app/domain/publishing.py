@@ -6,7 +6,7 @@ from datetime import datetime
 
 from app.domain import codec
 from app.domain.configuration import Configuration, Noun
-from app.domain.errors import InvalidError, NotFoundError, NotPublishedError, OldRevisionError, unknown
+from app.domain.errors import NotFoundError, NotPublishedError, OldRevisionError, unknown
 from app.domain.playbooks import Contribution, Playbook, Revision, Signoff
 
 STATEFUL = frozenset({"state", "revision", "published_at", "status", "by", "note"})
@@ -89,9 +89,7 @@ def sign(configuration: Configuration, found: Signoff) -> Configuration:
     _team(configuration, found.team)
     if playbook.revision == 0:
         raise NotPublishedError(f"The playbook '{found.playbook}' is not published yet: there is no revision to sign.")
-    if found.revision > playbook.revision:
-        raise InvalidError(f"There is no revision {found.revision} yet; the current one is {playbook.revision}.")
-    if found.revision < playbook.revision:
+    if found.revision != playbook.revision:
         raise OldRevisionError(f"Revision {found.revision} is not the current one, which is {playbook.revision}.")
     return configuration.put(found)
 
@@ -104,6 +102,7 @@ def accept(  # an acceptance is all of these
     found = configuration.responsibilities.get(key)
     if found is None:
         raise NotFoundError(f"The team '{team}' has no responsibility for the objective '{objective}'.")
+    _team(configuration, team)
     status = "accepted" if accepted else "declined"
     return configuration.put(replace(found, status=status, by=by, note=note))
 

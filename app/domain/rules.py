@@ -1,11 +1,12 @@
 """What makes a configuration valid: each rule is a pure step from one Configuration to the next."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import dropwhile
 from typing import Final, TypeAlias
 from zoneinfo import available_timezones
 
-from app.domain.configuration import Configuration, Noun
+from app.domain.configuration import Configuration, Draft, Noun
 from app.domain.errors import Fault, InUseError, InvalidError, NotFoundError, unknown
 from app.domain.metrics import Condition, Metric
 from app.domain.objectives import KeyResult, Objective, Responsibility
@@ -17,15 +18,23 @@ from app.domain.teams import Organization, Policy
 Faults: TypeAlias = list[Fault]
 ORDERED: Final = frozenset({"gt", "gte", "lt", "lte"})
 RISING: Final = frozenset({"sum", "count"})
+SHOWN: Final = 10
 
 
 def put(configuration: Configuration, noun: Noun) -> Configuration:
     """The configuration with `noun` in it. Raises: InvalidError with what is wrong with it."""
-    faults: Faults = []
-    CHECKS.get(noun.kind, _nothing)(configuration, noun, faults)
+    faults = check(configuration, noun)
+    HANGING.get(noun.kind, _nothing)(configuration, noun, faults)
     if faults:
         raise InvalidError(faults[0].detail, faults)
     return configuration.put(noun)
+
+
+def check(configuration: Configuration, noun: Noun) -> Faults:
+    """What is wrong with putting it there, but for what hangs on it already: that takes a look at everything."""
+    faults: Faults = []
+    CHECKS.get(noun.kind, _nothing)(configuration, noun, faults)
+    return faults
 
 
 def archive(configuration: Configuration, kind: str, key: str) -> Configuration:
@@ -35,19 +44,15 @@ def archive(configuration: Configuration, kind: str, key: str) -> Configuration:
     needs = _needing(configuration, kind, key)
     if needs:
         raise InUseError(f"The {kind.replace('_', ' ')} '{key}' is needed by {needs}.")
-    if kind == "objective":
-        configuration = _with_its_parts(configuration, key)
-    return configuration.drop(kind, key)
-
-
-def _with_its_parts(configuration: Configuration, objective: str) -> Configuration:
-    for result in list(configuration.key_results.values()):
-        if result.objective == objective:
-            configuration = configuration.drop("key_result", result.key)
-    for responsibility in list(configuration.responsibilities.values()):
-        if responsibility.objective == objective:
-            configuration = configuration.drop("responsibility", responsibility.key)
-    return configuration
+    draft = Draft(configuration)
+    for result in configuration.key_results.values():
+        if kind == "objective" and result.objective == key:
+            draft.drop("key_result", result.key)
+    for part in configuration.responsibilities.values():
+        if (kind == "objective" and part.objective == key) or (kind == "team" and part.team == key):
+            draft.drop("responsibility", part.key)
+    draft.drop(kind, key)
+    return draft.present
 
 
 def _needing(configuration: Configuration, kind: str, key: str) -> str:
@@ -64,6 +69,7 @@ def _needing(configuration: Configuration, kind: str, key: str) -> str:
             f"its responsibility for '{r.objective}'" for r in c.responsibilities.values() if r.team == key and r.bears
         ]
         found += [f"the source '{s.key}'" for s in c.sources.values() if s.team == key]
+        found += [f"the offering '{o.key}'" for o in c.offerings.values() if o.team == key]
     else:
         found = []
     return min(found) if found else ""
@@ -89,13 +95,6 @@ def _organization(_configuration: Configuration, noun: Noun, faults: Faults) -> 
 def _policy(_configuration: Configuration, noun: Noun, faults: Faults) -> None:
     if isinstance(noun, Policy) and noun.minimum_coverage < 0:
         faults.append(Fault("/minimum_coverage", "Must be between 0 and 1."))
-
-
-def _definition(noun: Metric, faults: Faults) -> None:
-    if not noun.events:
-        faults.append(Fault("/events", "Must name at least one event type."))
-    for index, condition in enumerate(noun.where):
-        _where(condition, f"/where/{index}", faults)
 
 
 def _where(condition: Condition, pointer: str, faults: Faults) -> None:
@@ -131,11 +130,15 @@ def _source(configuration: Configuration, noun: Noun, faults: Faults) -> None:
         faults.append(Fault("/connector", f"It is '{was.connector}' and stays so: make another source."))
 
 
-def _playbook(configuration: Configuration, noun: Noun, faults: Faults) -> None:
+def _playbook(_configuration: Configuration, noun: Noun, faults: Faults) -> None:
     if not isinstance(noun, Playbook):
         return
     if noun.ends_on < noun.starts_on:
         faults.append(Fault("/ends_on", "Must not be before starts_on."))
+
+
+def _in_playbook(configuration: Configuration, noun: Noun, faults: Faults) -> None:
+    if not isinstance(noun, Playbook) or noun.ends_on < noun.starts_on:
         return
     for result in configuration.key_results.values():
         objective = configuration.objectives.get(result.objective)
@@ -151,11 +154,23 @@ def _inside(result: KeyResult, playbook: Playbook) -> bool:
 def _objective(configuration: Configuration, noun: Noun, faults: Faults) -> None:
     if not isinstance(noun, Objective):
         return
-    known = _refer(faults, "/playbook", "playbook", noun.playbook, configuration.playbooks)
-    if noun.parent is not None:
-        _parent(configuration, noun, faults)
+    _refer(faults, "/playbook", "playbook", noun.playbook, configuration.playbooks)
+    if noun.parent == noun.key:
+        faults.append(Fault("/parent", "An objective cannot be its own parent."))
+    elif noun.parent is not None and _refer(faults, "/parent", "objective", noun.parent, configuration.objectives):
+        parent = configuration.objectives[noun.parent]
+        if parent.playbook != noun.playbook:
+            faults.append(Fault("/parent", f"The objective '{noun.parent}' is in another playbook."))
+
+
+def _under_objective(configuration: Configuration, noun: Noun, faults: Faults) -> None:
+    if not isinstance(noun, Objective):
+        return
+    found = ring({**configuration.objectives, noun.key: noun}, noun.key, set())
+    if len(found) > 1:
+        faults.append(Fault("/parent", circular(found)))
     playbook = configuration.playbooks.get(noun.playbook)
-    if not known or playbook is None:
+    if playbook is None:
         return
     for result in configuration.key_results.values():
         if result.objective == noun.key and not _inside(result, playbook):
@@ -167,22 +182,24 @@ def _objective(configuration: Configuration, noun: Noun, faults: Faults) -> None
         faults.append(Fault("/playbook", f"Its child '{strangers[0]}' is in another playbook."))
 
 
-def _parent(configuration: Configuration, noun: Objective, faults: Faults) -> None:
-    if noun.parent == noun.key:
-        faults.append(Fault("/parent", "An objective cannot be its own parent."))
-        return
-    if not _refer(faults, "/parent", "objective", noun.parent, configuration.objectives):
-        return
-    seen, above = [noun.key], noun.parent
-    while above is not None:
-        parent = configuration.objectives.get(above)
-        if above in seen:
-            faults.append(Fault("/parent", f"This would be a cycle: {' under '.join([*seen, above])}."))
-            return
-        seen.append(above)
-        above = None if parent is None else parent.parent
-    if noun.parent is not None and configuration.objectives[noun.parent].playbook != noun.playbook:
-        faults.append(Fault("/parent", f"The objective '{noun.parent}' is in another playbook."))
+def ring(objectives: Mapping[str, Objective], key: str, ended: set[str]) -> list[str]:
+    """The ring of parents that the way up from `key` comes into; empty when it ends.
+
+    Shape: `ended` are keys from which no ring is to be told any more; it grows.
+    """
+    way: dict[str, None] = {}
+    above: str | None = key
+    while above is not None and above in objectives and above not in way and above not in ended:
+        way[above] = None
+        above = objectives[above].parent
+    ended |= way.keys()
+    return list(dropwhile(lambda one: one != above, way)) if above is not None and above in way else []
+
+
+def circular(found: Sequence[str]) -> str:
+    """A sentence that tells a ring of parents, the middle of a long one left out."""
+    told = [*found, found[0]] if len(found) <= SHOWN else [*found[: SHOWN - 1], "...", found[-1], found[0]]
+    return f"This would be a cycle: {' under '.join(told)}."
 
 
 def _key_result(configuration: Configuration, noun: Noun, faults: Faults) -> None:
@@ -212,14 +229,29 @@ def _direction(metric: Metric, result: KeyResult, pointer: str, faults: Faults) 
         faults.append(Fault(pointer, text))
 
 
-def _metric(configuration: Configuration, noun: Noun, faults: Faults) -> None:
+def _metric(_configuration: Configuration, noun: Noun, faults: Faults) -> None:
     if not isinstance(noun, Metric):
         return
-    _definition(noun, faults)
+    if not noun.events:
+        faults.append(Fault("/events", "Must name at least one event type."))
+    for index, condition in enumerate(noun.where):
+        _where(condition, f"/where/{index}", faults)
+
+
+def _by_metric(configuration: Configuration, noun: Noun, faults: Faults) -> None:
+    if not isinstance(noun, Metric) or noun.aggregation not in RISING:
+        return
     for result in configuration.key_results.values():
-        if result.metric == noun.key and noun.aggregation in RISING and result.target < result.baseline:
-            text = f"The key result '{result.key}' should fall, and a {noun.aggregation} only rises."
-            faults.append(Fault("/aggregation", text))
+        if result.metric == noun.key:
+            faults += turned(noun, result)
+
+
+def turned(metric: Metric, result: KeyResult) -> Faults:
+    """What is wrong with a metric that the key result, which should fall, is measured by."""
+    if metric.aggregation not in RISING or result.target >= result.baseline:
+        return []
+    text = f"The key result '{result.key}' should fall, and a {metric.aggregation} only rises."
+    return [Fault("/aggregation", text)]
 
 
 def _responsibility(configuration: Configuration, noun: Noun, faults: Faults) -> None:
@@ -239,13 +271,22 @@ CHECKS: Final[Mapping[str, Callable[[Configuration, Noun, Faults], None]]] = {
     "key_result": _key_result,
     "responsibility": _responsibility,
 }
+# What hangs on a thing would be wrong with it as it shall be.
+HANGING: Final[Mapping[str, Callable[[Configuration, Noun, Faults], None]]] = {
+    "metric": _by_metric,
+    "playbook": _in_playbook,
+    "objective": _under_objective,
+}
 
 
 def put_responsibility(configuration: Configuration, noun: Responsibility) -> Configuration:
     """The configuration with that responsibility; a changed role or share is proposed again. Raises: InvalidError."""
+    return put(configuration, proposed(configuration, noun))
+
+
+def proposed(configuration: Configuration, noun: Responsibility) -> Responsibility:
+    """The responsibility with what the team said to its role and share: nothing yet when either has changed."""
     was = configuration.responsibilities.get(noun.key)
     if was is not None and (was.role, was.share) == (noun.role, noun.share):
-        noun = replace(noun, status=was.status, by=was.by, note=was.note)
-    else:
-        noun = replace(noun, status="proposed", by="", note="")
-    return put(configuration, noun)
+        return replace(noun, status=was.status, by=was.by, note=was.note)
+    return replace(noun, status="proposed", by="", note="")

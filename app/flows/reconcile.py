@@ -126,8 +126,14 @@ def acceptable(known: Configuration, source: Source, event: Event, now: datetime
     return replace(event, team=source.team)
 
 
-async def record(work: Work, found: Sequence[Event], now: datetime) -> tuple[int, list[Mapping[str, object]]]:
-    """Records our own events out of a delivery; how many were new, and the problems of those that conflict."""
+async def record(
+    work: Work, placed: Sequence[tuple[int, Event]], now: datetime
+) -> tuple[int, list[Mapping[str, object]]]:
+    """Records our own events out of a delivery; how many were new, and the problems of those that conflict.
+
+    Shape: each event with its place in the delivery.
+    """
+    found = [event for _, event in placed]
     if not found:
         return 0, []
     first: dict[str, Event] = {}
@@ -137,7 +143,7 @@ async def record(work: Work, found: Sequence[Event], now: datetime) -> tuple[int
     names = [(event.source, event.id) for event in found]
     kept = await events.find_named(work.connection, work.organization, sorted(set(names)))
     problems: list[Mapping[str, object]] = []
-    for index, event in enumerate(found):
+    for index, event in placed:
         if kept[event.source, event.id].fingerprint != fingerprint(event):
             error = ConflictError(f"The event '{event.id}' was recorded with other content, which stands.")
             problems.append({"index": index, "problem": error.detail})
