@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Annotated, Any, Final, TypeVar, cast
+from typing import Annotated, Any, TypeVar, cast
 
 from fastapi import Path, Query, Request, Response
 from pydantic import BaseModel
@@ -12,15 +12,14 @@ from app.api.etags import tag
 from app.api.paging import Paging
 from app.api.scalars import Key
 from app.api.wire import Given
-from app.domain.configuration import Noun
-from app.domain.errors import NotFoundError, unknown
+from app.domain.configuration import Noun, missing
+from app.domain.errors import NotFoundError
 from app.flows.configuration import Written
 from app.store import configuration
 from app.store.configuration import Stored
 
 Item = TypeVar("Item")
 Kind = TypeVar("Kind", bound=Noun)
-NAMES: Final[Mapping[str, str]] = {"key_result": "key result", "signoff": "sign-off"}
 
 Archived = Annotated[bool, Query(description="Archived ones too.")]
 TeamKey = Annotated[Key, Path(description="The team's key.", examples=["sales"])]
@@ -38,7 +37,7 @@ async def find(call: Call, kind: str, key: str) -> Stored:
         found = await configuration.find(connection, call.actor.organization, kind, key)
         if found is None or found.archived:
             known = await configuration.load(connection, call.actor.organization, (kind,))
-            raise NotFoundError(unknown(NAMES.get(kind, kind), key, known.of(kind)))
+            raise NotFoundError(missing(known, kind, key))
     return found
 
 

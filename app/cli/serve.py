@@ -46,6 +46,7 @@ def serve(
     free(host, port)
     # The workers are processes that read their settings themselves.
     os.environ["SIGHTLINE_DATABASE_URL"] = settings.database_url
+    os.environ.setdefault("SIGHTLINE_PUBLIC_URL", f"http://127.0.0.1:{port}")
     log_config = configuration(settings.log_format)
     run(FACTORY, host, port, factory=True, workers=workers, log_config=log_config)
 

@@ -77,7 +77,7 @@ def _tell(problem: Mapping[str, object], *, as_json: bool) -> None:
     err.print(f"sightline: {line}", style="red", markup=False, soft_wrap=True)
     errors = problem.get("errors")
     more = [each for each in errors if isinstance(each, Mapping)] if isinstance(errors, list) else []
-    for each in more if len(more) > 1 else []:
+    for each in more if len(more) > 1 or all(str(each.get("detail")) not in line for each in more) else []:
         err.print(f"  {each.get('pointer')}: {each.get('detail')}", markup=False, soft_wrap=True)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
+from app.domain.errors import unknown
 from app.domain.metrics import Metric
 from app.domain.objectives import KeyResult, Objective, Responsibility
 from app.domain.offerings import Offering
@@ -161,3 +162,11 @@ def _changes_of(kind: str, before: Configuration, after: Configuration) -> Itera
             yield Change(kind, key, "update", was[key], now[key])
     for key in sorted(was.keys() - now.keys()):
         yield Change(kind, key, "archive", was[key], None)
+
+
+def missing(configuration: Configuration, kind: str, key: str) -> str:
+    """A sentence saying why there is no such live thing: it is archived, or unknown and another is near."""
+    noun = kind.replace("_", " ")
+    if key in configuration.archived.get(kind, {}):
+        return f"The {noun} '{key}' is archived."
+    return unknown(noun, key, configuration.of(kind))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from itertools import dropwhile
 from typing import Final, TypeAlias
 from zoneinfo import available_timezones
@@ -87,8 +88,14 @@ def _refer(faults: Faults, pointer: str, kind: str, key: str | None, known: Mapp
     return False
 
 
+@cache
+def _zones() -> frozenset[str]:
+    """The IANA zones of this machine, which it takes its whole time zone database to list."""
+    return frozenset(available_timezones())
+
+
 def _organization(_configuration: Configuration, noun: Noun, faults: Faults) -> None:
-    if isinstance(noun, Organization) and noun.time_zone not in available_timezones():
+    if isinstance(noun, Organization) and noun.time_zone not in _zones():
         faults.append(Fault("/time_zone", f"'{noun.time_zone}' is not an IANA time zone."))
 
 
@@ -192,7 +199,7 @@ def ring(objectives: Mapping[str, Objective], key: str, ended: set[str]) -> list
     while above is not None and above in objectives and above not in way and above not in ended:
         way[above] = None
         above = objectives[above].parent
-    ended |= way.keys()
+    ended.update(way)
     return list(dropwhile(lambda one: one != above, way)) if above is not None and above in way else []
 
 

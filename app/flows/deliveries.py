@@ -3,20 +3,22 @@
 Verified on raw bytes, kept raw, translated, folded, and turned into events, in one transaction.
 """
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from operator import itemgetter
+from traceback import format_tb
 from typing import Final
 from uuid import UUID
 
 from app.connectors import registry
-from app.connectors.base import Connector, Delivery, Translation
+from app.connectors.base import Delivery, Translation
 from app.domain import mapping
 from app.domain.changes import Change
 from app.domain.configuration import Configuration
 from app.domain.errors import MalformedError, NotAuthenticError, SightlineError, UnavailableError
 from app.domain.events import FUTURE_HOURS, Event
-from app.domain.mapping import DealMapping
 from app.domain.sources import Source
 from app.flows import reconcile
 from app.flows.events import catalogue
@@ -24,12 +26,18 @@ from app.flows.reconcile import Work
 from app.flows.service import Service
 from app.store import configuration as store
 from app.store import cursor, deliveries, ids, keys, sources
+from app.store.cursor import Position
 from app.store.database import Connection
 from app.store.deliveries import StoredDelivery
 
 KEPT_HEADERS: Final = ("content-type", "user-agent", "webhook-id", "webhook-timestamp", "x-hubspot-request-timestamp")
 # CRMs punish a refusal; the senders of an open standard are told what they got wrong
 OPEN_STANDARDS: Final = frozenset({"standard_webhooks", "cloudevents"})
+# A delivery that says nothing but nonsense shall not make its own list unreadable.
+LISTED: Final = 1_000
+SENTENCE: Final = 1_000
+LETTERS: Final = 500
+LOG: Final = logging.getLogger("sightline.deliveries")
 Reader = Callable[[Mapping[str, object]], Event]
 
 
@@ -41,15 +49,6 @@ class Taken:
     state: str
     problem: str | None
     unreadable: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What a delivery said, with the mapping that it was read under."""
-
-    connector: Connector
-    mapping: DealMapping
-    translation: Translation
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,36 +73,14 @@ async def take(service: Service, hook_id: str, delivery: Delivery, read_event: R
     connector.verify(signed, hooked.secrets, now)
     uid = ids.uuid7(now)
     try:
-        read = mapping.parse(hooked.source.mapping, connector.default_mapping)
-        said = Said(connector, read, connector.translate(signed, hooked.source.account, read))
-    except MalformedError as error:
-        kept = _record(uid, hooked, signed, now, "failed", error.detail)
-        await _keep(service, hooked, kept)
-        return Taken(uid, "failed", error.detail, unreadable=connector.name in OPEN_STANDARDS)
-    except Exception as error:  # noqa: BLE001  # whatever a connector did not foresee must not lose the delivery
-        return await _failed(service, hooked, signed, uid, now, error)
-    return await _understood(service, hooked, signed, uid, now, said, read_event)
-
-
-async def _understood(  # a translated delivery is all of these
-    service: Service,
-    hooked: Hooked,
-    delivery: Delivery,
-    uid: UUID,
-    now: datetime,
-    said: Said,
-    read_event: Reader,
-) -> Taken:
-    try:
         async with service.database.writing() as connection:
-            kept = await _perform(connection, hooked, delivery, uid, now, said, read_event)
+            kept, unreadable = await _perform(connection, hooked, signed, uid, now, read_event)
             await deliveries.add(connection, hooked.organization, kept)
-    except UnavailableError:
+    except (NotAuthenticError, UnavailableError):
         raise
     except Exception as error:  # noqa: BLE001  # what was authentic is kept, whatever becomes of it
-        return await _failed(service, hooked, delivery, uid, now, error)
-    alone = kept.state == "failed" and len(said.translation.events) + len(said.translation.rejects) == 1
-    return Taken(uid, kept.state, kept.problem, unreadable=alone and said.connector.name in OPEN_STANDARDS)
+        return await _failed(service, hooked, signed, uid, now, error)
+    return Taken(uid, kept.state, kept.problem, unreadable=unreadable and connector.name in OPEN_STANDARDS)
 
 
 async def _hooked(service: Service, hook_id: str, now: datetime) -> Hooked:
@@ -120,69 +97,88 @@ async def _hooked(service: Service, hook_id: str, now: datetime) -> Hooked:
     return Hooked(organization, stored.value, tuple(service.vault.open(sealed.text, place) for sealed in live))
 
 
-async def _perform(  # as `_understood`, inside its transaction
-    connection: Connection,
-    hooked: Hooked,
-    delivery: Delivery,
-    uid: UUID,
-    now: datetime,
-    said: Said,
-    read_event: Reader,
-) -> StoredDelivery:
-    organization, source, translation = hooked.organization, hooked.source, said.translation
-    zone = await cursor.zone(connection, organization)
-    position = await cursor.advance(connection, organization, now, zone, catalogue=False)
-    known = await catalogue(connection, organization)
-    # The source as it is under the lock: it may have been told another mapping since the delivery was verified.
-    work = Work(connection, organization, known.configuration.sources.get(source.key, source), known, position, uid)
+async def _locked(connection: Connection, hooked: Hooked, now: datetime) -> tuple[Position, Source]:
+    """The source as it is under the lock: since the delivery was verified it may have been told another mapping.
+
+    Raises: NotAuthenticError when it was archived.
+    """
+    zone = await cursor.zone(connection, hooked.organization)
+    position = await cursor.advance(connection, hooked.organization, now, zone, catalogue=False)
+    stored = await store.find(connection, hooked.organization, "source", hooked.source.key)
+    if stored is None or stored.archived or not isinstance(stored.value, Source):
+        raise NotAuthenticError("There is no such hook, or the signature is not valid.")
+    return position, stored.value
+
+
+async def _perform(  # a delivery is all of these
+    connection: Connection, hooked: Hooked, delivery: Delivery, uid: UUID, now: datetime, read_event: Reader
+) -> tuple[StoredDelivery, bool]:
+    """What is to be kept of the delivery, once all it says is done; and whether it was unreadable as a whole."""
+    position, source = await _locked(connection, hooked, now)
+    connector = registry.get(source.connector)
+    read = mapping.parse(source.mapping, connector.default_mapping)
+    try:
+        translation = connector.translate(delivery, source.account, read)
+    except MalformedError as error:
+        return _record(uid, hooked, delivery, now, "failed", error.detail), True
+    known = await catalogue(connection, hooked.organization)
+    work = Work(connection, hooked.organization, source, known, position, uid)
     rejects: list[Mapping[str, object]] = [{"index": one.index, "problem": one.problem} for one in translation.rejects]
-    changes, late = _possible(translation.changes, now)
+    changes, late = _possible(translation, now)
     rejects += late
-    new = await deliveries.add_changes(connection, organization, source.key, uid, position.seq, changes)
+    new = await deliveries.add_changes(connection, hooked.organization, source.key, uid, position.seq, changes)
     fresh = [one for one in changes if one.key in new]
-    recorded, retracted = await reconcile.settle(work, fresh, said.mapping, now)
-    events, refused = _events(known.configuration, source, translation.events, read_event, now)
-    rejects += refused
+    recorded, retracted = await reconcile.settle(work, fresh, read, now)
+    events, refused = _events(known.configuration, source, translation, read_event, now)
     written, conflicts = await reconcile.record(work, events, now)
-    rejects += conflicts
-    understood = len(changes) + len(translation.events) - len(refused) - len(conflicts)
-    problem = str(rejects[0]["problem"]) if rejects else None
+    rejects += refused + conflicts
+    understood = len(changes) + len(events) - len(conflicts)
     state = "failed" if rejects and not understood else "processed" if understood else "ignored"
-    kept = _record(uid, hooked, delivery, now, state, problem)
-    return replace(kept, rejects=tuple(rejects), changes=len(fresh), recorded=recorded + written, retracted=retracted)
+    kept = _record(uid, hooked, delivery, now, state, None, rejects)
+    counted = replace(kept, changes=len(fresh), recorded=recorded + written, retracted=retracted)
+    return counted, state == "failed" and len(translation.events) + len(translation.rejects) == 1
 
 
-def _possible(changes: Sequence[Change], now: datetime) -> tuple[list[Change], list[Mapping[str, object]]]:
+def _possible(translation: Translation, now: datetime) -> tuple[list[Change], list[Mapping[str, object]]]:
     """The changes that can have happened, and the problems of those that say they will."""
     limit = now + timedelta(hours=FUTURE_HOURS)
-    good = [one for one in changes if one.at <= limit]
     late: list[Mapping[str, object]] = [
         {"index": index, "problem": f"A change of {one.entity} says that it happened in the future."}
-        for index, one in enumerate(changes)
+        for index, one in zip(translation.change_places, translation.changes, strict=True)
         if one.at > limit
     ]
-    return good, late
+    return [one for one in translation.changes if one.at <= limit], late
 
 
 def _events(
-    known: Configuration, source: Source, raw: Sequence[Mapping[str, object]], read_event: Reader, now: datetime
-) -> tuple[list[Event], list[Mapping[str, object]]]:
-    """Our own events out of a delivery, and the problems of those that are not."""
-    good: list[Event] = []
+    known: Configuration, source: Source, translation: Translation, read_event: Reader, now: datetime
+) -> tuple[list[tuple[int, Event]], list[Mapping[str, object]]]:
+    """Our own events out of a delivery with their places in it, and the problems of those that are not."""
+    good: list[tuple[int, Event]] = []
     refused: list[Mapping[str, object]] = []
-    for index, element in enumerate(raw):
+    for index, element in zip(translation.event_places, translation.events, strict=True):
         try:
             event = read_event({"source": source.key, **element})
-            good.append(reconcile.acceptable(known, source, event, now))
+            good.append((index, reconcile.acceptable(known, source, event, now)))
         except SightlineError as error:
             refused.append({"index": index, "problem": error.detail})
     return good, refused
 
 
 def _record(  # what is kept of a delivery
-    uid: UUID, hooked: Hooked, delivery: Delivery, now: datetime, state: str, problem: str | None
+    uid: UUID,
+    hooked: Hooked,
+    delivery: Delivery,
+    now: datetime,
+    state: str,
+    problem: str | None,
+    rejects: Sequence[Mapping[str, object]] = (),
 ) -> StoredDelivery:
-    headers = {name: delivery.headers[name] for name in KEPT_HEADERS if name in delivery.headers}
+    headers = {name: delivery.headers[name][:LETTERS] for name in KEPT_HEADERS if name in delivery.headers}
+    listed = sorted(({**one, "problem": _cut(str(one["problem"]))} for one in rejects), key=itemgetter("index"))
+    problem = str(listed[0]["problem"]) if listed else problem and _cut(problem)
+    if len(listed) > LISTED:
+        problem = f"{problem} {len(listed)} elements were set aside; the first {LISTED} are listed."
     return StoredDelivery(
         uid=uid,
         source=hooked.source.key,
@@ -192,24 +188,28 @@ def _record(  # what is kept of a delivery
         body=delivery.body,
         state=state,
         problem=problem,
-        rejects=(),
+        rejects=tuple(listed[:LISTED]),
         changes=0,
         recorded=0,
         retracted=0,
     )
 
 
+def _cut(problem: str) -> str:
+    return problem if len(problem) <= SENTENCE else f"{problem[: SENTENCE - 1]}…"
+
+
 async def _failed(  # what is kept of a delivery that came to nothing
     service: Service, hooked: Hooked, delivery: Delivery, uid: UUID, now: datetime, error: Exception
 ) -> Taken:
-    """The delivery is kept with its problem; an error that nobody foresaw is named by its kind alone."""
+    """The delivery is kept with its problem; an error that nobody foresaw is named by its kind alone, and logged."""
     problem = error.detail if isinstance(error, SightlineError) else f"Sightline failed on it ({type(error).__name__})."
-    await _keep(service, hooked, _record(uid, hooked, delivery, now, "failed", problem))
-    return Taken(uid, "failed", problem, unreadable=False)
-
-
-async def _keep(service: Service, hooked: Hooked, kept: StoredDelivery) -> None:
+    if not isinstance(error, SightlineError):
+        # Where it happened and of what kind it was: its text may hold what the delivery said, or a statement's values.
+        told = {"delivery": str(uid), "source": hooked.source.key, "error": type(error).__name__}
+        LOG.error("a delivery failed", extra={**told, "stack": "".join(format_tb(error.__traceback__))})
+    kept = _record(uid, hooked, delivery, now, "failed", problem)
     async with service.database.writing() as connection:
-        zone = await cursor.zone(connection, hooked.organization)
-        await cursor.advance(connection, hooked.organization, kept.received_at, zone, catalogue=False)
+        await _locked(connection, hooked, now)
         await deliveries.add(connection, hooked.organization, kept)
+    return Taken(uid, kept.state, kept.problem, unreadable=False)

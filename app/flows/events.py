@@ -7,7 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from app.domain.access import Actor
-from app.domain.configuration import Configuration
+from app.domain.configuration import Configuration, missing
 from app.domain.errors import (
     BucketFullError,
     EventConflictError,
@@ -18,7 +18,6 @@ from app.domain.errors import (
     SightlineError,
     SourceIsConnectedError,
     UnavailableError,
-    unknown,
 )
 from app.domain.events import FUTURE_HOURS, Event, day_of, fingerprint
 from app.domain.metrics import Matcher
@@ -132,19 +131,18 @@ def refusal(actor: Actor, known: Configuration, event: Event, now: datetime) -> 
 
 
 def _unknown(known: Configuration, event: Event) -> Iterable[Fault]:
-    if event.team not in known.teams:
-        yield Fault("/team", unknown("team", event.team, known.teams))
-    if event.source not in known.sources:
-        yield Fault("/source", unknown("source", event.source, known.sources))
-    if event.objective is not None and event.objective not in known.objectives:
-        yield Fault("/objective", unknown("objective", event.objective, known.objectives))
+    named = (("team", event.team), ("source", event.source), ("objective", event.objective))
+    for kind, key in named:
+        if key is not None and key not in known.of(kind):
+            yield Fault(f"/{kind}", missing(known, kind, key))
 
 
-def conflict(event: Event) -> EventConflictError:
+def conflict(event: Event, *, retracted: bool = False) -> EventConflictError:
     """The refusal of an event whose name stands for other content."""
-    return EventConflictError(
-        f"The event '{event.id}' of '{event.source}' was recorded with other content, which stands."
-    )
+    what = f"The event '{event.id}' of '{event.source}' was recorded with other content"
+    if retracted:
+        return EventConflictError(f"{what} and retracted: a correction is a new event with a new id.")
+    return EventConflictError(f"{what}, which stands; to correct it, retract it and record a new id.")
 
 
 async def _store(
@@ -164,6 +162,8 @@ async def _store(
         try:
             async with service.database.writing() as connection:
                 recorded = await ingest.record(connection, organization, prepared, now, day, known.version)
+                if not recorded.uids:
+                    await connection.rollback()  # nothing was new, so the organization's version stays
         except BucketFullError as error:
             async with service.database.reading() as connection:
                 full = await room.misfits(connection, organization, prepared, day)
@@ -212,9 +212,8 @@ async def _settle(
             answers.append(Item("duplicate", kept[name].uid))
         elif item.status in ("recorded", "duplicate", "conflict") and name in kept:
             same = kept[name].fingerprint == fingerprint(event)
-            answers.append(
-                Item("duplicate", kept[name].uid) if same else Item("conflict", kept[name].uid, conflict(event))
-            )
+            error = conflict(event, retracted=kept[name].retracted_at is not None)
+            answers.append(Item("duplicate", kept[name].uid) if same else Item("conflict", kept[name].uid, error))
         else:
             answers.append(stored.get(name, item))
     return answers

@@ -9,7 +9,15 @@ from math import fsum
 from statistics import median
 
 from app.domain.teams import COMPONENTS
-from app.scoring.components import deliverability, focus, freshness, playbook, productivity, shared_responsibility
+from app.scoring.components import (
+    agreement,
+    deliverability,
+    focus,
+    freshness,
+    playbook,
+    productivity,
+    shared_responsibility,
+)
 from app.scoring.context import Context, build
 from app.scoring.engine import align, silent_teams
 from app.scoring.evidence import Evidence
@@ -206,12 +214,13 @@ class _Figures:
         self._fresh = {key: age.value for key, age in freshness.ages(context).items()}
         self._shared = {key: part.value for key, part in shared_responsibility.sharings(context).items()}
         self._covered = {key: ratio(*found) for key, found in context.covered.items()}
+        self._agreed = agreement.agreements(context)
         self._sold = _by_team(context)
         self._working = focus.figured(context, context.work) if context.objectives else {}
         self._active = focus.figured(context, context.activity) if context.measured else {}
 
     def of(self, team: str) -> tuple[TeamFigure, ...]:
-        """The figures of one team, in the order of the method; sources agree or not for all teams alike."""
+        """The figures of one team, in the order of the method."""
         context, offerings = self._context, self._context.snapshot.configuration.offerings
         attained, coverage = self._outcomes(team)
         scores = {
@@ -222,9 +231,9 @@ class _Figures:
             "freshness": self._over(team, self._fresh),
             "productivity": productivity.productivity_of(context, team) if team in self._active else None,
             "deliverability": deliverability.delivered(offerings, self._sold.get(team, ())),
-            "agreement": None,
+            "agreement": self._agreement(team),
         }
-        applies = {"deliverability": bool(offerings), "agreement": False}
+        applies = {"deliverability": bool(offerings), "agreement": agreement.has_canonical(context)}
         covered = {name: 0.0 if score is None else 1.0 for name, score in scores.items()} | {"outcomes": coverage}
         return tuple(TeamFigure(name, scores[name], covered[name], applies.get(name, True)) for name in COMPONENTS)
 
@@ -232,6 +241,12 @@ class _Figures:
         """The mean over the objectives that a team bears, by their weight and its share; None when it bears none."""
         borne = self._context.borne.get(team, {})
         return blend((part, values[objective]) for objective, part in borne.items()) if borne else None
+
+    def _agreement(self, team: str) -> float | None:
+        """The mean over the borne objectives on which a second source has a say; None when there is none."""
+        borne = self._context.borne.get(team, {})
+        parts = [(part, self._agreed[objective]) for objective, part in borne.items() if objective in self._agreed]
+        return blend(parts) if parts else None
 
     def _outcomes(self, team: str) -> tuple[float | None, float]:
         """The attainment of the objectives that a team bears, and its coverage; None without evidence of any."""

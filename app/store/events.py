@@ -222,6 +222,9 @@ async def _sets(connection: AsyncConnection, organization_id: UUID) -> Sets:
 def _derived(configuration: Configuration, wanted: EventFilter, sets: Sets) -> list[ColumnElement[bool]]:
     """The filters that hang on what an event matched."""
     where: list[ColumnElement[bool]] = []
+    for kind, key in (("team", wanted.team), ("source", wanted.source)):
+        if key is not None and key not in configuration.of(kind) and key not in configuration.archived.get(kind, {}):
+            raise InvalidError(unknown(kind, key, configuration.of(kind)))
     for name in (wanted.metric, wanted.counts_for):
         if name is not None and name not in configuration.metrics:
             raise InvalidError(unknown("metric", name, configuration.metrics))

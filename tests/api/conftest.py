@@ -1,7 +1,7 @@
 """A service over HTTP for one test: its own database, a clock that stands still, an organization and its keys."""
 
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,8 +10,10 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from app.api.paging import encode
 from app.domain.teams import Organization
 from app.flows import organizations
+from app.flows.keys import authenticate
 from app.main import create_app
 from app.settings import Settings
 
@@ -135,3 +137,15 @@ def event(number: int = 1, **more: object) -> dict[str, object]:
         "value": 1200.5,
         **more,
     }
+
+
+@pytest.fixture
+def forged(world: World) -> Callable[[str, str], Awaitable[httpx.Response]]:
+    """Asks for the page of a list at a position that somebody made up: the seal of a cursor has no key."""
+
+    async def ask(path: str, position: str) -> httpx.Response:
+        actor = await authenticate(world.app.state.service, world.admin.key or "")
+        binding = "\n".join([str(actor.organization), path, ""]).encode()
+        return await world.admin.get(path, params={"cursor": encode(position, binding)})
+
+    return ask

@@ -118,3 +118,10 @@ async def test_without_a_current_playbook_the_problem_names_what_there_is(admin)
 )
 async def test_days_that_cannot_be_answered_are_refused(caller, params):
     assert (await caller.get("/v1/alignment", params=params)).status_code == 422
+
+
+@pytest.mark.parametrize("position", ["x", "1 2", "1 2026-11-23 -1", "1 x 2", "x 2026-11-23 2"])
+async def test_a_forged_position_in_the_ledger_is_refused(world, forged, position):
+    await world.strategy()
+    refused = await forged("/v1/alignment/ledger", position)
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "cursor")

@@ -43,3 +43,11 @@ async def test_raw_deliveries_are_for_an_admin_alone(world, caller):
     assert (await reader.get(f"/v1/sources/billing/deliveries/{UIDS[0]}")).status_code == 403
     assert (await caller.get("/v1/sources/nowhere/deliveries")).status_code == 404
     assert (await caller.get(f"/v1/sources/nowhere/deliveries/{UIDS[0]}")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "position", ["x", f"x {UIDS[0]}", "2026-11-23T12:00:00+00:00 x", f"2026-11-23T12:00:00 {UIDS[0]}"]
+)
+async def test_a_forged_position_is_refused(caller, forged, position):
+    refused = await forged("/v1/sources/billing/deliveries", position)
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "cursor")

@@ -164,3 +164,12 @@ async def test_an_events_tag_changes_with_its_retraction(caller):
     assert (await caller.get(address, headers=seen)).status_code == 304
     await caller.post(f"{address}/retraction", {"reason": "x"})
     assert (await caller.get(address, headers=seen)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "position",
+    ["x", "x 0192f0c1-7f3a-7c11-9a53-2f6d0e9c1b30", "2026-11-23T12:00:00 0192f0c1-7f3a-7c11-9a53-2f6d0e9c1b30"],
+)
+async def test_a_forged_position_is_refused(forged, position):
+    refused = await forged("/v1/events", position)
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "cursor")

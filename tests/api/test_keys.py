@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.api.conftest import Client
+
 WANTED = {"name": "billing", "scopes": ["events:write"], "team": None, "source": None, "expires_at": None}
 
 
@@ -59,3 +61,20 @@ async def test_a_revoked_key_is_not_there_any_more(admin):
     assert (await admin.delete(f"/v1/api-keys/{issued['id']}")).status_code == 204
     assert (await admin.delete(f"/v1/api-keys/{issued['id']}")).status_code == 404
     assert issued["id"] not in (await admin.get("/v1/api-keys")).text
+
+
+async def test_a_key_of_the_longest_name_issues_keys_that_can_be_read(world):
+    issued = await world.admin.post("/v1/api-keys", {**WANTED, "name": "n" * 200, "scopes": ["admin"]})
+    caller = Client(world.app, issued.json()["api_key"])
+    made = await caller.post("/v1/api-keys", WANTED)
+    assert made.status_code == 201, made.text
+    assert made.json()["created_by"] == f"{'n' * 200} ({issued.json()['id']})"
+    assert (await world.admin.get("/v1/api-keys")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "position", ["x", "2026-11-23T12:00:00+00:00", "2026-11-23 x", "2026-11-23T12:00:00 x", "a\x00 b"]
+)
+async def test_a_forged_position_is_refused(forged, position):
+    refused = await forged("/v1/api-keys", position)
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "cursor")

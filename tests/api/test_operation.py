@@ -156,3 +156,12 @@ async def test_the_name_of_the_scheme_may_be_written_in_any_case(world, value):
     caller = Client(world.app, None)
     caller.http.headers["Authorization"] = f"{value} {world.admin.key}"
     assert (await caller.get("/v1/teams")).status_code == 200
+
+
+async def test_more_parameters_than_anything_takes_are_refused_without_a_look_at_them(world):
+    for name in ("a", "archived"):
+        many = "&".join(f"{name}={number}" for number in range(51))
+        refused = await Client(world.app, None).get(f"/livez?{many}")
+        assert (refused.status_code, refused.json()["detail"]) == (422, "There are more than 50 parameters.")
+    twice = await world.admin.get("/v1/teams?limit=1&archived=true&limit=1")
+    assert [fault["pointer"] for fault in twice.json()["errors"]] == ["limit"]

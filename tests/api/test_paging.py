@@ -63,3 +63,8 @@ def test_a_position_comes_back_from_its_own_cursor_alone(position, mine, other):
     if mine != other:
         with pytest.raises(InvalidError):
             decode(cursor, other)
+
+
+async def test_a_position_that_no_database_takes_is_refused(forged):
+    refused = await forged("/v1/teams", "a\x00b")
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "cursor")

@@ -38,3 +38,10 @@ def test_a_wrong_scope_or_team_is_refused(keys):
 def test_for_people_the_key_is_shown_once(keys):
     assert "sightline_" in keys("create", "acme", "--name", "x", "--scope", "read").stdout
     assert "sightline_" not in keys("list", "acme").stdout
+
+
+def test_a_name_is_as_long_as_the_api_takes_it(keys):
+    for name in ("", "n" * 201):
+        done = keys("create", "acme", "--name", name, "--scope", "read")
+        assert (done.exit_code, "1 to 200 characters" in done.stderr) == (2, True)
+    assert keys("create", "acme", "--name", "n" * 200, "--scope", "read").exit_code == 0

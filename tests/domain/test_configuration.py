@@ -3,7 +3,8 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.domain.configuration import TABLES, Configuration, Noun, changes
+from app.domain.configuration import TABLES, Configuration, Draft, Noun, changes
+from app.domain.objectives import Objective
 from app.domain.teams import Organization, Policy, Team
 from tests.support.configurations import NOUNS, known, result
 from tests.support.services import ONE
@@ -85,3 +86,15 @@ def test_a_change_says_what_it_is_in_an_order_in_which_it_can_be_written():
 def test_a_new_configuration_has_the_default_policy():
     assert EMPTY.policy == Policy()
     assert EMPTY.organization.key == "acme"
+
+
+def test_a_draft_comes_to_what_single_steps_come_to_and_leaves_its_start_alone():
+    start = known().drop("key_result", "arr-2m")
+    before = {kind: dict(start.of(kind)) for kind in TABLES}
+    draft = Draft(start)
+    draft.put(result())
+    draft.put(Objective("new", "q4", "New"))
+    draft.drop("objective", "win")
+    assert draft.present == start.put(result()).put(Objective("new", "q4", "New")).drop("objective", "win")
+    assert {kind: dict(start.of(kind)) for kind in TABLES} == before
+    assert "arr-2m" in start.archived["key_result"]

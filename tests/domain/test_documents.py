@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 from datetime import date
+from time import process_time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.domain.configuration import TABLES, Configuration, Noun, changes
-from app.domain.documents import Document, apply, names, render
+from app.domain.documents import Document, Placed, apply, names, render
 from app.domain.errors import ForbiddenError, InvalidError, NotFoundError, PruneNeededError
 from app.domain.objectives import Objective, Responsibility
 from app.domain.playbooks import Playbook
@@ -218,3 +219,51 @@ def test_a_changed_share_is_accepted_anew_only_where_the_document_says_so():
 def test_a_playbook_that_is_not_there_cannot_be_rendered():
     with pytest.raises(NotFoundError, match="'q4'"):
         render(known(), "q5")
+
+
+def test_nothing_is_taken_from_another_playbook():
+    there = known(book("next", *LATER), Objective("far", "next", "Far"), result("far-off", objective="far"))
+    document = render(known(), "q4")
+    document = replace(
+        document,
+        objectives=(*document.objectives, Placed("/playbook/objectives/1", Objective("far", "q4", "Mine"))),
+        key_results=(*document.key_results, Placed("/playbook/objectives/0/key_results/1", result("far-off"))),
+    )
+    with pytest.raises(InvalidError) as refused:
+        put(there, document)
+    assert {fault.pointer: fault.detail for fault in refused.value.faults} == {
+        "/playbook/objectives/1/key": "The objective 'far' is of the playbook 'next'.",
+        "/playbook/objectives/0/key_results/1/key": "The key result 'far-off' is of the playbook 'next'.",
+    }
+
+
+def test_a_metric_does_not_turn_against_another_playbook_s_key_result():
+    there = known(
+        metric(aggregation="last"),
+        book("next", *LATER),
+        Objective("far", "next", "Far"),
+        result("down", objective="far", baseline=2 * ONE, target=ONE),
+    )
+    turned = replace(render(known(), "q4"), metrics=placed("metrics", [metric(aggregation="sum")]))
+    assert pointers(turned, there) == ["/metrics/0/aggregation"]
+
+
+@pytest.mark.parametrize("parent", [lambda number: number - 1, lambda _: 0], ids=["chain", "flat"])
+def test_ten_thousand_things_are_applied_at_the_cost_of_each(parent):
+    aims = [
+        Objective(f"o{number}", "q4", "O", parent=f"o{parent(number)}" if number else None) for number in range(5_000)
+    ]
+    results = [result(f"k{number}", objective=f"o{number}") for number in range(5_000)]
+    document = replace(
+        Document(book()),
+        metrics=placed("m", [metric()]),
+        objectives=placed("o", list(aims)),
+        key_results=placed("k", list(results)),
+    )
+    began = process_time()
+    once = put(EMPTY, document)
+    assert changes(once, put(once, document)) == ()
+    assert process_time() - began < 2
+    closed = replace(document, objectives=placed("o", [replace(aims[0], parent="o4999"), *aims[1:]]))
+    if aims[-1].parent == "o4998":
+        assert pointers(closed) == ["/o/4999/parent"]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from app.domain import publishing
 from app.domain.configuration import Configuration, Noun
-from app.domain.errors import InvalidError, NotFoundError, NotPublishedError, OldRevisionError
+from app.domain.errors import NotFoundError, NotPublishedError, OldRevisionError
 from app.domain.objectives import Objective, Responsibility
 from app.domain.playbooks import Contribution, Signoff
 from app.domain.teams import Team
@@ -105,7 +105,7 @@ def test_only_the_current_revision_can_be_signed():
     assert signed.signoffs["q4/sales"] == Signoff("q4", "sales", 2, "Ann")
     with pytest.raises(OldRevisionError, match="which is 2"):
         publishing.sign(twice, Signoff("q4", "sales", 1, "Ann"))
-    with pytest.raises(InvalidError, match="no revision 3 yet"):
+    with pytest.raises(OldRevisionError, match="which is 2"):
         publishing.sign(twice, Signoff("q4", "sales", 3, "Ann"))
     with pytest.raises(NotPublishedError):
         publishing.sign(known(), Signoff("q4", "sales", 0, "Ann"))
@@ -149,3 +149,9 @@ def test_a_team_accepts_or_declines_its_part_and_says_who_and_why():
     assert declined.responsibilities["win/marketing"].status == "declined"
     with pytest.raises(NotFoundError, match="no responsibility"):
         publishing.accept(known(), "win", "ops", accepted=True, by="", note="")
+
+
+def test_nobody_accepts_for_a_team_that_was_archived():
+    gone = known().drop("team", "marketing")
+    with pytest.raises(NotFoundError, match="no team 'marketing'"):
+        publishing.accept(gone, "win", "marketing", accepted=True, by="Bob", note="")

@@ -206,6 +206,7 @@ def test_a_team_has_no_rule_of_its_own():
         ("metric", "arr", "the key result 'arr-2m'"),
         ("team", "sales", "its responsibility for 'win'"),
         ("team", "ops", "the source 'crm'"),
+        ("team", "care", "the offering 'support'"),
         ("objective", "top", "its child 'below'"),
     ],
 )
@@ -213,6 +214,8 @@ def test_what_something_live_needs_is_kept_and_the_keeper_named(kind: str, key: 
     more = (
         Team("ops", "Ops", "operations"),
         Source("crm", "CRM", "hubspot", team="ops"),
+        Team("care", "Care", "any"),
+        Offering("support", "Support", FIRST, team="care"),
         Objective("top", "q4", "Top"),
         Objective("below", "q4", "Below", parent="top"),
     )
@@ -264,3 +267,24 @@ def test_nobody_accepts_by_putting():
         known(Team("ops", "Ops", "any")), Responsibility("win", "ops", "informed", ONE, "accepted", "x")
     )
     assert found.responsibilities["win/ops"] == Responsibility("win", "ops", "informed")
+
+
+def test_archiving_a_team_archives_the_parts_that_it_does_not_bear():
+    there = known(Objective("other", "q4", "Other"), Responsibility("other", "marketing", "informed", ONE, "accepted"))
+    after = archive(there, "team", "marketing")
+    assert [(change.action, change.key) for change in changes(there, after)] == [
+        ("archive", "marketing"),
+        ("archive", "other/marketing"),
+        ("archive", "win/marketing"),
+    ]
+
+
+def test_a_long_ring_is_told_in_a_short_sentence():
+    keys = [f"o{n}" for n in range(500)]
+    found = known(Objective(keys[0], "q4", "O"))
+    for above, key in pairwise(keys):
+        found = found.put(Objective(key, "q4", "O", parent=above))
+    (told,) = faults(Objective(keys[0], "q4", "O", parent=keys[-1]), found).values()
+    assert told.startswith("This would be a cycle: o0 under o499 under o498")
+    assert told.endswith("under ... under o1 under o0.")
+    assert len(told) < 200

@@ -124,3 +124,9 @@ def test_only_json_can_be_written():
         dumps({"a": object()})
     with pytest.raises(ValueError, match="finite"):
         dumps([Decimal("NaN")])
+
+
+def test_a_name_that_is_twice_in_a_large_object_is_found_at_once():
+    members = ",".join(f'"{number}":0' for number in range(100_000))
+    with pytest.raises(MalformedError, match="'99999' occurs twice"):
+        loads(f'{{{members},"99999":1}}'.encode())

@@ -1,21 +1,27 @@
 """A deal's life as HubSpot tells it, in whatever order and however often, ends in the same events."""
 
+import json
+import logging
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from itertools import permutations
+from uuid import UUID
 
 import pytest
+from standardwebhooks.webhooks import Webhook
 
+from app.connectors.base import Delivery
 from app.domain.access import Actor
-from app.domain.errors import NotAuthenticError
+from app.domain.errors import InvalidError, NotAuthenticError
 from app.domain.events import Event
 from app.domain.sources import Source
-from app.flows import alignment, deliveries, sources
+from app.flows import alignment, configuration, deliveries, sources
 from app.store import configuration as store
 from app.store import deliveries as kept
 from app.store import events
 from app.store.events import EventFilter, StoredEvent
 from tests.flows.test_events import clean
-from tests.support.services import NOW, ONE, House, changed, created, event, furnish, hubspot, record
+from tests.support.services import NOW, ONE, PUBLIC, House, changed, created, event, furnish, hubspot, record
 
 SECRET = "a-client-secret-of-the-app"
 DAY = timedelta(days=1)
@@ -212,3 +218,120 @@ async def test_a_rotated_secret_and_the_one_before_are_both_taken_for_a_day(buil
     built.clock.forward(hours=24, seconds=1)
     with pytest.raises(NotAuthenticError):
         await deliver(built, hook, [created(3, NOW - DAY)])
+
+
+async def shown(built: House, actor: Actor, source: str = "hubspot") -> kept.StoredDelivery:
+    async with built.service.database.reading() as connection:
+        (found,) = await kept.page(connection, actor.organization, source, None, None, 10)
+    return found
+
+
+class Relay:
+    """A source of our own events that an organization has connected."""
+
+    def __init__(self, built: House, actor: Actor, found: sources.Connected) -> None:
+        self.built, self.actor = built, actor
+        self.hook, self.secret = found.hook_id or "", found.secret or ""
+
+    async def deliver(self, elements: list[object], read: Callable[..., Event], **headers: str) -> deliveries.Taken:
+        body = json.dumps({"events": elements})
+        signature = Webhook(self.secret).sign("msg_1", self.built.clock.at, body)
+        signed = {"webhook-id": "msg_1", "webhook-timestamp": str(int(self.built.clock.at.timestamp()))}
+        given = Delivery(
+            "POST", f"{PUBLIC}/hooks/x", {**headers, **signed, "webhook-signature": signature}, body.encode()
+        )
+        return await deliveries.take(self.built.service, self.hook, given, read)
+
+
+@pytest.fixture
+async def relay(built: House) -> Relay:
+    actor = await built.organization()
+    await furnish(built, actor)
+    source = Source("relay", "Relay", "standard_webhooks", team="sales")
+    return Relay(built, actor, await sources.put(built.service, actor, source, None))
+
+
+def read(element: Mapping[str, object]) -> Event:
+    """An element with its id and, to differ, its value."""
+    if "id" not in element:
+        raise InvalidError("An event has an id." + "!" * 5_000)
+    return event(str(element["id"]), source="relay", value=element.get("value", ONE), time=NOW - DAY)
+
+
+async def test_what_is_set_aside_is_named_by_its_place_in_the_delivery(relay: Relay):
+    await relay.deliver([7, {"id": "a"}, {}, {"id": "b"}, 8, {"id": "b", "value": 2 * ONE}], read)
+    found = await shown(relay.built, relay.actor, "relay")
+    assert [reject["index"] for reject in found.rejects] == [0, 2, 4, 5]
+    assert (found.state, found.recorded) == ("processed", 2)
+    assert "other content" in str(found.rejects[3]["problem"])
+
+
+async def test_a_change_that_will_happen_is_named_by_its_place_in_the_delivery(built: House):
+    actor, hook = await connect(built)
+    good = created(8, NOW - DAY)
+    await deliver(built, hook, [good, good, {**good, "portalId": 1}, created(9, NOW + 2 * DAY)])
+    assert [reject["index"] for reject in (await shown(built, actor)).rejects] == [2, 3]
+
+
+async def test_a_delivery_of_nothing_but_nonsense_is_kept_in_bounds(relay: Relay):
+    await relay.deliver([{}, *range(1_500)], read, **{"user-agent": "x" * 30_000, "content-type": "y" * 30_000})
+    found = await shown(relay.built, relay.actor, "relay")
+    assert found.state == "failed"
+    assert [reject["index"] for reject in found.rejects] == list(range(1_000))
+    assert len(str(found.rejects[0]["problem"])) == 1_000
+    assert str(found.problem).endswith("1501 elements were set aside; the first 1000 are listed.")
+    assert {len(found.headers["user-agent"]), len(found.content_type)} == {500}
+
+
+async def test_what_nobody_foresaw_is_logged_without_a_word_of_the_delivery(
+    relay: Relay, caplog: pytest.LogCaptureFixture
+):
+    def fail(element: Mapping[str, object]) -> Event:
+        raise RuntimeError(element["id"])
+
+    with caplog.at_level(logging.ERROR, "sightline.deliveries"):
+        taken = await relay.deliver([{"id": "confidential"}], fail)
+    assert (taken.state, taken.problem) == ("failed", "Sightline failed on it (RuntimeError).")
+    (line,) = [line for line in caplog.records if line.name == "sightline.deliveries"]
+    told = vars(line)
+    assert (told["delivery"], told["source"], told["error"]) == (str(taken.uid), "relay", "RuntimeError")
+    assert "in _events" in told["stack"]
+    assert "confidential" not in str(told)
+
+
+async def performed(
+    built: House, hook: str, elements: list[dict[str, object]], meanwhile: Callable[..., object]
+) -> None:
+    """Something is done after the delivery was verified and before its transaction begins."""
+    hooked = await deliveries._hooked(built.service, hook, NOW)
+    await meanwhile()  # type: ignore[misc]  # a coroutine function
+    async with built.service.database.writing() as connection:
+        given = hubspot(hook, SECRET, elements, NOW)
+        found, _ = await deliveries._perform(connection, hooked, given, UUID(int=1), NOW, read_nothing)
+        await kept.add(connection, hooked.organization, found)
+
+
+async def test_a_delivery_is_read_under_the_mapping_that_is_there_when_it_is_performed(built: House):
+    actor, hook = await connect(built)
+
+    async def remap() -> None:
+        other = {**MAPPING, "value": {"property": "arr_value"}}
+        source = Source("hubspot", "HubSpot", "hubspot", "4242001", "marketing", other)
+        await sources.put(built.service, actor, source, None)
+
+    await performed(built, hook, [*story(NOW - 10 * DAY), changed(42, "arr_value", "7", NOW - 5 * DAY)], remap)
+    won = next(e for e in await live(built, actor) if e.event.type == "deal.won")
+    assert won.event.value == 7 * ONE
+
+
+async def test_a_delivery_of_a_source_that_was_archived_meanwhile_leaves_no_trace(built: House):
+    actor, hook = await connect(built)
+
+    async def archive() -> None:
+        await configuration.archive(built.service, actor, "source", "hubspot")
+
+    with pytest.raises(NotAuthenticError):
+        await performed(built, hook, story(NOW - 10 * DAY), archive)
+    async with built.service.database.reading() as connection:
+        assert await kept.page(connection, actor.organization, "hubspot", None, None, 10) == []
+    assert await live(built, actor) == []

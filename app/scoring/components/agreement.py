@@ -63,20 +63,32 @@ def agree(one: Exact, other: Exact) -> float:
 
 def figure(context: Context) -> Figure:
     """The mean of the agreement of sources by priority, over the objectives that have one; silent without any."""
-    metrics = context.snapshot.configuration.metrics
-    if all(metrics[metric].canonical_source is None for metric in context.leads):
+    if not has_canonical(context):
         return silent("no metric of a key result has a canonical source", applies=False)
     found = _compared(context)
     if not found:
         return silent("no second source reports on a key result")
-    score = mean(
-        (context.objectives[key].priority, mean((part.result.weight, part.value) for part in compared))
-        for key, compared in found.items()
-    )
+    values = _values(found)
+    score = mean((context.objectives[key].priority, value) for key, value in values.items())
     parts = [part for compared in found.values() for part in compared]
     differing = sum(part.value < 1 for part in parts)
     summary = f"sources disagree on {among(differing, len(parts), 'key result')}"
     return Figure(score, 1.0, score, summary, partial(_losses, context, found))
+
+
+def agreements(context: Context) -> Mapping[str, float]:
+    """How far the sources agree, by objective; those are not in it on which no second source has a say."""
+    return _values(_compared(context))
+
+
+def _values(found: Mapping[str, Sequence[Compared]]) -> Mapping[str, float]:
+    return {key: mean((part.result.weight, part.value) for part in compared) for key, compared in found.items()}
+
+
+def has_canonical(context: Context) -> bool:
+    """Whether a metric of a key result that scores has a canonical source."""
+    metrics = context.snapshot.configuration.metrics
+    return any(metrics[metric].canonical_source is not None for metric in context.leads)
 
 
 def _compared(context: Context) -> dict[str, list[Compared]]:

@@ -75,7 +75,7 @@ def figure(context: Context) -> Figure:
         return silent("no offerings are declared", applies=False)
     score = delivered(offerings, context.snapshot.sold)
     if score is None:
-        return silent("nothing was sold")
+        return silent("no sale names an offering")
     summary = f"{percent(score)} of the value sold can be delivered"
     return Figure(score, 1.0, score, summary, partial(_losses, context))
 

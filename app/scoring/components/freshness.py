@@ -81,7 +81,9 @@ def figure(context: Context) -> Figure:
     found = ages(context)
     score = mean((objective.priority, found[key].value) for key, objective in context.objectives.items())
     stale = sum(age.stale for age in found.values())
-    summary = f"{among(stale, len(found), 'objective')} {verb(stale, 'is', 'are')} gathering dust"
+    summary = (
+        f"{among(stale, len(found), 'objective')} {verb(1 if len(found) == 1 else stale, 'is', 'are')} gathering dust"
+    )
     return Figure(score, 1.0, score, summary, partial(_losses, context, found))
 
 

@@ -49,7 +49,7 @@ def test_what_is_stale_says_since_when_and_lists_what_would_refresh_it():
 
 
 @pytest.mark.parametrize(
-    ("days", "said"), [(21, "0 of 1 objective are gathering"), (22, "1 of 1 objective is gathering")]
+    ("days", "said"), [(21, "0 of 1 objective is gathering"), (22, "1 of 1 objective is gathering")]
 )
 def test_dust_is_less_than_half(days, said):
     assert score(snapshot(*WORLD, newest=seen(days, "arr"))).components[4].summary.startswith(said)
