@@ -1,7 +1,9 @@
 """`sightline demo`: a made-up company, ready to look at."""
 
 import asyncio
+import sys
 from pathlib import Path
+from shutil import which
 from typing import Annotated, Final
 
 import typer
@@ -79,5 +81,5 @@ def welcome(address: str, found: Ready) -> None:
     say(f'  curl -s {header} "{address}/v1/alignment"')
     say(f'  curl -s {header} "{address}/v1/alignment/ledger?limit=20"')
     say(f'  curl -s {header} "{address}{found.evidence}"')
-    say("  sightline alignment")
+    say(f"  {which('sightline') or Path(sys.executable).with_name('sightline')} alignment")
     say()

@@ -81,3 +81,24 @@ def test_every_refusal_has_its_row():
     for kind in found:
         found += kind.__subclasses__()
     assert {kind.code for kind in found} <= KINDS.keys()
+
+
+@pytest.mark.parametrize("value", ["2026-13-01", "0", "", "2026-11-23T00:00:00Z"])
+async def test_a_parameter_that_is_wrong_is_named_as_the_caller_knows_it(admin, value):
+    refused = await admin.get(f"/v1/alignment?as_of={value}")
+    assert refused.status_code == 422
+    assert [fault["pointer"] for fault in refused.json()["errors"]] == ["as_of"]
+    assert "function" not in refused.text
+    assert "None" not in refused.text
+
+
+async def test_what_is_archived_is_not_called_unknown(admin):
+    await admin.made("/v1/teams/ops", {"name": "Ops", "function": "operations"})
+    assert (await admin.delete("/v1/teams/ops")).status_code == 204
+    assert "is archived" in (await admin.get("/v1/teams/ops")).json()["detail"]
+
+
+async def test_a_filter_by_an_unknown_team_names_the_nearest(admin):
+    await admin.made("/v1/teams/sales", {"name": "Sales", "function": "sales"})
+    refused = await admin.get("/v1/events?team=sale")
+    assert (refused.status_code, "'sales'" in refused.json()["detail"]) == (422, True)
