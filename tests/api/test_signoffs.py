@@ -6,7 +6,7 @@ ADDRESS = "/v1/playbooks/fy26-q4/signoffs"
 async def test_a_team_signs_the_current_revision_alone(world):
     await world.strategy()
     sales = await world.client("read", "playbook:write", team="sales")
-    assert (await sales.put(f"{ADDRESS}/sales", {"revision": 2, "by": "Ada"})).status_code == 422
+    assert (await sales.put(f"{ADDRESS}/sales", {"revision": 2, "by": "Ada"})).status_code == 409
     signed = await sales.put(f"{ADDRESS}/sales", {"revision": 1, "by": "Ada"})
     assert signed.status_code == 201, signed.text
     assert (await sales.get(ADDRESS)).json()["items"] == [signed.json()]

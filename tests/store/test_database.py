@@ -1,6 +1,8 @@
 """The two doors: what fails leaves nothing, reading never writes, and what passes by itself says so."""
 
+import asyncio
 import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -94,6 +96,10 @@ async def test_a_file_that_cannot_be_opened_is_unavailable(tmp_path: Path):
     with pytest.raises(UnavailableError):
         await ask()
     await database.close()
+    # The driver's thread still answers the failed connection, and the loop must be there to hear it.
+    for thread in threading.enumerate():
+        if "_connection_worker_thread" in thread.name:
+            await asyncio.to_thread(thread.join)
 
 
 def test_only_an_embedded_database_has_a_file():
