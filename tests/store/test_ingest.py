@@ -90,6 +90,19 @@ async def test_what_is_recorded_already_adds_nothing(built: House):
     assert row[-2:] == (3, 3 * ONE)
 
 
+async def test_of_values_at_one_instant_the_last_is_that_of_the_greatest_name_by_code_point(built: House):
+    names = ["b", "\U0001f600", "Z", "\uff5e", "é", "a"]
+    for batch in ([names[1:4], [names[0], *names[4:]]], [names]):
+        other = await built.organization(f"o{len(batch)}")
+        await furnish(built, other)
+        for some in batch:
+            found = [event(name, value=names.index(name) * ONE) for name in some]
+            assert len((await record(built.service.database, other, found)).uids) == len(some)
+        (row,) = (await rolled_up(built.service.database, other))["measure"]
+        assert "\U0001f600" in row
+        assert row[-2] == ONE
+
+
 async def test_nothing_is_recorded_against_an_old_catalogue(built: House):
     actor = await built.organization()
     await furnish(built, actor)
