@@ -9,6 +9,7 @@ from zoneinfo import available_timezones
 
 from app.domain.configuration import Configuration, Draft, Noun
 from app.domain.errors import Fault, InUseError, InvalidError, NotFoundError, unknown
+from app.domain.fixed import ONE
 from app.domain.metrics import Condition, Metric
 from app.domain.objectives import KeyResult, Objective, Responsibility
 from app.domain.offerings import Offering
@@ -100,7 +101,7 @@ def _organization(_configuration: Configuration, noun: Noun, faults: Faults) -> 
 
 
 def _policy(_configuration: Configuration, noun: Noun, faults: Faults) -> None:
-    if isinstance(noun, Policy) and noun.minimum_coverage < 0:
+    if isinstance(noun, Policy) and not 0 <= noun.minimum_coverage <= ONE:
         faults.append(Fault("/minimum_coverage", "Must be between 0 and 1."))
 
 
