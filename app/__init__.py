@@ -1,1 +1,1 @@
-"""TO BE DESCRIBED."""
+"""Sightline: how aligned an organization is, from what was observed."""

@@ -1,1 +1,1 @@
-"""TO BE DESCRIBED."""
+"""What Sightline says over HTTP: one file a noun, wire shapes above routes."""

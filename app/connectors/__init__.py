@@ -1,1 +1,1 @@
-"""TO BE DESCRIBED."""
+"""What Sightline understands: a CRM's raw delivery in, changes out."""

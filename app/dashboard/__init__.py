@@ -1,1 +1,1 @@
-"""TO BE DESCRIBED."""
+"""What Sightline shows: read-only pages. Empty until an issue asks for them."""

@@ -215,7 +215,8 @@ async def _settle(
             error = conflict(event, retracted=kept[name].retracted_at is not None)
             answers.append(Item("duplicate", kept[name].uid) if same else Item("conflict", kept[name].uid, error))
         else:
-            answers.append(stored.get(name, item))
+            # The repetition in one batch of an event that could not be stored fails as that one did.
+            answers.append(stored.get(name, item) if item.status in ("duplicate", "conflict") else item)
     return answers
 
 

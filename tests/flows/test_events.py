@@ -215,3 +215,18 @@ async def test_the_same_event_is_retracted_once_by_two_at_once(built: House):
     both = await gather(*(events.retract_event(built.service, actor, uid, str(n)) for n in range(2)))
     assert sorted(now for _, now in both) == [False, True]
     assert await clean(built, actor)
+
+
+async def test_a_refused_event_is_not_called_recorded_for_sharing_its_name_with_one_that_was(built: House):
+    actor = await built.organization()
+    await furnish(built, actor)
+    assert await statuses(built, actor, event("a"), event("a", team="nobody")) == ["recorded", "invalid"]
+
+
+async def test_an_event_sent_again_leaves_the_organization_s_version_as_it_is(built: House):
+    actor = await built.organization()
+    await furnish(built, actor)
+    await record(built, actor, event("a"))
+    before = (await alignment.read(built.service, actor)).snapshot.version
+    await record(built, actor, event("a"))
+    assert (await alignment.read(built.service, actor)).snapshot.version == before
