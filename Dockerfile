@@ -1,6 +1,7 @@
 # Sightline in a container: `docker build -t sightline .`, then
-# `docker run --read-only --tmpfs /tmp -e SIGHTLINE_DATABASE_URL=... -p 8000:8000 sightline`.
-# Without a database of your own the embedded one is used; it lives in the volume /data.
+# `docker run --init --read-only --tmpfs /tmp -v sightline:/data -p 8000:8000 sightline` (embedded database, in the volume).
+# For PostgreSQL give SIGHTLINE_DATABASE_URL, _SECRET_KEYS, _KEY_PEPPER and _PUBLIC_URL by --env-file, and run
+# `docker run --rm --env-file ... sightline db upgrade` first.
 
 FROM python:3.11-slim-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore

@@ -75,8 +75,10 @@ def _twice(document: Document) -> Iterable[Fault]:
     for placed in document.placed:
         name = (placed.noun.kind, placed.noun.key)
         if name in seen:
+            member = "team" if isinstance(placed.noun, Responsibility) else "key"
             yield Fault(
-                f"{placed.pointer}/key", f"The {placed.noun.kind.replace('_', ' ')} '{placed.noun.key}' is here twice."
+                f"{placed.pointer}/{member}",
+                f"The {placed.noun.kind.replace('_', ' ')} '{placed.noun.key}' is here twice.",
             )
         seen.add(name)
 

@@ -74,20 +74,20 @@ async def write(
     guard: tuple[str, str, Precondition] | None = None,
     *,
     dry_run: bool = False,
-    also: Callable[[Connection, Outcome], Awaitable[None]] | None = None,
+    also: Callable[[Connection, Outcome], Awaitable[bool]] | None = None,
 ) -> Outcome:
     """Applies a pure step to the organization's configuration and stores the difference; with `dry_run` only tells it.
 
-    Shape: `guard` is a kind, a key and what must hold for it; `also` is done in the same transaction.
+    Shape: `guard` is a kind, a key and what must hold for it; `also` is done in the same transaction and says
+    whether it wrote anything. Where nothing was written, the organization's version stays.
     """
     async with service.database.writing() as connection:
         outcome = await _write(service, connection, actor, step, guard)
-        if dry_run or (also is None and not outcome.changes):
+        if not dry_run:
+            await _store(connection, actor, outcome)
+        more = also is not None and not dry_run and await also(connection, outcome)
+        if dry_run or not (outcome.changes or more):
             await connection.rollback()
-            return outcome
-        await _store(connection, actor, outcome)
-        if also is not None:
-            await also(connection, outcome)
         return outcome
 
 
@@ -169,12 +169,12 @@ async def patch(
             raise NotFoundError(unknown(kind.replace("_", " "), key, there))
         return rules.put(configuration, edit(there[key]))
 
-    async def also(connection: Connection, outcome: Outcome) -> None:
-        if outcome.before.organization.time_zone == outcome.after.organization.time_zone:
-            return
-        if await rebuild.any_event(connection, actor.organization):
+    async def also(connection: Connection, outcome: Outcome) -> bool:
+        same = outcome.before.organization.time_zone == outcome.after.organization.time_zone
+        if not same and await rebuild.any_event(connection, actor.organization):
             text = "The time zone is fixed once events exist."
             raise InvalidError(text, [Fault("/time_zone", text)])
+        return False
 
     guard = (kind, key, precondition)
     outcome = await write(service, actor, step, guard, also=also if kind == "organization" else None)

@@ -129,10 +129,13 @@ async def _perform(  # a delivery is all of these
     new = await deliveries.add_changes(connection, hooked.organization, source.key, uid, position.seq, changes)
     fresh = [one for one in changes if one.key in new]
     recorded, retracted = await reconcile.settle(work, fresh, read, now)
-    events, refused = _events(known.configuration, source, translation, read_event, now)
+    told, unread = _read(source, translation, read_event)
+    standing = await reconcile.standing(work, told)
+    new_ones = [(index, event) for index, event in told if index not in standing]
+    events, refused = _acceptable(known.configuration, source, new_ones, now)
     written, conflicts = await reconcile.record(work, events, now)
-    rejects += refused + conflicts
-    understood = len(changes) + len(events) - len(conflicts)
+    rejects += unread + refused + conflicts
+    understood = len(changes) + len(standing) + len(events) - len(conflicts)
     state = "failed" if rejects and not understood else "processed" if understood else "ignored"
     kept = _record(uid, hooked, delivery, now, state, None, rejects)
     counted = replace(kept, changes=len(fresh), recorded=recorded + written, retracted=retracted)
@@ -150,15 +153,28 @@ def _possible(translation: Translation, now: datetime) -> tuple[list[Change], li
     return [one for one in translation.changes if one.at <= limit], late
 
 
-def _events(
-    known: Configuration, source: Source, translation: Translation, read_event: Reader, now: datetime
-) -> tuple[list[tuple[int, Event]], list[Mapping[str, object]]]:
+Placed = list[tuple[int, Event]]
+Problems = list[Mapping[str, object]]
+
+
+def _read(source: Source, translation: Translation, read_event: Reader) -> tuple[Placed, Problems]:
     """Our own events out of a delivery with their places in it, and the problems of those that are not."""
-    good: list[tuple[int, Event]] = []
-    refused: list[Mapping[str, object]] = []
+    good: Placed = []
+    refused: Problems = []
     for index, element in zip(translation.event_places, translation.events, strict=True):
         try:
-            event = read_event({"source": source.key, **element})
+            good.append((index, read_event({"source": source.key, **element})))
+        except SightlineError as error:
+            refused.append({"index": index, "problem": error.detail})
+    return good, refused
+
+
+def _acceptable(known: Configuration, source: Source, placed: Placed, now: datetime) -> tuple[Placed, Problems]:
+    """The events as they can be recorded, and the problems of those that cannot."""
+    good: Placed = []
+    refused: Problems = []
+    for index, event in placed:
+        try:
             good.append((index, reconcile.acceptable(known, source, event, now)))
         except SightlineError as error:
             refused.append({"index": index, "problem": error.detail})

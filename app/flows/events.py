@@ -165,18 +165,38 @@ async def _store(
                 if not recorded.uids:
                     await connection.rollback()  # nothing was new, so the organization's version stays
         except BucketFullError as error:
-            async with service.database.reading() as connection:
-                full = await room.misfits(connection, organization, prepared, day)
-            # None found: another writer filled the bucket since, or it is tomorrow's; the first is refused, and so on
-            refused = full or {prepared[0].uid}
-            done |= {_name(p): Item("invalid", None, error) for p in prepared if p.uid in refused}
-            prepared = [p for p in prepared if p.uid not in refused]
+            left = await _that_fit(service, organization, prepared, day, error, done)
+            if len(left) == len(prepared):
+                # Each fits and their sum does not: halves of it do, or in the end a single one does not.
+                middle = len(left) // 2
+                first = await _store(service, organization, known, left[:middle], done)
+                return first and await _store(service, organization, known, left[middle:], done)
+            prepared = left
             continue
         if recorded.seq is None:
             return False
         done |= {_name(p): Item("recorded", p.uid) for p in prepared if p.uid in recorded.uids}
         return True
     return True
+
+
+async def _that_fit(
+    service: Service,
+    organization: UUID,
+    prepared: Sequence[Prepared],
+    day: int,
+    error: BucketFullError,
+    done: dict[tuple[str, str], Item],
+) -> Sequence[Prepared]:
+    """Those that are new and fit; the ones that do not are refused in `done`, and `_settle` tells of the recorded."""
+    async with service.database.reading() as connection:
+        kept = await events.find_named(connection, organization, [_name(p) for p in prepared])
+        fresh = [p for p in prepared if _name(p) not in kept]
+        full = await room.misfits(connection, organization, fresh, day)
+    if len(prepared) == len(fresh) == 1:
+        full = frozenset({fresh[0].uid})
+    done |= {_name(p): Item("invalid", None, error) for p in fresh if p.uid in full}
+    return [p for p in fresh if p.uid not in full]
 
 
 def _name(prepared: Prepared) -> tuple[str, str]:
@@ -232,12 +252,15 @@ async def retract_event(service: Service, actor: Actor, uid: UUID, reason: str) 
         zone = await cursor.zone(connection, actor.organization)
         position = await cursor.advance(connection, actor.organization, now, zone, catalogue=False)
         found = await _retractable(connection, actor, uid)
+        if found.retracted_at is not None:
+            await connection.rollback()  # nothing changes, so the organization's version stays
+            return found, False
         known = await catalogue(connection, actor.organization)
         await retract.retract(connection, actor.organization, {uid: reason}, position, actor.name, known.matcher, zone)
         after = await events.find(connection, actor.organization, uid)
     if after is None:
         raise NotFoundError("There is no such event.")
-    return after, found.retracted_at is None
+    return after, True
 
 
 async def _retractable(connection: Connection, actor: Actor, uid: UUID) -> StoredEvent:

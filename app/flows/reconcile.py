@@ -126,6 +126,22 @@ def acceptable(known: Configuration, source: Source, event: Event, now: datetime
     return replace(event, team=source.team)
 
 
+async def standing(work: Work, placed: Sequence[tuple[int, Event]]) -> frozenset[int]:
+    """The places of events that are recorded as they are told, or as they were rerouted to the default team then.
+
+    Such a one changes nothing, whatever has been archived since.
+    """
+    names = sorted({(event.source, event.id) for _, event in placed})
+    kept = await events.find_named(work.connection, work.organization, names)
+    found = set()
+    for index, event in placed:
+        there = kept.get((event.source, event.id))
+        rerouted = event if work.source.team is None else replace(event, team=work.source.team)
+        if there is not None and there.fingerprint in (fingerprint(event), fingerprint(rerouted)):
+            found.add(index)
+    return frozenset(found)
+
+
 async def record(
     work: Work, placed: Sequence[tuple[int, Event]], now: datetime
 ) -> tuple[int, list[Mapping[str, object]]]:

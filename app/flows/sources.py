@@ -99,16 +99,18 @@ async def _connect(  # as `put`
 ) -> Connected:
     made: dict[str, str | None] = {"hook_id": None, "secret": None}
 
-    async def also(connection: Connection, outcome: Outcome) -> None:
+    async def also(connection: Connection, outcome: Outcome) -> bool:
         source = outcome.after.sources[key]
         if source.connector == "api":
             if secret is not None:
                 raise InvalidError(
                     "A source of the connector 'api' has no secret.", [Fault("/secret", "Must be left out.")]
                 )
-            return
+            return False
         hook = await sources.hook_of(connection, actor.organization, key)
         fresh = _new_secret(source, secret, kept=hook is not None)
+        if hook is not None and service.vault.open(hook.secrets[0].text, place(actor, key)) == fresh:
+            fresh = None  # the one it has: the secret before it keeps its day
         if hook is not None and fresh is not None:
             act = Act(actor.name, "source", key, "rotate")
             await journal.add(connection, actor.organization, outcome.position, act, len(outcome.changes))
@@ -120,6 +122,7 @@ async def _connect(  # as `put`
             await sources.keep_hook(connection, actor.organization, Hook(key, hook.hook_id, (sealed,)))
         made["hook_id"] = hook.hook_id
         made["secret"] = fresh if secret is None else None
+        return fresh is not None
 
     outcome = await write(service, actor, step, ("source", key, precondition), also=also)
     return Connected(written(outcome, "source", key), made["hook_id"], made["secret"])
@@ -163,7 +166,7 @@ async def rotate(service: Service, actor: Actor, key: str, secret: str | None) -
             raise ConflictError(f"The source '{key}' has no secret: its events come with an API key.")
         return configuration
 
-    async def also(connection: Connection, outcome: Outcome) -> None:
+    async def also(connection: Connection, outcome: Outcome) -> bool:
         hook = await sources.hook_of(connection, actor.organization, key)
         if hook is None:
             raise NotFoundError(f"The source '{key}' has no hook.")
@@ -175,6 +178,7 @@ async def rotate(service: Service, actor: Actor, key: str, secret: str | None) -
         act = Act(actor.name, "source", key, "rotate")
         await journal.add(connection, actor.organization, outcome.position, act)
         made["hook_id"], made["secret"] = hook.hook_id, fresh if secret is None else None
+        return True
 
     outcome = await write(service, actor, step, ("source", key, UNCONDITIONAL), also=also)
     return Connected(written(outcome, "source", key), made["hook_id"], made["secret"])

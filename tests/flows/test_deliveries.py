@@ -295,7 +295,7 @@ async def test_what_nobody_foresaw_is_logged_without_a_word_of_the_delivery(
     (line,) = [line for line in caplog.records if line.name == "sightline.deliveries"]
     told = vars(line)
     assert (told["delivery"], told["source"], told["error"]) == (str(taken.uid), "relay", "RuntimeError")
-    assert "in _events" in told["stack"]
+    assert "in _read" in told["stack"]
     assert "confidential" not in str(told)
 
 

@@ -230,3 +230,22 @@ async def test_an_event_sent_again_leaves_the_organization_s_version_as_it_is(bu
     before = (await alignment.read(built.service, actor)).snapshot.version
     await record(built, actor, event("a"))
     assert (await alignment.read(built.service, actor)).snapshot.version == before
+
+
+async def test_events_that_are_recorded_take_no_room_from_those_that_are_new(built: House):
+    actor = await built.organization()
+    await furnish(built, actor)
+    old = [event(f"old{i}", value=10**16) for i in range(500)]
+    await record(built, actor, *old)
+    found = await statuses(built, actor, *old, *(event(f"new{i}", value=10**16) for i in range(423)))
+    assert found[:500] == ["duplicate"] * 500
+    assert (found.count("recorded"), found.count("invalid")) == (422, 1)
+
+
+async def test_events_that_fit_one_by_one_are_all_recorded_though_their_sum_alone_would_not(built: House):
+    actor = await built.organization()
+    await furnish(built, actor)
+    await record(built, actor, *(event(f"down{i}", value=-(10**16)) for i in range(900)))
+    found = await statuses(built, actor, *(event(f"up{i}", value=10**16) for i in range(1000)))
+    assert found == ["recorded"] * 1000
+    assert await clean(built, actor)
