@@ -100,3 +100,13 @@ async def test_a_connected_sources_events_come_from_its_hook_only(world, sender)
     event = {"id": "x", "source": "relay", "type": "a", "time": "2026-11-20T12:00:00Z", "team": "sales"}
     refused = await world.admin.post("/v1/events", event)
     assert (refused.status_code, refused.json()["code"]) == (409, "source-is-connected")
+
+
+async def test_an_event_that_stands_is_taken_again_after_its_team_was_archived(world, sender):
+    await world.admin.made("/v1/teams/ops", {"name": "Ops", "function": "operations"})
+    assert (await sender.send({**said(), "team": "ops"})).status_code == 200
+    assert (await world.admin.delete("/v1/teams/ops")).status_code == 204
+    again = await sender.send({**said(), "team": "ops"})
+    assert (again.status_code, again.json()["state"]) == (200, "processed")
+    events = (await world.admin.get("/v1/events", params={"source": "relay"})).json()["items"]
+    assert [(one["id"], one["team"]) for one in events] == [("inv-1", "ops")]

@@ -10,6 +10,7 @@ from app.domain.sources import Source
 from app.flows import configuration, sources
 from app.flows.configuration import Precondition
 from app.store import configuration as store
+from app.store import cursor
 from app.store import sources as kept
 from app.store.sources import Hook
 from tests.support.services import House, furnish
@@ -161,3 +162,19 @@ async def test_the_hook_is_told_to_an_admin_alone(built: House):
         await sources.rotate(built.service, reader, "crm", SECRET)
     with pytest.raises(NotFoundError):
         await sources.health(built.service, await built.organization("other"), "crm")
+
+
+async def test_a_secret_put_again_rotates_nothing(built: House):
+    actor = await furnished(built)
+    await sources.put(built.service, actor, CRM, SECRET)
+    await sources.rotate(built.service, actor, "crm", SECRET + "-2")
+    await sources.put(built.service, actor, replace(CRM, name="Theirs"), SECRET + "-2")
+    assert await secrets(built, actor, "crm") == [SECRET + "-2", SECRET]
+
+
+async def test_a_write_that_changes_nothing_moves_no_version(built: House):
+    actor = await furnished(built)
+    before = await sources.put(built.service, actor, CRM, SECRET)
+    after = await sources.put(built.service, actor, CRM, None)
+    async with built.service.database.reading() as connection:
+        assert await cursor.version(connection, actor.organization) == before.written.changed == after.written.changed
