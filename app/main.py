@@ -14,7 +14,8 @@ from app.flows import vault
 from app.flows.service import Service
 from app.flows.vault import Vault
 from app.settings import Settings, load
-from app.store.database import connect, file_of
+from app.store.database import connect
+from app.store.dialect import file_of
 
 
 def make_service(settings: Settings, now: Callable[[], datetime] = clock.now) -> Service:

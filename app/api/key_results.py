@@ -31,7 +31,6 @@ EXAMPLE = {
     "ends_on": None,
 }
 CADENCE = "After how many days without evidence it begins to gather dust."
-FILTER = "Only those of this"
 
 
 class KeyResult(Shown):

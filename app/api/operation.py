@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import asdict, dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 from fastapi.dependencies.utils import get_flat_params
@@ -17,7 +17,6 @@ from app.domain.errors import Fault, InvalidError
 
 CONTRACT: Final = "x-contract"
 MOST_PARAMETERS: Final = 50
-Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])  # Any: an endpoint takes what its signature says
 
 
 @dataclass(frozen=True, slots=True)

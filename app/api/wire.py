@@ -8,7 +8,6 @@ from pydantic import BaseModel, ConfigDict
 from app.domain.codec import to_json
 from app.domain.configuration import Noun
 
-Shape = TypeVar("Shape", bound="Shown")
 Thing = TypeVar("Thing")
 
 

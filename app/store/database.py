@@ -57,11 +57,6 @@ def connect(url: str, *, pool_size: int = 5, pool_timeout: float = 5.0, statemen
     return Database(writer, reader)
 
 
-def file_of(url: str) -> str | None:
-    """The file of an embedded database. None for a server's database."""
-    return dialect.file_of(url)
-
-
 class _Translated:
     """Turns what passes by itself (a full pool, a timeout, a lost connection, a full disk) into UnavailableError."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from json import dumps
+from sqlite3 import sqlite_version, sqlite_version_info
 from typing import Final
 
 from sqlalchemy import (
@@ -62,6 +63,8 @@ def engines(
 ) -> tuple[AsyncEngine, AsyncEngine]:
     """The engine that writes and the one that reads; on PostgreSQL they are one."""
     parsed = make_url(url)
+    if is_sqlite(parsed) and sqlite_version_info < SQLITE_MINIMUM:  # STRICT tables, RETURNING, ->>
+        raise ValueError(f"Embedded SQLite must be 3.38 or newer, and this Python has {sqlite_version}.")
     if is_sqlite(parsed):
         return _sqlite(parsed, "BEGIN IMMEDIATE", (), 1, 30.0), _sqlite(
             parsed, "BEGIN", ("query_only=ON",), pool_size, pool_timeout

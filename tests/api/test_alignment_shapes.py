@@ -1,8 +1,11 @@
 """The answer as it is shown: numbers unrounded, losses with the address of their evidence."""
 
 from datetime import date
+from typing import get_args
 
+from app.api import alignment_shapes
 from app.api.alignment_shapes import losses
+from app.domain.teams import COMPONENTS
 from app.scoring.evidence import Evidence
 from app.scoring.ledger import Loss
 
@@ -29,3 +32,7 @@ def test_a_loss_is_shown_with_the_address_of_its_evidence():
         "detail": "31% of the recorded work of sales served no objective",
         "evidence": "/v1/events?team=sales&from=2026-10-27",
     }
+
+
+def test_the_wire_knows_the_same_components_as_the_method():
+    assert get_args(alignment_shapes.ComponentName) == COMPONENTS

@@ -1,6 +1,11 @@
 """Metrics over HTTP."""
 
+from typing import get_args
+
 import pytest
+
+from app.api import metrics
+from app.domain.metrics import AGGREGATIONS, OPERATORS
 
 METRIC = {
     "name": "New enterprise ARR",
@@ -101,3 +106,8 @@ async def test_a_metric_that_a_key_result_needs_stays(world):
     refused = await world.admin.delete("/v1/metrics/revenue")
     assert (refused.status_code, refused.json()["code"]) == (409, "in-use")
     assert "revenue-2m" in refused.json()["detail"]
+
+
+def test_the_wire_knows_the_same_operators_and_aggregations_as_the_domain():
+    assert get_args(metrics.Operator) == OPERATORS
+    assert get_args(metrics.Aggregation) == AGGREGATIONS

@@ -1,6 +1,11 @@
 """Sources over HTTP."""
 
+from typing import get_args
+
 import pytest
+
+from app.api import source_shapes
+from app.domain.sources import CONNECTORS
 
 HUBSPOT = {"name": "HubSpot", "connector": "hubspot", "team": "sales", "secret": "yyyyyyyy-yyyy-yyyy"}
 
@@ -108,3 +113,7 @@ async def test_every_connector_that_is_named_can_be_connected_or_says_why_not(ca
         body = {**HUBSPOT, "connector": name}
         reply = await caller.put(f"/v1/sources/{name.replace('_', '-')}", body)
         assert reply.status_code in (201, 422), (name, reply.text)
+
+
+def test_the_wire_knows_the_same_connectors_as_the_domain():
+    assert get_args(source_shapes.ConnectorName) == CONNECTORS

@@ -29,7 +29,7 @@ def test_every_kind_comes_back_from_its_json(kind: str):
 
 @given(st.sampled_from(sorted(TABLES)).flatmap(NOUNS.__getitem__))
 def test_equal_json_means_equal_things(noun: object):
-    again = codec.to_json(codec.from_json(noun.kind, codec.to_json(noun)))  # type: ignore[attr-defined, arg-type]  # a noun
+    again = codec.to_json(codec.from_json(noun.kind, codec.to_json(noun)))  # type: ignore[attr-defined,arg-type]  # a noun
     assert again == codec.to_json(noun)  # type: ignore[arg-type]  # a noun
 
 

@@ -10,8 +10,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from app.domain.errors import UnavailableError
-from app.store import cursor, keys
-from app.store.database import connect, file_of
+from app.store import cursor, dialect, keys
+from app.store.database import connect
+from app.store.dialect import file_of
 from tests.support.services import NOW, House
 
 
@@ -105,3 +106,9 @@ async def test_a_file_that_cannot_be_opened_is_unavailable(tmp_path: Path):
 def test_only_an_embedded_database_has_a_file():
     assert file_of("sqlite+aiosqlite:///here/sightline.db") == "here/sightline.db"
     assert file_of("postgresql+asyncpg://u@h/sightline") is None
+
+
+def test_an_embedded_database_that_is_too_old_is_refused_at_the_start(monkeypatch):
+    monkeypatch.setattr(dialect, "sqlite_version_info", (3, 37, 2))
+    with pytest.raises(ValueError, match=r"3\.38 or newer"):
+        connect("sqlite+aiosqlite:///old.db")
