@@ -1,21 +1,25 @@
 """The one place that knows everyone: settings and clock in, application out."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 from fastapi import FastAPI
 
 from app import clock
 from app.api.application import build
-from app.flows import vault
+from app.flows import restatement, vault
 from app.flows.service import Service
 from app.flows.vault import Vault
 from app.settings import Settings, load
 from app.store.database import connect
 from app.store.dialect import file_of
+
+POLL: Final = 1.0  # seconds between looks for history to restate
 
 
 def make_service(settings: Settings, now: Callable[[], datetime] = clock.now) -> Service:
@@ -58,7 +62,10 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = c
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        restating = asyncio.create_task(restatement.work(service, lambda: asyncio.sleep(POLL)))
         yield
+        restating.cancel()
+        await asyncio.wait([restating])
         await service.database.close()
 
     application = build(lifespan)

@@ -1,14 +1,24 @@
 """The computed answer over HTTP: the score, its ledger, and the views on it."""
 
 from collections.abc import Callable, Sequence
-from datetime import date
-from typing import Annotated, Any, TypeVar
+from hashlib import sha256
+from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import Depends, Query, Request, Response
 from pydantic.json_schema import SkipJsonSchema
 
 from app.api.alignment_shapes import Alignment, LedgerPage, TeamOverlap, TeamOverlapPage, framed, losses, show
+from app.api.body import JSON, MIB
 from app.api.callers import Caller
+from app.api.comparison_shapes import (
+    AlignmentChangesPage,
+    AlignmentHistory,
+    WhatIf,
+    differences,
+    history,
+    what_if,
+)
+from app.api.document_shapes import PlaybookDocument, to_domain
 from app.api.etags import IfNoneMatch, digest, shown
 from app.api.nouns import ObjectiveKey, TeamKey
 from app.api.operation import Contract, declare, desk, reads
@@ -24,7 +34,8 @@ from app.api.view_shapes import (
     show_team,
 )
 from app.domain.errors import AlignmentChangedError, NotFoundError, unknown
-from app.flows import alignment
+from app.flows import alignment, comparison
+from app.flows import history as alignment_history
 from app.flows.alignment import Answer
 from app.scoring.views import objective_views, pairs, team_views
 
@@ -33,15 +44,20 @@ TEN = 10
 View = TypeVar("View")
 
 
+AsOf = Annotated[Day | SkipJsonSchema[None], Query(description="At the end of this day; without it, now.")]
+Known = Annotated[
+    Day | SkipJsonSchema[None],
+    Query(description="Using only what was recorded by the end of this day; without it, now."),
+]
+
+
 async def _answer(
     call: Caller,
     playbook: Annotated[
         Key | SkipJsonSchema[None], Query(description="Any playbook, drafts too; without it the current one.")
     ] = None,
-    as_of: Annotated[Day | SkipJsonSchema[None], Query(description="At the end of this day; without it, now.")] = None,
-    known_at: Annotated[
-        Day | SkipJsonSchema[None], Query(description="Using only what was recorded by the end of this day.")
-    ] = None,
+    as_of: AsOf = None,
+    known_at: Known = None,
 ) -> Answer:
     return await alignment.read(call.service, call.actor, playbook, as_of, known_at)
 
@@ -59,10 +75,11 @@ async def get_alignment(request: Request, response: Response, answer: Asked, see
 @router.get("/v1/alignment/ledger", **declare(Contract("read", problems=(404, 409), pages=True)))
 async def get_ledger(response: Response, paging: Pages, answer: Asked) -> LedgerPage:
     """Every loss, largest first; with the score they sum to 1. A cursor of another version is a 409."""
-    found, version, day = answer.alignment.losses, answer.alignment.version, answer.alignment.frame.as_of
-    begin = _begin(paging.begin(_position), version, day)
+    found = answer.alignment.losses
+    mark = _mark(answer, [loss.points for loss in found])
+    begin = _begin(paging.begin(_position), mark)
     some = found[begin : begin + paging.limit + 1]
-    positions = [f"{version} {day.isoformat()} {begin + place + 1}" for place in range(len(some))]
+    positions = [f"{mark} {begin + place + 1}" for place in range(len(some))]
     items, following = paging.cut(response, some, positions)
     return LedgerPage.model_validate(
         {
@@ -75,17 +92,87 @@ async def get_ledger(response: Response, paging: Pages, answer: Asked) -> Ledger
     )
 
 
-def _position(after: str) -> tuple[int, date, int]:
-    was, on, place = after.split(" ")
-    return whole(was), date.fromisoformat(on), whole(place)
+@router.get("/v1/alignment/history", **declare(Contract("read", problems=(404,))))
+async def get_alignment_history(
+    call: Caller,
+    first: Annotated[
+        Day | SkipJsonSchema[None], Query(alias="from", description="From this day on; without it, 89 days before.")
+    ] = None,
+    last: Annotated[
+        Day | SkipJsonSchema[None], Query(alias="to", description="The last day; without it, today.")
+    ] = None,
+    step: Annotated[
+        Literal["day", "week"], Query(description="A point each day, or every seventh day back from the last one.")
+    ] = "day",
+    playbook: Annotated[
+        Key | SkipJsonSchema[None], Query(description="Of one playbook; without it, each day's current one.")
+    ] = None,
+    known_at: Known = None,
+) -> AlignmentHistory:
+    """How aligned the organization was, day by day or week by week, each with its own day's configuration."""
+    return history(await alignment_history.read(call.service, call.actor, first, last, step, playbook, known_at))
 
 
-def _begin(after: tuple[int, date, int] | None, version: int, day: date) -> int:
-    """Where a page of the ledger begins. Raises: AlignmentChangedError for a cursor of another answer."""
+@router.get("/v1/alignment/changes", **declare(Contract("read", problems=(404, 409), pages=True)))
+async def get_alignment_changes(
+    call: Caller,
+    response: Response,
+    paging: Pages,
+    first: Annotated[Day, Query(alias="from", description="The day before: what stood at its end.")],
+    last: Annotated[
+        Day | SkipJsonSchema[None], Query(alias="to", description="The day after; without it, today.")
+    ] = None,
+    playbook: Annotated[
+        Key | SkipJsonSchema[None], Query(description="Of one playbook; without it, each day's current one.")
+    ] = None,
+    known_at: Known = None,
+) -> AlignmentChangesPage:
+    """What changed between the ends of two days: the difference of their ledgers, the largest change first."""
+    found = await comparison.changes(call.service, call.actor, first, last, playbook, known_at)
+    assert found.before is not None
+    mark = _mark(found.after, [(one.before, one.after) for one in found.differences])
+    begin = _begin(paging.begin(_position), mark)
+    some = found.differences[begin : begin + paging.limit + 1]
+    items, following = paging.cut(response, some, [f"{mark} {begin + n + 1}" for n in range(len(some))])
+    return AlignmentChangesPage.model_validate(
+        {
+            **framed(found.after),
+            "before": show(found.before),
+            "after": show(found.after),
+            "items": differences(items),
+            "next_cursor": following,
+        }
+    )
+
+
+@router.post("/v1/alignment/what-if", **declare(Contract("read", JSON, 2 * MIB)))
+async def ask_what_if(
+    call: Caller,
+    body: PlaybookDocument,
+    as_of: AsOf = None,
+    known_at: Known = None,
+) -> WhatIf:
+    """What the answer would be if the document were applied, against the same evidence. Nothing is stored."""
+    return what_if(await comparison.what_if(call.service, call.actor, to_domain(body), as_of, known_at))
+
+
+def _mark(answer: Answer, content: object) -> str:
+    """What a page is of: the version, the day, and the content, for a restated past has another at the same version."""
+    frame = answer.alignment.frame
+    return f"{answer.alignment.version} {frame.as_of.isoformat()} {sha256(repr(content).encode()).hexdigest()[:16]}"
+
+
+def _position(after: str) -> tuple[str, int]:
+    mark, place = after.rsplit(" ", 1)
+    return mark, whole(place)
+
+
+def _begin(after: tuple[str, int] | None, mark: str) -> int:
+    """Where a page begins. Raises: AlignmentChangedError for a cursor of another answer."""
     if after is None:
         return 0
-    was, on, place = after
-    if (was, on) != (version, day):
+    was, place = after
+    if was != mark:
         raise AlignmentChangedError("The alignment has changed since the first page; start again without a cursor.")
     return place
 

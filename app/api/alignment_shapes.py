@@ -9,6 +9,7 @@ from app.api.scalars import Address, Count, Cursor, Day, Figure, Fraction, Key, 
 from app.api.wire import Shown, example
 from app.domain.fixed import number
 from app.flows.alignment import Answer
+from app.scoring.alignment import Alignment as AlignmentValue
 from app.scoring.evidence import address
 from app.scoring.ledger import Loss as LossValue
 
@@ -70,12 +71,20 @@ class Component(Shown):
     summary: Sentence
 
 
+Restating = Annotated[
+    list[Key],
+    Field(max_length=10_000, description="Metrics whose change does not show yet: their history is being restated."),
+]
+
+
 class Framed(Shown):
     """What every computed answer says of itself."""
 
     as_of: Day
     known_at: Day
-    version: Annotated[Count, Field(description="The organization's version that it was computed at.")]
+    version: Annotated[
+        Count, Field(description="The organization's version that it was computed at: at the end of `known_at`.")
+    ]
 
 
 class Alignment(Framed):
@@ -92,6 +101,7 @@ class Alignment(Framed):
     weakest: ComponentName | None
     silent_teams: Annotated[list[Key], Field(max_length=10_000)]
     other_current: Annotated[list[Key], Field(max_length=10_000)]
+    restating: Restating
     components: Annotated[list[Component], Field(max_length=8)]
     losses: Annotated[list[Loss], Field(max_length=LARGEST)]
 
@@ -109,6 +119,7 @@ class Alignment(Framed):
             weakest="focus",
             silent_teams=["marketing"],
             other_current=[],
+            restating=[],
             components=[
                 {
                     "name": "outcomes",
@@ -182,17 +193,16 @@ def losses(found: Iterable[LossValue]) -> list[Loss]:
     ]
 
 
+def components(found: AlignmentValue) -> list[dict[str, Any]]:  # Any: the members of components
+    """The components of an alignment on the wire."""
+    names = ("name", "score", "coverage", "applies", "lost", "summary")
+    return [{**{name: getattr(one, name) for name in names}, "weight": number(one.weight)} for one in found.components]
+
+
 def show(answer: Answer) -> Alignment:
     """An alignment on the wire."""
     found = answer.alignment
     members = {name: getattr(found, name) for name in ("method", "score", "floor", "coverage", "weakest")}
-    components = [
-        {
-            **{name: getattr(one, name) for name in ("name", "score", "coverage", "applies", "lost", "summary")},
-            "weight": number(one.weight),
-        }
-        for one in found.components
-    ]
     return Alignment.model_validate(
         {
             **framed(answer),
@@ -200,10 +210,11 @@ def show(answer: Answer) -> Alignment:
             "playbook": answer.playbook.key,
             "revision": answer.playbook.revision,
             "unpublished_changes": answer.unpublished_changes,
-            "configuration_from": None,
+            "configuration_from": found.frame.configuration_from,
             "silent_teams": list(found.silent_teams),
             "other_current": list(answer.other_current),
-            "components": components,
+            "restating": list(answer.restating),
+            "components": components(found),
             "losses": losses(found.losses[:LARGEST]),
         }
     )

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from app.api.callers import Caller
 from app.api.etags import Change, Creation
-from app.api.nouns import Archived, PlaybookKey, TeamKey, find, page, written
+from app.api.nouns import Archived, AsOf, PlaybookKey, TeamKey, find, page, written
 from app.api.operation import deletes, desk, lists, puts
 from app.api.paging import Pages
 from app.api.scalars import Cursor, Key, Name, Note
@@ -55,12 +55,19 @@ def show(stored: Stored) -> Contribution:
 
 @router.get("/v1/playbooks/{playbook}/contributions", **lists())
 async def list_contributions(
-    call: Caller, response: Response, playbook: PlaybookKey, paging: Pages, archived: Archived = False
+    call: Caller,
+    response: Response,
+    playbook: PlaybookKey,
+    paging: Pages,
+    archived: Archived = False,
+    as_of: AsOf = None,
 ) -> ContributionPage:
     """The contributions of a playbook, by team."""
-    await find(call, "playbook", playbook)
+    await find(call, "playbook", playbook, as_of)
     where = {"playbook": playbook}
-    return ContributionPage(**await page(call, paging, response, "contribution", show, where, archived=archived))
+    return ContributionPage(
+        **await page(call, paging, response, "contribution", show, where, archived=archived, as_of=as_of)
+    )
 
 
 @router.put("/v1/playbooks/{playbook}/contributions/{team}", **puts("playbook:write"))

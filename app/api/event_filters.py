@@ -67,6 +67,10 @@ class _Days:
     known_at: Annotated[
         Day | SkipJsonSchema[None], Query(description="Using only what was recorded by the end of this day.")
     ] = None
+    configuration_from: Annotated[
+        Day | SkipJsonSchema[None],
+        Query(description="What belongs to what as it stood at the end of this day; without it, of `as_of`."),
+    ] = None
 
 
 def _check(as_of: date | None, known_at: date | None) -> None:

@@ -29,8 +29,8 @@ from app.api.shapes import Problem
 from app.domain.errors import InvalidError, NotFoundError, SightlineError
 from app.domain.events import Event as EventValue
 from app.flows import events as flow
+from app.flows import past
 from app.flows.events import Item
-from app.store import configuration
 from app.store import events as kept
 from app.store.events import StoredEvent
 
@@ -43,7 +43,7 @@ async def list_events(call: Caller, response: Response, paging: Pages, wanted: F
     """The events that stand and pass all filters, newest first."""
     organization, after = call.actor.organization, paging.begin(instant_and_uid)
     async with call.service.database.reading() as connection:
-        known = await configuration.load(connection, organization)
+        known = await past.configured(connection, organization, wanted.configuration_from or wanted.as_of)
         found = await kept.page(connection, organization, known, wanted, after, paging.limit + 1)
     positions = [f"{stored.event.time.isoformat()} {stored.uid}" for stored in found]
     items, following = paging.cut(response, [show(stored) for stored in found], positions)

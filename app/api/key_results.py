@@ -8,7 +8,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from app.api.callers import Caller
 from app.api.etags import Change, Creation, IfNoneMatch, shown, tag
-from app.api.nouns import Archived, KeyResultKey, edited, find, page, written
+from app.api.nouns import Archived, AsOf, KeyResultKey, edited, find, page, written
 from app.api.operation import deletes, desk, lists, patches, puts, reads
 from app.api.paging import Pages
 from app.api.scalars import Cursor, Day, Days, Key, Name, Number, Positive, ShownNumber, default, unset
@@ -103,12 +103,12 @@ async def list_key_results(
     objective: Annotated[Key | SkipJsonSchema[None], Query(description="Only those of this objective.")] = None,
     metric: Annotated[Key | SkipJsonSchema[None], Query(description="Only those of this metric.")] = None,
     archived: Archived = False,
+    as_of: AsOf = None,
 ) -> KeyResultPage:
     """The organization's key results, by key."""
+    where = {"objective": objective, "metric": metric}
     return KeyResultPage(
-        **await page(
-            call, paging, response, "key_result", show, {"objective": objective, "metric": metric}, archived=archived
-        )
+        **await page(call, paging, response, "key_result", show, where, archived=archived, as_of=as_of)
     )
 
 

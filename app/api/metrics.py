@@ -1,6 +1,7 @@
 """Metrics over HTTP."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from fastapi import Request, Response
@@ -11,13 +12,13 @@ from app.api.etags import Change, Creation, IfNoneMatch, shown, tag
 from app.api.nouns import Archived, MetricKey, edited, find, page, written
 from app.api.operation import deletes, desk, lists, patches, puts, reads
 from app.api.paging import Pages
-from app.api.scalars import Count, Cursor, EventType, Key, Name, Unit, plain, text, unset
+from app.api.scalars import Count, Cursor, EventType, Instant, Key, Name, Small, Unit, plain, text, unset
 from app.api.wire import Given, Shown, example, made
 from app.domain.metrics import Condition as ConditionValue
 from app.domain.metrics import Metric as MetricValue
 from app.flows import configuration
 from app.flows.configuration import Written
-from app.store import metrics
+from app.store import metrics, restatements
 from app.store.configuration import Stored
 from app.store.metrics import Figures
 
@@ -102,6 +103,14 @@ class ConditionPut(Given):
         return ConditionValue(self.property, self.op, value)
 
 
+class Restatement(Shown):
+    """How far the history of a redefined metric is restated."""
+
+    started_at: Instant
+    days: Annotated[Small, Field(description="Days of events to match anew.")]
+    days_done: Small
+
+
 class Metric(Shown):
     """A number defined once for everyone."""
 
@@ -118,10 +127,13 @@ class Metric(Shown):
     events_counted: Annotated[Count, Field(description="Of these, the ones that count for it.")]
     events_in_other_unit: Annotated[Count, Field(description="Of these, the ones left out for their unit.")]
     events_without_value: Annotated[Count, Field(description="Of these, the ones left out for want of a number.")]
+    restatement: Annotated[
+        Restatement | None, Field(description="Null unless its history is being restated: answers are those before.")
+    ]
     archived: bool
 
     model_config = {
-        "json_schema_extra": example(key="enterprise-arr", **EXAMPLE, **FIGURES, archived=False),
+        "json_schema_extra": example(key="enterprise-arr", **EXAMPLE, **FIGURES, restatement=None, archived=False),
     }
 
 
@@ -162,11 +174,21 @@ class MetricPatch(Given):
     model_config = {"json_schema_extra": example(canonical_source="billing")}
 
 
-def show(stored: Stored, found: Figures) -> Metric:
+@dataclass(frozen=True, slots=True)
+class Known:
+    """How the events stand to metrics, and which of these are being restated, how far."""
+
+    figures: Mapping[str, Figures]
+    restating: Mapping[str, Restatement]
+
+
+def show(stored: Stored, known: Known) -> Metric:
     """A metric on the wire."""
+    found = known.figures[stored.value.key]
     return Metric.of(
         stored.value,
         archived=stored.archived,
+        restatement=known.restating.get(stored.value.key),
         events_matched=found.matched,
         events_counted=found.counted,
         events_in_other_unit=found.other_unit,
@@ -174,16 +196,22 @@ def show(stored: Stored, found: Figures) -> Metric:
     )
 
 
-async def figures(call: Call, keys: Collection[str]) -> Mapping[str, Figures]:
+async def figures(call: Call, keys: Collection[str]) -> Known:
     """How the events stand to these metrics."""
     async with call.service.database.reading() as connection:
-        return await metrics.figures(connection, call.actor.organization, keys)
+        found = await metrics.figures(connection, call.actor.organization, keys)
+        under_way = await restatements.progress(connection, call.actor.organization)
+    if under_way is None:
+        return Known(found, {})
+    one, done = under_way
+    shown = Restatement(started_at=one.started_at, days=len(one.days), days_done=done)
+    return Known(found, dict.fromkeys(one.metrics, shown))
 
 
 async def replied(call: Call, request: Request, response: Response, done: Written) -> Metric:
     """The reply to a write."""
     found = await figures(call, [done.value.key])
-    metric = show(Stored(done.value, done.changed, archived=False), found[done.value.key])
+    metric = show(Stored(done.value, done.changed, archived=False), found)
     written(request, response, done, metric)
     return metric
 
@@ -194,7 +222,7 @@ async def list_metrics(call: Caller, response: Response, paging: Pages, archived
     found = await page(call, paging, response, "metric", lambda stored: stored, {}, archived=archived)
     stored: list[Stored] = found["items"]
     known = await figures(call, [one.value.key for one in stored])
-    return MetricPage(items=[show(one, known[one.value.key]) for one in stored], next_cursor=found["next_cursor"])
+    return MetricPage(items=[show(one, known) for one in stored], next_cursor=found["next_cursor"])
 
 
 @router.get("/v1/metrics/{metric}", response_model=Metric, **reads())
@@ -203,7 +231,7 @@ async def get_metric(
 ) -> object:
     """One metric."""
     stored = await find(call, "metric", metric)
-    found = show(stored, (await figures(call, [metric]))[metric])
+    found = show(stored, await figures(call, [metric]))
     return shown(request, response, found, tag(stored.changed, found))
 
 

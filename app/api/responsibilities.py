@@ -8,7 +8,7 @@ from pydantic import Field
 from app.api.body import JSON
 from app.api.callers import Caller
 from app.api.etags import Change, Creation, IfNoneMatch, shown, tag
-from app.api.nouns import Archived, ObjectiveKey, TeamKey, find, page, written
+from app.api.nouns import Archived, AsOf, ObjectiveKey, TeamKey, find, page, written
 from app.api.operation import Contract, declare, deletes, desk, lists, puts, reads
 from app.api.paging import Pages
 from app.api.scalars import Cursor, Key, Name, Note, Positive, ShownNumber, Yes, default
@@ -76,12 +76,19 @@ def show(stored: Stored) -> Responsibility:
 
 @router.get("/v1/objectives/{objective}/responsibilities", **lists())
 async def list_responsibilities(
-    call: Caller, response: Response, objective: ObjectiveKey, paging: Pages, archived: Archived = False
+    call: Caller,
+    response: Response,
+    objective: ObjectiveKey,
+    paging: Pages,
+    archived: Archived = False,
+    as_of: AsOf = None,
 ) -> ResponsibilityPage:
     """The responsibilities in an objective, by team."""
-    await find(call, "objective", objective)
+    await find(call, "objective", objective, as_of)
     where = {"objective": objective}
-    return ResponsibilityPage(**await page(call, paging, response, "responsibility", show, where, archived=archived))
+    return ResponsibilityPage(
+        **await page(call, paging, response, "responsibility", show, where, archived=archived, as_of=as_of)
+    )
 
 
 @router.get("/v1/objectives/{objective}/responsibilities/{team}", response_model=Responsibility, **reads())

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from app.api.callers import Caller
 from app.api.etags import Change, Creation
-from app.api.nouns import Archived, PlaybookKey, TeamKey, find, page, written
+from app.api.nouns import Archived, AsOf, PlaybookKey, TeamKey, find, page, written
 from app.api.operation import deletes, desk, lists, puts
 from app.api.paging import Pages
 from app.api.scalars import Cursor, Key, Name, Small, integer
@@ -55,12 +55,17 @@ def show(stored: Stored) -> Signoff:
 
 @router.get("/v1/playbooks/{playbook}/signoffs", **lists())
 async def list_signoffs(
-    call: Caller, response: Response, playbook: PlaybookKey, paging: Pages, archived: Archived = False
+    call: Caller,
+    response: Response,
+    playbook: PlaybookKey,
+    paging: Pages,
+    archived: Archived = False,
+    as_of: AsOf = None,
 ) -> SignoffPage:
     """The sign-offs of a playbook, by team."""
-    await find(call, "playbook", playbook)
+    await find(call, "playbook", playbook, as_of)
     where = {"playbook": playbook}
-    return SignoffPage(**await page(call, paging, response, "signoff", show, where, archived=archived))
+    return SignoffPage(**await page(call, paging, response, "signoff", show, where, archived=archived, as_of=as_of))
 
 
 @router.put("/v1/playbooks/{playbook}/signoffs/{team}", **puts("playbook:write"))

@@ -20,12 +20,20 @@ NOT_FOR: Final = "It measures teams and objectives, never persons; it is not for
 def alignment(
     playbook: Annotated[str | None, typer.Option(help="A playbook's key; else the current one.")] = None,
     team: Annotated[str | None, typer.Option(help="The answer seen from one team.")] = None,
+    as_of: Annotated[str | None, typer.Option(help="At the end of this day (YYYY-MM-DD); else now.")] = None,
+    known_at: Annotated[str | None, typer.Option(help="Using only what was recorded by the end of this day.")] = None,
+    compare: Annotated[str | None, typer.Option(help="What changed since the end of this day.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Shows how aligned the organization is, and what the missing points are made of."""
-    query = {} if playbook is None else {"playbook": playbook}
+    """Shows how aligned the organization is, or was, and what the missing points are made of."""
+    query = {name: value for name, value in (("playbook", playbook), ("known_at", known_at)) if value is not None}
+    if compare is not None:
+        if team is not None:
+            raise typer.BadParameter("two days are compared for the whole organization", param_hint="--team")
+        _compare({**query, "from": compare, **({} if as_of is None else {"to": as_of})}, as_json=as_json)
+        return
     path = "/v1/alignment" if team is None else f"/v1/alignment/teams/{remote.segment(team)}"
-    found = remote.ask("GET", path, query=query)
+    found = remote.ask("GET", path, query=query | ({} if as_of is None else {"as_of": as_of}))
     if as_json:
         tell_json(found)
         return
@@ -35,6 +43,34 @@ def alignment(
     _losses(found["losses"][:LARGEST])
     out.print()
     out.print(NOT_FOR, style="dim")
+
+
+def _compare(query: Mapping[str, str], *, as_json: bool) -> None:
+    """Shows what changed between two days, the largest change first."""
+    found = remote.ask("GET", "/v1/alignment/changes", query=query)
+    if as_json:
+        tell_json(found)
+        return
+    _head(found["after"])
+    before = {one["name"]: one["score"] for one in found["before"]["components"]}
+    since = found["before"]["as_of"]
+    out.print(f"since {since}: score {_step(found['before']['score'], found['after']['score'])}", markup=False)
+    for component in found["after"]["components"]:
+        _component(component)
+        out.print(Padding(Text(_step(before[component["name"]], component["score"]), style="dim"), (0, 0, 0, 2)))
+    out.print()
+    out.print("What changed, largest first" if found["items"] else "Nothing changed.", style="bold")
+    for one in found["items"][:LARGEST]:
+        about = " ".join(one[name] for name in ABOUT if one[name])
+        line = Text(f"{one['change']:+7.3f}  ", style="bold red" if one["change"] > 0 else "bold green")
+        line.append(f"{one['component']}: {one['reason'].replace('_', ' ')}", style="yellow")
+        line.append(f"  {about}")
+        out.print(line, overflow="ellipsis", no_wrap=True)
+        out.print(Padding(Text(one["detail"], style="dim"), (0, 0, 0, 9), expand=False))
+
+
+def _step(before: float | None, after: float | None) -> str:
+    return f"{_figure(before)} to {_figure(after)}"
 
 
 def _head(found: Mapping[str, Any]) -> None:
@@ -49,6 +85,10 @@ def _head(found: Mapping[str, Any]) -> None:
     if found["weakest"]:
         line.append(f"   weakest {found['weakest']}")
     out.print(line)
+    if found["configuration_from"]:
+        out.print(f"configured as on {found['configuration_from']}, when it was first published", style="dim")
+    if found["restating"]:
+        out.print(f"being restated, not shown yet: {', '.join(found['restating'])}", style="yellow", markup=False)
     if found["silent_teams"]:
         out.print(f"silent: {', '.join(found['silent_teams'])}", style="yellow", markup=False)
     out.print()

@@ -31,14 +31,17 @@ def upgrade(database_url: DatabaseUrl = None, as_json: AsJson = False) -> None:
 @commands.command()
 @guarded
 def check(database_url: DatabaseUrl = None, as_json: AsJson = False) -> None:
-    """Says whether the schema is at head and as the program expects, and the roll-ups are as the events say."""
+    """Says whether the schema is at head, the roll-ups are as the events say, and the tables as the journal does."""
     settings = settings_for(database_url)
     ensured(settings)
     drift = migrations.drift(settings.database_url)
     if drift is not None:
         raise refusal("conflict", f"The schema is not as the program expects. {drift}")
-    found = perform(database_url, lambda service: _each(service, "Comparing roll-ups", compare=True))
-    _report(found, as_json=as_json, revision=migrations.head())
+    found = perform(database_url, lambda service: _each(service, "Comparing roll-ups", compare=True, journal=True))
+    restating = perform(database_url, maintenance.restating)
+    for key, (days, done) in restating.items() if not as_json else ():
+        say(f"{key}: history is being restated, {done} of {days} days are done (sightline db rebuild finishes it)")
+    _report(found, as_json=as_json, revision=migrations.head(), restating=restating)
 
 
 @commands.command()
@@ -62,7 +65,7 @@ def rebuild(
         say(f"The roll-ups of {len(found)} organization(s) are as the events say; {mended} had to be mended.")
 
 
-async def _each(service: Service, title: str, *, compare: bool) -> Differences:
+async def _each(service: Service, title: str, *, compare: bool, journal: bool = False) -> Differences:
     """What differs, or differed, for each organization, shown as it goes."""
     everyone: Sequence[tuple[str, UUID]] = await maintenance.organizations(service)
     found: Differences = {}
@@ -72,24 +75,35 @@ async def _each(service: Service, title: str, *, compare: bool) -> Differences:
         for key, identity in everyone:
             if compare:
                 found[key] = await maintenance.differences(service, identity)
+                if journal:
+                    found[key] = {**found[key], "journal": await maintenance.unjournaled(service, identity)}
             else:
                 _, found[key] = await maintenance.restore(service, identity)
             progress.advance(task)
     return found
 
 
-def _report(found: Differences, *, as_json: bool, revision: str | None = None) -> None:
+def _report(
+    found: Differences,
+    *,
+    as_json: bool,
+    revision: str | None = None,
+    restating: Mapping[str, tuple[int, int]] | None = None,
+) -> None:
     """Prints what differs. Raises: typer.Exit with code 1 when something does."""
     wrong = {key: {name: rows for name, rows in each.items() if rows} for key, each in found.items()}
     wrong = {key: each for key, each in wrong.items() if each}
     if as_json:
-        tell_json({"ok": not wrong, "organizations": found} | ({"revision": revision} if revision else {}))
+        under_way = {key: {"days": days, "days_done": done} for key, (days, done) in (restating or {}).items()}
+        more = {"revision": revision, "restating": under_way} if revision else {}
+        tell_json({"ok": not wrong, "organizations": found, **more})
     elif not wrong:
         at = f"The schema is at head ({revision}), and the" if revision else "The"
         say(f"{at} roll-ups of {len(found)} organization(s) are as the events say.")
     for key, each in wrong.items() if not as_json else ():
         for name, rows in each.items():
-            say(f"{key}: {rows} row(s) of '{name}' are not as the events say")
+            source = "journal says" if name == "journal" else "events say"
+            say(f"{key}: {rows} row(s) of '{name}' are not as the {source}")
     if wrong:
         if not as_json:
             say("Mend them with: sightline db rebuild")

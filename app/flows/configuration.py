@@ -2,15 +2,14 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from uuid import UUID
 
 from app.domain import rules
 from app.domain.access import Actor, require_configuration
 from app.domain.configuration import Change, Configuration, Noun, changes
 from app.domain.errors import Fault, InvalidError, NotFoundError, PreconditionError, unknown
-from app.domain.metrics import Matcher, Metric, matching_part
 from app.domain.objectives import Responsibility
 from app.domain.playbooks import Playbook
+from app.flows import restatement
 from app.flows.service import Service
 from app.store import configuration as store
 from app.store import cursor, rebuild
@@ -84,7 +83,7 @@ async def write(
     async with service.database.writing() as connection:
         outcome = await _write(service, connection, actor, step, guard)
         if not dry_run:
-            await _store(connection, actor, outcome)
+            await _store(service, connection, actor, outcome)
         more = also is not None and not dry_run and await also(connection, outcome)
         if dry_run or not (outcome.changes or more):
             await connection.rollback()
@@ -112,28 +111,11 @@ async def _write(
     return Outcome(before, after, changes(before, after), position, stored)
 
 
-async def _store(connection: Connection, actor: Actor, outcome: Outcome) -> None:
-    await store.save(connection, actor.organization, outcome.position, actor.name, outcome.changes)
-    await _rematch(connection, actor.organization, outcome.before, outcome.after)
-
-
-async def _rematch(connection: Connection, organization: UUID, before: Configuration, after: Configuration) -> None:
-    """Events match the metrics as they are now, and the roll-ups say so."""
-    was = {key: matching_part(metric) for key, metric in before.metrics.items()}
-    now = {key: matching_part(metric) for key, metric in after.metrics.items()}
-    if was == now:
-        return
-    touched = [key for key in was.keys() | now.keys() if was.get(key) != now.get(key)]
-    types = {
-        name
-        for key in touched
-        for metric in (before.metrics.get(key), after.metrics.get(key))
-        if isinstance(metric, Metric)
-        for name in (*metric.events, *metric.activities)
-    }
-    if await rebuild.any_of(connection, organization, sorted(types)):
-        rebuilt = await rebuild.recompute(connection, organization, Matcher(after.metrics))
-        await rebuild.replace(connection, organization, rebuilt)
+async def _store(service: Service, connection: Connection, actor: Actor, outcome: Outcome) -> None:
+    organization, states = actor.organization, (outcome.before, outcome.after)
+    await store.save(connection, organization, outcome.position, actor.name, outcome.changes)
+    place = len(outcome.changes)
+    await restatement.begin(service, connection, organization, actor.name, *states, outcome.position, place)
 
 
 async def put(service: Service, actor: Actor, noun: Noun, precondition: Precondition = UNCONDITIONAL) -> Written:

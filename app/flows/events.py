@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from app.domain import past
 from app.domain.access import Actor
 from app.domain.configuration import Configuration, missing
 from app.domain.errors import (
@@ -24,7 +25,7 @@ from app.domain.metrics import Matcher
 from app.domain.sources import CRMS, Source
 from app.flows.service import Service
 from app.store import configuration as store
-from app.store import cursor, events, ingest, retract, room, types
+from app.store import cursor, events, ingest, restatements, retract, room, types
 from app.store.database import Connection
 from app.store.events import StoredEvent
 from app.store.rollups import Prepared
@@ -44,11 +45,15 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """What an event is checked and matched against, as of one version of the configuration."""
+    """What an event is checked and matched against, as of one version of the configuration.
+
+    Shape: `restating` says that history is being restated, and the days that events come in for have to be done again.
+    """
 
     configuration: Configuration
     matcher: Matcher
     version: int
+    restating: bool
 
     @property
     def time_zone(self) -> str:
@@ -60,7 +65,8 @@ async def catalogue(connection: Connection, organization: UUID) -> Catalogue:
     """The organization's catalogue as it is now. Raises: NotFoundError when the organization is gone."""
     version = await cursor.catalogue(connection, organization)
     known = await store.load(connection, organization, KINDS)
-    return Catalogue(known, Matcher(known.metrics), version)
+    pending = await restatements.pending(connection, organization)
+    return Catalogue(known, Matcher(past.matched(known, pending)), version, bool(pending))
 
 
 async def record(service: Service, actor: Actor, found: Sequence[Event]) -> list[Item]:
@@ -164,6 +170,8 @@ async def _store(
                 recorded = await ingest.record(connection, organization, prepared, now, day, known.version)
                 if not recorded.uids:
                     await connection.rollback()  # nothing was new, so the organization's version stays
+                elif known.restating:
+                    await restatements.spoil(connection, organization, [p.day for p in prepared])
         except BucketFullError as error:
             left = await _that_fit(service, organization, prepared, day, error, done)
             if len(left) == len(prepared):

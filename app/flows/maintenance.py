@@ -3,9 +3,13 @@
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
+from app.domain import past
+from app.domain.configuration import TABLES, Noun
 from app.domain.metrics import Matcher
+from app.flows import restatement
 from app.flows.service import Service
-from app.store import configuration, cursor, keys, rebuild
+from app.store import configuration, cursor, keys, rebuild, restatements
+from app.store import past as history
 from app.store.database import Connection
 from app.store.rebuild import Rebuilt
 
@@ -23,8 +27,28 @@ async def differences(service: Service, organization: UUID) -> Mapping[str, int]
         return await rebuild.differences(connection, organization, rebuilt)
 
 
+async def unjournaled(service: Service, organization: UUID) -> int:
+    """How many things are not as the journal says, replayed from its beginning."""
+    async with service.database.reading() as connection:
+        present = await configuration.load(connection, organization)
+        replayed = await history.replayed(connection, organization)
+    live = {(kind, key): noun for kind in TABLES for key, noun in present.of(kind).items()}
+    known: dict[tuple[str, str], Noun | None] = {
+        **{(kind, key): None for kind, gone in present.archived.items() for key in gone},
+        **live,
+    }
+    return sum(
+        name not in known or name not in replayed or known[name] != replayed[name]
+        for name in known.keys() | replayed.keys()
+    )
+
+
 async def restore(service: Service, organization: UUID) -> tuple[int, Mapping[str, int]]:
-    """The roll-ups are as the events say; how many events were read, and what differed until now."""
+    """The roll-ups are as the events say; how many events were read, and what differed until now.
+
+    A restatement under way is finished first.
+    """
+    await restatement.finish(service, organization)
     now = service.clock()
     async with service.database.writing() as connection:
         zone = await cursor.zone(connection, organization)
@@ -41,4 +65,16 @@ async def restore(service: Service, organization: UUID) -> tuple[int, Mapping[st
 
 async def _recompute(connection: Connection, organization: UUID) -> Rebuilt:
     known = await configuration.load(connection, organization, ("organization", "metric"))
-    return await rebuild.recompute(connection, organization, Matcher(known.metrics))
+    matcher = Matcher(past.matched(known, await restatements.pending(connection, organization)))
+    return await rebuild.recompute(connection, organization, matcher, known.organization.time_zone)
+
+
+async def restating(service: Service) -> Mapping[str, tuple[int, int]]:
+    """Whose history is being restated, by the organization's key: how many days in all, and how many are done."""
+    found = {}
+    for key, organization in await organizations(service):
+        async with service.database.reading() as connection:
+            under_way = await restatements.progress(connection, organization)
+        if under_way is not None:
+            found[key] = len(under_way[0].days), under_way[1]
+    return found

@@ -14,7 +14,7 @@ from app.domain.events import FUTURE_HOURS, Event, fingerprint
 from app.domain.mapping import DealMapping
 from app.domain.sources import Source
 from app.flows.events import Catalogue
-from app.store import deliveries, events, ingest, retract, sources, types
+from app.store import deliveries, events, ingest, restatements, retract, sources, types
 from app.store.cursor import Position
 from app.store.database import Connection
 
@@ -105,6 +105,8 @@ async def _insert(work: Work, found: Sequence[Event], now: datetime) -> frozense
     prepared = ingest.prepare(found, work.known.matcher, now, work.known.time_zone)
     day = types.day_number(work.position.day)
     recorded = await ingest.record(work.connection, work.organization, prepared, now, day, work.known.version)
+    if work.known.restating:
+        await restatements.spoil(work.connection, work.organization, [p.day for p in prepared])
     return recorded.uids
 
 

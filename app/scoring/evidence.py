@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 from app.domain.configuration import Configuration
 from app.scoring.snapshot import Frame
 
-ONE_OF: dict[str, str] = {
+PARTS: dict[str, str] = {
     "signoffs": "/v1/playbooks/{playbook}/signoffs",
     "contributions": "/v1/playbooks/{playbook}/contributions",
     "responsibilities": "/v1/objectives/{objective}/responsibilities",
@@ -20,7 +20,10 @@ MOST_STRETCHES: Final = 50  # what an address can hold; nobody has so many, and 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What lists exactly what a loss is made of. Shape: `resource` is a key of ONE_OF or LISTS; `filters` in order."""
+    """What lists exactly what a loss is made of.
+
+    Shape: `resource` is a key of PARTS, whose address has the first of the `filters` in it, or of LISTS.
+    """
 
     resource: str
     filters: tuple[tuple[str, str], ...]
@@ -28,14 +31,19 @@ class Evidence:
 
 def address(evidence: Evidence) -> str:
     """The address, path and query, at which the API lists that evidence."""
-    if evidence.resource in ONE_OF:
-        return ONE_OF[evidence.resource].format(**{name: quote(value, safe="") for name, value in evidence.filters})
-    return f"{LISTS[evidence.resource]}?{urlencode(evidence.filters)}"
+    if evidence.resource in LISTS:
+        return f"{LISTS[evidence.resource]}?{urlencode(evidence.filters)}"
+    (name, value), *filters = evidence.filters
+    return f"{PARTS[evidence.resource].format(**{name: quote(value, safe='')})}?{urlencode(filters)}"
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The days and names that evidence is asked with. Shape: `focus` is the first and last day of attention."""
+    """The days and names that evidence is asked with.
+
+    Shape: `focus` is the first and last day of attention. None when the configuration is that of the end of `until`:
+    `configuration_from`.
+    """
 
     playbook: str
     starts_on: date
@@ -43,6 +51,12 @@ class Scope:
     known_at: date
     focus: tuple[date, date]
     unit: str | None
+    configuration_from: date | None = None
+
+    def configured(self, resource: str, name: str, value: str) -> Evidence:
+        """A list of what was configured on the day whose configuration the score uses."""
+        day = self.configuration_from or self.until
+        return Evidence(resource, ((name, value), ("as_of", day.isoformat())))
 
     def events(self, first: date, last: date, *filters: tuple[str, str]) -> Evidence:
         """The events between two days that pass the filters, as they were known then.
@@ -53,6 +67,8 @@ class Scope:
         days = [("from", first.isoformat()), ("to", last.isoformat()), ("as_of", self.until.isoformat())]
         if self.known_at != self.until:
             days.append(("known_at", self.known_at.isoformat()))
+        if self.configuration_from is not None:
+            days.append(("configuration_from", self.configuration_from.isoformat()))
         return Evidence("events", (*filters, *days))
 
     def within(self, windows: Iterable[tuple[date, date]], *filters: tuple[str, str]) -> Evidence:
@@ -82,4 +98,5 @@ def scope(configuration: Configuration, frame: Frame) -> Scope:
     """The scope of the evidence in `frame`."""
     starts_on = configuration.playbooks[frame.playbook].starts_on
     focus = frame.focus(configuration)
-    return Scope(frame.playbook, starts_on, frame.until, frame.known_at, focus, configuration.policy.unit)
+    unit = configuration.policy.unit
+    return Scope(frame.playbook, starts_on, frame.until, frame.known_at, focus, unit, frame.configuration_from)

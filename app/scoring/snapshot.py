@@ -16,6 +16,8 @@ class Frame:
     Shape: `as_of` and `known_at` are the days asked for; `day` is the day scored at (inside the playbook's
     window); evidence
     occurred up to `until` (never after the playbook's last day, and before its first day when asked before it).
+    None when the configuration is that of the end of `until`, and not that of a first publishing after it:
+    `configuration_from`.
     """
 
     playbook: str
@@ -23,6 +25,12 @@ class Frame:
     known_at: date
     day: date
     until: date
+    configuration_from: date | None = None
+
+    @property
+    def configured_on(self) -> date:
+        """The day at whose end the configuration stood as it is used."""
+        return self.configuration_from or self.until
 
     def focus(self, configuration: Configuration) -> tuple[date, date]:
         """First and last day over which attention is counted; empty when the last is before the first."""
@@ -30,10 +38,10 @@ class Frame:
         return max(first, configuration.playbooks[self.playbook].starts_on), self.until
 
 
-def frame(playbook: Playbook, as_of: date, known_at: date) -> Frame:
-    """The frame in which `playbook` is scored as of a day."""
-    day = min(max(as_of, playbook.starts_on), playbook.ends_on)
-    return Frame(playbook.key, as_of, known_at, day, min(as_of, playbook.ends_on))
+def frame(playbook: Playbook, as_of: date, known_at: date, until: date | None = None) -> Frame:
+    """The frame in which `playbook` is scored as of a day; with `until` evidence ends there, as when it was over."""
+    last = min(until or as_of, playbook.ends_on)
+    return Frame(playbook.key, as_of, known_at, max(last, playbook.starts_on), last)
 
 
 def window(key_result: KeyResult, playbook: Playbook) -> tuple[date, date]:
@@ -55,6 +63,20 @@ def objectives_by_metric(configuration: Configuration, playbook: str) -> Mapping
         if result.objective in active:
             leads.setdefault(result.metric, set()).add(result.objective)
     return {metric: frozenset(found) for metric, found in leads.items()}
+
+
+def stretches(configuration: Configuration, frame: Frame) -> list[tuple[date, date]]:
+    """The focus window, cut where another published playbook begins or ends."""
+    first, last = frame.focus(configuration)
+    if last < first:
+        return []
+    cuts = {first}
+    for other in configuration.playbooks.values():
+        if other.key != frame.playbook and other.state == "published":
+            cuts |= {day for day in (other.starts_on, other.ends_on + timedelta(days=1)) if first < day <= last}
+    starts = sorted(cuts)
+    ends = [start - timedelta(days=1) for start in starts[1:]] + [last]
+    return list(zip(starts, ends, strict=True))
 
 
 @dataclass(frozen=True, slots=True)

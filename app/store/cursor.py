@@ -4,15 +4,16 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import case, insert, select, update
+from sqlalchemy import case, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.errors import NotFoundError
 from app.domain.events import day_of
 from app.store import types
-from app.store.tables import CursorRow, OrganizationRow, table_of
+from app.store.tables import ClosingRow, CursorRow, OrganizationRow, table_of
 
 cursor = table_of(CursorRow)
+closing = table_of(ClosingRow)
 organization = table_of(OrganizationRow)
 
 
@@ -55,8 +56,11 @@ async def advance(
     The cursor's row is locked until the transaction ends. `catalogue`: this changes configuration.
     """
     us, day = types.micros(now), types.day_number(day_of(now, time_zone))
+    closes = cursor.c.recorded_day < day
     values = {
         "seq": cursor.c.seq + 1,
+        "closed_day": case((closes, cursor.c.recorded_day), else_=cursor.c.closed_day),
+        "closed_seq": case((closes, cursor.c.seq), else_=cursor.c.closed_seq),
         "recorded_us": case((cursor.c.recorded_us > us, cursor.c.recorded_us), else_=us),
         "recorded_day": case((cursor.c.recorded_day > day, cursor.c.recorded_day), else_=day),
     }
@@ -66,16 +70,42 @@ async def advance(
         update(cursor)
         .where(cursor.c.organization_id == organization_id)
         .values(values)
-        .returning(cursor.c.seq, cursor.c.recorded_us, cursor.c.recorded_day)
+        .returning(cursor.c.seq, cursor.c.recorded_us, cursor.c.recorded_day, cursor.c.closed_day, cursor.c.closed_seq)
     )
-    seq, recorded, recorded_day = (await connection.execute(statement)).one()
+    seq, recorded, recorded_day, closed_day, closed_seq = (await connection.execute(statement)).one()
+    await close(connection, organization_id, seq, closed_day, closed_seq)
     return Position(seq, types.instant(recorded), types.day(recorded_day))
+
+
+async def close(
+    connection: AsyncConnection, organization_id: UUID, seq: int, closed_day: int | None, closed_seq: int | None
+) -> None:
+    """The day before is closed, if it was the write of this version that began another."""
+    if closed_seq is not None and closed_seq == seq - 1:
+        values = {"organization_id": organization_id, "day": closed_day, "seq": closed_seq}
+        await connection.execute(insert(closing).values(values))
+
+
+async def hold(connection: AsyncConnection, organization_id: UUID) -> None:
+    """The cursor's row is locked until the transaction ends; the version stays."""
+    await connection.execute(update(cursor).where(cursor.c.organization_id == organization_id).values(seq=cursor.c.seq))
 
 
 async def version(connection: AsyncConnection, organization_id: UUID) -> int:
     """The organization's present version."""
     statement = select(cursor.c.seq).where(cursor.c.organization_id == organization_id)
     return int((await connection.execute(statement)).scalar_one())
+
+
+async def version_on(connection: AsyncConnection, organization_id: UUID, known_at: date) -> int:
+    """The organization's version at the end of that day, the present one for today; 0 before it was there."""
+    day = types.day_number(known_at)
+    statement = select(cursor.c.seq, cursor.c.recorded_day).where(cursor.c.organization_id == organization_id)
+    seq, recorded = (await connection.execute(statement)).one()
+    if recorded <= day:
+        return int(seq)
+    closed = select(func.max(closing.c.seq)).where(closing.c.organization_id == organization_id, closing.c.day <= day)
+    return int((await connection.execute(closed)).scalar_one() or 0)
 
 
 async def catalogue(connection: AsyncConnection, organization_id: UUID) -> int:

@@ -31,7 +31,7 @@ PRAGMAS: Final = (
     "cache_size=-65536",
 )
 DRIVERS: Final = ("sqlite+aiosqlite", "postgresql+asyncpg")
-SQL_TYPES: Final[Mapping[str, str]] = {"whole": "bigint", "text": "text"}
+SQL_TYPES: Final[Mapping[str, str]] = {"whole": "bigint", "text": "text", "identity": "uuid"}
 
 
 def is_sqlite(url: URL) -> bool:
@@ -148,7 +148,7 @@ async def begin_reading(connection: AsyncConnection) -> None:
 def recordset(connection: AsyncConnection, name: str, columns: Mapping[str, str], alias: str) -> str:
     """A FROM item whose rows are the JSON arrays of the bind parameter `name`.
 
-    Shape: columns map a name to whole or text.
+    Shape: columns map a name to whole, text or identity.
     """
     if embedded(connection):
         reads = ", ".join(f"value->>{index} as {column}" for index, column in enumerate(columns))

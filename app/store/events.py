@@ -59,6 +59,7 @@ class EventFilter:
     days: tuple[tuple[date, date], ...] | None = None
     as_of: date | None = None
     known_at: date | None = None
+    configuration_from: date | None = None
 
 
 def to_event(row: RowMapping) -> Event:
@@ -222,9 +223,11 @@ async def _sets(connection: AsyncConnection, organization_id: UUID) -> Sets:
 def _derived(configuration: Configuration, wanted: EventFilter, sets: Sets) -> list[ColumnElement[bool]]:
     """The filters that hang on what an event matched."""
     where: list[ColumnElement[bool]] = []
-    for kind, key in (("team", wanted.team), ("source", wanted.source)):
-        if key is not None and key not in configuration.of(kind) and key not in configuration.archived.get(kind, {}):
-            raise InvalidError(unknown(kind, key, configuration.of(kind)))
+    canonical = {metric.canonical_source for metric in configuration.metrics.values()}  # it may not be there yet
+    for kind, key, more in (("team", wanted.team, set()), ("source", wanted.source, canonical)):
+        live, gone = configuration.of(kind), configuration.archived.get(kind, {})
+        if key is not None and not any(key in known for known in (live, gone, more)):
+            raise InvalidError(unknown(kind, key, live))
     for name in (wanted.metric, wanted.counts_for):
         if name is not None and name not in configuration.metrics:
             raise InvalidError(unknown("metric", name, configuration.metrics))

@@ -124,6 +124,34 @@ class SoldRow(Row, table=True):
     value: int = whole()
 
 
+class RestatementRow(Row, table=True):
+    """That history is being restated in the background: until it is, events match these metrics as they were.
+
+    Shape: `metrics` maps a key to the metric before the change, null for one that was not there; `days` are to be done.
+    """
+
+    __tablename__ = "restatement"
+    __table_args__ = (OPTIONS,)
+    organization_id: UUID = tenant()
+    metrics: Any = json()  # Any: a JSON value
+    days: Any = json()  # Any: a JSON value
+    actor: str = words()
+    started_at: datetime = instant()
+
+
+class RestatedDayRow(Row, table=True):
+    """The roll-ups of one day as the redefined metrics make them, kept apart until all days are done.
+
+    Shape: `content` has rows of `measure`, what `attention` gains and loses, and the matched sets of events that move.
+    """
+
+    __tablename__ = "restated_day"
+    __table_args__ = (OPTIONS,)
+    organization_id: UUID = tenant()
+    day: int = Field(primary_key=True, sa_type=Count)
+    content: Any = json()  # Any: a JSON value
+
+
 class DeliveryRow(Row, table=True):
     """What a CRM sent, kept raw, and what became of it."""
 

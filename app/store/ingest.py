@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.events import Event, canonical, day_of, fingerprint
 from app.domain.metrics import Match, Matcher
-from app.store import ids, types
+from app.store import cursor, ids, types
 from app.store.dialect import embedded, recordset
 from app.store.rollups import (
     KEYS,
@@ -160,8 +160,14 @@ LAST: Final = "(array_agg({0} order by i.time_us desc, i.id desc) filter (where 
 RECORD: Final = f"""
 with cur as (
   update cursor set seq = seq + 1, recorded_us = greatest(recorded_us, $2::bigint),
-    recorded_day = greatest(recorded_day, $3::int)
-  where organization_id = $1::uuid and catalogue = $4::bigint returning seq, recorded_us, recorded_day),
+    recorded_day = greatest(recorded_day, $3::int),
+    closed_day = case when recorded_day < $3::int then recorded_day else closed_day end,
+    closed_seq = case when recorded_day < $3::int then seq else closed_seq end
+  where organization_id = $1::uuid and catalogue = $4::bigint
+  returning seq, recorded_us, recorded_day, closed_day, closed_seq),
+closes as (
+  insert into closing (organization_id, day, seq)
+  select $1::uuid, closed_day, closed_seq from cur where closed_seq = seq - 1),
 kinds as (
   insert into matching (organization_id, id, metrics)
   select $1::uuid, u.* from unnest(${SETS_AT}::text[], ${SETS_AT + 1}::text[]) as u, cur on conflict do nothing),
@@ -247,14 +253,17 @@ async def _record_embedded(  # as `record`
     catalogue: int,
 ) -> Recorded:
     moved = (
-        "update cursor set seq = seq + 1, recorded_us = max(recorded_us, ?), recorded_day = max(recorded_day, ?) "
-        "where organization_id = ? and catalogue = ? returning seq, recorded_us, recorded_day"
+        "update cursor set seq = seq + 1, recorded_us = max(recorded_us, ?1), recorded_day = max(recorded_day, ?2), "
+        "closed_day = iif(recorded_day < ?2, recorded_day, closed_day), "
+        "closed_seq = iif(recorded_day < ?2, seq, closed_seq) where organization_id = ?3 and catalogue = ?4 "
+        "returning seq, recorded_us, recorded_day, closed_day, closed_seq"
     )
     tenant = str(organization_id)
     row = (await connection.exec_driver_sql(moved, (types.micros(now), recorded_day, tenant, catalogue))).one_or_none()
     if row is None:
         return Recorded(None, frozenset())
-    seq, recorded_us, recorded_day = tuple(row)
+    seq, recorded_us, recorded_day, *closed = tuple(row)
+    await cursor.close(connection, organization_id, seq, *closed)
     await note_sets(connection, organization_id, _sets(prepared))
     reads = ", ".join(f"value->>{index}" for index in range(len(EVENT)))
     insert = (

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, insert, or_, select, update
+from sqlalchemy import RowMapping, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -42,6 +42,12 @@ async def enter(connection: AsyncConnection, kind: str, name: str, organization_
         await connection.execute(insert(directory).values(kind=kind, id=name, organization_id=organization_id))
     except IntegrityError as error:
         raise ConflictError(f"There is already an {kind} '{name}'.") from error
+
+
+async def leave(connection: AsyncConnection, kind: str, name: str, organization_id: UUID) -> None:
+    """The directory does not know that public id any more."""
+    where = directory.c.kind == kind, directory.c.id == name, directory.c.organization_id == organization_id
+    await connection.execute(delete(directory).where(*where))
 
 
 async def owner(connection: AsyncConnection, kind: str, name: str) -> UUID | None:

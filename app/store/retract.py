@@ -5,7 +5,7 @@ from datetime import date, datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import RowMapping, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -14,10 +14,13 @@ from app.store import types
 from app.store.cursor import Position
 from app.store.dialect import embedded
 from app.store.events import event, retraction, to_event
+from app.store.evidence_tables import RestatedDayRow
 from app.store.ingest import matching_id
 from app.store.rollups import Deltas, Prepared, apply
+from app.store.tables import table_of
 
 CHUNK = 5000
+restated_day = table_of(RestatedDayRow)
 
 
 async def retract(  # a retraction is all of these
@@ -42,6 +45,7 @@ async def retract(  # a retraction is all of these
     for found in gone:
         deltas.add(found, recorded, -1)
     await _renew(connection, organization_id, deltas, gone, recorded, matcher, time_zone)
+    await _spoil(connection, organization_id, gone)
     await apply(connection, organization_id, deltas)
     return len(fresh)
 
@@ -72,6 +76,12 @@ async def _insert(  # as `retract`
         statement = insert.values(rows[start : start + 1000]).on_conflict_do_nothing().returning(retraction.c.uid)
         found += (await connection.execute(statement)).scalars().all()
     return found
+
+
+async def _spoil(connection: AsyncConnection, organization_id: UUID, gone: Iterable[Prepared]) -> None:
+    """Where history is being restated, the days of these events have to be done again."""
+    where = restated_day.c.organization_id == organization_id, restated_day.c.day.in_({found.day for found in gone})
+    await connection.execute(delete(restated_day).where(*where))
 
 
 async def _events(

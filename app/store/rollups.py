@@ -74,6 +74,11 @@ MERGE_MEASURE: Final = f"""
   reset = case when excluded.reset = 1 then 1 else r.reset end"""
 MERGE_ATTENTION: Final = "events = r.events + excluded.events, effort = r.effort + excluded.effort"
 MERGE_SOLD: Final = "items = r.items + excluded.items, value = r.value + excluded.value"
+SHAPES: Final = {
+    "measure": (MEASURE, MERGE_MEASURE),
+    "attention": (ATTENTION, MERGE_ATTENTION),
+    "sold": (SOLD, MERGE_SOLD),
+}
 KEYS: Final = {
     "measure": "metric, source, day, recorded_day",
     "attention": "team, kind, matching, objective, day, recorded_day",
@@ -143,19 +148,28 @@ class Deltas:
         Low, high and last only for a recording.
         """
         event, day = prepared.event, prepared.day
-        for match in prepared.matches:
-            bucket = self.bucket(match.metric, event.source, day, recorded_day)
-            bucket.add(match, sign)
-            if sign > 0 and match.state == "counts":
-                bucket.extend(match.value, prepared.time_us, event.id)
-        place = (event.team, event.kind, prepared.matching, event.objective or "", day, recorded_day)
-        cell = self.attention.setdefault(place, [0, 0])
-        cell[0] += sign
-        cell[1] += sign * event.weight
+        self.measured(prepared, recorded_day, sign)
+        self.attended(prepared, prepared.matching, recorded_day, sign)
         for offering, value in event.offerings:
             item = self.sold.setdefault((offering, event.team, event.unit or "", day, recorded_day), [0, 0])
             item[0] += sign
             item[1] += sign * value
+
+    def measured(self, prepared: Prepared, recorded_day: int, sign: int) -> None:
+        """Adds what the event says of the metrics that it matched."""
+        for match in prepared.matches:
+            bucket = self.bucket(match.metric, prepared.event.source, prepared.day, recorded_day)
+            bucket.add(match, sign)
+            if sign > 0 and match.state == "counts":
+                bucket.extend(match.value, prepared.time_us, prepared.event.id)
+
+    def attended(self, prepared: Prepared, matching: str, recorded_day: int, sign: int) -> None:
+        """Adds the event as work, under a matched set."""
+        event = prepared.event
+        place = (event.team, event.kind, matching, event.objective or "", prepared.day, recorded_day)
+        cell = self.attention.setdefault(place, [0, 0])
+        cell[0] += sign
+        cell[1] += sign * event.weight
 
     def bucket(self, metric: str, source: str, day: int, recorded_day: int) -> Bucket:
         """The bucket of that key."""
@@ -193,22 +207,17 @@ def fitting() -> Iterator[None]:
 
 async def apply(connection: AsyncConnection, organization_id: UUID, deltas: Deltas) -> None:
     """The roll-ups hold the deltas. Raises: BucketFullError when a sum would not fit in 64 bits."""
-    await _upsert(connection, organization_id, "measure", MEASURE, MERGE_MEASURE, measure_rows(deltas))
-    await _upsert(connection, organization_id, "attention", ATTENTION, MERGE_ATTENTION, pair_rows(deltas.attention))
-    await _upsert(connection, organization_id, "sold", SOLD, MERGE_SOLD, pair_rows(deltas.sold))
+    await add(connection, organization_id, "measure", measure_rows(deltas))
+    await add(connection, organization_id, "attention", pair_rows(deltas.attention))
+    await add(connection, organization_id, "sold", pair_rows(deltas.sold))
 
 
-async def _upsert(  # the three roll-ups differ in just these
-    connection: AsyncConnection,
-    organization_id: UUID,
-    table: str,
-    columns: dict[str, str],
-    merge: str,
-    rows: Sequence[Sequence[object]],
-) -> None:
+async def add(connection: AsyncConnection, organization_id: UUID, table: str, rows: Sequence[Sequence[object]]) -> None:
+    """The roll-up holds the rows besides what it has. Raises: BucketFullError when a sum would not fit in 64 bits."""
     if not rows:
         return
     check_bounds(rows)
+    columns, merge = SHAPES[table]
     names = ", ".join(columns)
     statement = (
         f"insert into {table} as r (organization_id, {names}) "  # noqa: S608  # names are constants of this module

@@ -1,7 +1,6 @@
 """The one read that feeds scoring: the evidence, folded from the roll-ups in SQL; no event is read."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
 from json import dumps
 from typing import Final
 from uuid import UUID
@@ -11,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.configuration import Configuration
 from app.domain.metrics import Metric
-from app.scoring.snapshot import Attention, Frame, Measure, Newest, Snapshot, Sold, active_objectives, window
+from app.scoring.snapshot import Attention, Frame, Measure, Newest, Snapshot, Sold, active_objectives, stretches, window
 from app.store import cursor, types
 from app.store.dialect import recordset
 from app.store.evidence_tables import AttentionRow, MatchingRow, SoldRow
@@ -40,11 +39,11 @@ async def read(
     sums = await _sums(connection, organization_id, starts, frame)
     orders = await _orders(connection, organization_id, starts, metrics, frame)
     measures, unknown = _measures(configuration, starts, sums, orders)
-    sets = await _sets(connection, organization_id)
+    sets = await matched_sets(connection, organization_id)
     return Snapshot(
         configuration=configuration,
         frame=frame,
-        version=await cursor.version(connection, organization_id),
+        version=await cursor.version_on(connection, organization_id, frame.known_at),
         measures=measures,
         attention=await _attention(connection, organization_id, configuration, frame, sets),
         newest=await _newest(connection, organization_id, configuration, frame, sets),
@@ -154,26 +153,13 @@ def _measures(
     return measures, unknown
 
 
-async def _sets(connection: AsyncConnection, organization_id: UUID) -> Mapping[str, frozenset[str]]:
+async def matched_sets(connection: AsyncConnection, organization_id: UUID) -> Mapping[str, frozenset[str]]:
+    """The metrics of every matched set, by its name; the empty one too."""
     statement = select(matching.c.id, matching.c.metrics).where(matching.c.organization_id == organization_id)
     return {
         "": frozenset(),
         **{name: frozenset(key for key, _ in found) for name, found in await connection.execute(statement)},
     }
-
-
-def stretches(configuration: Configuration, frame: Frame) -> list[tuple[date, date]]:
-    """The focus window, cut where another published playbook begins or ends."""
-    first, last = frame.focus(configuration)
-    if last < first:
-        return []
-    cuts = {first}
-    for other in configuration.playbooks.values():
-        if other.key != frame.playbook and other.state == "published":
-            cuts |= {day for day in (other.starts_on, other.ends_on + timedelta(days=1)) if first < day <= last}
-    starts = sorted(cuts)
-    ends = [start - timedelta(days=1) for start in starts[1:]] + [last]
-    return list(zip(starts, ends, strict=True))
 
 
 async def _attention(

@@ -106,7 +106,8 @@ class OrganizationRow(Row, table=True):
 class CursorRow(Row, table=True):
     """The organization's version.
 
-    Commit-ordered, bumped by every write; `catalogue` is that of the last configuration change.
+    Commit-ordered, bumped by every write; `catalogue` is that of the last configuration change. `closed_seq` is the
+    version at the end of `closed_day`, the last day on which anything was written before `recorded_day`.
     """
 
     __tablename__ = "cursor"
@@ -116,6 +117,18 @@ class CursorRow(Row, table=True):
     catalogue: int = whole()
     recorded_us: int = whole()
     recorded_day: int = Field(sa_type=Count)
+    closed_day: int | None = Field(sa_type=Count, nullable=True)
+    closed_seq: int | None = whole(nullable=True)
+
+
+class ClosingRow(Row, table=True):
+    """The organization's version at the end of a day on which it wrote anything; the present day has none yet."""
+
+    __tablename__ = "closing"
+    __table_args__ = (OPTIONS,)
+    organization_id: UUID = tenant()
+    day: int = Field(primary_key=True, sa_type=Count)
+    seq: int = whole()
 
 
 class PolicyRow(Noun, table=True):
@@ -312,7 +325,11 @@ class JournalRow(Row, table=True):
     """One change of configuration."""
 
     __tablename__ = "journal"
-    __table_args__ = (Index(None, "organization_id", "kind", "key"), OPTIONS)
+    __table_args__ = (
+        Index(None, "organization_id", "kind", "key"),
+        Index(None, "organization_id", "day"),
+        OPTIONS,
+    )
     organization_id: UUID = tenant()
     seq: int = whole(primary_key=True)
     position: int = Field(primary_key=True, sa_type=Count)

@@ -18,7 +18,7 @@ def test_a_migrated_database_is_well(sightline, database_url, with_keys):
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)
     assert found["ok"]
-    assert found["organizations"] == {"acme": {"event": 0, "measure": 0, "attention": 0, "sold": 0}}
+    assert found["organizations"] == {"acme": {"event": 0, "measure": 0, "attention": 0, "sold": 0, "journal": 0}}
 
 
 def test_upgrade_brings_a_new_file_to_head(sightline, tmp_path):

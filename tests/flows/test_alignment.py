@@ -6,90 +6,29 @@ from datetime import date, timedelta
 import pytest
 
 from app.domain.access import Actor
-from app.domain.configuration import Configuration
-from app.domain.errors import ForbiddenError, InvalidError, NoCurrentPlaybookError, NotFoundError
+from app.domain.errors import ForbiddenError, InvalidError
 from app.domain.objectives import Objective
-from app.domain.playbooks import Contribution, Signoff
+from app.domain.playbooks import Contribution, Playbook, Signoff
 from app.flows import alignment, configuration, events, playbooks
-from app.flows.alignment import choose
 from app.scoring.alignment import Alignment
-from tests.support.configurations import book, known
+from tests.support.configurations import book
 from tests.support.services import NOW, ONE, House, event, furnish, house, metric, record
 
 TODAY = NOW.date()
 DAY = timedelta(days=1)
 
 
-def published(key: str, first: date, last: date, state: str = "published") -> object:
+def published(key: str, first: date, last: date, state: str = "published") -> Playbook:
     return replace(book(key, first, last), state=state)
 
 
-def of(*found: object) -> Configuration:
-    configuration = known().drop("objective", "win").drop("playbook", "q4")
-    for one in found:
-        configuration = configuration.put(one)  # type: ignore[arg-type]  # playbooks
-    return configuration
-
-
-def test_the_published_playbook_whose_window_holds_the_day_is_asked():
-    found = of(
-        published("before", TODAY - 9 * DAY, TODAY - DAY),
-        published("now", TODAY, TODAY),
-        published("after", TODAY + DAY, TODAY + 9 * DAY),
-        published("shut", TODAY, TODAY, "closed"),
-        published("idea", TODAY, TODAY, "draft"),
-    )
-    assert [choose(found, None, TODAY + n * DAY)[0].key for n in (-9, -1, 0, 1, 9)] == [
-        "before",
-        "before",
-        "now",
-        "after",
-        "after",
-    ]
-
-
-def test_of_several_the_one_that_starts_last_is_asked_and_the_others_are_named():
-    found = of(
-        published("year", TODAY - 99 * DAY, TODAY + 99 * DAY),
-        published("quarter", TODAY - 9 * DAY, TODAY + 9 * DAY),
-        published("month", TODAY - 2 * DAY, TODAY),
-        published("idea", TODAY, TODAY, "draft"),
-    )
-    chosen, others = choose(found, None, TODAY)
-    assert (chosen.key, others) == ("month", ("quarter", "year"))
-    chosen, others = choose(found, "idea", TODAY)
-    assert (chosen.key, others) == ("idea", ("month", "quarter", "year"))
-
-
-def test_playbooks_that_start_together_are_chosen_between_the_same_way_always():
-    twins = [published("a", TODAY, TODAY), published("b", TODAY, TODAY)]
-    assert choose(of(*twins), None, TODAY)[0] == choose(of(*reversed(twins)), None, TODAY)[0]
-
-
-def test_without_a_current_playbook_the_last_ended_one_and_a_draft_are_named():
-    found = of(
-        published("old", TODAY - 99 * DAY, TODAY - 50 * DAY),
-        published("older", TODAY - 9 * DAY, TODAY - 2 * DAY, "closed"),
-        published("idea", TODAY, TODAY, "draft"),
-    )
-    with pytest.raises(NoCurrentPlaybookError) as refused:
-        choose(found, None, TODAY)
-    assert "'older', ended on 2026-11-21" in refused.value.detail
-    assert "draft: 'idea'" in refused.value.detail
-    with pytest.raises(NoCurrentPlaybookError, match=r"holds 2026-11-23\.$"):
-        choose(of(), None, TODAY)
-    with pytest.raises(NotFoundError, match="'old'"):
-        choose(found, "odd", TODAY)
-
-
-async def test_only_today_is_answered(built: House):
+async def test_no_day_of_the_future_is_answered_and_none_known_before_it_was(built: House):
     actor = await built.organization()
     await furnish(built, actor)
     for as_of, known_at, pointer in (
         (TODAY + DAY, None, "as_of"),
-        (TODAY - DAY, None, "as_of"),
-        (TODAY - DAY, TODAY - DAY, "as_of"),
         (None, TODAY - DAY, "known_at"),
+        (TODAY - DAY, TODAY - 2 * DAY, "known_at"),
         (None, TODAY + DAY, "known_at"),
     ):
         with pytest.raises(InvalidError) as refused:
@@ -111,7 +50,7 @@ async def test_an_answer_says_its_version_its_edits_and_the_other_playbooks(buil
     await configuration.write(
         built.service,
         actor,
-        lambda found: found.put(published("year", TODAY - 99 * DAY, TODAY)),  # type: ignore[arg-type]  # a playbook
+        lambda found: found.put(published("year", TODAY - 99 * DAY, TODAY)),
     )
     await playbooks.publish(built.service, actor, "q4")
     first = await alignment.read(built.service, actor)

@@ -23,7 +23,9 @@ async def clean(built: House, actor: Actor) -> bool:
     """Whether the roll-ups are what the events say."""
     async with built.service.database.reading() as connection:
         known = await store.load(connection, actor.organization)
-        rebuilt = await rebuild.recompute(connection, actor.organization, Matcher(known.metrics))
+        rebuilt = await rebuild.recompute(
+            connection, actor.organization, Matcher(known.metrics), known.organization.time_zone
+        )
         found = await rebuild.differences(connection, actor.organization, rebuilt)
     return set(found.values()) == {0}
 

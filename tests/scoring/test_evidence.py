@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import date, timedelta
 
 from app.scoring.evidence import MOST_STRETCHES, Evidence, Scope, address, merged
@@ -18,10 +19,19 @@ def test_known_at_is_said_when_it_is_another_day():
 
 
 def test_other_things_are_listed_at_their_own_address():
-    assert address(Evidence("signoffs", (("playbook", "q4"),))) == "/v1/playbooks/q4/signoffs"
-    assert address(Evidence("contributions", (("playbook", "q4"),))) == "/v1/playbooks/q4/contributions"
-    assert address(Evidence("responsibilities", (("objective", "win"),))) == "/v1/objectives/win/responsibilities"
-    assert address(Evidence("key-results", (("objective", "win"),))) == "/v1/key-results?objective=win"
+    day = "?as_of=2026-11-23"
+    assert address(SCOPE.configured("signoffs", "playbook", "q4")) == f"/v1/playbooks/q4/signoffs{day}"
+    assert address(SCOPE.configured("contributions", "playbook", "q4")) == f"/v1/playbooks/q4/contributions{day}"
+    found = SCOPE.configured("responsibilities", "objective", "win")
+    assert address(found) == f"/v1/objectives/win/responsibilities{day}"
+    found = SCOPE.configured("key-results", "objective", "win")
+    assert address(found) == "/v1/key-results?objective=win&as_of=2026-11-23"
+
+
+def test_before_a_first_publishing_its_configuration_is_asked_for():
+    before = replace(SCOPE, configuration_from=date(2026, 12, 5))
+    assert address(before.configured("signoffs", "playbook", "q4")) == "/v1/playbooks/q4/signoffs?as_of=2026-12-05"
+    assert address(before.attention()).endswith("as_of=2026-11-23&configuration_from=2026-12-05")
 
 
 def test_what_has_a_meaning_in_addresses_is_escaped():

@@ -84,6 +84,7 @@ LAWS: dict[EventFilter, Law] = {
     EventFilter(days=((TODAY, TODAY), (TODAY, YESTERDAY))): lambda e, _t: day(e) == TODAY,
     EventFilter(days=((YESTERDAY, YESTERDAY), (TODAY, TODAY))): lambda e, _t: day(e) >= YESTERDAY,
     EventFilter(last=YESTERDAY): lambda e, _t: day(e) <= YESTERDAY,
+    EventFilter(configuration_from=TODAY): lambda _e, _t: True,
     EventFilter(as_of=YESTERDAY, known_at=TODAY): lambda e, _t: day(e) <= YESTERDAY,
     EventFilter(team="sales", kind="outcome", metric="arr"): lambda e, t: (
         (e.event.team, e.event.kind) == ("sales", "outcome") and "arr" in t.matches(e)

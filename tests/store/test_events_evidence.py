@@ -82,7 +82,7 @@ class Library:
         found = path.split("/")[2:]
         if found == ["key-results"]:
             values = dict(parse_qsl(query))
-            return values.keys() == {"objective"} and values["objective"] in self.known.objectives
+            return values.keys() == {"objective", "as_of"} and values["objective"] in self.known.objectives
         noun, key, part = found
         parents = {"playbooks": self.known.playbooks, "objectives": self.known.objectives}
         return key in parents[noun] and (noun, part) in {

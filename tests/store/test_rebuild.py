@@ -161,6 +161,6 @@ async def test_only_events_of_a_type_are_asked_for(built: House):
     async with built.service.database.reading() as connection:
         known = await store.load(connection, actor.organization)
         assert await rebuild.any_event(connection, actor.organization)
-        assert await rebuild.any_of(connection, actor.organization, ["x", "invoice.paid"])
-        assert not await rebuild.any_of(connection, actor.organization, ["deal.won"])
-        assert (await rebuild.recompute(connection, actor.organization, Matcher(known.metrics))).events == 1
+        assert await rebuild.events_of(connection, actor.organization, ["x", "invoice.paid"], 9) == 1
+        assert await rebuild.events_of(connection, actor.organization, ["deal.won"], 9) == 0
+        assert (await rebuild.recompute(connection, actor.organization, Matcher(known.metrics), "UTC")).events == 1

@@ -71,7 +71,9 @@ def test_roll_ups_equal_a_rebuild_from_the_events(stage: Stage, runner: Loop, wo
         actor = await replay.play(stage, world, batches=3)
         async with stage.database.reading() as connection:
             known = await configuration.load(connection, actor.organization)
-            rebuilt = await rebuild.recompute(connection, actor.organization, Matcher(known.metrics))
+            rebuilt = await rebuild.recompute(
+                connection, actor.organization, Matcher(known.metrics), known.organization.time_zone
+            )
             return dict(await rebuild.differences(connection, actor.organization, rebuilt))
 
     assert set(runner.run(differences()).values()) == {0}

@@ -12,6 +12,7 @@ from types import CodeType, FrameType, ModuleType
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import delete
 
 import app.store
 from app.domain.access import Actor
@@ -20,16 +21,30 @@ from app.domain.offerings import Offering
 from app.domain.playbooks import Contribution, Signoff
 from app.domain.sources import Source
 from app.domain.teams import Organization, Team
-from app.flows import alignment, configuration, deliveries, events, keys, maintenance, organizations, playbooks, sources
+from app.flows import (
+    alignment,
+    comparison,
+    configuration,
+    deliveries,
+    events,
+    history,
+    keys,
+    maintenance,
+    organizations,
+    playbooks,
+    restatement,
+    sources,
+)
 from app.flows.keys import IssueKey
 from app.store import configuration as store
+from app.store import cursor, journal, metrics, migrations, restatements
 from app.store import deliveries as kept_deliveries
 from app.store import events as kept_events
-from app.store import journal, metrics, migrations
 from app.store import keys as kept_keys
 from app.store.events import EventFilter
+from app.store.evidence_tables import SoldRow
 from app.store.journal import JournalFilter
-from app.store.tables import Row
+from app.store.tables import Row, table_of
 from tests.support.configurations import book
 from tests.support.services import NOW, ONE, House, changed, created, event, furnish, house, hubspot, metric, record
 from tests.support.statements import executed, loose, named, tokens, unfit
@@ -150,6 +165,19 @@ async def work(found: House, actor: Actor) -> None:
         delivery = hubspot(hook, SECRET, elements, found.clock.at)
         await deliveries.take(service, hook, delivery, read_nothing)  # type: ignore[arg-type]  # never returns
     await sources.health(service, actor, "hubspot")
+    await record(found, actor, *(event(f"day-{n}", time=NOW - timedelta(days=n)) for n in range(6)))
+    service = replace(service, restate_at_once=0)
+    for metric_now in (metric(unit="EUR"), metric(unit="USD")):
+        await configuration.put(service, actor, metric_now)
+        assert await restatement.waiting(service) == [actor.organization]
+        await restatement.step(service, actor.organization)
+    found.clock.forward(days=1)
+    await record(found, actor, event("meanwhile"))
+    for _ in range(5):
+        await restatement.step(service, actor.organization)
+    async with service.database.reading() as connection:
+        await restatements.progress(connection, actor.organization)
+    await restatement.finish(service, actor.organization)
     await record(found, actor, *(event(f"large-{n}", value=10**12 * ONE) for n in range(923)))
 
 
@@ -157,6 +185,13 @@ async def ask(found: House, actor: Actor) -> None:
     """Everything is listed and answered."""
     service, organization = found.service, actor.organization
     await alignment.read(service, actor)
+    await alignment.read(service, actor, "q4", DAY, DAY)
+    await history.read(service, actor, DAY - timedelta(days=30), DAY)
+    await comparison.changes(service, actor, DAY, playbook="q4")
+    document = await playbooks.document(service, actor, "q4")
+    await comparison.what_if(service, actor, document)
+    lower = [replace(one, noun=metric(aggregation="max", events=("deal.won", "x"))) for one in document.metrics]
+    await comparison.what_if(service, actor, replace(document, metrics=tuple(lower)))
     await organizations.find(service, "acme")
     now = datetime(2026, 11, 23, tzinfo=UTC)
     async with service.database.reading() as connection:
@@ -182,6 +217,7 @@ async def ask(found: House, actor: Actor) -> None:
         await kept_deliveries.find(connection, organization, "hubspot", one.uid)
         await kept_keys.page(connection, organization, (now, "x"), 9)
         await metrics.figures(connection, organization, ["arr"])
+        await cursor.version(connection, organization)
     await migrations.current(service.database)
 
 
@@ -193,6 +229,11 @@ async def care(found: House, actor: Actor) -> None:
     await keys.revoke(service, actor, key.id)
     await maintenance.organizations(service)
     await maintenance.differences(service, actor.organization)
+    await maintenance.unjournaled(service, actor.organization)
+    await maintenance.restating(service)
+    async with service.database.writing() as connection:
+        sold = table_of(SoldRow)
+        await connection.execute(delete(sold).where(sold.c.organization_id == actor.organization))
     await maintenance.restore(service, actor.organization)
 
 

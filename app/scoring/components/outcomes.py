@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from app.scoring.alignment import Figure, silent
 from app.scoring.context import Context
-from app.scoring.evidence import Evidence
+from app.scoring.evidence import Evidence, Scope
 from app.scoring.ledger import Loss
 from app.scoring.means import mean, ratio
 from app.scoring.words import among, counted, verb
@@ -17,6 +17,7 @@ NAME: Final = "outcomes"
 class Unmeasured(NamedTuple):
     """An objective that no key result measures."""
 
+    scope: Scope
     objective: str
 
     def detail(self, _: Loss) -> str:
@@ -25,7 +26,7 @@ class Unmeasured(NamedTuple):
 
     def evidence(self, _: Loss) -> Evidence:
         """The objective's key results: there are none."""
-        return Evidence("key-results", (("objective", self.objective),))
+        return self.scope.configured("key-results", "objective", self.objective)
 
 
 def figure(context: Context) -> Figure:
@@ -42,7 +43,7 @@ def _losses(context: Context, weight: float) -> Iterator[Loss]:
     for objective, results in context.key_results.items():
         whole = weight * context.parts[objective]
         if not results:
-            yield Loss(NAME, "unmeasured", whole, Unmeasured(objective), objective=objective)
+            yield Loss(NAME, "unmeasured", whole, Unmeasured(context.scope, objective), objective=objective)
         _, total = context.covered[objective]
         for result in results:
             standing = context.standings[result.key]

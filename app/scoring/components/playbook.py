@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from app.scoring.alignment import Figure, silent
 from app.scoring.context import Context
-from app.scoring.evidence import Evidence
+from app.scoring.evidence import Evidence, Scope
 from app.scoring.ledger import Loss
 from app.scoring.means import mean
 from app.scoring.words import among
@@ -23,7 +23,7 @@ SAID: Final = {
 class Involvement(NamedTuple):
     """One team's part in it. Shape: `signed` is 1 for the current revision, 1/2 for an earlier one, 0 for none."""
 
-    playbook: str
+    scope: Scope
     team: str
     contributed: bool
     signed: float
@@ -47,7 +47,7 @@ class Involvement(NamedTuple):
     def evidence(self, _: Loss) -> Evidence:
         """The list in which the team should stand."""
         signing = self.reason in ("not_signed", "signed_old_revision")
-        return Evidence("signoffs" if signing else "contributions", (("playbook", self.playbook),))
+        return self.scope.configured("signoffs" if signing else "contributions", "playbook", self.scope.playbook)
 
 
 def involvements(context: Context) -> Mapping[str, Involvement]:
@@ -58,7 +58,7 @@ def involvements(context: Context) -> Mapping[str, Involvement]:
         key = f"{playbook.key}/{team}"
         signoff = configuration.signoffs.get(key)
         signed = 0.0 if signoff is None else 1.0 if signoff.revision == playbook.revision else 0.5
-        found[team] = Involvement(playbook.key, team, key in configuration.contributions, signed)
+        found[team] = Involvement(context.scope, team, key in configuration.contributions, signed)
     return found
 
 

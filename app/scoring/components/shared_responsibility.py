@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from app.domain.objectives import LOAD_BEARING
 from app.scoring.alignment import Figure, silent
 from app.scoring.context import Context
-from app.scoring.evidence import Evidence
+from app.scoring.evidence import Evidence, Scope
 from app.scoring.ledger import Loss
 from app.scoring.means import mean, ratio
 from app.scoring.words import among
@@ -26,6 +26,7 @@ SAID: Final = {
 class Sharing(NamedTuple):
     """How one objective is shared. Shape: `functions` and `accountable` are numbers of them among those who bear it."""
 
+    scope: Scope
     objective: str
     value: float
     functions: int
@@ -50,7 +51,7 @@ class Sharing(NamedTuple):
 
     def evidence(self, _: Loss) -> Evidence:
         """The objective's responsibilities."""
-        return Evidence("responsibilities", (("objective", self.objective),))
+        return self.scope.configured("responsibilities", "objective", self.objective)
 
 
 def sharings(context: Context) -> Mapping[str, Sharing]:
@@ -73,7 +74,7 @@ def _sharing(context: Context, objective: str, required: int, *, proposed: bool)
         totals[function] = totals.get(function, 0) + part.share
         accountable += part.role == "accountable"
     value = _balance(totals, required) * (1.0 if accountable == 1 else 0.5)
-    return Sharing(objective, value, len(totals), required, accountable, proposed)
+    return Sharing(context.scope, objective, value, len(totals), required, accountable, proposed)
 
 
 def _balance(totals: Mapping[str, int], required: int) -> float:

@@ -48,7 +48,7 @@ def test_an_objective_without_key_results_is_unmeasured():
     assert (loss.reason, loss.objective, address(loss.evidence)) == (
         "unmeasured",
         "keep",
-        "/v1/key-results?objective=keep",
+        "/v1/key-results?objective=keep&as_of=2026-11-23",
     )
 
 

@@ -1,0 +1,140 @@
+"""Two answers side by side: of two days, or of the playbook as it is and as a document would have it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from app.domain import documents
+from app.domain.access import Actor
+from app.domain.configuration import Configuration
+from app.domain.documents import Document
+from app.domain.errors import Fault, InvalidError, NotFoundError
+from app.domain.metrics import Metric
+from app.flows import history, past, restatement
+from app.flows.alignment import Answer, answer, asked
+from app.flows.past import Past, Standing
+from app.flows.service import Service
+from app.scoring.difference import Difference, difference
+from app.scoring.series import Evidence, Series
+from app.scoring.snapshot import Snapshot, frame
+from app.store import cursor, rebuild, series, snapshot
+from app.store.database import Connection
+
+MOST_EVENTS: Final = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two answers and the difference of their ledgers, the largest change first. None when it is new: `before`."""
+
+    before: Answer | None
+    after: Answer
+    differences: tuple[Difference, ...]
+
+
+async def changes(
+    service: Service,
+    actor: Actor,
+    first: date,
+    last: date | None = None,
+    playbook: str | None = None,
+    known_at: date | None = None,
+) -> Comparison:
+    """What changed from the end of the first day to the end of the last one, today without one.
+
+    Raises: NoCurrentPlaybookError, NotFoundError, InvalidError.
+    """
+    actor.require("read")
+    now = service.clock()
+    async with service.database.reading() as connection:
+        known = await past.read(connection, actor.organization)
+        end, known_day = asked(await past.today(connection, actor.organization, now), last, known_at, "to")
+        if first > end:
+            raise InvalidError("'from' is after 'to'.", [Fault("from", "Must not be after 'to'.")])
+        found = []
+        for day in (first, end):
+            standing = await known.resolve(playbook, day, known_day)
+            read = await snapshot.read(connection, actor.organization, standing.configuration, standing.frame)
+            found.append((read, standing))
+    before, after = (answer(read, standing, known) for read, standing in found)
+    return Comparison(before, after, difference(before.alignment.losses, after.alignment.losses))
+
+
+async def what_if(
+    service: Service,
+    actor: Actor,
+    document: Document,
+    as_of: date | None = None,
+    known_at: date | None = None,
+) -> Comparison:
+    """What the answer would be if the document were applied; nothing is stored.
+
+    Raises: InvalidError with all that is wrong with the document, or when it redefines a metric of too many events.
+    """
+    actor.require("read")
+    now = service.clock()
+    async with service.database.reading() as connection:
+        known = await past.read(connection, actor.organization)
+        days = asked(await past.today(connection, actor.organization, now), as_of, known_at)
+        before = await _standing(known, document.playbook.key, *days)
+        start = await known.on(days[0])
+        if before is not None and document.playbook.key not in start.playbooks:
+            start = before.configuration
+        after = _applied(start, document, *days)
+        was = (
+            None
+            if before is None
+            else await snapshot.read(connection, actor.organization, before.configuration, before.frame)
+        )
+        found = await _read(connection, actor, known, after)
+    one = None if was is None or before is None else answer(was, before, known)
+    other = answer(found, after, known)
+    losses = () if one is None else one.alignment.losses
+    return Comparison(one, other, difference(losses, other.alignment.losses))
+
+
+async def _standing(known: Past, playbook: str, as_of: date, known_at: date) -> Standing | None:
+    try:
+        return await known.resolve(playbook, as_of, known_at)
+    except NotFoundError:
+        return None
+
+
+def _applied(start: Configuration, document: Document, as_of: date, known_at: date) -> Standing:
+    """The standing with the document applied, as an administrator could apply it."""
+    after = documents.apply(start, document, prune=True, accept=True)
+    playbook = after.playbooks[document.playbook.key]
+    others = past.current([p for p in after.playbooks.values() if p.key != playbook.key], as_of)
+    return Standing(after, playbook, frame(playbook, as_of, known_at), tuple(others))
+
+
+async def _read(connection: Connection, actor: Actor, known: Past, after: Standing) -> Snapshot:
+    """The evidence of that standing; events are matched anew where the document redefines a metric."""
+    organization = actor.organization
+    redefined = restatement.redefined(known.matched, {**known.matched, **after.configuration.metrics})
+    if not redefined:
+        return await snapshot.read(connection, organization, after.configuration, after.frame)
+    evidence = await series.read(connection, organization, *history.needed([after]), after.frame.known_at)
+    evidence = await _matched(connection, actor, after, evidence, redefined)
+    version = await cursor.version_on(connection, organization, after.frame.known_at)
+    return Series(evidence, version).snapshot(after.configuration, after.frame)
+
+
+async def _matched(
+    connection: Connection,
+    actor: Actor,
+    after: Standing,
+    evidence: Evidence,
+    redefined: Mapping[str, Metric | None],
+) -> Evidence:
+    work = restatement.Work(connection, actor.organization, after.configuration, redefined)
+    number = await rebuild.events_of(connection, actor.organization, work.types, MOST_EVENTS + 1)
+    if number > MOST_EVENTS:
+        names = ", ".join(sorted(redefined))
+        text = f"More than {MOST_EVENTS} events would have to be matched anew to see what redefining {names} would do."
+        raise InvalidError(text, [Fault("/metrics", text)])
+    found = [kept for day in await work.days() for kept in await work.kept(day)]
+    return await series.hypothetical(
+        connection, actor.organization, evidence, found, work.touched, after.frame.known_at
+    )

@@ -1,0 +1,121 @@
+"""The score of many days: one consistent read, each day with its own configuration."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final
+
+from app.domain.access import Actor
+from app.domain.errors import Fault, InvalidError, NoCurrentPlaybookError, NotFoundError
+from app.flows import past
+from app.flows.past import Standing
+from app.flows.service import Service
+from app.scoring.alignment import Alignment
+from app.scoring.engine import outline
+from app.scoring.series import Series
+from app.scoring.snapshot import window
+from app.store import cursor, series
+from app.store.snapshot import ASKS_ORDER
+
+STEPS: Final = {"day": timedelta(days=1), "week": timedelta(days=7)}
+MOST: Final = 400
+LONG: Final = timedelta(days=89)
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """The score of one day, without its ledger. None on a day without a current playbook: `alignment`."""
+
+    as_of: date
+    alignment: Alignment | None
+    standing: Standing | None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The points in the order of their days, with what they are of."""
+
+    points: tuple[Point, ...]
+    known_at: date
+    version: int
+    restating: tuple[str, ...]
+
+
+async def read(
+    service: Service,
+    actor: Actor,
+    first: date | None = None,
+    last: date | None = None,
+    step: str = "day",
+    playbook: str | None = None,
+    known_at: date | None = None,
+) -> History:
+    """How aligned the organization was, day by day or week by week up to the last day.
+
+    Raises: InvalidError, NotFoundError for a playbook that never was.
+    """
+    actor.require("read")
+    now = service.clock()
+    async with service.database.reading() as connection:
+        known = await past.read(connection, actor.organization)
+        today = await past.today(connection, actor.organization, now)
+        asked, known_day = _asked(today, first, last, step, known_at)
+        if playbook is not None:
+            known.require(playbook)
+        found = [await _standing(known, playbook, day, known_day) for day in asked]
+        version = await cursor.version_on(connection, actor.organization, known_day)
+        standings = [standing for standing in found if standing is not None]
+        evidence = await series.read(connection, actor.organization, *needed(standings), known_day)
+    folded = Series(evidence, version)
+    points = [
+        Point(day, None if one is None else outline(folded.snapshot(one.configuration, one.frame)), one)
+        for day, one in zip(asked, found, strict=True)
+    ]
+    return History(tuple(points), known_day, version, known.restating)
+
+
+def _asked(
+    today: date, first: date | None, last: date | None, step: str, known_at: date | None
+) -> tuple[Sequence[date], date]:
+    """The days asked for, in order: the last one and those before it by the step. Raises: InvalidError."""
+    end, known = last or today, known_at or today
+    start = first or end - LONG
+    faults = []
+    if end > today:
+        faults.append(Fault("to", "Must not be in the future."))
+    if end < start:
+        faults.append(Fault("to", "Must not be before 'from'."))
+    if known < end or known > today:
+        faults.append(Fault("known_at", "Must not be before 'to' nor in the future."))
+    count = (end - start) // STEPS[step] + 1
+    if count > MOST:
+        faults.append(Fault("from", f"Asks for {count} points; at most {MOST} are given at once."))
+    if faults:
+        raise InvalidError(faults[0].detail, faults)
+    return [end - number * STEPS[step] for number in reversed(range(count))], known
+
+
+async def _standing(known: past.Past, playbook: str | None, day: date, known_at: date) -> Standing | None:
+    try:
+        return await known.resolve(playbook, day, known_at)
+    except (NoCurrentPlaybookError, NotFoundError):
+        return None
+
+
+def needed(standings: Sequence[Standing]) -> tuple[dict[str, bool], tuple[date, date]]:
+    """The metrics that the standings ask for, whether in some order, and the days between which evidence counts."""
+    metrics: dict[str, bool] = {}
+    days = [standing.frame.until for standing in standings]
+    seen: set[tuple[int, str]] = set()
+    for standing in standings:
+        configuration, playbook = standing.configuration, standing.playbook
+        days.append(playbook.starts_on)
+        if (id(configuration), playbook.key) in seen:
+            continue
+        seen.add((id(configuration), playbook.key))
+        for result in configuration.key_results.values():
+            if configuration.objectives[result.objective].playbook == playbook.key:
+                ordered = configuration.metrics[result.metric].aggregation in ASKS_ORDER
+                metrics[result.metric] = metrics.get(result.metric, False) or ordered
+                days.append(window(result, playbook)[0])
+    return metrics, (min(days, default=date.max), max(days, default=date.min))

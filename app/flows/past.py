@@ -1,0 +1,175 @@
+"""What a question about a day is answered from: the configuration as it stood, the playbook, and the frame."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Final
+from uuid import UUID
+
+from app.domain import past
+from app.domain.configuration import Configuration
+from app.domain.errors import NoCurrentPlaybookError, NotFoundError, unknown
+from app.domain.events import day_of
+from app.domain.metrics import Metric
+from app.domain.past import Taken
+from app.domain.playbooks import Playbook
+from app.scoring.snapshot import Frame, frame
+from app.store import configuration as store
+from app.store import cursor, restatements
+from app.store import past as journal
+from app.store.database import Connection
+
+EVERYTHING: Final = tuple(store.NOUNS)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a day is answered from. Shape: `others` are the keys of the other current playbooks."""
+
+    configuration: Configuration
+    playbook: Playbook
+    frame: Frame
+    others: tuple[str, ...] = ()
+
+
+class Past:
+    """An organization's configuration on any day, in one consistent view of the database; read as far as it is asked.
+
+    Shape: `restating` are the keys of the metrics whose change history does not show yet.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        organization: UUID,
+        present: Configuration,
+        pending: Mapping[str, Metric | None],
+    ) -> None:
+        """Starts from the present configuration, and the metrics whose change history does not show yet."""
+        self.restating = tuple(sorted(pending))
+        self._own = connection, organization
+        self.matched = past.matched(present, pending)
+        self._changes: dict[date, Sequence[Taken]] = {}
+        self._known: dict[date | None, Configuration] = {None: past.restated(present, self.matched)}
+        self._since = date.max
+        self._published: Mapping[str, date] | None = None
+
+    @property
+    def present(self) -> Configuration:
+        """The configuration as it is now."""
+        return self._known[None]
+
+    async def on(self, day: date) -> Configuration:
+        """The configuration as it stood at the end of that day, its metrics matched as they are now."""
+        if day < self._since:
+            self._changes |= await journal.changes_after(*self._own, day, self._since)
+            self._since = day
+        found = self.present
+        # What came last is taken back first; each step is kept, for a history asks for one day after the other.
+        for changed in sorted((on for on in self._changes if on > day), reverse=True):
+            if changed not in self._known:
+                self._known[changed] = past.restated(past.undone(found, self._changes[changed]), self.matched)
+            found = self._known[changed]
+        return found
+
+    async def resolve(self, key: str | None, as_of: date, known_at: date) -> Standing:
+        """What that day is answered from, for a playbook or for the current one.
+
+        Raises: NotFoundError for an unknown key, NoCurrentPlaybookError naming the last ended one and any draft.
+        """
+        configuration = await self.on(as_of)
+        others = current(configuration.playbooks.values(), as_of)
+        if not others:
+            others = current(await self._later(as_of, known_at), as_of)
+        if key is None and not others:
+            raise NoCurrentPlaybookError(instead(configuration.playbooks.values(), as_of))
+        chosen = others[0] if key is None else key
+        found = await self._scored(chosen, as_of, known_at)
+        return replace(found, others=tuple(other for other in others if other != chosen))
+
+    async def _later(self, day: date, known_at: date) -> list[Playbook]:
+        """The playbooks first published after that day and known by the other, as they were then."""
+        found = []
+        for key in self.present.playbooks.keys() | self.present.archived.get("playbook", {}).keys():
+            first = await self._first(key, day, known_at)
+            if first is not None:
+                found += [p for p in [(await self.on(first)).playbooks.get(key)] if p is not None]
+        return found
+
+    async def _first(self, key: str, day: date, known_at: date) -> date | None:
+        """The day of a playbook's first publishing, if that is after the one day and not after the other."""
+        if day >= known_at:
+            return None
+        if self._published is None:
+            self._published = await journal.published_on(*self._own)
+        first = self._published.get(key)
+        return first if first is not None and day < first <= known_at else None
+
+    async def _scored(self, key: str, as_of: date, known_at: date) -> Standing:
+        """The playbook on that day, or on its last one once that is over.
+
+        Before it was first published it is as it was then published, where that is known.
+        """
+        day = as_of
+        while True:
+            configuration, since = await self.on(day), None
+            playbook = configuration.playbooks.get(key)
+            if playbook is None or playbook.state == "draft":
+                since = await self._first(key, day, known_at)
+                configuration = configuration if since is None else await self.on(since)
+                playbook = configuration.playbooks.get(key)
+            if playbook is None:
+                raise NotFoundError(self._absent(key, as_of))
+            if day <= playbook.ends_on:
+                framed = frame(playbook, as_of, known_at, day)
+                return Standing(configuration, playbook, replace(framed, configuration_from=since))
+            day = playbook.ends_on
+
+    def require(self, key: str) -> None:
+        """Returns when there is, or was, a playbook of that key. Raises: NotFoundError naming the nearest known one."""
+        if key not in self.present.playbooks and key not in self.present.archived.get("playbook", {}):
+            raise NotFoundError(unknown("playbook", key, self.present.playbooks))
+
+    def _absent(self, key: str, day: date) -> str:
+        if key in self.present.playbooks:
+            return f"The playbook '{key}' was not there yet on {day.isoformat()}."
+        return unknown("playbook", key, self.present.playbooks)
+
+
+async def read(connection: Connection, organization: UUID, kinds: Sequence[str] = EVERYTHING) -> Past:
+    """The organization's past, in the view that the connection has; of some kinds of things alone where these do."""
+    present = await store.load(connection, organization, kinds)
+    pending = await restatements.pending(connection, organization)
+    return Past(connection, organization, present, pending)
+
+
+async def configured(
+    connection: Connection, organization: UUID, day: date | None, kinds: Sequence[str] = EVERYTHING
+) -> Configuration:
+    """The configuration at the end of that day, or now where it is None."""
+    known = await read(connection, organization, kinds)
+    return known.present if day is None else await known.on(day)
+
+
+async def today(connection: Connection, organization: UUID, now: datetime) -> date:
+    """The organization's day: it never goes backwards, whatever the clock says."""
+    zone = await cursor.zone(connection, organization)
+    return max(day_of(now, zone), await cursor.recorded_day(connection, organization))
+
+
+def current(playbooks: Collection[Playbook], day: date) -> list[str]:
+    """The published ones whose window holds the day, the one that starts last first."""
+    found = [p for p in playbooks if p.state == "published" and p.starts_on <= day <= p.ends_on]
+    return [p.key for p in sorted(found, key=lambda p: (p.starts_on.toordinal(), p.key), reverse=True)]
+
+
+def instead(found: Collection[Playbook], day: date) -> str:
+    """Why no playbook is current on that day: which ended last, and which is still a draft."""
+    ended = sorted((p.ends_on, p.key) for p in found if p.state != "draft" and p.ends_on < day)
+    drafts = sorted(p.key for p in found if p.state == "draft")
+    text = f"No published playbook's window holds {day.isoformat()}."
+    if ended:
+        text += f" The last one, '{ended[-1][1]}', ended on {ended[-1][0].isoformat()}."
+    if drafts:
+        text += f" There is a draft: '{drafts[0]}'."
+    return text

@@ -1,0 +1,214 @@
+"""Day after day of evidence, folded into the snapshot of each day in turn: what a history and a what-if read."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import NamedTuple
+
+from app.domain.configuration import Configuration
+from app.scoring.snapshot import (
+    Attention,
+    Frame,
+    Measure,
+    Newest,
+    Snapshot,
+    Sold,
+    active_objectives,
+    stretches,
+    window,
+)
+
+DAY = timedelta(days=1)
+
+
+class MeasureDay(NamedTuple):
+    """What a source said of a metric on one day, as it is known. Units: ten-thousandths.
+
+    None when no event counts, or the aggregation does not ask for it: `low`, `high`, `last`.
+    """
+
+    day: date
+    source: str
+    counted: int
+    total: int
+    lacking: int
+    low: int | None = None
+    high: int | None = None
+    last: tuple[int, str, int] | None = None
+
+
+class AttentionDay(NamedTuple):
+    """Work of one team on one day, of events that matched exactly `metrics`. Units: `effort` in ten-thousandths."""
+
+    team: str
+    kind: str
+    metrics: frozenset[str]
+    objective: str | None
+    events: int
+    effort: int
+
+
+class SoldDay(NamedTuple):
+    """What a team sold of an offering on one day. Shape: `unit` is empty for none. Units: ten-thousandths."""
+
+    offering: str
+    team: str
+    unit: str
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What was known of some days. Shape: measures by metric in the order of their days; all else by day."""
+
+    measures: Mapping[str, Sequence[MeasureDay]] = field(default_factory=dict)
+    attention: Mapping[date, Sequence[AttentionDay]] = field(default_factory=dict)
+    sold: Mapping[date, Sequence[SoldDay]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Tally:
+    """One source's part of a window so far."""
+
+    count: int = 0
+    total: int = 0
+    lacking: int = 0
+    low: int | None = None
+    high: int | None = None
+    last: tuple[int, str, int] | None = None
+
+    def add(self, found: MeasureDay) -> None:
+        self.count += found.counted
+        self.total += found.total
+        self.lacking += found.lacking
+        if found.low is not None and found.high is not None and found.last is not None:
+            self.low = found.low if self.low is None else min(self.low, found.low)
+            self.high = found.high if self.high is None else max(self.high, found.high)
+            self.last = found.last if self.last is None else max(self.last, found.last)
+
+
+@dataclass(slots=True)
+class _Running:
+    """A window of a metric, as far as it was read. Shape: `place` counts the days that are in."""
+
+    until: date
+    place: int
+    sources: dict[str, _Tally] = field(default_factory=dict)
+
+
+Cell = tuple[str, str, frozenset[str], str | None]
+
+
+@dataclass(slots=True)
+class _Slide:
+    """The attention of a stretch of days, moved along with it."""
+
+    first: date
+    last: date
+    cells: dict[Cell, list[int]] = field(default_factory=dict)
+
+
+class Series:
+    """Folds evidence into one snapshot after the other; quickest when they are asked for in the order of their days."""
+
+    def __init__(self, evidence: Evidence, version: int) -> None:
+        """Nothing is folded yet."""
+        self._evidence, self._version = evidence, version
+        self._running: dict[tuple[str, date, date], _Running] = {}
+        self._slides: dict[int, _Slide] = {}
+        self._fresh: tuple[date, date, dict[tuple[frozenset[str], str | None], date]] | None = None
+
+    def snapshot(self, configuration: Configuration, frame: Frame) -> Snapshot:
+        """The snapshot of a day: the same as one read for that day alone."""
+        measures, unknown = self._measures(configuration, frame)
+        return Snapshot(
+            configuration=configuration,
+            frame=frame,
+            version=self._version,
+            measures=measures,
+            attention=tuple(self._attention(configuration, frame)),
+            newest=self._newest(configuration, frame),
+            sold=tuple(self._sold(configuration, frame)),
+            unknown=unknown,
+        )
+
+    def _measures(
+        self, configuration: Configuration, frame: Frame
+    ) -> tuple[Mapping[tuple[str, str], Measure], Mapping[str, int]]:
+        playbook = configuration.playbooks[frame.playbook]
+        active = {objective.key for objective in active_objectives(configuration, frame.playbook)}
+        measures: dict[tuple[str, str], Measure] = {}
+        unknown: dict[str, int] = {}
+        for key, result in sorted(configuration.key_results.items()):
+            if result.objective not in active:
+                continue
+            first, last = window(result, playbook)
+            canonical = configuration.metrics[result.metric].canonical_source
+            for source, tally in self._window(result.metric, first, last, frame.until).items():
+                if tally.lacking and canonical in (None, source):
+                    unknown[key] = unknown.get(key, 0) + tally.lacking
+                if tally.count:
+                    measures[key, source] = Measure(tally.count, tally.total, tally.low, tally.high, tally.last)
+        return measures, unknown
+
+    def _window(self, metric: str, first: date, last: date, until: date) -> Mapping[str, _Tally]:
+        until, rows = min(last, until), self._evidence.measures.get(metric, ())
+        running = self._running.get((metric, first, last))
+        if running is None or running.until > until:
+            running = self._running[metric, first, last] = _Running(until, 0)
+        while running.place < len(rows) and rows[running.place].day <= until:
+            found = rows[running.place]
+            running.place += 1
+            if found.day >= first:
+                running.sources.setdefault(found.source, _Tally()).add(found)
+        running.until = until
+        return running.sources
+
+    def _attention(self, configuration: Configuration, frame: Frame) -> Iterable[Attention]:
+        for place, (first, last) in enumerate(stretches(configuration, frame)):
+            for (team, kind, metrics, objective), (events, effort) in self._slide(place, first, last).items():
+                if events:
+                    yield Attention(team, kind, metrics, objective, first, last, events, effort)
+
+    def _slide(self, place: int, first: date, last: date) -> Mapping[Cell, Sequence[int]]:
+        slide = self._slides.get(place)
+        if slide is None or not (slide.first <= first <= slide.last + DAY and slide.last <= last):
+            slide = self._slides[place] = _Slide(first, first - DAY)
+        for day in days(slide.first, first - DAY):
+            self._add(slide, day, -1)
+        for day in days(slide.last + DAY, last):
+            self._add(slide, day, 1)
+        slide.first, slide.last = first, last
+        return slide.cells
+
+    def _add(self, slide: _Slide, day: date, sign: int) -> None:
+        for found in self._evidence.attention.get(day, ()):
+            cell = slide.cells.setdefault(found[:4], [0, 0])
+            cell[0] += sign * found.events
+            cell[1] += sign * found.effort
+
+    def _newest(self, configuration: Configuration, frame: Frame) -> tuple[Newest, ...]:
+        first = configuration.playbooks[frame.playbook].starts_on
+        known = self._fresh
+        if known is None or known[0] != first or known[1] > frame.until:
+            known = (first, first - DAY, {})
+        found = known[2]
+        for day in days(known[1] + DAY, frame.until):
+            seen: dict[tuple[frozenset[str], str | None], int] = {}
+            for row in self._evidence.attention.get(day, ()):
+                seen[row[2:4]] = seen.get(row[2:4], 0) + row.events
+            found |= {place: day for place, events in seen.items() if events > 0}
+        self._fresh = (first, max(known[1], frame.until), found)
+        return tuple(Newest(metrics, objective, day) for (metrics, objective), day in found.items())
+
+    def _sold(self, configuration: Configuration, frame: Frame) -> Iterable[Sold]:
+        unit, first = configuration.policy.unit, configuration.playbooks[frame.playbook].starts_on
+        for day in days(first, frame.until):
+            for row in self._evidence.sold.get(day, ()):
+                if unit is None or row.unit in ("", unit):
+                    yield Sold(row.offering, row.team, day, row.value)
+
+
+def days(first: date, last: date) -> Iterable[date]:
+    """The days from the first to the last one; none when that is before it."""
+    return (first + number * DAY for number in range((last - first).days + 1))

@@ -1,0 +1,121 @@
+"""Two days side by side, and the playbook as it is beside what a document would make of it."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from app.domain.access import Actor
+from app.domain.documents import Document, Placed
+from app.domain.errors import ForbiddenError, InvalidError
+from app.domain.metrics import Metric
+from app.domain.objectives import KeyResult, Objective
+from app.flows import alignment, comparison, playbooks
+from app.flows.alignment import Answer
+from app.store.tables import Row
+from tests.flows.test_history import quarter
+from tests.support.services import NOW, ONE, House, furnish, metric
+
+TODAY = NOW.date()
+DAY = timedelta(days=1)
+
+
+def said(answer: Answer) -> object:
+    """All that an answer says but the version, which applying moves."""
+    shown = [(*loss[:3], *loss[4:], loss.detail, loss.evidence) for loss in answer.alignment.losses]
+    return replace(answer.alignment, losses=(), version=0), shown, answer.other_current
+
+
+async def test_what_changed_between_two_days_is_the_difference_of_their_ledgers(built: House):
+    actor = await quarter(built)
+    found = await comparison.changes(built.service, actor, TODAY - 14 * DAY, playbook="q4")
+    assert found.before is not None
+    assert said(found.before) == said(await alignment.read(built.service, actor, "q4", TODAY - 14 * DAY))
+    assert said(found.after) == said(await alignment.read(built.service, actor, "q4"))
+    raw = [sum(loss.points for loss in one.alignment.losses) for one in (found.before, found.after)]
+    assert sum(one.change for one in found.differences) == pytest.approx(raw[1] - raw[0])
+    sizes = [abs(one.change) for one in found.differences]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] > 0
+    same = await comparison.changes(built.service, actor, TODAY, TODAY, "q4")
+    assert same.differences == ()
+    with pytest.raises(InvalidError):
+        await comparison.changes(built.service, actor, TODAY, TODAY - DAY)
+
+
+async def tables(built: House) -> dict[str, object]:
+    async with built.service.database.reading() as connection:
+        return {
+            name: sorted(map(repr, (await connection.execute(text(f"select * from {name}"))).all()))
+            for name in Row.metadata.tables
+        }
+
+
+def changed(document: Document, kind: str) -> Document:
+    """The document with something else in it."""
+    if kind == "nothing":
+        return document
+    if kind == "priority":
+        objectives = [
+            replace(one, noun=replace(one.noun, priority=50 * ONE)) if isinstance(one.noun, Objective) else one
+            for one in document.objectives[:1]
+        ]
+        return replace(document, objectives=(*objectives, *document.objectives[1:]))
+    if kind == "window":
+        return replace(document, playbook=replace(document.playbook, starts_on=TODAY - 45 * DAY))
+    if kind == "new metric":
+        made = metric("fresh", events=("noise", "invoice.paid"), aggregation="max", where=())
+        result = KeyResult("fresh-kr", "win", "Fresh", "fresh", 0, 900 * ONE)
+        more = (*document.metrics, Placed("", made)), (*document.key_results, Placed("", result))
+        return replace(document, metrics=more[0], key_results=more[1])
+    metrics = [
+        replace(one, noun=replace(one.noun, events=("noise",), activities=("invoice.paid",), where=()))
+        for one in document.metrics
+        if isinstance(one.noun, Metric)
+    ]
+    return replace(document, metrics=tuple(metrics))
+
+
+@pytest.mark.parametrize("kind", ["nothing", "priority", "window", "new metric", "redefined metrics"])
+async def test_a_what_if_is_what_applying_makes_and_stores_nothing(built: House, kind: str):
+    actor = await quarter(built)
+    document = changed(await playbooks.document(built.service, actor, "q4"), kind)
+    before = await tables(built)
+    reader = Actor(actor.organization, "reader", frozenset({"read"}))
+    found = await comparison.what_if(built.service, reader, document)
+    assert await tables(built) == before
+    assert found.before is not None
+    assert said(found.before) == said(await alignment.read(built.service, actor, "q4"))
+    await playbooks.apply(built.service, actor, document, dry_run=False, publish=False, prune=True)
+    assert said(found.after) == said(await alignment.read(built.service, actor, "q4"))
+    assert bool(found.differences) == (kind != "nothing")
+
+
+async def test_a_playbook_that_is_not_there_yet_has_nothing_before(built: House):
+    actor = await built.organization()
+    await furnish(built, actor)
+    document = await playbooks.document(built.service, actor, "q4")
+    objective = Objective("next", "q5", "Next")
+    other = replace(
+        document,
+        playbook=replace(document.playbook, key="q5"),
+        objectives=(Placed("", objective),),
+        key_results=(),
+        responsibilities=(),
+    )
+    found = await comparison.what_if(built.service, actor, other)
+    assert found.before is None
+    assert len(found.differences) == len(found.after.alignment.losses) > 0
+
+
+async def test_a_what_if_of_too_many_events_is_refused_and_needs_a_key_that_reads(
+    built: House, monkeypatch: pytest.MonkeyPatch
+):
+    actor = await quarter(built)
+    monkeypatch.setattr(comparison, "MOST_EVENTS", 10)
+    document = changed(await playbooks.document(built.service, actor, "q4"), "redefined metrics")
+    with pytest.raises(InvalidError, match="More than 10 events"):
+        await comparison.what_if(built.service, actor, document)
+    with pytest.raises(ForbiddenError):
+        await comparison.what_if(built.service, Actor(actor.organization, "w", frozenset({"events:write"})), document)
