@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from random import Random
 
 import pytest
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 
 from tests.model.chronicle import last_redefinition, timelines
@@ -16,9 +16,14 @@ from tests.model.timeline import Timeline
 
 # PAST_EXAMPLES=2000 is the deep run.
 EXAMPLES = int(os.environ.get("PAST_EXAMPLES", "12"))
+# Shrinking lives through hundreds of histories: only where someone waits for it.
+PHASES = tuple(set(Phase) - (set() if "PAST_SHRINK" in os.environ else {Phase.shrink, Phase.explain}))
 laws = settings(
-    max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=EXAMPLES,
+    phases=PHASES,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
+KEPT = (None, "main")
 BOOKS = (None, None, "main", "other")
 
 
@@ -64,7 +69,7 @@ def test_any_past_answer_is_what_the_whole_record_says(life: Life, found: Timeli
 def test_the_present_answer_of_every_evening_is_what_the_record_says(life: Life, found: Timeline) -> None:
     async def ask() -> list[object]:
         wrong: list[object] = []
-        kept = await life.relive(found)
+        kept = await life.relive(found, KEPT)
         redefined = last_redefinition(found)
         for (day, playbook), answer in kept.items():
             if redefined is None or evening(day, found.zone) >= redefined:
@@ -80,7 +85,7 @@ def test_the_present_answer_of_every_evening_is_what_the_record_says(life: Life,
 @given(found=timelines())
 def test_what_was_answered_at_the_end_of_a_day_is_answered_forever(life: Life, found: Timeline) -> None:
     async def ask() -> list[object]:
-        kept = await life.relive(found)
+        kept = await life.relive(found, KEPT)
         redefined = last_redefinition(found)
         wrong: list[object] = []
         for (day, playbook), answer in kept.items():

@@ -51,7 +51,7 @@ from tests.model.timeline import (
 )
 
 BEFORE = 8  # days before the first playbook's first at which it begins, at most
-HOURS = (0, 0, 0, 1, 7, 24, 24, 30, 49, 100)
+HOURS = (0, 0, 0, 0, 0, 1, 1, 7, 7, 24, 24, 49)
 LATE = (0, 0, 0, 0, 1, 24, 80, 300, -3, -20)
 
 
@@ -226,7 +226,7 @@ KINDS: tuple[tuple[Callable[[Writer], Act | None], int], ...] = (
 
 
 @st.composite
-def timelines(draw: st.DrawFn, most: int = 40) -> Timeline:
+def timelines(draw: st.DrawFn, most: int = 32) -> Timeline:
     """A whole history, with one or two playbooks, drafts at first or published at once."""
     dice = Dice(draw(SEEDS))
     chance = dice.of("start")

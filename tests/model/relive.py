@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
 from uuid import UUID
@@ -134,8 +134,10 @@ class Life:
         except NotFoundError:
             return "unknown"
 
-    async def relive(self, found: Timeline) -> dict[tuple[date, str | None], Answer | str]:
-        """The whole timeline has happened; the answers of every day's end, as they were given then."""
+    async def relive(
+        self, found: Timeline, playbooks: tuple[str | None, ...] = ()
+    ) -> dict[tuple[date, str | None], Answer | str]:
+        """The whole timeline has happened; what was answered for these playbooks at every day's end."""
         await self.begin(found)
         kept: dict[tuple[date, str | None], Answer | str] = {}
         left = list(found.acts)
@@ -145,7 +147,7 @@ class Life:
                 self.at, act = left[0][0], left.pop(0)[1]
                 await self.live(act)
             self.at = evening(day, found.zone)
-            for playbook in (None, "main"):
+            for playbook in playbooks:
                 kept[day, playbook] = await self.ask(playbook)
             day += timedelta(days=1)
         return kept
@@ -157,7 +159,7 @@ def evening(day: date, zone: str) -> datetime:
     return midnight.astimezone(UTC) - timedelta(microseconds=1)
 
 
-def noun(thing: Thing) -> Noun:
+def noun(thing: Thing) -> Noun:  # noqa: PLR0911  # one for each kind
     """The thing as the domain knows it."""
     fixed = replay.fixed
     match thing:
@@ -249,8 +251,3 @@ def figures(answer: Answer, wanted: Judged) -> Iterable[str]:
         # What is as small as rounding may be a loss or none.
         if not near(ledger.get(loss, 0.0), want.ledger.get(loss, Fraction(0))):
             yield f"{loss}: {ledger.get(loss)} / {float(want.ledger.get(loss, Fraction(0)))}"
-
-
-def without(answer: Answer, **changed: object) -> Answer:
-    """The answer with some fields replaced."""
-    return replace(answer, **changed)  # type: ignore[arg-type]  # any of its fields
