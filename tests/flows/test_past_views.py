@@ -1,0 +1,139 @@
+"""History, comparison and what-if say what the single answers say, and nothing of their own."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from importlib import import_module
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from app.domain.documents import Document
+from app.domain.objectives import Objective
+from app.flows import playbooks
+from app.flows.alignment import Answer
+from tests.model.chronicle import timelines
+from tests.model.relive import Life, said
+from tests.model.timeline import Timeline
+
+pytest.importorskip("app.flows.history", reason="the flows of the past are not here yet")
+# Any: these flows are read by the words of the design alone.
+history: Any = import_module("app.flows.history")
+comparison: Any = import_module("app.flows.comparison")
+what_if: Any = import_module("app.flows.what_if")
+
+laws = settings(
+    max_examples=6,
+    phases=tuple(set(Phase) - {Phase.shrink, Phase.explain}),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+
+@pytest.fixture
+def life(database_url: str) -> Iterator[Life]:
+    with asyncio.Runner() as runner:
+        found = Life(database_url, runner)
+        yield found
+        runner.run(found.service.database.close())
+
+
+def figures(answer: Answer | str) -> tuple[object, ...]:
+    """What a point of a history shows of an answer; nothing without a current playbook."""
+    if isinstance(answer, str):
+        return None, None
+    a = answer.alignment
+    return answer.playbook.key, a.score, a.floor, a.coverage, a.components
+
+
+def shown(point: Any) -> tuple[object, ...]:  # Any: as above
+    """The same of a point."""
+    if point.playbook is None:
+        return None, point.score
+    key = point.playbook if isinstance(point.playbook, str) else point.playbook.key
+    return key, point.score, point.floor, point.coverage, tuple(point.components)
+
+
+@laws
+@given(found=timelines(), step=st.sampled_from(["day", "week"]), late=st.integers(0, 4))
+def test_every_point_of_a_history_is_the_answer_of_its_day(life: Life, found: Timeline, step: str, late: int) -> None:
+    async def ask() -> list[object]:
+        await life.relive(found)
+        first, last = found.days()[0] - timedelta(days=3), found.days()[-1]
+        asked = max(first, last - timedelta(days=late)) if step == "week" else last
+        wrong: list[object] = []
+        for known_at in (None, last):
+            points = (await history.read(life.service, life.actor, first, asked, step, None, known_at)).points
+            days = [point.as_of for point in points]
+            assert days == sorted(set(days))
+            if step == "day":
+                assert days == [first + timedelta(days=n) for n in range((asked - first).days + 1)]
+            for point in points:
+                single = figures(await life.ask(None, point.as_of, known_at))
+                if shown(point) != single:
+                    wrong.append((point.as_of.isoformat(), known_at, shown(point), single))
+        return wrong
+
+    assert life.runner.run(ask()) == []
+
+
+def points_of(answer: Answer) -> dict[object, float]:
+    """The ledger by what each loss is of."""
+    return {(x.component, x.reason, *x[4:]): x.points for x in answer.alignment.losses}
+
+
+@laws
+@given(found=timelines(), seed=st.integers(0, 99))
+def test_a_comparison_is_two_answers_and_the_difference_of_their_ledgers(
+    life: Life, found: Timeline, seed: int
+) -> None:
+    async def ask() -> None:
+        await life.relive(found)
+        days = found.days()
+        first, last = sorted(Random(seed).choices(days, k=2))
+        singles = [await life.ask("main", day) for day in (first, last)]
+        if any(isinstance(single, str) for single in singles):
+            return
+        both = await comparison.changes(life.service, life.actor, first, last, "main")
+        assert [said(both.before), said(both.after)] == [said(single) for single in singles]
+        before, after = points_of(both.before), points_of(both.after)
+        apart = {k: after.get(k, 0.0) - before.get(k, 0.0) for k in before.keys() | after.keys()}
+        biggest = sorted((abs(x) for x in apart.values() if abs(x) > 1e-9), reverse=True)
+        assert len(both.differences) >= len(biggest)
+
+    life.runner.run(ask())
+
+
+def weighed(document: Document, chance: Random) -> Document:
+    """The document with other priorities, and one of its objectives paused."""
+    changed = []
+    for placed in document.objectives:
+        assert isinstance(placed.noun, Objective)
+        noun = replace(placed.noun, priority=chance.randint(1, 9) * 10_000, state=chance.choice(["active", "paused"]))
+        changed.append(replace(placed, noun=noun))
+    return replace(document, objectives=tuple(changed))
+
+
+@laws
+@given(found=timelines(), seed=st.integers(0, 99))
+def test_what_if_says_what_applying_the_document_would_make_of_it(life: Life, found: Timeline, seed: int) -> None:
+    async def ask() -> None:
+        await life.relive(found)
+        service, actor = life.service, life.actor
+        document = await playbooks.document(service, actor, "main")
+        same = await what_if.read(service, actor, document)
+        assert list(same.differences) == []
+        assert figures(same.before) == figures(same.after) == figures(await life.ask("main"))
+        other = weighed(document, Random(seed))
+        told = await what_if.read(service, actor, other)
+        assert figures(await life.ask("main")) == figures(told.before)
+        await playbooks.apply(service, actor, other, dry_run=False, publish=False, prune=True)
+        really = await life.ask("main")
+        assert isinstance(really, Answer)
+        assert figures(really) == figures(told.after)
+        assert points_of(really) == points_of(told.after)
+
+    life.runner.run(ask())
