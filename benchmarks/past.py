@@ -57,7 +57,7 @@ class Size:
     metrics: int = 200
     events: int = 10_000
     copies: int = 100
-    writes: int = 150
+    writes: int = 40
     rounds: int = 6
 
 
@@ -125,15 +125,14 @@ def happened(size: Size, day: int, copy: int) -> list[Event]:
 
 
 def changed(number: int, known: Configuration) -> Configuration:
-    """Two changes of an organization that thinks about its plan."""
-    chance = Random(number)
-    objective = known.objectives[f"objective-{chance.randrange(len(known.objectives))}"]
-    result = known.key_results[f"result-{chance.randrange(len(known.key_results))}"]
-    states = replace(objective, state="paused" if objective.state == "active" else "active")
-    weights = replace(objective, priority=chance.randint(1, 9) * ONE)
-    draft = Draft(known)
-    draft.put(states if number % 5 == 0 else weights)
-    draft.put(replace(result, target=chance.randint(900, 4_000) * ONE))
+    """Eight changes of an organization that thinks about its plan."""
+    chance, draft = Random(number), Draft(known)
+    for turn in range(4):
+        objective = known.objectives[f"objective-{chance.randrange(len(known.objectives))}"]
+        result = known.key_results[f"result-{chance.randrange(len(known.key_results))}"]
+        states = replace(objective, state="paused" if objective.state == "active" else "active")
+        draft.put(replace(objective, priority=chance.randint(1, 9) * ONE) if turn else states)
+        draft.put(replace(result, target=chance.randint(900, 4_000) * ONE))
     return draft.present
 
 
@@ -180,6 +179,8 @@ class Company:
             await configuration.write(self.service, self.actor, lambda known, n=number: changed(n, known))  # type: ignore[misc]  # a default binds the loop's number
         if day % 14 == 13:
             await playbooks.publish(self.service, self.actor, "plan")
+        if day % 5:
+            return
         revision = (await playbooks.document(self.service, self.actor, "plan")).playbook.revision
         signoff = Signoff("plan", f"team-{day % self.size.teams}", revision, "x")
         await playbooks.sign(self.service, self.actor, signoff)

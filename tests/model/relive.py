@@ -16,7 +16,6 @@ from app.domain.teams import Organization
 from app.flows import alignment, configuration, events, organizations
 from app.flows import playbooks as acts
 from app.flows.alignment import Answer
-from app.flows.playbooks import Contribution, Signoff
 from app.flows.service import Service
 from app.flows.vault import Vault
 from app.scoring.evidence import address
@@ -118,10 +117,10 @@ class Life:
         if act.withdrawn:
             await acts.withdraw(service, actor, act.kind, act.playbook, act.team)
         elif act.kind == "contribution":
-            await acts.contribute(service, actor, Contribution(act.playbook, act.team, "x"))
+            await acts.contribute(service, actor, playbooks.Contribution(act.playbook, act.team, "x"))
         else:
             revision = (await acts.document(service, actor, act.playbook)).playbook.revision
-            await acts.sign(service, actor, Signoff(act.playbook, act.team, revision, "x"))
+            await acts.sign(service, actor, playbooks.Signoff(act.playbook, act.team, revision, "x"))
 
     async def ask(
         self, playbook: str | None = None, as_of: date | None = None, known_at: date | None = None

@@ -212,7 +212,7 @@ def archive(state: State, kind: str, key: str) -> None:
         del state.teams[key]
         state.responsibilities = {n: r for n, r in state.responsibilities.items() if r.team != key}
     else:
-        {"offering": state.offerings, "key_result": state.key_results}[kind].pop(key)
+        del (state.offerings if kind == "offering" else state.key_results)[key]
 
 
 def bears(part: w.Responsibility) -> bool:
