@@ -1,6 +1,7 @@
 """The computed answer over HTTP: the score, its ledger, and the views on it."""
 
 from collections.abc import Callable, Sequence
+from datetime import date
 from hashlib import sha256
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -163,8 +164,8 @@ def _mark(answer: Answer, content: object) -> str:
 
 
 def _position(after: str) -> tuple[str, int]:
-    mark, place = after.rsplit(" ", 1)
-    return mark, whole(place)
+    version, day, content, place = after.split(" ")
+    return f"{whole(version)} {date.fromisoformat(day)} {content}", whole(place)
 
 
 def _begin(after: tuple[str, int] | None, mark: str) -> int:

@@ -78,10 +78,9 @@ async def what_if(
         known = await past.read(connection, actor.organization)
         days = asked(await past.today(connection, actor.organization, now), as_of, known_at)
         before = await _standing(known, document.playbook.key, *days)
-        start = await known.on(days[0])
-        if before is not None and document.playbook.key not in start.playbooks:
-            start = before.configuration
-        after = _applied(start, document, *days)
+        after = _applied(await known.on(days[0]) if before is None else before.configuration, document, *days)
+        if before is not None:
+            after = replace(after, frame=replace(after.frame, configuration_from=before.frame.configuration_from))
         was = (
             None
             if before is None

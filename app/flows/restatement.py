@@ -126,17 +126,18 @@ async def step(service: Service, organization: UUID) -> bool:
         work = Work(connection, organization, known, under_way.metrics)
         done = set(await restatements.done(connection, organization))
         left = [day for day in under_way.days if day not in done]
-        if not left:
+        if len(left) <= LATE:  # the end is near: what came in for other days meanwhile is to be done as well
             days = await work.days()
             left = [day for day in days if day not in done]
-            await restatements.plan(connection, organization, days)
+            if len(left) > LATE:
+                await restatements.plan(connection, organization, days)
         if len(left) > LATE:
             await restatements.keep(connection, organization, await work.part(left[0]))
             return True
         for day in sorted(done):
             part = await restatements.parts(connection, organization, day)
             await restatements.apply(connection, organization, part, work.touched)
-        await work.at_once([day for day in await work.days() if day not in done])
+        await work.at_once(left)
         zone = known.organization.time_zone
         position = await cursor.advance(connection, organization, now, zone, catalogue=True)
         await _note(connection, organization, under_way.actor, under_way.metrics, position, 0)

@@ -1,4 +1,5 @@
 import json
+from datetime import date, timedelta
 
 from app.cli.alignment import BAR, NOT_FOR, bar
 
@@ -37,3 +38,19 @@ def test_a_bar_is_as_full_as_its_score():
     assert bar(1).plain == "█" * BAR
     assert bar(None).plain == "░" * BAR
     assert bar(0.5, ascii_only=True).plain == "#" * (BAR // 2) + "-" * (BAR // 2)
+
+
+def test_a_past_day_and_what_changed_since_are_shown(sightline, larkfield):
+    found = json.loads(sightline("alignment", "--json").stdout)
+    day = (date.fromisoformat(found["as_of"]) - timedelta(days=14)).isoformat()
+    assert f"as of {day}" in sightline("alignment", "--as-of", day).stdout
+    assert f"as of {day}" in sightline("alignment", "--as-of", day, "--known-at", day).stdout
+    shown = sightline("alignment", "--compare", day)
+    assert shown.exit_code == 0, shown.output
+    assert f"since {day}: score 0." in shown.stdout
+    assert "What changed, largest first" in shown.stdout
+    assert max(map(len, shown.stdout.splitlines())) <= 80
+    said = json.loads(sightline("alignment", "--compare", day, "--json").stdout)
+    assert said["before"]["as_of"] == day
+    assert "Nothing changed." in sightline("alignment", "--compare", found["as_of"]).stdout
+    assert sightline("alignment", "--compare", day, "--team", "sales").exit_code == 1

@@ -27,13 +27,17 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "app/scoring/context.py": "tests/scoring/test_engine.py",
     "app/scoring/ledger.py": "tests/scoring/test_engine.py",
     "app/scoring/means.py": "tests/scoring/components/test_outcomes.py",
+    "app/scoring/series.py": "tests/flows/test_history.py",
     "app/scoring/snapshot.py": "tests/store/test_snapshot.py",
     "app/scoring/words.py": "tests/scoring/components/test_freshness.py",
     "app/scoring/work.py": "tests/scoring/components/test_focus.py",
     "app/store/dialect.py": "tests/store/test_database.py",
     "app/store/ids.py": "tests/store/test_types.py",
     "app/store/migrations.py": "tests/migrations/test_migrations.py",
+    "app/store/past.py": "tests/flows/test_past.py",
+    "app/store/restatements.py": "tests/flows/test_restatement.py",
     "app/store/retract.py": "tests/store/test_rebuild.py",
+    "app/store/series.py": "tests/flows/test_history.py",
 }
 
 

@@ -172,7 +172,9 @@ async def work(found: House, actor: Actor) -> None:
         assert await restatement.waiting(service) == [actor.organization]
         await restatement.step(service, actor.organization)
     found.clock.forward(days=1)
-    await record(found, actor, event("meanwhile"))
+    await record(
+        found, actor, event("meanwhile"), *(event(f"ago-{n}", time=NOW - timedelta(days=n)) for n in range(20, 24))
+    )
     for _ in range(5):
         await restatement.step(service, actor.organization)
     async with service.database.reading() as connection:
