@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from app.api.components import HEADERS, INFO, RESPONSES, SECURITY, SERVERS, TAGS
+from app.api.glossary import WORDS
 from app.api.operation import CONTRACT, Contract
 from app.api.wire import examples
 
@@ -41,6 +42,7 @@ def document(app: FastAPI, *, client: bool = False) -> Node:
     for name, schema in schemas.items():
         _tidy(schema)
         _refer(schema, schemas)
+        _describe(schema)
         if name in shown:
             schema["examples"] = [deepcopy(shown[name])]
     for path, method, operation in _operations(found):
@@ -83,9 +85,24 @@ def _tidy(node: object) -> None:
             node |= {name: int(node[name]) for name in ("minimum", "maximum") if name in node}
         for value in node.values():
             _tidy(value)
+        _fold(node)
     elif isinstance(node, list):
         for value in node:
             _tidy(value)
+
+
+def _fold(node: Node) -> None:
+    """`X or null` becomes one schema of two types, which reads better than a union; an enumeration stays one."""
+    match node.get("anyOf"):
+        case [{"type": str(kind), **more}, {"type": "null"}] if "enum" not in more and "const" not in more:
+            del node["anyOf"]
+            node |= {"type": [kind, "null"], **more}
+
+
+def _describe(schema: Node) -> None:
+    for name, member in schema.get("properties", {}).items():
+        if "description" not in member and name in WORDS:
+            member["description"] = WORDS[name]
 
 
 def _refer(schema: Node, schemas: Node) -> None:

@@ -165,6 +165,46 @@ def test_every_parameter_that_may_be_left_out_does_not_say_null(found):
             assert parameter["description"], (method, path, parameter["name"])
 
 
+def test_nothing_has_a_default_that_some_generator_cannot_write(found):
+    for at, schema in schemas(found):
+        assert not ("default" in schema and "format" in schema and schema.get("type") == "string"), at
+
+
+def test_members_stay_apart_whatever_case_a_language_gives_them(found):
+    for name, schema in found["components"]["schemas"].items():
+        folded = Counter(member.replace("_", "").lower() for member in schema["properties"])
+        assert [member for member, times in folded.items() if times > 1] == [], name
+
+
+def test_values_of_maps_are_of_one_type(found):
+    for at, schema in schemas(found):
+        values = schema.get("additionalProperties")
+        if isinstance(values, dict) and not at.endswith("/properties"):
+            assert isinstance(values.get("type"), str) or "$ref" in values, at
+
+
+def test_what_may_be_null_is_one_schema_of_two_types_and_not_a_union(found):
+    for at, schema in schemas(found):
+        plain = [member for member in schema.get("anyOf", []) if "type" in member and "enum" not in member]
+        nulls = [member for member in plain if member["type"] == "null"]
+        assert not nulls or len(schema["anyOf"]) != 2 or len(plain) == 1, at
+
+
+def test_headers_are_written_in_their_usual_capitals(found):
+    for path, method, operation in operations(found):
+        for parameter in operation.get("parameters", []):
+            if parameter["in"] == "header":
+                assert parameter["name"] == "-".join(word.title() for word in parameter["name"].split("-")), (
+                    path,
+                    method,
+                )
+        for reply in operation["responses"].values():
+            assert [name for name, header in reply.get("headers", {}).items() if "$ref" not in header] == [], (
+                path,
+                method,
+            )
+
+
 def test_no_fixed_segment_stands_beside_a_path_parameter(found):
     paths = list(found["paths"])
     for path in paths:
