@@ -16,12 +16,12 @@ LEAST_SCORE := 85
 export REDOCLY_TELEMETRY := off
 export REDOCLY_SUPPRESS_UPDATE_NOTICE := true
 
-.PHONY: run test check format openapi contract released lock clean
+.PHONY: run test check format openapi contract clients released lock clean
 
 run: $(BIN)/.run-ready # a demo organization, served on PORT
 	@$(BIN)/sightline demo --port $(PORT)
 
-test: $(BIN)/.dev-ready # every test, on SQLite and on a PostgreSQL of the suite's own
+test: $(BIN)/.dev-ready openapi/clients/.ready # every test, on SQLite and on a PostgreSQL of the suite's own
 	$(BIN)/python -m pytest -n logical --dist worksteal $(ARGS)
 
 check: $(BIN)/.dev-ready # style, types, rings, and that openapi/ is what the service says
@@ -55,6 +55,16 @@ contract: $(BIN)/.dev-ready $(TOOLS)/.ready # the gates of the committed contrac
 	  'import json, sys; score = json.load(sys.stdin)["agentReadiness"]; print("Redocly score", score); sys.exit(score < $(LEAST_SCORE))'
 	$(REDOCLY) diff --config openapi/redocly.yaml --check-version --fail-on none openapi/released.json openapi/openapi.json
 
+clients: openapi/clients/.ready # a Python and two TypeScript clients, in openapi/clients
+
+openapi/clients/.ready: openapi/openapi-client.json $(TOOLS)/.ready
+	@rm -rf openapi/clients
+	PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" openapi-python-client generate --path $< --meta none --fail-on-warning \
+	  --output-path openapi/clients/python/sightline_client
+	$(NODE) openapi/node_modules/.bin/openapi-ts --input ./$< --output openapi/clients/hey-api --silent --no-log-file
+	$(NODE) openapi/node_modules/.bin/openapi-typescript $< --default-non-nullable=false --output openapi/clients/openapi-fetch/sightline.d.ts
+	@cp $< openapi/clients/ && touch $@
+
 released: # with a release: what was promised from then on, which `make contract` compares with
 	cp openapi/openapi.json openapi/released.json
 
@@ -66,7 +76,7 @@ lock: $(UV) # pins every dependency, with hashes; `make lock ARGS=--upgrade` for
 	$(COMPILE) $(ARGS) requirements/tools.in -o requirements/tools.txt
 
 clean: # as after a fresh clone
-	rm -rf .venv openapi/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
+	rm -rf .venv openapi/node_modules openapi/clients .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
 
 # A virtual environment with uv in it. Debian's Python may lack ensurepip: then the system's pip fills it from outside.
 $(UV): requirements/uv.txt

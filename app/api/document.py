@@ -93,10 +93,12 @@ def _tidy(node: object) -> None:
 
 def _fold(node: Node) -> None:
     """`X or null` becomes one schema of two types, which reads better than a union; an enumeration stays one."""
-    match node.get("anyOf"):
-        case [{"type": str(kind), **more}, {"type": "null"}] if "enum" not in more and "const" not in more:
+    either: list[Node] = node.get("anyOf", [])
+    if len(either) == 2 and either[1] == {"type": "null"} and "type" in either[0]:
+        first = either[0]
+        if "enum" not in first and "const" not in first:
             del node["anyOf"]
-            node |= {"type": [kind, "null"], **more}
+            node |= {**first, "type": [first["type"], "null"]}
 
 
 def _describe(schema: Node) -> None:

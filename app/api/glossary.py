@@ -61,7 +61,7 @@ WORDS: Final[Mapping[str, str]] = {
     "key": "The key that it is known by in the organization, for good.",
     "key_result": "The key of a key result.",
     "key_results": "The measurable outcomes.",
-    "kind": "The kind of thing that it is.",
+    "kind": "Which kind it is of.",
     "known_at": "The day up to whose end what was recorded is used.",
     "last_delivery_at": "When the newest delivery arrived.",
     "last_four": "The last four characters of the key, to tell keys apart.",

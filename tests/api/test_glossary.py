@@ -2,7 +2,6 @@
 
 from app.api.application import build
 from app.api.document import document
-from app.api.glossary import WORDS
 
 
 def test_every_member_of_every_shape_says_what_it_is():
