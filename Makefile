@@ -57,10 +57,10 @@ contract: $(BIN)/.dev-ready $(TOOLS)/.ready # the gates of the committed contrac
 
 clients: openapi/clients/.ready # a Python and two TypeScript clients, in openapi/clients
 
-openapi/clients/.ready: openapi/openapi-client.json $(TOOLS)/.ready
+openapi/clients/.ready: openapi/openapi-client.json openapi/python-client.yaml $(TOOLS)/.ready
 	@rm -rf openapi/clients
 	PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" openapi-python-client generate --path $< --meta none --fail-on-warning \
-	  --output-path openapi/clients/python/sightline_client
+	  --config openapi/python-client.yaml --output-path openapi/clients/python/sightline_client
 	$(NODE) openapi/node_modules/.bin/openapi-ts --input ./$< --output openapi/clients/hey-api --silent --no-log-file
 	$(NODE) openapi/node_modules/.bin/openapi-typescript $< --default-non-nullable=false --output openapi/clients/openapi-fetch/sightline.d.ts
 	@cp $< openapi/clients/ && touch $@

@@ -2,6 +2,8 @@
 // Run as `node hey-api.js URL ADMIN_KEY`.
 
 import {
+  exportEventsCsv,
+  exportEventsNdjson,
   getAlignment,
   getLedger,
   getTeam,
@@ -109,6 +111,9 @@ async function events(): Promise<void> {
   same(batch.problems.map((each) => each.status), ["duplicate", "conflict", "invalid"]);
   const listed = await of(listEvents({ query: { metric: "revenue" } }));
   same(listed.items.map((each) => each.value).sort(), [100.5, 5]);
+  const lines: string = await of(exportEventsNdjson({ query: { metric: "revenue" }, parseAs: "text" }));
+  same(lines.trim().split("\n").map((line) => JSON.parse(line).uid), listed.items.map((each) => each.uid));
+  same((await of(exportEventsCsv())).startsWith("uid,id,source,"), true);
 }
 
 async function answer(): Promise<void> {

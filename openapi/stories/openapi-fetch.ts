@@ -101,6 +101,10 @@ async function events(api: Client): Promise<void> {
   same(batch.problems.map((each) => each.status), ["duplicate", "conflict", "invalid"]);
   const listed = await of(api.GET("/v1/events", { params: { query: { metric: "revenue" } } }));
   same(listed.items.map((each) => each.value).sort(), [100.5, 5]);
+  const query = { metric: "revenue" };
+  const lines = await of(api.GET("/v1/events.ndjson", { params: { query }, parseAs: "text" }));
+  same(lines.trim().split("\n").map((line) => JSON.parse(line).uid), listed.items.map((each) => each.uid));
+  same((await of(api.GET("/v1/events.csv", { parseAs: "text" }))).startsWith("uid,id,source,"), true);
 }
 
 async function answer(api: Client): Promise<void> {

@@ -3,6 +3,7 @@
 Run as `python openapi/stories/python.py URL ADMIN_KEY`, with openapi/clients/python on the path.
 """
 
+import json
 import sys
 from datetime import UTC, date, datetime
 from http import HTTPStatus
@@ -10,7 +11,13 @@ from typing import TypeVar
 
 from sightline_client import AuthenticatedClient
 from sightline_client.api.alignment import get_alignment, get_ledger
-from sightline_client.api.events import list_events, record_event, record_event_batch
+from sightline_client.api.events import (
+    export_events_csv,
+    export_events_ndjson,
+    list_events,
+    record_event,
+    record_event_batch,
+)
 from sightline_client.api.key_results import put_key_result
 from sightline_client.api.metrics import put_metric
 from sightline_client.api.objectives import put_objective, put_responsibility
@@ -126,6 +133,9 @@ def events(client: AuthenticatedClient) -> None:
     assert [(p.index, p.status.value) for p in batch.problems] == [(1, "duplicate"), (2, "conflict"), (3, "invalid")]
     listed = of(EventPage, list_events.sync_detailed(client=client, metric="revenue"))
     assert {found.id: found.value for found in listed.items} == {"inv-1": 100.5, "inv-2": 5}
+    lines = of(str, export_events_ndjson.sync_detailed(client=client, metric="revenue"))
+    assert [json.loads(line)["uid"] for line in lines.splitlines()] == [found.uid for found in listed.items]
+    assert of(str, export_events_csv.sync_detailed(client=client)).startswith("uid,id,source,")
 
 
 def answer(client: AuthenticatedClient) -> None:
