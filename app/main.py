@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from app import clock
 from app.api.application import build
+from app.domain.limiting import Limit
 from app.flows import vault
 from app.flows.service import Service
 from app.flows.vault import Vault
@@ -26,7 +27,14 @@ def make_service(settings: Settings, now: Callable[[], datetime] = clock.now) ->
         pool_timeout=settings.pool_timeout_seconds,
         statement_timeout=settings.statement_timeout_seconds,
     )
-    return Service(database, now, make_vault(settings), settings.public_url.rstrip("/"))
+    return Service(
+        database,
+        now,
+        make_vault(settings),
+        settings.public_url.rstrip("/"),
+        asked=Limit("key", settings.requests_per_minute),
+        failed=Limit("address", settings.failures_per_minute),
+    )
 
 
 def make_vault(settings: Settings) -> Vault:

@@ -28,6 +28,12 @@ class Settings(BaseModel):
     statement_timeout_seconds: float = Field(
         30.0, gt=0, le=3600, description="How long a statement may run (PostgreSQL)"
     )
+    requests_per_minute: int = Field(6_000, ge=0, description="What an API key may ask of a process; 0: no limit")
+    failures_per_minute: int = Field(
+        60,
+        ge=0,
+        description="Failed authentications of an address, before its unknown keys are refused unread; 0: no limit",
+    )
 
 
 def load(environment: Mapping[str, str]) -> Settings:

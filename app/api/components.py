@@ -76,6 +76,8 @@ HEADERS: Final[Node] = {
     "Link": _header('The next page, `rel="next"`, when there is one.', 4_000),
     "Retry-After": _header("Seconds to wait before trying again.", 10),
     "WWW-Authenticate": _header("How to authenticate.", 200),
+    "RateLimit-Policy": _header("How many requests make the quota, and in how many seconds it comes back.", 200),
+    "RateLimit": _header("How many requests are left, and in how many seconds the quota is whole again.", 200),
     "Accept-Post": _header("What a POST reads here.", 200),
     "Accept-Patch": _header("What a PATCH reads here.", 200),
 }
@@ -114,6 +116,9 @@ RESPONSES: Final[Node] = {
         415, "The body is in a form that is not read here.", "Accept-Post", "Accept-Patch"
     ),
     "Invalid": _response(422, "The input breaks a rule; `errors` says where."),
+    "TooManyRequests": _response(
+        429, "This key or this address asks too often.", "Retry-After", "RateLimit-Policy", "RateLimit"
+    ),
     "Failed": _response(500, "Something went wrong on our side."),
     "Unavailable": _response(503, "Not available at the moment.", "Retry-After"),
 }

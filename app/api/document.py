@@ -147,7 +147,10 @@ def _responses(path: str, method: str, operation: Node, contract: Contract, sche
     for reply in good.values():
         _examples(reply, schemas)
         reply["headers"] = _headers(
-            "X-Request-Id", *(["ETag"] if contract.etag else []), *(["Link"] if contract.pages else [])
+            "X-Request-Id",
+            *(("RateLimit-Policy", "RateLimit") if contract.scope is not None else ()),
+            *(("ETag",) if contract.etag else ()),
+            *(("Link",) if contract.pages else ()),
         )
     if contract.creates:
         good["200"]["description"] = "Replaced."
@@ -163,7 +166,7 @@ def _problems(path: str, contract: Contract) -> set[int]:
     """The statuses of the problems that can happen: most follow from what the operation asks."""
     found = {422, 500, 503, *contract.problems}
     if contract.scope is not None:
-        found |= {401, 403}
+        found |= {401, 403, 429}
     if "{" in path:
         found.add(404)
     if contract.media_type is not None:

@@ -50,6 +50,7 @@ class _Exchange:
 
     def _dress(self, headers: MutableHeaders) -> None:
         headers["X-Request-Id"] = self.scope["state"]["request_id"]
+        headers.update(self.scope["state"].get("rate", {}))
         for name, value in HEADERS.items():
             headers.setdefault(name, value)
         headers.setdefault("Cache-Control", "private, no-cache" if "etag" in headers else "no-store")
@@ -67,6 +68,7 @@ class _Exchange:
                 "method": self.scope["method"],
                 "route": getattr(self.scope.get("route"), "path", None),
                 "status": self.status,
+                "problem": state.get("problem"),
                 "milliseconds": round((get_running_loop().time() - self.begun) * 1000, 3),
                 "organization": None if actor is None else str(actor.organization),
                 "actor": None if actor is None else actor.name,

@@ -67,6 +67,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "too-large": Kind(413, "The body is too large"),
     "unsupported-media-type": Kind(415, "The body is in a form that is not read here"),
     "invalid-input": Kind(422, "The input breaks a rule"),
+    "too-many-requests": Kind(429, "Asked too often"),
     "internal-error": Kind(500, "Something went wrong on our side"),
     "unavailable": Kind(503, "Not available at the moment", _RETRY),
 }
@@ -95,10 +96,11 @@ def of(error: SightlineError) -> dict[str, object]:
 def answer(scope: Scope, members: Mapping[str, object], headers: Mapping[str, str] | None = None) -> Response:
     """The reply that says a problem."""
     code, status = str(members["code"]), KINDS[str(members["code"])].status
+    scope.setdefault("state", {})["problem"] = code
     document = {
         **members,
         "instance": quote(scope["path"].encode("utf-8", "replace"), safe="/:@!$&'()*+,;=~-._")[:2_000],
-        "request_id": scope.get("state", {}).get("request_id", ""),
+        "request_id": scope["state"].get("request_id", ""),
     }
     return Response(
         dumps(document), status, headers={**(KINDS[code].headers or {}), **(headers or {})}, media_type=MEDIA_TYPE

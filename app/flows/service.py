@@ -4,16 +4,23 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from app.domain.limiting import Limit
 from app.flows.vault import Vault
 from app.store.database import Database
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A running service, without HTTP. Shape: `noted` is when this process last noted an API key's use, by its id."""
+    """A running service, without HTTP.
+
+    Shape: `noted` is when this process last noted an API key's use, by its id; `asked` and `failed` limit how often
+    a key may ask, and how often an address may fail to authenticate.
+    """
 
     database: Database
     clock: Callable[[], datetime]
     vault: Vault
     public_url: str = "http://127.0.0.1:8000"
     noted: dict[str, datetime] = field(default_factory=dict)
+    asked: Limit = field(default_factory=lambda: Limit("key", 0))
+    failed: Limit = field(default_factory=lambda: Limit("address", 0))

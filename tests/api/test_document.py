@@ -138,7 +138,7 @@ def test_every_problem_refers_to_a_shared_response(found):
         assert [code for code in codes if code[0] in "45" and "$ref" not in codes[code]] == [], (method, path)
         assert {"422", "500", "503"} <= codes.keys(), (method, path)
         if operation["security"]:
-            assert {"401", "403"} <= codes.keys(), (method, path)
+            assert {"401", "403", "429"} <= codes.keys(), (method, path)
         if "requestBody" in operation:
             assert {"400", "413", "415"} <= codes.keys(), (method, path)
             assert len(operation["requestBody"]["content"]) == 1
