@@ -78,6 +78,8 @@ HEADERS: Final[Node] = {
     "WWW-Authenticate": _header("How to authenticate.", 200),
     "RateLimit-Policy": _header("How many requests make the quota, and in how many seconds it comes back.", 200),
     "RateLimit": _header("How many requests are left, and in how many seconds the quota is whole again.", 200),
+    "Deprecation": _header("Since when the operation is deprecated (RFC 9745).", 20),
+    "Sunset": _header("When the operation will be gone (RFC 8594).", 40),
     "Accept-Post": _header("What a POST reads here.", 200),
     "Accept-Patch": _header("What a PATCH reads here.", 200),
 }
@@ -109,6 +111,7 @@ RESPONSES: Final[Node] = {
     "Unauthorized": _response(401, "No valid API key, or a signature that does not verify.", "WWW-Authenticate"),
     "Forbidden": _response(403, "The API key may not do this."),
     "NotFound": _response(404, "There is no such thing, or it is another organization's."),
+    "RequestTimeout": _response(408, "The body did not arrive in time."),
     "Conflict": _response(409, "The state of things does not allow it."),
     "PreconditionFailed": _response(412, "It is not as If-Match or If-None-Match says."),
     "TooLarge": _response(413, "The body is too large."),

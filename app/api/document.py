@@ -119,6 +119,8 @@ def _finish(path: str, method: str, operation: Node, schemas: Node) -> None:
     contract = Contract(**operation.pop(CONTRACT))
     words = operation["operationId"].replace("_", " ")
     operation["summary"] = words[0].upper() + words[1:]
+    if contract.deprecated:
+        operation["deprecated"] = True
     operation["security"] = [] if contract.scope is None else [{"ApiKey": []}]
     operation["x-required-scopes"] = [] if contract.scope is None else [contract.scope]
     for parameter in operation.get("parameters", []):
@@ -150,7 +152,8 @@ def _responses(path: str, method: str, operation: Node, contract: Contract, sche
             "X-Request-Id",
             *(("RateLimit-Policy", "RateLimit") if contract.scope is not None else ()),
             *(("ETag",) if contract.etag else ()),
-            *(("Link",) if contract.pages else ()),
+            *(("Link",) if contract.pages or contract.deprecated else ()),
+            *(("Deprecation", "Sunset") if contract.deprecated else ()),
         )
     if contract.creates:
         good["200"]["description"] = "Replaced."
@@ -170,7 +173,7 @@ def _problems(path: str, contract: Contract) -> set[int]:
     if "{" in path:
         found.add(404)
     if contract.media_type is not None:
-        found |= {400, 413, 415}
+        found |= {400, 408, 413, 415}
     return found
 
 

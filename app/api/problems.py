@@ -26,6 +26,13 @@ class TooLargeError(SightlineError):
     code: ClassVar[str] = "too-large"
 
 
+class SlowError(SightlineError):
+    """The body did not arrive in time. The connection is closed: the rest of it may still come."""
+
+    code: ClassVar[str] = "request-timeout"
+    headers: ClassVar[Mapping[str, str]] = {"Connection": "close"}
+
+
 class UnsupportedMediaError(SightlineError):
     """The body is in a form that this operation does not read."""
 
@@ -54,6 +61,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "not-found": Kind(404, "Not found"),
     "no-current-playbook": Kind(404, "No published playbook covers this day"),
     "method-not-allowed": Kind(405, "This address does not take that method"),
+    "request-timeout": Kind(408, "The body did not arrive in time"),
     "conflict": Kind(409, "The state of things does not allow it"),
     "in-use": Kind(409, "Something live needs it"),
     "event-conflict": Kind(409, "The event was recorded with other content"),

@@ -140,7 +140,7 @@ def test_every_problem_refers_to_a_shared_response(found):
         if operation["security"]:
             assert {"401", "403", "429"} <= codes.keys(), (method, path)
         if "requestBody" in operation:
-            assert {"400", "413", "415"} <= codes.keys(), (method, path)
+            assert {"400", "408", "413", "415"} <= codes.keys(), (method, path)
             assert len(operation["requestBody"]["content"]) == 1
         if "{" in path:
             assert "404" in codes, (method, path)

@@ -1,11 +1,15 @@
 """The contract of every operation, taken from the document: scopes, credentials, organizations, bodies, parameters."""
 
 import re
+from datetime import date
 from typing import Any
 
 import pytest
 
+from app.api.application import build
 from app.api.document import document
+from app.api.health import Health
+from app.api.operation import Contract, declare, deprecation, desk
 from tests.api.conftest import Client, event
 
 SCOPES = ("read", "events:write", "playbook:write", "admin")
@@ -165,3 +169,48 @@ async def test_more_parameters_than_anything_takes_are_refused_without_a_look_at
         assert (refused.status_code, refused.json()["detail"]) == (422, "There are more than 50 parameters.")
     twice = await world.admin.get("/v1/teams?limit=1&archived=true&limit=1")
     assert [fault["pointer"] for fault in twice.json()["errors"]] == ["limit"]
+
+
+async def test_an_operation_that_is_deprecated_says_so_in_every_reply_and_in_the_document(world):
+    found = desk("health")
+    leaves = deprecation(date(2026, 11, 1), date(2027, 5, 1), "https://sightline.example/moved")
+
+    @found.get("/old", **declare(Contract("read", deprecated=leaves)))
+    async def get_old() -> Health:
+        """What was."""
+        return Health(status="ok")
+
+    world.app.router.routes.extend(found.routes)
+    for caller in (world.admin, Client(world.app, None)):
+        reply = await caller.get("/old")
+        assert reply.headers["deprecation"] == "@1793491200"
+        assert reply.headers["sunset"] == "Sat, 01 May 2027 00:00:00 GMT"
+        assert reply.headers["link"] == '<https://sightline.example/moved>; rel="deprecation"'
+    app = build()
+    app.router.routes.extend(found.routes)
+    said = document(app)["paths"]["/old"]["get"]
+    assert said["deprecated"]
+    assert {"Deprecation", "Sunset", "Link"} <= said["responses"]["200"]["headers"].keys()
+    assert "deprecation" not in (await world.admin.get("/v1/teams")).headers
+
+
+async def test_no_request_may_set_what_the_service_sets(world):
+    await world.strategy()
+    shapes = document(world.app)["components"]["schemas"]
+    seen = 0
+    for method, path, operation in operations(world.app):
+        replies = operation["responses"].get("200", {}).get("content", {}).get("application/json", {}).get("schema", {})
+        sent = body_of(operation)
+        if method not in ("PUT", "PATCH") or "$ref" not in replies:
+            continue
+        shown = shapes[replies["$ref"].rpartition("/")[2]]["properties"]
+        known = operation["requestBody"]["content"]
+        (media,) = known.values()
+        taken = shapes[media["schema"]["$ref"].rpartition("/")[2]]["properties"]
+        for name in shown.keys() - taken.keys():
+            more = {**sent, "json": {**sent["json"], name: "x"}}
+            reply = await world.admin.http.request(method, filled(path, NAMES), **more)
+            assert reply.status_code == 422, (method, path, name, reply.text)
+            assert f"/{name}" in [error["pointer"] for error in reply.json()["errors"]], (method, path, name)
+            seen += 1
+    assert seen > 30
