@@ -109,3 +109,20 @@ def test_a_reply_that_nobody_reads_is_given_up(address, monkeypatch):
     with connected(address) as connection:
         connection.sendall(b"GET /endless HTTP/1.1\r\nHost: a\r\n\r\n")
         assert given_up.wait(20), "it waits for a reader who does not read"
+
+
+def test_what_is_sent_is_sent_at_once_whoever_made_the_socket(address, monkeypatch):
+    at_once = []
+    wait = PunctualProtocol._wait
+
+    def noted(connection: PunctualProtocol) -> None:
+        made: socket.socket = connection.transport.get_extra_info("socket")
+        at_once.append(made.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        wait(connection)
+
+    monkeypatch.setattr(PunctualProtocol, "_wait", noted)
+    with connected(address) as connection:
+        connection.sendall(b"GET /livez HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        assert rest(connection).startswith(b"HTTP/1.1 200 ")
+    assert at_once
+    assert all(at_once)
