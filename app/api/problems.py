@@ -88,12 +88,19 @@ def problem(code: str, detail: str, faults: Sequence[Fault] = ()) -> dict[str, o
         "type": f"/problems/{code}",
         "title": kind.title,
         "status": kind.status,
-        "detail": detail[:4_000],
+        "detail": _sayable(detail, 4_000),
         "code": code,
     }
     if faults:
-        found["errors"] = [{"pointer": f.pointer[:LONGEST], "detail": f.detail[:1_000]} for f in faults[:MOST_FAULTS]]
+        found["errors"] = [
+            {"pointer": _sayable(f.pointer, LONGEST), "detail": _sayable(f.detail, 1_000)} for f in faults[:MOST_FAULTS]
+        ]
     return found
+
+
+def _sayable(text: str, most: int) -> str:
+    """The text as our own schema lets texts be, whatever its sender put into it."""
+    return text[:most].replace("\x00", "\ufffd")
 
 
 def of(error: SightlineError) -> dict[str, object]:

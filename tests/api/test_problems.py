@@ -90,6 +90,12 @@ def test_every_refusal_has_its_row():
     assert {kind.code for kind in found} <= KINDS.keys()
 
 
+async def test_what_the_caller_named_is_said_without_u_0000(admin):
+    refused = await admin.get("/v1/teams?a%00b=1")
+    assert refused.json()["errors"] == [{"pointer": "a\ufffdb", "detail": "unknown parameter"}]
+    assert "a\ufffdb" in refused.json()["detail"]
+
+
 @pytest.mark.parametrize("value", ["2026-13-01", "0", "", "2026-11-23T00:00:00Z"])
 async def test_a_parameter_that_is_wrong_is_named_as_the_caller_knows_it(admin, value):
     refused = await admin.get(f"/v1/alignment?as_of={value}")
