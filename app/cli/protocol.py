@@ -16,8 +16,8 @@ class PunctualProtocol(H11Protocol):
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # as Uvicorn has it
         """Waits for the first head. What is sent is sent at once.
 
-        asyncio sees to that for sockets that it made itself only, and those of several workers are Uvicorn's: a head and
-        a body that are written apart would wait 40 ms for each other.
+        asyncio sees to that for sockets that it made itself only, and those of several workers are Uvicorn's: a head
+        and a body that are written apart would wait 40 ms for each other.
         """
         super().connection_made(transport)
         found: socket.socket = transport.get_extra_info("socket")

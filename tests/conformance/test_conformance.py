@@ -59,6 +59,6 @@ def test_the_service_is_what_its_document_says_whatever_it_is_sent(database_url:
     options = ["--phases", phases, "--checks", "all", "--continue-on-failure", "--no-color", "--seed", seed]
     options += ["--max-examples", str(EXAMPLES), "--generation-database", "none"]
     with served(app) as address:
-        command = [program, "--config-file", "schemathesis.toml", "run", f"{address}/openapi.json", *options]
+        command = [str(program), "--config-file", "schemathesis.toml", "run", f"{address}/openapi.json", *options]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=3_600, check=False)
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-2_000:]
