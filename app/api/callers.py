@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 from app.domain.access import Actor
 from app.domain.errors import NotAuthenticError, TooManyError
 from app.domain.limiting import Limit, Standing
+from app.flows import tokens
 from app.flows.keys import authenticate, known
 from app.flows.service import Service
 
@@ -47,6 +48,8 @@ async def _authenticated(service: Service, request: Request) -> Actor:
     try:
         presented = _presented(request)
         if standing.allowed or known(service, presented):
+            if service.tokens is not None and tokens.is_token(presented):
+                return await tokens.identify(service, service.tokens, presented)
             return await authenticate(service, presented)
     except NotAuthenticError as error:
         standing = service.failed.take(address, now)

@@ -61,7 +61,12 @@ TAGS: Final[list[Node]] = [
 ]
 
 SECURITY: Final[Node] = {
-    "ApiKey": {"type": "http", "scheme": "bearer", "bearerFormat": "sightline API key", "description": "An API key."}
+    "ApiKey": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "sightline API key",
+        "description": "An API key, or an access token of the issuer that the service is told to believe.",
+    }
 }
 
 

@@ -1,8 +1,9 @@
 """What every flow is handed: the database, the clock, the vault and the address that CRMs call."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from app.domain.limiting import Limit
 from app.flows.vault import Vault
@@ -10,8 +11,20 @@ from app.store.database import Database
 
 
 @dataclass(frozen=True, slots=True)
+class Tokens:
+    """How access tokens are read, and which of their claims name the organization and the team.
+
+    Raises: `read` raises NotAuthenticError and UnavailableError.
+    """
+
+    read: Callable[[str], Awaitable[Mapping[str, Any]]]  # Any: JSON values
+    organization_claim: str
+    team_claim: str
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
-    """A running service, without HTTP.
+    """A running service, without HTTP. None when no issuer is configured: `tokens`.
 
     Shape: `noted` is when this process last noted an API key's use, by its id; `asked` and `failed` limit how often
     a key may ask, and how often an address may fail to authenticate.
@@ -24,3 +37,4 @@ class Service:
     noted: dict[str, datetime] = field(default_factory=dict)
     asked: Limit = field(default_factory=lambda: Limit("key", 0))
     failed: Limit = field(default_factory=lambda: Limit("address", 0))
+    tokens: Tokens | None = None

@@ -9,6 +9,7 @@ from app.flows import organizations
 from app.main import create_app
 from app.settings import Settings
 from tests.api.conftest import KEYS, Client, Clock, World
+from tests.support.signing import AUDIENCE, signing
 from tests.support.statements import executed
 
 
@@ -91,3 +92,31 @@ async def test_a_key_that_cannot_be_one_is_refused_before_any_work(world):
         for key in ("x", good[:-1], f"{good}0", good[:-1] + ("a" if good[-1] != "a" else "b"), good.upper()):
             assert (await Client(world.app, key).get("/v1/teams")).status_code == 401
     assert asked == set()
+
+
+async def test_an_access_token_of_the_configured_issuer_is_as_good_as_a_key(sqlite_url):
+    with signing() as signer:
+        settings = Settings(
+            database_url=sqlite_url,
+            secret_keys=KEYS,
+            key_pepper=KEYS,
+            oidc_issuer=signer.url,
+            oidc_audience=AUDIENCE,
+        )
+        app = create_app(settings)
+        async with app.router.lifespan_context(app):
+            await organizations.create(app.state.service, Organization("acme", "Acme"))
+            may = {"read": "sightline:read", "write": "sightline:read sightline:playbook:write"}
+            reader, writer = (Client(app, signer.token(scope=scope)) for scope in may.values())
+            assert (await reader.get("/v1/organization")).json()["key"] == "acme"
+            team = {"name": "Sales", "function": "sales"}
+            assert (await reader.put("/v1/teams/sales", team)).status_code == 403
+            assert (await writer.put("/v1/teams/sales", team)).status_code == 201
+            bound = Client(app, signer.token(scope=may["write"], sightline_team="sales"))
+            assert (await bound.put("/v1/teams/sales", team)).status_code == 403
+            for wrong in (signer.token(sightline_organization="other"), signer.token(exp=1), f"{signer.token()}x"):
+                refused = await Client(app, wrong).get("/v1/teams")
+                assert (refused.status_code, refused.json()["detail"][:4]) == (401, "Send")
+            admin = Client(app, signer.token(scope="sightline:admin"))
+            (change,) = (await admin.get("/v1/journal?kind=team")).json()["items"]
+            assert change["actor"] == "user-7 (token)"
