@@ -16,7 +16,7 @@ LEAST_SCORE := 85
 export REDOCLY_TELEMETRY := off
 export REDOCLY_SUPPRESS_UPDATE_NOTICE := true
 
-.PHONY: run test check format openapi contract clients conformance released lock clean
+.PHONY: run test check format openapi contract clients conformance examples released lock clean
 
 run: $(BIN)/.run-ready # a demo organization, served on PORT
 	@$(BIN)/sightline demo --port $(PORT)
@@ -64,6 +64,10 @@ openapi/clients/.ready: openapi/openapi-client.json openapi/python-client.yaml $
 	$(NODE) openapi/node_modules/.bin/openapi-ts --input ./$< --output openapi/clients/hey-api --silent --no-log-file
 	$(NODE) openapi/node_modules/.bin/openapi-typescript $< --default-non-nullable=false --output openapi/clients/openapi-fetch/sightline.d.ts
 	@cp $< openapi/clients/ && touch $@
+
+examples: $(BIN)/.dev-ready # what the demo organization answers now, as the contract's examples
+	$(BIN)/python openapi/examples.py app/api/replies.json
+	@$(MAKE) --no-print-directory openapi
 
 conformance: openapi/clients/.ready # a long run of Schemathesis on both databases (the suite has a short one)
 	CONFORMANCE_EXAMPLES=100 CONFORMANCE_SEEDS="1 2 3" CONFORMANCE_PHASES=examples,coverage,fuzzing,stateful \

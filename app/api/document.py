@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from copy import deepcopy
+from importlib.resources import files
+from json import dumps, loads
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -17,6 +19,8 @@ RAW: Final[Node] = {
     "schema": {"type": "string", "format": "binary", "description": "The sender's own bytes, in its own media type."},
     "examples": {"example": {"value": "[]"}},
 }
+# What the demo organization answers to what reads, by operationId: openapi/examples.py writes it.
+REPLIES: Final[Node] = loads(files("app.api").joinpath("replies.json").read_text(encoding="utf-8"))
 DROPPED: Final = ("HTTPValidationError", "ValidationError")
 PROBLEM_NAMES: Final = {int(response["x-status"]): name for name, response in RESPONSES.items()}
 
@@ -48,7 +52,10 @@ def document(app: FastAPI, *, client: bool = False) -> Node:
     for path, method, operation in _operations(found):
         _finish(path, method, operation, schemas)
     components["securitySchemes"] = deepcopy(SECURITY)
-    components["headers"] = deepcopy(HEADERS)
+    said = dumps([found["paths"], RESPONSES])
+    components["headers"] = {
+        name: deepcopy(header) for name, header in HEADERS.items() if f'"#/components/headers/{name}"' in said
+    }
     components["responses"] = {
         name: {part: deepcopy(value) for part, value in response.items() if part != "x-status"}
         for name, response in RESPONSES.items()
@@ -148,6 +155,9 @@ def _responses(path: str, method: str, operation: Node, contract: Contract, sche
     good = {code: reply for code, reply in operation["responses"].items() if code.startswith("2")}
     for reply in good.values():
         _examples(reply, schemas)
+        if operation["operationId"] in REPLIES:
+            (media,) = reply["content"].values()
+            media["examples"] = {"example": {"value": deepcopy(REPLIES[operation["operationId"]])}}
         reply["headers"] = _headers(
             "X-Request-Id",
             *(("RateLimit-Policy", "RateLimit") if contract.scope is not None else ()),

@@ -10,7 +10,7 @@ import pytest
 from openapi_spec_validator import validate
 
 from app.api.application import build
-from app.api.document import document
+from app.api.document import REPLIES, document
 
 BAD_NAMES = {"List", "Date", "Response", "Configuration", "T"}
 BAD_PROPERTIES = {"to_dict", "additional_properties", "copy", "dict", "json", "schema"}
@@ -156,6 +156,15 @@ def test_every_example_fits_its_schema(found):
             jsonschema.Draft202012Validator(resolver).validate(media["examples"]["example"]["value"])
             seen += 1
     assert seen > 100
+
+
+def test_what_reads_shows_what_the_demo_organization_answered(found):
+    reads = {operation["operationId"] for _, method, operation in operations(found) if method == "get"}
+    assert REPLIES.keys() <= reads, "make examples"
+    assert len(REPLIES) > 30
+    shown = found["paths"]["/v1/alignment"]["get"]["responses"]["200"]["content"]["application/json"]["examples"]
+    assert shown["example"]["value"]["playbook"] in str(REPLIES["list_playbooks"])
+    assert "sightline_" not in str(REPLIES)
 
 
 def test_every_parameter_that_may_be_left_out_does_not_say_null(found):
