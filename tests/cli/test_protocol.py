@@ -126,3 +126,9 @@ def test_what_is_sent_is_sent_at_once_whoever_made_the_socket(address, monkeypat
         assert rest(connection).startswith(b"HTTP/1.1 200 ")
     assert at_once
     assert all(at_once)
+
+
+def test_a_head_without_an_end_is_refused_before_it_fills_the_memory(address):
+    with connected(address) as connection:
+        connection.sendall(b"GET /livez HTTP/1.1\r\nHost: a\r\nX-Much: " + b"a" * 40_000)
+        assert rest(connection).startswith(b"HTTP/1.1 400 ")
