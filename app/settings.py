@@ -28,6 +28,20 @@ class Settings(BaseModel):
     statement_timeout_seconds: float = Field(
         30.0, gt=0, le=3600, description="How long a statement may run (PostgreSQL)"
     )
+    oidc_issuer: str | None = Field(
+        None, description="The OpenID Connect issuer whose access tokens are taken, an https address"
+    )
+    oidc_audience: str | None = Field(None, description="Whom these tokens must be meant for")
+    oidc_organization_claim: str = Field("sightline_organization", description="The claim with the organization's key")
+    oidc_team_claim: str = Field(
+        "sightline_team", description="The claim with the team that a token is bound to, if any"
+    )
+    requests_per_minute: int = Field(6_000, ge=0, description="What an API key may ask of a process; 0: no limit")
+    failures_per_minute: int = Field(
+        60,
+        ge=0,
+        description="Failed authentications of an address, before its unknown keys are refused unread; 0: no limit",
+    )
 
 
 def load(environment: Mapping[str, str]) -> Settings:

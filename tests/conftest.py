@@ -1,6 +1,8 @@
 """What every test may ask for: a fresh migrated database of either kind, and Hypothesis without a stopwatch."""
 
+import logging
 import os
+import re
 import shutil
 from collections.abc import Iterator
 
@@ -11,6 +13,22 @@ from tests.support.databases import Postgresql, Run, sqlite_copy
 from tests.support.postgres import MissingError
 
 RUN = pytest.StashKey[Run]()
+SECRET = re.compile(r"sightline_[0-9A-Za-z]{60}|whsec_[0-9A-Za-z+/]{32}")
+
+
+class Reader(logging.Handler):
+    """Reads all that the service logs, and keeps the lines with a key or a secret in them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = f"{record.getMessage()} {record.__dict__}"
+        self.told += [line] if SECRET.search(line) else []
+
+
+READER = Reader()
 
 # Machines are shared: a slow example is no failure. CI must not fail by luck, developers may find something new.
 settings.register_profile("dev", deadline=None)
@@ -19,6 +37,8 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.enviro
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    logging.getLogger().addHandler(READER)
+    logging.getLogger("sightline").setLevel(logging.INFO)
     if not hasattr(config, "workerinput"):
         config.stash[RUN] = Run()
 
@@ -33,6 +53,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if missing:
         terminalreporter.section("HALF OF THE TESTS DID NOT RUN: no PostgreSQL", red=True)
         terminalreporter.line(missing)
+
+
+@pytest.fixture(autouse=True)
+def _no_secret_is_logged() -> Iterator[None]:
+    """Whatever a test does: no key that the service issued and no secret is in any line of its log."""
+    READER.told.clear()
+    yield
+    assert READER.told == []
 
 
 @pytest.fixture(scope="session")

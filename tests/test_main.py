@@ -63,3 +63,8 @@ def test_the_clock_is_the_present_instant_in_utc():
     found = clock.now()
     assert before <= found <= before + timedelta(minutes=1)
     assert found.utcoffset() == timedelta(0)
+
+
+def test_an_issuer_without_an_audience_is_refused_at_the_start(tmp_path):
+    with pytest.raises(ValueError, match="SIGHTLINE_OIDC_AUDIENCE"):
+        make_service(embedded(tmp_path, oidc_issuer="https://issuer.example"))

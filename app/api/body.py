@@ -1,16 +1,18 @@
 """Reading bodies: bounded before they are read, in one media type, strictly."""
 
+from asyncio import timeout
 from typing import Any, Final
 
 from fastapi import Request
 
-from app.api.problems import TooLargeError, UnsupportedMediaError
+from app.api.problems import SlowError, TooLargeError, UnsupportedMediaError
 from app.domain.strict_json import loads
 
 KIB: Final = 1_024
 MIB: Final = 1_024 * KIB
 JSON: Final = "application/json"
 MERGE_PATCH: Final = "application/merge-patch+json"
+PATIENCE: Final = 60.0  # seconds
 _SAYS: Final = {"POST": "Accept-Post", "PATCH": "Accept-Patch"}
 
 
@@ -43,15 +45,22 @@ def check(request: Request, media_type: str | None) -> None:
 
 
 async def read(request: Request, limit: int) -> bytes:
-    """The body, whole. Raises: TooLargeError beyond `limit`, whatever its length was said to be."""
+    """The body, whole.
+
+    Raises: TooLargeError beyond `limit`, whatever its length was said to be; SlowError when it does not come in time.
+    """
     said = request.headers.get("content-length", "0")
     if said.isascii() and said.isdigit() and int(said[:20]) > limit:
         raise TooLargeError(f"The body may have at most {limit} bytes.")
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise TooLargeError(f"The body may have at most {limit} bytes.")
+    try:
+        async with timeout(PATIENCE):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > limit:
+                    raise TooLargeError(f"The body may have at most {limit} bytes.")
+    except TimeoutError:
+        raise SlowError(f"The body did not arrive within {PATIENCE:.0f} seconds.") from None
     return bytes(body)
 
 

@@ -6,8 +6,10 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from app.domain.access import Actor
-from app.domain.errors import NotAuthenticError
-from app.flows.keys import authenticate
+from app.domain.errors import NotAuthenticError, TooManyError
+from app.domain.limiting import Limit, Standing
+from app.flows import tokens
+from app.flows.keys import authenticate, known
 from app.flows.service import Service
 
 REFUSAL = "Send a valid API key as 'Authorization: Bearer <api key>'."
@@ -25,17 +27,47 @@ def _presented(request: Request) -> str:
 async def admit(request: Request, scope: str | None) -> None:
     """Returns when the caller may use an operation of that scope. None when anyone may.
 
-    Raises: NotAuthenticError, the same for every reason; ForbiddenError.
+    Raises: NotAuthenticError, the same for every reason; TooManyError; ForbiddenError.
     """
     if scope is None:
         return
-    presented = _presented(request)
-    try:
-        actor = await authenticate(request.app.state.service, presented)
-    except NotAuthenticError as error:
-        raise NotAuthenticError(REFUSAL) from error
+    service: Service = request.app.state.service
+    actor = await _authenticated(service, request)
     request.state.actor = actor
+    standing = service.asked.take(f"{actor.organization} {actor.name}", service.clock())
+    request.state.rate = rate(service.asked, standing)
+    if not standing.allowed:
+        raise TooManyError("This key asks too often; see Retry-After.", standing.wait)
     actor.require(scope)
+
+
+async def _authenticated(service: Service, request: Request) -> Actor:
+    """Whose key it is. An address that failed too often is heard with keys alone that were good before."""
+    address, now = "" if request.client is None else request.client.host, service.clock()
+    standing = service.failed.look(address, now)
+    try:
+        presented = _presented(request)
+        if standing.allowed or known(service, presented):
+            if service.tokens is not None and tokens.is_token(presented):
+                return await tokens.identify(service, service.tokens, presented)
+            return await authenticate(service, presented)
+    except NotAuthenticError as error:
+        standing = service.failed.take(address, now)
+        if standing.allowed:
+            request.state.rate = rate(service.failed, standing)
+            raise NotAuthenticError(REFUSAL) from error
+    request.state.rate = rate(service.failed, standing)
+    raise TooManyError("Too many keys from this address were not valid; see Retry-After.", standing.wait)
+
+
+def rate(limit: Limit, standing: Standing) -> dict[str, str]:
+    """The headers that say how a caller stands. Source: draft-ietf-httpapi-ratelimit-headers-10."""
+    if not limit.quota:
+        return {}
+    return {
+        "RateLimit-Policy": f'"{limit.name}";q={limit.quota};w={limit.window.seconds}',
+        "RateLimit": f'"{limit.name}";r={standing.remaining};t={standing.reset}',
+    }
 
 
 @dataclass(frozen=True, slots=True)

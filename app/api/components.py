@@ -61,7 +61,12 @@ TAGS: Final[list[Node]] = [
 ]
 
 SECURITY: Final[Node] = {
-    "ApiKey": {"type": "http", "scheme": "bearer", "bearerFormat": "sightline API key", "description": "An API key."}
+    "ApiKey": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "sightline API key",
+        "description": "An API key, or an access token of the issuer that the service is told to believe.",
+    }
 }
 
 
@@ -76,6 +81,10 @@ HEADERS: Final[Node] = {
     "Link": _header('The next page, `rel="next"`, when there is one.', 4_000),
     "Retry-After": _header("Seconds to wait before trying again.", 10),
     "WWW-Authenticate": _header("How to authenticate.", 200),
+    "RateLimit-Policy": _header("How many requests make the quota, and in how many seconds it comes back.", 200),
+    "RateLimit": _header("How many requests are left, and in how many seconds the quota is whole again.", 200),
+    "Deprecation": _header("Since when the operation is deprecated (RFC 9745).", 20),
+    "Sunset": _header("When the operation will be gone (RFC 8594).", 40),
     "Accept-Post": _header("What a POST reads here.", 200),
     "Accept-Patch": _header("What a PATCH reads here.", 200),
 }
@@ -107,6 +116,7 @@ RESPONSES: Final[Node] = {
     "Unauthorized": _response(401, "No valid API key, or a signature that does not verify.", "WWW-Authenticate"),
     "Forbidden": _response(403, "The API key may not do this."),
     "NotFound": _response(404, "There is no such thing, or it is another organization's."),
+    "RequestTimeout": _response(408, "The body did not arrive in time."),
     "Conflict": _response(409, "The state of things does not allow it."),
     "PreconditionFailed": _response(412, "It is not as If-Match or If-None-Match says."),
     "TooLarge": _response(413, "The body is too large."),
@@ -114,6 +124,9 @@ RESPONSES: Final[Node] = {
         415, "The body is in a form that is not read here.", "Accept-Post", "Accept-Patch"
     ),
     "Invalid": _response(422, "The input breaks a rule; `errors` says where."),
+    "TooManyRequests": _response(
+        429, "This key or this address asks too often.", "Retry-After", "RateLimit-Policy", "RateLimit"
+    ),
     "Failed": _response(500, "Something went wrong on our side."),
     "Unavailable": _response(503, "Not available at the moment.", "Retry-After"),
 }

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from copy import deepcopy
+from importlib.resources import files
+from json import dumps, loads
 from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from app.api.components import HEADERS, INFO, RESPONSES, SECURITY, SERVERS, TAGS
+from app.api.glossary import WORDS
 from app.api.operation import CONTRACT, Contract
 from app.api.wire import examples
 
@@ -16,6 +19,8 @@ RAW: Final[Node] = {
     "schema": {"type": "string", "format": "binary", "description": "The sender's own bytes, in its own media type."},
     "examples": {"example": {"value": "[]"}},
 }
+# What the demo organization answers to what reads, by operationId: openapi/examples.py writes it.
+REPLIES: Final[Node] = loads(files("app.api").joinpath("replies.json").read_text(encoding="utf-8"))
 DROPPED: Final = ("HTTPValidationError", "ValidationError")
 PROBLEM_NAMES: Final = {int(response["x-status"]): name for name, response in RESPONSES.items()}
 
@@ -41,12 +46,16 @@ def document(app: FastAPI, *, client: bool = False) -> Node:
     for name, schema in schemas.items():
         _tidy(schema)
         _refer(schema, schemas)
+        _describe(schema)
         if name in shown:
             schema["examples"] = [deepcopy(shown[name])]
     for path, method, operation in _operations(found):
         _finish(path, method, operation, schemas)
     components["securitySchemes"] = deepcopy(SECURITY)
-    components["headers"] = deepcopy(HEADERS)
+    said = dumps([found["paths"], RESPONSES])
+    components["headers"] = {
+        name: deepcopy(header) for name, header in HEADERS.items() if f'"#/components/headers/{name}"' in said
+    }
     components["responses"] = {
         name: {part: deepcopy(value) for part, value in response.items() if part != "x-status"}
         for name, response in RESPONSES.items()
@@ -83,9 +92,26 @@ def _tidy(node: object) -> None:
             node |= {name: int(node[name]) for name in ("minimum", "maximum") if name in node}
         for value in node.values():
             _tidy(value)
+        _fold(node)
     elif isinstance(node, list):
         for value in node:
             _tidy(value)
+
+
+def _fold(node: Node) -> None:
+    """`X or null` becomes one schema of two types, which reads better than a union; an enumeration stays one."""
+    either: list[Node] = node.get("anyOf", [])
+    if len(either) == 2 and either[1] == {"type": "null"} and "type" in either[0]:
+        first = either[0]
+        if "enum" not in first and "const" not in first:
+            del node["anyOf"]
+            node |= {**first, "type": [first["type"], "null"]}
+
+
+def _describe(schema: Node) -> None:
+    for name, member in schema.get("properties", {}).items():
+        if "description" not in member and name in WORDS:
+            member["description"] = WORDS[name]
 
 
 def _refer(schema: Node, schemas: Node) -> None:
@@ -100,6 +126,8 @@ def _finish(path: str, method: str, operation: Node, schemas: Node) -> None:
     contract = Contract(**operation.pop(CONTRACT))
     words = operation["operationId"].replace("_", " ")
     operation["summary"] = words[0].upper() + words[1:]
+    if contract.deprecated:
+        operation["deprecated"] = True
     operation["security"] = [] if contract.scope is None else [{"ApiKey": []}]
     operation["x-required-scopes"] = [] if contract.scope is None else [contract.scope]
     for parameter in operation.get("parameters", []):
@@ -127,8 +155,15 @@ def _responses(path: str, method: str, operation: Node, contract: Contract, sche
     good = {code: reply for code, reply in operation["responses"].items() if code.startswith("2")}
     for reply in good.values():
         _examples(reply, schemas)
+        if operation["operationId"] in REPLIES:
+            (media,) = reply["content"].values()
+            media["examples"] = {"example": {"value": deepcopy(REPLIES[operation["operationId"]])}}
         reply["headers"] = _headers(
-            "X-Request-Id", *(["ETag"] if contract.etag else []), *(["Link"] if contract.pages else [])
+            "X-Request-Id",
+            *(("RateLimit-Policy", "RateLimit") if contract.scope is not None else ()),
+            *(("ETag",) if contract.etag else ()),
+            *(("Link",) if contract.pages or contract.deprecated else ()),
+            *(("Deprecation", "Sunset") if contract.deprecated else ()),
         )
     if contract.creates:
         good["200"]["description"] = "Replaced."
@@ -144,11 +179,11 @@ def _problems(path: str, contract: Contract) -> set[int]:
     """The statuses of the problems that can happen: most follow from what the operation asks."""
     found = {422, 500, 503, *contract.problems}
     if contract.scope is not None:
-        found |= {401, 403}
+        found |= {401, 403, 429}
     if "{" in path:
         found.add(404)
     if contract.media_type is not None:
-        found |= {400, 413, 415}
+        found |= {400, 408, 413, 415}
     return found
 
 

@@ -12,7 +12,20 @@ from app.api.etags import Change, Creation, IfNoneMatch, shown, tag
 from app.api.nouns import Archived, MetricKey, edited, find, page, written
 from app.api.operation import deletes, desk, lists, patches, puts, reads
 from app.api.paging import Pages
-from app.api.scalars import Count, Cursor, EventType, Instant, Key, Name, Small, Unit, plain, text, unset
+from app.api.scalars import (
+    TEXT_PATTERN,
+    Count,
+    Cursor,
+    EventType,
+    Instant,
+    Key,
+    Name,
+    Small,
+    Unit,
+    plain,
+    text,
+    unset,
+)
 from app.api.wire import Given, Shown, example, made
 from app.domain.metrics import Condition as ConditionValue
 from app.domain.metrics import Metric as MetricValue
@@ -43,7 +56,7 @@ LARGEST = 10**15
 LONGEST_OPERAND = 300
 MOST_OPTIONS = 100
 _SCALARS: list[dict[str, object]] = [
-    {"type": "string", "maxLength": LONGEST_OPERAND},
+    {"type": "string", "maxLength": LONGEST_OPERAND, "pattern": TEXT_PATTERN},
     {"type": "number", "format": "double", "minimum": -LARGEST, "maximum": LARGEST},
     {"type": "boolean"},
 ]

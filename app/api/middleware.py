@@ -2,7 +2,7 @@
 
 import logging
 import re
-from asyncio import get_running_loop
+from asyncio import get_running_loop, timeout
 from collections.abc import Mapping
 from typing import Final
 
@@ -21,6 +21,7 @@ HEADERS: Final[Mapping[str, str]] = {
     "Referrer-Policy": "no-referrer",
     "Content-Security-Policy": POLICY,
 }
+PATIENCE: Final = 60.0  # seconds that a piece of a reply waits for its reader
 STRICT_TRANSPORT: Final = "max-age=31536000; includeSubDomains"
 
 
@@ -42,14 +43,21 @@ class _Exchange:
         self.begun = get_running_loop().time()
 
     async def reply(self, message: Message) -> None:
-        """Sends on, with the headers that every reply has."""
+        """Sends on, with the headers that every reply has.
+
+        Raises: TimeoutError when nobody reads it.
+        """
         if message["type"] == "http.response.start":
             self.status = message["status"]
             self._dress(MutableHeaders(scope=message))
-        await self.send(message)
+        async with timeout(PATIENCE):
+            await self.send(message)
 
     def _dress(self, headers: MutableHeaders) -> None:
         headers["X-Request-Id"] = self.scope["state"]["request_id"]
+        headers.update(self.scope["state"].get("rate", {}))
+        for name, value in self.scope["state"].get("deprecated", ()):
+            headers.append(name, value)
         for name, value in HEADERS.items():
             headers.setdefault(name, value)
         headers.setdefault("Cache-Control", "private, no-cache" if "etag" in headers else "no-store")
@@ -67,6 +75,7 @@ class _Exchange:
                 "method": self.scope["method"],
                 "route": getattr(self.scope.get("route"), "path", None),
                 "status": self.status,
+                "problem": state.get("problem"),
                 "milliseconds": round((get_running_loop().time() - self.begun) * 1000, 3),
                 "organization": None if actor is None else str(actor.organization),
                 "actor": None if actor is None else actor.name,

@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+from email.utils import format_datetime
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
@@ -24,6 +26,7 @@ class Contract:
     """What an operation asks and promises.
 
     None when anyone may: `scope`; when there is no body: `media_type`, which is `*/*` when anything is read.
+    Shape: `deprecated` is what `deprecation` gives.
     Units: `limit` in bytes.
     """
 
@@ -36,6 +39,7 @@ class Contract:
     pages: bool = False
     free_query: bool = False
     may_be_empty: bool = False
+    deprecated: tuple[tuple[str, str], ...] = ()
 
 
 def declare(contract: Contract) -> dict[str, Any]:  # Any: what APIRouter's decorators take
@@ -66,6 +70,19 @@ def patches(scope: str, *problems: int) -> dict[str, Any]:  # Any: what APIRoute
 def deletes(scope: str, *problems: int) -> dict[str, Any]:  # Any: what APIRouter's decorators take
     """The contract of archiving one thing."""
     return {"status_code": 204, **declare(Contract(scope, problems=(409, 412, *problems)))}
+
+
+def deprecation(since: date, sunset: date, instead: str) -> tuple[tuple[str, str], ...]:
+    """The headers that say from when on an operation is deprecated, until when it is there, and what comes instead.
+
+    Source: RFC 9745, RFC 8594.
+    """
+    begun, gone = (datetime(day.year, day.month, day.day, tzinfo=UTC) for day in (since, sunset))
+    return (
+        ("Deprecation", f"@{int(begun.timestamp())}"),
+        ("Sunset", format_datetime(gone, usegmt=True)),
+        ("Link", f'<{instead}>; rel="deprecation"'),
+    )
 
 
 def contract_of(route: object) -> Contract | None:
@@ -107,6 +124,7 @@ class Operation(APIRoute):
         media_type = contract.media_type
 
         async def handle(request: Request) -> Response:
+            request.state.deprecated = contract.deprecated
             await admit(request, contract.scope)
             if not contract.free_query and request.scope["query_string"]:
                 _check_query(request, known)

@@ -26,6 +26,13 @@ class TooLargeError(SightlineError):
     code: ClassVar[str] = "too-large"
 
 
+class SlowError(SightlineError):
+    """The body did not arrive in time. The connection is closed: the rest of it may still come."""
+
+    code: ClassVar[str] = "request-timeout"
+    headers: ClassVar[Mapping[str, str]] = {"Connection": "close"}
+
+
 class UnsupportedMediaError(SightlineError):
     """The body is in a form that this operation does not read."""
 
@@ -54,6 +61,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "not-found": Kind(404, "Not found"),
     "no-current-playbook": Kind(404, "No published playbook covers this day"),
     "method-not-allowed": Kind(405, "This address does not take that method"),
+    "request-timeout": Kind(408, "The body did not arrive in time"),
     "conflict": Kind(409, "The state of things does not allow it"),
     "in-use": Kind(409, "Something live needs it"),
     "event-conflict": Kind(409, "The event was recorded with other content"),
@@ -67,6 +75,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "too-large": Kind(413, "The body is too large"),
     "unsupported-media-type": Kind(415, "The body is in a form that is not read here"),
     "invalid-input": Kind(422, "The input breaks a rule"),
+    "too-many-requests": Kind(429, "Asked too often"),
     "internal-error": Kind(500, "Something went wrong on our side"),
     "unavailable": Kind(503, "Not available at the moment", _RETRY),
 }
@@ -79,12 +88,19 @@ def problem(code: str, detail: str, faults: Sequence[Fault] = ()) -> dict[str, o
         "type": f"/problems/{code}",
         "title": kind.title,
         "status": kind.status,
-        "detail": detail[:4_000],
+        "detail": _sayable(detail, 4_000),
         "code": code,
     }
     if faults:
-        found["errors"] = [{"pointer": f.pointer[:LONGEST], "detail": f.detail[:1_000]} for f in faults[:MOST_FAULTS]]
+        found["errors"] = [
+            {"pointer": _sayable(f.pointer, LONGEST), "detail": _sayable(f.detail, 1_000)} for f in faults[:MOST_FAULTS]
+        ]
     return found
+
+
+def _sayable(text: str, most: int) -> str:
+    """The text as our own schema lets texts be, whatever its sender put into it."""
+    return text[:most].replace("\x00", "\ufffd")
 
 
 def of(error: SightlineError) -> dict[str, object]:
@@ -95,10 +111,11 @@ def of(error: SightlineError) -> dict[str, object]:
 def answer(scope: Scope, members: Mapping[str, object], headers: Mapping[str, str] | None = None) -> Response:
     """The reply that says a problem."""
     code, status = str(members["code"]), KINDS[str(members["code"])].status
+    scope.setdefault("state", {})["problem"] = code
     document = {
         **members,
         "instance": quote(scope["path"].encode("utf-8", "replace"), safe="/:@!$&'()*+,;=~-._")[:2_000],
-        "request_id": scope.get("state", {}).get("request_id", ""),
+        "request_id": scope["state"].get("request_id", ""),
     }
     return Response(
         dumps(document), status, headers={**(KINDS[code].headers or {}), **(headers or {})}, media_type=MEDIA_TYPE

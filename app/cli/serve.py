@@ -9,13 +9,14 @@ import uvicorn
 
 from app.cli.database import DatabaseUrl, embedded, ready, settings_for
 from app.cli.logs import configuration
+from app.cli.protocol import PunctualProtocol
 from app.cli.terminal import guarded, refusal
 from app.main import make_vault
 
 FACTORY: Final = "app.main:create_app"
 # security.md, section 4
 LIMITS: Final[dict[str, Any]] = {
-    "http": "h11",
+    "http": PunctualProtocol,
     "ws": "none",
     "server_header": False,
     "timeout_keep_alive": 5,

@@ -43,6 +43,17 @@ class MalformedError(SightlineError):
     code = "malformed-input"
 
 
+class TooManyError(SightlineError):
+    """Asked too often. Units: `wait` in seconds."""
+
+    code = "too-many-requests"
+
+    def __init__(self, detail: str, wait: int) -> None:
+        """Keeps how long to wait."""
+        super().__init__(detail)
+        self.headers = {"Retry-After": str(wait)}
+
+
 class NotFoundError(SightlineError):
     """Nothing of that name is here, or it is not the caller's."""
 

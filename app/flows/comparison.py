@@ -1,7 +1,7 @@
 """Two answers side by side: of two days, or of the playbook as it is and as a document would have it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 

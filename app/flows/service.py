@@ -1,19 +1,34 @@
 """What every flow is handed: the database, the clock, the vault and the address that CRMs call."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
+from app.domain.limiting import Limit
 from app.flows.vault import Vault
 from app.store.database import Database
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
-    """A running service, without HTTP.
+class Tokens:
+    """How access tokens are read, and which of their claims name the organization and the team.
 
-    Shape: `noted` is when this process last noted an API key's use, by its id; `restate_at_once` is how many events a
-    redefined metric may concern for history to be restated within the write.
+    Raises: `read` raises NotAuthenticError and UnavailableError.
+    """
+
+    read: Callable[[str], Awaitable[Mapping[str, Any]]]  # Any: JSON values
+    organization_claim: str
+    team_claim: str
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A running service, without HTTP. None when no issuer is configured: `tokens`.
+
+    Shape: `noted` is when this process last noted an API key's use, by its id; `asked` and `failed` limit how often
+    a key may ask, and how often an address may fail to authenticate; `restate_at_once` is how many events a redefined
+    metric may concern for history to be restated within the write.
     """
 
     database: Database
@@ -21,4 +36,7 @@ class Service:
     vault: Vault
     public_url: str = "http://127.0.0.1:8000"
     noted: dict[str, datetime] = field(default_factory=dict)
+    asked: Limit = field(default_factory=lambda: Limit("key", 0))
+    failed: Limit = field(default_factory=lambda: Limit("address", 0))
+    tokens: Tokens | None = None
     restate_at_once: int = 10_000

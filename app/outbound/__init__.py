@@ -1,1 +1,1 @@
-"""What Sightline sends by itself: outgoing webhooks. Empty until an issue asks for them."""
+"""What Sightline asks and sends by itself. Outgoing webhooks will live here too."""

@@ -114,7 +114,14 @@ class World:
 async def world(database_url: str) -> AsyncIterator[World]:
     """A service on a fresh database, with one organization."""
     clock = Clock()
-    app = create_app(Settings(database_url=database_url, secret_keys=KEYS, key_pepper=KEYS), clock)
+    settings = Settings(
+        database_url=database_url,
+        secret_keys=KEYS,
+        key_pepper=KEYS,
+        requests_per_minute=1_000_000,  # the clock stands still
+        failures_per_minute=1_000_000,
+    )
+    app = create_app(settings, clock)
     async with app.router.lifespan_context(app):
         secret = await organizations.create(app.state.service, Organization("acme", "Acme"))
         yield World(app, clock, Client(app, secret))

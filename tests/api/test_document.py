@@ -10,7 +10,7 @@ import pytest
 from openapi_spec_validator import validate
 
 from app.api.application import build
-from app.api.document import document
+from app.api.document import REPLIES, document
 
 BAD_NAMES = {"List", "Date", "Response", "Configuration", "T"}
 BAD_PROPERTIES = {"to_dict", "additional_properties", "copy", "dict", "json", "schema"}
@@ -57,7 +57,7 @@ def test_the_document_is_valid_and_says_3_1_0(found):
 def test_operation_ids_are_unique_snake_case_and_begin_with_a_verb(found):
     names = [operation["operationId"] for _, _, operation in operations(found)]
     assert [name for name, times in Counter(names).items() if times > 1] == []
-    verbs = "get|list|put|patch|delete|record|retract|publish|close|rotate|apply|issue|revoke|take|check"
+    verbs = "export|get|list|put|patch|delete|record|retract|publish|close|rotate|apply|issue|revoke|take|check"
     assert [name for name in names if not re.fullmatch(rf"({verbs})(_[a-z]+)+", name)] == []
 
 
@@ -138,9 +138,9 @@ def test_every_problem_refers_to_a_shared_response(found):
         assert [code for code in codes if code[0] in "45" and "$ref" not in codes[code]] == [], (method, path)
         assert {"422", "500", "503"} <= codes.keys(), (method, path)
         if operation["security"]:
-            assert {"401", "403"} <= codes.keys(), (method, path)
+            assert {"401", "403", "429"} <= codes.keys(), (method, path)
         if "requestBody" in operation:
-            assert {"400", "413", "415"} <= codes.keys(), (method, path)
+            assert {"400", "408", "413", "415"} <= codes.keys(), (method, path)
             assert len(operation["requestBody"]["content"]) == 1
         if "{" in path:
             assert "404" in codes, (method, path)
@@ -158,11 +158,60 @@ def test_every_example_fits_its_schema(found):
     assert seen > 100
 
 
+def test_what_reads_shows_what_the_demo_organization_answered(found):
+    reads = {operation["operationId"] for _, method, operation in operations(found) if method == "get"}
+    assert REPLIES.keys() <= reads, "make examples"
+    assert len(REPLIES) > 30
+    shown = found["paths"]["/v1/alignment"]["get"]["responses"]["200"]["content"]["application/json"]["examples"]
+    assert shown["example"]["value"]["playbook"] in str(REPLIES["list_playbooks"])
+    assert "sightline_" not in str(REPLIES)
+
+
 def test_every_parameter_that_may_be_left_out_does_not_say_null(found):
     for path, method, operation in operations(found):
         for parameter in operation.get("parameters", []):
             assert "anyOf" not in parameter["schema"], (method, path, parameter["name"])
             assert parameter["description"], (method, path, parameter["name"])
+
+
+def test_nothing_has_a_default_that_some_generator_cannot_write(found):
+    for at, schema in schemas(found):
+        assert not ("default" in schema and "format" in schema and schema.get("type") == "string"), at
+
+
+def test_members_stay_apart_whatever_case_a_language_gives_them(found):
+    for name, schema in found["components"]["schemas"].items():
+        folded = Counter(member.replace("_", "").lower() for member in schema["properties"])
+        assert [member for member, times in folded.items() if times > 1] == [], name
+
+
+def test_values_of_maps_are_of_one_type(found):
+    for at, schema in schemas(found):
+        values = schema.get("additionalProperties")
+        if isinstance(values, dict) and not at.endswith("/properties"):
+            assert isinstance(values.get("type"), str) or "$ref" in values, at
+
+
+def test_what_may_be_null_is_one_schema_of_two_types_and_not_a_union(found):
+    for at, schema in schemas(found):
+        plain = [member for member in schema.get("anyOf", []) if "type" in member and "enum" not in member]
+        nulls = [member for member in plain if member["type"] == "null"]
+        assert not nulls or len(schema["anyOf"]) != 2 or len(plain) == 1, at
+
+
+def test_headers_are_written_in_their_usual_capitals(found):
+    for path, method, operation in operations(found):
+        for parameter in operation.get("parameters", []):
+            if parameter["in"] == "header":
+                assert parameter["name"] == "-".join(word.title() for word in parameter["name"].split("-")), (
+                    path,
+                    method,
+                )
+        for reply in operation["responses"].values():
+            assert [name for name, header in reply.get("headers", {}).items() if "$ref" not in header] == [], (
+                path,
+                method,
+            )
 
 
 def test_no_fixed_segment_stands_beside_a_path_parameter(found):

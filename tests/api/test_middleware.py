@@ -77,3 +77,15 @@ async def test_what_nobody_foresaw_is_a_problem_that_tells_nothing_and_a_line_in
     assert reply.headers["content-type"] == "application/problem+json"
     assert "swordfish" not in reply.text
     assert caplog.records[0].request_id == reply.headers["x-request-id"]
+
+
+async def test_who_is_refused_and_why_is_in_the_log(world, caplog):
+    with caplog.at_level(logging.INFO, "sightline.request"):
+        await Client(world.app, None).get("/v1/teams")
+        await (await world.client("read")).put("/v1/teams/sales", {"name": "Sales", "function": "sales"})
+    lines = [record for record in caplog.records if record.name == "sightline.request"]
+    assert [(line.status, line.problem) for line in (lines[0], lines[-1])] == [
+        (401, "unauthorized"),
+        (403, "forbidden"),
+    ]
+    assert (lines[0].actor, lines[-1].actor[:4]) == (None, "test")

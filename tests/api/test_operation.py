@@ -1,11 +1,15 @@
 """The contract of every operation, taken from the document: scopes, credentials, organizations, bodies, parameters."""
 
 import re
+from datetime import date
 from typing import Any
 
 import pytest
 
+from app.api.application import build
 from app.api.document import document
+from app.api.health import Health
+from app.api.operation import Contract, declare, deprecation, desk
 from tests.api.conftest import Client, event
 
 SCOPES = ("read", "events:write", "playbook:write", "admin")
@@ -165,3 +169,107 @@ async def test_more_parameters_than_anything_takes_are_refused_without_a_look_at
         assert (refused.status_code, refused.json()["detail"]) == (422, "There are more than 50 parameters.")
     twice = await world.admin.get("/v1/teams?limit=1&archived=true&limit=1")
     assert [fault["pointer"] for fault in twice.json()["errors"]] == ["limit"]
+
+
+async def test_an_operation_that_is_deprecated_says_so_in_every_reply_and_in_the_document(world):
+    found = desk("health")
+    leaves = deprecation(date(2026, 11, 1), date(2027, 5, 1), "https://sightline.example/moved")
+
+    @found.get("/old", **declare(Contract("read", deprecated=leaves)))
+    async def get_old() -> Health:
+        """What was."""
+        return Health(status="ok")
+
+    world.app.router.routes.extend(found.routes)
+    for caller in (world.admin, Client(world.app, None)):
+        reply = await caller.get("/old")
+        assert reply.headers["deprecation"] == "@1793491200"
+        assert reply.headers["sunset"] == "Sat, 01 May 2027 00:00:00 GMT"
+        assert reply.headers["link"] == '<https://sightline.example/moved>; rel="deprecation"'
+    app = build()
+    app.router.routes.extend(found.routes)
+    said = document(app)["paths"]["/old"]["get"]
+    assert said["deprecated"]
+    assert {"Deprecation", "Sunset", "Link"} <= said["responses"]["200"]["headers"].keys()
+    assert "deprecation" not in (await world.admin.get("/v1/teams")).headers
+
+
+async def test_no_request_may_set_what_the_service_sets(world):
+    await world.strategy()
+    shapes = document(world.app)["components"]["schemas"]
+    seen = 0
+    for method, path, operation in operations(world.app):
+        replies = operation["responses"].get("200", {}).get("content", {}).get("application/json", {}).get("schema", {})
+        sent = body_of(operation)
+        if method not in ("PUT", "PATCH") or "$ref" not in replies:
+            continue
+        shown = shapes[replies["$ref"].rpartition("/")[2]]["properties"]
+        known = operation["requestBody"]["content"]
+        (media,) = known.values()
+        taken = shapes[media["schema"]["$ref"].rpartition("/")[2]]["properties"]
+        for name in shown.keys() - taken.keys():
+            more = {**sent, "json": {**sent["json"], name: "x"}}
+            reply = await world.admin.http.request(method, filled(path, NAMES), **more)
+            assert reply.status_code == 422, (method, path, name, reply.text)
+            assert f"/{name}" in [error["pointer"] for error in reply.json()["errors"]], (method, path, name)
+            seen += 1
+    assert seen > 30
+
+
+# What openapi.md, section 6, asks in parameters; what it asks in bodies is in test_body.py.
+@pytest.mark.parametrize(
+    "query",
+    [
+        "/v1/events?id=a%00b",
+        "/v1/events?type=a%00b",
+        "/v1/events?unit=%00",
+        "/v1/events?unit=%ED%A0%80%00",
+        "/v1/teams?cursor=%00",
+        "/v1/teams?limit=99999999999999999999999",
+        f"/v1/teams?limit={'9' * 5_000}",
+        "/v1/teams?limit=0",
+        "/v1/teams?limit=-1",
+        "/v1/teams?limit=1e400",
+        "/v1/teams?limit=NaN",
+        "/v1/teams?limit=true",
+        "/v1/teams?archived=2",
+        "/v1/events?from=0",
+        "/v1/events?from=0.5",
+        "/v1/events?from=1796000000",
+        "/v1/events?to=9999-12-31",
+        "/v1/events?to=0001-01-01",
+        "/v1/events?days=2026-02-30..2026-03-01",
+        "/v1/alignment?as_of=%D9%A2%D9%A0%D9%A2%D9%A6-11-23",
+    ],
+)
+async def test_a_parameter_that_would_choke_a_database_is_refused(admin, query):
+    refused = await admin.get(query)
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid-input"), refused.text
+
+
+@pytest.mark.parametrize(
+    "time",
+    [0, 1796000000, "1796000000", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-11-20T12:00:00"],
+)
+async def test_an_instant_that_is_none_or_beyond_the_calendar_is_refused(world, time):
+    await world.strategy()
+    refused = await world.admin.post("/v1/events", event(time=time))
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/time")
+
+
+async def test_what_a_caller_says_never_breaks_a_header(world):
+    await world.strategy()
+    for number in (1, 2):
+        assert (await world.admin.post("/v1/events", event(number, unit="\u20ac\r\n"))).status_code == 201
+    page = await world.admin.get("/v1/events", params={"unit": "\u20ac\r\n", "limit": 1})
+    assert page.headers["link"].isascii()
+    assert "%E2%82%AC%0D%0A" in page.headers["link"]
+    for header in ("If-Match", "If-None-Match", "X-Request-Id", "Idempotency-Key"):
+        reply = await world.admin.get("/v1/teams/sales", headers={header: "\u20ac".encode()})
+        assert reply.status_code in (200, 422), header
+
+
+async def test_an_empty_list_where_something_is_counted_is_refused(admin):
+    refused = await admin.put("/v1/metrics/m", {"name": "M", "events": [], "aggregation": "sum"})
+    assert refused.json()["errors"][0]["pointer"] == "/events"
+    assert (await admin.post("/v1/event-batches", {"events": []})).status_code == 422

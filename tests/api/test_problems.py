@@ -1,12 +1,19 @@
 """Problem documents: one form for every refusal."""
 
+import asyncio
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
+from sqlalchemy import text
 
 from app.api.problems import KINDS, pointer
 from app.domain.errors import SightlineError
-from tests.api.conftest import Client
+from app.domain.teams import Organization
+from app.flows import organizations
+from app.main import create_app
+from app.settings import Settings
+from tests.api.conftest import KEYS, Client
 
 
 async def test_a_refusal_says_all_that_rfc_9457_and_we_ask(admin):
@@ -83,6 +90,12 @@ def test_every_refusal_has_its_row():
     assert {kind.code for kind in found} <= KINDS.keys()
 
 
+async def test_what_the_caller_named_is_said_without_u_0000(admin):
+    refused = await admin.get("/v1/teams?a%00b=1")
+    assert refused.json()["errors"] == [{"pointer": "a\ufffdb", "detail": "unknown parameter"}]
+    assert "a\ufffdb" in refused.json()["detail"]
+
+
 @pytest.mark.parametrize("value", ["2026-13-01", "0", "", "2026-11-23T00:00:00Z"])
 async def test_a_parameter_that_is_wrong_is_named_as_the_caller_knows_it(admin, value):
     refused = await admin.get(f"/v1/alignment?as_of={value}")
@@ -102,3 +115,28 @@ async def test_a_filter_by_an_unknown_team_names_the_nearest(admin):
     await admin.made("/v1/teams/sales", {"name": "Sales", "function": "sales"})
     refused = await admin.get("/v1/events?team=sale")
     assert (refused.status_code, "'sales'" in refused.json()["detail"]) == (422, True)
+
+
+@pytest.mark.postgresql
+async def test_what_takes_the_database_too_long_is_unavailable_for_a_moment(postgresql_url):
+    settings = Settings(
+        database_url=postgresql_url,
+        secret_keys=KEYS,
+        key_pepper=KEYS,
+        statement_timeout_seconds=0.3,
+        pool_size=2,
+        pool_timeout_seconds=0.3,
+    )
+    app = create_app(settings)
+    async with app.router.lifespan_context(app):
+        database = app.state.service.database
+        admin = Client(app, await organizations.create(app.state.service, Organization("acme", "Acme")))
+        assert (await admin.get("/v1/teams")).status_code == 200
+        async with database.writing() as busy:
+            await busy.execute(text("lock table team in access exclusive mode"))
+            refused = await admin.get("/v1/teams")
+            assert (refused.status_code, refused.headers["retry-after"]) == (503, "1"), "a statement that waits"
+        async with database.reading(), database.reading():
+            refused = await asyncio.wait_for(admin.get("/v1/teams"), 20)
+            assert (refused.status_code, refused.json()["code"]) == (503, "unavailable"), "a pool that is empty"
+        assert (await admin.get("/v1/teams")).status_code == 200

@@ -9,7 +9,7 @@ from packaging.utils import canonicalize_name
 
 from tests.support.house import ROOT
 
-LOCKED = ("run.txt", "dev.txt", "build.txt", "uv.txt")
+LOCKED = ("run.txt", "dev.txt", "build.txt", "uv.txt", "tools.txt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,8 @@ def test_what_the_project_declares_is_locked():
     assert unmet([Requirement(each) for each in project()["build"]], locked("build.txt")) == []
     written = [(ROOT / "requirements" / name).read_text(encoding="utf-8") for name in ("dev.in", "build.in", "uv.in")]
     assert unmet(wanted(*written), locked("dev.txt")) == []
+    tools = (ROOT / "requirements" / "tools.in").read_text(encoding="utf-8")
+    assert unmet(wanted(tools), locked("tools.txt")) == []
     assert unmet([Requirement("fastapi>=999"), Requirement("nothing")], locked("run.txt")) == [
         "fastapi>=999",
         "nothing",

@@ -41,7 +41,7 @@ def declared() -> set[str]:
     """The import names of the dependencies in pyproject.toml."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     names = {re.split(r"[^\w-]", each)[0].lower().replace("-", "_") for each in project["dependencies"]}
-    return {{"pyyaml": "yaml"}.get(name, name) for name in names}
+    return {{"pyyaml": "yaml", "pyjwt": "jwt"}.get(name, name) for name in names}
 
 
 def undeclared(source: Source, libraries: set[str]) -> list[str]:

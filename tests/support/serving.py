@@ -8,12 +8,16 @@ from contextlib import contextmanager
 import uvicorn
 from fastapi import FastAPI
 
+from app.cli.serve import LIMITS
+
 
 @contextmanager
 def served(application: FastAPI) -> Iterator[str]:
     """The address at which the application answers, until the block ends."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = uvicorn.Server(uvicorn.Config(application, log_config=None, lifespan="on", ws="none"))
+        server = uvicorn.Server(
+            uvicorn.Config(application, log_config=None, lifespan="on", **{**LIMITS, "timeout_graceful_shutdown": None})
+        )
         begun = threading.Event()
         thread = threading.Thread(target=_run, args=(server, listening, begun), daemon=True)
         thread.start()

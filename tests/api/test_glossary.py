@@ -1,0 +1,12 @@
+"""Every member of the contract says what it is."""
+
+from app.api.application import build
+from app.api.document import document
+
+
+def test_every_member_of_every_shape_says_what_it_is():
+    shapes = document(build())["components"]["schemas"]
+    silent = [
+        f"{n}.{m}" for n, shape in shapes.items() for m, s in shape["properties"].items() if "description" not in s
+    ]
+    assert silent == [], "describe it where it stands, or in app/api/glossary.py where it means one thing everywhere"
