@@ -27,7 +27,10 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """An element that was set aside. Shape: `index` counts from 0 in the delivery's own order."""
+    """An element that was set aside. Shape: `index` counts from 0 in the delivery's own order.
+
+    So is a gap, a change of which the CRM says only that it happened: the sentence names the records to import.
+    """
 
     index: int
     problem: str
@@ -37,9 +40,10 @@ class Reject:
 class Translation:
     """What a delivery says.
 
-    Shape: `events` are raw objects in the shape of our own event, for the caller to validate; `change_places` and
-    `event_places` are where in the delivery's own order each of them stands; `ignored` counts the elements that were
-    understood and say nothing that the mapping reads (an element said twice in one delivery too).
+    Shape: `events` are raw objects in the shape of our own event, for the caller to validate (`source` and `team`
+    may be left out: those of the source stand in); `change_places` and `event_places` are where in the delivery's own
+    order each of them stands; `ignored` counts the elements that were understood and say nothing that the mapping reads
+    (an element said twice in one delivery too).
     """
 
     changes: tuple[Change, ...] = ()
@@ -58,8 +62,12 @@ class Connector(Protocol):
         """The connector's name in a source."""
 
     @property
+    def form(self) -> str:
+        """What its mapping looks like: `deals` (a CRM), `generic`, `events` (CloudEvents), or `none`."""
+
+    @property
     def default_mapping(self) -> Mapping[str, object]:
-        """The mapping in force where a source says nothing. Shape: api.md, Sources."""
+        """The mapping in force where a source says nothing, in that form. Shape: api.md, Sources."""
 
     @property
     def secret_required(self) -> bool:

@@ -59,6 +59,7 @@ class HubSpot:
     """One account of HubSpot, by an app's webhook subscriptions."""
 
     name: str = "hubspot"
+    form: str = "deals"
     default_mapping: Mapping[str, object] = STOCK
     secret_required: bool = True
 

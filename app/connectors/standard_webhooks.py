@@ -25,6 +25,7 @@ class StandardWebhooks:
     """Any system that signs as standardwebhooks.com says and speaks our events."""
 
     name: str = "standard_webhooks"
+    form: str = "none"
     default_mapping: Mapping[str, object] = MappingProxyType({})
     secret_required: bool = False
 

@@ -116,7 +116,7 @@ async def _perform(  # a delivery is all of these
     """What is to be kept of the delivery, once all it says is done; and whether it was unreadable as a whole."""
     position, source = await _locked(connection, hooked, now)
     connector = registry.get(source.connector)
-    read = mapping.parse(source.mapping, connector.default_mapping)
+    read = mapping.parse(source.mapping, connector.default_mapping, connector.form)
     try:
         translation = connector.translate(delivery, source.account, read)
     except MalformedError as error:
@@ -161,9 +161,10 @@ def _read(source: Source, translation: Translation, read_event: Reader) -> tuple
     """Our own events out of a delivery with their places in it, and the problems of those that are not."""
     good: Placed = []
     refused: Problems = []
+    own = {"source": source.key} | ({} if source.team is None else {"team": source.team})
     for index, element in zip(translation.event_places, translation.events, strict=True):
         try:
-            good.append((index, read_event({"source": source.key, **element})))
+            good.append((index, read_event({**own, **element})))
         except SightlineError as error:
             refused.append({"index": index, "problem": error.detail})
     return good, refused

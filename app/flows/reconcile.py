@@ -80,7 +80,7 @@ def _fold(
     if entity.startswith(DEAL):
         return deals.fold(changes[entity], read, default)
     deal = parents[entity]
-    return activities.fold(changes[entity], changes[deal] if deal is not None else (), read, default)
+    return activities.fold(changes[entity], deal, changes[deal] if deal is not None else (), read, default)
 
 
 def _event(source: str, name: str, desired: DesiredEvent) -> Event:

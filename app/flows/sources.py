@@ -82,7 +82,8 @@ def check(configuration: Configuration, found: Source) -> None:
         if found.mapping:
             raise InvalidError("A source of the connector 'api' has no mapping.", [Fault("/mapping", "Must be empty.")])
         return
-    read = mapping.parse(found.mapping, registry.get(found.connector).default_mapping)
+    connector = registry.get(found.connector)
+    read = mapping.parse(found.mapping, connector.default_mapping, connector.form)
     strangers = sorted(read.teams() - configuration.teams.keys())
     if strangers:
         detail = unknown("team", strangers[0], configuration.teams)

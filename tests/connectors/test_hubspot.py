@@ -296,7 +296,7 @@ def test_the_sample_activities_are_held_and_sent_for_their_deal():
     for entity in ("call:77001", "meeting:77002", "email:77003"):
         own = [change for change in changes if change.entity == entity]
         assert activities.deal_of(own) == "deal:18810042"
-        event = activities.fold(own, of_deal, MAPPING, "sales").events[0]
+        event = activities.fold(own, "deal:18810042", of_deal, MAPPING, "sales").events[0]
         types[event.type] = (event.subject, event.data)
     appointment, contract = (
         {"pipeline": "default", "stage": stage} for stage in ("appointmentscheduled", "contractsent")
