@@ -54,8 +54,19 @@ class Translation:
     event_places: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How a sender is told that its delivery is kept, where it does not read our own receipt."""
+
+    media_type: str
+    body: bytes
+
+
 class Connector(Protocol):
-    """One kind of system that sends deliveries."""
+    """One kind of system that sends deliveries. What has a body here is what most of them do."""
+
+    answer: Answer | None = None
+    """How a kept delivery is answered. None when the sender reads no body: our own receipt."""
 
     @property
     def name(self) -> str:
@@ -79,11 +90,22 @@ class Connector(Protocol):
     def check_secret(self, secret: str) -> None:
         """Returns only for a secret that can verify something. Raises: InvalidError, with a fault at /secret."""
 
+    def check_account(self, account: str | None) -> None:  # noqa: ARG002  # most take any
+        """Returns only for an account that a source can have. Raises: InvalidError, with a fault at /account."""
+        return
+
     def verify(self, delivery: Delivery, secrets: Sequence[str], now: datetime) -> None:
         """Returns only for a delivery signed with one of the secrets, at most 300 s from now.
 
-        Raises: NotAuthenticError, never saying why.
+        Raises: NotAuthenticError, never saying why; MalformedError for a body that is not even to be kept.
         """
 
+    def kept(self, body: bytes) -> bytes:
+        """What of a body may be stored; `translate` reads it as it reads the body. Shape: without live credentials."""
+        return body
+
     def translate(self, delivery: Delivery, account: str | None, mapping: DealMapping) -> Translation:
-        """What an authentic delivery says. Raises: MalformedError when its body cannot be read."""
+        """What an authentic delivery says.
+
+        Raises: MalformedError when its body cannot be read; ForbiddenError for another account's, where it can be told.
+        """

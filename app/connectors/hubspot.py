@@ -9,7 +9,7 @@ from hashlib import sha256
 from types import MappingProxyType
 from typing import Final
 
-from app.connectors.base import TOLERANCE, Delivery, Reject, Translation
+from app.connectors.base import TOLERANCE, Connector, Delivery, Reject, Translation
 from app.domain import activities, strict_json
 from app.domain.changes import EPOCH, Change, Scalar, from_milliseconds
 from app.domain.errors import Fault, InvalidError, MalformedError, NotAuthenticError
@@ -55,7 +55,7 @@ class _RejectError(Exception):
     """The element is set aside, with the sentence that says why."""
 
 
-class HubSpot:
+class HubSpot(Connector):
     """One account of HubSpot, by an app's webhook subscriptions."""
 
     name: str = "hubspot"

@@ -6,11 +6,12 @@ from typing import Final
 
 from app.connectors.base import Connector
 from app.connectors.hubspot import HubSpot
+from app.connectors.pipedrive import Pipedrive, PipedriveV1
 from app.connectors.standard_webhooks import StandardWebhooks
 from app.domain import sources
 from app.domain.errors import InvalidError, unknown
 
-_ALL: Final[tuple[Connector, ...]] = (HubSpot(), StandardWebhooks())
+_ALL: Final[tuple[Connector, ...]] = (HubSpot(), Pipedrive(), PipedriveV1(), StandardWebhooks())
 CONNECTORS: Final[Mapping[str, Connector]] = MappingProxyType({one.name: one for one in _ALL})
 
 

@@ -56,6 +56,8 @@ def find(record: object, name: str) -> object:
             found = found.get(part, ABSENT)
         elif isinstance(found, list) and _INDEX.fullmatch(part) and int(part) < len(found):
             found = found[int(part)]
+        elif found is None:  # what would stand in something empty is known to be empty
+            return None
         else:
             return ABSENT
     return found
