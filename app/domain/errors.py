@@ -43,6 +43,12 @@ class MalformedError(SightlineError):
     code = "malformed-input"
 
 
+class UnsupportedError(MalformedError):
+    """The input is in a form that is not read here."""
+
+    code = "unsupported-media-type"
+
+
 class NotFoundError(SightlineError):
     """Nothing of that name is here, or it is not the caller's."""
 

@@ -13,11 +13,11 @@ from typing import Final
 from uuid import UUID
 
 from app.connectors import registry
-from app.connectors.base import Delivery, Translation
+from app.connectors.base import Answer, Delivery, Translation
 from app.domain import mapping
 from app.domain.changes import Change
 from app.domain.configuration import Configuration
-from app.domain.errors import MalformedError, NotAuthenticError, SightlineError, UnavailableError
+from app.domain.errors import ForbiddenError, MalformedError, NotAuthenticError, SightlineError, UnavailableError
 from app.domain.events import FUTURE_HOURS, Event
 from app.domain.sources import Source
 from app.flows import reconcile
@@ -43,12 +43,17 @@ Reader = Callable[[Mapping[str, object]], Event]
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What became of a delivery. Shape: `unreadable` says that an open standard's sender should be told."""
+    """What became of a delivery.
+
+    None when it is answered as taken: `refusal`, what its sender is to be told instead; when it reads our own receipt:
+    `answer`.
+    """
 
     uid: UUID
     state: str
     problem: str | None
-    unreadable: bool
+    refusal: SightlineError | None = None
+    answer: Answer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +79,14 @@ async def take(service: Service, hook_id: str, delivery: Delivery, read_event: R
     uid = ids.uuid7(now)
     try:
         async with service.database.writing() as connection:
-            kept, unreadable = await _perform(connection, hooked, signed, uid, now, read_event)
+            kept, refusal = await _perform(connection, hooked, signed, uid, now, read_event)
             await deliveries.add(connection, hooked.organization, kept)
     except (NotAuthenticError, UnavailableError):
         raise
     except Exception as error:  # noqa: BLE001  # what was authentic is kept, whatever becomes of it
         return await _failed(service, hooked, signed, uid, now, error)
-    return Taken(uid, kept.state, kept.problem, unreadable=unreadable and connector.name in OPEN_STANDARDS)
+    told = isinstance(refusal, ForbiddenError) or connector.name in OPEN_STANDARDS
+    return Taken(uid, kept.state, kept.problem, refusal if told else None, connector.answer)
 
 
 async def _hooked(service: Service, hook_id: str, now: datetime) -> Hooked:
@@ -112,15 +118,15 @@ async def _locked(connection: Connection, hooked: Hooked, now: datetime) -> tupl
 
 async def _perform(  # a delivery is all of these
     connection: Connection, hooked: Hooked, delivery: Delivery, uid: UUID, now: datetime, read_event: Reader
-) -> tuple[StoredDelivery, bool]:
-    """What is to be kept of the delivery, once all it says is done; and whether it was unreadable as a whole."""
+) -> tuple[StoredDelivery, SightlineError | None]:
+    """What is to be kept of the delivery, once all it says is done; and what is wrong with it as a whole."""
     position, source = await _locked(connection, hooked, now)
     connector = registry.get(source.connector)
     read = mapping.parse(source.mapping, connector.default_mapping, connector.form)
     try:
         translation = connector.translate(delivery, source.account, read)
-    except MalformedError as error:
-        return _record(uid, hooked, delivery, now, "failed", error.detail), True
+    except (MalformedError, ForbiddenError) as error:
+        return _record(uid, hooked, delivery, now, "failed", error.detail), error
     known = await catalogue(connection, hooked.organization)
     work = Work(connection, hooked.organization, source, known, position, uid)
     rejects: list[Mapping[str, object]] = [{"index": one.index, "problem": one.problem} for one in translation.rejects]
@@ -139,7 +145,8 @@ async def _perform(  # a delivery is all of these
     state = "failed" if rejects and not understood else "processed" if understood else "ignored"
     kept = _record(uid, hooked, delivery, now, state, None, rejects)
     counted = replace(kept, changes=len(fresh), recorded=recorded + written, retracted=retracted)
-    return counted, state == "failed" and len(translation.events) + len(translation.rejects) == 1
+    alone = state == "failed" and len(translation.events) + len(translation.rejects) == 1
+    return counted, MalformedError(kept.problem or "The delivery cannot be read.") if alone else None
 
 
 def _possible(translation: Translation, now: datetime) -> tuple[list[Change], list[Mapping[str, object]]]:
@@ -191,7 +198,7 @@ def _record(  # what is kept of a delivery
     problem: str | None,
     rejects: Sequence[Mapping[str, object]] = (),
 ) -> StoredDelivery:
-    headers = {name: delivery.headers[name][:LETTERS] for name in KEPT_HEADERS if name in delivery.headers}
+    headers = {name: value[:LETTERS] for name, value in sorted(delivery.headers.items()) if _is_kept(name)}
     listed = sorted(({**one, "problem": _cut(str(one["problem"]))} for one in rejects), key=itemgetter("index"))
     problem = str(listed[0]["problem"]) if listed else problem and _cut(problem)
     if len(listed) > LISTED:
@@ -202,7 +209,7 @@ def _record(  # what is kept of a delivery
         received_at=now,
         content_type=headers.get("content-type", ""),
         headers=headers,
-        body=delivery.body,
+        body=registry.get(hooked.source.connector).kept(delivery.body),
         state=state,
         problem=problem,
         rejects=tuple(listed[:LISTED]),
@@ -210,6 +217,11 @@ def _record(  # what is kept of a delivery
         recorded=0,
         retracted=0,
     )
+
+
+def _is_kept(header: str) -> bool:
+    """Whether a header is kept: those that name a delivery, and those that are a part of what it says."""
+    return header in KEPT_HEADERS or header.startswith("ce-")
 
 
 def _cut(problem: str) -> str:
@@ -229,4 +241,4 @@ async def _failed(  # what is kept of a delivery that came to nothing
     async with service.database.writing() as connection:
         await _locked(connection, hooked, now)
         await deliveries.add(connection, hooked.organization, kept)
-    return Taken(uid, kept.state, kept.problem, unreadable=False)
+    return Taken(uid, kept.state, kept.problem, None, registry.get(hooked.source.connector).answer)
