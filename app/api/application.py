@@ -10,6 +10,7 @@ from fastapi import APIRouter, FastAPI
 from app.api import (
     alignment,
     apply,
+    cloudevents,
     contributions,
     deliveries,
     document,
@@ -48,6 +49,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     events.router,
     sources.router,
     deliveries.router,
+    cloudevents.router,
     hooks.router,
     alignment.router,
     apply.router,
