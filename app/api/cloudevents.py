@@ -25,7 +25,7 @@ Named = Annotated[
 
 @router.post("/v1/cloudevents", **declare(Contract("events:write", "*/*", 16 * MIB, problems=(400, 409))))
 async def record_cloud_events(call: Caller, request: Request, source: Named = None) -> EventBatchResult:
-    """Records CloudEvents: one (binary or `application/cloudevents+json`) or a batch (`application/cloudevents-batch+json`).
+    """Records CloudEvents: one (binary or `application/cloudevents+json`) or several (`...-batch+json`).
 
     An event's id here is its source and its id, parted by a space. One that is alone and cannot be recorded is refused;
     of a batch, what is valid is recorded. The same event again changes nothing.
