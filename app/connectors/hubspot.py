@@ -176,7 +176,7 @@ def _change(element: Mapping[str, object], of: str, kind: str, verb: str, wanted
 
 
 def _merge(element: Mapping[str, object], portal: str) -> list[Change]:
-    """The deals that went into another: the merged are absorbed, the primary lives on, under a new id if there is one."""
+    """The deals that went into another: the merged are absorbed, the primary lives on, perhaps under a new id."""
     primary = _identity(element.get("primaryObjectId", element.get("objectId")), "primaryObjectId")
     raw = element.get("mergedObjectIds")
     if not isinstance(raw, list) or not raw:

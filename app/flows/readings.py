@@ -93,8 +93,16 @@ def _imported(kept: StoredDelivery, read: DealMapping) -> Translation:
 async def perform(work: Work, said: Said, read: DealMapping, now: datetime) -> Done:
     """All that the delivery says is done."""
     new = await deliveries.add_changes(work.connection, work.told, work.delivery, work.position.seq, said.changes)
-    fresh = [one for one in said.changes if one.key in new]
-    recorded, retracted = await reconcile.settle(work, {one.entity for one in fresh}, read, now)
+    fresh = {one.entity for one in said.changes if one.key in new}
+    recorded, retracted = await reconcile.settle(work, fresh, read, now)
+    done = await record_events(work, said, now)
+    return replace(done, changes=len(new), recorded=recorded + done.recorded, retracted=retracted)
+
+
+async def record_events(work: Work, said: Said, now: datetime) -> Done:
+    """The events that a delivery holds as our own are recorded; its changes are the caller's to settle."""
+    if said.unreadable is not None:
+        return Done("failed", 0, 0, 0, ())
     standing = await reconcile.standing(work, said.events)
     new_ones = [(index, event) for index, event in said.events if index not in standing]
     events, refused = _acceptable(work.known.configuration, work.source, new_ones, now)
@@ -102,7 +110,7 @@ async def perform(work: Work, said: Said, read: DealMapping, now: datetime) -> D
     problems = [*said.problems, *refused, *conflicts]
     understood = len(said.changes) + len(standing) + len(events) - len(conflicts)
     state = "failed" if problems and not understood else "processed" if understood else "ignored"
-    return Done(state, len(fresh), recorded + written, retracted, problems)
+    return Done(state, 0, written, 0, problems)
 
 
 def _possible(translation: Translation, now: datetime) -> tuple[list[Change], Problems]:

@@ -37,6 +37,7 @@ class Work:
     position: Position
     delivery: UUID
     generation: int = 1
+    reason: str = ""
 
     @property
     def told(self) -> Told:
@@ -70,7 +71,7 @@ async def settle(work: Work, entities: Collection[str], read: DealMapping, now: 
         plan: Plan = diff(folded.events, slots[entity], teams, default)
         strange[entity] = folded.unmapped
         record |= dict(plan.to_record)
-        gone |= {uids[name]: f"delivery {work.delivery}" for name in plan.to_retract}
+        gone |= {uids[name]: work.reason or f"delivery {work.delivery}" for name in plan.to_retract}
     await sources.note_unmapped(*own, strange)
     known = work.known
     retracted = await retract.retract(
