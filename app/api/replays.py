@@ -25,6 +25,7 @@ from app.flows import replays
 
 router = desk("sources")
 MOST: Any = {"type": "object", "additionalProperties": True, "maxProperties": 1_000}  # Any: a JSON schema
+MANY: Any = {"type": "array", "maxItems": 10_000}  # Any: a JSON schema
 # Any: a CRM's record is what the CRM says; its numbers stay exact, so nothing converts it here.
 Record = Annotated[dict[str, Any], WithJsonSchema(MOST)]
 Body = Annotated[
@@ -120,17 +121,10 @@ class Preview(Shown):
 
 
 def _event(found: DesiredEvent | Event) -> PreviewedEvent:
-    return PreviewedEvent(
-        type=found.type,
-        time=found.time,
-        team=found.team,
-        kind=found.kind,  # type: ignore[arg-type]  # it is one of them
-        value=None if found.value is None else number(found.value),
-        unit=found.unit,
-        subject=found.subject,
-        offerings=[SoldItem(offering=key, value=number(value)) for key, value in found.offerings],
-        data=dict(found.data),
-    )
+    members = {name: getattr(found, name) for name in ("type", "time", "team", "kind", "unit", "subject")}
+    value = None if found.value is None else number(found.value)
+    offerings = [{"offering": key, "value": number(sold)} for key, sold in found.offerings]
+    return PreviewedEvent.model_validate({**members, "value": value, "offerings": offerings, "data": dict(found.data)})
 
 
 @router.post("/v1/sources/{source}/deliveries/{uid}/replay", **declare(Contract("admin", problems=(409,))))
@@ -175,7 +169,7 @@ async def preview_delivery(call: Caller, source: SourceKey, body: SampleDelivery
             "ignored": found.said.ignored,
             "problem": found.said.unreadable,
             "rejects": list(found.said.problems),
-            "events": [_event(one) for one in (*found.events, *found.own)],
+            "events": [*map(_event, found.events), *map(_event, found.own)],
             "unmapped": [{"property": name, "value": value} for name, value in found.unmapped],
         }
     )
