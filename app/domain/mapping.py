@@ -109,9 +109,13 @@ class DealMapping:
         return frozenset(read | {name for moment in moments if moment is not None for name in moment.properties})
 
     def line_item_properties(self) -> frozenset[str]:
-        """The properties of a line item that the rules read."""
+        """The properties of a line item that the rules read: none where no rule says its offering."""
         items = self.line_items
-        rules = () if items is None else (items.offering, items.value, items.price, items.quantity)
+        rules = (
+            ()
+            if items is None or items.offering is None
+            else (items.offering, items.value, items.price, items.quantity)
+        )
         return frozenset(name for rule in rules if rule is not None for name in rule.properties)
 
     def teams(self) -> frozenset[str]:

@@ -68,7 +68,11 @@ def resolve(record: object, name: str) -> Scalar | Absent:
 
     Units: numbers as `strict_json` reads them, int or Decimal, exact.
     """
-    found = find(record, name)
+    return scalar(find(record, name))
+
+
+def scalar(found: object) -> Scalar | Absent:
+    """A value of JSON as a property has it: `ABSENT` for an object or a list."""
     return found if found is None or isinstance(found, str | int | bool | Decimal) else ABSENT
 
 

@@ -18,7 +18,12 @@ async def connect(world: World, teller: Teller) -> tuple[str, str]:
     await put("/v1/metrics/won", {**wins, "activities": ["deal.created", "deal.moved", "deal.lost"]})
     result = {"objective": "win", "title": "200", "metric": "won", "baseline": 0, "target": 200}
     await put("/v1/key-results/won-200", result)
-    wanted = {"name": "CRM", "connector": teller.connector, "account": teller.account, "team": "sales"}
+    wanted: dict[str, object] = {
+        "name": "CRM",
+        "connector": teller.connector,
+        "account": teller.account,
+        "team": "sales",
+    }
     wanted |= {"mapping": teller.mapping or {}, "secret": teller.secret}
     made = await put("/v1/sources/crm", wanted)
     return made["hook_url"], teller.secret or made["secret"] or ""

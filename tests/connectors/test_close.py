@@ -76,7 +76,12 @@ def test_close_makes_the_key():
 
 
 def said(action="updated", account="orga_1", changed=("status_type",), **data):
-    event = {"id": "ev_1", "organization_id": "orga_1", "object_type": "opportunity", "object_id": "oppo_1"}
+    event: dict[str, object] = {
+        "id": "ev_1",
+        "organization_id": "orga_1",
+        "object_type": "opportunity",
+        "object_id": "oppo_1",
+    }
     event |= {"action": action, "date_created": "2026-10-20T09:15:30.395000", "changed_fields": list(changed)}
     event |= {name: data.pop(name) for name in list(data) if name in ("object_type", "object_id", "id", "date_updated")}
     event = {name: value for name, value in event.items() if value is not ...}

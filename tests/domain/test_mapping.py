@@ -44,13 +44,17 @@ def test_the_sample_of_the_contract_is_read_over_the_defaults():
     assert rate_on(mapping, "2026-07-01") == Decimal("0.92")
     assert mapping.teams() == {"sales"}
     assert mapping.properties() == {
-        *("dealstage", "pipeline", "amount", "deal_currency_code", "product", "customer_segment", "seats")
+        *("dealstage", "pipeline", "amount", "deal_currency_code", "product", "customer_segment", "seats"),
+        *("createdate", "closedate", "hs_lastmodifieddate"),
     }
 
 
 def test_nothing_said_is_a_stock_account():
     assert parse(None, STOCK) == parse({}, STOCK)
-    assert parse({}, STOCK).properties() == {"dealstage", "pipeline", "amount", "deal_currency_code"}
+    assert parse({}, STOCK).properties() == {
+        *("dealstage", "pipeline", "amount", "deal_currency_code"),
+        *("createdate", "closedate", "hs_lastmodifieddate"),
+    }
 
 
 def test_null_takes_a_default_away():

@@ -195,10 +195,9 @@ def salesforce_sign(_body: bytes, _secret: str, _at: datetime, _url: str) -> Map
 def salesforce_cdc(step: Step) -> bytes:
     kind = {"created": "CREATE", "changed": "UPDATE", "deleted": "DELETE"}[step.verb]
     told = {"Amount": step.value, "StageName": STAGES[step.stage], "CurrencyIsoCode": "EUR"}
-    was = step.before
-    same = was is not None and kind == "UPDATE"
-    changed = [name for name, moved in (("Amount", same and was.value != step.value),
-                                        ("StageName", same and was.stage != step.stage)) if moved and was]  # fmt: skip
+    was = step.before or step
+    moved = {"Amount": was.value != step.value, "StageName": was.stage != step.stage}
+    changed = [name for name in moved if moved[name]]
     header = {
         "entityName": "Opportunity",
         "recordIds": [salesforce_id(step.deal)],
@@ -228,7 +227,7 @@ def twenty_sign(body: bytes, secret: str, at: datetime, _url: str) -> Mapping[st
 def twenty(step: Step) -> bytes:
     money = {"amountMicros": None if step.value is None else step.value * 10**6, "currencyCode": "EUR"}
     stage = {"new": "NEW", "offer": "PROPOSAL", "won": "CUSTOMER", "lost": "LOST"}[step.stage]
-    record = {"id": f"deal-{step.deal}", "stage": stage, "amount": money, "createdAt": iso(START)}
+    record: dict[str, object] = {"id": f"deal-{step.deal}", "stage": stage, "amount": money, "createdAt": iso(START)}
     record |= {"updatedAt": iso(step.at), "deletedAt": iso(step.at) if step.verb == "deleted" else None}
     verb = {"created": "created", "changed": "updated", "deleted": "deleted"}[step.verb]
     said = {"eventName": f"opportunity.{verb}", "workspaceId": "w-1", "eventDate": iso(step.at), "record": record}
@@ -244,14 +243,14 @@ def close_sign(body: bytes, secret: str, at: datetime, _url: str) -> Mapping[str
 def close(step: Step) -> bytes:
     at = step.at.strftime("%Y-%m-%dT%H:%M:%S.000000")
     status = {"open": "active"}.get(STATUS[step.stage], STATUS[step.stage])
-    data = {
+    data: dict[str, object] = {
         "id": f"oppo_{step.deal}",
         "status_id": f"stat_{step.stage}",
         "status_type": status,
         "value_currency": "EUR",
     }
     data |= {"value": None if step.value is None else step.value * 100, "date_created": START.isoformat()}
-    event = {
+    event: dict[str, object] = {
         "id": f"ev_{step.number}",
         "object_type": "opportunity",
         "object_id": f"oppo_{step.deal}",
