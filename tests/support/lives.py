@@ -116,6 +116,8 @@ def hubspot(step: Step) -> bytes:
 
     if step.verb == "deleted":
         return dump([element("deletion")])
+    if step.verb == "merged":
+        return dump([element("merge", primaryObjectId=step.into, mergedObjectIds=[step.deal])])
     stages = {"new": "appointmentscheduled", "offer": "contractsent", "won": "closedwon", "lost": "closedlost"}
     said = {"dealstage": stages[step.stage], "amount": "" if step.value is None else str(step.value)}
     found = [element("propertyChange", propertyName=name, propertyValue=value) for name, value in said.items()]
@@ -280,7 +282,7 @@ def generic(step: Step) -> bytes:
 
 
 TELLERS: Sequence[Teller] = (
-    Teller("hubspot", hubspot, hubspot_sign, "4242001", secret="a-client-secret-of-the-app"),
+    Teller("hubspot", hubspot, hubspot_sign, "4242001", secret="a-client-secret-of-the-app", merges=True),
     Teller("pipedrive", pipedrive, basic, "7", merges=True),
     Teller("pipedrive_v1", pipedrive_v1, basic, "7"),
     Teller("salesforce_outbound", salesforce_outbound, salesforce_sign, ORGANIZATION[:15]),
