@@ -5,6 +5,9 @@ from base64 import b64encode
 from datetime import UTC, datetime
 
 import pytest
+from cloudevents.core.bindings.http import to_binary, to_structured
+from cloudevents.core.formats.json import JSONFormat
+from cloudevents.core.v1.event import CloudEvent as Reference
 
 from app.connectors.base import Delivery
 from app.connectors.cloudevents import CloudEvents, is_batch
@@ -158,3 +161,23 @@ def test_a_hook_takes_a_signature_or_a_token():
         CONNECTOR.verify(Delivery("POST", samples.URL, headers, b"{}"), [secret], NOW)
     with pytest.raises(NotAuthenticError):
         CONNECTOR.verify(Delivery("POST", samples.URL, {}, b"{}"), [secret], NOW)
+
+
+ATTRIBUTES = {
+    "id": "A/1 é%",
+    "source": "/billing/eu?x=1",
+    "type": "invoice.paid",
+    "specversion": "1.0",
+    "time": datetime(2026, 10, 20, 12, tzinfo=UTC),
+    "subject": 'deal/"1042"',
+    "datacontenttype": "application/json",
+}
+
+
+@pytest.mark.parametrize("write", [to_binary, to_structured])
+def test_what_the_reference_library_sends_is_read(write):
+    sent = write(Reference(attributes=ATTRIBUTES, data={"value": 5, "team": "sales"}), JSONFormat())
+    event = only(sent.body, {name.lower(): value for name, value in sent.headers.items()})
+    assert (event["id"], event["subject"]) == ("/billing/eu?x=1 A/1 é%", 'deal/"1042"')
+    assert datetime.fromisoformat(event["time"]) == ATTRIBUTES["time"]
+    assert (event["value"], event["team"]) == (5, "sales")
