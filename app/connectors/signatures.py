@@ -9,11 +9,15 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
 
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
 from app.connectors.base import TOLERANCE, Delivery
 from app.domain.changes import EPOCH
 from app.domain.errors import Fault, InvalidError, NotAuthenticError
 
 PREFIX: Final = "whsec_"
+PUBLIC: Final = "whpk_"  # the sender keeps the other half, whsk_
 _ID: Final = re.compile(r"[!-\-/-~]{1,256}")  # visible ASCII without the full stop
 _SECONDS: Final = re.compile(r"[0-9]{1,12}")
 _MILLISECONDS: Final = re.compile(r"[0-9]{1,15}")
@@ -60,22 +64,26 @@ def standard_secret(random: bytes) -> str:
 
 
 def check_standard_secret(secret: str) -> None:
-    """Returns only for `whsec_` and base64 of 24 to 64 bytes. Raises: InvalidError."""
-    key = _key(secret)
-    if key is None or not 24 <= len(key) <= 64:
-        raise unusable("must be whsec_ and the base64 of 24 to 64 random bytes")
+    """Returns only for a shared secret (`whsec_`, 24 to 64 bytes) or a public key (`whpk_`). Raises: InvalidError."""
+    if len(_bytes(secret, PUBLIC)) != 32 and not 24 <= len(_bytes(secret, PREFIX)) <= 64:
+        raise unusable(
+            "must be whsec_ and base64 of 24 to 64 random bytes, or whpk_ and base64 of an ed25519 public key"
+        )
 
 
 def verify_standard(delivery: Delivery, secrets: Sequence[str], now: datetime) -> None:
-    """Returns only for a delivery with a fresh v1 signature by one of the secrets. Raises: NotAuthenticError."""
+    """Returns only for a delivery with a fresh v1 or v1a signature by one of the secrets. Raises: NotAuthenticError."""
     id_ = delivery.headers.get("webhook-id", "")
     stamp = delivery.headers.get("webhook-timestamp", "")
     if not (_ID.fullmatch(id_) and fresh(stamp, now)):
         raise refusal()
     tokens = delivery.headers.get("webhook-signature", "").split(" ")
     signed = f"{id_}.{stamp}.".encode() + delivery.body
-    expected = [b64encode(hmac.digest(key, signed, sha256)) for key in filter(None, map(_key, secrets))]
-    if not among([token[3:] for token in tokens if token.startswith("v1,")], expected):
+    keys = filter(None, (_bytes(secret, PREFIX) for secret in secrets))
+    expected = [b64encode(hmac.digest(key, signed, sha256)) for key in keys]
+    shared = among([token[3:] for token in tokens if token.startswith("v1,")], expected)
+    asymmetric = [token[4:] for token in tokens if token.startswith("v1a,")]
+    if not shared and not _signed_asymmetrically(asymmetric, secrets, signed):
         raise refusal()
 
 
@@ -88,7 +96,8 @@ def verify_standard_or_bearer(delivery: Delivery, secrets: Sequence[str], now: d
         verify_standard(delivery, secrets, now)
         return
     scheme, _, token = delivery.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not among([token.strip()], [secret.encode() for secret in secrets if secret]):
+    tokens = [secret.encode() for secret in secrets if secret.startswith(PREFIX)]  # a public key is known to all
+    if scheme.lower() != "bearer" or not among([token.strip()], tokens):
         raise refusal()
 
 
@@ -113,11 +122,27 @@ def verify_basic(delivery: Delivery, secrets: Sequence[str]) -> None:
         raise refusal()
 
 
-def _key(secret: str) -> bytes | None:
-    """The key that a secret holds. None for what is no shared secret: a public key must never verify as one."""
-    if not secret.startswith(PREFIX):
-        return None
+def _signed_asymmetrically(tokens: Iterable[str], secrets: Iterable[str], signed: bytes) -> bool:
+    """Whether one of the tokens is an ed25519 signature that one of the public keys verifies."""
+    keys = [key for secret in secrets if len(key := _bytes(secret, PUBLIC)) == 32]
+    for key in keys:
+        for token in tokens:
+            try:
+                Ed25519PublicKey.from_public_bytes(key).verify(_decoded(token), signed)
+            except InvalidSignature:
+                continue
+            return True
+    return False
+
+
+def _bytes(secret: str, prefix: str) -> bytes:
+    """The key that a secret of that kind holds; empty for another: no public key verifies as a shared one."""
+    return _decoded(secret.removeprefix(prefix)) if secret.startswith(prefix) else b""
+
+
+def _decoded(said: str) -> bytes:
+    """What base64 says; empty where it says nothing."""
     try:
-        return b64decode(secret.removeprefix(PREFIX).encode(), validate=True)
+        return b64decode(said.encode(), validate=True)
     except (Error, ValueError):
-        return None
+        return b""

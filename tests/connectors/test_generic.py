@@ -1,6 +1,7 @@
 """A generic sender: signed or with a token, read by a mapping that its user writes."""
 
 import json
+from base64 import b64encode
 from datetime import UTC, datetime
 
 import pytest
@@ -84,3 +85,9 @@ def test_what_has_no_records_is_malformed(raw):
 def test_without_a_mapping_nothing_can_be_read():
     with pytest.raises(MalformedError, match="entity"):
         samples.said(CONNECTOR, BODY, None, DealMapping())
+
+
+def test_a_public_key_is_no_token():
+    public = "whpk_" + b64encode(bytes(32)).decode()
+    with pytest.raises(NotAuthenticError):
+        CONNECTOR.verify(Delivery("POST", samples.URL, {"authorization": f"Bearer {public}"}, BODY), [public], NOW)
