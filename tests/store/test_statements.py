@@ -20,7 +20,18 @@ from app.domain.offerings import Offering
 from app.domain.playbooks import Contribution, Signoff
 from app.domain.sources import Source
 from app.domain.teams import Organization, Team
-from app.flows import alignment, configuration, deliveries, events, keys, maintenance, organizations, playbooks, sources
+from app.flows import (
+    alignment,
+    configuration,
+    deliveries,
+    events,
+    keys,
+    maintenance,
+    organizations,
+    playbooks,
+    replays,
+    sources,
+)
 from app.flows.keys import IssueKey
 from app.store import configuration as store
 from app.store import deliveries as kept_deliveries
@@ -150,6 +161,12 @@ async def work(found: House, actor: Actor) -> None:
         delivery = hubspot(hook, SECRET, elements, found.clock.at)
         await deliveries.take(service, hook, delivery, read_nothing)  # type: ignore[arg-type]  # never returns
     await sources.health(service, actor, "hubspot")
+    await replays.replay(service, actor, "hubspot", None, read_nothing)  # type: ignore[arg-type]  # never returns
+    strange = {"value": {"property": "other"}}
+    again = Source("hubspot", "HubSpot", "hubspot", "4242001", "marketing", strange)
+    await sources.put(service, actor, again, None)
+    await replays.replay(service, actor, "hubspot", at, read_nothing)  # type: ignore[arg-type]  # never returns
+    await maintenance.trim(service, actor.organization, 30)
     await record(found, actor, *(event(f"large-{n}", value=10**12 * ONE) for n in range(923)))
 
 
