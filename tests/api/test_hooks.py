@@ -183,3 +183,12 @@ async def test_a_cloud_event_on_a_hook_is_told_what_is_wrong_with_it(world):
     listed = (await world.admin.get("/v1/sources/shop/deliveries")).json()["items"]
     raws = [(await world.admin.get(f"/v1/sources/shop/deliveries/{one['uid']}")).json() for one in listed]
     assert sum({"name": "ce-id", "value": "9"} in raw["headers"] for raw in raws) == 1
+
+
+async def test_the_same_id_with_another_body_is_a_conflict_and_what_was_recorded_stands(world, sender):
+    assert (await sender.send(said())).status_code == 200
+    assert (await sender.send(said())).json()["state"] == "processed"
+    other = await sender.send({**said(), "value": 6})
+    assert (other.status_code, "other content" in other.json()["detail"]) == (400, True)
+    events = (await world.admin.get("/v1/events", params={"source": "relay"})).json()["items"]
+    assert [one["value"] for one in events] == [5.5]

@@ -214,8 +214,3 @@ def test_a_public_key_as_the_key_of_a_shared_signature_is_refused():
     forged = signed(secret=b64encode(raw).decode())
     assert not authentic(forged, [PUBLIC])
     assert not authentic(forged | {"webhook-signature": forged["webhook-signature"].replace("v1,", "v1a,")}, [PUBLIC])
-
-
-def test_the_same_name_with_another_body_is_two_events_of_one_id_which_the_flow_refuses():
-    one, other = (translated(json.dumps({"id": "inv-1", "value": value}).encode()).events[0] for value in (1, 2))
-    assert (one["id"], one == other) == (other["id"], False)
