@@ -101,9 +101,13 @@ class Json(TypeDecorator[Any]):
 
 
 class ExactJson(Json):
-    """A JSON value whose numbers with a point come back as Decimal: what a CRM said, digit for digit."""
+    """A JSON value whose numbers with a point are Decimals: what a CRM said, digit for digit."""
 
     cache_ok = True
+
+    def process_bind_param(self, value: object, dialect: Dialect) -> str | None:  # noqa: ARG002  # SQLAlchemy's signature
+        """Value to text."""
+        return None if value is None else strict_json.dumps(value)
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> Any:  # noqa: ARG002  # Any: a JSON value is anything
         """Text to value."""

@@ -212,7 +212,8 @@ def test_what_says_nothing_that_is_read_is_ignored(said):
         (element(occurredAt=-1), "occurredAt"),
         (element(propertyName=None), "propertyName"),
         (element(propertyValue={"a": 1}), "propertyValue"),
-        (element("deal.merge", primaryObjectId=1, mergedObjectIds=[2]), "Merged"),
+        (element("deal.merge", primaryObjectId=1, mergedObjectIds=[]), "mergedObjectIds"),
+        (element("deal.merge", primaryObjectId=1, mergedObjectIds=["x"]), "mergedObjectIds"),
         (
             element("deal.associationChange", associationType="DEAL_TO_CALL", fromObjectId=1, toObjectId=[]),
             "toObjectId",
