@@ -26,6 +26,7 @@ DeliveryUid = Annotated[Uid, Path(description="The delivery's uid.", examples=[U
 EXAMPLE: dict[str, Any] = {  # Any: JSON values
     "uid": UID,
     "source": "hubspot",
+    "origin": "hook",
     "received_at": "2026-10-02T12:00:00Z",
     "content_type": "application/json",
     "state": "processed",
@@ -49,6 +50,7 @@ class Delivery(Shown):
 
     uid: Uid
     source: Key
+    origin: Annotated[Literal["hook", "records"], Field(description="`records`: deals that were imported.")]
     received_at: Instant
     content_type: Sentence
     state: State
@@ -92,7 +94,8 @@ class DeliveryPage(Shown):
     next_cursor: Cursor | None
 
 
-def _members(stored: StoredDelivery) -> dict[str, Any]:  # Any: the members of a reply
+def members(stored: StoredDelivery) -> dict[str, Any]:  # Any: the members of a reply
+    """A delivery on the wire, without its body."""
     found = {name: getattr(stored, name) for name in Delivery.model_fields}
     return {**found, "uid": str(stored.uid), "content_type": stored.content_type.replace("\x00", "")[:4_000]}
 
@@ -105,7 +108,7 @@ def _raw(stored: StoredDelivery) -> RawDelivery:
             body = stored.body.decode()
         except UnicodeDecodeError:
             body, encoding = b64encode(stored.body).decode(), "base64"
-    return RawDelivery.model_validate({**_members(stored), "headers": headers, "body": body, "body_encoding": encoding})
+    return RawDelivery.model_validate({**members(stored), "headers": headers, "body": body, "body_encoding": encoding})
 
 
 @router.get("/v1/sources/{source}/deliveries", **lists("admin"))
@@ -122,7 +125,7 @@ async def list_deliveries(
     async with call.service.database.reading() as connection:
         found = await deliveries.page(connection, organization, source, state, after, paging.limit + 1)
     positions = [f"{stored.received_at.isoformat()} {stored.uid}" for stored in found]
-    items, following = paging.cut(response, [Delivery.model_validate(_members(stored)) for stored in found], positions)
+    items, following = paging.cut(response, [Delivery.model_validate(members(stored)) for stored in found], positions)
     return DeliveryPage(items=items, next_cursor=following)
 
 

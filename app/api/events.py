@@ -72,7 +72,7 @@ async def record_event_batch(call: Caller, body: NewEventBatch) -> EventBatchRes
     valid = [event for event in read if isinstance(event, EventValue)]
     answers = iter(await flow.record(call.service, call.actor, valid) if valid else [])
     items = [next(answers) if isinstance(found, EventValue) else Item("invalid", None, found) for found in read]
-    found = [_trouble(call.request, index, body.events[index], item) for index, item in _troubled(items)]
+    found = [trouble(call.request, index, body.events[index], item) for index, item in _troubled(items)]
     duplicates = sum(item.status == "duplicate" for item in items)
     return EventBatchResult(
         recorded=len(items) - len(found), duplicates=duplicates, rejected=len(found) - duplicates, problems=found
@@ -90,7 +90,8 @@ def _troubled(items: Sequence[Item]) -> list[tuple[int, Item]]:
     return [(index, item) for index, item in enumerate(items) if item.status != "recorded"]
 
 
-def _trouble(request: Request, index: int, given: object, item: Item) -> BatchProblem:
+def trouble(request: Request, index: int, given: object, item: Item) -> BatchProblem:
+    """What the reply says of an event of a batch that was not recorded. Shape: `given` is the event as it came."""
     name = given.get("id") if isinstance(given, dict) else None
     readable = isinstance(name, str) and 0 < len(name) <= 200
     problem = None if item.problem is None else _problem(request, index, item.problem)

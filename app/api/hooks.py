@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final, Literal
 
-from fastapi import Path, Request
+from fastapi import Path, Request, Response
 
 from app.api.body import MIB
 from app.api.callers import TheService
@@ -12,7 +12,7 @@ from app.api.operation import Contract, declare, desk
 from app.api.scalars import Uid, text
 from app.api.wire import Shown, example
 from app.connectors.base import Delivery
-from app.domain.errors import MalformedError, NotAuthenticError
+from app.domain.errors import NotAuthenticError
 from app.flows import deliveries
 
 router = desk("hooks")
@@ -33,15 +33,20 @@ class Receipt(Shown):
     model_config = {"json_schema_extra": example(delivery=UID, state="processed")}
 
 
-@router.post("/hooks/{hook_id}", **declare(Contract(None, "*/*", 2 * MIB, (401,), free_query=True)))
+@router.post("/hooks/{hook_id}", **declare(Contract(None, "*/*", 2 * MIB, (401, 403), free_query=True)))
 async def take_delivery(request: Request, service: TheService, hook_id: HookId) -> Receipt:
-    """Takes a delivery. An authentic one is kept and answered with 200 whatever it says, for CRMs punish errors."""
+    """Takes a delivery. An authentic one is kept and answered with 200 whatever it says, for CRMs punish errors.
+
+    Salesforce reads no receipt: its messages are answered with the SOAP acknowledgement that it waits for.
+    """
     headers = {name.lower(): value for name, value in request.headers.items()}
     delivery = Delivery(request.method, str(request.url), headers, request.state.body)
     try:
         taken = await deliveries.take(service, hook_id, delivery, read_event)
     except NotAuthenticError as error:
         raise NotAuthenticError(REFUSAL) from error
-    if taken.unreadable:
-        raise MalformedError(taken.problem or "The delivery cannot be read.")
+    if taken.refusal is not None:
+        raise taken.refusal
+    if taken.answer is not None:
+        return Response(taken.answer.body, media_type=taken.answer.media_type)  # type: ignore[return-value]  # FastAPI sends a response as it is
     return Receipt(delivery=str(taken.uid), state=taken.state)  # type: ignore[arg-type]  # it is one of them

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Scope
 
-from app.domain.errors import Fault, SightlineError
+from app.domain.errors import Fault, SightlineError, UnsupportedError
 
 MEDIA_TYPE: Final = "application/problem+json"
 MOST_FAULTS: Final = 100
@@ -33,10 +33,8 @@ class SlowError(SightlineError):
     headers: ClassVar[Mapping[str, str]] = {"Connection": "close"}
 
 
-class UnsupportedMediaError(SightlineError):
-    """The body is in a form that this operation does not read."""
-
-    code: ClassVar[str] = "unsupported-media-type"
+class UnsupportedMediaError(UnsupportedError):
+    """The body is in a form that this operation does not read; a header says which it does."""
 
     def __init__(self, detail: str, header: str, accepted: str) -> None:
         """Keeps the header that says what would be read."""

@@ -48,11 +48,16 @@ SHOWN: dict[str, Any] = {  # Any: JSON values
 }
 
 
-class UnmappedValue(Shown):
-    """A value that deliveries hold and the mapping does not know."""
+class UnmappedPair(Shown):
+    """A value that the mapping does not know."""
 
     property: Annotated[str, text(600)]
     value: Annotated[str, text(600)]
+
+
+class UnmappedValue(UnmappedPair):
+    """A value that deliveries hold and the mapping does not know."""
+
     count: Count
 
 

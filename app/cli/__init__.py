@@ -20,7 +20,7 @@ app.add_typer(keys.commands, name="keys")
 app.add_typer(db.commands, name="db")
 app.command()(documents.apply)
 app.command()(documents.document)
-app.command()(sources.sources)
+app.add_typer(sources.commands, name="sources")
 app.command()(alignment.alignment)
 app.command()(openapi.openapi)
 

@@ -65,6 +65,30 @@ def rebuild(
         say(f"The roll-ups of {len(found)} organization(s) are as the events say; {mended} had to be mended.")
 
 
+@commands.command()
+@guarded
+def trim(
+    days: Annotated[
+        int | None, typer.Option(min=1, max=3650, help="Else SIGHTLINE_RAW_RETENTION_DAYS.", show_default=False)
+    ] = None,
+    database_url: DatabaseUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Empties the raw bodies of old deliveries; what they said stands, but they cannot be replayed any more."""
+    kept = days or settings_for(database_url).raw_retention_days
+
+    async def work(service: Service) -> dict[str, int]:
+        return {
+            key: await maintenance.trim(service, each, kept) for key, each in await maintenance.organizations(service)
+        }
+
+    found = perform(database_url, work)
+    if as_json:
+        tell_json({"days": kept, "emptied": found})
+    else:
+        say(f"The bodies of {sum(found.values())} deliveries older than {kept} days are kept no longer.")
+
+
 async def _each(service: Service, title: str, *, compare: bool, journal: bool = False) -> Differences:
     """What differs, or differed, for each organization, shown as it goes."""
     everyone: Sequence[tuple[str, UUID]] = await maintenance.organizations(service)

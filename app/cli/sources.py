@@ -1,17 +1,29 @@
-"""`sightline sources`: how the systems that events come from are doing."""
+"""`sightline sources`: how the systems that events come from are doing, and deals that were there before them."""
 
-from collections.abc import Mapping
-from typing import Any
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Final
 
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from app.cli import remote
-from app.cli.terminal import AsJson, guarded, out, say, tell_json
+from app.cli.terminal import AsJson, err, guarded, out, refusal, say, tell_json
+
+AT_ONCE: Final = 500
+commands = typer.Typer(invoke_without_command=True, help="The sources, how they are doing, and deals to import.")
 
 
+@commands.callback()
 @guarded
-def sources(as_json: AsJson = False) -> None:
+def sources(context: typer.Context, as_json: AsJson = False) -> None:
     """Lists the sources and their health."""
+    if context.invoked_subcommand is not None:
+        return
     found: list[Mapping[str, Any]] = []
     query = {"limit": "200"}
     while True:
@@ -47,3 +59,67 @@ def _row(source: Mapping[str, Any]) -> list[str]:
     last = (health["last_delivery_at"] or "never").replace("T", " ")[:16]
     counts = [str(health["deliveries_last_day"]), str(health["failures_last_day"])]
     return [source["key"], source["connector"], last, *counts, ", ".join(troubles) or "well"]
+
+
+@commands.command("import")
+@guarded
+def import_records(
+    source: Annotated[str, typer.Argument(help="The source's key.")],
+    file: Annotated[Path, typer.Argument(help="JSON, lines of JSON, or the CSV that the CRM exports.", dir_okay=False)],
+    column: Annotated[
+        list[str] | None, typer.Option(help="A column's heading and the property that it is: 'Deal Stage=dealstage'.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Imports deals that existed before connecting; importing a file again changes nothing."""
+    records = _named(_records(file), column or [])
+    taken = datetime.fromtimestamp(file.stat().st_mtime, UTC).isoformat()
+    totals = {"records": len(records), "changes": 0, "recorded": 0, "retracted": 0}
+    problems: list[dict[str, Any]] = []
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
+        task = progress.add_task("Importing deals", total=len(records))
+        for start in range(0, len(records), AT_ONCE):
+            body = {"records": records[start : start + AT_ONCE], "taken_at": taken}
+            done = remote.ask("POST", f"/v1/sources/{remote.segment(source)}/records", body=body)
+            totals = totals | {name: totals[name] + done[name] for name in ("changes", "recorded", "retracted")}
+            problems += [{**each, "index": start + each["index"]} for each in done["rejects"]]
+            progress.advance(task, len(body["records"]))
+    if as_json:
+        tell_json({**totals, "problems": problems})
+    else:
+        said = f"{totals['changes']} of {totals['records']} records were new: {totals['recorded']} events recorded"
+        say(f"{said}, {totals['retracted']} retracted; {len(problems)} records were set aside.")
+        for each in problems[:20]:
+            say(f"  record {each['index'] + 1}: {each['problem']}", "yellow")
+    if problems:
+        raise typer.Exit(1)
+
+
+def _records(file: Path) -> list[dict[str, Any]]:
+    """The records in a file, numbers with a point as their own text. Raises: CommandError, OSError."""
+    try:
+        text = file.read_text("utf-8-sig")
+        if file.suffix.lower() == ".csv":
+            return [
+                {name: value for name, value in row.items() if name} for row in csv.DictReader(text.splitlines(True))
+            ]
+        try:
+            found = json.loads(text, parse_float=str)
+        except json.JSONDecodeError:
+            found = [json.loads(line, parse_float=str) for line in text.splitlines() if line.strip()]
+    except (ValueError, csv.Error) as error:
+        raise refusal("invalid-input", f"{file} can be read neither as JSON nor as CSV: {error}.") from None
+    found = found.get("records", [found]) if isinstance(found, dict) else found
+    if not isinstance(found, list) or not all(isinstance(record, dict) for record in found):
+        raise refusal("invalid-input", f"{file} holds no list of records.")
+    return found
+
+
+def _named(records: Sequence[dict[str, Any]], columns: Sequence[str]) -> list[dict[str, Any]]:
+    """The records with their columns called what the mapping calls them. Raises: CommandError."""
+    names = dict(column.partition("=")[::2] for column in columns)
+    wrong = next((heading for heading, name in names.items() if not heading or not name), None)
+    if wrong is not None:
+        raise refusal("invalid-input", f"--column '{wrong}' must be like 'Deal Stage=dealstage'.")
+    return [{names.get(name, name): value for name, value in record.items()} for record in records]

@@ -27,7 +27,10 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """An element that was set aside. Shape: `index` counts from 0 in the delivery's own order."""
+    """An element that was set aside. Shape: `index` counts from 0 in the delivery's own order.
+
+    So is a gap, a change of which the CRM says only that it happened: the sentence names the records to import.
+    """
 
     index: int
     problem: str
@@ -37,9 +40,10 @@ class Reject:
 class Translation:
     """What a delivery says.
 
-    Shape: `events` are raw objects in the shape of our own event, for the caller to validate; `change_places` and
-    `event_places` are where in the delivery's own order each of them stands; `ignored` counts the elements that were
-    understood and say nothing that the mapping reads (an element said twice in one delivery too).
+    Shape: `events` are raw objects in the shape of our own event, for the caller to validate (`source` and `team`
+    may be left out: those of the source stand in); `change_places` and `event_places` are where in the delivery's own
+    order each of them stands; `ignored` counts the elements that were understood and say nothing that the mapping reads
+    (an element said twice in one delivery too).
     """
 
     changes: tuple[Change, ...] = ()
@@ -50,16 +54,31 @@ class Translation:
     event_places: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How a sender is told that its delivery is kept, where it does not read our own receipt."""
+
+    media_type: str
+    body: bytes
+
+
 class Connector(Protocol):
-    """One kind of system that sends deliveries."""
+    """One kind of system that sends deliveries. What has a body here is what most of them do."""
+
+    answer: Answer | None = None
+    """How a kept delivery is answered. None when the sender reads no body: our own receipt."""
 
     @property
     def name(self) -> str:
         """The connector's name in a source."""
 
     @property
+    def form(self) -> str:
+        """What its mapping looks like: `deals` (a CRM), `generic`, `events` (CloudEvents), or `none`."""
+
+    @property
     def default_mapping(self) -> Mapping[str, object]:
-        """The mapping in force where a source says nothing. Shape: api.md, Sources."""
+        """The mapping in force where a source says nothing, in that form. Shape: api.md, Sources."""
 
     @property
     def secret_required(self) -> bool:
@@ -71,11 +90,22 @@ class Connector(Protocol):
     def check_secret(self, secret: str) -> None:
         """Returns only for a secret that can verify something. Raises: InvalidError, with a fault at /secret."""
 
+    def check_account(self, account: str | None) -> None:  # noqa: ARG002  # most take any
+        """Returns only for an account that a source can have. Raises: InvalidError, with a fault at /account."""
+        return
+
     def verify(self, delivery: Delivery, secrets: Sequence[str], now: datetime) -> None:
         """Returns only for a delivery signed with one of the secrets, at most 300 s from now.
 
-        Raises: NotAuthenticError, never saying why.
+        Raises: NotAuthenticError, never saying why; MalformedError for a body that is not even to be kept.
         """
 
+    def kept(self, body: bytes) -> bytes:
+        """What of a body may be stored; `translate` reads it as it reads the body. Shape: without live credentials."""
+        return body
+
     def translate(self, delivery: Delivery, account: str | None, mapping: DealMapping) -> Translation:
-        """What an authentic delivery says. Raises: MalformedError when its body cannot be read."""
+        """What an authentic delivery says.
+
+        Raises: MalformedError when its body cannot be read; ForbiddenError for another account's, where it can be told.
+        """

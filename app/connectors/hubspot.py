@@ -9,17 +9,24 @@ from hashlib import sha256
 from types import MappingProxyType
 from typing import Final
 
-from app.connectors.base import TOLERANCE, Delivery, Reject, Translation
+from app.connectors.base import TOLERANCE, Connector, Delivery, Reject, Translation
 from app.domain import activities, strict_json
 from app.domain.changes import EPOCH, Change, Scalar, from_milliseconds
 from app.domain.errors import Fault, InvalidError, MalformedError, NotAuthenticError
 from app.domain.mapping import DealMapping
 
 OBJECTS: Final[Mapping[str, str]] = MappingProxyType(
-    {"0-3": "deal", "0-47": "meeting", "0-48": "call", "0-49": "email"}
+    {"0-3": "deal", "0-8": "line_item", "0-47": "meeting", "0-48": "call", "0-49": "email"}
 )
 NAMES: Final[Mapping[str, str]] = MappingProxyType(
-    {"DEAL": "deal", "MEETING": "meeting", "MEETING_EVENT": "meeting", "CALL": "call", "EMAIL": "email"}
+    {
+        "DEAL": "deal",
+        "MEETING": "meeting",
+        "MEETING_EVENT": "meeting",
+        "CALL": "call",
+        "EMAIL": "email",
+        "LINE_ITEM": "line_item",
+    }
 )
 VERBS: Final[Mapping[str, str]] = MappingProxyType(
     {"creation": "created", "propertyChange": "changed", "deletion": "deleted", "restore": "restored"}
@@ -39,6 +46,14 @@ STOCK: Final[Mapping[str, object]] = MappingProxyType(
         },
         "value": {"property": "amount", "parse": "decimal"},
         "unit": {"property": "deal_currency_code"},
+        "created_at": {"property": "createdate"},
+        "modified_at": {"property": "hs_lastmodifieddate"},
+        "closed_at": {"property": "closedate"},
+        "line_items": {
+            "value": {"property": "amount"},
+            "price": {"property": "price"},
+            "quantity": {"property": "quantity"},
+        },
     }
 )
 _ESCAPES: Final = re.compile(r"%(?:3A|2F|3F|40|21|24|27|28|29|2A|2C|3B)", re.IGNORECASE)
@@ -55,10 +70,11 @@ class _RejectError(Exception):
     """The element is set aside, with the sentence that says why."""
 
 
-class HubSpot:
+class HubSpot(Connector):
     """One account of HubSpot, by an app's webhook subscriptions."""
 
     name: str = "hubspot"
+    form: str = "deals"
     default_mapping: Mapping[str, object] = STOCK
     secret_required: bool = True
 
@@ -93,22 +109,22 @@ class HubSpot:
         elements = strict_json.loads(delivery.body)
         if not isinstance(elements, list):
             raise MalformedError("The body is not a JSON array: HubSpot sends its events in one.")
-        wanted = {"deal": mapping.properties()} | {
-            kind: activities.properties(kind, mapping) for kind in activities.RULES
-        }
+        wanted = {kind: activities.properties(kind, mapping) for kind in activities.RULES}
+        wanted |= {"deal": mapping.properties(), "line_item": mapping.line_item_properties()}
         changes: dict[str, tuple[int, Change]] = {}
         rejects: list[Reject] = []
         ignored = 0
         for index, element in enumerate(elements):
             try:
-                change = _change(element, account, wanted)
+                told = _changes(element, account, wanted)
             except _SkipError:
                 ignored += 1
             except _RejectError as reason:
                 rejects.append(Reject(index, str(reason)))
             else:
-                ignored += change.key in changes
-                changes.setdefault(change.key, (index, change))
+                ignored += all(change.key in changes for change in told)
+                for change in told:
+                    changes.setdefault(change.key, (index, change))
         return Translation(
             changes=tuple(change for _, change in changes.values()),
             rejects=tuple(rejects),
@@ -122,8 +138,8 @@ def decoded(url: str) -> str:
     return _ESCAPES.sub(lambda found: chr(int(found[0][1:], 16)), url)
 
 
-def _change(element: object, account: str | None, wanted: Mapping[str, frozenset[str]]) -> Change:
-    """The change that one element says."""
+def _changes(element: object, account: str | None, wanted: Mapping[str, frozenset[str]]) -> list[Change]:
+    """The changes that one element says: one, or for a merge one of each deal that went into another."""
     if not isinstance(element, dict):
         raise _RejectError("The element is not a JSON object.")
     said = element.get("subscriptionType", element.get("eventType"))
@@ -132,33 +148,61 @@ def _change(element: object, account: str | None, wanted: Mapping[str, frozenset
     portal = _portal(element, account)
     name, verb = said.split(".", 1)
     if verb == "associationChange":
-        return _association(element, portal)
+        return [_association(element, portal, wanted)]
     kind = name if name != "object" else OBJECTS.get(str(element.get("objectTypeId")), "")
-    if kind not in wanted or (name != "object" and kind != "deal"):
+    if not wanted.get(kind) or (name != "object" and kind not in ("deal", "line_item")):
         raise _SkipError
-    if verb == "merge":
-        raise _RejectError("Merged deals are not followed yet: both keep the events they have.")
+    if verb == "merge" and kind == "deal":
+        return _merge(element, portal)
     if verb not in VERBS:
         raise _SkipError
+    return [_change(element, f"hubspot|{portal}|{kind}", kind, verb, wanted[kind])]
+
+
+def _change(element: Mapping[str, object], of: str, kind: str, verb: str, wanted: frozenset[str]) -> Change:
+    """What happened to one record by itself."""
     id_, stamp, at = _identity(element.get("objectId"), "objectId"), *_occurred(element)
     if verb != "propertyChange":
-        return Change(f"{kind}:{id_}", f"hubspot|{portal}|{kind}|{id_}|{verb}||{stamp}|", at, VERBS[verb])
+        return Change(f"{kind}:{id_}", f"{of}|{id_}|{verb}||{stamp}|", at, VERBS[verb])
     named = element.get("propertyName")
     if not isinstance(named, str) or not named:
         raise _RejectError("The element has no propertyName.")
     value = _value(element)
-    if named not in wanted[kind] or value == _REDACTED:  # a sensitive value is a word on the wire, not the value
+    if named not in wanted or value == _REDACTED:  # a sensitive value is a word on the wire, not the value
         raise _SkipError
-    key = f"hubspot|{portal}|{kind}|{id_}|{verb}|{named}|{stamp}|{_h16(value)}"
+    key = f"{of}|{id_}|{verb}|{named}|{stamp}|{_h16(value)}"
     fields: dict[str, Scalar] = {named: value or None}
     return Change(f"{kind}:{id_}", key, at, "changed", fields)
 
 
-def _association(element: Mapping[str, object], portal: str) -> Change:
-    """The change of an activity that was put to a deal, or taken from it; the same from whichever side it is told."""
+def _merge(element: Mapping[str, object], portal: str) -> list[Change]:
+    """The deals that went into another: the merged are absorbed, the primary lives on, perhaps under a new id."""
+    primary = _identity(element.get("primaryObjectId", element.get("objectId")), "primaryObjectId")
+    raw = element.get("mergedObjectIds")
+    if not isinstance(raw, list) or not raw:
+        raise _RejectError("The element has no mergedObjectIds.")
+    absorbed = sorted({_identity(one, "mergedObjectIds") for one in raw})
+    new = element.get("newObjectId")
+    survivor = primary if new is None else _identity(new, "newObjectId")
+    stamp, at = _occurred(element)
+    told = _h16(f"{primary}<-{','.join(absorbed)}")
+    return [
+        Change(
+            f"deal:{id_}",
+            f"hubspot|{portal}|deal|{id_}|merge||{stamp}|{told}",
+            at,
+            "continued" if id_ == primary else "merged",
+            other=f"deal:{survivor}",
+        )
+        for id_ in sorted({primary, *absorbed} - {survivor})
+    ]
+
+
+def _association(element: Mapping[str, object], portal: str, wanted: Mapping[str, frozenset[str]]) -> Change:
+    """The change of what was put to a deal, or taken from it; the same from whichever side it is told."""
     ends = _ends(element)
     kinds = [kind for kind, _ in ends]
-    if kinds.count("deal") != 1 or "" in kinds:
+    if kinds.count("deal") != 1 or not all(wanted.get(kind) for kind in kinds):
         raise _SkipError
     removed = element.get("associationRemoved", False)
     if not isinstance(removed, bool):

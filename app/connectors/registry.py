@@ -5,17 +5,27 @@ from types import MappingProxyType
 from typing import Final
 
 from app.connectors.base import Connector
+from app.connectors.close import Close
+from app.connectors.cloudevents import CloudEvents
+from app.connectors.generic import Generic
 from app.connectors.hubspot import HubSpot
+from app.connectors.pipedrive import Pipedrive, PipedriveV1
+from app.connectors.salesforce_cdc import SalesforceCdc
+from app.connectors.salesforce_outbound import SalesforceOutbound
 from app.connectors.standard_webhooks import StandardWebhooks
+from app.connectors.twenty import Twenty
 from app.domain import sources
 from app.domain.errors import InvalidError, unknown
 
-_ALL: Final[tuple[Connector, ...]] = (HubSpot(), StandardWebhooks())
+_ALL: Final[tuple[Connector, ...]] = (
+    *(HubSpot(), SalesforceOutbound(), SalesforceCdc(), Pipedrive(), PipedriveV1(), Twenty(), Close()),
+    *(StandardWebhooks(), CloudEvents(), Generic()),
+)
 CONNECTORS: Final[Mapping[str, Connector]] = MappingProxyType({one.name: one for one in _ALL})
 
 
 def get(name: str) -> Connector:
-    """The connector of that name. Raises: InvalidError for one that is unknown, or not built yet; `api` has no hook."""
+    """The connector of that name. Raises: InvalidError for one that is unknown; `api` has no hook."""
     if name in CONNECTORS:
         return CONNECTORS[name]
     if name in sources.CONNECTORS:

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
-from app.domain.changes import Change, Scalar, from_milliseconds
+from app.domain.changes import Change, Scalar
 from app.domain.deals import data_at, team_at
 from app.domain.desired import DesiredEvent, Folded
-from app.domain.histories import History, text
+from app.domain.histories import History, unread
+from app.domain.links import Homes, associated
 from app.domain.mapping import DealMapping
+from app.domain.values import instant, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,28 +59,27 @@ INCOMING: Final = "INCOMING_EMAIL"
 
 
 def properties(kind: str, mapping: DealMapping) -> frozenset[str]:
-    """The raw properties of an activity that are read: the built-in ones, and the one that names a team."""
+    """The raw properties of an activity that are read: the built-in ones, and those that name a team.
+
+    A connector of another CRM translates its own to these names (RULES), and its outcome to HubSpot's words.
+    """
     rule = RULES[kind]
-    team = mapping.team.property if mapping.team is not None else None
-    return frozenset(name for name in (*rule.times, rule.outcome, rule.direction, team) if name is not None)
+    team = mapping.team.properties if mapping.team is not None else ()
+    return frozenset(name for name in (*rule.times, rule.outcome, rule.direction, *team) if name is not None)
 
 
-def deal_of(changes: Iterable[Change]) -> str | None:
+def deal_of(changes: Iterable[Change], homes: Homes | None = None) -> str | None:
     """The deal whose fields an activity inherits: of those associated now the first one. None when there is none."""
-    history = History(changes)
-    standing: dict[str, datetime] = {}
-    for change in history.changes:
-        if change.other is not None and change.verb == "associated":
-            standing.setdefault(change.other, change.at)
-        elif change.other is not None and change.verb == "dissociated":
-            standing.pop(change.other, None)
+    standing = associated(History(changes), homes or Homes())
     return min(standing, key=lambda deal: (standing[deal], len(deal), deal), default=None)
 
 
-def fold(changes: Iterable[Change], deal_changes: Iterable[Change], mapping: DealMapping, default_team: str) -> Folded:
+def fold(
+    changes: Iterable[Change], deal: str | None, deal_changes: Iterable[Change], mapping: DealMapping, default_team: str
+) -> Folded:
     """The event that one activity should have now.
 
-    Shape: `deal_changes` are those of its deal (`deal_of`), or of all its deals, in any order.
+    Shape: `deal` is what `deal_of` says; `deal_changes` are those of the deal and of those that it continues.
     """
     history = History(changes)
     if not history.changes:
@@ -89,16 +90,15 @@ def fold(changes: Iterable[Change], deal_changes: Iterable[Change], mapping: Dea
     at = _held_at(history, rule) if history.alive else None
     if at is None:
         return Folded((), unmapped)
-    entity = deal_of(history.changes)
-    deal = History((change for change in deal_changes if change.entity == entity), mapping.stage)
+    inherited = History(deal_changes)
     event = DesiredEvent(
         slot=f"{kind}/{id_}/{rule.slot}",
         type=f"{kind}.{rule.slot}",
         time=at,
-        team=team_at([history, deal], mapping.team, default_team, at),
+        team=team_at([history, inherited], mapping.team, default_team, at),
         kind="activity",
-        subject=None if entity is None else entity.replace(":", "/", 1),
-        data=data_at(deal, mapping, at),
+        subject=None if deal is None else deal.replace(":", "/", 1),
+        data=data_at(inherited, mapping, at),
     )
     return Folded((event,), unmapped)
 
@@ -131,23 +131,6 @@ def _done_since(history: History, rule: Rule) -> datetime | None:
     return since
 
 
-def instant(value: Scalar) -> datetime | None:
-    """The instant that a property says: epoch milliseconds, or ISO 8601 with an offset (a day is its midnight in UTC).
-
-    None when it says none between the years 1970 and 2200.
-    """
-    said = text(value).strip() if value is not None else ""
-    try:
-        if said.isascii() and said.isdigit() and len(said) <= 15:
-            found = from_milliseconds(int(said))
-        else:
-            read = datetime.fromisoformat(said)
-            found = (read if read.tzinfo is not None else read.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-    return found if 1970 <= found.year <= 2200 else None
-
-
 def _word(value: Scalar) -> str:
     """An option of an enumeration, however it is spelled."""
     return text(value).strip().upper().replace(" ", "_").replace("-", "_")
@@ -159,7 +142,5 @@ def _unknown_values(history: History, rule: Rule, mapping: DealMapping) -> tuple
     found = {(rule.outcome, value[:200]) for value in history.seen(rule.outcome) if _word(value) not in known}
     for name in rule.times:
         found |= {(name, value[:200]) for value in history.seen(name) if instant(value) is None}
-    if mapping.team is not None and mapping.team.property is not None:
-        name = mapping.team.property
-        found |= {(name, value[:200]) for value in history.seen(name) if value not in (mapping.team.map or {})}
+    found |= unread(history, [mapping.team], lambda rule, value: rule.apply(value) is not None)
     return tuple(sorted(found))

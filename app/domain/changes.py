@@ -1,27 +1,46 @@
 """What a CRM's delivery says, translated: one change of one record, without memory of any other."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Final
 
-from app.domain.errors import InvalidError
-
-VERBS: Final = ("created", "changed", "deleted", "restored", "associated", "dissociated")
+VERBS: Final = (
+    *("created", "changed", "snapshot", "deleted", "restored"),
+    *("associated", "dissociated", "merged", "continued"),
+)
+LINKS: Final = ("associated", "dissociated", "merged", "continued")
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_IDENTITY: Final = re.compile(r"[!-.0-~]{1,100}")  # printable ASCII but the slash: it parts an event's id
 
-Scalar = str | int | bool | None
+Scalar = str | int | bool | Decimal | None
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """One thing that happened to one record of a CRM.
 
-    Shape: `entity` and `other` are `<type>:<id>` (deal, call, meeting, email); `at` is the source's time in UTC; `key`
-    is equal for equal changes, however often and in whatever dialect they come; `fields` maps the CRM's own property
-    names to values: None is known to be empty, what is not in it was not mentioned. An association is a change of the
-    activity (`entity`), and `other` is the deal.
-    None when: `other` is None for all but associations.
+    Shape: `entity` and `other` are `<type>:<id>` (deal, call, meeting, email, line_item; make the id with `identity`);
+    `at` is the source's time in UTC; `key` is equal for equal changes, however often and in whatever dialect they come;
+    `fields` maps the properties of the mapping (names or pointers, `pointers.picked`) to values: None is known to be
+    empty, what is not in it was not mentioned.
+
+    `verb` is one of
+    - `created`: the record came to be at `at`; its fields are those it began with;
+    - `changed`: these fields became so at `at`;
+    - `snapshot`: the record is so at `at`, and may have become so before; fields not in it stay as they were;
+    - `deleted`, `restored`: a deleted deal has no events (it is not lost), a restored one has them again;
+    - `associated`, `dissociated`: `entity` is the activity or the line item, `other` the deal;
+    - `merged`: `entity` was absorbed by the deal `other` for good: its events go, its associations follow;
+    - `continued`: `entity` lives on under the new id `other`: what is known of it is known of `other`.
+
+    A change of which the CRM says no more than that it happened (a gap) is no change but a `Reject` of the translation,
+    whose sentence names the records to import.
+
+    `sequence` puts changes of one instant in order, compared as text: pad numbers with zeros.
+    None when: `other` is None for all but the last four verbs.
     """
 
     entity: str
@@ -30,6 +49,13 @@ class Change:
     verb: str
     fields: Mapping[str, Scalar] = field(default_factory=dict)
     other: str | None = None
+    sequence: str = ""
+
+
+def identity(raw: object) -> str | None:
+    """A record's id as text. None for what cannot be one: neither text nor whole number, over 100, or with a slash."""
+    text = str(raw) if isinstance(raw, int | str) and not isinstance(raw, bool) else ""
+    return text if _IDENTITY.fullmatch(text) else None
 
 
 def from_milliseconds(milliseconds: int) -> datetime:
@@ -40,28 +66,3 @@ def from_milliseconds(milliseconds: int) -> datetime:
 def milliseconds(instant: datetime) -> int:
     """Whole milliseconds since the epoch, rounded down."""
     return (instant - EPOCH) // timedelta(milliseconds=1)
-
-
-def to_json(change: Change) -> dict[str, object]:
-    """A plain JSON object that `from_json` reads back to an equal change."""
-    return {
-        "entity": change.entity,
-        "key": change.key,
-        "at": (change.at - EPOCH) // timedelta(microseconds=1),
-        "verb": change.verb,
-        "fields": dict(change.fields),
-        "other": change.other,
-    }
-
-
-def from_json(value: Mapping[str, object]) -> Change:
-    """The change that `to_json` wrote. Raises: InvalidError for anything else."""
-    fields = value.get("fields", {})
-    at = value.get("at")
-    other = value.get("other")
-    entity, key, verb = value.get("entity"), value.get("key"), value.get("verb")
-    if not (isinstance(entity, str) and isinstance(key, str) and isinstance(verb, str) and verb in VERBS):
-        raise InvalidError("This is no change: entity, key or verb is missing.")
-    if not (isinstance(at, int) and isinstance(fields, Mapping) and (other is None or isinstance(other, str))):
-        raise InvalidError("This is no change: at, fields or other is of the wrong type.")
-    return Change(entity, key, EPOCH + timedelta(microseconds=at), verb, dict(fields), other)

@@ -1,26 +1,44 @@
 """A deal's changes folded into the events it should have: pure, and the same in whatever order they came."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from app.domain import fixed
-from app.domain.changes import Change, milliseconds
+from app.domain.changes import Change, Scalar
 from app.domain.desired import DesiredEvent, Folded
-from app.domain.histories import History, amount, converted, datum, text, within_budget
-from app.domain.mapping import SLUG, Choice, DealMapping
+from app.domain.histories import History, unread
+from app.domain.line_items import is_offering, sold
+from app.domain.mapping import DealMapping, Rate
+from app.domain.operators import Rule
+from app.domain.rule_reader import UNIT
+from app.domain.stages import moments
+from app.domain.values import amount, converted, datum, text, within_budget
 
 
-def fold(changes: Iterable[Change], mapping: DealMapping, default_team: str) -> Folded:
-    """The events that one deal should have now, and what of it the mapping does not know."""
-    history = History(changes, mapping.stage)
-    if not history.changes:
+def fold(
+    changes: Iterable[Change],
+    mapping: DealMapping,
+    default_team: str,
+    entity: str | None = None,
+    items: Sequence[History] = (),
+) -> Folded:
+    """The events that one deal should have now, and what of it the mapping does not know.
+
+    Shape: `changes` are those of the deal and of those that it continues; `items` are its line items as they stand.
+    None when: `entity` is None where all changes are of one record.
+    """
+    told = list(changes)
+    if not told:
         return Folded()
-    subject = history.changes[0].entity.replace(":", "/", 1)
+    entity = entity or told[0].entity
+    history = History(told, entity)
+    subject = entity.replace(":", "/", 1)
     unmapped = unknown_values(history, mapping)
     if not history.alive:
         return Folded((), unmapped)
     events = []
-    for slot, kind, at in _moments(history, mapping):
+    for slot, kind, at in moments(history, mapping):
         event = DesiredEvent(
             slot=f"{subject}/{slot}",
             type=f"deal.{slot.split('/')[0]}",
@@ -30,97 +48,84 @@ def fold(changes: Iterable[Change], mapping: DealMapping, default_team: str) -> 
             subject=subject,
             data=data_at(history, mapping, at),
         )
-        events.append(_sold(event, history, mapping) if slot == "won" else event)
+        events.append(_won(event, history, mapping, items) if slot == "won" else event)
     lacking = any(event.type == "deal.won" and event.value is None for event in events)
     return Folded(tuple(events), unmapped, lacking)
 
 
-def _moments(history: History, mapping: DealMapping) -> list[tuple[str, str, datetime]]:
-    """What happened to the deal that stands now. Shape: (slot, kind, time)."""
-    found: dict[str, tuple[str, datetime]] = {}
-    if history.created is not None:
-        found["created"] = ("activity", history.created)
-    state, since, known = "open", None, None
-    for at, value in history.past(mapping.stage):
-        stage = None if value is None else text(value)
-        now = "open" if stage is None else mapping.stages.get(stage, "open")
-        if now == "open" and stage is not None and known is not None and stage != known:
-            found[f"moved/{milliseconds(at)}"] = ("activity", at)
-        if now != state:
-            state, since = now, at
-        known = stage if stage is not None else known
-    if since is not None and state != "open":
-        found[state] = ("outcome" if state == "won" else "activity", since)
-    return [(slot, kind, at) for slot, (kind, at) in found.items()]
-
-
-def _sold(event: DesiredEvent, history: History, mapping: DealMapping) -> DesiredEvent:
+def _won(event: DesiredEvent, history: History, mapping: DealMapping, items: Sequence[History]) -> DesiredEvent:
     """The win with what was won: the newest amount and unit, converted at the rate of the win's own day."""
-    said = history.latest(mapping.value)
-    value = None if said is None else amount(said)
+    value = None if mapping.value is None else amount(mapping.value.read(history.latest))
     unit = _unit(history, mapping.unit)
     data = dict(event.data)
     rate = None if unit is None else mapping.rate_on(unit, event.time.astimezone(UTC).date())
     if rate is not None and value is not None:
         data |= {"original_value": fixed.number(value), "original_unit": unit}
         value = converted(value, rate.rate)
-    offering = _offering(history.as_of(mapping.offerings.property, event.time), mapping) if mapping.offerings else None
-    return DesiredEvent(
-        slot=event.slot,
-        type=event.type,
-        time=event.time,
-        team=event.team,
-        kind=event.kind,
+    return replace(
+        event,
         value=value,
         unit=unit if rate is None else rate.to,
-        subject=event.subject,
-        offerings=((offering, value),) if offering is not None and value is not None and value >= 0 else (),
+        offerings=_offerings(event.time, value, history, mapping, items, rate),
         data=data,
     )
 
 
-def _unit(history: History, rule: Choice | None) -> str | None:
+def _offerings(  # what was sold is said by the line items, else by the deal
+    at: datetime,
+    value: int | None,
+    history: History,
+    mapping: DealMapping,
+    items: Sequence[History],
+    rate: Rate | None,
+) -> tuple[tuple[str, int], ...]:
+    found = sold(items, mapping.line_items)
+    if found:
+        pairs = [(key, one if rate is None else converted(one, rate.rate)) for key, one in found.items()]
+        return tuple((key, one) for key, one in sorted(pairs) if one is not None)
+    said = _as_of(history, mapping.offerings, at)
+    known = isinstance(said, str) and is_offering(said) and value is not None and value >= 0
+    return ((str(said), value),) if known and value is not None else ()
+
+
+def _as_of(history: History, rule: Rule | None, at: datetime) -> Scalar:
+    """What a rule comes to at an instant. None when there is none, or it comes to nothing."""
+    if rule is None or rule.const is not None:
+        return None if rule is None else rule.const
+    said = rule.apply(history.as_of(rule, at))
+    return rule.default if said is None else said
+
+
+def _unit(history: History, rule: Rule | None) -> str | None:
     """The newest unit, else the rule's default."""
     if rule is None:
         return None
-    said = history.latest(rule.property)
-    return rule.default if said is None or not _is_unit(text(said)) else text(said)
+    said = rule.read(history.latest)
+    return said if _is_unit(said) and isinstance(said, str) else None if rule.default is None else text(rule.default)
 
 
-def _is_unit(said: str) -> bool:
-    return 0 < len(said) <= 32 and said.isprintable()
+def _is_unit(said: Scalar) -> bool:
+    return isinstance(said, str) and 0 < len(said) <= UNIT and said.isprintable()
 
 
-def _offering(value: object, mapping: DealMapping) -> str | None:
-    """The key of the offering that a value names. None when it names none."""
-    rule = mapping.offerings
-    if rule is None or not isinstance(value, str):
-        return None
-    if rule.map is not None:
-        return rule.map.get(value)
-    return value if len(value) <= 64 and SLUG.fullmatch(value) else None
-
-
-def team_at(histories: Sequence[History], rule: Choice | None, default_team: str, at: datetime) -> str:
+def team_at(histories: Sequence[History], rule: Rule | None, default_team: str, at: datetime) -> str:
     """The team of an event: the first of the records whose property names one says it, else the defaults."""
     if rule is None:
         return default_team
+    if rule.const is not None:
+        return text(rule.const)
     for history in histories:
-        value = history.as_of(rule.property, at)
-        team = None if value is None else (rule.map or {}).get(text(value))
+        team = rule.apply(history.as_of(rule, at))
         if team is not None:
-            return team
-    return rule.default or default_team
+            return text(team)
+    return default_team if rule.default is None else text(rule.default)
 
 
 def data_at(history: History, mapping: DealMapping, at: datetime) -> dict[str, object]:
     """The mapped fields, pipeline and stage of a deal as of an instant. Shape: what was not set is not in it."""
-    wanted = [("pipeline", mapping.pipeline, "text"), ("stage", mapping.stage, "text")]
-    wanted += [(rule.name, rule.property, rule.parse) for rule in mapping.data]
     found: dict[str, object] = {}
-    for name, source, kind in wanted:
-        value = history.as_of(source, at)
-        read = None if value is None else datum(value, kind)
+    for name, rule in [("pipeline", mapping.pipeline), ("stage", mapping.stage), *mapping.data.items()]:
+        read = datum(_as_of(history, rule, at))
         if read is not None:
             found[name] = read
     return within_budget(found)
@@ -129,20 +134,14 @@ def data_at(history: History, mapping: DealMapping, at: datetime) -> dict[str, o
 def unknown_values(history: History, mapping: DealMapping) -> tuple[tuple[str, str], ...]:
     """Every value the deal ever had that the mapping does not know or cannot read. Shape: (property, value), sorted."""
     found: set[tuple[str, str]] = set()
-
-    def add(name: str | None, values: Iterable[str]) -> None:
-        found.update((name, value[:200]) for value in values if name is not None)
-
-    add(mapping.stage, history.seen(mapping.stage) - mapping.stages.keys())
-    if mapping.team is not None:
-        add(mapping.team.property, history.seen(mapping.team.property) - (mapping.team.map or {}).keys())
-    if mapping.offerings is not None:
-        name = mapping.offerings.property
-        add(name, (value for value in history.seen(name) if _offering(value, mapping) is None))
-    if mapping.unit is not None:
-        name = mapping.unit.property
-        add(name, (value for value in history.seen(name) if not _is_unit(value)))
-    add(mapping.value, (value for value in history.seen(mapping.value) if amount(value) is None))
-    for rule in mapping.data:
-        add(rule.property, (value for value in history.seen(rule.property) if datum(value, rule.parse) is None))
+    by_status = mapping.status is not None or mapping.won is not None
+    if mapping.stage is not None and not by_status:
+        for name in mapping.stage.properties:
+            values = history.seen(name)
+            found |= {(name, one[:200]) for one in values if text(mapping.stage.apply(one)) not in mapping.stages}
+    rules = [mapping.status, mapping.won, mapping.closed, mapping.team, *mapping.data.values()]
+    found |= unread(history, rules, lambda rule, value: datum(rule.apply(value)) is not None)
+    found |= unread(history, [mapping.unit], lambda rule, value: _is_unit(rule.apply(value)))
+    found |= unread(history, [mapping.value], lambda rule, value: amount(rule.apply(value)) is not None)
+    found |= unread(history, [mapping.offerings], lambda rule, value: is_offering(rule.apply(value)))
     return tuple(sorted(found))

@@ -54,6 +54,12 @@ class TooManyError(SightlineError):
         self.headers = {"Retry-After": str(wait)}
 
 
+class UnsupportedError(MalformedError):
+    """The input is in a form that is not read here."""
+
+    code = "unsupported-media-type"
+
+
 class NotFoundError(SightlineError):
     """Nothing of that name is here, or it is not the caller's."""
 

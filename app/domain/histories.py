@@ -1,35 +1,30 @@
 """A record's past, put in source-time order: what each property was at any instant."""
 
-import re
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from decimal import ROUND_HALF_EVEN, Context, Decimal
-from fractions import Fraction
-from typing import Final
 
-from app.domain import fixed, strict_json
 from app.domain.changes import Change, Scalar
+from app.domain.operators import Rule
+from app.domain.values import text
 
-LETTERS: Final = 512
-DATA_BYTES: Final = 15_000  # an event's data has room for 16 KiB; the rest is for what the fold adds itself
-_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]{1,40}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:[eE][+-]?[0-9]{1,2})?")
-_EXACT: Final = Context(prec=200)
+Past = list[tuple[datetime, Scalar]]
 
 
 class History:
-    """One record's changes, each once, in source-time order; within one instant values come before the stage."""
+    """One record's changes, each once, in source-time order; what is of one instant holds at its end."""
 
-    def __init__(self, changes: Iterable[Change], stage: str | None = None) -> None:
+    def __init__(self, changes: Iterable[Change], own: str | None = None) -> None:
+        """The past of a record; `own` is the entity whose being created, deleted and restored counts (None: all)."""
         unique = {change.key: change for change in changes}
-        self.changes = sorted(unique.values(), key=lambda one: (one.at, stage in one.fields, one.key))
+        self.changes = sorted(unique.values(), key=lambda one: (one.at, one.sequence, one.key))
         self.created: datetime | None = None
         self.alive = True
-        self._past: dict[str, list[tuple[datetime, Scalar]]] = {}
+        self._past: dict[str, Past] = {}
         for change in self.changes:
             if change.verb == "created" and self.created is None:
                 self.created = change.at
-            elif change.verb in ("deleted", "restored"):
+            elif change.verb in ("deleted", "restored") and own in (None, change.entity):
                 self.alive = change.verb == "restored"
             for name, value in change.fields.items():
                 self._past.setdefault(name, []).append((change.at, value))
@@ -39,79 +34,61 @@ class History:
         """The newest source time. None when nothing is known of the record."""
         return self.changes[-1].at if self.changes else None
 
-    def past(self, name: str | None) -> list[tuple[datetime, Scalar]]:
+    def past(self, name: str | None) -> Past:
         """Every value that the property was set to, null too, oldest first."""
         return self._past.get(name, []) if name is not None else []
+
+    def times(self, *rules: Rule | None) -> list[datetime]:
+        """The instants at which a property that one of the rules reads was set, oldest first, each once."""
+        names = {name for rule in rules if rule is not None for name in rule.properties}
+        return sorted({at for name in names for at, _ in self.past(name)})
 
     def latest(self, name: str | None) -> Scalar:
         """The newest value. None when it is null, or was never mentioned."""
         past = self.past(name)
         return past[-1][1] if past else None
 
-    def as_of(self, name: str | None, at: datetime) -> Scalar:
-        """What was last set at or before `at`, else the first set after it. None when null then, or never set."""
-        past = self.past(name)
-        index = bisect_right(past, at, key=lambda entry: entry[0])
-        if index:
-            return past[index - 1][1]
-        return next((value for _, value in past if value is not None), None)
+    def until(self, at: datetime) -> Callable[[str], Scalar]:
+        """What each property was last set to at or before an instant: None when to null, or not yet."""
+
+        def look(name: str) -> Scalar:
+            past = self.past(name)
+            index = bisect_right(past, at, key=_instant)
+            return past[index - 1][1] if index else None
+
+        return look
+
+    def as_of(self, rule: Rule | None, at: datetime) -> Scalar:
+        """The raw value that a rule reads: what was last set at or before `at`, else the first set after it.
+
+        None when there is no rule, or null then, or never set.
+        """
+        if rule is None:
+            return None
+        if any(past[0][0] <= at for name in rule.properties if (past := self.past(name))):
+            look = self.until(at)
+            return next((value for name in rule.properties if (value := look(name)) is not None), None)
+        firsts = (next((value for _, value in self.past(name) if value is not None), None) for name in rule.properties)
+        return next((value for value in firsts if value is not None), None)
 
     def seen(self, name: str | None) -> set[str]:
         """Every value that the property ever had, as text."""
         return {text(value) for _, value in self.past(name) if value is not None}
 
 
-def text(value: Scalar) -> str:
-    """A value as CRMs write it: `true`, `42`, or the text itself."""
-    return value if isinstance(value, str) else strict_json.dumps(value)
+def _instant(entry: tuple[datetime, Scalar]) -> datetime:
+    return entry[0]
 
 
-def decimal(value: Scalar) -> Decimal | None:
-    """The number that a text names. None when it names none."""
-    said = text(value).strip()
-    return Decimal(said) if _NUMBER.fullmatch(said) else None
-
-
-def amount(value: Scalar) -> int | None:
-    """An amount in ten-thousandths, rounded half to even. None when it is no number, or beyond the limits."""
-    exact = decimal(value)
-    if exact is None or abs(exact) > 10**12:
-        return None
-    try:
-        return fixed.parse(exact.quantize(Decimal("0.0001"), rounding=ROUND_HALF_EVEN, context=_EXACT))
-    except ValueError:
-        return None
-
-
-def converted(value: int, rate: Decimal) -> int | None:
-    """`value` times the rate, rounded half to even to what a value can hold. None when that is beyond the limits."""
-    exact = Fraction(value) * Fraction(rate)
-    for power in range(3):  # above 1e11 four decimals would be more than 15 digits
-        result = round(exact / 10**power) * 10**power
-        if len(str(abs(result))) - power <= fixed.DIGITS:
-            return result if abs(result) <= fixed.LIMIT else None
-    return None
-
-
-def datum(value: Scalar, kind: str) -> str | int | float | bool | None:
-    """A value for an event's data. None when it cannot be read as `kind`."""
-    said = text(value)
-    if kind == "text":
-        return said if len(said) <= LETTERS else None
-    if kind == "bool":
-        return {"true": True, "false": False}.get(said.strip().lower())
-    exact = amount(value)
-    if exact is None or (kind == "int" and exact % fixed.ONE):
-        return None
-    return fixed.number(exact)
-
-
-def within_budget(data: Mapping[str, object]) -> dict[str, object]:
-    """The members, in order of their names, that an event's data has room for."""
-    kept: dict[str, object] = {}
-    size = 0
-    for name in sorted(data):
-        size += len(strict_json.dumps(data[name]).encode()) + len(name) + 4
-        if size <= DATA_BYTES:
-            kept[name] = data[name]
-    return kept
+def unread(
+    history: History, rules: Iterable[Rule | None], readable: Callable[[Rule, Scalar], bool]
+) -> set[tuple[str, str]]:
+    """The values that the properties of these rules ever had and that are not readable. Shape: (property, value)."""
+    return {
+        (name, value[:200])
+        for rule in rules
+        if rule is not None
+        for name in rule.properties
+        for value in history.seen(name)
+        if not readable(rule, value)
+    }

@@ -1,42 +1,33 @@
 """A source's mapping: which properties of a CRM mean what to this organization. Data, checked once; no expressions."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import Final
 
+from app.domain.envelopes import Envelope, EnvelopeReader
 from app.domain.errors import Fault, InvalidError
+from app.domain.operators import SOURCES, Moment, Rule
+from app.domain.rule_reader import ENTRIES, RULES, UNIT, escape
 
 CLASSES: Final = ("open", "won", "lost")
-PARSES: Final = ("text", "decimal", "int", "bool")
+KINDS: Final = ("outcome", "activity")
 RESERVED: Final = ("pipeline", "stage", "original_value", "original_unit")
-RULES: Final = 64
-ENTRIES: Final = 4096
-LETTERS: Final = 512
-SLUG: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+DEALS: Final = (
+    *("stage", "pipeline", "stages", "status", "won", "closed", "created_at", "modified_at", "closed_at"),
+    *("team", "value", "unit", "rates", "offerings", "line_items", "data"),
+)
+ENVELOPE: Final = ("version", "when", "each", "kind", "entity", "occurred_at", "sequence", "dedupe")
+EVENTS: Final = ("version", "team", "kind", "value", "unit", "effort", "objective", "data")
+FORMS: Final[Mapping[str, tuple[str, ...]]] = {
+    "deals": ("version", *DEALS),
+    "generic": (*ENVELOPE, *DEALS),
+    "events": EVENTS,
+}
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """A property whose values are looked up. None when: `map` is None where the raw value is taken as it is."""
-
-    property: str | None
-    map: Mapping[str, str] | None = None
-    default: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DataField:
-    """A property that is copied into an event's data under `name`."""
-
-    name: str
-    property: str
-    parse: str = "text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,29 +41,88 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
-class DealMapping:
-    """How a deal's properties become events. None when: the organization does not use that rule."""
+class LineItems:
+    """How the line items of a deal say what was sold; `value`, else `price` times `quantity`. None when: not used."""
 
-    stage: str | None = None
-    pipeline: str | None = None
+    offering: Rule | None = None
+    value: Rule | None = None
+    price: Rule | None = None
+    quantity: Rule | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventRules:
+    """How an event of a foreign shape (CloudEvents) becomes one of ours. None when: not used."""
+
+    team: Rule | None = None
+    kind: Rule | None = None
+    value: Rule | None = None
+    unit: Rule | None = None
+    effort: Rule | None = None
+    objective: Rule | None = None
+    data: Mapping[str, Rule] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DealMapping:
+    """How a deal's properties become events: `app/domain/operators.py` says what a rule can do.
+
+    A property is a plain name (`amount`: a member of the record, or what the CRM calls it on the wire) or a JSON
+    Pointer into the record (`/custom_fields/abc/value`); a change's `fields` are spelled exactly as `properties` spells
+    them, so a connector that gets records writes `fields=picked(record, mapping.properties())`.
+
+    Whether a deal is open, won or lost is said by the first of these that says anything at that time: `status` (mapped
+    to the class), `won` and `closed` (two booleans, as Salesforce has them: won, else closed is lost, else open), the
+    `stage` looked up in `stages`. The stage moves the deal and stands in its data whatever decides the class.
+    `created_at`, `closed_at` and `modified_at` date what a snapshot tells of before: when the deal was created, and
+    when it was closed if nothing was known of it before that; `modified_at` dates an imported record.
+
+    Shape: `envelope` for the generic connector alone, `event` for CloudEvents alone.
+    None when: the organization does not use that rule.
+    """
+
+    stage: Rule | None = None
+    pipeline: Rule | None = None
     stages: Mapping[str, str] = field(default_factory=dict)
-    team: Choice | None = None
-    value: str | None = None
-    unit: Choice | None = None
+    status: Rule | None = None
+    won: Rule | None = None
+    closed: Rule | None = None
+    created_at: Moment | None = None
+    modified_at: Moment | None = None
+    closed_at: Moment | None = None
+    team: Rule | None = None
+    value: Rule | None = None
+    unit: Rule | None = None
     rates: tuple[Rate, ...] = ()
-    offerings: Choice | None = None
-    data: tuple[DataField, ...] = ()
+    offerings: Rule | None = None
+    line_items: LineItems | None = None
+    data: Mapping[str, Rule] = field(default_factory=dict)
+    envelope: Envelope | None = None
+    event: EventRules | None = None
 
     def properties(self) -> frozenset[str]:
-        """The raw properties of a deal that the rules read."""
-        choices = [rule.property for rule in (self.team, self.unit, self.offerings) if rule is not None]
-        named = [self.stage, self.pipeline, self.value, *choices, *(rule.property for rule in self.data)]
-        return frozenset(name for name in named if name is not None)
+        """The properties of a deal that the rules read, names and pointers as the mapping spells them."""
+        rules = [self.stage, self.pipeline, self.status, self.won, self.closed, self.team, self.value, self.unit]
+        rules += [self.offerings, *self.data.values()]
+        moments = [self.created_at, self.modified_at, self.closed_at]
+        read = {name for rule in rules if rule is not None for name in rule.properties}
+        return frozenset(read | {name for moment in moments if moment is not None for name in moment.properties})
+
+    def line_item_properties(self) -> frozenset[str]:
+        """The properties of a line item that the rules read: none where no rule says its offering."""
+        items = self.line_items
+        rules = (
+            ()
+            if items is None or items.offering is None
+            else (items.offering, items.value, items.price, items.quantity)
+        )
+        return frozenset(name for rule in rules if rule is not None for name in rule.properties)
 
     def teams(self) -> frozenset[str]:
         """The keys of the teams that the rules name: the caller checks that they exist."""
-        rule = self.team
-        return frozenset() if rule is None else frozenset([*(rule.map or {}).values(), *filter(None, [rule.default])])
+        rules = [self.team, self.event.team if self.event is not None else None]
+        named = [value for rule in rules if rule for value in (*(rule.map or {}).values(), rule.default, rule.const)]
+        return frozenset(value for value in named if isinstance(value, str))
 
     def rate_on(self, unit: str, day: date) -> Rate | None:
         """The rate that converts `unit` on `day`: the one that became valid last. None when no rate is valid yet."""
@@ -81,8 +131,12 @@ class DealMapping:
 
 
 def merged(defaults: Mapping[str, object], own: Mapping[str, object]) -> dict[str, object]:
-    """The defaults with what the source says laid over them, member by member; null takes a default away (RFC 7396)."""
-    result = dict(defaults)
+    """The defaults with what the source says laid over them, member by member; null takes a default away (RFC 7396).
+
+    A rule that says where its value comes from takes the default's `property`, `first_of` or `const` away.
+    """
+    given = any(name in own for name in SOURCES)
+    result = {name: value for name, value in defaults.items() if not (given and name in SOURCES)}
     for name, value in own.items():
         if value is None:
             result.pop(name, None)
@@ -94,142 +148,98 @@ def merged(defaults: Mapping[str, object], own: Mapping[str, object]) -> dict[st
     return result
 
 
-def parse(own: object, defaults: Mapping[str, object]) -> DealMapping:
+def parse(own: object, defaults: Mapping[str, object], form: str = "deals") -> DealMapping:
     """The mapping in force: what the source says over its connector's defaults.
 
+    Shape: `form` is the connector's: `deals` (a CRM), `generic`, `events` (CloudEvents), or `none`: it takes none.
     Raises: InvalidError, with a fault at each wrong place (`/mapping/...`).
     """
     if own is not None and not isinstance(own, Mapping):
         raise InvalidError("The mapping is not valid.", [Fault("/mapping", "must be an object")])
-    if own and not defaults:
-        raise InvalidError("The mapping is not valid.", [Fault("/mapping", "this connector takes events as they are")])
+    if form == "none":
+        if own:
+            raise InvalidError(
+                "The mapping is not valid.", [Fault("/mapping", "this connector takes events as they are")]
+            )
+        return DealMapping()
     reader = _Reader()
-    mapping = reader.mapping(merged(defaults, own or {}))
+    mapping = reader.mapping(merged(defaults, own or {}), form)
     if reader.faults:
         raise InvalidError("The mapping is not valid.", reader.faults)
     return mapping
 
 
-class _Reader:
-    """Reads one mapping and gathers what is wrong with it, so that the person sees all of it at once."""
+class _Reader(EnvelopeReader):
+    """Reads one mapping."""
 
-    def __init__(self) -> None:
-        self.faults: list[Fault] = []
-        self.entries = 0
-
-    def fault(self, at: str, detail: str) -> None:
-        self.faults.append(Fault(f"/mapping{at}", detail))
-
-    def mapping(self, raw: Mapping[str, object]) -> DealMapping:
-        known = ("stage", "pipeline", "stages", "team", "value", "unit", "rates", "offerings", "data")
-        self.members("", raw, known)
-        value = self.rule("/value", raw.get("value"), ("property", "parse"))
-        if value.get("parse", "decimal") != "decimal":
-            self.fault("/value/parse", "must be 'decimal'")
-        mapping = DealMapping(
-            stage=self.property("/stage", self.rule("/stage", raw.get("stage"), ("property",))),
-            pipeline=self.property("/pipeline", self.rule("/pipeline", raw.get("pipeline"), ("property",))),
-            stages=self.map("/stages", raw.get("stages", {}), CLASSES),
-            team=self.choice("/team", raw.get("team"), needs_map=True),
-            value=self.property("/value", value),
-            unit=self.unit("/unit", raw.get("unit")),
-            rates=self.rates("/rates", raw.get("rates", [])),
-            offerings=self.choice("/offerings", raw.get("offerings"), needs_map=False),
-            data=self.data("/data", raw.get("data", {})),
-        )
-        if len(raw) + len(mapping.data) > RULES:
-            self.fault("", f"must have at most {RULES} rules")
-        if self.entries > ENTRIES:
-            self.fault("", f"must have at most {ENTRIES} entries in its maps")
+    def mapping(self, raw: Mapping[str, object], form: str) -> DealMapping:
+        self.members("", raw, FORMS[form])
+        if raw.get("version", 1) != 1 or isinstance(raw.get("version"), bool):
+            self.fault("/version", "must be 1")
+        if form == "events":
+            mapping = DealMapping(event=self.event(raw))
+        else:
+            mapping = self.deals(raw, self.envelope(raw) if form == "generic" else None)
+        self.limits()
         return mapping
 
-    def members(self, at: str, raw: Mapping[str, object], known: Sequence[str]) -> None:
-        for name in raw:
-            if name not in known:
-                self.fault(f"{at}/{escape(name)}", f"is not a member here; known are {', '.join(known)}")
+    def deals(self, raw: Mapping[str, object], envelope: Envelope | None) -> DealMapping:
+        return DealMapping(
+            stage=self.rule("/stage", raw.get("stage"), parses=("text",)),
+            pipeline=self.rule("/pipeline", raw.get("pipeline"), parses=("text",)),
+            stages=self.map("/stages", raw.get("stages", {}), CLASSES),
+            status=self.rule("/status", raw.get("status"), to=CLASSES, parses=("text",), needs_map=True),
+            won=self.rule("/won", raw.get("won"), parses=("bool",)),
+            closed=self.rule("/closed", raw.get("closed"), parses=("bool",)),
+            created_at=self.moment("/created_at", raw.get("created_at")),
+            modified_at=self.moment("/modified_at", raw.get("modified_at")),
+            closed_at=self.moment("/closed_at", raw.get("closed_at")),
+            team=self.rule("/team", raw.get("team"), to="key", parses=("text",), needs_map=True),
+            value=self.rule("/value", raw.get("value"), parses=("decimal",)),
+            unit=self.rule("/unit", raw.get("unit"), to="unit", parses=("text",)),
+            rates=self.rates("/rates", raw.get("rates", [])),
+            offerings=self.rule("/offerings", raw.get("offerings"), to="key", parses=("text",)),
+            line_items=self.line_items("/line_items", raw.get("line_items")),
+            data=self.data("/data", raw.get("data", {})),
+            envelope=envelope,
+        )
 
-    def rule(self, at: str, raw: object, known: Sequence[str]) -> Mapping[str, object]:
+    def event(self, raw: Mapping[str, object]) -> EventRules:
+        return EventRules(
+            team=self.rule("/team", raw.get("team"), to="key", parses=("text",)),
+            kind=self.rule("/kind", raw.get("kind"), to=KINDS, parses=("text",)),
+            value=self.rule("/value", raw.get("value"), parses=("decimal",)),
+            unit=self.rule("/unit", raw.get("unit"), to="unit", parses=("text",)),
+            effort=self.rule("/effort", raw.get("effort"), parses=("decimal",)),
+            objective=self.rule("/objective", raw.get("objective"), to="key", parses=("text",)),
+            data=self.data("/data", raw["data"]) if raw.get("data") is not None else None,
+        )
+
+    def line_items(self, at: str, raw: object) -> LineItems | None:
         if raw is None:
-            return {}
+            return None
+        found = self.members(at, raw, ("offering", "value", "price", "quantity"))
+        return LineItems(
+            offering=self.rule(f"{at}/offering", found.get("offering"), to="key", parses=("text",)),
+            value=self.rule(f"{at}/value", found.get("value"), parses=("decimal",)),
+            price=self.rule(f"{at}/price", found.get("price"), parses=("decimal",)),
+            quantity=self.rule(f"{at}/quantity", found.get("quantity"), parses=("decimal",)),
+        )
+
+    def data(self, at: str, raw: object) -> Mapping[str, Rule]:
         if not isinstance(raw, Mapping):
             self.fault(at, "must be an object")
             return {}
-        self.members(at, raw, known)
-        if "property" not in raw and "property" in known and not (at == "/unit" and "default" in raw):
-            self.fault(f"{at}/property", "is required")
-        return raw
-
-    def text(self, at: str, raw: object, limit: int = LETTERS) -> str:
-        if not isinstance(raw, str) or not raw.strip() or len(raw) > limit or _CONTROL.search(raw):
-            self.fault(at, f"must be a text of 1 to {limit} printable characters")
-            return ""
-        return raw
-
-    def slug(self, at: str, raw: object) -> str:
-        if not isinstance(raw, str) or len(raw) > 64 or not SLUG.fullmatch(raw):
-            self.fault(at, "must be a key: lower-case letters and digits, parted by single hyphens, at most 64")
-            return ""
-        return raw
-
-    def property(self, at: str, rule: Mapping[str, object]) -> str | None:
-        return self.text(f"{at}/property", rule["property"]) if "property" in rule else None
-
-    def map(self, at: str, raw: object, allowed: Sequence[str] | None) -> dict[str, str]:
-        """A map to one of `allowed`, or to keys where that is None."""
-        if not isinstance(raw, Mapping):
-            self.fault(at, "must be an object")
-            return {}
-        self.entries += len(raw)
-        if self.entries > ENTRIES:
-            return {}
-        result = {}
-        for name, value in raw.items():
-            here = f"{at}/{escape(name)}"
-            self.text(here, name)
-            if allowed is None:
-                result[name] = self.slug(here, value)
-            elif isinstance(value, str) and value in allowed:
-                result[name] = value
-            else:
-                self.fault(here, f"must be one of {', '.join(allowed)}")
-        return result
-
-    def choice(self, at: str, raw: object, *, needs_map: bool) -> Choice | None:
-        if raw is None:
-            return None
-        rule = self.rule(at, raw, ("property", "map", "default") if needs_map else ("property", "map"))
-        if not isinstance(raw, Mapping):
-            return None
-        if needs_map and "map" not in rule:
-            self.fault(f"{at}/map", "is required")
-        found = self.map(f"{at}/map", rule["map"], None) if "map" in rule else None
-        default = self.slug(f"{at}/default", rule["default"]) if "default" in rule else None
-        return Choice(self.property(at, rule), found, default)
-
-    def unit(self, at: str, raw: object) -> Choice | None:
-        if raw is None:
-            return None
-        rule = self.rule(at, raw, ("property", "default"))
-        default = self.text(f"{at}/default", rule["default"], 32) if "default" in rule else None
-        return Choice(self.property(at, rule), None, default)
-
-    def data(self, at: str, raw: object) -> tuple[DataField, ...]:
-        if not isinstance(raw, Mapping):
-            self.fault(at, "must be an object")
-            return ()
-        fields = []
-        for name, value in list(raw.items())[: RULES + 1]:
+        fields = {}
+        for name, value in sorted(raw.items())[: RULES + 1]:
             here = f"{at}/{escape(name)}"
             if name in RESERVED or not _NAME.fullmatch(name):
-                self.fault(
-                    here, f"must be named by letters, digits, _ and -, at most 64, and not {', '.join(RESERVED)}"
-                )
-            rule = self.rule(here, value, ("property", "parse")) if value is not None else {}
-            kind = rule.get("parse", "text")
-            if not isinstance(kind, str) or kind not in PARSES:
-                self.fault(f"{here}/parse", f"must be one of {', '.join(PARSES)}")
-            fields.append(DataField(name, self.property(here, rule) or "", str(kind)))
-        return tuple(sorted(fields, key=lambda one: one.name))
+                said = ", ".join(RESERVED)
+                self.fault(here, f"must be named by letters, digits, _ and -, at most 64, and not {said}")
+            rule = self.rule(here, value)
+            if rule is not None:
+                fields[name] = rule
+        return fields
 
     def rates(self, at: str, raw: object) -> tuple[Rate, ...]:
         if not isinstance(raw, list | tuple):
@@ -245,12 +255,10 @@ class _Reader:
 
     def rate(self, at: str, raw: object) -> Rate | None:
         before = len(self.faults)
-        rule = self.rule(at, raw, ("from", "to", "rate", "valid_from"))
+        rule = self.members(at, raw, ("from", "to", "rate", "valid_from"))
         if not isinstance(raw, Mapping):
-            if raw is None:
-                self.fault(at, "must be an object")
             return None
-        unit, to = self.text(f"{at}/from", rule.get("from"), 32), self.text(f"{at}/to", rule.get("to"), 32)
+        unit, to = self.text(f"{at}/from", rule.get("from"), UNIT), self.text(f"{at}/to", rule.get("to"), UNIT)
         if unit and unit == to:
             self.fault(f"{at}/to", "must differ from 'from'")
         number = _number(rule.get("rate"))
@@ -281,8 +289,3 @@ def _day(raw: object) -> date | None:
         return date.fromisoformat(raw)
     except ValueError:
         return None
-
-
-def escape(name: object) -> str:
-    """A member's name as a part of a JSON Pointer."""
-    return str(name).replace("~", "~0").replace("/", "~1")

@@ -4,24 +4,18 @@ Verified on raw bytes, kept raw, translated, folded, and turned into events, in 
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from operator import itemgetter
+from datetime import datetime
 from traceback import format_tb
 from typing import Final
 from uuid import UUID
 
 from app.connectors import registry
-from app.connectors.base import Delivery, Translation
-from app.domain import mapping
-from app.domain.changes import Change
-from app.domain.configuration import Configuration
-from app.domain.errors import MalformedError, NotAuthenticError, SightlineError, UnavailableError
-from app.domain.events import FUTURE_HOURS, Event
+from app.connectors.base import Answer, Delivery
+from app.domain.errors import ForbiddenError, MalformedError, NotAuthenticError, SightlineError, UnavailableError
 from app.domain.sources import Source
-from app.flows import reconcile
 from app.flows.events import catalogue
+from app.flows.readings import Reader, interpret, mapping_of, outcome, perform, record_of
 from app.flows.reconcile import Work
 from app.flows.service import Service
 from app.store import configuration as store
@@ -30,25 +24,23 @@ from app.store.cursor import Position
 from app.store.database import Connection
 from app.store.deliveries import StoredDelivery
 
-KEPT_HEADERS: Final = ("content-type", "user-agent", "webhook-id", "webhook-timestamp", "x-hubspot-request-timestamp")
 # CRMs punish a refusal; the senders of an open standard are told what they got wrong
 OPEN_STANDARDS: Final = frozenset({"standard_webhooks", "cloudevents"})
-# A delivery that says nothing but nonsense shall not make its own list unreadable.
-LISTED: Final = 1_000
-SENTENCE: Final = 1_000
-LETTERS: Final = 500
 LOG: Final = logging.getLogger("sightline.deliveries")
-Reader = Callable[[Mapping[str, object]], Event]
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What became of a delivery. Shape: `unreadable` says that an open standard's sender should be told."""
+    """What became of a delivery.
+
+    None when it is answered as taken: `refusal`; when its sender reads our own receipt: `answer`.
+    """
 
     uid: UUID
     state: str
     problem: str | None
-    unreadable: bool
+    refusal: SightlineError | None = None
+    answer: Answer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +63,18 @@ async def take(service: Service, hook_id: str, delivery: Delivery, read_event: R
     connector = registry.get(hooked.source.connector)
     signed = replace(delivery, url=f"{service.public_url}/hooks/{hook_id}")
     connector.verify(signed, hooked.secrets, now)
+    signed = replace(signed, body=connector.kept(signed.body))
     uid = ids.uuid7(now)
     try:
         async with service.database.writing() as connection:
-            kept, unreadable = await _perform(connection, hooked, signed, uid, now, read_event)
+            kept, refusal = await _perform(connection, hooked, signed, uid, now, read_event)
             await deliveries.add(connection, hooked.organization, kept)
     except (NotAuthenticError, UnavailableError):
         raise
     except Exception as error:  # noqa: BLE001  # what was authentic is kept, whatever becomes of it
         return await _failed(service, hooked, signed, uid, now, error)
-    return Taken(uid, kept.state, kept.problem, unreadable=unreadable and connector.name in OPEN_STANDARDS)
+    told = isinstance(refusal, ForbiddenError) or connector.name in OPEN_STANDARDS
+    return Taken(uid, kept.state, kept.problem, refusal if told else None, connector.answer)
 
 
 async def _hooked(service: Service, hook_id: str, now: datetime) -> Hooked:
@@ -112,107 +106,21 @@ async def _locked(connection: Connection, hooked: Hooked, now: datetime) -> tupl
 
 async def _perform(  # a delivery is all of these
     connection: Connection, hooked: Hooked, delivery: Delivery, uid: UUID, now: datetime, read_event: Reader
-) -> tuple[StoredDelivery, bool]:
-    """What is to be kept of the delivery, once all it says is done; and whether it was unreadable as a whole."""
+) -> tuple[StoredDelivery, SightlineError | None]:
+    """What is to be kept of the delivery, once all it says is done; and what is wrong with it as a whole."""
     position, source = await _locked(connection, hooked, now)
-    connector = registry.get(source.connector)
-    read = mapping.parse(source.mapping, connector.default_mapping)
-    try:
-        translation = connector.translate(delivery, source.account, read)
-    except MalformedError as error:
-        return _record(uid, hooked, delivery, now, "failed", error.detail), True
+    read = mapping_of(source)
     known = await catalogue(connection, hooked.organization)
-    work = Work(connection, hooked.organization, source, known, position, uid)
-    rejects: list[Mapping[str, object]] = [{"index": one.index, "problem": one.problem} for one in translation.rejects]
-    changes, late = _possible(translation, now)
-    rejects += late
-    new = await deliveries.add_changes(connection, hooked.organization, source.key, uid, position.seq, changes)
-    fresh = [one for one in changes if one.key in new]
-    recorded, retracted = await reconcile.settle(work, fresh, read, now)
-    told, unread = _read(source, translation, read_event)
-    standing = await reconcile.standing(work, told)
-    new_ones = [(index, event) for index, event in told if index not in standing]
-    events, refused = _acceptable(known.configuration, source, new_ones, now)
-    written, conflicts = await reconcile.record(work, events, now)
-    rejects += unread + refused + conflicts
-    understood = len(changes) + len(standing) + len(events) - len(conflicts)
-    state = "failed" if rejects and not understood else "processed" if understood else "ignored"
-    kept = _record(uid, hooked, delivery, now, state, None, rejects)
-    counted = replace(kept, changes=len(fresh), recorded=recorded + written, retracted=retracted)
-    return counted, state == "failed" and len(translation.events) + len(translation.rejects) == 1
-
-
-def _possible(translation: Translation, now: datetime) -> tuple[list[Change], list[Mapping[str, object]]]:
-    """The changes that can have happened, and the problems of those that say they will."""
-    limit = now + timedelta(hours=FUTURE_HOURS)
-    late: list[Mapping[str, object]] = [
-        {"index": index, "problem": f"A change of {one.entity} says that it happened in the future."}
-        for index, one in zip(translation.change_places, translation.changes, strict=True)
-        if one.at > limit
-    ]
-    return [one for one in translation.changes if one.at <= limit], late
-
-
-Placed = list[tuple[int, Event]]
-Problems = list[Mapping[str, object]]
-
-
-def _read(source: Source, translation: Translation, read_event: Reader) -> tuple[Placed, Problems]:
-    """Our own events out of a delivery with their places in it, and the problems of those that are not."""
-    good: Placed = []
-    refused: Problems = []
-    for index, element in zip(translation.event_places, translation.events, strict=True):
-        try:
-            good.append((index, read_event({"source": source.key, **element})))
-        except SightlineError as error:
-            refused.append({"index": index, "problem": error.detail})
-    return good, refused
-
-
-def _acceptable(known: Configuration, source: Source, placed: Placed, now: datetime) -> tuple[Placed, Problems]:
-    """The events as they can be recorded, and the problems of those that cannot."""
-    good: Placed = []
-    refused: Problems = []
-    for index, event in placed:
-        try:
-            good.append((index, reconcile.acceptable(known, source, event, now)))
-        except SightlineError as error:
-            refused.append({"index": index, "problem": error.detail})
-    return good, refused
-
-
-def _record(  # what is kept of a delivery
-    uid: UUID,
-    hooked: Hooked,
-    delivery: Delivery,
-    now: datetime,
-    state: str,
-    problem: str | None,
-    rejects: Sequence[Mapping[str, object]] = (),
-) -> StoredDelivery:
-    headers = {name: delivery.headers[name][:LETTERS] for name in KEPT_HEADERS if name in delivery.headers}
-    listed = sorted(({**one, "problem": _cut(str(one["problem"]))} for one in rejects), key=itemgetter("index"))
-    problem = str(listed[0]["problem"]) if listed else problem and _cut(problem)
-    if len(listed) > LISTED:
-        problem = f"{problem} {len(listed)} elements were set aside; the first {LISTED} are listed."
-    return StoredDelivery(
-        uid=uid,
-        source=hooked.source.key,
-        received_at=now,
-        content_type=headers.get("content-type", ""),
-        headers=headers,
-        body=delivery.body,
-        state=state,
-        problem=problem,
-        rejects=tuple(listed[:LISTED]),
-        changes=0,
-        recorded=0,
-        retracted=0,
-    )
-
-
-def _cut(problem: str) -> str:
-    return problem if len(problem) <= SENTENCE else f"{problem[: SENTENCE - 1]}…"
+    generation = await sources.generation(connection, hooked.organization, source.key)
+    work = Work(connection, hooked.organization, source, known, position, uid, generation)
+    kept = record_of(uid, source.key, delivery, now)
+    said = interpret(source, read, kept, delivery.method, read_event, now)
+    if said.unreadable is not None:
+        return outcome(kept, "failed", said.unreadable), said.refusal
+    done = await perform(work, said, read, now)
+    after = outcome(kept, done.state, None, done)
+    alone = after.state == "failed" and said.single
+    return after, MalformedError(after.problem or "The delivery cannot be read.") if alone else None
 
 
 async def _failed(  # what is kept of a delivery that came to nothing
@@ -224,8 +132,8 @@ async def _failed(  # what is kept of a delivery that came to nothing
         # Where it happened and of what kind it was: its text may hold what the delivery said, or a statement's values.
         told = {"delivery": str(uid), "source": hooked.source.key, "error": type(error).__name__}
         LOG.error("a delivery failed", extra={**told, "stack": "".join(format_tb(error.__traceback__))})
-    kept = _record(uid, hooked, delivery, now, "failed", problem)
+    kept = outcome(record_of(uid, hooked.source.key, delivery, now), "failed", problem)
     async with service.database.writing() as connection:
         await _locked(connection, hooked, now)
         await deliveries.add(connection, hooked.organization, kept)
-    return Taken(uid, kept.state, kept.problem, unreadable=False)
+    return Taken(uid, kept.state, kept.problem, None, registry.get(hooked.source.connector).answer)

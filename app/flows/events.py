@@ -1,6 +1,6 @@
 """Recording events and retracting them: what is acknowledged is committed, with its roll-ups."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -69,8 +69,12 @@ async def catalogue(connection: Connection, organization: UUID) -> Catalogue:
     return Catalogue(known, Matcher(past.matched(known, pending)), version, bool(pending))
 
 
-async def record(service: Service, actor: Actor, found: Sequence[Event]) -> list[Item]:
+async def record(
+    service: Service, actor: Actor, found: Sequence[Event], connectors: Collection[str] = ("api",)
+) -> list[Item]:
     """Records what is valid and new; answers for each event in the given order.
+
+    Shape: `connectors` are those whose sources take such events.
 
     Raises: ForbiddenError, UnavailableError.
     """
@@ -80,7 +84,7 @@ async def record(service: Service, actor: Actor, found: Sequence[Event]) -> list
         now = service.clock()
         async with service.database.reading() as connection:
             known = await catalogue(connection, actor.organization)
-        items, prints = _judge(actor, known, found, now)
+        items, prints = _judge(actor, known, found, now, connectors)
         fresh = [
             event
             for event, item in zip(found, items, strict=True)
@@ -94,7 +98,7 @@ async def record(service: Service, actor: Actor, found: Sequence[Event]) -> list
 
 
 def _judge(
-    actor: Actor, known: Catalogue, found: Sequence[Event], now: datetime
+    actor: Actor, known: Catalogue, found: Sequence[Event], now: datetime, connectors: Collection[str]
 ) -> tuple[list[Item], Mapping[tuple[str, str], str]]:
     """What can be said of each event without asking for the recorded ones.
 
@@ -103,7 +107,7 @@ def _judge(
     seen: dict[tuple[str, str], str] = {}
     items: list[Item] = []
     for event in found:
-        problem = refusal(actor, known.configuration, event, now)
+        problem = refusal(actor, known.configuration, event, now, connectors)
         name, content = (event.source, event.id), "" if problem else fingerprint(event)
         if problem is not None:
             items.append(Item("forbidden" if isinstance(problem, ForbiddenError) else "invalid", None, problem))
@@ -117,7 +121,9 @@ def _judge(
     return items, seen
 
 
-def refusal(actor: Actor, known: Configuration, event: Event, now: datetime) -> SightlineError | None:
+def refusal(
+    actor: Actor, known: Configuration, event: Event, now: datetime, connectors: Collection[str] = ("api",)
+) -> SightlineError | None:
     """Why the event cannot be taken. None when it can."""
     if actor.team is not None and event.team != actor.team:
         return ForbiddenError(f"This key is bound to the team '{actor.team}'.")
@@ -129,7 +135,7 @@ def refusal(actor: Actor, known: Configuration, event: Event, now: datetime) -> 
     if faults:
         return InvalidError(faults[0].detail, faults)
     source = known.sources[event.source]
-    if source.connector != "api":
+    if source.connector not in connectors:
         return SourceIsConnectedError(
             f"The source '{event.source}' takes its events from its {source.connector} hook only."
         )

@@ -1,24 +1,29 @@
 """From what a CRM said to the events that it should have: fold, compare, record and retract."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from app.domain import activities, deals
+from app.domain import activities, deals, line_items
 from app.domain.changes import Change
 from app.domain.configuration import Configuration
 from app.domain.desired import DesiredEvent, Folded, Plan, diff
 from app.domain.errors import ConflictError, Fault, InvalidError, unknown
 from app.domain.events import FUTURE_HOURS, Event, fingerprint
+from app.domain.histories import History
+from app.domain.links import Homes, associated
 from app.domain.mapping import DealMapping
 from app.domain.sources import Source
 from app.flows.events import Catalogue
 from app.store import deliveries, events, ingest, restatements, retract, sources, types
 from app.store.cursor import Position
 from app.store.database import Connection
+from app.store.deliveries import Told
 
 DEAL = "deal:"
+LINE_ITEM = f"{line_items.KIND}:"
+MOVES = ("merged", "continued")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +36,30 @@ class Work:
     known: Catalogue
     position: Position
     delivery: UUID
+    generation: int = 1
+    reason: str = ""
+
+    @property
+    def told(self) -> Told:
+        """The source's changes that are in force."""
+        return Told(self.organization, self.source.key, self.generation)
 
 
-async def settle(work: Work, fresh: Sequence[Change], read: DealMapping, now: datetime) -> tuple[int, int]:
-    """The events of every entity that these changes touch are those that it should have; how many came and went."""
-    if not fresh:
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """All that is known of some records. Shape: `changes` by entity, those of their deals and line items with them."""
+
+    changes: Mapping[str, Sequence[Change]]
+    homes: Homes
+    items: Mapping[str, Sequence[History]]  # by deal, those that stand
+
+
+async def settle(work: Work, entities: Collection[str], read: DealMapping, now: datetime) -> tuple[int, int]:
+    """The events of these records, and of what hangs on them, are those they should have; how many came and went."""
+    if not entities:
         return 0, 0
-    touched = {change.entity for change in fresh}
     own = (work.connection, work.organization, work.source.key)
-    touched |= await deliveries.linked(*own, {entity for entity in touched if entity.startswith(DEAL)})
-    changes = await deliveries.changes_of(*own, touched)
-    parents = {entity: activities.deal_of(changes[entity]) for entity in touched if not entity.startswith(DEAL)}
-    missing = {deal for deal in parents.values() if deal is not None} - changes.keys()
-    changes |= await deliveries.changes_of(*own, missing)
+    touched, gathered = await _gather(work, set(entities))
     slots, uids = await deliveries.slots_of(*own, touched)
     teams = work.known.configuration.teams.keys()
     default = work.source.team or ""
@@ -51,11 +67,11 @@ async def settle(work: Work, fresh: Sequence[Change], read: DealMapping, now: da
     gone: dict[UUID, str] = {}
     strange: dict[str, Sequence[tuple[str, str]]] = {}
     for entity in sorted(touched):
-        folded = _fold(entity, changes, parents, read, default)
+        folded = fold(entity, gathered, read, default)
         plan: Plan = diff(folded.events, slots[entity], teams, default)
         strange[entity] = folded.unmapped
         record |= dict(plan.to_record)
-        gone |= {uids[name]: f"delivery {work.delivery}" for name in plan.to_retract}
+        gone |= {uids[name]: work.reason or f"delivery {work.delivery}" for name in plan.to_retract}
     await sources.note_unmapped(*own, strange)
     known = work.known
     retracted = await retract.retract(
@@ -66,21 +82,78 @@ async def settle(work: Work, fresh: Sequence[Change], read: DealMapping, now: da
     return len(new), retracted
 
 
+async def _gather(work: Work, entities: set[str]) -> tuple[set[str], Gathered]:
+    """Which records these concern, and all that is known of them.
+
+    Deals that went into one another, and what hangs on a deal, concern one another; so do a line item and its deals.
+    """
+    changes: dict[str, Sequence[Change]] = {}
+    touched, new = set(entities), set(entities)
+    while new:
+        found = await deliveries.changes_of(work.connection, work.told, new)
+        changes |= found
+        deals = {entity for entity in new if entity.startswith(DEAL)}
+        reached = await deliveries.linked(work.connection, work.told, deals)
+        reached |= {
+            one.other
+            for told in found.values()
+            for one in told
+            if one.other is not None and (one.verb in MOVES or one.entity.startswith(LINE_ITEM))
+        }
+        new = reached - changes.keys()
+        touched |= reached
+    missing = {one.other for told in changes.values() for one in told if one.other is not None} - changes.keys()
+    while missing:  # the deals of an activity: their fields are read, their events stay as they are
+        found = await deliveries.changes_of(work.connection, work.told, missing)
+        changes |= found
+        near = {one.other for told in found.values() for one in told if one.other is not None}
+        near |= {each for each in await deliveries.linked(work.connection, work.told, missing) if each.startswith(DEAL)}
+        missing = near - changes.keys()
+    return touched, _gathered(changes)
+
+
 def _actor(work: Work) -> str:
     return f"source {work.source.key}"
 
 
-def _fold(
-    entity: str,
-    changes: Mapping[str, Sequence[Change]],
-    parents: Mapping[str, str | None],
-    read: DealMapping,
-    default: str,
-) -> Folded:
+def gathered_of(changes: Iterable[Change]) -> Gathered:
+    """These changes, as all that is known of their records and of those that they name."""
+    found: dict[str, list[Change]] = {}
+    for one in changes:
+        found.setdefault(one.entity, []).append(one)
+        if one.other is not None:
+            found.setdefault(one.other, [])
+    return _gathered(found)
+
+
+def _gathered(changes: Mapping[str, Sequence[Change]]) -> Gathered:
+    homes = Homes(one for told in changes.values() for one in told)
+    items: dict[str, list[History]] = {}
+    for entity in sorted(changes):
+        if entity.startswith(LINE_ITEM):
+            item = History(changes[entity])
+            for deal in associated(item, homes) if item.alive else ():
+                items.setdefault(deal, []).append(item)
+    return Gathered(changes, homes, items)
+
+
+def fold(entity: str, gathered: Gathered, read: DealMapping, default: str) -> Folded:
+    """The events that one record should have. None at all for a deal that lives in another now."""
+    changes, homes = gathered.changes, gathered.homes
+
+    def past(deal: str) -> list[Change]:
+        return [one for each in sorted(homes.pasts(deal)) for one in changes.get(each, ())]
+
+    if entity.startswith(LINE_ITEM):
+        return line_items.fold(History(changes[entity]), read)
     if entity.startswith(DEAL):
-        return deals.fold(changes[entity], read, default)
-    deal = parents[entity]
-    return activities.fold(changes[entity], changes[deal] if deal is not None else (), read, default)
+        if homes.home(entity) != entity:
+            return Folded()
+        return deals.fold(past(entity), read, default, entity, gathered.items.get(entity, ()))
+    if entity.partition(":")[0] not in activities.RULES:
+        return Folded()
+    deal = activities.deal_of(changes[entity], homes)
+    return activities.fold(changes[entity], deal, past(deal) if deal is not None else (), read, default)
 
 
 def _event(source: str, name: str, desired: DesiredEvent) -> Event:

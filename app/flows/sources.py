@@ -82,7 +82,9 @@ def check(configuration: Configuration, found: Source) -> None:
         if found.mapping:
             raise InvalidError("A source of the connector 'api' has no mapping.", [Fault("/mapping", "Must be empty.")])
         return
-    read = mapping.parse(found.mapping, registry.get(found.connector).default_mapping)
+    connector = registry.get(found.connector)
+    connector.check_account(found.account)
+    read = mapping.parse(found.mapping, connector.default_mapping, connector.form)
     strangers = sorted(read.teams() - configuration.teams.keys())
     if strangers:
         detail = unknown("team", strangers[0], configuration.teams)
@@ -121,7 +123,7 @@ async def _connect(  # as `put`
             sealed = Sealed(service.vault.seal(fresh, place(actor, key)), None)
             await sources.keep_hook(connection, actor.organization, Hook(key, hook.hook_id, (sealed,)))
         made["hook_id"] = hook.hook_id
-        made["secret"] = fresh if secret is None else None
+        made["secret"] = fresh or None if secret is None else None
         return fresh is not None
 
     outcome = await write(service, actor, step, ("source", key, precondition), also=also)
@@ -170,7 +172,11 @@ async def rotate(service: Service, actor: Actor, key: str, secret: str | None) -
         hook = await sources.hook_of(connection, actor.organization, key)
         if hook is None:
             raise NotFoundError(f"The source '{key}' has no hook.")
-        fresh = _new_secret(outcome.after.sources[key], secret, kept=False) or ""
+        fresh = _new_secret(outcome.after.sources[key], secret, kept=False)
+        if not fresh:
+            raise ConflictError(
+                f"The source '{key}' has no secret: the address of its hook is it; make another source."
+            )
         old = [Sealed(found.text, found.until or now + OVERLAP) for found in hook.secrets]
         live = tuple(found for found in old if found.until is None or found.until > now)
         sealed = Sealed(service.vault.seal(fresh, place(actor, key)), None)

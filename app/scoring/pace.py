@@ -42,7 +42,8 @@ class Standing(NamedTuple):
     """One key result on the day of the score; it accounts for what is lost on it.
 
     Shape: `first` and `last` bound its evidence; `exact` is None without an event that makes its value; `sources` is
-    what each source says, canonical or not; `unknown` counts events that lack the number asked for.
+    what each source says, canonical or not; `unknown` counts events that lack the number asked for,
+    `other_unit` those in another unit than the metric.
     """
 
     scope: Scope
@@ -57,6 +58,7 @@ class Standing(NamedTuple):
     attainment: float
     sources: Sources
     unknown: int
+    other_unit: int = 0
 
     @property
     def measured(self) -> bool:
@@ -86,11 +88,16 @@ class Standing(NamedTuple):
         return said + self._uncounted()
 
     def _uncounted(self) -> str:
-        if not self.unknown:
-            return ""
-        if self.metric.events == ("deal.won",):
-            return f"; {counted(self.unknown, 'won deal has', 'won deals have')} no amount"
-        return f"; {counted(self.unknown, 'event has', 'events have')} no number that could count"
+        won = self.metric.events == ("deal.won",)
+        said = ""
+        if self.unknown and won:
+            said = f"; {counted(self.unknown, 'won deal has', 'won deals have')} no amount"
+        elif self.unknown:
+            said = f"; {counted(self.unknown, 'event has', 'events have')} no number that could count"
+        if self.other_unit:
+            one, many = ("won deal is", "won deals are") if won else ("event is", "events are")
+            said += f"; {counted(self.other_unit, one, many)} left out: not in {self.metric.unit}, and no rate"
+        return said
 
     def evidence(self, _: Loss) -> Evidence:
         """The events that make its value."""
@@ -120,7 +127,8 @@ def standings(snapshot: Snapshot, scope: Scope, results: Sequence[KeyResult]) ->
             windows[days] = _window(snapshot, *days)
         sources = said.get(result.key, NOTHING) if windows[days].begun else NOTHING
         unknown = snapshot.unknown.get(result.key, 0)
-        found[result.key] = _standing(scope, result, metrics[result.metric], windows[days], sources, unknown)
+        standing = _standing(scope, result, metrics[result.metric], windows[days], sources, unknown)
+        found[result.key] = standing._replace(other_unit=snapshot.other_unit.get(result.key, 0))
     return found
 
 

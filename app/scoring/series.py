@@ -32,6 +32,7 @@ class MeasureDay(NamedTuple):
     counted: int
     total: int
     lacking: int
+    other_unit: int
     low: int | None = None
     high: int | None = None
     last: tuple[int, str, int] | None = None
@@ -73,6 +74,7 @@ class _Tally:
     count: int = 0
     total: int = 0
     lacking: int = 0
+    other_unit: int = 0
     low: int | None = None
     high: int | None = None
     last: tuple[int, str, int] | None = None
@@ -81,6 +83,7 @@ class _Tally:
         self.count += found.counted
         self.total += found.total
         self.lacking += found.lacking
+        self.other_unit += found.other_unit
         if found.low is not None and found.high is not None and found.last is not None:
             self.low = found.low if self.low is None else min(self.low, found.low)
             self.high = found.high if self.high is None else max(self.high, found.high)
@@ -120,7 +123,7 @@ class Series:
 
     def snapshot(self, configuration: Configuration, frame: Frame) -> Snapshot:
         """The snapshot of a day: the same as one read for that day alone."""
-        measures, unknown = self._measures(configuration, frame)
+        measures, unknown, other_unit = self._measures(configuration, frame)
         return Snapshot(
             configuration=configuration,
             frame=frame,
@@ -130,15 +133,17 @@ class Series:
             newest=self._newest(configuration, frame),
             sold=tuple(self._sold(configuration, frame)),
             unknown=unknown,
+            other_unit=other_unit,
         )
 
     def _measures(
         self, configuration: Configuration, frame: Frame
-    ) -> tuple[Mapping[tuple[str, str], Measure], Mapping[str, int]]:
+    ) -> tuple[Mapping[tuple[str, str], Measure], Mapping[str, int], Mapping[str, int]]:
         playbook = configuration.playbooks[frame.playbook]
         active = {objective.key for objective in active_objectives(configuration, frame.playbook)}
         measures: dict[tuple[str, str], Measure] = {}
         unknown: dict[str, int] = {}
+        other_unit: dict[str, int] = {}
         for key, result in sorted(configuration.key_results.items()):
             if result.objective not in active:
                 continue
@@ -147,9 +152,11 @@ class Series:
             for source, tally in self._window(result.metric, first, last, frame.until).items():
                 if tally.lacking and canonical in (None, source):
                     unknown[key] = unknown.get(key, 0) + tally.lacking
+                if tally.other_unit and canonical in (None, source):
+                    other_unit[key] = other_unit.get(key, 0) + tally.other_unit
                 if tally.count:
                     measures[key, source] = Measure(tally.count, tally.total, tally.low, tally.high, tally.last)
-        return measures, unknown
+        return measures, unknown, other_unit
 
     def _window(self, metric: str, first: date, last: date, until: date) -> Mapping[str, _Tally]:
         until, rows = min(last, until), self._evidence.measures.get(metric, ())

@@ -139,7 +139,7 @@ class Snapshot:
     Shape: `measures` by (key result, source); a pair is there only with at least one event that counts and is not
     retracted.
     `unknown` is, by key result, how many live events of its metric's types in its window do not count for want of
-    a value.
+    a value; `other_unit` how many are left out because they are in another unit than the metric.
     """
 
     configuration: Configuration
@@ -150,3 +150,4 @@ class Snapshot:
     newest: tuple[Newest, ...] = ()
     sold: tuple[Sold, ...] = ()
     unknown: Mapping[str, int] = field(default_factory=dict)
+    other_unit: Mapping[str, int] = field(default_factory=dict)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, RowMapping, and_, insert, or_, select
+from sqlalchemy import ColumnElement, RowMapping, and_, insert, literal, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,14 +17,14 @@ from app.store.evidence_tables import ChangeRow, DeliveryRow
 from app.store.tables import table_of
 
 delivery, change = table_of(DeliveryRow), table_of(ChangeRow)
-GENERATION = 1
 
 
 @dataclass(frozen=True, slots=True)
 class StoredDelivery:
     """What a CRM sent and what became of it.
 
-    Shape: `state` is processed, ignored or failed; `rejects` are index and problem.
+    Shape: `state` is processed, ignored or failed; `rejects` are index and problem; `origin` is `hook`, or `records`
+    for deals that were imported.
 
     None when all went well: `problem`; when it is kept no longer: `body`.
     """
@@ -41,6 +41,7 @@ class StoredDelivery:
     changes: int
     recorded: int
     retracted: int
+    origin: str = "hook"
 
 
 async def add(connection: AsyncConnection, organization_id: UUID, found: StoredDelivery) -> None:
@@ -83,20 +84,32 @@ def _delivery(row: RowMapping) -> StoredDelivery:
     return StoredDelivery(**{name: row[name] for name in StoredDelivery.__slots__})
 
 
-async def add_changes(  # a change is stored with all of these
-    connection: AsyncConnection,
-    organization_id: UUID,
-    source: str,
-    uid: UUID,
-    seq: int,
-    found: Sequence[Change],
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Whose changes are meant: those of one source, in the generation that is in force."""
+
+    organization: UUID
+    source: str
+    generation: int = 1
+
+    def where(self) -> tuple[ColumnElement[bool], ...]:
+        """The conditions on `change`, the organization first."""
+        return (
+            change.c.organization_id == self.organization,
+            change.c.source == self.source,
+            change.c.generation == self.generation,
+        )
+
+
+async def add_changes(
+    connection: AsyncConnection, told: Told, uid: UUID, seq: int, found: Sequence[Change]
 ) -> frozenset[str]:
     """The changes are kept, each once; returns the keys of those that are new."""
     rows = [
         {
-            "organization_id": organization_id,
-            "source": source,
-            "generation": GENERATION,
+            "organization_id": told.organization,
+            "source": told.source,
+            "generation": told.generation,
             "key": one.key,
             "entity": one.entity,
             "other": one.other,
@@ -105,6 +118,7 @@ async def add_changes(  # a change is stored with all of these
             "fields": dict(one.fields),
             "delivery": uid,
             "seq": seq,
+            "sequence": one.sequence,
         }
         for one in sorted({one.key: one for one in found}.values(), key=lambda one: one.key)
     ]
@@ -116,35 +130,76 @@ async def add_changes(  # a change is stored with all of these
     return frozenset(new)
 
 
-async def changes_of(
-    connection: AsyncConnection, organization_id: UUID, source: str, entities: Collection[str]
-) -> dict[str, list[Change]]:
+async def changes_of(connection: AsyncConnection, told: Told, entities: Collection[str]) -> dict[str, list[Change]]:
     """All changes of these entities, by entity."""
     found: dict[str, list[Change]] = {entity: [] for entity in entities}
     wanted = sorted(entities)
     for start in range(0, len(wanted), 1000):
-        statement = select(change).where(
-            *_mine(organization_id, source), change.c.entity.in_(wanted[start : start + 1000])
-        )
+        statement = select(change).where(*told.where(), change.c.entity.in_(wanted[start : start + 1000]))
         for row in (await connection.execute(statement)).mappings():
-            found[row["entity"]].append(
-                Change(row["entity"], row["key"], row["at"], row["verb"], row["fields"], row["other"])
-            )
+            found[row["entity"]].append(_change(row))
     return found
 
 
-async def linked(connection: AsyncConnection, organization_id: UUID, source: str, deals: Collection[str]) -> set[str]:
-    """The activities that were ever associated with one of these deals."""
+def _change(row: RowMapping) -> Change:
+    fields = ("entity", "key", "at", "verb", "fields", "other", "sequence")
+    return Change(**{name: row[name] for name in fields})
+
+
+async def linked(connection: AsyncConnection, told: Told, deals: Collection[str]) -> set[str]:
+    """The records that were ever associated with one of these deals, and the deals that went into one of them."""
     wanted, found = sorted(deals), set()
     for start in range(0, len(wanted), 1000):
         some = change.c.other.in_(wanted[start : start + 1000])
-        statement = select(change.c.entity).where(*_mine(organization_id, source), some).distinct()
+        statement = select(change.c.entity).where(*told.where(), some).distinct()
         found |= set((await connection.execute(statement)).scalars())
     return found
 
 
-def _mine(organization_id: UUID, source: str) -> tuple[ColumnElement[bool], ...]:
-    return change.c.organization_id == organization_id, change.c.source == source, change.c.generation == GENERATION
+async def changes_told_by(connection: AsyncConnection, told: Told, uids: Collection[UUID]) -> list[Change]:
+    """The changes that these deliveries were the first to tell."""
+    wanted, found = sorted(uids), []
+    for start in range(0, len(wanted), 1000):
+        statement = select(change).where(*told.where(), change.c.delivery.in_(wanted[start : start + 1000]))
+        found += [_change(row) for row in (await connection.execute(statement)).mappings()]
+    return found
+
+
+async def carry_over(connection: AsyncConnection, told: Told, but: Collection[UUID]) -> None:
+    """The changes of the generation, but those that these deliveries told, are in the next one too, unless there."""
+    names = [column.name for column in change.columns]
+    columns = [literal(told.generation + 1) if name == "generation" else change.c[name] for name in names]
+    kept = select(*columns).where(*told.where(), change.c.delivery.not_in(sorted(but)))
+    insertion = (sqlite.insert if embedded(connection) else postgresql.insert)(change)
+    await connection.execute(insertion.from_select(names, kept).on_conflict_do_nothing())
+
+
+async def replayable(
+    connection: AsyncConnection, organization_id: UUID, source: str, since: datetime | None, limit: int
+) -> list[StoredDelivery]:
+    """At most `limit` deliveries, oldest first: all since an instant, or the failed ones whose body is kept (None)."""
+    statement = select(delivery).where(delivery.c.organization_id == organization_id, delivery.c.source == source)
+    if since is None:
+        statement = statement.where(delivery.c.state == "failed", delivery.c.body.is_not(None))
+    else:
+        statement = statement.where(delivery.c.received_at >= since)
+    statement = statement.order_by(delivery.c.received_at, delivery.c.uid).limit(limit)
+    return [_delivery(row) for row in (await connection.execute(statement)).mappings()]
+
+
+async def update_outcome(connection: AsyncConnection, organization_id: UUID, found: StoredDelivery) -> None:
+    """What became of the delivery is now this."""
+    names = ("state", "problem", "changes", "recorded", "retracted")
+    values = {name: getattr(found, name) for name in names} | {"rejects": [dict(one) for one in found.rejects]}
+    where = (delivery.c.organization_id == organization_id, delivery.c.uid == found.uid)
+    await connection.execute(update(delivery).where(*where).values(**values))
+
+
+async def empty_bodies(connection: AsyncConnection, organization_id: UUID, before: datetime) -> int:
+    """Raw bodies that came in before an instant are kept no longer; returns how many went."""
+    where = (delivery.c.organization_id == organization_id, delivery.c.received_at < before)
+    found = await connection.execute(update(delivery).where(*where, delivery.c.body.is_not(None)).values(body=None))
+    return int(found.rowcount)
 
 
 async def slots_of(

@@ -8,7 +8,7 @@ from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field
 
 from app.store.tables import OPTIONS, Row, instant, json, key, tenant, whole, words
-from app.store.types import Bytes, Count, Identity
+from app.store.types import Bytes, Count, ExactJson, Identity
 
 
 class EventRow(Row, table=True):
@@ -170,6 +170,7 @@ class DeliveryRow(Row, table=True):
     changes: int = Field(sa_type=Count)
     recorded: int = Field(sa_type=Count)
     retracted: int = Field(sa_type=Count)
+    origin: str = words()
 
 
 class ChangeRow(Row, table=True):
@@ -189,9 +190,10 @@ class ChangeRow(Row, table=True):
     other: str | None = words(nullable=True)
     at: datetime = instant()
     verb: str = words()
-    fields: Any = json()  # Any: a JSON value
+    fields: Any = Field(sa_type=ExactJson)  # Any: a JSON value
     delivery: UUID = Field(sa_type=Identity)
     seq: int = whole()
+    sequence: str = words()
 
 
 class UnmappedRow(Row, table=True):

@@ -74,16 +74,17 @@ class _Asked:
     ) -> Mapping[str, Sequence[MeasureDay]]:
         statement = text(
             f"select m.metric, m.day, m.source, cast(sum(m.counted) as bigint), {halves('m.total')}, "  # noqa: S608  # constants
-            f"cast(sum(m.no_value) as bigint) from {self._named()} join measure m on m.organization_id = :organization "
+            "cast(sum(m.no_value) as bigint), cast(sum(m.other_unit) as bigint) "
+            f"from {self._named()} join measure m on m.organization_id = :organization "
             "and m.metric = w.metric and m.day between :first and :last and m.recorded_day <= :known "
             "group by m.metric, m.day, m.source order by m.metric, m.day, m.source"
         )
         found: dict[str, list[MeasureDay]] = {}
-        for metric, day, source, count, high, low, lacking in (
+        for metric, day, source, count, high, low, lacking, other in (
             await self._rows(statement, metrics=_listed(metrics)) if metrics else ()
         ):
             order = orders.get((metric, source, day), ())
-            row = MeasureDay(types.day(day), source, count, whole(high, low), lacking, *order)
+            row = MeasureDay(types.day(day), source, count, whole(high, low), lacking, other, *order)
             found.setdefault(metric, []).append(row)
         return found
 
@@ -153,9 +154,10 @@ async def hypothetical(  # the evidence, and what it takes to change it
 def _said(day: date, prepared: Prepared, match: Match) -> MeasureDay:
     """What one event says of a metric."""
     if match.state != "counts":
-        return MeasureDay(day, prepared.event.source, 0, 0, int(match.state == "no_value"))
+        out = int(match.state == "no_value"), int(match.state == "other_unit")
+        return MeasureDay(day, prepared.event.source, 0, 0, *out)
     last = (prepared.time_us, prepared.event.id, match.value)
-    return MeasureDay(day, prepared.event.source, 1, match.value, 0, match.value, match.value, last)
+    return MeasureDay(day, prepared.event.source, 1, match.value, 0, 0, match.value, match.value, last)
 
 
 def _listed(metrics: Sequence[str]) -> str:

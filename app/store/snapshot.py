@@ -38,7 +38,7 @@ async def read(
     metrics, starts = _windows(configuration, frame)
     sums = await _sums(connection, organization_id, starts, frame)
     orders = await _orders(connection, organization_id, starts, metrics, frame)
-    measures, unknown = _measures(configuration, starts, sums, orders)
+    measures, unknown, other_unit = _measures(configuration, starts, sums, orders)
     sets = await matched_sets(connection, organization_id)
     return Snapshot(
         configuration=configuration,
@@ -49,11 +49,12 @@ async def read(
         newest=await _newest(connection, organization_id, configuration, frame, sets),
         sold=await _sold(connection, organization_id, configuration, frame),
         unknown=unknown,
+        other_unit=other_unit,
     )
 
 
 Window = tuple[str, int, int]
-Sums = Mapping[tuple[Window, str], tuple[int, int, int]]
+Sums = Mapping[tuple[Window, str], tuple[int, int, int, int]]
 Orders = Mapping[tuple[Window, str], tuple[int | None, int | None, tuple[int, str, int] | None]]
 
 
@@ -84,19 +85,24 @@ async def _rows(
 
 
 async def _sums(connection: AsyncConnection, organization_id: UUID, spans: Mapping[str, Window], frame: Frame) -> Sums:
-    """By window and source: events that count, their exact sum, and events that lack a value."""
+    """By window and source: events that count, their exact sum, events that lack a value, events in another unit."""
     windows = sorted(set(spans.values()))
     statement = text(
         f"select w.place, m.source, cast(sum(m.counted) as bigint), {halves('m.total')}, "  # noqa: S608  # constants
-        "cast(sum(m.no_value) as bigint) "
+        "cast(sum(m.no_value) as bigint), cast(sum(m.other_unit) as bigint) "
         f"from {recordset(connection, 'windows', WINDOWS, 'w')} join measure m on m.organization_id = :organization "
         "and m.metric = w.metric and m.day between w.first and w.last and m.recorded_day <= :known "
         "group by w.place, m.source"
     )
     rows = await _rows(connection, statement, organization_id, windows, frame) if windows else []
     return {
-        (windows[int(str(place))], str(source)): (int(str(n)), whole(int(str(high)), int(str(low))), int(str(lacking)))
-        for place, source, n, high, low, lacking in rows
+        (windows[int(str(place))], str(source)): (
+            int(str(n)),
+            whole(int(str(high)), int(str(low))),
+            int(str(lacking)),
+            int(str(other)),
+        )
+        for place, source, n, high, low, lacking, other in rows
     }
 
 
@@ -134,23 +140,26 @@ async def _orders(
 
 def _measures(
     configuration: Configuration, spans: Mapping[str, Window], sums: Sums, orders: Orders
-) -> tuple[Mapping[tuple[str, str], Measure], Mapping[str, int]]:
+) -> tuple[Mapping[tuple[str, str], Measure], Mapping[str, int], Mapping[str, int]]:
     by_window: dict[Window, list[str]] = {}
     for span, source in sums:
         by_window.setdefault(span, []).append(source)
     measures: dict[tuple[str, str], Measure] = {}
     unknown: dict[str, int] = {}
+    other_unit: dict[str, int] = {}
     for key in sorted(spans):
         span = spans[key]
         canonical = configuration.metrics[span[0]].canonical_source
         for source in sorted(by_window.get(span, ())):
-            count, total, lacking = sums[span, source]
+            count, total, lacking, other = sums[span, source]
             if lacking and canonical in (None, source):
                 unknown[key] = unknown.get(key, 0) + lacking
+            if other and canonical in (None, source):
+                other_unit[key] = other_unit.get(key, 0) + other
             if count:
                 low, high, last = orders.get((span, source), (None, None, None))
                 measures[key, source] = Measure(count, total, low, high, last)
-    return measures, unknown
+    return measures, unknown, other_unit
 
 
 async def matched_sets(connection: AsyncConnection, organization_id: UUID) -> Mapping[str, frozenset[str]]:

@@ -34,6 +34,7 @@ class Hook:
     source: str
     hook_id: str
     secrets: tuple[Sealed, ...]
+    generation: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ async def _hook(connection: AsyncConnection, organization_id: UUID, where: Colum
         Sealed(found["text"], None if found["until"] is None else datetime.fromisoformat(found["until"]))
         for found in row["secrets"]
     ]
-    return Hook(row["source"], row["hook_id"], tuple(secrets))
+    return Hook(row["source"], row["hook_id"], tuple(secrets), row["generation"])
 
 
 async def keep_hook(connection: AsyncConnection, organization_id: UUID, found: Hook) -> None:
@@ -77,11 +78,24 @@ async def keep_hook(connection: AsyncConnection, organization_id: UUID, found: H
     ]
     there = await hook_of(connection, organization_id, found.source)
     if there is None:
-        values = {"source": found.source, "hook_id": found.hook_id, "secrets": secrets}
+        values = {"source": found.source, "hook_id": found.hook_id, "secrets": secrets, "generation": 1}
         await connection.execute(insert(hook).values(organization_id=organization_id, **values))
         return
     where = (hook.c.organization_id == organization_id, hook.c.source == found.source)
     await connection.execute(update(hook).where(*where).values(secrets=secrets))
+
+
+async def generation(connection: AsyncConnection, organization_id: UUID, source: str) -> int:
+    """The generation of changes that the source's deals are folded from."""
+    where = (hook.c.organization_id == organization_id, hook.c.source == source)
+    found = (await connection.execute(select(hook.c.generation).where(*where))).scalar_one_or_none()
+    return 1 if found is None else int(found)
+
+
+async def begin_generation(connection: AsyncConnection, organization_id: UUID, source: str, number: int) -> None:
+    """From now on the source's deals are folded from that generation of changes."""
+    where = (hook.c.organization_id == organization_id, hook.c.source == source)
+    await connection.execute(update(hook).where(*where).values(generation=number))
 
 
 async def health(connection: AsyncConnection, organization_id: UUID, source: str, now: datetime) -> Health:

@@ -178,6 +178,7 @@ class HookRow(Row, table=True):
     source: str = key()
     hook_id: str = words()
     secrets: Any = json()  # Any: a JSON value
+    generation: int = Field(default=1, sa_type=Count)
 
 
 class MetricRow(Noun, table=True):

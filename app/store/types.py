@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, Dialect, Integer, LargeBinary, Text, TypeDeco
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import TypeEngine
 
+from app.domain import strict_json
 from app.domain.events import canonical
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -97,6 +98,20 @@ class Json(TypeDecorator[Any]):
     def process_result_value(self, value: Any | None, dialect: Dialect) -> Any:  # noqa: ARG002  # Any: a JSON value is anything
         """Text to value."""
         return None if value is None else loads(value)
+
+
+class ExactJson(Json):
+    """A JSON value whose numbers with a point are Decimals: what a CRM said, digit for digit."""
+
+    cache_ok = True
+
+    def process_bind_param(self, value: object, dialect: Dialect) -> str | None:  # noqa: ARG002  # SQLAlchemy's signature
+        """Value to text."""
+        return None if value is None else strict_json.dumps(value)
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> Any:  # noqa: ARG002  # Any: a JSON value is anything
+        """Text to value."""
+        return None if value is None else strict_json.loads(value.encode())
 
 
 class Identity(TypeDecorator[UUID]):

@@ -8,6 +8,7 @@ from hashlib import sha256
 import pytest
 
 from tests.api.conftest import NOW, Client
+from tests.support import samples
 
 ADDRESS = "http://127.0.0.1:8000"
 
@@ -110,3 +111,84 @@ async def test_an_event_that_stands_is_taken_again_after_its_team_was_archived(w
     assert (again.status_code, again.json()["state"]) == (200, "processed")
     events = (await world.admin.get("/v1/events", params={"source": "relay"})).json()["items"]
     assert [(one["id"], one["team"]) for one in events] == [("inv-1", "ops")]
+
+
+SALESFORCE = {"name": "Salesforce", "connector": "salesforce_outbound", "account": "00D5g000004XyZA", "team": "sales"}
+
+
+async def test_salesforce_is_acknowledged_unless_it_is_another_organization_or_sends_a_document_type(world):
+    await world.strategy()
+    made = await world.admin.made("/v1/sources/crm", SALESFORCE)
+    assert made["secret"] is None
+    http, path = Client(world.app, None).http, made["hook_url"].removeprefix(ADDRESS)
+    body = samples.body("salesforce_outbound", "won.xml")
+    headers = {"content-type": "text/xml; charset=utf-8"}
+    for good in (body, body, b"not XML at all"):
+        reply = await http.post(path, content=good, headers=headers)
+        assert (reply.status_code, reply.headers["content-type"]) == (200, "text/xml; charset=utf-8")
+        assert reply.content == samples.body("salesforce_outbound", "acknowledgement.xml")
+    foreign = await http.post(path, content=body.replace(b"00D5g000004XyZA", b"00D000000000062"), headers=headers)
+    doctype = await http.post(path, content=b"<!DOCTYPE a><a/>", headers=headers)
+    nowhere = await http.post("/hooks/nowhere", content=body, headers=headers)
+    assert [reply.status_code for reply in (foreign, doctype, nowhere)] == [403, 400, 401]
+    assert all(b"Ack" not in reply.content for reply in (foreign, doctype, nowhere))
+    listed = (await world.admin.get("/v1/sources/crm/deliveries")).json()["items"]
+    assert sorted(one["state"] for one in listed) == ["failed", "failed", "processed", "processed"]
+
+
+async def test_the_session_of_salesforce_is_never_stored(world):
+    await world.strategy()
+    made = await world.admin.made("/v1/sources/crm", SALESFORCE)
+    body = samples.body("salesforce_outbound", "won.xml")
+    live = body.replace(b'<SessionId xsi:nil="true"/>', b"<SessionId>00D!live</SessionId>")
+    await Client(world.app, None).http.post(made["hook_url"].removeprefix(ADDRESS), content=live)
+    (listed,) = (await world.admin.get("/v1/sources/crm/deliveries")).json()["items"]
+    raw = (await world.admin.get(f"/v1/sources/crm/deliveries/{listed['uid']}")).json()
+    assert (listed["state"], "00D!live" in raw["body"], "SessionId" in raw["body"]) == ("processed", False, True)
+
+
+async def test_a_gap_is_a_failed_delivery_that_says_what_to_import(world):
+    await world.strategy()
+    body = {"name": "Salesforce", "connector": "salesforce_cdc", "account": "00D5g000004XyZA", "team": "sales"}
+    made = await world.admin.made("/v1/sources/crm", body)
+    sender = Sender(world.app, made["hook_url"], made["secret"])
+    assert (await sender.send(samples.body("salesforce_cdc", "gap.json"))).json()["state"] == "failed"
+    (listed,) = (await world.admin.get("/v1/sources/crm/deliveries")).json()["items"]
+    assert "import 0065g00000AbCdEAAV" in listed["problem"]
+
+
+async def test_a_cloud_event_on_a_hook_is_told_what_is_wrong_with_it(world):
+    await world.strategy()
+    made = await world.admin.made("/v1/sources/shop", {"name": "Shop", "connector": "cloudevents", "team": "sales"})
+    http, path = Client(world.app, None).http, made["hook_url"].removeprefix(ADDRESS)
+
+    async def status(body, media, **more):
+        headers = {"content-type": media, "authorization": f"Bearer {made['secret']}", **more}
+        return (await http.post(path, content=body, headers=headers)).status_code
+
+    structured = samples.body("cloudevents", "structured.json")
+    assert await status(structured, "application/cloudevents+json") == 200
+    assert await status(samples.body("cloudevents", "batch.json"), "application/cloudevents-batch+json") == 200
+    assert await status(structured.replace(b'"id"', b'"no"'), "application/cloudevents+json") == 400
+    assert await status(structured, "application/cloudevents+avro") == 415
+    assert await status(structured, "application/cloudevents+json", authorization="Bearer x") == 401
+    named = {
+        "ce-specversion": "1.0",
+        "ce-id": "9",
+        "ce-source": "/b",
+        "ce-type": "a.b",
+        "ce-time": "2026-10-20T12:00:00Z",
+    }
+    assert await status(b'{"value": 5}', "application/json", **named) == 200
+    listed = (await world.admin.get("/v1/sources/shop/deliveries")).json()["items"]
+    raws = [(await world.admin.get(f"/v1/sources/shop/deliveries/{one['uid']}")).json() for one in listed]
+    assert sum({"name": "ce-id", "value": "9"} in raw["headers"] for raw in raws) == 1
+
+
+async def test_the_same_id_with_another_body_is_a_conflict_and_what_was_recorded_stands(world, sender):
+    assert (await sender.send(said())).status_code == 200
+    assert (await sender.send(said())).json()["state"] == "processed"
+    other = await sender.send({**said(), "value": 6})
+    assert (other.status_code, "other content" in other.json()["detail"]) == (400, True)
+    events = (await world.admin.get("/v1/events", params={"source": "relay"})).json()["items"]
+    assert [one["value"] for one in events] == [5.5]

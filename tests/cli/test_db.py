@@ -65,3 +65,9 @@ def test_a_database_that_cannot_be_opened_is_one_line(sightline, tmp_path):
     assert done.exit_code == 1
     assert len(done.stderr.splitlines()) == 1
     assert sightline("db", "upgrade", "--database-url", "nonsense").exit_code == 1
+
+
+def test_old_bodies_are_trimmed(sightline, database_url, with_keys):
+    sightline("organizations", "create", "acme", "--name", "Acme", "--database-url", database_url)
+    done = sightline("db", "trim", "--days", "7", "--database-url", database_url, "--json")
+    assert json.loads(done.stdout) == {"days": 7, "emptied": {"acme": 0}}

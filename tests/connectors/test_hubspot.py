@@ -212,7 +212,8 @@ def test_what_says_nothing_that_is_read_is_ignored(said):
         (element(occurredAt=-1), "occurredAt"),
         (element(propertyName=None), "propertyName"),
         (element(propertyValue={"a": 1}), "propertyValue"),
-        (element("deal.merge", primaryObjectId=1, mergedObjectIds=[2]), "Merged"),
+        (element("deal.merge", primaryObjectId=1, mergedObjectIds=[]), "mergedObjectIds"),
+        (element("deal.merge", primaryObjectId=1, mergedObjectIds=["x"]), "mergedObjectIds"),
         (
             element("deal.associationChange", associationType="DEAL_TO_CALL", fromObjectId=1, toObjectId=[]),
             "toObjectId",
@@ -296,7 +297,7 @@ def test_the_sample_activities_are_held_and_sent_for_their_deal():
     for entity in ("call:77001", "meeting:77002", "email:77003"):
         own = [change for change in changes if change.entity == entity]
         assert activities.deal_of(own) == "deal:18810042"
-        event = activities.fold(own, of_deal, MAPPING, "sales").events[0]
+        event = activities.fold(own, "deal:18810042", of_deal, MAPPING, "sales").events[0]
         types[event.type] = (event.subject, event.data)
     appointment, contract = (
         {"pipeline": "default", "stage": stage} for stage in ("appointmentscheduled", "contractsent")

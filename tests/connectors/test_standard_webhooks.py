@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook
@@ -190,3 +191,26 @@ def test_an_event_that_has_a_member_called_events_besides_is_one_event():
 def test_an_authentic_body_that_cannot_be_read_is_malformed(body):
     with pytest.raises(MalformedError):
         translated(body)
+
+
+PRIVATE = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+PUBLIC = "whpk_" + b64encode(PRIVATE.public_key().public_bytes_raw()).decode()
+
+
+def test_a_public_key_verifies_what_its_other_half_signed_and_nothing_else():
+    signature = b64encode(PRIVATE.sign(f"msg_1.{STAMP}.".encode() + BODY)).decode()
+    headers = {"webhook-id": "msg_1", "webhook-timestamp": str(STAMP), "webhook-signature": f"v1a,{signature}"}
+    CONNECTOR.check_secret(PUBLIC)
+    assert authentic(headers, [PUBLIC])
+    assert authentic(headers | {"webhook-signature": f"{KNOWN} v1a,AAAA v1a,é v1a,{signature}"}, [SECRET, PUBLIC])
+    assert not authentic(headers, [SECRET])
+    assert not authentic(headers, [PUBLIC], body=BODY + b" ")
+    assert not authentic(headers | {"webhook-signature": f"v1,{signature}"}, [PUBLIC])
+
+
+def test_a_public_key_as_the_key_of_a_shared_signature_is_refused():
+    """Whoever knows the public key, and all may, must not be able to sign with it."""
+    raw = PRIVATE.public_key().public_bytes_raw()
+    forged = signed(secret=b64encode(raw).decode())
+    assert not authentic(forged, [PUBLIC])
+    assert not authentic(forged | {"webhook-signature": forged["webhook-signature"].replace("v1,", "v1a,")}, [PUBLIC])

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from app.connectors.hubspot import STOCK
 from app.domain.errors import InvalidError
-from app.domain.mapping import Choice, DealMapping, parse
+from app.domain.mapping import DealMapping, parse
+from app.domain.operators import Rule
 
 SAMPLE = {  # api.md, Sources
     "stages": {"closedwon": "won", "closedlost": "lost"},
@@ -35,21 +36,25 @@ def rate_on(mapping, day):
 
 def test_the_sample_of_the_contract_is_read_over_the_defaults():
     mapping = parse(SAMPLE, STOCK)
-    assert mapping.stage == "dealstage"
+    assert mapping.stage == Rule(("dealstage",))
     assert mapping.stages["closedwon"] == "won"
     assert mapping.stages["contractsent"] == "open"
-    assert mapping.team == Choice("pipeline", {"default": "sales"})
-    assert mapping.unit == Choice("deal_currency_code", None, "EUR")
+    assert mapping.team == Rule(("pipeline",), map={"default": "sales"})
+    assert mapping.unit == Rule(("deal_currency_code",), default="EUR")
     assert rate_on(mapping, "2026-07-01") == Decimal("0.92")
     assert mapping.teams() == {"sales"}
     assert mapping.properties() == {
-        *("dealstage", "pipeline", "amount", "deal_currency_code", "product", "customer_segment", "seats")
+        *("dealstage", "pipeline", "amount", "deal_currency_code", "product", "customer_segment", "seats"),
+        *("createdate", "closedate", "hs_lastmodifieddate"),
     }
 
 
 def test_nothing_said_is_a_stock_account():
     assert parse(None, STOCK) == parse({}, STOCK)
-    assert parse({}, STOCK).properties() == {"dealstage", "pipeline", "amount", "deal_currency_code"}
+    assert parse({}, STOCK).properties() == {
+        *("dealstage", "pipeline", "amount", "deal_currency_code"),
+        *("createdate", "closedate", "hs_lastmodifieddate"),
+    }
 
 
 def test_null_takes_a_default_away():
@@ -115,9 +120,9 @@ def test_all_that_is_wrong_is_said_at_once():
 
 
 def test_a_connector_without_defaults_has_no_mapping():
-    assert parse({}, {}) == DealMapping()
+    assert parse({}, {}, "none") == DealMapping()
     with pytest.raises(InvalidError, match="mapping"):
-        parse({"team": {}}, {})
+        parse({"team": {}}, {}, "none")
 
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.decimals() | st.text(max_size=5)

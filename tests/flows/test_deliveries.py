@@ -21,7 +21,7 @@ from app.store import deliveries as kept
 from app.store import events
 from app.store.events import EventFilter, StoredEvent
 from tests.flows.test_events import clean
-from tests.support.services import NOW, ONE, PUBLIC, House, changed, created, event, furnish, hubspot, record
+from tests.support.services import NOW, ONE, PUBLIC, House, changed, created, event, furnish, hubspot, metric, record
 
 SECRET = "a-client-secret-of-the-app"
 DAY = timedelta(days=1)
@@ -158,6 +158,20 @@ async def test_a_win_of_unknown_amount_is_kept_counted_and_named_in_the_loss(bui
     assert health.wins_without_amount == 1
     assert "1 " in loss.detail
     assert answer.snapshot.unknown == {"arr-2m": 1}
+
+
+async def test_a_win_in_another_currency_is_left_out_counted_and_named_in_the_loss(built: House):
+    actor, hook = await connect(built)
+    await configuration.write(built.service, actor, lambda known: known.put(metric(events=("deal.won",), unit="EUR")))
+    await deliver(built, hook, [*story(NOW - 10 * DAY), changed(42, "deal_currency_code", "NOK", NOW - 10 * DAY)])
+    won = next(e for e in await live(built, actor) if e.event.type == "deal.won")
+    assert (won.event.value, won.event.unit) == (1300 * ONE, "NOK")  # no silent conversion
+    answer = await alignment.read(built.service, actor)
+    assert answer.snapshot.other_unit == {"arr-2m": 1}
+    await record(built, actor, event("a", type="deal.won", unit="EUR", value=ONE))
+    answer = await alignment.read(built.service, actor)
+    loss = next(x for x in answer.alignment.losses if x.key_result == "arr-2m")
+    assert loss.detail.endswith("; 1 won deal is left out: not in EUR, and no rate")
 
 
 async def test_a_forged_signature_leaves_no_trace(built: House):

@@ -134,10 +134,14 @@ async def test_a_source_names_a_team_that_is_known(built: House):
     assert await pointers(built, actor, replace(CRM, team="sale")) == ["/team"]
 
 
-async def test_a_connector_that_is_not_built_yet_is_refused(built: House):
+async def test_salesforce_has_no_secret_but_the_address_of_its_hook_and_must_name_its_organization(built: House):
     actor = await furnished(built)
-    with pytest.raises(InvalidError, match="takes no deliveries"):
-        await sources.put(built.service, actor, replace(CRM, connector="pipedrive"), SECRET)
+    salesforce = replace(CRM, connector="salesforce_outbound", account="00D5g000004XyZA", mapping={})
+    made = await sources.put(built.service, actor, salesforce, None)
+    assert (made.secret, len(made.hook_id or "")) == (None, 32)
+    with pytest.raises(ConflictError, match="address"):
+        await sources.rotate(built.service, actor, salesforce.key, None)
+    assert await pointers(built, actor, replace(salesforce, key="other", account=None)) == ["/account"]
 
 
 async def test_a_source_is_patched_where_it_is(built: House):

@@ -9,7 +9,7 @@ from app.domain.changes import Change
 from app.domain.desired import Slot
 from app.flows import events
 from app.store import deliveries
-from app.store.deliveries import StoredDelivery
+from app.store.deliveries import StoredDelivery, Told
 from tests.store.test_sources import delivery
 from tests.support.services import NOW, ONE, House, event, furnish, record
 
@@ -22,7 +22,7 @@ def change(entity: str, key: str, other: str | None = None) -> Change:
 
 async def add(built: House, actor: Actor, *found: Change) -> frozenset[str]:
     async with built.service.database.writing() as connection:
-        return await deliveries.add_changes(connection, actor.organization, "billing", uuid4(), 1, found)
+        return await deliveries.add_changes(connection, Told(actor.organization, "billing"), uuid4(), 1, found)
 
 
 async def test_a_delivery_is_found_with_its_raw_body_by_its_own_source_alone(built: House):
@@ -67,8 +67,10 @@ async def test_a_change_is_kept_once_and_the_first_stands(built: House):
     assert await add(built, actor, change("deal:1", "a"), change("deal:1", "b"), change("deal:1", "b")) == {"a", "b"}
     assert await add(built, actor, change("deal:9", "b"), change("deal:2", "c")) == {"c"}
     async with built.service.database.reading() as connection:
-        found = await deliveries.changes_of(connection, actor.organization, "billing", ["deal:1", "deal:2", "deal:9"])
-        elsewhere = await deliveries.changes_of(connection, actor.organization, "other", ["deal:1"])
+        found = await deliveries.changes_of(
+            connection, Told(actor.organization, "billing"), ["deal:1", "deal:2", "deal:9"]
+        )
+        elsewhere = await deliveries.changes_of(connection, Told(actor.organization, "other"), ["deal:1"])
     assert {entity: sorted(one.key for one in some) for entity, some in found.items()} == {
         "deal:1": ["a", "b"],
         "deal:2": ["c"],
@@ -83,7 +85,7 @@ async def test_activities_are_linked_to_every_deal_they_ever_named(built: House)
     await add(built, actor, change("call:1", "a", "deal:1"), change("call:1", "b", "deal:2"), change("call:2", "c"))
     async with built.service.database.reading() as connection:
         for deal, calls in (("deal:1", {"call:1"}), ("deal:2", {"call:1"}), ("deal:3", set())):
-            assert await deliveries.linked(connection, actor.organization, "billing", [deal]) == calls
+            assert await deliveries.linked(connection, Told(actor.organization, "billing"), [deal]) == calls
 
 
 async def test_a_slot_counts_all_it_ever_had_and_shows_the_live_one(built: House):

@@ -32,6 +32,7 @@ from app.flows import (
     maintenance,
     organizations,
     playbooks,
+    replays,
     restatement,
     sources,
 )
@@ -180,6 +181,12 @@ async def work(found: House, actor: Actor) -> None:
     async with service.database.reading() as connection:
         await restatements.progress(connection, actor.organization)
     await restatement.finish(service, actor.organization)
+    await replays.replay(service, actor, "hubspot", None, read_nothing)  # type: ignore[arg-type]  # never returns
+    strange = {"value": {"property": "other"}}
+    again = Source("hubspot", "HubSpot", "hubspot", "4242001", "marketing", strange)
+    await sources.put(service, actor, again, None)
+    await replays.replay(service, actor, "hubspot", at, read_nothing)  # type: ignore[arg-type]  # never returns
+    await maintenance.trim(service, actor.organization, 30)
     await record(found, actor, *(event(f"large-{n}", value=10**12 * ONE) for n in range(923)))
 
 

@@ -1,0 +1,175 @@
+"""Deliveries read again, deals imported and samples tried out, over HTTP."""
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import Request
+from pydantic import BeforeValidator, Field, WithJsonSchema
+
+from app.api.body import JSON, MIB
+from app.api.callers import Caller
+from app.api.deliveries import Delivery, DeliveryUid, RejectedElement, members
+from app.api.event_shapes import SoldItem
+from app.api.new_events import read_event
+from app.api.nouns import SourceKey
+from app.api.operation import Contract, declare, desk
+from app.api.scalars import Count, EventType, FreeObject, Instant, Key, Number, Sentence, Subject, Unit, text
+from app.api.source_shapes import UnmappedPair
+from app.api.wire import Given, Shown, example
+from app.connectors.base import Delivery as Sample
+from app.domain import strict_json
+from app.domain.desired import DesiredEvent
+from app.domain.events import Event
+from app.domain.fixed import number
+from app.flows import replays
+
+router = desk("sources")
+MOST: Any = {"type": "object", "additionalProperties": True, "maxProperties": 1_000}  # Any: a JSON schema
+MANY: Any = {"type": "array", "maxItems": 10_000}  # Any: a JSON schema
+# Any: a CRM's record is what the CRM says; its numbers stay exact, so nothing converts it here.
+Record = Annotated[dict[str, Any], WithJsonSchema(MOST)]
+Body = Annotated[
+    Any,  # Any: text, or JSON as the CRM would send it
+    WithJsonSchema(
+        {"anyOf": [{"type": "string", "maxLength": 2_000_000}, MOST, {"type": "array", "maxItems": 10_000}]}
+    ),
+]
+
+
+def _header(value: object) -> object:
+    """Header names in lower case."""
+    return {str(name).lower(): one for name, one in value.items()} if isinstance(value, dict) else value
+
+
+class ReplayRequest(Given):
+    """Which deliveries shall be read again."""
+
+    since: Annotated[Instant | None, Field(description="All since then; null: the failed ones.")] = None
+
+    model_config = {"json_schema_extra": example(since="2026-11-01T00:00:00Z")}
+
+
+class Replay(Shown):
+    """What came of a replay."""
+
+    processed: Count
+    ignored: Count
+    failed: Count
+    without_body: Annotated[Count, Field(description="Those whose body is kept no longer: what they said stands.")]
+    recorded: Count
+    retracted: Count
+    continue_from: Annotated[Instant | None, Field(description="Not null: ask again since then for the rest.")]
+
+    model_config = {
+        "json_schema_extra": example(
+            processed=12, ignored=1, failed=0, without_body=0, recorded=2, retracted=1, continue_from=None
+        )
+    }
+
+
+class RecordImport(Given):
+    """Deals as they are in the CRM now."""
+
+    records: Annotated[list[Record], Field(min_length=1, max_length=10_000)]
+    taken_at: Annotated[Instant | None, Field(description="When the records were read; null: now.")] = None
+
+    model_config = {
+        "json_schema_extra": example(
+            records=[{"id": "42", "dealstage": "closedwon", "amount": "1200", "closedate": "2026-10-02"}],
+            taken_at="2026-11-01T00:00:00Z",
+        )
+    }
+
+
+class SampleDelivery(Given):
+    """A delivery as the CRM would send it."""
+
+    body: Annotated[Body, Field(description="The body: as text, or as the JSON that it is.")]
+    headers: Annotated[
+        dict[str, Annotated[str, text(4_000)]],
+        BeforeValidator(_header),
+        Field(max_length=100, description="Headers that the connector reads; a signature is not asked for."),
+    ] = {}
+    mapping: Annotated[FreeObject | None, Field(description="A mapping to try out in place of the source's.")] = None
+
+    model_config = {"json_schema_extra": example(body=[{"subscriptionType": "deal.creation", "objectId": 42}])}
+
+
+class PreviewedEvent(Shown):
+    """An event that a sample would make."""
+
+    type: EventType
+    time: Instant
+    team: Key
+    kind: Literal["outcome", "activity"]
+    value: Number | None
+    unit: Unit | None
+    subject: Subject | None
+    offerings: Annotated[list[SoldItem], Field(max_length=100)]
+    data: FreeObject
+
+
+class Preview(Shown):
+    """What a sample would make."""
+
+    changes: Count
+    ignored: Count
+    problem: Annotated[Sentence | None, Field(description="Not null when the sample cannot be read at all.")]
+    rejects: Annotated[list[RejectedElement], Field(max_length=100_000)]
+    events: Annotated[list[PreviewedEvent], Field(max_length=100_000)]
+    unmapped: Annotated[list[UnmappedPair], Field(max_length=100_000)]
+
+
+def _event(found: DesiredEvent | Event) -> PreviewedEvent:
+    members = {name: getattr(found, name) for name in ("type", "time", "team", "kind", "unit", "subject")}
+    value = None if found.value is None else number(found.value)
+    offerings = [{"offering": key, "value": number(sold)} for key, sold in found.offerings]
+    return PreviewedEvent.model_validate({**members, "value": value, "offerings": offerings, "data": dict(found.data)})
+
+
+@router.post("/v1/sources/{source}/deliveries/{uid}/replay", **declare(Contract("admin", problems=(409,))))
+async def replay_delivery(call: Caller, source: SourceKey, uid: DeliveryUid) -> Delivery:
+    """Reads one delivery again, under the source's present mapping."""
+    found = await replays.replay_one(call.service, call.actor, source, UUID(uid), read_event)
+    return Delivery.model_validate(members(found))
+
+
+@router.post("/v1/sources/{source}/replay", **declare(Contract("admin", JSON, problems=(409,), may_be_empty=True)))
+async def replay_deliveries(call: Caller, source: SourceKey, body: ReplayRequest | None = None) -> Replay:
+    """Reads the failed deliveries again, or all since a time, at most 2,000 at once; nothing doubles."""
+    since = None if body is None else body.since
+    done = await replays.replay(call.service, call.actor, source, since, read_event)
+    states = {state: done.states.get(state, 0) for state in ("processed", "ignored", "failed")}
+    return Replay(
+        **states,
+        without_body=done.without_body,
+        recorded=done.recorded,
+        retracted=done.retracted,
+        continue_from=done.continue_from,
+    )
+
+
+@router.post("/v1/sources/{source}/records", **declare(Contract("admin", JSON, 16 * MIB, problems=(409,))))
+async def import_records(call: Caller, request: Request, source: SourceKey, body: RecordImport) -> Delivery:
+    """Takes deals that existed before connecting; what is there already changes nothing."""
+    raw = await request.body()  # the records as they came, number for number; the shape has been checked
+    found = await replays.take_records(call.service, call.actor, source, raw, read_event)
+    return Delivery.model_validate(members(found))
+
+
+@router.post("/v1/sources/{source}/preview", **declare(Contract("read", JSON, 2 * MIB, problems=(409,))))
+async def preview_delivery(call: Caller, source: SourceKey, body: SampleDelivery) -> Preview:
+    """Says what a sample would make of a source that knew nothing else; stores nothing."""
+    raw = body.body if isinstance(body.body, str) else strict_json.dumps(body.body)
+    sample = Sample("POST", "", body.headers, raw.encode())
+    found = await replays.preview(call.service, call.actor, source, sample, body.mapping, read_event)
+    return Preview.model_validate(
+        {
+            "changes": len(found.said.changes),
+            "ignored": found.said.ignored,
+            "problem": found.said.unreadable,
+            "rejects": list(found.said.problems),
+            "events": [*map(_event, found.events), *map(_event, found.own)],
+            "unmapped": [{"property": name, "value": value} for name, value in found.unmapped],
+        }
+    )

@@ -1,0 +1,119 @@
+"""Salesforce's Change Data Capture as a relay of the customer posts it (crm-webhooks.md, section 3.2).
+
+CometD and Pub/Sub events in JSON, signed as Standard Webhooks.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from app.connectors import signatures
+from app.connectors.base import Connector, Delivery, Translation
+from app.connectors.reading import AsideError, SkipError, fields, moment, translated
+from app.connectors.salesforce_ids import STOCK, check_organization, id18, record_id18
+from app.domain import strict_json
+from app.domain.changes import Change, Scalar
+from app.domain.errors import MalformedError
+from app.domain.mapping import DealMapping
+from app.domain.pointers import parts
+
+VERBS: Final[Mapping[str, str]] = {
+    "CREATE": "created",
+    "UPDATE": "changed",
+    "DELETE": "deleted",
+    "UNDELETE": "restored",
+    "GAP_DELETE": "deleted",
+    "GAP_UNDELETE": "restored",
+}
+NAMED: Final = 20
+
+
+class SalesforceCdc(Connector):
+    """One organization of Salesforce, by a relay of its change events."""
+
+    name: str = "salesforce_cdc"
+    form: str = "deals"
+    default_mapping: Mapping[str, object] = STOCK
+    secret_required: bool = False
+
+    def new_secret(self, random: bytes) -> str:
+        """A secret of the given bytes. Raises: InvalidError unless they are 24 to 64."""
+        return signatures.standard_secret(random)
+
+    def check_secret(self, secret: str) -> None:
+        """Returns only for `whsec_` and base64 of 24 to 64 bytes. Raises: InvalidError."""
+        signatures.check_standard_secret(secret)
+
+    def check_account(self, account: str | None) -> None:
+        """Returns only for an organization's id, or none. Raises: InvalidError."""
+        if account is not None:
+            check_organization(account)
+
+    def verify(self, delivery: Delivery, secrets: Sequence[str], now: datetime) -> None:
+        """Returns only for a delivery with a fresh v1 signature by one of the secrets. Raises: NotAuthenticError."""
+        signatures.verify_standard(delivery, secrets, now)
+
+    def translate(self, delivery: Delivery, account: str | None, mapping: DealMapping) -> Translation:
+        """The changes that the events say. Raises: MalformedError for what is neither an event nor events."""
+        body = strict_json.loads(delivery.body)
+        if isinstance(body, dict):
+            body = body["events"] if set(body) == {"events"} else [body]
+        if not isinstance(body, list):
+            raise MalformedError('The body is neither a change event nor {"events": [...]}.')
+        organization = "" if account is None else id18(account)  # the events do not name it
+        return translated(body, lambda element: _changes(element, organization, mapping))
+
+
+def _changes(element: Mapping[str, object], organization: str, mapping: DealMapping) -> Iterable[Change]:
+    """The changes of one event: one for each of the records that it names."""
+    data = element.get("data")
+    comet = isinstance(data, Mapping)
+    found = data.get("payload") if isinstance(data, Mapping) else element.get("payload", element)
+    payload = found if isinstance(found, Mapping) else {}
+    header = payload.get("ChangeEventHeader")
+    if not isinstance(header, Mapping):
+        raise AsideError("The element has no ChangeEventHeader.")
+    if header.get("entityName") != "Opportunity":
+        raise SkipError
+    kind, ids = str(header.get("changeType")), header.get("recordIds")
+    at = moment(header.get("commitTimestamp"), "commitTimestamp")
+    records = ids if isinstance(ids, list) else []
+    if kind not in VERBS or not records or any("*" in str(id_) for id_ in records):
+        raise AsideError(_gap(kind, records, at))
+    number = header.get("sequenceNumber")
+    said = _said(payload, header, kind, mapping, comet=comet)
+    order = f"{str(header.get('commitNumber', '')).zfill(20)}{str(number).zfill(8)}"
+    place = f"sf-cdc|{organization}|{header.get('transactionKey')}|{number}|Opportunity|{kind}"
+    return [
+        Change(f"deal:{id_}", f"{place}|{id_}", at, VERBS[kind], said, None, order) for id_ in map(record_id18, records)
+    ]
+
+
+def _said(
+    payload: Mapping[str, object], header: Mapping[str, object], kind: str, mapping: DealMapping, *, comet: bool
+) -> dict[str, Scalar]:
+    """What the event says of the mapped fields. An update's empty field is unchanged unless the header says otherwise.
+
+    Raises: AsideError for lists that the relay did not decode.
+    """
+    if "DELETE" in kind and kind != "UNDELETE":  # a gap says no fields
+        return {}
+    told = fields(payload, mapping.properties())
+    if kind != "UPDATE":
+        return told
+    changed, nulled = header.get("changedFields"), header.get("nulledFields")
+    names = {*(changed if isinstance(changed, list) else []), *(nulled if isinstance(nulled, list) else [])}
+    if any(str(name).startswith("0x") for name in names):
+        raise AsideError("changedFields is a bitmap: the relay must decode it to the names of the fields.")
+    if not isinstance(changed, list):  # CometD tells only what changed; the other form tells everything
+        return told if comet else {name: value for name, value in told.items() if value is not None}
+    return {name: value for name, value in told.items() if parts(name)[0] in names}
+
+
+def _gap(kind: str, records: Sequence[object], at: datetime) -> str:
+    """The sentence on a change of which Salesforce does not say what it was."""
+    which = ", ".join(str(id_) for id_ in records[:NAMED]) if records else "which are not named"
+    more = f" and {len(records) - NAMED} more" if len(records) > NAMED else ""
+    if "*" in which or kind == "GAP_OVERFLOW" or not records:
+        which, more = f"every opportunity changed since {at.isoformat()}", ""
+    return f"Salesforce says that records changed and not how ({kind[:40]}): import {which}{more}."

@@ -1,0 +1,194 @@
+"""Deliveries read again under the mapping that a source has now, deals imported, and samples tried out."""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from app.connectors.base import Delivery
+from app.domain.access import Actor, require_configuration
+from app.domain.changes import Change
+from app.domain.desired import DesiredEvent
+from app.domain.errors import ConflictError, InvalidError, MalformedError, NotFoundError
+from app.domain.events import Event
+from app.domain.sources import Source
+from app.flows import reconcile
+from app.flows.events import catalogue
+from app.flows.readings import Done, Reader, Said, interpret, mapping_of, outcome, perform, record_events, record_of
+from app.flows.reconcile import Work
+from app.flows.service import Service
+from app.store import configuration as store
+from app.store import cursor, deliveries, ids, sources
+from app.store.database import Connection
+from app.store.deliveries import StoredDelivery
+
+AT_ONCE: Final = 2_000
+RECORDS: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What came of a replay.
+
+    Shape: `states` counts the deliveries that were read again by their new state; `without_body` those that are kept
+    without their body: their changes stand as they were read.
+    None when all were read: `continue_from`; else the time of the first that was not.
+    """
+
+    states: Mapping[str, int]
+    without_body: int
+    recorded: int
+    retracted: int
+    continue_from: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Previewed:
+    """What a sample would make. Shape: `events` by our own events and by those of deals; `unmapped` as in a fold."""
+
+    said: Said
+    events: Sequence[DesiredEvent]
+    own: Sequence[Event]
+    unmapped: Sequence[tuple[str, str]]
+
+
+async def replay_one(service: Service, actor: Actor, key: str, uid: UUID, read_event: Reader) -> StoredDelivery:
+    """One delivery is read again. Raises: NotFoundError, ConflictError when its body is kept no longer."""
+    require_configuration(actor, "admin")
+    async with service.database.writing() as connection:
+        work, now = await _begin(service, connection, actor, key, f"replay of delivery {uid}")
+        found = await deliveries.find(connection, actor.organization, key, uid)
+        if found is None:
+            raise NotFoundError("There is no such delivery.")
+        if found.body is None:
+            raise ConflictError("The body of this delivery is kept no longer: it cannot be read again.")
+        await _again(work, [found], read_event, now)
+        return await deliveries.find(connection, actor.organization, key, uid) or found
+
+
+async def replay(service: Service, actor: Actor, key: str, since: datetime | None, read_event: Reader) -> Replayed:
+    """The failed deliveries (None), or all since an instant, are read again, at most 2,000 of them, oldest first.
+
+    Events that change are retracted and recorded anew; none doubles. Raises: NotFoundError, ConflictError.
+    """
+    require_configuration(actor, "admin")
+    async with service.database.writing() as connection:
+        work, now = await _begin(service, connection, actor, key, "replay")
+        found = await deliveries.replayable(connection, actor.organization, key, since, AT_ONCE + 1)
+        done = await _again(work, found[:AT_ONCE], read_event, now)
+    rest = found[AT_ONCE].received_at if len(found) > AT_ONCE else None
+    return dataclasses.replace(done, continue_from=rest)
+
+
+async def _begin(
+    service: Service, connection: Connection, actor: Actor, key: str, reason: str
+) -> tuple[Work, datetime]:
+    """The work on a source under its lock. Raises: NotFoundError, ConflictError for one that takes no deliveries."""
+    now = service.clock()
+    zone = await cursor.zone(connection, actor.organization)
+    position = await cursor.advance(connection, actor.organization, now, zone, catalogue=False)
+    source = await _source(connection, actor, key)
+    known = await catalogue(connection, actor.organization)
+    generation = await sources.generation(connection, actor.organization, key)
+    return Work(connection, actor.organization, source, known, position, ids.uuid7(now), generation, reason), now
+
+
+async def _source(connection: Connection, actor: Actor, key: str) -> Source:
+    stored = await store.find(connection, actor.organization, "source", key)
+    if stored is None or stored.archived or not isinstance(stored.value, Source):
+        raise NotFoundError("There is no such source.")
+    if stored.value.connector == "api":
+        raise ConflictError(f"The source '{key}' has no deliveries: its events come with an API key.")
+    return stored.value
+
+
+async def _again(work: Work, found: Sequence[StoredDelivery], read_event: Reader, now: datetime) -> Replayed:
+    """These deliveries say what they say under the present mapping, and nothing else of them stands.
+
+    Where they said anything else before, the source's changes begin a new generation.
+    """
+    read = mapping_of(work.source)
+    kept = {one.uid: one for one in found}
+    said = {
+        one.uid: interpret(work.source, read, one, "POST", read_event, now) for one in found if one.body is not None
+    }
+    bare = await deliveries.changes_told_by(work.connection, work.told, kept.keys() - said.keys())
+    before = await deliveries.changes_told_by(work.connection, work.told, said.keys())
+    fresh: dict[str, Change] = {}
+    for one in said.values():
+        for change in one.changes:
+            fresh.setdefault(change.key, change)
+    told = work.told
+    if any(fresh.get(change.key) != change for change in before):
+        work = dataclasses.replace(work, generation=work.generation + 1)
+    new: dict[UUID, int] = {}
+    for uid, one in said.items():
+        new[uid] = len(await deliveries.add_changes(work.connection, work.told, uid, work.position.seq, one.changes))
+    if work.told != told:
+        await deliveries.carry_over(work.connection, told, said.keys())
+        await sources.begin_generation(work.connection, work.organization, work.source.key, work.generation)
+    touched = {change.entity for change in (*bare, *before, *fresh.values())}
+    recorded, retracted = await reconcile.settle(work, touched, read, now)
+    states: Counter[str] = Counter()
+    for uid, one in said.items():
+        done = await record_events(work, one, now)
+        recorded += done.recorded
+        states[done.state] += 1
+        # What its events came to is told of all deliveries together: a deal's changes come from several.
+        told_first = new[uid] + (kept[uid].changes if work.told == told else 0)
+        alone = Done(done.state, told_first, kept[uid].recorded + done.recorded, kept[uid].retracted, done.problems)
+        after = outcome(kept[uid], done.state, one.unreadable, alone)
+        await deliveries.update_outcome(work.connection, work.organization, after)
+    return Replayed(states, len(kept) - len(said), recorded, retracted, None)
+
+
+async def take_records(service: Service, actor: Actor, key: str, body: bytes, read_event: Reader) -> StoredDelivery:
+    """Deals that existed before connecting are in the source's fold; kept like a delivery, unless it says nothing new.
+
+    Raises: NotFoundError, ConflictError, MalformedError, InvalidError.
+    """
+    require_configuration(actor, "admin")
+    async with service.database.writing() as connection:
+        work, now = await _begin(service, connection, actor, key, "import")
+        read = mapping_of(work.source)
+        if not read.properties():
+            raise ConflictError(f"The source '{key}' takes events as they are, and no deals.")
+        delivery = Delivery("POST", "", {"content-type": "application/json"}, body)
+        kept = record_of(work.delivery, key, delivery, now, "records")
+        said = interpret(work.source, read, kept, "POST", read_event, now)
+        if said.unreadable is not None:
+            raise MalformedError(said.unreadable)
+        if len(said.changes) + len(said.problems) + said.ignored > RECORDS:
+            raise InvalidError(f"There are more than {RECORDS} records: send them in several requests.")
+        done = await perform(work, said, read, now)
+        kept = outcome(kept, done.state, None, done)
+        if done.changes or said.problems:
+            await deliveries.add(connection, work.organization, kept)
+        else:
+            await connection.rollback()
+    return kept
+
+
+async def preview(  # a sample is all of these
+    service: Service, actor: Actor, key: str, sample: Delivery, own: Mapping[str, object] | None, read_event: Reader
+) -> Previewed:
+    """What a sample would make of an empty source, under the source's mapping or under one that is tried out.
+
+    Nothing is stored. Raises: NotFoundError, ConflictError, InvalidError.
+    """
+    actor.require("read")
+    now = service.clock()
+    async with service.database.reading() as connection:
+        source = await _source(connection, actor, key)
+    if own is not None:
+        source = dataclasses.replace(source, mapping=own)
+    read = mapping_of(source)
+    said = interpret(source, read, record_of(ids.uuid7(now), key, sample, now), sample.method, read_event, now)
+    gathered = reconcile.gathered_of(said.changes)
+    found = [reconcile.fold(entity, gathered, read, source.team or "") for entity in sorted(gathered.changes)]
+    events = [event for folded in found for event in folded.events]
+    unmapped = sorted({pair for folded in found for pair in folded.unmapped})
+    return Previewed(said, events, [event for _, event in said.events], unmapped)

@@ -1,0 +1,57 @@
+"""Records are snapshots, dated by what they say, equal for equal content."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from app.connectors.hubspot import STOCK
+from app.domain.envelopes import Records
+from app.domain.errors import MalformedError
+from app.domain.imports import changes
+from app.domain.mapping import parse
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+MAPPING = parse({"data": {"size": {"property": "/custom/size"}}}, STOCK)
+
+
+def told(*records: object, **more: object) -> Records:
+    return changes({"records": list(records), **more}, MAPPING, NOW)
+
+
+def test_a_record_is_a_snapshot_of_the_properties_that_the_mapping_reads():
+    ((_, one), (_, two)) = told(
+        {"id": 7, "amount": "", "custom": {"size": 3}, "name": "x"}, {"id": "8", "amount": 0}
+    ).changes
+    assert (one.entity, one.verb, one.at, one.fields) == (
+        "deal:7",
+        "snapshot",
+        NOW,
+        {"amount": None, "/custom/size": 3},
+    )
+    assert two.fields == {"amount": 0}
+
+
+def test_columns_of_a_table_may_be_named_by_their_pointer():
+    ((_, one),) = told({"Record ID": "7", "/custom/size": "3"}).changes
+    assert one.fields == {"/custom/size": "3"}
+
+
+def test_a_snapshot_is_of_the_time_that_it_says_else_that_the_import_says():
+    dated = {"id": 7, "amount": 1, "hs_lastmodifieddate": "2026-10-01T00:00:00Z"}
+    ((_, one), (_, two)) = told(dated, {"id": 8, "amount": 1}, taken_at="2026-11-01T00:00:00Z").changes
+    assert (one.at.isoformat(), two.at.isoformat()) == ("2026-10-01T00:00:00+00:00", "2026-11-01T00:00:00+00:00")
+    later = changes({"records": [{"id": 9, "amount": 1}]}, MAPPING, datetime(2026, 12, 1, tzinfo=UTC)).changes
+    assert later[0][1].key == told({"id": 9, "amount": 1}).changes[0][1].key  # an import again says nothing new
+
+
+def test_what_is_no_record_has_its_problem_and_a_repetition_is_ignored():
+    found = told({"id": 7, "amount": 1}, {"id": 7, "amount": 1}, {"amount": 1}, 5, {"id": 7})
+    assert ([place for place, _ in found.problems], found.ignored, len(found.changes)) == ([2, 3, 4], 1, 1)
+
+
+@pytest.mark.parametrize(
+    "body", [[], {"records": {}}, {"records": [], "taken_at": "soon"}, {"records": [], "taken_at": 5}]
+)
+def test_a_body_without_records_is_malformed(body: object):
+    with pytest.raises(MalformedError):
+        changes(body, MAPPING, NOW)
