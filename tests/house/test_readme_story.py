@@ -124,6 +124,11 @@ def test_ten_minutes_with_the_readme_end_in_a_score_that_a_crm_changes(newcomer:
     assert "enterprise-arr" in newcomer.run("sightline document fy26-q4")
     assert "win-enterprise" in newcomer.run("sightline alignment")
 
+    asked = newcomer.run(block("Every answer is to be had for any past day").replace("2026-11-02", str(TODAY)))
+    assert asked.count('"as_of":') >= 4
+    assert "Nothing changed." in asked
+    assert '"differences":0' in asked.replace(" ", "")
+
 
 def test_the_worked_organizations_of_the_readme_are_those_that_are_computed():
     rows = [
