@@ -15,7 +15,6 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from importlib.util import find_spec
 from random import Random
 from typing import Final
 from uuid import UUID
@@ -29,7 +28,7 @@ from app.domain.offerings import Offering
 from app.domain.playbooks import Contribution, Playbook, Signoff
 from app.domain.sources import Source
 from app.domain.teams import Organization, Team
-from app.flows import alignment, configuration, events, organizations, playbooks
+from app.flows import alignment, configuration, events, history, organizations, playbooks
 from app.flows.events import catalogue
 from app.flows.service import Service
 from app.flows.vault import Vault
@@ -42,8 +41,7 @@ START: Final = datetime(2026, 8, 1, 9, tzinfo=UTC)
 BATCH: Final = 5_000
 LIMITS: Final = {"past": 3.0, "history": 10.0, "events": 0.2}
 FUNCTIONS: Final = ("sales", "marketing", "operations", "product", "executive")
-# History is measured where the service has it.
-ASKED: Final = ("present", "past", *(["history"] if find_spec("app.flows.history") else []))
+ASKED: Final = ("present", "past", "history")
 Times = dict[tuple[str, str], list[float]]
 
 
@@ -196,8 +194,7 @@ class Company:
 
     async def history(self) -> None:
         """All the days."""
-        module = importlib.import_module("app.flows.history")
-        found = await module.read(self.service, self.actor, START.date(), self.last, "day")
+        found = await history.read(self.service, self.actor, START.date(), self.last, "day")
         assert len(found.points) == DAYS
 
     @property

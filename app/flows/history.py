@@ -1,5 +1,6 @@
 """The score of many days: one consistent read, each day with its own configuration."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -66,12 +67,16 @@ async def read(
         version = await cursor.version_on(connection, actor.organization, known_day)
         standings = [standing for standing in found if standing is not None]
         evidence = await series.read(connection, actor.organization, *needed(standings), known_day)
-    folded = Series(evidence, version)
-    points = [
+    # Many scores are a second's work for a large playbook: others are answered meanwhile.
+    points = await asyncio.to_thread(_points, list(zip(asked, found, strict=True)), Series(evidence, version))
+    return History(points, known_day, version, known.restating)
+
+
+def _points(found: Sequence[tuple[date, Standing | None]], folded: Series) -> tuple[Point, ...]:
+    return tuple(
         Point(day, None if one is None else outline(folded.snapshot(one.configuration, one.frame)), one)
-        for day, one in zip(asked, found, strict=True)
-    ]
-    return History(tuple(points), known_day, version, known.restating)
+        for day, one in found
+    )
 
 
 def _asked(
