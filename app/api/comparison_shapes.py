@@ -89,8 +89,8 @@ class LossDifference(Shown):
 class AlignmentChangesPage(Framed):
     """A page of what changed between the ends of two days, the largest change first."""
 
-    before: Alignment
-    after: Alignment
+    before: Annotated[Alignment, Field(description="The answer at the end of the first day.")]
+    after: Annotated[Alignment, Field(description="The answer at the end of the last day.")]
     items: Annotated[list[LossDifference], Field(max_length=SHOWN)]
     next_cursor: Cursor | None
 
@@ -99,7 +99,10 @@ class WhatIf(Shown):
     """What a document would change, the largest change first."""
 
     before: Annotated[Alignment | None, Field(description="Null when there is no such playbook yet.")]
-    after: Alignment
+    after: Annotated[
+        Alignment,
+        Field(description="The answer with the document applied; its evidence is listed by what is really configured."),
+    ]
     differences: Annotated[Count, Field(description="How many losses would differ.")]
     items: Annotated[list[LossDifference], Field(max_length=SHOWN, description="The largest of the differences.")]
 

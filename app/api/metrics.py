@@ -119,9 +119,9 @@ class ConditionPut(Given):
 class Restatement(Shown):
     """How far the history of a redefined metric is restated."""
 
-    started_at: Instant
+    started_at: Annotated[Instant, Field(description="When the metric was redefined.")]
     days: Annotated[Small, Field(description="Days of events to match anew.")]
-    days_done: Small
+    days_done: Annotated[Small, Field(description="Of these, the ones that are done.")]
 
 
 class Metric(Shown):

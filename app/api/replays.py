@@ -25,13 +25,18 @@ from app.flows import replays
 
 router = desk("sources")
 MOST: Any = {"type": "object", "additionalProperties": True, "maxProperties": 1_000}  # Any: a JSON schema
-MANY: Any = {"type": "array", "maxItems": 10_000}  # Any: a JSON schema
 # Any: a CRM's record is what the CRM says; its numbers stay exact, so nothing converts it here.
 Record = Annotated[dict[str, Any], WithJsonSchema(MOST)]
 Body = Annotated[
     Any,  # Any: text, or JSON as the CRM would send it
     WithJsonSchema(
-        {"anyOf": [{"type": "string", "maxLength": 2_000_000}, MOST, {"type": "array", "maxItems": 10_000}]}
+        {
+            "anyOf": [
+                {"type": "string", "maxLength": 2_000_000},
+                MOST,
+                {"type": "array", "maxItems": 10_000, "items": MOST},
+            ]
+        }
     ),
 ]
 
@@ -52,12 +57,12 @@ class ReplayRequest(Given):
 class Replay(Shown):
     """What came of a replay."""
 
-    processed: Count
-    ignored: Count
-    failed: Count
+    processed: Annotated[Count, Field(description="Deliveries that said something of ours.")]
+    ignored: Annotated[Count, Field(description="Deliveries that were understood and are not ours.")]
+    failed: Annotated[Count, Field(description="Deliveries that still cannot be read.")]
     without_body: Annotated[Count, Field(description="Those whose body is kept no longer: what they said stands.")]
     recorded: Count
-    retracted: Count
+    retracted: Annotated[Count, Field(description="Events that were retracted.")]
     continue_from: Annotated[Instant | None, Field(description="Not null: ask again since then for the rest.")]
 
     model_config = {
@@ -70,7 +75,9 @@ class Replay(Shown):
 class RecordImport(Given):
     """Deals as they are in the CRM now."""
 
-    records: Annotated[list[Record], Field(min_length=1, max_length=10_000)]
+    records: Annotated[
+        list[Record], Field(min_length=1, max_length=10_000, description="Deals, as the CRM holds them.")
+    ]
     taken_at: Annotated[Instant | None, Field(description="When the records were read; null: now.")] = None
 
     model_config = {
@@ -112,8 +119,8 @@ class PreviewedEvent(Shown):
 class Preview(Shown):
     """What a sample would make."""
 
-    changes: Count
-    ignored: Count
+    changes: Annotated[Count, Field(description="Changes of records that it tells.")]
+    ignored: Annotated[Count, Field(description="Elements that were understood and are not ours.")]
     problem: Annotated[Sentence | None, Field(description="Not null when the sample cannot be read at all.")]
     rejects: Annotated[list[RejectedElement], Field(max_length=100_000)]
     events: Annotated[list[PreviewedEvent], Field(max_length=100_000)]

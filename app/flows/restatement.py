@@ -146,11 +146,12 @@ async def step(service: Service, organization: UUID) -> bool:
 
 
 async def work(service: Service, pause: Callable[[], Awaitable[object]]) -> None:
-    """Restates whatever history is waiting for it, for ever; `pause` is awaited when there is nothing to do.
+    """Restates whatever history is waiting for it, for ever; `pause` is awaited before each look.
 
     What fails is tried again after the pause: a step is a transaction, so nothing is half done.
     """
     while True:
+        await pause()
         try:
             for organization in await waiting(service):
                 await finish(service, organization)
@@ -158,7 +159,6 @@ async def work(service: Service, pause: Callable[[], Awaitable[object]]) -> None
             LOG.warning("restating history has to wait", extra={"problem": error.detail})
         except Exception:
             LOG.exception("restating history failed and is tried again")
-        await pause()
 
 
 async def finish(service: Service, organization: UUID) -> None:

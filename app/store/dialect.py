@@ -24,9 +24,9 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, NullPool
 
 SQLITE_MINIMUM: Final = (3, 38, 0)
 PRAGMAS: Final = (
+    "busy_timeout=5000",  # first: changing the journal's mode may have to wait for another connection
     "journal_mode=WAL",
     "synchronous=FULL",
-    "busy_timeout=5000",
     "foreign_keys=ON",
     "cache_size=-65536",
 )

@@ -57,7 +57,10 @@ def test_the_document_is_valid_and_says_3_1_0(found):
 def test_operation_ids_are_unique_snake_case_and_begin_with_a_verb(found):
     names = [operation["operationId"] for _, _, operation in operations(found)]
     assert [name for name, times in Counter(names).items() if times > 1] == []
-    verbs = "export|get|list|put|patch|delete|record|retract|publish|close|rotate|apply|issue|revoke|take|check"
+    verbs = (
+        "ask|import|preview|replay|export|get|list|put|patch|delete|record|retract|publish|close|rotate|apply|issue|revoke|"
+        "take|check"
+    )
     assert [name for name in names if not re.fullmatch(rf"({verbs})(_[a-z]+)+", name)] == []
 
 

@@ -144,6 +144,8 @@ async def test_every_body_has_one_media_type_and_a_limit(world):
         if "requestBody" not in operation:
             continue
         (media_type,) = operation["requestBody"]["content"]
+        if media_type == "application/octet-stream":
+            continue  # of several forms, told apart by the sender's standard: test_cloudevents, test_hooks
         wrong = await world.admin.http.request(
             method, filled(path, names), content=b"{}", headers={"Content-Type": "text/plain"}
         )
