@@ -25,19 +25,12 @@ from app.flows import replays
 
 router = desk("sources")
 MOST: Any = {"type": "object", "additionalProperties": True, "maxProperties": 1_000}  # Any: a JSON schema
+MANY: Any = {"type": "array", "maxItems": 10_000, "items": MOST}  # Any: a JSON schema
 # Any: a CRM's record is what the CRM says; its numbers stay exact, so nothing converts it here.
 Record = Annotated[dict[str, Any], WithJsonSchema(MOST)]
 Body = Annotated[
     Any,  # Any: text, or JSON as the CRM would send it
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "string", "maxLength": 2_000_000},
-                MOST,
-                {"type": "array", "maxItems": 10_000, "items": MOST},
-            ]
-        }
-    ),
+    WithJsonSchema({"anyOf": [{"type": "string", "maxLength": 2_000_000}, MOST, MANY]}),
 ]
 
 
@@ -125,6 +118,29 @@ class Preview(Shown):
     rejects: Annotated[list[RejectedElement], Field(max_length=100_000)]
     events: Annotated[list[PreviewedEvent], Field(max_length=100_000)]
     unmapped: Annotated[list[UnmappedPair], Field(max_length=100_000)]
+
+    model_config = {
+        "json_schema_extra": example(
+            changes=1,
+            ignored=0,
+            problem=None,
+            rejects=[],
+            events=[
+                {
+                    "type": "deal.created",
+                    "time": "2026-10-02T12:00:00Z",
+                    "team": "sales",
+                    "kind": "activity",
+                    "value": None,
+                    "unit": None,
+                    "subject": "deal/42",
+                    "offerings": [],
+                    "data": {"pipeline": "default"},
+                }
+            ],
+            unmapped=[{"property": "pipeline", "value": "partners"}],
+        )
+    }
 
 
 def _event(found: DesiredEvent | Event) -> PreviewedEvent:

@@ -41,6 +41,7 @@ SHOWN: dict[str, Any] = {  # Any: JSON values
         "last_delivery_at": "2026-10-02T12:00:00Z",
         "deliveries_last_day": 120,
         "failures_last_day": 0,
+        "silent": False,
         "wins_without_amount": 1,
         "unmapped": [{"property": "pipeline", "value": "partners", "count": 3}],
     },
@@ -67,6 +68,7 @@ class SourceHealth(Shown):
     last_delivery_at: Instant | None
     deliveries_last_day: Count
     failures_last_day: Count
+    silent: Annotated[bool, Field(description="Nothing came for longer than it ever took in the four weeks before.")]
     wins_without_amount: Annotated[Count, Field(description="Won deals whose amount is not known.")]
     unmapped: Annotated[list[UnmappedValue], Field(max_length=1_000)]
 

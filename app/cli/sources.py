@@ -52,6 +52,7 @@ def _row(source: Mapping[str, Any]) -> list[str]:
         return [source["key"], "api", "by API key", "", "", ""]
     troubles = [
         *(["no delivery yet"] if health["last_delivery_at"] is None else []),
+        *(["silent"] if health["silent"] else []),
         *(["failures"] if health["failures_last_day"] else []),
         *([f"{health['wins_without_amount']} wins without amount"] if health["wins_without_amount"] else []),
         *([f"{len(health['unmapped'])} values not mapped"] if health["unmapped"] else []),

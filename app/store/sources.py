@@ -5,18 +5,22 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, case, delete, exists, func, insert, select, update
+from sqlalchemy import BigInteger, ColumnElement, case, delete, exists, func, insert, select, type_coerce, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.domain.silence import silent
 from app.store.dialect import embedded
 from app.store.evidence_tables import DeliveryRow, EventRow, RetractionRow, UnmappedRow
 from app.store.tables import HookRow, table_of
+from app.store.types import micros
 
 hook = table_of(HookRow)
 delivery, event, retraction = table_of(DeliveryRow), table_of(EventRow), table_of(RetractionRow)
 unmapped = table_of(UnmappedRow)
 LISTED = 100
+HOUR = 3_600_000_000
+WEEKS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,7 @@ class Health:
     last_delivery_at: datetime | None
     deliveries_last_day: int
     failures_last_day: int
+    silent: bool
     wins_without_amount: int
     unmapped: tuple[tuple[str, str, int], ...]
 
@@ -132,7 +137,13 @@ async def health(connection: AsyncConnection, organization_id: UUID, source: str
         .limit(LISTED)
     )
     seen = tuple((name, value, number) for name, value, number in values)
-    return Health(last.scalar_one(), count, failed or 0, wins.scalar_one(), seen)
+    hours = type_coerce(delivery.c.received_at, BigInteger) // HOUR
+    since = delivery.c.received_at > now - timedelta(days=WEEKS * 7)
+    active = (
+        await connection.execute(select(hours).where(*mine, since, delivery.c.origin == "hook").distinct())
+    ).scalars()
+    quiet = silent([int(hour) for hour in active], micros(now) // HOUR)
+    return Health(last.scalar_one(), count, failed or 0, quiet, wins.scalar_one(), seen)
 
 
 async def note_unmapped(

@@ -66,13 +66,17 @@ async def test_a_kept_hook_takes_new_secrets_and_keeps_its_id(built: House):
 async def test_health_counts_the_last_day_s_deliveries(built: House):
     actor = await built.organization()
     await furnish(built, actor)
-    assert await health(built, actor) == Health(None, 0, 0, 0, ())
+    assert await health(built, actor) == Health(None, 0, 0, False, 0, ())
     async with built.service.database.writing() as connection:
         for hours, state in ((1, "processed"), (2, "failed"), (23, "failed"), (24, "failed"), (90, "processed")):
             await deliveries.add(connection, actor.organization, delivery(NOW - hours * HOUR, state=state))
         await deliveries.add(connection, actor.organization, delivery(NOW, source="other"))
     found = await health(built, actor)
     assert (found.last_delivery_at, found.deliveries_last_day, found.failures_last_day) == (NOW - HOUR, 3, 2)
+    assert not found.silent
+    async with built.service.database.reading() as connection:
+        later = NOW + 67 * HOUR  # the longest gap so far was of 66 hours
+        assert (await sources.health(connection, actor.organization, "billing", later)).silent
 
 
 async def test_health_counts_the_wins_that_stand_without_an_amount(built: House):
