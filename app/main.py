@@ -3,8 +3,9 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +23,15 @@ from app.store.database import connect
 from app.store.dialect import file_of
 
 POLL: Final = 1.0  # seconds between looks for history to restate
+GRACE: Final = 15.0  # seconds for a step of it to end
+
+
+async def pause(stopping: asyncio.Event, busy: bool) -> bool:  # noqa: FBT001  # called by position
+    """Waits before the next look, unless there is something to do; whether the service is stopping."""
+    if not busy:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stopping.wait(), POLL)
+    return stopping.is_set()
 
 
 def make_service(settings: Settings, now: Callable[[], datetime] = clock.now) -> Service:
@@ -82,11 +92,16 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = c
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        restating = asyncio.create_task(restatement.work(service, lambda: asyncio.sleep(POLL)))
-        yield
-        restating.cancel()
-        await asyncio.wait([restating])
-        await service.database.close()
+        stopping = asyncio.Event()
+        restating = asyncio.create_task(restatement.work(service, partial(pause, stopping)))
+        try:
+            yield
+        finally:
+            stopping.set()  # a step that is under way is ended, not cut off
+            await asyncio.wait([restating], timeout=GRACE)
+            restating.cancel()
+            await asyncio.wait([restating])
+            await service.database.close()
 
     application = build(lifespan)
     application.state.service = service

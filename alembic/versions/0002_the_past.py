@@ -1,5 +1,7 @@
 """The past: the version at the end of each day, the journal by day, and restatements in the background."""
 
+from json import dumps
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql, sqlite
@@ -26,8 +28,33 @@ group by w.organization_id, w.day
 """
 
 
+ARCHIVED = "select organization_id, key from metric where archived_at is not null order by organization_id, key"
+DAYS = "select distinct day from event where organization_id = :organization order by day"
+CLOCK = "select recorded_us from cursor where organization_id = :organization"
+BEGIN = """
+insert into restatement (organization_id, metrics, days, actor, started_at)
+values (:organization, :metrics, :days, 'operator', :at)
+"""
+QUEUE = "insert into directory (kind, id, organization_id) values ('restatement', :name, :organization)"
+
+
+def restate_archived() -> None:
+    """Archived metrics match again, for the days on which they were live: until now nothing was kept of them."""
+    database = op.get_bind()
+    archived: dict[object, list[str]] = {}
+    for organization, key in database.execute(sa.text(ARCHIVED)):
+        archived.setdefault(organization, []).append(key)
+    for organization, metrics in archived.items():
+        one = {"organization": organization}
+        days = [day for (day,) in database.execute(sa.text(DAYS), one)]
+        at = database.execute(sa.text(CLOCK), one).scalar_one()
+        values = {"metrics": dumps(dict.fromkeys(metrics)), "days": dumps(days), "at": at}
+        database.execute(sa.text(BEGIN), {**one, **values})
+        database.execute(sa.text(QUEUE), {**one, "name": str(organization)})
+
+
 def upgrade() -> None:
-    """Makes the tables, and closes the days that are over."""
+    """Makes the tables, closes the days that are over, and has the history of archived metrics restated."""
     op.add_column("cursor", sa.Column("closed_day", COUNT, nullable=True))
     op.add_column("cursor", sa.Column("closed_seq", WHOLE, nullable=True))
     op.create_table(
@@ -58,10 +85,12 @@ def upgrade() -> None:
     )
     op.create_index("ix_journal_organization_id_day", "journal", ["organization_id", "day"])
     op.execute(CLOSINGS)
+    restate_archived()
 
 
 def downgrade() -> None:
     """Takes them away again."""
+    op.execute("delete from directory where kind = 'restatement'")
     op.drop_index("ix_journal_organization_id_day", "journal")
     op.drop_table("restated_day")
     op.drop_table("restatement")

@@ -71,6 +71,33 @@ class Component(Shown):
     summary: Sentence
 
 
+ALIGNMENT: dict[str, Any] = {  # Any: JSON values
+    **FRAME,
+    "method": "1",
+    "playbook": "fy26-q4",
+    "revision": 3,
+    "unpublished_changes": 0,
+    "configuration_from": None,
+    "score": 0.7312,
+    "floor": 0.68,
+    "coverage": 0.95,
+    "weakest": "focus",
+    "silent_teams": ["marketing"],
+    "other_current": [],
+    "restating": [],
+    "components": [
+        {
+            "name": "outcomes",
+            "score": 0.66,
+            "weight": 30,
+            "coverage": 1.0,
+            "applies": True,
+            "lost": 0.102,
+            "summary": "2 of 5 key results are behind pace",
+        }
+    ],
+    "losses": [LOSS],
+}
 Restating = Annotated[
     list[Key],
     Field(max_length=10_000, description="Metrics whose change does not show yet: their history is being restated."),
@@ -105,35 +132,7 @@ class Alignment(Framed):
     components: Annotated[list[Component], Field(max_length=8)]
     losses: Annotated[list[Loss], Field(max_length=LARGEST)]
 
-    model_config = {
-        "json_schema_extra": example(
-            **FRAME,
-            method="1",
-            playbook="fy26-q4",
-            revision=3,
-            unpublished_changes=0,
-            configuration_from=None,
-            score=0.7312,
-            floor=0.68,
-            coverage=0.95,
-            weakest="focus",
-            silent_teams=["marketing"],
-            other_current=[],
-            restating=[],
-            components=[
-                {
-                    "name": "outcomes",
-                    "score": 0.66,
-                    "weight": 30,
-                    "coverage": 1.0,
-                    "applies": True,
-                    "lost": 0.102,
-                    "summary": "2 of 5 key results are behind pace",
-                }
-            ],
-            losses=[LOSS],
-        )
-    }
+    model_config = {"json_schema_extra": example(**ALIGNMENT)}
 
 
 class LedgerPage(Framed):

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from app.api.alignment_shapes import (
+    ALIGNMENT,
     LOSS,
     Alignment,
     Component,
@@ -105,6 +106,8 @@ class WhatIf(Shown):
     ]
     differences: Annotated[Count, Field(description="How many losses would differ.")]
     items: Annotated[list[LossDifference], Field(max_length=SHOWN, description="The largest of the differences.")]
+
+    model_config = {"json_schema_extra": example(before=None, after=ALIGNMENT, differences=1, items=[DIFFERENCE])}
 
 
 def history(found: History) -> AlignmentHistory:

@@ -110,7 +110,7 @@ class Past:
 
         Before it was first published it is as it was then published, where that is known.
         """
-        day = as_of
+        day, was = as_of, None
         while True:
             configuration, since = await self.on(day), None
             playbook = configuration.playbooks.get(key)
@@ -118,11 +118,14 @@ class Past:
                 since = await self._first(key, day, known_at)
                 configuration = configuration if since is None else await self.on(since)
                 playbook = configuration.playbooks.get(key)
+            if playbook is None and was is not None:  # a draft made after its own last day: as it is on the day asked
+                configuration, playbook, since = was
             if playbook is None:
                 raise NotFoundError(self._absent(key, as_of))
             if day <= playbook.ends_on:
                 framed = frame(playbook, as_of, known_at, day)
                 return Standing(configuration, playbook, replace(framed, configuration_from=since))
+            was = configuration, playbook, since or day
             day = playbook.ends_on
 
     def require(self, key: str) -> None:

@@ -1,12 +1,12 @@
 """Redefining a metric restates history: at once where it is short, else in the background, a day at a time."""
 
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from uuid import UUID
 
 from app.domain import past
 from app.domain.configuration import Configuration
-from app.domain.errors import SightlineError
+from app.domain.errors import BucketFullError, SightlineError
 from app.domain.metrics import Matcher, Metric, matching_part
 from app.flows.service import Service
 from app.store import configuration as store
@@ -19,7 +19,7 @@ from app.store.restatements import Part, Restatement
 
 LOG = logging.getLogger("sightline.restatement")
 QUEUE = "restatement"
-LATE = 2  # days that the last step does itself: while events come in, today is never done before
+LATE = 2  # days that the last step does besides: while events come in, today is never done before
 
 
 class Work:
@@ -83,6 +83,7 @@ async def begin(  # a write of configuration
     if events > service.restate_at_once:
         days = tuple(await work.days())
         await restatements.begin(connection, organization, Restatement(changed, days, actor, position.at))
+        await keys.leave(connection, QUEUE, str(organization), organization)
         await keys.enter(connection, QUEUE, str(organization), organization)
     elif events:
         await work.at_once(await work.days())
@@ -115,7 +116,10 @@ async def waiting(service: Service) -> list[UUID]:
 
 
 async def step(service: Service, organization: UUID) -> bool:
-    """One day more is done, or after the last one history is restated; whether anything was left to do."""
+    """Some days more are done, or after the last one history is restated; whether anything was left to do.
+
+    Raises: BucketFullError when a day's sum would not fit as the metric is now.
+    """
     now = service.clock()
     async with service.database.writing() as connection:
         await cursor.hold(connection, organization)
@@ -124,41 +128,69 @@ async def step(service: Service, organization: UUID) -> bool:
             return False
         known = await store.load(connection, organization, ("organization", "metric"))
         work = Work(connection, organization, known, under_way.metrics)
-        done = set(await restatements.done(connection, organization))
-        left = [day for day in under_way.days if day not in done]
-        if len(left) <= LATE:  # the end is near: what came in for other days meanwhile is to be done as well
-            days = await work.days()
-            left = [day for day in days if day not in done]
-            if len(left) > LATE:
-                await restatements.plan(connection, organization, days)
-        if len(left) > LATE:
-            await restatements.keep(connection, organization, await work.part(left[0]))
+        if not await _done(service, connection, organization, work, under_way.days):
             return True
-        for day in sorted(done):
+        done = await restatements.done(connection, organization)
+        days = await work.days()
+        left = [day for day in days if day not in set(done)]
+        if len(left) > LATE:  # events came in for other days meanwhile
+            await restatements.plan(connection, organization, days)
+            return True
+        for day in done:
             part = await restatements.parts(connection, organization, day)
             await restatements.apply(connection, organization, part, work.touched)
         await work.at_once(left)
-        zone = known.organization.time_zone
-        position = await cursor.advance(connection, organization, now, zone, catalogue=True)
+        position = await cursor.advance(connection, organization, now, known.organization.time_zone, catalogue=True)
         await _note(connection, organization, under_way.actor, under_way.metrics, position, 0)
         await _end(connection, organization)
     return True
 
 
-async def work(service: Service, pause: Callable[[], Awaitable[object]]) -> None:
-    """Restates whatever history is waiting for it, for ever; `pause` is awaited before each look.
+async def _done(
+    service: Service, connection: Connection, organization: UUID, work: Work, planned: Sequence[int]
+) -> bool:
+    """Does planned days for as many events as may be restated at once; whether all of them are done."""
+    before = set(await restatements.done(connection, organization))
+    left = [day for day in planned if day not in before]
+    seen = 0
+    for place, day in enumerate(left):
+        if seen > service.restate_at_once and len(left) - place > LATE:
+            return False
+        found = await work.kept(day)
+        seen += len(found)
+        await restatements.keep(connection, organization, restatements.made(day, found, work.touched))
+    return True
 
-    What fails is tried again after the pause: a step is a transaction, so nothing is half done.
+
+async def work(service: Service, pause: Callable[[bool], Awaitable[bool]]) -> None:
+    """Restates whatever history is waiting for it, a step of each organization in turn, until it is told to end.
+
+    Shape: `pause` is awaited before each round, told whether the last one did anything, and says whether to end.
     """
-    while True:
-        await pause()
+    busy = False
+    while not await pause(busy):
+        busy = False
         try:
             for organization in await waiting(service):
-                await finish(service, organization)
+                busy |= await _tried(service, organization)
         except SightlineError as error:
             LOG.warning("restating history has to wait", extra={"problem": error.detail})
-        except Exception:
-            LOG.exception("restating history failed and is tried again")
+
+
+async def _tried(service: Service, organization: UUID) -> bool:
+    """Whether a step was made; what failed is tried again in the next round, for a step is a transaction."""
+    try:
+        return await step(service, organization)
+    except BucketFullError:
+        # It would fail for ever. Answers stay those before, and say so, until the metric is defined otherwise.
+        LOG.exception("history cannot be restated", extra={"organization": str(organization)})
+        async with service.database.writing() as connection:
+            await keys.leave(connection, QUEUE, str(organization), organization)
+    except SightlineError as error:
+        LOG.warning("restating history has to wait", extra={"problem": error.detail})
+    except Exception:
+        LOG.exception("restating history failed and is tried again")
+    return False
 
 
 async def finish(service: Service, organization: UUID) -> None:

@@ -1,5 +1,6 @@
 """Day after day of evidence, folded into the snapshot of each day in turn: what a history and a what-if read."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -117,6 +118,7 @@ class Series:
     def __init__(self, evidence: Evidence, version: int) -> None:
         """Nothing is folded yet."""
         self._evidence, self._version = evidence, version
+        self._worked, self._sales = sorted(evidence.attention), sorted(evidence.sold)
         self._running: dict[tuple[str, date, date], _Running] = {}
         self._slides: dict[int, _Slide] = {}
         self._fresh: tuple[date, date, dict[tuple[frozenset[str], str | None], date]] | None = None
@@ -181,9 +183,9 @@ class Series:
         slide = self._slides.get(place)
         if slide is None or not (slide.first <= first <= slide.last + DAY and slide.last <= last):
             slide = self._slides[place] = _Slide(first, first - DAY)
-        for day in days(slide.first, first - DAY):
+        for day in between(self._worked, slide.first, first - DAY):
             self._add(slide, day, -1)
-        for day in days(slide.last + DAY, last):
+        for day in between(self._worked, slide.last + DAY, last):
             self._add(slide, day, 1)
         slide.first, slide.last = first, last
         return slide.cells
@@ -200,7 +202,7 @@ class Series:
         if known is None or known[0] != first or known[1] > frame.until:
             known = (first, first - DAY, {})
         found = known[2]
-        for day in days(known[1] + DAY, frame.until):
+        for day in between(self._worked, known[1] + DAY, frame.until):
             seen: dict[tuple[frozenset[str], str | None], int] = {}
             for row in self._evidence.attention.get(day, ()):
                 seen[row[2:4]] = seen.get(row[2:4], 0) + row.events
@@ -210,12 +212,12 @@ class Series:
 
     def _sold(self, configuration: Configuration, frame: Frame) -> Iterable[Sold]:
         unit, first = configuration.policy.unit, configuration.playbooks[frame.playbook].starts_on
-        for day in days(first, frame.until):
-            for row in self._evidence.sold.get(day, ()):
+        for day in between(self._sales, first, frame.until):
+            for row in self._evidence.sold[day]:
                 if unit is None or row.unit in ("", unit):
                     yield Sold(row.offering, row.team, day, row.value)
 
 
-def days(first: date, last: date) -> Iterable[date]:
-    """The days from the first to the last one; none when that is before it."""
-    return (first + number * DAY for number in range((last - first).days + 1))
+def between(days: Sequence[date], first: date, last: date) -> Sequence[date]:
+    """Those of the days, which are in order, that are not before the first nor after the last one."""
+    return days[bisect_left(days, first) : bisect_right(days, last)]

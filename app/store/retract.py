@@ -15,7 +15,6 @@ from app.store.cursor import Position
 from app.store.dialect import embedded
 from app.store.events import event, retraction, to_event
 from app.store.evidence_tables import RestatedDayRow
-from app.store.ingest import matching_id
 from app.store.rollups import Deltas, Prepared, apply
 from app.store.tables import table_of
 
@@ -93,7 +92,7 @@ async def _events(
         for row in (await connection.execute(statement)).mappings():
             found = to_event(row)
             matches = matcher.match(found)
-            yield Prepared(found, row["uid"], row["time_us"], row["day"], matching_id(matches), matches)
+            yield Prepared(found, row["uid"], row["time_us"], row["day"], row["matching"], matches)
 
 
 async def _renew(  # as `retract`

@@ -24,6 +24,7 @@ async def test_a_source_of_events_by_http_has_no_hook_and_no_secret(caller):
         "deliveries_last_day": 0,
         "failures_last_day": 0,
         "wins_without_amount": 0,
+        "silent": False,
         "unmapped": [],
     }
     refused = await caller.put("/v1/sources/billing", {"name": "Billing", "secret": "x" * 20})

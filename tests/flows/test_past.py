@@ -168,3 +168,14 @@ async def test_the_configuration_of_a_day_is_read_in_steps_however_they_are_aske
     assert names == ["Sales 0", None, "Sales 2", None, "Sales 4", None]
     assert [set(found[number].archived["team"]) for number in (1, 3, 5)] == [{"sales"}] * 3
     assert (nothing.teams, nothing.playbooks, nothing.organizations) == ({}, {}, {})
+
+
+async def test_a_draft_of_a_quarter_that_is_over_is_answered_too(built: House):
+    actor = await built.organization()
+    await furnish(built, actor)
+    await configuration.put(built.service, actor, Playbook("old", "Old", "", TODAY - 90 * DAY, TODAY - 10 * DAY))
+    await configuration.put(built.service, actor, Objective("late", "old", "Late"))
+    answer = await alignment.read(built.service, actor, "old")
+    assert (answer.playbook.key, answer.snapshot.frame.until) == ("old", TODAY - 10 * DAY)
+    assert answer.snapshot.frame.configuration_from == TODAY
+    assert {loss.objective for loss in answer.alignment.losses} >= {"late"}

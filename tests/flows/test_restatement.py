@@ -1,7 +1,6 @@
 """Redefining a metric restates history; a long one in the background, and answers meanwhile are those before."""
 
-import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,9 +9,9 @@ import pytest
 from app.domain.access import Actor
 from app.flows import alignment, configuration, events, maintenance, restatement
 from app.flows.alignment import Answer
-from app.store import restatements
+from app.store import journal, restatements
 from tests.flows.test_history import quarter
-from tests.support.services import NOW, ONE, House, event, metric, record
+from tests.support.services import NOW, ONE, House, event, furnish, metric, record
 
 SOUND = {"event": 0, "measure": 0, "attention": 0, "sold": 0}
 DAY = timedelta(days=1)
@@ -101,8 +100,6 @@ async def test_another_redefinition_meanwhile_begins_again_and_the_first_one_tak
 
 
 async def entries(built: House, actor: Actor) -> list[tuple[str, str]]:
-    from app.store import journal  # noqa: PLC0415  # only here
-
     async with built.service.database.reading() as connection:
         found = await journal.page(connection, actor.organization, journal.JournalFilter("metric", "sum"), None, 9)
     return [(entry.actor, entry.action) for entry in found]
@@ -142,14 +139,46 @@ async def test_progress_is_told_and_a_rebuild_finishes_it(slow: House):
 async def test_the_worker_restates_what_waits_and_tries_again_what_failed(slow: House):
     actor = await quarter(slow)
     await configuration.put(slow.service, actor, metric("sum", where=(), value=f"data.x{ONE}"))
-    pauses = 0
-
-    async def pause() -> None:
-        nonlocal pauses
-        pauses += 1
-        if pauses == 2:
-            raise asyncio.CancelledError
-
-    with pytest.raises(asyncio.CancelledError):
-        await restatement.work(slow.service, pause)
+    await restatement.work(slow.service, until_idle())
     assert await restatement.waiting(slow.service) == []
+
+
+def until_idle(most: int = 200) -> Callable[[bool], Awaitable[bool]]:
+    """A pause that ends the work once a round did nothing."""
+    rounds = 0
+
+    async def pause(busy: bool) -> bool:
+        nonlocal rounds
+        rounds += 1
+        return rounds > most or (rounds > 1 and not busy)
+
+    return pause
+
+
+async def test_history_that_cannot_be_restated_stops_nobody_else(slow: House):
+    full, sound = await slow.organization("full"), await slow.organization("sound")
+    for actor in (full, sound):
+        await furnish(slow, actor)
+        data = {"segment": "enterprise", "x": 10**12}
+        await record(slow, actor, *(event(f"e{n}", data=data) for n in range(1000 if actor is full else 1)))
+        await configuration.put(slow.service, actor, metric(value="data.x"))
+    await restatement.work(slow.service, until_idle())
+    assert await restatement.waiting(slow.service) == []
+    assert (await alignment.read(slow.service, full)).restating == ("arr",)
+    assert (await alignment.read(slow.service, sound)).restating == ()
+    await configuration.put(slow.service, full, metric())
+    assert (await alignment.read(slow.service, full)).restating == ()
+    assert await maintenance.differences(slow.service, full.organization) == SOUND
+
+
+async def test_a_restatement_ends_while_events_come_in_for_many_days(built: House):
+    actor = await quarter(built)
+    house = replace(built, service=replace(built.service, restate_at_once=20))
+    await configuration.put(house.service, actor, metric("sum", where=()))
+    for number in range(60):
+        late = [event(f"in-{number}-{n}", time=NOW - (number + 7 * n) % 40 * DAY) for n in range(3)]
+        await record(house, actor, *late)
+        if not await restatement.step(house.service, actor.organization):
+            break
+    assert await restatement.waiting(house.service) == []
+    assert await maintenance.differences(house.service, actor.organization) == SOUND
