@@ -137,13 +137,17 @@ async def health(connection: AsyncConnection, organization_id: UUID, source: str
         .limit(LISTED)
     )
     seen = tuple((name, value, number) for name, value, number in values)
+    quiet = await _silent(connection, mine, now)
+    return Health(last.scalar_one(), count, failed or 0, quiet, wins.scalar_one(), seen)
+
+
+async def _silent(connection: AsyncConnection, mine: tuple[ColumnElement[bool], ...], now: datetime) -> bool:
+    """Whether nothing was delivered for longer than it ever took in the four weeks before."""
     hours = type_coerce(delivery.c.received_at, BigInteger) // HOUR
     since = delivery.c.received_at > now - timedelta(days=WEEKS * 7)
-    active = (
-        await connection.execute(select(hours).where(*mine, since, delivery.c.origin == "hook").distinct())
-    ).scalars()
-    quiet = silent([int(hour) for hour in active], micros(now) // HOUR)
-    return Health(last.scalar_one(), count, failed or 0, quiet, wins.scalar_one(), seen)
+    statement = select(hours).where(*mine, since, delivery.c.origin == "hook").distinct()
+    active = (await connection.execute(statement)).scalars()
+    return silent([int(hour) for hour in active], micros(now) // HOUR)
 
 
 async def note_unmapped(
