@@ -65,7 +65,8 @@ class _Days:
     ] = None
     as_of: Annotated[Day | SkipJsonSchema[None], Query(description="Those that stood at the end of this day.")] = None
     known_at: Annotated[
-        Day | SkipJsonSchema[None], Query(description="Using only what was recorded by the end of this day.")
+        Day | SkipJsonSchema[None],
+        Query(description="Using only what was recorded by the end of this day; without it, of `as_of`."),
     ] = None
     configuration_from: Annotated[
         Day | SkipJsonSchema[None],

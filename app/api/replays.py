@@ -13,7 +13,7 @@ from app.api.event_shapes import SoldItem
 from app.api.new_events import read_event
 from app.api.nouns import SourceKey
 from app.api.operation import Contract, declare, desk
-from app.api.scalars import Count, EventType, FreeObject, Instant, Key, Number, Sentence, Subject, Unit, text
+from app.api.scalars import Count, EventType, FreeObject, Instant, Key, Sentence, ShownNumber, Subject, Unit, text
 from app.api.source_shapes import UnmappedPair
 from app.api.wire import Given, Shown, example
 from app.connectors.base import Delivery as Sample
@@ -102,7 +102,7 @@ class PreviewedEvent(Shown):
     time: Instant
     team: Key
     kind: Literal["outcome", "activity"]
-    value: Number | None
+    value: ShownNumber | None
     unit: Unit | None
     subject: Subject | None
     offerings: Annotated[list[SoldItem], Field(max_length=100)]

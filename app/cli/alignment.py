@@ -29,7 +29,7 @@ def alignment(
     query = {name: value for name, value in (("playbook", playbook), ("known_at", known_at)) if value is not None}
     if compare is not None:
         if team is not None:
-            raise refusal("invalid", "Two days are compared for the whole organization: leave --team out.")
+            raise refusal("invalid-input", "Two days are compared for the whole organization: leave --team out.")
         _compare({**query, "from": compare, **({} if as_of is None else {"to": as_of})}, as_json=as_json)
         return
     path = "/v1/alignment" if team is None else f"/v1/alignment/teams/{remote.segment(team)}"

@@ -113,3 +113,11 @@ async def test_a_metric_says_how_far_its_history_is_restated(world):
     found = (await world.admin.patch("/v1/metrics/revenue", {"unit": "EUR"})).json()
     assert found["restatement"] == {"started_at": "2026-11-23T12:00:00Z", "days": 1, "days_done": 0}
     assert (await world.admin.get("/v1/alignment")).json()["restating"] == ["revenue"]
+
+
+async def test_the_journal_shows_from_when_on_a_metric_was_restated(world):
+    await world.strategy()
+    await world.admin.post("/v1/events", event())
+    await world.admin.patch("/v1/metrics/revenue", {"unit": "EUR"})
+    entries = (await world.admin.get("/v1/journal", params={"kind": "metric"})).json()["items"]
+    assert [entry["action"] for entry in entries] == ["restate", "update", "create"]

@@ -56,3 +56,12 @@ async def test_only_an_admin_imports_and_replays_and_only_a_connected_source(wor
     assert (await (await world.client("read")).post(f"/v1/sources/hubspot/{path}", body)).status_code == 403
     assert (await caller.post(f"/v1/sources/nowhere/{path}", body)).status_code == 404
     assert (await caller.post(f"/v1/sources/billing/{path}", body)).status_code == 409
+
+
+async def test_a_preview_shows_amounts_with_decimals(caller):
+    said = {"portalId": 1, "objectId": 42, "occurredAt": 1790812980000, "subscriptionType": "deal.propertyChange"}
+    values = {"amount": "21500.5", "dealstage": "closedwon"}
+    sample = [{**said, "propertyName": name, "propertyValue": value} for name, value in values.items()]
+    found = await caller.post("/v1/sources/hubspot/preview", {"body": sample})
+    assert found.status_code == 200, found.text
+    assert [one["value"] for one in found.json()["events"]] == [21500.5]
