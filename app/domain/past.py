@@ -7,6 +7,7 @@ from typing import Final
 from app.domain.configuration import Configuration, Noun
 from app.domain.metrics import Metric
 
+ALWAYS: Final = ("organization", "policy")
 ACTIONS: Final = ("create", "update", "restore", "archive")
 
 
@@ -21,9 +22,14 @@ class Taken:
 
 
 def undone(configuration: Configuration, changes: Iterable[Taken]) -> Configuration:
-    """The configuration before those changes; of each thing only the earliest is given."""
+    """The configuration before those changes; of each thing only the earliest is given.
+
+    An organization and its policy were always there: of days before them they are as they began.
+    """
     own: dict[str, tuple[dict[str, Noun], dict[str, Noun]]] = {}
     for change in changes:
+        if change.before is None and change.kind in ALWAYS:
+            continue
         if change.kind not in own:
             found = configuration.of(change.kind), configuration.archived.get(change.kind, {})
             own[change.kind] = dict(found[0]), dict(found[1])

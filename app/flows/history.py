@@ -21,6 +21,7 @@ from app.store.snapshot import ASKS_ORDER
 STEPS: Final = {"day": timedelta(days=1), "week": timedelta(days=7)}
 MOST: Final = 400
 LONG: Final = timedelta(days=89)
+FIRST: Final = date(1900, 1, 1)  # no day is asked for before it
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def _asked(
 ) -> tuple[Sequence[date], date]:
     """The days asked for, in order: the last one and those before it by the step. Raises: InvalidError."""
     end, known = last or today, known_at or today
-    start = first or end - LONG
+    start = first or max(end - LONG, FIRST)
     faults = []
     if end > today:
         faults.append(Fault("to", "Must not be in the future."))

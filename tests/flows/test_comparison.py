@@ -1,7 +1,7 @@
 """Two days side by side, and the playbook as it is beside what a document would make of it."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import text
@@ -104,6 +104,8 @@ async def test_a_playbook_that_is_not_there_yet_has_nothing_before(built: House)
         key_results=(),
         responsibilities=(),
     )
+    long_ago = await comparison.what_if(built.service, actor, document, date(1900, 1, 1), date(1900, 1, 1))
+    assert long_ago.before is None
     found = await comparison.what_if(built.service, actor, other)
     assert found.before is None
     assert len(found.differences) == len(found.after.alignment.losses) > 0

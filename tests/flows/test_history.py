@@ -88,6 +88,8 @@ async def test_weeks_go_back_from_the_last_day(built: House):
     assert [point.as_of for point in found.points] == [TODAY - 15 * DAY, TODAY - 8 * DAY, TODAY - DAY]
     usual = await history.read(built.service, actor)
     assert len(usual.points) == 90
+    first = await history.read(built.service, actor, None, date(1900, 1, 3))
+    assert [point.as_of.day for point in first.points] == [1, 2, 3]
 
 
 async def test_days_without_a_playbook_are_points_without_a_score(built: House):

@@ -167,7 +167,8 @@ async def test_the_configuration_of_a_day_is_read_in_steps_however_they_are_aske
     names = [found[number].teams["sales"].name if number % 2 == 0 else None for number in range(6)]
     assert names == ["Sales 0", None, "Sales 2", None, "Sales 4", None]
     assert [set(found[number].archived["team"]) for number in (1, 3, 5)] == [{"sales"}] * 3
-    assert (nothing.teams, nothing.playbooks, nothing.organizations) == ({}, {}, {})
+    assert (nothing.teams, nothing.playbooks) == ({}, {})
+    assert nothing.organization.key == "acme"
 
 
 async def test_a_draft_of_a_quarter_that_is_over_is_answered_too(built: House):
