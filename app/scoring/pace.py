@@ -1,6 +1,6 @@
 """How far a key result has come, and how far it should be by now."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 from typing import Final, NamedTuple
 
@@ -10,12 +10,13 @@ from app.domain.objectives import KeyResult
 from app.scoring.evidence import Evidence, Scope
 from app.scoring.ledger import Loss
 from app.scoring.means import ratio
-from app.scoring.snapshot import Measure, Snapshot, window
+from app.scoring.plan import Window
+from app.scoring.snapshot import Measure, Said, Snapshot
 from app.scoring.words import counted, percent
 
 Exact = tuple[int, int]  # a value in ten-thousandths, as numerator and positive denominator
 Sources = Mapping[str, Measure]
-NOTHING: Final[Sources] = {}
+NOTHING: Final = Said({})
 
 
 def value(aggregation: str, sources: Sources) -> Exact | None:
@@ -106,54 +107,64 @@ class Standing(NamedTuple):
         return self.scope.events(self.first, self.last, ("counts_for", self.metric.key), *canonical)
 
 
-class _Window(NamedTuple):
-    """A key result's days. Shape: `last` is the last one with evidence; `expected` is the elapsed share."""
+class Stretch(NamedTuple):
+    """A window on the day of the score, and the value that its events make; see Standing for what is in it."""
 
+    metric: Metric
     first: date
     last: date
     begun: bool
     expected: float
+    exact: Exact | None
+    said: Said
 
 
-def standings(snapshot: Snapshot, scope: Scope, results: Sequence[KeyResult]) -> Mapping[str, Standing]:
-    """Where each of the key results stands, by its key."""
-    said = _by_source(snapshot)
-    metrics, playbook = snapshot.configuration.metrics, snapshot.configuration.playbooks[snapshot.frame.playbook]
-    windows: dict[tuple[date, date], _Window] = {}  # most key results share one
-    found = {}
-    for result in results:
-        days = window(result, playbook)
-        if days not in windows:
-            windows[days] = _window(snapshot, *days)
-        sources = said.get(result.key, NOTHING) if windows[days].begun else NOTHING
-        unknown = snapshot.unknown.get(result.key, 0)
-        standing = _standing(scope, result, metrics[result.metric], windows[days], sources, unknown)
-        found[result.key] = standing._replace(other_unit=snapshot.other_unit.get(result.key, 0))
-    return found
+class Pace:
+    """How far all key results of a plan have come; what one comes to in detail is made only when it is asked for.
+
+    Shape: `attainments` by key result, of which `measured` have an event that makes their value; `stretches` by window.
+    """
+
+    __slots__ = ("_scope", "attainments", "measured", "stretches")
+
+    def __init__(self, snapshot: Snapshot, scope: Scope) -> None:
+        """On the day of that snapshot."""
+        self._scope = scope
+        self.stretches: dict[Window, Stretch] = {}
+        self.attainments: dict[str, float] = {}
+        self.measured: set[str] = set()
+        for place, results in snapshot.plan.windows.items():
+            found = self.stretches[place] = _stretch(snapshot, place)
+            if found.exact is None:
+                self.attainments |= dict.fromkeys([r.key for r in results], _attainment(0.0, found.expected))
+                continue
+            self.measured |= {result.key for result in results}
+            for result in results:
+                self.attainments[result.key] = _attainment(_progress(result, found.exact), found.expected)
+
+    def standing(self, place: Window, result: KeyResult) -> Standing:
+        """Where that key result, whose window it is, stands."""
+        metric, first, last, begun, expected, exact, said = self.stretches[place]
+        progress = 0.0 if exact is None else _progress(result, exact)
+        attainment = self.attainments[result.key]
+        counted = (exact, progress, expected, attainment, said.sources, said.unknown, said.other_unit)
+        return Standing(self._scope, result, metric, first, last, begun, *counted)
 
 
-def _by_source(snapshot: Snapshot) -> Mapping[str, Sources]:
-    """What each source says of a key result, by key result and source."""
-    found: dict[str, dict[str, Measure]] = {}
-    for (result, source), measure in snapshot.measures.items():
-        found.setdefault(result, {})[source] = measure
-    return found
-
-
-def _window(snapshot: Snapshot, first: date, last: date) -> _Window:
-    day = snapshot.frame.day
+def _stretch(snapshot: Snapshot, place: Window) -> Stretch:
+    key, first, last = place
+    day, metric = snapshot.frame.day, snapshot.configuration.metrics[key]
+    said, begun = snapshot.said.get(place, NOTHING), day >= first
+    if not begun:
+        said = said._replace(sources=NOTHING.sources)
     expected = ratio((day - first).days + 1, (last - first).days + 1)
-    return _Window(first, min(last, snapshot.frame.until), day >= first, expected)
+    exact = value(metric.aggregation, _counting(metric, said.sources))
+    return Stretch(metric, first, min(last, snapshot.frame.until), begun, expected, exact, said)
 
 
-def _standing(  # one line of facts each, gathered by its only caller
-    scope: Scope, result: KeyResult, metric: Metric, days: _Window, sources: Sources, unknown: int
-) -> Standing:
-    exact = value(metric.aggregation, _counting(metric, sources))
-    progress = _progress(result, exact)
+def _attainment(progress: float, expected: float) -> float:
     # 1 - max(0, expected - progress), written so that on the last day it is the progress to the last bit.
-    attainment = 1.0 if progress >= days.expected else min(1.0, progress + (1.0 - days.expected))
-    return Standing(scope, result, metric, *days[:3], exact, progress, days.expected, attainment, sources, unknown)
+    return 1.0 if progress >= expected else min(1.0, progress + (1.0 - expected))
 
 
 def _counting(metric: Metric, sources: Sources) -> Sources:
@@ -161,12 +172,10 @@ def _counting(metric: Metric, sources: Sources) -> Sources:
     canonical = metric.canonical_source
     if canonical is None:
         return sources
-    return {canonical: sources[canonical]} if canonical in sources else NOTHING
+    return {canonical: sources[canonical]} if canonical in sources else NOTHING.sources
 
 
-def _progress(result: KeyResult, exact: Exact | None) -> float:
-    """The way gone from baseline to target; none without evidence."""
-    if exact is None:
-        return 0.0
+def _progress(result: KeyResult, exact: Exact) -> float:
+    """The way gone from baseline to target."""
     numerator, denominator = exact
     return ratio(numerator - result.baseline * denominator, (result.target - result.baseline) * denominator)
