@@ -13,7 +13,7 @@ from app.domain.events import day_of
 from app.domain.metrics import Metric
 from app.domain.past import Taken
 from app.domain.playbooks import Playbook
-from app.scoring.plan import Plan
+from app.scoring.plan import Family, Plan
 from app.scoring.snapshot import Frame, frame
 from app.store import configuration as store
 from app.store import cursor, restatements
@@ -62,6 +62,7 @@ class Past:
         self._changes: dict[date, Sequence[Taken]] = {}
         self._known: dict[date | None, Configuration] = {None: past.restated(present, self.matched)}
         self._plans: dict[tuple[int, str], Plan] = {}
+        self._families: dict[str, Family] = {}
         self._since = date.max
         self._published: Mapping[str, date] | None = None
 
@@ -141,7 +142,8 @@ class Past:
 
     def _plan(self, configuration: Configuration, key: str) -> Plan:
         """One plan for all days with the same configuration, which is one of those that are kept."""
-        return self._plans.setdefault((id(configuration), key), Plan(configuration, key))
+        place, family = (id(configuration), key), self._families.setdefault(key, {})
+        return self._plans.setdefault(place, Plan(configuration, key, family))
 
     def require(self, key: str) -> None:
         """Returns when there is, or was, a playbook of that key. Raises: NotFoundError naming the nearest known one."""

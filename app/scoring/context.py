@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import fsum
+from operator import mul
 
-from app.domain.objectives import KeyResult
 from app.scoring.evidence import Scope, scope
-from app.scoring.means import clamp
 from app.scoring.pace import Pace, Standing
 from app.scoring.plan import Plan, window
 from app.scoring.snapshot import Snapshot
-from app.scoring.work import Work, work
+from app.scoring.work import Tallies, Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,25 +58,34 @@ def build(snapshot: Snapshot) -> Context:
     """The context of a snapshot."""
     plan = snapshot.plan
     asked = scope(plan.configuration, snapshot.frame)
-    everything, activity = work(snapshot)
+    everything, activity = snapshot.work or Tallies(plan, snapshot.attention).work()
     pace = Pace(snapshot, asked)
-    attainment = {key: _attainment(pace, results) for key, results in plan.key_results.items()}
     return Context(
         snapshot=snapshot,
         scope=asked,
         work=everything,
         activity=activity,
         pace=pace,
-        attained={key: attained for key, (attained, _) in attainment.items()},
-        covered={key: covered for key, (_, covered) in attainment.items()},
+        attained=_attained(plan, pace),
+        covered=_covered(plan, pace),
     )
 
 
-def _attainment(pace: Pace, results: tuple[KeyResult, ...]) -> tuple[float, tuple[int, int]]:
-    """The mean attainment by weight, and the weight with evidence of all; an objective without key results has none."""
-    if not results:
-        return 0.0, (0, 1)
-    total = sum([result.weight for result in results])
-    found = sum([result.weight for result in results if result.key in pace.measured])
-    terms = [result.weight * pace.attainments[result.key] for result in results]
-    return clamp(fsum(terms) / total), (found, total)
+def _attained(plan: Plan, pace: Pace) -> Mapping[str, float]:
+    """The mean attainment of each objective by weight; one without key results has attained nothing."""
+    of = pace.attainments.__getitem__
+    # The mean of `means`, written out: this is done for every objective of every day of a history.
+    return {
+        key: min(1.0, fsum(map(mul, weights, map(of, keys))) / total) if total else 0.0
+        for key, keys, weights, total in plan.weights
+    }
+
+
+def _covered(plan: Plan, pace: Pace) -> Mapping[str, tuple[int, int]]:
+    """The weight with evidence, of the weight of all key results of each objective."""
+    lacking: dict[str, int] = {}
+    for place, results in plan.windows.items():
+        if pace.stretches[place].exact is None:
+            for result in results:
+                lacking[result.objective] = lacking.get(result.objective, 0) + result.weight
+    return {key: (total - lacking.get(key, 0), total or 1) for key, _, _, total in plan.weights}

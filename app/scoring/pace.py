@@ -1,6 +1,6 @@
 """How far a key result has come, and how far it should be by now."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Final, NamedTuple
 
@@ -10,7 +10,7 @@ from app.domain.objectives import KeyResult
 from app.scoring.evidence import Evidence, Scope
 from app.scoring.ledger import Loss
 from app.scoring.means import ratio
-from app.scoring.plan import Window
+from app.scoring.plan import Plan, Window
 from app.scoring.snapshot import Measure, Said, Snapshot
 from app.scoring.words import counted, percent
 
@@ -122,25 +122,32 @@ class Stretch(NamedTuple):
 class Pace:
     """How far all key results of a plan have come; what one comes to in detail is made only when it is asked for.
 
-    Shape: `attainments` by key result, of which `measured` have an event that makes their value; `stretches` by window.
+    Shape: `attainments` by key result, `stretches` by window; `behind` is how many of those with evidence attain less
+    than 1.
     """
 
-    __slots__ = ("_scope", "attainments", "measured", "stretches")
+    __slots__ = ("_scope", "attainments", "behind", "stretches")
 
     def __init__(self, snapshot: Snapshot, scope: Scope) -> None:
         """On the day of that snapshot."""
         self._scope = scope
         self.stretches: dict[Window, Stretch] = {}
         self.attainments: dict[str, float] = {}
-        self.measured: set[str] = set()
-        for place, results in snapshot.plan.windows.items():
-            found = self.stretches[place] = _stretch(snapshot, place)
-            if found.exact is None:
-                self.attainments |= dict.fromkeys([r.key for r in results], _attainment(0.0, found.expected))
-                continue
-            self.measured |= {result.key for result in results}
-            for result in results:
-                self.attainments[result.key] = _attainment(_progress(result, found.exact), found.expected)
+        self.behind = 0
+        day, until, came = snapshot.frame.day, snapshot.frame.until, snapshot.plan.once(_Came)
+        for place in snapshot.plan.windows:
+            key, first, last = place
+            begun, said = day >= first, snapshot.said.get(place, NOTHING)
+            way = came.by(place, said if begun else said._replace(sources=NOTHING.sources))
+            expected = ratio((day - first).days + 1, (last - first).days + 1)
+            metric = snapshot.configuration.metrics[key]
+            self.stretches[place] = Stretch(metric, first, min(last, until), begun, expected, way.exact, way.said)
+            left = 1.0 - expected
+            # 1 - max(0, expected - progress), written so that on the last day it is the progress to the last bit.
+            attained = [1.0 if p >= expected else min(1.0, p + left) for p in way.progress]
+            self.attainments.update(zip(way.keys, attained, strict=True))
+            if way.exact is not None:
+                self.behind += len(attained) - attained.count(1.0)
 
     def standing(self, place: Window, result: KeyResult) -> Standing:
         """Where that key result, whose window it is, stands."""
@@ -151,20 +158,33 @@ class Pace:
         return Standing(self._scope, result, metric, first, last, begun, *counted)
 
 
-def _stretch(snapshot: Snapshot, place: Window) -> Stretch:
-    key, first, last = place
-    day, metric = snapshot.frame.day, snapshot.configuration.metrics[key]
-    said, begun = snapshot.said.get(place, NOTHING), day >= first
-    if not begun:
-        said = said._replace(sources=NOTHING.sources)
-    expected = ratio((day - first).days + 1, (last - first).days + 1)
-    exact = value(metric.aggregation, _counting(metric, said.sources))
-    return Stretch(metric, first, min(last, snapshot.frame.until), begun, expected, exact, said)
+class _Way(NamedTuple):
+    """What was said of a window, the value it makes, and how far each of its key results has come by it."""
+
+    said: Said
+    exact: Exact | None
+    keys: Sequence[str]
+    progress: Sequence[float]
 
 
-def _attainment(progress: float, expected: float) -> float:
-    # 1 - max(0, expected - progress), written so that on the last day it is the progress to the last bit.
-    return 1.0 if progress >= expected else min(1.0, progress + (1.0 - expected))
+class _Came:
+    """How far key results have come; worked out anew only for a window of which something else is said."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._known: dict[Window, _Way] = {}
+
+    def by(self, place: Window, said: Said) -> _Way:
+        known = self._known.get(place)
+        if known is None or (known.said is not said and known.said != said):
+            known = self._known[place] = self._way(place, said)
+        return known
+
+    def _way(self, place: Window, said: Said) -> _Way:
+        metric, results = self._plan.configuration.metrics[place[0]], self._plan.windows[place]
+        exact = value(metric.aggregation, _counting(metric, said.sources))
+        progress = [0.0 if exact is None else _progress(result, exact) for result in results]
+        return _Way(said, exact, [result.key for result in results], progress)
 
 
 def _counting(metric: Metric, sources: Sources) -> Sources:

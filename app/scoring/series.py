@@ -7,7 +7,8 @@ from datetime import date, timedelta
 from typing import NamedTuple
 
 from app.scoring.plan import Plan, Window
-from app.scoring.snapshot import Attention, Frame, Measure, Newest, Said, Snapshot, Sold
+from app.scoring.snapshot import Frame, Measure, Newest, Said, Snapshot, Sold
+from app.scoring.work import Attention, Tallies
 
 DAY = timedelta(days=1)
 
@@ -100,7 +101,24 @@ class _Slide:
 
     first: date
     last: date
-    cells: dict[Cell, tuple[int, int]] = field(default_factory=dict)
+    running: frozenset[str]
+    cells: dict[Cell, Attention] = field(default_factory=dict)
+
+    def follows(self, first: date, last: date, running: frozenset[str]) -> bool:
+        """Whether it can be moved to those days."""
+        return self.running == running and self.first <= first <= self.last + DAY and self.last <= last
+
+    def add(self, found: AttentionDay, sign: int) -> Attention:
+        """A day's cell is in it, or out of it; returned is what that adds."""
+        cell = found[:4]
+        added = Attention(*cell, self.running, sign * found.events, sign * found.effort)
+        was = self.cells.get(cell)
+        events, effort = (0, 0) if was is None else was[5:]
+        if events + added.events:
+            self.cells[cell] = Attention(*cell, self.running, events + added.events, effort + added.effort)
+        else:
+            self.cells.pop(cell, None)
+        return added
 
 
 class Series:
@@ -111,17 +129,21 @@ class Series:
         self._evidence, self._version = evidence, version
         self._worked, self._sales = sorted(evidence.attention), sorted(evidence.sold)
         self._running: dict[Window, _Running] = {}
-        self._slides: dict[int, _Slide] = {}
+        self._slides: list[_Slide] = []
+        self._tallies: Tallies | None = None
+        self._sales_of: dict[str | None, dict[date, Sequence[Sold]]] = {}
         self._fresh: tuple[date, date, dict[tuple[frozenset[str], str | None], date]] | None = None
 
     def snapshot(self, plan: Plan, frame: Frame) -> Snapshot:
         """The snapshot of a day: the same as one read for that day alone."""
+        tallies = self._tallied(plan, plan.stretches(*frame.focus(plan.configuration)))
         return Snapshot(
             plan=plan,
             frame=frame,
             version=self._version,
             said=dict(self._said(plan, frame)),
-            attention=tuple(self._attention(plan, frame)),
+            attention=tuple(cell for slide in self._slides for cell in slide.cells.values()),
+            work=tallies.work(),
             newest=self._newest(plan, frame),
             sold=tuple(self._sold(plan, frame)),
         )
@@ -150,31 +172,23 @@ class Series:
         running.until = until
         return running
 
-    def _attention(self, plan: Plan, frame: Frame) -> Iterator[Attention]:
-        for place, (first, last) in enumerate(plan.stretches(*frame.focus(plan.configuration))):
-            for cell, sums in self._slide(place, first, last).items():
-                yield Attention(*cell, first, last, *sums)
-
-    def _slide(self, place: int, first: date, last: date) -> Mapping[Cell, tuple[int, int]]:
-        slide = self._slides.get(place)
-        if slide is None or not (slide.first <= first <= slide.last + DAY and slide.last <= last):
-            slide = self._slides[place] = _Slide(first, first - DAY)
-        for day in between(self._worked, slide.first, first - DAY):
-            self._add(slide, day, -1)
-        for day in between(self._worked, slide.last + DAY, last):
-            self._add(slide, day, 1)
-        slide.first, slide.last = first, last
-        return slide.cells
-
-    def _add(self, slide: _Slide, day: date, sign: int) -> None:
-        for found in self._evidence.attention.get(day, ()):
-            cell = found[:4]
-            events, effort = slide.cells.get(cell, (0, 0))
-            events += sign * found.events
-            if events:
-                slide.cells[cell] = events, effort + sign * found.effort
-            else:
-                slide.cells.pop(cell, None)
+    def _tallied(self, plan: Plan, stretches: Sequence[tuple[date, date, frozenset[str]]]) -> Tallies:
+        """The slides are moved to those stretches of days, and what is in them is tallied by that plan."""
+        pairs = zip(self._slides, stretches, strict=False)
+        if len(self._slides) != len(stretches) or not all(slide.follows(*stretch) for slide, stretch in pairs):
+            self._slides = [_Slide(first, first - DAY, running) for first, _, running in stretches]
+            self._tallies = None
+        tallies = self._tallies
+        if tallies is None or not tallies.fit(plan):
+            tallies = Tallies(plan, (cell for slide in self._slides for cell in slide.cells.values()))
+        for slide, (first, last, _) in zip(self._slides, stretches, strict=True):
+            for sign, start, end in ((-1, slide.first, first - DAY), (1, slide.last + DAY, last)):
+                for day in between(self._worked, start, end):
+                    for found in self._evidence.attention[day]:
+                        tallies.add(slide.add(found, sign))
+            slide.first, slide.last = first, last
+        self._tallies = tallies
+        return tallies
 
     def _newest(self, plan: Plan, frame: Frame) -> tuple[Newest, ...]:
         first = plan.playbook.starts_on
@@ -192,10 +206,12 @@ class Series:
 
     def _sold(self, plan: Plan, frame: Frame) -> Iterator[Sold]:
         unit, first = plan.policy.unit, plan.playbook.starts_on
+        known = self._sales_of.setdefault(unit, {})
         for day in between(self._sales, first, frame.until):
-            for row in self._evidence.sold[day]:
-                if unit is None or row.unit in ("", unit):
-                    yield Sold(row.offering, row.team, day, row.value)
+            if day not in known:
+                rows = (row for row in self._evidence.sold[day] if unit is None or row.unit in ("", unit))
+                known[day] = [Sold(row.offering, row.team, day, row.value) for row in rows]
+            yield from known[day]
 
 
 def _said(sources: Mapping[str, _Tally], canonical: str | None) -> Said:

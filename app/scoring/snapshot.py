@@ -8,6 +8,7 @@ from typing import NamedTuple
 from app.domain.configuration import Configuration
 from app.domain.playbooks import Playbook
 from app.scoring.plan import Plan, Window
+from app.scoring.work import Attention, Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,26 +74,8 @@ class Said(NamedTuple):
     other_unit: int = 0
 
 
-# Tuples and not dataclasses, here and below: a history makes thousands of these for every day, and a frozen dataclass
-# takes four times as long to make.
-class Attention(NamedTuple):
-    """Work of one team over the focus window. Units: `effort` in ten-thousandths.
-
-    Shape: events that matched exactly `metrics` and named `objective` (or none), in a stretch of days from
-    `first` to `last` in
-    which the same other playbooks were running.
-    """
-
-    team: str
-    kind: str
-    metrics: frozenset[str]
-    objective: str | None
-    first: date
-    last: date
-    events: int
-    effort: int
-
-
+# Tuples and not dataclasses, as in `work`: a history makes thousands of these, and a frozen dataclass takes four times
+# as long to make.
 class Newest(NamedTuple):
     """The newest day in the playbook's window with an event that matched exactly `metrics` and named `objective`."""
 
@@ -114,7 +97,8 @@ class Sold(NamedTuple):
 class Snapshot:
     """One consistent read: everything that a score needs.
 
-    Shape: `said` by window, only of those that any key result of the plan has.
+    Shape: `said` by window, only of those that any key result of the plan has. None when nobody summed the attention
+    up yet: `work`, all of it and that of activities alone, by team.
     """
 
     plan: Plan
@@ -124,6 +108,7 @@ class Snapshot:
     attention: tuple[Attention, ...] = ()
     newest: tuple[Newest, ...] = ()
     sold: tuple[Sold, ...] = ()
+    work: tuple[Mapping[str, Work], Mapping[str, Work]] | None = None
 
     @property
     def configuration(self) -> Configuration:

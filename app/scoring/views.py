@@ -134,7 +134,7 @@ def objective_views(snapshot: Snapshot) -> tuple[ObjectiveView, ...]:
     """Every active objective of the playbook, by key."""
     context = build(snapshot)
     losses = _by(align(context).losses, "objective")
-    ages, sharings = freshness.ages(context), context.plan.once(shared_responsibility.sharings)
+    ages, sharings = freshness.ages(context), shared_responsibility.shared(context.plan)
     return tuple(
         ObjectiveView(
             objective=key,
@@ -184,7 +184,7 @@ def _bearers(context: Context, objective: str, team: str | None = None) -> tuple
     shares = context.plan.shares[objective]
     return tuple(
         Bearing(objective, found.team, found.role, shares[found.team])
-        for found in context.plan.bearers[objective]
+        for found in context.plan.bearing.get(objective, ())
         if team in (None, found.team)
     )
 
@@ -212,7 +212,7 @@ class _Figures:
         self._context = context
         self._involved = context.plan.once(playbook.involvements)
         self._fresh = {key: age.value for key, age in freshness.ages(context).items()}
-        self._shared = {key: part.value for key, part in context.plan.once(shared_responsibility.sharings).items()}
+        self._shared = {key: part.value for key, part in shared_responsibility.shared(context.plan).items()}
         self._covered = {key: ratio(*found) for key, found in context.covered.items()}
         self._agreed = agreement.agreements(context)
         self._sold = _by_team(context)

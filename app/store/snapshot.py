@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.metrics import Metric
 from app.scoring.plan import Plan, Window
-from app.scoring.snapshot import Attention, Frame, Measure, Newest, Said, Snapshot, Sold
+from app.scoring.snapshot import Frame, Measure, Newest, Said, Snapshot, Sold
+from app.scoring.work import Attention
 from app.store import cursor, types
 from app.store.dialect import recordset
 from app.store.evidence_tables import AttentionRow, MatchingRow, SoldRow
@@ -165,11 +166,11 @@ async def _attention(
         "where organization_id = :organization and day between :first and :last and recorded_day <= :known "
         "group by team, kind, matching, objective having sum(events) <> 0 order by team, kind, matching, objective"
     ).bindparams(bindparam("organization", organization_id, types.Identity()))
-    for first, last in plan.stretches(*frame.focus(plan.configuration)):
+    for first, last, running in plan.stretches(*frame.focus(plan.configuration)):
         days = {"first": types.day_number(first), "last": types.day_number(last)}
         rows = await connection.execute(statement, {**days, "known": types.day_number(frame.known_at)})
         cells += [
-            Attention(team, kind, sets[name], objective or None, first, last, events, whole(high, low))
+            Attention(team, kind, sets[name], objective or None, running, events, whole(high, low))
             for team, kind, name, objective, events, high, low in rows
         ]
     return tuple(cells)

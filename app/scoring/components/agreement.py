@@ -13,7 +13,8 @@ from app.scoring.evidence import Evidence, Scope
 from app.scoring.ledger import Loss
 from app.scoring.means import mean, ratio
 from app.scoring.pace import Exact, Stretch, value
-from app.scoring.plan import window
+from app.scoring.plan import Plan, Window, window
+from app.scoring.snapshot import Said
 from app.scoring.words import among, counted, listed, percent, verb
 
 NAME: Final = "agreement"
@@ -70,7 +71,7 @@ def figure(context: Context) -> Figure:
     if not found:
         return silent("no second source reports on a key result")
     values = _values(found)
-    score = mean((context.plan.objectives[key].priority, value) for key, value in values.items())
+    score = mean([context.plan.objectives[key].priority for key in values], values.values())
     parts = [part for compared in found.values() for part in compared]
     differing = sum(part.value < 1 for part in parts)
     summary = f"sources disagree on {among(differing, len(parts), 'key result')}"
@@ -83,7 +84,10 @@ def agreements(context: Context) -> Mapping[str, float]:
 
 
 def _values(found: Mapping[str, Sequence[Compared]]) -> Mapping[str, float]:
-    return {key: mean((part.result.weight, part.value) for part in compared) for key, compared in found.items()}
+    return {
+        key: mean([part.result.weight for part in compared], [part.value for part in compared])
+        for key, compared in found.items()
+    }
 
 
 def has_canonical(context: Context) -> bool:
@@ -94,14 +98,29 @@ def has_canonical(context: Context) -> bool:
 
 def _compared(context: Context) -> dict[str, list[Compared]]:
     """The key results on which more than one source has a say, by objective."""
+    known = context.plan.once(_Known)
     found: dict[str, list[Compared]] = {}
-    for place, results in context.plan.windows.items():
-        compared = _compare(context.pace.stretches[place])
-        if compared is not None:
-            for result in results:
-                found.setdefault(result.objective, []).append(Compared(result, *compared))
-    # Windows are in another order than key results and their objectives.
-    return {key: sorted(found[key], key=lambda one: one.result.key) for key in context.plan.objectives if key in found}
+    for place, stretch in context.pace.stretches.items():
+        for one in known.compared(place, stretch):
+            found.setdefault(one.result.objective, []).append(one)
+    return {key: found[key] for key in context.plan.objectives if key in found}
+
+
+class _Known:
+    """What was compared; compared anew only where something else is said."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._windows = plan.windows
+        self._found: dict[Window, tuple[Said, Sequence[Compared]]] = {}
+
+    def compared(self, place: Window, stretch: Stretch) -> Sequence[Compared]:
+        """All key results of a window on which more than one source has a say."""
+        known = self._found.get(place)
+        if known is None or known[0] is not stretch.said:
+            compared = _compare(stretch)
+            rows = [Compared(result, *compared) for result in self._windows[place]] if compared is not None else ()
+            known = self._found[place] = stretch.said, rows
+        return known[1]
 
 
 def _compare(stretch: Stretch) -> tuple[str, tuple[str, ...], bool, float] | None:
@@ -129,9 +148,9 @@ def _losses(context: Context, found: Mapping[str, Sequence[Compared]], weight: f
 
 
 def _by_metric(compared: Iterable[Compared]) -> Mapping[str, list[Compared]]:
-    """Those on which sources differ, by metric."""
+    """Those on which sources differ, by metric, in the order of their keys."""
     found: dict[str, list[Compared]] = {}
-    for part in compared:
+    for part in sorted(compared, key=lambda one: one.result.key):
         if part.value < 1:
             found.setdefault(part.result.metric, []).append(part)
     return found

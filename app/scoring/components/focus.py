@@ -75,7 +75,7 @@ def figure(context: Context) -> Figure:
     if not teams:
         return silent("no team has enough recorded work")
     terms = [(context.plan.teams[team].size, focus_of(context, team)) for team in teams]
-    score = mean(terms)
+    score = mean(*zip(*terms, strict=True))
     everyone = context.plan.size
     seen = sum(size for size, _ in terms)
     summary = f"{percent(score)} of the recorded work went where the playbook says"

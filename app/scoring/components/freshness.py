@@ -16,6 +16,7 @@ from app.scoring.words import among, counted, verb
 
 NAME: Final = "freshness"
 CADENCE_DAYS: Final = 7
+STALE: Final = 0.5
 
 
 class Age(NamedTuple):
@@ -31,7 +32,7 @@ class Age(NamedTuple):
     @property
     def stale(self) -> bool:
         """Whether it is gathering dust."""
-        return self.value < 0.5
+        return self.value < STALE
 
     def detail(self, _: Loss) -> str:
         """How long ago it was and how often it should be."""
@@ -47,18 +48,24 @@ class Age(NamedTuple):
 
 def ages(context: Context) -> Mapping[str, Age]:
     """How fresh each objective is, by objective."""
+    return {objective: Age(context.scope, objective, *of) for objective, of in _ages(context).items()}
+
+
+def _ages(context: Context) -> Mapping[str, tuple[date | None, int, int, float]]:
+    """The newest day, the age, the cadence and the figure of each objective."""
     day, first = context.snapshot.frame.day, context.plan.playbook.starts_on
     newest, half_life = _newest(context), context.plan.policy.half_life_days
-    known: dict[tuple[int, int], float] = {}  # most objectives share their age and cadence
+    known: dict[tuple[date | None, int], tuple[date | None, int, int, float]] = {}  # most objectives are like others
     found = {}
     for objective, cadence in context.plan.once(_cadences).items():
         last = newest.get(objective)
-        days = max(0, (day - (first if last is None else last)).days)
-        value = known.get((days, cadence))
-        if value is None:
+        age = known.get((last, cadence))
+        if age is None:
+            days = max(0, (day - (first if last is None else last)).days)
             late = days - cadence
-            value = known[days, cadence] = 1.0 if late <= 0 else 0.5 ** (late * ONE / half_life)
-        found[objective] = Age(context.scope, objective, last, days, cadence, value)
+            value = 1.0 if late <= 0 else 0.5 ** (late * ONE / half_life)
+            age = known[last, cadence] = last, days, cadence, value
+        found[objective] = age
     return found
 
 
@@ -91,17 +98,15 @@ def figure(context: Context) -> Figure:
     """The mean of the objectives' freshness by priority; silent without objectives."""
     if not context.plan.objectives:
         return silent("the playbook has no active objective")
-    found = ages(context)
-    score = mean((objective.priority, found[key].value) for key, objective in context.plan.objectives.items())
-    stale = sum(age.stale for age in found.values())
-    summary = (
-        f"{among(stale, len(found), 'objective')} {verb(1 if len(found) == 1 else stale, 'is', 'are')} gathering dust"
-    )
-    return Figure(score, 1.0, score, summary, partial(_losses, context, found))
+    values = [value for *_, value in _ages(context).values()]
+    score, number = mean(context.plan.priorities, values), len(values)
+    stale = sum(value < STALE for value in values)
+    summary = f"{among(stale, number, 'objective')} {verb(1 if number == 1 else stale, 'is', 'are')} gathering dust"
+    return Figure(score, 1.0, score, summary, partial(_losses, context))
 
 
-def _losses(context: Context, found: Mapping[str, Age], weight: float) -> Iterator[Loss]:
-    for objective, part in found.items():
+def _losses(context: Context, weight: float) -> Iterator[Loss]:
+    for objective, part in ages(context).items():
         if part.value < 1:
             points = weight * context.plan.parts[objective] * (1 - part.value)
             yield Loss(NAME, "stale", points, part, objective=objective)

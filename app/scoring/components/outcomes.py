@@ -34,9 +34,9 @@ def figure(context: Context) -> Figure:
     """The mean of the objectives' attainment by priority; silent while no key result has evidence."""
     if not context.measured:
         return silent("no key result has evidence yet" if context.pace.attainments else "there is no key result")
-    objectives = context.plan.objectives.items()
-    score = mean((objective.priority, context.attained[key]) for key, objective in objectives)
-    coverage = mean((objective.priority, ratio(*context.covered[key])) for key, objective in objectives)
+    score = mean(context.plan.priorities, context.attained.values())
+    covered = [1.0 if found == total else ratio(found, total) for found, total in context.covered.values()]
+    coverage = mean(context.plan.priorities, covered)
     return Figure(score, coverage, coverage * score, _summary(context), partial(_losses, context))
 
 
@@ -55,13 +55,13 @@ def _losses(context: Context, weight: float) -> Iterator[Loss]:
 
 
 def _summary(context: Context) -> str:
-    begun = behind = mute = 0
+    begun = mute = 0
     for place, results in context.plan.windows.items():
         stretch = context.pace.stretches[place]
         if stretch.begun:
             begun += len(results)
             mute += len(results) if stretch.exact is None else 0
-            behind += 0 if stretch.exact is None else sum([context.pace.attainments[r.key] < 1 for r in results])
+    behind = context.pace.behind
     said = f"{among(behind, begun, 'key result')} {verb(behind, 'is', 'are')} behind pace"
     said += f", {mute} without evidence" if mute else ""
     unmeasured = sum(not results for results in context.plan.key_results.values())

@@ -77,7 +77,7 @@ def figure(context: Context) -> Figure:
     if not context.plan.teams:
         return silent("there are no teams")
     found = context.plan.once(involvements)
-    score = mean((context.plan.teams[team].size, part.value) for team, part in found.items())
+    score = mean([team.size for team in context.plan.teams.values()], [part.value for part in found.values()])
     signed = sum(part.signed == 1 for part in found.values())
     contributed = sum(part.contributed for part in found.values())
     summary = f"{among(signed, len(found), 'team')} signed the current revision, {contributed} contributed to it"

@@ -51,7 +51,7 @@ def figure(context: Context) -> Figure:
     if not teams:
         return silent("no team has enough recorded activity")
     terms = [(context.plan.teams[team].size, productivity_of(context, team)) for team in teams]
-    score = mean(terms)
+    score = mean(*zip(*terms, strict=True))
     everyone = context.plan.size
     seen = sum(size for size, _ in terms)
     summary = f"{percent(score)} of the activity landed on objectives that move"

@@ -64,8 +64,16 @@ class Lopsided(NamedTuple):
         return self.scope.configured("responsibilities", "objective", self.sharing.objective)
 
 
-def sharings(plan: Plan) -> Mapping[str, Sharing]:
+def shared(plan: Plan) -> Mapping[str, Sharing]:
     """How each objective is shared, by objective."""
+    configuration = plan.configuration
+    made_of = configuration.responsibilities, configuration.teams, configuration.policy, set(configuration.objectives)
+    found = plan.once(_sharings, *made_of)
+    return {key: found[key] for key in plan.objectives}
+
+
+def _sharings(plan: Plan) -> Mapping[str, Sharing]:
+    """How any objective is shared, whether it scores or not: that of one that does is the same on other days."""
     functions = {team.function for team in plan.teams.values()}
     required = min(plan.policy.required_functions, len(functions))
     proposed = {
@@ -73,13 +81,13 @@ def sharings(plan: Plan) -> Mapping[str, Sharing]:
         for part in plan.configuration.responsibilities.values()
         if part.status == "proposed" and part.role in LOAD_BEARING
     }
-    return {key: _sharing(plan, key, required, proposed=key in proposed) for key in plan.objectives}
+    return {key: _sharing(plan, key, required, proposed=key in proposed) for key in plan.configuration.objectives}
 
 
 def _sharing(plan: Plan, objective: str, required: int, *, proposed: bool) -> Sharing:
     totals: dict[str, int] = {}
     accountable = 0
-    for part in plan.bearers[objective]:
+    for part in plan.bearing.get(objective, ()):
         function = plan.teams[part.team].function
         totals[function] = totals.get(function, 0) + part.share
         accountable += part.role == "accountable"
@@ -101,15 +109,20 @@ def figure(context: Context) -> Figure:
     """The mean of the objectives' sharing by priority; silent without objectives."""
     if not context.plan.objectives:
         return silent("the playbook has no active objective")
-    found = context.plan.once(sharings)
-    score = mean((objective.priority, found[key].value) for key, objective in context.plan.objectives.items())
+    score, summary = context.plan.once(_said)
+    return Figure(score, 1.0, score, summary, partial(_losses, context))
+
+
+def _said(plan: Plan) -> tuple[float, str]:
+    """The mean, and it in words."""
+    found = shared(plan)
     full = sum(part.value == 1 for part in found.values())
     summary = f"{among(full, len(found), 'objective')} fully shared, with one team accountable"
-    return Figure(score, 1.0, score, summary, partial(_losses, context, found))
+    return mean(plan.priorities, [part.value for part in found.values()]), summary
 
 
-def _losses(context: Context, found: Mapping[str, Sharing], weight: float) -> Iterator[Loss]:
-    for objective, part in found.items():
+def _losses(context: Context, weight: float) -> Iterator[Loss]:
+    for objective, part in shared(context.plan).items():
         if part.value < 1:
             points = weight * context.plan.parts[objective] * (1 - part.value)
             account = Lopsided(context.scope, part)
