@@ -121,15 +121,15 @@ def history(found: History) -> AlignmentHistory:
 
 
 def _point(point: Point) -> HistoryPoint:
-    found, standing = point.alignment, point.standing
-    if found is None or standing is None:
+    found = point.alignment
+    if found is None:
         nothing = dict.fromkeys(("playbook", "configuration_from", "score", "floor", "coverage"))
         return HistoryPoint.model_validate({**nothing, "as_of": point.as_of, "components": []})
     return HistoryPoint.model_validate(
         {
             "as_of": point.as_of,
-            "playbook": standing.playbook.key,
-            "configuration_from": standing.frame.configuration_from,
+            "playbook": found.frame.playbook,
+            "configuration_from": found.frame.configuration_from,
             "score": found.score,
             "floor": found.floor,
             "coverage": found.coverage,

@@ -49,7 +49,7 @@ async def changes(
     actor.require("read")
     now = service.clock()
     async with service.database.reading() as connection:
-        known = await past.read(connection, actor.organization)
+        known = await past.read(connection, actor.organization, kept=service.kept)
         end, known_day = asked(await past.today(connection, actor.organization, now), last, known_at, "to")
         if first > end:
             raise InvalidError("'from' is after 'to'.", [Fault("from", "Must not be after 'to'.")])
@@ -76,7 +76,7 @@ async def what_if(
     actor.require("read")
     now = service.clock()
     async with service.database.reading() as connection:
-        known = await past.read(connection, actor.organization)
+        known = await past.read(connection, actor.organization, kept=service.kept)
         days = asked(await past.today(connection, actor.organization, now), as_of, known_at)
         before = await _standing(known, document.playbook.key, *days)
         after = _applied(await known.on(days[0]) if before is None else before.configuration, document, *days)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from app.domain.limiting import Limit
+from app.flows.kept import Kept
 from app.flows.vault import Vault
 from app.store.database import Database
 
@@ -28,7 +29,7 @@ class Service:
 
     Shape: `noted` is when this process last noted an API key's use, by its id; `asked` and `failed` limit how often
     a key may ask, and how often an address may fail to authenticate; `restate_at_once` is how many events a redefined
-    metric may concern for history to be restated within the write.
+    metric may concern for history to be restated within the write; `kept` are the answers of this process.
     """
 
     database: Database
@@ -40,3 +41,4 @@ class Service:
     failed: Limit = field(default_factory=lambda: Limit("address", 0))
     tokens: Tokens | None = None
     restate_at_once: int = 10_000
+    kept: Kept = field(default_factory=Kept)

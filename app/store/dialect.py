@@ -145,6 +145,12 @@ async def begin_reading(connection: AsyncConnection) -> None:
         await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
 
+async def begin_glancing(connection: AsyncConnection) -> None:
+    """Makes each statement a transaction by itself, where a transaction costs round trips."""
+    if not embedded(connection):
+        await connection.execution_options(isolation_level="AUTOCOMMIT")
+
+
 def recordset(connection: AsyncConnection, name: str, columns: Mapping[str, str], alias: str) -> str:
     """A FROM item whose rows are the JSON arrays of the bind parameter `name`.
 

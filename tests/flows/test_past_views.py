@@ -43,10 +43,10 @@ def figures(answer: Answer | str) -> tuple[object, ...]:
 
 def shown(point: history.Point) -> tuple[object, ...]:
     """The same of a point."""
-    a, standing = point.alignment, point.standing
-    if a is None or standing is None:
+    a = point.alignment
+    if a is None:
         return None, None
-    return standing.playbook.key, a.score, a.floor, a.coverage, a.components
+    return a.frame.playbook, a.score, a.floor, a.coverage, a.components
 
 
 @laws
