@@ -146,6 +146,8 @@ def differences(found: tuple[Difference, ...] | list[Difference]) -> list[LossDi
 
 def _difference(loss: Loss, one: Difference) -> LossDifference:
     members = {name: value for name, value in dict(loss).items() if name != "points"}
+    if not one.after:  # the sentence is of a loss that is gone
+        members["detail"] = f"no longer: {members['detail']}"
     return LossDifference.model_validate({**members, "before": one.before, "after": one.after, "change": one.change})
 
 

@@ -77,7 +77,7 @@ def asked(today: date, as_of: date | None, known_at: date | None, name: str = "a
     faults = []
     if day > today:
         faults.append(Fault(name, "Must not be in the future."))
-    if known < day:
+    if known_at is not None and known < day:
         faults.append(Fault("known_at", f"Must not be before {name}."))
     if known > today:
         faults.append(Fault("known_at", "Must not be in the future."))

@@ -95,7 +95,7 @@ def _asked(
         faults.append(Fault("to", "Must not be in the future."))
     if end < start:
         faults.append(Fault("to", "Must not be before 'from'."))
-    if known < end or known > today:
+    if known_at is not None and not end <= known <= today:
         faults.append(Fault("known_at", "Must not be before 'to' nor in the future."))
     count = (end - start) // STEPS[step] + 1
     if count > MOST:
