@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from app.domain.configuration import Configuration
 from app.domain.objectives import KeyResult, Objective
 from app.domain.playbooks import Playbook
+from app.domain.silence import Heard
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,8 @@ class Snapshot:
     Shape: `measures` by (key result, source); a pair is there only with at least one event that counts and is not
     retracted.
     `unknown` is, by key result, how many live events of its metric's types in its window do not count for want of
-    a value; `other_unit` how many are left out because they are in another unit than the metric.
+    a value; `other_unit` how many are left out because they are in another unit than the metric, and `currencies` which
+    those are, where all are known. `heard` is when canonical sources were last heard of, by source.
     """
 
     configuration: Configuration
@@ -151,3 +153,5 @@ class Snapshot:
     sold: tuple[Sold, ...] = ()
     unknown: Mapping[str, int] = field(default_factory=dict)
     other_unit: Mapping[str, int] = field(default_factory=dict)
+    currencies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    heard: Mapping[str, Heard] = field(default_factory=dict)

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.domain.configuration import Configuration
 from app.domain.metrics import Metric
 from app.scoring.snapshot import Attention, Frame, Measure, Newest, Snapshot, Sold, active_objectives, stretches, window
-from app.store import cursor, types
+from app.store import cursor, remarks, types
 from app.store.dialect import recordset
 from app.store.evidence_tables import AttentionRow, MatchingRow, SoldRow
 from app.store.tables import table_of
@@ -50,6 +50,8 @@ async def read(
         sold=await _sold(connection, organization_id, configuration, frame),
         unknown=unknown,
         other_unit=other_unit,
+        currencies=await remarks.currencies(connection, organization_id, configuration, frame, other_unit),
+        heard=await remarks.heard_of(connection, organization_id, configuration, frame),
     )
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, ColumnElement, case, delete, exists, func, in
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.silence import silent
+from app.domain.silence import WEEKS, silent
 from app.store.dialect import embedded
 from app.store.evidence_tables import DeliveryRow, EventRow, RetractionRow, UnmappedRow
 from app.store.tables import HookRow, table_of
@@ -20,7 +20,6 @@ delivery, event, retraction = table_of(DeliveryRow), table_of(EventRow), table_o
 unmapped = table_of(UnmappedRow)
 LISTED = 100
 HOUR = 3_600_000_000
-WEEKS = 4
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,7 +171,7 @@ async def test_a_win_in_another_currency_is_left_out_counted_and_named_in_the_lo
     await record(built, actor, event("a", type="deal.won", unit="EUR", value=ONE))
     answer = await alignment.read(built.service, actor)
     loss = next(x for x in answer.alignment.losses if x.key_result == "arr-2m")
-    assert loss.detail.endswith("; 1 won deal is left out: not in EUR, and no rate")
+    assert loss.detail.endswith("; 1 won deal is left out: in NOK, not in EUR, and no rate")
 
 
 async def test_a_forged_signature_leaves_no_trace(built: House):

@@ -1,0 +1,171 @@
+"""What the sentences of a ledger say besides its numbers: since when a source is silent, which currency is left out.
+
+All of it is of the day that is asked for, known at the other: never of the wall clock.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from json import dumps
+from typing import Any, Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import TextClause, bindparam, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.domain.configuration import Configuration
+from app.domain.events import day_of
+from app.domain.metrics import LEFT_OUT
+from app.domain.silence import WEEKS, Heard, heard
+from app.domain.sources import CRMS
+from app.scoring.snapshot import Frame, active_objectives, window
+from app.store import types
+from app.store.dialect import recordset
+from app.store.evidence_tables import MatchingRow
+from app.store.tables import table_of
+
+matching = table_of(MatchingRow)
+LEFT: Final = {"place": "whole", "matching": "text", "first": "whole", "last": "whole"}
+DAYS: Final = {"place": "whole", "source": "text", "first": "whole", "last": "whole"}
+ASKED: Final = {"metric": "text", "source": "text"}
+NAMED: Final = {"source": "text"}
+
+
+async def currencies(
+    connection: AsyncConnection,
+    organization_id: UUID,
+    configuration: Configuration,
+    frame: Frame,
+    other_unit: Mapping[str, int],
+) -> Mapping[str, tuple[str, ...]]:
+    """By key result, the currencies of the events that are left out for theirs.
+
+    Shape: `other_unit` is how many those are; a key result is not in it unless the currency of each of them is known.
+    """
+    if not other_unit:
+        return {}
+    where = matching.c.organization_id == organization_id
+    sets = (await connection.execute(select(matching.c.id, matching.c.metrics).where(where))).all()
+    keys, rows = sorted(other_unit), []
+    units: dict[tuple[int, str], str] = {}
+    for place, key in enumerate(keys):
+        result = configuration.key_results[key]
+        first, last = window(result, configuration.playbooks[frame.playbook])
+        days = types.day_number(first), types.day_number(min(last, frame.until))
+        for name, found in sets:
+            label = dict(found).get(result.metric, "")
+            if label.startswith(LEFT_OUT):
+                units[place, name] = label.removeprefix(LEFT_OUT)
+                rows.append([place, name, *days])
+    statement = text(
+        "select w.place, a.matching, cast(sum(a.events) as bigint) "  # noqa: S608  # constants
+        f"from {recordset(connection, 'rows', LEFT, 'w')} join attention a on a.organization_id = :organization "
+        "and a.day between w.first and w.last and a.recorded_day <= :known and a.matching = w.matching "
+        "group by w.place, a.matching having sum(a.events) > 0"
+    )
+    values = {"rows": dumps(rows), "known": types.day_number(frame.known_at)}
+    counted: dict[str, dict[str, int]] = {}
+    for place, name, events in await _rows(connection, statement, organization_id, values) if rows else ():
+        unit = counted.setdefault(keys[place], {})
+        unit[units[place, name]] = unit.get(units[place, name], 0) + events
+    # Work is not told apart by its source: where the canonical one is not the only one, the sums differ.
+    return {key: tuple(sorted(found)) for key, found in counted.items() if sum(found.values()) == other_unit[key]}
+
+
+async def heard_of(
+    connection: AsyncConnection, organization_id: UUID, configuration: Configuration, frame: Frame
+) -> Mapping[str, Heard]:
+    """When the canonical sources of the key results were last heard of, and their usual gap, as known at that day.
+
+    A source with a hook is heard of by its deliveries, one that sends events by those that match its metrics. Neither
+    ever changes for a day that is over: a past answer says the same for ever.
+    """
+    metrics = _canonical(configuration, frame)
+    sources = {source for _, source in metrics}
+    hooked = sorted(source for source in sources if configuration.sources[source].connector != "api")
+    found = await _delivered(connection, organization_id, hooked, configuration.organization.time_zone, frame.known_at)
+    told = [pair for pair in metrics if configuration.sources[pair[1]].connector not in CRMS]
+    for source, days in (await _recorded(connection, organization_id, told, frame.known_at)).items():
+        found.setdefault(source, set()).update(days)
+    known = {}
+    for source, days in sorted(found.items()):
+        recent = max(days) - timedelta(weeks=WEEKS)
+        gaps = heard([day for day in days if day >= recent])
+        if gaps is not None:
+            known[source] = gaps
+    return known
+
+
+def _canonical(configuration: Configuration, frame: Frame) -> list[tuple[str, str]]:
+    """The metrics of key results that score with their canonical source, where that is there."""
+    active = {objective.key for objective in active_objectives(configuration, frame.playbook)}
+    asked = {result.metric for result in configuration.key_results.values() if result.objective in active}
+    pairs = ((key, configuration.metrics[key].canonical_source) for key in sorted(asked))
+    return [(key, source) for key, source in pairs if source is not None and source in configuration.sources]
+
+
+async def _delivered(
+    connection: AsyncConnection, organization_id: UUID, sources: Sequence[str], time_zone: str, known_at: date
+) -> dict[str, set[date]]:
+    """The days of the four weeks up to the last one on which anything was delivered to a hook, by source.
+
+    Each day is looked up, not its deliveries: what it costs does not hang on how many there were.
+    """
+    if not sources:
+        return {}
+    statement = text(
+        "select w.source, (select max(d.received_at) from delivery d where d.organization_id = :organization "  # noqa: S608  # constants
+        "and d.source = w.source and d.received_at < :until and d.origin = 'hook') "
+        f"from {recordset(connection, 'sources', NAMED, 'w')}"
+    )
+    until = _midnight(known_at + timedelta(days=1), time_zone)
+    values = {"sources": dumps([[source] for source in sources]), "until": until}
+    asked: list[tuple[str, date]] = []
+    for source, last in await _rows(connection, statement, organization_id, values):
+        if last is not None:
+            day = day_of(types.instant(last), time_zone)
+            asked += [(source, day - timedelta(days=ago)) for ago in range(7 * WEEKS + 1)]
+    rows = [
+        [place, source, _midnight(day, time_zone), _midnight(day + timedelta(days=1), time_zone)]
+        for place, (source, day) in enumerate(asked)
+    ]
+    statement = text(
+        f"select w.place from {recordset(connection, 'rows', DAYS, 'w')} where exists (select 1 from delivery d "  # noqa: S608  # constants
+        "where d.organization_id = :organization and d.source = w.source and d.received_at >= w.first "
+        "and d.received_at < w.last and d.origin = 'hook')"
+    )
+    found: dict[str, set[date]] = {}
+    for (place,) in await _rows(connection, statement, organization_id, {"rows": dumps(rows)}) if rows else ():
+        source, day = asked[place]
+        found.setdefault(source, set()).add(day)
+    return found
+
+
+def _midnight(day: date, time_zone: str) -> int:
+    """The first instant of a day, in microseconds since the epoch."""
+    return types.micros(datetime.combine(day, time.min, ZoneInfo(time_zone)))
+
+
+async def _recorded(
+    connection: AsyncConnection, organization_id: UUID, pairs: Sequence[tuple[str, str]], known_at: date
+) -> Mapping[str, set[date]]:
+    """The days on which events of a source that match one of its metrics were recorded, by source."""
+    if not pairs:
+        return {}
+    statement = text(
+        f"select w.source, m.recorded_day from {recordset(connection, 'pairs', ASKED, 'w')} "  # noqa: S608  # constants
+        "join measure m on m.organization_id = :organization and m.metric = w.metric and m.source = w.source "
+        "and m.recorded_day <= :known group by w.source, m.recorded_day having max(m.matched) > 0"
+    )
+    values = {"pairs": dumps([list(pair) for pair in pairs]), "known": types.day_number(known_at)}
+    found: dict[str, set[date]] = {}
+    for source, day in await _rows(connection, statement, organization_id, values):
+        found.setdefault(source, set()).add(types.day(day))
+    return found
+
+
+async def _rows(
+    connection: AsyncConnection, statement: TextClause, organization_id: UUID, values: Mapping[str, object]
+) -> Iterable[tuple[Any, ...]]:  # Any: each column has its own type
+    bound = statement.bindparams(bindparam("organization", organization_id, types.Identity()))
+    return [tuple(row) for row in await connection.execute(bound, values)]
