@@ -161,7 +161,8 @@ async def take_records(service: Service, actor: Actor, key: str, body: bytes, re
         said = interpret(work.source, read, kept, "POST", read_event, now)
         if said.unreadable is not None:
             raise MalformedError(said.unreadable)
-        if len(said.changes) + len(said.problems) + said.ignored > RECORDS:
+        deals = sum(change.entity.startswith(reconcile.DEAL) for change in said.changes)
+        if deals + len(said.problems) + said.ignored > RECORDS:
             raise InvalidError(f"There are more than {RECORDS} records: send them in several requests.")
         done = await perform(work, said, read, now)
         kept = outcome(kept, done.state, None, done)

@@ -164,6 +164,27 @@ async def test_deals_from_before_are_imported_once_and_dated_by_what_they_say(bu
         await replays.take_records(built.service, actor, "hubspot", b"[]", read_nothing)
 
 
+async def test_an_imported_deal_brings_its_line_items_and_one_of_an_unreadable_date_waits_for_a_mapping(built: House):
+    actor, _ = await connect(built, {**ITEMS, "closed_at": {"property": "closedate", "format": "rfc3339"}})
+    items = [{"id": 1, "hs_sku": "SKU-1", "amount": "1000"}, {"id": 2, "hs_sku": "SKU-2", "amount": "20.5"}]
+    closed = {"dealstage": "closedwon", "amount": "900"}
+    records = [
+        {"id": "7", **closed, "closedate": "2026-10-05", "line_items": items},
+        {"id": "8", **closed, "closedate": "1759658400000"},
+    ]
+    body = json.dumps({"records": records, "taken_at": "2026-11-01T00:00:00Z"}).encode()
+    taken = await replays.take_records(built.service, actor, "hubspot", body, read_nothing)
+    assert [(one["index"], "closedate" in str(one["problem"])) for one in taken.rejects] == [(1, True)]
+    found = await won(built, actor)
+    assert set(found) == {"deal/7"}, "no win is dated by its import"
+    assert found["deal/7"].offerings == (("care", 205_000), ("onboarding-plus", 1000 * ONE))  # type: ignore[attr-defined]  # an event
+    await remap(built, actor, ITEMS)
+    await replays.replay(built.service, actor, "hubspot", AT, read_nothing)
+    found = await won(built, actor)
+    assert found["deal/8"].time.isoformat() == "2025-10-05T10:00:00+00:00"  # type: ignore[attr-defined]  # an event
+    assert await clean(built, actor)
+
+
 async def test_a_sample_is_only_looked_at(built: House):
     actor, _ = await connect(built)
     reader = Actor(actor.organization, "reader", frozenset({"read"}))

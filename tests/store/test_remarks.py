@@ -8,8 +8,8 @@ from app.domain.objectives import KeyResult
 from app.domain.silence import Heard
 from app.domain.sources import Source
 from app.flows import alignment, configuration, events
+from app.scoring.snapshot import Snapshot
 from app.store import deliveries
-from app.store.snapshot import Snapshot
 from tests.store.test_sources import delivery
 from tests.support.services import NOW, ONE, House, event, furnish, metric, record
 
