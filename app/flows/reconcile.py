@@ -20,6 +20,7 @@ from app.store import deliveries, events, ingest, restatements, retract, sources
 from app.store.cursor import Position
 from app.store.database import Connection
 from app.store.deliveries import Told
+from app.store.health import WITHOUT_AMOUNT
 
 DEAL = "deal:"
 LINE_ITEM = f"{line_items.KIND}:"
@@ -69,7 +70,7 @@ async def settle(work: Work, entities: Collection[str], read: DealMapping, now: 
     for entity in sorted(touched):
         folded = fold(entity, gathered, read, default)
         plan: Plan = diff(folded.events, slots[entity], teams, default)
-        strange[entity] = folded.unmapped
+        strange[entity] = (*folded.unmapped, *((WITHOUT_AMOUNT,) if folded.unknown_amount else ()))
         record |= dict(plan.to_record)
         gone |= {uids[name]: work.reason or f"delivery {work.delivery}" for name in plan.to_retract}
     await sources.note_unmapped(*own, strange)

@@ -3,14 +3,14 @@
 All of it is of the day that is asked for, known at the other: never of the wall clock.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from json import dumps
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import TextClause, bindparam, select, text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.configuration import Configuration
@@ -22,13 +22,12 @@ from app.scoring.snapshot import Frame, active_objectives, window
 from app.store import types
 from app.store.dialect import recordset
 from app.store.evidence_tables import MatchingRow
+from app.store.health import NAMED, delivered_in, rows_of
 from app.store.tables import table_of
 
 matching = table_of(MatchingRow)
 LEFT: Final = {"place": "whole", "matching": "text", "first": "whole", "last": "whole"}
-DAYS: Final = {"place": "whole", "source": "text", "first": "whole", "last": "whole"}
 ASKED: Final = {"metric": "text", "source": "text"}
-NAMED: Final = {"source": "text"}
 
 
 async def currencies(
@@ -65,7 +64,7 @@ async def currencies(
     )
     values = {"rows": dumps(rows), "known": types.day_number(frame.known_at)}
     counted: dict[str, dict[str, int]] = {}
-    for place, name, events in await _rows(connection, statement, organization_id, values) if rows else ():
+    for place, name, events in await rows_of(connection, statement, organization_id, values) if rows else ():
         unit = counted.setdefault(keys[place], {})
         unit[units[place, name]] = unit.get(units[place, name], 0) + events
     # Work is not told apart by its source: where the canonical one is not the only one, the sums differ.
@@ -107,35 +106,26 @@ def _canonical(configuration: Configuration, frame: Frame) -> list[tuple[str, st
 async def _delivered(
     connection: AsyncConnection, organization_id: UUID, sources: Sequence[str], time_zone: str, known_at: date
 ) -> dict[str, set[date]]:
-    """The days of the four weeks up to the last one on which anything was delivered to a hook, by source.
-
-    Each day is looked up, not its deliveries: what it costs does not hang on how many there were.
-    """
+    """The days of the four weeks up to the last one on which anything was delivered to a hook, by source."""
     if not sources:
         return {}
     statement = text(
-        "select w.source, (select max(d.received_at) from delivery d where d.organization_id = :organization "  # noqa: S608  # constants
-        "and d.source = w.source and d.received_at < :until and d.origin = 'hook') "
+        "select w.source, (select d.received_at from delivery d where d.organization_id = :organization "  # noqa: S608  # constants
+        "and d.source = w.source and d.received_at < :until and d.origin = 'hook' order by d.received_at desc limit 1) "
         f"from {recordset(connection, 'sources', NAMED, 'w')}"
     )
     until = _midnight(known_at + timedelta(days=1), time_zone)
     values = {"sources": dumps([[source] for source in sources]), "until": until}
     asked: list[tuple[str, date]] = []
-    for source, last in await _rows(connection, statement, organization_id, values):
+    for source, last in await rows_of(connection, statement, organization_id, values):
         if last is not None:
             day = day_of(types.instant(last), time_zone)
             asked += [(source, day - timedelta(days=ago)) for ago in range(7 * WEEKS + 1)]
-    rows = [
-        [place, source, _midnight(day, time_zone), _midnight(day + timedelta(days=1), time_zone)]
-        for place, (source, day) in enumerate(asked)
+    times = [
+        (source, _midnight(day, time_zone), _midnight(day + timedelta(days=1), time_zone)) for source, day in asked
     ]
-    statement = text(
-        f"select w.place from {recordset(connection, 'rows', DAYS, 'w')} where exists (select 1 from delivery d "  # noqa: S608  # constants
-        "where d.organization_id = :organization and d.source = w.source and d.received_at >= w.first "
-        "and d.received_at < w.last and d.origin = 'hook')"
-    )
     found: dict[str, set[date]] = {}
-    for (place,) in await _rows(connection, statement, organization_id, {"rows": dumps(rows)}) if rows else ():
+    for place in await delivered_in(connection, organization_id, times):
         source, day = asked[place]
         found.setdefault(source, set()).add(day)
     return found
@@ -159,13 +149,6 @@ async def _recorded(
     )
     values = {"pairs": dumps([list(pair) for pair in pairs]), "known": types.day_number(known_at)}
     found: dict[str, set[date]] = {}
-    for source, day in await _rows(connection, statement, organization_id, values):
+    for source, day in await rows_of(connection, statement, organization_id, values):
         found.setdefault(source, set()).add(types.day(day))
     return found
-
-
-async def _rows(
-    connection: AsyncConnection, statement: TextClause, organization_id: UUID, values: Mapping[str, object]
-) -> Iterable[tuple[Any, ...]]:  # Any: each column has its own type
-    bound = statement.bindparams(bindparam("organization", organization_id, types.Identity()))
-    return [tuple(row) for row in await connection.execute(bound, values)]

@@ -13,7 +13,7 @@ from app.domain.errors import ConflictError, ForbiddenError, MalformedError, Not
 from app.domain.sources import Source
 from app.flows import alignment, replays, sources
 from app.store import deliveries as kept
-from tests.flows.test_deliveries import DAY, MAPPING, connect, deliver, live, read_nothing, story, told
+from tests.flows.test_deliveries import DAY, MAPPING, connect, deliver, live, read_nothing, story, told, well
 from tests.flows.test_events import clean
 from tests.flows.test_reconcile import associated, held, said
 from tests.support.services import NOW, ONE, House, changed, created, furnish, house
@@ -157,7 +157,7 @@ async def test_deals_from_before_are_imported_once_and_dated_by_what_they_say(bu
     assert (again.changes, again.recorded, again.retracted) == (0, 0, 0)
     await deliver(built, hook, [changed(7, "dealstage", "contractsent", NOW - DAY)])  # the deal lives on
     assert set(await won(built, actor)) == {"deal/8"}
-    health, _ = await sources.health(built.service, actor, "hubspot")
+    health = await well(built, actor)
     assert health.wins_without_amount == 1
     assert await clean(built, actor)
     with pytest.raises(MalformedError):

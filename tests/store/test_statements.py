@@ -165,7 +165,7 @@ async def work(found: House, actor: Actor) -> None:
     for elements in (told, [changed(1, "amount", "12", at)], b"nothing"):
         delivery = hubspot(hook, SECRET, elements, found.clock.at)
         await deliveries.take(service, hook, delivery, read_nothing)  # type: ignore[arg-type]  # never returns
-    await sources.health(service, actor, "hubspot")
+    await sources.health(service, actor, [source])
     await record(found, actor, *(event(f"day-{n}", time=NOW - timedelta(days=n)) for n in range(6)))
     service = replace(service, restate_at_once=0)
     for metric_now in (metric(unit="EUR"), metric(unit="USD")):
