@@ -127,8 +127,8 @@ async def test_what_a_delivery_without_a_body_said_stands_and_is_folded_anew(bui
     actor, hook = await connect(built)
     taken = await deliver(built, hook, story(AT))
     async with built.service.database.writing() as connection:
-        assert await kept.empty_bodies(connection, actor.organization, NOW + DAY) == 1
-        assert await kept.empty_bodies(connection, actor.organization, NOW + DAY) == 0
+        assert await kept.empty_bodies(connection, actor.organization, NOW + DAY, 9) == 1
+        assert await kept.empty_bodies(connection, actor.organization, NOW + DAY, 9) == 0
     with pytest.raises(ConflictError, match="kept no longer"):
         await replays.replay_one(built.service, actor, "hubspot", taken.uid, read_nothing)
     await remap(built, actor, {**MAPPING, "stages": {"contractsent": "won"}})

@@ -34,6 +34,7 @@ from app.flows import (
     playbooks,
     replays,
     restatement,
+    retention,
     sources,
 )
 from app.flows.keys import IssueKey
@@ -186,7 +187,7 @@ async def work(found: House, actor: Actor) -> None:
     again = Source("hubspot", "HubSpot", "hubspot", "4242001", "marketing", strange)
     await sources.put(service, actor, again, None)
     await replays.replay(service, actor, "hubspot", at, read_nothing)  # type: ignore[arg-type]  # never returns
-    await maintenance.trim(service, actor.organization, 30)
+    await retention.trim(service, actor.organization, 0)
     await record(found, actor, *(event(f"large-{n}", value=10**12 * ONE) for n in range(923)))
 
 
