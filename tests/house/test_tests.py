@@ -40,7 +40,6 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "app/store/restatements.py": "tests/flows/test_restatement.py",
     "app/store/retract.py": "tests/store/test_rebuild.py",
     "app/store/series.py": "tests/flows/test_history.py",
-    "app/store/versions.py": "tests/flows/test_versions.py",
 }
 
 
