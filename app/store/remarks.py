@@ -28,6 +28,7 @@ from app.store.tables import table_of
 matching = table_of(MatchingRow)
 LEFT: Final = {"place": "whole", "matching": "text", "first": "whole", "last": "whole"}
 ASKED: Final = {"metric": "text", "source": "text"}
+YEAR: Final = 366  # days
 
 
 async def currencies(
@@ -139,15 +140,17 @@ def _midnight(day: date, time_zone: str) -> int:
 async def _recorded(
     connection: AsyncConnection, organization_id: UUID, pairs: Sequence[tuple[str, str]], known_at: date
 ) -> Mapping[str, set[date]]:
-    """The days on which events of a source that match one of its metrics were recorded, by source."""
+    """The days on which events of the last year that match one of its metrics were recorded, by source."""
     if not pairs:
         return {}
     statement = text(
         f"select w.source, m.recorded_day from {recordset(connection, 'pairs', ASKED, 'w')} "  # noqa: S608  # constants
         "join measure m on m.organization_id = :organization and m.metric = w.metric and m.source = w.source "
-        "and m.recorded_day <= :known group by w.source, m.recorded_day having max(m.matched) > 0"
+        "and m.day >= :first and m.recorded_day <= :known "
+        "group by w.source, m.recorded_day having max(m.matched) > 0"
     )
-    values = {"pairs": dumps([list(pair) for pair in pairs]), "known": types.day_number(known_at)}
+    known = types.day_number(known_at)
+    values = {"pairs": dumps([list(pair) for pair in pairs]), "first": known - YEAR, "known": known}
     found: dict[str, set[date]] = {}
     for source, day in await rows_of(connection, statement, organization_id, values):
         found.setdefault(source, set()).add(types.day(day))

@@ -46,7 +46,7 @@ def test_an_import_names_what_it_could_not_read(sightline, larkfield, tmp_path, 
     os.utime(file, (october, october))
     done = sightline("sources", "import", "hubspot", str(file))
     assert done.exit_code == 1
-    assert "1 records were set aside" in done.stdout
+    assert "; 1 set aside." in done.stdout
     assert "record 3: Its closedate, '31/12/2025', cannot be read as a time" in " ".join(done.stdout.split())
     for said in ("dealstage = 'handshake' is not mapped", "amount = 'a lot' is not mapped, or cannot be read (1)"):
         assert said in " ".join(done.stdout.split())
