@@ -127,8 +127,8 @@ def import_records(
         known = {name: after["health"][name] for name in ("unmapped", "wins_without_amount")}
         tell_json({**totals, "problems": problems, **known})
     else:
-        said = f"{totals['records']} records: {totals['changes']} changes were new, {totals['recorded']} events recorded"
-        say(f"{said}, {totals['retracted']} retracted; {len(problems)} set aside.")
+        said = f"{totals['records']} records: {totals['changes']} changes were new, {totals['recorded']} events were"
+        say(f"{said} recorded, {totals['retracted']} retracted; {len(problems)} set aside.")
         for each in problems[:SHOWN]:
             say(f"  record {each['index'] + 1}: {each['problem']}", "yellow")
         if len(problems) > SHOWN:
