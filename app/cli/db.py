@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from app.cli.database import DatabaseUrl, ensured, perform, settings_for
 from app.cli.terminal import AsJson, err, guarded, refusal, say, tell_json
-from app.flows import maintenance
+from app.flows import maintenance, retention
 from app.flows.service import Service
 from app.store import migrations
 
@@ -79,7 +79,7 @@ def trim(
 
     async def work(service: Service) -> dict[str, int]:
         return {
-            key: await maintenance.trim(service, each, kept) for key, each in await maintenance.organizations(service)
+            key: await retention.trim(service, each, kept) for key, each in await maintenance.organizations(service)
         }
 
     found = perform(database_url, work)

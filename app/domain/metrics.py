@@ -13,6 +13,8 @@ AGGREGATIONS: Final = ("sum", "count", "mean", "min", "max", "last")
 OPERATORS: Final = ("eq", "ne", "in", "not_in", "gt", "gte", "lt", "lte", "exists")
 COMPARE: Final[Mapping[str, Callable[[float, float], bool]]] = {"gt": gt, "gte": ge, "lt": lt, "lte": le}
 ABSENT: Final = object()
+LEFT_OUT: Final = "other_unit:"
+CODE: Final = 3  # letters of a currency (ISO 4217)
 
 Scalar: TypeAlias = str | bool | int | float
 Reader: TypeAlias = Callable[[Event], object]
@@ -57,12 +59,22 @@ class Match:
 
     Shape: `state` is counts, work (an activity towards it), other_unit or no_value (an event of it that lacks a
     number).
-    Units: `value` in ten-thousandths, 0 when it does not count.
+    Units: `value` in ten-thousandths, 0 when it does not count; `unit` is the event's, where it is left out for it.
     """
 
     metric: str
     state: str
     value: int = 0
+    unit: str = ""
+
+    @property
+    def label(self) -> str:
+        """The state as a set of matches names it: with the currency that is left out, so that roll-ups tell which.
+
+        Only currencies are told apart: every set is read for every score, and units of free text would be many.
+        """
+        currency = len(self.unit) == CODE and self.unit.isascii() and self.unit.isalpha() and self.unit.isupper()
+        return f"{LEFT_OUT}{self.unit}" if currency else self.state
 
 
 class Matcher:
@@ -98,7 +110,7 @@ def _judge(metric: Metric, reader: Reader, event: Event) -> Match:
     if value is None:
         return Match(metric.key, "no_value")
     if metric.unit is not None and event.unit is not None and metric.unit != event.unit:
-        return Match(metric.key, "other_unit")
+        return Match(metric.key, "other_unit", unit=event.unit)
     return Match(metric.key, "counts", value)
 
 

@@ -19,7 +19,7 @@ from app.scoring.difference import Difference, difference
 from app.scoring.plan import Plan
 from app.scoring.series import Evidence, Series
 from app.scoring.snapshot import Snapshot, frame
-from app.store import cursor, rebuild, series, snapshot
+from app.store import cursor, rebuild, remarks, series, snapshot
 from app.store.database import Connection
 
 MOST_EVENTS: Final = 50_000
@@ -114,7 +114,8 @@ async def _read(connection: Connection, actor: Actor, known: Past, after: Standi
     evidence = await series.read(connection, organization, *history.needed([after]), after.frame.known_at)
     evidence = await _matched(connection, actor, after, evidence, redefined)
     version = await cursor.version_on(connection, organization, after.frame.known_at)
-    return Series(evidence, version).snapshot(after.plan, after.frame)
+    heard = await remarks.heard_of(connection, organization, after.plan, after.frame)
+    return replace(Series(evidence, version).snapshot(after.plan, after.frame), heard=heard)
 
 
 async def _matched(

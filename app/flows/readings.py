@@ -103,18 +103,26 @@ async def perform(work: Work, said: Said, read: DealMapping, now: datetime) -> D
     return replace(done, changes=len(new), recorded=recorded + done.recorded, retracted=retracted)
 
 
-async def record_events(work: Work, said: Said, now: datetime) -> Done:
-    """The events that a delivery holds as our own are recorded; its changes are the caller's to settle."""
+async def record_events(work: Work, said: Said, now: datetime, told_since: datetime | None = None) -> Done:
+    """The events that a delivery holds as our own are recorded; its changes are the caller's to settle.
+
+    None when what is recorded stands, whatever the delivery says: `told_since`; else when the delivery came, in a
+    replay: an event that was recorded since then is corrected.
+    """
     if said.unreadable is not None:
         return Done("failed", 0, 0, 0, ())
     standing = await reconcile.standing(work, said.events)
     new_ones = [(index, event) for index, event in said.events if index not in standing]
     events, refused = _acceptable(work.known.configuration, work.source, new_ones, now)
-    written, conflicts = await reconcile.record(work, events, now)
+    corrected: frozenset[int] = frozenset()
+    anew = 0
+    if told_since is not None:
+        corrected, anew = await reconcile.correct(work, events, told_since, now)
+    written, conflicts = await reconcile.record(work, [one for one in events if one[0] not in corrected], now)
     problems = [*said.problems, *refused, *conflicts]
     understood = len(said.changes) + len(standing) + len(events) - len(conflicts)
     state = "failed" if problems and not understood else "processed" if understood else "ignored"
-    return Done(state, 0, written, 0, problems)
+    return Done(state, 0, written + anew, anew, problems)
 
 
 def _possible(translation: Translation, now: datetime) -> tuple[list[Change], Problems]:

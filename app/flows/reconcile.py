@@ -16,10 +16,12 @@ from app.domain.links import Homes, associated
 from app.domain.mapping import DealMapping
 from app.domain.sources import Source
 from app.flows.events import Catalogue
-from app.store import deliveries, events, ingest, restatements, retract, sources, types
+from app.store import deliveries, ingest, restatements, retract, sources, types, versions
 from app.store.cursor import Position
 from app.store.database import Connection
 from app.store.deliveries import Told
+from app.store.health import WITHOUT_AMOUNT
+from app.store.versions import Version
 
 DEAL = "deal:"
 LINE_ITEM = f"{line_items.KIND}:"
@@ -69,7 +71,7 @@ async def settle(work: Work, entities: Collection[str], read: DealMapping, now: 
     for entity in sorted(touched):
         folded = fold(entity, gathered, read, default)
         plan: Plan = diff(folded.events, slots[entity], teams, default)
-        strange[entity] = folded.unmapped
+        strange[entity] = (*folded.unmapped, *((WITHOUT_AMOUNT,) if folded.unknown_amount else ()))
         record |= dict(plan.to_record)
         gone |= {uids[name]: work.reason or f"delivery {work.delivery}" for name in plan.to_retract}
     await sources.note_unmapped(*own, strange)
@@ -206,15 +208,49 @@ async def standing(work: Work, placed: Sequence[tuple[int, Event]]) -> frozenset
 
     Such a one changes nothing, whatever has been archived since.
     """
-    names = sorted({(event.source, event.id) for _, event in placed})
-    kept = await events.find_named(work.connection, work.organization, names)
+    kept = await _versions(work, placed)
     found = set()
     for index, event in placed:
-        there = kept.get((event.source, event.id))
+        there = kept.get(event.id) if event.source == work.source.key else None
         rerouted = event if work.source.team is None else replace(event, team=work.source.team)
-        if there is not None and there.fingerprint in (fingerprint(event), fingerprint(rerouted)):
+        if there is not None and there.newest.fingerprint in (fingerprint(event), fingerprint(rerouted)):
             found.add(index)
     return frozenset(found)
+
+
+async def _versions(work: Work, placed: Sequence[tuple[int, Event]]) -> Mapping[str, Version]:
+    names = {event.id for _, event in placed}
+    return await versions.newest(work.connection, work.organization, work.source.key, names)
+
+
+async def correct(
+    work: Work, placed: Sequence[tuple[int, Event]], since: datetime, now: datetime
+) -> tuple[frozenset[int], int]:
+    """Own events that a delivery was the first to tell, and tells otherwise now, are retracted and recorded anew.
+
+    Those stay as they are that were recorded before `since`, when it came: another delivery told them; and those that
+    were retracted by hand. Returns the places of those that were corrected, and how many events that are.
+    """
+    kept = await _versions(work, placed)
+    places: set[int] = set()
+    new: dict[str, Event] = {}
+    gone: dict[UUID, str] = {}
+    for index, event in placed:
+        there = kept.get(event.id)
+        if there is None or there.newest.retracted_at is not None or there.first.recorded_at < since:
+            continue
+        name = versions.name_of(event.id, there.number + 1)
+        if len(name) > versions.LETTERS or (name in new and fingerprint(new[name]) != fingerprint(event)):
+            continue
+        places.add(index)
+        new.setdefault(name, replace(event, id=name))
+        gone[there.newest.uid] = work.reason
+    known = work.known
+    await retract.retract(
+        work.connection, work.organization, gone, work.position, _actor(work), known.matcher, known.time_zone
+    )
+    await _insert(work, list(new.values()), now)
+    return frozenset(places), len(new)
 
 
 async def record(
@@ -231,11 +267,10 @@ async def record(
     for event in found:
         first.setdefault(event.id, event)
     uids = await _insert(work, list(first.values()), now)
-    names = [(event.source, event.id) for event in found]
-    kept = await events.find_named(work.connection, work.organization, sorted(set(names)))
+    kept = await _versions(work, placed)
     problems: list[Mapping[str, object]] = []
     for index, event in placed:
-        if kept[event.source, event.id].fingerprint != fingerprint(event):
+        if kept[event.id].newest.fingerprint != fingerprint(event):
             error = ConflictError(f"The event '{event.id}' was recorded with other content, which stands.")
             problems.append({"index": index, "problem": error.detail})
     return len(uids), problems

@@ -134,12 +134,14 @@ async def _again(work: Work, found: Sequence[StoredDelivery], read_event: Reader
     recorded, retracted = await reconcile.settle(work, touched, read, now)
     states: Counter[str] = Counter()
     for uid, one in said.items():
-        done = await record_events(work, one, now)
-        recorded += done.recorded
+        # Only a delivery that recorded its events may correct them: what another one told stands.
+        done = await record_events(work, one, now, kept[uid].received_at if kept[uid].recorded else None)
+        recorded, retracted = recorded + done.recorded, retracted + done.retracted
         states[done.state] += 1
         # What its events came to is told of all deliveries together: a deal's changes come from several.
         told_first = new[uid] + (kept[uid].changes if work.told == told else 0)
-        alone = Done(done.state, told_first, kept[uid].recorded + done.recorded, kept[uid].retracted, done.problems)
+        counts = kept[uid].recorded + done.recorded, kept[uid].retracted + done.retracted
+        alone = Done(done.state, told_first, *counts, done.problems)
         after = outcome(kept[uid], done.state, one.unreadable, alone)
         await deliveries.update_outcome(work.connection, work.organization, after)
     return Replayed(states, len(kept) - len(said), recorded, retracted, None)
@@ -161,7 +163,8 @@ async def take_records(service: Service, actor: Actor, key: str, body: bytes, re
         said = interpret(work.source, read, kept, "POST", read_event, now)
         if said.unreadable is not None:
             raise MalformedError(said.unreadable)
-        if len(said.changes) + len(said.problems) + said.ignored > RECORDS:
+        deals = sum(change.entity.startswith(reconcile.DEAL) for change in said.changes)
+        if deals + len(said.problems) + said.ignored > RECORDS:
             raise InvalidError(f"There are more than {RECORDS} records: send them in several requests.")
         done = await perform(work, said, read, now)
         kept = outcome(kept, done.state, None, done)

@@ -195,11 +195,18 @@ async def update_outcome(connection: AsyncConnection, organization_id: UUID, fou
     await connection.execute(update(delivery).where(*where).values(**values))
 
 
-async def empty_bodies(connection: AsyncConnection, organization_id: UUID, before: datetime) -> int:
-    """Raw bodies that came in before an instant are kept no longer; returns how many went."""
-    where = (delivery.c.organization_id == organization_id, delivery.c.received_at < before)
-    found = await connection.execute(update(delivery).where(*where, delivery.c.body.is_not(None)).values(body=None))
-    return int(found.rowcount)
+async def empty_bodies(connection: AsyncConnection, organization_id: UUID, before: datetime, most: int) -> int:
+    """At most so many raw bodies that came in before an instant are kept no longer, oldest first; returns how many.
+
+    Those that another transaction has in hand are left to it.
+    """
+    mine = delivery.c.organization_id == organization_id
+    old = select(delivery.c.uid).where(mine, delivery.c.received_at < before, delivery.c.body.is_not(None))
+    old = old.order_by(delivery.c.received_at).limit(most).with_for_update(skip_locked=True)
+    uids = list((await connection.execute(old)).scalars())
+    if uids:
+        await connection.execute(update(delivery).where(mine, delivery.c.uid.in_(uids)).values(body=None))
+    return len(uids)
 
 
 async def slots_of(

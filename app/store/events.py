@@ -84,7 +84,7 @@ def to_event(row: RowMapping) -> Event:
 
 async def find(connection: AsyncConnection, organization_id: UUID, uid: UUID) -> StoredEvent | None:
     """One event, retracted or not. None when the organization has none of that uid."""
-    found = await _select(connection, organization_id, [event.c.uid == uid], 1)
+    found = await read(connection, organization_id, [event.c.uid == uid], 1)
     return found[0] if found else None
 
 
@@ -99,7 +99,7 @@ async def find_named(
     for source, some in sorted(by_source.items()):
         for start in range(0, len(some), 5000):
             where = [event.c.source == source, event.c.id.in_(some[start : start + 5000])]
-            for stored in await _select(connection, organization_id, where, None):
+            for stored in await read(connection, organization_id, where):
                 found[(source, stored.event.id)] = stored
     return found
 
@@ -122,12 +122,13 @@ async def page(  # a page is its filters
     if after is not None:
         us = types.micros(after[0])
         where.append(or_(event.c.time_us < us, and_(event.c.time_us == us, event.c.uid < after[1])))
-    return await _select(connection, organization_id, where, limit)
+    return await read(connection, organization_id, where, limit)
 
 
-async def _select(
-    connection: AsyncConnection, organization_id: UUID, where: Sequence[ColumnElement[bool]], limit: int | None
+async def read(
+    connection: AsyncConnection, organization_id: UUID, where: Sequence[ColumnElement[bool]], limit: int | None = None
 ) -> list[StoredEvent]:
+    """The events of which all that holds, retracted or not, newest first."""
     both = and_(
         retraction.c.organization_id == organization_id,
         retraction.c.organization_id == event.c.organization_id,

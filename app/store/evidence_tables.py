@@ -4,11 +4,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import Index, UniqueConstraint, text
 from sqlmodel import Field
 
 from app.store.tables import OPTIONS, Row, instant, json, key, tenant, whole, words
 from app.store.types import Bytes, Count, ExactJson, Identity
+
+KEPT = text("body is not null")  # deliveries whose raw body is kept
 
 
 class EventRow(Row, table=True):
@@ -156,7 +158,11 @@ class DeliveryRow(Row, table=True):
     """What a CRM sent, kept raw, and what became of it."""
 
     __tablename__ = "delivery"
-    __table_args__ = (Index(None, "organization_id", "source", "received_at", "uid"), OPTIONS)
+    __table_args__ = (
+        Index(None, "organization_id", "source", "received_at", "uid"),
+        Index("ix_delivery_kept", "organization_id", "received_at", sqlite_where=KEPT, postgresql_where=KEPT),
+        OPTIONS,
+    )
     organization_id: UUID = tenant()
     uid: UUID = Field(primary_key=True, sa_type=Identity)
     source: str = words()

@@ -71,7 +71,7 @@ def matching_id(matches: Sequence[Match]) -> str:
     """The name of a set of matches; the empty set has the empty name."""
     if not matches:
         return ""
-    return sha256(canonical([[m.metric, m.state] for m in matches]).encode()).hexdigest()[:32]
+    return sha256(canonical([[m.metric, m.label] for m in matches]).encode()).hexdigest()[:32]
 
 
 def prepare(
@@ -215,7 +215,7 @@ def _transposed(rows: Sequence[tuple[object, ...]], width: int) -> list[list[obj
 
 
 def _sets(prepared: Sequence[Prepared]) -> dict[str, str]:
-    return {p.matching: canonical([[m.metric, m.state] for m in p.matches]) for p in prepared}
+    return {p.matching: canonical([[m.metric, m.label] for m in p.matches]) for p in prepared}
 
 
 async def _record_server(  # as `record`

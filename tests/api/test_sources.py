@@ -25,6 +25,8 @@ async def test_a_source_of_events_by_http_has_no_hook_and_no_secret(caller):
         "failures_last_day": 0,
         "wins_without_amount": 0,
         "silent": False,
+        "lag_median_seconds": None,
+        "lag_worst_seconds": None,
         "unmapped": [],
     }
     refused = await caller.put("/v1/sources/billing", {"name": "Billing", "secret": "x" * 20})

@@ -101,6 +101,12 @@ def test_units_must_not_differ_where_both_have_one(mine: str | None, its: str | 
     assert states(event("e", unit=its), unit=mine)[0][0] == state
 
 
+@pytest.mark.parametrize(("its", "label"), [("USD", "other_unit:USD"), ("usd", "other_unit"), ("hours", "other_unit")])
+def test_a_set_of_matches_names_the_currency_that_is_left_out_and_no_other_unit(its: str, label: str):
+    (match,) = Matcher({"m": metric("m", where=(), unit="EUR")}).match(event("e", unit=its))
+    assert (match.state, match.label) == ("other_unit", label)
+
+
 @pytest.mark.parametrize("aggregation", sorted(set(AGGREGATIONS) - {"count"}))
 def test_an_event_without_a_number_matches_and_does_not_count(aggregation: str):
     assert states(event("e", value=None), aggregation=aggregation) == [("no_value", 0)]

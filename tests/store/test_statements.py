@@ -34,6 +34,7 @@ from app.flows import (
     playbooks,
     replays,
     restatement,
+    retention,
     sources,
 )
 from app.flows.keys import IssueKey
@@ -165,7 +166,7 @@ async def work(found: House, actor: Actor) -> None:
     for elements in (told, [changed(1, "amount", "12", at)], b"nothing"):
         delivery = hubspot(hook, SECRET, elements, found.clock.at)
         await deliveries.take(service, hook, delivery, read_nothing)  # type: ignore[arg-type]  # never returns
-    await sources.health(service, actor, "hubspot")
+    await sources.health(service, actor, [source])
     await record(found, actor, *(event(f"day-{n}", time=NOW - timedelta(days=n)) for n in range(6)))
     service = replace(service, restate_at_once=0)
     for metric_now in (metric(unit="EUR"), metric(unit="USD")):
@@ -186,7 +187,7 @@ async def work(found: House, actor: Actor) -> None:
     again = Source("hubspot", "HubSpot", "hubspot", "4242001", "marketing", strange)
     await sources.put(service, actor, again, None)
     await replays.replay(service, actor, "hubspot", at, read_nothing)  # type: ignore[arg-type]  # never returns
-    await maintenance.trim(service, actor.organization, 30)
+    await retention.trim(service, actor.organization, 0)
     await record(found, actor, *(event(f"large-{n}", value=10**12 * ONE) for n in range(923)))
 
 
