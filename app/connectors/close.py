@@ -7,10 +7,20 @@ from typing import Final
 
 from app.connectors import signatures
 from app.connectors.base import Connector, Delivery, Translation
-from app.connectors.reading import SkipError, digest, fields, member, moment, of_account, record_id, translated, verb_of
-from app.domain import strict_json
+from app.connectors.reading import (
+    SkipError,
+    digest,
+    fields,
+    member,
+    moment,
+    of_account,
+    one_object,
+    record_id,
+    translated,
+    verb_of,
+)
 from app.domain.changes import Change, Scalar
-from app.domain.errors import Fault, InvalidError, MalformedError
+from app.domain.errors import Fault, InvalidError
 from app.domain.mapping import DealMapping
 
 STOCK: Final[Mapping[str, object]] = MappingProxyType(
@@ -72,10 +82,7 @@ class Close(Connector):
 
     def translate(self, delivery: Delivery, account: str | None, mapping: DealMapping) -> Translation:
         """The change that the event says. Raises: MalformedError when it is no JSON object."""
-        body = strict_json.loads(delivery.body)
-        if not isinstance(body, dict):
-            raise MalformedError("The body is not a JSON object: Close sends one event at a time.")
-        return translated([body], lambda element: _changes(element, account, mapping))
+        return translated(one_object(delivery.body, "Close"), lambda element: _changes(element, account, mapping))
 
 
 def _key(secret: str) -> bytes:

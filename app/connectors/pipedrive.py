@@ -16,13 +16,12 @@ from app.connectors.reading import (
     member,
     moment,
     of_account,
+    one_object,
     record_id,
     translated,
     verb_of,
 )
-from app.domain import strict_json
 from app.domain.changes import Change, Scalar
-from app.domain.errors import MalformedError
 from app.domain.mapping import DealMapping
 
 # A reopened deal keeps first_won_time: it is read nowhere.
@@ -77,7 +76,7 @@ class Pipedrive(_Basic):
 
     def translate(self, delivery: Delivery, account: str | None, mapping: DealMapping) -> Translation:
         """The changes that the event says. Raises: MalformedError when it is no JSON object."""
-        return translated([_event(delivery.body)], lambda element: _second(element, account, mapping))
+        return translated(one_object(delivery.body, "Pipedrive"), lambda element: _second(element, account, mapping))
 
 
 class PipedriveV1(_Basic):
@@ -87,14 +86,7 @@ class PipedriveV1(_Basic):
 
     def translate(self, delivery: Delivery, account: str | None, mapping: DealMapping) -> Translation:
         """The changes that the event says. Raises: MalformedError when it is no JSON object."""
-        return translated([_event(delivery.body)], lambda element: _first(element, account, mapping))
-
-
-def _event(body: bytes) -> Mapping[str, object]:
-    event = strict_json.loads(body)
-    if not isinstance(event, dict):
-        raise MalformedError("The body is not a JSON object: Pipedrive sends one event at a time.")
-    return event
+        return translated(one_object(delivery.body, "Pipedrive"), lambda element: _first(element, account, mapping))
 
 
 def _second(element: Mapping[str, object], account: str | None, mapping: DealMapping) -> Iterable[Change]:

@@ -8,6 +8,7 @@ from typing import Final
 from app.connectors.base import Reject, Translation
 from app.domain import strict_json
 from app.domain.changes import Change, Scalar, identity
+from app.domain.errors import MalformedError
 from app.domain.mapping import DealMapping
 from app.domain.pointers import parts, picked
 from app.domain.values import instant
@@ -21,6 +22,14 @@ class SkipError(Exception):
 
 class AsideError(Exception):
     """The element is set aside, with the sentence that says why."""
+
+
+def one_object(body: bytes, vendor: str) -> list[object]:
+    """The element of a body of a CRM that sends one event at a time. Raises: MalformedError unless it is an object."""
+    element = strict_json.loads(body)
+    if not isinstance(element, dict):
+        raise MalformedError(f"The body is not a JSON object: {vendor} sends one event at a time.")
+    return [element]
 
 
 def translated(elements: Sequence[object], read: Callable[[Mapping[str, object]], Iterable[Change]]) -> Translation:

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from app.connectors import signatures
-from app.connectors.base import Connector, Delivery, Translation
+from app.connectors.base import Delivery, Translation
 from app.connectors.reading import AsideError, SkipError, fields, moment, translated
 from app.connectors.salesforce_ids import STOCK, check_organization, id18, record_id18
+from app.connectors.signatures import StandardSigned
 from app.domain import strict_json
 from app.domain.changes import Change, Scalar
 from app.domain.errors import MalformedError
@@ -28,30 +28,17 @@ VERBS: Final[Mapping[str, str]] = {
 NAMED: Final = 20
 
 
-class SalesforceCdc(Connector):
+class SalesforceCdc(StandardSigned):
     """One organization of Salesforce, by a relay of its change events."""
 
     name: str = "salesforce_cdc"
     form: str = "deals"
     default_mapping: Mapping[str, object] = STOCK
-    secret_required: bool = False
-
-    def new_secret(self, random: bytes) -> str:
-        """A secret of the given bytes. Raises: InvalidError unless they are 24 to 64."""
-        return signatures.standard_secret(random)
-
-    def check_secret(self, secret: str) -> None:
-        """Returns only for `whsec_` and base64 of 24 to 64 bytes. Raises: InvalidError."""
-        signatures.check_standard_secret(secret)
 
     def check_account(self, account: str | None) -> None:
         """Returns only for an organization's id, or none. Raises: InvalidError."""
         if account is not None:
             check_organization(account)
-
-    def verify(self, delivery: Delivery, secrets: Sequence[str], now: datetime) -> None:
-        """Returns only for a delivery with a fresh v1 signature by one of the secrets. Raises: NotAuthenticError."""
-        signatures.verify_standard(delivery, secrets, now)
 
     def translate(self, delivery: Delivery, account: str | None, mapping: DealMapping) -> Translation:
         """The changes that the events say. Raises: MalformedError for what is neither an event nor events."""

@@ -7,10 +7,18 @@ from typing import Final
 
 from app.connectors import signatures
 from app.connectors.base import Connector, Delivery, Translation
-from app.connectors.reading import AsideError, SkipError, fields, moment, of_account, record_id, translated, verb_of
-from app.domain import strict_json
+from app.connectors.reading import (
+    AsideError,
+    SkipError,
+    fields,
+    moment,
+    of_account,
+    one_object,
+    record_id,
+    translated,
+    verb_of,
+)
 from app.domain.changes import Change
-from app.domain.errors import MalformedError
 from app.domain.mapping import DealMapping
 
 STOCK: Final[Mapping[str, object]] = MappingProxyType(
@@ -58,10 +66,7 @@ class Twenty(Connector):
 
     def translate(self, delivery: Delivery, account: str | None, mapping: DealMapping) -> Translation:
         """The change that the event says. Raises: MalformedError when it is no JSON object."""
-        body = strict_json.loads(delivery.body)
-        if not isinstance(body, dict):
-            raise MalformedError("The body is not a JSON object: Twenty sends one event at a time.")
-        return translated([body], lambda element: _changes(element, account, mapping))
+        return translated(one_object(delivery.body, "Twenty"), lambda element: _changes(element, account, mapping))
 
 
 def _changes(element: Mapping[str, object], account: str | None, mapping: DealMapping) -> Iterable[Change]:
