@@ -12,6 +12,7 @@ from app.connectors.reading import (
     SkipError,
     fields,
     moment,
+    names_in,
     of_account,
     one_object,
     record_id,
@@ -91,11 +92,11 @@ def _changes(element: Mapping[str, object], account: str | None, mapping: DealMa
     elif action == "destroyed":
         said = sent or said
     stamp = record.get("updatedAt") or said
+    moment(stamp, "updatedAt")
     key = f"twenty|{workspace}|{kind}|{id_}|{action}|{stamp}"
-    at = moment(said, "updatedAt")
+    at = moment(said, "deletedAt")
     if action in ("deleted", "destroyed"):
         return [Change(f"deal:{id_}", key, at, "deleted")]
-    updated = element.get("updatedFields")
     verb = {"created": "created", "restored": "restored"}.get(action)
-    verb = verb or verb_of(updated if isinstance(updated, list) else (), mapping)
+    verb = verb or verb_of(names_in(element.get("updatedFields")), mapping)
     return [Change(f"deal:{id_}", key, at, verb, fields(record, mapping.properties()))]
