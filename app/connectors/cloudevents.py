@@ -83,7 +83,7 @@ def _binary(delivery: Delivery, media: str) -> Mapping[str, object]:
     if delivery.body and _JSON.fullmatch(media):
         found["data"] = strict_json.loads(delivery.body)
     elif delivery.body and media.startswith("text/"):
-        found["data"] = delivery.body.decode("utf-8", "replace")
+        found["data"] = _sayable(delivery.body.decode("utf-8", "replace"), "The body")
     return found
 
 
@@ -93,9 +93,17 @@ def _decoded(name: str, value: str) -> str:
     if len(raw) > 1 and raw.startswith('"') and raw.endswith('"'):
         raw = re.sub(r"\\(.)", r"\1", raw[1:-1])
     try:
-        return unquote_to_bytes(raw.encode("latin-1")).decode("utf-8")
+        said = unquote_to_bytes(raw.encode("latin-1")).decode("utf-8")
     except (UnicodeDecodeError, UnicodeEncodeError):
         raise MalformedError(f"The header {name[:100]} is not percent-encoded UTF-8.") from None
+    return _sayable(said, f"The header {name[:100]}")
+
+
+def _sayable(text: str, what: str) -> str:
+    """The text. Raises: MalformedError for U+0000, which JSON read strictly does not have either."""
+    if "\x00" in text:
+        raise MalformedError(f"{what} holds U+0000.")
+    return text
 
 
 def _event(element: object, rules: EventRules) -> Mapping[str, object]:

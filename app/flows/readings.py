@@ -25,7 +25,7 @@ KEPT_HEADERS: Final = ("content-type", "user-agent", "webhook-id", "webhook-time
 # A delivery that says nothing but nonsense shall not make its own list unreadable.
 LISTED: Final = 1_000
 SENTENCE: Final = 1_000
-LETTERS: Final = 500
+LETTERS: Final = 4_000  # an attribute of a CloudEvent may be percent-encoded, up to nine letters for one
 Reader = Callable[[Mapping[str, object]], Event]
 Placed = list[tuple[int, Event]]
 Problems = list[Mapping[str, object]]
