@@ -33,7 +33,7 @@ class Receipt(Shown):
     model_config = {"json_schema_extra": example(delivery=UID, state="processed")}
 
 
-@router.post("/hooks/{hook_id}", **declare(Contract(None, "*/*", 2 * MIB, (401, 403), free_query=True)))
+@router.post("/hooks/{hook_id}", **declare(Contract(None, "*/*", 2 * MIB, (401, 403, 409), free_query=True)))
 async def take_delivery(request: Request, service: TheService, hook_id: HookId) -> Receipt:
     """Takes a delivery. An authentic one is kept and answered with 200 whatever it says, for CRMs punish errors.
 

@@ -104,6 +104,10 @@ class Connector(Protocol):
         """What of a body may be stored; `translate` reads it as it reads the body. Shape: without live credentials."""
         return body
 
+    def message(self, headers: Mapping[str, str]) -> str | None:  # noqa: ARG002  # most name none
+        """The id under which the sender repeats this delivery and never sends another. None where it names none."""
+        return None
+
     def translate(self, delivery: Delivery, account: str | None, mapping: DealMapping) -> Translation:
         """What an authentic delivery says.
 

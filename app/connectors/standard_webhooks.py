@@ -17,6 +17,10 @@ class StandardWebhooks(StandardSigned):
     form: str = "none"
     default_mapping: Mapping[str, object] = MappingProxyType({})
 
+    def message(self, headers: Mapping[str, str]) -> str | None:
+        """The `webhook-id`: the same over retries."""
+        return headers.get("webhook-id")
+
     def translate(self, delivery: Delivery, account: str | None, mapping: DealMapping) -> Translation:  # noqa: ARG002  # the shape of every connector
         """The events in the body, as they are. Raises: MalformedError for what is neither an event nor events."""
         body = strict_json.loads(delivery.body)

@@ -59,7 +59,7 @@ def test_hostile_deliveries_are_refused_and_never_crash(name, headers, body):
     assert translation.changes == ()
 
 
-ODD = [
+ODD: list[object] = [
     *(None, True, False, 0, -1, 1.5, 10**39, 2**53 + 1, 1_791_813_910, [], {}, [[]], ["x", "x"], {"a": 1}),
     *("", " ", "x" * 5_000, "2026-10-12T14:05:10Z" + " " * 5_000, "1e99", "-0", "9" * 40, "NaN", "a/b", "a|b", "*"),
     *("é", "\u2028", "٣", "REDACTED", "0x1f", "9999-12-31", "0001-01-01T00:00:00Z", "1" * 13, "12,5", "1_000"),
