@@ -68,6 +68,9 @@ class Connector(Protocol):
     answer: Answer | None = None
     """How a kept delivery is answered. None when the sender reads no body: our own receipt."""
 
+    asks: bool = False
+    """Whether its senders ask before they deliver (CloudEvents, abuse protection)."""
+
     @property
     def name(self) -> str:
         """The connector's name in a source."""

@@ -28,6 +28,7 @@ class CloudEvents(StandardOrBearer):
     name: str = "cloudevents"
     form: str = "events"
     default_mapping: Mapping[str, object] = foreign_events.STOCK
+    asks: bool = True
 
     def translate(self, delivery: Delivery, account: str | None, mapping: DealMapping) -> Translation:  # noqa: ARG002  # the secret is the account's
         """The events in the request. Raises: MalformedError, UnsupportedError for a format that is not JSON."""

@@ -85,6 +85,15 @@ async def take(service: Service, hook_id: str, delivery: Delivery, read_event: R
     return Taken(uid, kept.state, kept.problem, refusal if told else None, connector.answer)
 
 
+async def consents(service: Service, hook_id: str) -> bool:
+    """Whether a sender that asks may deliver there: to a live source whose senders ask."""
+    try:
+        hooked = await _hooked(service, hook_id, service.clock())
+    except NotAuthenticError:
+        return False
+    return registry.get(hooked.source.connector).asks
+
+
 async def _hooked(service: Service, hook_id: str, now: datetime) -> Hooked:
     async with service.database.reading() as connection:
         organization = await keys.owner(connection, "hook", hook_id)

@@ -185,6 +185,29 @@ async def test_a_cloud_event_on_a_hook_is_told_what_is_wrong_with_it(world):
     assert sum({"name": "ce-id", "value": "9"} in raw["headers"] for raw in raws) == 1
 
 
+async def test_only_a_hook_of_cloud_events_consents_to_a_sender_that_asks(world, sender):
+    made = await world.admin.made("/v1/sources/shop", {"name": "Shop", "connector": "cloudevents", "team": "sales"})
+    path = made["hook_url"].removeprefix(ADDRESS)
+
+    async def asked(where, **headers):
+        callback = {"webhook-request-callback": "http://127.0.0.1:1/", "webhook-request-rate": "120"}
+        reply = await Client(world.app, None).http.options(where, headers={**callback, **headers})
+        assert (reply.status_code, reply.headers["allow"], reply.content) == (204, "OPTIONS, POST", b"")
+        said = {name: value for name, value in reply.headers.items() if name.startswith("webhook-")}
+        assert "access-control-allow-origin" not in reply.headers
+        return said
+
+    yes = {"webhook-allowed-origin": "eventemitter.example.com", "webhook-allowed-rate": "*"}
+    origin = {"webhook-request-origin": "eventemitter.example.com"}
+    assert await asked(path, **origin) == yes
+    assert await asked(path) == {}
+    assert await asked(path, **{"webhook-request-origin": "a b,c"}) == {}
+    assert await asked("/hooks/nowhere", **origin) == {}
+    assert await asked(sender.path, **origin) == {}
+    assert (await world.admin.delete("/v1/sources/shop")).status_code == 204
+    assert await asked(path, **origin) == {}
+
+
 async def test_the_same_event_id_with_other_content_is_a_conflict_and_what_was_recorded_stands(world, sender):
     assert (await sender.send(said())).status_code == 200
     assert (await sender.send(said())).json()["state"] == "processed"
