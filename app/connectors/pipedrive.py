@@ -35,6 +35,12 @@ STOCK: Final[Mapping[str, object]] = MappingProxyType(
         "created_at": {"property": "add_time"},
         "modified_at": {"property": "update_time"},
         "closed_at": {"first_of": ["close_time", "won_time", "lost_time"]},
+        # A product of a deal, told by version 2 alone.
+        "line_items": {
+            "value": {"property": "sum"},
+            "price": {"property": "item_price"},
+            "quantity": {"property": "quantity"},
+        },
     }
 )
 # Activities in the words of the fold (app/domain/activities.py): when, how it went, done, not done.
@@ -96,7 +102,7 @@ def _second(element: Mapping[str, object], account: str | None, mapping: DealMap
         raise AsideError("This is a webhook of version 1: connect it as pipedrive_v1, or make one of version 2.0.")
     company = of_account(meta.get("company_id"), account, "company_id")
     kind, action = meta.get("entity"), meta.get("action")
-    if kind not in ("deal", "activity") or action not in ("create", "change", "delete"):
+    if kind not in ("deal", "activity", "deal_product") or action not in ("create", "change", "delete"):
         raise SkipError
     id_ = record_id(meta.get("entity_id"), "meta.entity_id")
     key = f"pd2|{company}|{record_id(meta.get('id'), 'meta.id')}"
@@ -106,6 +112,9 @@ def _second(element: Mapping[str, object], account: str | None, mapping: DealMap
     if kind == "activity":
         record = previous if action == "delete" else member(element, "data")
         return _activity(id_, record, previous, str(action), Change("", key, at, ""), mapping)
+    if kind == "deal_product":
+        record = {} if action == "delete" else member(element, "data")
+        return _product(record, previous, Change(f"line_item:{id_}", key, at, "deleted"), mapping)
     if action == "delete":
         into = meta.get("merged_to_id")
         if into is None:
@@ -123,6 +132,27 @@ def _second(element: Mapping[str, object], account: str | None, mapping: DealMap
         gone = f"deal:{record_id(absorbed, 'meta.merged_from_id')}"
         changes.append(Change(gone, f"{key}|merged", at, "merged", {}, f"deal:{id_}"))
     return changes
+
+
+def _product(
+    record: Mapping[str, object], previous: Mapping[str, object], at: Change, mapping: DealMapping
+) -> Iterable[Change]:
+    """The changes of one product of a deal, which counts for it while it is enabled.
+
+    Shape: `at` is its deletion; `record` is empty where it was deleted.
+    """
+    wanted = mapping.line_item_properties()
+    if not wanted:
+        raise SkipError
+    if not record:
+        return [at]
+    changes = [replace(at, verb="changed", fields=fields(record, wanted))]
+    deal = f"deal:{record_id(record.get('deal_id'), 'deal_id')}"
+    if previous.get("deal_id") not in (None, record.get("deal_id")):
+        was = f"deal:{record_id(previous['deal_id'], 'deal_id')}"
+        changes.append(replace(at, key=f"{at.key}|was", verb="dissociated", other=was))
+    verb = "dissociated" if record.get("is_enabled") is False else "associated"
+    return [*changes, replace(at, key=f"{at.key}|deal", verb=verb, other=deal)]
 
 
 def _first(element: Mapping[str, object], account: str | None, mapping: DealMapping) -> Iterable[Change]:
