@@ -256,9 +256,7 @@ def test_an_activity_that_is_not_done_is_not_held():
     assert activities.fold(told, None, (), MAPPING, "sales").events == ()
 
 
-SOLD = parse(
-    {"line_items": {"offering": {"property": "product_id", "map": {"9": "onboarding"}}}}, Pipedrive.default_mapping
-)
+SOLD = samples.mapped(CONNECTOR, {"line_items": {"offering": {"property": "product_id", "map": {"9": "onboarding"}}}})
 
 
 def product(number, action="change", was=None, **data):
