@@ -26,6 +26,7 @@ KEPT_HEADERS: Final = ("content-type", "user-agent", "webhook-id", "webhook-time
 LISTED: Final = 1_000
 SENTENCE: Final = 1_000
 LETTERS: Final = 500
+ENCODED: Final = 4_000  # a percent-encoded attribute of a CloudEvent: up to nine letters for one
 Reader = Callable[[Mapping[str, object]], Event]
 Placed = list[tuple[int, Event]]
 Problems = list[Mapping[str, object]]
@@ -49,13 +50,17 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What came of a delivery. Shape: `changes` counts those that it was the first to tell."""
+    """What came of a delivery.
+
+    Shape: `changes` counts those that it was the first to tell; `conflicts` its events that stand with other content.
+    """
 
     state: str
     changes: int
     recorded: int
     retracted: int
     problems: Sequence[Mapping[str, object]]
+    conflicts: int = 0
 
 
 def mapping_of(source: Source) -> DealMapping:
@@ -122,7 +127,7 @@ async def record_events(work: Work, said: Said, now: datetime, told_since: datet
     problems = [*said.problems, *refused, *conflicts]
     understood = len(said.changes) + len(standing) + len(events) - len(conflicts)
     state = "failed" if problems and not understood else "processed" if understood else "ignored"
-    return Done(state, 0, written + anew, anew, problems)
+    return Done(state, 0, written + anew, anew, problems, len(conflicts))
 
 
 def _possible(translation: Translation, now: datetime) -> tuple[list[Change], Problems]:
@@ -167,7 +172,7 @@ def record_of(uid: UUID, source: str, delivery: Delivery, now: datetime, origin:
     """What is kept of a delivery before anything is known of it."""
     # What a connector reads of the headers is kept: a replay reads it again.
     headers = {
-        name: value[:LETTERS]
+        name: value[: ENCODED if name.startswith("ce-") else LETTERS]
         for name, value in delivery.headers.items()
         if name in KEPT_HEADERS or name.startswith("ce-")
     }

@@ -15,7 +15,7 @@ from app.domain.desired import DesiredEvent
 from app.domain.errors import ConflictError, InvalidError, MalformedError, NotFoundError
 from app.domain.events import Event
 from app.domain.sources import Source
-from app.flows import reconcile
+from app.flows import messages, reconcile
 from app.flows.events import catalogue
 from app.flows.readings import Done, Reader, Said, interpret, mapping_of, outcome, perform, record_events, record_of
 from app.flows.reconcile import Work
@@ -113,7 +113,9 @@ async def _again(work: Work, found: Sequence[StoredDelivery], read_event: Reader
     read = mapping_of(work.source)
     kept = {one.uid: one for one in found}
     said = {
-        one.uid: interpret(work.source, read, one, "POST", read_event, now) for one in found if one.body is not None
+        one.uid: await messages.checked(work, one, interpret(work.source, read, one, "POST", read_event, now))
+        for one in found
+        if one.body is not None
     }
     bare = await deliveries.changes_told_by(work.connection, work.told, kept.keys() - said.keys())
     before = await deliveries.changes_told_by(work.connection, work.told, said.keys())
@@ -144,6 +146,7 @@ async def _again(work: Work, found: Sequence[StoredDelivery], read_event: Reader
         alone = Done(done.state, told_first, *counts, done.problems)
         after = outcome(kept[uid], done.state, one.unreadable, alone)
         await deliveries.update_outcome(work.connection, work.organization, after)
+        await messages.note(work, after)
     return Replayed(states, len(kept) - len(said), recorded, retracted, None)
 
 

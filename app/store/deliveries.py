@@ -13,10 +13,10 @@ from app.domain.changes import Change
 from app.domain.desired import DesiredEvent, Slot
 from app.store.dialect import embedded
 from app.store.events import event, retraction, to_event
-from app.store.evidence_tables import ChangeRow, DeliveryRow
+from app.store.evidence_tables import ChangeRow, DeliveryRow, MessageRow
 from app.store.tables import table_of
 
-delivery, change = table_of(DeliveryRow), table_of(ChangeRow)
+delivery, change, message = table_of(DeliveryRow), table_of(ChangeRow), table_of(MessageRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +207,20 @@ async def empty_bodies(connection: AsyncConnection, organization_id: UUID, befor
     if uids:
         await connection.execute(update(delivery).where(mine, delivery.c.uid.in_(uids)).values(body=None))
     return len(uids)
+
+
+async def digest_of(connection: AsyncConnection, organization_id: UUID, source: str, id_: str) -> str | None:
+    """The hash of the body that came under that id of the sender's. None when none did."""
+    where = (message.c.organization_id == organization_id, message.c.source == source, message.c.id == id_)
+    found: str | None = (await connection.execute(select(message.c.digest).where(*where))).scalar_one_or_none()
+    return found
+
+
+async def keep_message(connection: AsyncConnection, organization_id: UUID, source: str, id_: str, digest: str) -> None:
+    """A body of that hash came under that id; the first stands."""
+    insertion = (sqlite.insert if embedded(connection) else postgresql.insert)(message)
+    values = {"organization_id": organization_id, "source": source, "id": id_, "digest": digest}
+    await connection.execute(insertion.values(**values).on_conflict_do_nothing())
 
 
 async def slots_of(

@@ -202,6 +202,17 @@ class ChangeRow(Row, table=True):
     sequence: str = words()
 
 
+class MessageRow(Row, table=True):
+    """The id under which a sender repeats a delivery, and the hash of the body that came under it."""
+
+    __tablename__ = "message"
+    __table_args__ = (OPTIONS,)
+    organization_id: UUID = tenant()
+    source: str = key()
+    id: str = key()
+    digest: str = words()
+
+
 class UnmappedRow(Row, table=True):
     """A value that a source's mapping does not know, with the entity in which it was seen last."""
 
