@@ -6,16 +6,18 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from app.domain import activities, deals, line_items
-from app.domain.changes import Change
+from app.domain.changes import ERASED, Change
 from app.domain.configuration import Configuration
 from app.domain.desired import DesiredEvent, Folded, Plan, diff
 from app.domain.errors import ConflictError, Fault, InvalidError, unknown
-from app.domain.events import FUTURE_HOURS, Event, fingerprint
+from app.domain.events import FUTURE_HOURS, Event
 from app.domain.histories import History
 from app.domain.links import Homes, associated
 from app.domain.mapping import DealMapping
 from app.domain.sources import Source
 from app.flows.events import Catalogue
+from app.flows.repeats import repeats
+from app.flows.vault import Vault
 from app.store import deliveries, events, ingest, restatements, retract, sources, types
 from app.store.cursor import Position
 from app.store.database import Connection
@@ -36,6 +38,7 @@ class Work:
     known: Catalogue
     position: Position
     delivery: UUID
+    vault: Vault
     generation: int = 1
     reason: str = ""
 
@@ -52,6 +55,7 @@ class Gathered:
     changes: Mapping[str, Sequence[Change]]
     homes: Homes
     items: Mapping[str, Sequence[History]]  # by deal, those that stand
+    erased: frozenset[str] = frozenset()  # of these nothing is known any more
 
 
 async def settle(work: Work, entities: Collection[str], read: DealMapping, now: datetime) -> tuple[int, int]:
@@ -60,6 +64,7 @@ async def settle(work: Work, entities: Collection[str], read: DealMapping, now: 
         return 0, 0
     own = (work.connection, work.organization, work.source.key)
     touched, gathered = await _gather(work, set(entities))
+    touched -= gathered.erased  # their events stand as they are: what they were made of is gone
     slots, uids = await deliveries.slots_of(*own, touched)
     teams = work.known.configuration.teams.keys()
     default = work.source.team or ""
@@ -134,7 +139,21 @@ def _gathered(changes: Mapping[str, Sequence[Change]]) -> Gathered:
             item = History(changes[entity])
             for deal in associated(item, homes) if item.alive else ():
                 items.setdefault(deal, []).append(item)
-    return Gathered(changes, homes, items)
+    erased = frozenset(entity for entity, told in changes.items() if any(one.verb == ERASED for one in told))
+    return Gathered(changes, homes, items, erased)
+
+
+async def kin(work: Work, deal: str) -> set[str]:
+    """The deal with those that went into one another with it, and what hangs on them and on no other deal."""
+    touched, gathered = await _gather(work, {deal})
+    home = gathered.homes.home(deal)
+    return {one for one in touched - gathered.erased if _homes(one, gathered) == {home}}
+
+
+def _homes(entity: str, gathered: Gathered) -> set[str]:
+    if entity.startswith(DEAL):
+        return {gathered.homes.home(entity)}
+    return set(associated(History(gathered.changes[entity]), gathered.homes))
 
 
 def fold(entity: str, gathered: Gathered, read: DealMapping, default: str) -> Folded:
@@ -153,6 +172,8 @@ def fold(entity: str, gathered: Gathered, read: DealMapping, default: str) -> Fo
     if entity.partition(":")[0] not in activities.RULES:
         return Folded()
     deal = activities.deal_of(changes[entity], homes)
+    if deal in gathered.erased:
+        return Folded()
     return activities.fold(changes[entity], deal, past(deal) if deal is not None else (), read, default)
 
 
@@ -201,10 +222,10 @@ def acceptable(known: Configuration, source: Source, event: Event, now: datetime
     return replace(event, team=source.team)
 
 
-async def standing(work: Work, placed: Sequence[tuple[int, Event]]) -> frozenset[int]:
+async def standing(work: Work, placed: Sequence[tuple[int, Event]]) -> tuple[frozenset[int], bool]:
     """The places of events that are recorded as they are told, or as they were rerouted to the default team then.
 
-    Such a one changes nothing, whatever has been archived since.
+    Such a one changes nothing, whatever has been archived since. And whether any of all these events was erased.
     """
     names = sorted({(event.source, event.id) for _, event in placed})
     kept = await events.find_named(work.connection, work.organization, names)
@@ -212,9 +233,9 @@ async def standing(work: Work, placed: Sequence[tuple[int, Event]]) -> frozenset
     for index, event in placed:
         there = kept.get((event.source, event.id))
         rerouted = event if work.source.team is None else replace(event, team=work.source.team)
-        if there is not None and there.fingerprint in (fingerprint(event), fingerprint(rerouted)):
+        if there is not None and any(repeats(work.vault, there, one) for one in (event, rerouted)):
             found.add(index)
-    return frozenset(found)
+    return frozenset(found), any(one.event.erased is not None for one in kept.values())
 
 
 async def record(
@@ -235,7 +256,7 @@ async def record(
     kept = await events.find_named(work.connection, work.organization, sorted(set(names)))
     problems: list[Mapping[str, object]] = []
     for index, event in placed:
-        if kept[event.source, event.id].fingerprint != fingerprint(event):
+        if not repeats(work.vault, kept[event.source, event.id], event):
             error = ConflictError(f"The event '{event.id}' was recorded with other content, which stands.")
             problems.append({"index": index, "problem": error.detail})
     return len(uids), problems

@@ -59,7 +59,7 @@ def test_operation_ids_are_unique_snake_case_and_begin_with_a_verb(found):
     assert [name for name, times in Counter(names).items() if times > 1] == []
     verbs = (
         "ask|import|preview|replay|export|get|list|put|patch|delete|record|retract|publish|close|rotate|apply|issue|revoke|"
-        "take|check"
+        "take|check|erase"
     )
     assert [name for name in names if not re.fullmatch(rf"({verbs})(_[a-z]+)+", name)] == []
 
