@@ -82,4 +82,6 @@ def test_an_embedded_database_has_no_role_to_grant_to(sightline, sqlite_url):
 def test_an_upgrade_names_a_role_that_is_not_there(sightline, postgresql_url):
     done = sightline("db", "upgrade", "--service-role", "nobody-of-that-name", "--database-url", postgresql_url)
     assert (done.exit_code, "There is no role 'nobody-of-that-name'" in done.stderr) == (1, True)
-    assert json.loads(sightline("db", "upgrade", "--json", "--database-url", postgresql_url).stdout)["service_roles"] == []
+    assert (
+        json.loads(sightline("db", "upgrade", "--json", "--database-url", postgresql_url).stdout)["service_roles"] == []
+    )

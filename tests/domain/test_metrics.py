@@ -205,6 +205,12 @@ def test_only_what_is_lost_with_the_content_is_remembered():
 def test_a_rule_is_named_by_what_decides_the_matching_alone():
     base = metric("m")
     assert rule(metric("other", name="Other", aggregation="max", canonical_source="x")) == rule(base)
-    changed: list[dict[str, object]] = [{"unit": "EUR"}, {"events": ("x",)}, {"activities": ()}, {"where": ()}, {"value": "data.x"}]
-    names = {rule(metric("m", **more)) for more in [*changed, {"aggregation": "count"}]}
-    assert len(names | {rule(base)}) == len(changed) + 2
+    changed: list[dict[str, object]] = [
+        {"unit": "EUR"},
+        {"events": ("x",)},
+        {"activities": ()},
+        {"where": ()},
+        {"value": "data.x"},
+    ]
+    names = {rule(metric("m", **more)) for more in changed}
+    assert len(names | {rule(base), rule(metric("m", aggregation="count"))}) == len(changed) + 2
