@@ -1,10 +1,7 @@
 """Least privilege: the service's own role can do all that the service does, and changes and deletes no event."""
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from itertools import count
-from os import getpid
 
 import pytest
 from sqlalchemy import text
@@ -14,47 +11,13 @@ from sqlalchemy.exc import DBAPIError
 from app.domain.errors import ConflictError, NotFoundError
 from app.flows import erasures, organizations
 from app.store import owner
-from app.store.database import connect
 from app.store.owner import APPEND_ONLY, DERIVED, ERASE_EVENTS
 from app.store.tables import Row
 from tests.store.test_statements import read_nothing, scenario
+from tests.support.roles import granted, new_name, run
 from tests.support.services import House, event, furnish, house, record
 
-NUMBERS = count()
 INSUFFICIENT = r"permission denied|must be owner"
-
-
-async def run(url: str, *statements: str) -> list[object]:
-    """What the statements answer, each in a transaction of its own."""
-    database = connect(url)
-    found: list[object] = []
-    try:
-        for statement in statements:
-            async with database.writing() as connection:
-                done = await connection.execute(text(statement))
-                found += list(done.scalars()) if done.returns_rows else []
-    finally:
-        await database.close()
-    return found
-
-
-async def granted(url: str, role: str | None) -> list[str]:
-    database = connect(url)
-    try:
-        async with database.writing() as connection:
-            return await owner.grant_service(connection, role)
-    finally:
-        await database.close()
-
-
-@pytest.fixture
-def service_url(postgresql_url: str) -> Iterator[str]:
-    """The database, as a role sees it that was granted what the service needs."""
-    role = f"Service {getpid()} {next(NUMBERS)}"  # a name that has to be quoted
-    asyncio.run(run(postgresql_url, f'create role "{role}" login'))
-    assert asyncio.run(granted(postgresql_url, role)) == [f'"{role}"']
-    yield make_url(postgresql_url).set(username=role).render_as_string(hide_password=False)
-    asyncio.run(run(postgresql_url, f'drop owned by "{role}"', f'drop role "{role}"'))
 
 
 @asynccontextmanager
@@ -125,14 +88,14 @@ async def test_a_role_that_served_before_an_upgrade_serves_after_it_and_a_reader
     postgresql_url: str, service_url: str
 ):
     role = make_url(service_url).username
-    reader = f"reader_{getpid()}_{next(NUMBERS)}"
-    await run(postgresql_url, f"create role {reader}", f"grant select on event to {reader}")
+    reader = new_name("Reader")
+    await run(postgresql_url, f'create role "{reader}"', f'grant select on event to "{reader}"')
     await run(postgresql_url, f'revoke select on team from "{role}"')
     assert await granted(postgresql_url, None) == [f'"{role}"']
     assert await run(service_url, "select count(*) from team") == [0]
     assert await run(postgresql_url, f"select has_table_privilege('{reader}', 'event', 'insert')") == [False]
     assert await granted(service_url, None) == []
-    await run(postgresql_url, f"drop owned by {reader}", f"drop role {reader}")
+    await run(postgresql_url, f'drop owned by "{reader}"', f'drop role "{reader}"')
 
 
 @pytest.mark.postgresql
