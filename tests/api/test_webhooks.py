@@ -8,14 +8,13 @@ import jsonschema  # type: ignore[import-untyped]  # it comes with openapi-spec-
 import pytest
 from standardwebhooks.webhooks import Webhook
 
-from app.api.application import build
-from app.api.document import document
 from tests.api.conftest import World
+from tests.support.contract import contract
 
 
 @pytest.fixture(scope="module")
 def found() -> dict[str, Any]:
-    return document(build())
+    return contract()
 
 
 def test_every_example_of_a_webhook_fits_its_schema(found: dict[str, Any]):
