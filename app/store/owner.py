@@ -28,6 +28,7 @@ async def lifted(connection: AsyncConnection) -> AsyncIterator[None]:
         await connection.exec_driver_sql("select set_config('sightline.erasing', '', true)")
         return
     # There are no owners in a file: the triggers are away until the transaction ends, well or not.
+    await connection.exec_driver_sql("pragma secure_delete = on")  # what goes is overwritten, not only forgotten
     triggers = await connection.exec_driver_sql("select name, sql from sqlite_master where type = 'trigger'")
     found = [(str(row["name"]), str(row["sql"])) for row in triggers.mappings()]
     for name, _ in found:

@@ -1,7 +1,9 @@
 """Least privilege: the service's own role can do all that the service does, and changes and deletes no event."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -122,3 +124,16 @@ async def test_an_erasure_that_fails_puts_the_triggers_back(sqlite_url: str):
                 raise ZeroDivisionError
         with pytest.raises(DBAPIError, match="append-only"):
             await run(sqlite_url, "delete from event")
+
+
+def test_what_goes_from_a_file_is_overwritten(sqlite_url: str):
+    async def erase() -> None:
+        async with furnished(sqlite_url) as built:
+            private = event("b", subject="person/zoe", data={"email": "zoe@example.com"})
+            await record(built, built.actors["acme"], private)
+            await erasures.erase(built.service, built.actors["acme"], "person/zoe", read_nothing)  # type: ignore[arg-type]  # never returns
+
+    asyncio.run(erase())
+    content = Path(make_url(sqlite_url).database or "").read_bytes()  # closed: the log is in the file
+    assert b"zoe@example.com" not in content
+    assert b"person/zoe" not in content
