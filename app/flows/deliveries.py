@@ -75,7 +75,7 @@ async def take(service: Service, hook_id: str, delivery: Delivery, read_event: R
     uid = ids.uuid7(now)
     try:
         async with service.database.writing() as connection:
-            kept, refusal = await _perform(connection, hooked, signed, uid, now, read_event)
+            kept, refusal = await _perform(service, connection, hooked, signed, uid, now, read_event)
             await deliveries.add(connection, hooked.organization, kept)
     except (NotAuthenticError, UnavailableError):
         raise
@@ -122,14 +122,20 @@ async def _locked(connection: Connection, hooked: Hooked, now: datetime) -> tupl
 
 
 async def _perform(  # a delivery is all of these
-    connection: Connection, hooked: Hooked, delivery: Delivery, uid: UUID, now: datetime, read_event: Reader
+    service: Service,
+    connection: Connection,
+    hooked: Hooked,
+    delivery: Delivery,
+    uid: UUID,
+    now: datetime,
+    read_event: Reader,
 ) -> tuple[StoredDelivery, SightlineError | None]:
     """What is to be kept of the delivery, once all it says is done; and what is wrong with it as a whole."""
     position, source = await _locked(connection, hooked, now)
     read = mapping_of(source)
     known = await catalogue(connection, hooked.organization)
     generation = await sources.generation(connection, hooked.organization, source.key)
-    work = Work(connection, hooked.organization, source, known, position, uid, generation)
+    work = Work(connection, hooked.organization, source, known, position, uid, service.vault, generation)
     kept = record_of(uid, source.key, delivery, now)
     said = await messages.checked(work, kept, interpret(source, read, kept, delivery.method, read_event, now))
     if said.unreadable is not None:

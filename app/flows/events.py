@@ -23,6 +23,7 @@ from app.domain.errors import (
 from app.domain.events import FUTURE_HOURS, Event, day_of, fingerprint
 from app.domain.metrics import Matcher
 from app.domain.sources import CRMS, Source
+from app.flows.repeats import repeats
 from app.flows.service import Service
 from app.store import configuration as store
 from app.store import cursor, events, ingest, restatements, retract, room, types
@@ -241,11 +242,11 @@ async def _settle(
         name = (event.source, event.id)
         if item.status == "recorded" and name in stored:
             answers.append(stored[name])
-        elif isinstance(item.problem, InvalidError) and name in kept and kept[name].fingerprint == fingerprint(event):
+        elif isinstance(item.problem, InvalidError) and name in kept and repeats(service.vault, kept[name], event):
             # Sent again after its team was archived, say: it stands, and sending it again changes nothing.
             answers.append(Item("duplicate", kept[name].uid))
         elif item.status in ("recorded", "duplicate", "conflict") and name in kept:
-            same = kept[name].fingerprint == fingerprint(event)
+            same = repeats(service.vault, kept[name], event)
             error = conflict(event, retracted=kept[name].retracted_at is not None)
             answers.append(Item("duplicate", kept[name].uid) if same else Item("conflict", kept[name].uid, error))
         else:

@@ -18,7 +18,7 @@ from app.domain.mapping import DealMapping
 from app.domain.sources import Source
 from app.flows import reconcile
 from app.flows.reconcile import Work
-from app.store import deliveries
+from app.store import deliveries, erasures
 from app.store.deliveries import StoredDelivery
 
 KEPT_HEADERS: Final = ("content-type", "user-agent", "webhook-id", "webhook-timestamp", "x-hubspot-request-timestamp")
@@ -52,7 +52,8 @@ class Said:
 class Done:
     """What came of a delivery.
 
-    Shape: `changes` counts those that it was the first to tell; `conflicts` its events that stand with other content.
+    Shape: `changes` counts those that it was the first to tell; `conflicts` its events that stand with other content;
+    `erased` says that it tells of what was erased: then its body is not kept.
     """
 
     state: str
@@ -61,6 +62,7 @@ class Done:
     retracted: int
     problems: Sequence[Mapping[str, object]]
     conflicts: int = 0
+    erased: bool = False
 
 
 def mapping_of(source: Source) -> DealMapping:
@@ -101,11 +103,19 @@ def _imported(kept: StoredDelivery, read: DealMapping) -> Translation:
 
 async def perform(work: Work, said: Said, read: DealMapping, now: datetime) -> Done:
     """All that the delivery says is done."""
-    new = await deliveries.add_changes(work.connection, work.told, work.delivery, work.position.seq, said.changes)
-    fresh = {one.entity for one in said.changes if one.key in new}
+    spared = await sparing(work, said)
+    new = await deliveries.add_changes(work.connection, work.told, work.delivery, work.position.seq, spared.changes)
+    fresh = {one.entity for one in spared.changes if one.key in new}
     recorded, retracted = await reconcile.settle(work, fresh, read, now)
     done = await record_events(work, said, now)
-    return replace(done, changes=len(new), recorded=recorded + done.recorded, retracted=retracted)
+    more = recorded + done.recorded
+    return replace(done, changes=len(new), recorded=more, retracted=retracted, erased=done.erased or spared is not said)
+
+
+async def sparing(work: Work, said: Said) -> Said:
+    """What a delivery says but of the records that were erased: of these nothing is taken any more."""
+    gone = await erasures.erased(work.connection, work.told, {one.entity for one in said.changes})
+    return replace(said, changes=[one for one in said.changes if one.entity not in gone]) if gone else said
 
 
 async def record_events(work: Work, said: Said, now: datetime, told_since: datetime | None = None) -> Done:
@@ -116,7 +126,7 @@ async def record_events(work: Work, said: Said, now: datetime, told_since: datet
     """
     if said.unreadable is not None:
         return Done("failed", 0, 0, 0, ())
-    standing = await reconcile.standing(work, said.events)
+    standing, erased = await reconcile.standing(work, said.events)
     new_ones = [(index, event) for index, event in said.events if index not in standing]
     events, refused = _acceptable(work.known.configuration, work.source, new_ones, now)
     corrected: frozenset[int] = frozenset()
@@ -127,7 +137,7 @@ async def record_events(work: Work, said: Said, now: datetime, told_since: datet
     problems = [*said.problems, *refused, *conflicts]
     understood = len(said.changes) + len(standing) + len(events) - len(conflicts)
     state = "failed" if problems and not understood else "processed" if understood else "ignored"
-    return Done(state, 0, written + anew, anew, problems, len(conflicts))
+    return Done(state, 0, written + anew, anew, problems, len(conflicts), erased)
 
 
 def _possible(translation: Translation, now: datetime) -> tuple[list[Change], Problems]:
@@ -203,6 +213,8 @@ def outcome(kept: StoredDelivery, state: str, problem: str | None, done: Done | 
     told = replace(kept, state=state, problem=problem, rejects=tuple(listed[:LISTED]))
     if done is None:
         return told
+    if done.erased:
+        told = replace(told, body=None, headers={})
     return replace(told, changes=done.changes, recorded=done.recorded, retracted=done.retracted)
 
 

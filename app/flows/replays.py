@@ -17,7 +17,18 @@ from app.domain.events import Event
 from app.domain.sources import Source
 from app.flows import messages, reconcile
 from app.flows.events import catalogue
-from app.flows.readings import Done, Reader, Said, interpret, mapping_of, outcome, perform, record_events, record_of
+from app.flows.readings import (
+    Done,
+    Reader,
+    Said,
+    interpret,
+    mapping_of,
+    outcome,
+    perform,
+    record_events,
+    record_of,
+    sparing,
+)
 from app.flows.reconcile import Work
 from app.flows.service import Service
 from app.store import configuration as store
@@ -93,7 +104,8 @@ async def _begin(
     source = await _source(connection, actor, key)
     known = await catalogue(connection, actor.organization)
     generation = await sources.generation(connection, actor.organization, key)
-    return Work(connection, actor.organization, source, known, position, ids.uuid7(now), generation, reason), now
+    uid, vault = ids.uuid7(now), service.vault
+    return Work(connection, actor.organization, source, known, position, uid, vault, generation, reason), now
 
 
 async def _source(connection: Connection, actor: Actor, key: str) -> Source:
@@ -117,6 +129,7 @@ async def _again(work: Work, found: Sequence[StoredDelivery], read_event: Reader
         for one in found
         if one.body is not None
     }
+    said = {uid: await sparing(work, one) for uid, one in said.items()}
     bare = await deliveries.changes_told_by(work.connection, work.told, kept.keys() - said.keys())
     before = await deliveries.changes_told_by(work.connection, work.told, said.keys())
     fresh: dict[str, Change] = {}

@@ -57,7 +57,7 @@ async def find(connection: AsyncConnection, organization_id: UUID, source: str, 
         delivery.c.organization_id == organization_id, delivery.c.source == source, delivery.c.uid == uid
     )
     row = (await connection.execute(statement)).mappings().one_or_none()
-    return None if row is None else _delivery(row)
+    return None if row is None else to_delivery(row)
 
 
 async def page(  # a page is its filters
@@ -77,10 +77,11 @@ async def page(  # a page is its filters
         earlier = and_(delivery.c.received_at == at, delivery.c.uid < uid)
         statement = statement.where(or_(delivery.c.received_at < at, earlier))
     statement = statement.order_by(delivery.c.received_at.desc(), delivery.c.uid.desc()).limit(limit)
-    return [_delivery(row) for row in (await connection.execute(statement)).mappings()]
+    return [to_delivery(row) for row in (await connection.execute(statement)).mappings()]
 
 
-def _delivery(row: RowMapping) -> StoredDelivery:
+def to_delivery(row: RowMapping) -> StoredDelivery:
+    """The delivery that a row keeps."""
     return StoredDelivery(**{name: row[name] for name in StoredDelivery.__slots__})
 
 
@@ -184,7 +185,7 @@ async def replayable(
     else:
         statement = statement.where(delivery.c.received_at >= since)
     statement = statement.order_by(delivery.c.received_at, delivery.c.uid).limit(limit)
-    return [_delivery(row) for row in (await connection.execute(statement)).mappings()]
+    return [to_delivery(row) for row in (await connection.execute(statement)).mappings()]
 
 
 async def update_outcome(connection: AsyncConnection, organization_id: UUID, found: StoredDelivery) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.configuration import Configuration
 from app.domain.errors import InvalidError, unknown
-from app.domain.events import Event
+from app.domain.events import Event, Remembered
 from app.scoring.plan import active_objectives, objectives_by_metric
 from app.store import types
 from app.store.dialect import among
@@ -79,13 +79,23 @@ def to_event(row: RowMapping) -> Event:
         objective=row["objective"],
         offerings=tuple((item["offering"], item["value"]) for item in offerings),
         data=loads(row["data"]) if row["data"] else {},
+        erased=_remembered(row["erased"]) if row["erased"] else None,
     )
+
+
+def _remembered(told: str) -> Remembered:
+    return {rule: None if match is None else (match[0], match[1]) for rule, match in loads(told).items()}
 
 
 async def find(connection: AsyncConnection, organization_id: UUID, uid: UUID) -> StoredEvent | None:
     """One event, retracted or not. None when the organization has none of that uid."""
-    found = await read(connection, organization_id, [event.c.uid == uid], 1)
+    found = await find_some(connection, organization_id, [uid])
     return found[0] if found else None
+
+
+async def find_some(connection: AsyncConnection, organization_id: UUID, uids: Sequence[UUID]) -> list[StoredEvent]:
+    """Those events, retracted or not."""
+    return await read(connection, organization_id, [event.c.uid.in_(uids)])
 
 
 async def find_named(

@@ -14,7 +14,10 @@ KEPT = text("body is not null")  # deliveries whose raw body is kept
 
 
 class EventRow(Row, table=True):
-    """An event: append-only but for `matching`, the one derived column."""
+    """An event: append-only but for `matching`, the one derived column, and for what an erasure takes.
+
+    Shape: `erased` is what the rules made of the content while there was one. None when there is: `erased`.
+    """
 
     __tablename__ = "event"
     __table_args__ = (
@@ -43,6 +46,7 @@ class EventRow(Row, table=True):
     data: str | None = words(nullable=True)
     fingerprint: str = words()
     matching: str = words()
+    erased: str | None = words(nullable=True)
 
 
 class RetractionRow(Row, table=True):

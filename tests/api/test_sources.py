@@ -6,6 +6,7 @@ import pytest
 
 from app.api import source_shapes
 from app.domain.sources import CONNECTORS
+from tests.api.conftest import EMBEDDED
 
 HUBSPOT = {"name": "HubSpot", "connector": "hubspot", "team": "sales", "secret": "yyyyyyyy-yyyy-yyyy"}
 
@@ -84,6 +85,7 @@ async def test_a_mapping_is_patched_member_by_member(caller):
     assert (named.json()["name"], named.json()["account"]) == ("CRM", "4412")
 
 
+@EMBEDDED
 @pytest.mark.parametrize(
     ("member", "value"),
     [

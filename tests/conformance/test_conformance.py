@@ -1,6 +1,6 @@
 """The service does what its document says, whatever it is sent: Schemathesis, with two organizations as peers.
 
-A short run here; `make conformance` is the long one, which the environment asks for.
+A glance here, half a minute on each database; `make conformance` is the long run, which the environment asks for.
 """
 
 import asyncio
@@ -19,9 +19,9 @@ from app.settings import Settings
 from tests.support.house import ROOT
 from tests.support.serving import served
 
-EXAMPLES = int(os.environ.get("CONFORMANCE_EXAMPLES", "2"))
+EXAMPLES = int(os.environ.get("CONFORMANCE_EXAMPLES", "1"))
 SEEDS = os.environ.get("CONFORMANCE_SEEDS", "1").split()
-PHASES = {"sqlite": "examples,coverage,fuzzing,stateful", "postgresql": "examples,fuzzing,stateful"}
+PHASES = {"sqlite": "stateful", "postgresql": "fuzzing"}
 KEY = "k1:" + "A" * 43 + "="
 PEERS = ("alice", "bob")
 
