@@ -41,7 +41,7 @@ async def read(
         known = await past.read(connection, actor.organization)
         days = asked(await past.today(connection, actor.organization, now), as_of, known_at)
         standing = await known.resolve(playbook, *days)
-        found = await snapshot.read(connection, actor.organization, standing.configuration, standing.frame)
+        found = await snapshot.read(connection, actor.organization, standing.plan, standing.frame)
     return answer(found, standing, known)
 
 

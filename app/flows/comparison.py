@@ -16,6 +16,7 @@ from app.flows.alignment import Answer, answer, asked
 from app.flows.past import Past, Standing
 from app.flows.service import Service
 from app.scoring.difference import Difference, difference
+from app.scoring.plan import Plan
 from app.scoring.series import Evidence, Series
 from app.scoring.snapshot import Snapshot, frame
 from app.store import cursor, rebuild, remarks, series, snapshot
@@ -55,7 +56,7 @@ async def changes(
         found = []
         for day in (first, end):
             standing = await known.resolve(playbook, day, known_day)
-            read = await snapshot.read(connection, actor.organization, standing.configuration, standing.frame)
+            read = await snapshot.read(connection, actor.organization, standing.plan, standing.frame)
             found.append((read, standing))
     before, after = (answer(read, standing, known) for read, standing in found)
     return Comparison(before, after, difference(before.alignment.losses, after.alignment.losses))
@@ -81,11 +82,7 @@ async def what_if(
         after = _applied(await known.on(days[0]) if before is None else before.configuration, document, *days)
         if before is not None:
             after = replace(after, frame=replace(after.frame, configuration_from=before.frame.configuration_from))
-        was = (
-            None
-            if before is None
-            else await snapshot.read(connection, actor.organization, before.configuration, before.frame)
-        )
+        was = None if before is None else await snapshot.read(connection, actor.organization, before.plan, before.frame)
         found = await _read(connection, actor, known, after)
     one = None if was is None or before is None else answer(was, before, known)
     other = answer(found, after, known)
@@ -103,9 +100,9 @@ async def _standing(known: Past, playbook: str, as_of: date, known_at: date) -> 
 def _applied(start: Configuration, document: Document, as_of: date, known_at: date) -> Standing:
     """The standing with the document applied, as an administrator could apply it."""
     after = documents.apply(start, document, prune=True, accept=True)
-    playbook = after.playbooks[document.playbook.key]
-    others = past.current([p for p in after.playbooks.values() if p.key != playbook.key], as_of)
-    return Standing(after, playbook, frame(playbook, as_of, known_at), tuple(others))
+    plan = Plan(after, document.playbook.key)
+    others = past.current([p for p in after.playbooks.values() if p.key != plan.playbook.key], as_of)
+    return Standing(plan, frame(plan.playbook, as_of, known_at), tuple(others))
 
 
 async def _read(connection: Connection, actor: Actor, known: Past, after: Standing) -> Snapshot:
@@ -113,12 +110,12 @@ async def _read(connection: Connection, actor: Actor, known: Past, after: Standi
     organization = actor.organization
     redefined = restatement.redefined(known.matched, {**known.matched, **after.configuration.metrics})
     if not redefined:
-        return await snapshot.read(connection, organization, after.configuration, after.frame)
+        return await snapshot.read(connection, organization, after.plan, after.frame)
     evidence = await series.read(connection, organization, *history.needed([after]), after.frame.known_at)
     evidence = await _matched(connection, actor, after, evidence, redefined)
     version = await cursor.version_on(connection, organization, after.frame.known_at)
-    heard = await remarks.heard_of(connection, organization, after.configuration, after.frame)
-    return replace(Series(evidence, version).snapshot(after.configuration, after.frame), heard=heard)
+    heard = await remarks.heard_of(connection, organization, after.plan, after.frame)
+    return replace(Series(evidence, version).snapshot(after.plan, after.frame), heard=heard)
 
 
 async def _matched(

@@ -14,7 +14,6 @@ from app.flows.service import Service
 from app.scoring.alignment import Alignment
 from app.scoring.engine import outline
 from app.scoring.series import Series
-from app.scoring.snapshot import window
 from app.store import cursor, series
 from app.store.snapshot import ASKS_ORDER
 
@@ -75,8 +74,7 @@ async def read(
 
 def _points(found: Sequence[tuple[date, Standing | None]], folded: Series) -> tuple[Point, ...]:
     return tuple(
-        Point(day, None if one is None else outline(folded.snapshot(one.configuration, one.frame)), one)
-        for day, one in found
+        Point(day, None if one is None else outline(folded.snapshot(one.plan, one.frame)), one) for day, one in found
     )
 
 
@@ -112,16 +110,10 @@ def needed(standings: Sequence[Standing]) -> tuple[dict[str, bool], tuple[date, 
     """The metrics that the standings ask for, whether in some order, and the days between which evidence counts."""
     metrics: dict[str, bool] = {}
     days = [standing.frame.until for standing in standings]
-    seen: set[tuple[int, str]] = set()
-    for standing in standings:
-        configuration, playbook = standing.configuration, standing.playbook
-        days.append(playbook.starts_on)
-        if (id(configuration), playbook.key) in seen:
-            continue
-        seen.add((id(configuration), playbook.key))
-        for result in configuration.key_results.values():
-            if configuration.objectives[result.objective].playbook == playbook.key:
-                ordered = configuration.metrics[result.metric].aggregation in ASKS_ORDER
-                metrics[result.metric] = metrics.get(result.metric, False) or ordered
-                days.append(window(result, playbook)[0])
+    for plan in {id(standing.plan): standing.plan for standing in standings}.values():
+        days.append(plan.playbook.starts_on)
+        for metric, first, _ in plan.windows:
+            ordered = plan.configuration.metrics[metric].aggregation in ASKS_ORDER
+            metrics[metric] = metrics.get(metric, False) or ordered
+            days.append(first)
     return metrics, (min(days, default=date.max), max(days, default=date.min))

@@ -13,6 +13,7 @@ from app.domain.events import day_of
 from app.domain.metrics import Metric
 from app.domain.past import Taken
 from app.domain.playbooks import Playbook
+from app.scoring.plan import Family, Plan
 from app.scoring.snapshot import Frame, frame
 from app.store import configuration as store
 from app.store import cursor, restatements
@@ -26,10 +27,19 @@ EVERYTHING: Final = tuple(store.NOUNS)
 class Standing:
     """What a day is answered from. Shape: `others` are the keys of the other current playbooks."""
 
-    configuration: Configuration
-    playbook: Playbook
+    plan: Plan
     frame: Frame
     others: tuple[str, ...] = ()
+
+    @property
+    def configuration(self) -> Configuration:
+        """The configuration as it stood."""
+        return self.plan.configuration
+
+    @property
+    def playbook(self) -> Playbook:
+        """The playbook as it stood."""
+        return self.plan.playbook
 
 
 class Past:
@@ -51,6 +61,8 @@ class Past:
         self.matched = past.matched(present, pending)
         self._changes: dict[date, Sequence[Taken]] = {}
         self._known: dict[date | None, Configuration] = {None: past.restated(present, self.matched)}
+        self._plans: dict[tuple[int, str], Plan] = {}
+        self._families: dict[str, Family] = {}
         self._since = date.max
         self._published: Mapping[str, date] | None = None
 
@@ -124,9 +136,14 @@ class Past:
                 raise NotFoundError(self._absent(key, as_of))
             if day <= playbook.ends_on:
                 framed = frame(playbook, as_of, known_at, day)
-                return Standing(configuration, playbook, replace(framed, configuration_from=since))
+                return Standing(self._plan(configuration, key), replace(framed, configuration_from=since))
             was = configuration, playbook, since or day
             day = playbook.ends_on
+
+    def _plan(self, configuration: Configuration, key: str) -> Plan:
+        """One plan for all days with the same configuration, which is one of those that are kept."""
+        place, family = (id(configuration), key), self._families.setdefault(key, {})
+        return self._plans.setdefault(place, Plan(configuration, key, family))
 
     def require(self, key: str) -> None:
         """Returns when there is, or was, a playbook of that key. Raises: NotFoundError naming the nearest known one."""

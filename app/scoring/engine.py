@@ -24,7 +24,7 @@ def outline(snapshot: Snapshot) -> Alignment:
 
 def align(context: Context, *, ledger: bool = True) -> Alignment:
     """The alignment of an indexed snapshot, with its ledger or without."""
-    weights = context.policy.weights
+    weights = context.plan.policy.weights
     figures = {name: measure(context) for name, measure in REGISTRY.items()}
     total = sum(weights[name] for name, figure in figures.items() if figure.score is not None)
     parts = {
@@ -44,7 +44,7 @@ def align(context: Context, *, ledger: bool = True) -> Alignment:
         for name, figure in figures.items()
     )
     # Half of the evidence is half of it, whichever way the eight terms were rounded.
-    enough = total > 0 and coverage >= context.policy.minimum_coverage / ONE - LEAST
+    enough = total > 0 and coverage >= context.plan.policy.minimum_coverage / ONE - LEAST
     return Alignment(
         frame=context.snapshot.frame,
         version=context.snapshot.version,
@@ -82,4 +82,4 @@ def _weakest(components: Sequence[ComponentResult]) -> str | None:
 def silent_teams(context: Context) -> tuple[str, ...]:
     """The teams that bear an objective and have no event in the focus days."""
     heard = {team for team, work in context.work.items() if work.events > 0}
-    return tuple(sorted(context.borne.keys() - heard))
+    return tuple(sorted(context.plan.borne.keys() - heard))

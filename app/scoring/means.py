@@ -1,7 +1,8 @@
 """The arithmetic that every component shares: sums that do not depend on order, rounded once."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from math import fsum
+from operator import mul
 
 
 def clamp(value: float) -> float:
@@ -16,13 +17,12 @@ def ratio(part: int, whole: int) -> float:
     return part / whole if 0 < part < whole else float(part > 0)
 
 
-def mean(terms: Iterable[tuple[int, float]]) -> float:
-    """The mean of fractions by positive integer weights; there is at least one.
+def mean(weights: Collection[int], values: Iterable[float]) -> float:
+    """The mean of fractions by positive integer weights, each in its place; there is at least one.
 
     The weights stay integers until the division: all ones give exactly 1.
     """
-    pairs = list(terms)
-    return clamp(fsum(weight * value for weight, value in pairs) / sum(weight for weight, _ in pairs))
+    return clamp(fsum(map(mul, weights, values)) / sum(weights))
 
 
 def blend(terms: Iterable[tuple[float, float]]) -> float:

@@ -11,12 +11,13 @@ from app.domain.silence import Heard
 from app.scoring.evidence import Evidence, Scope
 from app.scoring.ledger import Loss
 from app.scoring.means import ratio
-from app.scoring.snapshot import Measure, Snapshot, window
+from app.scoring.plan import Plan, Window
+from app.scoring.snapshot import Measure, Said, Snapshot
 from app.scoring.words import counted, listed, percent
 
 Exact = tuple[int, int]  # a value in ten-thousandths, as numerator and positive denominator
 Sources = Mapping[str, Measure]
-NOTHING: Final[Sources] = {}
+NOTHING: Final = Said({})
 
 
 def value(aggregation: str, sources: Sources) -> Exact | None:
@@ -119,58 +120,85 @@ class Standing(NamedTuple):
         return self.scope.events(self.first, self.last, ("counts_for", self.metric.key), *canonical)
 
 
-class _Window(NamedTuple):
-    """A key result's days. Shape: `last` is the last one with evidence; `expected` is the elapsed share."""
+class Stretch(NamedTuple):
+    """A window on the day of the score, and the value that its events make; see Standing for what is in it."""
 
+    metric: Metric
     first: date
     last: date
     begun: bool
     expected: float
+    exact: Exact | None
+    said: Said
 
 
-def standings(snapshot: Snapshot, scope: Scope, results: Sequence[KeyResult]) -> Mapping[str, Standing]:
-    """Where each of the key results stands, by its key."""
-    said = _by_source(snapshot)
-    metrics, playbook = snapshot.configuration.metrics, snapshot.configuration.playbooks[snapshot.frame.playbook]
-    windows: dict[tuple[date, date], _Window] = {}  # most key results share one
-    found = {}
-    for result in results:
-        days = window(result, playbook)
-        if days not in windows:
-            windows[days] = _window(snapshot, *days)
-        sources = said.get(result.key, NOTHING) if windows[days].begun else NOTHING
-        unknown = snapshot.unknown.get(result.key, 0)
-        standing = _standing(scope, result, metrics[result.metric], windows[days], sources, unknown)
-        found[result.key] = standing._replace(
-            other_unit=snapshot.other_unit.get(result.key, 0),
-            currencies=snapshot.currencies.get(result.key, ()),
-            heard=snapshot.heard.get(standing.metric.canonical_source or ""),
-        )
-    return found
+class Pace:
+    """How far all key results of a plan have come; what one comes to in detail is made only when it is asked for.
+
+    Shape: `attainments` by key result, `stretches` by window; `behind` is how many of those with evidence attain less
+    than 1.
+    """
+
+    __slots__ = ("_currencies", "_heard", "_scope", "attainments", "behind", "stretches")
+
+    def __init__(self, snapshot: Snapshot, scope: Scope) -> None:
+        """On the day of that snapshot."""
+        self._scope, self._currencies, self._heard = scope, snapshot.currencies, snapshot.heard
+        self.stretches: dict[Window, Stretch] = {}
+        self.attainments: dict[str, float] = {}
+        self.behind = 0
+        day, until, came = snapshot.frame.day, snapshot.frame.until, snapshot.plan.once(_Came)
+        for place in snapshot.plan.windows:
+            key, first, last = place
+            begun, said = day >= first, snapshot.said.get(place, NOTHING)
+            way = came.by(place, said if begun else said._replace(sources=NOTHING.sources))
+            expected = ratio((day - first).days + 1, (last - first).days + 1)
+            metric = snapshot.configuration.metrics[key]
+            self.stretches[place] = Stretch(metric, first, min(last, until), begun, expected, way.exact, way.said)
+            left = 1.0 - expected
+            # 1 - max(0, expected - progress), written so that on the last day it is the progress to the last bit.
+            attained = [1.0 if p >= expected else min(1.0, p + left) for p in way.progress]
+            self.attainments.update(zip(way.keys, attained, strict=True))
+            if way.exact is not None:
+                self.behind += len(attained) - attained.count(1.0)
+
+    def standing(self, place: Window, result: KeyResult) -> Standing:
+        """Where that key result, whose window it is, stands."""
+        metric, first, last, begun, expected, exact, said = self.stretches[place]
+        progress = 0.0 if exact is None else _progress(result, exact)
+        attainment = self.attainments[result.key]
+        counted = (exact, progress, expected, attainment, said.sources, said.unknown, said.other_unit)
+        remarks = self._currencies.get(place, ()), self._heard.get(metric.canonical_source or "")
+        return Standing(self._scope, result, metric, first, last, begun, *counted, *remarks)
 
 
-def _by_source(snapshot: Snapshot) -> Mapping[str, Sources]:
-    """What each source says of a key result, by key result and source."""
-    found: dict[str, dict[str, Measure]] = {}
-    for (result, source), measure in snapshot.measures.items():
-        found.setdefault(result, {})[source] = measure
-    return found
+class _Way(NamedTuple):
+    """What was said of a window, the value it makes, and how far each of its key results has come by it."""
+
+    said: Said
+    exact: Exact | None
+    keys: Sequence[str]
+    progress: Sequence[float]
 
 
-def _window(snapshot: Snapshot, first: date, last: date) -> _Window:
-    day = snapshot.frame.day
-    expected = ratio((day - first).days + 1, (last - first).days + 1)
-    return _Window(first, min(last, snapshot.frame.until), day >= first, expected)
+class _Came:
+    """How far key results have come; worked out anew only for a window of which something else is said."""
 
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._known: dict[Window, _Way] = {}
 
-def _standing(  # one line of facts each, gathered by its only caller
-    scope: Scope, result: KeyResult, metric: Metric, days: _Window, sources: Sources, unknown: int
-) -> Standing:
-    exact = value(metric.aggregation, _counting(metric, sources))
-    progress = _progress(result, exact)
-    # 1 - max(0, expected - progress), written so that on the last day it is the progress to the last bit.
-    attainment = 1.0 if progress >= days.expected else min(1.0, progress + (1.0 - days.expected))
-    return Standing(scope, result, metric, *days[:3], exact, progress, days.expected, attainment, sources, unknown)
+    def by(self, place: Window, said: Said) -> _Way:
+        known = self._known.get(place)
+        if known is None or (known.said is not said and known.said != said):
+            known = self._known[place] = self._way(place, said)
+        return known
+
+    def _way(self, place: Window, said: Said) -> _Way:
+        metric, results = self._plan.configuration.metrics[place[0]], self._plan.windows[place]
+        exact = value(metric.aggregation, _counting(metric, said.sources))
+        progress = [0.0 if exact is None else _progress(result, exact) for result in results]
+        return _Way(said, exact, [result.key for result in results], progress)
 
 
 def _counting(metric: Metric, sources: Sources) -> Sources:
@@ -178,12 +206,10 @@ def _counting(metric: Metric, sources: Sources) -> Sources:
     canonical = metric.canonical_source
     if canonical is None:
         return sources
-    return {canonical: sources[canonical]} if canonical in sources else NOTHING
+    return {canonical: sources[canonical]} if canonical in sources else NOTHING.sources
 
 
-def _progress(result: KeyResult, exact: Exact | None) -> float:
-    """The way gone from baseline to target; none without evidence."""
-    if exact is None:
-        return 0.0
+def _progress(result: KeyResult, exact: Exact) -> float:
+    """The way gone from baseline to target."""
     numerator, denominator = exact
     return ratio(numerator - result.baseline * denominator, (result.target - result.baseline) * denominator)

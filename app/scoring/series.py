@@ -1,23 +1,14 @@
 """Day after day of evidence, folded into the snapshot of each day in turn: what a history and a what-if read."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from app.domain.configuration import Configuration
-from app.scoring.snapshot import (
-    Attention,
-    Frame,
-    Measure,
-    Newest,
-    Snapshot,
-    Sold,
-    active_objectives,
-    stretches,
-    window,
-)
+from app.scoring.plan import Plan, Window
+from app.scoring.snapshot import Frame, Measure, Newest, Said, Snapshot, Sold
+from app.scoring.work import Attention, Tallies
 
 DAY = timedelta(days=1)
 
@@ -98,6 +89,7 @@ class _Running:
     until: date
     place: int
     sources: dict[str, _Tally] = field(default_factory=dict)
+    said: dict[str | None, Said] = field(default_factory=dict)  # by canonical source, until another day is read
 
 
 Cell = tuple[str, str, frozenset[str], str | None]
@@ -105,11 +97,28 @@ Cell = tuple[str, str, frozenset[str], str | None]
 
 @dataclass(slots=True)
 class _Slide:
-    """The attention of a stretch of days, moved along with it."""
+    """The attention of a stretch of days, moved along with it. Shape: only cells with events."""
 
     first: date
     last: date
-    cells: dict[Cell, list[int]] = field(default_factory=dict)
+    running: frozenset[str]
+    cells: dict[Cell, Attention] = field(default_factory=dict)
+
+    def follows(self, first: date, last: date, running: frozenset[str]) -> bool:
+        """Whether it can be moved to those days."""
+        return self.running == running and self.first <= first <= self.last + DAY and self.last <= last
+
+    def add(self, found: AttentionDay, sign: int) -> Attention:
+        """A day's cell is in it, or out of it; returned is what that adds."""
+        cell = found[:4]
+        added = Attention(*cell, self.running, sign * found.events, sign * found.effort)
+        was = self.cells.get(cell)
+        events, effort = (0, 0) if was is None else was[5:]
+        if events + added.events:
+            self.cells[cell] = Attention(*cell, self.running, events + added.events, effort + added.effort)
+        else:
+            self.cells.pop(cell, None)
+        return added
 
 
 class Series:
@@ -119,85 +128,70 @@ class Series:
         """Nothing is folded yet."""
         self._evidence, self._version = evidence, version
         self._worked, self._sales = sorted(evidence.attention), sorted(evidence.sold)
-        self._running: dict[tuple[str, date, date], _Running] = {}
-        self._slides: dict[int, _Slide] = {}
+        self._running: dict[Window, _Running] = {}
+        self._slides: list[_Slide] = []
+        self._tallies: Tallies | None = None
+        self._sales_of: dict[str | None, dict[date, Sequence[Sold]]] = {}
         self._fresh: tuple[date, date, dict[tuple[frozenset[str], str | None], date]] | None = None
 
-    def snapshot(self, configuration: Configuration, frame: Frame) -> Snapshot:
+    def snapshot(self, plan: Plan, frame: Frame) -> Snapshot:
         """The snapshot of a day: the same as one read for that day alone."""
-        measures, unknown, other_unit = self._measures(configuration, frame)
+        tallies = self._tallied(plan, plan.stretches(*frame.focus(plan.configuration)))
         return Snapshot(
-            configuration=configuration,
+            plan=plan,
             frame=frame,
             version=self._version,
-            measures=measures,
-            attention=tuple(self._attention(configuration, frame)),
-            newest=self._newest(configuration, frame),
-            sold=tuple(self._sold(configuration, frame)),
-            unknown=unknown,
-            other_unit=other_unit,
+            said=dict(self._said(plan, frame)),
+            attention=tuple(cell for slide in self._slides for cell in slide.cells.values()),
+            work=tallies.work(),
+            newest=self._newest(plan, frame),
+            sold=tuple(self._sold(plan, frame)),
         )
 
-    def _measures(
-        self, configuration: Configuration, frame: Frame
-    ) -> tuple[Mapping[tuple[str, str], Measure], Mapping[str, int], Mapping[str, int]]:
-        playbook = configuration.playbooks[frame.playbook]
-        active = {objective.key for objective in active_objectives(configuration, frame.playbook)}
-        measures: dict[tuple[str, str], Measure] = {}
-        unknown: dict[str, int] = {}
-        other_unit: dict[str, int] = {}
-        for key, result in sorted(configuration.key_results.items()):
-            if result.objective not in active:
-                continue
-            first, last = window(result, playbook)
-            canonical = configuration.metrics[result.metric].canonical_source
-            for source, tally in self._window(result.metric, first, last, frame.until).items():
-                if tally.lacking and canonical in (None, source):
-                    unknown[key] = unknown.get(key, 0) + tally.lacking
-                if tally.other_unit and canonical in (None, source):
-                    other_unit[key] = other_unit.get(key, 0) + tally.other_unit
-                if tally.count:
-                    measures[key, source] = Measure(tally.count, tally.total, tally.low, tally.high, tally.last)
-        return measures, unknown, other_unit
+    def _said(self, plan: Plan, frame: Frame) -> Iterator[tuple[Window, Said]]:
+        for place in plan.windows:
+            running = self._window(place, frame.until)
+            if running.sources:
+                canonical = plan.configuration.metrics[place[0]].canonical_source
+                if canonical not in running.said:
+                    running.said[canonical] = _said(running.sources, canonical)
+                yield place, running.said[canonical]
 
-    def _window(self, metric: str, first: date, last: date, until: date) -> Mapping[str, _Tally]:
+    def _window(self, place: Window, until: date) -> _Running:
+        metric, first, last = place
         until, rows = min(last, until), self._evidence.measures.get(metric, ())
-        running = self._running.get((metric, first, last))
+        running = self._running.get(place)
         if running is None or running.until > until:
-            running = self._running[metric, first, last] = _Running(until, 0)
+            running = self._running[place] = _Running(until, 0)
         while running.place < len(rows) and rows[running.place].day <= until:
             found = rows[running.place]
             running.place += 1
             if found.day >= first:
                 running.sources.setdefault(found.source, _Tally()).add(found)
+                running.said.clear()
         running.until = until
-        return running.sources
+        return running
 
-    def _attention(self, configuration: Configuration, frame: Frame) -> Iterable[Attention]:
-        for place, (first, last) in enumerate(stretches(configuration, frame)):
-            for (team, kind, metrics, objective), (events, effort) in self._slide(place, first, last).items():
-                if events:
-                    yield Attention(team, kind, metrics, objective, first, last, events, effort)
+    def _tallied(self, plan: Plan, stretches: Sequence[tuple[date, date, frozenset[str]]]) -> Tallies:
+        """The slides are moved to those stretches of days, and what is in them is tallied by that plan."""
+        pairs = zip(self._slides, stretches, strict=False)
+        if len(self._slides) != len(stretches) or not all(slide.follows(*stretch) for slide, stretch in pairs):
+            self._slides = [_Slide(first, first - DAY, running) for first, _, running in stretches]
+            self._tallies = None
+        tallies = self._tallies
+        if tallies is None or not tallies.fit(plan):
+            tallies = Tallies(plan, (cell for slide in self._slides for cell in slide.cells.values()))
+        for slide, (first, last, _) in zip(self._slides, stretches, strict=True):
+            for sign, start, end in ((-1, slide.first, first - DAY), (1, slide.last + DAY, last)):
+                for day in between(self._worked, start, end):
+                    for found in self._evidence.attention[day]:
+                        tallies.add(slide.add(found, sign))
+            slide.first, slide.last = first, last
+        self._tallies = tallies
+        return tallies
 
-    def _slide(self, place: int, first: date, last: date) -> Mapping[Cell, Sequence[int]]:
-        slide = self._slides.get(place)
-        if slide is None or not (slide.first <= first <= slide.last + DAY and slide.last <= last):
-            slide = self._slides[place] = _Slide(first, first - DAY)
-        for day in between(self._worked, slide.first, first - DAY):
-            self._add(slide, day, -1)
-        for day in between(self._worked, slide.last + DAY, last):
-            self._add(slide, day, 1)
-        slide.first, slide.last = first, last
-        return slide.cells
-
-    def _add(self, slide: _Slide, day: date, sign: int) -> None:
-        for found in self._evidence.attention.get(day, ()):
-            cell = slide.cells.setdefault(found[:4], [0, 0])
-            cell[0] += sign * found.events
-            cell[1] += sign * found.effort
-
-    def _newest(self, configuration: Configuration, frame: Frame) -> tuple[Newest, ...]:
-        first = configuration.playbooks[frame.playbook].starts_on
+    def _newest(self, plan: Plan, frame: Frame) -> tuple[Newest, ...]:
+        first = plan.playbook.starts_on
         known = self._fresh
         if known is None or known[0] != first or known[1] > frame.until:
             known = (first, first - DAY, {})
@@ -210,12 +204,24 @@ class Series:
         self._fresh = (first, max(known[1], frame.until), found)
         return tuple(Newest(metrics, objective, day) for (metrics, objective), day in found.items())
 
-    def _sold(self, configuration: Configuration, frame: Frame) -> Iterable[Sold]:
-        unit, first = configuration.policy.unit, configuration.playbooks[frame.playbook].starts_on
+    def _sold(self, plan: Plan, frame: Frame) -> Iterator[Sold]:
+        unit, first = plan.policy.unit, plan.playbook.starts_on
+        known = self._sales_of.setdefault(unit, {})
         for day in between(self._sales, first, frame.until):
-            for row in self._evidence.sold[day]:
-                if unit is None or row.unit in ("", unit):
-                    yield Sold(row.offering, row.team, day, row.value)
+            if day not in known:
+                rows = (row for row in self._evidence.sold[day] if unit is None or row.unit in ("", unit))
+                known[day] = [Sold(row.offering, row.team, day, row.value) for row in rows]
+            yield from known[day]
+
+
+def _said(sources: Mapping[str, _Tally], canonical: str | None) -> Said:
+    heard = [tally for source, tally in sources.items() if canonical in (None, source)]
+    measures = {
+        source: Measure(tally.count, tally.total, tally.low, tally.high, tally.last)
+        for source, tally in sources.items()
+        if tally.count
+    }
+    return Said(measures, sum(tally.lacking for tally in heard), sum(tally.other_unit for tally in heard))
 
 
 def between(days: Sequence[date], first: date, last: date) -> Sequence[date]:

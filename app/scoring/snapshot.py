@@ -1,13 +1,15 @@
-"""What a score is computed from: one configuration and the evidence, folded from the roll-ups."""
+"""What a score is computed from: one plan and the evidence, folded from the roll-ups."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from typing import NamedTuple
 
 from app.domain.configuration import Configuration
-from app.domain.objectives import KeyResult, Objective
 from app.domain.playbooks import Playbook
 from app.domain.silence import Heard
+from app.scoring.plan import Plan, Window
+from app.scoring.work import Attention, Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,44 +47,9 @@ def frame(playbook: Playbook, as_of: date, known_at: date, until: date | None = 
     return Frame(playbook.key, as_of, known_at, max(last, playbook.starts_on), last)
 
 
-def window(key_result: KeyResult, playbook: Playbook) -> tuple[date, date]:
-    """The key result's own window, else the playbook's; both ends are inside."""
-    return key_result.starts_on or playbook.starts_on, key_result.ends_on or playbook.ends_on
-
-
-def active_objectives(configuration: Configuration, playbook: str) -> tuple[Objective, ...]:
-    """The objectives of that playbook which score, by key."""
-    found = (configuration.objectives[key] for key in sorted(configuration.objectives))
-    return tuple(o for o in found if o.playbook == playbook and o.state == "active")
-
-
-def objectives_by_metric(configuration: Configuration, playbook: str) -> Mapping[str, frozenset[str]]:
-    """For each metric the active objectives of that playbook to which its key results lead."""
-    active = {objective.key for objective in active_objectives(configuration, playbook)}
-    leads: dict[str, set[str]] = {}
-    for result in configuration.key_results.values():
-        if result.objective in active:
-            leads.setdefault(result.metric, set()).add(result.objective)
-    return {metric: frozenset(found) for metric, found in leads.items()}
-
-
-def stretches(configuration: Configuration, frame: Frame) -> list[tuple[date, date]]:
-    """The focus window, cut where another published playbook begins or ends."""
-    first, last = frame.focus(configuration)
-    if last < first:
-        return []
-    cuts = {first}
-    for other in configuration.playbooks.values():
-        if other.key != frame.playbook and other.state == "published":
-            cuts |= {day for day in (other.starts_on, other.ends_on + timedelta(days=1)) if first < day <= last}
-    starts = sorted(cuts)
-    ends = [start - timedelta(days=1) for start in starts[1:]] + [last]
-    return list(zip(starts, ends, strict=True))
-
-
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """What one source says of a key result's metric over its window. Units: ten-thousandths.
+    """What one source says of a metric over a window. Units: ten-thousandths.
 
     None when the metric's aggregation does not ask for it: `low`, `high`; `last` is (time in epoch microseconds,
     id, value).
@@ -95,27 +62,22 @@ class Measure:
     last: tuple[int, str, int] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Attention:
-    """Work of one team over the focus window. Units: `effort` in ten-thousandths.
+class Said(NamedTuple):
+    """What all sources say of a metric over a window.
 
-    Shape: events that matched exactly `metrics` and named `objective` (or none), in a stretch of days from
-    `first` to `last` in
-    which the same other playbooks were running.
+    Shape: `sources` holds only those with at least one event that counts and is not retracted. `unknown` is how many
+    live events of the metric's types do not count for want of a value; `other_unit` how many are left out because they
+    are in another unit than the metric; both of the canonical source alone, where there is one.
     """
 
-    team: str
-    kind: str
-    metrics: frozenset[str]
-    objective: str | None
-    first: date
-    last: date
-    events: int
-    effort: int
+    sources: Mapping[str, Measure]
+    unknown: int = 0
+    other_unit: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Newest:
+# Tuples and not dataclasses, as in `work`: a history makes thousands of these, and a frozen dataclass takes four times
+# as long to make.
+class Newest(NamedTuple):
     """The newest day in the playbook's window with an event that matched exactly `metrics` and named `objective`."""
 
     metrics: frozenset[str]
@@ -123,8 +85,7 @@ class Newest:
     day: date
 
 
-@dataclass(frozen=True, slots=True)
-class Sold:
+class Sold(NamedTuple):
     """What a team sold of an offering on one day. Units: ten-thousandths."""
 
     offering: str
@@ -137,21 +98,24 @@ class Sold:
 class Snapshot:
     """One consistent read: everything that a score needs.
 
-    Shape: `measures` by (key result, source); a pair is there only with at least one event that counts and is not
-    retracted.
-    `unknown` is, by key result, how many live events of its metric's types in its window do not count for want of
-    a value; `other_unit` how many are left out because they are in another unit than the metric, and `currencies` which
-    those are, where all are known. `heard` is when canonical sources were last heard of, by source.
+    Shape: `said` by window, only of those that any key result of the plan has. None when nobody summed the attention
+    up yet: `work`, all of it and that of activities alone, by team.
+    `currencies` are, by window, those of the events that are left out for their unit, where all are known; `heard` is
+    when canonical sources were last heard of, by source.
     """
 
-    configuration: Configuration
+    plan: Plan
     frame: Frame
     version: int
-    measures: Mapping[tuple[str, str], Measure] = field(default_factory=dict)
+    said: Mapping[Window, Said] = field(default_factory=dict)
     attention: tuple[Attention, ...] = ()
     newest: tuple[Newest, ...] = ()
     sold: tuple[Sold, ...] = ()
-    unknown: Mapping[str, int] = field(default_factory=dict)
-    other_unit: Mapping[str, int] = field(default_factory=dict)
-    currencies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    work: tuple[Mapping[str, Work], Mapping[str, Work]] | None = None
+    currencies: Mapping[Window, tuple[str, ...]] = field(default_factory=dict)
     heard: Mapping[str, Heard] = field(default_factory=dict)
+
+    @property
+    def configuration(self) -> Configuration:
+        """The configuration that it is scored by."""
+        return self.plan.configuration

@@ -112,16 +112,16 @@ def team_views(snapshot: Snapshot) -> tuple[TeamView, ...]:
     mute = silent_teams(context)
     enough = focus.figured(context, context.work)
     middle = _median_attention(context, enough)
-    found = []
-    for team in context.teams:
+    plan, found = context.plan, []
+    for team in plan.teams:
         narrowed = figures.of(team)
-        parts = [loss for o in context.borne.get(team, {}) for loss in _part(shared, o, context.shares[o][team])]
+        parts = [loss for o in plan.borne.get(team, {}) for loss in _part(shared, o, plan.shares[o][team])]
         found.append(
             TeamView(
                 team=team,
                 figures=narrowed,
                 quadrant=_quadrant(context, team, enough.get(team), middle, narrowed),
-                bears=tuple(bearing for o in context.borne.get(team, {}) for bearing in _bearers(context, o, team)),
+                bears=tuple(bearing for o in plan.borne.get(team, {}) for bearing in _bearers(context, o, team)),
                 work=enough.get(team),
                 silent=team in mute,
                 losses=ordered([*own.get(team, []), *parts]),
@@ -134,11 +134,11 @@ def objective_views(snapshot: Snapshot) -> tuple[ObjectiveView, ...]:
     """Every active objective of the playbook, by key."""
     context = build(snapshot)
     losses = _by(align(context).losses, "objective")
-    ages, sharings = freshness.ages(context), shared_responsibility.sharings(context)
+    ages, sharings = freshness.ages(context), shared_responsibility.shared(context.plan)
     return tuple(
         ObjectiveView(
             objective=key,
-            weight=context.parts[key],
+            weight=context.plan.parts[key],
             attainment=context.attained[key],
             coverage=ratio(*context.covered[key]),
             key_results=context.standings_of(key),
@@ -151,7 +151,7 @@ def objective_views(snapshot: Snapshot) -> tuple[ObjectiveView, ...]:
             evidence=ages[key].evidence(),
             losses=tuple(losses.get(key, [])),
         )
-        for key in context.objectives
+        for key in context.plan.objectives
     )
 
 
@@ -181,17 +181,17 @@ def _part(losses: Mapping[str, list[Loss]], objective: str, share: float) -> lis
 
 def _bearers(context: Context, objective: str, team: str | None = None) -> tuple[Bearing, ...]:
     """Who bears an objective, or what one team does of it."""
-    shares = context.shares[objective]
+    shares = context.plan.shares[objective]
     return tuple(
         Bearing(objective, found.team, found.role, shares[found.team])
-        for found in context.bearers[objective]
+        for found in context.plan.bearing.get(objective, ())
         if team in (None, found.team)
     )
 
 
 def _median_attention(context: Context, enough: Mapping[str, Work]) -> Fraction | None:
     """The median attention per head of the teams with a figure; exact, and never shown. None when no team has one."""
-    found = [Fraction(work.effort, context.teams[team].size) for team, work in enough.items()]
+    found = [Fraction(work.effort, context.plan.teams[team].size) for team, work in enough.items()]
     return median(found) if found else None
 
 
@@ -200,7 +200,7 @@ def _quadrant(
 ) -> Quadrant:
     busy = None
     if middle is not None and work is not None:
-        busy = Fraction(work.effort, context.teams[team].size) >= middle
+        busy = Fraction(work.effort, context.plan.teams[team].size) >= middle
     productive = next(figure.score for figure in figures if figure.name == productivity.NAME)
     return Quadrant(busy, None if productive is None else productive >= 0.5)
 
@@ -210,13 +210,13 @@ class _Figures:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._involved = playbook.involvements(context)
+        self._involved = context.plan.once(playbook.involvements)
         self._fresh = {key: age.value for key, age in freshness.ages(context).items()}
-        self._shared = {key: part.value for key, part in shared_responsibility.sharings(context).items()}
+        self._shared = {key: part.value for key, part in shared_responsibility.shared(context.plan).items()}
         self._covered = {key: ratio(*found) for key, found in context.covered.items()}
         self._agreed = agreement.agreements(context)
         self._sold = _by_team(context)
-        self._working = focus.figured(context, context.work) if context.objectives else {}
+        self._working = focus.figured(context, context.work) if context.plan.objectives else {}
         self._active = focus.figured(context, context.activity) if context.measured else {}
 
     def of(self, team: str) -> tuple[TeamFigure, ...]:
@@ -239,12 +239,12 @@ class _Figures:
 
     def _over(self, team: str, values: Mapping[str, float]) -> float | None:
         """The mean over the objectives that a team bears, by their weight and its share; None when it bears none."""
-        borne = self._context.borne.get(team, {})
+        borne = self._context.plan.borne.get(team, {})
         return blend((part, values[objective]) for objective, part in borne.items()) if borne else None
 
     def _agreement(self, team: str) -> float | None:
         """The mean over the borne objectives on which a second source has a say; None when there is none."""
-        borne = self._context.borne.get(team, {})
+        borne = self._context.plan.borne.get(team, {})
         parts = [(part, self._agreed[objective]) for objective, part in borne.items() if objective in self._agreed]
         return blend(parts) if parts else None
 

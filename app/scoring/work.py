@@ -1,132 +1,168 @@
 """Where the recorded work of each team went."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from datetime import date
+from functools import cached_property
 from math import lcm
-from typing import Final
+from typing import Final, NamedTuple
 
-from app.domain.configuration import Configuration
-from app.scoring.snapshot import Attention, Snapshot, active_objectives, objectives_by_metric
+from app.scoring.plan import Plan
 
 NOWHERE: Final[frozenset[str]] = frozenset()
 ELSEWHERE: Final = frozenset(("",))  # no objective has an empty key
 
 
-@dataclass(frozen=True, slots=True)
+# A tuple and not a dataclass: a history makes thousands of them for every day, and a frozen dataclass
+# takes four times as long to make.
+class Attention(NamedTuple):
+    """Work of one team over the focus window. Units: `effort` in ten-thousandths.
+
+    Shape: events that matched exactly `metrics` and named `objective` (or none), on days on which the same other
+    published playbooks were `running`.
+    """
+
+    team: str
+    kind: str
+    metrics: frozenset[str]
+    objective: str | None
+    running: frozenset[str]
+    events: int
+    effort: int
+
+
+@dataclass(frozen=True)
 class Work:
     """One team's attention over the focus days.
 
-    Units: `effort` in ten-thousandths. Shape: `shares` of it by objective, without those that got none; `other` is the
-    share that led to another playbook and `nowhere` the rest of what is off this one; with the shares they sum to 1.
+    Units: `effort` in ten-thousandths. Shape: `split` is the effort by the objectives that it was split over equally;
+    that which led to another playbook stands under ELSEWHERE, the rest of what is off this one under NOWHERE.
     """
 
     events: int = 0
     effort: int = 0
-    shares: Mapping[str, float] = field(default_factory=dict)
-    nowhere: float = 0.0
-    other: float = 0.0
+    split: Mapping[frozenset[str], int] = field(default_factory=dict)
+
+    @cached_property
+    def shares(self) -> Mapping[str, float]:
+        """The share of it by objective, without those that got none; with `other` and `nowhere` they sum to 1."""
+        return self._shares([(place, place) for place in self._here])
+
+    def shares_of(self, wanted: AbstractSet[str]) -> Mapping[str, float]:
+        """The shares of some objectives alone."""
+        return self._shares([(place, place & wanted) for place in self._here])
+
+    @property
+    def _here(self) -> AbstractSet[frozenset[str]]:
+        return self.split.keys() - {NOWHERE, ELSEWHERE}
+
+    def _shares(self, places: Sequence[tuple[frozenset[str], AbstractSet[str]]]) -> Mapping[str, float]:
+        # One denominator for all equal splits keeps the sums integers: each share is rounded once, by its division.
+        parts = lcm(*{len(place) for place, _ in places})
+        exact: dict[str, int] = {}
+        for place, objectives in places:
+            if objectives:
+                each = self.split[place] * (parts // len(place))
+                for objective in objectives:
+                    exact[objective] = exact.get(objective, 0) + each
+        whole = self.effort * parts
+        return {objective: exact[objective] / whole for objective in sorted(exact)}
+
+    @property
+    def nowhere(self) -> float:
+        """The share that led to no objective of any playbook."""
+        return self.split.get(NOWHERE, 0) / self.effort if self.effort else 0.0
+
+    @property
+    def other(self) -> float:
+        """The share that led to another playbook."""
+        return self.split.get(ELSEWHERE, 0) / self.effort if self.effort else 0.0
 
 
-def work(snapshot: Snapshot, leads: Mapping[str, frozenset[str]]) -> tuple[Mapping[str, Work], Mapping[str, Work]]:
-    """The work of every team of the organization that has any: all of it, and its activities alone."""
-    destinations = _Destinations(snapshot, leads)
-    everything: dict[str, _Tally] = {}
-    activity: dict[str, _Tally] = {}
-    for cell in snapshot.attention:
-        if cell.team in snapshot.configuration.teams:
-            destination = destinations.of(cell)
-            everything.setdefault(cell.team, _Tally()).add(cell, destination)
-            if cell.kind == "activity":
-                activity.setdefault(cell.team, _Tally()).add(cell, destination)
-    return (
-        {team: tally.work() for team, tally in everything.items()},
-        {team: tally.work() for team, tally in activity.items()},
-    )
+class Tallies:
+    """Exact sums of what teams worked, by where it led; what was added can be taken away again."""
 
+    def __init__(self, plan: Plan, attention: Iterable[Attention] = ()) -> None:
+        """Of those cells."""
+        self._led, self._teams = destinations(plan), plan.configuration.teams
+        self._everything: dict[str, _Tally] = {}
+        self._activity: dict[str, _Tally] = {}
+        for cell in attention:
+            self.add(cell)
 
-@dataclass(frozen=True, slots=True)
-class _Elsewhere:
-    """Another published playbook: its window, its active objectives and the metrics that lead to them."""
+    def fit(self, plan: Plan) -> bool:
+        """Whether that plan leads the same work of the same teams to the same objectives."""
+        return self._led is destinations(plan) and self._teams == plan.configuration.teams
 
-    starts_on: date
-    ends_on: date
-    active: frozenset[str]
-    metrics: frozenset[str]
+    def add(self, cell: Attention) -> None:
+        """The cell is counted where it leads; what was counted before goes with events and effort below 0."""
+        team, kind, *_, events, effort = cell
+        if team in self._teams:
+            destination = self._led.of(cell)
+            for tallies in (self._everything, self._activity) if kind == "activity" else (self._everything,):
+                tally = tallies.get(team)
+                if tally is None:
+                    tally = tallies[team] = _Tally()
+                tally.events += events
+                tally.split[destination] = tally.split.get(destination, 0) + effort
 
-    def takes(self, cell: Attention) -> bool:
-        """Whether the cell belongs to one of its objectives, on days on which it runs."""
-        if not self.starts_on <= cell.first <= cell.last <= self.ends_on:
-            return False
-        return not self.metrics.isdisjoint(cell.metrics) if cell.objective is None else cell.objective in self.active
-
-
-class _Destinations:
-    """Where cells of attention lead; worked out once for each combination of metrics and named objective."""
-
-    __slots__ = ("_active", "_known", "_leads", "_others")
-
-    def __init__(self, snapshot: Snapshot, leads: Mapping[str, frozenset[str]]) -> None:
-        here = snapshot.frame.playbook
-        self._active = _active(snapshot.configuration, here)
-        self._leads = leads
-        self._others = tuple(_others(snapshot.configuration, here))
-        self._known: dict[tuple[frozenset[str], str | None], frozenset[str]] = {}
-
-    def of(self, cell: Attention) -> frozenset[str]:
-        """The objectives of this playbook that the cell is split over, else ELSEWHERE or NOWHERE."""
-        key = (cell.metrics, cell.objective)
-        here = self._known.get(key)
-        if here is None:
-            here = self._known[key] = self._here(*key)
-        if here or not any(other.takes(cell) for other in self._others):
-            return here
-        return ELSEWHERE
-
-    def _here(self, metrics: frozenset[str], named: str | None) -> frozenset[str]:
-        if named is not None:
-            return self._active & {named}
-        return NOWHERE.union(*(self._leads.get(metric, NOWHERE) for metric in metrics))
-
-
-def _active(configuration: Configuration, playbook: str) -> frozenset[str]:
-    return frozenset(objective.key for objective in active_objectives(configuration, playbook))
-
-
-def _others(configuration: Configuration, here: str) -> Iterable[_Elsewhere]:
-    for key, playbook in configuration.playbooks.items():
-        if key != here and playbook.state == "published":
-            leads = frozenset(objectives_by_metric(configuration, key))
-            yield _Elsewhere(playbook.starts_on, playbook.ends_on, _active(configuration, key), leads)
+    def work(self) -> tuple[Mapping[str, Work], Mapping[str, Work]]:
+        """The work of every team of the organization that has any: all of it, and its activities alone."""
+        return (
+            {team: tally.work() for team, tally in self._everything.items() if tally.events},
+            {team: tally.work() for team, tally in self._activity.items() if tally.events},
+        )
 
 
 class _Tally:
-    """Exact sums of one team's work, by where it led."""
+    """One team's sums."""
 
-    __slots__ = ("_events", "_split")
+    __slots__ = ("events", "split")
 
     def __init__(self) -> None:
-        self._events = 0
-        self._split: dict[frozenset[str], int] = {}
-
-    def add(self, cell: Attention, destination: frozenset[str]) -> None:
-        """The cell is counted where it leads."""
-        self._events += cell.events
-        self._split[destination] = self._split.get(destination, 0) + cell.effort
+        self.events = 0
+        self.split: dict[frozenset[str], int] = {}
 
     def work(self) -> Work:
-        """The tally as shares; without any effort there are none."""
-        effort = sum(self._split.values())
-        if effort <= 0:
-            return Work(self._events)
-        nowhere, other = self._split.pop(NOWHERE, 0), self._split.pop(ELSEWHERE, 0)
-        # One denominator for all equal splits keeps the sums integers: each share is rounded once, by its division.
-        parts = lcm(*map(len, self._split))
-        exact: dict[str, int] = {}
-        for objectives, amount in self._split.items():
-            each = amount * (parts // len(objectives))
-            for objective in objectives if each else ():
-                exact[objective] = exact.get(objective, 0) + each
-        whole = effort * parts
-        shares = {objective: exact[objective] / whole for objective in sorted(exact)}
-        return Work(self._events, effort, shares, nowhere / effort, other / effort)
+        """The tally as it stands; without any effort it leads nowhere."""
+        split = {place: effort for place, effort in self.split.items() if effort}
+        effort = sum(split.values())
+        return Work(self.events, effort, split) if effort > 0 else Work(self.events)
+
+
+def destinations(plan: Plan) -> "_Destinations":
+    """Where cells of attention lead by that plan."""
+    others = [(other.playbook.key, other.leads, frozenset(other.objectives)) for other in plan.others]
+    return plan.once(_Destinations, plan.leads, frozenset(plan.objectives), others)
+
+
+class _Destinations:
+    """Where cells of attention lead, worked out once for all that are alike."""
+
+    __slots__ = ("_known", "_plan")
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._known: dict[tuple[object, ...], frozenset[str]] = {}
+
+    def of(self, cell: Attention) -> frozenset[str]:
+        """The objectives of this playbook that the cell is split over, else ELSEWHERE or NOWHERE."""
+        alike = cell[2:5]
+        found = self._known.get(alike)
+        if found is None:
+            found = self._known[alike] = self._led(*alike)
+        return found
+
+    def _led(self, metrics: frozenset[str], named: str | None, running: frozenset[str]) -> frozenset[str]:
+        if named is not None:
+            here = NOWHERE if named not in self._plan.objectives else frozenset((named,))
+        else:
+            here = NOWHERE.union(*(self._plan.leads.get(metric, NOWHERE) for metric in metrics))
+        if not here and any(_takes(plan, metrics, named) for plan in self._plan.others if plan.playbook.key in running):
+            return ELSEWHERE
+        return here
+
+
+def _takes(plan: Plan, metrics: frozenset[str], named: str | None) -> bool:
+    """Whether what matched those metrics and named that objective, or none, belongs to an objective of that plan."""
+    return not metrics.isdisjoint(plan.leads) if named is None else named in plan.objectives

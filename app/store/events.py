@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.domain.configuration import Configuration
 from app.domain.errors import InvalidError, unknown
 from app.domain.events import Event
-from app.scoring.snapshot import active_objectives, objectives_by_metric
+from app.scoring.plan import active_objectives, objectives_by_metric
 from app.store import types
 from app.store.dialect import among
 from app.store.evidence_tables import EventRow, MatchingRow, RetractionRow

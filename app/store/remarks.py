@@ -13,12 +13,12 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.configuration import Configuration
 from app.domain.events import day_of
 from app.domain.metrics import LEFT_OUT
 from app.domain.silence import WEEKS, Heard, heard
 from app.domain.sources import CRMS
-from app.scoring.snapshot import Frame, active_objectives, window
+from app.scoring.plan import Plan, Window
+from app.scoring.snapshot import Frame, Said
 from app.store import types
 from app.store.dialect import recordset
 from app.store.evidence_tables import MatchingRow
@@ -34,14 +34,14 @@ YEAR: Final = 366  # days
 async def currencies(
     connection: AsyncConnection,
     organization_id: UUID,
-    configuration: Configuration,
     frame: Frame,
-    other_unit: Mapping[str, int],
-) -> Mapping[str, tuple[str, ...]]:
-    """By key result, the currencies of the events that are left out for theirs.
+    said: Mapping[Window, Said],
+) -> Mapping[Window, tuple[str, ...]]:
+    """By window, the currencies of the events that are left out for theirs.
 
-    Shape: `other_unit` is how many those are; a key result is not in it unless the currency of each of them is known.
+    Shape: a window is not in it unless the currency of each of them is known.
     """
+    other_unit = {place: found.other_unit for place, found in said.items() if found.other_unit}
     if not other_unit:
         return {}
     where = matching.c.organization_id == organization_id
@@ -49,11 +49,10 @@ async def currencies(
     keys, rows = sorted(other_unit), []
     units: dict[tuple[int, str], str] = {}
     for place, key in enumerate(keys):
-        result = configuration.key_results[key]
-        first, last = window(result, configuration.playbooks[frame.playbook])
+        metric, first, last = key
         days = types.day_number(first), types.day_number(min(last, frame.until))
         for name, found in sets:
-            label = dict(found).get(result.metric, "")
+            label = dict(found).get(metric, "")
             if label.startswith(LEFT_OUT):
                 units[place, name] = label.removeprefix(LEFT_OUT)
                 rows.append([place, name, *days])
@@ -64,7 +63,7 @@ async def currencies(
         "group by w.place, a.matching having sum(a.events) > 0"
     )
     values = {"rows": dumps(rows), "known": types.day_number(frame.known_at)}
-    counted: dict[str, dict[str, int]] = {}
+    counted: dict[Window, dict[str, int]] = {}
     for place, name, events in await rows_of(connection, statement, organization_id, values) if rows else ():
         unit = counted.setdefault(keys[place], {})
         unit[units[place, name]] = unit.get(units[place, name], 0) + events
@@ -72,15 +71,14 @@ async def currencies(
     return {key: tuple(sorted(found)) for key, found in counted.items() if sum(found.values()) == other_unit[key]}
 
 
-async def heard_of(
-    connection: AsyncConnection, organization_id: UUID, configuration: Configuration, frame: Frame
-) -> Mapping[str, Heard]:
+async def heard_of(connection: AsyncConnection, organization_id: UUID, plan: Plan, frame: Frame) -> Mapping[str, Heard]:
     """When the canonical sources of the key results were last heard of, and their usual gap, as known at that day.
 
     A source with a hook is heard of by its deliveries, one that sends events by those that match its metrics. Neither
     ever changes for a day that is over: a past answer says the same for ever.
     """
-    metrics = _canonical(configuration, frame)
+    configuration = plan.configuration
+    metrics = _canonical(plan)
     sources = {source for _, source in metrics}
     hooked = sorted(source for source in sources if configuration.sources[source].connector != "api")
     found = await _delivered(connection, organization_id, hooked, configuration.organization.time_zone, frame.known_at)
@@ -96,12 +94,11 @@ async def heard_of(
     return known
 
 
-def _canonical(configuration: Configuration, frame: Frame) -> list[tuple[str, str]]:
+def _canonical(plan: Plan) -> list[tuple[str, str]]:
     """The metrics of key results that score with their canonical source, where that is there."""
-    active = {objective.key for objective in active_objectives(configuration, frame.playbook)}
-    asked = {result.metric for result in configuration.key_results.values() if result.objective in active}
-    pairs = ((key, configuration.metrics[key].canonical_source) for key in sorted(asked))
-    return [(key, source) for key, source in pairs if source is not None and source in configuration.sources]
+    known = plan.configuration
+    pairs = ((key, known.metrics[key].canonical_source) for key in sorted({place[0] for place in plan.windows}))
+    return [(key, source) for key, source in pairs if source is not None and source in known.sources]
 
 
 async def _delivered(

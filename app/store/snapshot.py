@@ -8,9 +8,10 @@ from uuid import UUID
 from sqlalchemy import TextClause, bindparam, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.configuration import Configuration
 from app.domain.metrics import Metric
-from app.scoring.snapshot import Attention, Frame, Measure, Newest, Snapshot, Sold, active_objectives, stretches, window
+from app.scoring.plan import Plan, Window
+from app.scoring.snapshot import Frame, Measure, Newest, Said, Snapshot, Sold
+from app.scoring.work import Attention
 from app.store import cursor, remarks, types
 from app.store.dialect import recordset
 from app.store.evidence_tables import AttentionRow, MatchingRow, SoldRow
@@ -31,54 +32,39 @@ def whole(high: int, low: int) -> int:
     return (high << 32) + low
 
 
-async def read(
-    connection: AsyncConnection, organization_id: UUID, configuration: Configuration, frame: Frame
-) -> Snapshot:
-    """Everything that a score in that frame needs."""
-    metrics, starts = _windows(configuration, frame)
-    sums = await _sums(connection, organization_id, starts, frame)
-    orders = await _orders(connection, organization_id, starts, metrics, frame)
-    measures, unknown, other_unit = _measures(configuration, starts, sums, orders)
+async def read(connection: AsyncConnection, organization_id: UUID, plan: Plan, frame: Frame) -> Snapshot:
+    """Everything that a score by that plan in that frame needs."""
+    spans = {place: _span(place, frame) for place in plan.windows}
+    sums = await _sums(connection, organization_id, spans, frame)
+    orders = await _orders(connection, organization_id, spans, plan.configuration.metrics, frame)
     sets = await matched_sets(connection, organization_id)
+    said = _said(plan, spans, sums, orders)
     return Snapshot(
-        configuration=configuration,
+        plan=plan,
         frame=frame,
         version=await cursor.version_on(connection, organization_id, frame.known_at),
-        measures=measures,
-        attention=await _attention(connection, organization_id, configuration, frame, sets),
-        newest=await _newest(connection, organization_id, configuration, frame, sets),
-        sold=await _sold(connection, organization_id, configuration, frame),
-        unknown=unknown,
-        other_unit=other_unit,
-        currencies=await remarks.currencies(connection, organization_id, configuration, frame, other_unit),
-        heard=await remarks.heard_of(connection, organization_id, configuration, frame),
+        said=said,
+        attention=await _attention(connection, organization_id, plan, frame, sets),
+        newest=await _newest(connection, organization_id, plan, frame, sets),
+        sold=await _sold(connection, organization_id, plan, frame),
+        currencies=await remarks.currencies(connection, organization_id, frame, said),
+        heard=await remarks.heard_of(connection, organization_id, plan, frame),
     )
 
 
-Window = tuple[str, int, int]
-Sums = Mapping[tuple[Window, str], tuple[int, int, int, int]]
-Orders = Mapping[tuple[Window, str], tuple[int | None, int | None, tuple[int, str, int] | None]]
+Span = tuple[str, int, int]
+Sums = Mapping[tuple[Span, str], tuple[int, int, int, int]]
+Orders = Mapping[tuple[Span, str], tuple[int | None, int | None, tuple[int, str, int] | None]]
 
 
-def _span(configuration: Configuration, frame: Frame, key: str) -> Window:
-    result = configuration.key_results[key]
-    first, last = window(result, configuration.playbooks[frame.playbook])
-    return result.metric, types.day_number(first), types.day_number(min(last, frame.until))
-
-
-def _windows(configuration: Configuration, frame: Frame) -> tuple[Mapping[str, Metric], Mapping[str, Window]]:
-    """The metrics that are asked for, and the window of each key result of an active objective."""
-    active = {objective.key for objective in active_objectives(configuration, frame.playbook)}
-    spans = {
-        key: _span(configuration, frame, key)
-        for key, result in configuration.key_results.items()
-        if result.objective in active
-    }
-    return {span[0]: configuration.metrics[span[0]] for span in spans.values()}, spans
+def _span(place: Window, frame: Frame) -> Span:
+    """The window as far as evidence goes, its days as numbers."""
+    metric, first, last = place
+    return metric, types.day_number(first), types.day_number(min(last, frame.until))
 
 
 async def _rows(
-    connection: AsyncConnection, statement: TextClause, organization_id: UUID, windows: Sequence[Window], frame: Frame
+    connection: AsyncConnection, statement: TextClause, organization_id: UUID, windows: Sequence[Span], frame: Frame
 ) -> Sequence[Sequence[object]]:
     bound = statement.bindparams(bindparam("organization", organization_id, types.Identity()))
     known = types.day_number(frame.known_at)
@@ -86,7 +72,7 @@ async def _rows(
     return (await connection.execute(bound, {"windows": rows, "known": known})).all()
 
 
-async def _sums(connection: AsyncConnection, organization_id: UUID, spans: Mapping[str, Window], frame: Frame) -> Sums:
+async def _sums(connection: AsyncConnection, organization_id: UUID, spans: Mapping[Window, Span], frame: Frame) -> Sums:
     """By window and source: events that count, their exact sum, events that lack a value, events in another unit."""
     windows = sorted(set(spans.values()))
     statement = text(
@@ -111,7 +97,7 @@ async def _sums(connection: AsyncConnection, organization_id: UUID, spans: Mappi
 async def _orders(
     connection: AsyncConnection,
     organization_id: UUID,
-    spans: Mapping[str, Window],
+    spans: Mapping[Window, Span],
     metrics: Mapping[str, Metric],
     frame: Frame,
 ) -> Orders:
@@ -127,7 +113,7 @@ async def _orders(
         "and m.metric = w.metric and m.day between w.first and w.last and m.recorded_day <= :known) as f "
         "where (since is null or recorded_day >= since) and low is not null"
     )
-    found: dict[tuple[Window, str], tuple[int | None, int | None, tuple[int, str, int] | None]] = {}
+    found: dict[tuple[Span, str], tuple[int | None, int | None, tuple[int, str, int] | None]] = {}
     for place, source, low, high, us, name, value in await _rows(
         connection, statement, organization_id, windows, frame
     ):
@@ -140,28 +126,25 @@ async def _orders(
     return found
 
 
-def _measures(
-    configuration: Configuration, spans: Mapping[str, Window], sums: Sums, orders: Orders
-) -> tuple[Mapping[tuple[str, str], Measure], Mapping[str, int], Mapping[str, int]]:
-    by_window: dict[Window, list[str]] = {}
+def _said(plan: Plan, spans: Mapping[Window, Span], sums: Sums, orders: Orders) -> Mapping[Window, Said]:
+    by_span: dict[Span, list[str]] = {}
     for span, source in sums:
-        by_window.setdefault(span, []).append(source)
-    measures: dict[tuple[str, str], Measure] = {}
-    unknown: dict[str, int] = {}
-    other_unit: dict[str, int] = {}
-    for key in sorted(spans):
-        span = spans[key]
-        canonical = configuration.metrics[span[0]].canonical_source
-        for source in sorted(by_window.get(span, ())):
+        by_span.setdefault(span, []).append(source)
+    found: dict[Window, Said] = {}
+    for place, span in spans.items():
+        canonical = plan.configuration.metrics[place[0]].canonical_source
+        measures: dict[str, Measure] = {}
+        unknown = other_unit = 0
+        for source in sorted(by_span.get(span, ())):
             count, total, lacking, other = sums[span, source]
-            if lacking and canonical in (None, source):
-                unknown[key] = unknown.get(key, 0) + lacking
-            if other and canonical in (None, source):
-                other_unit[key] = other_unit.get(key, 0) + other
+            if canonical in (None, source):
+                unknown += lacking
+                other_unit += other
             if count:
-                low, high, last = orders.get((span, source), (None, None, None))
-                measures[key, source] = Measure(count, total, low, high, last)
-    return measures, unknown, other_unit
+                measures[source] = Measure(count, total, *orders.get((span, source), ()))
+        if measures or unknown or other_unit:
+            found[place] = Said(measures, unknown, other_unit)
+    return found
 
 
 async def matched_sets(connection: AsyncConnection, organization_id: UUID) -> Mapping[str, frozenset[str]]:
@@ -176,7 +159,7 @@ async def matched_sets(connection: AsyncConnection, organization_id: UUID) -> Ma
 async def _attention(
     connection: AsyncConnection,
     organization_id: UUID,
-    configuration: Configuration,
+    plan: Plan,
     frame: Frame,
     sets: Mapping[str, frozenset[str]],
 ) -> tuple[Attention, ...]:
@@ -186,11 +169,11 @@ async def _attention(
         "where organization_id = :organization and day between :first and :last and recorded_day <= :known "
         "group by team, kind, matching, objective having sum(events) <> 0 order by team, kind, matching, objective"
     ).bindparams(bindparam("organization", organization_id, types.Identity()))
-    for first, last in stretches(configuration, frame):
+    for first, last, running in plan.stretches(*frame.focus(plan.configuration)):
         days = {"first": types.day_number(first), "last": types.day_number(last)}
         rows = await connection.execute(statement, {**days, "known": types.day_number(frame.known_at)})
         cells += [
-            Attention(team, kind, sets[name], objective or None, first, last, events, whole(high, low))
+            Attention(team, kind, sets[name], objective or None, running, events, whole(high, low))
             for team, kind, name, objective, events, high, low in rows
         ]
     return tuple(cells)
@@ -199,11 +182,11 @@ async def _attention(
 async def _newest(
     connection: AsyncConnection,
     organization_id: UUID,
-    configuration: Configuration,
+    plan: Plan,
     frame: Frame,
     sets: Mapping[str, frozenset[str]],
 ) -> tuple[Newest, ...]:
-    first = types.day_number(configuration.playbooks[frame.playbook].starts_on)
+    first = types.day_number(plan.playbook.starts_on)
     by_day = (
         select(attention.c.matching, attention.c.objective, attention.c.day)
         .where(
@@ -224,17 +207,15 @@ async def _newest(
     )
 
 
-async def _sold(
-    connection: AsyncConnection, organization_id: UUID, configuration: Configuration, frame: Frame
-) -> tuple[Sold, ...]:
-    unit = configuration.policy.unit
+async def _sold(connection: AsyncConnection, organization_id: UUID, plan: Plan, frame: Frame) -> tuple[Sold, ...]:
+    unit = plan.policy.unit
     statement = text(
         f"select offering, team, day, {halves('value')} from sold where organization_id = :organization "  # noqa: S608  # constants
         "and day between :first and :last and recorded_day <= :known and (:anything = 1 or unit in ('', :unit)) "
         "group by offering, team, day having sum(items) <> 0 order by offering, team, day"
     ).bindparams(bindparam("organization", organization_id, types.Identity()))
     values = {
-        "first": types.day_number(configuration.playbooks[frame.playbook].starts_on),
+        "first": types.day_number(plan.playbook.starts_on),
         "last": types.day_number(frame.until),
         "known": types.day_number(frame.known_at),
         "anything": int(unit is None),

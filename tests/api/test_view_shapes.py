@@ -2,11 +2,11 @@
 
 from app.api.view_shapes import show_team
 from app.scoring.views import Bearing, Quadrant, TeamFigure, TeamView
-from app.scoring.work import Work
+from app.scoring.work import ELSEWHERE, NOWHERE, Work
 
 
 def test_a_team_is_shown_with_where_its_work_went():
-    work = Work(events=12, effort=125_000, shares={"win": 0.75}, nowhere=0.2, other=0.05)
+    work = Work(12, 125_000, {frozenset(("win",)): 93_750, NOWHERE: 25_000, ELSEWHERE: 6_250})
     figures = (TeamFigure("focus", None, 0.0), TeamFigure("agreement", None, 0.0, applies=False))
     bears = (Bearing("win", "sales", "accountable", 0.5),)
     shown = show_team(TeamView("sales", figures, Quadrant(None, True), bears, work, False, ()), 10).model_dump()

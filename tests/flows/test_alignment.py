@@ -104,7 +104,7 @@ async def story(url: str) -> tuple[Alignment, dict[str, object]]:
         snapshot = answer.snapshot
         return answer.alignment, {
             "version": snapshot.version,
-            "measures": dict(snapshot.measures),
+            "said": dict(snapshot.said),
             "attention": snapshot.attention,
             "newest": sorted(map(repr, snapshot.newest)),
             "sold": snapshot.sold,

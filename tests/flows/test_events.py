@@ -12,7 +12,7 @@ from app.flows import alignment, configuration, events
 from app.store import configuration as store
 from app.store import events as kept
 from app.store import rebuild
-from tests.support.services import NOW, ONE, House, event, furnish, metric, record
+from tests.support.services import NOW, ONE, House, event, furnish, measures, metric, record
 
 
 async def statuses(built: House, actor: Actor, *found: object) -> list[str]:
@@ -55,7 +55,7 @@ async def test_other_content_under_the_same_name_is_a_conflict_and_the_stored_on
     items = await record(built, actor, event("a", value=5 * ONE))
     assert items[0].status == "conflict"
     answer = await alignment.read(built.service, actor)
-    assert answer.snapshot.measures["arr-2m", "billing"].total == 100 * ONE
+    assert measures(answer.snapshot)["arr", "billing"].total == 100 * ONE
 
 
 async def test_what_is_unknown_is_refused_and_names_the_nearest(built: House):
@@ -105,7 +105,7 @@ async def test_recording_then_retracting_leaves_every_figure_as_it_was(built: Ho
     after = await alignment.read(built.service, actor)
     assert (now, found.retraction_reason) == (True, "a mistake")
     assert between.alignment.score != before.alignment.score
-    assert (after.alignment.score, after.snapshot.measures) == (before.alignment.score, before.snapshot.measures)
+    assert (after.alignment.score, after.snapshot.said) == (before.alignment.score, before.snapshot.said)
     assert after.snapshot.attention == before.snapshot.attention
     assert after.snapshot.sold == before.snapshot.sold
     assert await clean(built, actor)
@@ -128,7 +128,7 @@ async def test_a_retracted_event_is_not_revived_by_sending_it_again(built: House
     assert uid is not None
     await events.retract_event(built.service, actor, uid, "a mistake")
     assert await statuses(built, actor, event("a")) == ["duplicate"]
-    assert (await alignment.read(built.service, actor)).snapshot.measures == {}
+    assert measures((await alignment.read(built.service, actor)).snapshot) == {}
 
 
 async def test_redefining_a_metric_restates_what_its_events_count_for(built: House):
@@ -137,7 +137,7 @@ async def test_redefining_a_metric_restates_what_its_events_count_for(built: Hou
     await record(built, actor, event("a"), event("b", data={"segment": "small"}, value=5 * ONE))
     await configuration.put(built.service, actor, metric(where=()))
     both = await alignment.read(built.service, actor)
-    assert both.snapshot.measures["arr-2m", "billing"].total == 105 * ONE
+    assert measures(both.snapshot)["arr", "billing"].total == 105 * ONE
     assert await clean(built, actor)
 
 
@@ -182,7 +182,7 @@ async def test_what_was_recorded_is_in_the_score_though_the_clock_went_back(buil
     await record(built, actor, event("a"))
     built.clock.forward(days=-2)
     answer = await alignment.read(built.service, actor)
-    assert answer.snapshot.measures["arr-2m", "billing"].count == 1
+    assert measures(answer.snapshot)["arr", "billing"].count == 1
     assert answer.alignment.frame.as_of == NOW.date()
 
 

@@ -29,6 +29,7 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "app/scoring/context.py": "tests/scoring/test_engine.py",
     "app/scoring/ledger.py": "tests/scoring/test_engine.py",
     "app/scoring/means.py": "tests/scoring/components/test_outcomes.py",
+    "app/scoring/plan.py": "tests/scoring/test_engine.py",
     "app/scoring/series.py": "tests/flows/test_history.py",
     "app/scoring/snapshot.py": "tests/store/test_snapshot.py",
     "app/scoring/words.py": "tests/scoring/components/test_freshness.py",

@@ -17,6 +17,7 @@ from app.domain.configuration import Configuration, Noun, changes
 from app.domain.events import Event, day_of
 from app.domain.teams import Organization
 from app.flows.events import Catalogue, catalogue
+from app.scoring.plan import Plan
 from app.scoring.snapshot import Snapshot, frame
 from app.store import configuration as store
 from app.store import cursor, ids, ingest, retract, snapshot, types
@@ -117,7 +118,7 @@ async def look(stage: Stage, actor: Actor, world: w.World) -> Snapshot:
     async with stage.database.reading() as connection:
         known = await store.load(connection, actor.organization)
         asked = frame(known.playbooks[world.playbook.key], world.as_of, world.known_at)
-        return await snapshot.read(connection, actor.organization, known, asked)
+        return await snapshot.read(connection, actor.organization, Plan(known, world.playbook.key), asked)
 
 
 def event(one: w.Event) -> Event:

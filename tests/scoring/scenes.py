@@ -1,6 +1,6 @@
 """Small worlds to score: a configuration from its nouns, evidence from a line each, and random ones of both."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -15,7 +15,9 @@ from app.domain.offerings import Offering
 from app.domain.playbooks import Contribution, Playbook, Signoff
 from app.domain.teams import Organization, Policy, Team
 from app.scoring.ledger import Loss
-from app.scoring.snapshot import Attention, Measure, Newest, Snapshot, Sold, frame
+from app.scoring.plan import Plan, Window
+from app.scoring.snapshot import Measure, Newest, Said, Snapshot, Sold, frame
+from app.scoring.work import Attention
 
 FIRST, LAST, DAY = date(2026, 10, 1), date(2026, 12, 31), date(2026, 11, 23)
 PLAYBOOK = Playbook("q4", "Q4", "", FIRST, LAST, state="published", revision=2)
@@ -29,10 +31,29 @@ def configuration(*nouns: Noun) -> Configuration:
     return Configuration(**tables)
 
 
-def snapshot(*nouns: Noun, as_of: date = DAY, known_at: date | None = None, **evidence) -> Snapshot:
-    """The nouns and the evidence as they stand on a day."""
-    found = configuration(*nouns)
-    return Snapshot(found, frame(found.playbooks["q4"], as_of, known_at or as_of), 1, **evidence)
+def snapshot(
+    *nouns: Noun,
+    as_of: date = DAY,
+    known_at: date | None = None,
+    measures: Mapping[tuple[str, str], Measure] | None = None,
+    unknown: Mapping[str, int] | None = None,
+    **evidence,
+) -> Snapshot:
+    """The nouns and the evidence as they stand on a day; what is said is by key result, and by source."""
+    plan = Plan(configuration(*nouns), "q4")
+    when = frame(plan.playbook, as_of, known_at or as_of)
+    return Snapshot(plan, when, 1, said=heard(plan, measures or {}, unknown or {}), **evidence)
+
+
+def heard(plan: Plan, measures: Mapping[tuple[str, str], Measure], unknown: Mapping[str, int]) -> Mapping[Window, Said]:
+    """What is said of key results, by window: those of the same one are said the same of."""
+    found: dict[Window, Said] = {}
+    for place, results in plan.windows.items():
+        sources = {source: said for result in results for (key, source), said in measures.items() if key == result.key}
+        lacking = max(unknown.get(result.key, 0) for result in results)
+        if sources or lacking:
+            found[place] = Said(sources, lacking)
+    return found
 
 
 def team(key: str, function: str = "", size: float = 1) -> Team:
@@ -63,7 +84,7 @@ def work(
     by: str, *on: str, events: int = 10, effort: float | None = None, named: str | None = None, **more
 ) -> Attention:
     """Events of a team that matched the metrics `on`; each weighs 1 unless their effort is given."""
-    cell: dict[str, Any] = {"kind": "outcome", "first": DAY, "last": DAY} | more
+    cell: dict[str, Any] = {"kind": "outcome", "running": frozenset()} | more
     weight = int((events if effort is None else effort) * ONE)
     return Attention(team=by, metrics=frozenset(on), objective=named, events=events, effort=weight, **cell)
 
@@ -142,18 +163,20 @@ def snapshots(draw) -> Snapshot:
     known = sorted(found.key_results)
     pairs = st.tuples(st.sampled_from(known), st.sampled_from(SOURCES)) if known else st.nothing()
     named = st.sampled_from((None, None, *OBJECTIVES, "gone"))
+    running = frozenset(("other",)) if day <= OTHER.ends_on else frozenset()
     cells = st.builds(
         Attention, st.sampled_from((*TEAMS, "gone")), st.sampled_from(("outcome", "activity")), subsets, named,
-        st.just(day), st.just(day), st.integers(1, 9), st.integers(0, 40).map(lambda n: n * ONE // 4),
+        st.just(running), st.integers(1, 9), st.integers(0, 40).map(lambda n: n * ONE // 4),
     )  # fmt: skip
     items = st.builds(
         Sold, st.sampled_from(("here", "gone", "odd")), st.sampled_from(TEAMS), days, st.integers(0, 9 * ONE)
     )
+    plan = Plan(found, "q4")
     return Snapshot(
-        found,
-        frame(found.playbooks["q4"], day, day),
+        plan,
+        frame(plan.playbook, day, day),
         1,
-        measures=draw(st.dictionaries(pairs, measures(), max_size=8)) if known else {},
+        said=heard(plan, draw(st.dictionaries(pairs, measures(), max_size=8)) if known else {}, {}),
         attention=tuple(draw(st.lists(cells, max_size=9))),
         newest=tuple(draw(st.lists(st.builds(Newest, subsets, named, st.just(day - timedelta(days=9))), max_size=3))),
         sold=tuple(draw(st.lists(items, max_size=4))),
@@ -172,4 +195,4 @@ def reweighted(found: Snapshot, factor: int) -> Snapshot:
         responsibilities={key: replace(noun, share=noun.share * factor) for key, noun in was.responsibilities.items()},
         key_results={key: replace(noun, weight=noun.weight * factor) for key, noun in was.key_results.items()},
     )
-    return replace(found, configuration=now)
+    return replace(found, plan=Plan(now, "q4"))

@@ -13,7 +13,8 @@ from app.domain.playbooks import Contribution, Signoff
 from app.domain.teams import COMPONENTS, Policy
 from app.scoring.components.registry import REGISTRY
 from app.scoring.engine import score
-from app.scoring.snapshot import Newest, Snapshot
+from app.scoring.plan import Plan
+from app.scoring.snapshot import Newest, Said, Snapshot
 from tests.scoring.scenes import (
     DAY,
     bears,
@@ -47,8 +48,10 @@ def shuffled(found: Snapshot, seed: int) -> Snapshot:
     now = replace(was, **{name: dict(mixed(getattr(was, name).items())) for name in names})
     return replace(
         found,
-        configuration=now,
-        measures=dict(mixed(found.measures.items())),
+        plan=Plan(now, "q4"),
+        said={
+            place: one._replace(sources=dict(mixed(one.sources.items()))) for place, one in mixed(found.said.items())
+        },
         attention=tuple(mixed(found.attention)),
         newest=tuple(mixed(found.newest)),
         sold=tuple(mixed(found.sold)),
@@ -201,15 +204,19 @@ def test_only_the_proportions_of_weights_priorities_shares_and_sizes_matter(foun
 @laws
 @given(snapshots(), st.data())
 def test_progress_of_a_key_result_never_lowers_outcomes(found: Snapshot, data: st.DataObject):
-    if not found.measures:
+    pairs = sorted((place, source) for place, one in found.said.items() for source in one.sources)
+    if not pairs:
         return
-    pair = data.draw(st.sampled_from(sorted(found.measures)))
-    was = found.measures[pair]
+    place, source = data.draw(st.sampled_from(pairs))
+    was = found.said[place].sources[source]
     more = data.draw(st.integers(0, 50 * ONE))
     when, name, said_last = was.last or (0, "", 0)
     low, high = (was.low or 0) + more, (was.high or 0) + more
     now = replace(was, total=was.total + more, low=low, high=high, last=(when, name, said_last + more))
-    before, after = score(found), score(replace(found, measures={**found.measures, pair: now}))
+    before, after = (
+        score(found),
+        score(replace(found, said={**found.said, place: Said({**found.said[place].sources, source: now})})),
+    )
     assert (after.components[3].score or 0) >= (before.components[3].score or 0)
 
 
@@ -219,6 +226,6 @@ def test_a_team_that_falls_silent_never_raises_what_was_proven_of_work(found: Sn
     # Only attention is taken away: what the objectives attain is held fixed, as the law asks for productivity.
     policy = {name: ONE if name == component else 0 for name in COMPONENTS}
     was = replace(found.configuration, policies={"policy": replace(found.configuration.policy, weights=policy)})
-    full = replace(found, configuration=was)
+    full = replace(found, plan=Plan(was, "q4"))
     quiet = replace(full, attention=tuple(cell for cell in found.attention if cell.team != mute))
     assert score(quiet).floor <= score(full).floor

@@ -29,7 +29,8 @@ from tests.scoring.scenes import (
 
 WORLD: tuple[Noun, ...] = (
     team("ann", "sales"), team("bob", "ops", 2), team("cyd", "legal"),
-    objective("win", 3), objective("keep"), metric("m"), key_result("k1", "win", "m"), key_result("k2", "keep", "m"),
+    objective("win", 3), objective("keep"), metric("m"), metric("n"), key_result("k1", "win", "m"),
+    key_result("k2", "keep", "n"),
     bears("win", "ann", "accountable", 3), bears("win", "bob"), bears("keep", "bob", "accountable"),
 )  # fmt: skip
 
@@ -43,7 +44,7 @@ def test_a_teams_figures_are_of_its_own_work_and_of_what_it_bears():
         snapshot(
             *WORLD, Contribution("q4", "ann", "x"), Offering("plus", "Plus", FIRST), as_of=LAST,
             measures={("k1", "crm"): said(80), ("k2", "crm"): said(40)},
-            attention=(work("ann", named="win", kind="activity"), work("bob", named="keep", last=LAST, first=LAST)),
+            attention=(work("ann", named="win", kind="activity"), work("bob", named="keep")),
             sold=(Sold("plus", "ann", DAY, 3 * ONE), Sold("odd", "ann", DAY, ONE), Sold("odd", "bob", DAY, 0)),
         )
     )  # fmt: skip
@@ -99,7 +100,7 @@ def test_an_objective_shows_its_pace_its_dust_its_bearers_and_its_losses():
 
 
 def test_work_off_the_playbook_never_overlaps():
-    cells = (work("ann", events=10), work("ann", named="win", events=30), work("bob", "m"), work("cyd", events=50))
+    cells = (work("ann", events=10), work("ann", named="win", events=30), work("bob", "m", "n"), work("cyd", events=50))
     found = pairs(snapshot(*WORLD, attention=cells))
     assert [(pair.one, pair.other, pair.overlap) for pair in found] == [
         ("ann", "bob", 0.5),

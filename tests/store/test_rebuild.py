@@ -18,7 +18,7 @@ from app.flows import alignment, configuration, events, maintenance
 from app.store import configuration as store
 from app.store import rebuild
 from app.store.types import micros
-from tests.support.services import NOW, ONE, House, event, furnish, house, metric, record
+from tests.support.services import NOW, ONE, House, event, furnish, house, measures, metric, record
 
 SOUND = {"event": 0, "measure": 0, "attention": 0, "sold": 0}
 TAMPERINGS = {
@@ -52,10 +52,10 @@ async def with_all_aggregations(built: House, key: str = "acme") -> Actor:
 
 async def figures(built: House, actor: Actor) -> dict[str, tuple[object, ...]]:
     """Low, high and last as a score reads them, by the metric that asks for each."""
-    found = (await alignment.read(built.service, actor)).snapshot.measures
+    found = measures((await alignment.read(built.service, actor)).snapshot)
     asked = {"min": "low", "max": "high", "last": "last"}
     return {
-        name: tuple(getattr(one, part) for (key, _), one in found.items() if key == f"by-{name}")
+        name: tuple(getattr(one, part) for (key, _), one in found.items() if key == name)
         for name, part in asked.items()
     }
 
@@ -74,7 +74,7 @@ async def test_what_was_tampered_with_is_found_and_mended(built: House, which: s
     assert await maintenance.restore(built.service, actor.organization) == (2, found)
     assert await differences(built, actor) == SOUND
     after = await alignment.read(built.service, actor)
-    assert (after.snapshot.measures, after.snapshot.attention) == (before.snapshot.measures, before.snapshot.attention)
+    assert (after.snapshot.said, after.snapshot.attention) == (before.snapshot.said, before.snapshot.attention)
 
 
 async def test_restoring_what_is_sound_changes_nothing(built: House):

@@ -22,6 +22,7 @@ from app.domain.teams import Organization, Team
 from app.flows import configuration, events, organizations
 from app.flows.service import Service
 from app.flows.vault import Vault
+from app.scoring.snapshot import Measure, Snapshot
 from app.store.database import connect
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -149,3 +150,8 @@ def changed(deal: int, name: str, value: str, at: datetime) -> dict[str, object]
 def _element(at: datetime, more: Mapping[str, object]) -> dict[str, object]:
     occurred = int(at.timestamp() * 1000)
     return {"eventId": 1, "subscriptionId": 7, "portalId": 4242001, "appId": 9, "occurredAt": occurred, **more}
+
+
+def measures(found: Snapshot) -> dict[tuple[str, str], Measure]:
+    """What each source says of a metric of the playbook, all of whose key results have its window."""
+    return {(place[0], source): said for place, one in found.said.items() for source, said in one.sources.items()}

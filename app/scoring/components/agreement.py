@@ -12,7 +12,9 @@ from app.scoring.context import Context
 from app.scoring.evidence import Evidence, Scope
 from app.scoring.ledger import Loss
 from app.scoring.means import mean, ratio
-from app.scoring.pace import Exact, Standing, value
+from app.scoring.pace import Exact, Stretch, value
+from app.scoring.plan import Plan, Window, window
+from app.scoring.snapshot import Said
 from app.scoring.words import among, counted, listed, percent, verb
 
 NAME: Final = "agreement"
@@ -70,7 +72,7 @@ def figure(context: Context) -> Figure:
     if not found:
         return silent("no second source reports on a key result")
     values = _values(found)
-    score = mean((context.objectives[key].priority, value) for key, value in values.items())
+    score = mean([context.plan.objectives[key].priority for key in values], values.values())
     parts = [part for compared in found.values() for part in compared]
     differing = sum(part.value < 1 for part in parts)
     summary = f"sources disagree on {among(differing, len(parts), 'key result')}"
@@ -83,42 +85,62 @@ def agreements(context: Context) -> Mapping[str, float]:
 
 
 def _values(found: Mapping[str, Sequence[Compared]]) -> Mapping[str, float]:
-    return {key: mean((part.result.weight, part.value) for part in compared) for key, compared in found.items()}
+    return {
+        key: mean([part.result.weight for part in compared], [part.value for part in compared])
+        for key, compared in found.items()
+    }
 
 
 def has_canonical(context: Context) -> bool:
     """Whether a metric of a key result that scores has a canonical source."""
     metrics = context.snapshot.configuration.metrics
-    return any(metrics[metric].canonical_source is not None for metric in context.leads)
+    return any(metrics[metric].canonical_source is not None for metric in context.plan.leads)
 
 
 def _compared(context: Context) -> dict[str, list[Compared]]:
     """The key results on which more than one source has a say, by objective."""
+    known = context.plan.once(_Known)
     found: dict[str, list[Compared]] = {}
-    for standing in context.standings.values():
-        compared = _compare(standing) if standing.metric.canonical_source is not None and standing.sources else None
-        if compared is not None:
-            found.setdefault(standing.result.objective, []).append(compared)
-    return found
+    for place, stretch in context.pace.stretches.items():
+        for one in known.compared(place, stretch):
+            found.setdefault(one.result.objective, []).append(one)
+    return {key: found[key] for key in context.plan.objectives if key in found}
 
 
-def _compare(standing: Standing) -> Compared | None:
-    metric, sources = standing.metric, standing.sources
+class _Known:
+    """What was compared; compared anew only where something else is said."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._windows = plan.windows
+        self._found: dict[Window, tuple[Said, Sequence[Compared]]] = {}
+
+    def compared(self, place: Window, stretch: Stretch) -> Sequence[Compared]:
+        """All key results of a window on which more than one source has a say."""
+        known = self._found.get(place)
+        if known is None or known[0] is not stretch.said:
+            compared = _compare(stretch)
+            rows = [Compared(result, *compared) for result in self._windows[place]] if compared is not None else ()
+            known = self._found[place] = stretch.said, rows
+        return known[1]
+
+
+def _compare(stretch: Stretch) -> tuple[str, tuple[str, ...], bool, float] | None:
+    """The canonical source, the others, whether it is silent, and how near they are; None with nothing to compare."""
+    metric, sources = stretch.metric, stretch.said.sources
     others = tuple(sorted(source for source in sources if source != metric.canonical_source))
     if metric.canonical_source is None or not others:
         return None
-    truth = standing.exact
+    truth = stretch.exact
     if truth is None:
-        return Compared(standing.result, metric.canonical_source, others, silent=True, value=0.0)
+        return metric.canonical_source, others, True, 0.0
     said = [value(metric.aggregation, {source: sources[source]}) for source in others]
-    nearness = min(agree(exact, truth) for exact in said if exact is not None)
-    return Compared(standing.result, metric.canonical_source, others, silent=False, value=nearness)
+    return metric.canonical_source, others, False, min(agree(exact, truth) for exact in said if exact is not None)
 
 
 def _losses(context: Context, found: Mapping[str, Sequence[Compared]], weight: float) -> Iterator[Loss]:
-    total = sum(context.objectives[objective].priority for objective in found)
+    total = sum(context.plan.objectives[objective].priority for objective in found)
     for objective, compared in found.items():
-        whole = weight * (context.objectives[objective].priority / total)
+        whole = weight * (context.plan.objectives[objective].priority / total)
         weights = sum(part.result.weight for part in compared)
         for metric, parts in sorted(_by_metric(compared).items()):
             points = fsum(part.result.weight / weights * (1 - part.value) for part in parts)
@@ -127,15 +149,15 @@ def _losses(context: Context, found: Mapping[str, Sequence[Compared]], weight: f
 
 
 def _by_metric(compared: Iterable[Compared]) -> Mapping[str, list[Compared]]:
-    """Those on which sources differ, by metric."""
+    """Those on which sources differ, by metric, in the order of their keys."""
     found: dict[str, list[Compared]] = {}
-    for part in compared:
+    for part in sorted(compared, key=lambda one: one.result.key):
         if part.value < 1:
             found.setdefault(part.result.metric, []).append(part)
     return found
 
 
 def _account(context: Context, metric: str, parts: Sequence[Compared]) -> Disagreement:
-    stand = [context.standings[part.result.key] for part in parts]
-    windows = tuple(sorted({(standing.first, standing.last) for standing in stand}))
+    found = [context.pace.stretches[window(part.result, context.plan.playbook)] for part in parts]
+    windows = tuple(sorted({(stretch.first, stretch.last) for stretch in found}))
     return Disagreement(context.scope, metric, tuple(parts), windows)

@@ -52,39 +52,31 @@ def belonging(loss: Loss, scope: Scope) -> tuple[tuple[str, str], ...]:
 
 def figured(context: Context, work: Mapping[str, Work]) -> Mapping[str, Work]:
     """The teams, in the order of their keys, whose work is enough to say anything."""
-    enough = context.policy.minimum_events
+    enough = context.plan.policy.minimum_events
     return {
         team: found
-        for team in context.teams
+        for team in context.plan.teams
         if (found := work.get(team)) is not None and found.events >= enough and found.effort > 0
     }
 
 
-def expected(context: Context, team: str) -> Mapping[str, float]:
-    """The shares of its work that a team is expected to give each objective; one that bears none follows them all."""
-    borne = context.borne.get(team)
-    if not borne:
-        return context.parts
-    total = fsum(borne.values())
-    return {objective: part / total for objective, part in borne.items()}
-
-
 def focus_of(context: Context, team: str) -> float:
     """How much of a team's work went where it was expected."""
-    wanted = expected(context, team)
-    return clamp(fsum(min(share, wanted.get(objective, 0.0)) for objective, share in context.work[team].shares.items()))
+    wanted = context.plan.expected[team]
+    shares = context.work[team].shares_of(wanted.keys())
+    return clamp(fsum([min(share, wanted[objective]) for objective, share in shares.items()]))
 
 
 def figure(context: Context) -> Figure:
     """The mean of the teams' focus by size; silent without objectives or without enough work."""
-    if not context.objectives:
+    if not context.plan.objectives:
         return silent("the playbook has no active objective")
     teams = figured(context, context.work)
     if not teams:
         return silent("no team has enough recorded work")
-    terms = [(context.teams[team].size, focus_of(context, team)) for team in teams]
-    score = mean(terms)
-    everyone = sum(team.size for team in context.teams.values())
+    terms = [(context.plan.teams[team].size, focus_of(context, team)) for team in teams]
+    score = mean(*zip(*terms, strict=True))
+    everyone = context.plan.size
     seen = sum(size for size, _ in terms)
     summary = f"{percent(score)} of the recorded work went where the playbook says"
     # Proven is not coverage times score: by a rounding that could rise when a team falls silent.
@@ -93,9 +85,9 @@ def figure(context: Context) -> Figure:
 
 
 def _losses(context: Context, teams: Mapping[str, Work], weight: float) -> Iterator[Loss]:
-    seen = sum(context.teams[team].size for team in teams)
+    seen = sum(context.plan.teams[team].size for team in teams)
     for team, work in teams.items():
-        whole, wanted = weight * (context.teams[team].size / seen), expected(context, team)
+        whole, wanted = weight * (context.plan.teams[team].size / seen), context.plan.expected[team]
         account = Spending(context.scope, team, work, wanted)
         yield from off_losses(NAME, team, work, whole, account)
         for objective, share in work.shares.items():

@@ -11,10 +11,12 @@ from app.scoring.context import Context
 from app.scoring.evidence import Evidence, Scope
 from app.scoring.ledger import Loss
 from app.scoring.means import mean
+from app.scoring.plan import Plan
 from app.scoring.words import among, counted, verb
 
 NAME: Final = "freshness"
 CADENCE_DAYS: Final = 7
+STALE: Final = 0.5
 
 
 class Age(NamedTuple):
@@ -30,7 +32,7 @@ class Age(NamedTuple):
     @property
     def stale(self) -> bool:
         """Whether it is gathering dust."""
-        return self.value < 0.5
+        return self.value < STALE
 
     def detail(self, _: Loss) -> str:
         """How long ago it was and how often it should be."""
@@ -46,49 +48,65 @@ class Age(NamedTuple):
 
 def ages(context: Context) -> Mapping[str, Age]:
     """How fresh each objective is, by objective."""
-    newest = _newest(context)
-    return {objective: _age(context, objective, newest.get(objective)) for objective in context.objectives}
+    return {objective: Age(context.scope, objective, *of) for objective, of in _ages(context).items()}
+
+
+def _ages(context: Context) -> Mapping[str, tuple[date | None, int, int, float]]:
+    """The newest day, the age, the cadence and the figure of each objective."""
+    day, first = context.snapshot.frame.day, context.plan.playbook.starts_on
+    newest, half_life = _newest(context), context.plan.policy.half_life_days
+    known: dict[tuple[date | None, int], tuple[date | None, int, int, float]] = {}  # most objectives are like others
+    found = {}
+    for objective, cadence in context.plan.once(_cadences).items():
+        last = newest.get(objective)
+        age = known.get((last, cadence))
+        if age is None:
+            days = max(0, (day - (first if last is None else last)).days)
+            late = days - cadence
+            value = 1.0 if late <= 0 else 0.5 ** (late * ONE / half_life)
+            age = known[last, cadence] = last, days, cadence, value
+        found[objective] = age
+    return found
+
+
+def _cadences(plan: Plan) -> Mapping[str, int]:
+    """How often an event is due, in days, by objective."""
+    return {
+        objective: min([result.cadence_days for result in results], default=CADENCE_DAYS)
+        for objective, results in plan.key_results.items()
+    }
 
 
 def _newest(context: Context) -> Mapping[str, date]:
     """The newest day of an event that names the objective or matches a metric of its key results."""
     by_metric: dict[str, date] = {}
     found: dict[str, date] = {}
-    for cell in context.snapshot.newest:
-        if cell.objective is not None:
-            found[cell.objective] = max(cell.day, found.get(cell.objective, cell.day))
-        for metric in cell.metrics:
-            by_metric[metric] = max(cell.day, by_metric.get(metric, cell.day))
+    for metrics, objective, day in context.snapshot.newest:
+        if objective is not None and (objective not in found or found[objective] < day):
+            found[objective] = day
+        for metric in metrics:
+            if metric not in by_metric or by_metric[metric] < day:
+                by_metric[metric] = day
     for metric, day in by_metric.items():
-        for objective in context.leads.get(metric, ()):
-            found[objective] = max(day, found.get(objective, day))
+        for objective in context.plan.leads.get(metric, ()):
+            if objective not in found or found[objective] < day:
+                found[objective] = day
     return found
-
-
-def _age(context: Context, objective: str, newest: date | None) -> Age:
-    since = context.playbook.starts_on if newest is None else newest
-    days = max(0, (context.snapshot.frame.day - since).days)
-    cadence = min((result.cadence_days for result in context.key_results[objective]), default=CADENCE_DAYS)
-    late = days - cadence
-    value = 1.0 if late <= 0 else 0.5 ** (late * ONE / context.policy.half_life_days)
-    return Age(context.scope, objective, newest, days, cadence, value)
 
 
 def figure(context: Context) -> Figure:
     """The mean of the objectives' freshness by priority; silent without objectives."""
-    if not context.objectives:
+    if not context.plan.objectives:
         return silent("the playbook has no active objective")
-    found = ages(context)
-    score = mean((objective.priority, found[key].value) for key, objective in context.objectives.items())
-    stale = sum(age.stale for age in found.values())
-    summary = (
-        f"{among(stale, len(found), 'objective')} {verb(1 if len(found) == 1 else stale, 'is', 'are')} gathering dust"
-    )
-    return Figure(score, 1.0, score, summary, partial(_losses, context, found))
+    values = [value for *_, value in _ages(context).values()]
+    score, number = mean(context.plan.priorities, values), len(values)
+    stale = sum(value < STALE for value in values)
+    summary = f"{among(stale, number, 'objective')} {verb(1 if number == 1 else stale, 'is', 'are')} gathering dust"
+    return Figure(score, 1.0, score, summary, partial(_losses, context))
 
 
-def _losses(context: Context, found: Mapping[str, Age], weight: float) -> Iterator[Loss]:
-    for objective, part in found.items():
+def _losses(context: Context, weight: float) -> Iterator[Loss]:
+    for objective, part in ages(context).items():
         if part.value < 1:
-            points = weight * context.parts[objective] * (1 - part.value)
+            points = weight * context.plan.parts[objective] * (1 - part.value)
             yield Loss(NAME, "stale", points, part, objective=objective)

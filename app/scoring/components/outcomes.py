@@ -9,6 +9,7 @@ from app.scoring.context import Context
 from app.scoring.evidence import Evidence, Scope
 from app.scoring.ledger import Loss
 from app.scoring.means import mean, ratio
+from app.scoring.plan import window
 from app.scoring.words import among, counted, verb
 
 NAME: Final = "outcomes"
@@ -32,32 +33,36 @@ class Unmeasured(NamedTuple):
 def figure(context: Context) -> Figure:
     """The mean of the objectives' attainment by priority; silent while no key result has evidence."""
     if not context.measured:
-        return silent("no key result has evidence yet" if context.standings else "there is no key result")
-    objectives = context.objectives.items()
-    score = mean((objective.priority, context.attained[key]) for key, objective in objectives)
-    coverage = mean((objective.priority, ratio(*context.covered[key])) for key, objective in objectives)
+        return silent("no key result has evidence yet" if context.pace.attainments else "there is no key result")
+    score = mean(context.plan.priorities, context.attained.values())
+    covered = [1.0 if found == total else ratio(found, total) for found, total in context.covered.values()]
+    coverage = mean(context.plan.priorities, covered)
     return Figure(score, coverage, coverage * score, _summary(context), partial(_losses, context))
 
 
 def _losses(context: Context, weight: float) -> Iterator[Loss]:
-    for objective, results in context.key_results.items():
-        whole = weight * context.parts[objective]
+    for objective, results in context.plan.key_results.items():
+        whole = weight * context.plan.parts[objective]
         if not results:
             yield Loss(NAME, "unmeasured", whole, Unmeasured(context.scope, objective), objective=objective)
         _, total = context.covered[objective]
         for result in results:
-            standing = context.standings[result.key]
-            if standing.attainment < 1:
+            if context.pace.attainments[result.key] < 1:
+                standing = context.pace.standing(window(result, context.plan.playbook), result)
                 reason = "no_evidence" if standing.exact is None else "behind_pace"
                 points = whole * (result.weight / total) * (1 - standing.attainment)
                 yield Loss(NAME, reason, points, standing, None, objective, result.key, None, result.metric)
 
 
 def _summary(context: Context) -> str:
-    found = [standing for standing in context.standings.values() if standing.begun]
-    behind = sum(standing.measured and standing.attainment < 1 for standing in found)
-    mute = sum(not standing.measured for standing in found)
-    said = f"{among(behind, len(found), 'key result')} {verb(behind, 'is', 'are')} behind pace"
+    begun = mute = 0
+    for place, results in context.plan.windows.items():
+        stretch = context.pace.stretches[place]
+        if stretch.begun:
+            begun += len(results)
+            mute += len(results) if stretch.exact is None else 0
+    behind = context.pace.behind
+    said = f"{among(behind, begun, 'key result')} {verb(behind, 'is', 'are')} behind pace"
     said += f", {mute} without evidence" if mute else ""
-    unmeasured = sum(not results for results in context.key_results.values())
+    unmeasured = sum(not results for results in context.plan.key_results.values())
     return said + (f", {counted(unmeasured, 'objective')} without key results" if unmeasured else "")

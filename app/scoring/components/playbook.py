@@ -9,6 +9,7 @@ from app.scoring.context import Context
 from app.scoring.evidence import Evidence, Scope
 from app.scoring.ledger import Loss
 from app.scoring.means import mean
+from app.scoring.plan import Plan
 from app.scoring.words import among
 
 NAME: Final = "playbook"
@@ -21,9 +22,11 @@ SAID: Final = {
 
 
 class Involvement(NamedTuple):
-    """One team's part in it. Shape: `signed` is 1 for the current revision, 1/2 for an earlier one, 0 for none."""
+    """One team's part in it, as the plan says.
 
-    scope: Scope
+    Shape: `signed` is 1 for the current revision, 1/2 for an earlier one, 0 for none.
+    """
+
     team: str
     contributed: bool
     signed: float
@@ -40,34 +43,41 @@ class Involvement(NamedTuple):
             return "not_signed" if self.contributed else "not_involved"
         return "signed_old_revision" if self.signed < 1 else "did_not_contribute"
 
+
+class Absent(NamedTuple):
+    """It accounts for what is lost on a team's part."""
+
+    scope: Scope
+    part: Involvement
+
     def detail(self, _: Loss) -> str:
         """What the team did not do."""
-        return SAID[self.reason].format(team=self.team)
+        return SAID[self.part.reason].format(team=self.part.team)
 
     def evidence(self, _: Loss) -> Evidence:
         """The list in which the team should stand."""
-        signing = self.reason in ("not_signed", "signed_old_revision")
+        signing = self.part.reason in ("not_signed", "signed_old_revision")
         return self.scope.configured("signoffs" if signing else "contributions", "playbook", self.scope.playbook)
 
 
-def involvements(context: Context) -> Mapping[str, Involvement]:
+def involvements(plan: Plan) -> Mapping[str, Involvement]:
     """Each team's part, by team."""
-    configuration, playbook = context.snapshot.configuration, context.playbook
+    configuration, playbook = plan.configuration, plan.playbook
     found = {}
-    for team in context.teams:
+    for team in plan.teams:
         key = f"{playbook.key}/{team}"
         signoff = configuration.signoffs.get(key)
         signed = 0.0 if signoff is None else 1.0 if signoff.revision == playbook.revision else 0.5
-        found[team] = Involvement(context.scope, team, key in configuration.contributions, signed)
+        found[team] = Involvement(team, key in configuration.contributions, signed)
     return found
 
 
 def figure(context: Context) -> Figure:
     """The mean of the teams' parts by size; silent without teams."""
-    if not context.teams:
+    if not context.plan.teams:
         return silent("there are no teams")
-    found = involvements(context)
-    score = mean((context.teams[team].size, part.value) for team, part in found.items())
+    found = context.plan.once(involvements)
+    score = mean([team.size for team in context.plan.teams.values()], [part.value for part in found.values()])
     signed = sum(part.signed == 1 for part in found.values())
     contributed = sum(part.contributed for part in found.values())
     summary = f"{among(signed, len(found), 'team')} signed the current revision, {contributed} contributed to it"
@@ -75,8 +85,8 @@ def figure(context: Context) -> Figure:
 
 
 def _losses(context: Context, found: Mapping[str, Involvement], weight: float) -> Iterator[Loss]:
-    total = sum(team.size for team in context.teams.values())
+    total = context.plan.size
     for team, part in found.items():
         if part.value < 1:
-            points = weight * (context.teams[team].size / total) * (1 - part.value)
-            yield Loss(NAME, part.reason, points, part, team=team)
+            points = weight * (context.plan.teams[team].size / total) * (1 - part.value)
+            yield Loss(NAME, part.reason, points, Absent(context.scope, part), team=team)

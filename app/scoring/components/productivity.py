@@ -39,8 +39,8 @@ class Spending(NamedTuple):
 
 def productivity_of(context: Context, team: str) -> float:
     """How much of a team's activity landed on objectives that move."""
-    shares = context.activity[team].shares.items()
-    return clamp(fsum(share * context.attained[objective] for objective, share in shares))
+    work = context.activity[team]
+    return clamp(fsum([effort * context.attained_of(place) for place, effort in work.split.items()]) / work.effort)
 
 
 def figure(context: Context) -> Figure:
@@ -50,9 +50,9 @@ def figure(context: Context) -> Figure:
     teams = figured(context, context.activity)
     if not teams:
         return silent("no team has enough recorded activity")
-    terms = [(context.teams[team].size, productivity_of(context, team)) for team in teams]
-    score = mean(terms)
-    everyone = sum(team.size for team in context.teams.values())
+    terms = [(context.plan.teams[team].size, productivity_of(context, team)) for team in teams]
+    score = mean(*zip(*terms, strict=True))
+    everyone = context.plan.size
     seen = sum(size for size, _ in terms)
     summary = f"{percent(score)} of the activity landed on objectives that move"
     proven = clamp(fsum(size * value for size, value in terms) / everyone)  # as in focus
@@ -60,9 +60,9 @@ def figure(context: Context) -> Figure:
 
 
 def _losses(context: Context, teams: Mapping[str, Work], weight: float) -> Iterator[Loss]:
-    seen, attained = sum(context.teams[team].size for team in teams), context.attained
+    seen, attained = sum(context.plan.teams[team].size for team in teams), context.attained
     for team, work in teams.items():
-        whole, account = weight * (context.teams[team].size / seen), Spending(context.scope, team, work, attained)
+        whole, account = weight * (context.plan.teams[team].size / seen), Spending(context.scope, team, work, attained)
         yield from off_losses(NAME, team, work, whole, account)
         for objective, share in work.shares.items():
             if attained[objective] < 1:

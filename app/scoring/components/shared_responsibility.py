@@ -10,6 +10,7 @@ from app.scoring.context import Context
 from app.scoring.evidence import Evidence, Scope
 from app.scoring.ledger import Loss
 from app.scoring.means import mean, ratio
+from app.scoring.plan import Plan
 from app.scoring.words import among
 
 NAME: Final = "shared_responsibility"
@@ -24,9 +25,11 @@ SAID: Final = {
 
 
 class Sharing(NamedTuple):
-    """How one objective is shared. Shape: `functions` and `accountable` are numbers of them among those who bear it."""
+    """How one objective is shared, as the plan says.
 
-    scope: Scope
+    Shape: `functions` and `accountable` are numbers of them among those who bear it.
+    """
+
     objective: str
     value: float
     functions: int
@@ -45,36 +48,51 @@ class Sharing(NamedTuple):
             return "several_accountable" if self.accountable else "no_accountable"
         return "unbalanced"
 
+
+class Lopsided(NamedTuple):
+    """It accounts for what is lost on how an objective is shared."""
+
+    scope: Scope
+    sharing: Sharing
+
     def detail(self, _: Loss) -> str:
         """What is wrong with the sharing."""
-        return SAID[self.reason].format(**self._asdict())
+        return SAID[self.sharing.reason].format(**self.sharing._asdict())
 
     def evidence(self, _: Loss) -> Evidence:
         """The objective's responsibilities."""
-        return self.scope.configured("responsibilities", "objective", self.objective)
+        return self.scope.configured("responsibilities", "objective", self.sharing.objective)
 
 
-def sharings(context: Context) -> Mapping[str, Sharing]:
+def shared(plan: Plan) -> Mapping[str, Sharing]:
     """How each objective is shared, by objective."""
-    functions = {team.function for team in context.teams.values()}
-    required = min(context.policy.required_functions, len(functions))
+    configuration = plan.configuration
+    made_of = configuration.responsibilities, configuration.teams, configuration.policy, set(configuration.objectives)
+    found = plan.once(_sharings, *made_of)
+    return {key: found[key] for key in plan.objectives}
+
+
+def _sharings(plan: Plan) -> Mapping[str, Sharing]:
+    """How any objective is shared, whether it scores or not: that of one that does is the same on other days."""
+    functions = {team.function for team in plan.teams.values()}
+    required = min(plan.policy.required_functions, len(functions))
     proposed = {
         part.objective
-        for part in context.snapshot.configuration.responsibilities.values()
+        for part in plan.configuration.responsibilities.values()
         if part.status == "proposed" and part.role in LOAD_BEARING
     }
-    return {key: _sharing(context, key, required, proposed=key in proposed) for key in context.objectives}
+    return {key: _sharing(plan, key, required, proposed=key in proposed) for key in plan.configuration.objectives}
 
 
-def _sharing(context: Context, objective: str, required: int, *, proposed: bool) -> Sharing:
+def _sharing(plan: Plan, objective: str, required: int, *, proposed: bool) -> Sharing:
     totals: dict[str, int] = {}
     accountable = 0
-    for part in context.bearers[objective]:
-        function = context.teams[part.team].function
+    for part in plan.bearing.get(objective, ()):
+        function = plan.teams[part.team].function
         totals[function] = totals.get(function, 0) + part.share
         accountable += part.role == "accountable"
     value = _balance(totals, required) * (1.0 if accountable == 1 else 0.5)
-    return Sharing(context.scope, objective, value, len(totals), required, accountable, proposed)
+    return Sharing(objective, value, len(totals), required, accountable, proposed)
 
 
 def _balance(totals: Mapping[str, int], required: int) -> float:
@@ -89,17 +107,23 @@ def _balance(totals: Mapping[str, int], required: int) -> float:
 
 def figure(context: Context) -> Figure:
     """The mean of the objectives' sharing by priority; silent without objectives."""
-    if not context.objectives:
+    if not context.plan.objectives:
         return silent("the playbook has no active objective")
-    found = sharings(context)
-    score = mean((objective.priority, found[key].value) for key, objective in context.objectives.items())
+    score, summary = context.plan.once(_said)
+    return Figure(score, 1.0, score, summary, partial(_losses, context))
+
+
+def _said(plan: Plan) -> tuple[float, str]:
+    """The mean, and it in words."""
+    found = shared(plan)
     full = sum(part.value == 1 for part in found.values())
     summary = f"{among(full, len(found), 'objective')} fully shared, with one team accountable"
-    return Figure(score, 1.0, score, summary, partial(_losses, context, found))
+    return mean(plan.priorities, [part.value for part in found.values()]), summary
 
 
-def _losses(context: Context, found: Mapping[str, Sharing], weight: float) -> Iterator[Loss]:
-    for objective, part in found.items():
+def _losses(context: Context, weight: float) -> Iterator[Loss]:
+    for objective, part in shared(context.plan).items():
         if part.value < 1:
-            points = weight * context.parts[objective] * (1 - part.value)
-            yield Loss(NAME, part.reason, points, part, objective=objective)
+            points = weight * context.plan.parts[objective] * (1 - part.value)
+            account = Lopsided(context.scope, part)
+            yield Loss(NAME, part.reason, points, account, objective=objective)

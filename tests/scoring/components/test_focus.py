@@ -5,7 +5,6 @@ from app.scoring.engine import score
 from app.scoring.evidence import address
 from app.scoring.snapshot import Snapshot
 from tests.scoring.scenes import (
-    DAY,
     OTHER,
     bears,
     key_result,
@@ -62,11 +61,11 @@ def test_work_of_teams_that_are_gone_is_not_counted():
 
 
 def test_work_off_the_playbook_is_told_apart_by_whether_another_one_wanted_it():
-    early = DAY.replace(day=5)
+    early = frozenset(("other",))
     cells = (
         work("ann", events=10, effort=10),
-        work("ann", "o", events=2, effort=20, first=early, last=early),
-        work("ann", named="away", events=2, effort=5, first=early, last=early),
+        work("ann", "o", events=2, effort=20, running=early),
+        work("ann", named="away", events=2, effort=5, running=early),
         work("ann", "o", events=2, effort=15),
     )
     found = losses(score(snapshot(*WORLD, attention=cells)).losses, "focus")

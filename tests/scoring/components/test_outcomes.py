@@ -30,7 +30,7 @@ def test_a_level_may_have_to_fall():
 
 
 def test_silence_is_never_green_and_lowers_what_is_covered():
-    two = (WIN, ARR, key_result("one", "win", "arr"), key_result("two", "win", "arr", weight=30_000))
+    two = (WIN, ARR, metric("nps"), key_result("one", "win", "arr"), key_result("two", "win", "nps", weight=30_000))
     assert outcomes(snapshot(*two)) == (None, 0)
     found = snapshot(*two, as_of=LAST, measures={("one", "crm"): said(100)})
     assert outcomes(found) == (0.25, 0.25)
