@@ -136,7 +136,7 @@ async def _perform(  # a delivery is all of these
     known = await catalogue(connection, hooked.organization)
     generation = await sources.generation(connection, hooked.organization, source.key)
     work = Work(connection, hooked.organization, source, known, position, uid, service.vault, generation)
-    kept = record_of(uid, source.key, delivery, now)
+    kept = record_of(uid, source.key, delivery, position.at)  # of the day on which its events are recorded
     said = await messages.checked(work, kept, interpret(source, read, kept, delivery.method, read_event, now))
     if said.unreadable is not None:
         return outcome(kept, "failed", said.unreadable), said.refusal
@@ -158,8 +158,8 @@ async def _failed(  # what is kept of a delivery that came to nothing
         # Where it happened and of what kind it was: its text may hold what the delivery said, or a statement's values.
         told = {"delivery": str(uid), "source": hooked.source.key, "error": type(error).__name__}
         LOG.error("a delivery failed", extra={**told, "stack": "".join(format_tb(error.__traceback__))})
-    kept = outcome(record_of(uid, hooked.source.key, delivery, now), "failed", problem)
     async with service.database.writing() as connection:
-        await _locked(connection, hooked, now)
+        position, _ = await _locked(connection, hooked, now)
+        kept = outcome(record_of(uid, hooked.source.key, delivery, position.at), "failed", problem)
         await deliveries.add(connection, hooked.organization, kept)
     return Taken(uid, kept.state, kept.problem, None, registry.get(hooked.source.connector).answer)

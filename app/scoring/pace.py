@@ -139,11 +139,11 @@ class Pace:
     than 1.
     """
 
-    __slots__ = ("_scope", "_snapshot", "attainments", "behind", "stretches")
+    __slots__ = ("_currencies", "_heard", "_scope", "attainments", "behind", "stretches")
 
     def __init__(self, snapshot: Snapshot, scope: Scope) -> None:
         """On the day of that snapshot."""
-        self._scope, self._snapshot = scope, snapshot
+        self._scope, self._currencies, self._heard = scope, snapshot.currencies, snapshot.heard
         self.stretches: dict[Window, Stretch] = {}
         self.attainments: dict[str, float] = {}
         self.behind = 0
@@ -167,10 +167,9 @@ class Pace:
         metric, first, last, begun, expected, exact, said = self.stretches[place]
         progress = 0.0 if exact is None else _progress(result, exact)
         attainment = self.attainments[result.key]
-        counts = (exact, progress, expected, attainment, said.sources, said.unknown, said.other_unit)
-        currencies = self._snapshot.currencies.get(place, ())
-        heard = self._snapshot.heard.get(metric.canonical_source or "")
-        return Standing(self._scope, result, metric, first, last, begun, *counts, currencies, heard)
+        counted = (exact, progress, expected, attainment, said.sources, said.unknown, said.other_unit)
+        remarks = self._currencies.get(place, ()), self._heard.get(metric.canonical_source or "")
+        return Standing(self._scope, result, metric, first, last, begun, *counted, *remarks)
 
 
 class _Way(NamedTuple):

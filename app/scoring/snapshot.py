@@ -99,9 +99,9 @@ class Snapshot:
     """One consistent read: everything that a score needs.
 
     Shape: `said` by window, only of those that any key result of the plan has. None when nobody summed the attention
-    up yet: `work`, all of it and that of activities alone, by team. `currencies` are, by window, those of the events
-    that are left out for being in another unit than the metric, where all are known; `heard` is when canonical sources
-    were last heard of, by source.
+    up yet: `work`, all of it and that of activities alone, by team.
+    `currencies` are, by window, those of the events that are left out for their unit, where all are known; `heard` is
+    when canonical sources were last heard of, by source.
     """
 
     plan: Plan

@@ -32,20 +32,24 @@ YEAR: Final = 366  # days
 
 
 async def currencies(
-    connection: AsyncConnection, organization_id: UUID, plan: Plan, frame: Frame, said: Mapping[Window, Said]
+    connection: AsyncConnection,
+    organization_id: UUID,
+    frame: Frame,
+    said: Mapping[Window, Said],
 ) -> Mapping[Window, tuple[str, ...]]:
     """By window, the currencies of the events that are left out for theirs.
 
-    Shape: a window is not in it unless the currency of each of those events is known.
+    Shape: a window is not in it unless the currency of each of them is known.
     """
-    windows = [place for place in plan.windows if place in said and said[place].other_unit]
-    if not windows:
+    other_unit = {place: found.other_unit for place, found in said.items() if found.other_unit}
+    if not other_unit:
         return {}
     where = matching.c.organization_id == organization_id
     sets = (await connection.execute(select(matching.c.id, matching.c.metrics).where(where))).all()
-    rows: list[list[object]] = []
+    keys, rows = sorted(other_unit), []
     units: dict[tuple[int, str], str] = {}
-    for place, (metric, first, last) in enumerate(windows):
+    for place, key in enumerate(keys):
+        metric, first, last = key
         days = types.day_number(first), types.day_number(min(last, frame.until))
         for name, found in sets:
             label = dict(found).get(metric, "")
@@ -61,12 +65,10 @@ async def currencies(
     values = {"rows": dumps(rows), "known": types.day_number(frame.known_at)}
     counted: dict[Window, dict[str, int]] = {}
     for place, name, events in await rows_of(connection, statement, organization_id, values) if rows else ():
-        unit = counted.setdefault(windows[place], {})
+        unit = counted.setdefault(keys[place], {})
         unit[units[place, name]] = unit.get(units[place, name], 0) + events
     # Work is not told apart by its source: where the canonical one is not the only one, the sums differ.
-    return {
-        place: tuple(sorted(found)) for place, found in counted.items() if sum(found.values()) == said[place].other_unit
-    }
+    return {key: tuple(sorted(found)) for key, found in counted.items() if sum(found.values()) == other_unit[key]}
 
 
 async def heard_of(connection: AsyncConnection, organization_id: UUID, plan: Plan, frame: Frame) -> Mapping[str, Heard]:
@@ -75,7 +77,8 @@ async def heard_of(connection: AsyncConnection, organization_id: UUID, plan: Pla
     A source with a hook is heard of by its deliveries, one that sends events by those that match its metrics. Neither
     ever changes for a day that is over: a past answer says the same for ever.
     """
-    metrics, configuration = _canonical(plan), plan.configuration
+    configuration = plan.configuration
+    metrics = _canonical(plan)
     sources = {source for _, source in metrics}
     hooked = sorted(source for source in sources if configuration.sources[source].connector != "api")
     found = await _delivered(connection, organization_id, hooked, configuration.organization.time_zone, frame.known_at)
@@ -93,9 +96,9 @@ async def heard_of(connection: AsyncConnection, organization_id: UUID, plan: Pla
 
 def _canonical(plan: Plan) -> list[tuple[str, str]]:
     """The metrics of key results that score with their canonical source, where that is there."""
-    configuration = plan.configuration
-    pairs = ((key, configuration.metrics[key].canonical_source) for key in sorted(plan.leads))
-    return [(key, source) for key, source in pairs if source is not None and source in configuration.sources]
+    known = plan.configuration
+    pairs = ((key, known.metrics[key].canonical_source) for key in sorted({place[0] for place in plan.windows}))
+    return [(key, source) for key, source in pairs if source is not None and source in known.sources]
 
 
 async def _delivered(

@@ -37,8 +37,8 @@ async def read(connection: AsyncConnection, organization_id: UUID, plan: Plan, f
     spans = {place: _span(place, frame) for place in plan.windows}
     sums = await _sums(connection, organization_id, spans, frame)
     orders = await _orders(connection, organization_id, spans, plan.configuration.metrics, frame)
-    said = _said(plan, spans, sums, orders)
     sets = await matched_sets(connection, organization_id)
+    said = _said(plan, spans, sums, orders)
     return Snapshot(
         plan=plan,
         frame=frame,
@@ -47,7 +47,7 @@ async def read(connection: AsyncConnection, organization_id: UUID, plan: Plan, f
         attention=await _attention(connection, organization_id, plan, frame, sets),
         newest=await _newest(connection, organization_id, plan, frame, sets),
         sold=await _sold(connection, organization_id, plan, frame),
-        currencies=await remarks.currencies(connection, organization_id, plan, frame, said),
+        currencies=await remarks.currencies(connection, organization_id, frame, said),
         heard=await remarks.heard_of(connection, organization_id, plan, frame),
     )
 
