@@ -110,8 +110,7 @@ async def _again(work: Work, found: Sequence[StoredDelivery], read_event: Reader
 
     Where they said anything else before, the source's changes begin a new generation.
     """
-    read = mapping_of(work.source)
-    kept = {one.uid: one for one in found}
+    read, kept = mapping_of(work.source), {one.uid: one for one in found}
     said = {
         one.uid: await messages.checked(work, one, interpret(work.source, read, one, "POST", read_event, now))
         for one in found
