@@ -122,8 +122,7 @@ async def _again(work: Work, found: Sequence[StoredDelivery], read_event: Reader
 
     Where they said anything else before, the source's changes begin a new generation.
     """
-    read = mapping_of(work.source)
-    kept = {one.uid: one for one in found}
+    read, kept = mapping_of(work.source), {one.uid: one for one in found}
     said = {
         one.uid: await messages.checked(work, one, interpret(work.source, read, one, "POST", read_event, now))
         for one in found
@@ -133,15 +132,15 @@ async def _again(work: Work, found: Sequence[StoredDelivery], read_event: Reader
     bare = await deliveries.changes_told_by(work.connection, work.told, kept.keys() - said.keys())
     before = await deliveries.changes_told_by(work.connection, work.told, said.keys())
     fresh: dict[str, Change] = {}
-    for one in said.values():
-        for change in one.changes:
-            fresh.setdefault(change.key, change)
+    for change in (change for one in said.values() for change in one.changes):
+        fresh.setdefault(change.key, change)
     told = work.told
     if any(fresh.get(change.key) != change for change in before):
         work = dataclasses.replace(work, generation=work.generation + 1)
-    new: dict[UUID, int] = {}
-    for uid, one in said.items():
-        new[uid] = len(await deliveries.add_changes(work.connection, work.told, uid, work.position.seq, one.changes))
+    new = {
+        uid: len(await deliveries.add_changes(work.connection, work.told, uid, work.position.seq, one.changes))
+        for uid, one in said.items()
+    }
     if work.told != told:
         await deliveries.carry_over(work.connection, told, said.keys())
         await sources.begin_generation(work.connection, work.organization, work.source.key, work.generation)
