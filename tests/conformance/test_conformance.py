@@ -58,6 +58,7 @@ def test_the_service_is_what_its_document_says_whatever_it_is_sent(database_url:
     phases = os.environ.get("CONFORMANCE_PHASES") or PHASES[database_url.partition("+")[0]]
     options = ["--phases", phases, "--checks", "all", "--continue-on-failure", "--no-color", "--seed", seed]
     options += ["--max-examples", str(EXAMPLES), "--generation-database", "none"]
+    app.openapi()  # made before anybody waits for it
     with served(app) as address:
         command = [str(program), "--config-file", "schemathesis.toml", "run", f"{address}/openapi.json", *options]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=3_600, check=False)
