@@ -123,12 +123,7 @@ async def _again(work: Work, found: Sequence[StoredDelivery], read_event: Reader
     Where they said anything else before, the source's changes begin a new generation.
     """
     read, kept = mapping_of(work.source), {one.uid: one for one in found}
-    said = {
-        one.uid: await messages.checked(work, one, interpret(work.source, read, one, "POST", read_event, now))
-        for one in found
-        if one.body is not None
-    }
-    said = {uid: await sparing(work, one) for uid, one in said.items()}
+    said = {one.uid: await _said(work, one, read_event, now) for one in found if one.body is not None}
     bare = await deliveries.changes_told_by(work.connection, work.told, kept.keys() - said.keys())
     before = await deliveries.changes_told_by(work.connection, work.told, said.keys())
     fresh: dict[str, Change] = {}
@@ -160,6 +155,12 @@ async def _again(work: Work, found: Sequence[StoredDelivery], read_event: Reader
         await deliveries.update_outcome(work.connection, work.organization, after)
         await messages.note(work, after)
     return Replayed(states, len(kept) - len(said), recorded, retracted, None)
+
+
+async def _said(work: Work, kept: StoredDelivery, read_event: Reader, now: datetime) -> Said:
+    """What a delivery says now, but of what was erased."""
+    said = interpret(work.source, mapping_of(work.source), kept, "POST", read_event, now)
+    return await sparing(work, await messages.checked(work, kept, said))
 
 
 async def take_records(service: Service, actor: Actor, key: str, body: bytes, read_event: Reader) -> StoredDelivery:

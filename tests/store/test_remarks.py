@@ -8,6 +8,7 @@ from app.domain.objectives import KeyResult
 from app.domain.silence import Heard
 from app.domain.sources import Source
 from app.flows import alignment, configuration, events
+from app.flows.kept import Kept
 from app.scoring.snapshot import Snapshot
 from app.store import deliveries
 from tests.store.test_sources import delivery
@@ -32,7 +33,9 @@ async def canonical(built: House, source: Source, time_zone: str = "UTC") -> Act
 
 
 async def ask(built: House, actor: Actor, as_of: date, known_at: date | None = None) -> tuple[Snapshot, str]:
-    answer = await alignment.read(built.service, actor, "q4", as_of, known_at or as_of)
+    # Deliveries are put into the table here, past the organization's version: nothing may be kept.
+    cold = replace(built.service, kept=Kept())
+    answer = await alignment.read(cold, actor, "q4", as_of, known_at or as_of)
     loss = next(x for x in answer.alignment.losses if x.key_result == "arr-2m")
     return answer.snapshot, loss.detail
 

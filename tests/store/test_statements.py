@@ -1,9 +1,10 @@
 """Every statement keeps to its organization and runs on Citus: the whole service is run, and what it says is read."""
 
 import inspect
+import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import fields, replace
 from datetime import UTC, date, datetime, timedelta
 from importlib import import_module
@@ -13,9 +14,12 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import delete
+from standardwebhooks.webhooks import Webhook
 
 import app.store
+from app.connectors.base import Delivery
 from app.domain.access import Actor
+from app.domain.errors import EventConflictError
 from app.domain.objectives import Objective
 from app.domain.offerings import Offering
 from app.domain.playbooks import Contribution, Signoff
@@ -49,7 +53,20 @@ from app.store.evidence_tables import SoldRow
 from app.store.journal import JournalFilter
 from app.store.tables import Row, table_of
 from tests.support.configurations import book
-from tests.support.services import NOW, ONE, House, changed, created, event, furnish, house, hubspot, metric, record
+from tests.support.services import (
+    NOW,
+    ONE,
+    PUBLIC,
+    House,
+    changed,
+    created,
+    event,
+    furnish,
+    house,
+    hubspot,
+    metric,
+    record,
+)
 from tests.support.statements import executed, loose, named, tokens, unfit
 
 SECRET = "a-client-secret-of-the-app"
@@ -167,6 +184,16 @@ async def work(found: House, actor: Actor) -> None:
     for elements in (told, [changed(1, "amount", "12", at)], b"nothing"):
         delivery = hubspot(hook, SECRET, elements, found.clock.at)
         await deliveries.take(service, hook, delivery, read_nothing)  # type: ignore[arg-type]  # never returns
+    relay = await sources.put(service, actor, Source("relay", "Relay", "standard_webhooks", team="sales"), None)
+    for value in (ONE, 2 * ONE):
+        body, id_ = json.dumps({"events": [{"value": value}]}), "msg_1"
+        signature = Webhook(relay.secret or "").sign(id_, found.clock.at, body)
+        signed = {"webhook-id": id_, "webhook-timestamp": str(int(found.clock.at.timestamp()))}
+        message = Delivery("POST", f"{PUBLIC}/hooks/x", {**signed, "webhook-signature": signature}, body.encode())
+        with suppress(EventConflictError):
+            await deliveries.take(
+                service, relay.hook_id or "", message, lambda one: event("r", source="relay", value=one["value"])
+            )
     await sources.health(service, actor, [source])
     await record(found, actor, *(event(f"day-{n}", time=NOW - timedelta(days=n)) for n in range(6)))
     service = replace(service, restate_at_once=0)
