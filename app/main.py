@@ -101,6 +101,7 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = c
             await asyncio.wait([restating], timeout=GRACE)
             restating.cancel()
             await asyncio.wait([restating])
+            await service.singles.close()
             await service.database.close()
 
     application = build(lifespan)

@@ -14,7 +14,7 @@ from app.connectors import registry
 from app.connectors.base import Answer, Delivery
 from app.domain.errors import ForbiddenError, MalformedError, NotAuthenticError, SightlineError, UnavailableError
 from app.domain.sources import Source
-from app.flows.events import catalogue
+from app.flows.catalogue import catalogue
 from app.flows.readings import Reader, interpret, mapping_of, outcome, perform, record_of
 from app.flows.reconcile import Work
 from app.flows.service import Service
@@ -67,7 +67,7 @@ async def take(service: Service, hook_id: str, delivery: Delivery, read_event: R
     uid = ids.uuid7(now)
     try:
         async with service.database.writing() as connection:
-            kept, refusal = await _perform(connection, hooked, signed, uid, now, read_event)
+            kept, refusal = await _perform(service, connection, hooked, signed, uid, now, read_event)
             await deliveries.add(connection, hooked.organization, kept)
     except (NotAuthenticError, UnavailableError):
         raise
@@ -105,12 +105,18 @@ async def _locked(connection: Connection, hooked: Hooked, now: datetime) -> tupl
 
 
 async def _perform(  # a delivery is all of these
-    connection: Connection, hooked: Hooked, delivery: Delivery, uid: UUID, now: datetime, read_event: Reader
+    service: Service,
+    connection: Connection,
+    hooked: Hooked,
+    delivery: Delivery,
+    uid: UUID,
+    now: datetime,
+    read_event: Reader,
 ) -> tuple[StoredDelivery, SightlineError | None]:
     """What is to be kept of the delivery, once all it says is done; and what is wrong with it as a whole."""
     position, source = await _locked(connection, hooked, now)
     read = mapping_of(source)
-    known = await catalogue(connection, hooked.organization)
+    known = await catalogue(connection, hooked.organization, service.catalogues)
     generation = await sources.generation(connection, hooked.organization, source.key)
     work = Work(connection, hooked.organization, source, known, position, uid, generation)
     kept = record_of(uid, source.key, delivery, now)

@@ -4,10 +4,10 @@ No ORM and no objects between the columns and the database, for this is where th
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
-from json import dumps
+from json import dumps, loads
 from typing import Final
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from app.domain.events import Event, canonical, day_of, fingerprint
 from app.domain.metrics import Match, Matcher
 from app.store import cursor, ids, types
 from app.store.dialect import embedded, recordset
+from app.store.events import StoredEvent
 from app.store.rollups import (
     KEYS,
     MERGE_ATTENTION,
@@ -61,10 +62,14 @@ ITEM: Final = {"uid": "uuid", "offering": "text", "value": "bigint"}
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What became of a batch. None when the catalogue had changed and nothing was done: `seq`."""
+    """What became of a batch, and the instant it is recorded at.
+
+    None when the catalogue had changed and nothing was done: `seq`.
+    """
 
     seq: int | None
     uids: frozenset[UUID]
+    at: datetime
 
 
 def matching_id(matches: Sequence[Match]) -> str:
@@ -99,6 +104,14 @@ def prepare(
             )
         )
     return prepared
+
+
+def as_stored(prepared: Prepared, at: datetime) -> StoredEvent:
+    """The event as it reads once it was recorded at that instant."""
+    event = prepared.event
+    kept = replace(event, data=loads(canonical(event.data))) if event.data else event
+    metrics = tuple(match.metric for match in prepared.matches)
+    return StoredEvent(kept, prepared.uid, at, metrics, None, None, prepared.fingerprint)
 
 
 def columns(prepared: Sequence[Prepared]) -> list[tuple[object, ...]]:
@@ -198,7 +211,7 @@ vended as (
   from ins i join {_unnest(ITEMS_AT, ITEM)} as s({", ".join(ITEM)}) on s.uid = i.uid
   group by 2, 3, 4, 5, 6 order by 2, 3, 4, 5, 6
   on conflict (organization_id, {KEYS["sold"]}) do update set {MERGE_SOLD})
-select (select seq from cur), array(select uid from ins)
+select (select seq from cur), (select recorded_us from cur), array(select uid from ins)
 """  # noqa: S608  # every name in it is a constant of this package
 
 
@@ -240,8 +253,8 @@ async def _record_server(  # as `record`
         [metrics for _, metrics in sets],
     )
     row = (await connection.exec_driver_sql(RECORD, arguments)).one()
-    seq, uids = tuple(row)
-    return Recorded(seq, frozenset(UUID(str(uid)) for uid in uids))
+    seq, at, uids = tuple(row)
+    return Recorded(seq, frozenset(uids), now if at is None else types.instant(at))
 
 
 async def _record_embedded(  # as `record`
@@ -261,7 +274,7 @@ async def _record_embedded(  # as `record`
     tenant = str(organization_id)
     row = (await connection.exec_driver_sql(moved, (types.micros(now), recorded_day, tenant, catalogue))).one_or_none()
     if row is None:
-        return Recorded(None, frozenset())
+        return Recorded(None, frozenset(), now)
     seq, recorded_us, recorded_day, *closed = tuple(row)
     await cursor.close(connection, organization_id, seq, *closed)
     await note_sets(connection, organization_id, _sets(prepared))
@@ -279,7 +292,7 @@ async def _record_embedded(  # as `record`
         if p.uid in uids:
             deltas.add(p, recorded_day)
     await apply(connection, organization_id, deltas)
-    return Recorded(seq, uids)
+    return Recorded(seq, uids, types.instant(recorded_us))
 
 
 async def note_sets(connection: AsyncConnection, organization_id: UUID, sets: dict[str, str]) -> None:

@@ -334,7 +334,7 @@ async def performed(
     await meanwhile()  # type: ignore[misc]  # a coroutine function
     async with built.service.database.writing() as connection:
         given = hubspot(hook, SECRET, elements, NOW)
-        found, _ = await deliveries._perform(connection, hooked, given, UUID(int=1), NOW, read_nothing)
+        found, _ = await deliveries._perform(built.service, connection, hooked, given, UUID(int=1), NOW, read_nothing)
         await kept.add(connection, hooked.organization, found)
 
 
