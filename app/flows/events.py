@@ -179,7 +179,7 @@ async def stored(service: Service, organization: UUID, item: Item) -> StoredEven
     Raises: NotFoundError when it is not there.
     """
     if item.fresh is not None:
-        return ingest.as_stored(*item.fresh)
+        return events.as_stored(*item.fresh)
     async with service.database.reading() as connection:
         found = None if item.uid is None else await events.find(connection, organization, item.uid)
     if found is None:

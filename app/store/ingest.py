@@ -4,10 +4,10 @@ No ORM and no objects between the columns and the database, for this is where th
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from json import dumps, loads
+from json import dumps
 from typing import Final
 from uuid import UUID
 
@@ -18,7 +18,6 @@ from app.domain.events import Event, canonical, day_of, fingerprint
 from app.domain.metrics import Match, Matcher
 from app.store import cursor, ids, types
 from app.store.dialect import embedded, recordset
-from app.store.events import StoredEvent
 from app.store.rollups import (
     KEYS,
     MERGE_ATTENTION,
@@ -104,14 +103,6 @@ def prepare(
             )
         )
     return prepared
-
-
-def as_stored(prepared: Prepared, at: datetime) -> StoredEvent:
-    """The event as it reads once it was recorded at that instant."""
-    event = prepared.event
-    kept = replace(event, data=loads(canonical(event.data))) if event.data else event
-    metrics = tuple(match.metric for match in prepared.matches)
-    return StoredEvent(kept, prepared.uid, at, metrics, None, None, prepared.fingerprint)
 
 
 def columns(prepared: Sequence[Prepared]) -> list[tuple[object, ...]]:
