@@ -16,6 +16,7 @@ ABSENT: Final = object()
 
 Scalar: TypeAlias = str | bool | int | float
 Reader: TypeAlias = Callable[[Event], object]
+Valued: TypeAlias = Callable[[Event], int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +73,10 @@ class Matcher:
 
     def __init__(self, metrics: Mapping[str, Metric]) -> None:
         """Indexes the metrics by the event types that they name."""
-        by_type: dict[str, list[tuple[Metric, tuple[Callable[[Event], bool], ...], Reader]]] = {}
+        by_type: dict[str, list[tuple[Metric, tuple[Callable[[Event], bool], ...], Valued]]] = {}
         for key in sorted(metrics):
             metric = metrics[key]
-            compiled = (metric, tuple(map(_condition, metric.where)), _reader(metric.value))
+            compiled = (metric, tuple(map(_condition, metric.where)), _valued(metric.value))
             for kind in sorted({*metric.events, *metric.activities}):
                 by_type.setdefault(kind, []).append(compiled)
         self._by_type = by_type
@@ -83,16 +84,16 @@ class Matcher:
     def match(self, event: Event) -> tuple[Match, ...]:
         """The metrics that `event` matches, by key, and whether it counts for each."""
         return tuple(
-            _judge(metric, reader, event)
-            for metric, conditions, reader in self._by_type.get(event.type, ())
+            _judge(metric, valued, event)
+            for metric, conditions, valued in self._by_type.get(event.type, ())
             if all(holds(event) for holds in conditions)
         )
 
 
-def _judge(metric: Metric, reader: Reader, event: Event) -> Match:
+def _judge(metric: Metric, valued: Valued, event: Event) -> Match:
     if event.type not in metric.events:
         return Match(metric.key, "work")
-    value = _as_fixed(reader(event))
+    value = valued(event)
     if metric.aggregation == "count":
         return Match(metric.key, "counts", value or 0)
     if value is None:
@@ -100,6 +101,14 @@ def _judge(metric: Metric, reader: Reader, event: Event) -> Match:
     if metric.unit is not None and event.unit is not None and metric.unit != event.unit:
         return Match(metric.key, "other_unit")
     return Match(metric.key, "counts", value)
+
+
+def _valued(path: str) -> Valued:
+    """A function from an event to the ten-thousandths of the property's value, None when it is no such number."""
+    if path == "value":
+        return lambda event: event.value
+    read = _reader(path)
+    return lambda event: _as_fixed(read(event))
 
 
 def _as_fixed(value: object) -> int | None:

@@ -10,11 +10,12 @@ from hashlib import sha256
 from json import dumps
 from typing import Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.events import Event, canonical, day_of, fingerprint
+from app.domain.events import Event, canonical, fingerprint
 from app.domain.metrics import Match, Matcher
 from app.store import cursor, ids, types
 from app.store.dialect import embedded, recordset
@@ -87,21 +88,17 @@ def prepare(
 ) -> list[Prepared]:
     """The events as they will be recorded, sorted by (source, id): the order is what keeps writers from deadlock."""
     prepared = []
-    known = fingerprints or {}
-    for event in sorted(events, key=lambda found: (found.source, found.id)):
+    known, zone = fingerprints or {}, ZoneInfo(time_zone)
+    names: dict[tuple[tuple[str, str], ...], str] = {}
+    in_order = sorted(events, key=lambda found: (found.source, found.id))
+    for event, uid in zip(in_order, ids.uuid7s(now, len(in_order)), strict=True):
         matches = matcher.match(event)
-        day = types.day_number(day_of(event.time, time_zone))
-        prepared.append(
-            Prepared(
-                event,
-                ids.uuid7(now),
-                types.micros(event.time),
-                day,
-                matching_id(matches),
-                matches,
-                known.get((event.source, event.id)) or fingerprint(event),
-            )
-        )
+        states = tuple([(match.metric, match.state) for match in matches])
+        if states not in names:
+            names[states] = matching_id(matches)
+        day = types.day_number(event.time.astimezone(zone).date())
+        content = known.get((event.source, event.id)) or fingerprint(event)
+        prepared.append(Prepared(event, uid, types.micros(event.time), day, names[states], matches, content))
     return prepared
 
 
@@ -219,7 +216,8 @@ def _transposed(rows: Sequence[tuple[object, ...]], width: int) -> list[list[obj
 
 
 def _sets(prepared: Sequence[Prepared]) -> dict[str, str]:
-    return {p.matching: canonical([[m.metric, m.state] for m in p.matches]) for p in prepared}
+    found = {p.matching: p.matches for p in prepared}
+    return {name: canonical([[match.metric, match.state] for match in matches]) for name, matches in found.items()}
 
 
 async def _record_server(  # as `record`
