@@ -1,6 +1,7 @@
 """The one place that knows everyone: settings and clock in, application out."""
 
 import asyncio
+import gc
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -106,4 +107,12 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = c
 
     application = build(lifespan)
     application.state.service = service
+    return application
+
+
+def served() -> FastAPI:
+    """The application of a process that serves nothing else: garbage is not looked for in what starting made."""
+    application = create_app()
+    gc.collect()
+    gc.freeze()
     return application
