@@ -20,6 +20,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
@@ -72,6 +73,10 @@ class Bench:
     size: Size
     taken: dict[str, list[float]] = field(default_factory=dict)
 
+    def many(self, size: int) -> int:
+        """How many batches of that size a client sends in a round."""
+        return max(1, self.size.batches * 1_000 // size)
+
     def note(self, name: str, value: float) -> None:
         """One more round of it is done."""
         self.taken.setdefault(name, []).append(value)
@@ -118,7 +123,8 @@ async def statements(bench: Bench, size: int, clients: int, name: str) -> None:
         known = await catalogue(connection, bench.actor.organization)
     await service.database.close()
     asked = []
-    for _ in range(bench.size.batches * clients):
+    number = bench.many(size) * clients
+    for _ in range(number + clients):
         events = [_event(wire()) for _ in range(size)]
         recorder = Recorder()
         prepared = ingest.prepare(events, known.matcher, NOW, "UTC")
@@ -136,8 +142,7 @@ async def statements(bench: Bench, size: int, clients: int, name: str) -> None:
 
     start = time.perf_counter()
     await asyncio.gather(*map(run, connections))
-    done = max(len(asked) - clients, 1) * size
-    bench.note(name, done / (time.perf_counter() - start))
+    bench.note(name, number * size / (time.perf_counter() - start))
     for connection in connections:
         await connection.close()
 
@@ -149,7 +154,7 @@ def _event(sent: dict[str, Any]) -> Event:  # Any: JSON values
 
 async def batches(bench: Bench, size: int, clients: int, name: str) -> None:
     """The same over HTTP, the bodies made beforehand."""
-    number = max(bench.size.batches * clients - clients, 1)
+    number = bench.many(size) * clients
     bodies = [json.dumps({"events": [wire() for _ in range(size)]}).encode() for _ in range(number)]
     load = await send(bench.service, [request("/v1/event-batches", body, bench.key) for body in bodies], clients)
     bench.note(name, number * size / load.took)
@@ -170,11 +175,10 @@ async def measure(bench: Bench) -> list[Row]:
     steps: list[Callable[[], Awaitable[object]]] = []
     for size, clients in ((1_000, 1), (10_000, 1), (1_000, 2)):
         what = f"{size}x{clients}"
-        steps.append(lambda s=size, c=clients, w=what: statements(bench, s, c, f"statement {w}"))  # type: ignore[misc]  # a default binds the loop's
-        steps.append(lambda s=size, c=clients, w=what: batches(bench, s, c, f"http {w}"))  # type: ignore[misc]  # the same
-    for name in ("naive", "dropped", "mapped"):
-        steps.append(lambda n=name: singles(bench, bench.receivers, f"/{n}", n))  # type: ignore[misc]  # the same
-    steps.append(lambda: singles(bench, bench.service, "/v1/events", "single"))
+        steps.append(partial(statements, bench, size, clients, f"statement {what}"))
+        steps.append(partial(batches, bench, size, clients, f"http {what}"))
+    steps += [partial(singles, bench, bench.receivers, f"/{name}", name) for name in ("naive", "dropped", "mapped")]
+    steps.append(partial(singles, bench, bench.service, "/v1/events", "single"))
     for _ in range(bench.size.rounds + (bench.size.rounds > 1)):
         for step in steps:
             await step()
@@ -199,7 +203,7 @@ def served(*command: str, ready: str, **environment: str) -> Iterator[tuple[str,
         port = found.getsockname()[1]
     begun = time.perf_counter()
     with tempfile.TemporaryFile() as said:
-        words = [sys.executable, "-m", *command, "--port", str(port)]
+        words = [str(Path(sys.executable).parent / command[0]), *command[1:], "--port", str(port)]
         program = subprocess.Popen(words, env={**os.environ, **environment}, stdout=said, stderr=said)
         try:
             address = f"http://127.0.0.1:{port}"
@@ -249,7 +253,7 @@ def run(url: str, size: Size) -> list[Row]:
         "uvicorn", "benchmarks.receivers:application", "--factory", "--no-access-log", ready="/docs",
         RECEIVER_DATABASE_URL=raw,
     )  # fmt: skip
-    with receivers as (other, _, _), served("app.cli", "serve", ready="/readyz", **more) as (mine, begun, process):
+    with receivers as (other, _, _), served("sightline", "serve", ready="/readyz", **more) as (mine, begun, process):
         idle = resident(process)
         rows = asyncio.run(measure(Bench(url, key, actor, mine, other, size)))
         loaded = resident(process)
