@@ -152,8 +152,8 @@ def _event(row: Mapping[str | None, Any]) -> bytes | _Unread:  # Any: a row that
             if name and cell and name not in SERVERS:
                 _put(found, name, cell)
         return _checked(strict_json.dumps(found).encode())
-    except MalformedError:
-        return _Unread(f"The cell '{name}' is {'not a number' if name in NUMBERS else 'not JSON'}.")
+    except MalformedError as error:
+        return _Unread(error.detail)
     except UnicodeEncodeError:
         return _Unread("The line is not UTF-8.")
 
@@ -161,7 +161,10 @@ def _event(row: Mapping[str | None, Any]) -> bytes | _Unread:  # Any: a row that
 def _put(found: dict[str, Any], name: str, cell: str) -> None:
     """The event has what the cell says. Raises: MalformedError."""
     if name in NUMBERS or name in NESTED:
-        found[name] = strict_json.loads(cell.encode())
+        try:
+            found[name] = strict_json.loads(cell.encode())
+        except MalformedError:
+            raise MalformedError(f"The cell '{name}' is {'not a number' if name in NUMBERS else 'not JSON'}.") from None
         return
     text = cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA) else cell
     if name.startswith("data."):
