@@ -16,7 +16,7 @@ LEAST_SCORE := 85
 export REDOCLY_TELEMETRY := off
 export REDOCLY_SUPPRESS_UPDATE_NOTICE := true
 
-.PHONY: run test check format openapi contract clients conformance examples released lock clean
+.PHONY: run test bench bench-smoke check format openapi contract clients conformance examples released lock clean
 
 run: $(BIN)/.run-ready # a demo organization, served on PORT
 	@$(BIN)/sightline demo --port $(PORT)
@@ -72,6 +72,12 @@ examples: $(BIN)/.dev-ready # what the demo organization answers now, as the con
 conformance: openapi/clients/.ready # a long run of Schemathesis on both databases (the suite has a short one)
 	CONFORMANCE_EXAMPLES=100 CONFORMANCE_SEEDS="1 2 3" CONFORMANCE_PHASES=examples,coverage,fuzzing,stateful \
 	  $(BIN)/python -m pytest tests/conformance -n logical $(ARGS)
+
+bench: $(BIN)/.dev-ready # how fast events are taken, as ratios to simpler things: a table and a picture in benchmarks/results
+	timeout 600 $(BIN)/python -m benchmarks.bench $(ARGS)
+
+bench-smoke: $(BIN)/.dev-ready # that `make bench` works, not how fast
+	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && timeout 120 $(BIN)/python -m benchmarks.bench --small --to "$$fresh"
 
 released: # with a release: what was promised from then on, which `make contract` compares with
 	cp openapi/openapi.json openapi/released.json

@@ -21,7 +21,7 @@ from app.domain.access import Actor
 from app.domain.events import Event
 from app.domain.teams import Organization
 from app.flows import organizations
-from app.flows.events import catalogue
+from app.flows.catalogue import catalogue
 from app.flows.service import Service
 from app.flows.vault import new_keys
 from app.main import create_app

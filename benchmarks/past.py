@@ -29,7 +29,7 @@ from app.domain.playbooks import Contribution, Playbook, Signoff
 from app.domain.sources import Source
 from app.domain.teams import Organization, Team
 from app.flows import alignment, configuration, events, history, organizations, playbooks
-from app.flows.events import catalogue
+from app.flows.catalogue import catalogue
 from app.flows.kept import Kept
 from app.flows.service import Service
 from app.flows.vault import Vault

@@ -1,14 +1,16 @@
 """The service is made of what the settings say, and an embedded database keeps its own keys."""
 
+import gc
 import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
 
 from app import clock
 from app.flows.vault import new_keys
-from app.main import create_app, make_service, make_vault
+from app.main import create_app, make_service, make_vault, served
 from app.settings import Settings
 
 SERVER = "postgresql+asyncpg://nobody@localhost/nothing"
@@ -68,3 +70,13 @@ def test_the_clock_is_the_present_instant_in_utc():
 def test_an_issuer_without_an_audience_is_refused_at_the_start(tmp_path):
     with pytest.raises(ValueError, match="SIGHTLINE_OIDC_AUDIENCE"):
         make_service(embedded(tmp_path, oidc_issuer="https://issuer.example"))
+
+
+def test_a_served_application_leaves_no_work_of_its_start_to_the_garbage_collector(monkeypatch, tmp_path):
+    monkeypatch.setenv("SIGHTLINE_DATABASE_URL", f"sqlite+aiosqlite:///{tmp_path / 'served.db'}")
+    before = gc.get_freeze_count()
+    try:
+        assert isinstance(served(), FastAPI)
+        assert gc.get_freeze_count() > before
+    finally:
+        gc.unfreeze()

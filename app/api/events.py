@@ -30,7 +30,7 @@ from app.domain.errors import InvalidError, NotFoundError, SightlineError
 from app.domain.events import Event as EventValue
 from app.flows import events as flow
 from app.flows import past
-from app.flows.events import Item
+from app.flows.judging import Item
 from app.store import events as kept
 from app.store.events import StoredEvent
 
@@ -56,8 +56,7 @@ async def record_event(call: Caller, response: Response, body: NewEvent) -> Even
     (item,) = await flow.record(call.service, call.actor, [to_domain(body)])
     if item.problem is not None:
         raise item.problem
-    assert item.uid is not None
-    reply = show(await _find(call, item.uid))
+    reply = show(await flow.stored(call.service, call.actor.organization, item))
     response.headers["ETag"] = f'"{digest(reply)}"'
     if item.status == "recorded":
         response.status_code = 201

@@ -83,8 +83,11 @@ class NewEvent(Given):
     effort: Annotated[NotNegative | None, Field(description="What it weighs as attention; null: 1.")] = None
     subject: Subject | None = None
     objective: Annotated[Key | None, Field(description="The objective that the work was for.")] = None
-    offerings: Annotated[list[NewSoldItem], Field(max_length=MOST_OFFERINGS)] = []
-    data: Data = {}
+    # Factories, for Pydantic makes a deep copy of any other default: a quarter of the time that an event takes to read.
+    offerings: list[NewSoldItem] = Field(
+        default_factory=list, max_length=MOST_OFFERINGS, json_schema_extra={"default": []}
+    )
+    data: Data = Field(default_factory=dict, json_schema_extra={"default": {}})
 
     model_config = {"json_schema_extra": example(**EXAMPLE)}
 

@@ -4,7 +4,7 @@ from typing import Final
 
 import typer
 
-from app.cli import alignment, db, demo, documents, keys, openapi, organizations, serve, sources
+from app.cli import alignment, db, demo, documents, events, keys, openapi, organizations, serve, sources
 
 app: Final = typer.Typer(
     name="sightline",
@@ -20,6 +20,7 @@ app.add_typer(keys.commands, name="keys")
 app.add_typer(db.commands, name="db")
 app.command()(documents.apply)
 app.command()(documents.document)
+app.add_typer(events.commands, name="events")
 app.add_typer(sources.commands, name="sources")
 app.command()(alignment.alignment)
 app.command()(openapi.openapi)

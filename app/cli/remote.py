@@ -14,18 +14,22 @@ TIMEOUT: Final = 60.0
 
 
 def ask(  # Any: JSON values
-    method: str, path: str, *, query: Mapping[str, str] | None = None, body: object = None
+    method: str, path: str, *, query: Mapping[str, str] | None = None, body: object = None, content: bytes | None = None
 ) -> Any:
-    """The service's answer. Raises: CommandError with the service's problem document, or when there is no key."""
+    """The service's answer. Shape: `content` is a body that is JSON already.
+
+    Raises: CommandError with the service's problem document, or when there is no key.
+    """
     key = os.environ.get("SIGHTLINE_API_KEY", "")
     if not key:
         raise refusal("unauthorized", "Set SIGHTLINE_API_KEY to an API key of the service.")
     if not key.isascii() or not key.isprintable():
         raise refusal("unauthorized", "SIGHTLINE_API_KEY is not an API key.")
+    headers = None if content is None else {"Content-Type": "application/json"}
     url = os.environ.get("SIGHTLINE_URL", DEFAULT_URL).rstrip("/")
     with httpx.Client(base_url=url, timeout=TIMEOUT, headers={"Authorization": f"Bearer {key}"}) as client:
         try:
-            answer = client.request(method, path, params=query, json=body)
+            answer = client.request(method, path, params=query, json=body, content=content, headers=headers)
         except httpx.InvalidURL as error:
             raise refusal("invalid-input", f"SIGHTLINE_URL is not an address: {error}.") from None
         except httpx.TransportError as error:

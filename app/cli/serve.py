@@ -13,7 +13,7 @@ from app.cli.protocol import PunctualProtocol
 from app.cli.terminal import guarded, refusal
 from app.main import make_vault
 
-FACTORY: Final = "app.main:create_app"
+FACTORY: Final = "app.main:served"
 # security.md, section 4
 LIMITS: Final[dict[str, Any]] = {
     "http": PunctualProtocol,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from hashlib import sha256
-from json import dumps
+from json import JSONEncoder
 from typing import Final, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -14,6 +14,8 @@ KINDS: Final = ("outcome", "activity")
 FUTURE_HOURS: Final = 24
 # What the rules that read an erased event's content made of it while it had one: a state and a value, or no match.
 Remembered: TypeAlias = Mapping[str, tuple[str, int] | None]
+# json.dumps makes an encoder for every call that has options: this is the hot path.
+_ENCODER: Final = JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class Event:
 
 def canonical(value: object) -> str:
     """The one JSON text of a value: sorted names, no spaces."""
-    return dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _ENCODER.encode(value)
 
 
 def fingerprint(event: Event) -> str:

@@ -17,9 +17,14 @@ def parse(value: float | Decimal) -> int:
     beyond 1e12.
     """
     if isinstance(value, int):  # no detour for the common case, and no limit on digits in Decimal's context
+        if abs(value) <= LIMIT // ONE:
+            return value * ONE
         exact = Decimal(value) if abs(value) <= LIMIT else Decimal("Infinity")
     else:
         exact = value if isinstance(value, Decimal) else Decimal(repr(value))
+    found = _quickly(exact)
+    if found is not None:
+        return found
     if not exact.is_finite():
         raise ValueError("must be a finite number of at most 1e12")
     if exact.copy_abs() > 10**12:  # abs() would round, and overflow
@@ -36,6 +41,16 @@ def parse(value: float | Decimal) -> int:
         raise ValueError("must have at most 15 significant digits")
     scaled: int = int(trimmed) * 10 ** (4 - decimals)
     return -scaled if sign else scaled
+
+
+def _quickly(exact: Decimal) -> int | None:
+    """The ten-thousandths of an ordinary number. None for whatever has to be looked at."""
+    if not exact.is_finite() or not -5 < exact.adjusted() < 12:
+        return None
+    above, below = exact.as_integer_ratio()
+    factor, rest = divmod(ONE, below)
+    scaled = above * factor
+    return scaled if rest == 0 and -(10**DIGITS) < scaled < 10**DIGITS else None
 
 
 def number(fixed: int) -> int | float:

@@ -19,6 +19,7 @@ CODE: Final = 3  # letters of a currency (ISO 4217)
 
 Scalar: TypeAlias = str | bool | int | float
 Reader: TypeAlias = Callable[[Event], object]
+Valued: TypeAlias = Callable[[Event], int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +100,10 @@ class Matcher:
 
     def __init__(self, metrics: Mapping[str, Metric]) -> None:
         """Indexes the metrics by the event types that they name."""
-        by_type: dict[str, list[tuple[Metric, tuple[Callable[[Event], bool], ...], Reader]]] = {}
+        by_type: dict[str, list[tuple[Metric, tuple[Callable[[Event], bool], ...], Valued]]] = {}
         for key in sorted(metrics):
             metric = metrics[key]
-            compiled = (metric, tuple(map(_condition, metric.where)), _reader(metric.value))
+            compiled = (metric, tuple(map(_condition, metric.where)), _valued(metric.value))
             for kind in sorted({*metric.events, *metric.activities}):
                 by_type.setdefault(kind, []).append(compiled)
         self._by_type = by_type
@@ -115,8 +116,8 @@ class Matcher:
         if event.erased is not None:
             return tuple(self._remembered(event, event.erased))
         return tuple(
-            _judge(metric, reader, event)
-            for metric, conditions, reader in self._by_type.get(event.type, ())
+            _judge(metric, valued, event)
+            for metric, conditions, valued in self._by_type.get(event.type, ())
             if all(holds(event) for holds in conditions)
         )
 
@@ -139,10 +140,10 @@ class Matcher:
         }
 
 
-def _judge(metric: Metric, reader: Reader, event: Event) -> Match:
+def _judge(metric: Metric, valued: Valued, event: Event) -> Match:
     if event.type not in metric.events:
         return Match(metric.key, "work")
-    value = _as_fixed(reader(event))
+    value = valued(event)
     if metric.aggregation == "count":
         return Match(metric.key, "counts", value or 0)
     if value is None:
@@ -150,6 +151,14 @@ def _judge(metric: Metric, reader: Reader, event: Event) -> Match:
     if metric.unit is not None and event.unit is not None and metric.unit != event.unit:
         return Match(metric.key, "other_unit", unit=event.unit)
     return Match(metric.key, "counts", value)
+
+
+def _valued(path: str) -> Valued:
+    """A function from an event to the ten-thousandths of the property's value, None when it is no such number."""
+    if path == "value":
+        return lambda event: event.value
+    read = _reader(path)
+    return lambda event: _as_fixed(read(event))
 
 
 def _as_fixed(value: object) -> int | None:

@@ -20,7 +20,7 @@ from app.domain.errors import (
 from app.domain.events import Event
 from app.domain.sources import Source
 from app.flows import events
-from app.flows.events import Item
+from app.flows.judging import Item
 from app.flows.service import Service
 from app.store import configuration as store
 

@@ -22,7 +22,7 @@ from app.domain.errors import (
 )
 from app.domain.sources import Source
 from app.flows import messages
-from app.flows.events import catalogue
+from app.flows.catalogue import catalogue
 from app.flows.readings import Reader, interpret, mapping_of, outcome, perform, record_of
 from app.flows.reconcile import Work
 from app.flows.service import Service
@@ -133,7 +133,7 @@ async def _perform(  # a delivery is all of these
     """What is to be kept of the delivery, once all it says is done; and what is wrong with it as a whole."""
     position, source = await _locked(connection, hooked, now)
     read = mapping_of(source)
-    known = await catalogue(connection, hooked.organization)
+    known = await catalogue(connection, hooked.organization, service.catalogues)
     generation = await sources.generation(connection, hooked.organization, source.key)
     work = Work(connection, hooked.organization, source, known, position, uid, service.vault, generation)
     kept = record_of(uid, source.key, delivery, position.at)  # of the day on which its events are recorded

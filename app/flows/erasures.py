@@ -13,7 +13,7 @@ from app.domain.changes import ERASED
 from app.domain.metrics import Matcher
 from app.domain.sources import Source
 from app.flows import reconcile
-from app.flows.events import Catalogue, catalogue
+from app.flows.catalogue import Catalogue, catalogue
 from app.flows.readings import Reader, Said, interpret, mapping_of
 from app.flows.reconcile import DEAL, Work
 from app.flows.repeats import hidden, pseudonym

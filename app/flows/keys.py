@@ -11,6 +11,7 @@ from uuid import UUID
 from app.domain.access import SCOPES, Actor, require_issuing
 from app.domain.errors import Fault, InvalidError, NotAuthenticError, NotFoundError, UnavailableError, unknown
 from app.flows import vault
+from app.flows.keyring import Known
 from app.flows.service import Service
 from app.store import configuration, cursor, journal, keys
 from app.store.database import Connection
@@ -41,9 +42,7 @@ async def authenticate(service: Service, presented: str) -> Actor:
         raise NotAuthenticError("This needs a valid API key.")
     name, secret = parts
     now = service.clock()
-    async with service.database.reading() as connection:
-        organization = await keys.owner(connection, "api_key", name)
-        key = None if organization is None else await keys.find(connection, organization, name)
+    organization, key = await _known(service, name, now)
     pepper = service.vault.pepper if key is None else key.pepper
     given = service.vault.digest(pepper, secret)
     matches = hmac.compare_digest(given, NOBODY if key is None else key.digest)
@@ -57,6 +56,19 @@ def known(service: Service, presented: str) -> bool:
     """Whether it names a key that was good for this process before; asks no database."""
     parts = vault.split_api_key(presented)
     return parts is not None and parts[0] in service.noted
+
+
+async def _known(service: Service, name: str, now: datetime) -> tuple[UUID | None, ApiKey | None]:
+    """The key of that id and whose it is, as it was at most some seconds ago. None when there is none."""
+    kept = service.keyring.find(name, now)
+    if kept is not None:
+        return kept.organization, kept.key
+    async with service.database.reading() as connection:
+        organization = await keys.owner(connection, "api_key", name)
+        key = None if organization is None else await keys.find(connection, organization, name)
+    if organization is not None and key is not None:
+        service.keyring.keep(name, Known(organization, key, now))
+    return organization, key
 
 
 async def _note_use(service: Service, organization: UUID, key: ApiKey, now: datetime) -> None:
@@ -125,6 +137,7 @@ async def revoke(service: Service, actor: Actor, name: str) -> None:
         await keys.revoke(connection, actor.organization, name, now)
         act = Act(actor.name, "api_key", name, "archive", _described(key), None)
         await journal.add(connection, actor.organization, position, act)
+    service.keyring.drop(name)
 
 
 def operator(organization: UUID) -> Actor:

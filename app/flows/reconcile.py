@@ -15,7 +15,7 @@ from app.domain.histories import History
 from app.domain.links import Homes, associated
 from app.domain.mapping import DealMapping
 from app.domain.sources import Source
-from app.flows.events import Catalogue
+from app.flows.catalogue import Catalogue
 from app.flows.repeats import repeats
 from app.flows.vault import Vault
 from app.store import deliveries, ingest, restatements, retract, sources, types, versions

@@ -16,7 +16,7 @@ from app.domain.errors import ConflictError, InvalidError, MalformedError, NotFo
 from app.domain.events import Event
 from app.domain.sources import Source
 from app.flows import messages, reconcile
-from app.flows.events import catalogue
+from app.flows.catalogue import catalogue
 from app.flows.readings import (
     Done,
     Reader,
@@ -102,7 +102,7 @@ async def _begin(
     zone = await cursor.zone(connection, actor.organization)
     position = await cursor.advance(connection, actor.organization, now, zone, catalogue=False)
     source = await _source(connection, actor, key)
-    known = await catalogue(connection, actor.organization)
+    known = await catalogue(connection, actor.organization, service.catalogues)
     generation = await sources.generation(connection, actor.organization, key)
     uid, vault = ids.uuid7(now), service.vault
     return Work(connection, actor.organization, source, known, position, uid, vault, generation, reason), now

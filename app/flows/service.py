@@ -6,7 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from app.domain.limiting import Limit
+from app.flows.catalogue import Catalogues
+from app.flows.coalescing import Coalescer
+from app.flows.judging import Entry, Item
 from app.flows.kept import Kept
+from app.flows.keyring import Keyring
 from app.flows.vault import Vault
 from app.store.database import Database
 
@@ -29,7 +33,9 @@ class Service:
 
     Shape: `noted` is when this process last noted an API key's use, by its id; `asked` and `failed` limit how often
     a key may ask, and how often an address may fail to authenticate; `restate_at_once` is how many events a redefined
-    metric may concern for history to be restated within the write; `kept` are the answers of this process.
+    metric may concern for history to be restated within the write; `catalogues` and `keyring` are what this process
+    read lately; `kept` are its
+    answers; `singles` puts single events together.
     """
 
     database: Database
@@ -41,4 +47,7 @@ class Service:
     failed: Limit = field(default_factory=lambda: Limit("address", 0))
     tokens: Tokens | None = None
     restate_at_once: int = 10_000
+    catalogues: Catalogues = field(default_factory=Catalogues)
+    keyring: Keyring = field(default_factory=Keyring)
+    singles: Coalescer[Entry, Item] = field(default_factory=Coalescer)
     kept: Kept = field(default_factory=Kept)

@@ -11,9 +11,17 @@ ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 def uuid7(now: datetime) -> UUID:
     """A time-ordered UUID, version 7. Source: RFC 9562, section 5.7."""
-    value = (micros(now) // 1000 << 80) | secrets.randbits(80)
-    value = (value & ~(0xF000 << 64)) | (0x7000 << 64)
-    return UUID(int=(value & ~(0xC000 << 48)) | (0x8000 << 48))
+    return uuid7s(now, 1)[0]
+
+
+def uuid7s(now: datetime, count: int) -> list[UUID]:
+    """That many of them, made at once."""
+    begun = (micros(now) // 1000 << 80) | (0x7000 << 64) | (0x8000 << 48)
+    chance = secrets.token_bytes(10 * count)
+    return [
+        UUID(int=begun | int.from_bytes(chance[first : first + 10], "big") & ~((0xF000 << 64) | (0xC000 << 48)))
+        for first in range(0, 10 * count, 10)
+    ]
 
 
 def base62(length: int) -> str:

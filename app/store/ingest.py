@@ -10,11 +10,12 @@ from hashlib import sha256
 from json import dumps
 from typing import Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.events import Event, canonical, day_of, fingerprint
+from app.domain.events import Event, canonical, fingerprint
 from app.domain.metrics import Match, Matcher
 from app.store import cursor, ids, types
 from app.store.dialect import embedded, recordset
@@ -61,10 +62,14 @@ ITEM: Final = {"uid": "uuid", "offering": "text", "value": "bigint"}
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What became of a batch. None when the catalogue had changed and nothing was done: `seq`."""
+    """What became of a batch, and the instant it is recorded at.
+
+    None when the catalogue had changed and nothing was done: `seq`.
+    """
 
     seq: int | None
     uids: frozenset[UUID]
+    at: datetime
 
 
 def matching_id(matches: Sequence[Match]) -> str:
@@ -83,21 +88,17 @@ def prepare(
 ) -> list[Prepared]:
     """The events as they will be recorded, sorted by (source, id): the order is what keeps writers from deadlock."""
     prepared = []
-    known = fingerprints or {}
-    for event in sorted(events, key=lambda found: (found.source, found.id)):
+    known, zone = fingerprints or {}, ZoneInfo(time_zone)
+    names: dict[tuple[tuple[str, str], ...], str] = {}
+    in_order = sorted(events, key=lambda found: (found.source, found.id))
+    for event, uid in zip(in_order, ids.uuid7s(now, len(in_order)), strict=True):
         matches = matcher.match(event)
-        day = types.day_number(day_of(event.time, time_zone))
-        prepared.append(
-            Prepared(
-                event,
-                ids.uuid7(now),
-                types.micros(event.time),
-                day,
-                matching_id(matches),
-                matches,
-                known.get((event.source, event.id)) or fingerprint(event),
-            )
-        )
+        labels = tuple([(match.metric, match.label) for match in matches])
+        if labels not in names:
+            names[labels] = matching_id(matches)
+        day = types.day_number(event.time.astimezone(zone).date())
+        content = known.get((event.source, event.id)) or fingerprint(event)
+        prepared.append(Prepared(event, uid, types.micros(event.time), day, names[labels], matches, content))
     return prepared
 
 
@@ -198,7 +199,7 @@ vended as (
   from ins i join {_unnest(ITEMS_AT, ITEM)} as s({", ".join(ITEM)}) on s.uid = i.uid
   group by 2, 3, 4, 5, 6 order by 2, 3, 4, 5, 6
   on conflict (organization_id, {KEYS["sold"]}) do update set {MERGE_SOLD})
-select (select seq from cur), array(select uid from ins)
+select (select seq from cur), (select recorded_us from cur), array(select uid from ins)
 """  # noqa: S608  # every name in it is a constant of this package
 
 
@@ -215,7 +216,8 @@ def _transposed(rows: Sequence[tuple[object, ...]], width: int) -> list[list[obj
 
 
 def _sets(prepared: Sequence[Prepared]) -> dict[str, str]:
-    return {p.matching: canonical([[m.metric, m.label] for m in p.matches]) for p in prepared}
+    found = {p.matching: p.matches for p in prepared}
+    return {name: canonical([[match.metric, match.label] for match in matches]) for name, matches in found.items()}
 
 
 async def _record_server(  # as `record`
@@ -240,8 +242,8 @@ async def _record_server(  # as `record`
         [metrics for _, metrics in sets],
     )
     row = (await connection.exec_driver_sql(RECORD, arguments)).one()
-    seq, uids = tuple(row)
-    return Recorded(seq, frozenset(UUID(str(uid)) for uid in uids))
+    seq, at, uids = tuple(row)
+    return Recorded(seq, frozenset(uids), now if at is None else types.instant(at))
 
 
 async def _record_embedded(  # as `record`
@@ -261,7 +263,7 @@ async def _record_embedded(  # as `record`
     tenant = str(organization_id)
     row = (await connection.exec_driver_sql(moved, (types.micros(now), recorded_day, tenant, catalogue))).one_or_none()
     if row is None:
-        return Recorded(None, frozenset())
+        return Recorded(None, frozenset(), now)
     seq, recorded_us, recorded_day, *closed = tuple(row)
     await cursor.close(connection, organization_id, seq, *closed)
     await note_sets(connection, organization_id, _sets(prepared))
@@ -279,7 +281,7 @@ async def _record_embedded(  # as `record`
         if p.uid in uids:
             deltas.add(p, recorded_day)
     await apply(connection, organization_id, deltas)
-    return Recorded(seq, uids)
+    return Recorded(seq, uids, types.instant(recorded_us))
 
 
 async def note_sets(connection: AsyncConnection, organization_id: UUID, sets: dict[str, str]) -> None:

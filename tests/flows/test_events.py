@@ -1,6 +1,6 @@
 """Events are recorded once, refused clearly, and retracted without a trace in the figures."""
 
-from asyncio import gather
+from asyncio import CancelledError, create_task, gather, sleep
 from datetime import timedelta
 
 from sqlalchemy.event import listen
@@ -250,4 +250,55 @@ async def test_events_that_fit_one_by_one_are_all_recorded_though_their_sum_alon
     await record(built, actor, *(event(f"down{i}", value=-(10**16)) for i in range(900)))
     found = await statuses(built, actor, *(event(f"up{i}", value=10**16) for i in range(1000)))
     assert found == ["recorded"] * 1000
+    assert await clean(built, actor)
+
+
+async def test_single_events_at_once_are_told_apart_within_and_across_flushes(built: House):
+    actor = await built.organization()
+    await furnish(built, actor)
+    await record(built, actor, event("old"))
+    wanted = [
+        *(event(f"n{i}") for i in range(20)),
+        event("n3"),
+        event("n4", value=1),
+        event("old"),
+        event("old", value=1),
+        event("bad", team="sale"),
+    ]
+    found = await gather(*(events.record(built.service, actor, [one]) for one in wanted))
+    assert [item.status for (item,) in found] == [
+        *(["recorded"] * 20),
+        "duplicate",
+        "conflict",
+        "duplicate",
+        "conflict",
+        "invalid",
+    ]
+    assert found[20][0].uid == found[3][0].uid
+    assert await clean(built, actor)
+
+
+async def test_an_event_recorded_now_reads_as_the_stored_one_does(built: House):
+    actor = await built.organization()
+    await furnish(built, actor)
+    data = {"segment": "enterprise", "b": [1, 2.0, 1e20, None], "a": {"x": True}}
+    (item,) = await record(built, actor, event("a", data=data, offerings=(("x", ONE),), effort=0))
+    assert item.uid is not None
+    async with built.service.database.reading() as connection:
+        found = await kept.find(connection, actor.organization, item.uid)
+    assert await events.stored(built.service, actor.organization, item) == found
+
+
+async def test_one_that_stops_waiting_loses_nothing_of_the_others(built: House):
+    actor = await built.organization()
+    await furnish(built, actor)
+    tasks = [create_task(events.record(built.service, actor, [event(f"n{i}")])) for i in range(6)]
+    await sleep(0)
+    tasks[2].cancel()
+    found = await gather(*tasks, return_exceptions=True)
+    assert [type(answer) for answer in found].count(CancelledError) == 1
+    await built.service.singles.close()
+    names = [("billing", f"n{i}") for i in range(6) if i != 2]
+    async with built.service.database.reading() as connection:
+        assert set(names) <= set(await kept.find_named(connection, actor.organization, names))
     assert await clean(built, actor)

@@ -16,7 +16,7 @@ from app.domain.access import Actor
 from app.domain.configuration import Configuration, Noun, changes
 from app.domain.events import Event, day_of
 from app.domain.teams import Organization
-from app.flows.events import Catalogue, catalogue
+from app.flows.catalogue import Catalogue, catalogue
 from app.scoring.plan import Plan
 from app.scoring.snapshot import Snapshot, frame
 from app.store import configuration as store

@@ -13,7 +13,7 @@ from app.domain.access import Actor
 from app.domain.errors import BucketFullError
 from app.domain.events import Event
 from app.domain.metrics import Matcher
-from app.flows.events import catalogue
+from app.flows.catalogue import catalogue
 from app.store import ingest, rebuild, types
 from app.store.database import Database
 from app.store.ingest import Recorded, matching_id, prepare

@@ -20,6 +20,7 @@ from app.domain.playbooks import Playbook
 from app.domain.sources import Source
 from app.domain.teams import Organization, Team
 from app.flows import configuration, events, organizations
+from app.flows.judging import Item
 from app.flows.service import Service
 from app.flows.vault import Vault
 from app.scoring.snapshot import Measure, Snapshot
@@ -116,7 +117,7 @@ def event(name: str, **more: object) -> Event:
     return Event(**values)  # type: ignore[arg-type]  # a builder takes any of an event's fields
 
 
-async def record(found: House, actor: Actor, *wanted: Event) -> list[events.Item]:
+async def record(found: House, actor: Actor, *wanted: Event) -> list[Item]:
     """What became of the events."""
     return await events.record(found.service, actor, wanted)
 

@@ -1,0 +1,97 @@
+"""Single writes, put together: what comes in for an organization while one flush runs is the next flush.
+
+No timer: who comes first is written at once, alone. Everyone is answered after the commit of their own.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Generic, TypeVar
+from uuid import UUID
+
+from app.domain.errors import SightlineError, UnavailableError
+
+Sent = TypeVar("Sent")
+Answer = TypeVar("Answer")
+AT_ONCE: Final = 1_000
+MOST: Final = 2_000
+
+
+class Coalescer(Generic[Sent, Answer]):
+    """A queue and a writer for each organization that something waits for.
+
+    A writer ends with its queue. Shape: `write` answers for each in the given order.
+    """
+
+    def __init__(self, most: int = MOST) -> None:
+        """At most so many may wait in an organization."""
+        self._most, self._closed = most, False
+        self._queues: dict[UUID, deque[tuple[Sent, asyncio.Future[Answer]]]] = {}
+        self._writers: dict[UUID, asyncio.Task[None]] = {}
+
+    async def take(
+        self, organization: UUID, sent: Sent, write: Callable[[Sequence[Sent]], Awaitable[Sequence[Answer]]]
+    ) -> Answer:
+        """What became of it, once that is committed. Who stops waiting before it is written takes it back.
+
+        Raises: UnavailableError when too many wait, or the service ends; what `write` raises.
+        """
+        queue = self._queues.setdefault(organization, deque())
+        if self._closed or len(queue) >= self._most:
+            raise UnavailableError("Too many events are waiting to be recorded; try again shortly.")
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        queue.append((sent, answer))
+        if organization not in self._writers:
+            self._writers[organization] = asyncio.create_task(self._drain(organization, queue, write))
+        return await answer
+
+    async def close(self) -> None:
+        """Nothing is taken any more, and what was taken is answered."""
+        self._closed = True
+        await asyncio.gather(*self._writers.values(), return_exceptions=True)
+
+    async def _drain(
+        self,
+        organization: UUID,
+        queue: deque[tuple[Sent, asyncio.Future[Answer]]],
+        write: Callable[[Sequence[Sent]], Awaitable[Sequence[Answer]]],
+    ) -> None:
+        try:
+            while queue:
+                some = [queue.popleft() for _ in range(min(len(queue), AT_ONCE))]
+                await _flush([one for one in some if not one[1].done()], write)
+        finally:
+            del self._writers[organization], self._queues[organization]
+            for _, answer in queue:  # only when the writer itself was stopped
+                _fail(answer, UnavailableError("The service is ending; try again shortly."))
+
+
+async def _flush(
+    some: Sequence[tuple[Sent, asyncio.Future[Answer]]], write: Callable[[Sequence[Sent]], Awaitable[Sequence[Answer]]]
+) -> None:
+    """Each of them is answered. What nobody foresaw may be one's fault: halves of them go on, down to the one."""
+    if not some:
+        return
+    try:
+        answers = await write([sent for sent, _ in some])
+    except Exception as error:  # noqa: BLE001  # it is told to those who wait
+        if len(some) == 1 or isinstance(error, SightlineError):
+            for _, answer in some:
+                _fail(answer, error)
+            return
+        middle = len(some) // 2
+        await _flush(some[:middle], write)
+        await _flush(some[middle:], write)
+    except BaseException:
+        for _, answer in some:
+            _fail(answer, UnavailableError("The service is ending; try again shortly."))
+        raise
+    else:
+        for (_, waiting), found in zip(some, answers, strict=True):
+            if not waiting.done():
+                waiting.set_result(found)
+
+
+def _fail(answer: asyncio.Future[Answer], error: Exception) -> None:
+    if not answer.done():
+        answer.set_exception(error)

@@ -1,0 +1,306 @@
+"""How fast the service takes events, as ratios to simpler things that are measured in turn in the same run.
+
+`python -m benchmarks.bench [--small] [--to FOLDER]`, or `make bench`: starts a durable PostgreSQL of this machine, the
+service and the receivers, prints a table, and writes it as ingest.md and ingest.svg. Medians of interleaved rounds.
+Source of the bars: quality.md.
+"""
+
+import argparse
+import asyncio
+import importlib
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Any, Final
+from urllib.request import urlopen
+
+import asyncpg
+
+from app.domain.access import Actor
+from app.domain.configuration import Configuration, Draft
+from app.domain.events import Event
+from app.domain.metrics import Metric
+from app.domain.sources import Source
+from app.domain.teams import Organization, Team
+from app.flows import configuration, organizations
+from app.flows.catalogue import catalogue
+from app.flows.vault import new_keys
+from app.main import make_service
+from app.settings import Settings
+from app.store import ingest, types
+from benchmarks.load import Load, request, send
+from benchmarks.report import Row, markdown, plot
+
+METRICS: Final = 20
+NOW: Final = datetime.now(UTC).replace(microsecond=0)
+NUMBERS: Final = count()
+DURABLE: Final = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on", "shared_buffers": "256MB"}
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is measured."""
+
+    rounds: int = 5
+    batches: int = 6
+    singles: int = 600
+
+
+SMALL: Final = Size(rounds=1, batches=1, singles=40)
+
+
+@dataclass
+class Bench:
+    """What is measured, and where. Shape: `taken` has the events a second of each round by name."""
+
+    url: str
+    key: str
+    actor: Actor
+    service: str
+    receivers: str
+    size: Size
+    taken: dict[str, list[float]] = field(default_factory=dict)
+
+    def many(self, size: int) -> int:
+        """How many batches of that size a client sends in a round."""
+        return max(1, self.size.batches * 1_000 // size)
+
+    def note(self, name: str, value: float) -> None:
+        """One more round of it is done."""
+        self.taken.setdefault(name, []).append(value)
+
+
+def wire() -> dict[str, object]:
+    """One new event as it is sent."""
+    number = next(NUMBERS)
+    data = {"segment": "enterprise", "seats": number}
+    more = {"time": NOW.isoformat(), "team": "sales", "value": 100.5, "data": data}
+    return {"id": f"e-{number}", "source": "billing", "type": f"type-{number % METRICS}", **more}
+
+
+def furnished(known: Configuration) -> Configuration:
+    """A team, a source, and as many metrics as there are types."""
+    draft = Draft(known)
+    draft.put(Team("sales", "Sales", "sales", 10_000))
+    draft.put(Source("billing", "Billing"))
+    for number in range(METRICS):
+        draft.put(Metric(f"metric-{number}", f"Metric {number}", (f"type-{number}",), "sum"))
+    return draft.present
+
+
+class Recorder:
+    """Stands where a connection does, and only keeps what the statement is asked with."""
+
+    dialect = type("Dialect", (), {"name": "postgresql"})
+    arguments: tuple[Any, ...] = ()  # Any: columns of every type
+
+    async def exec_driver_sql(self, _sql: str, arguments: tuple[Any, ...]) -> "Recorder":  # Any: the same
+        """Keeps the arguments."""
+        self.arguments = arguments
+        return self
+
+    def one(self) -> tuple[int, None, list[Any]]:  # Any: none in it
+        """Nothing was recorded."""
+        return 0, None, []
+
+
+async def statements(bench: Bench, size: int, clients: int, name: str) -> None:
+    """Batches by the statement alone, through asyncpg, everything made beforehand."""
+    service = make_service(Settings(database_url=bench.url, secret_keys=new_keys(), key_pepper=new_keys()))
+    async with service.database.reading() as connection:
+        known = await catalogue(connection, bench.actor.organization)
+    await service.database.close()
+    asked = []
+    number = bench.many(size) * clients
+    for _ in range(number + clients):
+        events = [_event(wire()) for _ in range(size)]
+        recorder = Recorder()
+        prepared = ingest.prepare(events, known.matcher, NOW, "UTC")
+        day = types.day_number(NOW.date())
+        await ingest.record(recorder, bench.actor.organization, prepared, NOW, day, known.version)  # type: ignore[arg-type]  # it stands for one
+        asked.append(recorder.arguments)
+    connections = [await asyncpg.connect(bench.url.replace("+asyncpg", "")) for _ in range(clients)]
+    left = iter(asked[clients:])
+    for connection, arguments in zip(connections, asked, strict=False):  # prepares the statement
+        await connection.fetchrow(ingest.RECORD, *arguments)
+
+    async def run(connection: asyncpg.Connection) -> None:
+        for arguments in left:
+            await connection.fetchrow(ingest.RECORD, *arguments)
+
+    start = time.perf_counter()
+    await asyncio.gather(*map(run, connections))
+    bench.note(name, number * size / (time.perf_counter() - start))
+    for connection in connections:
+        await connection.close()
+
+
+def _event(sent: dict[str, Any]) -> Event:  # Any: JSON values
+    known = {name: sent[name] for name in ("id", "source", "type", "team", "data")}
+    return Event(**known, time=NOW, value=1_005_000)
+
+
+async def batches(bench: Bench, size: int, clients: int, name: str) -> None:
+    """The same over HTTP, the bodies made beforehand."""
+    number = bench.many(size) * clients
+    bodies = [json.dumps({"events": [wire() for _ in range(size)]}).encode() for _ in range(number)]
+    load = await send(bench.service, [request("/v1/event-batches", body, bench.key) for body in bodies], clients)
+    bench.note(name, number * size / load.took)
+
+
+async def singles(bench: Bench, address: str, path: str, name: str) -> Load:
+    """One event a request, by 32 clients."""
+    key = bench.key if address == bench.service else ""
+    asked = [request(path, json.dumps(wire()).encode(), key) for _ in range(bench.size.singles)]
+    load = await send(address, asked, 32)
+    bench.note(name, len(asked) / load.took)
+    bench.note(f"{name}, p99", 1 / load.p99)
+    return load
+
+
+async def measure(bench: Bench) -> list[Row]:
+    """Every row, in interleaved rounds; the first round of each only warms up when there are more."""
+    steps: list[Callable[[], Awaitable[object]]] = []
+    for size, clients in ((1_000, 1), (10_000, 1), (1_000, 2)):
+        what = f"{size}x{clients}"
+        steps.append(partial(statements, bench, size, clients, f"statement {what}"))
+        steps.append(partial(batches, bench, size, clients, f"http {what}"))
+    steps += [partial(singles, bench, bench.receivers, f"/{name}", name) for name in ("naive", "dropped", "mapped")]
+    steps.append(partial(singles, bench, bench.service, "/v1/events", "single"))
+    for _ in range(bench.size.rounds + (bench.size.rounds > 1)):
+        for step in steps:
+            await step()
+    taken = {name: found[1:] or found for name, found in bench.taken.items()}
+    asked = [
+        ("batches of 1,000", "http 1000x1", "statement 1000x1", 0.75),
+        ("batches of 10,000", "http 10000x1", "statement 10000x1", 0.75),
+        ("two clients, batches of 1,000", "http 1000x2", "statement 1000x2", 0.75),
+        ("single events, 32 clients, and the naive receiver", "single", "naive", 1.4),
+        ("the same, and one that drops them", "single", "dropped", 0.65),
+        ("the same, and a SQLModel session each", "single", "mapped", 5.0),
+        ("the same, p99 of the naive receiver by ours", "single, p99", "naive, p99", 2.5),
+    ]
+    return [Row(what, taken[mine], taken[other], bar) for what, mine, other, bar in asked]
+
+
+@contextmanager
+def served(*command: str, ready: str, **environment: str) -> Iterator[tuple[str, float, int]]:
+    """Where a program serves, the seconds until it did, and its process."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    begun = time.perf_counter()
+    with tempfile.TemporaryFile() as said:
+        words = [str(Path(sys.executable).parent / command[0]), *command[1:], "--port", str(port)]
+        program = subprocess.Popen(words, env={**os.environ, **environment}, stdout=said, stderr=said)
+        try:
+            address = f"http://127.0.0.1:{port}"
+            while not _answers(address + ready):
+                if program.poll() is not None or time.perf_counter() - begun > 120:
+                    said.seek(0)
+                    raise RuntimeError(said.read().decode()[-2000:])
+                time.sleep(0.02)
+            yield address, time.perf_counter() - begun, program.pid
+        finally:
+            program.terminate()
+            program.wait(30)
+
+
+def _answers(address: str) -> bool:
+    try:
+        with urlopen(address, timeout=5) as reply:
+            return reply.status == 200
+    except OSError:
+        return False
+
+
+def resident(process: int) -> float:
+    """The memory that a process holds. Units: MiB."""
+    return int(Path(f"/proc/{process}/statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def bare() -> tuple[float, float]:
+    """What the libraries alone take to be there: seconds and MiB."""
+    code = "import fastapi, sqlmodel, asyncpg; print(int(open('/proc/self/statm').read().split()[1]))"
+    begun = time.perf_counter()
+    pages = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    return time.perf_counter() - begun, int(pages) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def run(url: str, size: Size) -> list[Row]:
+    """All rows, on that database, which is at head."""
+    keys = {"secret_keys": new_keys(), "key_pepper": new_keys()}
+    settings = Settings(database_url=url, requests_per_minute=0, **keys)
+    actor, key = asyncio.run(_furnish(settings))
+    more = {f"SIGHTLINE_{name.upper()}": value for name, value in keys.items()}
+    more |= {"SIGHTLINE_DATABASE_URL": url, "SIGHTLINE_REQUESTS_PER_MINUTE": "0", "SIGHTLINE_LOG_FORMAT": "json"}
+    raw = url.replace("+asyncpg", "")
+    bare()  # reads the libraries into the machine's cache
+    seconds, memory = bare()
+    receivers = served(
+        "uvicorn", "benchmarks.receivers:application", "--factory", "--no-access-log", ready="/docs",
+        RECEIVER_DATABASE_URL=raw,
+    )  # fmt: skip
+    with receivers as (other, _, _), served("sightline", "serve", ready="/readyz", **more) as (mine, begun, process):
+        idle = resident(process)
+        rows = asyncio.run(measure(Bench(url, key, actor, mine, other, size)))
+        loaded = resident(process)
+    rows.append(Row("start-up: bare imports by ours", [1 / begun], [1 / seconds], 1 / 3))
+    rows.append(Row("idle memory: bare imports by ours", [1 / idle], [1 / memory], 1 / 1.5))
+    rows.append(Row("memory after the load: bare imports by ours", [1 / loaded], [1 / memory], 1 / 2.5))
+    return rows
+
+
+async def _furnish(settings: Settings) -> tuple[Actor, str]:
+    service = make_service(settings)
+    name = f"bench-{os.getpid()}"
+    key = await organizations.create(service, Organization(name, "Benchmark"))
+    actor = Actor(await organizations.find(service, name), "bench", frozenset({"admin"}))
+    await configuration.write(service, actor, furnished)
+    await service.database.close()
+    return actor, key
+
+
+def durable() -> Any:  # Any: the suite's own server, which only a checkout has
+    """The suite's way to a PostgreSQL, made durable and put on a disk."""
+    postgres = importlib.import_module("tests.support.postgres")
+    postgres.SETTINGS.update(DURABLE)
+    postgres.ROOM = 1 << 62
+    return importlib.import_module("tests.support.databases")
+
+
+def main(words: Sequence[str]) -> None:
+    """Runs, prints and writes."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--small", action="store_true", help="everything small: only shows that it runs")
+    parser.add_argument("--to", type=Path, default=Path("benchmarks/results"))
+    asked = parser.parse_args(words)
+    databases = durable()
+    held = databases.Run()
+    try:
+        server = databases.Postgresql()
+        rows = run(server.address(server.fresh()), SMALL if asked.small else Size())
+        server.close()
+    finally:
+        held.close()
+    asked.to.mkdir(parents=True, exist_ok=True)
+    (asked.to / "ingest.md").write_text(markdown(rows), "utf-8")
+    (asked.to / "ingest.svg").write_text(plot(rows), "utf-8")
+    print(markdown(rows))
+    assert all(statistics.median(row.mine) > 0 for row in rows)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

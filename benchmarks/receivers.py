@@ -1,0 +1,89 @@
+"""What the service is compared with: the receivers of events that one writes in an afternoon.
+
+`uvicorn benchmarks.receivers:application --factory`, with RECEIVER_DATABASE_URL, an address that asyncpg reads.
+"""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+from fastapi import FastAPI, Request
+from pydantic import BaseModel
+from sqlalchemy import Text
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlmodel import Field, SQLModel
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+TABLES = """
+create table if not exists naive (source text, id text, type text, time timestamptz, team text, value float8, data text,
+  primary key (source, id));
+create table if not exists kept (id bigint generated always as identity primary key, body bytea);
+create table if not exists mapped (source text, id text, type text, team text, value float8, primary key (source, id))
+"""
+INSERT = "insert into naive values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing"
+
+
+class Sent(BaseModel):
+    """One event."""
+
+    id: str
+    source: str
+    type: str
+    time: datetime
+    team: str
+    value: float | None = None
+    data: dict[str, Any] = {}  # Any: JSON values
+
+
+class Mapped(SQLModel, table=True):
+    """One event, by the ORM."""
+
+    __tablename__ = "mapped"
+    source: str = Field(primary_key=True, sa_type=Text)
+    id: str = Field(primary_key=True, sa_type=Text)
+    type: str = Field(sa_type=Text)
+    team: str = Field(sa_type=Text)
+    value: float | None = None
+
+
+def application() -> FastAPI:
+    """The receivers, one address each."""
+    url = os.environ["RECEIVER_DATABASE_URL"]
+    engine = create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://"), pool_size=8)
+    pools: list[asyncpg.Pool] = []
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        pools.append(await asyncpg.create_pool(url, min_size=8, max_size=8))
+        await pools[0].execute(TABLES)
+        yield
+        await pools[0].close()
+        await engine.dispose()
+
+    app = FastAPI(lifespan=lifespan)
+
+    @app.post("/dropped", status_code=201)
+    async def dropped(event: Sent) -> dict[str, str]:
+        return {"id": event.id}
+
+    @app.post("/naive", status_code=201)
+    async def naive(event: Sent) -> dict[str, str]:
+        at = event.time.astimezone(UTC)
+        await pools[0].execute(INSERT, event.source, event.id, event.type, at, event.team, event.value, str(event.data))
+        return {"id": event.id}
+
+    @app.post("/kept", status_code=204)
+    async def kept(request: Request) -> None:
+        await pools[0].execute("insert into kept (body) values ($1)", await request.body())
+
+    @app.post("/mapped", status_code=201)
+    async def mapped(event: Sent) -> dict[str, str]:
+        async with AsyncSession(engine) as session:
+            session.add(Mapped(**event.model_dump(include={"source", "id", "type", "team", "value"})))
+            await session.commit()
+        return {"id": event.id}
+
+    return app
