@@ -57,7 +57,7 @@ def test_the_service_is_what_its_document_says_whatever_it_is_sent(database_url:
     program = ROOT / ".venv" / "tools" / "bin" / "schemathesis"
     phases = os.environ.get("CONFORMANCE_PHASES") or PHASES[database_url.partition("+")[0]]
     options = ["--phases", phases, "--checks", "all", "--continue-on-failure", "--no-color", "--seed", seed]
-    options += ["--max-examples", str(EXAMPLES), "--generation-database", "none"]
+    options += ["--max-examples", str(EXAMPLES), "--generation-database", "none", "--request-timeout", "60"]
     app.openapi()  # made before anybody waits for it
     with served(app) as address:
         command = [str(program), "--config-file", "schemathesis.toml", "run", f"{address}/openapi.json", *options]

@@ -18,6 +18,7 @@ OF_THEIR_OWN = {
 }
 # Test files inside a ring that mirror no module of it, and why.
 ACROSS_A_RING = {
+    "tests/attack/test_outsider.py": "the whole service, as an outsider finds it",
     "tests/scoring/test_model.py": "the whole of scoring against the brute-force model",
     "tests/store/test_statements.py": "every statement of the store, as it is executed",
 }
