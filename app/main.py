@@ -120,7 +120,7 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = c
 
 
 def served() -> FastAPI:
-    """The application of a process that serves nothing else: garbage is looked for seldom, never in what starting made."""
+    """The application of a process that serves nothing else: garbage is looked for seldom."""
     application = create_app()
     gc.collect()
     gc.freeze()
