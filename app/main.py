@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from app import clock
 from app.api.application import build
 from app.domain.limiting import Limit
-from app.flows import restatement, vault
+from app.flows import restatement, retention, vault
 from app.flows.service import Service, Tokens
 from app.flows.vault import Vault
 from app.outbound.issuer import Issuer
@@ -24,14 +24,15 @@ from app.store.database import connect
 from app.store.dialect import file_of
 
 POLL: Final = 1.0  # seconds between looks for history to restate
-GRACE: Final = 15.0  # seconds for a step of it to end
+SELDOM: Final = 600.0  # seconds between looks for raw bodies that grew too old
+GRACE: Final = 15.0  # seconds for a step of either to end
 
 
-async def pause(stopping: asyncio.Event, busy: bool) -> bool:  # noqa: FBT001  # called by position
+async def pause(stopping: asyncio.Event, seconds: float, busy: bool) -> bool:  # noqa: FBT001  # called by position
     """Waits before the next look, unless there is something to do; whether the service is stopping."""
     if not busy:
         with suppress(TimeoutError):
-            await asyncio.wait_for(stopping.wait(), POLL)
+            await asyncio.wait_for(stopping.wait(), seconds)
     return stopping.is_set()
 
 
@@ -94,14 +95,19 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = c
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         stopping = asyncio.Event()
-        restating = asyncio.create_task(restatement.work(service, partial(pause, stopping)))
+        kept = found.raw_retention_days
+        workers = [
+            asyncio.create_task(restatement.work(service, partial(pause, stopping, POLL))),
+            asyncio.create_task(retention.work(service, kept, partial(pause, stopping, SELDOM))),
+        ]
         try:
             yield
         finally:
             stopping.set()  # a step that is under way is ended, not cut off
-            await asyncio.wait([restating], timeout=GRACE)
-            restating.cancel()
-            await asyncio.wait([restating])
+            await asyncio.wait(workers, timeout=GRACE)
+            for worker in workers:
+                worker.cancel()
+            await asyncio.wait(workers)
             await service.singles.close()
             await service.database.close()
 

@@ -23,7 +23,7 @@ class Settings(BaseModel):
     key_pepper: str | None = Field(None, description="`id:base64`; API keys are stored as an HMAC with it")
     public_url: str = Field("http://127.0.0.1:8000", description="The address that CRMs call; HubSpot signs it")
     raw_retention_days: int = Field(
-        30, ge=1, le=3650, description="How long `sightline db trim` leaves the raw bodies of deliveries"
+        30, ge=1, le=3650, description="How long the raw bodies of deliveries are kept; the service empties older ones"
     )
     log_format: Literal["console", "json"] = Field("console", description="How log lines look")
     pool_size: int = Field(5, ge=1, le=100, description="Database connections a process keeps (PostgreSQL)")

@@ -30,6 +30,7 @@ from app.domain.sources import Source
 from app.domain.teams import Organization, Team
 from app.flows import alignment, configuration, events, history, organizations, playbooks
 from app.flows.catalogue import catalogue
+from app.flows.kept import Kept
 from app.flows.service import Service
 from app.flows.vault import Vault
 from app.store import ids, ingest, types
@@ -183,18 +184,23 @@ class Company:
         signoff = Signoff("plan", f"team-{day % self.size.teams}", revision, "x")
         await playbooks.sign(self.service, self.actor, signoff)
 
+    @property
+    def cold(self) -> Service:
+        """The service of a process that has answered nothing yet."""
+        return replace(self.service, kept=Kept())
+
     async def present(self) -> None:
         """The present answer."""
-        await alignment.read(self.service, self.actor)
+        await alignment.read(self.cold, self.actor)
 
     async def past(self) -> None:
         """The answer of the middle of the days, as it was known then."""
         day = (START + timedelta(days=DAYS // 2)).date()
-        await alignment.read(self.service, self.actor, None, day, day)
+        await alignment.read(self.cold, self.actor, None, day, day)
 
     async def history(self) -> None:
         """All the days."""
-        found = await history.read(self.service, self.actor, START.date(), self.last, "day")
+        found = await history.read(self.cold, self.actor, START.date(), self.last, "day")
         assert len(found.points) == DAYS
 
     @property

@@ -1,6 +1,7 @@
-"""What the demo organization answers, as the examples of the contract: `make examples` writes app/api/replies.json.
+"""What the demo organization answers, as the examples of the contract: `make examples` writes app/api/*.json.
 
-Every operation that reads is asked; lists are cut short. What writes has its example beside its shape.
+Every operation is asked: those that read first, then those that write as openapi/writes.py tells it. Lists are cut
+short, and what is shown once is not shown here.
 """
 
 import asyncio
@@ -12,6 +13,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
+from standardwebhooks.webhooks import Webhook
+from writes import WRITES
 
 from app.api.application import build
 from app.api.document import document
@@ -24,6 +27,9 @@ from app.settings import Settings
 QUARTER = Quarter(date(2026, 9, 28))
 NOW = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 SHOWN = 2
+KEY = "the key, shown this once"
+SECRET = "the secret, shown this once"  # noqa: S105  # it is none
+MEDIA = {"record_cloud_events": "application/cloudevents+json"}
 ASKED = {  # what an operation cannot do without, or what keeps its example short
     "/v1/alignment/changes": "?from=2026-11-01",
     "/v1/alignment/history": "?from=2026-11-10&step=week",
@@ -67,7 +73,52 @@ async def replies(http: httpx.AsyncClient) -> dict[str, Any]:
     return found
 
 
-async def answered() -> dict[str, Any]:
+def shown(reply: Any) -> Any:
+    """A reply as the contract may show it: no key and no secret, not even of an organization that is gone."""
+    hidden = {"api_key": KEY, "secret": SECRET}
+    found = cut(reply)
+    return {name: hidden[name] if value and name in hidden else value for name, value in found.items()}
+
+
+def signed(secret: str, body: bytes) -> dict[str, str]:
+    """The headers of a delivery, as Standard Webhooks has them."""
+    signature = Webhook(secret).sign("msg_2026", NOW, body.decode())
+    return {
+        "webhook-id": "msg_2026",
+        "webhook-timestamp": str(int(NOW.timestamp())),
+        "webhook-signature": signature,
+        "content-type": "application/json",
+    }
+
+
+async def writes(http: httpx.AsyncClient) -> dict[str, Any]:
+    """What every operation that writes is told and answers, by operationId."""
+    found: dict[str, Any] = {}
+    names = {"uid": "", "delivery": "", "hook": ""}
+    secret = ""
+    methods = {
+        operation["operationId"]: method
+        for path in document(build())["paths"].values()
+        for method, operation in path.items()
+    }
+    for name, (address, body) in WRITES.items():
+        content = b"" if body is None else json.dumps(body).encode()
+        media = "application/merge-patch+json" if methods[name] == "patch" else MEDIA.get(name, "application/json")
+        headers = {"content-type": media} if body is not None else {}
+        if name == "take_delivery":
+            headers = signed(secret, content)
+        told = await http.request(methods[name].upper(), address.format(**names), content=content, headers=headers)
+        assert told.is_success, (name, told.text)
+        reply = told.json()
+        secret = reply.get("secret") or secret
+        names["hook"] = (reply.get("hook_url") or names["hook"]).rpartition("/")[2]
+        names["delivery"] = reply.get("delivery", names["delivery"])
+        names["uid"] = reply["uid"] if name == "record_event" else names["uid"]
+        found[name] = {"told": body, "reply": shown(reply)}
+    return found
+
+
+async def answered() -> tuple[dict[str, Any], dict[str, Any]]:
     """What the demo answers, played in a folder of its own."""
     with TemporaryDirectory() as folder:
         settings = Settings(database_url=f"sqlite+aiosqlite:///{folder}/demo.db")
@@ -77,11 +128,11 @@ async def answered() -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {keys.admin_key}"}
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url=settings.public_url, headers=headers) as http:
-            found = await replies(http)
+            found = await replies(http), await writes(http)
         await app.state.service.database.close()
     return found
 
 
 if __name__ == "__main__":
-    text = json.dumps(asyncio.run(answered()), indent=1, ensure_ascii=False)
-    Path(sys.argv[1]).write_text(f"{text}\n", encoding="utf-8")
+    for place, examples in zip(sys.argv[1:], asyncio.run(answered()), strict=True):
+        Path(place).write_text(f"{json.dumps(examples, indent=1, ensure_ascii=False)}\n", encoding="utf-8")

@@ -11,6 +11,7 @@ from hypothesis import settings
 
 from tests.support.databases import Postgresql, Run, sqlite_copy
 from tests.support.postgres import MissingError
+from tests.support.roles import serving
 
 RUN = pytest.StashKey[Run]()
 SECRET = re.compile(r"sightline_[0-9A-Za-z]{60}|whsec_[0-9A-Za-z+/]{32}")
@@ -89,6 +90,13 @@ def postgresql_url(_postgresql: Postgresql) -> Iterator[str]:
     name = _postgresql.fresh()
     yield _postgresql.address(name)
     _postgresql.drop(name)
+
+
+@pytest.fixture
+def service_url(postgresql_url: str) -> Iterator[str]:
+    """That database, as the role that the service is given sees it."""
+    with serving(postgresql_url) as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])

@@ -20,7 +20,7 @@ from app.api.comparison_shapes import (
     what_if,
 )
 from app.api.document_shapes import PlaybookDocument, to_domain
-from app.api.etags import IfNoneMatch, digest, shown
+from app.api.etags import IfNoneMatch, digest, sent, shown
 from app.api.nouns import ObjectiveKey, TeamKey
 from app.api.operation import Contract, declare, desk, reads
 from app.api.paging import Pages, Paging, whole
@@ -67,10 +67,12 @@ Asked = Annotated[Answer, Depends(_answer)]
 
 
 @router.get("/v1/alignment", response_model=Alignment, **reads("read", 404))
-async def get_alignment(request: Request, response: Response, answer: Asked, seen: IfNoneMatch = None) -> object:
+async def get_alignment(request: Request, answer: Asked, seen: IfNoneMatch = None) -> object:
     """How aligned the organization is: score, floor, coverage, components and the ten largest losses."""
-    reply = show(answer)
-    return shown(request, response, reply, f'"{digest(reply)}"')
+    body = answer.replies.get("alignment")
+    if body is None:
+        body = answer.replies["alignment"] = show(answer).model_dump_json().encode()
+    return sent(request, body)
 
 
 @router.get("/v1/alignment/ledger", **declare(Contract("read", problems=(404, 409), pages=True)))

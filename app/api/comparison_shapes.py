@@ -121,15 +121,15 @@ def history(found: History) -> AlignmentHistory:
 
 
 def _point(point: Point) -> HistoryPoint:
-    found, standing = point.alignment, point.standing
-    if found is None or standing is None:
+    found = point.alignment
+    if found is None:
         nothing = dict.fromkeys(("playbook", "configuration_from", "score", "floor", "coverage"))
         return HistoryPoint.model_validate({**nothing, "as_of": point.as_of, "components": []})
     return HistoryPoint.model_validate(
         {
             "as_of": point.as_of,
-            "playbook": standing.playbook.key,
-            "configuration_from": standing.frame.configuration_from,
+            "playbook": found.frame.playbook,
+            "configuration_from": found.frame.configuration_from,
             "score": found.score,
             "floor": found.floor,
             "coverage": found.coverage,
@@ -146,6 +146,8 @@ def differences(found: tuple[Difference, ...] | list[Difference]) -> list[LossDi
 
 def _difference(loss: Loss, one: Difference) -> LossDifference:
     members = {name: value for name, value in dict(loss).items() if name != "points"}
+    if not one.after:  # the sentence is of a loss that is gone
+        members["detail"] = f"no longer: {members['detail']}"
     return LossDifference.model_validate({**members, "before": one.before, "after": one.after, "change": one.change})
 
 

@@ -12,6 +12,7 @@ from fastapi.openapi.utils import get_openapi
 from app.api.components import HEADERS, INFO, RESPONSES, SECURITY, SERVERS, TAGS
 from app.api.glossary import WORDS
 from app.api.operation import CONTRACT, Contract
+from app.api.webhooks import TAG, WEBHOOKS
 from app.api.wire import examples
 
 Node = dict[str, Any]  # Any: a JSON object of the OpenAPI Specification
@@ -19,8 +20,16 @@ RAW: Final[Node] = {
     "schema": {"type": "string", "format": "binary", "description": "The sender's own bytes, in its own media type."},
     "examples": {"example": {"value": "[]"}},
 }
-# What the demo organization answers to what reads, by operationId: openapi/examples.py writes it.
-REPLIES: Final[Node] = loads(files("app.api").joinpath("replies.json").read_text(encoding="utf-8"))
+
+
+def _kept(name: str) -> Node:
+    found: Node = loads(files("app.api").joinpath(name).read_text(encoding="utf-8"))
+    return found
+
+
+# What the demo organization answers, and what it was told, by operationId: openapi/examples.py writes them.
+WRITES: Final[Node] = _kept("writes.json")
+REPLIES: Final[Node] = _kept("replies.json") | {name: one["reply"] for name, one in WRITES.items()}
 DROPPED: Final = ("HTTPValidationError", "ValidationError")
 PROBLEM_NAMES: Final = {int(response["x-status"]): name for name, response in RESPONSES.items()}
 
@@ -60,8 +69,9 @@ def document(app: FastAPI, *, client: bool = False) -> Node:
         name: {part: deepcopy(value) for part, value in response.items() if part != "x-status"}
         for name, response in RESPONSES.items()
     }
-    if client:
-        found.pop("webhooks", None)
+    if not client:
+        found["webhooks"] = deepcopy(WEBHOOKS)
+        found["tags"].append(deepcopy(TAG))
     return found
 
 
@@ -141,7 +151,16 @@ def _finish(path: str, method: str, operation: Node, schemas: Node) -> None:
     elif contract.media_type is not None:
         operation["requestBody"]["content"] = {contract.media_type: _body(operation["requestBody"]["content"])}
     _examples(operation.get("requestBody", {}), schemas)
+    _tell(operation, raw=contract.media_type == "*/*")
     operation["responses"] = _responses(path, method, operation, contract, schemas)
+
+
+def _tell(operation: Node, *, raw: bool) -> None:
+    """The example of a request is the one whose answer is the example of the reply."""
+    told = WRITES.get(operation["operationId"], {}).get("told")
+    if told is not None:
+        (media,) = operation["requestBody"]["content"].values()
+        media["examples"] = {"example": {"value": dumps(told) if raw else deepcopy(told)}}
 
 
 def _body(content: Node) -> Node:

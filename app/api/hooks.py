@@ -1,8 +1,9 @@
 """Where CRMs deliver: their own formats, authenticated by their own signatures on the raw bytes."""
 
+import re
 from typing import Annotated, Final, Literal
 
-from fastapi import Path, Request, Response
+from fastapi import Path, Request, Response, status
 
 from app.api.body import MIB
 from app.api.callers import TheService
@@ -24,6 +25,9 @@ HookId = Annotated[
 ]
 
 
+ORIGIN: Final = re.compile(r"[A-Za-z0-9.:/_-]{1,253}")
+
+
 class Receipt(Shown):
     """That a delivery is kept."""
 
@@ -33,7 +37,7 @@ class Receipt(Shown):
     model_config = {"json_schema_extra": example(delivery=UID, state="processed")}
 
 
-@router.post("/hooks/{hook_id}", **declare(Contract(None, "*/*", 2 * MIB, (401, 403), free_query=True)))
+@router.post("/hooks/{hook_id}", **declare(Contract(None, "*/*", 2 * MIB, (401, 403, 409), free_query=True)))
 async def take_delivery(request: Request, service: TheService, hook_id: HookId) -> Receipt:
     """Takes a delivery. An authentic one is kept and answered with 200 whatever it says, for CRMs punish errors.
 
@@ -50,3 +54,21 @@ async def take_delivery(request: Request, service: TheService, hook_id: HookId) 
     if taken.answer is not None:
         return Response(taken.answer.body, media_type=taken.answer.media_type)  # type: ignore[return-value]  # FastAPI sends a response as it is
     return Receipt(delivery=str(taken.uid), state=taken.state)  # type: ignore[arg-type]  # it is one of them
+
+
+@router.options(
+    "/hooks/{hook_id}",
+    include_in_schema=False,  # between machines: a client of ours has no use for it
+    status_code=status.HTTP_204_NO_CONTENT,
+    **declare(Contract(None, free_query=True)),
+)
+async def consent_to_deliveries(request: Request, service: TheService, hook_id: HookId) -> Response:
+    """Says yes to a sender of CloudEvents that asks whether it may deliver; the two headers alone are the yes.
+
+    Source: CloudEvents, HTTP 1.1 Web Hooks 1.0, section 4. Nobody is called back.
+    """
+    headers = {"Allow": "OPTIONS, POST"}
+    origin = request.headers.get("webhook-request-origin", "")
+    if ORIGIN.fullmatch(origin) and await deliveries.consents(service, hook_id):
+        headers |= {"WebHook-Allowed-Origin": origin, "WebHook-Allowed-Rate": "*"}
+    return Response(status_code=status.HTTP_204_NO_CONTENT, headers=headers)

@@ -18,7 +18,7 @@ router = desk("journal")
 Kind = Annotated[str, text(40, 1, r"^[a-z_]+$")]
 Named = Annotated[str, text(140, 1)]
 Actor = Annotated[str, text(300, 1)]
-Action = Literal["create", "update", "restore", "archive", "rotate", "restate"]
+Action = Literal["create", "update", "restore", "archive", "rotate", "restate", "erase"]
 
 
 class JournalEntry(Shown):

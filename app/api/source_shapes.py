@@ -42,6 +42,8 @@ SHOWN: dict[str, Any] = {  # Any: JSON values
         "deliveries_last_day": 120,
         "failures_last_day": 0,
         "silent": False,
+        "lag_median_seconds": 4,
+        "lag_worst_seconds": 310,
         "wins_without_amount": 1,
         "unmapped": [{"property": "pipeline", "value": "partners", "count": 3}],
     },
@@ -69,6 +71,10 @@ class SourceHealth(Shown):
     deliveries_last_day: Count
     failures_last_day: Count
     silent: Annotated[bool, Field(description="Nothing came for longer than it ever took in the four weeks before.")]
+    lag_median_seconds: Annotated[
+        Count | None, Field(description="Between an event and its recording, in the last day; null without events.")
+    ]
+    lag_worst_seconds: Annotated[Count | None, Field(description="The longest one; of each hour the newest 200 count.")]
     wins_without_amount: Annotated[Count, Field(description="Won deals whose amount is not known.")]
     unmapped: Annotated[list[UnmappedValue], Field(max_length=1_000)]
 

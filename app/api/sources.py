@@ -1,6 +1,6 @@
 """Sources over HTTP."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +19,7 @@ from app.flows import configuration
 from app.flows import sources as flow
 from app.flows.sources import Connected
 from app.store.configuration import Stored
-from app.store.sources import Health
+from app.store.health import Health
 
 router = desk("sources")
 
@@ -30,14 +30,23 @@ def _health(found: Health) -> dict[str, Any]:  # Any: the members of a reply
     return {**members, "unmapped": unmapped}
 
 
-async def _show(call: Call, noun: Noun, *, archived: bool) -> Source:
-    health, hook_id = await flow.health(call.service, call.actor, noun.key)
-    url = None if hook_id is None else f"{call.service.public_url}/hooks/{hook_id}"
-    return Source.of(noun, hook_url=url, health=_health(health), archived=archived)
+async def _show(call: Call, found: Sequence[Stored]) -> list[Source]:
+    known = [stored.value for stored in found if isinstance(stored.value, SourceValue)]
+    health, hooks = await flow.health(call.service, call.actor, known)
+    url = f"{call.service.public_url}/hooks/"
+    return [
+        Source.of(
+            stored.value,
+            hook_url=url + hooks[stored.value.key] if stored.value.key in hooks else None,
+            health=_health(health[stored.value.key]),
+            archived=stored.archived,
+        )
+        for stored in found
+    ]
 
 
 async def _reply(call: Call, response: Response, done: Connected) -> ConnectedSource:
-    reply = await _show(call, done.written.value, archived=False)
+    (reply,) = await _show(call, [Stored(done.written.value, done.written.changed, archived=False)])
     written(call.request, response, done.written, reply)
     return ConnectedSource.model_validate({**dict(reply), "secret": done.secret})
 
@@ -50,8 +59,7 @@ async def list_sources(call: Caller, response: Response, paging: Pages, archived
         return stored
 
     found = await page(call, paging, response, "source", same, {}, archived=archived)
-    items = [await _show(call, stored.value, archived=stored.archived) for stored in found["items"]]
-    return SourcePage(items=items, next_cursor=found["next_cursor"])
+    return SourcePage(items=await _show(call, found["items"]), next_cursor=found["next_cursor"])
 
 
 @router.get("/v1/sources/{source}", response_model=Source, **reads())
@@ -60,7 +68,7 @@ async def get_source(
 ) -> object:
     """One source, and how it is doing."""
     stored = await find(call, "source", source)
-    reply = await _show(call, stored.value, archived=False)
+    (reply,) = await _show(call, [stored])
     return shown(request, response, reply, tag(stored.changed, reply))
 
 

@@ -70,7 +70,8 @@ def _compare(query: Mapping[str, str], *, as_json: bool) -> None:
 
 
 def _step(before: float | None, after: float | None) -> str:
-    return f"{_figure(before)} to {_figure(after)}"
+    was, now = _figure(before).strip(), _figure(after).strip()
+    return now if was == now else f"{was} to {now}"
 
 
 def _head(found: Mapping[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """`sightline db`: migrations, and the health of schema and roll-ups."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 from uuid import UUID
@@ -9,9 +10,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from app.cli.database import DatabaseUrl, ensured, perform, settings_for
 from app.cli.terminal import AsJson, err, guarded, refusal, say, tell_json
-from app.flows import maintenance
+from app.flows import maintenance, retention
 from app.flows.service import Service
-from app.store import migrations
+from app.store import migrations, owner
+from app.store.database import connect
 
 commands = typer.Typer(no_args_is_help=True, help="Migrations, and the health of schema and roll-ups.")
 Differences = dict[str, Mapping[str, int]]
@@ -19,13 +21,33 @@ Differences = dict[str, Mapping[str, int]]
 
 @commands.command()
 @guarded
-def upgrade(database_url: DatabaseUrl = None, as_json: AsJson = False) -> None:
-    """Brings the schema to the newest revision."""
-    migrations.upgrade(settings_for(database_url).database_url)
+def upgrade(
+    service_role: Annotated[
+        str | None,
+        typer.Option(help="PostgreSQL: the role that the service runs as; it is granted all but to change events."),
+    ] = None,
+    database_url: DatabaseUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Brings the schema to the newest revision, as its owner; a role that served before the upgrade serves after it."""
+    url = settings_for(database_url).database_url
+    migrations.upgrade(url)
+    granted = asyncio.run(_grant(url, service_role))
     if as_json:
-        tell_json({"revision": migrations.head()})
-    else:
-        say(f"The schema is at revision {migrations.head()}.")
+        tell_json({"revision": migrations.head(), "service_roles": granted})
+        return
+    say(f"The schema is at revision {migrations.head()}.")
+    for role in granted:
+        say(f"The service may run as {role}, which can neither change nor delete an event.")
+
+
+async def _grant(url: str, role: str | None) -> list[str]:
+    database = connect(url)
+    try:
+        async with database.writing() as connection:
+            return await owner.grant_service(connection, role)
+    finally:
+        await database.close()
 
 
 @commands.command()
@@ -79,7 +101,7 @@ def trim(
 
     async def work(service: Service) -> dict[str, int]:
         return {
-            key: await maintenance.trim(service, each, kept) for key, each in await maintenance.organizations(service)
+            key: await retention.trim(service, each, kept) for key, each in await maintenance.organizations(service)
         }
 
     found = perform(database_url, work)

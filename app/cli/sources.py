@@ -15,6 +15,7 @@ from app.cli import remote
 from app.cli.terminal import AsJson, err, guarded, out, refusal, say, tell_json
 
 AT_ONCE: Final = 500
+SHOWN: Final = 20
 commands = typer.Typer(invoke_without_command=True, help="The sources, how they are doing, and deals to import.")
 
 
@@ -22,8 +23,18 @@ commands = typer.Typer(invoke_without_command=True, help="The sources, how they 
 @guarded
 def sources(context: typer.Context, as_json: AsJson = False) -> None:
     """Lists the sources and their health."""
-    if context.invoked_subcommand is not None:
-        return
+    if context.invoked_subcommand is None:
+        _tell(as_json=as_json)
+
+
+@commands.command("list")
+@guarded
+def list_sources(as_json: AsJson = False) -> None:
+    """Lists the sources and their health, as `sightline sources` alone does."""
+    _tell(as_json=as_json)
+
+
+def _tell(*, as_json: bool) -> None:
     found: list[Mapping[str, Any]] = []
     query = {"limit": "200"}
     while True:
@@ -36,20 +47,32 @@ def sources(context: typer.Context, as_json: AsJson = False) -> None:
         tell_json({"items": found})
         return
     table = Table(box=None, pad_edge=False)
-    for heading in ("source", "connector", "last delivery", "in 24 h", "failed", "health"):
+    for heading in ("source", "connector", "last delivery", "in 24 h", "failed", "lag", "health"):
         table.add_column(heading)
     for source in found:
         table.add_row(*_row(source))
     out.print(table)
     for source in found:
-        for value in source["health"]["unmapped"]:
-            say(f"{source['key']}: {value['property']} = {value['value']!r} is not mapped ({value['count']})", "yellow")
+        for said in _unmapped(source):
+            say(said, "yellow")
+
+
+def _unmapped(source: Mapping[str, Any]) -> list[str]:
+    """What the source holds that its mapping does not know, or cannot read: stages, amounts, dates, currencies."""
+    said = [
+        f"{source['key']}: {value['property']} = {value['value']!r} is not mapped, or cannot be read ({value['count']})"
+        for value in source["health"]["unmapped"]
+    ]
+    wins = source["health"]["wins_without_amount"]
+    one = "won deal has no amount" if wins == 1 else "won deals have no amount"
+    return [*said, f"{source['key']}: {wins} {one} that can be read"] if wins else said
 
 
 def _row(source: Mapping[str, Any]) -> list[str]:
     health = source["health"]
+    lag = _lag(health)
     if source["connector"] == "api":
-        return [source["key"], "api", "by API key", "", "", ""]
+        return [source["key"], "api", "by API key", "", "", lag, ""]
     troubles = [
         *(["no delivery yet"] if health["last_delivery_at"] is None else []),
         *(["silent"] if health["silent"] else []),
@@ -59,7 +82,20 @@ def _row(source: Mapping[str, Any]) -> list[str]:
     ]
     last = (health["last_delivery_at"] or "never").replace("T", " ")[:16]
     counts = [str(health["deliveries_last_day"]), str(health["failures_last_day"])]
-    return [source["key"], source["connector"], last, *counts, ", ".join(troubles) or "well"]
+    return [source["key"], source["connector"], last, *counts, lag, ", ".join(troubles) or "well"]
+
+
+def _lag(health: Mapping[str, Any]) -> str:
+    """How long after they occurred the last day's events were recorded: the median, and the worst."""
+    median, worst = health["lag_median_seconds"], health["lag_worst_seconds"]
+    return "" if median is None else f"{_span(median)}, at worst {_span(worst)}"
+
+
+def _span(seconds: int) -> str:
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"
 
 
 @commands.command("import")
@@ -86,13 +122,19 @@ def import_records(
             totals = totals | {name: totals[name] + done[name] for name in ("changes", "recorded", "retracted")}
             problems += [{**each, "index": start + each["index"]} for each in done["rejects"]]
             progress.advance(task, len(body["records"]))
+    after = remote.ask("GET", f"/v1/sources/{remote.segment(source)}")
     if as_json:
-        tell_json({**totals, "problems": problems})
+        known = {name: after["health"][name] for name in ("unmapped", "wins_without_amount")}
+        tell_json({**totals, "problems": problems, **known})
     else:
-        said = f"{totals['changes']} of {totals['records']} records were new: {totals['recorded']} events recorded"
-        say(f"{said}, {totals['retracted']} retracted; {len(problems)} records were set aside.")
-        for each in problems[:20]:
+        said = f"{totals['records']} records: {totals['changes']} changes were new, {totals['recorded']} events were"
+        say(f"{said} recorded, {totals['retracted']} retracted; {len(problems)} set aside.")
+        for each in problems[:SHOWN]:
             say(f"  record {each['index'] + 1}: {each['problem']}", "yellow")
+        if len(problems) > SHOWN:
+            say(f"  and {len(problems) - SHOWN} more; --json lists them all", "yellow")
+        for note in _unmapped(after):
+            say(note, "yellow")
     if problems:
         raise typer.Exit(1)
 

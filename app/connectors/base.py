@@ -68,6 +68,9 @@ class Connector(Protocol):
     answer: Answer | None = None
     """How a kept delivery is answered. None when the sender reads no body: our own receipt."""
 
+    asks: bool = False
+    """Whether its senders ask before they deliver (CloudEvents, abuse protection)."""
+
     @property
     def name(self) -> str:
         """The connector's name in a source."""
@@ -103,6 +106,10 @@ class Connector(Protocol):
     def kept(self, body: bytes) -> bytes:
         """What of a body may be stored; `translate` reads it as it reads the body. Shape: without live credentials."""
         return body
+
+    def message(self, headers: Mapping[str, str]) -> str | None:  # noqa: ARG002  # most name none
+        """The id under which the sender repeats this delivery and never sends another. None where it names none."""
+        return None
 
     def translate(self, delivery: Delivery, account: str | None, mapping: DealMapping) -> Translation:
         """What an authentic delivery says.

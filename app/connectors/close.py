@@ -7,10 +7,21 @@ from typing import Final
 
 from app.connectors import signatures
 from app.connectors.base import Connector, Delivery, Translation
-from app.connectors.reading import SkipError, digest, fields, member, moment, of_account, record_id, translated, verb_of
-from app.domain import strict_json
+from app.connectors.reading import (
+    SkipError,
+    digest,
+    fields,
+    member,
+    moment,
+    names_in,
+    of_account,
+    one_object,
+    record_id,
+    translated,
+    verb_of,
+)
 from app.domain.changes import Change, Scalar
-from app.domain.errors import Fault, InvalidError, MalformedError
+from app.domain.errors import Fault, InvalidError
 from app.domain.mapping import DealMapping
 
 STOCK: Final[Mapping[str, object]] = MappingProxyType(
@@ -72,10 +83,7 @@ class Close(Connector):
 
     def translate(self, delivery: Delivery, account: str | None, mapping: DealMapping) -> Translation:
         """The change that the event says. Raises: MalformedError when it is no JSON object."""
-        body = strict_json.loads(delivery.body)
-        if not isinstance(body, dict):
-            raise MalformedError("The body is not a JSON object: Close sends one event at a time.")
-        return translated([body], lambda element: _changes(element, account, mapping))
+        return translated(one_object(delivery.body, "Close"), lambda element: _changes(element, account, mapping))
 
 
 def _key(secret: str) -> bytes:
@@ -89,9 +97,8 @@ def _key(secret: str) -> bytes:
 def _changes(element: Mapping[str, object], account: str | None, mapping: DealMapping) -> Iterable[Change]:
     """The change of one event. Several quick edits come as one, which keeps its id when it is told again with more."""
     event = member(element, "event")
-    kind, action = event.get("object_type"), event.get("action")
-    known = kind == "opportunity" or kind in ACTIVITIES
-    if not known or not isinstance(action, str):
+    kind, action = str(event.get("object_type")), event.get("action")
+    if (kind != "opportunity" and kind not in ACTIVITIES) or not isinstance(action, str):
         raise SkipError
     organization = of_account(event.get("organization_id"), account, "organization_id")
     id_ = record_id(event.get("object_id"), "object_id")
@@ -101,15 +108,13 @@ def _changes(element: Mapping[str, object], account: str | None, mapping: DealMa
     data = found if isinstance(found, Mapping) else {}
     told = digest([said, dict(data)])
     key = f"close|{organization}|{record_id(event.get('id'), 'event.id')}|{told}"
-    entity = f"deal:{id_}" if kind == "opportunity" else f"{ACTIVITIES[str(kind)][0]}:{id_}"
+    entity = f"deal:{id_}" if kind == "opportunity" else f"{ACTIVITIES[kind][0]}:{id_}"
     if action == "deleted":
         return [Change(entity, key, at, "deleted")]
-    changed = event.get("changed_fields")
-    names = changed if isinstance(changed, list) else []
-    verb = "created" if action == "created" else verb_of(names, mapping)
+    verb = "created" if action == "created" else verb_of(names_in(event.get("changed_fields")), mapping)
     data = member(event, "data")
     if kind != "opportunity":
-        return [Change(entity, key, at, verb, _activity(str(kind), data, mapping))]
+        return [Change(entity, key, at, verb, _activity(kind, data, mapping))]
     return [Change(entity, key, at, verb, fields(data, mapping.properties()))]
 
 

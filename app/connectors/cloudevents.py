@@ -7,12 +7,11 @@ import re
 from base64 import b64decode
 from binascii import Error
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from app.connectors import signatures
-from app.connectors.base import Connector, Delivery, Reject, Translation
+from app.connectors.base import Delivery, Reject, Translation
+from app.connectors.signatures import StandardOrBearer
 from app.domain import foreign_events, strict_json
 from app.domain.errors import MalformedError, UnsupportedError
 from app.domain.mapping import DealMapping, EventRules
@@ -23,25 +22,13 @@ REQUIRED: Final = ("id", "source", "type")
 _JSON: Final = re.compile(r"(?:application|text)/(?:[\w.+-]+\+)?json")
 
 
-class CloudEvents(Connector):
+class CloudEvents(StandardOrBearer):
     """A sender of CloudEvents that signs as Standard Webhooks says or, where it cannot, bears its secret as a token."""
 
     name: str = "cloudevents"
     form: str = "events"
     default_mapping: Mapping[str, object] = foreign_events.STOCK
-    secret_required: bool = False
-
-    def new_secret(self, random: bytes) -> str:
-        """A secret of the given bytes. Raises: InvalidError unless they are 24 to 64."""
-        return signatures.standard_secret(random)
-
-    def check_secret(self, secret: str) -> None:
-        """Returns only for `whsec_` and base64 of 24 to 64 bytes. Raises: InvalidError."""
-        signatures.check_standard_secret(secret)
-
-    def verify(self, delivery: Delivery, secrets: Sequence[str], now: datetime) -> None:
-        """Returns only for a delivery that one of the secrets signed, or that bears it. Raises: NotAuthenticError."""
-        signatures.verify_standard_or_bearer(delivery, secrets, now)
+    asks: bool = True
 
     def translate(self, delivery: Delivery, account: str | None, mapping: DealMapping) -> Translation:  # noqa: ARG002  # the secret is the account's
         """The events in the request. Raises: MalformedError, UnsupportedError for a format that is not JSON."""
@@ -97,7 +84,7 @@ def _binary(delivery: Delivery, media: str) -> Mapping[str, object]:
     if delivery.body and _JSON.fullmatch(media):
         found["data"] = strict_json.loads(delivery.body)
     elif delivery.body and media.startswith("text/"):
-        found["data"] = delivery.body.decode("utf-8", "replace")
+        found["data"] = _sayable(delivery.body.decode("utf-8", "replace"), "The body")
     return found
 
 
@@ -107,9 +94,17 @@ def _decoded(name: str, value: str) -> str:
     if len(raw) > 1 and raw.startswith('"') and raw.endswith('"'):
         raw = re.sub(r"\\(.)", r"\1", raw[1:-1])
     try:
-        return unquote_to_bytes(raw.encode("latin-1")).decode("utf-8")
+        said = unquote_to_bytes(raw.encode("latin-1")).decode("utf-8")
     except (UnicodeDecodeError, UnicodeEncodeError):
         raise MalformedError(f"The header {name[:100]} is not percent-encoded UTF-8.") from None
+    return _sayable(said, f"The header {name[:100]}")
+
+
+def _sayable(text: str, what: str) -> str:
+    """The text. Raises: MalformedError for U+0000, which JSON read strictly does not have either."""
+    if "\x00" in text:
+        raise MalformedError(f"{what} holds U+0000.")
+    return text
 
 
 def _event(element: object, rules: EventRules) -> Mapping[str, object]:

@@ -16,13 +16,12 @@ from app.connectors.reading import (
     member,
     moment,
     of_account,
+    one_object,
     record_id,
     translated,
     verb_of,
 )
-from app.domain import strict_json
 from app.domain.changes import Change, Scalar
-from app.domain.errors import MalformedError
 from app.domain.mapping import DealMapping
 
 # A reopened deal keeps first_won_time: it is read nowhere.
@@ -36,6 +35,12 @@ STOCK: Final[Mapping[str, object]] = MappingProxyType(
         "created_at": {"property": "add_time"},
         "modified_at": {"property": "update_time"},
         "closed_at": {"first_of": ["close_time", "won_time", "lost_time"]},
+        # A product of a deal, told by version 2 alone.
+        "line_items": {
+            "value": {"property": "sum"},
+            "price": {"property": "item_price"},
+            "quantity": {"property": "quantity"},
+        },
     }
 )
 # Activities in the words of the fold (app/domain/activities.py): when, how it went, done, not done.
@@ -77,7 +82,7 @@ class Pipedrive(_Basic):
 
     def translate(self, delivery: Delivery, account: str | None, mapping: DealMapping) -> Translation:
         """The changes that the event says. Raises: MalformedError when it is no JSON object."""
-        return translated([_event(delivery.body)], lambda element: _second(element, account, mapping))
+        return translated(one_object(delivery.body, "Pipedrive"), lambda element: _second(element, account, mapping))
 
 
 class PipedriveV1(_Basic):
@@ -87,14 +92,7 @@ class PipedriveV1(_Basic):
 
     def translate(self, delivery: Delivery, account: str | None, mapping: DealMapping) -> Translation:
         """The changes that the event says. Raises: MalformedError when it is no JSON object."""
-        return translated([_event(delivery.body)], lambda element: _first(element, account, mapping))
-
-
-def _event(body: bytes) -> Mapping[str, object]:
-    event = strict_json.loads(body)
-    if not isinstance(event, dict):
-        raise MalformedError("The body is not a JSON object: Pipedrive sends one event at a time.")
-    return event
+        return translated(one_object(delivery.body, "Pipedrive"), lambda element: _first(element, account, mapping))
 
 
 def _second(element: Mapping[str, object], account: str | None, mapping: DealMapping) -> Iterable[Change]:
@@ -104,7 +102,7 @@ def _second(element: Mapping[str, object], account: str | None, mapping: DealMap
         raise AsideError("This is a webhook of version 1: connect it as pipedrive_v1, or make one of version 2.0.")
     company = of_account(meta.get("company_id"), account, "company_id")
     kind, action = meta.get("entity"), meta.get("action")
-    if kind not in ("deal", "activity") or action not in ("create", "change", "delete"):
+    if kind not in ("deal", "activity", "deal_product") or action not in ("create", "change", "delete"):
         raise SkipError
     id_ = record_id(meta.get("entity_id"), "meta.entity_id")
     key = f"pd2|{company}|{record_id(meta.get('id'), 'meta.id')}"
@@ -114,6 +112,9 @@ def _second(element: Mapping[str, object], account: str | None, mapping: DealMap
     if kind == "activity":
         record = previous if action == "delete" else member(element, "data")
         return _activity(id_, record, previous, str(action), Change("", key, at, ""), mapping)
+    if kind == "deal_product":
+        record = {} if action == "delete" else member(element, "data")
+        return _product(record, previous, Change(f"line_item:{id_}", key, at, "deleted"), mapping)
     if action == "delete":
         into = meta.get("merged_to_id")
         if into is None:
@@ -131,6 +132,27 @@ def _second(element: Mapping[str, object], account: str | None, mapping: DealMap
         gone = f"deal:{record_id(absorbed, 'meta.merged_from_id')}"
         changes.append(Change(gone, f"{key}|merged", at, "merged", {}, f"deal:{id_}"))
     return changes
+
+
+def _product(
+    record: Mapping[str, object], previous: Mapping[str, object], at: Change, mapping: DealMapping
+) -> Iterable[Change]:
+    """The changes of one product of a deal, which counts for it while it is enabled.
+
+    Shape: `at` is its deletion; `record` is empty where it was deleted.
+    """
+    wanted = mapping.line_item_properties()
+    if not wanted:
+        raise SkipError
+    if not record:
+        return [at]
+    changes = [replace(at, verb="changed", fields=fields(record, wanted))]
+    deal = f"deal:{record_id(record.get('deal_id'), 'deal_id')}"
+    if previous.get("deal_id") not in (None, record.get("deal_id")):
+        was = f"deal:{record_id(previous['deal_id'], 'deal_id')}"
+        changes.append(replace(at, key=f"{at.key}|was", verb="dissociated", other=was))
+    verb = "dissociated" if record.get("is_enabled") is False else "associated"
+    return [*changes, replace(at, key=f"{at.key}|deal", verb=verb, other=deal)]
 
 
 def _first(element: Mapping[str, object], account: str | None, mapping: DealMapping) -> Iterable[Change]:

@@ -8,10 +8,12 @@ from typing import Final
 from app.connectors.base import Reject, Translation
 from app.domain import strict_json
 from app.domain.changes import Change, Scalar, identity
+from app.domain.errors import MalformedError
 from app.domain.mapping import DealMapping
 from app.domain.pointers import parts, picked
 from app.domain.values import instant
 
+_LONGEST: Final = 64  # letters of a time, which stands in keys
 _SECONDS: Final = 10  # so many digits are seconds since 1970, more are milliseconds
 
 
@@ -21,6 +23,14 @@ class SkipError(Exception):
 
 class AsideError(Exception):
     """The element is set aside, with the sentence that says why."""
+
+
+def one_object(body: bytes, vendor: str) -> list[object]:
+    """The element of a body of a CRM that sends one event at a time. Raises: MalformedError unless it is an object."""
+    element = strict_json.loads(body)
+    if not isinstance(element, dict):
+        raise MalformedError(f"The body is not a JSON object: {vendor} sends one event at a time.")
+    return [element]
 
 
 def translated(elements: Sequence[object], read: Callable[[Mapping[str, object]], Iterable[Change]]) -> Translation:
@@ -75,6 +85,7 @@ def moment(raw: object, name: str) -> datetime:
     Raises: AsideError.
     """
     said = str(raw) if isinstance(raw, str | int) and not isinstance(raw, bool) else ""
+    said = said if len(said) <= _LONGEST else ""
     seconds = said.isascii() and said.isdigit() and len(said) <= _SECONDS
     found = instant(said, "epoch_s" if seconds else "any")
     if found is None:
@@ -98,6 +109,11 @@ def of_account(said: object, account: str | None, what: str) -> str:
 def fields(record: Mapping[str, object], properties: Iterable[str]) -> dict[str, Scalar]:
     """What a record says of these properties. Shape: as `picked`; an empty text is known to be empty."""
     return {name: None if value == "" else value for name, value in picked(record, properties).items()}
+
+
+def names_in(raw: object) -> frozenset[str]:
+    """The names that a list holds; none where it is no list."""
+    return frozenset(name for name in raw if isinstance(name, str)) if isinstance(raw, list) else frozenset()
 
 
 def verb_of(changed: Iterable[object], mapping: DealMapping) -> str:

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from app.connectors import signatures
-from app.connectors.base import Connector, Delivery, Translation
-from app.connectors.reading import AsideError, SkipError, fields, moment, translated
+from app.connectors.base import Delivery, Translation
+from app.connectors.reading import AsideError, SkipError, fields, moment, names_in, record_id, translated
 from app.connectors.salesforce_ids import STOCK, check_organization, id18, record_id18
+from app.connectors.signatures import StandardSigned
 from app.domain import strict_json
 from app.domain.changes import Change, Scalar
 from app.domain.errors import MalformedError
@@ -28,30 +28,17 @@ VERBS: Final[Mapping[str, str]] = {
 NAMED: Final = 20
 
 
-class SalesforceCdc(Connector):
+class SalesforceCdc(StandardSigned):
     """One organization of Salesforce, by a relay of its change events."""
 
     name: str = "salesforce_cdc"
     form: str = "deals"
     default_mapping: Mapping[str, object] = STOCK
-    secret_required: bool = False
-
-    def new_secret(self, random: bytes) -> str:
-        """A secret of the given bytes. Raises: InvalidError unless they are 24 to 64."""
-        return signatures.standard_secret(random)
-
-    def check_secret(self, secret: str) -> None:
-        """Returns only for `whsec_` and base64 of 24 to 64 bytes. Raises: InvalidError."""
-        signatures.check_standard_secret(secret)
 
     def check_account(self, account: str | None) -> None:
         """Returns only for an organization's id, or none. Raises: InvalidError."""
         if account is not None:
             check_organization(account)
-
-    def verify(self, delivery: Delivery, secrets: Sequence[str], now: datetime) -> None:
-        """Returns only for a delivery with a fresh v1 signature by one of the secrets. Raises: NotAuthenticError."""
-        signatures.verify_standard(delivery, secrets, now)
 
     def translate(self, delivery: Delivery, account: str | None, mapping: DealMapping) -> Translation:
         """The changes that the events say. Raises: MalformedError for what is neither an event nor events."""
@@ -80,10 +67,10 @@ def _changes(element: Mapping[str, object], organization: str, mapping: DealMapp
     records = ids if isinstance(ids, list) else []
     if kind not in VERBS or not records or any("*" in str(id_) for id_ in records):
         raise AsideError(_gap(kind, records, at))
-    number = header.get("sequenceNumber")
+    transaction, number = (record_id(header.get(name), name) for name in ("transactionKey", "sequenceNumber"))
     said = _said(payload, header, kind, mapping, comet=comet)
-    order = f"{str(header.get('commitNumber', '')).zfill(20)}{str(number).zfill(8)}"
-    place = f"sf-cdc|{organization}|{header.get('transactionKey')}|{number}|Opportunity|{kind}"
+    order = f"{record_id(header.get('commitNumber') or 0, 'commitNumber').zfill(20)}{number.zfill(8)}"
+    place = f"sf-cdc|{organization}|{transaction}|{number}|Opportunity|{kind}"
     return [
         Change(f"deal:{id_}", f"{place}|{id_}", at, VERBS[kind], said, None, order) for id_ in map(record_id18, records)
     ]
@@ -101,11 +88,12 @@ def _said(
     told = fields(payload, mapping.properties())
     if kind != "UPDATE":
         return told
-    changed, nulled = header.get("changedFields"), header.get("nulledFields")
-    names = {*(changed if isinstance(changed, list) else []), *(nulled if isinstance(nulled, list) else [])}
-    if any(str(name).startswith("0x") for name in names):
+    names = names_in(header.get("changedFields")) | names_in(header.get("nulledFields"))
+    if any(name.startswith("0x") for name in names):
         raise AsideError("changedFields is a bitmap: the relay must decode it to the names of the fields.")
-    if not isinstance(changed, list):  # CometD tells only what changed; the other form tells everything
+    if not isinstance(
+        header.get("changedFields"), list
+    ):  # CometD tells only what changed; the other form tells everything
         return told if comet else {name: value for name, value in told.items() if value is not None}
     return {name: value for name, value in told.items() if parts(name)[0] in names}
 

@@ -5,6 +5,7 @@ newer values under the same notification id.
 """
 
 import re
+from collections import ChainMap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -33,8 +34,9 @@ ACK: Final = (
     "</soapenv:Body></soapenv:Envelope>"
 ).encode()
 DEPTH: Final = 32
-# The session's id is a live credential: it is never stored.
-_SESSION: Final = re.compile(rb"(<((?:[^\s<>/:]+:)?SessionId)\b[^>]*(?<!/)>).*?(</\2\s*>|\Z)", re.DOTALL)
+ELEMENTS: Final = 100_000  # a message of a hundred records with all the fields that one can have
+# The session's id is a live credential: it is never stored. No part of this looks past the next bracket twice.
+_SESSION: Final = re.compile(rb"(<((?:[^\s<>/:]+:)?SessionId)\b[^<>]*(?<!/)>).*?(</\2\s*>|\Z)", re.DOTALL)
 
 
 @dataclass(slots=True)
@@ -43,8 +45,12 @@ class _Node:
 
     name: tuple[str, str]
     attributes: Mapping[tuple[str, str], str]
-    text: str = ""
+    texts: list[str] = field(default_factory=list)
     children: list["_Node"] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        return "".join(self.texts)
 
     def all(self, namespace: str, name: str) -> list["_Node"]:
         return [child for child in self.children if child.name == (namespace, name)]
@@ -137,8 +143,11 @@ def _refuse(*_said: object) -> None:
 
 
 def _parser() -> expat.XMLParserType:
-    """A parser that says namespaces, reads UTF-8 alone, and stops at any document type or entity."""
-    parser = expat.ParserCreate("utf-8", "|")
+    """A parser that reads UTF-8 alone, and stops at any document type or entity.
+
+    It leaves prefixes as they are: it would write a long namespace out for every name that has it.
+    """
+    parser = expat.ParserCreate("utf-8")
     parser.buffer_text = True
     parser.StartDoctypeDeclHandler = _refuse
     parser.EntityDeclHandler = _refuse
@@ -153,28 +162,38 @@ def _doctype_refused(body: bytes) -> None:
         return
 
 
-def _name(said: str) -> tuple[str, str]:
-    namespace, _, name = said.rpartition("|")
-    return namespace, name
+def _name(said: str, scope: Mapping[str, str]) -> tuple[str, str]:
+    prefix, _, name = said.rpartition(":")
+    return scope.get(prefix, ""), name
 
 
 def _parsed(body: bytes) -> _Node:
     """The document. Raises: MalformedError."""
     top = _Node(("", ""), {})
     path = [top]
+    scopes = [ChainMap[str, str]()]
+    left = iter(range(ELEMENTS))
 
     def start(name: str, attributes: Mapping[str, str]) -> None:
         if len(path) > DEPTH:
             raise MalformedError(f"The XML is nested deeper than {DEPTH} levels.")
-        node = _Node(_name(name), {_name(key): value for key, value in attributes.items()})
+        if next(left, None) is None:
+            raise MalformedError(f"The XML has more than {ELEMENTS} elements.")
+        declared = {key.partition(":")[2]: value for key, value in attributes.items() if key.startswith("xmlns")}
+        scope = scopes[-1].new_child(declared) if declared else scopes[-1]
+        # Only names with a prefix are of a namespace, among attributes.
+        said = {_name(key, scope): value for key, value in attributes.items() if ":" in key}
+        node = _Node(_name(name, scope), said)
         path[-1].children.append(node)
         path.append(node)
+        scopes.append(scope)
 
     def end(_name: str) -> None:
         path.pop()
+        scopes.pop()
 
     def text(said: str) -> None:
-        path[-1].text += said
+        path[-1].texts.append(said)
 
     parser = _parser()
     parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = start, end, text

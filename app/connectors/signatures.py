@@ -12,7 +12,7 @@ from typing import Final
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from app.connectors.base import TOLERANCE, Delivery
+from app.connectors.base import TOLERANCE, Connector, Delivery
 from app.domain.changes import EPOCH
 from app.domain.errors import Fault, InvalidError, NotAuthenticError
 
@@ -56,13 +56,6 @@ def hexadecimal(key: bytes, signed: bytes) -> bytes:
     return hmac.digest(key, signed, sha256).hex().encode()
 
 
-def standard_secret(random: bytes) -> str:
-    """A Standard Webhooks secret of the given bytes. Raises: InvalidError unless they are 24 to 64."""
-    secret = PREFIX + b64encode(random).decode()
-    check_standard_secret(secret)
-    return secret
-
-
 def check_standard_secret(secret: str) -> None:
     """Returns only for a shared secret (`whsec_`, 24 to 64 bytes) or a public key (`whpk_`). Raises: InvalidError."""
     if len(_bytes(secret, PUBLIC)) != 32 and not 24 <= len(_bytes(secret, PREFIX)) <= 64:
@@ -99,6 +92,34 @@ def verify_standard_or_bearer(delivery: Delivery, secrets: Sequence[str], now: d
     tokens = [secret.encode() for secret in secrets if secret.startswith(PREFIX)]  # a public key is known to all
     if scheme.lower() != "bearer" or not among([token.strip()], tokens):
         raise refusal()
+
+
+class StandardSigned(Connector):
+    """What connectors have in common whose senders sign as Standard Webhooks says."""
+
+    secret_required: bool = False
+
+    def new_secret(self, random: bytes) -> str:
+        """A secret of the given bytes. Raises: InvalidError unless they are 24 to 64."""
+        secret = PREFIX + b64encode(random).decode()
+        check_standard_secret(secret)
+        return secret
+
+    def check_secret(self, secret: str) -> None:
+        """Returns only for a shared secret or a public key. Raises: InvalidError."""
+        check_standard_secret(secret)
+
+    def verify(self, delivery: Delivery, secrets: Sequence[str], now: datetime) -> None:
+        """Returns only for a delivery with a fresh signature by one of the secrets. Raises: NotAuthenticError."""
+        verify_standard(delivery, secrets, now)
+
+
+class StandardOrBearer(StandardSigned):
+    """The same, for senders that may not be able to sign: they bear the secret as a token."""
+
+    def verify(self, delivery: Delivery, secrets: Sequence[str], now: datetime) -> None:
+        """Returns only for a delivery that one of the secrets signed, or that bears it. Raises: NotAuthenticError."""
+        verify_standard_or_bearer(delivery, secrets, now)
 
 
 def basic_secret(random: bytes) -> str:

@@ -7,10 +7,19 @@ from typing import Final
 
 from app.connectors import signatures
 from app.connectors.base import Connector, Delivery, Translation
-from app.connectors.reading import AsideError, SkipError, fields, moment, of_account, record_id, translated, verb_of
-from app.domain import strict_json
+from app.connectors.reading import (
+    AsideError,
+    SkipError,
+    fields,
+    moment,
+    names_in,
+    of_account,
+    one_object,
+    record_id,
+    translated,
+    verb_of,
+)
 from app.domain.changes import Change
-from app.domain.errors import MalformedError
 from app.domain.mapping import DealMapping
 
 STOCK: Final[Mapping[str, object]] = MappingProxyType(
@@ -58,10 +67,7 @@ class Twenty(Connector):
 
     def translate(self, delivery: Delivery, account: str | None, mapping: DealMapping) -> Translation:
         """The change that the event says. Raises: MalformedError when it is no JSON object."""
-        body = strict_json.loads(delivery.body)
-        if not isinstance(body, dict):
-            raise MalformedError("The body is not a JSON object: Twenty sends one event at a time.")
-        return translated([body], lambda element: _changes(element, account, mapping))
+        return translated(one_object(delivery.body, "Twenty"), lambda element: _changes(element, account, mapping))
 
 
 def _changes(element: Mapping[str, object], account: str | None, mapping: DealMapping) -> Iterable[Change]:
@@ -86,11 +92,11 @@ def _changes(element: Mapping[str, object], account: str | None, mapping: DealMa
     elif action == "destroyed":
         said = sent or said
     stamp = record.get("updatedAt") or said
+    moment(stamp, "updatedAt")
     key = f"twenty|{workspace}|{kind}|{id_}|{action}|{stamp}"
-    at = moment(said, "updatedAt")
+    at = moment(said, "deletedAt")
     if action in ("deleted", "destroyed"):
         return [Change(f"deal:{id_}", key, at, "deleted")]
-    updated = element.get("updatedFields")
     verb = {"created": "created", "restored": "restored"}.get(action)
-    verb = verb or verb_of(updated if isinstance(updated, list) else (), mapping)
+    verb = verb or verb_of(names_in(element.get("updatedFields")), mapping)
     return [Change(f"deal:{id_}", key, at, verb, fields(record, mapping.properties()))]

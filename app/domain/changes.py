@@ -11,6 +11,7 @@ VERBS: Final = (
     *("created", "changed", "snapshot", "deleted", "restored"),
     *("associated", "dissociated", "merged", "continued"),
 )
+ERASED: Final = "erased"  # no delivery says it: all that is left of a record after an erasure
 LINKS: Final = ("associated", "dissociated", "merged", "continued")
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _IDENTITY: Final = re.compile(r"[!-.0-~]{1,100}")  # printable ASCII but the slash: it parts an event's id

@@ -49,8 +49,17 @@ def fold(
             data=data_at(history, mapping, at),
         )
         events.append(_won(event, history, mapping, items) if slot == "won" else event)
-    lacking = any(event.type == "deal.won" and event.value is None for event in events)
-    return Folded(tuple(events), unmapped, lacking)
+    wins = [event for event in events if event.type == "deal.won"]
+    unmapped = tuple(sorted({*unmapped, *(pair for win in wins for pair in _without_rate(win, mapping))}))
+    return Folded(tuple(events), unmapped, any(win.value is None for win in wins))
+
+
+def _without_rate(win: DesiredEvent, mapping: DealMapping) -> list[tuple[str, str]]:
+    """The currency of a win that no rate converts. None at all in a mapping that converts nothing."""
+    targets = {rate.to for rate in mapping.rates}
+    if not targets or win.unit is None or win.unit in targets or mapping.unit is None:
+        return []
+    return [(next(iter(mapping.unit.properties), "unit"), win.unit)]
 
 
 def _won(event: DesiredEvent, history: History, mapping: DealMapping, items: Sequence[History]) -> DesiredEvent:
@@ -144,4 +153,7 @@ def unknown_values(history: History, mapping: DealMapping) -> tuple[tuple[str, s
     found |= unread(history, [mapping.unit], lambda rule, value: _is_unit(rule.apply(value)))
     found |= unread(history, [mapping.value], lambda rule, value: amount(rule.apply(value)) is not None)
     found |= unread(history, [mapping.offerings], lambda rule, value: is_offering(rule.apply(value)))
+    for moment in filter(None, (mapping.created_at, mapping.closed_at, mapping.modified_at)):
+        for name in moment.properties:
+            found |= {(name, one[:200]) for one in history.seen(name) if moment.at(one) is None}
     return tuple(sorted(found))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from hashlib import sha256
 from json import JSONEncoder
-from typing import Final
+from typing import Final, TypeAlias
 from zoneinfo import ZoneInfo
 
 from app.domain.fixed import ONE
@@ -14,6 +14,8 @@ KINDS: Final = ("outcome", "activity")
 FUTURE_HOURS: Final = 24
 # json.dumps makes an encoder for every call that has options: this is the hot path.
 _ENCODER: Final = JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+# What the rules that read an erased event's content made of it while it had one: a state and a value, or no match.
+Remembered: TypeAlias = Mapping[str, tuple[str, int] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,7 @@ class Event:
 
     Units: `value`, `effort` and the offerings' values in ten-thousandths.
     Shape: `time` in UTC; `offerings` are (offering, value) pairs; `data` holds JSON values.
+    None when it has its content, and was not erased: `erased`.
     """
 
     id: str
@@ -37,6 +40,7 @@ class Event:
     objective: str | None = None
     offerings: tuple[tuple[str, int], ...] = ()
     data: Mapping[str, object] = field(default_factory=dict)
+    erased: Remembered | None = field(default=None, compare=False)
 
     @property
     def weight(self) -> int:

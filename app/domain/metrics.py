@@ -1,18 +1,21 @@
 """Metrics: which events match one, which count for it, and with what value."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from hashlib import sha256
 from operator import ge, gt, le, lt
 from typing import ClassVar, Final, TypeAlias, TypeGuard
 
-from app.domain.events import Event
+from app.domain.events import Event, Remembered, canonical
 from app.domain.fixed import number, parse
 
 AGGREGATIONS: Final = ("sum", "count", "mean", "min", "max", "last")
 OPERATORS: Final = ("eq", "ne", "in", "not_in", "gt", "gte", "lt", "lte", "exists")
 COMPARE: Final[Mapping[str, Callable[[float, float], bool]]] = {"gt": gt, "gte": ge, "lt": lt, "lte": le}
 ABSENT: Final = object()
+LEFT_OUT: Final = "other_unit:"
+CODE: Final = 3  # letters of a currency (ISO 4217)
 
 Scalar: TypeAlias = str | bool | int | float
 Reader: TypeAlias = Callable[[Event], object]
@@ -52,18 +55,42 @@ def matching_part(metric: Metric) -> tuple[object, ...]:
     return (metric.unit, metric.events, metric.activities, metric.where, metric.value, metric.aggregation == "count")
 
 
+def reads_content(metric: Metric) -> bool:
+    """Whether it hangs on what an erasure takes from an event: its subject or its data."""
+    names = (metric.value, *(condition.property for condition in metric.where))
+    return any(name == "subject" or name.startswith("data.") for name in names)
+
+
+def rule(metric: Metric) -> str:
+    """The name of what decides which events match and count: metrics that match alike have the same."""
+    where = [[condition.property, condition.op, condition.value] for condition in metric.where]
+    counted = metric.aggregation == "count"
+    content = [metric.unit, metric.events, metric.activities, where, metric.value, counted]
+    return sha256(canonical(content).encode()).hexdigest()[:16]
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
     """How an event stands to a metric it matches.
 
     Shape: `state` is counts, work (an activity towards it), other_unit or no_value (an event of it that lacks a
     number).
-    Units: `value` in ten-thousandths, 0 when it does not count.
+    Units: `value` in ten-thousandths, 0 when it does not count; `unit` is the event's, where it is left out for it.
     """
 
     metric: str
     state: str
     value: int = 0
+    unit: str = ""
+
+    @property
+    def label(self) -> str:
+        """The state as a set of matches names it: with the currency that is left out, so that roll-ups tell which.
+
+        Only currencies are told apart: every set is read for every score, and units of free text would be many.
+        """
+        currency = len(self.unit) == CODE and self.unit.isascii() and self.unit.isalpha() and self.unit.isupper()
+        return f"{LEFT_OUT}{self.unit}" if currency else self.state
 
 
 class Matcher:
@@ -82,12 +109,35 @@ class Matcher:
         self._by_type = by_type
 
     def match(self, event: Event) -> tuple[Match, ...]:
-        """The metrics that `event` matches, by key, and whether it counts for each."""
+        """The metrics that `event` matches, by key, and whether it counts for each.
+
+        An erased one answers rules that read its content as it did when it was erased, and newer ones as it is now.
+        """
+        if event.erased is not None:
+            return tuple(self._remembered(event, event.erased))
         return tuple(
             _judge(metric, valued, event)
             for metric, conditions, valued in self._by_type.get(event.type, ())
             if all(holds(event) for holds in conditions)
         )
+
+    def _remembered(self, event: Event, erased: Remembered) -> Iterator[Match]:
+        for metric, conditions, reader in self._by_type.get(event.type, ()):
+            name = rule(metric) if reads_content(metric) else ""
+            known = erased.get(name)
+            if known is not None:
+                yield Match(metric.key, *known)
+            elif name not in erased and all(holds(event) for holds in conditions):
+                yield _judge(metric, reader, event)
+
+    def remember(self, event: Event) -> Remembered:
+        """What the rules that read its content make of an event: all that has to outlive the content."""
+        found = {match.metric: (match.state, match.value) for match in self.match(event)}
+        return {
+            rule(metric): found.get(metric.key)
+            for metric, _, _ in self._by_type.get(event.type, ())
+            if reads_content(metric)
+        }
 
 
 def _judge(metric: Metric, valued: Valued, event: Event) -> Match:
@@ -99,7 +149,7 @@ def _judge(metric: Metric, valued: Valued, event: Event) -> Match:
     if value is None:
         return Match(metric.key, "no_value")
     if metric.unit is not None and event.unit is not None and metric.unit != event.unit:
-        return Match(metric.key, "other_unit")
+        return Match(metric.key, "other_unit", unit=event.unit)
     return Match(metric.key, "counts", value)
 
 

@@ -101,8 +101,11 @@ class Moment:
 
     def read(self, look: Callable[[str], Scalar]) -> datetime | None:
         """The first of the properties that is set, as an instant. None when none is, or it cannot be read."""
-        raw = next((value for name in self.properties if (value := look(name)) is not None), None)
-        return instant(raw, self.form, self.zone)
+        return self.at(next((value for name in self.properties if (value := look(name)) is not None), None))
+
+    def at(self, value: Scalar) -> datetime | None:
+        """The instant that one value says. None when it says none."""
+        return instant(value, self.form, self.zone)
 
     def of(self, record: object) -> datetime | None:
         """The instant that a whole record says. None as for `read`."""

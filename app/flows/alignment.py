@@ -1,6 +1,7 @@
-"""The score: one consistent read, one pure step."""
+"""The score: one consistent read, one pure step; and the answers of before, while they still hold."""
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 from datetime import date
 
 from app.domain.access import Actor
@@ -12,15 +13,17 @@ from app.flows.past import Past, Standing
 from app.flows.service import Service
 from app.scoring.alignment import Alignment
 from app.scoring.engine import score
+from app.scoring.plan import Plan
 from app.scoring.snapshot import Snapshot
-from app.store import snapshot
+from app.store import cursor, snapshot
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """An alignment with what it is of.
 
-    Shape: `restating` are the metrics whose change does not show in it yet, by key.
+    Shape: `restating` are the metrics whose change does not show in it yet, by key; `replies` is what was made of it
+    for callers, by what they asked for.
     """
 
     snapshot: Snapshot
@@ -29,6 +32,7 @@ class Answer:
     unpublished_changes: int
     other_current: tuple[str, ...]
     restating: tuple[str, ...] = ()
+    replies: dict[str, bytes] = field(default_factory=dict, compare=False, repr=False)
 
 
 async def read(
@@ -37,18 +41,34 @@ async def read(
     """How aligned the organization is, or was. Raises: NoCurrentPlaybookError, NotFoundError, InvalidError."""
     actor.require("read")
     now = service.clock()
+    async with service.database.glancing() as connection:
+        at = await cursor.standing(connection, actor.organization)
+    question = ("alignment", actor.organization, playbook, *asked(at.today(now), as_of, known_at))
+    found = service.kept.find(question, at.version, Answer)
+    if found is not None:
+        return found
     async with service.database.reading() as connection:
-        known = await past.read(connection, actor.organization)
-        days = asked(await past.today(connection, actor.organization, now), as_of, known_at)
+        at = await cursor.standing(connection, actor.organization)
+        days = asked(at.today(now), as_of, known_at)
+        known = await past.read(connection, actor.organization, kept=service.kept)
         standing = await known.resolve(playbook, *days)
-        found = await snapshot.read(connection, actor.organization, standing.plan, standing.frame)
-    return answer(found, standing, known)
+        read = await snapshot.read(connection, actor.organization, standing.plan, standing.frame)
+    # A large playbook takes a while: others are answered meanwhile.
+    found = await asyncio.to_thread(answer, read, standing, known)
+    weight = len(found.alignment.losses) + (0 if standing.configuration is known.present else known.weight)
+    service.kept.keep(("alignment", actor.organization, playbook, *days), at.version, found, weight)
+    return found
 
 
 def answer(found: Snapshot, standing: Standing, known: Past) -> Answer:
     """The answer that follows from a snapshot."""
-    changes = unpublished(standing.configuration, standing.playbook.key)
-    return Answer(found, score(found), standing.playbook, changes, standing.others, known.restating)
+    return Answer(
+        found, score(found), standing.playbook, standing.plan.once(_unpublished), standing.others, known.restating
+    )
+
+
+def _unpublished(plan: Plan) -> int:
+    return unpublished(plan.configuration, plan.playbook.key)
 
 
 def asked(today: date, as_of: date | None, known_at: date | None, name: str = "as_of") -> tuple[date, date]:
@@ -57,7 +77,7 @@ def asked(today: date, as_of: date | None, known_at: date | None, name: str = "a
     faults = []
     if day > today:
         faults.append(Fault(name, "Must not be in the future."))
-    if known < day:
+    if known_at is not None and known < day:
         faults.append(Fault("known_at", f"Must not be before {name}."))
     if known > today:
         faults.append(Fault("known_at", "Must not be in the future."))

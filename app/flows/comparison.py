@@ -19,7 +19,7 @@ from app.scoring.difference import Difference, difference
 from app.scoring.plan import Plan
 from app.scoring.series import Evidence, Series
 from app.scoring.snapshot import Snapshot, frame
-from app.store import cursor, rebuild, series, snapshot
+from app.store import cursor, rebuild, remarks, series, snapshot
 from app.store.database import Connection
 
 MOST_EVENTS: Final = 50_000
@@ -49,7 +49,7 @@ async def changes(
     actor.require("read")
     now = service.clock()
     async with service.database.reading() as connection:
-        known = await past.read(connection, actor.organization)
+        known = await past.read(connection, actor.organization, kept=service.kept)
         end, known_day = asked(await past.today(connection, actor.organization, now), last, known_at, "to")
         if first > end:
             raise InvalidError("'from' is after 'to'.", [Fault("from", "Must not be after 'to'.")])
@@ -76,7 +76,7 @@ async def what_if(
     actor.require("read")
     now = service.clock()
     async with service.database.reading() as connection:
-        known = await past.read(connection, actor.organization)
+        known = await past.read(connection, actor.organization, kept=service.kept)
         days = asked(await past.today(connection, actor.organization, now), as_of, known_at)
         before = await _standing(known, document.playbook.key, *days)
         after = _applied(await known.on(days[0]) if before is None else before.configuration, document, *days)
@@ -114,7 +114,8 @@ async def _read(connection: Connection, actor: Actor, known: Past, after: Standi
     evidence = await series.read(connection, organization, *history.needed([after]), after.frame.known_at)
     evidence = await _matched(connection, actor, after, evidence, redefined)
     version = await cursor.version_on(connection, organization, after.frame.known_at)
-    return Series(evidence, version).snapshot(after.plan, after.frame)
+    heard = await remarks.heard_of(connection, organization, after.plan, after.frame)
+    return replace(Series(evidence, version).snapshot(after.plan, after.frame), heard=heard)
 
 
 async def _matched(

@@ -12,8 +12,16 @@ from uuid import UUID
 
 from app.connectors import registry
 from app.connectors.base import Answer, Delivery
-from app.domain.errors import ForbiddenError, MalformedError, NotAuthenticError, SightlineError, UnavailableError
+from app.domain.errors import (
+    EventConflictError,
+    ForbiddenError,
+    MalformedError,
+    NotAuthenticError,
+    SightlineError,
+    UnavailableError,
+)
 from app.domain.sources import Source
+from app.flows import messages
 from app.flows.catalogue import catalogue
 from app.flows.readings import Reader, interpret, mapping_of, outcome, perform, record_of
 from app.flows.reconcile import Work
@@ -77,6 +85,15 @@ async def take(service: Service, hook_id: str, delivery: Delivery, read_event: R
     return Taken(uid, kept.state, kept.problem, refusal if told else None, connector.answer)
 
 
+async def consents(service: Service, hook_id: str) -> bool:
+    """Whether a sender that asks may deliver there: to a live source whose senders ask."""
+    try:
+        hooked = await _hooked(service, hook_id, service.clock())
+    except NotAuthenticError:
+        return False
+    return registry.get(hooked.source.connector).asks
+
+
 async def _hooked(service: Service, hook_id: str, now: datetime) -> Hooked:
     async with service.database.reading() as connection:
         organization = await keys.owner(connection, "hook", hook_id)
@@ -118,15 +135,18 @@ async def _perform(  # a delivery is all of these
     read = mapping_of(source)
     known = await catalogue(connection, hooked.organization, service.catalogues)
     generation = await sources.generation(connection, hooked.organization, source.key)
-    work = Work(connection, hooked.organization, source, known, position, uid, generation)
-    kept = record_of(uid, source.key, delivery, now)
-    said = interpret(source, read, kept, delivery.method, read_event, now)
+    work = Work(connection, hooked.organization, source, known, position, uid, service.vault, generation)
+    kept = record_of(uid, source.key, delivery, position.at)  # of the day on which its events are recorded
+    said = await messages.checked(work, kept, interpret(source, read, kept, delivery.method, read_event, now))
     if said.unreadable is not None:
         return outcome(kept, "failed", said.unreadable), said.refusal
     done = await perform(work, said, read, now)
     after = outcome(kept, done.state, None, done)
-    alone = after.state == "failed" and said.single
-    return after, MalformedError(after.problem or "The delivery cannot be read.") if alone else None
+    await messages.note(work, after)
+    if after.state != "failed" or not said.single:
+        return after, None
+    wrong = EventConflictError if done.conflicts else MalformedError
+    return after, wrong(after.problem or "The delivery cannot be read.")
 
 
 async def _failed(  # what is kept of a delivery that came to nothing
@@ -138,8 +158,8 @@ async def _failed(  # what is kept of a delivery that came to nothing
         # Where it happened and of what kind it was: its text may hold what the delivery said, or a statement's values.
         told = {"delivery": str(uid), "source": hooked.source.key, "error": type(error).__name__}
         LOG.error("a delivery failed", extra={**told, "stack": "".join(format_tb(error.__traceback__))})
-    kept = outcome(record_of(uid, hooked.source.key, delivery, now), "failed", problem)
     async with service.database.writing() as connection:
-        await _locked(connection, hooked, now)
+        position, _ = await _locked(connection, hooked, now)
+        kept = outcome(record_of(uid, hooked.source.key, delivery, position.at), "failed", problem)
         await deliveries.add(connection, hooked.organization, kept)
     return Taken(uid, kept.state, kept.problem, None, registry.get(hooked.source.connector).answer)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
+from json import loads
 from typing import Final
 from uuid import UUID
 
@@ -14,10 +15,11 @@ from app.domain.errors import (
     SourceIsConnectedError,
     UnavailableError,
 )
-from app.domain.events import Event, day_of, fingerprint
+from app.domain.events import Event, day_of
 from app.domain.sources import CRMS, Source
 from app.flows.catalogue import Catalogue, catalogue
 from app.flows.judging import Entry, Item, Name, conflict, judge
+from app.flows.repeats import repeats
 from app.flows.service import Service
 from app.store import configuration as store
 from app.store import cursor, events, ingest, restatements, retract, room, types
@@ -160,11 +162,11 @@ async def _settle(
         name, event = entry.name, entry.event
         if item.status == "recorded" and name in stored:
             answers.append(stored[name])
-        elif isinstance(item.problem, InvalidError) and name in kept and kept[name].fingerprint == fingerprint(event):
+        elif isinstance(item.problem, InvalidError) and name in kept and repeats(service.vault, kept[name], event):
             # Sent again after its team was archived, say: it stands, and sending it again changes nothing.
             answers.append(Item("duplicate", kept[name].uid))
         elif item.status in ("recorded", "duplicate", "conflict") and name in kept:
-            same = kept[name].fingerprint == fingerprint(event)
+            same = repeats(service.vault, kept[name], event)
             error = conflict(event, retracted=kept[name].retracted_at is not None)
             answers.append(Item("duplicate", kept[name].uid) if same else Item("conflict", kept[name].uid, error))
         else:
@@ -179,12 +181,20 @@ async def stored(service: Service, organization: UUID, item: Item) -> StoredEven
     Raises: NotFoundError when it is not there.
     """
     if item.fresh is not None:
-        return events.as_stored(*item.fresh)
+        return _as_stored(*item.fresh)
     async with service.database.reading() as connection:
         found = None if item.uid is None else await events.find(connection, organization, item.uid)
     if found is None:
         raise NotFoundError("There is no such event.")
     return found
+
+
+def _as_stored(prepared: Prepared, at: datetime) -> StoredEvent:
+    """The event as it reads once it was recorded at that instant."""
+    event = prepared.event
+    kept = replace(event, data=loads(canonical(event.data))) if event.data else event
+    metrics = tuple(match.metric for match in prepared.matches)
+    return StoredEvent(kept, prepared.uid, at, metrics, None, None, prepared.fingerprint)
 
 
 async def retract_event(service: Service, actor: Actor, uid: UUID, reason: str) -> tuple[StoredEvent, bool]:

@@ -20,6 +20,7 @@ from app.store.snapshot import ASKS_ORDER
 STEPS: Final = {"day": timedelta(days=1), "week": timedelta(days=7)}
 MOST: Final = 400
 LONG: Final = timedelta(days=89)
+WEIGHT: Final = 20  # of a point, beside a loss
 FIRST: Final = date(1900, 1, 1)  # no day is asked for before it
 
 
@@ -29,7 +30,6 @@ class Point:
 
     as_of: date
     alignment: Alignment | None
-    standing: Standing | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,13 @@ async def read(
     actor.require("read")
     now = service.clock()
     async with service.database.reading() as connection:
-        known = await past.read(connection, actor.organization)
-        today = await past.today(connection, actor.organization, now)
-        asked, known_day = _asked(today, first, last, step, known_at)
+        at = await cursor.standing(connection, actor.organization)
+        asked, known_day = _asked(at.today(now), first, last, step, known_at)
+        question = ("history", actor.organization, playbook, tuple(asked), known_day)
+        kept = service.kept.find(question, at.version, History)
+        if kept is not None:
+            return kept
+        known = await past.read(connection, actor.organization, kept=service.kept)
         if playbook is not None:
             known.require(playbook)
         found = [await _standing(known, playbook, day, known_day) for day in asked]
@@ -69,12 +73,14 @@ async def read(
         evidence = await series.read(connection, actor.organization, *needed(standings), known_day)
     # Many scores are a second's work for a large playbook: others are answered meanwhile.
     points = await asyncio.to_thread(_points, list(zip(asked, found, strict=True)), Series(evidence, version))
-    return History(points, known_day, version, known.restating)
+    history = History(points, known_day, version, known.restating)
+    service.kept.keep(question, at.version, history, WEIGHT * len(points))
+    return history
 
 
 def _points(found: Sequence[tuple[date, Standing | None]], folded: Series) -> tuple[Point, ...]:
     return tuple(
-        Point(day, None if one is None else outline(folded.snapshot(one.plan, one.frame)), one) for day, one in found
+        Point(day, None if one is None else outline(folded.snapshot(one.plan, one.frame))) for day, one in found
     )
 
 
@@ -89,7 +95,7 @@ def _asked(
         faults.append(Fault("to", "Must not be in the future."))
     if end < start:
         faults.append(Fault("to", "Must not be before 'from'."))
-    if known < end or known > today:
+    if known_at is not None and not end <= known <= today:
         faults.append(Fault("known_at", "Must not be before 'to' nor in the future."))
     count = (end - start) // STEPS[step] + 1
     if count > MOST:

@@ -1,7 +1,6 @@
 """The operator's care for the roll-ups: are they what the events say, and make them so."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from uuid import UUID
 
 from app.domain import past
@@ -9,7 +8,7 @@ from app.domain.configuration import TABLES, Noun
 from app.domain.metrics import Matcher
 from app.flows import restatement
 from app.flows.service import Service
-from app.store import configuration, cursor, deliveries, keys, rebuild, restatements
+from app.store import configuration, cursor, keys, rebuild, restatements
 from app.store import past as history
 from app.store.database import Connection
 from app.store.rebuild import Rebuilt
@@ -63,12 +62,6 @@ async def restore(service: Service, organization: UUID) -> tuple[int, Mapping[st
         else:
             await connection.rollback()
     return rebuilt.events, found
-
-
-async def trim(service: Service, organization: UUID, days: int) -> int:
-    """Raw bodies of deliveries older than that are kept no longer; what they said stands. Returns how many went."""
-    async with service.database.writing() as connection:
-        return await deliveries.empty_bodies(connection, organization, service.clock() - timedelta(days=days))
 
 
 async def _recompute(connection: Connection, organization: UUID) -> Rebuilt:

@@ -1,5 +1,7 @@
 """Organizations: made by the operator, never over HTTP."""
 
+from collections.abc import Callable
+from typing import Final
 from uuid import UUID
 
 from app.domain.configuration import Configuration, changes
@@ -9,8 +11,10 @@ from app.domain.teams import Organization
 from app.flows import keys
 from app.flows.keys import IssueKey
 from app.flows.service import Service
-from app.store import configuration, cursor, ids
+from app.store import configuration, cursor, ids, owner, removal
 from app.store import keys as directory
+
+AT_ONCE: Final = 10_000
 
 
 async def create(service: Service, organization: Organization) -> str:
@@ -30,6 +34,29 @@ async def create(service: Service, organization: Organization) -> str:
         wanted = IssueKey("first admin key", frozenset({"admin"}))
         _, text = await keys.issue_within(service, connection, keys.operator(identity), wanted)
     return text
+
+
+async def delete(service: Service, key: str, note: Callable[[int], None]) -> int:
+    """Nothing is left of the organization; returns how many rows went.
+
+    Done in steps, each a transaction: its keys and hooks stop at once, and whoever is interrupted deletes again.
+    Shape: `note` is told how many rows have gone so far. Raises: NotFoundError; ConflictError for all but the owner.
+    """
+    identity, gone = await find(service, key), 0
+    async with service.database.writing() as connection:
+        await owner.require_owner(connection)
+        await removal.close_doors(connection, identity)
+    for table in removal.tables():
+        left = True
+        while left:
+            async with service.database.writing() as connection:
+                some = await removal.remove(connection, identity, table, AT_ONCE)
+            gone += some
+            note(gone)
+            left = some == AT_ONCE
+    async with service.database.writing() as connection:
+        await cursor.hold(connection, identity)  # what was under way when the doors were closed is done, and goes too
+        return gone + await removal.forget(connection, identity)
 
 
 async def find(service: Service, key: str) -> UUID:

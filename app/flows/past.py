@@ -9,10 +9,10 @@ from uuid import UUID
 from app.domain import past
 from app.domain.configuration import Configuration
 from app.domain.errors import NoCurrentPlaybookError, NotFoundError, unknown
-from app.domain.events import day_of
 from app.domain.metrics import Metric
 from app.domain.past import Taken
 from app.domain.playbooks import Playbook
+from app.flows.kept import Kept
 from app.scoring.plan import Family, Plan
 from app.scoring.snapshot import Frame, frame
 from app.store import configuration as store
@@ -42,25 +42,42 @@ class Standing:
         return self.plan.playbook
 
 
+class Present:
+    """The configuration as it is now, with what is worked out of it: the same for all who ask before it is changed.
+
+    Shape: `restating` are the keys of the metrics whose change history does not show yet; `matched` those by which
+    events match, by key.
+    """
+
+    def __init__(self, configuration: Configuration, pending: Mapping[str, Metric | None]) -> None:
+        """As it is stored, and the metrics whose change history does not show yet, as they were before."""
+        self.restating = tuple(sorted(pending))
+        self.matched = past.matched(configuration, pending)
+        self.configuration = past.restated(configuration, self.matched)
+        self._plans: dict[str, Plan] = {}
+
+    def plan(self, key: str) -> Plan:
+        """The plan of that playbook, which is there."""
+        return self._plans.setdefault(key, Plan(self.configuration, key))
+
+    @property
+    def weight(self) -> int:
+        """How many things are configured."""
+        return sum(len(self.configuration.of(kind)) for kind in EVERYTHING)
+
+
 class Past:
     """An organization's configuration on any day, in one consistent view of the database; read as far as it is asked.
 
-    Shape: `restating` are the keys of the metrics whose change history does not show yet.
+    Shape: `restating` and `matched` as in `Present`.
     """
 
-    def __init__(
-        self,
-        connection: Connection,
-        organization: UUID,
-        present: Configuration,
-        pending: Mapping[str, Metric | None],
-    ) -> None:
-        """Starts from the present configuration, and the metrics whose change history does not show yet."""
-        self.restating = tuple(sorted(pending))
+    def __init__(self, connection: Connection, organization: UUID, now: Present) -> None:
+        """Starts from the present configuration."""
         self._own = connection, organization
-        self.matched = past.matched(present, pending)
+        self._now, self.restating, self.matched = now, now.restating, now.matched
         self._changes: dict[date, Sequence[Taken]] = {}
-        self._known: dict[date | None, Configuration] = {None: past.restated(present, self.matched)}
+        self._known: dict[date | None, Configuration] = {None: now.configuration}
         self._plans: dict[tuple[int, str], Plan] = {}
         self._families: dict[str, Family] = {}
         self._since = date.max
@@ -69,7 +86,12 @@ class Past:
     @property
     def present(self) -> Configuration:
         """The configuration as it is now."""
-        return self._known[None]
+        return self._now.configuration
+
+    @property
+    def weight(self) -> int:
+        """How many things are configured now."""
+        return self._now.weight
 
     async def on(self, day: date) -> Configuration:
         """The configuration as it stood at the end of that day, its metrics matched as they are now."""
@@ -142,6 +164,8 @@ class Past:
 
     def _plan(self, configuration: Configuration, key: str) -> Plan:
         """One plan for all days with the same configuration, which is one of those that are kept."""
+        if configuration is self.present:
+            return self._now.plan(key)
         place, family = (id(configuration), key), self._families.setdefault(key, {})
         return self._plans.setdefault(place, Plan(configuration, key, family))
 
@@ -156,11 +180,26 @@ class Past:
         return unknown("playbook", key, self.present.playbooks)
 
 
-async def read(connection: Connection, organization: UUID, kinds: Sequence[str] = EVERYTHING) -> Past:
-    """The organization's past, in the view that the connection has; of some kinds of things alone where these do."""
+async def read(
+    connection: Connection, organization: UUID, kinds: Sequence[str] = EVERYTHING, kept: Kept | None = None
+) -> Past:
+    """The organization's past, in the view that the connection has; of some kinds of things alone where these do.
+
+    With `kept` the configuration is read only when it was changed since it was kept.
+    """
+    if kept is None:
+        return Past(connection, organization, await _present(connection, organization, kinds))
+    version, question = await cursor.catalogue(connection, organization), ("configuration", organization)
+    found = kept.find(question, version, Present)
+    if found is None:
+        found = await _present(connection, organization, kinds)
+        kept.keep(question, version, found, found.weight)
+    return Past(connection, organization, found)
+
+
+async def _present(connection: Connection, organization: UUID, kinds: Sequence[str]) -> Present:
     present = await store.load(connection, organization, kinds)
-    pending = await restatements.pending(connection, organization)
-    return Past(connection, organization, present, pending)
+    return Present(present, await restatements.pending(connection, organization))
 
 
 async def configured(
@@ -172,9 +211,8 @@ async def configured(
 
 
 async def today(connection: Connection, organization: UUID, now: datetime) -> date:
-    """The organization's day: it never goes backwards, whatever the clock says."""
-    zone = await cursor.zone(connection, organization)
-    return max(day_of(now, zone), await cursor.recorded_day(connection, organization))
+    """The organization's day."""
+    return (await cursor.standing(connection, organization)).today(now)
 
 
 def current(playbooks: Collection[Playbook], day: date) -> list[str]:

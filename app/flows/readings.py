@@ -18,7 +18,7 @@ from app.domain.mapping import DealMapping
 from app.domain.sources import Source
 from app.flows import reconcile
 from app.flows.reconcile import Work
-from app.store import deliveries
+from app.store import deliveries, erasures
 from app.store.deliveries import StoredDelivery
 
 KEPT_HEADERS: Final = ("content-type", "user-agent", "webhook-id", "webhook-timestamp", "x-hubspot-request-timestamp")
@@ -26,6 +26,7 @@ KEPT_HEADERS: Final = ("content-type", "user-agent", "webhook-id", "webhook-time
 LISTED: Final = 1_000
 SENTENCE: Final = 1_000
 LETTERS: Final = 500
+ENCODED: Final = 4_000  # a percent-encoded attribute of a CloudEvent: up to nine letters for one
 Reader = Callable[[Mapping[str, object]], Event]
 Placed = list[tuple[int, Event]]
 Problems = list[Mapping[str, object]]
@@ -49,13 +50,19 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What came of a delivery. Shape: `changes` counts those that it was the first to tell."""
+    """What came of a delivery.
+
+    Shape: `changes` counts those that it was the first to tell; `conflicts` its events that stand with other content;
+    `erased` says that it tells of what was erased: then its body is not kept.
+    """
 
     state: str
     changes: int
     recorded: int
     retracted: int
     problems: Sequence[Mapping[str, object]]
+    conflicts: int = 0
+    erased: bool = False
 
 
 def mapping_of(source: Source) -> DealMapping:
@@ -96,25 +103,41 @@ def _imported(kept: StoredDelivery, read: DealMapping) -> Translation:
 
 async def perform(work: Work, said: Said, read: DealMapping, now: datetime) -> Done:
     """All that the delivery says is done."""
-    new = await deliveries.add_changes(work.connection, work.told, work.delivery, work.position.seq, said.changes)
-    fresh = {one.entity for one in said.changes if one.key in new}
+    spared = await sparing(work, said)
+    new = await deliveries.add_changes(work.connection, work.told, work.delivery, work.position.seq, spared.changes)
+    fresh = {one.entity for one in spared.changes if one.key in new}
     recorded, retracted = await reconcile.settle(work, fresh, read, now)
     done = await record_events(work, said, now)
-    return replace(done, changes=len(new), recorded=recorded + done.recorded, retracted=retracted)
+    more = recorded + done.recorded
+    return replace(done, changes=len(new), recorded=more, retracted=retracted, erased=done.erased or spared is not said)
 
 
-async def record_events(work: Work, said: Said, now: datetime) -> Done:
-    """The events that a delivery holds as our own are recorded; its changes are the caller's to settle."""
+async def sparing(work: Work, said: Said) -> Said:
+    """What a delivery says but of the records that were erased: of these nothing is taken any more."""
+    gone = await erasures.erased(work.connection, work.told, {one.entity for one in said.changes})
+    return replace(said, changes=[one for one in said.changes if one.entity not in gone]) if gone else said
+
+
+async def record_events(work: Work, said: Said, now: datetime, told_since: datetime | None = None) -> Done:
+    """The events that a delivery holds as our own are recorded; its changes are the caller's to settle.
+
+    None when what is recorded stands, whatever the delivery says: `told_since`; else when the delivery came, in a
+    replay: an event that was recorded since then is corrected.
+    """
     if said.unreadable is not None:
         return Done("failed", 0, 0, 0, ())
-    standing = await reconcile.standing(work, said.events)
+    standing, erased = await reconcile.standing(work, said.events)
     new_ones = [(index, event) for index, event in said.events if index not in standing]
     events, refused = _acceptable(work.known.configuration, work.source, new_ones, now)
-    written, conflicts = await reconcile.record(work, events, now)
+    corrected: frozenset[int] = frozenset()
+    anew = 0
+    if told_since is not None:
+        corrected, anew = await reconcile.correct(work, events, told_since, now)
+    written, conflicts = await reconcile.record(work, [one for one in events if one[0] not in corrected], now)
     problems = [*said.problems, *refused, *conflicts]
     understood = len(said.changes) + len(standing) + len(events) - len(conflicts)
     state = "failed" if problems and not understood else "processed" if understood else "ignored"
-    return Done(state, 0, written, 0, problems)
+    return Done(state, 0, written + anew, anew, problems, len(conflicts), erased)
 
 
 def _possible(translation: Translation, now: datetime) -> tuple[list[Change], Problems]:
@@ -159,7 +182,7 @@ def record_of(uid: UUID, source: str, delivery: Delivery, now: datetime, origin:
     """What is kept of a delivery before anything is known of it."""
     # What a connector reads of the headers is kept: a replay reads it again.
     headers = {
-        name: value[:LETTERS]
+        name: value[: ENCODED if name.startswith("ce-") else LETTERS]
         for name, value in delivery.headers.items()
         if name in KEPT_HEADERS or name.startswith("ce-")
     }
@@ -190,6 +213,8 @@ def outcome(kept: StoredDelivery, state: str, problem: str | None, done: Done | 
     told = replace(kept, state=state, problem=problem, rejects=tuple(listed[:LISTED]))
     if done is None:
         return told
+    if done.erased:
+        told = replace(told, body=None, headers={})
     return replace(told, changes=done.changes, recorded=done.recorded, retracted=done.retracted)
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from app.domain import activities, deals, line_items
-from app.domain.changes import Change
+from app.domain.changes import ERASED, Change
 from app.domain.configuration import Configuration
 from app.domain.desired import DesiredEvent, Folded, Plan, diff
 from app.domain.errors import ConflictError, Fault, InvalidError, unknown
@@ -16,10 +16,14 @@ from app.domain.links import Homes, associated
 from app.domain.mapping import DealMapping
 from app.domain.sources import Source
 from app.flows.catalogue import Catalogue
-from app.store import deliveries, events, ingest, restatements, retract, sources, types
+from app.flows.repeats import repeats
+from app.flows.vault import Vault
+from app.store import deliveries, ingest, restatements, retract, sources, types, versions
 from app.store.cursor import Position
 from app.store.database import Connection
 from app.store.deliveries import Told
+from app.store.health import WITHOUT_AMOUNT
+from app.store.versions import Version
 
 DEAL = "deal:"
 LINE_ITEM = f"{line_items.KIND}:"
@@ -36,6 +40,7 @@ class Work:
     known: Catalogue
     position: Position
     delivery: UUID
+    vault: Vault
     generation: int = 1
     reason: str = ""
 
@@ -52,6 +57,7 @@ class Gathered:
     changes: Mapping[str, Sequence[Change]]
     homes: Homes
     items: Mapping[str, Sequence[History]]  # by deal, those that stand
+    erased: frozenset[str] = frozenset()  # of these nothing is known any more
 
 
 async def settle(work: Work, entities: Collection[str], read: DealMapping, now: datetime) -> tuple[int, int]:
@@ -60,6 +66,7 @@ async def settle(work: Work, entities: Collection[str], read: DealMapping, now: 
         return 0, 0
     own = (work.connection, work.organization, work.source.key)
     touched, gathered = await _gather(work, set(entities))
+    touched -= gathered.erased  # their events stand as they are: what they were made of is gone
     slots, uids = await deliveries.slots_of(*own, touched)
     teams = work.known.configuration.teams.keys()
     default = work.source.team or ""
@@ -69,7 +76,7 @@ async def settle(work: Work, entities: Collection[str], read: DealMapping, now: 
     for entity in sorted(touched):
         folded = fold(entity, gathered, read, default)
         plan: Plan = diff(folded.events, slots[entity], teams, default)
-        strange[entity] = folded.unmapped
+        strange[entity] = (*folded.unmapped, *((WITHOUT_AMOUNT,) if folded.unknown_amount else ()))
         record |= dict(plan.to_record)
         gone |= {uids[name]: work.reason or f"delivery {work.delivery}" for name in plan.to_retract}
     await sources.note_unmapped(*own, strange)
@@ -134,7 +141,21 @@ def _gathered(changes: Mapping[str, Sequence[Change]]) -> Gathered:
             item = History(changes[entity])
             for deal in associated(item, homes) if item.alive else ():
                 items.setdefault(deal, []).append(item)
-    return Gathered(changes, homes, items)
+    erased = frozenset(entity for entity, told in changes.items() if any(one.verb == ERASED for one in told))
+    return Gathered(changes, homes, items, erased)
+
+
+async def kin(work: Work, deal: str) -> set[str]:
+    """The deal with those that went into one another with it, and what hangs on them and on no other deal."""
+    touched, gathered = await _gather(work, {deal})
+    home = gathered.homes.home(deal)
+    return {one for one in touched - gathered.erased if _homes(one, gathered) == {home}}
+
+
+def _homes(entity: str, gathered: Gathered) -> set[str]:
+    if entity.startswith(DEAL):
+        return {gathered.homes.home(entity)}
+    return set(associated(History(gathered.changes[entity]), gathered.homes))
 
 
 def fold(entity: str, gathered: Gathered, read: DealMapping, default: str) -> Folded:
@@ -153,6 +174,8 @@ def fold(entity: str, gathered: Gathered, read: DealMapping, default: str) -> Fo
     if entity.partition(":")[0] not in activities.RULES:
         return Folded()
     deal = activities.deal_of(changes[entity], homes)
+    if deal in gathered.erased:
+        return Folded()
     return activities.fold(changes[entity], deal, past(deal) if deal is not None else (), read, default)
 
 
@@ -201,20 +224,56 @@ def acceptable(known: Configuration, source: Source, event: Event, now: datetime
     return replace(event, team=source.team)
 
 
-async def standing(work: Work, placed: Sequence[tuple[int, Event]]) -> frozenset[int]:
+async def standing(work: Work, placed: Sequence[tuple[int, Event]]) -> tuple[frozenset[int], bool]:
     """The places of events that are recorded as they are told, or as they were rerouted to the default team then.
 
-    Such a one changes nothing, whatever has been archived since.
+    Such a one changes nothing, whatever has been archived since. And whether any of all these events was erased.
     """
-    names = sorted({(event.source, event.id) for _, event in placed})
-    kept = await events.find_named(work.connection, work.organization, names)
+    kept = await _versions(work, placed)
     found = set()
     for index, event in placed:
-        there = kept.get((event.source, event.id))
+        there = kept.get(event.id) if event.source == work.source.key else None
         rerouted = event if work.source.team is None else replace(event, team=work.source.team)
-        if there is not None and there.fingerprint in (fingerprint(event), fingerprint(rerouted)):
+        if there is not None and any(repeats(work.vault, there.newest, one) for one in (event, rerouted)):
             found.add(index)
-    return frozenset(found)
+    return frozenset(found), any(one.newest.event.erased is not None for one in kept.values())
+
+
+async def _versions(work: Work, placed: Sequence[tuple[int, Event]]) -> Mapping[str, Version]:
+    names = {event.id for _, event in placed}
+    return await versions.newest(work.connection, work.organization, work.source.key, names)
+
+
+async def correct(
+    work: Work, placed: Sequence[tuple[int, Event]], since: datetime, now: datetime
+) -> tuple[frozenset[int], int]:
+    """Own events that a delivery was the first to tell, and tells otherwise now, are retracted and recorded anew.
+
+    Those stay as they are that were recorded before `since`, when it came: another delivery told them; and those that
+    were retracted by hand. Returns the places of those that were corrected, and how many events that are.
+    """
+    kept = await _versions(work, placed)
+    places: set[int] = set()
+    new: dict[str, Event] = {}
+    gone: dict[UUID, str] = {}
+    for index, event in placed:
+        there = kept.get(event.id)
+        if there is None or there.newest.retracted_at is not None or there.first.recorded_at < since:
+            continue
+        if there.newest.event.erased is not None:
+            continue
+        name = versions.name_of(event.id, there.number + 1)
+        if len(name) > versions.LETTERS or (name in new and fingerprint(new[name]) != fingerprint(event)):
+            continue
+        places.add(index)
+        new.setdefault(name, replace(event, id=name))
+        gone[there.newest.uid] = work.reason
+    known = work.known
+    await retract.retract(
+        work.connection, work.organization, gone, work.position, _actor(work), known.matcher, known.time_zone
+    )
+    await _insert(work, list(new.values()), now)
+    return frozenset(places), len(new)
 
 
 async def record(
@@ -231,11 +290,10 @@ async def record(
     for event in found:
         first.setdefault(event.id, event)
     uids = await _insert(work, list(first.values()), now)
-    names = [(event.source, event.id) for event in found]
-    kept = await events.find_named(work.connection, work.organization, sorted(set(names)))
+    kept = await _versions(work, placed)
     problems: list[Mapping[str, object]] = []
     for index, event in placed:
-        if kept[event.source, event.id].fingerprint != fingerprint(event):
+        if not repeats(work.vault, kept[event.id].newest, event):
             error = ConflictError(f"The event '{event.id}' was recorded with other content, which stands.")
             problems.append({"index": index, "problem": error.detail})
     return len(uids), problems

@@ -15,9 +15,20 @@ from app.domain.desired import DesiredEvent
 from app.domain.errors import ConflictError, InvalidError, MalformedError, NotFoundError
 from app.domain.events import Event
 from app.domain.sources import Source
-from app.flows import reconcile
+from app.flows import messages, reconcile
 from app.flows.catalogue import catalogue
-from app.flows.readings import Done, Reader, Said, interpret, mapping_of, outcome, perform, record_events, record_of
+from app.flows.readings import (
+    Done,
+    Reader,
+    Said,
+    interpret,
+    mapping_of,
+    outcome,
+    perform,
+    record_events,
+    record_of,
+    sparing,
+)
 from app.flows.reconcile import Work
 from app.flows.service import Service
 from app.store import configuration as store
@@ -93,7 +104,8 @@ async def _begin(
     source = await _source(connection, actor, key)
     known = await catalogue(connection, actor.organization, service.catalogues)
     generation = await sources.generation(connection, actor.organization, key)
-    return Work(connection, actor.organization, source, known, position, ids.uuid7(now), generation, reason), now
+    uid, vault = ids.uuid7(now), service.vault
+    return Work(connection, actor.organization, source, known, position, uid, vault, generation, reason), now
 
 
 async def _source(connection: Connection, actor: Actor, key: str) -> Source:
@@ -110,23 +122,20 @@ async def _again(work: Work, found: Sequence[StoredDelivery], read_event: Reader
 
     Where they said anything else before, the source's changes begin a new generation.
     """
-    read = mapping_of(work.source)
-    kept = {one.uid: one for one in found}
-    said = {
-        one.uid: interpret(work.source, read, one, "POST", read_event, now) for one in found if one.body is not None
-    }
+    read, kept = mapping_of(work.source), {one.uid: one for one in found}
+    said = {one.uid: await _said(work, one, read_event, now) for one in found if one.body is not None}
     bare = await deliveries.changes_told_by(work.connection, work.told, kept.keys() - said.keys())
     before = await deliveries.changes_told_by(work.connection, work.told, said.keys())
     fresh: dict[str, Change] = {}
-    for one in said.values():
-        for change in one.changes:
-            fresh.setdefault(change.key, change)
+    for change in (change for one in said.values() for change in one.changes):
+        fresh.setdefault(change.key, change)
     told = work.told
     if any(fresh.get(change.key) != change for change in before):
         work = dataclasses.replace(work, generation=work.generation + 1)
-    new: dict[UUID, int] = {}
-    for uid, one in said.items():
-        new[uid] = len(await deliveries.add_changes(work.connection, work.told, uid, work.position.seq, one.changes))
+    new = {
+        uid: len(await deliveries.add_changes(work.connection, work.told, uid, work.position.seq, one.changes))
+        for uid, one in said.items()
+    }
     if work.told != told:
         await deliveries.carry_over(work.connection, told, said.keys())
         await sources.begin_generation(work.connection, work.organization, work.source.key, work.generation)
@@ -134,15 +143,24 @@ async def _again(work: Work, found: Sequence[StoredDelivery], read_event: Reader
     recorded, retracted = await reconcile.settle(work, touched, read, now)
     states: Counter[str] = Counter()
     for uid, one in said.items():
-        done = await record_events(work, one, now)
-        recorded += done.recorded
+        # Only a delivery that recorded its events may correct them: what another one told stands.
+        done = await record_events(work, one, now, kept[uid].received_at if kept[uid].recorded else None)
+        recorded, retracted = recorded + done.recorded, retracted + done.retracted
         states[done.state] += 1
         # What its events came to is told of all deliveries together: a deal's changes come from several.
         told_first = new[uid] + (kept[uid].changes if work.told == told else 0)
-        alone = Done(done.state, told_first, kept[uid].recorded + done.recorded, kept[uid].retracted, done.problems)
+        counts = kept[uid].recorded + done.recorded, kept[uid].retracted + done.retracted
+        alone = Done(done.state, told_first, *counts, done.problems)
         after = outcome(kept[uid], done.state, one.unreadable, alone)
         await deliveries.update_outcome(work.connection, work.organization, after)
+        await messages.note(work, after)
     return Replayed(states, len(kept) - len(said), recorded, retracted, None)
+
+
+async def _said(work: Work, kept: StoredDelivery, read_event: Reader, now: datetime) -> Said:
+    """What a delivery says now, but of what was erased."""
+    said = interpret(work.source, mapping_of(work.source), kept, "POST", read_event, now)
+    return await sparing(work, await messages.checked(work, kept, said))
 
 
 async def take_records(service: Service, actor: Actor, key: str, body: bytes, read_event: Reader) -> StoredDelivery:
@@ -161,7 +179,8 @@ async def take_records(service: Service, actor: Actor, key: str, body: bytes, re
         said = interpret(work.source, read, kept, "POST", read_event, now)
         if said.unreadable is not None:
             raise MalformedError(said.unreadable)
-        if len(said.changes) + len(said.problems) + said.ignored > RECORDS:
+        deals = sum(change.entity.startswith(reconcile.DEAL) for change in said.changes)
+        if deals + len(said.problems) + said.ignored > RECORDS:
             raise InvalidError(f"There are more than {RECORDS} records: send them in several requests.")
         done = await perform(work, said, read, now)
         kept = outcome(kept, done.state, None, done)

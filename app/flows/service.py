@@ -9,6 +9,7 @@ from app.domain.limiting import Limit
 from app.flows.catalogue import Catalogues
 from app.flows.coalescing import Coalescer
 from app.flows.judging import Entry, Item
+from app.flows.kept import Kept
 from app.flows.keyring import Keyring
 from app.flows.vault import Vault
 from app.store.database import Database
@@ -33,7 +34,7 @@ class Service:
     Shape: `noted` is when this process last noted an API key's use, by its id; `asked` and `failed` limit how often
     a key may ask, and how often an address may fail to authenticate; `restate_at_once` is how many events a redefined
     metric may concern for history to be restated within the write; `catalogues` and `keyring` are what this process
-    read lately; `singles` puts single events together.
+    read lately, `kept` its answers; `singles` puts single events together.
     """
 
     database: Database
@@ -48,3 +49,4 @@ class Service:
     catalogues: Catalogues = field(default_factory=Catalogues)
     keyring: Keyring = field(default_factory=Keyring)
     singles: Coalescer[Entry, Item] = field(default_factory=Coalescer)
+    kept: Kept = field(default_factory=Kept)

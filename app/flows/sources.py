@@ -1,6 +1,6 @@
 """Sources: connected with a hook and a secret, told how to read their deliveries, and asked how they are doing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -13,11 +13,12 @@ from app.domain.errors import ConflictError, Fault, InvalidError, NotFoundError,
 from app.domain.sources import Source
 from app.flows.configuration import UNCONDITIONAL, Outcome, Precondition, Written, write, written
 from app.flows.service import Service
-from app.store import configuration as store
+from app.store import health as store_health
 from app.store import ids, journal, keys, sources
 from app.store.database import Connection
+from app.store.health import Health
 from app.store.journal import Act
-from app.store.sources import Health, Hook, Sealed
+from app.store.sources import Hook, Sealed
 
 OVERLAP: Final = timedelta(hours=24)
 HOOK_LENGTH: Final = 32
@@ -190,13 +191,12 @@ async def rotate(service: Service, actor: Actor, key: str, secret: str | None) -
     return Connected(written(outcome, "source", key), made["hook_id"], made["secret"])
 
 
-async def health(service: Service, actor: Actor, key: str) -> tuple[Health, str | None]:
-    """How the source is doing, and the id of its hook, for an admin's key alone. Raises: NotFoundError."""
+async def health(
+    service: Service, actor: Actor, found: Sequence[Source]
+) -> tuple[Mapping[str, Health], Mapping[str, str]]:
+    """How each of the sources is doing, and the ids of the hooks, for an admin's key alone, by the source's key."""
     actor.require("read")
     async with service.database.reading() as connection:
-        stored = await store.find(connection, actor.organization, "source", key)
-        if stored is None:
-            raise NotFoundError("There is no such source.")
-        found = await sources.health(connection, actor.organization, key, service.clock())
-        hook = await sources.hook_of(connection, actor.organization, key)
-    return found, hook.hook_id if hook is not None and actor.may("admin") else None
+        well = await store_health.health(connection, actor.organization, found, service.clock())
+        hooks = await sources.hook_ids(connection, actor.organization) if actor.may("admin") else {}
+    return well, hooks

@@ -7,12 +7,13 @@ from typing import Final, NamedTuple
 from app.domain.fixed import ONE, number
 from app.domain.metrics import Metric
 from app.domain.objectives import KeyResult
+from app.domain.silence import Heard
 from app.scoring.evidence import Evidence, Scope
 from app.scoring.ledger import Loss
 from app.scoring.means import ratio
 from app.scoring.plan import Plan, Window
 from app.scoring.snapshot import Measure, Said, Snapshot
-from app.scoring.words import counted, percent
+from app.scoring.words import counted, listed, percent
 
 Exact = tuple[int, int]  # a value in ten-thousandths, as numerator and positive denominator
 Sources = Mapping[str, Measure]
@@ -44,7 +45,8 @@ class Standing(NamedTuple):
 
     Shape: `first` and `last` bound its evidence; `exact` is None without an event that makes its value; `sources` is
     what each source says, canonical or not; `unknown` counts events that lack the number asked for,
-    `other_unit` those in another unit than the metric.
+    `other_unit` those in another unit than the metric, which are in these `currencies` (none: not all are known).
+    None when too little is known of its canonical source, or it has none: `heard`.
     """
 
     scope: Scope
@@ -60,6 +62,8 @@ class Standing(NamedTuple):
     sources: Sources
     unknown: int
     other_unit: int = 0
+    currencies: tuple[str, ...] = ()
+    heard: Heard | None = None
 
     @property
     def measured(self) -> bool:
@@ -86,7 +90,7 @@ class Standing(NamedTuple):
             )
         else:
             said = f"no event counts for {key}, {percent(self.expected)} of the way was expected by now"
-        return said + self._uncounted()
+        return said + self._uncounted() + self._silence()
 
     def _uncounted(self) -> str:
         won = self.metric.events == ("deal.won",)
@@ -97,8 +101,17 @@ class Standing(NamedTuple):
             said = f"; {counted(self.unknown, 'event has', 'events have')} no number that could count"
         if self.other_unit:
             one, many = ("won deal is", "won deals are") if won else ("event is", "events are")
-            said += f"; {counted(self.other_unit, one, many)} left out: not in {self.metric.unit}, and no rate"
+            which = f"in {listed(self.currencies)}, " if self.currencies else ""
+            said += f"; {counted(self.other_unit, one, many)} left out: {which}not in {self.metric.unit}, and no rate"
         return said
+
+    def _silence(self) -> str:
+        """Since when its canonical source is silent, as it was on the last day of its evidence."""
+        if self.heard is None or not self.heard.silent_on(self.last):
+            return ""
+        gone = counted((self.last - self.heard.last).days, "day")
+        said = f"{self.metric.canonical_source}, its canonical source, has been silent since {self.heard.last}"
+        return f"; {said}: for {gone}, and never for more than {self.heard.usual} in the four weeks before"
 
     def evidence(self, _: Loss) -> Evidence:
         """The events that make its value."""
@@ -126,11 +139,11 @@ class Pace:
     than 1.
     """
 
-    __slots__ = ("_scope", "attainments", "behind", "stretches")
+    __slots__ = ("_currencies", "_heard", "_scope", "attainments", "behind", "stretches")
 
     def __init__(self, snapshot: Snapshot, scope: Scope) -> None:
         """On the day of that snapshot."""
-        self._scope = scope
+        self._scope, self._currencies, self._heard = scope, snapshot.currencies, snapshot.heard
         self.stretches: dict[Window, Stretch] = {}
         self.attainments: dict[str, float] = {}
         self.behind = 0
@@ -155,7 +168,8 @@ class Pace:
         progress = 0.0 if exact is None else _progress(result, exact)
         attainment = self.attainments[result.key]
         counted = (exact, progress, expected, attainment, said.sources, said.unknown, said.other_unit)
-        return Standing(self._scope, result, metric, first, last, begun, *counted)
+        remarks = self._currencies.get(place, ()), self._heard.get(metric.canonical_source or "")
+        return Standing(self._scope, result, metric, first, last, begun, *counted, *remarks)
 
 
 class _Way(NamedTuple):

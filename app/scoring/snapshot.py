@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from app.domain.configuration import Configuration
 from app.domain.playbooks import Playbook
+from app.domain.silence import Heard
 from app.scoring.plan import Plan, Window
 from app.scoring.work import Attention, Work
 
@@ -99,6 +100,8 @@ class Snapshot:
 
     Shape: `said` by window, only of those that any key result of the plan has. None when nobody summed the attention
     up yet: `work`, all of it and that of activities alone, by team.
+    `currencies` are, by window, those of the events that are left out for their unit, where all are known; `heard` is
+    when canonical sources were last heard of, by source.
     """
 
     plan: Plan
@@ -109,6 +112,8 @@ class Snapshot:
     newest: tuple[Newest, ...] = ()
     sold: tuple[Sold, ...] = ()
     work: tuple[Mapping[str, Work], Mapping[str, Work]] | None = None
+    currencies: Mapping[Window, tuple[str, ...]] = field(default_factory=dict)
+    heard: Mapping[str, Heard] = field(default_factory=dict)
 
     @property
     def configuration(self) -> Configuration:

@@ -120,7 +120,34 @@ async def catalogue(connection: AsyncConnection, organization_id: UUID) -> int:
     return int(found)
 
 
-async def recorded_day(connection: AsyncConnection, organization_id: UUID) -> date:
-    """The newest day on which the organization wrote anything."""
-    statement = select(cursor.c.recorded_day).where(cursor.c.organization_id == organization_id)
-    return types.day((await connection.execute(statement)).scalar_one())
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where an organization stands.
+
+    Shape: `version` is that of its last write, `catalogue` that of its last change of configuration; `recorded_day`
+    is the newest day on which it wrote anything.
+    """
+
+    version: int
+    catalogue: int
+    recorded_day: date
+    time_zone: str
+
+    def today(self, now: datetime) -> date:
+        """The organization's day: it never goes backwards, whatever the clock says."""
+        return max(day_of(now, self.time_zone), self.recorded_day)
+
+
+async def standing(connection: AsyncConnection, organization_id: UUID) -> Standing:
+    """Where the organization stands. Raises: NotFoundError when it is gone."""
+    joined = cursor.join(organization, organization.c.organization_id == cursor.c.organization_id)
+    statement = (
+        select(cursor.c.seq, cursor.c.catalogue, cursor.c.recorded_day, organization.c.time_zone)
+        .select_from(joined)
+        .where(cursor.c.organization_id == organization_id, organization.c.organization_id == organization_id)
+    )
+    found = (await connection.execute(statement)).one_or_none()
+    if found is None:
+        raise NotFoundError("There is no such organization.")
+    version, changed, day, time_zone = found
+    return Standing(int(version), int(changed), types.day(day), str(time_zone))

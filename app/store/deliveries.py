@@ -13,10 +13,10 @@ from app.domain.changes import Change
 from app.domain.desired import DesiredEvent, Slot
 from app.store.dialect import embedded
 from app.store.events import event, retraction, to_event
-from app.store.evidence_tables import ChangeRow, DeliveryRow
+from app.store.evidence_tables import ChangeRow, DeliveryRow, MessageRow
 from app.store.tables import table_of
 
-delivery, change = table_of(DeliveryRow), table_of(ChangeRow)
+delivery, change, message = table_of(DeliveryRow), table_of(ChangeRow), table_of(MessageRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ async def find(connection: AsyncConnection, organization_id: UUID, source: str, 
         delivery.c.organization_id == organization_id, delivery.c.source == source, delivery.c.uid == uid
     )
     row = (await connection.execute(statement)).mappings().one_or_none()
-    return None if row is None else _delivery(row)
+    return None if row is None else to_delivery(row)
 
 
 async def page(  # a page is its filters
@@ -77,10 +77,11 @@ async def page(  # a page is its filters
         earlier = and_(delivery.c.received_at == at, delivery.c.uid < uid)
         statement = statement.where(or_(delivery.c.received_at < at, earlier))
     statement = statement.order_by(delivery.c.received_at.desc(), delivery.c.uid.desc()).limit(limit)
-    return [_delivery(row) for row in (await connection.execute(statement)).mappings()]
+    return [to_delivery(row) for row in (await connection.execute(statement)).mappings()]
 
 
-def _delivery(row: RowMapping) -> StoredDelivery:
+def to_delivery(row: RowMapping) -> StoredDelivery:
+    """The delivery that a row keeps."""
     return StoredDelivery(**{name: row[name] for name in StoredDelivery.__slots__})
 
 
@@ -184,7 +185,7 @@ async def replayable(
     else:
         statement = statement.where(delivery.c.received_at >= since)
     statement = statement.order_by(delivery.c.received_at, delivery.c.uid).limit(limit)
-    return [_delivery(row) for row in (await connection.execute(statement)).mappings()]
+    return [to_delivery(row) for row in (await connection.execute(statement)).mappings()]
 
 
 async def update_outcome(connection: AsyncConnection, organization_id: UUID, found: StoredDelivery) -> None:
@@ -195,11 +196,32 @@ async def update_outcome(connection: AsyncConnection, organization_id: UUID, fou
     await connection.execute(update(delivery).where(*where).values(**values))
 
 
-async def empty_bodies(connection: AsyncConnection, organization_id: UUID, before: datetime) -> int:
-    """Raw bodies that came in before an instant are kept no longer; returns how many went."""
-    where = (delivery.c.organization_id == organization_id, delivery.c.received_at < before)
-    found = await connection.execute(update(delivery).where(*where, delivery.c.body.is_not(None)).values(body=None))
-    return int(found.rowcount)
+async def empty_bodies(connection: AsyncConnection, organization_id: UUID, before: datetime, most: int) -> int:
+    """At most so many raw bodies that came in before an instant are kept no longer, oldest first; returns how many.
+
+    Those that another transaction has in hand are left to it.
+    """
+    mine = delivery.c.organization_id == organization_id
+    old = select(delivery.c.uid).where(mine, delivery.c.received_at < before, delivery.c.body.is_not(None))
+    old = old.order_by(delivery.c.received_at).limit(most).with_for_update(skip_locked=True)
+    uids = list((await connection.execute(old)).scalars())
+    if uids:
+        await connection.execute(update(delivery).where(mine, delivery.c.uid.in_(uids)).values(body=None))
+    return len(uids)
+
+
+async def digest_of(connection: AsyncConnection, organization_id: UUID, source: str, id_: str) -> str | None:
+    """The hash of the body that came under that id of the sender's. None when none did."""
+    where = (message.c.organization_id == organization_id, message.c.source == source, message.c.id == id_)
+    found: str | None = (await connection.execute(select(message.c.digest).where(*where))).scalar_one_or_none()
+    return found
+
+
+async def keep_message(connection: AsyncConnection, organization_id: UUID, source: str, id_: str, digest: str) -> None:
+    """A body of that hash came under that id; the first stands."""
+    insertion = (sqlite.insert if embedded(connection) else postgresql.insert)(message)
+    values = {"organization_id": organization_id, "source": source, "id": id_, "digest": digest}
+    await connection.execute(insertion.values(**values).on_conflict_do_nothing())
 
 
 async def slots_of(

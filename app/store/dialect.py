@@ -9,6 +9,7 @@ from sqlalchemy import (
     JSON,
     Column,
     ColumnElement,
+    LargeBinary,
     Text,
     bindparam,
     cast,
@@ -145,6 +146,12 @@ async def begin_reading(connection: AsyncConnection) -> None:
         await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
 
+async def begin_glancing(connection: AsyncConnection) -> None:
+    """Makes each statement a transaction by itself, where a transaction costs round trips."""
+    if not embedded(connection):
+        await connection.execution_options(isolation_level="AUTOCOMMIT")
+
+
 def recordset(connection: AsyncConnection, name: str, columns: Mapping[str, str], alias: str) -> str:
     """A FROM item whose rows are the JSON arrays of the bind parameter `name`.
 
@@ -167,3 +174,11 @@ def among(connection: AsyncConnection, column: Column[str], values: Sequence[str
     if embedded(connection):
         return column.in_(select(literal_column("value", Text())).select_from(func.json_each(found)))
     return column.in_(select(func.json_array_elements_text(cast(found, JSON)).column_valued("value")))
+
+
+def holds(connection: AsyncConnection, column: Column[bytes], part: bytes) -> ColumnElement[bool]:
+    """Whether the bytes hold that part."""
+    found = bindparam(None, part, LargeBinary())
+    if embedded(connection):
+        return func.instr(column, found) > 0
+    return func.position(found.op("in")(column)) > 0

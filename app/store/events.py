@@ -1,7 +1,7 @@
 """Events, read: one, or those that a filter lists, newest first."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from json import loads
 from uuid import UUID
@@ -11,12 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.configuration import Configuration
 from app.domain.errors import InvalidError, unknown
-from app.domain.events import Event, canonical
+from app.domain.events import Event, Remembered
 from app.scoring.plan import active_objectives, objectives_by_metric
 from app.store import types
 from app.store.dialect import among
 from app.store.evidence_tables import EventRow, MatchingRow, RetractionRow
-from app.store.rollups import Prepared
 from app.store.tables import table_of
 
 event = table_of(EventRow)
@@ -63,14 +62,6 @@ class EventFilter:
     configuration_from: date | None = None
 
 
-def as_stored(prepared: Prepared, at: datetime) -> StoredEvent:
-    """The event as it reads once it was recorded at that instant."""
-    event = prepared.event
-    kept = replace(event, data=loads(canonical(event.data))) if event.data else event
-    metrics = tuple(match.metric for match in prepared.matches)
-    return StoredEvent(kept, prepared.uid, at, metrics, None, None, prepared.fingerprint)
-
-
 def to_event(row: RowMapping) -> Event:
     """The event that a row keeps."""
     offerings = loads(row["offerings"]) if row["offerings"] else []
@@ -88,13 +79,23 @@ def to_event(row: RowMapping) -> Event:
         objective=row["objective"],
         offerings=tuple((item["offering"], item["value"]) for item in offerings),
         data=loads(row["data"]) if row["data"] else {},
+        erased=_remembered(row["erased"]) if row["erased"] else None,
     )
+
+
+def _remembered(told: str) -> Remembered:
+    return {rule: None if match is None else (match[0], match[1]) for rule, match in loads(told).items()}
 
 
 async def find(connection: AsyncConnection, organization_id: UUID, uid: UUID) -> StoredEvent | None:
     """One event, retracted or not. None when the organization has none of that uid."""
-    found = await _select(connection, organization_id, [event.c.uid == uid], 1)
+    found = await find_some(connection, organization_id, [uid])
     return found[0] if found else None
+
+
+async def find_some(connection: AsyncConnection, organization_id: UUID, uids: Sequence[UUID]) -> list[StoredEvent]:
+    """Those events, retracted or not."""
+    return await read(connection, organization_id, [event.c.uid.in_(uids)])
 
 
 async def find_named(
@@ -108,7 +109,7 @@ async def find_named(
     for source, some in sorted(by_source.items()):
         for start in range(0, len(some), 5000):
             where = [event.c.source == source, event.c.id.in_(some[start : start + 5000])]
-            for stored in await _select(connection, organization_id, where, None):
+            for stored in await read(connection, organization_id, where):
                 found[(source, stored.event.id)] = stored
     return found
 
@@ -131,12 +132,13 @@ async def page(  # a page is its filters
     if after is not None:
         us = types.micros(after[0])
         where.append(or_(event.c.time_us < us, and_(event.c.time_us == us, event.c.uid < after[1])))
-    return await _select(connection, organization_id, where, limit)
+    return await read(connection, organization_id, where, limit)
 
 
-async def _select(
-    connection: AsyncConnection, organization_id: UUID, where: Sequence[ColumnElement[bool]], limit: int | None
+async def read(
+    connection: AsyncConnection, organization_id: UUID, where: Sequence[ColumnElement[bool]], limit: int | None = None
 ) -> list[StoredEvent]:
+    """The events of which all that holds, retracted or not, newest first."""
     both = and_(
         retraction.c.organization_id == organization_id,
         retraction.c.organization_id == event.c.organization_id,

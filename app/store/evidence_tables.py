@@ -4,15 +4,20 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import Index, UniqueConstraint, text
 from sqlmodel import Field
 
 from app.store.tables import OPTIONS, Row, instant, json, key, tenant, whole, words
 from app.store.types import Bytes, Count, ExactJson, Identity
 
+KEPT = text("body is not null")  # deliveries whose raw body is kept
+
 
 class EventRow(Row, table=True):
-    """An event: append-only but for `matching`, the one derived column."""
+    """An event: append-only but for `matching`, the one derived column, and for what an erasure takes.
+
+    Shape: `erased` is what the rules made of the content while there was one. None when there is: `erased`.
+    """
 
     __tablename__ = "event"
     __table_args__ = (
@@ -41,6 +46,7 @@ class EventRow(Row, table=True):
     data: str | None = words(nullable=True)
     fingerprint: str = words()
     matching: str = words()
+    erased: str | None = words(nullable=True)
 
 
 class RetractionRow(Row, table=True):
@@ -156,7 +162,11 @@ class DeliveryRow(Row, table=True):
     """What a CRM sent, kept raw, and what became of it."""
 
     __tablename__ = "delivery"
-    __table_args__ = (Index(None, "organization_id", "source", "received_at", "uid"), OPTIONS)
+    __table_args__ = (
+        Index(None, "organization_id", "source", "received_at", "uid"),
+        Index("ix_delivery_kept", "organization_id", "received_at", sqlite_where=KEPT, postgresql_where=KEPT),
+        OPTIONS,
+    )
     organization_id: UUID = tenant()
     uid: UUID = Field(primary_key=True, sa_type=Identity)
     source: str = words()
@@ -194,6 +204,17 @@ class ChangeRow(Row, table=True):
     delivery: UUID = Field(sa_type=Identity)
     seq: int = whole()
     sequence: str = words()
+
+
+class MessageRow(Row, table=True):
+    """The id under which a sender repeats a delivery, and the hash of the body that came under it."""
+
+    __tablename__ = "message"
+    __table_args__ = (OPTIONS,)
+    organization_id: UUID = tenant()
+    source: str = key()
+    id: str = key()
+    digest: str = words()
 
 
 class UnmappedRow(Row, table=True):

@@ -76,7 +76,7 @@ def matching_id(matches: Sequence[Match]) -> str:
     """The name of a set of matches; the empty set has the empty name."""
     if not matches:
         return ""
-    return sha256(canonical([[m.metric, m.state] for m in matches]).encode()).hexdigest()[:32]
+    return sha256(canonical([[m.metric, m.label] for m in matches]).encode()).hexdigest()[:32]
 
 
 def prepare(
@@ -93,7 +93,7 @@ def prepare(
     in_order = sorted(events, key=lambda found: (found.source, found.id))
     for event, uid in zip(in_order, ids.uuid7s(now, len(in_order)), strict=True):
         matches = matcher.match(event)
-        states = tuple([(match.metric, match.state) for match in matches])
+        states = tuple([(match.metric, match.label) for match in matches])
         if states not in names:
             names[states] = matching_id(matches)
         day = types.day_number(event.time.astimezone(zone).date())
@@ -217,7 +217,7 @@ def _transposed(rows: Sequence[tuple[object, ...]], width: int) -> list[list[obj
 
 def _sets(prepared: Sequence[Prepared]) -> dict[str, str]:
     found = {p.matching: p.matches for p in prepared}
-    return {name: canonical([[match.metric, match.state] for match in matches]) for name, matches in found.items()}
+    return {name: canonical([[match.metric, match.label] for match in matches]) for name, matches in found.items()}
 
 
 async def _record_server(  # as `record`

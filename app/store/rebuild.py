@@ -65,7 +65,7 @@ class Rebuilt:
     def note(self, prepared: Prepared, kept: str) -> bool:
         """Whether the event's matched set is another than the one kept; if so it is among the moved."""
         if prepared.matching:
-            self.sets.setdefault(prepared.matching, canonical([[m.metric, m.state] for m in prepared.matches]))
+            self.sets.setdefault(prepared.matching, canonical([[m.metric, m.label] for m in prepared.matches]))
         if prepared.matching != kept:
             self.moved[prepared.uid] = prepared.matching
         return prepared.matching != kept

@@ -12,7 +12,7 @@ from app.domain.metrics import Metric
 from app.scoring.plan import Plan, Window
 from app.scoring.snapshot import Frame, Measure, Newest, Said, Snapshot, Sold
 from app.scoring.work import Attention
-from app.store import cursor, types
+from app.store import cursor, remarks, types
 from app.store.dialect import recordset
 from app.store.evidence_tables import AttentionRow, MatchingRow, SoldRow
 from app.store.tables import table_of
@@ -38,14 +38,17 @@ async def read(connection: AsyncConnection, organization_id: UUID, plan: Plan, f
     sums = await _sums(connection, organization_id, spans, frame)
     orders = await _orders(connection, organization_id, spans, plan.configuration.metrics, frame)
     sets = await matched_sets(connection, organization_id)
+    said = _said(plan, spans, sums, orders)
     return Snapshot(
         plan=plan,
         frame=frame,
         version=await cursor.version_on(connection, organization_id, frame.known_at),
-        said=_said(plan, spans, sums, orders),
+        said=said,
         attention=await _attention(connection, organization_id, plan, frame, sets),
         newest=await _newest(connection, organization_id, plan, frame, sets),
         sold=await _sold(connection, organization_id, plan, frame),
+        currencies=await remarks.currencies(connection, organization_id, frame, said),
+        heard=await remarks.heard_of(connection, organization_id, plan, frame),
     )
 
 

@@ -1,26 +1,20 @@
-"""What a source has beside its configuration: its hook, its sealed secrets, and how it has been doing."""
+"""What a source has beside its configuration: its hook, its sealed secrets, and what it says that nobody mapped."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ColumnElement, case, delete, exists, func, insert, select, type_coerce, update
+from sqlalchemy import ColumnElement, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.silence import silent
 from app.store.dialect import embedded
-from app.store.evidence_tables import DeliveryRow, EventRow, RetractionRow, UnmappedRow
+from app.store.evidence_tables import UnmappedRow
 from app.store.tables import HookRow, table_of
-from app.store.types import micros
 
 hook = table_of(HookRow)
-delivery, event, retraction = table_of(DeliveryRow), table_of(EventRow), table_of(RetractionRow)
 unmapped = table_of(UnmappedRow)
-LISTED = 100
-HOUR = 3_600_000_000
-WEEKS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +35,15 @@ class Hook:
     generation: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
-    """How a source has been doing. None when nothing was ever delivered, or recorded."""
-
-    last_delivery_at: datetime | None
-    deliveries_last_day: int
-    failures_last_day: int
-    silent: bool
-    wins_without_amount: int
-    unmapped: tuple[tuple[str, str, int], ...]
-
-
 async def hook_of(connection: AsyncConnection, organization_id: UUID, source: str) -> Hook | None:
     """The source's hook. None when it has none."""
     return await _hook(connection, organization_id, hook.c.source == source)
+
+
+async def hook_ids(connection: AsyncConnection, organization_id: UUID) -> Mapping[str, str]:
+    """The ids of all hooks of the organization, by source."""
+    statement = select(hook.c.source, hook.c.hook_id).where(hook.c.organization_id == organization_id)
+    return {source: str(hook_id) for source, hook_id in await connection.execute(statement)}
 
 
 async def hook_named(connection: AsyncConnection, organization_id: UUID, hook_id: str) -> Hook | None:
@@ -101,53 +89,6 @@ async def begin_generation(connection: AsyncConnection, organization_id: UUID, s
     """From now on the source's deals are folded from that generation of changes."""
     where = (hook.c.organization_id == organization_id, hook.c.source == source)
     await connection.execute(update(hook).where(*where).values(generation=number))
-
-
-async def health(connection: AsyncConnection, organization_id: UUID, source: str, now: datetime) -> Health:
-    """How the source has been doing until now."""
-    mine = (delivery.c.organization_id == organization_id, delivery.c.source == source)
-    last = await connection.execute(select(func.max(delivery.c.received_at)).where(*mine))
-    day = await connection.execute(
-        select(func.count(), func.sum(case((delivery.c.state == "failed", 1), else_=0))).where(
-            *mine, delivery.c.received_at > now - timedelta(days=1)
-        )
-    )
-    count, failed = day.one()
-    gone = exists().where(
-        retraction.c.organization_id == organization_id,
-        retraction.c.organization_id == event.c.organization_id,
-        retraction.c.uid == event.c.uid,
-    )
-    wins = await connection.execute(
-        select(func.count())
-        .select_from(event)
-        .where(
-            event.c.organization_id == organization_id,
-            event.c.source == source,
-            event.c.type == "deal.won",
-            event.c.value.is_(None),
-            ~gone,
-        )
-    )
-    values = await connection.execute(
-        select(unmapped.c.property, unmapped.c.value, func.count())
-        .where(unmapped.c.organization_id == organization_id, unmapped.c.source == source)
-        .group_by(unmapped.c.property, unmapped.c.value)
-        .order_by(func.count().desc(), unmapped.c.property, unmapped.c.value)
-        .limit(LISTED)
-    )
-    seen = tuple((name, value, number) for name, value, number in values)
-    quiet = await _silent(connection, mine, now)
-    return Health(last.scalar_one(), count, failed or 0, quiet, wins.scalar_one(), seen)
-
-
-async def _silent(connection: AsyncConnection, mine: tuple[ColumnElement[bool], ...], now: datetime) -> bool:
-    """Whether nothing was delivered for longer than it ever took in the four weeks before."""
-    hours = type_coerce(delivery.c.received_at, BigInteger) // HOUR
-    since = delivery.c.received_at > now - timedelta(days=WEEKS * 7)
-    statement = select(hours).where(*mine, since, delivery.c.origin == "hook").distinct()
-    active = (await connection.execute(statement)).scalars()
-    return silent([int(hour) for hour in active], micros(now) // HOUR)
 
 
 async def note_unmapped(

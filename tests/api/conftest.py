@@ -19,6 +19,11 @@ from app.settings import Settings
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 KEYS = f"k1:{base64.b64encode(bytes(32)).decode()}"
+# What is refused before a database is asked is asked of one kind; what would choke one, of the one that chokes sooner.
+EMBEDDED = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+SERVER = pytest.mark.parametrize(
+    "database_url", [pytest.param("postgresql", marks=pytest.mark.postgresql)], indirect=True
+)
 PLAYBOOK = {"title": "Win the enterprise", "starts_on": "2026-10-01", "ends_on": "2026-12-31"}
 
 

@@ -4,7 +4,7 @@ from math import isclose
 
 import pytest
 
-from tests.api.conftest import event
+from tests.api.conftest import SERVER, event
 
 
 @pytest.fixture
@@ -120,6 +120,7 @@ async def test_days_that_cannot_be_answered_are_refused(caller, params):
     assert (await caller.get("/v1/alignment", params=params)).status_code == 422
 
 
+@SERVER
 @pytest.mark.parametrize("position", ["x", "1 2", "1 2026-11-23 -1", "1 x 2", "x 2026-11-23 2"])
 async def test_a_forged_position_in_the_ledger_is_refused(world, forged, position):
     await world.strategy()

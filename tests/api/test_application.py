@@ -3,14 +3,14 @@
 from fastapi.routing import APIRoute
 
 from app.api.application import ROUTERS, build
-from app.api.document import document
 from app.api.operation import Operation, contract_of
+from tests.support.contract import contract
 
 
 def test_every_route_is_in_the_document_but_the_documents_own():
     app = build()
     running = {getattr(route, "path", "") for route in app.routes}
-    assert running - set(document(app)["paths"]) == {"/openapi.json"}
+    assert running - set(contract()["paths"]) == {"/openapi.json"}
 
 
 def test_every_route_declares_its_contract():

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from tests.api.conftest import EMBEDDED
+
 DOCUMENT: dict[str, Any] = {
     "sightline": 1,
     "sources": [{"key": "billing", "name": "Billing"}],
@@ -95,6 +97,7 @@ async def test_what_the_document_names_no_more_is_archived_more_than_half_only_w
     assert archived == ["arr-2m", "child", "win", "win/marketing", "win/sales"]
 
 
+@EMBEDDED
 @pytest.mark.parametrize(
     ("place", "value", "pointer"),
     [

@@ -3,6 +3,7 @@
 import pytest
 
 from app.api.body import merged
+from tests.api.conftest import EMBEDDED
 
 SALES = '{"name": "Sales", "function": "sales"'
 
@@ -12,6 +13,7 @@ async def put(admin, content, **headers):
     return await admin.http.put("/v1/teams/sales", content=content, headers=headers)
 
 
+@EMBEDDED
 @pytest.mark.parametrize(
     "content",
     [
@@ -37,6 +39,7 @@ async def test_what_cannot_be_read_is_malformed(admin, content):
     assert (reply.status_code, reply.json()["code"]) == (400, "malformed-input"), reply.text
 
 
+@EMBEDDED
 @pytest.mark.parametrize(
     "size", ["1e400", "1E+400", "true", '"5"', "null", "0", "-1", "0.00001", "1000000000001", "[]"]
 )
@@ -55,6 +58,7 @@ async def test_a_number_may_be_written_as_json_lets_it(admin, size, kept):
     assert reply.json()["size"] == kept
 
 
+@EMBEDDED
 @pytest.mark.parametrize(
     "given", [None, "text/plain", "application/x-www-form-urlencoded", "application/json; charset=latin-1", "a", ""]
 )
@@ -64,6 +68,7 @@ async def test_another_media_type_is_refused_and_the_right_one_named(admin, give
     assert (reply.status_code, reply.headers["accept"]) == (415, "application/json")
 
 
+@EMBEDDED
 @pytest.mark.parametrize(
     "given", ["application/json", "Application/JSON; charset=UTF-8", 'application/json;charset="utf-8"']
 )
@@ -76,6 +81,7 @@ async def test_a_method_that_is_not_taken_is_a_405_whatever_its_media_type(admin
     assert reply.status_code == 405
 
 
+@EMBEDDED
 @pytest.mark.parametrize("encoding", ["gzip", "br", "deflate, gzip"])
 async def test_a_compressed_body_is_refused(admin, encoding):
     reply = await put(admin, f"{SALES}}}".encode(), **{"Content-Encoding": encoding})

@@ -8,11 +8,12 @@ from app.domain.teams import Organization
 from app.flows import organizations
 from app.main import create_app
 from app.settings import Settings
-from tests.api.conftest import KEYS, Client, Clock, World
+from tests.api.conftest import EMBEDDED, KEYS, Client, Clock, World
 from tests.support.signing import AUDIENCE, signing
 from tests.support.statements import executed
 
 
+@EMBEDDED
 @pytest.mark.parametrize(
     "shown",
     [

@@ -83,6 +83,9 @@ async def test_what_changed_is_paged_largest_first(caller):
     assert len(items) > 2
     assert [abs(one["change"]) for one in items] == sorted((abs(one["change"]) for one in items), reverse=True)
     assert all(one["change"] == one["after"] - one["before"] for one in items)
+    gone = {one["detail"].startswith("no longer: ") for one in items if one["after"] == 0}
+    assert gone == {True}
+    assert not any(one["detail"].startswith("no longer") for one in items if one["after"] > 0)
     assert (await caller.get("/v1/alignment/changes")).status_code == 422
 
 

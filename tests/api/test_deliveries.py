@@ -6,7 +6,7 @@ import pytest
 
 from app.flows.keys import authenticate
 from app.store.deliveries import StoredDelivery, add
-from tests.api.conftest import NOW
+from tests.api.conftest import NOW, SERVER
 
 UIDS = [UUID(f"0192f0c1-7f3a-7c11-9a53-2f6d0e9c1b3{n}") for n in range(4)]
 
@@ -45,6 +45,7 @@ async def test_raw_deliveries_are_for_an_admin_alone(world, caller):
     assert (await caller.get(f"/v1/sources/nowhere/deliveries/{UIDS[0]}")).status_code == 404
 
 
+@SERVER
 @pytest.mark.parametrize(
     "position", ["x", f"x {UIDS[0]}", "2026-11-23T12:00:00+00:00 x", f"2026-11-23T12:00:00 {UIDS[0]}"]
 )

@@ -6,6 +6,7 @@ from hypothesis import strategies as some
 
 from app.api.etags import parse, tag
 from app.domain.errors import InvalidError
+from tests.api.conftest import EMBEDDED
 
 TEAM = {"name": "Sales", "function": "sales"}
 
@@ -44,6 +45,7 @@ async def test_if_none_match_of_a_tag_is_no_question_for_a_put(admin):
     assert (await admin.put("/v1/teams/sales", TEAM, headers={"If-None-Match": '"1"'})).status_code == 422
 
 
+@EMBEDDED
 @pytest.mark.parametrize("form", ["{}", "W/{}", '"7", {}', "*", '"7" , W/{}'])
 async def test_a_reader_who_has_it_already_gets_no_body(admin, form):
     seen = (await admin.put("/v1/teams/sales", TEAM)).headers["etag"]
@@ -52,6 +54,7 @@ async def test_a_reader_who_has_it_already_gets_no_body(admin, form):
     assert reply.headers["cache-control"] == "private, no-cache"
 
 
+@EMBEDDED
 @pytest.mark.parametrize("header", ["7", '"', "W/7", '"a" "b"', '"a",,"b"', "**"])
 async def test_what_is_no_list_of_tags_is_refused(admin, header):
     await admin.put("/v1/teams/sales", TEAM)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.api.conftest import event
+from tests.api.conftest import SERVER, event
 
 
 @pytest.fixture
@@ -166,6 +166,7 @@ async def test_an_events_tag_changes_with_its_retraction(caller):
     assert (await caller.get(address, headers=seen)).status_code == 200
 
 
+@SERVER
 @pytest.mark.parametrize(
     "position",
     ["x", "x 0192f0c1-7f3a-7c11-9a53-2f6d0e9c1b30", "2026-11-23T12:00:00 0192f0c1-7f3a-7c11-9a53-2f6d0e9c1b30"],

@@ -1,12 +1,15 @@
 """Events as files: the same events as the list, of any size, in cells that are safe."""
 
+import asyncio
 import csv
+import gc
 import io
 import json
 
 import pytest
 
 from app.api import exports
+from app.store.events import StoredEvent
 from tests.api.conftest import event
 
 
@@ -51,6 +54,27 @@ async def test_a_wrong_filter_and_a_missing_scope_are_problems_before_a_line_is_
     assert (await writer.get("/v1/events.ndjson")).status_code == 403
     stranger = await recorded.organization("other")
     assert (await stranger.get("/v1/events.ndjson")).text == ""
+
+
+@pytest.mark.parametrize("ending", ["ndjson", "csv"])
+async def test_no_more_than_a_page_of_events_is_ever_held(recorded, ending):
+    held, sent = [], []
+
+    async def send(message):
+        sent.append(message.get("body", b"").count(b"inv-"))
+        held.append(sum(isinstance(thing, StoredEvent) for thing in gc.get_objects()))
+
+    async def receive():
+        await asyncio.sleep(0)
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    request = recorded.admin.http.build_request("GET", f"/v1/events.{ending}")
+    headers = [(name.lower(), value) for name, value in request.headers.raw]
+    scope = {"type": "http", "method": "GET", "path": request.url.path, "query_string": b"", "headers": headers}
+    gc.collect()
+    await recorded.app({**scope, "http_version": "1.1", "client": ("127.0.0.1", 1), "scheme": "http"}, receive, send)
+    assert [count for count in sent if count] == [3, 3, 2]
+    assert max(held) <= exports.PAGE
 
 
 async def test_no_connection_is_held_while_a_page_is_sent(recorded):

@@ -1,11 +1,10 @@
 """Every member of the contract says what it is."""
 
-from app.api.application import build
-from app.api.document import document
+from tests.support.contract import contract
 
 
 def test_every_member_of_every_shape_says_what_it_is():
-    shapes = document(build())["components"]["schemas"]
+    shapes = contract()["components"]["schemas"]
     silent = [
         f"{n}.{m}" for n, shape in shapes.items() for m, s in shape["properties"].items() if "description" not in s
     ]

@@ -185,10 +185,60 @@ async def test_a_cloud_event_on_a_hook_is_told_what_is_wrong_with_it(world):
     assert sum({"name": "ce-id", "value": "9"} in raw["headers"] for raw in raws) == 1
 
 
-async def test_the_same_id_with_another_body_is_a_conflict_and_what_was_recorded_stands(world, sender):
+async def test_only_a_hook_of_cloud_events_consents_to_a_sender_that_asks(world, sender):
+    made = await world.admin.made("/v1/sources/shop", {"name": "Shop", "connector": "cloudevents", "team": "sales"})
+    path = made["hook_url"].removeprefix(ADDRESS)
+
+    async def asked(where, **headers):
+        callback = {"webhook-request-callback": "http://127.0.0.1:1/", "webhook-request-rate": "120"}
+        reply = await Client(world.app, None).http.options(where, headers={**callback, **headers})
+        assert (reply.status_code, reply.headers["allow"], reply.content) == (204, "OPTIONS, POST", b"")
+        said = {name: value for name, value in reply.headers.items() if name.startswith("webhook-")}
+        assert "access-control-allow-origin" not in reply.headers
+        return said
+
+    yes = {"webhook-allowed-origin": "eventemitter.example.com", "webhook-allowed-rate": "*"}
+    origin = {"webhook-request-origin": "eventemitter.example.com"}
+    assert await asked(path, **origin) == yes
+    assert await asked(path) == {}
+    assert await asked(path, **{"webhook-request-origin": "a b,c"}) == {}
+    assert await asked("/hooks/nowhere", **origin) == {}
+    assert await asked(sender.path, **origin) == {}
+    assert (await world.admin.delete("/v1/sources/shop")).status_code == 204
+    assert await asked(path, **origin) == {}
+
+
+async def test_the_same_event_id_with_other_content_is_a_conflict_and_what_was_recorded_stands(world, sender):
     assert (await sender.send(said())).status_code == 200
     assert (await sender.send(said())).json()["state"] == "processed"
     other = await sender.send({**said(), "value": 6})
-    assert (other.status_code, "other content" in other.json()["detail"]) == (400, True)
+    assert (other.status_code, other.json()["code"]) == (409, "event-conflict")
+    assert "other content" in other.json()["detail"]
     events = (await world.admin.get("/v1/events", params={"source": "relay"})).json()["items"]
     assert [one["value"] for one in events] == [5.5]
+
+
+async def test_a_webhook_id_that_comes_again_with_another_body_is_a_conflict(world, sender):
+    """The trap of 7.3: same id with another body is a conflict, not an update."""
+    assert (await sender.send(said(1))).status_code == 200
+    sender.number = 0
+    assert (await sender.send(said(1))).json()["state"] == "processed"
+    for other in (said(2), {"events": [said(1), said(2)]}):
+        sender.number = 0
+        refused = await sender.send(other)
+        assert (refused.status_code, refused.json()["code"]) == (409, "event-conflict")
+        assert "'msg_1' came before with another body" in refused.json()["detail"]
+    await world.admin.post("/v1/sources/relay/replay", {})
+    listed = (await world.admin.get("/v1/sources/relay/deliveries", params={"state": "failed"})).json()["items"]
+    assert len(listed) == 2
+    events = (await world.admin.get("/v1/events", params={"source": "relay"})).json()["items"]
+    assert [one["id"] for one in events] == ["inv-1"]
+    assert (await sender.send(said(2))).status_code == 200
+
+
+async def test_a_body_that_came_to_nothing_may_be_mended_under_its_webhook_id(world, sender):
+    assert (await sender.send({**said(), "team": "ops"})).status_code == 400
+    sender.number = 0
+    assert (await sender.send(said())).json()["state"] == "processed"
+    sender.number = 0
+    assert (await sender.send({**said(), "team": "ops"})).status_code == 409

@@ -82,7 +82,7 @@ async def test_the_lives_of_deals_end_in_the_same_alignment_in_every_order(world
         here = World(world.app, world.clock, await world.organization(f"order-{seed}"))
         await here.strategy()
         hook = await connect(here, teller)
-        await deliver(here, teller, hook, orders(script(merges=teller.merges), seed))
+        await deliver(here, teller, hook, orders(script(merges=teller.merges, restores=teller.restores), seed))
         assert await won(here) == WON
         health = (await here.admin.get("/v1/sources/crm")).json()["health"]
         assert (health["wins_without_amount"], health["failures_last_day"]) == (1, 0)
@@ -91,7 +91,16 @@ async def test_the_lives_of_deals_end_in_the_same_alignment_in_every_order(world
 
 
 def test_the_script_has_every_turn_of_a_deal():
-    verbs = {step.verb for step in script(merges=True)}
-    assert verbs == {"created", "changed", "deleted", "merged"}
-    assert {step.stage for step in script(merges=True)} == {"new", "offer", "won", "lost"}
-    assert all(step.at < datetime(2026, 11, 1, tzinfo=step.at.tzinfo) for step in script(merges=True))
+    steps = script(merges=True, restores=True)
+    assert {step.verb for step in steps} == {"created", "changed", "deleted", "merged", "restored"}
+    assert {step.stage for step in steps} == {"new", "offer", "won", "lost"}
+    stages = {deal: [step.stage for step in steps if step.deal == deal] for deal in range(1, 9)}
+    assert stages[1][:3] == ["new", "offer", "won"]
+    assert stages[4] == ["new", "won", "offer", "won"]
+    assert all(step.at < datetime(2026, 11, 1, tzinfo=step.at.tzinfo) for step in steps)
+
+
+def test_who_merges_and_restores_deals_tells_so():
+    assert {one.connector for one in TELLERS if one.merges} == {"hubspot", "pipedrive"}
+    never = {"salesforce_outbound", "close"}  # neither tells of a deal that comes back
+    assert {one.connector for one in TELLERS if not one.restores} == never

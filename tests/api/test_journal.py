@@ -7,6 +7,7 @@ from typing import get_args
 import pytest
 
 from app.api import journal
+from tests.api.conftest import SERVER
 
 
 async def test_every_change_is_there_newest_first_with_before_and_after(admin):
@@ -86,6 +87,7 @@ def test_every_action_that_the_code_writes_can_be_read():
     assert {"create", "archive", "rotate"} <= actions <= set(get_args(journal.Action))
 
 
+@SERVER
 @pytest.mark.parametrize("position", ["x", "1", "1 x", "1 2 3", "-1 0", f"{2**63} 0", f"1 {2**31}"])
 async def test_a_forged_position_is_refused(forged, position):
     refused = await forged("/v1/journal", position)

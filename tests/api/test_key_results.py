@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.api.conftest import EMBEDDED
+
 RESULT = {
     "objective": "win",
     "title": "1M",
@@ -39,6 +41,7 @@ async def test_key_results_are_found_by(caller, filters, expected):
     assert [one["key"] for one in found] == expected
 
 
+@EMBEDDED
 @pytest.mark.parametrize(
     ("member", "value"),
     [

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.api.conftest import Client
+from tests.api.conftest import EMBEDDED, SERVER, Client
 
 WANTED = {"name": "billing", "scopes": ["events:write"], "team": None, "source": None, "expires_at": None}
 
@@ -36,6 +36,7 @@ async def test_nobody_issues_a_key_beyond_their_own(world):
     assert (await bound.post("/v1/api-keys", {**WANTED, "team": "sales"})).status_code == 201
 
 
+@EMBEDDED
 @pytest.mark.parametrize(
     ("member", "value"),
     [
@@ -72,6 +73,7 @@ async def test_a_key_of_the_longest_name_issues_keys_that_can_be_read(world):
     assert (await world.admin.get("/v1/api-keys")).status_code == 200
 
 
+@SERVER
 @pytest.mark.parametrize(
     "position", ["x", "2026-11-23T12:00:00+00:00", "2026-11-23 x", "2026-11-23T12:00:00 x", "a\x00 b"]
 )

@@ -6,6 +6,7 @@ import pytest
 
 from app.api import metrics
 from app.domain.metrics import AGGREGATIONS, OPERATORS
+from tests.api.conftest import EMBEDDED
 
 METRIC = {
     "name": "New enterprise ARR",
@@ -75,6 +76,7 @@ async def test_a_list_in_a_patch_is_replaced_as_a_whole(admin):
     assert (await admin.delete("/v1/metrics/arr")).status_code == 204
 
 
+@EMBEDDED
 @pytest.mark.parametrize(
     ("member", "value", "place"),
     [

@@ -10,7 +10,8 @@ from app.api.application import build
 from app.api.document import document
 from app.api.health import Health
 from app.api.operation import Contract, declare, deprecation, desk
-from tests.api.conftest import Client, event
+from tests.api.conftest import EMBEDDED, SERVER, Client, event
+from tests.support.contract import contract
 
 SCOPES = ("read", "events:write", "playbook:write", "admin")
 NAMES = {
@@ -24,11 +25,11 @@ NAMES = {
 }
 
 
-def operations(app: Any, *, secured: bool = True) -> list[tuple[str, str, dict[str, Any]]]:
+def operations(*, secured: bool = True) -> list[tuple[str, str, dict[str, Any]]]:
     """Method, path and description of every operation in the document."""
     return [
         (method.upper(), path, operation)
-        for path, methods in document(app)["paths"].items()
+        for path, methods in contract()["paths"].items()
         for method, operation in methods.items()
         if bool(operation["security"]) is secured
     ]
@@ -49,12 +50,13 @@ def body_of(operation: dict[str, Any]) -> dict[str, Any]:
     return {"json": media["examples"]["example"]["value"], "headers": {"Content-Type": media_type}}
 
 
+@EMBEDDED
 async def test_every_operation_needs_a_key_and_says_so_in_one_way(world):
     stranger = Client(world.app, None)
     first: dict[str, Any] | None = None
     wrong = [{}, {"Authorization": "Bearer nonsense"}, {"Authorization": f"Basic {world.admin.key}"}]
     wrong += [{"Authorization": f"Bearer {world.admin.key[:-1]}0"}, {"Authorization": f"Bearer sightline_{'a' * 60}"}]
-    for method, path, _ in operations(world.app):
+    for method, path, _ in operations():
         for headers in wrong:
             reply = await stranger.http.request(method, filled(path, {**NAMES, "uid": "x", "id": "x"}), headers=headers)
             assert reply.status_code == 401, (method, path, headers)
@@ -83,15 +85,17 @@ async def test_a_revoked_and_an_expired_key_are_refused(world):
     assert (await lasting.get("/v1/teams")).status_code == 401
 
 
+@EMBEDDED
 async def test_every_operation_refuses_a_key_with_all_scopes_but_its_own(world):
     callers = {scope: await world.client(*(s for s in SCOPES if s not in (scope, "admin"))) for scope in SCOPES}
-    for method, path, operation in operations(world.app):
+    for method, path, operation in operations():
         (scope,) = operation["x-required-scopes"]
         names = {**NAMES, "uid": "0192f0c1-7f3a-7c11-9a53-2f6d0e9c1b3a", "id": "0aZ3bY7cX1d"}
         reply = await callers[scope].http.request(method, filled(path, names), **body_of(operation))
         assert (reply.status_code, reply.json()["code"]) == (403, "forbidden"), (method, path, reply.text)
 
 
+@EMBEDDED
 async def test_another_organizations_things_are_not_there(world):
     await world.strategy()
     admin = world.admin
@@ -104,7 +108,7 @@ async def test_another_organizations_things_are_not_there(world):
     mine = {**NAMES, "uid": recorded["uid"], "id": key}
     random = {**dict.fromkeys(NAMES, "nowhere"), "uid": "0192f0c1-7f3a-7c11-9a53-2f6d0e9c1b3a", "id": "0aZ3bY7cX1d"}
     before = (await admin.get("/v1/organization")).json()["version"]
-    for method, path, operation in operations(world.app):
+    for method, path, operation in operations():
         top = path.count("/") == 3 and method == "PUT"  # another organization may have a thing of that name
         if "{" not in path or top:
             continue
@@ -120,9 +124,10 @@ def _neutral(problem: dict[str, Any]) -> dict[str, Any]:
     return {**said, "detail": re.sub("'[a-z0-9/-]+'", "?", said["detail"])}
 
 
+@EMBEDDED
 async def test_every_operation_refuses_a_parameter_that_it_does_not_know(world):
     await world.strategy()
-    for method, path, operation in operations(world.app):
+    for method, path, operation in operations():
         names = {**NAMES, "uid": "0192f0c1-7f3a-7c11-9a53-2f6d0e9c1b3a", "id": "0aZ3bY7cX1d"}
         reply = await world.admin.http.request(
             method, filled(path, names), params={"strange": "1"}, **body_of(operation)
@@ -137,10 +142,11 @@ async def test_a_parameter_given_twice_is_refused(admin):
     assert reply.json()["errors"][0]["pointer"] == "limit"
 
 
+@EMBEDDED
 async def test_every_body_has_one_media_type_and_a_limit(world):
     names = {**NAMES, "uid": "0192f0c1-7f3a-7c11-9a53-2f6d0e9c1b3a", "id": "0aZ3bY7cX1d"}
     said = {"POST": "accept-post", "PATCH": "accept-patch", "PUT": "accept"}
-    for method, path, operation in operations(world.app):
+    for method, path, operation in operations():
         if "requestBody" not in operation:
             continue
         (media_type,) = operation["requestBody"]["content"]
@@ -155,6 +161,7 @@ async def test_every_body_has_one_media_type_and_a_limit(world):
         assert (large.status_code, large.json()["code"]) == (413, "too-large"), (method, path)
 
 
+@EMBEDDED
 @pytest.mark.parametrize("value", ["bearer", "BEARER"])
 async def test_the_name_of_the_scheme_may_be_written_in_any_case(world, value):
     reply = await Client(world.app, None).get("/livez")
@@ -173,6 +180,7 @@ async def test_more_parameters_than_anything_takes_are_refused_without_a_look_at
     assert [fault["pointer"] for fault in twice.json()["errors"]] == ["limit"]
 
 
+@EMBEDDED
 async def test_an_operation_that_is_deprecated_says_so_in_every_reply_and_in_the_document(world):
     found = desk("health")
     leaves = deprecation(date(2026, 11, 1), date(2027, 5, 1), "https://sightline.example/moved")
@@ -196,11 +204,12 @@ async def test_an_operation_that_is_deprecated_says_so_in_every_reply_and_in_the
     assert "deprecation" not in (await world.admin.get("/v1/teams")).headers
 
 
+@EMBEDDED
 async def test_no_request_may_set_what_the_service_sets(world):
     await world.strategy()
-    shapes = document(world.app)["components"]["schemas"]
+    shapes = contract()["components"]["schemas"]
     seen = 0
-    for method, path, operation in operations(world.app):
+    for method, path, operation in operations():
         replies = operation["responses"].get("200", {}).get("content", {}).get("application/json", {}).get("schema", {})
         sent = body_of(operation)
         if method not in ("PUT", "PATCH") or "$ref" not in replies:
@@ -219,44 +228,44 @@ async def test_no_request_may_set_what_the_service_sets(world):
 
 
 # What openapi.md, section 6, asks in parameters; what it asks in bodies is in test_body.py.
-@pytest.mark.parametrize(
-    "query",
-    [
-        "/v1/events?id=a%00b",
-        "/v1/events?type=a%00b",
-        "/v1/events?unit=%00",
-        "/v1/events?unit=%ED%A0%80%00",
-        "/v1/teams?cursor=%00",
-        "/v1/teams?limit=99999999999999999999999",
-        f"/v1/teams?limit={'9' * 5_000}",
-        "/v1/teams?limit=0",
-        "/v1/teams?limit=-1",
-        "/v1/teams?limit=1e400",
-        "/v1/teams?limit=NaN",
-        "/v1/teams?limit=true",
-        "/v1/teams?archived=2",
-        "/v1/events?from=0",
-        "/v1/events?from=0.5",
-        "/v1/events?from=1796000000",
-        "/v1/events?to=9999-12-31",
-        "/v1/events?to=0001-01-01",
-        "/v1/events?days=2026-02-30..2026-03-01",
-        "/v1/alignment?as_of=%D9%A2%D9%A0%D9%A2%D9%A6-11-23",
-    ],
+CHOKING = (
+    "/v1/events?id=a%00b",
+    "/v1/events?type=a%00b",
+    "/v1/events?unit=%00",
+    "/v1/events?unit=%ED%A0%80%00",
+    "/v1/teams?cursor=%00",
+    "/v1/teams?limit=99999999999999999999999",
+    f"/v1/teams?limit={'9' * 5_000}",
+    "/v1/teams?limit=0",
+    "/v1/teams?limit=-1",
+    "/v1/teams?limit=1e400",
+    "/v1/teams?limit=NaN",
+    "/v1/teams?limit=true",
+    "/v1/teams?archived=2",
+    "/v1/events?from=0",
+    "/v1/events?from=0.5",
+    "/v1/events?from=1796000000",
+    "/v1/events?to=9999-12-31",
+    "/v1/events?to=0001-01-01",
+    "/v1/events?days=2026-02-30..2026-03-01",
+    "/v1/alignment?as_of=%D9%A2%D9%A0%D9%A2%D9%A6-11-23",
 )
-async def test_a_parameter_that_would_choke_a_database_is_refused(admin, query):
-    refused = await admin.get(query)
-    assert (refused.status_code, refused.json()["code"]) == (422, "invalid-input"), refused.text
 
 
-@pytest.mark.parametrize(
-    "time",
-    [0, 1796000000, "1796000000", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-11-20T12:00:00"],
-)
-async def test_an_instant_that_is_none_or_beyond_the_calendar_is_refused(world, time):
+@SERVER
+async def test_a_parameter_that_would_choke_a_database_is_refused(admin):
+    for query in CHOKING:
+        refused = await admin.get(query)
+        assert (refused.status_code, refused.json()["code"]) == (422, "invalid-input"), (query, refused.text)
+
+
+@SERVER
+async def test_an_instant_that_is_none_or_beyond_the_calendar_is_refused(world):
     await world.strategy()
-    refused = await world.admin.post("/v1/events", event(time=time))
-    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/time")
+    beyond = ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00")
+    for time in (0, 1796000000, "1796000000", *beyond, "2026-11-20T12:00:00"):
+        refused = await world.admin.post("/v1/events", event(time=time))
+        assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/time"), time
 
 
 async def test_what_a_caller_says_never_breaks_a_header(world):

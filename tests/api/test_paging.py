@@ -6,6 +6,7 @@ from hypothesis import strategies as some
 
 from app.api.paging import decode, encode
 from app.domain.errors import InvalidError
+from tests.api.conftest import EMBEDDED
 
 
 @pytest.fixture
@@ -51,6 +52,7 @@ async def test_a_cursor_of_another_list_organization_or_making_is_refused(world,
         assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "cursor"), (path, params)
 
 
+@EMBEDDED
 @pytest.mark.parametrize("limit", ["0", "-1", "201", "9" * 30, "x", "1.5", ""])
 async def test_a_limit_outside_its_bounds_is_refused(many, limit):
     assert (await many.get("/v1/teams", params={"limit": limit})).status_code == 422

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from tests.api.conftest import EMBEDDED
+
 DEFAULT: dict[str, Any] = {
     "weights": {
         "playbook": 10, "shared_responsibility": 15, "focus": 20, "outcomes": 30,
@@ -27,6 +29,7 @@ async def test_a_patch_changes_one_weight_and_a_put_sets_the_rest_back(admin):
     assert (back.status_code, back.json()) == (200, {**DEFAULT, "focus_days": 14})
 
 
+@EMBEDDED
 @pytest.mark.parametrize(
     ("patch", "place"),
     [

@@ -13,7 +13,7 @@ from app.domain.teams import Organization
 from app.flows import organizations
 from app.main import create_app
 from app.settings import Settings
-from tests.api.conftest import KEYS, Client
+from tests.api.conftest import EMBEDDED, KEYS, Client
 
 
 async def test_a_refusal_says_all_that_rfc_9457_and_we_ask(admin):
@@ -46,6 +46,7 @@ async def test_an_unknown_key_in_a_body_names_the_nearest(world):
     ]
 
 
+@EMBEDDED
 @pytest.mark.parametrize(
     "path", ["/", "/v1", "/v2/teams", "/v1/teams/", "/v1/teams/a/b", "/docs", "/redoc", "/%00", "/é"]
 )
@@ -55,6 +56,7 @@ async def test_what_is_nowhere_is_a_404_problem(admin, path):
     assert reply.json()["instance"].isascii()
 
 
+@EMBEDDED
 @pytest.mark.parametrize(
     ("path", "allowed"),
     [
@@ -96,6 +98,7 @@ async def test_what_the_caller_named_is_said_without_u_0000(admin):
     assert "a\ufffdb" in refused.json()["detail"]
 
 
+@EMBEDDED
 @pytest.mark.parametrize("value", ["2026-13-01", "0", "", "2026-11-23T00:00:00Z"])
 async def test_a_parameter_that_is_wrong_is_named_as_the_caller_knows_it(admin, value):
     refused = await admin.get(f"/v1/alignment?as_of={value}")

@@ -6,6 +6,7 @@ import pytest
 
 from app.api import source_shapes
 from app.domain.sources import CONNECTORS
+from tests.api.conftest import EMBEDDED
 
 HUBSPOT = {"name": "HubSpot", "connector": "hubspot", "team": "sales", "secret": "yyyyyyyy-yyyy-yyyy"}
 
@@ -25,6 +26,8 @@ async def test_a_source_of_events_by_http_has_no_hook_and_no_secret(caller):
         "failures_last_day": 0,
         "wins_without_amount": 0,
         "silent": False,
+        "lag_median_seconds": None,
+        "lag_worst_seconds": None,
         "unmapped": [],
     }
     refused = await caller.put("/v1/sources/billing", {"name": "Billing", "secret": "x" * 20})
@@ -82,6 +85,7 @@ async def test_a_mapping_is_patched_member_by_member(caller):
     assert (named.json()["name"], named.json()["account"]) == ("CRM", "4412")
 
 
+@EMBEDDED
 @pytest.mark.parametrize(
     ("member", "value"),
     [

@@ -2,11 +2,11 @@
 
 import pytest
 
-from app.api.document import document
 from app.api.teams import TeamPatch, TeamPut
 from app.api.wire import examples, made
 from app.domain.teams import Team
 from tests.api.conftest import event
+from tests.support.contract import contract
 
 PLACES = {
     "Team": "/v1/teams/sales",
@@ -22,7 +22,7 @@ PLACES = {
 
 async def test_every_reply_has_exactly_the_members_of_its_schema(world):
     await world.strategy()
-    schemas = document(world.app)["components"]["schemas"]
+    schemas = contract()["components"]["schemas"]
     for name, path in PLACES.items():
         assert (await world.admin.get(path)).json().keys() == schemas[name]["properties"].keys(), name
     recorded = await world.admin.post("/v1/events", event())
@@ -31,7 +31,7 @@ async def test_every_reply_has_exactly_the_members_of_its_schema(world):
 
 async def test_a_member_that_only_replies_have_is_refused_in_a_request(world):
     await world.strategy()
-    schemas = document(world.app)["components"]["schemas"]
+    schemas = contract()["components"]["schemas"]
     tried = 0
     for name, path in PLACES.items():
         put = schemas[f"{name}Put"]

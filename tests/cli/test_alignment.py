@@ -1,4 +1,5 @@
 import json
+import re
 from datetime import date, timedelta
 
 from app.cli.alignment import BAR, NOT_FOR, bar
@@ -49,6 +50,8 @@ def test_a_past_day_and_what_changed_since_are_shown(sightline, larkfield):
     assert shown.exit_code == 0, shown.output
     assert f"since {day}: score 0." in shown.stdout
     assert "What changed, largest first" in shown.stdout
+    same = re.findall(r"(0\.\d\d|1\.00|-) to (0\.\d\d|1\.00|-)", shown.stdout)
+    assert all(was != now for was, now in same)
     assert max(map(len, shown.stdout.splitlines())) <= 80
     said = json.loads(sightline("alignment", "--compare", day, "--json").stdout)
     assert said["before"]["as_of"] == day

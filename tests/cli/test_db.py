@@ -71,3 +71,17 @@ def test_old_bodies_are_trimmed(sightline, database_url, with_keys):
     sightline("organizations", "create", "acme", "--name", "Acme", "--database-url", database_url)
     done = sightline("db", "trim", "--days", "7", "--database-url", database_url, "--json")
     assert json.loads(done.stdout) == {"days": 7, "emptied": {"acme": 0}}
+
+
+def test_an_embedded_database_has_no_role_to_grant_to(sightline, sqlite_url):
+    done = sightline("db", "upgrade", "--service-role", "sightline", "--database-url", sqlite_url)
+    assert (done.exit_code, "no roles" in done.stderr) == (1, True)
+
+
+@pytest.mark.postgresql
+def test_an_upgrade_names_a_role_that_is_not_there(sightline, postgresql_url):
+    done = sightline("db", "upgrade", "--service-role", "nobody-of-that-name", "--database-url", postgresql_url)
+    assert (done.exit_code, "There is no role 'nobody-of-that-name'" in done.stderr) == (1, True)
+    assert (
+        json.loads(sightline("db", "upgrade", "--json", "--database-url", postgresql_url).stdout)["service_roles"] == []
+    )

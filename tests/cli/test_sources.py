@@ -9,6 +9,8 @@ def test_the_sources_are_listed_with_their_health(sightline, larkfield):
     hubspot = next(line for line in done.stdout.splitlines() if line.startswith("hubspot"))
     assert "2026-10-14" in hubspot
     assert hubspot.rstrip().endswith("well")
+    assert "at worst" in hubspot
+    assert sightline("sources", "list").stdout == done.stdout
     found = json.loads(sightline("sources", "--json").stdout)
     assert [source["key"] for source in found["items"]] == ["billing", "campaigns", "hubspot", "projects"]
 
@@ -33,3 +35,22 @@ def test_the_crm_s_own_table_is_imported_once(sightline, larkfield, tmp_path, mo
     first, again = json.loads(sightline(*told).stdout), json.loads(sightline(*told).stdout)
     assert (first["records"], first["changes"], first["problems"]) == (2, 2, [])
     assert (again["changes"], again["recorded"], again["retracted"]) == (0, 0, 0)
+
+
+def test_an_import_names_what_it_could_not_read(sightline, larkfield, tmp_path, monkeypatch):
+    monkeypatch.setenv("SIGHTLINE_API_KEY", larkfield.admin_key)
+    file = tmp_path / "deals.csv"
+    rows = ("99000011,handshake,5,", "99000012,closedwon,a lot,", "99000013,closedwon,5,31/12/2025")
+    file.write_text("\n".join(("id,dealstage,amount,closedate", *rows)), "utf-8")
+    october = datetime(2026, 10, 1, tzinfo=UTC).timestamp()
+    os.utime(file, (october, october))
+    done = sightline("sources", "import", "hubspot", str(file))
+    assert done.exit_code == 1
+    assert "; 1 set aside." in done.stdout
+    assert "record 3: Its closedate, '31/12/2025', cannot be read as a time" in " ".join(done.stdout.split())
+    for said in ("dealstage = 'handshake' is not mapped", "amount = 'a lot' is not mapped, or cannot be read (1)"):
+        assert said in " ".join(done.stdout.split())
+    assert "hubspot: 1 won deal has no amount that can be read" in " ".join(done.stdout.split())
+    told = json.loads(sightline("sources", "import", "hubspot", str(file), "--json").stdout)
+    assert told["wins_without_amount"] == 1
+    assert {pair["value"] for pair in told["unmapped"]} >= {"handshake", "a lot"}

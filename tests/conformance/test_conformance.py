@@ -1,6 +1,6 @@
 """The service does what its document says, whatever it is sent: Schemathesis, with two organizations as peers.
 
-A short run here; `make conformance` is the long one, which the environment asks for.
+A glance here, half a minute on each database; `make conformance` is the long run, which the environment asks for.
 """
 
 import asyncio
@@ -19,9 +19,9 @@ from app.settings import Settings
 from tests.support.house import ROOT
 from tests.support.serving import served
 
-EXAMPLES = int(os.environ.get("CONFORMANCE_EXAMPLES", "2"))
+EXAMPLES = int(os.environ.get("CONFORMANCE_EXAMPLES", "1"))
 SEEDS = os.environ.get("CONFORMANCE_SEEDS", "1").split()
-PHASES = {"sqlite": "examples,coverage,fuzzing,stateful", "postgresql": "examples,fuzzing,stateful"}
+PHASES = {"sqlite": "stateful", "postgresql": "fuzzing"}
 KEY = "k1:" + "A" * 43 + "="
 PEERS = ("alice", "bob")
 
@@ -58,6 +58,7 @@ def test_the_service_is_what_its_document_says_whatever_it_is_sent(database_url:
     phases = os.environ.get("CONFORMANCE_PHASES") or PHASES[database_url.partition("+")[0]]
     options = ["--phases", phases, "--checks", "all", "--continue-on-failure", "--no-color", "--seed", seed]
     options += ["--max-examples", str(EXAMPLES), "--generation-database", "none"]
+    app.openapi()  # made before anybody waits for it
     with served(app) as address:
         command = [str(program), "--config-file", "schemathesis.toml", "run", f"{address}/openapi.json", *options]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=3_600, check=False)

@@ -1,5 +1,7 @@
 """What holds for every connector, whatever is thrown at it."""
 
+import json
+from copy import deepcopy
 from datetime import UTC, datetime
 
 import pytest
@@ -8,8 +10,11 @@ from hypothesis import strategies as st
 
 from app.connectors.base import TOLERANCE, Delivery
 from app.connectors.registry import CONNECTORS
-from app.domain.errors import InvalidError, MalformedError, NotAuthenticError
+from app.domain.errors import ForbiddenError, InvalidError, MalformedError, NotAuthenticError
 from app.domain.mapping import parse
+from app.flows.reconcile import fold, gathered_of
+from tests.support import samples
+from tests.support.house import ROOT
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -52,3 +57,58 @@ def test_hostile_deliveries_are_refused_and_never_crash(name, headers, body):
     except MalformedError:
         return
     assert translation.changes == ()
+
+
+ODD: list[object] = [
+    *(None, True, False, 0, -1, 1.5, 10**39, 2**53 + 1, 1_791_813_910, [], {}, [[]], ["x", "x"], {"a": 1}),
+    *("", " ", "x" * 5_000, "2026-10-12T14:05:10Z" + " " * 5_000, "1e99", "-0", "9" * 40, "NaN", "a/b", "a|b", "*"),
+    *("é", "\u2028", "٣", "REDACTED", "0x1f", "9999-12-31", "0001-01-01T00:00:00Z", "1" * 13, "12,5", "1_000"),
+]
+KNOWN = [
+    (name, json.loads(path.read_bytes()))
+    for name in CONNECTORS
+    for path in sorted((ROOT / "openapi" / "deliveries" / name).glob("*.json"))
+    if path.name != "mapping.json"
+]
+OWN = {"generic": json.loads(samples.body("generic", "mapping.json"))}
+BATCH = {"content-type": "application/cloudevents-batch+json"}
+
+
+def places(value, at=()):
+    yield at
+    for name, below in (
+        value.items() if isinstance(value, dict) else enumerate(value if isinstance(value, list) else ())
+    ):
+        yield from places(below, (*at, name))
+
+
+def put(value, at, new):
+    if not at:
+        return new
+    found = value
+    for name in at[:-1]:
+        found = found[name]
+    found[at[-1]] = new
+    return value
+
+
+@given(st.data())
+def test_a_sample_with_odd_values_in_it_is_read_set_aside_or_refused_and_its_keys_stay_short(data):
+    name, sample = data.draw(st.sampled_from(KNOWN))
+    value = deepcopy(sample)
+    for _ in range(data.draw(st.integers(1, 2))):
+        value = put(value, data.draw(st.sampled_from(list(places(value)))), deepcopy(data.draw(st.sampled_from(ODD))))
+    connector = CONNECTORS[name]
+    mapping = parse(OWN.get(name, {}), connector.default_mapping, connector.form)
+    headers = BATCH if isinstance(value, list) else {"content-type": "application/cloudevents+json"}
+    try:
+        found = samples.said(connector, json.dumps(value).encode(), None, mapping, headers)
+    except (MalformedError, ForbiddenError):
+        return
+    for change in found.changes:
+        assert len(change.key) < 600
+        assert len(change.sequence) <= 120
+        assert not {"None", "{", "["} & set(change.key.split("|"))
+    gathered = gathered_of(found.changes)
+    for entity in gathered.changes:
+        assert all(len(event.slot) <= 180 for event in fold(entity, gathered, mapping, "sales").events)

@@ -122,6 +122,12 @@ def test_a_header_that_is_no_utf_8_is_malformed(sent):
         said(b"{}", binary(id=sent))
 
 
+@pytest.mark.parametrize("headers", [{"ce-note": "a%00b"}, {"ce-id": "%00"}, {"content-type": "text/plain"}])
+def test_u_0000_is_refused_wherever_a_binary_event_says_it(headers):
+    with pytest.raises(MalformedError, match=r"U\+0000"):
+        said(b"a\x00b", binary() | headers)
+
+
 def test_a_text_under_a_json_type_is_a_string_and_no_document():
     assert "value" not in only({**EVENT, "data": '{"value": 5}'}, STRUCTURED)
     assert only({**EVENT, "data": {"value": 5}}, STRUCTURED)["value"] == 5

@@ -73,10 +73,27 @@ def test_a_forged_or_mangled_delivery_is_refused(delivery):
     assert not authentic(delivery)
 
 
-def test_only_version_three_is_taken():
-    body = SECRET.encode() + BODY
-    headers = {"x-hubspot-signature": sha256(body).hexdigest(), "x-hubspot-signature-version": "v1"}
-    assert not authentic(Delivery("POST", URL, headers, BODY))
+def first(body=BODY, secret=SECRET, **headers):
+    said = {"x-hubspot-signature": sha256(secret.encode() + body).hexdigest(), "x-hubspot-signature-version": "v1"}
+    return Delivery("POST", URL, said | headers, BODY)
+
+
+def test_version_one_is_taken_by_opt_in_alone():
+    assert not authentic(first())
+    assert authentic(first(), secrets=["v1:" + SECRET])
+    assert authentic(first(), secrets=["another-secret-of-16", "v1:" + SECRET])
+    assert not authentic(first(secret="another-secret-of-16"), secrets=["v1:" + SECRET])
+    assert not authentic(first(secret="v1:" + SECRET), secrets=["v1:" + SECRET])
+    assert not authentic(first(body=BODY + b" "), secrets=["v1:" + SECRET])
+    assert not authentic(first(**{"x-hubspot-signature-version": "v2"}), secrets=["v1:" + SECRET])
+    assert not authentic(first(secret=""), secrets=["v1:"])
+
+
+def test_opting_in_to_version_one_leaves_version_three_as_it_is():
+    assert authentic(signed(), secrets=["v1:" + SECRET])
+    assert not authentic(signed(), SIGNED + timedelta(minutes=6), secrets=["v1:" + SECRET])
+    wrong = first(**{"x-hubspot-signature-v3": KNOWN, "x-hubspot-request-timestamp": "1"})
+    assert not authentic(wrong, secrets=["v1:" + SECRET])
 
 
 @pytest.mark.parametrize("sign", [-1, 1])
@@ -111,7 +128,8 @@ def test_hubspot_makes_the_secret():
     with pytest.raises(InvalidError):
         HUBSPOT.new_secret(b"x" * 32)
     HUBSPOT.check_secret(SECRET)
-    for secret in ("", "short", "with a space in it", "é" * 20, "x" * 201, "x" * 20 + "\n"):
+    HUBSPOT.check_secret("v1:" + SECRET)
+    for secret in ("", "v1:", "v1:too-short", "short", "with a space in it", "é" * 20, "x" * 201, "x" * 20 + "\n"):
         with pytest.raises(InvalidError):
             HUBSPOT.check_secret(secret)
 
@@ -201,7 +219,7 @@ def test_what_says_nothing_that_is_read_is_ignored(said):
         ("text", "not a JSON object"),
         (element(subscriptionType=...), "no subscriptionType"),
         (element(subscriptionType=7), "no subscriptionType"),
-        (element(portalId=2), "portal 2, not of portal 1"),
+        (element(portalId=2), "portalId 2, not of 1"),
         (element(portalId=...), "portalId"),
         (element(objectId=...), "objectId"),
         (element(objectId="x|y"), "objectId"),

@@ -12,6 +12,7 @@ from app.connectors.pipedrive import Pipedrive
 from app.domain import activities
 from app.domain.errors import InvalidError, MalformedError, NotAuthenticError
 from app.domain.fixed import ONE
+from app.flows.reconcile import fold, gathered_of
 from tests.support import samples
 
 CONNECTOR = Pipedrive()
@@ -253,3 +254,36 @@ def test_an_activity_that_is_not_done_is_not_held():
     raw = event(data={"type": "call", "due_date": "2026-10-01", "done": False}, entity="activity")
     told = samples.said(CONNECTOR, raw, "7", MAPPING).changes
     assert activities.fold(told, None, (), MAPPING, "sales").events == ()
+
+
+SOLD = samples.mapped(CONNECTOR, {"line_items": {"offering": {"property": "product_id", "map": {"9": "onboarding"}}}})
+
+
+def product(number, action="change", was=None, **data):
+    record = {"id": 77, "deal_id": 42, "product_id": 9, "is_enabled": True, **data} if action != "delete" else None
+    meta = {"entity": "deal_product", "entity_id": "77", "id": f"p-{number}"}
+    return event(action=action, data=record, previous=was, timestamp=f"2026-10-12T14:05:{number:02d}Z", **meta)
+
+
+def offerings(*raw):
+    won = event(data={"id": 42, "value": 10, "status": "won"})
+    told = [change for one in (won, *raw) for change in samples.said(CONNECTOR, one, "7", SOLD).changes]
+    (found,) = fold("deal:42", gathered_of(told), SOLD, "sales").events
+    return dict(found.offerings)
+
+
+def test_the_products_of_a_deal_are_what_was_sold():
+    added = product(1, "create", sum=30, item_price=10, quantity=3)
+    assert offerings(added) == offerings(added, added) == {"onboarding": 30 * ONE}
+    assert offerings(product(2, sum=20), added) == {"onboarding": 20 * ONE}
+    assert offerings(product(1, "create", item_price=10, quantity=2.5)) == {"onboarding": 25 * ONE}
+    assert offerings(added, product(2, is_enabled=False, sum=30)) == {}
+    assert offerings(added, product(2, is_enabled=False), product(3, is_enabled=True)) == {"onboarding": 30 * ONE}
+    assert offerings(added, product(2, "delete")) == {}
+    assert offerings(added, product(2, deal_id=43, was={"deal_id": 42})) == {}
+    assert offerings(product(1, "create", product_id=8, sum=30)) == {}
+
+
+def test_products_are_ignored_where_no_rule_says_what_they_are():
+    assert samples.said(CONNECTOR, product(1, "create", sum=30), "7", MAPPING).ignored == 1
+    assert len(samples.said(CONNECTOR, product(1, deal_id=None), "7", SOLD).rejects) == 1

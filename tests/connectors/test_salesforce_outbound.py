@@ -1,5 +1,6 @@
 """Salesforce's outbound messages: SOAP, snapshots, and an address that is the secret."""
 
+import time
 from datetime import UTC, datetime
 from itertools import permutations
 
@@ -138,3 +139,36 @@ def test_a_body_that_cannot_be_read_is_malformed(body):
 def test_a_message_without_its_organization_is_malformed():
     with pytest.raises(MalformedError, match="OrganizationId"):
         samples.said(CONNECTOR, CREATED.replace(b"OrganizationId", b"Organization"))
+
+
+MIB = 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<SessionId" * (2 * MIB // 10),
+        b"<SessionId></SessionId" + b" " * 2 * MIB,
+        b"<a>" + b"x<b/>" * 90_000 + b"</a>",
+        b'<a xmlns:b="' + b"u" * MIB + b'" ' + b" ".join(b'b:c%d=""' % n for n in range(70_000)) + b"/>",
+        b'<a xmlns:b="' + b"u" * MIB + b'">' + b"<b:c/>" * 20_000 + b"</a>",
+    ],
+    ids=["sessions", "spaces", "texts", "attributes", "names"],
+)
+def test_what_a_body_repeats_costs_no_more_than_its_length(body):
+    delivery = Delivery("POST", samples.URL, {}, body)
+    begun = time.process_time()
+    CONNECTOR.verify(delivery, [], NOW)
+    with pytest.raises(MalformedError):
+        samples.said(CONNECTOR, CONNECTOR.kept(body))
+    assert time.process_time() - begun < 10  # each took minutes, or gigabytes
+
+
+def test_a_prefix_holds_where_it_was_declared_and_within():
+    inner = CREATED.replace(b' xmlns:sf="urn:sobject.enterprise.soap.sforce.com"', b"")
+    assert inner != CREATED
+    assert samples.said(CONNECTOR, inner).changes == ()
+    above = inner.replace(b"<notifications ", b'<notifications xmlns:sf="urn:sobject.enterprise.soap.sforce.com" ')
+    assert samples.said(CONNECTOR, above).changes == samples.said(CONNECTOR, CREATED).changes
+    hidden = above.replace(b"<sObject ", b'<sObject xmlns:sf="urn:other" ')
+    assert samples.said(CONNECTOR, hidden).changes == ()

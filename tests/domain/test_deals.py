@@ -110,6 +110,20 @@ def test_an_unreadable_amount_is_unknown_and_listed():
     assert found.unknown_amount
 
 
+def test_a_date_that_cannot_be_read_is_listed():
+    found = folded(*WON, said(2, closedate="31/12/2025"), said(3, closedate="2025-12-31"))
+    assert [pair for pair in found.unmapped if pair[0] == "closedate"] == [("closedate", "31/12/2025")]
+
+
+def test_a_currency_without_a_rate_is_listed_where_others_are_converted():
+    unit = {"unit": {"property": "currency", "default": "EUR"}}
+    rates = {"rates": [{"from": "USD", "to": "EUR", "rate": Decimal("0.92"), "valid_from": "2026-07-01"}]}
+    for currency, listed in (("NOK", [("currency", "NOK")]), ("USD", []), ("EUR", [])):
+        changes = (*WON, said(2, currency=currency))
+        assert list(folded(*changes, mapping=parse({**unit, **rates}, STOCK)).unmapped) == listed
+        assert folded(*changes, mapping=parse(unit, STOCK)).unmapped == ()
+
+
 def test_every_event_carries_each_field_as_of_its_time():
     found = events(*WON, said(3, segment="smb"), said(9, segment="enterprise"), said(12, segment="public"))
     assert found["created"].data["segment"] == "smb"  # the first set after it

@@ -55,3 +55,42 @@ def test_what_is_no_record_has_its_problem_and_a_repetition_is_ignored():
 def test_a_body_without_records_is_malformed(body: object):
     with pytest.raises(MalformedError):
         changes(body, MAPPING, NOW)
+
+
+@pytest.mark.parametrize("name", ["createdate", "closedate", "hs_lastmodifieddate"])
+def test_a_record_with_a_date_that_cannot_be_read_is_set_aside_with_its_date(name: str):
+    found = told({"id": 7, "dealstage": "closedwon", name: "31/12/2025"}, {"id": 8, "dealstage": "closedwon", name: ""})
+    ((place, problem),) = found.problems
+    assert (place, [change.entity for _, change in found.changes]) == (0, ["deal:8"])
+    assert problem.startswith(f"Its {name}, '31/12/2025', cannot be read as a time")
+
+
+ITEMS = parse({"line_items": {"offering": {"property": "hs_sku"}, "value": {"property": "amount"}}}, STOCK)
+
+
+def carrying(*items: object) -> Records:
+    return changes({"records": [{"id": 7, "amount": 1, "line_items": list(items)}, {"id": 8, "amount": 1}]}, ITEMS, NOW)
+
+
+def test_a_record_s_line_items_are_put_to_its_deal():
+    found = carrying({"id": 70, "properties": {"hs_sku": "care", "amount": "5"}}, {"hs_sku": "help", "amount": 6})
+    said = [(place, one.entity, one.verb, one.other, one.fields) for place, one in found.changes]
+    assert said[1:5] == [
+        (0, "line_item:70", "snapshot", None, {"hs_sku": "care", "amount": "5"}),
+        (0, "line_item:70", "associated", "deal:7", {}),
+        (0, "line_item:7.2", "snapshot", None, {"hs_sku": "help", "amount": 6}),
+        (0, "line_item:7.2", "associated", "deal:7", {}),
+    ]
+    assert (len(said), found.ignored) == (6, 0)
+    assert len(told({"id": 7, "amount": 1, "line_items": [{"id": 70}]}).changes) == 1, "the mapping reads none"
+
+
+@pytest.mark.parametrize("items", [[5], [{"id": "a/b"}]])
+def test_a_record_with_a_line_item_that_is_none_is_set_aside(items: list[object]):
+    found = carrying(*items)
+    assert ([place for place, _ in found.problems], len(found.changes)) == ([0], 1)
+
+
+def test_a_record_with_line_items_that_are_no_list_is_set_aside():
+    found = changes({"records": [{"id": 7, "amount": 1, "line_items": {}}]}, ITEMS, NOW)
+    assert found.problems == ((0, "Its line_items are no list."),)

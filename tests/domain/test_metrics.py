@@ -1,11 +1,12 @@
 """Which events match a metric, which count for it, and with what value; nothing is converted."""
 
+from dataclasses import replace
 from itertools import product
 
 import pytest
 
 from app.domain.events import Event
-from app.domain.metrics import AGGREGATIONS, Condition, Matcher, matching_part
+from app.domain.metrics import AGGREGATIONS, Condition, Matcher, matching_part, reads_content, rule
 from tests.support.services import NOW, ONE, event, metric
 
 ABSENT = object()
@@ -101,6 +102,12 @@ def test_units_must_not_differ_where_both_have_one(mine: str | None, its: str | 
     assert states(event("e", unit=its), unit=mine)[0][0] == state
 
 
+@pytest.mark.parametrize(("its", "label"), [("USD", "other_unit:USD"), ("usd", "other_unit"), ("hours", "other_unit")])
+def test_a_set_of_matches_names_the_currency_that_is_left_out_and_no_other_unit(its: str, label: str):
+    (match,) = Matcher({"m": metric("m", where=(), unit="EUR")}).match(event("e", unit=its))
+    assert (match.state, match.label) == ("other_unit", label)
+
+
 @pytest.mark.parametrize("aggregation", sorted(set(AGGREGATIONS) - {"count"}))
 def test_an_event_without_a_number_matches_and_does_not_count(aggregation: str):
     assert states(event("e", value=None), aggregation=aggregation) == [("no_value", 0)]
@@ -159,3 +166,57 @@ def test_only_what_decides_the_matching_is_in_its_matching_part():
     assert changed == {"unit", "events", "activities", "where", "value"}
     assert matching_part(metric("m", aggregation="count")) != matching_part(base)
     assert NOW.tzinfo is not None
+
+
+def erased(found: Event, matcher: Matcher) -> Event:
+    """The event as an erasure leaves it."""
+    return replace(found, subject="erased/x", data={}, erased=matcher.remember(found))
+
+
+WHERE = [
+    (Condition(path, op, value),) for path in ("data.x", "subject", "unit") for op, value in (("eq", 1), ("ne", 1))
+]
+METRICS = {
+    f"{number}-{value}-{aggregation}": metric(
+        f"{number}-{value}-{aggregation}", where=where, value=value, aggregation=aggregation
+    )
+    for number, where in enumerate([(), *WHERE])
+    for value in ("value", "data.x")
+    for aggregation in ("sum", "count")
+}
+
+
+@pytest.mark.parametrize("data", [{}, {"x": 1}, {"x": 2}, {"x": None}, {"x": "1"}])
+@pytest.mark.parametrize("subject", [None, "deal/1"])
+def test_an_erased_event_matches_as_it_did_with_its_content(data: dict[str, object], subject: str | None):
+    found, matcher = event("e", data=data, subject=subject), Matcher(METRICS)
+    assert matcher.match(erased(found, matcher)) == matcher.match(found)
+    assert Matcher({}).match(erased(found, matcher)) == ()
+
+
+def test_a_rule_that_is_new_since_the_erasure_sees_an_event_without_content():
+    found = event("e", data={"x": 1})
+    bare = erased(found, Matcher({}))
+    assert states(bare, value="data.x") == [("no_value", 0)]
+    new = Matcher({"m": metric("m", where=(Condition("data.x", "eq", 1),))})
+    assert (len(new.match(found)), new.match(bare)) == (1, ())
+
+
+def test_only_what_is_lost_with_the_content_is_remembered():
+    remembered = Matcher(METRICS).remember(event("e", data={"x": 1}))
+    assert remembered.keys() == {rule(one) for one in METRICS.values() if reads_content(one)}
+    assert not reads_content(metric("m", where=(Condition("unit", "eq", "EUR"),)))
+
+
+def test_a_rule_is_named_by_what_decides_the_matching_alone():
+    base = metric("m")
+    assert rule(metric("other", name="Other", aggregation="max", canonical_source="x")) == rule(base)
+    changed: list[dict[str, object]] = [
+        {"unit": "EUR"},
+        {"events": ("x",)},
+        {"activities": ()},
+        {"where": ()},
+        {"value": "data.x"},
+    ]
+    names = {rule(metric("m", **more)) for more in changed}
+    assert len(names | {rule(base), rule(metric("m", aggregation="count"))}) == len(changed) + 2

@@ -1,9 +1,11 @@
 """History, comparison and what-if say what the single answers say, and nothing of their own."""
 
 import asyncio
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from random import Random
 
 import pytest
@@ -12,14 +14,18 @@ from hypothesis import strategies as st
 
 from app.domain.documents import Document
 from app.domain.objectives import Objective
-from app.flows import comparison, history, playbooks
+from app.flows import comparison, history, past, playbooks
 from app.flows.alignment import Answer
+from app.scoring.evidence import address
 from tests.model.chronicle import timelines
-from tests.model.relive import Life, said
-from tests.model.timeline import Timeline
+from tests.model.made_of import made_of
+from tests.model.relive import Life, judged, said
+from tests.model.scene import look
+from tests.model.timeline import RefusedError, Timeline
+from tests.support.library import Library
 
 laws = settings(
-    max_examples=6,
+    max_examples=int(os.environ.get("PAST_EXAMPLES", "12")) // 2,
     phases=tuple(set(Phase) - {Phase.shrink, Phase.explain}),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -43,10 +49,10 @@ def figures(answer: Answer | str) -> tuple[object, ...]:
 
 def shown(point: history.Point) -> tuple[object, ...]:
     """The same of a point."""
-    a, standing = point.alignment, point.standing
-    if a is None or standing is None:
+    a = point.alignment
+    if a is None:
         return None, None
-    return standing.playbook.key, a.score, a.floor, a.coverage, a.components
+    return a.frame.playbook, a.score, a.floor, a.coverage, a.components
 
 
 @laws
@@ -98,6 +104,33 @@ def test_a_comparison_is_two_answers_and_the_difference_of_their_ledgers(
         assert len(both.differences) >= len(biggest)
 
     life.runner.run(ask())
+
+
+@laws
+@given(found=timelines(), seed=st.integers(0, 99))
+def test_evidence_of_a_past_loss_lists_exactly_what_it_was_made_of(life: Life, found: Timeline, seed: int) -> None:
+    async def ask() -> list[object]:
+        await life.relive(found)
+        wrong: list[object] = []
+        chance = Random(seed)
+        for _ in range(2):
+            as_of, known_at = sorted(chance.choices(found.days(), k=2))
+            answer = await life.ask("main", as_of, known_at)
+            try:
+                scene = look(found.judge(as_of, known_at, "main").world)
+            except RefusedError:  # none was to be had, or the model has no opinion
+                continue
+            assert not isinstance(answer, str)
+            async with life.service.database.reading() as connection:
+                organization = life.actor.organization
+                library = Library(connection, life.actor, partial(past.configured, connection, organization))
+                for loss in answer.alignment.losses:
+                    wanted = made_of(scene, judged(loss))
+                    if not await library.right(loss.evidence, wanted):
+                        wrong.append((as_of, known_at, loss[:2], loss[4:], address(loss.evidence), wanted))
+        return wrong
+
+    assert life.runner.run(ask()) == []
 
 
 def weighed(document: Document, chance: Random) -> Document:

@@ -27,5 +27,11 @@ def test_headers_that_a_connector_reads_are_kept_and_secrets_are_not():
     assert kept.headers == {"ce-id": "1", "ce-source": "s", "content-type": "x"}
 
 
+def test_an_attribute_that_is_percent_encoded_is_kept_whole():
+    said = "%E5%95%86" * 200  # two hundred letters, as many as a subject may have
+    kept = record_of(UUID(int=1), "shop", Delivery("POST", "", {"ce-subject": said}, b""), NOW)
+    assert kept.headers["ce-subject"] == said
+
+
 def test_a_long_sentence_is_cut():
     assert len(cut("x" * 5_000)) == SENTENCE

@@ -13,7 +13,7 @@ from app.domain.errors import ConflictError, ForbiddenError, MalformedError, Not
 from app.domain.sources import Source
 from app.flows import alignment, replays, sources
 from app.store import deliveries as kept
-from tests.flows.test_deliveries import DAY, MAPPING, connect, deliver, live, read_nothing, story, told
+from tests.flows.test_deliveries import DAY, MAPPING, connect, deliver, live, read_nothing, story, told, well
 from tests.flows.test_events import clean
 from tests.flows.test_reconcile import associated, held, said
 from tests.support.services import NOW, ONE, House, changed, created, furnish, house
@@ -127,8 +127,8 @@ async def test_what_a_delivery_without_a_body_said_stands_and_is_folded_anew(bui
     actor, hook = await connect(built)
     taken = await deliver(built, hook, story(AT))
     async with built.service.database.writing() as connection:
-        assert await kept.empty_bodies(connection, actor.organization, NOW + DAY) == 1
-        assert await kept.empty_bodies(connection, actor.organization, NOW + DAY) == 0
+        assert await kept.empty_bodies(connection, actor.organization, NOW + DAY, 9) == 1
+        assert await kept.empty_bodies(connection, actor.organization, NOW + DAY, 9) == 0
     with pytest.raises(ConflictError, match="kept no longer"):
         await replays.replay_one(built.service, actor, "hubspot", taken.uid, read_nothing)
     await remap(built, actor, {**MAPPING, "stages": {"contractsent": "won"}})
@@ -157,11 +157,32 @@ async def test_deals_from_before_are_imported_once_and_dated_by_what_they_say(bu
     assert (again.changes, again.recorded, again.retracted) == (0, 0, 0)
     await deliver(built, hook, [changed(7, "dealstage", "contractsent", NOW - DAY)])  # the deal lives on
     assert set(await won(built, actor)) == {"deal/8"}
-    health, _ = await sources.health(built.service, actor, "hubspot")
+    health = await well(built, actor)
     assert health.wins_without_amount == 1
     assert await clean(built, actor)
     with pytest.raises(MalformedError):
         await replays.take_records(built.service, actor, "hubspot", b"[]", read_nothing)
+
+
+async def test_an_imported_deal_brings_its_line_items_and_one_of_an_unreadable_date_waits_for_a_mapping(built: House):
+    actor, _ = await connect(built, {**ITEMS, "closed_at": {"property": "closedate", "format": "rfc3339"}})
+    items = [{"id": 1, "hs_sku": "SKU-1", "amount": "1000"}, {"id": 2, "hs_sku": "SKU-2", "amount": "20.5"}]
+    closed = {"dealstage": "closedwon", "amount": "900"}
+    records = [
+        {"id": "7", **closed, "closedate": "2026-10-05", "line_items": items},
+        {"id": "8", **closed, "closedate": "1759658400000"},
+    ]
+    body = json.dumps({"records": records, "taken_at": "2026-11-01T00:00:00Z"}).encode()
+    taken = await replays.take_records(built.service, actor, "hubspot", body, read_nothing)
+    assert [(one["index"], "closedate" in str(one["problem"])) for one in taken.rejects] == [(1, True)]
+    found = await won(built, actor)
+    assert set(found) == {"deal/7"}, "no win is dated by its import"
+    assert found["deal/7"].offerings == (("care", 205_000), ("onboarding-plus", 1000 * ONE))  # type: ignore[attr-defined]  # an event
+    await remap(built, actor, ITEMS)
+    await replays.replay(built.service, actor, "hubspot", AT, read_nothing)
+    found = await won(built, actor)
+    assert found["deal/8"].time.isoformat() == "2025-10-05T10:00:00+00:00"  # type: ignore[attr-defined]  # an event
+    assert await clean(built, actor)
 
 
 async def test_a_sample_is_only_looked_at(built: House):

@@ -29,7 +29,8 @@ def file(name: str) -> Any:
 
 def test_the_form_for_clients_is_the_whole_one_without_webhooks():
     whole = file("openapi.json")
-    whole.pop("webhooks", None)
+    assert whole.pop("webhooks")["events"]["post"]["tags"] == ["webhooks"]
+    whole["tags"] = [tag for tag in whole["tags"] if tag["name"] != "webhooks"]
     assert file("openapi-client.json") == whole
 
 

@@ -99,3 +99,13 @@ async def test_what_is_append_only_can_be_neither_changed_nor_deleted(database_u
                     await run(statement)
             with pytest.raises(DBAPIError, match=f"{table} is append-only"):
                 await run(f"delete from {table}")
+
+
+async def test_a_win_without_an_amount_from_before_its_deal_noted_it_is_noted(database_url: str):
+    async with house(database_url) as built:
+        await furnished(built)
+    await asyncio.to_thread(migrations.downgrade, database_url, "0003")
+    await asyncio.to_thread(migrations.upgrade, database_url)
+    async with house(database_url) as built, built.service.database.reading() as connection:
+        rows = await connection.execute(text("select source, entity from unmapped where property = ''"))
+        assert [tuple(row) for row in rows] == [("crm", "deal:1")]

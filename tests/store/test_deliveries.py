@@ -103,3 +103,14 @@ async def test_a_slot_counts_all_it_ever_had_and_shows_the_live_one(built: House
     assert slots["deal:1"]["deal/1/moved/proposal"] == Slot(1, None)
     assert (set(slots["deal:1"]), slots["deal:2"]) == ({"deal/1/won", "deal/1/moved/proposal"}, {})
     assert uids == {"deal/1/won/2": items[1].uid}
+
+
+async def test_the_first_body_under_an_id_stands_for_its_own_source_and_organization(built: House):
+    actor, other = await built.organization(), await built.organization("other")
+    async with built.service.database.writing() as connection:
+        for digest in ("first", "second"):
+            await deliveries.keep_message(connection, actor.organization, "relay", "msg_1", digest)
+        asked = (connection, actor.organization, "relay")
+        assert [await deliveries.digest_of(*asked, id_) for id_ in ("msg_1", "msg_2")] == ["first", None]
+        assert await deliveries.digest_of(connection, actor.organization, "billing", "msg_1") is None
+        assert await deliveries.digest_of(connection, other.organization, "relay", "msg_1") is None

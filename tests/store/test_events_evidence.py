@@ -3,25 +3,19 @@
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from fractions import Fraction as F  # noqa: N817  # the arithmetic reads like arithmetic
 from urllib.parse import parse_qsl, urlsplit
-from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from pydantic import TypeAdapter
 
-from app.api import event_filters as api
-from app.domain.access import Actor
-from app.domain.configuration import Configuration
 from app.scoring.engine import score
-from app.scoring.evidence import Evidence, address
+from app.scoring.evidence import address
 from app.scoring.ledger import Loss
 from app.scoring.views import objective_views
-from app.store import configuration, events
-from app.store.database import Connection, connect
-from app.store.events import EventFilter
+from app.store import configuration
+from app.store.database import connect
 from tests.model import ledger as judge
 from tests.model import replay, strategies
 from tests.model.made_of import made_of, names, refreshing
@@ -41,67 +35,7 @@ from tests.model.world import (
     Retraction,
     World,
 )
-
-Names = set[tuple[str, str]]
-PAGE = 7  # small, so that most lists have several pages
-PARTS = (api._Names, api._Meanings, api._Days)
-
-
-async def read(query: str) -> EventFilter:
-    """The filter as the API reads it; a parameter that it would quietly ignore is a mistake."""
-    given = parse_qsl(query, strict_parsing=True)
-    values = dict(given)
-    assert len(values) == len(given), query
-    aliases = {"first": "from", "last": "to"}
-    known = {aliases.get(name, name) for part in PARTS for name in part.__slots__}
-    assert values.keys() <= known, query
-    return await api._filter(*(TypeAdapter(part).validate_python(values) for part in PARTS))  # type: ignore[arg-type]  # in order
-
-
-class Library:
-    """What an organization can look up at an address."""
-
-    def __init__(self, connection: Connection, actor: Actor, known: Configuration) -> None:
-        self.connection, self.actor, self.known = connection, actor, known
-
-    async def listed(self, query: str) -> Names:
-        """The events of all pages at that address; none twice, newest first."""
-        wanted, after = await read(query), None
-        found: list[events.StoredEvent] = []
-        while True:
-            some = await events.page(self.connection, self.actor.organization, self.known, wanted, after, PAGE)
-            found += some
-            if len(some) < PAGE:
-                break
-            after = position(some[-1])
-        assert [position(e) for e in found] == sorted({position(e) for e in found}, reverse=True)
-        return {(e.event.source, e.event.id) for e in found}
-
-    def holds(self, path: str, query: str) -> bool:
-        """Whether the address is one of a list of something that exists."""
-        found = path.split("/")[2:]
-        if found == ["key-results"]:
-            values = dict(parse_qsl(query))
-            return values.keys() == {"objective", "as_of"} and values["objective"] in self.known.objectives
-        noun, key, part = found
-        parents = {"playbooks": self.known.playbooks, "objectives": self.known.objectives}
-        return key in parents[noun] and (noun, part) in {
-            ("playbooks", "signoffs"),
-            ("playbooks", "contributions"),
-            ("objectives", "responsibilities"),
-        }
-
-
-def position(stored: events.StoredEvent) -> tuple[datetime, UUID]:
-    return stored.event.time, stored.uid
-
-
-async def right(library: Library, evidence: Evidence, wanted: Names | None) -> bool:
-    """Whether the address lists those events; None: whether it is one of something else, that exists."""
-    where = urlsplit(address(evidence))
-    if wanted is None:
-        return library.holds(where.path, where.query)
-    return where.path == "/v1/events" and await library.listed(where.query) == wanted
+from tests.support.library import Library
 
 
 def judged(x: Loss) -> judge.Loss:
@@ -115,10 +49,11 @@ async def examine(stage: Stage, world: World) -> tuple[Sequence[Loss], Sequence[
     snapshot = await replay.look(stage, actor, world)
     losses, scene = score(snapshot).losses, look(world)
     async with stage.database.reading() as connection:
-        library = Library(connection, actor, await configuration.load(connection, actor.organization))
+        known = await configuration.load(connection, actor.organization)
+        library = Library(connection, actor, lambda _: asyncio.sleep(0, known))
         asked = [(loss, loss.evidence, made_of(scene, judged(loss))) for loss in losses]
         fresh = [(v.objective, v.evidence, names(refreshing(scene, v.objective))) for v in objective_views(snapshot)]
-        wrong = [(x, address(e), wanted) for x, e, wanted in (*asked, *fresh) if not await right(library, e, wanted)]
+        wrong = [(x, address(e), wanted) for x, e, wanted in (*asked, *fresh) if not await library.right(e, wanted)]
     return losses, wrong
 
 

@@ -1,16 +1,15 @@
-"""A source's hook, its sealed secrets, and how it has been doing."""
+"""A source's hook, its sealed secrets, and what it says that nobody mapped."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from app.domain.access import Actor
 from app.domain.sources import Source
-from app.flows import configuration, events
-from app.store import deliveries, ids, sources
+from app.store import health, ids, sources
 from app.store.deliveries import StoredDelivery
-from app.store.sources import Health, Hook, Sealed
-from tests.support.services import NOW, House, event, furnish, record
+from app.store.health import Health
+from app.store.sources import Hook, Sealed
+from tests.support.services import NOW, House, furnish
 
 HOUR = timedelta(hours=1)
 
@@ -33,9 +32,12 @@ def delivery(at: datetime, **more: object) -> StoredDelivery:
     return replace(plain, **more)  # type: ignore[arg-type]  # any of a delivery's fields
 
 
-async def health(built: House, actor: Actor) -> Health:
+BILLING = Source("billing", "Billing")
+
+
+async def well(built: House, actor: Actor) -> Health:
     async with built.service.database.reading() as connection:
-        return await sources.health(connection, actor.organization, "billing", NOW)
+        return (await health.health(connection, actor.organization, [BILLING], NOW))["billing"]
 
 
 async def test_a_hook_is_found_by_its_source_and_by_its_id(built: House):
@@ -63,41 +65,6 @@ async def test_a_kept_hook_takes_new_secrets_and_keeps_its_id(built: House):
     assert found == Hook("billing", "abc", (Sealed("two", None),))
 
 
-async def test_health_counts_the_last_day_s_deliveries(built: House):
-    actor = await built.organization()
-    await furnish(built, actor)
-    assert await health(built, actor) == Health(None, 0, 0, False, 0, ())
-    async with built.service.database.writing() as connection:
-        for hours, state in ((1, "processed"), (2, "failed"), (23, "failed"), (24, "failed"), (90, "processed")):
-            await deliveries.add(connection, actor.organization, delivery(NOW - hours * HOUR, state=state))
-        await deliveries.add(connection, actor.organization, delivery(NOW, source="other"))
-    found = await health(built, actor)
-    assert (found.last_delivery_at, found.deliveries_last_day, found.failures_last_day) == (NOW - HOUR, 3, 2)
-    assert not found.silent
-    async with built.service.database.reading() as connection:
-        later = NOW + 67 * HOUR  # the longest gap so far was of 66 hours
-        assert (await sources.health(connection, actor.organization, "billing", later)).silent
-
-
-async def test_health_counts_the_wins_that_stand_without_an_amount(built: House):
-    actor = await built.organization()
-    await furnish(built, actor)
-    await configuration.put(built.service, actor, Source("other", "Other"))
-    items = await record(
-        built,
-        actor,
-        event("a", type="deal.won", value=None),
-        event("b", type="deal.won", value=None),
-        event("c", type="deal.won", value=0),
-        event("d", type="deal.lost", value=None),
-        event("e", type="deal.won", value=None, source="other"),
-    )
-    assert (await health(built, actor)).wins_without_amount == 2
-    assert isinstance(items[0].uid, UUID)
-    await events.retract_event(built.service, actor, items[0].uid, "a mistake")
-    assert (await health(built, actor)).wins_without_amount == 1
-
-
 async def test_unmapped_values_are_those_seen_last_of_each_entity(built: House):
     actor = await built.organization()
     await furnish(built, actor)
@@ -107,9 +74,9 @@ async def test_unmapped_values_are_those_seen_last_of_each_entity(built: House):
             await sources.note_unmapped(connection, actor.organization, "billing", found)
 
     await note({"deal:1": [("stage", "x"), ("stage", "x"), ("pipeline", "p")], "deal:2": [("stage", "x")]})
-    assert (await health(built, actor)).unmapped == (("stage", "x", 2), ("pipeline", "p", 1))
+    assert (await well(built, actor)).unmapped == (("stage", "x", 2), ("pipeline", "p", 1))
     await note({"deal:1": [("stage", "y" * 600)]})
-    assert (await health(built, actor)).unmapped == (("stage", "x", 1), ("stage", "y" * 512, 1))
+    assert (await well(built, actor)).unmapped == (("stage", "x", 1), ("stage", "y" * 512, 1))
     await note({"deal:1": [], "deal:2": []})
     await note({})
-    assert (await health(built, actor)).unmapped == ()
+    assert (await well(built, actor)).unmapped == ()

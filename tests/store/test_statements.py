@@ -1,9 +1,10 @@
 """Every statement keeps to its organization and runs on Citus: the whole service is run, and what it says is read."""
 
 import inspect
+import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import fields, replace
 from datetime import UTC, date, datetime, timedelta
 from importlib import import_module
@@ -13,9 +14,12 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import delete
+from standardwebhooks.webhooks import Webhook
 
 import app.store
+from app.connectors.base import Delivery
 from app.domain.access import Actor
+from app.domain.errors import EventConflictError
 from app.domain.objectives import Objective
 from app.domain.offerings import Offering
 from app.domain.playbooks import Contribution, Signoff
@@ -26,6 +30,7 @@ from app.flows import (
     comparison,
     configuration,
     deliveries,
+    erasures,
     events,
     history,
     keys,
@@ -34,11 +39,12 @@ from app.flows import (
     playbooks,
     replays,
     restatement,
+    retention,
     sources,
 )
 from app.flows.keys import IssueKey
 from app.store import configuration as store
-from app.store import cursor, journal, metrics, migrations, restatements
+from app.store import cursor, journal, metrics, migrations, owner, restatements
 from app.store import deliveries as kept_deliveries
 from app.store import events as kept_events
 from app.store import keys as kept_keys
@@ -47,7 +53,20 @@ from app.store.evidence_tables import SoldRow
 from app.store.journal import JournalFilter
 from app.store.tables import Row, table_of
 from tests.support.configurations import book
-from tests.support.services import NOW, ONE, House, changed, created, event, furnish, house, hubspot, metric, record
+from tests.support.services import (
+    NOW,
+    ONE,
+    PUBLIC,
+    House,
+    changed,
+    created,
+    event,
+    furnish,
+    house,
+    hubspot,
+    metric,
+    record,
+)
 from tests.support.statements import executed, loose, named, tokens, unfit
 
 SECRET = "a-client-secret-of-the-app"
@@ -153,7 +172,7 @@ async def work(found: House, actor: Actor) -> None:
     items = await record(found, actor, *some)
     full = await record(found, actor, *(event(f"n{i}", value=10**16) for i in range(930)))
     assert full[-1].status == "invalid"
-    await record(found, actor, event("a"), event("a", value=1), event("d", type="call.held"))
+    await record(found, actor, event("a"), event("a", value=1), event("d", type="call.held", subject="person/zoe"))
     assert items[0].uid is not None
     await events.retract_event(service, actor, items[0].uid, "a mistake")
     await configuration.put(service, actor, metric(where=()))
@@ -165,7 +184,17 @@ async def work(found: House, actor: Actor) -> None:
     for elements in (told, [changed(1, "amount", "12", at)], b"nothing"):
         delivery = hubspot(hook, SECRET, elements, found.clock.at)
         await deliveries.take(service, hook, delivery, read_nothing)  # type: ignore[arg-type]  # never returns
-    await sources.health(service, actor, "hubspot")
+    relay = await sources.put(service, actor, Source("relay", "Relay", "standard_webhooks", team="sales"), None)
+    for value in (ONE, 2 * ONE):
+        body, id_ = json.dumps({"events": [{"value": value}]}), "msg_1"
+        signature = Webhook(relay.secret or "").sign(id_, found.clock.at, body)
+        signed = {"webhook-id": id_, "webhook-timestamp": str(int(found.clock.at.timestamp()))}
+        message = Delivery("POST", f"{PUBLIC}/hooks/x", {**signed, "webhook-signature": signature}, body.encode())
+        with suppress(EventConflictError):
+            await deliveries.take(
+                service, relay.hook_id or "", message, lambda one: event("r", source="relay", value=one["value"])
+            )
+    await sources.health(service, actor, [source])
     await record(found, actor, *(event(f"day-{n}", time=NOW - timedelta(days=n)) for n in range(6)))
     service = replace(service, restate_at_once=0)
     for metric_now in (metric(unit="EUR"), metric(unit="USD")):
@@ -186,7 +215,7 @@ async def work(found: House, actor: Actor) -> None:
     again = Source("hubspot", "HubSpot", "hubspot", "4242001", "marketing", strange)
     await sources.put(service, actor, again, None)
     await replays.replay(service, actor, "hubspot", at, read_nothing)  # type: ignore[arg-type]  # never returns
-    await maintenance.trim(service, actor.organization, 30)
+    await retention.trim(service, actor.organization, 0)
     await record(found, actor, *(event(f"large-{n}", value=10**12 * ONE) for n in range(923)))
 
 
@@ -244,6 +273,10 @@ async def care(found: House, actor: Actor) -> None:
         sold = table_of(SoldRow)
         await connection.execute(delete(sold).where(sold.c.organization_id == actor.organization))
     await maintenance.restore(service, actor.organization)
+    for subject in ("deal/1", "person/zoe", "nobody"):
+        await erasures.erase(service, actor, subject, read_nothing)  # type: ignore[arg-type]  # never returns
+    async with service.database.reading() as connection:
+        await owner.owns(connection)
 
 
 async def scenario(found: House) -> None:
@@ -260,6 +293,9 @@ async def test_every_statement_keeps_to_its_organization_and_runs_on_citus(datab
     async with house(database_url) as found:
         with executed(found.service.database) as statements, called() as functions:
             await scenario(found)
+            await organizations.delete(found.service, "acme", lambda _: None)
+            async with found.service.database.writing() as connection:
+                await owner.grant_service(connection, None)
     assert sorted({(statement, what) for statement in statements for what in loose(statement)}) == []
     assert sorted({(statement, what) for statement in statements for what in unfit(statement)}) == []
     seen = {name for statement in statements for name, _, _ in named(tokens(statement))}

@@ -1,6 +1,7 @@
 """The same scripted lives of deals as each CRM tells them, signed as it signs.
 
-A deal is created, moved, won, corrected, reopened, lost, deleted; one goes into another where the CRM merges deals.
+A deal is created, moved, won, corrected, reopened, lost, deleted; one goes into another where the CRM merges deals, and
+one is deleted and restored where the CRM tells so.
 """
 
 import base64
@@ -12,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from xml.sax.saxutils import escape
 
+from hubspot.utils.signature import Signature
 from standardwebhooks.webhooks import Webhook
 
 START = datetime(2026, 10, 6, 9, 0, tzinfo=UTC)
@@ -32,7 +34,7 @@ class Step:
     into: int | None = None
 
 
-def script(*, merges: bool) -> list[Step]:
+def script(*, merges: bool, restores: bool = False) -> list[Step]:
     """Eight lives. What stands in the end is in `WON`: an amount, or that it is not known."""
     steps: list[Step] = []
     now: dict[int, Step] = {}
@@ -60,6 +62,9 @@ def script(*, merges: bool) -> list[Step]:
     tell("changed", 7, stage="won", value=30)
     tell("merged" if merges else "deleted", 6, into=7)
     tell("changed", 8, stage="won", value=None)
+    if restores:
+        tell("deleted", 1)
+        tell("restored", 1)
     return steps
 
 
@@ -77,6 +82,7 @@ class Teller:
     mapping: Mapping[str, object] | None = None
     secret: str | None = None
     merges: bool = False
+    restores: bool = False
 
 
 def iso(at: datetime) -> str:
@@ -102,9 +108,10 @@ def basic(_body: bytes, secret: str, _at: datetime, _url: str) -> Mapping[str, s
 
 
 def hubspot_sign(body: bytes, secret: str, at: datetime, url: str) -> Mapping[str, str]:
+    """Signed by HubSpot's own client."""
     stamp = str(int(at.timestamp() * 1000))
-    sign = base64.b64encode(hmac.digest(secret.encode(), f"POST{url}".encode() + body + stamp.encode(), "sha256"))
-    headers = {"x-hubspot-signature-v3": sign.decode(), "x-hubspot-request-timestamp": stamp}
+    sign = Signature.get_signature(secret, body.decode(), "v3", url, "POST", stamp)
+    headers = {"x-hubspot-signature-v3": sign, "x-hubspot-request-timestamp": stamp}
     return {"content-type": "application/json", **headers}
 
 
@@ -116,6 +123,8 @@ def hubspot(step: Step) -> bytes:
 
     if step.verb == "deleted":
         return dump([element("deletion")])
+    if step.verb == "restored":
+        return dump([element("restore")])
     if step.verb == "merged":
         return dump([element("merge", primaryObjectId=step.into, mergedObjectIds=[step.deal])])
     stages = {"new": "appointmentscheduled", "offer": "contractsent", "won": "closedwon", "lost": "closedlost"}
@@ -145,7 +154,7 @@ def pipedrive_deal(step: Step, form: Callable[[datetime], str]) -> dict[str, obj
 
 
 def pipedrive(step: Step) -> bytes:
-    action = {"created": "create", "changed": "change"}.get(step.verb, "delete")
+    action = {"created": "create", "changed": "change", "restored": "change"}.get(step.verb, "delete")
     meta = {"action": action, "entity": "deal", "entity_id": str(step.deal), "company_id": "7", "attempt": 1}
     meta |= {"id": f"event-{step.number}", "timestamp": iso(step.at), "version": "2.0"}
     if step.verb == "merged":
@@ -153,16 +162,20 @@ def pipedrive(step: Step) -> bytes:
     data = None if action == "delete" else pipedrive_deal(step, iso)
     was = None if step.before is None else pipedrive_deal(step.before, iso)
     changed = {name: value for name, value in (was or {}).items() if (data or {}).get(name) != value}
+    if step.verb == "restored":
+        changed |= {"is_deleted": True}
     return dump({"meta": meta, "data": data, "previous": was if data is None else changed if was else None})
 
 
 def pipedrive_v1(step: Step) -> bytes:
-    action = {"created": "added", "changed": "updated"}.get(step.verb, "deleted")
+    action = {"created": "added", "changed": "updated", "restored": "updated"}.get(step.verb, "deleted")
     meta = {"action": action, "object": "deal", "id": step.deal, "company_id": 7, "timestamp": int(step.at.timestamp())}
     data, was = (
         None if one is None else pipedrive_deal(one, lambda at: at.strftime("%Y-%m-%d %H:%M:%S"))
         for one in (step, step.before)
     )
+    if step.verb == "restored":
+        data, was = ({**(one or {}), "deleted": gone} for one, gone in ((data, False), (was, True)))
     return dump({"v": 1, "meta": meta, "current": None if action == "deleted" else data, "previous": was, "retry": 0})
 
 
@@ -195,7 +208,7 @@ def salesforce_sign(_body: bytes, _secret: str, _at: datetime, _url: str) -> Map
 
 
 def salesforce_cdc(step: Step) -> bytes:
-    kind = {"created": "CREATE", "changed": "UPDATE", "deleted": "DELETE"}[step.verb]
+    kind = {"created": "CREATE", "changed": "UPDATE", "deleted": "DELETE", "restored": "UNDELETE"}[step.verb]
     told = {"Amount": step.value, "StageName": STAGES[step.stage], "CurrencyIsoCode": "EUR"}
     was = step.before or step
     moved = {"Amount": was.value != step.value, "StageName": was.stage != step.stage}
@@ -211,7 +224,7 @@ def salesforce_cdc(step: Step) -> bytes:
         "changedFields": changed,
         "nulledFields": [],
     }
-    kept = {name: value if name in changed or kind == "CREATE" else None for name, value in told.items()}
+    kept = {name: value if name in changed or kind in ("CREATE", "UNDELETE") else None for name, value in told.items()}
     return dump({"payload": {"ChangeEventHeader": header, **kept}})
 
 
@@ -231,7 +244,7 @@ def twenty(step: Step) -> bytes:
     stage = {"new": "NEW", "offer": "PROPOSAL", "won": "CUSTOMER", "lost": "LOST"}[step.stage]
     record: dict[str, object] = {"id": f"deal-{step.deal}", "stage": stage, "amount": money, "createdAt": iso(START)}
     record |= {"updatedAt": iso(step.at), "deletedAt": iso(step.at) if step.verb == "deleted" else None}
-    verb = {"created": "created", "changed": "updated", "deleted": "deleted"}[step.verb]
+    verb = {"changed": "updated"}.get(step.verb, step.verb)
     said = {"eventName": f"opportunity.{verb}", "workspaceId": "w-1", "eventDate": iso(step.at), "record": record}
     return dump({**said, "updatedFields": ["stage", "amount"]} if verb == "updated" else said)
 
@@ -264,7 +277,11 @@ def close(step: Step) -> bytes:
 
 
 GENERIC: Mapping[str, object] = {
-    "kind": {"property": "/what", "map": {"created": "created", "deleted": "deleted"}, "default": "changed"},
+    "kind": {
+        "property": "/what",
+        "map": {"created": "created", "deleted": "deleted", "restored": "restored"},
+        "default": "changed",
+    },
     "entity": {"type": "deal", "id": "/deal"},
     "occurred_at": {"property": "/at", "format": "rfc3339"},
     "dedupe": ["/n"],
@@ -282,12 +299,14 @@ def generic(step: Step) -> bytes:
 
 
 TELLERS: Sequence[Teller] = (
-    Teller("hubspot", hubspot, hubspot_sign, "4242001", secret="a-client-secret-of-the-app", merges=True),
-    Teller("pipedrive", pipedrive, basic, "7", merges=True),
-    Teller("pipedrive_v1", pipedrive_v1, basic, "7"),
+    Teller(
+        "hubspot", hubspot, hubspot_sign, "4242001", secret="a-client-secret-of-the-app", merges=True, restores=True
+    ),
+    Teller("pipedrive", pipedrive, basic, "7", merges=True, restores=True),
+    Teller("pipedrive_v1", pipedrive_v1, basic, "7", restores=True),
     Teller("salesforce_outbound", salesforce_outbound, salesforce_sign, ORGANIZATION[:15]),
-    Teller("salesforce_cdc", salesforce_cdc, standard, ORGANIZATION),
-    Teller("twenty", twenty, twenty_sign, "w-1", {"stages": {"LOST": "lost"}}),
+    Teller("salesforce_cdc", salesforce_cdc, standard, ORGANIZATION, restores=True),
+    Teller("twenty", twenty, twenty_sign, "w-1", {"stages": {"LOST": "lost"}}, restores=True),
     Teller("close", close, close_sign, "orga_1", secret="0f" * 32),
-    Teller("generic", generic, standard, None, GENERIC),
+    Teller("generic", generic, standard, None, GENERIC, restores=True),
 )

@@ -47,7 +47,8 @@ class Disagreement(NamedTuple):
             reports = f"{others} {verb(len(names), 'reports', 'report')}"
             said = f"{worst.canonical}, the canonical source of {self.metric}, is silent while {reports}"
         else:
-            said = f"{others} and {worst.canonical} differ by up to {percent(1 - worst.value)} on {self.metric}"
+            everyone = listed([*names, worst.canonical])
+            said = f"{everyone} differ by up to {percent(1 - worst.value)} on {self.metric}"
         several = f", over {counted(len(self.windows), 'window')} of its key results"
         return said + (several if len(self.windows) > 1 else "")
 

@@ -48,6 +48,12 @@ def test_only_objectives_that_can_be_compared_share_the_weight():
     assert address(loss.evidence) == "/v1/events?counts_for=arr&from=2026-10-01&to=2026-11-23&as_of=2026-11-23"
 
 
+def test_all_who_disagree_are_named_in_one_list():
+    found, _ = agreement(arr={"erp": said(100), "crm": said(50), "billing": said(60)})
+    [loss] = losses(found.losses, "agreement")
+    assert loss.detail == "billing, crm and erp differ by up to 50% on arr"
+
+
 def test_key_results_on_one_metric_are_one_loss_over_all_of_their_days():
     short = key_result("short", "win", "arr", starts_on=date(2026, 10, 5), ends_on=date(2026, 11, 1))
     half = {"erp": said(100), "crm": said(50)}

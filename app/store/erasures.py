@@ -1,0 +1,153 @@
+"""Personal data that goes: what events, changes and raw bodies say of a subject. Their names and numbers stay."""
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import delete, func, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.domain.changes import ERASED
+from app.domain.events import Remembered, canonical
+from app.store.cursor import Position
+from app.store.deliveries import StoredDelivery, Told, change, delivery, to_delivery
+from app.store.dialect import embedded, holds
+from app.store.events import StoredEvent, event, find_some
+from app.store.evidence_tables import UnmappedRow
+from app.store.owner import lifted
+from app.store.tables import table_of
+
+unmapped = table_of(UnmappedRow)
+CHUNK: Final = 1_000
+BODIES: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Bare:
+    """An event without its content: a digest of what it was, and what the rules made of it."""
+
+    uid: UUID
+    fingerprint: str
+    rules: Remembered
+
+
+async def events_of(
+    connection: AsyncConnection, organization_id: UUID, subject: str
+) -> AsyncIterator[list[StoredEvent]]:
+    """The events of the subject that have their content, retracted ones too, some at a time."""
+    where = event.c.organization_id == organization_id, event.c.subject == subject, event.c.erased.is_(None)
+    uids = sorted((await connection.execute(select(event.c.uid).where(*where))).scalars())
+    for start in range(0, len(uids), CHUNK):
+        yield await find_some(connection, organization_id, uids[start : start + CHUNK])
+
+
+async def erase_events(
+    connection: AsyncConnection, organization_id: UUID, pseudonym: str, found: Sequence[Bare]
+) -> None:
+    """The events have no data, and the pseudonym for their subject."""
+    rows = [(one.uid, one.fingerprint, canonical(one.rules)) for one in found]
+    if not embedded(connection):
+        arguments = (organization_id, pseudonym, *map(list, zip(*rows, strict=True)))
+        await connection.exec_driver_sql("select erase_events($1, $2, $3, $4, $5)", arguments)
+        return
+    async with lifted(connection):
+        for uid, fingerprint, rules in rows:
+            values = {"subject": pseudonym, "data": None, "fingerprint": fingerprint, "erased": rules}
+            where = event.c.organization_id == organization_id, event.c.uid == uid
+            await connection.execute(update(event).where(*where).values(**values))
+
+
+async def tellers(
+    connection: AsyncConnection, organization_id: UUID, source: str, entities: Collection[str]
+) -> set[UUID]:
+    """The deliveries that were the first to tell a change of one of these records, in any generation."""
+    wanted, found = sorted(entities), set()
+    for start in range(0, len(wanted), CHUNK):
+        some = change.c.entity.in_(wanted[start : start + CHUNK])
+        where = change.c.organization_id == organization_id, change.c.source == source, some
+        found |= set((await connection.execute(select(change.c.delivery).where(*where).distinct())).scalars())
+    return found
+
+
+async def erase_changes(  # changes are of all of these
+    connection: AsyncConnection, told: Told, entities: Collection[str], position: Position, by: UUID
+) -> int:
+    """Nothing is known of these records but that they were erased; how many changes went."""
+    wanted, gone = sorted(entities), 0
+    for start in range(0, len(wanted), CHUNK):
+        some = wanted[start : start + CHUNK]
+        gone += await _delete_changes(connection, told, some)
+        where = unmapped.c.organization_id == told.organization, unmapped.c.source == told.source
+        await connection.execute(delete(unmapped).where(*where, unmapped.c.entity.in_(some)))
+        rows = [_mark(told, entity, position, by) for entity in some]
+        await connection.execute(insert(change), rows)
+    return gone
+
+
+async def _delete_changes(connection: AsyncConnection, told: Told, entities: Sequence[str]) -> int:
+    if not embedded(connection):
+        arguments = (told.organization, told.source, list(entities))
+        found = await connection.exec_driver_sql("select erase_changes($1, $2, $3)", arguments)
+        return int(found.scalar_one())
+    where = change.c.organization_id == told.organization, change.c.source == told.source
+    async with lifted(connection):
+        return int((await connection.execute(delete(change).where(*where, change.c.entity.in_(entities)))).rowcount)
+
+
+def _mark(told: Told, entity: str, position: Position, by: UUID) -> dict[str, object]:
+    return {
+        "organization_id": told.organization,
+        "source": told.source,
+        "generation": told.generation,
+        "key": f"{ERASED}/{entity}",
+        "entity": entity,
+        "other": None,
+        "at": position.at,
+        "verb": ERASED,
+        "fields": {},
+        "delivery": by,
+        "seq": position.seq,
+        "sequence": "",
+    }
+
+
+async def erased(connection: AsyncConnection, told: Told, entities: Collection[str]) -> frozenset[str]:
+    """Those of these records that were erased."""
+    keys, found = sorted(f"{ERASED}/{entity}" for entity in entities), set()
+    for start in range(0, len(keys), CHUNK):
+        statement = select(change.c.entity).where(*told.where(), change.c.key.in_(keys[start : start + CHUNK]))
+        found |= set((await connection.execute(statement)).scalars())
+    return frozenset(found)
+
+
+async def bodies(
+    connection: AsyncConnection, organization_id: UUID, source: str, needles: Collection[bytes]
+) -> AsyncIterator[list[StoredDelivery]]:
+    """The source's deliveries whose raw body holds one of these, some at a time; all of them when none is given."""
+    after: UUID | None = None
+    where = [delivery.c.organization_id == organization_id, delivery.c.source == source, delivery.c.body.is_not(None)]
+    if needles:
+        where.append(or_(*(holds(connection, delivery.c.body, needle) for needle in sorted(needles))))
+    while True:
+        more = [] if after is None else [delivery.c.uid > after]
+        statement = select(delivery).where(*where, *more).order_by(delivery.c.uid).limit(BODIES)
+        found = [to_delivery(row) for row in (await connection.execute(statement)).mappings()]
+        if found:
+            yield found
+        if len(found) < BODIES:
+            return
+        after = found[-1].uid
+
+
+async def erase_bodies(connection: AsyncConnection, organization_id: UUID, uids: Collection[UUID]) -> int:
+    """Of these deliveries neither body nor headers are kept, nor what was wrong with them; how many had a body."""
+    wanted, gone = sorted(uids), 0
+    for start in range(0, len(wanted), CHUNK):
+        where = delivery.c.organization_id == organization_id, delivery.c.uid.in_(wanted[start : start + CHUNK])
+        bare = select(func.count(delivery.c.body)).where(*where)
+        gone += int((await connection.execute(bare)).scalar_one())
+        await connection.execute(update(delivery).where(*where).values(body=None, headers={}, rejects=[]))
+        told = update(delivery).where(*where, delivery.c.problem.is_not(None)).values(problem="It was erased.")
+        await connection.execute(told)
+    return gone

@@ -1,0 +1,13 @@
+"""The contract as the tests read it, made once in a process: to make it takes longer than most tests."""
+
+from functools import cache
+from typing import Any
+
+from app.api.application import build
+from app.api.document import document
+
+
+@cache
+def contract() -> dict[str, Any]:
+    """The whole document. Whoever reads it leaves it as it is."""
+    return document(build())
