@@ -1,6 +1,8 @@
 """Recording events and retracting them: what is acknowledged is committed, with its roll-ups."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from json import loads
 from typing import Final
@@ -15,7 +17,7 @@ from app.domain.errors import (
     SourceIsConnectedError,
     UnavailableError,
 )
-from app.domain.events import Event, day_of
+from app.domain.events import Event, canonical, day_of
 from app.domain.sources import CRMS, Source
 from app.flows.catalogue import Catalogue, catalogue
 from app.flows.judging import Entry, Item, Name, conflict, judge
