@@ -10,6 +10,7 @@ import asyncio
 import importlib
 import json
 import os
+import signal
 import socket
 import statistics
 import subprocess
@@ -51,11 +52,12 @@ DURABLE: Final = {"fsync": "on", "synchronous_commit": "on", "full_page_writes":
 
 @dataclass(frozen=True)
 class Size:
-    """How much is measured."""
+    """How much is measured. Shape: the first of several rounds only warms up."""
 
     rounds: int = 5
     batches: int = 6
     singles: int = 600
+    seconds: float = 400  # after which no other round begins
 
 
 SMALL: Final = Size(rounds=1, batches=1, singles=40)
@@ -179,9 +181,12 @@ async def measure(bench: Bench) -> list[Row]:
         steps.append(partial(batches, bench, size, clients, f"http {what}"))
     steps += [partial(singles, bench, bench.receivers, f"/{name}", name) for name in ("naive", "dropped", "mapped")]
     steps.append(partial(singles, bench, bench.service, "/v1/events", "single"))
+    end = time.monotonic() + bench.size.seconds
     for _ in range(bench.size.rounds + (bench.size.rounds > 1)):
         for step in steps:
             await step()
+        if time.monotonic() > end:
+            break
     taken = {name: found[1:] or found for name, found in bench.taken.items()}
     asked = [
         ("batches of 1,000", "http 1000x1", "statement 1000x1", 0.75),
@@ -285,13 +290,15 @@ def main(words: Sequence[str]) -> None:
     """Runs, prints and writes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--small", action="store_true", help="everything small: only shows that it runs")
+    parser.add_argument("--seconds", type=float, default=Size.seconds, help="after which no other round begins")
     parser.add_argument("--to", type=Path, default=Path("benchmarks/results"))
     asked = parser.parse_args(words)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended
     databases = durable()
     held = databases.Run()
     try:
         server = databases.Postgresql()
-        rows = run(server.address(server.fresh()), SMALL if asked.small else Size())
+        rows = run(server.address(server.fresh()), SMALL if asked.small else Size(seconds=asked.seconds))
         server.close()
     finally:
         held.close()

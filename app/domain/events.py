@@ -12,10 +12,10 @@ from app.domain.fixed import ONE
 
 KINDS: Final = ("outcome", "activity")
 FUTURE_HOURS: Final = 24
-# What the rules that read an erased event's content made of it while it had one: a state and a value, or no match.
-Remembered: TypeAlias = Mapping[str, tuple[str, int] | None]
 # json.dumps makes an encoder for every call that has options: this is the hot path.
 _ENCODER: Final = JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+# What the rules that read an erased event's content made of it while it had one: a state and a value, or no match.
+Remembered: TypeAlias = Mapping[str, tuple[str, int] | None]
 
 
 @dataclass(frozen=True, slots=True)

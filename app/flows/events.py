@@ -1,7 +1,10 @@
 """Recording events and retracting them: what is acknowledged is committed, with its roll-ups."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from functools import partial
+from json import loads
 from typing import Final
 from uuid import UUID
 
@@ -14,7 +17,7 @@ from app.domain.errors import (
     SourceIsConnectedError,
     UnavailableError,
 )
-from app.domain.events import Event, day_of
+from app.domain.events import Event, canonical, day_of
 from app.domain.sources import CRMS, Source
 from app.flows.catalogue import Catalogue, catalogue
 from app.flows.judging import Entry, Item, Name, conflict, judge
@@ -180,12 +183,20 @@ async def stored(service: Service, organization: UUID, item: Item) -> StoredEven
     Raises: NotFoundError when it is not there.
     """
     if item.fresh is not None:
-        return events.as_stored(*item.fresh)
+        return _as_stored(*item.fresh)
     async with service.database.reading() as connection:
         found = None if item.uid is None else await events.find(connection, organization, item.uid)
     if found is None:
         raise NotFoundError("There is no such event.")
     return found
+
+
+def _as_stored(prepared: Prepared, at: datetime) -> StoredEvent:
+    """The event as it reads once it was recorded at that instant."""
+    event = prepared.event
+    kept = replace(event, data=loads(canonical(event.data))) if event.data else event
+    metrics = tuple(match.metric for match in prepared.matches)
+    return StoredEvent(kept, prepared.uid, at, metrics, None, None, prepared.fingerprint)
 
 
 async def retract_event(service: Service, actor: Actor, uid: UUID, reason: str) -> tuple[StoredEvent, bool]:

@@ -34,8 +34,7 @@ class Service:
     Shape: `noted` is when this process last noted an API key's use, by its id; `asked` and `failed` limit how often
     a key may ask, and how often an address may fail to authenticate; `restate_at_once` is how many events a redefined
     metric may concern for history to be restated within the write; `catalogues` and `keyring` are what this process
-    read lately; `kept` are its
-    answers; `singles` puts single events together.
+    read lately, `kept` its answers; `singles` puts single events together.
     """
 
     database: Database

@@ -1,7 +1,7 @@
 """Events, read: one, or those that a filter lists, newest first."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from json import loads
 from uuid import UUID
@@ -11,12 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.configuration import Configuration
 from app.domain.errors import InvalidError, unknown
-from app.domain.events import Event, Remembered, canonical
+from app.domain.events import Event, Remembered
 from app.scoring.plan import active_objectives, objectives_by_metric
 from app.store import types
 from app.store.dialect import among
 from app.store.evidence_tables import EventRow, MatchingRow, RetractionRow
-from app.store.rollups import Prepared
 from app.store.tables import table_of
 
 event = table_of(EventRow)
@@ -61,14 +60,6 @@ class EventFilter:
     as_of: date | None = None
     known_at: date | None = None
     configuration_from: date | None = None
-
-
-def as_stored(prepared: Prepared, at: datetime) -> StoredEvent:
-    """The event as it reads once it was recorded at that instant."""
-    event = prepared.event
-    kept = replace(event, data=loads(canonical(event.data))) if event.data else event
-    metrics = tuple(match.metric for match in prepared.matches)
-    return StoredEvent(kept, prepared.uid, at, metrics, None, None, prepared.fingerprint)
 
 
 def to_event(row: RowMapping) -> Event:

@@ -169,7 +169,7 @@ def attacked(service_url: str) -> Iterator[Target]:
         found = Target(
             address, stack, stranger, admin, other, paths, {}, urlsplit(relay["hook_url"]).path, relay["secret"]
         )
-        delivery = deliver(found, event(2, source=f"{MARK}-relay")).json()["delivery"]
+        delivery = deliver(found, event(2, source=f"{MARK}-relay"), name="msg_0").json()["delivery"]
         key = admin.get("/v1/api-keys").json()["items"][0]["id"]
         found.names = {**MINE, "uid": uid, "id": key, "delivery": delivery, "hook_id": found.hook.rpartition("/")[2]}
         yield found
