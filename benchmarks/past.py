@@ -9,6 +9,7 @@ same roll-up keys; their answers are asked in turn, medians of the rounds, the f
 
 import argparse
 import asyncio
+import gc
 import importlib
 import statistics
 import time
@@ -33,6 +34,7 @@ from app.flows.catalogue import catalogue
 from app.flows.kept import Kept
 from app.flows.service import Service
 from app.flows.vault import Vault
+from app.main import GARBAGE
 from app.store import ids, ingest, types
 from app.store.database import connect
 
@@ -266,6 +268,7 @@ def main() -> None:
     words.add_argument("url", nargs="?")
     words.add_argument("--small", action="store_true", help="everything small: only shows that it runs")
     asked = words.parse_args()
+    gc.set_threshold(*GARBAGE)  # as it is served
     size = SMALL if asked.small else Size()
     if asked.url:
         print(report(asyncio.run(measure(asked.url, size))))
