@@ -132,7 +132,8 @@ async def _mentioning(
     errand: _Errand, source: Source, entities: set[str], read_event: Reader, now: datetime
 ) -> set[UUID]:
     """The deliveries whose raw body tells of the subject, and those with it in them that cannot be read."""
-    texts = [errand.subject, *(entity.partition(":")[2] for entity in entities)]
+    # What a subject is named by, without what kind of thing it is: that many other bodies say.
+    texts = [errand.subject.rpartition("/")[2], *(entity.partition(":")[2] for entity in entities)]
     needles = {max(PLAIN.findall(text), key=len, default="").encode() for text in texts}
     read = mapping_of(source)
     found: set[UUID] = set()

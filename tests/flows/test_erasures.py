@@ -234,3 +234,14 @@ async def test_another_organizations_events_of_the_same_subject_stay(database_ur
             SUBJECT
         ]
         assert (await erase(built, other, SUBJECT)).subject != mine.subject
+
+
+async def test_what_cannot_be_read_stays_unless_it_names_the_subject(sqlite_url: str):
+    async with house(sqlite_url) as built:
+        actor = await built.organization()
+        await furnish(built, actor)
+        hook = await crm(built, actor)
+        odd: dict[str, object] = {**created(42, BEFORE), "subscriptionType": 7}
+        await deliver(built, hook, created(43, BEFORE), odd)
+        assert (await erase(built, actor, "deal/8888")).deliveries == 0
+        assert (await erase(built, actor, "deal/42")).deliveries == 1
