@@ -30,8 +30,7 @@ from tests.support.serving import served
 pytestmark = pytest.mark.postgresql
 MARK = "larchwood"  # stands in all that the first organization says, and in nothing that others are told
 UNKNOWN = str(UUID(int=7))
-NOW = datetime.now(UTC).replace(microsecond=0)
-WHEN = (NOW - timedelta(hours=3)).isoformat()
+WHEN = (datetime.now(UTC).replace(microsecond=0) - timedelta(hours=3)).isoformat()
 NOUNS: dict[str, Any] = {
     f"/v1/teams/{MARK}-sales": {"name": f"Sales of {MARK}", "function": "sales", "size": 10},
     f"/v1/teams/{MARK}-ops": {"name": f"Ops of {MARK}", "function": "operations"},
@@ -176,9 +175,10 @@ def attacked(service_url: str) -> Iterator[Target]:
 
 
 def deliver(
-    target: Target, body: object, *, at: datetime = NOW, secret: str = "", name: str = "msg_1"
+    target: Target, body: object, *, late: timedelta = timedelta(), secret: str = "", name: str = "msg_1"
 ) -> httpx.Response:
-    text = json.dumps(body)
+    """A delivery, signed so much later than now: a signature is good for minutes, and a run takes longer."""
+    at, text = datetime.now(UTC) + late, json.dumps(body)
     signature = Webhook(secret or target.secret).sign(name, at, text)
     headers = {"webhook-id": name, "webhook-timestamp": str(int(at.timestamp())), "webhook-signature": signature}
     return target.stranger.post(target.hook, content=text, headers=headers)
@@ -287,9 +287,9 @@ def test_a_delivery_that_is_replayed_forged_old_or_misdirected_does_nothing_more
     assert deliver(target, said).status_code == 200  # kept, and found to say nothing new
     other = Webhook("whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
     wrong = [
-        deliver(target, event(4), secret=f"whsec_{other.sign('m', NOW, 'x')[3:35]}"),
-        deliver(target, event(4), at=NOW - timedelta(minutes=6)),
-        deliver(target, event(4), at=NOW + timedelta(minutes=6)),
+        deliver(target, event(4), secret=f"whsec_{other.sign('m', datetime.now(UTC), 'x')[3:35]}"),
+        deliver(target, event(4), late=timedelta(minutes=-6)),
+        deliver(target, event(4), late=timedelta(minutes=6)),
         target.stranger.post(target.hook, json=event(4)),
         target.stranger.post("/hooks/" + "a" * 32, json=event(4)),
         target.admin.post(target.hook, json=event(4)),
