@@ -50,18 +50,17 @@ async def list_events(call: Caller, response: Response, paging: Pages, wanted: F
     return EventPage(items=items, next_cursor=following)
 
 
-@router.post("/v1/events", **declare(Contract("events:write", JSON, problems=(409,), etag=True, creates=True)))
-async def record_event(call: Caller, response: Response, body: NewEvent) -> Event:
+@router.post(
+    "/v1/events",
+    response_model=Event,
+    **declare(Contract("events:write", JSON, problems=(409,), etag=True, creates=True, direct=True)),
+)
+async def record_event(call: Caller, body: NewEvent) -> Response:
     """Records one event. The same one again is answered as it is recorded, with 200."""
     (item,) = await flow.record(call.service, call.actor, [to_domain(body)])
     if item.problem is not None:
         raise item.problem
-    reply = show(await flow.stored(call.service, call.actor.organization, item))
-    response.headers["ETag"] = f'"{digest(reply)}"'
-    if item.status == "recorded":
-        response.status_code = 201
-        response.headers["Location"] = f"/v1/events/{item.uid}"
-    return reply
+    return _told(show(await flow.stored(call.service, call.actor.organization, item)), new=item.status == "recorded")
 
 
 @router.post("/v1/event-batches", **declare(Contract("events:write", JSON, 16 * MIB)))
@@ -115,17 +114,20 @@ async def get_event(
 
 @router.post(
     "/v1/events/{uid}/retraction",
+    response_model=Event,
     **declare(Contract("events:write", JSON, problems=(409,), etag=True, creates=True)),
 )
-async def retract_event(call: Caller, response: Response, uid: EventUid, body: NewRetraction) -> Event:
+async def retract_event(call: Caller, uid: EventUid, body: NewRetraction) -> Response:
     """Retracts the event: it stays, and does not count any more. A second retraction is answered with the first."""
     stored, first = await flow.retract_event(call.service, call.actor, UUID(uid), body.reason)
-    reply = show(stored)
-    response.headers["ETag"] = f'"{digest(reply)}"'
-    if first:
-        response.status_code = 201
-        response.headers["Location"] = f"/v1/events/{uid}"
-    return reply
+    return _told(show(stored), new=first)
+
+
+def _told(reply: Event, *, new: bool) -> Response:
+    """The reply to an event that was sent."""
+    body = reply.model_dump_json().encode()
+    headers = {"ETag": f'"{digest(body)}"', **({"Location": f"/v1/events/{reply.uid}"} if new else {})}
+    return Response(body, 201 if new else 200, headers, "application/json")
 
 
 async def _find(call: Call, uid: UUID) -> StoredEvent:
