@@ -7,6 +7,9 @@ from typing import Any, Final
 
 STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "color_message", "taskName"}
 
+# One for all lines: json.dumps makes an encoder for every call that has options.
+_ENCODER: Final = json.JSONEncoder(default=str)
+
 
 def configuration(log_format: str, level: str = "INFO") -> dict[str, Any]:  # Any: logging.config's own schema
     """What uvicorn hands to `logging.config.dictConfig`, in every worker."""
@@ -34,7 +37,7 @@ class JsonLine(logging.Formatter):
         }
         if record.exc_info:
             found["exception"] = self.formatException(record.exc_info)
-        return json.dumps(found, default=str)
+        return _ENCODER.encode(found)
 
 
 class ConsoleLine(logging.Formatter):
