@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 from fastapi.dependencies.utils import get_flat_params
-from fastapi.params import Query
 from fastapi.exceptions import RequestValidationError
+from fastapi.params import Query
 from fastapi.routing import APIRoute
 from starlette.routing import Match, request_response
 from starlette.types import Scope

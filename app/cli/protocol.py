@@ -1,4 +1,4 @@
-"""Connections that do not wait forever, for a request to be told or a reply to be read. Source: security.md, section 4."""
+"""Connections that do not wait forever for a request or for who reads its reply. Source: security.md, section 4."""
 
 import socket
 from asyncio import TimerHandle, Transport

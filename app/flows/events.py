@@ -1,7 +1,6 @@
 """Recording events and retracting them: what is acknowledged is committed, with its roll-ups."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from json import loads
@@ -17,7 +16,7 @@ from app.domain.errors import (
     SourceIsConnectedError,
     UnavailableError,
 )
-from app.domain.events import Event, canonical, day_of
+from app.domain.events import Event, day_of
 from app.domain.sources import CRMS, Source
 from app.flows.catalogue import Catalogue, catalogue
 from app.flows.judging import Entry, Item, Name, conflict, judge
@@ -57,18 +56,18 @@ async def _record(service: Service, organization: UUID, found: Sequence[Entry]) 
         now = service.clock()
         read = known is None
         known = known or await _read_catalogue(service, organization)
-        items, prints = judge(known.configuration, found, now)
+        items = judge(known.configuration, found, now)
         if not read and any(item.status == "invalid" for item in items):
             # It may be a newer configuration that knows what this one does not.
             before, known = known, await _read_catalogue(service, organization)
             if known.version != before.version:
-                items, prints = judge(known.configuration, found, now)
+                items = judge(known.configuration, found, now)
         fresh = [
             entry.event
             for entry, item in zip(found, items, strict=True)
             if item.status == "recorded" and entry.name not in done
         ]
-        prepared = ingest.prepare(fresh, known.matcher, now, known.time_zone, prints)
+        prepared = ingest.prepare(fresh, known.matcher, now, known.time_zone)
         if await _store(service, organization, known, prepared, done):
             return await _settle(service, organization, found, items, done)
         known = None
@@ -194,7 +193,7 @@ async def stored(service: Service, organization: UUID, item: Item) -> StoredEven
 def _as_stored(prepared: Prepared, at: datetime) -> StoredEvent:
     """The event as it reads once it was recorded at that instant."""
     event = prepared.event
-    kept = replace(event, data=loads(canonical(event.data))) if event.data else event
+    kept = event._replace(data=loads(prepared.data)) if prepared.data else event
     metrics = tuple(match.metric for match in prepared.matches)
     return StoredEvent(kept, prepared.uid, at, metrics, None, None, prepared.fingerprint)
 

@@ -1,6 +1,5 @@
 """Which events match a metric, which count for it, and with what value; nothing is converted."""
 
-from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -170,7 +169,7 @@ def test_only_what_decides_the_matching_is_in_its_matching_part():
 
 def erased(found: Event, matcher: Matcher) -> Event:
     """The event as an erasure leaves it."""
-    return replace(found, subject="erased/x", data={}, erased=matcher.remember(found))
+    return found._replace(subject="erased/x", data={}, erased=matcher.remember(found))
 
 
 WHERE = [
