@@ -1,19 +1,25 @@
 """Single writes, put together: what comes in for an organization while one flush runs is the next flush.
 
-No timer: who comes first is written at once, alone. Everyone is answered after the commit of their own.
+No timer: a flush waits only while the event loop still finds more that has come in. Everyone is answered after the
+commit of their own.
 """
 
 import asyncio
+import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence, Sized
+from contextvars import Context
 from typing import Final, Generic, TypeVar
 from uuid import UUID
 
 from app.domain.errors import SightlineError, UnavailableError
 
+LOG: Final = logging.getLogger("sightline.events")
 Sent = TypeVar("Sent")
 Answer = TypeVar("Answer")
 AT_ONCE: Final = 1_000
+ENOUGH: Final = 64  # waiting for more would not make a flush cheaper for each of them
+QUIET: Final = 2  # turns of the event loop: what is read in one is asked for in the next
 MOST: Final = 2_000
 
 
@@ -36,13 +42,17 @@ class Coalescer(Generic[Sent, Answer]):
 
         Raises: UnavailableError when too many wait, or the service ends; what `write` raises.
         """
-        queue = self._queues.setdefault(organization, deque())
+        queue = self._queues.get(organization, ())
         if self._closed or len(queue) >= self._most:
             raise UnavailableError("Too many events are waiting to be recorded; try again shortly.")
+        queue = self._queues.setdefault(organization, deque())
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         queue.append((sent, answer))
         if organization not in self._writers:
-            self._writers[organization] = asyncio.create_task(self._drain(organization, queue, write))
+            # In a context of its own: it writes for others than who comes first.
+            self._writers[organization] = asyncio.create_task(
+                self._drain(organization, queue, write), context=Context()
+            )
         return await answer
 
     async def close(self) -> None:
@@ -58,12 +68,21 @@ class Coalescer(Generic[Sent, Answer]):
     ) -> None:
         try:
             while queue:
+                await _gathered(queue)
                 some = [queue.popleft() for _ in range(min(len(queue), AT_ONCE))]
                 await _flush([one for one in some if not one[1].done()], write)
         finally:
             del self._writers[organization], self._queues[organization]
             for _, answer in queue:  # only when the writer itself was stopped
                 _fail(answer, UnavailableError("The service is ending; try again shortly."))
+
+
+async def _gathered(queue: Sized) -> None:
+    """Returns once the event loop has nothing more for the queue at the moment, or there is enough in it."""
+    quiet, before = 0, len(queue)
+    while quiet < QUIET and before < ENOUGH:
+        await asyncio.sleep(0)
+        quiet, before = quiet + 1 if len(queue) == before else 0, len(queue)
 
 
 async def _flush(
@@ -75,6 +94,8 @@ async def _flush(
     try:
         answers = await write([sent for sent, _ in some])
     except Exception as error:  # noqa: BLE001  # it is told to those who wait
+        if not isinstance(error, SightlineError):
+            LOG.exception("a flush failed", extra={"events": len(some)})
         if len(some) == 1 or isinstance(error, SightlineError):
             for _, answer in some:
                 _fail(answer, error)
