@@ -96,6 +96,12 @@ def contract_of(route: object) -> Contract | None:
     return None if found is None else Contract(**found)
 
 
+def is_direct(route: object) -> bool:
+    """Whether a route's operation is a direct one."""
+    contract = contract_of(route)
+    return contract is not None and contract.direct
+
+
 def _check_query(request: Request, known: frozenset[str]) -> None:
     names = Counter(name for name, _ in request.query_params.multi_items())
     if names.total() > MOST_PARAMETERS:
@@ -120,8 +126,7 @@ class Operation(APIRoute):
         """Named by its function."""
         super().__init__(path, endpoint, **{**more, "operation_id": endpoint.__name__})
         self._begins = path.partition("{")[0]
-        contract = contract_of(self)
-        if contract is not None and contract.direct:
+        if is_direct(self):
             self.app = request_response(self.get_route_handler())  # without stacks for what FastAPI would clean up
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:

@@ -7,7 +7,7 @@ commit of their own.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence, Sized
+from collections.abc import Awaitable, Callable, Iterable, Sequence, Sized
 from contextvars import Context
 from typing import Final, Generic, TypeVar
 from uuid import UUID
@@ -19,6 +19,7 @@ Sent = TypeVar("Sent")
 Answer = TypeVar("Answer")
 AT_ONCE: Final = 1_000
 ENOUGH: Final = 64  # waiting for more would not make a flush cheaper for each of them
+ENDING: Final = "The service is ending; try again shortly."
 QUIET: Final = 2  # turns of the event loop: what is read in one is asked for in the next
 MOST: Final = 2_000
 
@@ -73,8 +74,7 @@ class Coalescer(Generic[Sent, Answer]):
                 await _flush([one for one in some if not one[1].done()], write)
         finally:
             del self._writers[organization], self._queues[organization]
-            for _, answer in queue:  # only when the writer itself was stopped
-                _fail(answer, UnavailableError("The service is ending; try again shortly."))
+            _fail(queue, UnavailableError(ENDING))  # something is in it only when the writer itself was stopped
 
 
 async def _gathered(queue: Sized) -> None:
@@ -93,19 +93,18 @@ async def _flush(
         return
     try:
         answers = await write([sent for sent, _ in some])
-    except Exception as error:  # noqa: BLE001  # it is told to those who wait
-        if not isinstance(error, SightlineError):
-            LOG.exception("a flush failed", extra={"events": len(some)})
-        if len(some) == 1 or isinstance(error, SightlineError):
-            for _, answer in some:
-                _fail(answer, error)
+    except SightlineError as error:
+        _fail(some, error)
+    except Exception as error:
+        LOG.exception("a flush failed", extra={"events": len(some)})
+        if len(some) == 1:
+            _fail(some, error)
             return
         middle = len(some) // 2
         await _flush(some[:middle], write)
         await _flush(some[middle:], write)
     except BaseException:
-        for _, answer in some:
-            _fail(answer, UnavailableError("The service is ending; try again shortly."))
+        _fail(some, UnavailableError(ENDING))
         raise
     else:
         for (_, waiting), found in zip(some, answers, strict=True):
@@ -113,6 +112,7 @@ async def _flush(
                 waiting.set_result(found)
 
 
-def _fail(answer: asyncio.Future[Answer], error: Exception) -> None:
-    if not answer.done():
-        answer.set_exception(error)
+def _fail(some: Iterable[tuple[Sent, asyncio.Future[Answer]]], error: Exception) -> None:
+    for _, answer in some:
+        if not answer.done():
+            answer.set_exception(error)
