@@ -1,6 +1,6 @@
 """Events over HTTP: one, a batch, the list, and retractions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -63,18 +63,31 @@ async def record_event(call: Caller, body: NewEvent) -> Response:
     return _told(show(await flow.stored(call.service, call.actor.organization, item)), new=item.status == "recorded")
 
 
-@router.post("/v1/event-batches", **declare(Contract("events:write", JSON, 16 * MIB)))
-async def record_event_batch(call: Caller, body: NewEventBatch) -> EventBatchResult:
+@router.post(
+    "/v1/event-batches",
+    response_model=EventBatchResult,
+    **declare(Contract("events:write", JSON, 16 * MIB, direct=True)),
+)
+async def record_event_batch(call: Caller, body: NewEventBatch) -> Response:
     """Records what is valid and new of up to 10,000 events; says what became of the rest."""
-    read = [_read(item) for item in body.events]
-    valid = [event for event in read if isinstance(event, EventValue)]
-    answers = iter(await flow.record(call.service, call.actor, valid) if valid else [])
+    read: list[EventValue | InvalidError] = []
+    answers = iter(await flow.record(call.service, call.actor, _valid(body.events, read)))
     items = [next(answers) if isinstance(found, EventValue) else Item("invalid", None, found) for found in read]
     found = [trouble(call.request, index, body.events[index], item) for index, item in _troubled(items)]
     duplicates = sum(item.status == "duplicate" for item in items)
-    return EventBatchResult(
+    result = EventBatchResult(
         recorded=len(items) - len(found), duplicates=duplicates, rejected=len(found) - duplicates, problems=found
     )
+    return Response(result.model_dump_json(), media_type="application/json")
+
+
+def _valid(items: Iterable[object], read: list[EventValue | InvalidError]) -> Iterator[EventValue]:
+    """The events that can be read, one after the other; `read` is what became of each item."""
+    for item in items:
+        found = _read(item)
+        read.append(found)
+        if isinstance(found, EventValue):
+            yield found
 
 
 def _read(item: object) -> EventValue | InvalidError:

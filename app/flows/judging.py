@@ -49,9 +49,14 @@ class Item(NamedTuple):
 NEW: Final = Item("recorded")
 
 
-def judge(known: Configuration, found: Sequence[Entry], now: datetime) -> list[Item]:
-    """What can be said of each event without asking for the recorded ones; a repetition in the batch is told here."""
-    seen: dict[Name, Event] = {}
+def judge(
+    known: Configuration, found: Sequence[Entry], now: datetime, seen: dict[Name, Event] | None = None
+) -> list[Item]:
+    """What can be said of each event without asking for the recorded ones; a repetition in the batch is told here.
+
+    None when it is the whole batch: `seen`, the valid ones of the parts before, which those of this one are added to.
+    """
+    seen = {} if seen is None else seen
     items: list[Item] = []
     latest = now + timedelta(hours=FUTURE_HOURS)
     for entry in found:
