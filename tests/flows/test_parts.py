@@ -91,7 +91,7 @@ async def test_what_breaks_while_a_later_part_is_read_leaves_nothing(built: Hous
     assert await told(built, actor, many(PART + 1)) == ["recorded"] * (PART + 1)
 
 
-# Not on SQLite, where a BEGIN that the driver's thread is in cannot be taken back: there nobody is cut off but at the end.
+# Not on SQLite, where a BEGIN that the thread of the driver is in cannot be taken back: nobody is cut off there.
 @pytest.mark.parametrize("database_url", [pytest.param("postgresql", marks=pytest.mark.postgresql)], indirect=True)
 async def test_who_gives_up_in_the_middle_has_recorded_all_of_it_or_nothing(built: House):
     actor = await furnished(built)
