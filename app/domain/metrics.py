@@ -126,7 +126,8 @@ class Matcher:
             name = rule(metric) if reads_content(metric) else ""
             known = erased.get(name)
             if known is not None:
-                yield Match(metric.key, *known)
+                state, value = known  # and the unit, which the event still has
+                yield Match(metric.key, state, value, (event.unit or "") if state == "other_unit" else "")
             elif name not in erased and all(holds(event) for holds in conditions):
                 yield _judge(metric, reader, event)
 

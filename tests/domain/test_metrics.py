@@ -177,19 +177,21 @@ WHERE = [
     (Condition(path, op, value),) for path in ("data.x", "subject", "unit") for op, value in (("eq", 1), ("ne", 1))
 ]
 METRICS = {
-    f"{number}-{value}-{aggregation}": metric(
-        f"{number}-{value}-{aggregation}", where=where, value=value, aggregation=aggregation
-    )
+    key: metric(key, where=where, value=value, aggregation=aggregation, unit=unit)
     for number, where in enumerate([(), *WHERE])
     for value in ("value", "data.x")
-    for aggregation in ("sum", "count")
+    for aggregation, unit in (("sum", None), ("sum", "EUR"), ("count", None))
+    for key in [f"{number}-{value}-{aggregation}-{unit}"]
 }
 
 
 @pytest.mark.parametrize("data", [{}, {"x": 1}, {"x": 2}, {"x": None}, {"x": "1"}])
 @pytest.mark.parametrize("subject", [None, "deal/1"])
-def test_an_erased_event_matches_as_it_did_with_its_content(data: dict[str, object], subject: str | None):
-    found, matcher = event("e", data=data, subject=subject), Matcher(METRICS)
+@pytest.mark.parametrize("unit", [None, "EUR", "USD"])
+def test_an_erased_event_matches_as_it_did_with_its_content(
+    data: dict[str, object], subject: str | None, unit: str | None
+):
+    found, matcher = event("e", data=data, subject=subject, unit=unit), Matcher(METRICS)
     assert matcher.match(erased(found, matcher)) == matcher.match(found)
     assert Matcher({}).match(erased(found, matcher)) == ()
 
