@@ -168,6 +168,15 @@ def test_only_what_decides_the_matching_is_in_its_matching_part():
     assert NOW.tzinfo is not None
 
 
+def test_a_condition_on_true_is_another_than_one_on_1():
+    conditions = [Condition("data.x", "in", value) for value in (1, True, (1,), (True,), (1, True), (True, 1), "1")]
+    assert [conditions.index(one) for one in conditions] == list(range(len(conditions)))
+    assert all(one == replace(one) and hash(one) == hash(replace(one)) for one in conditions)
+    assert Condition("data.x", "eq", 1) == Condition("data.x", "eq", 1.0)
+    one, true = (metric("m", where=(Condition("data.x", "eq", value),)) for value in (1, True))
+    assert matching_part(one) != matching_part(true)
+
+
 def erased(found: Event, matcher: Matcher) -> Event:
     """The event as an erasure leaves it."""
     return replace(found, subject="erased/x", data={}, erased=matcher.remember(found))
