@@ -78,7 +78,7 @@ class Past:
         self._own = connection, organization
         self._now, self.restating, self.matched = now, now.restating, now.matched
         self._changes: dict[date, Sequence[Taken]] = {}
-        self._known: dict[date | None, Configuration] = {None: now.configuration}
+        self._known: dict[date, Configuration] = {}
         self._plans: dict[tuple[int, str], Plan] = {}
         self._families: dict[str, Family] = {}
         self._since = date.max
