@@ -9,12 +9,13 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence, Sized
 from contextvars import Context
+from traceback import format_tb
 from typing import Final, Generic, TypeVar
 from uuid import UUID
 
 from app.domain.errors import SightlineError, UnavailableError
 
-LOG: Final = logging.getLogger("sightline.events")
+LOG: Final = logging.getLogger("sightline.coalescing")
 Sent = TypeVar("Sent")
 Answer = TypeVar("Answer")
 AT_ONCE: Final = 1_000
@@ -30,9 +31,9 @@ class Coalescer(Generic[Sent, Answer]):
     A writer ends with its queue. Shape: `write` answers for each in the given order.
     """
 
-    def __init__(self, most: int = MOST) -> None:
-        """At most so many may wait in an organization."""
-        self._most, self._closed = most, False
+    def __init__(self, most: int = MOST, at_once: int = AT_ONCE) -> None:
+        """At most so many may wait in an organization, and so many are written at once."""
+        self._most, self._at_once, self._closed = most, at_once, False
         self._queues: dict[UUID, deque[tuple[Sent, asyncio.Future[Answer]]]] = {}
         self._writers: dict[UUID, asyncio.Task[None]] = {}
 
@@ -45,7 +46,7 @@ class Coalescer(Generic[Sent, Answer]):
         """
         queue = self._queues.get(organization, ())
         if self._closed or len(queue) >= self._most:
-            raise UnavailableError("Too many events are waiting to be recorded; try again shortly.")
+            raise UnavailableError("Too much is waiting to be recorded; try again shortly.")
         queue = self._queues.setdefault(organization, deque())
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         queue.append((sent, answer))
@@ -70,7 +71,7 @@ class Coalescer(Generic[Sent, Answer]):
         try:
             while queue:
                 await _gathered(queue)
-                some = [queue.popleft() for _ in range(min(len(queue), AT_ONCE))]
+                some = [queue.popleft() for _ in range(min(len(queue), self._at_once))]
                 await _flush([one for one in some if not one[1].done()], write)
         finally:
             del self._writers[organization], self._queues[organization]
@@ -95,11 +96,15 @@ async def _flush(
         answers = await write([sent for sent, _ in some])
     except SightlineError as error:
         _fail(some, error)
-    except Exception as error:
-        LOG.exception("a flush failed", extra={"events": len(some)})
+    except Exception as error:  # noqa: BLE001  # it is told to those who wait
         if len(some) == 1:
             _fail(some, error)
             return
+        # Where and of what kind: its text may hold what was sent.
+        told = {"waiting": len(some), "error": type(error).__name__}
+        LOG.error(  # noqa: TRY400  # no word of the error itself
+            "a flush failed", extra={**told, "stack": "".join(format_tb(error.__traceback__))}
+        )
         middle = len(some) // 2
         await _flush(some[:middle], write)
         await _flush(some[middle:], write)

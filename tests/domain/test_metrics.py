@@ -1,5 +1,6 @@
 """Which events match a metric, which count for it, and with what value; nothing is converted."""
 
+from dataclasses import replace
 from itertools import product
 
 import pytest
