@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, RowMapping, and_, insert, literal, or_, select, update
@@ -17,6 +18,7 @@ from app.store.evidence_tables import ChangeRow, DeliveryRow, MessageRow
 from app.store.tables import table_of
 
 delivery, change, message = table_of(DeliveryRow), table_of(ChangeRow), table_of(MessageRow)
+GONE: Final = "It told of what was erased: its body is kept no longer."
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ class StoredDelivery:
     Shape: `state` is processed, ignored or failed; `rejects` are index and problem; `origin` is `hook`, or `records`
     for deals that were imported.
 
-    None when all went well: `problem`; when it is kept no longer: `body`.
+    None when all went well and nothing of it was erased: `problem`; when it is kept no longer: `body`.
     """
 
     uid: UUID
@@ -199,14 +201,15 @@ async def update_outcome(connection: AsyncConnection, organization_id: UUID, fou
 async def empty_bodies(connection: AsyncConnection, organization_id: UUID, before: datetime, most: int) -> int:
     """At most so many raw bodies that came in before an instant are kept no longer, oldest first; returns how many.
 
-    Those that another transaction has in hand are left to it.
+    Their headers go with them: those of a CloudEvent are what it says. Those that another transaction has in hand are
+    left to it.
     """
     mine = delivery.c.organization_id == organization_id
     old = select(delivery.c.uid).where(mine, delivery.c.received_at < before, delivery.c.body.is_not(None))
     old = old.order_by(delivery.c.received_at).limit(most).with_for_update(skip_locked=True)
     uids = list((await connection.execute(old)).scalars())
     if uids:
-        await connection.execute(update(delivery).where(mine, delivery.c.uid.in_(uids)).values(body=None))
+        await connection.execute(update(delivery).where(mine, delivery.c.uid.in_(uids)).values(body=None, headers={}))
     return len(uids)
 
 
