@@ -105,7 +105,7 @@ async def _events(errand: _Errand, subject: str, source: str | None = None) -> i
 
 def _bare(service: Service, matchers: Collection[Matcher], stored: StoredEvent) -> Bare:
     rules = {name: match for matcher in matchers for name, match in matcher.remember(stored.event).items()}
-    return Bare(stored.uid, hidden(service.vault, stored), rules)
+    return Bare(stored.uid, hidden(service.vault, stored.fingerprint), rules)
 
 
 async def _told(errand: _Errand, source: Source, read_event: Reader, now: datetime) -> tuple[int, int, int]:

@@ -36,7 +36,12 @@ def test_a_table_is_imported_and_its_faulty_lines_do_not_stop_it(sightline, writ
     head = "id,source,type,time,team,value,data,data.segment\n"
     row = "{},billing,invoice.paid," + AT + ",sales,{},{},{}\n"
     rows = [row.format("t-1", "2.25", '"{""seats"": 3}"', "enterprise"), row.format("t-2", "", "", "'=x")]
-    wrong = [row.format("t-3", "much", "", ""), row.format("t-6", "1", "5", "x"), "a,b,c,d,e,f,g,h,i\n", row.format("t-4", "1", "", "\ud800")]
+    wrong = [
+        row.format("t-3", "much", "", ""),
+        row.format("t-6", "1", "5", "x"),
+        "a,b,c,d,e,f,g,h,i\n",
+        row.format("t-4", "1", "", "\ud800"),
+    ]
     text = head + "".join(rows) + "".join(wrong) + row.format("t-5", "1", "", "")
     file.write_bytes(text.encode("utf-8", "surrogatepass"))
     done = sightline("events", "import", str(file))
