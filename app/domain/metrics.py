@@ -33,6 +33,20 @@ class Condition:
     op: str
     value: Scalar | tuple[Scalar, ...] | None = None
 
+    def __eq__(self, other: object) -> bool:
+        """Whether it is the same condition: true is not 1, as in what it matches."""
+        return isinstance(other, Condition) and _told(self) == _told(other)
+
+    def __hash__(self) -> int:
+        """The same for the same condition."""
+        return hash(_told(self))
+
+
+def _told(condition: Condition) -> tuple[object, ...]:
+    value = condition.value
+    truths = tuple(isinstance(one, bool) for one in (value if isinstance(value, tuple) else (value,)))
+    return condition.property, condition.op, value, truths
+
 
 @dataclass(frozen=True, slots=True)
 class Metric:
@@ -126,7 +140,8 @@ class Matcher:
             name = rule(metric) if reads_content(metric) else ""
             known = erased.get(name)
             if known is not None:
-                yield Match(metric.key, *known)
+                state, value = known  # and the unit, which the event still has
+                yield Match(metric.key, state, value, (event.unit or "") if state == "other_unit" else "")
             elif name not in erased and all(holds(event) for holds in conditions):
                 yield _judge(metric, reader, event)
 

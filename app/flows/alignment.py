@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Final
 
 from app.domain.access import Actor
 from app.domain.errors import Fault, InvalidError
@@ -16,6 +17,9 @@ from app.scoring.engine import score
 from app.scoring.plan import Plan
 from app.scoring.snapshot import Snapshot
 from app.store import cursor, snapshot
+
+BARE: Final = 20  # what an answer weighs that loses nothing, beside a loss
+ROWS: Final = 10  # of evidence, that weigh as much as a loss
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +47,8 @@ async def read(
     now = service.clock()
     async with service.database.glancing() as connection:
         at = await cursor.standing(connection, actor.organization)
-    question = ("alignment", actor.organization, playbook, *asked(at.today(now), as_of, known_at))
-    found = service.kept.find(question, at.version, Answer)
+    mine, days = ("alignment", actor.organization), asked(at.today(now), as_of, known_at)
+    found = service.kept.find(mine, (playbook, *days), at.version, Answer)
     if found is not None:
         return found
     async with service.database.reading() as connection:
@@ -55,9 +59,17 @@ async def read(
         read = await snapshot.read(connection, actor.organization, standing.plan, standing.frame)
     # A large playbook takes a while: others are answered meanwhile.
     found = await asyncio.to_thread(answer, read, standing, known)
-    weight = len(found.alignment.losses) + (0 if standing.configuration is known.present else known.weight)
-    service.kept.keep(("alignment", actor.organization, playbook, *days), at.version, found, weight)
+    weight = _weight(found) + (0 if standing.configuration is known.present else known.weight)
+    service.kept.keep(mine, (playbook, *days), at.version, found, weight)
     return found
+
+
+def _weight(found: Answer) -> int:
+    """What it weighs beside the configuration; its evidence is small, and can be much more than its losses."""
+    read = found.snapshot
+    said = sum(len(one.sources) for one in read.said.values())
+    rows = said + len(read.attention) + len(read.newest) + len(read.sold)
+    return BARE + len(found.alignment.losses) + rows // ROWS
 
 
 def answer(found: Snapshot, standing: Standing, known: Past) -> Answer:

@@ -80,7 +80,10 @@ async def what_if(
         days = asked(await past.today(connection, actor.organization, now), as_of, known_at)
         before = await _standing(known, document.playbook.key, *days)
         after = _applied(await known.on(days[0]) if before is None else before.configuration, document, *days)
-        if before is not None:
+        if before is not None and before.frame.configuration_from is None and before.frame.until < after.frame.until:
+            # It is over, and would go on: by what has been configured since.
+            after = _applied(await known.on(after.frame.until), document, *days)
+        elif before is not None:
             after = replace(after, frame=replace(after.frame, configuration_from=before.frame.configuration_from))
         was = None if before is None else await snapshot.read(connection, actor.organization, before.plan, before.frame)
         found = await _read(connection, actor, known, after)

@@ -60,8 +60,8 @@ async def read(
     async with service.database.reading() as connection:
         at = await cursor.standing(connection, actor.organization)
         asked, known_day = _asked(at.today(now), first, last, step, known_at)
-        question = ("history", actor.organization, playbook, tuple(asked), known_day)
-        kept = service.kept.find(question, at.version, History)
+        mine, question = ("history", actor.organization), (playbook, tuple(asked), known_day)
+        kept = service.kept.find(mine, question, at.version, History)
         if kept is not None:
             return kept
         known = await past.read(connection, actor.organization, kept=service.kept)
@@ -74,7 +74,7 @@ async def read(
     # Many scores are a second's work for a large playbook: others are answered meanwhile.
     points = await asyncio.to_thread(_points, list(zip(asked, found, strict=True)), Series(evidence, version))
     history = History(points, known_day, version, known.restating)
-    service.kept.keep(question, at.version, history, WEIGHT * len(points))
+    service.kept.keep(mine, question, at.version, history, WEIGHT * len(points))
     return history
 
 

@@ -9,33 +9,44 @@ MOST: Final = 200_000
 
 
 class Kept:
-    """Things by what was asked, each with the version at which it was true. What nobody asked for longest goes first.
+    """Things by what was asked of whom, all of one with the version at which they were true.
 
-    The version is always read from the database, so that no other process has to say what it changed. Units: a thing
-    weighs what it has: losses, things configured, points; all together at most `most`.
+    The version is always read from the database, so that no other process has to say what it changed. What is kept at
+    another version than the last one goes, with all that it holds; else what nobody asked for longest goes first.
+    Units: a thing weighs what it has: losses, things configured, points; all together at most `most`.
     """
 
     def __init__(self, most: int = MOST) -> None:
         """Nothing is kept yet."""
         self._most, self._weight = most, 0
-        self._things: OrderedDict[Hashable, tuple[int, object, int]] = OrderedDict()
+        self._things: OrderedDict[tuple[Hashable, Hashable], tuple[object, int]] = OrderedDict()
+        self._asked: dict[Hashable, tuple[int, set[Hashable]]] = {}
 
-    def find(self, question: Hashable, version: int, kind: type[T]) -> T | None:
+    def find(self, of: Hashable, question: Hashable, version: int, kind: type[T]) -> T | None:
         """What was kept of that question at that version. None when nothing was."""
-        found = self._things.get(question)
-        if found is None or found[0] != version or not isinstance(found[1], kind):
+        found = self._things.get((of, question))
+        if found is None or self._asked[of][0] != version or not isinstance(found[0], kind):
             return None
-        self._things.move_to_end(question)
-        return found[1]
+        self._things.move_to_end((of, question))
+        return found[0]
 
-    def keep(self, question: Hashable, version: int, thing: object, weight: int) -> None:
+    def keep(self, of: Hashable, question: Hashable, version: int, thing: object, weight: int) -> None:
         """It is kept in place of what was; what weighs more than all may weigh is not."""
-        was = self._things.pop(question, None)
-        self._weight -= 0 if was is None else was[2]
+        at, asked = self._asked.get(of, (version, set()))
+        for gone in tuple(asked) if at != version else asked & {question}:
+            self._drop(of, gone)
         if weight > self._most:
             return
-        self._things[question] = version, thing, weight
+        self._things[of, question] = thing, weight
+        self._asked.setdefault(of, (version, set()))[1].add(question)
         self._weight += weight
         while self._weight > self._most:
-            _, (_, _, gone) = self._things.popitem(last=False)
-            self._weight -= gone
+            self._drop(*next(iter(self._things)))
+
+    def _drop(self, of: Hashable, question: Hashable) -> None:
+        _, weight = self._things.pop((of, question))
+        self._weight -= weight
+        asked = self._asked[of][1]
+        asked.remove(question)
+        if not asked:
+            del self._asked[of]

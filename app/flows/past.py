@@ -62,8 +62,9 @@ class Present:
 
     @property
     def weight(self) -> int:
-        """How many things are configured."""
-        return sum(len(self.configuration.of(kind)) for kind in EVERYTHING)
+        """How many things are configured, archived ones too."""
+        gone = self.configuration.archived
+        return sum(len(self.configuration.of(kind)) + len(gone.get(kind, ())) for kind in EVERYTHING)
 
 
 class Past:
@@ -77,7 +78,7 @@ class Past:
         self._own = connection, organization
         self._now, self.restating, self.matched = now, now.restating, now.matched
         self._changes: dict[date, Sequence[Taken]] = {}
-        self._known: dict[date | None, Configuration] = {None: now.configuration}
+        self._known: dict[date, Configuration] = {}
         self._plans: dict[tuple[int, str], Plan] = {}
         self._families: dict[str, Family] = {}
         self._since = date.max
@@ -189,11 +190,11 @@ async def read(
     """
     if kept is None:
         return Past(connection, organization, await _present(connection, organization, kinds))
-    version, question = await cursor.catalogue(connection, organization), ("configuration", organization)
-    found = kept.find(question, version, Present)
+    version, mine = await cursor.catalogue(connection, organization), ("configuration", organization)
+    found = kept.find(mine, None, version, Present)
     if found is None:
         found = await _present(connection, organization, kinds)
-        kept.keep(question, version, found, found.weight)
+        kept.keep(mine, None, version, found, found.weight)
     return Past(connection, organization, found)
 
 

@@ -30,11 +30,6 @@ class Frame:
     until: date
     configuration_from: date | None = None
 
-    @property
-    def configured_on(self) -> date:
-        """The day at whose end the configuration stood as it is used."""
-        return self.configuration_from or self.until
-
     def focus(self, configuration: Configuration) -> tuple[date, date]:
         """First and last day over which attention is counted; empty when the last is before the first."""
         first = self.day - timedelta(days=configuration.policy.focus_days - 1)

@@ -168,6 +168,15 @@ def test_only_what_decides_the_matching_is_in_its_matching_part():
     assert NOW.tzinfo is not None
 
 
+def test_a_condition_on_true_is_another_than_one_on_1():
+    conditions = [Condition("data.x", "in", value) for value in (1, True, (1,), (True,), (1, True), (True, 1), "1")]
+    assert [conditions.index(one) for one in conditions] == list(range(len(conditions)))
+    assert all(one == replace(one) and hash(one) == hash(replace(one)) for one in conditions)
+    assert Condition("data.x", "eq", 1) == Condition("data.x", "eq", 1.0)
+    one, true = (metric("m", where=(Condition("data.x", "eq", value),)) for value in (1, True))
+    assert matching_part(one) != matching_part(true)
+
+
 def erased(found: Event, matcher: Matcher) -> Event:
     """The event as an erasure leaves it."""
     return replace(found, subject="erased/x", data={}, erased=matcher.remember(found))
@@ -177,19 +186,21 @@ WHERE = [
     (Condition(path, op, value),) for path in ("data.x", "subject", "unit") for op, value in (("eq", 1), ("ne", 1))
 ]
 METRICS = {
-    f"{number}-{value}-{aggregation}": metric(
-        f"{number}-{value}-{aggregation}", where=where, value=value, aggregation=aggregation
-    )
+    key: metric(key, where=where, value=value, aggregation=aggregation, unit=unit)
     for number, where in enumerate([(), *WHERE])
     for value in ("value", "data.x")
-    for aggregation in ("sum", "count")
+    for aggregation, unit in (("sum", None), ("sum", "EUR"), ("count", None))
+    for key in [f"{number}-{value}-{aggregation}-{unit}"]
 }
 
 
 @pytest.mark.parametrize("data", [{}, {"x": 1}, {"x": 2}, {"x": None}, {"x": "1"}])
 @pytest.mark.parametrize("subject", [None, "deal/1"])
-def test_an_erased_event_matches_as_it_did_with_its_content(data: dict[str, object], subject: str | None):
-    found, matcher = event("e", data=data, subject=subject), Matcher(METRICS)
+@pytest.mark.parametrize("unit", [None, "EUR", "USD"])
+def test_an_erased_event_matches_as_it_did_with_its_content(
+    data: dict[str, object], subject: str | None, unit: str | None
+):
+    found, matcher = event("e", data=data, subject=subject, unit=unit), Matcher(METRICS)
     assert matcher.match(erased(found, matcher)) == matcher.match(found)
     assert Matcher({}).match(erased(found, matcher)) == ()
 

@@ -11,11 +11,13 @@ from app.domain.documents import Document, Placed
 from app.domain.errors import ForbiddenError, InvalidError
 from app.domain.metrics import Metric
 from app.domain.objectives import KeyResult, Objective
-from app.flows import alignment, comparison, playbooks
+from app.domain.playbooks import Contribution
+from app.domain.teams import Policy
+from app.flows import alignment, comparison, configuration, playbooks
 from app.flows.alignment import Answer
 from app.store.tables import Row
 from tests.flows.test_history import quarter
-from tests.support.services import NOW, ONE, House, furnish, metric
+from tests.support.services import NOW, ONE, House, event, furnish, metric, record
 
 TODAY = NOW.date()
 DAY = timedelta(days=1)
@@ -90,6 +92,23 @@ async def test_a_what_if_is_what_applying_makes_and_stores_nothing(built: House,
     await playbooks.apply(built.service, actor, document, dry_run=False, publish=False, prune=True)
     assert said(found.after) == said(await alignment.read(built.service, actor, "q4"))
     assert bool(found.differences) == (kind != "nothing")
+
+
+async def test_a_playbook_that_is_over_and_would_go_on_is_scored_by_what_is_configured_since(built: House):
+    actor = await built.organization()
+    await furnish(built, actor)
+    await record(built, actor, *(event(str(n)) for n in range(3)))
+    built.clock.forward(days=60)
+    await configuration.put(built.service, actor, Policy(minimum_events=2, focus_days=90))
+    await playbooks.contribute(built.service, actor, Contribution("q4", "sales", "Ann"))
+    document = await playbooks.document(built.service, actor, "q4")
+    late = [TODAY + ago * DAY for ago in (50, 60, 70)]
+    longer = [replace(document, playbook=replace(document.playbook, ends_on=ends_on)) for ends_on in late]
+    found = [(await comparison.what_if(built.service, actor, one)).after for one in longer]
+    figures = [one.alignment.components for one in found]
+    assert [one.coverage > 0 for some in figures for one in some if one.name == "focus"] == [False, True, True]
+    await playbooks.apply(built.service, actor, longer[-1], dry_run=False, publish=False, prune=True)
+    assert said(found[-1]) == said(await alignment.read(built.service, actor, "q4"))
 
 
 async def test_a_playbook_that_is_not_there_yet_has_nothing_before(built: House):

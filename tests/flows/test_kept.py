@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
+from weakref import ref
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from app.domain.access import Actor
 from app.domain.objectives import Objective
 from app.domain.playbooks import Contribution, Signoff
 from app.domain.sources import Source
+from app.domain.teams import COMPONENTS, Policy
 from app.flows import alignment, configuration, events, history, playbooks
 from app.flows.kept import Kept
 from app.flows.service import Service
@@ -20,29 +22,57 @@ from tests.support.services import NOW, ONE, House, event, furnish, metric, reco
 DAY = timedelta(days=1)
 
 
-@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3), st.integers(0, 30)), max_size=30))
-def test_what_is_kept_never_weighs_more_than_it_may_and_is_found_at_its_version_alone(kept: list[tuple[int, int, int]]):
-    found, last = Kept(50), dict[int, tuple[int, int, str]]()
-    for number, (question, version, weight) in enumerate(kept):
-        found.keep(question, version, str(number), weight)
-        last[question] = version, weight, str(number)
-        there = {asked: of for asked, of in last.items() if found.find(asked, of[0], str) == of[2]}
-        assert question in there
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 5), st.integers(0, 3), st.integers(0, 30)), max_size=30))
+def test_what_is_kept_never_weighs_more_than_it_may_and_is_found_at_its_version_alone(
+    kept: list[tuple[int, int, int, int]],
+):
+    found, last = Kept(50), dict[tuple[int, int], tuple[int, int, str]]()
+    for number, (of, question, version, weight) in enumerate(kept):
+        found.keep(of, question, version, str(number), weight)
+        last[of, question] = version, weight, str(number)
+        there = {asked: one for asked, one in last.items() if found.find(*asked, one[0], str) == one[2]}
+        assert (of, question) in there
+        assert {at for asked, (at, _, _) in there.items() if asked[0] == of} == {version}
         assert sum(weight for _, weight, _ in there.values()) <= 50
         for asked, (at, _, _) in there.items():
-            assert found.find(asked, at + 1, str) is None
-            assert found.find(asked, at, bytes) is None
+            assert found.find(*asked, at + 1, str) is None
+            assert found.find(*asked, at, bytes) is None
 
 
 def test_what_nobody_asked_for_longest_goes_first_and_what_is_too_heavy_is_not_kept():
     found = Kept(2)
-    found.keep("a", 1, "A", 1)
-    found.keep("b", 1, "B", 1)
-    assert found.find("a", 1, str) == "A"
-    found.keep("c", 1, "C", 1)
-    assert [found.find(name, 1, str) for name in "abc"] == ["A", None, "C"]
-    found.keep("a", 2, "AAA", 3)
-    assert [found.find("a", version, str) for version in (1, 2)] == [None, None]
+    found.keep("x", "a", 1, "A", 1)
+    found.keep("y", "b", 1, "B", 1)
+    assert found.find("x", "a", 1, str) == "A"
+    found.keep("x", "c", 1, "C", 1)
+    assert [found.find(of, name, 1, str) for of, name in ("xa", "yb", "xc")] == ["A", None, "C"]
+    found.keep("x", "a", 1, "AAA", 3)
+    assert [found.find("x", name, 1, str) for name in "ac"] == [None, "C"]
+
+
+def test_what_is_of_another_version_is_let_go_as_soon_as_anything_newer_is_kept():
+    found, old = Kept(), frozenset("any object will do")
+    gone = ref(old)
+    found.keep("x", "a", 1, old, 1)
+    found.keep("y", "a", 1, "other", 1)
+    del old
+    assert gone() is not None
+    found.keep("x", "b", 2, "new", 1)
+    assert gone() is None
+    assert found.find("y", "a", 1, str) == "other"
+
+
+async def test_answers_that_lose_nothing_have_a_weight_too(built: House):
+    actor = await built.organization()
+    await furnish(built, actor)
+    await configuration.put(built.service, actor, Policy(weights=dict.fromkeys(COMPONENTS, 0)))
+    service = replace(built.service, kept=Kept(200))
+    first = await alignment.read(service, actor)
+    assert first.alignment.losses == ()
+    assert await alignment.read(service, actor) is first
+    for ago in range(1, 12):
+        await alignment.read(service, actor, "q4", NOW.date() - ago * DAY)
+    assert await alignment.read(service, actor) is not first
 
 
 async def test_an_answer_is_the_same_one_until_something_is_written(built: House):
