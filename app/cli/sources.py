@@ -4,6 +4,7 @@ import csv
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from io import StringIO
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -144,13 +145,12 @@ def _records(file: Path) -> list[dict[str, Any]]:
     try:
         text = file.read_text("utf-8-sig")
         if file.suffix.lower() == ".csv":
-            return [
-                {name: value for name, value in row.items() if name} for row in csv.DictReader(text.splitlines(True))
-            ]
+            rows = csv.DictReader(StringIO(text, newline=""))
+            return [{name: value for name, value in row.items() if name} for row in rows]
         try:
             found = json.loads(text, parse_float=str)
         except json.JSONDecodeError:
-            found = [json.loads(line, parse_float=str) for line in text.splitlines() if line.strip()]
+            found = [json.loads(line, parse_float=str) for line in text.split("\n") if line.strip()]
     except (ValueError, csv.Error) as error:
         raise refusal("invalid-input", f"{file} can be read neither as JSON nor as CSV: {error}.") from None
     found = found.get("records", [found]) if isinstance(found, dict) else found

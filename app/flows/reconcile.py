@@ -262,7 +262,7 @@ async def correct(
             continue
         if there.newest.event.erased is not None:
             continue
-        name = versions.name_of(event.id, there.number + 1)
+        name = there.free
         if len(name) > versions.LETTERS or (name in new and fingerprint(new[name]) != fingerprint(event)):
             continue
         places.add(index)
