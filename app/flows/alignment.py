@@ -3,6 +3,8 @@
 import asyncio
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
+from uuid import UUID
 
 from app.domain.access import Actor
 from app.domain.errors import Fault, InvalidError
@@ -41,8 +43,7 @@ async def read(
     """How aligned the organization is, or was. Raises: NoCurrentPlaybookError, NotFoundError, InvalidError."""
     actor.require("read")
     now = service.clock()
-    async with service.database.glancing() as connection:
-        at = await cursor.standing(connection, actor.organization)
+    at = await service.standings.ask(actor.organization, partial(_standing, service, actor.organization))
     question = ("alignment", actor.organization, playbook, *asked(at.today(now), as_of, known_at))
     found = service.kept.find(question, at.version, Answer)
     if found is not None:
@@ -58,6 +59,11 @@ async def read(
     weight = len(found.alignment.losses) + (0 if standing.configuration is known.present else known.weight)
     service.kept.keep(("alignment", actor.organization, playbook, *days), at.version, found, weight)
     return found
+
+
+async def _standing(service: Service, organization: UUID) -> cursor.Standing:
+    async with service.database.glancing() as connection:
+        return await cursor.standing(connection, organization)
 
 
 def answer(found: Snapshot, standing: Standing, known: Past) -> Answer:

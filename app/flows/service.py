@@ -11,7 +11,9 @@ from app.flows.coalescing import Coalescer
 from app.flows.judging import Entry, Item
 from app.flows.kept import Kept
 from app.flows.keyring import Keyring
+from app.flows.together import Together
 from app.flows.vault import Vault
+from app.store.cursor import Standing
 from app.store.database import Database
 
 
@@ -34,7 +36,8 @@ class Service:
     Shape: `noted` is when this process last noted an API key's use, by its id; `asked` and `failed` limit how often
     a key may ask, and how often an address may fail to authenticate; `restate_at_once` is how many events a redefined
     metric may concern for history to be restated within the write; `catalogues` and `keyring` are what this process
-    read lately, `kept` its answers; `singles` puts single events together.
+    read lately, `kept` its answers; `singles` puts single events together, `standings` who asks how an organization
+    stands.
     """
 
     database: Database
@@ -50,3 +53,4 @@ class Service:
     keyring: Keyring = field(default_factory=Keyring)
     singles: Coalescer[Entry, Item] = field(default_factory=Coalescer)
     kept: Kept = field(default_factory=Kept)
+    standings: Together[Standing] = field(default_factory=Together)
