@@ -1,11 +1,11 @@
 """What an operation asks of its caller, declared once: the route enforces it and the document says it."""
 
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from email.utils import format_datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from fastapi import APIRouter, Request, Response
 from fastapi.dependencies.utils import get_flat_params
@@ -19,6 +19,10 @@ from app.domain.errors import Fault, InvalidError
 
 CONTRACT: Final = "x-contract"
 MOST_PARAMETERS: Final = 50
+# None where the endpoint itself has to be asked.
+Repeats = Callable[[Request], Awaitable[Response | None]]
+Endpoint = TypeVar("Endpoint", bound=Callable[..., object])
+REPEATED: Final[dict[Callable[..., object], Repeats]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,16 @@ def deprecation(since: date, sunset: date, instead: str) -> tuple[tuple[str, str
     )
 
 
+def repeated(reply: Repeats) -> Callable[[Endpoint], Endpoint]:
+    """An endpoint for whose caller `reply` is asked first, before anything of the request but its key is looked at."""
+
+    def mark(endpoint: Endpoint) -> Endpoint:
+        REPEATED[endpoint] = reply
+        return endpoint
+
+    return mark
+
+
 def contract_of(route: object) -> Contract | None:
     """The contract of a route, None for one that has none."""
     found = (getattr(route, "openapi_extra", None) or {}).get(CONTRACT)
@@ -121,11 +135,15 @@ class Operation(APIRoute):
         assert contract is not None, f"{self.path} declares no contract"
         inner = super().get_route_handler()
         known = frozenset(f.alias for f in get_flat_params(self.dependant) if isinstance(f.field_info, Query))
-        media_type = contract.media_type
+        media_type, repeats = contract.media_type, REPEATED.get(self.endpoint)
 
         async def handle(request: Request) -> Response:
             request.state.deprecated = contract.deprecated
             await admit(request, contract.scope)
+            if repeats is not None:
+                reply = await repeats(request)
+                if reply is not None:
+                    return reply
             if not contract.free_query and request.scope["query_string"]:
                 _check_query(request, known)
             if media_type == "*/*":

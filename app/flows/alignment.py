@@ -25,7 +25,7 @@ class Answer:
     """An alignment with what it is of.
 
     Shape: `restating` are the metrics whose change does not show in it yet, by key; `replies` is what was made of it
-    for callers, by what they asked for.
+    for callers, with its entity tag, by what they asked for.
     """
 
     snapshot: Snapshot
@@ -34,24 +34,31 @@ class Answer:
     unpublished_changes: int
     other_current: tuple[str, ...]
     restating: tuple[str, ...] = ()
-    replies: dict[str, bytes] = field(default_factory=dict, compare=False, repr=False)
+    replies: dict[str, tuple[bytes, str]] = field(default_factory=dict, compare=False, repr=False)
+
+
+async def kept(
+    service: Service, actor: Actor, playbook: str | None = None, as_of: date | None = None, known_at: date | None = None
+) -> Answer | None:
+    """The answer of before, where it still holds. None where it has to be worked out. Raises: InvalidError."""
+    actor.require("read")
+    at = await service.standings.ask(actor.organization, partial(_standing, service, actor.organization))
+    days = asked(at.today(service.clock()), as_of, known_at)
+    return service.kept.find(("alignment", actor.organization, playbook, *days), at.version, Answer)
 
 
 async def read(
     service: Service, actor: Actor, playbook: str | None = None, as_of: date | None = None, known_at: date | None = None
 ) -> Answer:
     """How aligned the organization is, or was. Raises: NoCurrentPlaybookError, NotFoundError, InvalidError."""
-    actor.require("read")
-    now = service.clock()
-    at = await service.standings.ask(actor.organization, partial(_standing, service, actor.organization))
-    question = ("alignment", actor.organization, playbook, *asked(at.today(now), as_of, known_at))
-    found = service.kept.find(question, at.version, Answer)
+    found = await kept(service, actor, playbook, as_of, known_at)
     if found is not None:
         return found
+    now = service.clock()
     async with service.database.reading() as connection:
         at = await cursor.standing(connection, actor.organization)
         days = asked(at.today(now), as_of, known_at)
-        known = await past.read(connection, actor.organization, kept=service.kept)
+        known = await past.kept(connection, actor.organization, at, service.kept)
         standing = await known.resolve(playbook, *days)
         read = await snapshot.read(connection, actor.organization, standing.plan, standing.frame)
     # A large playbook takes a while: others are answered meanwhile.
