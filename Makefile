@@ -73,11 +73,13 @@ conformance: openapi/clients/.ready # a long run of Schemathesis on both databas
 	CONFORMANCE_EXAMPLES=100 CONFORMANCE_SEEDS="1 2 3" CONFORMANCE_PHASES=examples,coverage,fuzzing,stateful \
 	  $(BIN)/python -m pytest tests/conformance -n logical $(ARGS)
 
-bench: $(BIN)/.dev-ready # how fast events are taken, as ratios to simpler things: a table and a picture in benchmarks/results
-	timeout 600 $(BIN)/python -m benchmarks.bench $(ARGS)
+bench: $(BIN)/.dev-ready # how fast events are taken and questions answered, as ratios to simpler things: tables and pictures in benchmarks/results
+	timeout 400 $(BIN)/python -m benchmarks.bench --seconds 250
+	timeout 1800 $(BIN)/python -m benchmarks.reads $(ARGS)
 
 bench-smoke: $(BIN)/.dev-ready # that `make bench` works, not how fast
-	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && timeout 120 $(BIN)/python -m benchmarks.bench --small --to "$$fresh"
+	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && timeout 120 $(BIN)/python -m benchmarks.bench --small --to "$$fresh" && \
+	  timeout 120 $(BIN)/python -m benchmarks.reads --small --growth --to "$$fresh"
 
 released: # with a release: what was promised from then on, which `make contract` compares with
 	cp openapi/openapi.json openapi/released.json

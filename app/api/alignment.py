@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import date
 from hashlib import sha256
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, NamedTuple, TypeVar
 
 from fastapi import Depends, Query, Request, Response
 from pydantic.json_schema import SkipJsonSchema
@@ -20,9 +20,9 @@ from app.api.comparison_shapes import (
     what_if,
 )
 from app.api.document_shapes import PlaybookDocument, to_domain
-from app.api.etags import IfNoneMatch, digest, sent, shown
+from app.api.etags import IfNoneMatch, digest, sent, shown, tag_of
 from app.api.nouns import ObjectiveKey, TeamKey
-from app.api.operation import Contract, declare, desk, reads
+from app.api.operation import Contract, declare, desk, reads, repeated
 from app.api.paging import Pages, Paging, whole
 from app.api.scalars import Day, Key
 from app.api.view_shapes import (
@@ -38,6 +38,7 @@ from app.domain.errors import AlignmentChangedError, NotFoundError, unknown
 from app.flows import alignment, comparison
 from app.flows import history as alignment_history
 from app.flows.alignment import Answer
+from app.flows.service import Service
 from app.scoring.views import objective_views, pairs, team_views
 
 router = desk("alignment")
@@ -52,27 +53,58 @@ Known = Annotated[
 ]
 
 
-async def _answer(
-    call: Caller,
+class Question(NamedTuple):
+    """What is asked, as it was asked: None for what was not said."""
+
+    playbook: str | None
+    as_of: date | None
+    known_at: date | None
+
+
+async def _question(
     playbook: Annotated[
         Key | SkipJsonSchema[None], Query(description="Any playbook, drafts too; without it the current one.")
     ] = None,
     as_of: AsOf = None,
     known_at: Known = None,
-) -> Answer:
-    return await alignment.read(call.service, call.actor, playbook, as_of, known_at)
+) -> Question:
+    return Question(playbook, as_of, known_at)
+
+
+Asks = Annotated[Question, Depends(_question)]
+
+
+async def _answer(call: Caller, question: Asks) -> Answer:
+    return await alignment.read(call.service, call.actor, *question)
 
 
 Asked = Annotated[Answer, Depends(_answer)]
+REPLY: Final = "alignment"
+
+
+async def _again(request: Request) -> Response | None:
+    """The reply to who asks again in the same words what is asked all day. None for any other question."""
+    service: Service = request.app.state.service
+    question = service.kept.find(REPLY, request.scope["query_string"], 0, Question)
+    answer = None if question is None else await alignment.kept(service, request.state.actor, *question)
+    reply = None if answer is None else answer.replies.get(REPLY)
+    seen = request.headers.getlist("if-none-match")
+    return sent(request, *reply) if reply is not None and seen in ([], [reply[1]]) else None
 
 
 @router.get("/v1/alignment", response_model=Alignment, **reads("read", 404))
-async def get_alignment(request: Request, answer: Asked, seen: IfNoneMatch = None) -> object:
+@repeated(_again)
+async def get_alignment(
+    call: Caller, request: Request, question: Asks, answer: Asked, seen: IfNoneMatch = None
+) -> object:
     """How aligned the organization is: score, floor, coverage, components and the ten largest losses."""
-    body = answer.replies.get("alignment")
-    if body is None:
-        body = answer.replies["alignment"] = show(answer).model_dump_json().encode()
-    return sent(request, body)
+    reply = answer.replies.get(REPLY)
+    if reply is None:
+        body = show(answer).model_dump_json().encode()
+        reply = answer.replies[REPLY] = body, tag_of(body)
+    # What the words of a question come to never changes: they are not read again.
+    call.service.kept.keep(REPLY, request.scope["query_string"], 0, question, 1)
+    return sent(request, *reply)
 
 
 @router.get("/v1/alignment/ledger", **declare(Contract("read", problems=(404, 409), pages=True)))

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import APIRoute
 
 from app.api.components import HEADERS, INFO, RESPONSES, SECURITY, SERVERS, TAGS
 from app.api.glossary import WORDS
@@ -46,7 +45,7 @@ def document(app: FastAPI, *, client: bool = False) -> Node:
         license_info=INFO["license"],
         servers=deepcopy(SERVERS),
         tags=deepcopy(TAGS),
-        routes=sorted(app.routes, key=_place),
+        routes=sorted(app.routes, key=_chapter),
     )
     components: Node = found.setdefault("components", {})
     schemas: Node = components.setdefault("schemas", {})
@@ -74,12 +73,6 @@ def document(app: FastAPI, *, client: bool = False) -> Node:
         found["webhooks"] = deepcopy(WEBHOOKS)
         found["tags"].append(deepcopy(TAG))
     return found
-
-
-def _place(route: object) -> int:
-    """Operations stand in the order of their tags, whatever the order in which routes are tried."""
-    names = [tag["name"] for tag in TAGS]
-    return names.index(str(route.tags[0])) if isinstance(route, APIRoute) else len(names)
 
 
 def install(app: FastAPI) -> None:
@@ -123,6 +116,12 @@ def _fold(node: Node) -> None:
         if "enum" not in first and "const" not in first:
             del node["anyOf"]
             node |= {**first, "type": [first["type"], "null"]}
+
+
+def _chapter(route: object) -> int:
+    """Where a route stands in the document: with its tag."""
+    names = getattr(route, "tags", None) or [""]
+    return next((place for place, tag in enumerate(TAGS) if tag["name"] == names[0]), len(TAGS))
 
 
 def _describe(schema: Node) -> None:

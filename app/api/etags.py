@@ -63,9 +63,13 @@ def shown(request: Request, response: Response, model: Wire, etag: str) -> Wire 
     return model
 
 
-def sent(request: Request, body: bytes) -> Response:
+def tag_of(body: bytes) -> str:
+    """The entity tag of a reply that is all computed."""
+    return f'"{digest(body)}"'
+
+
+def sent(request: Request, body: bytes, etag: str) -> Response:
     """A reply whose JSON was made before, with its tag, or a 304 when the caller has it."""
-    etag = f'"{digest(body)}"'
     if not_modified(request, etag):
         return Response(status_code=304, headers={"ETag": etag})
     return Response(body, media_type="application/json", headers={"ETag": etag})

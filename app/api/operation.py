@@ -1,11 +1,11 @@
 """What an operation asks of its caller, declared once: the route enforces it and the document says it."""
 
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from email.utils import format_datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from fastapi import APIRouter, Request, Response
 from fastapi.dependencies.utils import get_flat_params
@@ -22,6 +22,10 @@ from app.domain.errors import Fault, InvalidError
 
 CONTRACT: Final = "x-contract"
 MOST_PARAMETERS: Final = 50
+# None where the endpoint itself has to be asked.
+Repeats = Callable[[Request], Awaitable[Response | None]]
+Endpoint = TypeVar("Endpoint", bound=Callable[..., object])
+REPEATED: Final[dict[Callable[..., object], Repeats]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +94,20 @@ def deprecation(since: date, sunset: date, instead: str) -> tuple[tuple[str, str
     )
 
 
+def repeated(reply: Repeats) -> Callable[[Endpoint], Endpoint]:
+    """An endpoint for whose caller `reply` is asked first, before anything of the request but its key is looked at."""
+
+    def mark(endpoint: Endpoint) -> Endpoint:
+        REPEATED[endpoint] = reply
+        return endpoint
+
+    return mark
+
+
 def contract_of(route: object) -> Contract | None:
     """The contract of a route, None for one that has none."""
     found = (getattr(route, "openapi_extra", None) or {}).get(CONTRACT)
     return None if found is None else Contract(**found)
-
-
-def is_direct(route: object) -> bool:
-    """Whether a route's operation is a direct one."""
-    contract = contract_of(route)
-    return contract is not None and contract.direct
 
 
 def _check_query(request: Request, known: frozenset[str]) -> None:
@@ -126,7 +134,8 @@ class Operation(APIRoute):
         """Named by its function."""
         super().__init__(path, endpoint, **{**more, "operation_id": endpoint.__name__})
         self._begins = path.partition("{")[0]
-        if is_direct(self):
+        contract = contract_of(self)
+        if contract is not None and contract.direct:
             self.app = request_response(self.get_route_handler())  # without stacks for what FastAPI would clean up
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
@@ -139,11 +148,15 @@ class Operation(APIRoute):
         assert contract is not None, f"{self.path} declares no contract"
         inner = self._directly if contract.direct else super().get_route_handler()
         known = frozenset(f.alias for f in get_flat_params(self.dependant) if isinstance(f.field_info, Query))
-        media_type = contract.media_type
+        media_type, repeats = contract.media_type, REPEATED.get(self.endpoint)
 
         async def handle(request: Request) -> Response:
             request.state.deprecated = contract.deprecated
             await admit(request, contract.scope)
+            if repeats is not None:
+                reply = await repeats(request)
+                if reply is not None:
+                    return reply
             if not contract.free_query and request.scope["query_string"]:
                 _check_query(request, known)
             if media_type == "*/*":

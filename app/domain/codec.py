@@ -1,10 +1,11 @@
 """Configuration as JSON and back: what the journal keeps, what a revision holds and what a plan shows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Final
+from functools import cache
+from typing import Final, get_type_hints
 
 from app.domain.configuration import Noun
 from app.domain.fixed import number, parse
@@ -39,9 +40,21 @@ FIXED: Final = frozenset(
 DAYS: Final = frozenset({"starts_on", "ends_on", "available_from", "retired_on"})
 
 
-def to_json(noun: Noun) -> dict[str, object]:
-    """All fields of a thing, as they stand on the wire."""
-    return {found.name: _plain(found.name, getattr(noun, found.name)) for found in fields(noun)}
+def to_json(noun: Noun, without: frozenset[str] = frozenset()) -> dict[str, object]:
+    """All fields of a thing but for some, as they stand on the wire."""
+    found: dict[str, object] = {}
+    for name, as_it_is in _shape(noun.kind, without):
+        value = getattr(noun, name)
+        found[name] = value if as_it_is or value is None else _plain(name, value)
+    return found
+
+
+@cache
+def _shape(kind: str, without: frozenset[str]) -> Sequence[tuple[str, bool]]:
+    """The fields of a kind of thing, and whether JSON has the values of each as they are."""
+    hints = get_type_hints(CLASSES[kind])
+    names = [found.name for found in fields(CLASSES[kind]) if found.name not in without]
+    return [(name, name not in FIXED and hints[name] in (str, str | None, int, bool)) for name in names]
 
 
 def from_json(kind: str, content: Mapping[str, object]) -> Noun:

@@ -3,13 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import Final
 
 from app.domain import codec
 from app.domain.configuration import Configuration, Noun
 from app.domain.errors import NotFoundError, NotPublishedError, OldRevisionError, unknown
 from app.domain.playbooks import Contribution, Playbook, Revision, Signoff
 
-STATEFUL = frozenset({"state", "revision", "published_at", "status", "by", "note"})
+# Fields that a revision does not cover: an objective's `state` it does.
+STATEFUL: Final = frozenset({"state", "revision", "published_at", "status", "by", "note"})
+OWN: Final = {"objective": STATEFUL - {"state"}}
 
 
 def playbook_of(configuration: Configuration, key: str) -> Playbook:
@@ -31,17 +34,7 @@ def content(configuration: Configuration, key: str) -> Mapping[str, Mapping[str,
         *(k for k in configuration.key_results.values() if k.objective in objectives),
         *(r for r in configuration.responsibilities.values() if r.objective in objectives),
     ]
-    return {
-        f"{noun.kind}:{noun.key}": {
-            name: value for name, value in codec.to_json(noun).items() if name not in _own(noun.kind)
-        }
-        for noun in covered
-    }
-
-
-def _own(kind: str) -> frozenset[str]:
-    """Fields that a revision does not cover: an objective's `state` it does."""
-    return STATEFUL - {"state"} if kind == "objective" else STATEFUL
+    return {f"{noun.kind}:{noun.key}": codec.to_json(noun, OWN.get(noun.kind, STATEFUL)) for noun in covered}
 
 
 def unpublished(configuration: Configuration, key: str) -> int:

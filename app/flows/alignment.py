@@ -3,7 +3,9 @@
 import asyncio
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from typing import Final
+from uuid import UUID
 
 from app.domain.access import Actor
 from app.domain.errors import Fault, InvalidError
@@ -27,7 +29,7 @@ class Answer:
     """An alignment with what it is of.
 
     Shape: `restating` are the metrics whose change does not show in it yet, by key; `replies` is what was made of it
-    for callers, by what they asked for.
+    for callers, with its entity tag, by what they asked for.
     """
 
     snapshot: Snapshot
@@ -36,31 +38,37 @@ class Answer:
     unpublished_changes: int
     other_current: tuple[str, ...]
     restating: tuple[str, ...] = ()
-    replies: dict[str, bytes] = field(default_factory=dict, compare=False, repr=False)
+    replies: dict[str, tuple[bytes, str]] = field(default_factory=dict, compare=False, repr=False)
+
+
+async def kept(
+    service: Service, actor: Actor, playbook: str | None = None, as_of: date | None = None, known_at: date | None = None
+) -> Answer | None:
+    """The answer of before, where it still holds. None where it has to be worked out. Raises: InvalidError."""
+    actor.require("read")
+    at = await service.standings.ask(actor.organization, partial(_standing, service, actor.organization))
+    days = asked(at.today(service.clock()), as_of, known_at)
+    return service.kept.find(("alignment", actor.organization), (playbook, *days), at.version, Answer)
 
 
 async def read(
     service: Service, actor: Actor, playbook: str | None = None, as_of: date | None = None, known_at: date | None = None
 ) -> Answer:
     """How aligned the organization is, or was. Raises: NoCurrentPlaybookError, NotFoundError, InvalidError."""
-    actor.require("read")
-    now = service.clock()
-    async with service.database.glancing() as connection:
-        at = await cursor.standing(connection, actor.organization)
-    mine, days = ("alignment", actor.organization), asked(at.today(now), as_of, known_at)
-    found = service.kept.find(mine, (playbook, *days), at.version, Answer)
+    found = await kept(service, actor, playbook, as_of, known_at)
     if found is not None:
         return found
+    now = service.clock()
     async with service.database.reading() as connection:
         at = await cursor.standing(connection, actor.organization)
         days = asked(at.today(now), as_of, known_at)
-        known = await past.read(connection, actor.organization, kept=service.kept)
+        known = await past.kept(connection, actor.organization, at, service.kept)
         standing = await known.resolve(playbook, *days)
         read = await snapshot.read(connection, actor.organization, standing.plan, standing.frame)
     # A large playbook takes a while: others are answered meanwhile.
     found = await asyncio.to_thread(answer, read, standing, known)
     weight = _weight(found) + (0 if standing.configuration is known.present else known.weight)
-    service.kept.keep(mine, (playbook, *days), at.version, found, weight)
+    service.kept.keep(("alignment", actor.organization), (playbook, *days), at.version, found, weight)
     return found
 
 
@@ -70,6 +78,11 @@ def _weight(found: Answer) -> int:
     said = sum(len(one.sources) for one in read.said.values())
     rows = said + len(read.attention) + len(read.newest) + len(read.sold)
     return BARE + len(found.alignment.losses) + rows // ROWS
+
+
+async def _standing(service: Service, organization: UUID) -> cursor.Standing:
+    async with service.database.glancing() as connection:
+        return await cursor.standing(connection, organization)
 
 
 def answer(found: Snapshot, standing: Standing, known: Past) -> Answer:

@@ -49,8 +49,9 @@ async def changes(
     actor.require("read")
     now = service.clock()
     async with service.database.reading() as connection:
-        known = await past.read(connection, actor.organization, kept=service.kept)
-        end, known_day = asked(await past.today(connection, actor.organization, now), last, known_at, "to")
+        at = await cursor.standing(connection, actor.organization)
+        known = await past.kept(connection, actor.organization, at, service.kept)
+        end, known_day = asked(at.today(now), last, known_at, "to")
         if first > end:
             raise InvalidError("'from' is after 'to'.", [Fault("from", "Must not be after 'to'.")])
         found = []
@@ -76,8 +77,9 @@ async def what_if(
     actor.require("read")
     now = service.clock()
     async with service.database.reading() as connection:
-        known = await past.read(connection, actor.organization, kept=service.kept)
-        days = asked(await past.today(connection, actor.organization, now), as_of, known_at)
+        at = await cursor.standing(connection, actor.organization)
+        known = await past.kept(connection, actor.organization, at, service.kept)
+        days = asked(at.today(now), as_of, known_at)
         before = await _standing(known, document.playbook.key, *days)
         after = _applied(await known.on(days[0]) if before is None else before.configuration, document, *days)
         if before is not None and before.frame.configuration_from is None and before.frame.until < after.frame.until:

@@ -64,7 +64,7 @@ async def read(
         kept = service.kept.find(mine, question, at.version, History)
         if kept is not None:
             return kept
-        known = await past.read(connection, actor.organization, kept=service.kept)
+        known = await past.kept(connection, actor.organization, at, service.kept)
         if playbook is not None:
             known.require(playbook)
         found = [await _standing(known, playbook, day, known_day) for day in asked]

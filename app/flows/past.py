@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date
 from typing import Final
 from uuid import UUID
 
@@ -73,15 +73,15 @@ class Past:
     Shape: `restating` and `matched` as in `Present`.
     """
 
-    def __init__(self, connection: Connection, organization: UUID, now: Present) -> None:
-        """Starts from the present configuration."""
+    def __init__(self, connection: Connection, organization: UUID, now: Present, since: date = date.max) -> None:
+        """Starts from the present configuration, which nothing has changed after that day."""
         self._own = connection, organization
         self._now, self.restating, self.matched = now, now.restating, now.matched
         self._changes: dict[date, Sequence[Taken]] = {}
         self._known: dict[date, Configuration] = {}
         self._plans: dict[tuple[int, str], Plan] = {}
         self._families: dict[str, Family] = {}
-        self._since = date.max
+        self._since = since
         self._published: Mapping[str, date] | None = None
 
     @property
@@ -181,21 +181,19 @@ class Past:
         return unknown("playbook", key, self.present.playbooks)
 
 
-async def read(
-    connection: Connection, organization: UUID, kinds: Sequence[str] = EVERYTHING, kept: Kept | None = None
-) -> Past:
-    """The organization's past, in the view that the connection has; of some kinds of things alone where these do.
+async def read(connection: Connection, organization: UUID, kinds: Sequence[str] = EVERYTHING) -> Past:
+    """The organization's past, in the view that the connection has; of some kinds of things alone where these do."""
+    return Past(connection, organization, await _present(connection, organization, kinds))
 
-    With `kept` the configuration is read only when it was changed since it was kept.
-    """
-    if kept is None:
-        return Past(connection, organization, await _present(connection, organization, kinds))
-    version, mine = await cursor.catalogue(connection, organization), ("configuration", organization)
-    found = kept.find(mine, None, version, Present)
+
+async def kept(connection: Connection, organization: UUID, at: cursor.Standing, known: Kept) -> Past:
+    """The same of everything, where the organization stands there: read only when it was changed since it was kept."""
+    mine = "configuration", organization
+    found = known.find(mine, None, at.catalogue, Present)
     if found is None:
-        found = await _present(connection, organization, kinds)
-        kept.keep(mine, None, version, found, found.weight)
-    return Past(connection, organization, found)
+        found = await _present(connection, organization, EVERYTHING)
+        known.keep(mine, None, at.catalogue, found, found.weight)
+    return Past(connection, organization, found, at.recorded_day)
 
 
 async def _present(connection: Connection, organization: UUID, kinds: Sequence[str]) -> Present:
@@ -209,11 +207,6 @@ async def configured(
     """The configuration at the end of that day, or now where it is None."""
     known = await read(connection, organization, kinds)
     return known.present if day is None else await known.on(day)
-
-
-async def today(connection: Connection, organization: UUID, now: datetime) -> date:
-    """The organization's day."""
-    return (await cursor.standing(connection, organization)).today(now)
 
 
 def current(playbooks: Collection[Playbook], day: date) -> list[str]:

@@ -12,7 +12,9 @@ from app.flows.coalescing import Coalescer
 from app.flows.judging import Entry, Item
 from app.flows.kept import Kept
 from app.flows.keyring import Keyring
+from app.flows.together import Together
 from app.flows.vault import Vault
+from app.store.cursor import Standing
 from app.store.database import Database
 
 
@@ -35,8 +37,8 @@ class Service:
     Shape: `noted` is when this process last noted an API key's use, by its id; `asked` and `failed` limit how often
     a key may ask, and how often an address may fail to authenticate; `restate_at_once` is how many events a redefined
     metric may concern for history to be restated within the write; `catalogues` and `keyring` are what this process
-    read lately, `kept` its answers; `singles` puts single events
-    together, and `arrivals` deliveries.
+    read lately, `kept` its answers; `singles` puts single events together, `arrivals` deliveries, and `standings` who
+    asks how an organization stands.
     """
 
     database: Database
@@ -53,3 +55,4 @@ class Service:
     singles: Coalescer[Entry, Item] = field(default_factory=Coalescer)
     arrivals: Coalescer[Any, Any] = field(default_factory=partial(Coalescer, 500, 32))  # Any: deliveries' own
     kept: Kept = field(default_factory=Kept)
+    standings: Together[Standing] = field(default_factory=Together)

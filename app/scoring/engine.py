@@ -1,6 +1,7 @@
 """The score: all components weighted, and the ledger of what is missing."""
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from math import fsum
 
 from app.domain.fixed import ONE
@@ -55,7 +56,7 @@ def align(context: Context, *, ledger: bool = True) -> Alignment:
         silent_teams=silent_teams(context),
         components=components,
         losses=ordered(
-            loss for name, figure in figures.items() if ledger for loss in entered(figure.losses(parts[name]))
+            chain.from_iterable(entered(figure.losses(parts[name])) for name, figure in figures.items() if ledger)
         ),
     )
 

@@ -1,7 +1,7 @@
 """The ledger: one entry for each reason why the score is not 1."""
 
 from collections.abc import Iterable
-from operator import attrgetter
+from operator import itemgetter
 from typing import Final, NamedTuple, Protocol
 
 from app.scoring.evidence import Evidence
@@ -47,17 +47,20 @@ class Loss(NamedTuple):
         return self.account.evidence(self)
 
 
+REASON, POINTS = (itemgetter(Loss._fields.index(name)) for name in ("reason", "points"))  # quicker than by name
+
+
 def entered(losses: Iterable[Loss]) -> list[Loss]:
     """One component's losses that are more than rounding, by reason.
 
     Components yield them by what they concern, team before objective before key result; so within a reason they stay.
     """
-    return sorted((loss for loss in losses if loss.points >= LEAST), key=attrgetter("reason"))
+    return sorted([loss for loss in losses if loss.points >= LEAST], key=REASON)
 
 
 def ordered(losses: Iterable[Loss]) -> tuple[Loss, ...]:
     """The losses, largest first; equal ones in the order in which they came."""
-    return tuple(sorted(losses, key=attrgetter("points"), reverse=True))
+    return tuple(sorted(losses, key=POINTS, reverse=True))
 
 
 def part(losses: Iterable[Loss], share: float) -> list[Loss]:

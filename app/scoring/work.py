@@ -46,10 +46,11 @@ class Work:
     @cached_property
     def shares(self) -> Mapping[str, float]:
         """The share of it by objective, without those that got none; with `other` and `nowhere` they sum to 1."""
-        return self._shares([(place, place) for place in self._here])
+        found = self._shares([(place, place) for place in self._here])
+        return {objective: found[objective] for objective in sorted(found)}
 
     def shares_of(self, wanted: AbstractSet[str]) -> Mapping[str, float]:
-        """The shares of some objectives alone."""
+        """The shares of some objectives alone, in any order."""
         return self._shares([(place, place & wanted) for place in self._here])
 
     @property
@@ -66,7 +67,7 @@ class Work:
                 for objective in objectives:
                     exact[objective] = exact.get(objective, 0) + each
         whole = self.effort * parts
-        return {objective: exact[objective] / whole for objective in sorted(exact)}
+        return {objective: part / whole for objective, part in exact.items()}
 
     @property
     def nowhere(self) -> float:

@@ -1,7 +1,9 @@
 """The organization's configuration: read whole or piece by piece, written with its journal."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cache, partial
+from json import loads
 from typing import Any, Final
 from uuid import UUID
 
@@ -12,9 +14,10 @@ from sqlmodel import SQLModel
 
 from app.domain import codec
 from app.domain.configuration import TABLES, Change, Configuration, Noun
-from app.store import tables
+from app.store import tables, types
 from app.store.cursor import Position
 from app.store.dialect import embedded
+from app.store.parts import Part, ask
 from app.store.types import Json
 
 NOUNS: Final[Mapping[str, type[SQLModel]]] = {
@@ -34,6 +37,8 @@ NOUNS: Final[Mapping[str, type[SQLModel]]] = {
 }
 ROWS: Final[Mapping[str, Table]] = {kind: tables.table_of(row) for kind, row in NOUNS.items()}
 journal = tables.table_of(tables.JournalRow)
+Read = Callable[[Any], object]  # Any: each column has its own type
+READ: Final[Mapping[type, Read]] = {Json: loads, types.Instant: types.instant, types.Day: types.day}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,19 +85,70 @@ def from_row(kind: str, row: RowMapping) -> Noun:
 async def load(
     connection: AsyncConnection, organization_id: UUID, kinds: Sequence[str] = tuple(TABLES)
 ) -> Configuration:
-    """The whole configuration, archived things included, or that of some kinds alone."""
+    """The whole configuration, archived things included, or that of some kinds alone: by one statement."""
     live: dict[str, dict[str, Noun]] = {}
     archived: dict[str, dict[str, Noun]] = {}
-    for kind in kinds:
-        table = ROWS[kind]
-        rows = await connection.execute(select(table).where(table.c.organization_id == organization_id))
+    rows = await ask(connection, organization_id, [_part(kind) for kind in kinds], {})
+    for kind, found in zip(kinds, rows, strict=True):
         live[kind], archived[kind] = {}, {}
-        for row in rows.mappings():
-            value = from_row(kind, row)
-            (live if row["archived_at"] is None else archived)[kind][value.key] = value
-    found = {TABLES[kind]: values for kind, values in live.items()}
-    found.setdefault("organizations", {})
-    return Configuration(**found, archived=archived)  # type: ignore[arg-type]  # each kind under its own name
+        make, reads = codec.CLASSES[kind], _reads(kind)
+        for *values, gone in found:
+            for place, read in reads:
+                if values[place] is not None:
+                    values[place] = read(values[place])
+            value = make(*values)
+            (live if gone is None else archived)[kind][value.key] = value
+    tables = {TABLES[kind]: values for kind, values in live.items()}
+    tables.setdefault("organizations", {})
+    return Configuration(**tables, archived=archived)  # type: ignore[arg-type]  # each kind under its own name
+
+
+@cache
+def _part(kind: str) -> Part:
+    """All things of a kind: their fields, in order, and when they were archived."""
+    names = (*(found.name for found in fields(codec.CLASSES[kind])), "archived_at")
+    columns = ", ".join(f'"{name}"' for name in names)
+    return Part(columns, f"select {columns} from {ROWS[kind].name} where organization_id = :organization")  # noqa: S608  # constants
+
+
+@cache
+def _reads(kind: str) -> Sequence[tuple[int, Read]]:
+    """The places of the fields that are not as the database says them, and how each is read."""
+    found: list[tuple[int, Read]] = []
+    for place, one in enumerate(fields(codec.CLASSES[kind])):
+        read = READ.get(type(ROWS[kind].c[one.name].type))
+        if read is not None:
+            found.append((place, Unread if kind == "revision" else partial(_restored, kind, one.name, read)))
+    return found
+
+
+def _restored(kind: str, name: str, read: Read, value: Any) -> object:  # Any: the same
+    return codec.collections(kind, name, read(value))
+
+
+class Unread(Mapping[str, Any]):  # Any: JSON values
+    """What a revision holds, read when it is first asked for: that of most is not."""
+
+    __slots__ = ("_found", "_text")
+
+    def __init__(self, text: str) -> None:
+        """As it is kept."""
+        self._text = text
+        self._found: Mapping[str, Any] | None = None
+
+    def _read(self) -> Mapping[str, Any]:
+        if self._found is None:
+            self._found = loads(self._text)
+        return self._found
+
+    def __getitem__(self, key: str) -> Any:  # Any: JSON values
+        return self._read()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        return len(self._read())
 
 
 async def find(connection: AsyncConnection, organization_id: UUID, kind: str, key: str) -> Stored | None:

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import case, func, insert, select, update
+from sqlalchemy import bindparam, case, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.errors import NotFoundError
@@ -138,15 +139,16 @@ class Standing:
         return max(day_of(now, self.time_zone), self.recorded_day)
 
 
+STANDING: Final = (  # asked at every question, so made once
+    select(cursor.c.seq, cursor.c.catalogue, cursor.c.recorded_day, organization.c.time_zone)
+    .select_from(cursor.join(organization, organization.c.organization_id == cursor.c.organization_id))
+    .where(cursor.c.organization_id == bindparam("one"), organization.c.organization_id == bindparam("one"))
+)
+
+
 async def standing(connection: AsyncConnection, organization_id: UUID) -> Standing:
     """Where the organization stands. Raises: NotFoundError when it is gone."""
-    joined = cursor.join(organization, organization.c.organization_id == cursor.c.organization_id)
-    statement = (
-        select(cursor.c.seq, cursor.c.catalogue, cursor.c.recorded_day, organization.c.time_zone)
-        .select_from(joined)
-        .where(cursor.c.organization_id == organization_id, organization.c.organization_id == organization_id)
-    )
-    found = (await connection.execute(statement)).one_or_none()
+    found = (await connection.execute(STANDING, {"one": organization_id})).one_or_none()
     if found is None:
         raise NotFoundError("There is no such organization.")
     version, changed, day, time_zone = found

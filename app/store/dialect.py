@@ -165,7 +165,16 @@ def recordset(connection: AsyncConnection, name: str, columns: Mapping[str, str]
     )
     # \\:\\: keeps SQLAlchemy from reading the cast as a bind parameter
     reads = reads.replace("::", "\\:\\:")
-    return f"(select {reads} from json_array_elements(cast(:{name} as json)) as value) as {alias}"  # noqa: S608  # constants
+    # OFFSET 0 has each value read out of its JSON once, and not wherever the column is named, for every row it meets.
+    return f"(select {reads} from json_array_elements(cast(:{name} as json)) as value offset 0) as {alias}"  # noqa: S608  # constants
+
+
+def listed(connection: AsyncConnection, columns: str, query: str) -> str:
+    """A column whose value is a JSON array with an array of those columns for each row of the query."""
+    if embedded(connection):
+        return f"(select json_group_array(json_array({columns})) from ({query}) as found)"  # noqa: S608  # constants
+    rows = f"coalesce(json_agg(json_build_array({columns})), '[]')"
+    return f"(select cast({rows} as text) from ({query}) as found)"  # noqa: S608  # constants
 
 
 def among(connection: AsyncConnection, column: Column[str], values: Sequence[str]) -> ColumnElement[bool]:

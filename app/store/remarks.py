@@ -10,7 +10,7 @@ from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.events import day_of
@@ -21,13 +21,11 @@ from app.scoring.plan import Plan, Window
 from app.scoring.snapshot import Frame, Said
 from app.store import types
 from app.store.dialect import recordset
-from app.store.evidence_tables import MatchingRow
 from app.store.health import NAMED, delivered_in, rows_of
-from app.store.tables import table_of
+from app.store.parts import Part, ask
 
-matching = table_of(MatchingRow)
 LEFT: Final = {"place": "whole", "matching": "text", "first": "whole", "last": "whole"}
-ASKED: Final = {"metric": "text", "source": "text"}
+TOLD: Final = {"metric": "text", "source": "text"}
 YEAR: Final = 366  # days
 
 
@@ -36,23 +34,23 @@ async def currencies(
     organization_id: UUID,
     frame: Frame,
     said: Mapping[Window, Said],
+    labels: Mapping[str, Mapping[str, str]],
 ) -> Mapping[Window, tuple[str, ...]]:
     """By window, the currencies of the events that are left out for theirs.
 
-    Shape: a window is not in it unless the currency of each of them is known.
+    Shape: a window is not in it unless the currency of each of them is known; `labels` are those of the metrics of
+    each matched set, by its name.
     """
     other_unit = {place: found.other_unit for place, found in said.items() if found.other_unit}
     if not other_unit:
         return {}
-    where = matching.c.organization_id == organization_id
-    sets = (await connection.execute(select(matching.c.id, matching.c.metrics).where(where))).all()
     keys, rows = sorted(other_unit), []
     units: dict[tuple[int, str], str] = {}
     for place, key in enumerate(keys):
         metric, first, last = key
         days = types.day_number(first), types.day_number(min(last, frame.until))
-        for name, found in sets:
-            label = dict(found).get(metric, "")
+        for name, found in labels.items():
+            label = found.get(metric, "")
             if label.startswith(LEFT_OUT):
                 units[place, name] = label.removeprefix(LEFT_OUT)
                 rows.append([place, name, *days])
@@ -77,14 +75,56 @@ async def heard_of(connection: AsyncConnection, organization_id: UUID, plan: Pla
     A source with a hook is heard of by its deliveries, one that sends events by those that match its metrics. Neither
     ever changes for a day that is over: a past answer says the same for ever.
     """
-    configuration = plan.configuration
-    metrics = _canonical(plan)
-    sources = {source for _, source in metrics}
-    hooked = sorted(source for source in sources if configuration.sources[source].connector != "api")
-    found = await _delivered(connection, organization_id, hooked, configuration.organization.time_zone, frame.known_at)
-    told = [pair for pair in metrics if configuration.sources[pair[1]].connector not in CRMS]
-    for source, days in (await _recorded(connection, organization_id, told, frame.known_at)).items():
-        found.setdefault(source, set()).update(days)
+    parts, values = heard_parts(connection, plan, frame)
+    found = await ask(connection, organization_id, parts, values)
+    return await heard_from(connection, organization_id, plan, *found)
+
+
+def heard_parts(
+    connection: AsyncConnection, plan: Plan, frame: Frame
+) -> tuple[tuple[Part, Part], Mapping[str, object]]:
+    """What `heard_from` wants to know, and what it is asked with."""
+    sources, zone = plan.configuration.sources, plan.configuration.organization.time_zone
+    pairs, known = _canonical(plan), types.day_number(frame.known_at)
+    hooked = sorted({source for _, source in pairs if sources[source].connector != "api"})
+    told = [pair for pair in pairs if sources[pair[1]].connector not in CRMS]
+    delivered = Part(
+        "source, received_at",
+        "select w.source, (select d.received_at from delivery d where d.organization_id = :organization "  # noqa: S608  # constants
+        "and d.source = w.source and d.received_at < :before and d.origin = 'hook' "
+        "order by d.received_at desc limit 1) as received_at "
+        f"from {recordset(connection, 'hooked', NAMED, 'w')}",
+    )
+    # The days on which events of the last year that match one of its metrics were recorded.
+    recorded = Part(
+        "source, recorded_day",
+        f"select w.source, m.recorded_day from {recordset(connection, 'told', TOLD, 'w')} "  # noqa: S608  # constants
+        "join measure m on m.organization_id = :organization and m.metric = w.metric and m.source = w.source "
+        "and m.day >= :year and m.recorded_day <= :known "
+        "group by w.source, m.recorded_day having max(m.matched) > 0",
+    )
+    values = {
+        "hooked": dumps([[source] for source in hooked]),
+        "told": dumps([list(pair) for pair in told]),
+        "before": _midnight(frame.known_at + timedelta(days=1), zone),
+        "year": known - YEAR,
+        "known": known,
+    }
+    return (delivered, recorded), values
+
+
+async def heard_from(  # a connection, and what was asked
+    connection: AsyncConnection,
+    organization_id: UUID,
+    plan: Plan,
+    delivered: Sequence[tuple[str, int | None]],
+    recorded: Sequence[tuple[str, int]],
+) -> Mapping[str, Heard]:
+    """As `heard_of`. Shape: the rows that the parts gave."""
+    last = {source: at for source, at in delivered if at is not None}
+    found = await _delivered(connection, organization_id, last, plan.configuration.organization.time_zone)
+    for source, day in recorded:
+        found.setdefault(source, set()).add(types.day(day))
     known = {}
     for source, days in sorted(found.items()):
         recent = max(days) - timedelta(weeks=WEEKS)
@@ -102,23 +142,13 @@ def _canonical(plan: Plan) -> list[tuple[str, str]]:
 
 
 async def _delivered(
-    connection: AsyncConnection, organization_id: UUID, sources: Sequence[str], time_zone: str, known_at: date
+    connection: AsyncConnection, organization_id: UUID, last: Mapping[str, int], time_zone: str
 ) -> dict[str, set[date]]:
     """The days of the four weeks up to the last one on which anything was delivered to a hook, by source."""
-    if not sources:
-        return {}
-    statement = text(
-        "select w.source, (select d.received_at from delivery d where d.organization_id = :organization "  # noqa: S608  # constants
-        "and d.source = w.source and d.received_at < :until and d.origin = 'hook' order by d.received_at desc limit 1) "
-        f"from {recordset(connection, 'sources', NAMED, 'w')}"
-    )
-    until = _midnight(known_at + timedelta(days=1), time_zone)
-    values = {"sources": dumps([[source] for source in sources]), "until": until}
     asked: list[tuple[str, date]] = []
-    for source, last in await rows_of(connection, statement, organization_id, values):
-        if last is not None:
-            day = day_of(types.instant(last), time_zone)
-            asked += [(source, day - timedelta(days=ago)) for ago in range(7 * WEEKS + 1)]
+    for source, at in last.items():
+        day = day_of(types.instant(at), time_zone)
+        asked += [(source, day - timedelta(days=ago)) for ago in range(7 * WEEKS + 1)]
     times = [
         (source, _midnight(day, time_zone), _midnight(day + timedelta(days=1), time_zone)) for source, day in asked
     ]
@@ -132,23 +162,3 @@ async def _delivered(
 def _midnight(day: date, time_zone: str) -> int:
     """The first instant of a day, in microseconds since the epoch."""
     return types.micros(datetime.combine(day, time.min, ZoneInfo(time_zone)))
-
-
-async def _recorded(
-    connection: AsyncConnection, organization_id: UUID, pairs: Sequence[tuple[str, str]], known_at: date
-) -> Mapping[str, set[date]]:
-    """The days on which events of the last year that match one of its metrics were recorded, by source."""
-    if not pairs:
-        return {}
-    statement = text(
-        f"select w.source, m.recorded_day from {recordset(connection, 'pairs', ASKED, 'w')} "  # noqa: S608  # constants
-        "join measure m on m.organization_id = :organization and m.metric = w.metric and m.source = w.source "
-        "and m.day >= :first and m.recorded_day <= :known "
-        "group by w.source, m.recorded_day having max(m.matched) > 0"
-    )
-    known = types.day_number(known_at)
-    values = {"pairs": dumps([list(pair) for pair in pairs]), "first": known - YEAR, "known": known}
-    found: dict[str, set[date]] = {}
-    for source, day in await rows_of(connection, statement, organization_id, values):
-        found.setdefault(source, set()).add(types.day(day))
-    return found

@@ -1,30 +1,31 @@
-"""The one read that feeds scoring: the evidence, folded from the roll-ups in SQL; no event is read."""
+"""The one read that feeds scoring: the evidence, folded from the roll-ups in one statement; no event is read."""
 
 from collections.abc import Mapping, Sequence
-from json import dumps
-from typing import Final
+from datetime import date
+from json import dumps, loads
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import TextClause, bindparam, func, select, text
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.metrics import Metric
 from app.scoring.plan import Plan, Window
 from app.scoring.snapshot import Frame, Measure, Newest, Said, Snapshot, Sold
 from app.scoring.work import Attention
-from app.store import cursor, remarks, types
+from app.store import remarks, types
 from app.store.dialect import recordset
-from app.store.evidence_tables import AttentionRow, MatchingRow, SoldRow
+from app.store.evidence_tables import MatchingRow
+from app.store.parts import Part, ask
 from app.store.tables import table_of
 
 ASKS_ORDER: Final = frozenset({"min", "max", "last"})
-attention, sold, matching = table_of(AttentionRow), table_of(SoldRow), table_of(MatchingRow)
-WINDOWS: Final = {"place": "whole", "metric": "text", "first": "whole", "last": "whole"}
+matching = table_of(MatchingRow)
+WINDOWS: Final = {"place": "whole", "metric": "text", "first": "whole", "last": "whole", "asks_order": "whole"}
 
 
 def halves(column: str) -> str:
     """A sum of bigints that cannot overflow, as its high and its low part; both databases shift arithmetically."""
-    return f"cast(sum({column} >> 32) as bigint), cast(sum({column} & 4294967295) as bigint)"
+    return f"cast(sum({column} >> 32) as bigint) as high, cast(sum({column} & 4294967295) as bigint) as low"
 
 
 def whole(high: int, low: int) -> int:
@@ -32,29 +33,90 @@ def whole(high: int, low: int) -> int:
     return (high << 32) + low
 
 
-async def read(connection: AsyncConnection, organization_id: UUID, plan: Plan, frame: Frame) -> Snapshot:
-    """Everything that a score by that plan in that frame needs."""
-    spans = {place: _span(place, frame) for place in plan.windows}
-    sums = await _sums(connection, organization_id, spans, frame)
-    orders = await _orders(connection, organization_id, spans, plan.configuration.metrics, frame)
-    sets = await matched_sets(connection, organization_id)
-    said = _said(plan, spans, sums, orders)
-    return Snapshot(
-        plan=plan,
-        frame=frame,
-        version=await cursor.version_on(connection, organization_id, frame.known_at),
-        said=said,
-        attention=await _attention(connection, organization_id, plan, frame, sets),
-        newest=await _newest(connection, organization_id, plan, frame, sets),
-        sold=await _sold(connection, organization_id, plan, frame),
-        currencies=await remarks.currencies(connection, organization_id, frame, said),
-        heard=await remarks.heard_of(connection, organization_id, plan, frame),
+Span = tuple[str, int, int]
+Rows = Sequence[Sequence[Any]]  # Any: each column has its own type
+
+ROWS: Final = (
+    "from w join measure m on m.organization_id = :organization and m.metric = w.metric "
+    "and m.day between w.first and w.last and m.recorded_day <= :known"
+)
+SUMS: Final = Part(
+    "place, source, counted, high, low, no_value, other_unit",
+    f"select w.place, m.source, cast(sum(m.counted) as bigint) as counted, {halves('m.total')}, "
+    "cast(sum(m.no_value) as bigint) as no_value, cast(sum(m.other_unit) as bigint) as other_unit "
+    f"{ROWS} group by w.place, m.source",
+)
+# Of a day, low, high and last are those of the rows since its latest reset; several rows may have the last instant.
+ORDERS: Final = Part(
+    "place, source, least, most, last_us, last_id, last_value",
+    "select place, source, least, most, last_us, last_id, last_value from (select place, source, last_us, last_id, "  # noqa: S608  # constants
+    "last_value, min(low) over of_source as least, max(high) over of_source as most, "
+    "max(last_us) over of_source as newest "
+    "from (select w.place, m.source, m.low, m.high, m.last_us, m.last_id, m.last_value, m.recorded_day, "
+    "max(case when m.reset = 1 then m.recorded_day end) over (partition by w.place, m.source, m.day) as since "
+    f"{ROWS} where w.asks_order = 1) as buckets where (since is null or recorded_day >= since) and low is not null "
+    "window of_source as (partition by place, source)) as orders where last_us = newest",
+)
+NEWEST: Final = Part(
+    "matching, objective, day",
+    "select matching, objective, max(day) as day from (select matching, objective, day from attention "
+    "where organization_id = :organization and day between :first and :until and recorded_day <= :known "
+    "group by matching, objective, day having sum(events) > 0) as days group by matching, objective",
+)
+SOLD: Final = Part(
+    "offering, team, day, high, low",
+    f"select offering, team, day, {halves('value')} from sold where organization_id = :organization "  # noqa: S608  # constants
+    "and day between :first and :until and recorded_day <= :known and (:anything = 1 or unit in ('', :unit)) "
+    "group by offering, team, day having sum(items) <> 0",
+)
+SETS: Final = Part("id, metrics", "select id, metrics from matching where organization_id = :organization")
+VERSION: Final = Part(
+    "seq, recorded_day, closed",
+    "select seq, recorded_day, (select max(seq) from closing where organization_id = :organization and day <= :known) "
+    "as closed from cursor where organization_id = :organization",
+)
+
+
+def worked(stretch: int) -> Part:
+    """Where the work of one stretch of days went."""
+    return Part(
+        "team, kind, matching, objective, events, high, low",
+        f"select team, kind, matching, objective, cast(sum(events) as bigint) as events, {halves('effort')} "  # noqa: S608  # constants
+        f"from attention where organization_id = :organization and day between :first_{stretch} and :last_{stretch} "
+        "and recorded_day <= :known group by team, kind, matching, objective having sum(events) <> 0",
     )
 
 
-Span = tuple[str, int, int]
-Sums = Mapping[tuple[Span, str], tuple[int, int, int, int]]
-Orders = Mapping[tuple[Span, str], tuple[int | None, int | None, tuple[int, str, int] | None]]
+async def read(connection: AsyncConnection, organization_id: UUID, plan: Plan, frame: Frame) -> Snapshot:
+    """Everything that a score by that plan in that frame needs."""
+    spans = {place: _span(place, frame) for place in plan.windows}
+    windows, stretches = sorted(set(spans.values())), plan.stretches(*frame.focus(plan.configuration))
+    heard, asked = remarks.heard_parts(connection, plan, frame)
+    sums, orders, newest, sold, sets, version, delivered, recorded, *attention = await ask(
+        connection,
+        organization_id,
+        (SUMS, ORDERS, NEWEST, SOLD, SETS, VERSION, *heard, *map(worked, range(len(stretches)))),
+        {**asked, **_values(plan, frame, windows, stretches)},
+        f"with w as materialized (select * from {recordset(connection, 'windows', WINDOWS, 'w')})",  # noqa: S608  # constants
+    )
+    said = _said(plan, spans, _measures(windows, sums, orders))
+    labels = {name: dict(loads(found)) for name, found in sets}
+    metrics = {"": frozenset[str](), **{name: frozenset(found) for name, found in labels.items()}}
+    return Snapshot(
+        plan=plan,
+        frame=frame,
+        version=_version(version[0], frame.known_at),
+        said=said,
+        attention=tuple(
+            Attention(team, kind, metrics[name], objective or None, running, events, whole(high, low))
+            for (_, _, running), rows in zip(stretches, attention, strict=True)
+            for team, kind, name, objective, events, high, low in rows
+        ),
+        newest=tuple(Newest(metrics[name], objective or None, types.day(day)) for name, objective, day in newest),
+        sold=tuple(Sold(offering, team, types.day(day), whole(high, low)) for offering, team, day, high, low in sold),
+        currencies=await remarks.currencies(connection, organization_id, frame, said, labels),
+        heard=await remarks.heard_from(connection, organization_id, plan, delivered, recorded),
+    )
 
 
 def _span(place: Window, frame: Frame) -> Span:
@@ -63,88 +125,60 @@ def _span(place: Window, frame: Frame) -> Span:
     return metric, types.day_number(first), types.day_number(min(last, frame.until))
 
 
-async def _rows(
-    connection: AsyncConnection, statement: TextClause, organization_id: UUID, windows: Sequence[Span], frame: Frame
-) -> Sequence[Sequence[object]]:
-    bound = statement.bindparams(bindparam("organization", organization_id, types.Identity()))
-    known = types.day_number(frame.known_at)
-    rows = dumps([[place, *found] for place, found in enumerate(windows)])
-    return (await connection.execute(bound, {"windows": rows, "known": known})).all()
-
-
-async def _sums(connection: AsyncConnection, organization_id: UUID, spans: Mapping[Window, Span], frame: Frame) -> Sums:
-    """By window and source: events that count, their exact sum, events that lack a value, events in another unit."""
-    windows = sorted(set(spans.values()))
-    statement = text(
-        f"select w.place, m.source, cast(sum(m.counted) as bigint), {halves('m.total')}, "  # noqa: S608  # constants
-        "cast(sum(m.no_value) as bigint), cast(sum(m.other_unit) as bigint) "
-        f"from {recordset(connection, 'windows', WINDOWS, 'w')} join measure m on m.organization_id = :organization "
-        "and m.metric = w.metric and m.day between w.first and w.last and m.recorded_day <= :known "
-        "group by w.place, m.source"
-    )
-    rows = await _rows(connection, statement, organization_id, windows, frame) if windows else []
+def _values(
+    plan: Plan, frame: Frame, windows: Sequence[Span], stretches: Sequence[tuple[date, date, frozenset[str]]]
+) -> Mapping[str, object]:
+    """What the statement is asked with."""
+    metrics, unit = plan.configuration.metrics, plan.policy.unit
+    days = {
+        "first": plan.playbook.starts_on,
+        "until": frame.until,
+        "known": frame.known_at,
+        **{f"first_{n}": first for n, (first, _, _) in enumerate(stretches)},
+        **{f"last_{n}": last for n, (_, last, _) in enumerate(stretches)},
+    }
+    asks_order = {key for key in metrics if metrics[key].aggregation in ASKS_ORDER}
     return {
-        (windows[int(str(place))], str(source)): (
-            int(str(n)),
-            whole(int(str(high)), int(str(low))),
-            int(str(lacking)),
-            int(str(other)),
-        )
-        for place, source, n, high, low, lacking, other in rows
+        **{name: types.day_number(day) for name, day in days.items()},
+        "windows": dumps([[n, *span, int(span[0] in asks_order)] for n, span in enumerate(windows)]),
+        "anything": int(unit is None),
+        "unit": unit or "",
     }
 
 
-async def _orders(
-    connection: AsyncConnection,
-    organization_id: UUID,
-    spans: Mapping[Window, Span],
-    metrics: Mapping[str, Metric],
-    frame: Frame,
-) -> Orders:
-    """By window and source: low, high and last, from the rows since each day's latest reset."""
-    windows = sorted({span for span in spans.values() if metrics[span[0]].aggregation in ASKS_ORDER})
-    if not windows:
-        return {}
-    statement = text(
-        "select place, source, low, high, last_us, last_id, last_value from (select w.place, m.source, m.low, m.high, "  # noqa: S608  # constants
-        "m.last_us, m.last_id, m.last_value, m.recorded_day, max(case when m.reset = 1 then m.recorded_day end) "
-        "over (partition by w.place, m.source, m.day) as since "
-        f"from {recordset(connection, 'windows', WINDOWS, 'w')} join measure m on m.organization_id = :organization "
-        "and m.metric = w.metric and m.day between w.first and w.last and m.recorded_day <= :known) as f "
-        "where (since is null or recorded_day >= since) and low is not null"
-    )
-    found: dict[tuple[Span, str], tuple[int | None, int | None, tuple[int, str, int] | None]] = {}
-    for place, source, low, high, us, name, value in await _rows(
-        connection, statement, organization_id, windows, frame
-    ):
-        lows, highs, last = int(str(low)), int(str(high)), (int(str(us)), str(name), int(str(value)))
-        key = (windows[int(str(place))], str(source))
-        was = found.get(key)
-        if was is not None and was[0] is not None and was[1] is not None and was[2] is not None:
-            lows, highs, last = min(lows, was[0]), max(highs, was[1]), max(last, was[2])
-        found[key] = (lows, highs, last)
+def _version(found: Sequence[Any], known_at: date) -> int:
+    """The organization's version at the end of that day, as `cursor.version_on` says."""
+    seq, recorded, closed = found
+    return seq if recorded <= types.day_number(known_at) else closed or 0
+
+
+def _measures(
+    windows: Sequence[Span], sums: Rows, orders: Rows
+) -> Mapping[Span, Mapping[str, tuple[Measure, int, int]]]:
+    """What each source says in each window, with the events that lack a value and those in another unit."""
+    order: dict[tuple[int, str], tuple[int, int, tuple[int, str, int]]] = {}
+    for place, source, least, most, us, name, value in orders:
+        last, was = (us, name, value), order.get((place, source))
+        order[place, source] = least, most, last if was is None else max(last, was[2])
+    found: dict[Span, dict[str, tuple[Measure, int, int]]] = {}
+    for place, source, count, high, low, lacking, other in sums:
+        measure = Measure(count, whole(high, low), *order.get((place, source), ()))
+        found.setdefault(windows[place], {})[source] = measure, lacking, other
     return found
 
 
-def _said(plan: Plan, spans: Mapping[Window, Span], sums: Sums, orders: Orders) -> Mapping[Window, Said]:
-    by_span: dict[Span, list[str]] = {}
-    for span, source in sums:
-        by_span.setdefault(span, []).append(source)
-    found: dict[Window, Said] = {}
+def _said(
+    plan: Plan, spans: Mapping[Window, Span], found: Mapping[Span, Mapping[str, tuple[Measure, int, int]]]
+) -> Mapping[Window, Said]:
+    said: dict[Window, Said] = {}
     for place, span in spans.items():
-        canonical = plan.configuration.metrics[place[0]].canonical_source
-        measures: dict[str, Measure] = {}
-        unknown = other_unit = 0
-        for source in sorted(by_span.get(span, ())):
-            count, total, lacking, other = sums[span, source]
-            if canonical in (None, source):
-                unknown += lacking
-                other_unit += other
-            if count:
-                measures[source] = Measure(count, total, *orders.get((span, source), ()))
+        canonical, sources = plan.configuration.metrics[place[0]].canonical_source, found.get(span, {})
+        heard = [rest for source, (_, *rest) in sources.items() if canonical in (None, source)]
+        measures = {source: sources[source][0] for source in sorted(sources) if sources[source][0].count}
+        unknown, other_unit = (sum(numbers) for numbers in zip(*heard, strict=True)) if heard else (0, 0)
         if measures or unknown or other_unit:
-            found[place] = Said(measures, unknown, other_unit)
-    return found
+            said[place] = Said(measures, unknown, other_unit)
+    return said
 
 
 async def matched_sets(connection: AsyncConnection, organization_id: UUID) -> Mapping[str, frozenset[str]]:
@@ -154,72 +188,3 @@ async def matched_sets(connection: AsyncConnection, organization_id: UUID) -> Ma
         "": frozenset(),
         **{name: frozenset(key for key, _ in found) for name, found in await connection.execute(statement)},
     }
-
-
-async def _attention(
-    connection: AsyncConnection,
-    organization_id: UUID,
-    plan: Plan,
-    frame: Frame,
-    sets: Mapping[str, frozenset[str]],
-) -> tuple[Attention, ...]:
-    cells: list[Attention] = []
-    statement = text(
-        f"select team, kind, matching, objective, cast(sum(events) as bigint), {halves('effort')} from attention "  # noqa: S608  # constants
-        "where organization_id = :organization and day between :first and :last and recorded_day <= :known "
-        "group by team, kind, matching, objective having sum(events) <> 0 order by team, kind, matching, objective"
-    ).bindparams(bindparam("organization", organization_id, types.Identity()))
-    for first, last, running in plan.stretches(*frame.focus(plan.configuration)):
-        days = {"first": types.day_number(first), "last": types.day_number(last)}
-        rows = await connection.execute(statement, {**days, "known": types.day_number(frame.known_at)})
-        cells += [
-            Attention(team, kind, sets[name], objective or None, running, events, whole(high, low))
-            for team, kind, name, objective, events, high, low in rows
-        ]
-    return tuple(cells)
-
-
-async def _newest(
-    connection: AsyncConnection,
-    organization_id: UUID,
-    plan: Plan,
-    frame: Frame,
-    sets: Mapping[str, frozenset[str]],
-) -> tuple[Newest, ...]:
-    first = types.day_number(plan.playbook.starts_on)
-    by_day = (
-        select(attention.c.matching, attention.c.objective, attention.c.day)
-        .where(
-            attention.c.organization_id == organization_id,
-            attention.c.day.between(first, types.day_number(frame.until)),
-            attention.c.recorded_day <= types.day_number(frame.known_at),
-        )
-        .group_by(attention.c.matching, attention.c.objective, attention.c.day)
-        .having(func.sum(attention.c.events) > 0)
-        .subquery()
-    )
-    statement = select(by_day.c.matching, by_day.c.objective, func.max(by_day.c.day)).group_by(
-        by_day.c.matching, by_day.c.objective
-    )
-    rows = (await connection.execute(statement)).all()
-    return tuple(
-        Newest(sets[name], objective or None, types.day(day)) for name, objective, day in sorted(map(tuple, rows))
-    )
-
-
-async def _sold(connection: AsyncConnection, organization_id: UUID, plan: Plan, frame: Frame) -> tuple[Sold, ...]:
-    unit = plan.policy.unit
-    statement = text(
-        f"select offering, team, day, {halves('value')} from sold where organization_id = :organization "  # noqa: S608  # constants
-        "and day between :first and :last and recorded_day <= :known and (:anything = 1 or unit in ('', :unit)) "
-        "group by offering, team, day having sum(items) <> 0 order by offering, team, day"
-    ).bindparams(bindparam("organization", organization_id, types.Identity()))
-    values = {
-        "first": types.day_number(plan.playbook.starts_on),
-        "last": types.day_number(frame.until),
-        "known": types.day_number(frame.known_at),
-        "anything": int(unit is None),
-        "unit": unit or "",
-    }
-    rows = await connection.execute(statement, values)
-    return tuple(Sold(offering, team, types.day(day), whole(high, low)) for offering, team, day, high, low in rows)

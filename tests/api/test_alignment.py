@@ -67,6 +67,21 @@ async def test_an_unchanged_answer_is_not_sent_twice(world, caller):
     assert (await caller.get("/v1/alignment", headers=seen)).status_code == 200
 
 
+async def test_a_question_that_is_asked_again_is_answered_as_at_first(world, caller):
+    first = await caller.get("/v1/alignment")
+    etag = first.headers["etag"]
+    for _ in range(2):
+        again = await caller.get("/v1/alignment")
+        assert (again.content, again.headers["etag"]) == (first.content, etag)
+        for seen, status in ((etag, 304), (f"W/{etag}", 304), ("no tag", 422), ("x" * 1_001, 422), ('"other"', 200)):
+            reply = await caller.get("/v1/alignment", headers={"If-None-Match": seen})
+            assert reply.status_code == status, seen
+    assert (await caller.get("/v1/alignment", params={"nonsense": 1})).status_code == 422
+    assert (await caller.get("/v1/alignment", params={"as_of": "2999-01-01"})).status_code == 422
+    writes = await world.client("events:write")
+    assert (await writes.get("/v1/alignment")).status_code == 403
+
+
 async def test_each_team_is_seen_by_itself(caller):
     page = (await caller.get("/v1/alignment/teams")).json()
     assert [view["team"] for view in page["items"]] == ["marketing", "sales"]

@@ -90,10 +90,12 @@ def _losses(context: Context, teams: Mapping[str, Work], weight: float) -> Itera
         whole, wanted = weight * (context.plan.teams[team].size / seen), context.plan.expected[team]
         account = Spending(context.scope, team, work, wanted)
         yield from off_losses(NAME, team, work, whole, account)
-        for objective, share in work.shares.items():
-            over = share - wanted.get(objective, 0.0)
-            if over > 0:
-                yield Loss(NAME, "over_served", whole * over, account, team, objective)
+        due = wanted.get
+        yield from [
+            Loss(NAME, "over_served", whole * over, account, team, objective)
+            for objective, share in work.shares.items()
+            if (over := share - due(objective, 0.0)) > 0
+        ]
 
 
 def off_losses(component: str, team: str, work: Work, weight: float, account: Account) -> Iterator[Loss]:

@@ -64,7 +64,8 @@ def _losses(context: Context, teams: Mapping[str, Work], weight: float) -> Itera
     for team, work in teams.items():
         whole, account = weight * (context.plan.teams[team].size / seen), Spending(context.scope, team, work, attained)
         yield from off_losses(NAME, team, work, whole, account)
-        for objective, share in work.shares.items():
-            if attained[objective] < 1:
-                points = whole * share * (1 - attained[objective])
-                yield Loss(NAME, "busy_without_result", points, account, team, objective)
+        yield from [
+            Loss(NAME, "busy_without_result", whole * share * (1 - moved), account, team, objective)
+            for objective, share in work.shares.items()
+            if (moved := attained[objective]) < 1
+        ]
