@@ -1,7 +1,8 @@
 """How fast the service takes events, as ratios to simpler things that are measured in turn in the same run.
 
-`python -m benchmarks.bench [--small] [--to FOLDER]`, or `make bench`: starts a durable PostgreSQL of this machine, the
-service and the receivers, prints a table, and writes it as ingest.md and ingest.svg. Medians of interleaved rounds.
+`python -m benchmarks.bench [--small] [--growth] [--to FOLDER]`, or `make bench`: starts a durable PostgreSQL of this
+machine, the service and the receivers, prints a table, and writes it as ingest.md and ingest.svg. Medians of
+interleaved rounds.
 Source of the bars: quality.md.
 """
 
@@ -19,7 +20,7 @@ import sys
 import tempfile
 import time
 from base64 import b64encode
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -44,7 +45,7 @@ from app.main import make_service
 from app.settings import Settings
 from app.store import ingest, types
 from benchmarks.load import Load, request, send
-from benchmarks.report import Row, markdown, plot
+from benchmarks.report import Row, curves, keep, shown, table, write
 
 METRICS: Final = 20
 PUBLIC, SECRET, PORTAL = "https://sightline.example", "the-client-secret-of-a-private-app", "4242001"
@@ -285,14 +286,18 @@ def bare() -> tuple[float, float]:
     return time.perf_counter() - begun, int(pages) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
+def environment(url: str, keys: Mapping[str, str]) -> dict[str, str]:
+    """What the service is told."""
+    more = {f"SIGHTLINE_{name.upper()}": value for name, value in keys.items()}
+    more |= {"SIGHTLINE_DATABASE_URL": url, "SIGHTLINE_REQUESTS_PER_MINUTE": "0", "SIGHTLINE_LOG_FORMAT": "json"}
+    return {**more, "SIGHTLINE_PUBLIC_URL": PUBLIC}
+
+
 def run(url: str, size: Size) -> list[Row]:
     """All rows, on that database, which is at head."""
     keys = {"secret_keys": new_keys(), "key_pepper": new_keys()}
     settings = Settings(database_url=url, requests_per_minute=0, **keys)
-    actor, key, hook = asyncio.run(_furnish(settings))
-    more = {f"SIGHTLINE_{name.upper()}": value for name, value in keys.items()}
-    more |= {"SIGHTLINE_DATABASE_URL": url, "SIGHTLINE_REQUESTS_PER_MINUTE": "0", "SIGHTLINE_LOG_FORMAT": "json"}
-    more["SIGHTLINE_PUBLIC_URL"] = PUBLIC
+    actor, key, hook = asyncio.run(furnish(settings))
     raw = url.replace("+asyncpg", "")
     bare()  # reads the libraries into the machine's cache
     seconds, memory = bare()
@@ -300,7 +305,8 @@ def run(url: str, size: Size) -> list[Row]:
         "uvicorn", "benchmarks.receivers:application", "--factory", "--no-access-log", ready="/docs",
         RECEIVER_DATABASE_URL=raw,
     )  # fmt: skip
-    with receivers as (other, _, _), served("sightline", "serve", ready="/readyz", **more) as (mine, begun, process):
+    service = served("sightline", "serve", ready="/readyz", **environment(url, keys))
+    with receivers as (other, _, _), service as (mine, begun, process):
         idle = resident(process)
         rows = asyncio.run(measure(Bench(url, key, hook, actor, mine, other, size)))
         loaded = resident(process)
@@ -310,7 +316,23 @@ def run(url: str, size: Size) -> list[Row]:
     return rows
 
 
-async def _furnish(settings: Settings) -> tuple[Actor, str, str]:
+CLIENTS: Final = (1, 2, 5, 10, 20, 50, 100, 200)
+
+
+def by_clients(url: str, size: Size) -> list[tuple[int, float, float, float]]:
+    """Single events a second, and what half and 99 of 100 wait, by how many send at once. Units: milliseconds."""
+    keys, found = {"secret_keys": new_keys(), "key_pepper": new_keys()}, []
+    _, key, _ = asyncio.run(furnish(Settings(database_url=url, requests_per_minute=0, **keys)))
+    with served("sightline", "serve", ready="/readyz", **environment(url, keys)) as (mine, _, _):
+        for clients in (CLIENTS[0], *CLIENTS):  # the first warms up
+            asked = [request("/v1/events", json.dumps(wire()).encode(), key) for _ in range(2 * size.singles)]
+            load = asyncio.run(send(mine, asked, clients))
+            found.append((clients, len(asked) / load.took, 1_000 * load.waits[len(asked) // 2], 1_000 * load.p99))
+    return found[1:]
+
+
+async def furnish(settings: Settings) -> tuple[Actor, str, str]:
+    """An organization to send to: who may, the key, and its hook for HubSpot."""
     service = make_service(settings)
     name = f"bench-{os.getpid()}"
     key = await organizations.create(service, Organization(name, "Benchmark"))
@@ -334,6 +356,7 @@ def main(words: Sequence[str]) -> None:
     """Runs, prints and writes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--small", action="store_true", help="everything small: only shows that it runs")
+    parser.add_argument("--growth", action="store_true", help="how single events fare with 1 to 200 clients")
     parser.add_argument("--seconds", type=float, default=Size.seconds, help="after which no other round begins")
     parser.add_argument("--to", type=Path, default=Path("benchmarks/results"))
     asked = parser.parse_args(words)
@@ -342,14 +365,25 @@ def main(words: Sequence[str]) -> None:
     held = databases.Run()
     try:
         server = databases.Postgresql()
-        rows = run(server.address(server.fresh()), SMALL if asked.small else Size(seconds=asked.seconds))
+        size = SMALL if asked.small else Size(seconds=asked.seconds)
+        rows = run(server.address(server.fresh()), size)
+        points = by_clients(server.address(server.fresh()), size) if asked.growth else []
         server.close()
     finally:
         held.close()
-    asked.to.mkdir(parents=True, exist_ok=True)
-    (asked.to / "ingest.md").write_text(markdown(rows), "utf-8")
-    (asked.to / "ingest.svg").write_text(plot(rows), "utf-8")
-    print(markdown(rows))
+    write(asked.to, "ingest", rows)
+    if points:
+        cells = [[f"{clients}", shown(rate), f"{p50:.1f} ms", f"{p99:.1f} ms"] for clients, rate, p50, p99 in points]
+        waits = {
+            "half of them": [(c, p50) for c, _, p50, _ in points],
+            "99 of 100": [(c, p99) for c, _, _, p99 in points],
+        }
+        keep(
+            asked.to,
+            "clients",
+            table(["clients", "single events a second", "half wait", "99 of 100 wait"], cells),
+            curves("clients", waits),
+        )
     assert all(statistics.median(row.mine) > 0 for row in rows)
 
 

@@ -46,10 +46,10 @@ class Company:
 class Forgetful(Kept):
     """Keeps no answer, only what is configured."""
 
-    def keep(self, question: Hashable, version: int, thing: object, weight: int) -> None:
+    def keep(self, of: Hashable, question: Hashable, version: int, thing: object, weight: int) -> None:
         """Not an answer."""
         if not isinstance(thing, Answer):
-            super().keep(question, version, thing, weight)
+            super().keep(of, question, version, thing, weight)
 
 
 def new(service: Service) -> Service:

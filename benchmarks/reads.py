@@ -32,7 +32,7 @@ from benchmarks import unchanged
 from benchmarks.bench import durable, served
 from benchmarks.company import Company, answered, forgetful, furnished, multiply, new, statements
 from benchmarks.past import DAYS, START, Clock
-from benchmarks.report import Row, curves, markdown, plot, shown, table
+from benchmarks.report import Row, curves, keep, shown, table, write
 
 SERVER: Final = {"jit": "off", "plan_cache_mode": "force_custom_plan", "timezone": "UTC"}  # as the service asks it
 WINDOW: Final = tuple(int((START + timedelta(days=days)).timestamp()) * 1_000_000 for days in (0, DAYS))
@@ -254,18 +254,10 @@ def main(words: Sequence[str]) -> None:
         server.close()
     finally:
         held.close()
-    write(asked.to, "reads", markdown(rows), plot(rows))
+    write(asked.to, "reads", rows)
     if asked.growth:
-        write(asked.to, "events", by_number("events", more.events), curve("events", more.events))
-        write(asked.to, "objectives", by_number("objectives", more.objectives), curve("objectives", more.objectives))
-
-
-def write(folder: Path, name: str, words: str, picture: str) -> None:
-    """Both are in the folder, and the words are printed."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.md").write_text(words, "utf-8")
-    (folder / f"{name}.svg").write_text(picture, "utf-8")
-    print(words)
+        keep(asked.to, "events", by_number("events", more.events), curve("events", more.events))
+        keep(asked.to, "objectives", by_number("objectives", more.objectives), curve("objectives", more.objectives))
 
 
 if __name__ == "__main__":

@@ -3,12 +3,14 @@
 `uvicorn benchmarks.receivers:application --factory`, with RECEIVER_DATABASE_URL, an address that asyncpg reads.
 """
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+import aiosqlite
 import asyncpg
 from fastapi import FastAPI, Request
 from pydantic import BaseModel
@@ -47,6 +49,38 @@ class Mapped(SQLModel, table=True):
     type: str = Field(sa_type=Text)
     team: str = Field(sa_type=Text)
     value: float | None = None
+
+
+LITE = """
+pragma journal_mode = wal; pragma synchronous = full;
+create table if not exists naive (source text, id text, type text, time text, team text, value real, data text,
+  primary key (source, id))
+"""
+
+
+def embedded() -> FastAPI:
+    """One that keeps events in the file RECEIVER_FILE by aiosqlite, with a commit for each."""
+    kept: list[aiosqlite.Connection] = []
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        kept.append(await aiosqlite.connect(os.environ["RECEIVER_FILE"]))
+        await kept[0].executescript(LITE)
+        yield
+        await kept[0].close()
+
+    app = FastAPI(lifespan=lifespan)
+    turn = asyncio.Lock()
+
+    @app.post("/lite", status_code=201)
+    async def lite(event: Sent) -> dict[str, str]:
+        row = (event.source, event.id, event.type, event.time.isoformat(), event.team, event.value, str(event.data))
+        async with turn:
+            await kept[0].execute("insert into naive values (?, ?, ?, ?, ?, ?, ?) on conflict do nothing", row)
+            await kept[0].commit()
+        return {"id": event.id}
+
+    return app
 
 
 def application() -> FastAPI:

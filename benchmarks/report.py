@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from math import log10
+from pathlib import Path
 from typing import Final, Literal
 
 WIDTH, STEP, LEFT = 900, 34, 400
@@ -58,6 +59,19 @@ def markdown(rows: Sequence[Row]) -> str:
         met = "met" if row.reached >= 1 else "missed"
         cells.append([row.what, row.shown(row.mine), row.shown(row.other), ratio, bar, met])
     return table(["what", "here", "compared with", "ratio (spread)", "bar", ""], cells)
+
+
+def write(folder: Path, name: str, rows: Sequence[Row]) -> None:
+    """The table and the picture of the rows are in the folder, and the table is printed."""
+    keep(folder, name, markdown(rows), plot(rows))
+
+
+def keep(folder: Path, name: str, words: str, picture: str) -> None:
+    """Both are in the folder, and the words are printed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.md").write_text(words, "utf-8")
+    (folder / f"{name}.svg").write_text(picture, "utf-8")
+    print(words)
 
 
 def table(heads: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
