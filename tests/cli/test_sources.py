@@ -28,7 +28,7 @@ def test_a_file_that_holds_no_records_is_refused(sightline, larkfield, tmp_path)
 def test_the_crm_s_own_table_is_imported_once(sightline, larkfield, tmp_path, monkeypatch):
     monkeypatch.setenv("SIGHTLINE_API_KEY", larkfield.admin_key)
     file = tmp_path / "deals.csv"
-    file.write_text("Record ID,Deal Stage,amount\n99000001,closedlost,12.50\n99000002,,\n", "utf-8-sig")
+    file.write_text("Record ID,Deal Stage,amount,closedate\n99000001,closedlost,12.50,2026-09-30\n99000002,,,\n", "utf-8-sig")
     october = datetime(2026, 10, 1, tzinfo=UTC).timestamp()
     os.utime(file, (october, october))
     told = ("sources", "import", "hubspot", str(file), "--column", "Deal Stage=dealstage", "--json")
@@ -40,7 +40,7 @@ def test_the_crm_s_own_table_is_imported_once(sightline, larkfield, tmp_path, mo
 def test_an_import_names_what_it_could_not_read(sightline, larkfield, tmp_path, monkeypatch):
     monkeypatch.setenv("SIGHTLINE_API_KEY", larkfield.admin_key)
     file = tmp_path / "deals.csv"
-    rows = ("99000011,handshake,5,", "99000012,closedwon,a lot,", "99000013,closedwon,5,31/12/2025")
+    rows = ("99000011,handshake,5,", "99000012,closedwon,a lot,2026-09-30", "99000013,closedwon,5,31/12/2025")
     file.write_text("\n".join(("id,dealstage,amount,closedate", *rows)), "utf-8")
     october = datetime(2026, 10, 1, tzinfo=UTC).timestamp()
     os.utime(file, (october, october))
