@@ -14,6 +14,7 @@ from app.domain.changes import Change
 from app.domain.desired import DesiredEvent
 from app.domain.errors import ConflictError, InvalidError, MalformedError, NotFoundError
 from app.domain.events import Event
+from app.domain.mapping import DealMapping
 from app.domain.sources import Source
 from app.flows import messages, reconcile
 from app.flows.catalogue import catalogue
@@ -54,6 +55,21 @@ class Replayed:
     recorded: int
     retracted: int
     continue_from: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What became of imported records, and what they alone, whatever else the source knows, leave unsaid.
+
+    Shape: `reads` are the properties that the mapping reads of a record; `unmapped` are property and value with the ids
+    of the records that have it, the most frequent first; `without_amount` the ids of won deals whose amount no record
+    says.
+    """
+
+    kept: StoredDelivery
+    reads: Sequence[str]
+    unmapped: Sequence[tuple[tuple[str, str], Sequence[str]]]
+    without_amount: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +179,7 @@ async def _said(work: Work, kept: StoredDelivery, read_event: Reader, now: datet
     return await sparing(work, await messages.checked(work, kept, said))
 
 
-async def take_records(service: Service, actor: Actor, key: str, body: bytes, read_event: Reader) -> StoredDelivery:
+async def take_records(service: Service, actor: Actor, key: str, body: bytes, read_event: Reader) -> Imported:
     """Deals that existed before connecting are in the source's fold; kept like a delivery, unless it says nothing new.
 
     Raises: NotFoundError, ConflictError, MalformedError, InvalidError.
@@ -188,7 +204,20 @@ async def take_records(service: Service, actor: Actor, key: str, body: bytes, re
             await deliveries.add(connection, work.organization, kept)
         else:
             await connection.rollback()
-    return kept
+    return _imported(work.source, read, said, kept)
+
+
+def _imported(source: Source, read: DealMapping, said: Said, kept: StoredDelivery) -> Imported:
+    gathered = reconcile.gathered_of(said.changes)
+    unmapped: dict[tuple[str, str], list[str]] = {}
+    without_amount: list[str] = []
+    for entity in sorted(gathered.changes):
+        folded, id_ = reconcile.fold(entity, gathered, read, source.team or ""), entity.partition(":")[2]
+        for pair in folded.unmapped:
+            unmapped.setdefault(pair, []).append(id_)
+        without_amount += [id_] if folded.unknown_amount else []
+    ordered = sorted(unmapped.items(), key=lambda one: (-len(one[1]), one[0]))
+    return Imported(kept, sorted(read.properties()), ordered, without_amount)
 
 
 async def preview(  # a sample is all of these

@@ -26,6 +26,21 @@ async def test_records_are_imported_once(caller):
     assert [each["origin"] for each in listed] == ["records"]
 
 
+async def test_an_import_says_what_its_own_records_leave_unsaid(caller):
+    await caller.patch("/v1/sources/hubspot", {"mapping": {"unit": {"default": "EUR"}}})
+    await caller.post("/v1/sources/hubspot/records", {"records": [{**RECORD, "id": 1, "amount": "much"}]})
+    said = [{**RECORD, "amount": "a lot"}, {**RECORD, "id": 8, "deal_currency_code": "USD"}]
+    found = (await caller.post("/v1/sources/hubspot/records", {"records": said})).json()
+    assert found["unmapped"] == [
+        {"property": "amount", "value": "a lot", "count": 1, "records": ["7"]},
+        {"property": "deal_currency_code", "value": "USD", "count": 1, "records": ["8"]},
+    ]
+    assert (found["wins_without_amount"], found["without_amount"]) == (1, ["7"])
+    assert {"dealstage", "closedate"} <= set(found["reads"])
+    health = (await caller.get("/v1/sources/hubspot")).json()["health"]
+    assert {each["value"] for each in health["unmapped"]} == {"much", "a lot", "USD"}
+
+
 async def test_an_import_can_be_replayed_like_a_delivery(caller):
     uid = (await caller.post("/v1/sources/hubspot/records", {"records": [RECORD]})).json()["uid"]
     await caller.patch("/v1/sources/hubspot", {"mapping": {"value": {"property": "other"}}})

@@ -28,7 +28,9 @@ def test_a_file_that_holds_no_records_is_refused(sightline, larkfield, tmp_path)
 def test_the_crm_s_own_table_is_imported_once(sightline, larkfield, tmp_path, monkeypatch):
     monkeypatch.setenv("SIGHTLINE_API_KEY", larkfield.admin_key)
     file = tmp_path / "deals.csv"
-    file.write_text("Record ID,Deal Stage,amount,closedate\n99000001,closedlost,12.50,2026-09-30\n99000002,,,\n", "utf-8-sig")
+    file.write_text(
+        "Record ID,Deal Stage,amount,closedate\n99000001,closedlost,12.50,2026-09-30\n99000002,,,\n", "utf-8-sig"
+    )
     october = datetime(2026, 10, 1, tzinfo=UTC).timestamp()
     os.utime(file, (october, october))
     told = ("sources", "import", "hubspot", str(file), "--column", "Deal Stage=dealstage", "--json")
