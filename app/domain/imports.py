@@ -23,9 +23,9 @@ def changes(body: object, mapping: DealMapping, received_at: datetime) -> Record
 
     Shape: a record is an object of the CRM's own properties with its id, or as HubSpot's API has it, those under
     `properties`; an empty text is known to be empty. A snapshot is of the time that the mapping's `modified_at` (or a
-    generic one's `occurred_at`) says, else of `taken_at`, else of now. `line_items` in a record are its line items, each
-    an object like the record. One with a date that cannot be read is set aside, and so is a won or lost one that says
-    neither when it was closed nor when it was modified: its deal would be dated by the import.
+    generic one's `occurred_at`) says, else of `taken_at`, else of now. `line_items` in a record are its line items,
+    each an object like the record. One with a date that cannot be read is set aside, and so is a won or lost one that
+    says neither when it was closed nor when it was modified: its deal would be dated by the import.
     Raises: MalformedError when there is no list of records, or `taken_at` is no time.
     """
     records = body.get("records") if isinstance(body, Mapping) else None
@@ -120,9 +120,7 @@ def _undated(deal: Change, mapping: DealMapping) -> str | None:
         return f"It is {said} and has no {names}: it would be dated by the import."
     if closed > deal.at:
         taken = f"{deal.at:%Y-%m-%d %H:%M} UTC"
-        return (
-            f"It is {said}, and its {names} lies after {taken}, when the records were taken: the import would date it."
-        )
+        return f"It is {said}, and its {names} lies after {taken}, when that was so: it would be dated by the import."
     return None
 
 

@@ -76,7 +76,9 @@ CLOSED = "It is won and has no closedate: it would be dated by the import."
         ({"dealstage": "closedlost", "closedate": None}, CLOSED.replace("won", "lost", 1)),
         (
             {"dealstage": "closedwon", "closedate": "2026-12-01"},
-            "It is won, and its closedate lies after the records' own time, 2026-11-23 00:00 UTC: the import would date it.",
+            CLOSED.replace(" and has no", ", and its").replace(
+                ":", " lies after 2026-11-23 00:00 UTC, when that was so:"
+            ),
         ),
     ],
 )
