@@ -12,7 +12,7 @@ from app.connectors.base import Delivery
 from app.domain.access import Actor, require_configuration
 from app.domain.changes import Change
 from app.domain.desired import DesiredEvent
-from app.domain.errors import ConflictError, InvalidError, MalformedError, NotFoundError
+from app.domain.errors import ConflictError, InvalidError, MalformedError, NotFoundError, unknown
 from app.domain.events import Event
 from app.domain.mapping import DealMapping
 from app.domain.sources import Source
@@ -127,7 +127,8 @@ async def _begin(
 async def _source(connection: Connection, actor: Actor, key: str) -> Source:
     stored = await store.find(connection, actor.organization, "source", key)
     if stored is None or stored.archived or not isinstance(stored.value, Source):
-        raise NotFoundError("There is no such source.")
+        known = await store.load(connection, actor.organization, ("source",))
+        raise NotFoundError(unknown("source", key, known.sources))
     if stored.value.connector == "api":
         raise ConflictError(f"The source '{key}' has no deliveries: its events come with an API key.")
     return stored.value
