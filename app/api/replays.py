@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from fastapi import Request
+from fastapi import Query, Request
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from app.api.body import JSON, MIB
@@ -14,7 +14,19 @@ from app.api.event_shapes import SoldItem
 from app.api.new_events import read_event
 from app.api.nouns import SourceKey
 from app.api.operation import Contract, declare, desk
-from app.api.scalars import Count, EventType, FreeObject, Instant, Key, Sentence, ShownNumber, Subject, Unit, text
+from app.api.scalars import (
+    Count,
+    DayOrInstant,
+    EventType,
+    FreeObject,
+    Instant,
+    Key,
+    Sentence,
+    ShownNumber,
+    Subject,
+    Unit,
+    text,
+)
 from app.api.source_shapes import UnmappedPair
 from app.api.wire import Given, Shown, example
 from app.connectors.base import Delivery as Sample
@@ -47,14 +59,17 @@ def _header(value: object) -> object:
 class ReplayRequest(Given):
     """Which deliveries shall be read again."""
 
-    since: Annotated[Instant | None, Field(description="All since then; null: the failed ones.")] = None
+    since: Annotated[
+        DayOrInstant | None, Field(description="All since then, a day from its beginning on; null: the failed ones.")
+    ] = None
 
-    model_config = {"json_schema_extra": example(since="2026-11-01T00:00:00Z")}
+    model_config = {"json_schema_extra": example(since="2026-11-01")}
 
 
 class Replay(Shown):
     """What came of a replay."""
 
+    dry_run: bool
     processed: Annotated[Count, Field(description="Deliveries that said something of ours.")]
     ignored: Annotated[Count, Field(description="Deliveries that were understood and are not ours.")]
     failed: Annotated[Count, Field(description="Deliveries that still cannot be read.")]
@@ -65,7 +80,14 @@ class Replay(Shown):
 
     model_config = {
         "json_schema_extra": example(
-            processed=12, ignored=1, failed=0, without_body=0, recorded=2, retracted=1, continue_from=None
+            dry_run=False,
+            processed=12,
+            ignored=1,
+            failed=0,
+            without_body=0,
+            recorded=2,
+            retracted=1,
+            continue_from=None,
         )
     }
 
@@ -189,12 +211,18 @@ async def replay_delivery(call: Caller, source: SourceKey, uid: DeliveryUid) -> 
 
 
 @router.post("/v1/sources/{source}/replay", **declare(Contract("admin", JSON, problems=(409,), may_be_empty=True)))
-async def replay_deliveries(call: Caller, source: SourceKey, body: ReplayRequest | None = None) -> Replay:
+async def replay_deliveries(
+    call: Caller,
+    source: SourceKey,
+    body: ReplayRequest | None = None,
+    dry_run: Annotated[bool, Query(description="Only say what would come of it.")] = False,
+) -> Replay:
     """Reads the failed deliveries again, or all since a time, at most 2,000 at once; nothing doubles."""
     since = None if body is None else body.since
-    done = await replays.replay(call.service, call.actor, source, since, read_event)
+    done = await replays.replay(call.service, call.actor, source, since, read_event, dry_run=dry_run)
     states = {state: done.states.get(state, 0) for state in ("processed", "ignored", "failed")}
     return Replay(
+        dry_run=dry_run,
         **states,
         without_body=done.without_body,
         recorded=done.recorded,

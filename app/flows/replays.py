@@ -4,15 +4,17 @@ import dataclasses
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, time
 from typing import Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from app.connectors.base import Delivery
 from app.domain.access import Actor, require_configuration
 from app.domain.changes import Change
+from app.domain.configuration import missing
 from app.domain.desired import DesiredEvent
-from app.domain.errors import ConflictError, InvalidError, MalformedError, NotFoundError, unknown
+from app.domain.errors import ConflictError, InvalidError, MalformedError, NotFoundError
 from app.domain.events import Event
 from app.domain.mapping import DealMapping
 from app.domain.sources import Source
@@ -33,9 +35,10 @@ from app.flows.readings import (
 from app.flows.reconcile import Work
 from app.flows.service import Service
 from app.store import configuration as store
-from app.store import cursor, deliveries, ids, sources
+from app.store import cursor, deliveries, ids, journal, sources
 from app.store.database import Connection
 from app.store.deliveries import StoredDelivery
+from app.store.journal import Act
 
 AT_ONCE: Final = 2_000
 RECORDS: Final = 10_000
@@ -92,22 +95,45 @@ async def replay_one(service: Service, actor: Actor, key: str, uid: UUID, read_e
             raise NotFoundError("There is no such delivery.")
         if found.body is None:
             raise ConflictError("The body of this delivery is kept no longer: it cannot be read again.")
-        await _again(work, [found], read_event, now)
+        done = await _again(work, [found], read_event, now)
+        await _note(work, actor, done, {"delivery": str(uid)})
         return await deliveries.find(connection, actor.organization, key, uid) or found
 
 
-async def replay(service: Service, actor: Actor, key: str, since: datetime | None, read_event: Reader) -> Replayed:
-    """The failed deliveries (None), or all since an instant, are read again, at most 2,000 of them, oldest first.
+async def replay(  # a replay is all of these
+    service: Service,
+    actor: Actor,
+    key: str,
+    since: datetime | date | None,
+    read_event: Reader,
+    *,
+    dry_run: bool = False,
+) -> Replayed:
+    """The failed deliveries (None), or all since an instant or a day, are read again: at most 2,000, oldest first.
 
-    Events that change are retracted and recorded anew; none doubles. Raises: NotFoundError, ConflictError.
+    Events that change are retracted and recorded anew; none doubles. With `dry_run` it is only told what would come of
+    it. Raises: NotFoundError, ConflictError.
     """
     require_configuration(actor, "admin")
     async with service.database.writing() as connection:
         work, now = await _begin(service, connection, actor, key, "replay")
+        if since is not None and not isinstance(since, datetime):
+            since = datetime.combine(since, time.min, ZoneInfo(work.known.time_zone))
         found = await deliveries.replayable(connection, actor.organization, key, since, AT_ONCE + 1)
         done = await _again(work, found[:AT_ONCE], read_event, now)
-    rest = found[AT_ONCE].received_at if len(found) > AT_ONCE else None
+        rest = found[AT_ONCE].received_at if len(found) > AT_ONCE else None
+        if dry_run:
+            await connection.rollback()
+        elif found:
+            await _note(work, actor, done, {"since": None if since is None else since.isoformat()})
     return dataclasses.replace(done, continue_from=rest)
+
+
+async def _note(work: Work, actor: Actor, done: Replayed, what: Mapping[str, object]) -> None:
+    """The replay is in the journal."""
+    after = {**what, **done.states, "recorded": done.recorded, "retracted": done.retracted}
+    act = Act(actor.name, "source", work.source.key, "replay", None, after)
+    await journal.add(work.connection, work.organization, work.position, act)
 
 
 async def _begin(
@@ -128,7 +154,7 @@ async def _source(connection: Connection, actor: Actor, key: str) -> Source:
     stored = await store.find(connection, actor.organization, "source", key)
     if stored is None or stored.archived or not isinstance(stored.value, Source):
         known = await store.load(connection, actor.organization, ("source",))
-        raise NotFoundError(unknown("source", key, known.sources))
+        raise NotFoundError(missing(known, "source", key))
     if stored.value.connector == "api":
         raise ConflictError(f"The source '{key}' has no deliveries: its events come with an API key.")
     return stored.value
@@ -140,7 +166,8 @@ async def _again(work: Work, found: Sequence[StoredDelivery], read_event: Reader
     Where they said anything else before, the source's changes begin a new generation.
     """
     read, kept = mapping_of(work.source), {one.uid: one for one in found}
-    said = {one.uid: await _said(work, one, read_event, now) for one in found if one.body is not None}
+    accounts = await journal.accounts(work.connection, work.organization, work.source.key)
+    said = {one.uid: await _said(work, one, accounts, read_event, now) for one in found if one.body is not None}
     bare = await deliveries.changes_told_by(work.connection, work.told, kept.keys() - said.keys())
     before = await deliveries.changes_told_by(work.connection, work.told, said.keys())
     fresh: dict[str, Change] = {}
@@ -174,10 +201,30 @@ async def _again(work: Work, found: Sequence[StoredDelivery], read_event: Reader
     return Replayed(states, len(kept) - len(said), recorded, retracted, None)
 
 
-async def _said(work: Work, kept: StoredDelivery, read_event: Reader, now: datetime) -> Said:
+async def _said(
+    work: Work, kept: StoredDelivery, accounts: Sequence[tuple[datetime, str | None]], read_event: Reader, now: datetime
+) -> Said:
     """What a delivery says now, but of what was erased."""
-    said = interpret(work.source, mapping_of(work.source), kept, "POST", read_event, now)
+    read = mapping_of(work.source)
+    under = [dataclasses.replace(work.source, account=one) for one in _under(work.source, kept, accounts)]
+    readings = [interpret(source, read, kept, "POST", read_event, now) for source in under]
+    said = min(readings, key=lambda one: (one.unreadable is not None, len(one.problems)))
     return await sparing(work, await messages.checked(work, kept, said))
+
+
+def _under(
+    source: Source, kept: StoredDelivery, accounts: Sequence[tuple[datetime, str | None]]
+) -> Sequence[str | None]:
+    """The accounts under which a delivery may be read again, each once.
+
+    Whose a delivery is was asked when it came in: one that was taken is so under any account that the source has had
+    since; one that failed is read under the present account alone.
+    """
+    if kept.state == "failed":
+        return [source.account]
+    before = [account for at, account in accounts if at <= kept.received_at]
+    since = [account for at, account in accounts if at > kept.received_at]
+    return list(dict.fromkeys([*before[-1:], *since, source.account]))
 
 
 async def take_records(service: Service, actor: Actor, key: str, body: bytes, read_event: Reader) -> Imported:

@@ -48,9 +48,10 @@ async def test_an_import_can_be_replayed_like_a_delivery(caller):
     assert (one.status_code, one.json()["state"]) == (200, "processed")
     (won,) = (await caller.get("/v1/events", params={"source": "hubspot"})).json()["items"]
     assert (won["id"], won["value"]) == ("deal/7/won/2", None)
-    body = {"since": "2026-01-01T00:00:00Z"}
-    many = (await caller.post("/v1/sources/hubspot/replay", body)).json()
-    assert (many["processed"], many["recorded"], many["continue_from"]) == (1, 0, None)
+    for since in ("2026-01-01T00:00:00Z", "2026-01-01"):
+        many = (await caller.post("/v1/sources/hubspot/replay?dry_run=true", {"since": since})).json()
+        assert (many["dry_run"], many["processed"], many["recorded"], many["continue_from"]) == (True, 1, 0, None)
+    assert (await caller.post("/v1/sources/hubspot/replay", {"since": "yesterday"})).status_code == 422
     assert (await caller.post("/v1/sources/hubspot/replay")).json()["processed"] == 0  # none failed
 
 

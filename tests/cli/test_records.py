@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.cli.records import dated, holds_day, lacking, named, read, unread
+from app.cli.records import Record, dated, holds_day, lacking, named, read, unread
 from app.cli.terminal import CommandError
 
 
@@ -68,7 +68,11 @@ def test_days_are_rewritten_as_they_are_said_to_be_meant(cell, dates, read_as):
 
 
 def test_what_no_record_says_and_what_nothing_reads_are_named():
-    found = ["broken", {"id": "1", "Amount": "5", "closedate": ""}, {"properties": {"/custom/size": 3}}]
+    found: list[Record | str] = [
+        "broken",
+        {"id": "1", "Amount": "5", "closedate": ""},
+        {"properties": {"/custom/size": 3}},
+    ]
     assert lacking(found, ["amount", "closedate", "/custom/size"]) == ["amount"]
     assert unread(found, ["amount", "closedate"]) == ["Amount"]
     assert (holds_day({"a": "5/1/2026"}), holds_day({"a": "5/1/26", "b": 5})) == (True, False)
