@@ -78,6 +78,7 @@ def _row(source: Mapping[str, Any]) -> list[str]:
     troubles = [
         *(["no delivery yet"] if health["last_delivery_at"] is None else []),
         *(["silent"] if health["silent"] else []),
+        *(["signatures refused"] if (health["last_refused_at"] or "") > (health["last_delivery_at"] or "") else []),
         *(["failures"] if health["failures_last_day"] else []),
         *([f"{health['wins_without_amount']} wins without amount"] if health["wins_without_amount"] else []),
         *([f"{len(health['unmapped'])} values not mapped"] if health["unmapped"] else []),
