@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.text import Text
 
 from app.cli import records, remote
 from app.cli.terminal import AsJson, counted, err, guarded, out, say, tell_json
@@ -48,50 +48,65 @@ def _tell(*, as_json: bool) -> None:
     if as_json:
         tell_json({"items": found})
         return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("source", "connector", "last delivery", "in 24 h", "failed", "lag", "health"):
-        table.add_column(heading)
     for source in found:
-        table.add_row(*_row(source))
-    out.print(table)
-    for source in found:
-        for said in _unmapped(source):
-            say(said, "yellow")
+        _show(source)
+
+
+def _show(source: Mapping[str, Any]) -> None:
+    """Two lines of a source: what it is and how it is doing, and what came of it."""
+    troubles = _troubles(source)
+    line = Text(source["key"], style="bold")
+    line.append(f"  {source['connector']}", style="dim")
+    if source["connector"] != "api":
+        line.append(f"  {', '.join(troubles) or 'well'}", style="yellow" if troubles else "green")
+    out.print(line, soft_wrap=True)
+    say(f"  {'; '.join(filter(None, (_arrived(source), _lag(source['health']))))}", "dim")
+    for said in _unmapped(source):
+        say(f"  {said}", "yellow")
 
 
 def _unmapped(source: Mapping[str, Any]) -> list[str]:
     """What the source holds that its mapping does not know, or cannot read: stages, amounts, dates, currencies."""
     said = [
-        f"{source['key']}: {value['property']} = {value['value']!r} {UNKNOWN} ({value['count']})"
+        f"{value['property']} = {value['value']!r} {UNKNOWN} ({value['count']})"
         for value in source["health"]["unmapped"]
     ]
     wins = source["health"]["wins_without_amount"]
-    one = "won deal has no amount" if wins == 1 else "won deals have no amount"
-    return [*said, f"{source['key']}: {wins} {one} that can be read"] if wins else said
+    return [*said, f"{counted(wins, 'won deal')} without an amount that can be read"] if wins else said
 
 
-def _row(source: Mapping[str, Any]) -> list[str]:
+def _troubles(source: Mapping[str, Any]) -> list[str]:
     health = source["health"]
-    lag = _lag(health)
-    if source["connector"] == "api":
-        return [source["key"], "api", "by API key", "", "", lag, ""]
-    troubles = [
-        *(["no delivery yet"] if health["last_delivery_at"] is None else []),
+    last, refused = health["last_delivery_at"] or "", health["last_refused_at"] or ""
+    return [
+        *([] if last else ["no delivery yet"]),
+        *(["signatures are refused"] if refused > last else []),
         *(["silent"] if health["silent"] else []),
-        *(["signatures refused"] if (health["last_refused_at"] or "") > (health["last_delivery_at"] or "") else []),
         *(["failures"] if health["failures_last_day"] else []),
-        *([f"{health['wins_without_amount']} wins without amount"] if health["wins_without_amount"] else []),
-        *([f"{len(health['unmapped'])} values not mapped"] if health["unmapped"] else []),
+        *(["wins without amount"] if health["wins_without_amount"] else []),
+        *(["values not mapped"] if health["unmapped"] else []),
     ]
-    last = (health["last_delivery_at"] or "never").replace("T", " ")[:16]
-    counts = [str(health["deliveries_last_day"]), str(health["failures_last_day"])]
-    return [source["key"], source["connector"], last, *counts, lag, ", ".join(troubles) or "well"]
+
+
+def _arrived(source: Mapping[str, Any]) -> str:
+    """What was delivered, and what was refused since."""
+    health = source["health"]
+    if source["connector"] == "api":
+        return "events by API key"
+    last, refused = health["last_delivery_at"], health["last_refused_at"]
+    day = f"{health['deliveries_last_day']} in 24 h, {health['failures_last_day']} failed"
+    said = f"last delivery {'never' if last is None else _minute(last)}, {day}"
+    return said if (refused or "") <= (last or "") else f"{said}; last refused {_minute(refused)}"
+
+
+def _minute(instant: str) -> str:
+    return instant.replace("T", " ")[:16]
 
 
 def _lag(health: Mapping[str, Any]) -> str:
     """How long after they occurred the last day's events were recorded: the median, and the worst."""
     median, worst = health["lag_median_seconds"], health["lag_worst_seconds"]
-    return "" if median is None else f"{_span(median)}, at worst {_span(worst)}"
+    return "" if median is None else f"lag {_span(median)}, at worst {_span(worst)}"
 
 
 def _span(seconds: int) -> str:

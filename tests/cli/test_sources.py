@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 def test_the_sources_are_listed_with_their_health(sightline, larkfield):
     done = sightline("sources")
     assert done.exit_code == 0, done.output
-    hubspot = next(line for line in done.stdout.splitlines() if line.startswith("hubspot"))
-    assert "2026-10-14" in hubspot
-    assert hubspot.rstrip().endswith("well")
-    assert "at worst" in hubspot
+    lines = done.stdout.splitlines()
+    place = lines.index("hubspot  hubspot  well")
+    assert lines[place + 1].startswith("  last delivery 2026-10-14 ")
+    assert "; lag " in lines[place + 1]
+    assert lines[lines.index("billing  api") + 1].startswith("  events by API key")
+    assert max(map(len, lines)) <= 80
     assert sightline("sources", "list").stdout == done.stdout
     found = json.loads(sightline("sources", "--json").stdout)
     assert [source["key"] for source in found["items"]] == ["billing", "campaigns", "hubspot", "projects"]
