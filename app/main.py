@@ -112,6 +112,7 @@ def create_app(settings: Settings | None = None, now: Callable[[], datetime] = c
                 worker.cancel()
             await asyncio.wait(workers)
             await service.singles.close()
+            await service.arrivals.close()
             await service.database.close()
 
     application = build(lifespan)

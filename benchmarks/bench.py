@@ -7,6 +7,7 @@ Source of the bars: quality.md.
 
 import argparse
 import asyncio
+import hmac
 import importlib
 import json
 import os
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from base64 import b64encode
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -35,7 +37,7 @@ from app.domain.events import Event
 from app.domain.metrics import Metric
 from app.domain.sources import Source
 from app.domain.teams import Organization, Team
-from app.flows import configuration, organizations
+from app.flows import configuration, organizations, sources
 from app.flows.catalogue import catalogue
 from app.flows.vault import new_keys
 from app.main import make_service
@@ -45,6 +47,7 @@ from benchmarks.load import Load, request, send
 from benchmarks.report import Row, markdown, plot
 
 METRICS: Final = 20
+PUBLIC, SECRET, PORTAL = "https://sightline.example", "the-client-secret-of-a-private-app", "4242001"
 NOW: Final = datetime.now(UTC).replace(microsecond=0)
 NUMBERS: Final = count()
 DURABLE: Final = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on", "shared_buffers": "256MB"}
@@ -69,6 +72,7 @@ class Bench:
 
     url: str
     key: str
+    hook: str
     actor: Actor
     service: str
     receivers: str
@@ -172,6 +176,34 @@ async def singles(bench: Bench, address: str, path: str, name: str) -> Load:
     return load
 
 
+async def deliveries(bench: Bench) -> Load:
+    """Deliveries of HubSpot, ten changes of two deals that are won in each, by 32 clients; counted in changes."""
+    path = f"/hooks/{bench.hook}"
+    asked = []
+    for _ in range(max(1, bench.size.singles // 4)):
+        body = json.dumps([change for _ in range(2) for change in won(next(NUMBERS))]).encode()
+        stamp = str(int(time.time() * 1000))
+        told = f"POST{PUBLIC}{path}".encode() + body + stamp.encode()
+        signature = b64encode(hmac.digest(SECRET.encode(), told, "sha256")).decode()
+        asked.append(request(path, body, x_hubspot_signature_v3=signature, x_hubspot_request_timestamp=stamp))
+    load = await send(bench.service, asked, 32)
+    bench.note("deliveries", 10 * len(asked) / load.took)
+    return load
+
+
+def won(deal: int) -> list[dict[str, object]]:
+    """What HubSpot says of a deal that is made and won."""
+    at = int(NOW.timestamp() * 1000) - 60_000
+    said = {"pipeline": "default", "amount": "1200.50", "closedate": str(at), "dealstage": "closedwon"}
+    about = {"portalId": int(PORTAL), "objectId": deal, "occurredAt": at, "subscriptionId": 1, "attemptNumber": 0}
+    changes = [
+        {"subscriptionType": "deal.propertyChange", "propertyName": name, "propertyValue": value}
+        for name, value in said.items()
+    ]
+    told = [{"subscriptionType": "deal.creation"}, *changes]
+    return [{**about, **change, "eventId": deal * 10 + place} for place, change in enumerate(told)]
+
+
 async def measure(bench: Bench) -> list[Row]:
     """Every row, in interleaved rounds; the first round of each only warms up when there are more."""
     steps: list[Callable[[], Awaitable[object]]] = []
@@ -181,6 +213,8 @@ async def measure(bench: Bench) -> list[Row]:
         steps.append(partial(batches, bench, size, clients, f"http {what}"))
     steps += [partial(singles, bench, bench.receivers, f"/{name}", name) for name in ("naive", "dropped", "mapped")]
     steps.append(partial(singles, bench, bench.service, "/v1/events", "single"))
+    steps.append(partial(singles, bench, bench.receivers, "/kept", "kept"))
+    steps.append(partial(deliveries, bench))
     end = time.monotonic() + bench.size.seconds
     for _ in range(bench.size.rounds + (bench.size.rounds > 1)):
         for step in steps:
@@ -188,6 +222,7 @@ async def measure(bench: Bench) -> list[Row]:
         if time.monotonic() > end:
             break
     taken = {name: found[1:] or found for name, found in bench.taken.items()}
+    taken["kept changes"] = [10 * rate for rate in taken["kept"]]
     asked = [
         ("batches of 1,000", "http 1000x1", "statement 1000x1", 0.75),
         ("batches of 10,000", "http 10000x1", "statement 10000x1", 0.75),
@@ -196,6 +231,12 @@ async def measure(bench: Bench) -> list[Row]:
         ("the same, and one that drops them", "single", "dropped", 0.65),
         ("the same, and a SQLModel session each", "single", "mapped", 5.0),
         ("the same, p99 of the naive receiver by ours", "single, p99", "naive, p99", 2.5),
+        (
+            "HubSpot's changes, ten a delivery, and ten times the bodies a naive receiver keeps",
+            "deliveries",
+            "kept changes",
+            0.4,
+        ),
     ]
     return [Row(what, taken[mine], taken[other], bar) for what, mine, other, bar in asked]
 
@@ -248,9 +289,10 @@ def run(url: str, size: Size) -> list[Row]:
     """All rows, on that database, which is at head."""
     keys = {"secret_keys": new_keys(), "key_pepper": new_keys()}
     settings = Settings(database_url=url, requests_per_minute=0, **keys)
-    actor, key = asyncio.run(_furnish(settings))
+    actor, key, hook = asyncio.run(_furnish(settings))
     more = {f"SIGHTLINE_{name.upper()}": value for name, value in keys.items()}
     more |= {"SIGHTLINE_DATABASE_URL": url, "SIGHTLINE_REQUESTS_PER_MINUTE": "0", "SIGHTLINE_LOG_FORMAT": "json"}
+    more["SIGHTLINE_PUBLIC_URL"] = PUBLIC
     raw = url.replace("+asyncpg", "")
     bare()  # reads the libraries into the machine's cache
     seconds, memory = bare()
@@ -260,7 +302,7 @@ def run(url: str, size: Size) -> list[Row]:
     )  # fmt: skip
     with receivers as (other, _, _), served("sightline", "serve", ready="/readyz", **more) as (mine, begun, process):
         idle = resident(process)
-        rows = asyncio.run(measure(Bench(url, key, actor, mine, other, size)))
+        rows = asyncio.run(measure(Bench(url, key, hook, actor, mine, other, size)))
         loaded = resident(process)
     rows.append(Row("start-up: bare imports by ours", [1 / begun], [1 / seconds], 1 / 3))
     rows.append(Row("idle memory: bare imports by ours", [1 / idle], [1 / memory], 1 / 1.5))
@@ -268,14 +310,16 @@ def run(url: str, size: Size) -> list[Row]:
     return rows
 
 
-async def _furnish(settings: Settings) -> tuple[Actor, str]:
+async def _furnish(settings: Settings) -> tuple[Actor, str, str]:
     service = make_service(settings)
     name = f"bench-{os.getpid()}"
     key = await organizations.create(service, Organization(name, "Benchmark"))
     actor = Actor(await organizations.find(service, name), "bench", frozenset({"admin"}))
     await configuration.write(service, actor, furnished)
+    hubspot = Source("hubspot", "HubSpot", "hubspot", PORTAL, "sales")
+    found = await sources.put(service, actor, hubspot, SECRET)
     await service.database.close()
-    return actor, key
+    return actor, key, found.hook_id or ""
 
 
 def durable() -> Any:  # Any: the suite's own server, which only a checkout has

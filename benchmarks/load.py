@@ -20,9 +20,10 @@ class Load:
         return self.waits[len(self.waits) * 99 // 100]
 
 
-def request(path: str, body: bytes, key: str = "") -> bytes:
+def request(path: str, body: bytes, key: str = "", **headers: str) -> bytes:
     """The bytes of a POST of JSON."""
     more = f"Authorization: Bearer {key}\r\n" if key else ""
+    more += "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
     head = f"POST {path} HTTP/1.1\r\nHost: bench\r\n{more}Content-Type: application/json\r\n"
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 

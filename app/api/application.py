@@ -36,6 +36,7 @@ from app.api import (
     teams,
 )
 from app.api.middleware import Shell
+from app.api.operation import is_direct
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     organization.router,
@@ -84,9 +85,10 @@ def build(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | Non
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # its records keep bodies and exceptions
     )
-    for router in ROUTERS:
-        # Not include_router: every route has its whole path already, and an included router is matched twice.
-        app.router.routes.extend(router.routes)
+    # Not include_router: every route has its whole path already, and an included router is matched twice.
+    found = [route for router in ROUTERS for route in router.routes]
+    # They are tried one after the other, so what is asked most comes first.
+    app.router.routes.extend(sorted(found, key=lambda route: not is_direct(route)))
     problems.install(app)
     document.install(app)
     app.add_middleware(Shell)

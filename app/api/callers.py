@@ -79,7 +79,8 @@ class Call:
     request: Request
 
 
-async def _call(request: Request) -> Call:
+async def called(request: Request) -> Call:
+    """What the endpoint of an admitted request is given."""
     return Call(request.app.state.service, request.state.actor, request)
 
 
@@ -88,5 +89,5 @@ async def _service(request: Request) -> Service:
     return found
 
 
-Caller = Annotated[Call, Depends(_call)]
+Caller = Annotated[Call, Depends(called)]
 TheService = Annotated[Service, Depends(_service)]

@@ -29,7 +29,9 @@ class Erasure(Shown):
     """What was erased; nothing of it comes back."""
 
     subject: Annotated[Subject, Field(description="What its events have for their subject from now on.")]
-    events: Annotated[Count, Field(description="Events that have no data any more; their numbers and matches stand.")]
+    events: Annotated[
+        Count, Field(description="Events that lost their data; numbers and matches stand. 0: none was found.")
+    ]
     changes: Annotated[Count, Field(description="Changes of a CRM's records that are known no more.")]
     deliveries: Annotated[Count, Field(description="Deliveries whose raw body is kept no longer.")]
 
@@ -41,5 +43,7 @@ async def erase_subject(call: Caller, body: NewErasure) -> Erasure:
     """Erases what is known of a subject: raw bodies, changes, its events' data and its name in them; no score moves.
 
     A CRM's record that was erased takes nothing more. What another source says of the subject afterwards is new.
+    A subject that nobody has heard of, or that is gone already, is no error: then every number in the reply is 0, and
+    nothing was found. `GET /v1/events?subject=` lists the events it would take, but for those that were retracted.
     """
     return Erasure(**asdict(await erasures.erase(call.service, call.actor, body.subject, read_event)))

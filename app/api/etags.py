@@ -22,9 +22,10 @@ Tags = Annotated[str, text(1_000, 1)]
 Wire = TypeVar("Wire", bound=BaseModel)
 
 
-def digest(model: BaseModel) -> str:
-    """A short digest of a reply's content."""
-    return sha256(model.model_dump_json().encode()).hexdigest()[:16]
+def digest(reply: BaseModel | bytes) -> str:
+    """A short digest of a reply's content: of its shape, or of its JSON where that is made already."""
+    body = reply if isinstance(reply, bytes) else reply.model_dump_json().encode()
+    return sha256(body).hexdigest()[:16]
 
 
 def tag(changed: int, computed: BaseModel | None = None) -> str:
@@ -64,7 +65,7 @@ def shown(request: Request, response: Response, model: Wire, etag: str) -> Wire 
 
 def sent(request: Request, body: bytes) -> Response:
     """A reply whose JSON was made before, with its tag, or a 304 when the caller has it."""
-    etag = f'"{sha256(body).hexdigest()[:16]}"'
+    etag = f'"{digest(body)}"'
     if not_modified(request, etag):
         return Response(status_code=304, headers={"ETag": etag})
     return Response(body, media_type="application/json", headers={"ETag": etag})

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from fastapi import Depends, Query
 from pydantic.json_schema import SkipJsonSchema
 
-from app.api.scalars import DAY_PATTERN, Day, EventId, EventType, Key, Unit, text
+from app.api.scalars import DAY_PATTERN, Day, EventId, EventType, Key, Subject, Unit, text
 from app.domain.errors import Fault, InvalidError
 from app.scoring.evidence import MOST_STRETCHES
 from app.store.events import EventFilter
@@ -25,6 +25,9 @@ class _Names:
     team: Annotated[Key | SkipJsonSchema[None], Query(description="Events of this team.")] = None
     source: Annotated[Key | SkipJsonSchema[None], Query(description="Events of this source.")] = None
     id: Annotated[EventId | SkipJsonSchema[None], Query(description="The event that its source calls so.")] = None
+    subject: Annotated[
+        Subject | SkipJsonSchema[None], Query(description="Events of this subject: those that an erasure would take.")
+    ] = None
     kind: Annotated[
         Literal["outcome", "activity"] | SkipJsonSchema[None], Query(description="Events of this kind.")
     ] = None

@@ -1,6 +1,6 @@
 """Events over HTTP: one, a batch, the list, and retractions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated
 from uuid import UUID
 
@@ -50,32 +50,44 @@ async def list_events(call: Caller, response: Response, paging: Pages, wanted: F
     return EventPage(items=items, next_cursor=following)
 
 
-@router.post("/v1/events", **declare(Contract("events:write", JSON, problems=(409,), etag=True, creates=True)))
-async def record_event(call: Caller, response: Response, body: NewEvent) -> Event:
+@router.post(
+    "/v1/events",
+    response_model=Event,
+    **declare(Contract("events:write", JSON, problems=(409,), etag=True, creates=True, direct=True)),
+)
+async def record_event(call: Caller, body: NewEvent) -> Response:
     """Records one event. The same one again is answered as it is recorded, with 200."""
     (item,) = await flow.record(call.service, call.actor, [to_domain(body)])
     if item.problem is not None:
         raise item.problem
-    reply = show(await flow.stored(call.service, call.actor.organization, item))
-    response.headers["ETag"] = f'"{digest(reply)}"'
-    if item.status == "recorded":
-        response.status_code = 201
-        response.headers["Location"] = f"/v1/events/{item.uid}"
-    return reply
+    return _told(show(await flow.stored(call.service, call.actor.organization, item)), new=item.status == "recorded")
 
 
-@router.post("/v1/event-batches", **declare(Contract("events:write", JSON, 16 * MIB)))
-async def record_event_batch(call: Caller, body: NewEventBatch) -> EventBatchResult:
+@router.post(
+    "/v1/event-batches",
+    response_model=EventBatchResult,
+    **declare(Contract("events:write", JSON, 16 * MIB, direct=True)),
+)
+async def record_event_batch(call: Caller, body: NewEventBatch) -> Response:
     """Records what is valid and new of up to 10,000 events; says what became of the rest."""
-    read = [_read(item) for item in body.events]
-    valid = [event for event in read if isinstance(event, EventValue)]
-    answers = iter(await flow.record(call.service, call.actor, valid) if valid else [])
+    read: list[EventValue | InvalidError] = []
+    answers = iter(await flow.record(call.service, call.actor, _valid(body.events, read)))
     items = [next(answers) if isinstance(found, EventValue) else Item("invalid", None, found) for found in read]
     found = [trouble(call.request, index, body.events[index], item) for index, item in _troubled(items)]
     duplicates = sum(item.status == "duplicate" for item in items)
-    return EventBatchResult(
+    result = EventBatchResult(
         recorded=len(items) - len(found), duplicates=duplicates, rejected=len(found) - duplicates, problems=found
     )
+    return Response(result.model_dump_json(), media_type="application/json")
+
+
+def _valid(items: Iterable[object], read: list[EventValue | InvalidError]) -> Iterator[EventValue]:
+    """The events that can be read, one after the other; `read` is what became of each item."""
+    for item in items:
+        found = _read(item)
+        read.append(found)
+        if isinstance(found, EventValue):
+            yield found
 
 
 def _read(item: object) -> EventValue | InvalidError:
@@ -115,17 +127,20 @@ async def get_event(
 
 @router.post(
     "/v1/events/{uid}/retraction",
+    response_model=Event,
     **declare(Contract("events:write", JSON, problems=(409,), etag=True, creates=True)),
 )
-async def retract_event(call: Caller, response: Response, uid: EventUid, body: NewRetraction) -> Event:
+async def retract_event(call: Caller, uid: EventUid, body: NewRetraction) -> Response:
     """Retracts the event: it stays, and does not count any more. A second retraction is answered with the first."""
     stored, first = await flow.retract_event(call.service, call.actor, UUID(uid), body.reason)
-    reply = show(stored)
-    response.headers["ETag"] = f'"{digest(reply)}"'
-    if first:
-        response.status_code = 201
-        response.headers["Location"] = f"/v1/events/{uid}"
-    return reply
+    return _told(show(stored), new=first)
+
+
+def _told(reply: Event, *, new: bool) -> Response:
+    """The reply to an event that was sent."""
+    body = reply.model_dump_json().encode()
+    headers = {"ETag": f'"{digest(body)}"', **({"Location": f"/v1/events/{reply.uid}"} if new else {})}
+    return Response(body, 201 if new else 200, headers, "application/json")
 
 
 async def _find(call: Call, uid: UUID) -> StoredEvent:

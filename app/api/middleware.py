@@ -2,11 +2,10 @@
 
 import logging
 import re
-from asyncio import get_running_loop, timeout
-from collections.abc import Mapping
+from asyncio import get_running_loop
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -14,21 +13,21 @@ from app.api.problems import unexpected
 from app.store.ids import random_bytes
 
 log: Final = logging.getLogger("sightline.request")
-SANE: Final = re.compile(r"[A-Za-z0-9_-]{8,64}\Z")
+SANE: Final = re.compile(rb"[A-Za-z0-9_-]{8,64}\Z")
 POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
-HEADERS: Final[Mapping[str, str]] = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": POLICY,
-}
-PATIENCE: Final = 60.0  # seconds that a piece of a reply waits for its reader
-STRICT_TRANSPORT: Final = "max-age=31536000; includeSubDomains"
+RawHeaders = Iterable[tuple[bytes, bytes]]
+HEADERS: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", POLICY.encode()),
+)
+STRICT_TRANSPORT: Final = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 
 
-def request_id(headers: Headers) -> str:
+def request_id(headers: RawHeaders) -> str:
     """The caller's request id if it is a sane one, else a new one."""
-    given = headers.getlist("x-request-id")
-    return given[0] if len(given) == 1 and SANE.match(given[0]) else random_bytes(16).hex()
+    given = [value for name, value in headers if name == b"x-request-id"]
+    return given[0].decode() if len(given) == 1 and SANE.match(given[0]) else random_bytes(16).hex()
 
 
 class _Exchange:
@@ -43,26 +42,23 @@ class _Exchange:
         self.begun = get_running_loop().time()
 
     async def reply(self, message: Message) -> None:
-        """Sends on, with the headers that every reply has.
-
-        Raises: TimeoutError when nobody reads it.
-        """
+        """Sends on, with the headers that every reply has."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            self._dress(MutableHeaders(scope=message))
-        async with timeout(PATIENCE):
-            await self.send(message)
+            message["headers"] = [*message["headers"], *self._more({name for name, _ in message["headers"]})]
+        await self.send(message)
 
-    def _dress(self, headers: MutableHeaders) -> None:
-        headers["X-Request-Id"] = self.scope["state"]["request_id"]
-        headers.update(self.scope["state"].get("rate", {}))
-        for name, value in self.scope["state"].get("deprecated", ()):
-            headers.append(name, value)
-        for name, value in HEADERS.items():
-            headers.setdefault(name, value)
-        headers.setdefault("Cache-Control", "private, no-cache" if "etag" in headers else "no-store")
-        if self.scope["scheme"] == "https":
-            headers.setdefault("Strict-Transport-Security", STRICT_TRANSPORT)
+    def _more(self, there: Collection[bytes]) -> Iterator[tuple[bytes, bytes]]:
+        """The headers that every reply has, and what this one lacks of those that it may have of its own."""
+        state = self.scope["state"]
+        yield b"x-request-id", state["request_id"].encode()
+        for name, value in (*state.get("rate", {}).items(), *state.get("deprecated", ())):
+            yield name.lower().encode(), value.encode("latin-1")
+        caching = (b"cache-control", b"private, no-cache" if b"etag" in there else b"no-store")
+        more = (*HEADERS, caching, STRICT_TRANSPORT) if self.scope["scheme"] == "https" else (*HEADERS, caching)
+        for header in more:
+            if header[0] not in there:
+                yield header
 
     def note(self) -> None:
         """One line in the log. The address is the route's: a hook's own address is a secret."""
@@ -96,7 +92,7 @@ class Shell:
             await self.app(scope, receive, send)
             return
         state = dict(scope.get("state") or {})
-        scope["state"] = {**state, "request_id": request_id(Headers(scope=scope))}
+        scope["state"] = {**state, "request_id": request_id(scope["headers"])}
         exchange = _Exchange(scope, send)
         try:
             await self.app(scope, receive, exchange.reply)

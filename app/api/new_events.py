@@ -14,6 +14,8 @@ from app.domain.events import canonical
 
 MOST_BYTES: Final = 16 * 1_024
 MOST_LEVELS: Final = 5
+ABOUT: Final = 45  # bytes around a member's name and text, or of its number
+MOST_A_LETTER: Final = 6  # bytes
 MOST_OFFERINGS: Final = 100
 EXAMPLE: Final = {
     "id": "inv-42",
@@ -41,11 +43,24 @@ def _levels(value: object, left: int) -> bool:
     return True
 
 
+def _small(value: Mapping[str, object]) -> bool:
+    """Whether it is flat, has nothing to be made plain, and fits for certain: most data is such."""
+    size = 0
+    for name, member in value.items():
+        kind = type(member)
+        if kind is str:
+            size += len(member)  # type: ignore[arg-type]  # it is a text
+        elif kind is not int and kind is not bool and member is not None:
+            return False
+        size += len(name) + ABOUT
+    return size * MOST_A_LETTER < MOST_BYTES
+
+
 def _data(value: object) -> Mapping[str, Any]:  # Any: JSON values
     """An event's data, with its numbers as int or float. Raises: ValueError."""
     if not isinstance(value, dict):
         raise ValueError("must be a JSON object")  # noqa: TRY004  # what Pydantic listens to
-    if not value:
+    if _small(value):
         return value
     if not _levels(value, MOST_LEVELS):
         raise ValueError(f"must be nested at most {MOST_LEVELS} levels deep")
@@ -95,19 +110,19 @@ class NewEvent(Given):
 def to_domain(new: NewEvent) -> EventValue:
     """The domain's event."""
     return EventValue(
-        id=new.id,
-        source=new.source,
-        type=new.type,
-        time=new.time,
-        team=new.team,
-        kind=new.kind,
-        value=new.value,
-        unit=new.unit,
-        effort=new.effort,
-        subject=new.subject,
-        objective=new.objective,
-        offerings=tuple((item.offering, item.value) for item in new.offerings),
-        data=new.data,
+        new.id,
+        new.source,
+        new.type,
+        new.time,
+        new.team,
+        new.kind,
+        new.value,
+        new.unit,
+        new.effort,
+        new.subject,
+        new.objective,
+        tuple([(item.offering, item.value) for item in new.offerings]) if new.offerings else (),
+        new.data,
     )
 
 

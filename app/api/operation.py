@@ -9,12 +9,15 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 from fastapi.dependencies.utils import get_flat_params
+from fastapi.exceptions import RequestValidationError
 from fastapi.params import Query
 from fastapi.routing import APIRoute
+from starlette.routing import Match, request_response
+from starlette.types import Scope
 
 from app.api.body import JSON, KIB, MERGE_PATCH, read, strict
 from app.api.body import check as check_media
-from app.api.callers import admit
+from app.api.callers import admit, called
 from app.domain.errors import Fault, InvalidError
 
 CONTRACT: Final = "x-contract"
@@ -26,7 +29,8 @@ class Contract:
     """What an operation asks and promises.
 
     None when anyone may: `scope`; when there is no body: `media_type`, which is `*/*` when anything is read.
-    Shape: `deprecated` is what `deprecation` gives.
+    Shape: `deprecated` is what `deprecation` gives; a `direct` operation is a function of the call and its body that
+    makes its reply itself, and is called without what FastAPI would find out anew for each request.
     Units: `limit` in bytes.
     """
 
@@ -39,6 +43,7 @@ class Contract:
     pages: bool = False
     free_query: bool = False
     may_be_empty: bool = False
+    direct: bool = False
     deprecated: tuple[tuple[str, str], ...] = ()
 
 
@@ -91,6 +96,12 @@ def contract_of(route: object) -> Contract | None:
     return None if found is None else Contract(**found)
 
 
+def is_direct(route: object) -> bool:
+    """Whether a route's operation is a direct one."""
+    contract = contract_of(route)
+    return contract is not None and contract.direct
+
+
 def _check_query(request: Request, known: frozenset[str]) -> None:
     names = Counter(name for name, _ in request.query_params.multi_items())
     if names.total() > MOST_PARAMETERS:
@@ -114,12 +125,19 @@ class Operation(APIRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **more: Any) -> None:  # Any: APIRoute's own keywords
         """Named by its function."""
         super().__init__(path, endpoint, **{**more, "operation_id": endpoint.__name__})
+        self._begins = path.partition("{")[0]
+        if is_direct(self):
+            self.app = request_response(self.get_route_handler())  # without stacks for what FastAPI would clean up
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """As a route does: most are told apart by how their address begins, without its pattern."""
+        return super().matches(scope) if self._begins in scope["path"] else (Match.NONE, {})
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:  # Any: APIRoute's own signature
         """FastAPI's handler, behind the contract."""
         contract = contract_of(self)
         assert contract is not None, f"{self.path} declares no contract"
-        inner = super().get_route_handler()
+        inner = self._directly if contract.direct else super().get_route_handler()
         known = frozenset(f.alias for f in get_flat_params(self.dependant) if isinstance(f.field_info, Query))
         media_type = contract.media_type
 
@@ -136,6 +154,15 @@ class Operation(APIRoute):
             return await inner(request)
 
         return handle
+
+    async def _directly(self, request: Request) -> Response:
+        """The endpoint's own reply. Raises: RequestValidationError, as FastAPI does."""
+        assert self.body_field is not None
+        body, errors = self.body_field.validate(await request.json(), {}, loc=("body",))
+        if errors:
+            raise RequestValidationError(errors)
+        found: Response = await self.endpoint(await called(request), body)
+        return found
 
 
 def desk(tag: str) -> APIRouter:

@@ -39,7 +39,9 @@ def _instant(value: object) -> datetime:
         return value
     if not isinstance(value, str) or not _INSTANT.match(value):
         raise ValueError("must be an RFC 3339 instant with an offset, such as 2026-10-02T12:00:00Z, from 1900 to 2999")
-    instant = datetime.fromisoformat(value.upper()).astimezone(UTC)
+    instant = datetime.fromisoformat(value if value.isupper() else value.upper())
+    if instant.tzinfo is not UTC:
+        instant = instant.astimezone(UTC)
     if instant.year not in YEARS:
         raise ValueError("must be from 1900 to 2999 in UTC")
     return instant

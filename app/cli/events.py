@@ -172,6 +172,9 @@ def _put(found: dict[str, Any], name: str, cell: str) -> None:
         return
     text = cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA) else cell
     if name.startswith("data."):
-        found.setdefault("data", {})[name.removeprefix("data.")] = text
+        data = found.setdefault("data", {})
+        if not isinstance(data, dict):
+            raise MalformedError("The cell 'data' is no JSON object.")
+        data[name.removeprefix("data.")] = text
     else:
         found[name] = text

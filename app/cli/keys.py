@@ -94,7 +94,7 @@ def revoke(
     database_url: DatabaseUrl = None,
     as_json: AsJson = False,
 ) -> None:
-    """Revokes a key; it is refused from the next request on."""
+    """Revokes a key; a running service refuses it within five seconds."""
 
     async def gone(service: Service) -> None:
         identity = await organizations.find(service, organization)

@@ -3,9 +3,13 @@
 import json
 import logging
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "color_message", "taskName"}
+
+# One for all lines: json.dumps makes an encoder for every call that has options.
+_ENCODER: Final = json.JSONEncoder(default=str)
 
 
 def configuration(log_format: str, level: str = "INFO") -> dict[str, Any]:  # Any: logging.config's own schema
@@ -34,7 +38,7 @@ class JsonLine(logging.Formatter):
         }
         if record.exc_info:
             found["exception"] = self.formatException(record.exc_info)
-        return json.dumps(found, default=str)
+        return _ENCODER.encode(found)
 
 
 class ConsoleLine(logging.Formatter):
@@ -48,7 +52,13 @@ class ConsoleLine(logging.Formatter):
 
 
 def _at(record: logging.LogRecord) -> str:
-    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    seconds, milliseconds = divmod(int(record.created * 1000), 1000)
+    return f"{_second(seconds)}.{milliseconds:03}Z"
+
+
+@lru_cache(maxsize=1)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat().removesuffix("+00:00")
 
 
 def _extra(record: logging.LogRecord) -> dict[str, object]:

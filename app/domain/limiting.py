@@ -33,6 +33,8 @@ class Limit:
 
     def look(self, caller: str, now: datetime) -> Standing:
         """How the caller stands, without asking for anything."""
+        if caller not in self._passed:
+            return Standing(True, self.quota, 0, 0)
         return self._standing(max(self._passed.get(caller, now), now), now)
 
     def take(self, caller: str, now: datetime) -> Standing:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import sha256
 from operator import ge, gt, le, lt
-from typing import ClassVar, Final, TypeAlias, TypeGuard
+from typing import ClassVar, Final, NamedTuple, TypeAlias, TypeGuard
 
 from app.domain.events import Event, Remembered, canonical
 from app.domain.fixed import number, parse
@@ -83,8 +83,7 @@ def rule(metric: Metric) -> str:
     return sha256(canonical(content).encode()).hexdigest()[:16]
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """How an event stands to a metric it matches.
 
     Shape: `state` is counts, work (an activity towards it), other_unit or no_value (an event of it that lacks a
@@ -130,9 +129,11 @@ class Matcher:
         if event.erased is not None:
             return tuple(self._remembered(event, event.erased))
         return tuple(
-            _judge(metric, valued, event)
-            for metric, conditions, valued in self._by_type.get(event.type, ())
-            if all(holds(event) for holds in conditions)
+            [
+                _judge(metric, valued, event)
+                for metric, conditions, valued in self._by_type.get(event.type, ())
+                if not conditions or all(holds(event) for holds in conditions)
+            ]
         )
 
     def _remembered(self, event: Event, erased: Remembered) -> Iterator[Match]:

@@ -1,7 +1,6 @@
 """Recording events and retracting them: what is acknowledged is committed, with its roll-ups."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from json import loads
@@ -17,10 +16,11 @@ from app.domain.errors import (
     SourceIsConnectedError,
     UnavailableError,
 )
-from app.domain.events import Event, canonical, day_of
+from app.domain.events import Event, day_of
 from app.domain.sources import CRMS, Source
 from app.flows.catalogue import Catalogue, catalogue
 from app.flows.judging import Entry, Item, Name, conflict, judge
+from app.flows.parts import pass_through
 from app.flows.repeats import repeats
 from app.flows.service import Service
 from app.store import configuration as store
@@ -33,21 +33,25 @@ ATTEMPTS: Final = 5
 
 
 async def record(
-    service: Service, actor: Actor, found: Sequence[Event], connectors: Collection[str] = ("api",)
+    service: Service, actor: Actor, found: Iterable[Event], connectors: Collection[str] = ("api",)
 ) -> list[Item]:
     """Records what is valid and new; answers for each event in the given order.
 
-    A single event is recorded together with others that came at the same time.
+    A sequence of a single event is recorded together with others that came at the same time.
     Shape: `connectors` are those whose sources take such events.
 
     Raises: ForbiddenError, UnavailableError.
     """
     actor.require("events:write")
-    entries = [Entry(actor, event, connectors) for event in found]
-    write = partial(_record, service, actor.organization)
-    if len(entries) == 1:
-        return [await service.singles.take(actor.organization, entries[0], write)]
-    return await write(entries)
+    if isinstance(found, Sequence) and len(found) == 1:
+        entry = Entry(actor, found[0], connectors)
+        return [await service.singles.take(actor.organization, entry, partial(_record, service, actor.organization))]
+    entries = (Entry(actor, event, connectors) for event in found)
+    known = service.catalogues.newest(actor.organization) or await _read_catalogue(service, actor.organization)
+    passed = await pass_through(service, actor.organization, known, entries)
+    if passed.whole:
+        return await _settle(service, actor.organization, passed.entries, passed.items, passed.done)
+    return await _record(service, actor.organization, passed.entries)
 
 
 async def _record(service: Service, organization: UUID, found: Sequence[Entry]) -> list[Item]:
@@ -57,18 +61,18 @@ async def _record(service: Service, organization: UUID, found: Sequence[Entry]) 
         now = service.clock()
         read = known is None
         known = known or await _read_catalogue(service, organization)
-        items, prints = judge(known.configuration, found, now)
+        items = judge(known.configuration, found, now)
         if not read and any(item.status == "invalid" for item in items):
             # It may be a newer configuration that knows what this one does not.
             before, known = known, await _read_catalogue(service, organization)
             if known.version != before.version:
-                items, prints = judge(known.configuration, found, now)
+                items = judge(known.configuration, found, now)
         fresh = [
             entry.event
             for entry, item in zip(found, items, strict=True)
             if item.status == "recorded" and entry.name not in done
         ]
-        prepared = ingest.prepare(fresh, known.matcher, now, known.time_zone, prints)
+        prepared = ingest.prepare(fresh, known.matcher, now, known.time_zone)
         if await _store(service, organization, known, prepared, done):
             return await _settle(service, organization, found, items, done)
         known = None
@@ -194,7 +198,7 @@ async def stored(service: Service, organization: UUID, item: Item) -> StoredEven
 def _as_stored(prepared: Prepared, at: datetime) -> StoredEvent:
     """The event as it reads once it was recorded at that instant."""
     event = prepared.event
-    kept = replace(event, data=loads(canonical(event.data))) if event.data else event
+    kept = event._replace(data=loads(prepared.data)) if prepared.data else event
     metrics = tuple(match.metric for match in prepared.matches)
     return StoredEvent(kept, prepared.uid, at, metrics, None, None, prepared.fingerprint)
 

@@ -1,8 +1,8 @@
 """What can be said of an event that is sent, before the recorded ones are asked."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from app.domain.access import Actor
@@ -21,8 +21,7 @@ from app.store.rollups import Prepared
 Name = tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """An event as someone sends it. Shape: `connectors` are those whose sources take such events."""
 
     actor: Actor
@@ -35,8 +34,7 @@ class Entry:
         return self.event.source, self.event.id
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """What became of one event. Shape: `status` is recorded, duplicate, conflict, invalid or forbidden.
 
     None but for one that was recorded now: `fresh`, what was recorded and when.
@@ -48,26 +46,48 @@ class Item:
     fresh: tuple[Prepared, datetime] | None = None
 
 
-def judge(known: Configuration, found: Sequence[Entry], now: datetime) -> tuple[list[Item], Mapping[Name, str]]:
-    """What can be said of each event without asking for the recorded ones; and the fingerprints of the valid ones.
+NEW: Final = Item("recorded")
 
-    A repetition in the batch is told apart here.
+
+def judge(
+    known: Configuration, found: Sequence[Entry], now: datetime, seen: dict[Name, Event] | None = None
+) -> list[Item]:
+    """What can be said of each event without asking for the recorded ones; a repetition in the batch is told here.
+
+    None when it is the whole batch: `seen`, the valid ones of the parts before, which those of this one are added to.
     """
-    seen: dict[Name, str] = {}
+    seen = {} if seen is None else seen
     items: list[Item] = []
+    latest = now + timedelta(hours=FUTURE_HOURS)
     for entry in found:
-        problem = refusal(known, entry, now)
-        name, content = entry.name, "" if problem else fingerprint(entry.event)
+        event = entry.event
+        problem = None if _plain(known, entry, latest) else refusal(known, entry, now)
+        name = event.source, event.id
         if problem is not None:
             items.append(Item("forbidden" if isinstance(problem, ForbiddenError) else "invalid", None, problem))
         elif name not in seen:
-            seen[name] = content
-            items.append(Item("recorded"))
-        elif seen[name] == content:
+            seen[name] = event
+            items.append(NEW)
+        elif fingerprint(seen[name]) == fingerprint(event):
             items.append(Item("duplicate"))
         else:
-            items.append(Item("conflict", None, conflict(entry.event)))
-    return items, seen
+            items.append(Item("conflict", None, conflict(event)))
+    return items
+
+
+def _plain(known: Configuration, entry: Entry, latest: datetime) -> bool:
+    """Whether nothing about the event has to be looked at twice; most are such."""
+    actor, event = entry.actor, entry.event
+    source = known.sources.get(event.source)
+    return (
+        source is not None
+        and source.connector in entry.connectors
+        and event.team in known.teams
+        and event.time <= latest
+        and event.objective is None
+        and actor.team is None
+        and actor.source is None
+    )
 
 
 def refusal(known: Configuration, entry: Entry, now: datetime) -> SightlineError | None:

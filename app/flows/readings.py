@@ -214,7 +214,7 @@ def outcome(kept: StoredDelivery, state: str, problem: str | None, done: Done | 
     if done is None:
         return told
     if done.erased:
-        told = replace(told, body=None, headers={})
+        told = replace(told, body=None, headers={}, problem=told.problem or deliveries.GONE)
     return replace(told, changes=done.changes, recorded=done.recorded, retracted=done.retracted)
 
 

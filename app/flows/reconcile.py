@@ -1,7 +1,7 @@
 """From what a CRM said to the events that it should have: fold, compare, record and retract."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -221,7 +221,7 @@ def acceptable(known: Configuration, source: Source, event: Event, now: datetime
         return event
     if source.team is None or event.team not in known.archived.get("team", {}):
         raise InvalidError(unknown("team", event.team, known.teams))
-    return replace(event, team=source.team)
+    return event._replace(team=source.team)
 
 
 async def standing(work: Work, placed: Sequence[tuple[int, Event]]) -> tuple[frozenset[int], bool]:
@@ -233,7 +233,7 @@ async def standing(work: Work, placed: Sequence[tuple[int, Event]]) -> tuple[fro
     found = set()
     for index, event in placed:
         there = kept.get(event.id) if event.source == work.source.key else None
-        rerouted = event if work.source.team is None else replace(event, team=work.source.team)
+        rerouted = event if work.source.team is None else event._replace(team=work.source.team)
         if there is not None and any(repeats(work.vault, there.newest, one) for one in (event, rerouted)):
             found.add(index)
     return frozenset(found), any(one.newest.event.erased is not None for one in kept.values())
@@ -262,11 +262,11 @@ async def correct(
             continue
         if there.newest.event.erased is not None:
             continue
-        name = versions.name_of(event.id, there.number + 1)
+        name = there.free
         if len(name) > versions.LETTERS or (name in new and fingerprint(new[name]) != fingerprint(event)):
             continue
         places.add(index)
-        new.setdefault(name, replace(event, id=name))
+        new.setdefault(name, event._replace(id=name))
         gone[there.newest.uid] = work.reason
     known = work.known
     await retract.retract(

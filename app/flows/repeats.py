@@ -14,9 +14,15 @@ def pseudonym(vault: Vault, told: str) -> str:
     return _digest(vault, vault.pepper, told)
 
 
-def hidden(vault: Vault, stored: StoredEvent) -> str:
-    """What an erased event keeps of its fingerprint, which could be guessed back to its content."""
-    return f"{vault.pepper}.{_digest(vault, vault.pepper, stored.fingerprint)}"
+def hidden(vault: Vault, digest: str) -> str:
+    """What is kept of a digest that could be guessed back to its content."""
+    return f"{vault.pepper}.{_digest(vault, vault.pepper, digest)}"
+
+
+def hides(vault: Vault, kept: str, digest: str) -> bool:
+    """Whether that digest was hidden. What was hidden with a pepper that is gone cannot be contradicted."""
+    pepper, _, told = kept.rpartition(".")
+    return pepper not in vault.peppers or told == _digest(vault, pepper, digest)
 
 
 def repeats(vault: Vault, stored: StoredEvent, event: Event) -> bool:
@@ -26,8 +32,7 @@ def repeats(vault: Vault, stored: StoredEvent, event: Event) -> bool:
     """
     if stored.event.erased is None:
         return stored.fingerprint == fingerprint(event)
-    pepper, _, digest = stored.fingerprint.rpartition(".")
-    return pepper not in vault.peppers or digest == _digest(vault, pepper, fingerprint(event))
+    return hides(vault, stored.fingerprint, fingerprint(event))
 
 
 def _digest(vault: Vault, pepper: str, told: str) -> str:

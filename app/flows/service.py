@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -36,7 +37,8 @@ class Service:
     organization and source; `asked` and `failed` limit how often
     a key may ask, and how often an address may fail to authenticate; `restate_at_once` is how many events a redefined
     metric may concern for history to be restated within the write; `catalogues` and `keyring` are what this process
-    read lately, `kept` its answers; `singles` puts single events together.
+    read lately, `kept` its answers; `singles` puts single events
+    together, and `arrivals` deliveries.
     """
 
     database: Database
@@ -52,4 +54,5 @@ class Service:
     catalogues: Catalogues = field(default_factory=Catalogues)
     keyring: Keyring = field(default_factory=Keyring)
     singles: Coalescer[Entry, Item] = field(default_factory=Coalescer)
+    arrivals: Coalescer[Any, Any] = field(default_factory=partial(Coalescer, 500, 32))  # Any: deliveries' own
     kept: Kept = field(default_factory=Kept)

@@ -5,7 +5,6 @@ import hmac
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -33,7 +32,7 @@ class Vault:
         """What is stored of a key's secret. Raises: UnavailableError when that pepper is not configured."""
         if pepper not in self.peppers:
             raise UnavailableError("A key pepper that stored keys need is not configured.")
-        return hmac.new(self.peppers[pepper], secret.encode(), sha256).hexdigest()
+        return hmac.digest(self.peppers[pepper], secret.encode(), "sha256").hex()
 
     @property
     def pepper(self) -> str:

@@ -59,6 +59,16 @@ class Database:
             await self.reader.dispose()
 
 
+@asynccontextmanager
+async def part(connection: AsyncConnection) -> AsyncIterator[None]:
+    """A part of a transaction that comes to nothing alone when its block fails.
+
+    Raises: UnavailableError when it cannot be stored now.
+    """
+    async with _Translated(), connection.begin_nested():
+        yield
+
+
 def connect(url: str, *, pool_size: int = 5, pool_timeout: float = 5.0, statement_timeout: float = 30.0) -> Database:
     """The database at `url`; nothing is opened before it is asked."""
     writer, reader = dialect.engines(

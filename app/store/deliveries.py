@@ -3,20 +3,34 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from json import dumps
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, RowMapping, and_, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, and_, bindparam, insert, literal, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.domain import strict_json
 from app.domain.changes import Change
 from app.domain.desired import DesiredEvent, Slot
-from app.store.dialect import embedded
+from app.store import types
+from app.store.dialect import embedded, recordset
 from app.store.events import event, retraction, to_event
 from app.store.evidence_tables import ChangeRow, DeliveryRow, MessageRow
 from app.store.tables import table_of
 
+CHANGE: Final = {
+    "key": "text",
+    "entity": "text",
+    "other": "text",
+    "at": "whole",
+    "verb": "text",
+    "fields": "text",
+    "sequence": "text",
+}
 delivery, change, message = table_of(DeliveryRow), table_of(ChangeRow), table_of(MessageRow)
+GONE: Final = "It told of what was erased: its body is kept no longer."
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +40,7 @@ class StoredDelivery:
     Shape: `state` is processed, ignored or failed; `rejects` are index and problem; `origin` is `hook`, or `records`
     for deals that were imported.
 
-    None when all went well: `problem`; when it is kept no longer: `body`.
+    None when all went well and nothing of it was erased: `problem`; when it is kept no longer: `body`.
     """
 
     uid: UUID
@@ -106,29 +120,35 @@ async def add_changes(
     connection: AsyncConnection, told: Told, uid: UUID, seq: int, found: Sequence[Change]
 ) -> frozenset[str]:
     """The changes are kept, each once; returns the keys of those that are new."""
+    once = sorted({one.key: one for one in found}.values(), key=lambda one: one.key)
+    if not once:
+        return frozenset()
     rows = [
-        {
-            "organization_id": told.organization,
-            "source": told.source,
-            "generation": told.generation,
-            "key": one.key,
-            "entity": one.entity,
-            "other": one.other,
-            "at": one.at,
-            "verb": one.verb,
-            "fields": dict(one.fields),
-            "delivery": uid,
-            "seq": seq,
-            "sequence": one.sequence,
-        }
-        for one in sorted({one.key: one for one in found}.values(), key=lambda one: one.key)
+        (
+            one.key,
+            one.entity,
+            one.other,
+            types.micros(one.at),
+            one.verb,
+            strict_json.dumps(dict(one.fields)),
+            one.sequence,
+        )
+        for one in once
     ]
-    new: set[str] = set()
-    for start in range(0, len(rows), 500):
-        insertion = (sqlite.insert if embedded(connection) else postgresql.insert)(change)
-        statement = insertion.values(rows[start : start + 500]).on_conflict_do_nothing().returning(change.c.key)
-        new |= set((await connection.execute(statement)).scalars())
-    return frozenset(new)
+    # As one parameter: a statement with values for so many rows takes longer to make than to run.
+    names = ", ".join(CHANGE)
+    statement = text(
+        f"insert into change (organization_id, source, generation, delivery, seq, {names}) "  # noqa: S608  # constants
+        f"select :organization, :source, :generation, :delivery, :seq, {', '.join(f'd.{name}' for name in CHANGE)} "
+        f"from {recordset(connection, 'rows', CHANGE, 'd')} where true on conflict do nothing returning key"
+    ).bindparams(
+        bindparam("organization", told.organization, types.Identity()),
+        bindparam("generation", told.generation, types.Count),
+        bindparam("delivery", uid, types.Identity()),
+        bindparam("seq", seq, types.Whole),
+        bindparam("source", told.source, types.Words),
+    )
+    return frozenset((await connection.execute(statement, {"rows": dumps(rows)})).scalars())
 
 
 async def changes_of(connection: AsyncConnection, told: Told, entities: Collection[str]) -> dict[str, list[Change]]:
@@ -199,14 +219,15 @@ async def update_outcome(connection: AsyncConnection, organization_id: UUID, fou
 async def empty_bodies(connection: AsyncConnection, organization_id: UUID, before: datetime, most: int) -> int:
     """At most so many raw bodies that came in before an instant are kept no longer, oldest first; returns how many.
 
-    Those that another transaction has in hand are left to it.
+    Their headers go with them: those of a CloudEvent are what it says. Those that another transaction has in hand are
+    left to it.
     """
     mine = delivery.c.organization_id == organization_id
     old = select(delivery.c.uid).where(mine, delivery.c.received_at < before, delivery.c.body.is_not(None))
     old = old.order_by(delivery.c.received_at).limit(most).with_for_update(skip_locked=True)
     uids = list((await connection.execute(old)).scalars())
     if uids:
-        await connection.execute(update(delivery).where(mine, delivery.c.uid.in_(uids)).values(body=None))
+        await connection.execute(update(delivery).where(mine, delivery.c.uid.in_(uids)).values(body=None, headers={}))
     return len(uids)
 
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import delete, func, insert, or_, select, update
+from sqlalchemy import Text, cast, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.changes import ERASED
 from app.domain.events import Remembered, canonical
 from app.store.cursor import Position
-from app.store.deliveries import StoredDelivery, Told, change, delivery, to_delivery
+from app.store.deliveries import GONE, StoredDelivery, Told, change, delivery, to_delivery
 from app.store.dialect import embedded, holds
 from app.store.events import StoredEvent, event, find_some
 from app.store.evidence_tables import UnmappedRow
@@ -33,10 +33,11 @@ class Bare:
 
 
 async def events_of(
-    connection: AsyncConnection, organization_id: UUID, subject: str
+    connection: AsyncConnection, organization_id: UUID, subject: str, source: str | None = None
 ) -> AsyncIterator[list[StoredEvent]]:
-    """The events of the subject that have their content, retracted ones too, some at a time."""
-    where = event.c.organization_id == organization_id, event.c.subject == subject, event.c.erased.is_(None)
+    """The events of the subject that have their content, retracted ones too, some at a time; of all sources (None)."""
+    where = [event.c.organization_id == organization_id, event.c.subject == subject, event.c.erased.is_(None)]
+    where += [] if source is None else [event.c.source == source]
     uids = sorted((await connection.execute(select(event.c.uid).where(*where))).scalars())
     for start in range(0, len(uids), CHUNK):
         yield await find_some(connection, organization_id, uids[start : start + CHUNK])
@@ -56,6 +57,18 @@ async def erase_events(
             values = {"subject": pseudonym, "data": None, "fingerprint": fingerprint, "erased": rules}
             where = event.c.organization_id == organization_id, event.c.uid == uid
             await connection.execute(update(event).where(*where).values(**values))
+
+
+async def told(
+    connection: AsyncConnection, organization_id: UUID, source: str, entities: Collection[str]
+) -> frozenset[str]:
+    """Those of these records of which anything is known, in any generation: none that was erased."""
+    wanted, found = sorted(entities), set()
+    for start in range(0, len(wanted), CHUNK):
+        some = change.c.entity.in_(wanted[start : start + CHUNK]), change.c.verb != ERASED
+        where = change.c.organization_id == organization_id, change.c.source == source, *some
+        found |= set((await connection.execute(select(change.c.entity).where(*where).distinct())).scalars())
+    return frozenset(found)
 
 
 async def tellers(
@@ -122,13 +135,18 @@ async def erased(connection: AsyncConnection, told: Told, entities: Collection[s
 
 
 async def bodies(
-    connection: AsyncConnection, organization_id: UUID, source: str, needles: Collection[bytes]
+    connection: AsyncConnection, organization_id: UUID, source: str, needles: Collection[str]
 ) -> AsyncIterator[list[StoredDelivery]]:
-    """The source's deliveries whose raw body holds one of these, some at a time; all of them when none is given."""
+    """The source's deliveries whose raw body or headers hold one of these, some at a time; all of them for none.
+
+    A CloudEvent may be told by headers alone, which were kept longer than bodies once.
+    """
     after: UUID | None = None
-    where = [delivery.c.organization_id == organization_id, delivery.c.source == source, delivery.c.body.is_not(None)]
-    if needles:
-        where.append(or_(*(holds(connection, delivery.c.body, needle) for needle in sorted(needles))))
+    headers = cast(delivery.c.headers, Text)
+    kept = [delivery.c.body.is_not(None), headers != "{}"]
+    held = [holds(connection, delivery.c.body, needle.encode()) for needle in sorted(needles)]
+    held += [headers.contains(needle, autoescape=True) for needle in sorted(needles)]
+    where = [delivery.c.organization_id == organization_id, delivery.c.source == source, or_(*(held or kept))]
     while True:
         more = [] if after is None else [delivery.c.uid > after]
         statement = select(delivery).where(*where, *more).order_by(delivery.c.uid).limit(BODIES)
@@ -141,13 +159,15 @@ async def bodies(
 
 
 async def erase_bodies(connection: AsyncConnection, organization_id: UUID, uids: Collection[UUID]) -> int:
-    """Of these deliveries neither body nor headers are kept, nor what was wrong with them; how many had a body."""
-    wanted, gone = sorted(uids), 0
+    """Of these deliveries neither body nor headers are kept, nor what was wrong with them; how many had a body.
+
+    They say so.
+    """
+    wanted, found = sorted(uids), 0
+    gone: dict[str, object] = {"body": None, "headers": {}, "rejects": [], "problem": GONE}
     for start in range(0, len(wanted), CHUNK):
         where = delivery.c.organization_id == organization_id, delivery.c.uid.in_(wanted[start : start + CHUNK])
         bare = select(func.count(delivery.c.body)).where(*where)
-        gone += int((await connection.execute(bare)).scalar_one())
-        await connection.execute(update(delivery).where(*where).values(body=None, headers={}, rejects=[]))
-        told = update(delivery).where(*where, delivery.c.problem.is_not(None)).values(problem="It was erased.")
-        await connection.execute(told)
-    return gone
+        found += int((await connection.execute(bare)).scalar_one())
+        await connection.execute(update(delivery).where(*where).values(**gone))
+    return found

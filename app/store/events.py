@@ -44,6 +44,7 @@ class EventFilter:
     team: str | None = None
     source: str | None = None
     id: str | None = None
+    subject: str | None = None
     kind: str | None = None
     unit: str | None = None
     sold_unit: str | None = None
@@ -172,7 +173,7 @@ def _stored(row: RowMapping) -> StoredEvent:
 
 
 def _plain(wanted: EventFilter) -> list[ColumnElement[bool]]:
-    named = ("type", "team", "source", "id", "kind", "unit")
+    named = ("type", "team", "source", "id", "subject", "kind", "unit")
     where = [event.c[name] == getattr(wanted, name) for name in named if getattr(wanted, name) is not None]
     if wanted.sold_unit is not None:
         where.append(or_(event.c.unit == wanted.sold_unit, event.c.unit.is_(None)))

@@ -3,11 +3,12 @@
 No ORM and no objects between the columns and the database, for this is where the speed is.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from json import dumps
+from operator import attrgetter
 from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -79,55 +80,38 @@ def matching_id(matches: Sequence[Match]) -> str:
     return sha256(canonical([[m.metric, m.label] for m in matches]).encode()).hexdigest()[:32]
 
 
-def prepare(
-    events: Sequence[Event],
-    matcher: Matcher,
-    now: datetime,
-    time_zone: str,
-    fingerprints: Mapping[tuple[str, str], str] | None = None,
-) -> list[Prepared]:
+def prepare(events: Sequence[Event], matcher: Matcher, now: datetime, time_zone: str) -> list[Prepared]:
     """The events as they will be recorded, sorted by (source, id): the order is what keeps writers from deadlock."""
     prepared = []
-    known, zone = fingerprints or {}, ZoneInfo(time_zone)
-    names: dict[tuple[tuple[str, str], ...], str] = {}
-    in_order = sorted(events, key=lambda found: (found.source, found.id))
+    zone, match, names = ZoneInfo(time_zone), matcher.match, dict[tuple[tuple[str, str], ...], str]()
+    in_order = sorted(events, key=attrgetter("source", "id"))
     for event, uid in zip(in_order, ids.uuid7s(now, len(in_order)), strict=True):
-        matches = matcher.match(event)
+        matches = match(event)
         labels = tuple([(match.metric, match.label) for match in matches])
         if labels not in names:
             names[labels] = matching_id(matches)
-        day = types.day_number(event.time.astimezone(zone).date())
-        content = known.get((event.source, event.id)) or fingerprint(event)
-        prepared.append(Prepared(event, uid, types.micros(event.time), day, names[labels], matches, content))
+        day = types.day_number(event.time.astimezone(zone))
+        data = canonical(event.data) if event.data else None
+        content = fingerprint(event, data or "{}")
+        prepared.append(Prepared(event, uid, types.micros(event.time), day, names[labels], matches, content, data))
     return prepared
 
 
-def columns(prepared: Sequence[Prepared]) -> list[tuple[object, ...]]:
-    """The rows of `event`, as EVENT names them."""
-    return [
-        (
-            p.uid,
-            p.event.source,
-            p.event.id,
-            p.event.type,
-            p.time_us,
-            p.day,
-            p.event.team,
-            p.event.kind,
-            p.event.value,
-            p.event.unit,
-            p.event.effort,
-            p.event.subject,
-            p.event.objective,
-            canonical([{"offering": key, "value": value} for key, value in p.event.offerings])
-            if p.event.offerings
-            else None,
-            canonical(p.event.data) if p.event.data else None,
-            p.fingerprint,
-            p.matching,
-        )
-        for p in prepared
-    ]
+def columns(prepared: Sequence[Prepared]) -> list[Sequence[object]]:
+    """The columns of `event`, as EVENT names them."""
+    if not prepared:
+        return [[] for _ in EVENT]
+    events, uids, times, days, matchings, _, fingerprints, data = zip(*prepared, strict=True)
+    named, sources, kinds, _, teams, sorts, values, units, efforts, subjects, objectives, offered, *_ = zip(
+        *events, strict=True
+    )
+    offerings = [_sold(offered_here) if offered_here else None for offered_here in offered]
+    told = (named, kinds, times, days, teams, sorts, values, units, efforts, subjects, objectives, offerings)
+    return [uids, sources, *told, data, fingerprints, matchings]
+
+
+def _sold(offerings: Sequence[tuple[str, int]]) -> str:
+    return canonical([{"offering": key, "value": value} for key, value in offerings])
 
 
 async def record(  # one batch is all of these
@@ -235,7 +219,7 @@ async def _record_server(  # as `record`
         types.micros(now),
         recorded_day,
         catalogue,
-        *_transposed(columns(prepared), len(EVENT)),
+        *columns(prepared),
         *_transposed(_pairs(prepared), len(PAIR)),
         *_transposed(items, len(ITEM)),
         [name for name, _ in sets],
@@ -273,15 +257,16 @@ async def _record_embedded(  # as `record`
         f"select ?, ?, ?, ?, {reads} from json_each(?) where true "
         "on conflict (organization_id, source, id) do nothing returning uid"
     )
-    rows = dumps([[str(value) if index == 0 else value for index, value in enumerate(r)] for r in columns(prepared)])
+    uids, *more = columns(prepared)
+    rows = dumps(list(zip(map(str, uids), *more, strict=True)))
     result = await connection.exec_driver_sql(insert, (tenant, recorded_us, recorded_day, seq, rows))
-    uids = frozenset(UUID(found) for found in result.scalars())
+    new = frozenset(UUID(found) for found in result.scalars())
     deltas = Deltas()
     for p in prepared:
-        if p.uid in uids:
+        if p.uid in new:
             deltas.add(p, recorded_day)
     await apply(connection, organization_id, deltas)
-    return Recorded(seq, uids, types.instant(recorded_us))
+    return Recorded(seq, new, types.instant(recorded_us))
 
 
 async def note_sets(connection: AsyncConnection, organization_id: UUID, sets: dict[str, str]) -> None:

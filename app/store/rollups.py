@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from json import dumps
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import bindparam, text
@@ -86,11 +86,11 @@ KEYS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(NamedTuple):
     """An event ready to be recorded: its id, its day, and what it matched.
 
     Units: `day` in days since 1970. Shape: `fingerprint` is empty for one that is recorded already.
+    None when there is none, or it is recorded already: `data`, the canonical text of the event's.
     """
 
     event: Event
@@ -100,6 +100,7 @@ class Prepared:
     matching: str
     matches: tuple[Match, ...]
     fingerprint: str = ""
+    data: str | None = None
 
 
 @dataclass(slots=True)

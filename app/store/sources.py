@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, delete, insert, select, update
@@ -15,6 +16,7 @@ from app.store.tables import HookRow, table_of
 
 hook = table_of(HookRow)
 unmapped = table_of(UnmappedRow)
+CHUNK: Final = 1_000  # a statement has room for 32,767 parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,15 +106,9 @@ async def note_unmapped(
     found: Mapping[str, Sequence[tuple[str, str]]],
 ) -> None:
     """The values that the mapping does not know are, for these entities, those."""
-    if not found:
-        return
-    await connection.execute(
-        delete(unmapped).where(
-            unmapped.c.organization_id == organization_id,
-            unmapped.c.source == source,
-            unmapped.c.entity.in_(sorted(found)),
-        )
-    )
+    where, entities = (unmapped.c.organization_id == organization_id, unmapped.c.source == source), sorted(found)
+    for start in range(0, len(entities), CHUNK):
+        await connection.execute(delete(unmapped).where(*where, unmapped.c.entity.in_(entities[start : start + CHUNK])))
     rows = [
         {"organization_id": organization_id, "source": source, "entity": entity, "property": name, "value": value[:512]}
         for entity, pairs in sorted(found.items())

@@ -18,7 +18,8 @@ FIRST_DAY = EPOCH.date().toordinal()
 
 def micros(instant: datetime) -> int:
     """Microseconds since the epoch, exactly."""
-    return (instant - EPOCH) // timedelta(microseconds=1)
+    since = instant - EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def instant(value: int) -> datetime:

@@ -1,5 +1,6 @@
 """How an event of our own stands that a replay read otherwise: it is retracted, and recorded anew as `<id>~2`, `~3`."""
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -13,21 +14,17 @@ from app.store.events import StoredEvent, event, read
 MARK: Final = "~"
 AFTER: Final = chr(ord(MARK) + 1)
 LETTERS: Final = 200  # of an event's id
+NUMBER: Final = re.compile(r"[2-9]|[1-9][0-9]{1,8}")
 CHUNK: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """How an event stands now. Shape: `first` is what was recorded under its own id; `number` is that of the newest."""
+    """How an event stands now. Shape: `first` is what was recorded under its own id; `free` is the next one's id."""
 
     first: StoredEvent
     newest: StoredEvent
-    number: int
-
-
-def name_of(id_: str, number: int) -> str:
-    """The id of a version of an event."""
-    return id_ if number == 1 else f"{id_}{MARK}{number}"
+    free: str
 
 
 async def newest(
@@ -35,18 +32,25 @@ async def newest(
 ) -> Mapping[str, Version]:
     """How those events of a source stand that are recorded, by the ids under which their sender knows them."""
     wanted = sorted(set(ids))
-    kept: dict[str, StoredEvent] = {}
+    found: dict[str, Version] = {}
     for start in range(0, len(wanted), CHUNK):
         some = wanted[start : start + CHUNK]
         later = [and_(event.c.id >= f"{id_}{MARK}", event.c.id < f"{id_}{AFTER}") for id_ in some]
         where = [event.c.source == source, or_(event.c.id.in_(some), *later)]
-        kept |= {stored.event.id: stored for stored in await read(connection, organization_id, where)}
-    return {id_: _version(id_, kept) for id_ in wanted if id_ in kept}
+        kept = {stored.event.id: stored for stored in await read(connection, organization_id, where)}
+        found |= {id_: _version(id_, kept) for id_ in some if id_ in kept}
+    return found
 
 
 def _version(id_: str, kept: Mapping[str, StoredEvent]) -> Version:
-    """The last version of those that follow one another: each but the last was retracted for the next."""
-    number = 1
-    while kept[name_of(id_, number)].retracted_at is not None and name_of(id_, number + 1) in kept:
-        number += 1
-    return Version(kept[id_], kept[name_of(id_, number)], number)
+    """The last version of those that follow one another: each but the last was retracted as the next was recorded.
+
+    That tells them from events to which their sender gave such an id.
+    """
+    marked = [name.removeprefix(f"{id_}{MARK}") for name in kept if name.startswith(f"{id_}{MARK}")]
+    numbers = sorted(int(number) for number in marked if NUMBER.fullmatch(number))
+    newest = kept[id_]
+    for number in numbers:
+        after = kept[f"{id_}{MARK}{number}"]
+        newest = after if newest.retracted_at == after.recorded_at else newest
+    return Version(kept[id_], newest, f"{id_}{MARK}{max(numbers, default=1) + 1}")

@@ -7,8 +7,11 @@ async def test_a_subject_is_erased_and_its_events_stand_without_it(world: World)
     await world.strategy()
     made = await world.admin.post("/v1/events", event(subject="person/zoe", data={"email": "zoe@example.com"}))
     before = (await world.admin.get("/v1/alignment")).json()
+    listed = await world.admin.get("/v1/events", params={"subject": "person/zoe"})
+    assert [event["uid"] for event in listed.json()["items"]] == [made.json()["uid"]]
     reply = await world.admin.post("/v1/erasures", {"subject": "person/zoe"})
     assert (reply.status_code, reply.json()["events"]) == (200, 1)
+    assert (await world.admin.get("/v1/events", params={"subject": "person/zoe"})).json()["items"] == []
     assert "zoe" not in reply.text
     shown = await world.admin.get(f"/v1/events/{made.json()['uid']}", headers={"If-None-Match": made.headers["ETag"]})
     taken = {"subject": reply.json()["subject"], "data": {}}
@@ -30,3 +33,9 @@ async def test_an_erasure_needs_an_admin_key_that_is_bound_to_nothing(world: Wor
     for caller in (await world.client("playbook:write", "events:write"), await world.client("admin", team="sales")):
         reply = await caller.post("/v1/erasures", {"subject": "person/zoe"})
         assert (reply.status_code, reply.json()["code"]) == (403, "forbidden")
+
+
+async def test_a_subject_that_nobody_has_heard_of_is_no_error_and_zeros_say_that_nothing_was_found(world: World):
+    reply = await world.admin.post("/v1/erasures", {"subject": "person/nobody"})
+    assert reply.status_code == 200
+    assert {**reply.json(), "subject": ""} == {"subject": "", "events": 0, "changes": 0, "deliveries": 0}

@@ -101,6 +101,7 @@ async def test_events_are_listed_newest_first_in_pages(caller):
         ({"type": "call.held"}, ["b"]),
         ({"kind": "activity"}, ["b"]),
         ({"unit": "EUR"}, ["a"]),
+        ({"subject": "deal/nobody"}, []),
         ({"sold_unit": "EUR"}, ["a", "b", "c"]),
         ({"offering": "plus"}, ["c"]),
         ({"metric": "revenue"}, ["a", "c"]),

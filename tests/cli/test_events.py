@@ -36,15 +36,21 @@ def test_a_table_is_imported_and_its_faulty_lines_do_not_stop_it(sightline, writ
     head = "id,source,type,time,team,value,data,data.segment\n"
     row = "{},billing,invoice.paid," + AT + ",sales,{},{},{}\n"
     rows = [row.format("t-1", "2.25", '"{""seats"": 3}"', "enterprise"), row.format("t-2", "", "", "'=x")]
-    wrong = [row.format("t-3", "much", "", ""), "a,b,c,d,e,f,g,h,i\n", row.format("t-4", "1", "", "\ud800")]
-    text = head + "".join(rows) + "".join(wrong) + row.format("t-5", "1", "", "") + "t-6,billing\n"
+    wrong = [
+        row.format("t-3", "much", "", ""),
+        row.format("t-6", "1", "5", "x"),
+        "a,b,c,d,e,f,g,h,i\n",
+        row.format("t-4", "1", "", "\ud800"),
+    ]
+    text = head + "".join(rows) + "".join(wrong) + row.format("t-5", "1", "", "") + "t-7,billing\n"
     file.write_bytes(text.encode("utf-8", "surrogatepass"))
     done = sightline("events", "import", str(file))
     assert done.exit_code == 1
-    assert "3 events recorded, 0 were there, 4 refused." in done.stdout
+    assert "3 events recorded, 0 were there, 5 refused." in done.stdout
     assert "line 4: The cell 'value' is not a number." in done.stdout
-    assert "line 6: The line is not UTF-8." in done.stdout
-    assert "line 8: The line has fewer cells than the heading has names." in done.stdout
+    assert "line 5: The cell 'data' is no JSON object." in done.stdout
+    assert "line 7: The line is not UTF-8." in done.stdout
+    assert "line 9: The line has fewer cells than the heading has names." in done.stdout
 
 
 def test_a_file_without_a_fault_ends_well_and_what_the_service_says_of_an_event_is_left_out(

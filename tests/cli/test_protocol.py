@@ -1,5 +1,6 @@
 """Nobody holds a connection by being slow: neither at the head, nor at the body, nor at reading the reply."""
 
+import asyncio
 import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -37,6 +38,7 @@ def address() -> Iterator[str]:
     async def get_endless() -> StreamingResponse:
         async def lines() -> AsyncIterator[bytes]:
             while True:
+                await asyncio.sleep(0)  # as what reads a database gives way
                 yield bytes(1_000_000)
 
         return StreamingResponse(lines())
@@ -103,9 +105,9 @@ def test_a_body_that_does_not_come_is_a_408_and_the_connection_is_closed(address
 
 
 def test_a_reply_that_nobody_reads_is_given_up(address, monkeypatch):
-    monkeypatch.setattr(middleware, "PATIENCE", SHORT)
+    monkeypatch.setattr(PunctualProtocol, "unread_seconds", SHORT)
     given_up = threading.Event()
-    monkeypatch.setattr(middleware.log, "exception", lambda *_words, **_more: given_up.set())
+    monkeypatch.setattr(middleware.log, "info", lambda *_words, **_more: given_up.set())
     with connected(address) as connection:
         connection.sendall(b"GET /endless HTTP/1.1\r\nHost: a\r\n\r\n")
         assert given_up.wait(20), "it waits for a reader who does not read"

@@ -30,15 +30,21 @@ def test_a_file_that_holds_no_records_is_refused(sightline, larkfield, tmp_path)
 def test_the_crm_s_own_table_is_imported_once(sightline, larkfield, tmp_path, monkeypatch):
     monkeypatch.setenv("SIGHTLINE_API_KEY", larkfield.admin_key)
     file = tmp_path / "deals.csv"
-    file.write_text(
-        "Record ID,Deal Stage,amount,closedate\n99000001,closedlost,12.50,2026-09-30\n99000002,,,\n", "utf-8-sig"
+    rows = (
+        "Record ID,Deal Stage,amount,closedate,note",
+        "99000001,closedlost,12.50,2026-09-30,two\u2028lines",
+        "99000002,,,,",
     )
+    file.write_text("\n".join(rows), "utf-8-sig")
     october = datetime(2026, 10, 1, tzinfo=UTC).timestamp()
     os.utime(file, (october, october))
     told = ("sources", "import", "hubspot", str(file), "--column", "Deal Stage=dealstage", "--json")
     first, again = json.loads(sightline(*told).stdout), json.loads(sightline(*told).stdout)
     assert (first["records"], first["changes"], first["problems"]) == (2, 2, [])
     assert (again["changes"], again["recorded"], again["retracted"]) == (0, 0, 0)
+    file = tmp_path / "deals.ndjson"
+    file.write_text('{"id": 99000001, "note": "two\u2028lines"}\n\n{"id": 99000002}\n', "utf-8")
+    assert json.loads(sightline("sources", "import", "hubspot", str(file), "--json").stdout)["records"] == 2
 
 
 def test_an_import_names_what_it_could_not_read(sightline, larkfield, tmp_path, monkeypatch):

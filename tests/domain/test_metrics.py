@@ -179,7 +179,7 @@ def test_a_condition_on_true_is_another_than_one_on_1():
 
 def erased(found: Event, matcher: Matcher) -> Event:
     """The event as an erasure leaves it."""
-    return replace(found, subject="erased/x", data={}, erased=matcher.remember(found))
+    return found._replace(subject="erased/x", data={}, erased=matcher.remember(found))
 
 
 WHERE = [

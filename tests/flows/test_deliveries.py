@@ -2,6 +2,7 @@
 
 import json
 import logging
+from asyncio import gather
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from itertools import permutations
@@ -12,7 +13,7 @@ from standardwebhooks.webhooks import Webhook
 
 from app.connectors.base import Delivery
 from app.domain.access import Actor
-from app.domain.errors import InvalidError, NotAuthenticError
+from app.domain.errors import InvalidError, NotAuthenticError, UnavailableError
 from app.domain.events import Event
 from app.domain.sources import Source
 from app.flows import alignment, configuration, deliveries, sources
@@ -74,10 +75,10 @@ async def well(built: House, actor: Actor) -> Health:
     return (await sources.health(built.service, actor, [stored.value]))[0]["hubspot"]
 
 
-async def live(built: House, actor: Actor) -> list[StoredEvent]:
+async def live(built: House, actor: Actor, source: str = "hubspot") -> list[StoredEvent]:
     async with built.service.database.reading() as connection:
         known = await store.load(connection, actor.organization)
-        return await events.page(connection, actor.organization, known, EventFilter(source="hubspot"), None, 200)
+        return await events.page(connection, actor.organization, known, EventFilter(source=source), None, 200)
 
 
 def story(at: datetime) -> list[dict[str, object]]:
@@ -280,10 +281,12 @@ class Relay:
         self.built, self.actor = built, actor
         self.hook, self.secret = found.hook_id or "", found.secret or ""
 
-    async def deliver(self, elements: list[object], read: Callable[..., Event], **headers: str) -> deliveries.Taken:
+    async def deliver(
+        self, elements: list[object], read: Callable[..., Event], message: str = "msg_1", **headers: str
+    ) -> deliveries.Taken:
         body = json.dumps({"events": elements})
-        signature = Webhook(self.secret).sign("msg_1", self.built.clock.at, body)
-        signed = {"webhook-id": "msg_1", "webhook-timestamp": str(int(self.built.clock.at.timestamp()))}
+        signature = Webhook(self.secret).sign(message, self.built.clock.at, body)
+        signed = {"webhook-id": message, "webhook-timestamp": str(int(self.built.clock.at.timestamp()))}
         given = Delivery(
             "POST", f"{PUBLIC}/hooks/x", {**headers, **signed, "webhook-signature": signature}, body.encode()
         )
@@ -352,10 +355,8 @@ async def performed(
     """Something is done after the delivery was verified and before its transaction begins."""
     hooked = await deliveries._hooked(built.service, hook, NOW)
     await meanwhile()  # type: ignore[misc]  # a coroutine function
-    async with built.service.database.writing() as connection:
-        given = hubspot(hook, SECRET, elements, NOW)
-        found, _ = await deliveries._perform(built.service, connection, hooked, given, UUID(int=1), NOW, read_nothing)
-        await kept.add(connection, hooked.organization, found)
+    arrival = deliveries.Arrival(hooked, hubspot(hook, SECRET, elements, NOW), UUID(int=1), NOW, read_nothing)
+    await deliveries._write(built.service, hooked.organization, [arrival])
 
 
 async def test_a_delivery_is_read_under_the_mapping_that_is_there_when_it_is_performed(built: House):
@@ -382,3 +383,31 @@ async def test_a_delivery_of_a_source_that_was_archived_meanwhile_leaves_no_trac
     async with built.service.database.reading() as connection:
         assert await kept.page(connection, actor.organization, "hubspot", None, None, 10) == []
     assert await live(built, actor) == []
+
+
+async def test_what_comes_at_once_is_kept_together_and_what_breaks_breaks_alone(relay: Relay):
+    def fragile(element: Mapping[str, object]) -> Event:
+        if element["id"] == "poison":
+            raise RuntimeError
+        return read(element)
+
+    names = ["a", "b", "poison", "c", "a"]
+    arriving = [relay.deliver([{"id": name}], fragile, f"msg_{place}") for place, name in enumerate(names)]
+    taken = await gather(*arriving)
+    assert [one.state for one in taken] == ["processed", "processed", "failed", "processed", "processed"]
+    assert len({one.uid for one in taken}) == len(names)
+    assert sorted(one.event.id for one in await live(relay.built, relay.actor, "relay")) == ["a", "b", "c"]
+    assert await clean(relay.built, relay.actor)
+
+
+async def test_where_nothing_can_be_kept_all_that_came_at_once_are_told_to_try_again(
+    relay: Relay, monkeypatch: pytest.MonkeyPatch
+):
+    async def busy(*_: object) -> None:
+        raise UnavailableError("The database cannot be reached or is busy; try again shortly.")
+
+    monkeypatch.setattr(kept, "add", busy)
+    arriving = [relay.deliver([{"id": name}], read, f"msg_{name}") for name in "abc"]
+    answers = await gather(*arriving, return_exceptions=True)
+    assert [type(one) for one in answers] == [UnavailableError] * 3
+    assert await live(relay.built, relay.actor, "relay") == []

@@ -1,22 +1,40 @@
 """Erasing a subject: what was said of it is gone from every table, and no number moves."""
 
-from dataclasses import replace
-from datetime import timedelta
+import json
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from unittest.mock import ANY
 
 import pytest
 from sqlalchemy import select
 
+from app.api.new_events import read_event
+from app.connectors.base import Delivery
 from app.domain.access import Actor
 from app.domain.errors import ForbiddenError
 from app.domain.metrics import Condition
 from app.domain.sources import Source
-from app.flows import alignment, configuration, deliveries, erasures, events, maintenance, replays, sources
+from app.flows import alignment, configuration, deliveries, erasures, events, maintenance, replays, retention, sources
 from app.flows.erasures import Erased
+from app.store import deliveries as kept_deliveries
 from app.store import journal
-from app.store.evidence_tables import EventRow
+from app.store.evidence_tables import EventRow, RetractionRow
 from app.store.journal import JournalFilter
 from app.store.tables import Row, table_of
-from tests.support.services import NOW, ONE, House, changed, created, event, furnish, house, hubspot, metric, record
+from tests.support.services import (
+    NOW,
+    ONE,
+    PUBLIC,
+    House,
+    changed,
+    created,
+    event,
+    furnish,
+    house,
+    hubspot,
+    metric,
+    record,
+)
 
 SECRET = "a-client-secret-of-the-app"
 READS = {"segment": {"property": "customer_segment"}, "contact": {"property": "contact"}}
@@ -48,6 +66,41 @@ async def erase(built: House, actor: Actor, subject: str) -> Erased:
 
 async def crm(built: House, actor: Actor) -> str:
     return (await sources.put(built.service, actor, CRM, SECRET)).hook_id or ""
+
+
+@dataclass
+class Bearer:
+    """A sender that does not sign."""
+
+    built: House
+    hook: str
+    secret: str
+
+    async def send(self, body: bytes, **headers: str) -> deliveries.Taken:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        told = {"content-type": "application/json", "authorization": f"Bearer {self.secret}", **named}
+        delivery = Delivery("POST", f"{PUBLIC}/hooks/{self.hook}", told, body)
+        return await deliveries.take(self.built.service, self.hook, delivery, read_event)
+
+
+async def connected(built: House, actor: Actor, source: Source) -> Bearer:
+    """The hook of a source whose sender bears its secret."""
+    made = await sources.put(built.service, actor, source, None)
+    return Bearer(built, made.hook_id or "", made.secret or "")
+
+
+def merged(primary: int, absorbed: int, at: datetime) -> dict[str, object]:
+    more = {"subscriptionType": "deal.merge", "primaryObjectId": primary, "mergedObjectIds": [absorbed]}
+    return {**created(primary, at), **more}
+
+
+def call(at: datetime, **more: object) -> dict[str, object]:
+    return {**created(7, at), "subscriptionType": "object.propertyChange", "objectTypeId": "0-48", **more}
+
+
+def put_to(deal: int, at: datetime, *, removed: bool = False) -> dict[str, object]:
+    more = {"subscriptionType": "deal.associationChange", "associationType": "CALL_TO_DEAL"}
+    return {**created(deal, at), **more, "fromObjectId": 7, "toObjectId": deal, "associationRemoved": removed}
 
 
 async def score(built: House, actor: Actor) -> object:
@@ -245,3 +298,103 @@ async def test_what_cannot_be_read_stays_unless_it_names_the_subject(sqlite_url:
         await deliver(built, hook, created(43, BEFORE), odd)
         assert (await erase(built, actor, "deal/8888")).deliveries == 0
         assert (await erase(built, actor, "deal/42")).deliveries == 1
+
+
+async def test_what_a_cloud_event_tells_in_headers_alone_is_erased_and_ages_like_a_body(database_url: str):
+    async with house(database_url) as built:
+        actor = await built.organization()
+        await furnish(built, actor)
+        shop = await connected(built, actor, Source("shop", "Shop", "cloudevents", None, "sales"))
+        said = {"ce_specversion": "1.0", "ce_source": "/b", "ce_type": "invoice.paid", "ce_subject": SUBJECT}
+        told = {**said, "ce_time": BEFORE.isoformat(), "ce_who": PRIVATE}
+        assert (await shop.send(b'{"value": 5}', ce_id="1", **told)).state == "processed"
+        assert await erasures.erase(built.service, actor, SUBJECT, read_event) == Erased(ANY, 1, 0, 1)
+        assert PRIVATE not in await everything(built)
+        assert (await shop.send(b'{"value": 5}', ce_id="2", **told)).state == "processed"
+        built.clock.forward(days=40)
+        assert await retention.trim(built.service, actor.organization, 30) == 1
+        assert PRIVATE not in await everything(built)
+
+
+async def test_a_deal_that_went_into_another_is_erased_with_it(database_url: str):
+    async with house(database_url) as built:
+        actor = await built.organization()
+        await furnish(built, actor)
+        hook = await crm(built, actor)
+        await record(built, actor, event("a", subject="deal/43"))
+        await deliver(built, hook, *TOLD)
+        await deliver(built, hook, created(43, BEFORE), changed(43, "contact", PRIVATE, BEFORE))
+        await deliver(built, hook, merged(43, 42, BEFORE + timedelta(days=1)))
+        done = await erase(built, actor, "deal/42")
+        assert (done.events, done.deliveries) == (3, 3)
+        assert PRIVATE not in await everything(built)
+        assert [row["subject"] for row in await rows(built)] == ["deal/43", done.subject, done.subject, done.subject]
+        await sound(built, actor)
+
+
+async def test_a_call_that_was_put_to_another_deal_since_is_followed_still(sqlite_url: str):
+    async with house(sqlite_url) as built:
+        actor = await built.organization()
+        await furnish(built, actor)
+        hook = await crm(built, actor)
+        later = BEFORE + timedelta(hours=1)
+        await deliver(built, hook, created(42, BEFORE), created(43, BEFORE), put_to(42, BEFORE))
+        await deliver(built, hook, call(BEFORE, propertyName="hs_call_status", propertyValue="COMPLETED"))
+        await deliver(built, hook, call(BEFORE, propertyName="hs_timestamp", propertyValue=BEFORE.isoformat()))
+        await deliver(built, hook, put_to(42, later, removed=True), put_to(43, later))
+        await erase(built, actor, "deal/42")
+        calls = [row["subject"] for row in await rows(built) if row["type"] == "call.held"]
+        assert len(calls) == 2
+        assert calls[1] == "deal/43"
+        await deliver(built, hook, call(built.clock.at, subscriptionType="object.deletion"))
+        async with built.service.database.reading() as connection:
+            found = await connection.execute(select(table_of(RetractionRow).c.reason))
+        assert len(found.all()) == 2
+        await sound(built, actor)
+
+
+async def test_what_was_read_under_an_earlier_mapping_is_erased_too(database_url: str):
+    async with house(database_url) as built:
+        actor = await built.organization()
+        await furnish(built, actor)
+        reads = {"stage": {"property": "stage"}, "stages": {"w": "won"}, "data": {"who": {"property": "who"}}}
+        when = {"property": "at", "format": "rfc3339"}
+        told = {**reads, "entity": {"type": "deal", "id": {"property": "id"}}, "occurred_at": when}
+        erp = Source("erp", "ERP", "generic", None, "sales", told)
+        sender = await connected(built, actor, erp)
+        body = {"id": "42", "number": "99", "at": BEFORE.isoformat(), "stage": "w", "who": PRIVATE}
+        assert (await sender.send(json.dumps(body).encode())).state == "processed"
+        other = {**told, "entity": {"type": "deal", "id": {"property": "number"}}, "data": {}}
+        await sources.put(built.service, actor, replace(erp, mapping=other), None)
+        await replays.replay(built.service, actor, "erp", BEFORE, read_event)
+        assert await erase(built, actor, "deal/42") == Erased(ANY, 1, 1, 1)
+        assert PRIVATE not in await everything(built)
+
+
+async def test_a_body_that_cannot_be_read_stays_where_only_a_time_in_it_holds_the_subjects_number(sqlite_url: str):
+    async with house(sqlite_url) as built:
+        actor = await built.organization()
+        await furnish(built, actor)
+        hook = await crm(built, actor)
+        odd: dict[str, object] = {**created(9, BEFORE), "occurredAt": "1795442000000"}
+        taken = await deliver(built, hook, odd)
+        assert taken.state == "failed"
+        assert (await erase(built, actor, "deal/42")).deliveries == 0
+        assert (await erase(built, actor, "person/")).deliveries == 0
+        assert (await erase(built, actor, "deal/9")).deliveries == 1
+
+
+async def test_a_delivery_says_that_its_body_was_erased(sqlite_url: str):
+    async with house(sqlite_url) as built:
+        actor = await built.organization()
+        await furnish(built, actor)
+        hook = await crm(built, actor)
+        first = await deliver(built, hook, *TOLD)
+        await erase(built, actor, "deal/42")
+        late = await deliver(built, hook, *TOLD)
+        async with built.service.database.reading() as connection:
+            found = [
+                await kept_deliveries.find(connection, actor.organization, "crm", one.uid) for one in (first, late)
+            ]
+        gone = "It told of what was erased: its body is kept no longer."
+        assert [(one.state, one.body, one.problem) for one in found if one] == [("processed", None, gone)] * 2

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from app.domain.access import Actor
 from app.domain.configuration import Configuration, Noun
-from app.domain.events import fingerprint
 from app.domain.sources import Source
 from app.domain.teams import Organization, Team
 from app.flows.judging import Entry, judge
@@ -25,7 +24,7 @@ KNOWN = reduce(Configuration.put, NOUNS, Configuration(organizations={"acme": Or
 
 
 def statuses(*found: Entry) -> list[str]:
-    return [item.status for item in judge(KNOWN, found, NOW)[0]]
+    return [item.status for item in judge(KNOWN, found, NOW)]
 
 
 def test_a_repetition_is_told_from_a_conflict_whoever_sent_it():
@@ -39,7 +38,7 @@ def test_each_is_judged_by_its_own_key_and_a_refused_one_is_no_first_of_its_name
 
 
 def test_every_fault_is_told_at_once():
-    (item,), _ = judge(KNOWN, [Entry(ACTOR, event("a", team="sale", time=NOW + timedelta(days=2)))], NOW)
+    (item,) = judge(KNOWN, [Entry(ACTOR, event("a", team="sale", time=NOW + timedelta(days=2)))], NOW)
     assert item.problem is not None
     assert [fault.pointer for fault in item.problem.faults] == ["/team", "/time"]
 
@@ -49,6 +48,6 @@ def test_a_connected_source_takes_its_events_from_its_hook_alone():
     assert statuses(Entry(ACTOR, event("a", source="crm"), ("hubspot",))) == ["recorded"]
 
 
-def test_the_valid_ones_have_their_fingerprints():
-    _, prints = judge(KNOWN, [Entry(ACTOR, event("a")), Entry(ACTOR, event("b", team="no"))], NOW)
-    assert prints == {("billing", "a"): fingerprint(event("a"))}
+def test_one_event_given_twice_is_a_repetition():
+    same = event("a")
+    assert statuses(Entry(ACTOR, same), Entry(ACTOR, same)) == ["recorded", "duplicate"]

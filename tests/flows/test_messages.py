@@ -1,7 +1,11 @@
 """What comes again under its sender's id is the same body, or a conflict."""
 
+import json
+from hashlib import sha256
+
 from app.connectors.registry import CONNECTORS
 from app.domain.errors import EventConflictError
+from app.store import deliveries
 from tests.flows.test_deliveries import Relay, read, relay
 
 __all__ = ["relay"]
@@ -24,3 +28,11 @@ def test_only_standard_webhooks_names_its_deliveries():
     headers = {"webhook-id": "msg_1"}
     assert {name for name, one in CONNECTORS.items() if one.message(headers)} == {"standard_webhooks"}
     assert CONNECTORS["standard_webhooks"].message({}) is None
+
+
+async def test_what_is_kept_of_a_body_cannot_be_guessed_back_to_it(relay: Relay):
+    await relay.deliver([{"id": "a"}], read)
+    async with relay.built.service.database.reading() as connection:
+        kept = await deliveries.digest_of(connection, relay.actor.organization, "relay", "msg_1")
+    assert kept is not None
+    assert sha256(json.dumps({"events": [{"id": "a"}]}).encode()).hexdigest() not in kept

@@ -21,7 +21,9 @@ def stored(found: Event) -> StoredEvent:
 def erased(found: Event) -> StoredEvent:
     before = stored(found)
     return replace(
-        before, event=replace(found, subject="erased/x", data={}, erased={}), fingerprint=hidden(VAULT, before)
+        before,
+        event=found._replace(subject="erased/x", data={}, erased={}),
+        fingerprint=hidden(VAULT, before.fingerprint),
     )
 
 

@@ -45,9 +45,12 @@ async def furnished(built: House) -> House:
     return built
 
 
-@pytest.mark.parametrize(("needles", "found"), [({b"42"}, [0, 3]), ({b"4711", b"\xff"}, [1, 3]), (set(), [0, 1, 2, 3])])
+@pytest.mark.parametrize(
+    ("needles", "found"),
+    [({"42"}, [0, 3]), ({"4711", "ours"}, [1, 2]), ({"zoe"}, [0, 1, 2, 3, 4]), (set(), [0, 1, 2, 3, 4])],
+)
 async def test_bodies_are_found_by_what_they_hold_some_at_a_time(
-    furnished: House, monkeypatch: pytest.MonkeyPatch, needles: set[bytes], found: list[int]
+    furnished: House, monkeypatch: pytest.MonkeyPatch, needles: set[str], found: list[int]
 ):
     monkeypatch.setattr(erasures, "BODIES", 2)
     organization = furnished.actors["acme"].organization
@@ -65,7 +68,7 @@ async def test_of_an_erased_delivery_nothing_is_left_that_was_said(furnished: Ho
         kept = [await deliveries.find(connection, organization, "crm", UUID(int=number)) for number in (0, 4, 1)]
     for one in kept[:2]:
         assert one is not None
-        assert (one.body, one.headers, one.rejects, one.problem) == (None, {}, [], "It was erased.")
+        assert (one.body, one.headers, one.rejects, one.problem) == (None, {}, [], deliveries.GONE)
         assert (one.state, one.changes) == ("failed", 1)
     assert kept[2] == delivery(1, BODIES[1])
 
@@ -82,8 +85,10 @@ async def test_of_an_erased_record_no_change_is_left_in_any_generation_but_that_
         assert await erasures.erased(connection, told, {"deal:42"}) == frozenset()
         by = ids.uuid7(NOW)
         assert await erasures.tellers(connection, organization, "crm", {"deal:42"}) == {UUID(int=1)}
+        assert await erasures.told(connection, organization, "crm", {"deal:42", "deal:44"}) == {"deal:42"}
         assert await erasures.erase_changes(connection, told, {"deal:42"}, position, by) == 2
         assert await erasures.erased(connection, told, {"deal:42", "deal:43"}) == {"deal:42"}
+        assert await erasures.told(connection, organization, "crm", {"deal:42", "deal:43"}) == {"deal:43"}
         (mark,) = (await deliveries.changes_of(connection, told, ["deal:42"]))["deal:42"]
         assert (mark.verb, mark.fields) == ("erased", {})
         change_table = table_of(ChangeRow)

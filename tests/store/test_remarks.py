@@ -120,7 +120,7 @@ async def test_the_currencies_that_are_left_out_are_named_as_of_every_day(built:
 async def test_a_currency_of_another_source_is_not_taken_for_the_canonical_one_s(built: House):
     actor = await canonical(built, Source("ledger", "Ledger"))
     wins = [event("a", source="ledger", unit="USD"), event("b", unit="NOK")]
-    await record(built, actor, *[replace(win, value=ONE) for win in wins])
+    await record(built, actor, *[win._replace(value=ONE) for win in wins])
     found, detail = await ask(built, actor, TODAY)
     assert ([said.other_unit for said in found.said.values() if said.other_unit], found.currencies) == ([1], {})
     assert "; 1 event is left out: not in EUR, and no rate" in detail

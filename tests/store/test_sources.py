@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from sqlalchemy import func, select
+
 from app.domain.access import Actor
 from app.domain.sources import Source
 from app.store import health, ids, sources
@@ -80,3 +82,15 @@ async def test_unmapped_values_are_those_seen_last_of_each_entity(built: House):
     await note({"deal:1": [], "deal:2": []})
     await note({})
     assert (await well(built, actor)).unmapped == ()
+
+
+async def test_a_replay_may_concern_more_records_than_a_statement_has_room_for(built: House):
+    actor = await built.organization()
+    async with built.service.database.writing() as connection:
+        many = {f"deal:{number}": () for number in range(33_000)}
+        await sources.note_unmapped(connection, actor.organization, "crm", {"deal:9": [("stage", "x")]})
+        await sources.note_unmapped(connection, actor.organization, "crm", many)
+        left = select(func.count()).select_from(sources.unmapped)
+        assert (
+            await connection.execute(left.where(sources.unmapped.c.organization_id == actor.organization))
+        ).scalar() == 0

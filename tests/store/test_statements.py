@@ -77,6 +77,7 @@ EVERY_FILTER = EventFilter(
     team="sales",
     source="billing",
     id="a",
+    subject="deal/1",
     kind="outcome",
     unit="EUR",
     sold_unit="EUR",

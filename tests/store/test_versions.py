@@ -126,3 +126,18 @@ async def test_an_event_that_cannot_be_read_any_more_stands(built: House):
     await remap(built, actor, {**BY_NET, "effort": {"property": "/data/segment"}})
     done, found = await again(built, actor)
     assert (dict(done.states), done.retracted, found) == ({"failed": 1}, 0, {"s a": 10})
+
+
+async def test_a_senders_own_id_that_looks_like_a_version_is_an_event_of_its_own(built: House):
+    actor, hook, secret = await connect(built)
+    await deliver(built, hook, secret, told("a", 10, 8))
+    (one,) = await live(built, actor)
+    built.clock.forward(minutes=1)
+    await events.retract_event(built.service, actor, one.uid, "a mistake, a~2 is sent for it")
+    built.clock.forward(minutes=1)
+    await deliver(built, hook, secret, told("a~2", 12, 12), told("b", 10, 8), told("b~2", 1, 1), told("b~x", 1, 1))
+    assert (await deliver(built, hook, secret, told("a", 10, 8))).problem is None
+    built.clock.forward(minutes=1)
+    await remap(built, actor, BY_NET)
+    for _ in range(2):
+        assert (await again(built, actor))[1] == {"s a~2": 12, "s b~2": 1, "s b~3": 8, "s b~x": 1}
