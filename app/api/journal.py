@@ -18,7 +18,7 @@ router = desk("journal")
 Kind = Annotated[str, text(40, 1, r"^[a-z_]+$")]
 Named = Annotated[str, text(140, 1)]
 Actor = Annotated[str, text(300, 1)]
-Action = Literal["create", "update", "restore", "archive", "rotate", "restate", "erase"]
+Action = Literal["create", "update", "restore", "archive", "rotate", "restate", "replay", "erase"]
 
 
 class JournalEntry(Shown):
@@ -74,7 +74,7 @@ async def list_journal(
     first: Annotated[Day | SkipJsonSchema[None], Query(alias="from", description="From this day on.")] = None,
     last: Annotated[Day | SkipJsonSchema[None], Query(alias="to", description="Up to and with this day.")] = None,
 ) -> JournalPage:
-    """Every change of configuration, newest first; never a secret."""
+    """Every change of configuration, and what was replayed or erased, newest first; never a secret."""
     after = paging.begin(_position)
     wanted = JournalFilter(kind, key, actor, first, last)
     async with call.service.database.reading() as connection:

@@ -55,7 +55,7 @@ _RETRY: Final = {"Retry-After": "1"}
 KINDS: Final[Mapping[str, Kind]] = {
     "malformed-input": Kind(400, "The request cannot be read"),
     "unauthorized": Kind(401, "Not authenticated", {"WWW-Authenticate": 'Bearer realm="sightline"'}),
-    "forbidden": Kind(403, "The API key may not do this"),
+    "forbidden": Kind(403, "Not allowed"),
     "not-found": Kind(404, "Not found"),
     "no-current-playbook": Kind(404, "No published playbook covers this day"),
     "method-not-allowed": Kind(405, "This address does not take that method"),

@@ -1,19 +1,32 @@
 """Deliveries read again, deals imported and samples tried out, over HTTP."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from fastapi import Request
+from fastapi import Query, Request
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from app.api.body import JSON, MIB
 from app.api.callers import Caller
+from app.api.deliveries import EXAMPLE as DELIVERY
 from app.api.deliveries import Delivery, DeliveryUid, RejectedElement, members
 from app.api.event_shapes import SoldItem
 from app.api.new_events import read_event
 from app.api.nouns import SourceKey
 from app.api.operation import Contract, declare, desk
-from app.api.scalars import Count, EventType, FreeObject, Instant, Key, Sentence, ShownNumber, Subject, Unit, text
+from app.api.scalars import (
+    Count,
+    DayOrInstant,
+    EventType,
+    FreeObject,
+    Instant,
+    Key,
+    Sentence,
+    ShownNumber,
+    Subject,
+    Unit,
+    text,
+)
 from app.api.source_shapes import UnmappedPair
 from app.api.wire import Given, Shown, example
 from app.connectors.base import Delivery as Sample
@@ -24,6 +37,10 @@ from app.domain.fixed import number
 from app.flows import replays
 
 router = desk("sources")
+LISTED: Final = 1_000
+NAMED: Final = 10
+RecordId = Annotated[str, text(600), Field(description="A record's id in the CRM.")]
+PropertyName = Annotated[str, text(600)]
 MOST: Any = {"type": "object", "additionalProperties": True, "maxProperties": 1_000}  # Any: a JSON schema
 MANY: Any = {"type": "array", "maxItems": 10_000, "items": MOST}  # Any: a JSON schema
 # Any: a CRM's record is what the CRM says; its numbers stay exact, so nothing converts it here.
@@ -42,14 +59,17 @@ def _header(value: object) -> object:
 class ReplayRequest(Given):
     """Which deliveries shall be read again."""
 
-    since: Annotated[Instant | None, Field(description="All since then; null: the failed ones.")] = None
+    since: Annotated[
+        DayOrInstant | None, Field(description="All since then, a day from its beginning on; null: the failed ones.")
+    ] = None
 
-    model_config = {"json_schema_extra": example(since="2026-11-01T00:00:00Z")}
+    model_config = {"json_schema_extra": example(since="2026-11-01")}
 
 
 class Replay(Shown):
     """What came of a replay."""
 
+    dry_run: bool
     processed: Annotated[Count, Field(description="Deliveries that said something of ours.")]
     ignored: Annotated[Count, Field(description="Deliveries that were understood and are not ours.")]
     failed: Annotated[Count, Field(description="Deliveries that still cannot be read.")]
@@ -60,7 +80,14 @@ class Replay(Shown):
 
     model_config = {
         "json_schema_extra": example(
-            processed=12, ignored=1, failed=0, without_body=0, recorded=2, retracted=1, continue_from=None
+            dry_run=False,
+            processed=12,
+            ignored=1,
+            failed=0,
+            without_body=0,
+            recorded=2,
+            retracted=1,
+            continue_from=None,
         )
     }
 
@@ -77,6 +104,32 @@ class RecordImport(Given):
         "json_schema_extra": example(
             records=[{"id": "42", "dealstage": "closedwon", "amount": "1200", "closedate": "2026-10-02"}],
             taken_at="2026-11-01T00:00:00Z",
+        )
+    }
+
+
+class UnmappedRecords(UnmappedPair):
+    """A value that imported records hold and the mapping does not know, or cannot read."""
+
+    count: Annotated[Count, Field(description="How many records hold it.")]
+    records: Annotated[list[RecordId], Field(max_length=10, description="The first of them.")]
+
+
+class ImportedRecords(Delivery):
+    """What became of imported records; what is unmapped is told of these records alone."""
+
+    reads: Annotated[list[PropertyName], Field(max_length=1_100, description="What the mapping reads of a record.")]
+    unmapped: Annotated[list[UnmappedRecords], Field(max_length=1_000, description="The most frequent first.")]
+    wins_without_amount: Annotated[Count, Field(description="Won deals whose amount no record says.")]
+    without_amount: Annotated[list[RecordId], Field(max_length=10, description="The first of them.")]
+
+    model_config = {
+        "json_schema_extra": example(
+            **{**DELIVERY, "origin": "records"},
+            reads=["amount", "closedate", "dealstage"],
+            unmapped=[{"property": "amount", "value": "a lot", "count": 1, "records": ["42"]}],
+            wins_without_amount=1,
+            without_amount=["42"],
         )
     }
 
@@ -158,12 +211,18 @@ async def replay_delivery(call: Caller, source: SourceKey, uid: DeliveryUid) -> 
 
 
 @router.post("/v1/sources/{source}/replay", **declare(Contract("admin", JSON, problems=(409,), may_be_empty=True)))
-async def replay_deliveries(call: Caller, source: SourceKey, body: ReplayRequest | None = None) -> Replay:
+async def replay_deliveries(
+    call: Caller,
+    source: SourceKey,
+    body: ReplayRequest | None = None,
+    dry_run: Annotated[bool, Query(description="Only say what would come of it.")] = False,
+) -> Replay:
     """Reads the failed deliveries again, or all since a time, at most 2,000 at once; nothing doubles."""
     since = None if body is None else body.since
-    done = await replays.replay(call.service, call.actor, source, since, read_event)
+    done = await replays.replay(call.service, call.actor, source, since, read_event, dry_run=dry_run)
     states = {state: done.states.get(state, 0) for state in ("processed", "ignored", "failed")}
     return Replay(
+        dry_run=dry_run,
         **states,
         without_body=done.without_body,
         recorded=done.recorded,
@@ -173,11 +232,23 @@ async def replay_deliveries(call: Caller, source: SourceKey, body: ReplayRequest
 
 
 @router.post("/v1/sources/{source}/records", **declare(Contract("admin", JSON, 16 * MIB, problems=(409,))))
-async def import_records(call: Caller, request: Request, source: SourceKey, body: RecordImport) -> Delivery:
+async def import_records(call: Caller, request: Request, source: SourceKey, body: RecordImport) -> ImportedRecords:
     """Takes deals that existed before connecting; what is there already changes nothing."""
     raw = await request.body()  # the records as they came, number for number; the shape has been checked
     found = await replays.take_records(call.service, call.actor, source, raw, read_event)
-    return Delivery.model_validate(members(found))
+    unmapped = [
+        {"property": name, "value": value, "count": len(ids), "records": ids[:NAMED]}
+        for (name, value), ids in found.unmapped[:LISTED]
+    ]
+    return ImportedRecords.model_validate(
+        {
+            **members(found.kept),
+            "reads": found.reads,
+            "unmapped": unmapped,
+            "wins_without_amount": len(found.without_amount),
+            "without_amount": found.without_amount[:NAMED],
+        }
+    )
 
 
 @router.post("/v1/sources/{source}/preview", **declare(Contract("read", JSON, 2 * MIB, problems=(409,))))

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, Field, StrictBool, WithJsonSchema
+from pydantic import BeforeValidator, Field, PlainValidator, StrictBool, WithJsonSchema
 
 from app.domain import fixed
 
@@ -45,6 +45,11 @@ def _instant(value: object) -> datetime:
     if instant.year not in YEARS:
         raise ValueError("must be from 1900 to 2999 in UTC")
     return instant
+
+
+def _day_or_instant(value: object) -> date:
+    """The date of an ISO day, else the UTC instant of an RFC 3339 text. Raises: ValueError."""
+    return _day(value) if isinstance(value, str) and len(value) <= len("2026-10-01") else _instant(value)
 
 
 def to_fixed(value: object) -> int:
@@ -113,15 +118,22 @@ Sentence = Annotated[str, text(4_000)]
 Secret = Annotated[str, text(500, 1)]
 Cursor = Annotated[str, text(1_000, 1, r"^[A-Za-z0-9_-]+$")]
 
+_DAY_SCHEMA: Final = {"type": "string", "format": "date", "maxLength": 10, "pattern": DAY_PATTERN}
+_INSTANT_SCHEMA: Final = {"type": "string", "format": "date-time", "maxLength": 40, "pattern": INSTANT_PATTERN}
 Day = Annotated[
     date,
     BeforeValidator(_day),
-    WithJsonSchema({"type": "string", "format": "date", "maxLength": 10, "pattern": DAY_PATTERN}),
+    WithJsonSchema(_DAY_SCHEMA),
 ]
 Instant = Annotated[
     datetime,
     BeforeValidator(_instant),
-    WithJsonSchema({"type": "string", "format": "date-time", "maxLength": 40, "pattern": INSTANT_PATTERN}),
+    WithJsonSchema(_INSTANT_SCHEMA),
+]
+DayOrInstant = Annotated[
+    date,  # a datetime is one
+    PlainValidator(_day_or_instant),
+    WithJsonSchema({"anyOf": [_DAY_SCHEMA, _INSTANT_SCHEMA]}),
 ]
 
 # What comes in is fixed-point from its validator on; what goes out was made by `fixed.number`.

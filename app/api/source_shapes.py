@@ -39,6 +39,7 @@ SHOWN: dict[str, Any] = {  # Any: JSON values
     "hook_url": None,
     "health": {
         "last_delivery_at": "2026-10-02T12:00:00Z",
+        "last_refused_at": None,
         "deliveries_last_day": 120,
         "failures_last_day": 0,
         "silent": False,
@@ -68,6 +69,10 @@ class SourceHealth(Shown):
     """How a source has been doing."""
 
     last_delivery_at: Instant | None
+    last_refused_at: Annotated[
+        Instant | None,
+        Field(description="When one last had no valid signature, or was too old; noted once a minute; null: never."),
+    ]
     deliveries_last_day: Count
     failures_last_day: Count
     silent: Annotated[bool, Field(description="Nothing came for longer than it ever took in the four weeks before.")]

@@ -1,6 +1,7 @@
 """`sightline alignment`: the score, its components as bars, and the largest losses."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Annotated, Any, Final
 
 import typer
@@ -8,11 +9,13 @@ from rich.padding import Padding
 from rich.text import Text
 
 from app.cli import remote
-from app.cli.terminal import AsJson, guarded, out, refusal, tell_json
+from app.cli.terminal import AsJson, CommandError, guarded, out, refusal, tell_json
 
 BAR: Final = 24
 LARGEST: Final = 10
+DAY: Final = ["%Y-%m-%d"]
 ABOUT: Final = ("team", "objective", "key_result", "offering")
+OPTIONS: Final = {"from": "--compare", "to": "--as-of"}
 NOT_FOR: Final = "It measures teams and objectives, never persons; it is not for appraisal or pay."
 
 
@@ -20,20 +23,26 @@ NOT_FOR: Final = "It measures teams and objectives, never persons; it is not for
 def alignment(
     playbook: Annotated[str | None, typer.Option(help="A playbook's key; else the current one.")] = None,
     team: Annotated[str | None, typer.Option(help="The answer seen from one team.")] = None,
-    as_of: Annotated[str | None, typer.Option(help="At the end of this day (YYYY-MM-DD); else now.")] = None,
-    known_at: Annotated[str | None, typer.Option(help="Using only what was recorded by the end of this day.")] = None,
-    compare: Annotated[str | None, typer.Option(help="What changed since the end of this day.")] = None,
+    as_of: Annotated[datetime | None, typer.Option(formats=DAY, help="At the end of this day; else now.")] = None,
+    known_at: Annotated[
+        datetime | None, typer.Option(formats=DAY, help="Using only what was recorded by the end of this day.")
+    ] = None,
+    compare: Annotated[
+        datetime | None, typer.Option(formats=DAY, help="What has changed since the end of this day, as now known.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Shows how aligned the organization is, or was, and what the missing points are made of."""
-    query = {name: value for name, value in (("playbook", playbook), ("known_at", known_at)) if value is not None}
+    query = {} if playbook is None else {"playbook": playbook}
+    query |= {} if known_at is None else {"known_at": f"{known_at:%Y-%m-%d}"}
     if compare is not None:
         if team is not None:
             raise refusal("invalid-input", "Two days are compared for the whole organization: leave --team out.")
-        _compare({**query, "from": compare, **({} if as_of is None else {"to": as_of})}, as_json=as_json)
+        to = {} if as_of is None else {"to": f"{as_of:%Y-%m-%d}"}
+        _compare({**query, "from": f"{compare:%Y-%m-%d}", **to}, as_json=as_json)
         return
     path = "/v1/alignment" if team is None else f"/v1/alignment/teams/{remote.segment(team)}"
-    found = remote.ask("GET", path, query=query | ({} if as_of is None else {"as_of": as_of}))
+    found = _asked(path, {**query, **({} if as_of is None else {"as_of": f"{as_of:%Y-%m-%d}"})}, {})
     if as_json:
         tell_json(found)
         return
@@ -45,24 +54,41 @@ def alignment(
     out.print(NOT_FOR, style="dim")
 
 
+def _asked(path: str, query: Mapping[str, str], options: Mapping[str, str]) -> Any:  # Any: JSON values
+    """The answer. Raises: CommandError that calls a parameter by its option."""
+    try:
+        return remote.ask("GET", path, query=query)
+    except CommandError as error:
+        names = {**{name: f"--{name.replace('_', '-')}" for name in query}, **options}
+        detail = str(error.problem.get("detail", ""))
+        for name, option in names.items():
+            said = f"{option}{detail.removeprefix(name)}" if detail.startswith(f"{name}:") else detail
+            detail = said.replace(f"'{name}'", option)
+        # Where the fault is, the sentence says.
+        told = {name: value for name, value in error.problem.items() if name != "errors"}
+        raise CommandError({**told, "detail": detail}) from None
+
+
 def _compare(query: Mapping[str, str], *, as_json: bool) -> None:
     """Shows what changed between two days, the largest change first."""
-    found = remote.ask("GET", "/v1/alignment/changes", query=query)
+    found = _asked("/v1/alignment/changes", query, OPTIONS)
     if as_json:
         tell_json(found)
         return
     _head(found["after"])
     before = {one["name"]: one["score"] for one in found["before"]["components"]}
-    since = found["before"]["as_of"]
-    out.print(f"since {since}: score {_step(found['before']['score'], found['after']['score'])}", markup=False)
+    since, known_at = found["before"]["as_of"], found["after"]["known_at"]
+    step = _step(found["before"]["score"], found["after"]["score"])
+    out.print(f"since {since}: score {step}, both as known on {known_at}", markup=False)
     for component in found["after"]["components"]:
         _component(component)
         out.print(Padding(Text(_step(before[component["name"]], component["score"]), style="dim"), (0, 0, 0, 2)))
     out.print()
-    out.print("What changed, largest first" if found["items"] else "Nothing changed.", style="bold")
+    out.print("What moved the score, largest first" if found["items"] else "Nothing changed.", style="bold")
     for one in found["items"][:LARGEST]:
         about = " ".join(one[name] for name in ABOUT if one[name])
-        line = Text(f"{one['change']:+7.3f}  ", style="bold red" if one["change"] > 0 else "bold green")
+        # The API tells what is lost: what is lost more is less of the score.
+        line = Text(f"{-one['change']:+7.3f}  ", style="bold red" if one["change"] > 0 else "bold green")
         line.append(f"{one['component']}: {one['reason'].replace('_', ' ')}", style="yellow")
         line.append(f"  {about}")
         out.print(line, overflow="ellipsis", no_wrap=True)

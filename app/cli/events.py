@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Iterator, Mapping
 from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 from typing import IO, Annotated, Any, Final
 
@@ -10,7 +11,7 @@ import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from app.cli import remote
-from app.cli.terminal import AsJson, err, guarded, refusal, say, tell_json
+from app.cli.terminal import AsJson, counted, err, guarded, refusal, say, tell_json
 from app.domain import strict_json
 from app.domain.errors import MalformedError
 
@@ -60,7 +61,7 @@ def import_events(
         while some := list(_batch(lines)):
             _send(some, totals, problems)
             progress.update(task, completed=opened.tell())
-    _tell(totals, problems, as_json=as_json)
+    _tell(totals, sorted(problems, key=itemgetter("line")), as_json=as_json)
     if totals["rejected"]:
         raise typer.Exit(1)
 
@@ -99,7 +100,8 @@ def _tell(totals: Mapping[str, int], problems: list[dict[str, Any]], *, as_json:
     if as_json:
         tell_json({**totals, "problems": problems})
         return
-    say(f"{totals['recorded']} events recorded, {totals['duplicates']} were there, {totals['rejected']} refused.")
+    recorded, there = counted(totals["recorded"], "event"), totals["duplicates"]
+    say(f"{recorded} recorded, {there} {'was' if there == 1 else 'were'} there, {totals['rejected']} refused.")
     for each in problems[:MOST_SHOWN]:
         say(f"  line {each['line']}: {each['problem']['detail']}", "yellow")
     if len(problems) > MOST_SHOWN:
@@ -146,6 +148,8 @@ def _event(row: Mapping[str | None, Any]) -> bytes | _Unread:  # Any: a row that
     """The event that a row tells: nested members are JSON or, as `data.segment`, columns of their own."""
     if None in row:
         return _Unread("The line has more cells than the heading has names.")
+    if None in row.values():
+        return _Unread("The line has fewer cells than the heading has names.")
     found: dict[str, Any] = {}
     try:
         for name, cell in row.items():

@@ -81,6 +81,11 @@ def _tell(problem: Mapping[str, object], *, as_json: bool) -> None:
         err.print(f"  {each.get('pointer')}: {each.get('detail')}", markup=False, soft_wrap=True)
 
 
+def counted(number: int, noun: str) -> str:
+    """So many of a thing: `1 event`, `2 events`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def say(line: str = "", style: str | None = None) -> None:
     """Prints a line for a person, as it is."""
     out.print(line, style=style, markup=False, soft_wrap=True)

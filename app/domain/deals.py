@@ -55,11 +55,12 @@ def fold(
 
 
 def _without_rate(win: DesiredEvent, mapping: DealMapping) -> list[tuple[str, str]]:
-    """The currency of a win that no rate converts. None at all in a mapping that converts nothing."""
-    targets = {rate.to for rate in mapping.rates}
-    if not targets or win.unit is None or win.unit in targets or mapping.unit is None:
+    """The currency of a win that no rate converts to those of the mapping: what its rates come to, and its default."""
+    if mapping.unit is None or win.unit is None:
         return []
-    return [(next(iter(mapping.unit.properties), "unit"), win.unit)]
+    usual = {rate.to for rate in mapping.rates}
+    usual |= set() if mapping.unit.default is None else {text(mapping.unit.default)}
+    return [(next(iter(mapping.unit.properties), "unit"), win.unit)] if usual and win.unit not in usual else []
 
 
 def _won(event: DesiredEvent, history: History, mapping: DealMapping, items: Sequence[History]) -> DesiredEvent:

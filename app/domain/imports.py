@@ -9,8 +9,10 @@ from app.domain import pointers, strict_json
 from app.domain.changes import Change, Scalar, identity, milliseconds
 from app.domain.envelopes import Records
 from app.domain.errors import MalformedError
+from app.domain.histories import History
 from app.domain.line_items import KIND
 from app.domain.mapping import DealMapping
+from app.domain.stages import class_at
 from app.domain.values import instant, text
 
 IDS: Final = ("id", "Id", "ID", "hs_object_id", "Record ID", "Deal - ID", "Opportunity ID")
@@ -20,9 +22,10 @@ def changes(body: object, mapping: DealMapping, received_at: datetime) -> Record
     """The snapshots in `{"records": [...], "taken_at": ...}`, each once, and the problems of the records that are none.
 
     Shape: a record is an object of the CRM's own properties with its id, or as HubSpot's API has it, those under
-    `properties`; an empty text is known to be empty. A snapshot is of the time that the mapping's `modified_at` says,
-    else of `taken_at`, else of now. `line_items` in a record are its line items, each an object like the record. One
-    with a date that cannot be read is set aside: its deal would be dated by the import.
+    `properties`; an empty text is known to be empty. A snapshot is of the time that the mapping's `modified_at` (or a
+    generic one's `occurred_at`) says, else of `taken_at`, else of now. `line_items` in a record are its line items,
+    each an object like the record. One with a date that cannot be read is set aside, and so is a won or lost one that
+    says neither when it was closed nor when it was modified: its deal would be dated by the import.
     Raises: MalformedError when there is no list of records, or `taken_at` is no time.
     """
     records = body.get("records") if isinstance(body, Mapping) else None
@@ -61,10 +64,15 @@ def _told(raw: object, mapping: DealMapping, taken: datetime | None, received_at
     if unreadable is not None:
         return unreadable
     told = None if mapping.modified_at is None else mapping.modified_at.read(fields.get)
+    told = told if told is not None or mapping.envelope is None else mapping.envelope.occurred_at.of(record)
     at = told or taken or received_at
     stamp = "" if at is received_at else str(milliseconds(at))
+    deal = _snapshot(f"deal:{id_}", fields, at, stamp)
+    undated = None if told is not None else _undated(deal, mapping)
+    if undated is not None:
+        return undated
     items = _items(record, f"deal:{id_}", mapping, at, stamp)
-    return items if isinstance(items, str) else [_snapshot(f"deal:{id_}", fields, at, stamp), *items]
+    return items if isinstance(items, str) else [deal, *items]
 
 
 def _whole(raw: object) -> Mapping[str, object] | None:
@@ -96,6 +104,23 @@ def _unreadable(fields: Mapping[str, Scalar], mapping: DealMapping) -> str | Non
                 f"Its {name}, '{said}', cannot be read as a time: write it like 2026-10-02 or 2026-10-02T12:00:00Z, or "
                 f"say its format in the mapping's {member}."
             )
+    return None
+
+
+def _undated(deal: Change, mapping: DealMapping) -> str | None:
+    """Why only the import would say when a deal was closed. None when it is open, or says so itself."""
+    said = class_at(History([deal]), mapping, deal.at)
+    if said not in ("won", "lost"):
+        return None
+    closed = None if mapping.closed_at is None else mapping.closed_at.read(deal.fields.get)
+    if mapping.closed_at is None:
+        return f"It is {said}, and the mapping has no closed_at that says when: it would be dated by the import."
+    names = " or ".join(mapping.closed_at.properties)
+    if closed is None:
+        return f"It is {said} and has no {names}: it would be dated by the import."
+    if closed > deal.at:
+        taken = f"{deal.at:%Y-%m-%d %H:%M} UTC"
+        return f"It is {said}, and its {names} lies after {taken}, when that was so: it would be dated by the import."
     return None
 
 

@@ -106,7 +106,7 @@ def loads(body: bytes) -> object:
         value: object = _DECODER.decode(text)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        raise MalformedError(f"The body is not JSON: {error.msg} at {place}.") from error
+        raise MalformedError(f"The body is not JSON: {error.msg.removesuffix(' at')} at {place}.") from error
     # Only an escape can say them: a raw surrogate is no UTF-8, and the scanner refuses a raw U+0000.
     if _HOSTILE_ESCAPE.search(body) and _hostile(value):
         raise MalformedError("A text holds U+0000 or half of a surrogate pair.")

@@ -6,7 +6,7 @@ Verified on raw bytes, kept raw, translated, folded, and turned into events, in 
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from traceback import format_tb
 from typing import Final, NamedTuple
@@ -37,6 +37,8 @@ from app.store.deliveries import StoredDelivery
 
 # CRMs punish a refusal; the senders of an open standard are told what they got wrong
 OPEN_STANDARDS: Final = frozenset({"standard_webhooks", "cloudevents"})
+AGAIN: Final = timedelta(minutes=1)
+NEVER: Final = datetime.min.replace(tzinfo=UTC)
 LOG: Final = logging.getLogger("sightline.deliveries")
 
 
@@ -87,7 +89,11 @@ async def take(service: Service, hook_id: str, delivery: Delivery, read_event: R
     hooked = await _hooked(service, hook_id, now)
     connector = registry.get(hooked.source.connector)
     signed = replace(delivery, url=f"{service.public_url}/hooks/{hook_id}")
-    connector.verify(signed, hooked.secrets, now)
+    try:
+        connector.verify(signed, hooked.secrets, now)
+    except NotAuthenticError:
+        await _refused(service, hooked, now)
+        raise
     signed = replace(signed, body=connector.kept(signed.body))
     arrival = Arrival(hooked, signed, ids.uuid7(now), now, read_event)
     came = await _performed(service, arrival)
@@ -110,6 +116,24 @@ async def _performed(service: Service, arrival: Arrival) -> Came:
     if isinstance(came, NotAuthenticError):
         raise came
     return came
+
+
+async def _refused(service: Service, hooked: Hooked, now: datetime) -> None:
+    """The source's health and the log tell of the refusal: a wrong secret would look like a CRM that has gone silent.
+
+    Once a minute for each source and process: whoever forges deliveries makes no more writes than that.
+    """
+    place = hooked.organization, hooked.source.key
+    if now - service.refused.get(place, NEVER) < AGAIN:
+        return
+    service.refused[place] = now
+    told = {"organization": str(hooked.organization), "source": hooked.source.key}
+    LOG.warning("a delivery was refused: its signature is not valid, or too old", extra=told)
+    try:
+        async with service.database.writing() as connection:
+            await sources.note_refusal(connection, *place, now)
+    except UnavailableError:
+        service.refused.pop(place, None)  # the next one is noted
 
 
 async def consents(service: Service, hook_id: str) -> bool:

@@ -4,16 +4,19 @@ import dataclasses
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, time
 from typing import Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from app.connectors.base import Delivery
 from app.domain.access import Actor, require_configuration
 from app.domain.changes import Change
+from app.domain.configuration import missing
 from app.domain.desired import DesiredEvent
 from app.domain.errors import ConflictError, InvalidError, MalformedError, NotFoundError
 from app.domain.events import Event
+from app.domain.mapping import DealMapping
 from app.domain.sources import Source
 from app.flows import messages, reconcile
 from app.flows.catalogue import catalogue
@@ -32,9 +35,10 @@ from app.flows.readings import (
 from app.flows.reconcile import Work
 from app.flows.service import Service
 from app.store import configuration as store
-from app.store import cursor, deliveries, ids, sources
+from app.store import cursor, deliveries, ids, journal, sources
 from app.store.database import Connection
 from app.store.deliveries import StoredDelivery
+from app.store.journal import Act
 
 AT_ONCE: Final = 2_000
 RECORDS: Final = 10_000
@@ -57,6 +61,21 @@ class Replayed:
 
 
 @dataclass(frozen=True, slots=True)
+class Imported:
+    """What became of imported records, and what they alone, whatever else the source knows, leave unsaid.
+
+    Shape: `reads` are the properties that the mapping reads of a record; `unmapped` are property and value with the ids
+    of the records that have it, the most frequent first; `without_amount` the ids of won deals whose amount no record
+    says.
+    """
+
+    kept: StoredDelivery
+    reads: Sequence[str]
+    unmapped: Sequence[tuple[tuple[str, str], Sequence[str]]]
+    without_amount: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Previewed:
     """What a sample would make. Shape: `events` by our own events and by those of deals; `unmapped` as in a fold."""
 
@@ -76,22 +95,45 @@ async def replay_one(service: Service, actor: Actor, key: str, uid: UUID, read_e
             raise NotFoundError("There is no such delivery.")
         if found.body is None:
             raise ConflictError("The body of this delivery is kept no longer: it cannot be read again.")
-        await _again(work, [found], read_event, now)
+        done = await _again(work, [found], read_event, now)
+        await _note(work, actor, done, {"delivery": str(uid)})
         return await deliveries.find(connection, actor.organization, key, uid) or found
 
 
-async def replay(service: Service, actor: Actor, key: str, since: datetime | None, read_event: Reader) -> Replayed:
-    """The failed deliveries (None), or all since an instant, are read again, at most 2,000 of them, oldest first.
+async def replay(  # a replay is all of these
+    service: Service,
+    actor: Actor,
+    key: str,
+    since: datetime | date | None,
+    read_event: Reader,
+    *,
+    dry_run: bool = False,
+) -> Replayed:
+    """The failed deliveries (None), or all since an instant or a day, are read again: at most 2,000, oldest first.
 
-    Events that change are retracted and recorded anew; none doubles. Raises: NotFoundError, ConflictError.
+    Events that change are retracted and recorded anew; none doubles. With `dry_run` it is only told what would come of
+    it. Raises: NotFoundError, ConflictError.
     """
     require_configuration(actor, "admin")
     async with service.database.writing() as connection:
         work, now = await _begin(service, connection, actor, key, "replay")
+        if since is not None and not isinstance(since, datetime):
+            since = datetime.combine(since, time.min, ZoneInfo(work.known.time_zone))
         found = await deliveries.replayable(connection, actor.organization, key, since, AT_ONCE + 1)
         done = await _again(work, found[:AT_ONCE], read_event, now)
-    rest = found[AT_ONCE].received_at if len(found) > AT_ONCE else None
+        rest = found[AT_ONCE].received_at if len(found) > AT_ONCE else None
+        if dry_run:
+            await connection.rollback()
+        elif found:
+            await _note(work, actor, done, {"since": None if since is None else since.isoformat()})
     return dataclasses.replace(done, continue_from=rest)
+
+
+async def _note(work: Work, actor: Actor, done: Replayed, what: Mapping[str, object]) -> None:
+    """The replay is in the journal."""
+    after = {**what, **done.states, "recorded": done.recorded, "retracted": done.retracted}
+    act = Act(actor.name, "source", work.source.key, "replay", None, after)
+    await journal.add(work.connection, work.organization, work.position, act)
 
 
 async def _begin(
@@ -111,7 +153,8 @@ async def _begin(
 async def _source(connection: Connection, actor: Actor, key: str) -> Source:
     stored = await store.find(connection, actor.organization, "source", key)
     if stored is None or stored.archived or not isinstance(stored.value, Source):
-        raise NotFoundError("There is no such source.")
+        known = await store.load(connection, actor.organization, ("source",))
+        raise NotFoundError(missing(known, "source", key))
     if stored.value.connector == "api":
         raise ConflictError(f"The source '{key}' has no deliveries: its events come with an API key.")
     return stored.value
@@ -123,7 +166,8 @@ async def _again(work: Work, found: Sequence[StoredDelivery], read_event: Reader
     Where they said anything else before, the source's changes begin a new generation.
     """
     read, kept = mapping_of(work.source), {one.uid: one for one in found}
-    said = {one.uid: await _said(work, one, read_event, now) for one in found if one.body is not None}
+    accounts = await journal.accounts(work.connection, work.organization, work.source.key)
+    said = {one.uid: await _said(work, one, accounts, read_event, now) for one in found if one.body is not None}
     bare = await deliveries.changes_told_by(work.connection, work.told, kept.keys() - said.keys())
     before = await deliveries.changes_told_by(work.connection, work.told, said.keys())
     fresh: dict[str, Change] = {}
@@ -157,13 +201,33 @@ async def _again(work: Work, found: Sequence[StoredDelivery], read_event: Reader
     return Replayed(states, len(kept) - len(said), recorded, retracted, None)
 
 
-async def _said(work: Work, kept: StoredDelivery, read_event: Reader, now: datetime) -> Said:
+async def _said(
+    work: Work, kept: StoredDelivery, accounts: Sequence[tuple[datetime, str | None]], read_event: Reader, now: datetime
+) -> Said:
     """What a delivery says now, but of what was erased."""
-    said = interpret(work.source, mapping_of(work.source), kept, "POST", read_event, now)
+    read = mapping_of(work.source)
+    under = [dataclasses.replace(work.source, account=one) for one in _under(work.source, kept, accounts)]
+    readings = [interpret(source, read, kept, "POST", read_event, now) for source in under]
+    said = min(readings, key=lambda one: (one.unreadable is not None, len(one.problems)))
     return await sparing(work, await messages.checked(work, kept, said))
 
 
-async def take_records(service: Service, actor: Actor, key: str, body: bytes, read_event: Reader) -> StoredDelivery:
+def _under(
+    source: Source, kept: StoredDelivery, accounts: Sequence[tuple[datetime, str | None]]
+) -> Sequence[str | None]:
+    """The accounts under which a delivery may be read again, each once.
+
+    Whose a delivery is was asked when it came in: one that was taken is so under any account that the source has had
+    since; one that failed is read under the present account alone.
+    """
+    if kept.state == "failed":
+        return [source.account]
+    before = [account for at, account in accounts if at <= kept.received_at]
+    since = [account for at, account in accounts if at > kept.received_at]
+    return list(dict.fromkeys([*before[-1:], *since, source.account]))
+
+
+async def take_records(service: Service, actor: Actor, key: str, body: bytes, read_event: Reader) -> Imported:
     """Deals that existed before connecting are in the source's fold; kept like a delivery, unless it says nothing new.
 
     Raises: NotFoundError, ConflictError, MalformedError, InvalidError.
@@ -188,7 +252,20 @@ async def take_records(service: Service, actor: Actor, key: str, body: bytes, re
             await deliveries.add(connection, work.organization, kept)
         else:
             await connection.rollback()
-    return kept
+    return _imported(work.source, read, said, kept)
+
+
+def _imported(source: Source, read: DealMapping, said: Said, kept: StoredDelivery) -> Imported:
+    gathered = reconcile.gathered_of(said.changes)
+    unmapped: dict[tuple[str, str], list[str]] = {}
+    without_amount: list[str] = []
+    for entity in sorted(gathered.changes):
+        folded, id_ = reconcile.fold(entity, gathered, read, source.team or ""), entity.partition(":")[2]
+        for pair in folded.unmapped:
+            unmapped.setdefault(pair, []).append(id_)
+        without_amount += [id_] if folded.unknown_amount else []
+    ordered = sorted(unmapped.items(), key=lambda one: (-len(one[1]), one[0]))
+    return Imported(kept, sorted(read.properties()), ordered, without_amount)
 
 
 async def preview(  # a sample is all of these

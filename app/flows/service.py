@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from app.domain.limiting import Limit
 from app.flows.catalogue import Catalogues
@@ -34,7 +35,8 @@ class Tokens:
 class Service:
     """A running service, without HTTP. None when no issuer is configured: `tokens`.
 
-    Shape: `noted` is when this process last noted an API key's use, by its id; `asked` and `failed` limit how often
+    Shape: `noted` is when this process last noted an API key's use, by its id, and `refused` a hook's refusal, by
+    organization and source; `asked` and `failed` limit how often
     a key may ask, and how often an address may fail to authenticate; `restate_at_once` is how many events a redefined
     metric may concern for history to be restated within the write; `catalogues` and `keyring` are what this process
     read lately, `kept` its answers; `singles` puts single events together, `arrivals` deliveries, and `standings` who
@@ -46,6 +48,7 @@ class Service:
     vault: Vault
     public_url: str = "http://127.0.0.1:8000"
     noted: dict[str, datetime] = field(default_factory=dict)
+    refused: dict[tuple[UUID, str], datetime] = field(default_factory=dict)
     asked: Limit = field(default_factory=lambda: Limit("key", 0))
     failed: Limit = field(default_factory=lambda: Limit("address", 0))
     tokens: Tokens | None = None

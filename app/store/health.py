@@ -34,11 +34,13 @@ TIMES: Final = {"place": "whole", "source": "text", "first": "whole", "last": "w
 class Health:
     """How a source has been doing.
 
-    None when nothing was ever delivered: `last_delivery_at`; when nothing was recorded in the last day: the lag.
+    None when nothing was ever delivered: `last_delivery_at`; when no delivery was ever refused: `last_refused_at`; when
+    nothing was recorded in the last day: the lag.
     Units: the lag in seconds, from when an event occurred to when it was recorded; a correction is not counted in it.
     """
 
     last_delivery_at: datetime | None = None
+    last_refused_at: datetime | None = None
     deliveries_last_day: int = 0
     failures_last_day: int = 0
     silent: bool = False
@@ -50,10 +52,14 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class _Delivered:
-    """None when nothing was: `last`; when nothing was by the hook: `hooked`. Units: microseconds since the epoch."""
+    """None when nothing was: `last`; when nothing was by the hook: `hooked`; when nothing was refused: `refused`.
+
+    Units: microseconds since the epoch.
+    """
 
     last: int | None
     hooked: int | None
+    refused: int | None
     count: int
     failed: int
 
@@ -75,6 +81,7 @@ async def health(
         one, lag, noted = delivered[key], lags.get(key, []), seen.get(key, {})
         found[key] = Health(
             None if one.last is None else types.instant(one.last),
+            None if one.refused is None else types.instant(one.refused),
             one.count,
             one.failed,
             key in quiet,
@@ -94,6 +101,7 @@ async def _delivered(
     statement = text(
         f"select w.source, (select d.received_at {mine} {newest}), "  # noqa: S608  # constants
         f"(select d.received_at {mine} and d.origin = 'hook' {newest}), "
+        "(select h.refused_at from hook h where h.organization_id = :organization and h.source = w.source), "
         f"(select count(*) {mine} and d.received_at > :since), "
         f"(select count(*) {mine} and d.received_at > :since and d.state = 'failed') "
         f"from {recordset(connection, 'sources', NAMED, 'w')}"

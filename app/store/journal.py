@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import and_, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.domain.past import ACTIONS
 from app.store.cursor import Position
 from app.store.tables import JournalRow, table_of
 
@@ -78,3 +79,18 @@ async def page(
     statement = statement.order_by(journal.c.seq.desc(), journal.c.position.desc()).limit(limit)
     rows = (await connection.execute(statement)).mappings()
     return [Entry(**{name: row[name] for name in Entry.__slots__}) for row in rows]
+
+
+async def accounts(
+    connection: AsyncConnection, organization_id: UUID, source: str
+) -> list[tuple[datetime, str | None]]:
+    """When the source's account became which, oldest first. None for any."""
+    statement = select(journal.c.at, journal.c.after).where(
+        journal.c.organization_id == organization_id,
+        journal.c.kind == "source",
+        journal.c.key == source,
+        journal.c.action.in_(ACTIONS),
+        journal.c.after.is_not(None),
+    )
+    statement = statement.order_by(journal.c.seq, journal.c.position)
+    return [(row.at, row.after["account"]) for row in await connection.execute(statement)]

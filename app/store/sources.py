@@ -65,6 +65,12 @@ async def _hook(connection: AsyncConnection, organization_id: UUID, where: Colum
     return Hook(row["source"], row["hook_id"], tuple(secrets), row["generation"])
 
 
+async def note_refusal(connection: AsyncConnection, organization_id: UUID, source: str, at: datetime) -> None:
+    """The source's hook last refused a delivery at that instant."""
+    where = (hook.c.organization_id == organization_id, hook.c.source == source)
+    await connection.execute(update(hook).where(*where).values(refused_at=at))
+
+
 async def keep_hook(connection: AsyncConnection, organization_id: UUID, found: Hook) -> None:
     """The hook is as given."""
     secrets = [

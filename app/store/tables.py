@@ -179,6 +179,7 @@ class HookRow(Row, table=True):
     hook_id: str = words()
     secrets: Any = json()  # Any: a JSON value
     generation: int = Field(default=1, sa_type=Count)
+    refused_at: datetime | None = instant(nullable=True)
 
 
 class MetricRow(Noun, table=True):

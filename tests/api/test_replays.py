@@ -26,6 +26,21 @@ async def test_records_are_imported_once(caller):
     assert [each["origin"] for each in listed] == ["records"]
 
 
+async def test_an_import_says_what_its_own_records_leave_unsaid(caller):
+    await caller.patch("/v1/sources/hubspot", {"mapping": {"unit": {"default": "EUR"}}})
+    await caller.post("/v1/sources/hubspot/records", {"records": [{**RECORD, "id": 1, "amount": "much"}]})
+    said = [{**RECORD, "amount": "a lot"}, {**RECORD, "id": 8, "deal_currency_code": "USD"}]
+    found = (await caller.post("/v1/sources/hubspot/records", {"records": said})).json()
+    assert found["unmapped"] == [
+        {"property": "amount", "value": "a lot", "count": 1, "records": ["7"]},
+        {"property": "deal_currency_code", "value": "USD", "count": 1, "records": ["8"]},
+    ]
+    assert (found["wins_without_amount"], found["without_amount"]) == (1, ["7"])
+    assert {"dealstage", "closedate"} <= set(found["reads"])
+    health = (await caller.get("/v1/sources/hubspot")).json()["health"]
+    assert {each["value"] for each in health["unmapped"]} == {"much", "a lot", "USD"}
+
+
 async def test_an_import_can_be_replayed_like_a_delivery(caller):
     uid = (await caller.post("/v1/sources/hubspot/records", {"records": [RECORD]})).json()["uid"]
     await caller.patch("/v1/sources/hubspot", {"mapping": {"value": {"property": "other"}}})
@@ -33,9 +48,10 @@ async def test_an_import_can_be_replayed_like_a_delivery(caller):
     assert (one.status_code, one.json()["state"]) == (200, "processed")
     (won,) = (await caller.get("/v1/events", params={"source": "hubspot"})).json()["items"]
     assert (won["id"], won["value"]) == ("deal/7/won/2", None)
-    body = {"since": "2026-01-01T00:00:00Z"}
-    many = (await caller.post("/v1/sources/hubspot/replay", body)).json()
-    assert (many["processed"], many["recorded"], many["continue_from"]) == (1, 0, None)
+    for since in ("2026-01-01T00:00:00Z", "2026-01-01"):
+        many = (await caller.post("/v1/sources/hubspot/replay?dry_run=true", {"since": since})).json()
+        assert (many["dry_run"], many["processed"], many["recorded"], many["continue_from"]) == (True, 1, 0, None)
+    assert (await caller.post("/v1/sources/hubspot/replay", {"since": "yesterday"})).status_code == 422
     assert (await caller.post("/v1/sources/hubspot/replay")).json()["processed"] == 0  # none failed
 
 

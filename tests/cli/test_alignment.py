@@ -49,11 +49,20 @@ def test_a_past_day_and_what_changed_since_are_shown(sightline, larkfield):
     shown = sightline("alignment", "--compare", day)
     assert shown.exit_code == 0, shown.output
     assert f"since {day}: score 0." in shown.stdout
-    assert "What changed, largest first" in shown.stdout
+    assert f", both as known on {found['as_of']}" in shown.stdout
+    assert "What moved the score, largest first" in shown.stdout
     same = re.findall(r"(0\.\d\d|1\.00|-) to (0\.\d\d|1\.00|-)", shown.stdout)
     assert all(was != now for was, now in same)
     assert max(map(len, shown.stdout.splitlines())) <= 80
     said = json.loads(sightline("alignment", "--compare", day, "--json").stdout)
     assert said["before"]["as_of"] == day
+    moved = [float(step) for step in re.findall(r"^ ([+-]0\.\d{3})  ", shown.stdout, re.MULTILINE)]
+    assert moved == [round(-one["change"], 3) + 0 for one in said["items"][: len(moved)]] != []
     assert "Nothing changed." in sightline("alignment", "--compare", found["as_of"]).stdout
     assert sightline("alignment", "--compare", day, "--team", "sales").exit_code == 1
+
+
+def test_a_refusal_names_the_option_and_not_the_parameter_of_the_api(sightline, larkfield):
+    late = sightline("alignment", "--compare", "2026-10-10", "--as-of", "2026-10-01")
+    assert (late.exit_code, late.stderr) == (1, "sightline: --compare is after --as-of.\n")
+    assert "--compare" in sightline("alignment", "--compare", "yesterday").stderr

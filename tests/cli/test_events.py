@@ -20,7 +20,7 @@ def writer(larkfield, monkeypatch):
 def test_lines_of_json_are_imported_once_and_faulty_ones_told_by_their_numbers(sightline, writer, tmp_path):
     file = tmp_path / "events.ndjson"
     good = [json.dumps(told(f"line-{number}")) for number in range(5)]
-    bad = ['{"id": NaN}', '{"a": 1, "a": 2}', '"text"', json.dumps(told("x", team="sale"))]
+    bad = ['{"id": NaN}', json.dumps(told("x", team="sale")), '{"a": 1, "a": 2}', '"text"']
     file.write_text("\n".join([*good[:4], "", *bad, good[4], good[0]]) + "\n", "utf-8-sig")
     first = sightline("events", "import", str(file), "--json")
     found = json.loads(first.stdout)
@@ -42,14 +42,15 @@ def test_a_table_is_imported_and_its_faulty_lines_do_not_stop_it(sightline, writ
         "a,b,c,d,e,f,g,h,i\n",
         row.format("t-4", "1", "", "\ud800"),
     ]
-    text = head + "".join(rows) + "".join(wrong) + row.format("t-5", "1", "", "")
+    text = head + "".join(rows) + "".join(wrong) + row.format("t-5", "1", "", "") + "t-7,billing\n"
     file.write_bytes(text.encode("utf-8", "surrogatepass"))
     done = sightline("events", "import", str(file))
     assert done.exit_code == 1
-    assert "3 events recorded, 0 were there, 4 refused." in done.stdout
+    assert "3 events recorded, 0 were there, 5 refused." in done.stdout
     assert "line 4: The cell 'value' is not a number." in done.stdout
     assert "line 5: The cell 'data' is no JSON object." in done.stdout
     assert "line 7: The line is not UTF-8." in done.stdout
+    assert "line 9: The line has fewer cells than the heading has names." in done.stdout
 
 
 def test_a_file_without_a_fault_ends_well_and_what_the_service_says_of_an_event_is_left_out(
@@ -58,4 +59,4 @@ def test_a_file_without_a_fault_ends_well_and_what_the_service_says_of_an_event_
     file = tmp_path / "events.ndjson"
     file.write_text(json.dumps(told("back", uid="x", recorded_at=AT, metrics=[])) + "\n", "utf-8")
     done = sightline("events", "import", str(file))
-    assert (done.exit_code, done.stdout) == (0, "1 events recorded, 0 were there, 0 refused.\n")
+    assert (done.exit_code, done.stdout) == (0, "1 event recorded, 0 were there, 0 refused.\n")

@@ -5,7 +5,7 @@ import pytest
 import typer
 from pydantic import ValidationError
 
-from app.cli.terminal import guarded, problem_of, refusal
+from app.cli.terminal import counted, guarded, problem_of, refusal
 from app.domain.errors import Fault, InvalidError
 from app.settings import load
 
@@ -60,3 +60,7 @@ def test_whatever_fails_is_a_sentence_of_one_line():
         detail = str(problem_of(error)["detail"])
         assert detail
         assert "\n" not in detail
+
+
+def test_a_number_of_things_is_said_as_a_person_says_it():
+    assert [counted(number, "event") for number in (0, 1, 2)] == ["0 events", "1 event", "2 events"]

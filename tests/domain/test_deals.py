@@ -115,13 +115,15 @@ def test_a_date_that_cannot_be_read_is_listed():
     assert [pair for pair in found.unmapped if pair[0] == "closedate"] == [("closedate", "31/12/2025")]
 
 
-def test_a_currency_without_a_rate_is_listed_where_others_are_converted():
+def test_a_currency_without_a_rate_is_listed_where_the_mapping_names_another():
     unit = {"unit": {"property": "currency", "default": "EUR"}}
     rates = {"rates": [{"from": "USD", "to": "EUR", "rate": Decimal("0.92"), "valid_from": "2026-07-01"}]}
     for currency, listed in (("NOK", [("currency", "NOK")]), ("USD", []), ("EUR", [])):
         changes = (*WON, said(2, currency=currency))
         assert list(folded(*changes, mapping=parse({**unit, **rates}, STOCK)).unmapped) == listed
-        assert folded(*changes, mapping=parse(unit, STOCK)).unmapped == ()
+        unconverted = [] if currency == "EUR" else [("currency", currency)]
+        assert list(folded(*changes, mapping=parse(unit, STOCK)).unmapped) == unconverted
+        assert folded(*changes, mapping=parse({"unit": {"property": "currency"}}, STOCK)).unmapped == ()
 
 
 def test_every_event_carries_each_field_as_of_its_time():

@@ -59,10 +59,50 @@ def test_a_body_without_records_is_malformed(body: object):
 
 @pytest.mark.parametrize("name", ["createdate", "closedate", "hs_lastmodifieddate"])
 def test_a_record_with_a_date_that_cannot_be_read_is_set_aside_with_its_date(name: str):
-    found = told({"id": 7, "dealstage": "closedwon", name: "31/12/2025"}, {"id": 8, "dealstage": "closedwon", name: ""})
+    found = told({"id": 7, "dealstage": "contractsent", name: "31/12/2025"}, {"id": 8, "amount": "1", name: ""})
     ((place, problem),) = found.problems
     assert (place, [change.entity for _, change in found.changes]) == (0, ["deal:8"])
     assert problem.startswith(f"Its {name}, '31/12/2025', cannot be read as a time")
+
+
+CLOSED = "It is won and has no closedate: it would be dated by the import."
+
+
+@pytest.mark.parametrize(
+    ("record", "problem"),
+    [
+        ({"dealstage": "closedwon"}, CLOSED),
+        ({"dealstage": "closedwon", "closedate": ""}, CLOSED),
+        ({"dealstage": "closedlost", "closedate": None}, CLOSED.replace("won", "lost", 1)),
+        (
+            {"dealstage": "closedwon", "closedate": "2026-12-01"},
+            CLOSED.replace(" and has no", ", and its").replace(
+                ":", " lies after 2026-11-23 00:00 UTC, when that was so:"
+            ),
+        ),
+    ],
+)
+def test_a_closed_deal_that_only_the_import_would_date_is_set_aside(record: dict[str, object], problem: str):
+    assert told({"id": 7, **record}).problems == ((0, problem),)
+    assert told({"id": 7, **record, "hs_lastmodifieddate": "2026-10-01"}).problems == (), "the CRM says when, at latest"
+    assert told({"id": 7, **record, "dealstage": "contractsent"}).problems == (), "an open deal needs no date"
+
+
+def test_a_mapping_without_a_closing_date_sets_closed_deals_aside():
+    undated = parse({"closed_at": None}, STOCK)
+    found = changes({"records": [{"id": 7, "dealstage": "closedwon", "closedate": "2026-10-02"}]}, undated, NOW)
+    assert "the mapping has no closed_at" in found.problems[0][1]
+
+
+def test_a_generic_record_is_of_its_own_time():
+    own = {
+        "entity": {"type": "deal", "id": "/id"},
+        "occurred_at": {"property": "/at"},
+        "status": {"property": "/state", "map": {"won": "won"}},
+    }
+    record = {"id": 7, "state": "won", "at": "2026-10-02"}
+    ((_, one),) = changes({"records": [record]}, parse(own, {}, "generic"), NOW).changes
+    assert one.at == datetime(2026, 10, 2, tzinfo=UTC)
 
 
 ITEMS = parse({"line_items": {"offering": {"property": "hs_sku"}, "value": {"property": "amount"}}}, STOCK)

@@ -82,6 +82,7 @@ def test_numbers_are_exact():
         (b"{} {}", "not JSON"),
         (b"{'a': 1}", "not JSON"),
         (b"[1,]", "not JSON"),
+        (b'["a]', "string starting at [^a]"),
         (b"[" * 100_000, "64 levels"),
         (b'{"a":' * 65 + b"1" + b"}" * 65, "64 levels"),
         (b'["]",' * 70 + b"1" + b"]" * 70, "64 levels"),

@@ -97,6 +97,8 @@ def test_data_has_room_for_so_much():
         ("2026-10-01T02:03:00+02:00", at(3)),
         ("2026-10-01T00:03:00.000Z", at(3)),
         ("2026-10-01", at(0)),
+        ("20261001", at(0)),
+        ("1790812980", None),  # seconds: as milliseconds they would be a day of 1970
         ("", None),
         ("soon", None),
         ("9" * 15, None),

@@ -198,10 +198,20 @@ async def test_a_win_in_another_currency_is_left_out_counted_and_named_in_the_lo
     assert loss.detail.endswith("; 1 won deal is left out: in NOK, not in EUR, and no rate")
 
 
-async def test_a_forged_signature_leaves_no_trace(built: House):
+async def test_a_forged_delivery_is_not_kept_and_a_minute_s_refusals_are_noted_once(
+    built: House, caplog: pytest.LogCaptureFixture
+):
     actor, hook = await connect(built)
-    with pytest.raises(NotAuthenticError):
-        await deliver(built, hook, story(NOW - 10 * DAY), secret="another-client-secret")
+    assert (await well(built, actor)).last_refused_at is None
+    noted = []
+    for seconds in (0, 59, 1):
+        built.clock.forward(seconds=seconds)
+        with pytest.raises(NotAuthenticError):
+            await deliver(built, hook, story(NOW - 10 * DAY), secret="another-client-secret")
+        noted.append((await well(built, actor)).last_refused_at)
+    assert noted == [NOW, NOW, NOW + timedelta(minutes=1)]
+    lines = [line.__dict__ for line in caplog.records if line.name == "sightline.deliveries"]
+    assert [(line["source"], line["levelname"]) for line in lines] == [("hubspot", "WARNING")] * 2
     async with built.service.database.reading() as connection:
         assert await kept.page(connection, actor.organization, "hubspot", None, None, 10) == []
 

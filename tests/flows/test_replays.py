@@ -1,7 +1,8 @@
 """Deliveries read again make nothing double; deals imported go through the same fold; a sample is only looked at."""
 
 import json
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
 from itertools import count
 
 import pytest
@@ -14,6 +15,8 @@ from app.domain.errors import ConflictError, ForbiddenError, MalformedError, Not
 from app.domain.sources import Source
 from app.flows import alignment, replays, sources
 from app.store import deliveries as kept
+from app.store import journal
+from app.store.journal import JournalFilter
 from tests.flows.test_deliveries import DAY, MAPPING, connect, deliver, live, read_nothing, story, told, well
 from tests.flows.test_events import clean
 from tests.flows.test_reconcile import associated, held, said
@@ -124,6 +127,55 @@ async def test_a_replay_under_a_new_mapping_retracts_what_changes_and_doubles_no
     assert await clean(built, actor)
 
 
+async def test_a_changed_account_retracts_nothing_that_was_taken_under_the_one_before(built: House):
+    actor, hook = await connect(built)
+    await deliver(built, hook, story(AT))
+    built.clock.forward(days=1)
+    await sources.put(built.service, actor, Source("hubspot", "HubSpot", "hubspot", "1", "marketing", MAPPING), None)
+    foreign = await deliver(built, hook, [changed(42, "amount", "7", AT + 2 * DAY)])
+    assert foreign.state == "failed"
+    before = {e.event.id for e in await live(built, actor)}
+    done = await replays.replay(built.service, actor, "hubspot", AT.date(), read_nothing)
+    assert (dict(done.states), done.recorded, done.retracted) == ({"processed": 1, "failed": 1}, 0, 0)
+    assert {e.event.id for e in await live(built, actor)} == before
+
+
+async def test_a_replay_is_journaled_and_a_dry_run_only_told(built: House):
+    actor, hook = await connect(built)
+    taken = await deliver(built, hook, story(AT))
+    await remap(built, actor, {**MAPPING, "stages": {"contractsent": "won"}})
+    told = await replays.replay(built.service, actor, "hubspot", AT, read_nothing, dry_run=True)
+    assert (told.recorded, await entries(built, actor)) == (1, [])
+    done = await replays.replay(built.service, actor, "hubspot", AT, read_nothing)
+    assert done == told
+    await replays.replay_one(built.service, actor, "hubspot", taken.uid, read_nothing)
+    await replays.replay(built.service, actor, "hubspot", None, read_nothing)  # nothing to read again
+    counts = {"processed": 1, "recorded": 0, "retracted": 0}
+    assert await entries(built, actor) == [
+        ("tester", "hubspot", {"delivery": str(taken.uid), **counts}),
+        ("tester", "hubspot", {"since": AT.isoformat(), **counts, "recorded": 1, "retracted": done.retracted}),
+    ]
+
+
+async def entries(built: House, actor: Actor) -> list[tuple[str, str, Mapping[str, object] | None]]:
+    """What was replayed, as the journal has it."""
+    async with built.service.database.reading() as connection:
+        found = await journal.page(connection, actor.organization, JournalFilter(kind="source"), None, 200)
+    return [(one.actor, one.key, one.after) for one in found if one.action == "replay"]
+
+
+async def test_a_day_is_one_of_the_organization_s_zone(built: House):
+    actor = await built.organization("oslo", "Europe/Oslo")
+    await furnish(built, actor)
+    source = Source("hubspot", "HubSpot", "hubspot", "4242001", "marketing", MAPPING)
+    hook = (await sources.put(built.service, actor, source, SECRET)).hook_id or ""
+    built.clock.at = datetime(2026, 11, 23, 23, 30, tzinfo=UTC)  # half past midnight of the 24th in Oslo
+    await deliver(built, hook, story(AT))
+    for day, read in ((24, {"processed": 1}), (25, {})):
+        done = await replays.replay(built.service, actor, "hubspot", date(2026, 11, day), read_nothing, dry_run=True)
+        assert dict(done.states) == read
+
+
 async def test_what_a_delivery_without_a_body_said_stands_and_is_folded_anew(built: House):
     actor, hook = await connect(built)
     taken = await deliver(built, hook, story(AT))
@@ -148,13 +200,15 @@ async def test_deals_from_before_are_imported_once_and_dated_by_what_they_say(bu
         {"id": "a/b"},
     ]
     body = json.dumps({"records": records}).encode()
-    first = await replays.take_records(built.service, actor, "hubspot", body, read_nothing)
+    first = (await replays.take_records(built.service, actor, "hubspot", body, read_nothing)).kept
     assert (first.state, first.origin, first.changes, len(first.rejects)) == ("processed", "records", 2, 1)
     found = await won(built, actor)
     assert found["deal/7"].time.isoformat() == "2026-10-05T10:00:00+00:00"  # type: ignore[attr-defined]  # an event
     assert found["deal/8"].value is None  # type: ignore[attr-defined]  # an event
     assert len([e for e in await live(built, actor) if e.event.type == "deal.created"]) == 1
-    again = await replays.take_records(built.service, actor, "hubspot", body, read_nothing)
+    told_again = await replays.take_records(built.service, actor, "hubspot", body, read_nothing)
+    again = told_again.kept
+    assert told_again.without_amount == ["8"]
     assert (again.changes, again.recorded, again.retracted) == (0, 0, 0)
     await deliver(built, hook, [changed(7, "dealstage", "contractsent", NOW - DAY)])  # the deal lives on
     assert set(await won(built, actor)) == {"deal/8"}
@@ -174,7 +228,7 @@ async def test_an_imported_deal_brings_its_line_items_and_one_of_an_unreadable_d
         {"id": "8", **closed, "closedate": "1759658400000"},
     ]
     body = json.dumps({"records": records, "taken_at": "2026-11-01T00:00:00Z"}).encode()
-    taken = await replays.take_records(built.service, actor, "hubspot", body, read_nothing)
+    taken = (await replays.take_records(built.service, actor, "hubspot", body, read_nothing)).kept
     assert [(one["index"], "closedate" in str(one["problem"])) for one in taken.rejects] == [(1, True)]
     found = await won(built, actor)
     assert set(found) == {"deal/7"}, "no win is dated by its import"

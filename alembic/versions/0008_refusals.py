@@ -1,0 +1,22 @@
+"""When a hook last refused a delivery: a wrong secret is no silent CRM."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import sqlite
+
+revision = "0008"
+down_revision = "0007"
+branch_labels = None
+depends_on = None
+
+WHOLE = sa.BigInteger().with_variant(sqlite.INTEGER(), "sqlite")
+
+
+def upgrade() -> None:
+    """Adds the column."""
+    op.add_column("hook", sa.Column("refused_at", WHOLE, nullable=True))
+
+
+def downgrade() -> None:
+    """Takes it away."""
+    op.drop_column("hook", "refused_at")
