@@ -142,7 +142,8 @@ def _invalid(request: Request, error: RequestValidationError) -> Response:
     # A parameter that may be left out is a union: what it should have been instead of None is the fault.
     outside = [e for e in found if e["loc"][0] != "body" and e["type"] != "none_required"]
     elsewhere = tuple(Fault(str(e["loc"][1]), f.detail) for e, f in zip(outside, faults(outside), strict=True))
-    every = elsewhere + in_body
+    # What two parts of an operation ask of one parameter is found wrong twice.
+    every = tuple(dict.fromkeys(elsewhere + in_body))
     where = every[0].pointer or "the body"
     return answer(request.scope, problem("invalid-input", f"{where}: {every[0].detail}", every))
 

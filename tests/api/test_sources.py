@@ -22,6 +22,7 @@ async def test_a_source_of_events_by_http_has_no_hook_and_no_secret(caller):
     assert (made["connector"], made["hook_url"], made["secret"], made["mapping"]) == ("api", None, None, {})
     assert made["health"] == {
         "last_delivery_at": None,
+        "last_refused_at": None,
         "deliveries_last_day": 0,
         "failures_last_day": 0,
         "wins_without_amount": 0,

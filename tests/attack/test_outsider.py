@@ -5,7 +5,7 @@ import json
 import re
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -195,6 +195,11 @@ def neutral(reply: httpx.Response) -> object:
     return {**said, "detail": re.sub("'[a-z0-9/-]+'", "?", str(said["detail"]))}
 
 
+def unrefused(found: Mapping[str, str]) -> dict[str, str]:
+    """What is there but for when a forged delivery was last refused, which is noted for its owner."""
+    return {path: re.sub(r'"last_refused_at":("[^"]*"|null)', "", told) for path, told in found.items()}
+
+
 def test_whoever_has_no_key_learns_and_changes_nothing(target: Target):
     before, stranger = target.everything(), target.stranger
     for method, path, operation in target.operations():
@@ -208,7 +213,7 @@ def test_whoever_has_no_key_learns_and_changes_nothing(target: Target):
             assert "server" not in reply.headers
     for method in ("TRACE", "CONNECT", "PROPFIND"):
         assert stranger.request(method, "/v1/teams").status_code in (400, 404, 405)
-    assert target.everything() == before
+    assert unrefused(target.everything()) == unrefused(before)
 
 
 def test_a_key_that_reads_changes_nothing_and_a_teams_key_no_other_teams(target: Target):

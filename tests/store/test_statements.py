@@ -19,7 +19,7 @@ from standardwebhooks.webhooks import Webhook
 import app.store
 from app.connectors.base import Delivery
 from app.domain.access import Actor
-from app.domain.errors import EventConflictError
+from app.domain.errors import EventConflictError, NotAuthenticError
 from app.domain.objectives import Objective
 from app.domain.offerings import Offering
 from app.domain.playbooks import Contribution, Signoff
@@ -185,6 +185,8 @@ async def work(found: House, actor: Actor) -> None:
     for elements in (told, [changed(1, "amount", "12", at)], b"nothing"):
         delivery = hubspot(hook, SECRET, elements, found.clock.at)
         await deliveries.take(service, hook, delivery, read_nothing)  # type: ignore[arg-type]  # never returns
+    with suppress(NotAuthenticError):
+        await deliveries.take(service, hook, hubspot(hook, "forged", told, found.clock.at), read_nothing)  # type: ignore[arg-type]  # never returns
     relay = await sources.put(service, actor, Source("relay", "Relay", "standard_webhooks", team="sales"), None)
     for value in (ONE, 2 * ONE):
         body, id_ = json.dumps({"events": [{"value": value}]}), "msg_1"
