@@ -56,7 +56,7 @@ class _Asked:
             "m.day, m.low, m.high, m.last_us, m.last_id, m.last_value, m.recorded_day, "
             "max(case when m.reset = 1 then m.recorded_day end) over (partition by m.metric, m.source, m.day) as since "
             f"from {self._named()} join measure m on m.organization_id = :organization and m.metric = w.metric "
-            "and m.day between :first and :last and m.recorded_day <= :known) as f "
+            "and +m.day between :first and :last and m.recorded_day <= :known) as f "
             "where (since is null or recorded_day >= since) and low is not null"
         )
         found: dict[tuple[str, str, int], Order] = {}
@@ -76,7 +76,7 @@ class _Asked:
             f"select m.metric, m.day, m.source, cast(sum(m.counted) as bigint), {halves('m.total')}, "  # noqa: S608  # constants
             "cast(sum(m.no_value) as bigint), cast(sum(m.other_unit) as bigint) "
             f"from {self._named()} join measure m on m.organization_id = :organization "
-            "and m.metric = w.metric and m.day between :first and :last and m.recorded_day <= :known "
+            "and m.metric = w.metric and +m.day between :first and :last and m.recorded_day <= :known "
             "group by m.metric, m.day, m.source order by m.metric, m.day, m.source"
         )
         found: dict[str, list[MeasureDay]] = {}

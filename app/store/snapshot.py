@@ -36,9 +36,11 @@ def whole(high: int, low: int) -> int:
 Span = tuple[str, int, int]
 Rows = Sequence[Sequence[Any]]  # Any: each column has its own type
 
+# The plus keeps SQLite, which has no statistics, from looking the rows of a metric up by their days alone: that took
+# seconds instead of milliseconds.
 ROWS: Final = (
     "from w join measure m on m.organization_id = :organization and m.metric = w.metric "
-    "and m.day between w.first and w.last and m.recorded_day <= :known"
+    "and +m.day between w.first and w.last and m.recorded_day <= :known"
 )
 SUMS: Final = Part(
     "place, source, counted, high, low, no_value, other_unit",
