@@ -133,8 +133,7 @@ def test_ten_minutes_with_the_readme_end_in_a_score_that_a_crm_changes(newcomer:
 def test_the_worked_organizations_of_the_readme_are_those_that_are_computed():
     rows = [
         [cell.strip(" *") for cell in line.strip("|").split("|")]
-        for line in README[README.index("| | [harbor]") :].splitlines()
-        if line.startswith("|")
+        for line in README[README.index("| | [harbor]") :].partition("\n\n")[0].splitlines()
     ]
     names = [re.sub(r"\[(\w+)\].*", r"\1", cell) for cell in rows[0][1:]]
     table = {row[0]: dict(zip(names, row[1:], strict=True)) for row in rows[2:]}
