@@ -17,7 +17,7 @@ class Row:
     """Two things measured in turn, and what their ratio should reach.
 
     Shape: of a `rate` more is better and it should be at least `bar` times the other; `faster` and `slower` are times:
-    it should be at least, or at most, `bar` times as fast, or as slow. Units: times in milliseconds.
+    it should be at least, or at most, `bar` times as fast, or as slow; or as small or large, in another `unit`.
     """
 
     what: str
@@ -25,6 +25,7 @@ class Row:
     other: Sequence[float]
     bar: float
     kind: Literal["rate", "faster", "slower"] = "rate"
+    unit: str = "ms"
 
     def _of(self, mine: float, other: float) -> float:
         return other / mine if self.kind == "faster" else mine / other
@@ -46,7 +47,7 @@ class Row:
 
     def shown(self, values: Sequence[float]) -> str:
         """Their median with its unit."""
-        return shown(statistics.median(values)) + ("" if self.kind == "rate" else " ms")
+        return shown(statistics.median(values)) + ("" if self.kind == "rate" else f" {self.unit}")
 
 
 def markdown(rows: Sequence[Row]) -> str:

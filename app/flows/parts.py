@@ -18,7 +18,9 @@ from app.store import ingest, types
 from app.store.ingest import Recorded
 from app.store.rollups import Prepared
 
-PART: Final = 250
+# As much as a socket takes at once: more would not be on its way while the next part is read. Batches of 10,000 take
+# three quarters of the time that they take whole; of 1,000 about the same.
+PART: Final = 500
 REFUSED: Final = ("invalid", "forbidden")
 
 

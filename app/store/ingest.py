@@ -1,4 +1,4 @@
-"""The hot path: a batch of events and their roll-ups, in one statement on PostgreSQL and one transaction on SQLite.
+"""The hot path: events and their roll-ups, in one statement on PostgreSQL and in a few of one transaction on SQLite.
 
 No ORM and no objects between the columns and the database, for this is where the speed is.
 """
