@@ -8,8 +8,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -19,7 +20,7 @@ from tests.support.house import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 YAML_END = "baseline: 0, target: 2000000}"
-TODAY = datetime.now(UTC).date()
+TODAY = datetime.now(ZoneInfo("Europe/Berlin")).date()  # where the README's organization is
 
 
 def block(after: str, language: str = "sh") -> str:
