@@ -1,12 +1,31 @@
 """Events as they come in: the wire shape, and its way to the domain's value."""
 
+import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Annotated, Any, Final, Literal
 
+from msgspec import Meta, Struct, convert
 from pydantic import BeforeValidator, Field, ValidationError, WithJsonSchema
 
 from app.api.problems import faults
-from app.api.scalars import FREE, EventId, EventType, Instant, Key, NotNegative, Number, Subject, Unit, plain
+from app.api.scalars import (
+    FREE,
+    KEY_PATTERN,
+    TYPE_PATTERN,
+    EventId,
+    EventType,
+    Instant,
+    Key,
+    NotNegative,
+    Number,
+    Subject,
+    Unit,
+    instant,
+    not_negative,
+    plain,
+    to_fixed,
+)
 from app.api.wire import Given, example
 from app.domain.errors import Fault, InvalidError
 from app.domain.events import Event as EventValue
@@ -17,6 +36,9 @@ MOST_LEVELS: Final = 5
 ABOUT: Final = 45  # bytes around a member's name and text, or of its number
 MOST_A_LETTER: Final = 6  # bytes
 MOST_OFFERINGS: Final = 100
+_KEY: Final = re.compile(KEY_PATTERN.rstrip("$") + r"\Z")
+_TYPE: Final = re.compile(TYPE_PATTERN.rstrip("$") + r"\Z")
+_Short = Annotated[str, Meta(min_length=1, max_length=64)]
 EXAMPLE: Final = {
     "id": "inv-42",
     "source": "billing",
@@ -126,8 +148,83 @@ def to_domain(new: NewEvent) -> EventValue:
     )
 
 
+class _Offered(Struct, forbid_unknown_fields=True):
+    offering: _Short
+    value: Any  # Any: a number
+
+
+class _Ordinary(Struct, forbid_unknown_fields=True):
+    """What `NewEvent` is, as far as types and lengths tell."""
+
+    id: Annotated[str, Meta(min_length=1, max_length=200)]
+    source: _Short
+    type: Annotated[str, Meta(min_length=1, max_length=100)]
+    time: str
+    team: _Short
+    kind: Literal["outcome", "activity"] = "outcome"
+    value: Any = None  # Any: a number
+    unit: Annotated[str, Meta(min_length=1, max_length=32)] | None = None
+    effort: Any = None  # Any: a number
+    subject: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
+    objective: _Short | None = None
+    offerings: Annotated[list[_Offered], Meta(max_length=MOST_OFFERINGS)] = []
+    data: dict[str, Any] = {}  # Any: JSON values
+
+
+@lru_cache(4_096)
+def _is_key(text: str | None) -> bool:
+    return text is None or _KEY.match(text) is not None
+
+
+@lru_cache(4_096)
+def _is_type(text: str) -> bool:
+    return _TYPE.match(text) is not None
+
+
+def _offered(item: _Offered) -> tuple[str, int]:
+    if not _is_key(item.offering):
+        raise ValueError
+    return item.offering, not_negative(item.value)
+
+
+def _quickly(item: object) -> EventValue | None:
+    """The event of a JSON value, as `NewEvent` reads it. None where that has to tell what is wrong.
+
+    Raises: ValueError for a time, a number or data that is not as it has to be.
+    """
+    new = convert(item, _Ordinary)
+    if not (_is_key(new.source) and _is_key(new.team) and _is_type(new.type) and _is_key(new.objective)):
+        return None
+    if "\0" in new.id or "\0" in (new.unit or "") or "\0" in (new.subject or ""):
+        return None
+    return EventValue(
+        new.id,
+        new.source,
+        new.type,
+        instant(new.time),
+        new.team,
+        new.kind,
+        None if new.value is None else to_fixed(new.value),
+        new.unit,
+        None if new.effort is None else not_negative(new.effort),
+        new.subject,
+        new.objective,
+        tuple(map(_offered, new.offerings)) if new.offerings else (),
+        _data(new.data),
+    )
+
+
 def read_event(item: object) -> EventValue:
     """The event that a JSON value tells. Raises: InvalidError, with a fault for each thing wrong."""
+    try:
+        found = _quickly(item)
+    except ValueError:  # msgspec's refusal is one too
+        found = None
+    return carefully(item) if found is None else found
+
+
+def carefully(item: object) -> EventValue:
+    """The same, of any value, and more slowly: it is what says what is wrong. Raises: InvalidError."""
     if not isinstance(item, dict):
         raise InvalidError("An event is a JSON object.", [Fault("", "must be a JSON object")])
     try:

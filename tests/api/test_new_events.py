@@ -3,8 +3,10 @@
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from app.api.new_events import read_event
+from app.api.new_events import carefully, read_event
 from app.domain.errors import InvalidError
 
 GOOD = {"id": "a", "source": "billing", "type": "invoice.paid", "time": "2026-11-20T12:00:00Z", "team": "sales"}
@@ -121,3 +123,50 @@ def test_what_is_no_object_is_no_event():
     for item in (1, "x", None):
         with pytest.raises(InvalidError):
             read_event(item)
+
+
+TEXTS = st.sampled_from(["a", "", "a-b", "a--b", "A", "a\n", "a\x00", "é", "x" * 64, "x" * 65, "x" * 201, "a b", "-"])
+NUMBERS = st.sampled_from(
+    [0, -1, 7, 10**12, 10**12 + 1, Decimal("1.5"), Decimal("1.00"), Decimal("0.00001"), True, "1"]
+)
+TIMES = st.sampled_from(
+    [
+        *("2026-11-20T12:00:00Z", "2026-11-20t12:00:00.5z", "2026-11-20 12:00:00Z", "2026-11-20T12:00:00+0100"),
+        *("2026-11-20T12:00:00.123456789-05:30", "1900-01-01T00:00:00+01:00", "2026-02-30T00:00:00Z", "2026-11-20"),
+    ]
+)
+ANYTHING = st.none() | TEXTS | NUMBERS | st.lists(TEXTS, max_size=2) | st.dictionaries(TEXTS, NUMBERS, max_size=2)
+OFFERED = st.lists(
+    st.fixed_dictionaries({"offering": TEXTS, "value": NUMBERS}, optional={"extra": NUMBERS}) | ANYTHING, max_size=2
+)
+DATA = st.recursive(NUMBERS | st.none(), lambda below: st.dictionaries(TEXTS, below, max_size=2) | st.lists(below))
+FIELDS = {
+    **dict.fromkeys(["id", "source", "team", "type", "unit", "subject", "objective"], TEXTS),
+    "time": TIMES,
+    "value": NUMBERS,
+    "effort": NUMBERS,
+    "kind": st.sampled_from(["outcome", "activity", "other"]),
+    "offerings": OFFERED,
+    "data": st.dictionaries(TEXTS, DATA, max_size=2),
+    "extra": NUMBERS,
+}
+
+
+@st.composite
+def told(draw: st.DrawFn) -> object:
+    changed = draw(st.lists(st.sampled_from([*FIELDS]), max_size=4))
+    gone = draw(st.sampled_from([None, None, None, *GOOD]))
+    more = {name: draw(FIELDS[name] | ANYTHING if draw(st.booleans()) else FIELDS[name]) for name in changed}
+    return {name: value for name, value in {**GOOD, **more}.items() if name != gone}
+
+
+def became(read, item):
+    try:
+        return repr(read(item))  # 1, 1.0 and true are equal, and not the same
+    except InvalidError as error:
+        return error.detail, error.faults
+
+
+@given(told() | ANYTHING)
+def test_the_quick_reader_reads_what_the_careful_one_does(item):
+    assert became(read_event, item) == became(carefully, item)

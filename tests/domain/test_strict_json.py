@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.errors import MalformedError
-from app.domain.strict_json import dumps, loads, shortest
+from app.domain.strict_json import carefully, dumps, loads, shortest
 
 numbers = st.integers(-(10**39), 10**39) | st.decimals(-(10**12), 10**12, allow_nan=False, places=6)
 texts = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=8)
@@ -119,6 +119,43 @@ def test_anything_is_read_or_refused_and_what_is_read_agrees_with_the_standard_l
     except MalformedError:
         return
     assert value == json.loads(body, parse_float=Decimal)
+
+
+spaces = st.sampled_from(["", "", "", " ", "\n", "\t "])
+names = st.sampled_from(['"a"', '"b"', '":"', '"a\\":"', '"\\u0061"', '"é"', '" :"', '""'])
+leaves = st.sampled_from(
+    [
+        *('"a"', '":"', '": "', '" :"', '"\\u0000"', '"\\ud800"', '"\\ud83d\\ude00"', '"\\\\u0000"', '"\\\\":'),
+        *("1", "-0", "1.0", "1e2", "1E-9", "9" * 40, "9" * 41, "-" + "9" * 41, "0.1", f"0.{'1' * 41}", "1e99999", "01"),
+        *("true", "null", "NaN", "{}", "[]", "[" * 62 + "]" * 62, "[" * 70 + "]" * 70, "", "\ufeff"),
+    ]
+)
+
+
+def written(below: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    members = st.lists(st.tuples(names, spaces, spaces, below).map(lambda m: f"{m[0]}{m[1]}:{m[2]}{m[3]}"), max_size=4)
+    return members.map(lambda found: f"{{{','.join(found)}}}") | st.lists(below, max_size=3).map(
+        lambda found: f"[{','.join(found)}]"
+    )
+
+
+def became(read, body):
+    try:
+        found = read(body)
+    except MalformedError as error:
+        return error.detail
+    return repr(found)  # 1, 1.0 and true are equal, and not the same
+
+
+@given(st.recursive(leaves, written, max_leaves=12).map(str.encode) | st.binary(max_size=20))
+def test_the_quick_reader_reads_what_the_careful_one_does(body):
+    assert became(loads, body) == became(carefully, body)
+
+
+@pytest.mark.parametrize("deep", [1_000, 100_000])
+def test_no_depth_exhausts_the_quick_reader(deep):
+    with pytest.raises(MalformedError, match="deeper than 64"):
+        loads(b"[" * deep + b"]" * deep)
 
 
 def test_only_json_can_be_written():

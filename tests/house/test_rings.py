@@ -14,7 +14,7 @@ NOT_TO_THINK_WITH = {
     "urllib.request", "urllib.error", "concurrent", "queue", "select", "selectors", "getpass", "fcntl",
 }  # fmt: skip
 RINGS = {
-    "app/domain/": (STANDARD - NOT_TO_THINK_WITH) | {"app.domain"},
+    "app/domain/": (STANDARD - NOT_TO_THINK_WITH) | {"app.domain", "msgspec"},
     "app/scoring/": (STANDARD - NOT_TO_THINK_WITH) | {"app.domain", "app.scoring"},
     "app/connectors/": (STANDARD - NOT_TO_THINK_WITH) | {"app.domain", "app.connectors", "cryptography", "defusedxml"},
 }
