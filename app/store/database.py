@@ -59,6 +59,15 @@ class Database:
             await self.reader.dispose()
 
 
+async def opened(connection: AsyncConnection) -> None:
+    """The transaction has begun on the server too, which it otherwise does with its first statement.
+
+    Raises: UnavailableError when the database cannot be asked now.
+    """
+    async with _Translated():
+        await dialect.open_now(connection)
+
+
 @asynccontextmanager
 async def part(connection: AsyncConnection) -> AsyncIterator[None]:
     """A part of a transaction that comes to nothing alone when its block fails.

@@ -146,6 +146,12 @@ async def begin_reading(connection: AsyncConnection) -> None:
         await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
 
+async def open_now(connection: AsyncConnection) -> None:
+    """Begins the transaction that is to come, where that waits for the first statement."""
+    if not embedded(connection):
+        await connection.exec_driver_sql("select 1")
+
+
 async def begin_glancing(connection: AsyncConnection) -> None:
     """Makes each statement a transaction by itself, where a transaction costs round trips."""
     if not embedded(connection):
