@@ -2,11 +2,13 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from msgspec import Raw
+from msgspec.json import encode
+from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
-from app.api.new_events import EXAMPLE, MOST_OFFERINGS, NewEvent
+from app.api.new_events import EXAMPLE, MOST_OFFERINGS, NewEvent, refusal
 from app.api.scalars import (
     Count,
     Cursor,
@@ -24,6 +26,7 @@ from app.api.scalars import (
 )
 from app.api.shapes import Problem
 from app.api.wire import Given, Shown, example
+from app.domain.events import canonical
 from app.domain.fixed import number
 from app.store.events import StoredEvent
 
@@ -101,6 +104,14 @@ class NewEventBatch(Given):
     model_config = {"json_schema_extra": example(events=[EXAMPLE])}
 
 
+def read_batch(value: object) -> NewEventBatch:
+    """The batch that a JSON value tells, its events still unread. Raises: InvalidError, with a fault for each thing."""
+    try:
+        return NewEventBatch.model_validate(value)
+    except ValidationError as error:
+        raise refusal(error) from None
+
+
 class BatchProblem(Shown):
     """An event of a batch that was not recorded now."""
 
@@ -151,4 +162,31 @@ def show(stored: StoredEvent) -> Event:
         metrics=list(stored.metrics),
         retracted_at=stored.retracted_at,
         retraction_reason=stored.retraction_reason,
+    )
+
+
+def told(stored: StoredEvent) -> bytes:
+    """The JSON of the event as `show` has it, put together at once: this is the reply to every event that comes in."""
+    event = stored.event
+    return encode(
+        {
+            "uid": stored.uid,
+            "id": event.id,
+            "source": event.source,
+            "type": event.type,
+            "time": event.time,
+            "team": event.team,
+            "kind": event.kind,
+            "value": None if event.value is None else number(event.value),
+            "unit": event.unit,
+            "effort": None if event.effort is None else number(event.effort),
+            "subject": event.subject,
+            "objective": event.objective,
+            "offerings": [{"offering": key, "value": number(value)} for key, value in event.offerings],
+            "data": Raw(canonical(event.data).encode()),  # it reads the same before and after it was stored
+            "recorded_at": stored.recorded_at,
+            "metrics": stored.metrics,
+            "retracted_at": stored.retracted_at,
+            "retraction_reason": stored.retraction_reason,
+        }
     )

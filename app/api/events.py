@@ -9,7 +9,7 @@ from fastapi import Path, Request, Response
 from app.api import problems
 from app.api.body import JSON, MIB
 from app.api.callers import Call, Caller
-from app.api.etags import IfNoneMatch, digest, shown
+from app.api.etags import IfNoneMatch, sent, tag_of
 from app.api.event_filters import Filter
 from app.api.event_shapes import (
     UID,
@@ -19,10 +19,12 @@ from app.api.event_shapes import (
     EventPage,
     NewEventBatch,
     NewRetraction,
+    read_batch,
     show,
+    told,
 )
 from app.api.new_events import NewEvent, read_event, to_domain
-from app.api.operation import Contract, declare, desk, lists, reads
+from app.api.operation import Contract, declare, desk, lists, read_by, reads
 from app.api.paging import Pages, instant_and_uid
 from app.api.scalars import Uid
 from app.api.shapes import Problem
@@ -55,12 +57,13 @@ async def list_events(call: Caller, response: Response, paging: Pages, wanted: F
     response_model=Event,
     **declare(Contract("events:write", JSON, problems=(409,), etag=True, creates=True, direct=True)),
 )
+@read_by(read_event)
 async def record_event(call: Caller, body: NewEvent) -> Response:
     """Records one event. The same one again is answered as it is recorded, with 200."""
     (item,) = await flow.record(call.service, call.actor, [to_domain(body)])
     if item.problem is not None:
         raise item.problem
-    return _told(show(await flow.stored(call.service, call.actor.organization, item)), new=item.status == "recorded")
+    return _told(await flow.stored(call.service, call.actor.organization, item), new=item.status == "recorded")
 
 
 @router.post(
@@ -68,6 +71,7 @@ async def record_event(call: Caller, body: NewEvent) -> Response:
     response_model=EventBatchResult,
     **declare(Contract("events:write", JSON, 16 * MIB, direct=True)),
 )
+@read_by(read_batch)
 async def record_event_batch(call: Caller, body: NewEventBatch) -> Response:
     """Records what is valid and new of up to 10,000 events; says what became of the rest."""
     read: list[EventValue | InvalidError] = []
@@ -121,8 +125,8 @@ async def get_event(
     call: Caller, request: Request, response: Response, uid: EventUid, seen: IfNoneMatch = None
 ) -> object:
     """One event, retracted or not."""
-    reply = show(await _find(call, UUID(uid)))
-    return shown(request, response, reply, f'"{digest(reply)}"')
+    body = told(await _find(call, UUID(uid)))
+    return sent(request, body, tag_of(body))
 
 
 @router.post(
@@ -133,13 +137,13 @@ async def get_event(
 async def retract_event(call: Caller, uid: EventUid, body: NewRetraction) -> Response:
     """Retracts the event: it stays, and does not count any more. A second retraction is answered with the first."""
     stored, first = await flow.retract_event(call.service, call.actor, UUID(uid), body.reason)
-    return _told(show(stored), new=first)
+    return _told(stored, new=first)
 
 
-def _told(reply: Event, *, new: bool) -> Response:
+def _told(stored: StoredEvent, *, new: bool) -> Response:
     """The reply to an event that was sent."""
-    body = reply.model_dump_json().encode()
-    headers = {"ETag": f'"{digest(body)}"', **({"Location": f"/v1/events/{reply.uid}"} if new else {})}
+    body = told(stored)
+    headers = {"ETag": tag_of(body), **({"Location": f"/v1/events/{stored.uid}"} if new else {})}
     return Response(body, 201 if new else 200, headers, "application/json")
 
 

@@ -3,7 +3,7 @@
 import logging
 import re
 from asyncio import get_running_loop
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final
 
 from starlette.requests import ClientDisconnect
@@ -80,11 +80,11 @@ class _Exchange:
 
 
 class Shell:
-    """Wraps the whole application."""
+    """Wraps the whole application. Shape: `lanes` are the ways past it, by method and path."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, lanes: Mapping[tuple[str, str], ASGIApp]) -> None:
         """Around `app`."""
-        self.app = app
+        self.app, self.lanes = app, lanes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
@@ -94,8 +94,9 @@ class Shell:
         state = dict(scope.get("state") or {})
         scope["state"] = {**state, "request_id": request_id(scope["headers"])}
         exchange = _Exchange(scope, send)
+        app = self.app if scope.get("root_path") else self.lanes.get((scope["method"], scope["path"]), self.app)
         try:
-            await self.app(scope, receive, exchange.reply)
+            await app(scope, receive, exchange.reply)
         except ClientDisconnect:
             exchange.status = exchange.status or 499  # what reverse proxies log for a client that left
         except Exception:

@@ -129,8 +129,10 @@ class NewEvent(Given):
     model_config = {"json_schema_extra": example(**EXAMPLE)}
 
 
-def to_domain(new: NewEvent) -> EventValue:
-    """The domain's event."""
+def to_domain(new: NewEvent | EventValue) -> EventValue:
+    """The domain's event, which it may be already."""
+    if isinstance(new, EventValue):
+        return new
     return EventValue(
         new.id,
         new.source,
@@ -230,5 +232,10 @@ def carefully(item: object) -> EventValue:
     try:
         return to_domain(NewEvent.model_validate(item))
     except ValidationError as error:
-        found = faults(error.errors(include_url=False, include_input=False))
-        raise InvalidError(f"{found[0].pointer}: {found[0].detail}", found) from None
+        raise refusal(error) from None
+
+
+def refusal(error: ValidationError) -> InvalidError:
+    """What Pydantic found wrong with a body."""
+    found = faults(error.errors(include_url=False, include_input=False))
+    return InvalidError(f"{found[0].pointer or 'the body'}: {found[0].detail}", found)

@@ -1,19 +1,19 @@
 """What an operation asks of its caller, declared once: the route enforces it and the document says it."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from email.utils import format_datetime
 from typing import Any, Final, TypeVar
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.dependencies.utils import get_flat_params
-from fastapi.exceptions import RequestValidationError
 from fastapi.params import Query
 from fastapi.routing import APIRoute
-from starlette.routing import Match, request_response
-from starlette.types import Scope
+from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.routing import Match
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.body import JSON, KIB, MERGE_PATCH, read, strict
 from app.api.body import check as check_media
@@ -26,6 +26,7 @@ MOST_PARAMETERS: Final = 50
 Repeats = Callable[[Request], Awaitable[Response | None]]
 Endpoint = TypeVar("Endpoint", bound=Callable[..., object])
 REPEATED: Final[dict[Callable[..., object], Repeats]] = {}
+READERS: Final[dict[Callable[..., object], Callable[[object], object]]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Contract:
 
     None when anyone may: `scope`; when there is no body: `media_type`, which is `*/*` when anything is read.
     Shape: `deprecated` is what `deprecation` gives; a `direct` operation is a function of the call and its body that
-    makes its reply itself, and is called without what FastAPI would find out anew for each request.
+    makes its reply itself (see `read_by`), and is called without what FastAPI would find out anew for each request.
     Units: `limit` in bytes.
     """
 
@@ -104,6 +105,16 @@ def repeated(reply: Repeats) -> Callable[[Endpoint], Endpoint]:
     return mark
 
 
+def read_by(reader: Callable[[object], object]) -> Callable[[Endpoint], Endpoint]:
+    """A direct endpoint that is given what `reader` makes of the JSON value; what is documented is its annotation."""
+
+    def mark(endpoint: Endpoint) -> Endpoint:
+        READERS[endpoint] = reader
+        return endpoint
+
+    return mark
+
+
 def contract_of(route: object) -> Contract | None:
     """The contract of a route, None for one that has none."""
     found = (getattr(route, "openapi_extra", None) or {}).get(CONTRACT)
@@ -134,9 +145,6 @@ class Operation(APIRoute):
         """Named by its function."""
         super().__init__(path, endpoint, **{**more, "operation_id": endpoint.__name__})
         self._begins = path.partition("{")[0]
-        contract = contract_of(self)
-        if contract is not None and contract.direct:
-            self.app = request_response(self.get_route_handler())  # without stacks for what FastAPI would clean up
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """As a route does: most are told apart by how their address begins, without its pattern."""
@@ -169,13 +177,32 @@ class Operation(APIRoute):
         return handle
 
     async def _directly(self, request: Request) -> Response:
-        """The endpoint's own reply. Raises: RequestValidationError, as FastAPI does."""
-        assert self.body_field is not None
-        body, errors = self.body_field.validate(await request.json(), {}, loc=("body",))
-        if errors:
-            raise RequestValidationError(errors)
+        """The endpoint's own reply."""
+        body = READERS[self.endpoint](await request.json())
         found: Response = await self.endpoint(await called(request), body)
         return found
+
+
+def lanes(app: FastAPI) -> Mapping[tuple[str, str], ASGIApp]:
+    """The direct operations by method and path: nothing has to be looked up for them."""
+    handlers = app.exception_handlers
+    return {
+        (method, route.path): ExceptionMiddleware(_lane(route), handlers)
+        for route in app.routes
+        if isinstance(route, Operation) and getattr(contract_of(route), "direct", False)
+        for method in route.methods or ()
+    }
+
+
+def _lane(route: Operation) -> ASGIApp:
+    handle = route.get_route_handler()
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["route"] = route
+        response = await handle(Request(scope, receive, send))
+        await response(scope, receive, send)
+
+    return serve
 
 
 def desk(tag: str) -> APIRouter:

@@ -6,10 +6,14 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
 
+from msgspec.json import Encoder
+
 STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "color_message", "taskName"}
 
-# One for all lines: json.dumps makes an encoder for every call that has options.
+# One for all lines: json.dumps makes an encoder for every call that has options. The quick one is for those without
+# anything that would have to be escaped, for there are letters beyond ASCII that begin a new line.
 _ENCODER: Final = json.JSONEncoder(default=str)
+_QUICK: Final = Encoder()
 
 
 def configuration(log_format: str, level: str = "INFO") -> dict[str, Any]:  # Any: logging.config's own schema
@@ -38,7 +42,11 @@ class JsonLine(logging.Formatter):
         }
         if record.exc_info:
             found["exception"] = self.formatException(record.exc_info)
-        return _ENCODER.encode(found)
+        try:
+            line = _QUICK.encode(found)
+        except (TypeError, ValueError):  # something that JSON does not have
+            return _ENCODER.encode(found)
+        return line.decode() if line.isascii() else _ENCODER.encode(found)
 
 
 class ConsoleLine(logging.Formatter):

@@ -2,9 +2,38 @@
 
 import socket
 from asyncio import TimerHandle, Transport
-from typing import ClassVar
+from typing import Any, ClassVar, Final
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+HEAD: Final = b"HTTP/1.1 "
+CONTINUE: Final = b"HTTP/1.1 100 "
+
+
+class _Joined:
+    """A transport that sends the head of a reply together with the beginning of its body.
+
+    Uvicorn writes the two apart, and twice more of nothing: each is a call of the system and, mostly, a packet.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport, self._head = transport, b""
+
+    def __getattr__(self, name: str) -> Any:  # Any: what a transport has
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        if self._head:
+            data, self._head = self._head + data, b""
+        elif data.startswith(HEAD) and not data.startswith(CONTINUE):
+            self._head = data  # its body follows, be it empty
+            return
+        if data:
+            self._transport.write(data)
+
+    def close(self) -> None:
+        self.write(b"")
+        self._transport.close()
 
 
 class PunctualProtocol(H11Protocol):
@@ -15,6 +44,7 @@ class PunctualProtocol(H11Protocol):
 
     seconds: ClassVar[float] = 10.0
     unread_seconds: ClassVar[float] = 60.0
+    _since: float | None = None
     _waiting: TimerHandle | None = None
     _unread: TimerHandle | None = None
 
@@ -25,6 +55,7 @@ class PunctualProtocol(H11Protocol):
         and a body that are written apart would wait 40 ms for each other.
         """
         super().connection_made(transport)
+        self.transport = _Joined(transport)  # type: ignore[assignment]  # it is used as one
         found: socket.socket = transport.get_extra_info("socket")
         if found.family in (socket.AF_INET, socket.AF_INET6):
             found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -45,6 +76,8 @@ class PunctualProtocol(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Waits for nothing more."""
         self._wait_no_longer()
+        if self._waiting is not None:
+            self._waiting.cancel()
         self._is_read()
         super().connection_lost(exc)
 
@@ -65,10 +98,20 @@ class PunctualProtocol(H11Protocol):
             self._unread = None
 
     def _wait(self) -> None:
-        self._wait_no_longer()
-        self._waiting = self.loop.call_later(self.seconds, self.transport.close)
+        self._since = self.loop.time()
+        if self._waiting is None:
+            self._waiting = self.loop.call_later(self.seconds, self._look)
 
     def _wait_no_longer(self) -> None:
-        if self._waiting is not None:
-            self._waiting.cancel()
-            self._waiting = None
+        """The timer goes on, for a new one would be made for every request: it looks at the clock when it ends."""
+        self._since = None
+
+    def _look(self) -> None:
+        self._waiting = None
+        if self._since is None:
+            return
+        left = self._since + self.seconds - self.loop.time()
+        if left > 0:
+            self._waiting = self.loop.call_later(left, self._look)
+        else:
+            self.transport.close()

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from json import loads
 from typing import Final
 from uuid import UUID
 
@@ -197,10 +196,8 @@ async def stored(service: Service, organization: UUID, item: Item) -> StoredEven
 
 def _as_stored(prepared: Prepared, at: datetime) -> StoredEvent:
     """The event as it reads once it was recorded at that instant."""
-    event = prepared.event
-    kept = event._replace(data=loads(prepared.data)) if prepared.data else event
     metrics = tuple(match.metric for match in prepared.matches)
-    return StoredEvent(kept, prepared.uid, at, metrics, None, None, prepared.fingerprint)
+    return StoredEvent(prepared.event, prepared.uid, at, metrics, None, None, prepared.fingerprint)
 
 
 async def retract_event(service: Service, actor: Actor, uid: UUID, reason: str) -> tuple[StoredEvent, bool]:
