@@ -1,7 +1,6 @@
 """Who asks: the API key of a request, and what its endpoint is given."""
 
-from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from fastapi import Depends, Request
 
@@ -70,8 +69,7 @@ def rate(limit: Limit, standing: Standing) -> dict[str, str]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """What every endpoint with a key is given."""
 
     service: Service
