@@ -1,10 +1,12 @@
 """Everything that knows which database it is."""
 
-from collections.abc import Mapping, Sequence
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
 from json import dumps
 from sqlite3 import sqlite_version, sqlite_version_info
-from typing import Final
+from typing import Final, TypeVar
 
+import aiosqlite
 from sqlalchemy import (
     JSON,
     Column,
@@ -19,10 +21,11 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, NullPool
 
+T = TypeVar("T")
 SQLITE_MINIMUM: Final = (3, 38, 0)
 PRAGMAS: Final = (
     "busy_timeout=5000",  # first: changing the journal's mode may have to wait for another connection
@@ -150,6 +153,21 @@ async def open_now(connection: AsyncConnection) -> None:
     """Begins the transaction that is to come, where that waits for the first statement."""
     if not embedded(connection):
         await connection.exec_driver_sql("select 1")
+
+
+async def at_once(connection: AsyncConnection, work: Callable[[sqlite3.Connection], T]) -> T:
+    """What `work` does with the driver's connection to an embedded database, by one visit of the driver's thread.
+
+    Every visit takes longer than most statements do. Raises: DBAPIError, as statements do.
+    """
+    driver = (await connection.get_raw_connection()).driver_connection
+    assert isinstance(driver, aiosqlite.Connection)
+    try:
+        # It has no public way to its thread.
+        found: T = await driver._execute(work, driver._conn)  # type: ignore[no-untyped-call]  # noqa: SLF001
+    except sqlite3.Error as error:
+        raise DBAPIError.instance("", None, error, sqlite3.Error, hide_parameters=True) from error
+    return found
 
 
 async def begin_glancing(connection: AsyncConnection) -> None:

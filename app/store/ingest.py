@@ -6,6 +6,7 @@ No ORM and no objects between the columns and the database, for this is where th
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 from json import dumps
 from operator import attrgetter
@@ -18,17 +19,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.events import Event, canonical, fingerprint
 from app.domain.metrics import Match, Matcher
-from app.store import cursor, ids, types
-from app.store.dialect import embedded, recordset
+from app.store import embedded_ingest, ids, types
+from app.store.dialect import at_once, embedded, recordset
+from app.store.embedded_ingest import Moving
 from app.store.packing import packed, unnest
 from app.store.rollups import (
     KEYS,
     MERGE_ATTENTION,
     MERGE_MEASURE,
     MERGE_SOLD,
-    Deltas,
     Prepared,
-    apply,
     fitting,
 )
 
@@ -235,35 +235,12 @@ async def _record_embedded(  # as `record`
     recorded_day: int,
     catalogue: int,
 ) -> Recorded:
-    moved = (
-        "update cursor set seq = seq + 1, recorded_us = max(recorded_us, ?1), recorded_day = max(recorded_day, ?2), "
-        "closed_day = iif(recorded_day < ?2, recorded_day, closed_day), "
-        "closed_seq = iif(recorded_day < ?2, seq, closed_seq) where organization_id = ?3 and catalogue = ?4 "
-        "returning seq, recorded_us, recorded_day, closed_day, closed_seq"
+    moving = Moving(str(organization_id), types.micros(now), recorded_day, catalogue)
+    rows = list(zip(*columns(prepared), strict=True))
+    done = await at_once(
+        connection, partial(embedded_ingest.write, moving, prepared, tuple(EVENT), rows, _sets(prepared))
     )
-    tenant = str(organization_id)
-    row = (await connection.exec_driver_sql(moved, (types.micros(now), recorded_day, tenant, catalogue))).one_or_none()
-    if row is None:
-        return Recorded(None, frozenset(), now)
-    seq, recorded_us, recorded_day, *closed = tuple(row)
-    await cursor.close(connection, organization_id, seq, *closed)
-    await note_sets(connection, organization_id, _sets(prepared))
-    reads = ", ".join(f"value->>{index}" for index in range(len(EVENT)))
-    insert = (
-        f"insert into event (organization_id, recorded_us, recorded_day, seq, {', '.join(EVENT)}) "  # noqa: S608  # constants
-        f"select ?, ?, ?, ?, {reads} from json_each(?) where true "
-        "on conflict (organization_id, source, id) do nothing returning uid"
-    )
-    _, *more = columns(prepared)
-    rows = dumps(list(zip([str(p.uid) for p in prepared], *more, strict=True)))
-    result = await connection.exec_driver_sql(insert, (tenant, recorded_us, recorded_day, seq, rows))
-    new = frozenset(UUID(found) for found in result.scalars())
-    deltas = Deltas()
-    for p in prepared:
-        if p.uid in new:
-            deltas.add(p, recorded_day)
-    await apply(connection, organization_id, deltas)
-    return Recorded(seq, new, types.instant(recorded_us))
+    return Recorded(None, frozenset(), now) if done is None else Recorded(done[0], done[2], types.instant(done[1]))
 
 
 async def note_sets(connection: AsyncConnection, organization_id: UUID, sets: dict[str, str]) -> None:

@@ -208,9 +208,17 @@ def fitting() -> Iterator[None]:
 
 async def apply(connection: AsyncConnection, organization_id: UUID, deltas: Deltas) -> None:
     """The roll-ups hold the deltas. Raises: BucketFullError when a sum would not fit in 64 bits."""
-    await add(connection, organization_id, "measure", measure_rows(deltas))
-    await add(connection, organization_id, "attention", pair_rows(deltas.attention))
-    await add(connection, organization_id, "sold", pair_rows(deltas.sold))
+    for table, rows in rows_of(deltas).items():
+        await add(connection, organization_id, table, rows)
+
+
+def rows_of(deltas: Deltas) -> dict[str, list[list[object]]]:
+    """The rows of each roll-up."""
+    return {
+        "measure": measure_rows(deltas),
+        "attention": pair_rows(deltas.attention),
+        "sold": pair_rows(deltas.sold),
+    }
 
 
 async def add(connection: AsyncConnection, organization_id: UUID, table: str, rows: Sequence[Sequence[object]]) -> None:

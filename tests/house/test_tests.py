@@ -27,6 +27,7 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "app/clock.py": "tests/test_main.py",
     "app/domain/objectives.py": "tests/domain/test_rules.py",
     "app/domain/playbooks.py": "tests/domain/test_publishing.py",
+    "app/store/embedded_ingest.py": "tests/store/test_ingest.py",
     "app/scoring/alignment.py": "tests/scoring/test_engine.py",
     "app/scoring/context.py": "tests/scoring/test_engine.py",
     "app/scoring/ledger.py": "tests/scoring/test_engine.py",
