@@ -87,7 +87,8 @@ async def write(
         more = also is not None and not dry_run and await also(connection, outcome)
         if dry_run or not (outcome.changes or more):
             await connection.rollback()
-        return outcome
+    service.hooks.drop(actor.organization)
+    return outcome
 
 
 async def _write(

@@ -4,8 +4,8 @@ Verified on raw bytes, kept raw, translated, folded, and turned into events, in 
 """
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from traceback import format_tb
@@ -15,10 +15,9 @@ from uuid import UUID
 from app.connectors import registry
 from app.connectors.base import Answer, Delivery
 from app.domain.errors import (
-    EventConflictError,
     ForbiddenError,
-    MalformedError,
     NotAuthenticError,
+    NotFoundError,
     SightlineError,
     UnavailableError,
 )
@@ -26,7 +25,8 @@ from app.domain.mapping import DealMapping
 from app.domain.sources import Source
 from app.flows import messages
 from app.flows.catalogue import Catalogue, catalogue
-from app.flows.readings import Reader, interpret, mapping_of, outcome, perform, record_of
+from app.flows.hooked import Hooked
+from app.flows.readings import Reader, interpret, mapping_of, outcome, perform, record_of, wrong
 from app.flows.reconcile import Work
 from app.flows.service import Service
 from app.store import configuration as store
@@ -40,6 +40,7 @@ OPEN_STANDARDS: Final = frozenset({"standard_webhooks", "cloudevents"})
 AGAIN: Final = timedelta(minutes=1)
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
 LOG: Final = logging.getLogger("sightline.deliveries")
+STRANGER: Final = "There is no such hook, or the signature is not valid."
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +55,6 @@ class Taken:
     problem: str | None
     refusal: SightlineError | None = None
     answer: Answer | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Hooked:
-    """What a hook's id stands for, and the secrets that may have signed."""
-
-    organization: UUID
-    source: Source
-    secrets: tuple[str, ...]
 
 
 class Arrival(NamedTuple):
@@ -90,7 +82,7 @@ async def take(service: Service, hook_id: str, delivery: Delivery, read_event: R
     connector = registry.get(hooked.source.connector)
     signed = replace(delivery, url=f"{service.public_url}/hooks/{hook_id}")
     try:
-        connector.verify(signed, hooked.secrets, now)
+        connector.verify(signed, hooked.live(now), now)
     except NotAuthenticError:
         await _refused(service, hooked, now)
         raise
@@ -146,96 +138,143 @@ async def consents(service: Service, hook_id: str) -> bool:
 
 
 async def _hooked(service: Service, hook_id: str, now: datetime) -> Hooked:
+    found = service.hooks.find(hook_id, now)
+    if found is None:  # it is read once for all that come at the same time
+        found = await service.hookings.ask(hook_id, partial(_read, service, hook_id, now))
+    return found
+
+
+async def _read(service: Service, hook_id: str, now: datetime) -> Hooked:
+    found = service.hooks.find(hook_id, now)
+    if found is not None:
+        return found
+    changes = service.hooks.changes
     async with service.database.reading() as connection:
         organization = await keys.owner(connection, "hook", hook_id)
         hook = None if organization is None else await sources.hook_named(connection, organization, hook_id)
         if organization is None or hook is None:
-            raise NotAuthenticError("There is no such hook, or the signature is not valid.")
+            raise NotAuthenticError(STRANGER)
         stored = await store.find(connection, organization, "source", hook.source)
     if stored is None or stored.archived or not isinstance(stored.value, Source):
-        raise NotAuthenticError("There is no such hook, or the signature is not valid.")
-    live = [sealed for sealed in hook.secrets if sealed.until is None or sealed.until > now]
+        raise NotAuthenticError(STRANGER)
     place = f"hook/{organization}/{hook.source}"
-    return Hooked(organization, stored.value, tuple(service.vault.open(sealed.text, place) for sealed in live))
+    secrets = [
+        (service.vault.open(sealed.text, place), sealed.until)
+        for sealed in hook.secrets
+        if sealed.until is None or sealed.until > now
+    ]
+    found = Hooked(organization, stored.value, tuple(secrets), now)
+    service.hooks.keep(hook_id, found, changes)
+    return found
 
 
-async def _write(service: Service, organization: UUID, arrivals: Sequence[Arrival]) -> list[Came]:
-    """What came at the same time, in one transaction; one that comes to nothing keeps no other from being kept."""
+async def _write(service: Service, organization: UUID, arrivals: Sequence[Arrival]) -> Sequence[Came]:
+    """What came at the same time, in one transaction; one that comes to nothing keeps no other from being kept.
+
+    It is one piece of work; where that fails of anything that nobody foresaw, each is done by itself, to find the one.
+    """
+    try:
+        async with service.database.writing() as connection:
+            return await _Flush(service, connection, organization).perform(arrivals)
+    except (NotAuthenticError, UnavailableError):
+        raise
+    except Exception as error:
+        if len(arrivals) == 1:
+            raise
+        told = {"organization": str(organization), "deliveries": len(arrivals), "error": type(error).__name__}
+        LOG.warning("deliveries are taken one by one", extra={**told, "stack": "".join(format_tb(error.__traceback__))})
     async with service.database.writing() as connection:
         flush = _Flush(service, connection, organization)
-        if len(arrivals) == 1:
-            return [await flush.perform(arrivals[0])]
         return [await flush.apart(arrival) for arrival in arrivals]
 
 
 @dataclass(slots=True)
 class _Flush:
-    """A transaction in which deliveries are performed. Shape: `sources` as they are under the lock, by key."""
+    """A transaction in which deliveries are performed."""
 
     service: Service
     connection: Connection
     organization: UUID
-    zone: str | None = None
-    known: Catalogue | None = None
-    sources: dict[str, tuple[Source, DealMapping, int]] = field(default_factory=dict)
 
     async def apart(self, arrival: Arrival) -> Came:
-        """As `perform`; what it fails of is the answer. Raises: UnavailableError, for all of them."""
+        """As `perform` for one; what it fails of is the answer. Raises: UnavailableError, for all of them."""
         try:
             async with part(self.connection):
-                return await self.perform(arrival)
+                return (await self.perform([arrival]))[0]
         except UnavailableError:
             raise
         except Exception as error:  # noqa: BLE001  # it is told to whom it concerns
             return error
 
-    async def perform(self, arrival: Arrival) -> tuple[StoredDelivery, SightlineError | None]:
-        """What is kept of the delivery, once all it says is done; and what is wrong with it as a whole."""
-        position = await self.locked(arrival.now)
-        source, read, generation = await self.source_as_it_is(arrival.hooked.source.key)
-        if self.known is None:
-            self.known = await catalogue(self.connection, self.organization, self.service.catalogues)
-        place, vault = (self.connection, self.organization), self.service.vault
-        work = Work(*place, source, self.known, position, arrival.uid, vault, generation)
-        kept, refusal = await _perform(work, arrival, read)
-        await deliveries.add(self.connection, self.organization, kept)
-        return kept, refusal
+    async def perform(self, arrivals: Sequence[Arrival]) -> Sequence[Came]:
+        """What is kept of each delivery, once all they say is done; and what is wrong with it as a whole.
 
-    async def locked(self, now: datetime) -> Position:
-        """The next position; the cursor's row is locked until the transaction ends."""
-        if self.zone is None:
-            self.zone = await cursor.zone(self.connection, self.organization)
-        return await cursor.advance(self.connection, self.organization, now, self.zone, catalogue=False)
-
-    async def source_as_it_is(self, key: str) -> tuple[Source, DealMapping, int]:
-        """The source under the lock: since the delivery was verified it may have been told another mapping.
-
-        Raises: NotAuthenticError when it was archived.
+        It leaves what the deliveries would leave one by one in the given order, but at one instant.
         """
-        if key not in self.sources:
-            stored = await store.find(self.connection, self.organization, "source", key)
-            if stored is None or stored.archived or not isinstance(stored.value, Source):
-                raise NotAuthenticError("There is no such hook, or the signature is not valid.")
+        now = max(arrival.now for arrival in arrivals)
+        position, known = await self.locked(now)
+        came: dict[UUID, Came] = {}
+        for key, some in _by_source(arrivals).items():
+            source = known.configuration.sources.get(key)
+            if source is None:
+                came |= {arrival.uid: NotAuthenticError(STRANGER) for arrival in some}
+                continue
             generation = await sources.generation(self.connection, self.organization, key)
-            self.sources[key] = stored.value, mapping_of(stored.value), generation
-        return self.sources[key]
+            place, vault = (self.connection, self.organization), self.service.vault
+            work = Work(*place, source, known, position, vault, generation)
+            for each in _rounds(source, some):
+                came |= await _perform(work, each, mapping_of(source), now)
+        kept = [one[0] for one in came.values() if not isinstance(one, Exception)]
+        if not kept:
+            raise NotAuthenticError(STRANGER)
+        await deliveries.add(self.connection, self.organization, *kept)
+        return [came[arrival.uid] for arrival in arrivals]
+
+    async def locked(self, now: datetime) -> tuple[Position, Catalogue]:
+        """The next position, the cursor's row locked until the transaction ends; and what stands under the lock.
+
+        Raises: NotAuthenticError when the organization is gone.
+        """
+        try:
+            zone = await cursor.zone(self.connection, self.organization)
+            position = await cursor.advance(self.connection, self.organization, now, zone, catalogue=False)
+            return position, await catalogue(self.connection, self.organization, self.service.catalogues)
+        except NotFoundError as error:
+            raise NotAuthenticError(STRANGER) from error
 
 
-async def _perform(work: Work, arrival: Arrival, read: DealMapping) -> tuple[StoredDelivery, SightlineError | None]:
-    now = arrival.now
-    # Of the day on which its events are recorded.
-    kept = record_of(arrival.uid, work.source.key, arrival.delivery, work.position.at)
-    said = interpret(work.source, read, kept, arrival.delivery.method, arrival.read_event, now)
-    said = await messages.checked(work, kept, said)
-    if said.unreadable is not None:
-        return outcome(kept, "failed", said.unreadable), said.refusal
-    done = await perform(work, said, read, now)
-    after = outcome(kept, done.state, None, done)
+def _by_source(arrivals: Sequence[Arrival]) -> Mapping[str, Sequence[Arrival]]:
+    found: dict[str, list[Arrival]] = {}
+    for arrival in arrivals:
+        found.setdefault(arrival.hooked.source.key, []).append(arrival)
+    return found
+
+
+def _rounds(source: Source, arrivals: Sequence[Arrival]) -> Iterator[Sequence[Arrival]]:
+    """The deliveries in their order, so that what comes under the id of an earlier one comes in a later round."""
+    connector, some, seen = registry.get(source.connector), list[Arrival](), set[str]()
+    for arrival in arrivals:
+        id_ = connector.message(arrival.delivery.headers)
+        if id_ is not None and id_ in seen:
+            yield some
+            some, seen = [], set()
+        some.append(arrival)
+        seen |= set() if id_ is None else {id_}
+    yield some
+
+
+async def _perform(work: Work, arrivals: Sequence[Arrival], read: DealMapping, now: datetime) -> Mapping[UUID, Came]:
+    # Received on the day on which its events are recorded.
+    kept = [record_of(each.uid, work.source.key, each.delivery, work.position.at) for each in arrivals]
+    said = [
+        interpret(work.source, read, one, each.delivery.method, each.read_event, each.now)
+        for one, each in zip(kept, arrivals, strict=True)
+    ]
+    said = await messages.checked(work, list(zip(kept, said, strict=True)))
+    done = await perform(work, list(zip(kept, said, strict=True)), read, now)
+    after = [outcome(one, made.state, told.unreadable, made) for one, told, made in zip(kept, said, done, strict=True)]
     await messages.note(work, after)
-    if after.state != "failed" or not said.single:
-        return after, None
-    wrong = EventConflictError if done.conflicts else MalformedError
-    return after, wrong(after.problem or "The delivery cannot be read.")
+    return {one.uid: (one, wrong(one, told, made)) for one, told, made in zip(after, said, done, strict=True)}
 
 
 async def _failed(service: Service, arrival: Arrival, error: Exception) -> Taken:
@@ -247,9 +286,9 @@ async def _failed(service: Service, arrival: Arrival, error: Exception) -> Taken
         told = {"delivery": str(arrival.uid), "source": hooked.source.key, "error": type(error).__name__}
         LOG.error("a delivery failed", extra={**told, "stack": "".join(format_tb(error.__traceback__))})
     async with service.database.writing() as connection:
-        flush = _Flush(service, connection, hooked.organization)
-        position = await flush.locked(arrival.now)
-        await flush.source_as_it_is(hooked.source.key)
+        position, known = await _Flush(service, connection, hooked.organization).locked(arrival.now)
+        if hooked.source.key not in known.configuration.sources:
+            raise NotAuthenticError(STRANGER)
         kept = outcome(record_of(arrival.uid, hooked.source.key, arrival.delivery, position.at), "failed", problem)
         await deliveries.add(connection, hooked.organization, kept)
     return Taken(kept.uid, kept.state, kept.problem, None, registry.get(hooked.source.connector).answer)

@@ -11,10 +11,10 @@ from app.domain import past
 from app.domain.access import Actor, require_configuration
 from app.domain.metrics import Matcher
 from app.domain.sources import Source
-from app.flows import reconcile
 from app.flows.catalogue import Catalogue, catalogue
+from app.flows.gathering import DEAL, kin
 from app.flows.readings import Reader, Said, interpret, mapping_of
-from app.flows.reconcile import DEAL, Work
+from app.flows.reconcile import Work
 from app.flows.repeats import hidden, pseudonym
 from app.flows.service import Service
 from app.store import cursor, erasures, ids, journal, sources
@@ -115,22 +115,22 @@ async def _told(errand: _Errand, source: Source, read_event: Reader, now: dateti
     """
     generation = await sources.generation(errand.connection, errand.organization, source.key)
     own = errand.connection, errand.organization, source, errand.known, errand.position
-    work = Work(*own, ids.uuid7(now), errand.service.vault, generation)
-    kin = await _kin(work, errand.subject)
-    others = {entity.replace(":", "/", 1) for entity in kin if entity.startswith(DEAL)} - {errand.subject}
+    work = Work(*own, errand.service.vault, generation)
+    mine = await _kin(work, errand.subject)
+    others = {entity.replace(":", "/", 1) for entity in mine if entity.startswith(DEAL)} - {errand.subject}
     events = sum([await _events(errand, other, source.key) for other in sorted(others)])
-    found = kin | _records(errand.names.get(source.key, set()))
+    found = mine | _records(errand.names.get(source.key, set()))
     entities = await erasures.told(errand.connection, errand.organization, source.key, found)
     uids = await erasures.tellers(errand.connection, errand.organization, source.key, entities)
     uids |= await _mentioning(errand, source, entities, read_event, now)
-    changes = await erasures.erase_changes(errand.connection, work.told, entities, errand.position, work.delivery)
+    changes = await erasures.erase_changes(errand.connection, work.told, entities, errand.position, ids.uuid7(now))
     return events, changes, await erasures.erase_bodies(errand.connection, errand.organization, uids)
 
 
 async def _kin(work: Work, subject: str) -> set[str]:
     """The subject's deal, with those that went into one another with it and what hangs on them; none for another."""
     entity = subject.replace("/", ":", 1)
-    return {entity} | await reconcile.kin(work, entity) if entity.startswith(DEAL) else set()
+    return {entity} | await kin(work.connection, work.told, entity) if entity.startswith(DEAL) else set()
 
 
 def _records(names: Collection[str]) -> set[str]:

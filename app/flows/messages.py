@@ -3,12 +3,14 @@
 What is kept of a body outlives its erasure, and tells nothing without the service's pepper.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import sha256
 from uuid import UUID
 
 from app.connectors import registry
 from app.domain.errors import EventConflictError
+from app.domain.sources import Source
 from app.flows.readings import Said
 from app.flows.reconcile import Work
 from app.flows.repeats import hidden, hides
@@ -16,25 +18,37 @@ from app.store import deliveries
 from app.store.deliveries import StoredDelivery
 
 
-async def checked(work: Work, kept: StoredDelivery, said: Said) -> Said:
-    """What the delivery says; nothing but a refusal where its id has come before with another body, which stands."""
-    id_ = _id(work, kept)
-    before = None if id_ is None else await deliveries.digest_of(work.connection, *_place(work), id_)
-    if before is None or hides(work.vault, before, _digest(kept)):
-        return said
+async def checked(work: Work, found: Sequence[tuple[StoredDelivery, Said]]) -> list[Said]:
+    """What deliveries say; nothing but a refusal where an id has come before with another body, which stands."""
+    named = [(id_of(work.source, kept), kept, said) for kept, said in found]
+    wanted = {id_ for id_, _, _ in named if id_ is not None}
+    before = await deliveries.digests_of(work.connection, *_place(work), wanted)
+    return [
+        said
+        if id_ is None or id_ not in before or hides(work.vault, before[id_], _digest(kept))
+        else _refused(said, id_)
+        for id_, kept, said in named
+    ]
+
+
+def _refused(said: Said, id_: str) -> Said:
     refusal = EventConflictError(f"The message '{id_}' came before with another body, which stands.")
     return replace(said, changes=(), events=(), unreadable=refusal.detail, refusal=refusal)
 
 
-async def note(work: Work, kept: StoredDelivery) -> None:
-    """A delivery that has come to something stands under its id."""
-    id_ = _id(work, kept)
-    if id_ is not None and kept.state != "failed":
-        await deliveries.keep_message(work.connection, *_place(work), id_, hidden(work.vault, _digest(kept)))
+async def note(work: Work, found: Sequence[StoredDelivery]) -> None:
+    """Deliveries that have come to something stand under their ids, the first under each."""
+    digests: dict[str, str] = {}
+    for kept in found:
+        id_ = id_of(work.source, kept)
+        if id_ is not None and kept.state != "failed":
+            digests.setdefault(id_, hidden(work.vault, _digest(kept)))
+    await deliveries.keep_messages(work.connection, *_place(work), digests)
 
 
-def _id(work: Work, kept: StoredDelivery) -> str | None:
-    return None if kept.body is None else registry.get(work.source.connector).message(kept.headers)
+def id_of(source: Source, kept: StoredDelivery) -> str | None:
+    """The id that its sender gave a delivery. None when it gave none, or its body is kept no longer."""
+    return None if kept.body is None else registry.get(source.connector).message(kept.headers)
 
 
 def _place(work: Work) -> tuple[UUID, str]:

@@ -46,6 +46,7 @@ async def delete(service: Service, key: str, note: Callable[[int], None]) -> int
     async with service.database.writing() as connection:
         await owner.require_owner(connection)
         await removal.close_doors(connection, identity)
+    service.hooks.drop(identity)
     for table in removal.tables():
         left = True
         while left:

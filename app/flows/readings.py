@@ -12,13 +12,14 @@ from app.connectors.base import Delivery, Reject, Translation
 from app.domain import imports, mapping, strict_json
 from app.domain.changes import Change
 from app.domain.configuration import Configuration
-from app.domain.errors import ForbiddenError, MalformedError, SightlineError
+from app.domain.errors import EventConflictError, ForbiddenError, MalformedError, SightlineError
 from app.domain.events import FUTURE_HOURS, Event
 from app.domain.mapping import DealMapping
 from app.domain.sources import Source
 from app.flows import reconcile
 from app.flows.reconcile import Work
-from app.store import deliveries, erasures
+from app.flows.settling import Telling, settle
+from app.store import changes, deliveries, erasures
 from app.store.deliveries import StoredDelivery
 
 KEPT_HEADERS: Final = ("content-type", "user-agent", "webhook-id", "webhook-timestamp", "x-hubspot-request-timestamp")
@@ -101,21 +102,36 @@ def _imported(kept: StoredDelivery, read: DealMapping) -> Translation:
     )
 
 
-async def perform(work: Work, said: Said, read: DealMapping, now: datetime) -> Done:
-    """All that the delivery says is done."""
-    spared = await sparing(work, said)
-    new = await deliveries.add_changes(work.connection, work.told, work.delivery, work.position.seq, spared.changes)
-    fresh = {one.entity for one in spared.changes if one.key in new}
-    recorded, retracted = await reconcile.settle(work, fresh, read, now)
-    done = await record_events(work, said, now)
-    more = recorded + done.recorded
-    return replace(done, changes=len(new), recorded=more, retracted=retracted, erased=done.erased or spared is not said)
+async def perform(
+    work: Work, found: Sequence[tuple[StoredDelivery, Said]], read: DealMapping, now: datetime
+) -> list[Done]:
+    """All that the deliveries say is done, with the same numbers and reasons as if it were done one by one."""
+    uids, told = [kept.uid for kept, _ in found], [said for _, said in found]
+    spared = await sparing(work, told)
+    said_by = [(uid, said.changes) for uid, said in zip(uids, spared, strict=True)]
+    new = await changes.add_changes(work.connection, work.told, work.position.seq, said_by)
+    tellings = [
+        Telling({one.entity for one in some if one.key in keys}, work.reason or f"delivery {uid}", keys)
+        for (uid, some), keys in zip(said_by, new, strict=True)
+    ]
+    settled = await settle(work, tellings, read, now)
+    done = []
+    for said, bare, keys, (came, went) in zip(told, spared, new, settled, strict=True):
+        one = await record_events(work, said, now)
+        erased = one.erased or bare is not said
+        done.append(replace(one, changes=len(keys), recorded=came + one.recorded, retracted=went, erased=erased))
+    return done
 
 
-async def sparing(work: Work, said: Said) -> Said:
-    """What a delivery says but of the records that were erased: of these nothing is taken any more."""
-    gone = await erasures.erased(work.connection, work.told, {one.entity for one in said.changes})
-    return replace(said, changes=[one for one in said.changes if one.entity not in gone]) if gone else said
+async def sparing(work: Work, found: Sequence[Said]) -> list[Said]:
+    """What deliveries say but of the records that were erased: of these nothing is taken any more."""
+    gone = await erasures.erased(work.connection, work.told, {one.entity for said in found for one in said.changes})
+    return [
+        said
+        if gone.isdisjoint(one.entity for one in said.changes)
+        else replace(said, changes=[one for one in said.changes if one.entity not in gone])
+        for said in found
+    ]
 
 
 async def record_events(work: Work, said: Said, now: datetime, told_since: datetime | None = None) -> Done:
@@ -216,6 +232,16 @@ def outcome(kept: StoredDelivery, state: str, problem: str | None, done: Done | 
     if done.erased:
         told = replace(told, body=None, headers={}, problem=told.problem or deliveries.GONE)
     return replace(told, changes=done.changes, recorded=done.recorded, retracted=done.retracted)
+
+
+def wrong(after: StoredDelivery, said: Said, done: Done) -> SightlineError | None:
+    """What is wrong with a delivery as a whole. None when something of it was understood, or it is several."""
+    if said.unreadable is not None:
+        return said.refusal
+    if after.state != "failed" or not said.single:
+        return None
+    kind = EventConflictError if done.conflicts else MalformedError
+    return kind(after.problem or "The delivery cannot be read.")
 
 
 def cut(problem: str) -> str:

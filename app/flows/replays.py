@@ -18,8 +18,9 @@ from app.domain.errors import ConflictError, InvalidError, MalformedError, NotFo
 from app.domain.events import Event
 from app.domain.mapping import DealMapping
 from app.domain.sources import Source
-from app.flows import messages, reconcile
+from app.flows import messages
 from app.flows.catalogue import catalogue
+from app.flows.gathering import DEAL, fold, gathered_of
 from app.flows.readings import (
     Done,
     Reader,
@@ -34,8 +35,9 @@ from app.flows.readings import (
 )
 from app.flows.reconcile import Work
 from app.flows.service import Service
+from app.flows.settling import Telling, settle
+from app.store import changes, cursor, deliveries, ids, journal, sources
 from app.store import configuration as store
-from app.store import cursor, deliveries, ids, journal, sources
 from app.store.database import Connection
 from app.store.deliveries import StoredDelivery
 from app.store.journal import Act
@@ -146,8 +148,7 @@ async def _begin(
     source = await _source(connection, actor, key)
     known = await catalogue(connection, actor.organization, service.catalogues)
     generation = await sources.generation(connection, actor.organization, key)
-    uid, vault = ids.uuid7(now), service.vault
-    return Work(connection, actor.organization, source, known, position, uid, vault, generation, reason), now
+    return Work(connection, actor.organization, source, known, position, service.vault, generation, reason), now
 
 
 async def _source(connection: Connection, actor: Actor, key: str) -> Source:
@@ -167,24 +168,23 @@ async def _again(work: Work, found: Sequence[StoredDelivery], read_event: Reader
     """
     read, kept = mapping_of(work.source), {one.uid: one for one in found}
     accounts = await journal.accounts(work.connection, work.organization, work.source.key)
-    said = {one.uid: await _said(work, one, accounts, read_event, now) for one in found if one.body is not None}
-    bare = await deliveries.changes_told_by(work.connection, work.told, kept.keys() - said.keys())
-    before = await deliveries.changes_told_by(work.connection, work.told, said.keys())
+    said = await _said(work, [one for one in found if one.body is not None], accounts, read_event, now)
+    bare = await changes.changes_told_by(work.connection, work.told, kept.keys() - said.keys())
+    before = await changes.changes_told_by(work.connection, work.told, said.keys())
     fresh: dict[str, Change] = {}
     for change in (change for one in said.values() for change in one.changes):
         fresh.setdefault(change.key, change)
     told = work.told
     if any(fresh.get(change.key) != change for change in before):
         work = dataclasses.replace(work, generation=work.generation + 1)
-    new = {
-        uid: len(await deliveries.add_changes(work.connection, work.told, uid, work.position.seq, one.changes))
-        for uid, one in said.items()
-    }
+    told_now = [(uid, one.changes) for uid, one in said.items()]
+    keys = await changes.add_changes(work.connection, work.told, work.position.seq, told_now)
+    new = {uid: len(some) for uid, some in zip(said, keys, strict=True)}
     if work.told != told:
-        await deliveries.carry_over(work.connection, told, said.keys())
+        await changes.carry_over(work.connection, told, said.keys())
         await sources.begin_generation(work.connection, work.organization, work.source.key, work.generation)
     touched = {change.entity for change in (*bare, *before, *fresh.values())}
-    recorded, retracted = await reconcile.settle(work, touched, read, now)
+    ((recorded, retracted),) = await settle(work, [Telling(touched, work.reason)], read, now)
     states: Counter[str] = Counter()
     for uid, one in said.items():
         # Only a delivery that recorded its events may correct them: what another one told stands.
@@ -197,19 +197,26 @@ async def _again(work: Work, found: Sequence[StoredDelivery], read_event: Reader
         alone = Done(done.state, told_first, *counts, done.problems)
         after = outcome(kept[uid], done.state, one.unreadable, alone)
         await deliveries.update_outcome(work.connection, work.organization, after)
-        await messages.note(work, after)
+        await messages.note(work, [after])
     return Replayed(states, len(kept) - len(said), recorded, retracted, None)
 
 
 async def _said(
-    work: Work, kept: StoredDelivery, accounts: Sequence[tuple[datetime, str | None]], read_event: Reader, now: datetime
-) -> Said:
-    """What a delivery says now, but of what was erased."""
+    work: Work,
+    found: Sequence[StoredDelivery],
+    accounts: Sequence[tuple[datetime, str | None]],
+    read_event: Reader,
+    now: datetime,
+) -> dict[UUID, Said]:
+    """What deliveries say now, but of what was erased, by uid."""
     read = mapping_of(work.source)
-    under = [dataclasses.replace(work.source, account=one) for one in _under(work.source, kept, accounts)]
-    readings = [interpret(source, read, kept, "POST", read_event, now) for source in under]
-    said = min(readings, key=lambda one: (one.unreadable is not None, len(one.problems)))
-    return await sparing(work, await messages.checked(work, kept, said))
+    said = []
+    for kept in found:
+        under = [dataclasses.replace(work.source, account=one) for one in _under(work.source, kept, accounts)]
+        readings = [interpret(source, read, kept, "POST", read_event, now) for source in under]
+        said.append(min(readings, key=lambda one: (one.unreadable is not None, len(one.problems))))
+    said = await sparing(work, await messages.checked(work, list(zip(found, said, strict=True))))
+    return {kept.uid: one for kept, one in zip(found, said, strict=True)}
 
 
 def _under(
@@ -239,14 +246,14 @@ async def take_records(service: Service, actor: Actor, key: str, body: bytes, re
         if not read.properties():
             raise ConflictError(f"The source '{key}' takes events as they are, and no deals.")
         delivery = Delivery("POST", "", {"content-type": "application/json"}, body)
-        kept = record_of(work.delivery, key, delivery, now, "records")
+        kept = record_of(ids.uuid7(now), key, delivery, now, "records")
         said = interpret(work.source, read, kept, "POST", read_event, now)
         if said.unreadable is not None:
             raise MalformedError(said.unreadable)
-        deals = sum(change.entity.startswith(reconcile.DEAL) for change in said.changes)
+        deals = sum(change.entity.startswith(DEAL) for change in said.changes)
         if deals + len(said.problems) + said.ignored > RECORDS:
             raise InvalidError(f"There are more than {RECORDS} records: send them in several requests.")
-        done = await perform(work, said, read, now)
+        (done,) = await perform(work, [(kept, said)], read, now)
         kept = outcome(kept, done.state, None, done)
         if done.changes or said.problems:
             await deliveries.add(connection, work.organization, kept)
@@ -256,11 +263,11 @@ async def take_records(service: Service, actor: Actor, key: str, body: bytes, re
 
 
 def _imported(source: Source, read: DealMapping, said: Said, kept: StoredDelivery) -> Imported:
-    gathered = reconcile.gathered_of(said.changes)
+    gathered = gathered_of(said.changes)
     unmapped: dict[tuple[str, str], list[str]] = {}
     without_amount: list[str] = []
     for entity in sorted(gathered.changes):
-        folded, id_ = reconcile.fold(entity, gathered, read, source.team or ""), entity.partition(":")[2]
+        folded, id_ = fold(entity, gathered, read, source.team or ""), entity.partition(":")[2]
         for pair in folded.unmapped:
             unmapped.setdefault(pair, []).append(id_)
         without_amount += [id_] if folded.unknown_amount else []
@@ -283,8 +290,8 @@ async def preview(  # a sample is all of these
         source = dataclasses.replace(source, mapping=own)
     read = mapping_of(source)
     said = interpret(source, read, record_of(ids.uuid7(now), key, sample, now), sample.method, read_event, now)
-    gathered = reconcile.gathered_of(said.changes)
-    found = [reconcile.fold(entity, gathered, read, source.team or "") for entity in sorted(gathered.changes)]
+    gathered = gathered_of(said.changes)
+    found = [fold(entity, gathered, read, source.team or "") for entity in sorted(gathered.changes)]
     events = [event for folded in found for event in folded.events]
     unmapped = sorted({pair for folded in found for pair in folded.unmapped})
     return Previewed(said, events, [event for _, event in said.events], unmapped)

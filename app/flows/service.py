@@ -10,6 +10,7 @@ from uuid import UUID
 from app.domain.limiting import Limit
 from app.flows.catalogue import Catalogues
 from app.flows.coalescing import Coalescer
+from app.flows.hooked import Hooked, Hooks
 from app.flows.judging import Entry, Item
 from app.flows.kept import Kept
 from app.flows.keyring import Keyring
@@ -38,9 +39,9 @@ class Service:
     Shape: `noted` is when this process last noted an API key's use, by its id, and `refused` a hook's refusal, by
     organization and source; `asked` and `failed` limit how often
     a key may ask, and how often an address may fail to authenticate; `restate_at_once` is how many events a redefined
-    metric may concern for history to be restated within the write; `catalogues` and `keyring` are what this process
-    read lately, `kept` its answers; `singles` puts single events together, `arrivals` deliveries, and `standings` who
-    asks how an organization stands.
+    metric may concern for history to be restated within the write; `catalogues`, `keyring` and `hooks` are what this
+    process read lately, `kept` its answers; `singles` puts single events together, `arrivals` deliveries, and
+    `standings` and `hookings` who asks how an organization stands and what a hook stands for.
     """
 
     database: Database
@@ -55,7 +56,9 @@ class Service:
     restate_at_once: int = 10_000
     catalogues: Catalogues = field(default_factory=Catalogues)
     keyring: Keyring = field(default_factory=Keyring)
+    hooks: Hooks = field(default_factory=Hooks)
     singles: Coalescer[Entry, Item] = field(default_factory=Coalescer)
     arrivals: Coalescer[Any, Any] = field(default_factory=partial(Coalescer, 500, 32))  # Any: deliveries' own
     kept: Kept = field(default_factory=Kept)
     standings: Together[Standing] = field(default_factory=Together)
+    hookings: Together[Hooked] = field(default_factory=Together)

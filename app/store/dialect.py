@@ -193,6 +193,16 @@ def recordset(connection: AsyncConnection, name: str, columns: Mapping[str, str]
     return f"(select {reads} from json_array_elements(cast(:{name} as json)) as value offset 0) as {alias}"  # noqa: S608  # constants
 
 
+def each(connection: AsyncConnection, rows: str, table: str, alias: str, where: str) -> str:
+    """A FROM item: for each of the rows those of a table, looked up one by one, whatever a planner guesses of either.
+
+    Without statistics, or with old ones, it would rather read all that the organization has.
+    """
+    if embedded(connection):
+        return f"{rows} cross join {table} as {alias} on {where}"  # the first table is the outer one
+    return f"{rows} cross join lateral (select * from {table} as {alias} where {where} offset 0) as {alias}"  # noqa: S608  # constants
+
+
 def listed(connection: AsyncConnection, columns: str, query: str) -> str:
     """A column whose value is a JSON array with an array of those columns for each row of the query."""
     if embedded(connection):

@@ -2,17 +2,20 @@
 
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
+from json import dumps
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Text, cast, delete, func, insert, or_, select, update
+from sqlalchemy import Text, bindparam, cast, delete, func, insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.changes import ERASED
 from app.domain.events import Remembered, canonical
+from app.store import types
+from app.store.changes import ENTITY, Told, change
 from app.store.cursor import Position
-from app.store.deliveries import GONE, StoredDelivery, Told, change, delivery, to_delivery
-from app.store.dialect import embedded, holds
+from app.store.deliveries import GONE, StoredDelivery, delivery, to_delivery
+from app.store.dialect import each, embedded, holds, recordset
 from app.store.events import StoredEvent, event, find_some
 from app.store.evidence_tables import UnmappedRow
 from app.store.owner import lifted
@@ -127,11 +130,16 @@ def _mark(told: Told, entity: str, position: Position, by: UUID) -> dict[str, ob
 
 async def erased(connection: AsyncConnection, told: Told, entities: Collection[str]) -> frozenset[str]:
     """Those of these records that were erased."""
-    keys, found = sorted(f"{ERASED}/{entity}" for entity in entities), set()
-    for start in range(0, len(keys), CHUNK):
-        statement = select(change.c.entity).where(*told.where(), change.c.key.in_(keys[start : start + CHUNK]))
-        found |= set((await connection.execute(statement)).scalars())
-    return frozenset(found)
+    if not entities:
+        return frozenset()
+    mine = "c.organization_id = :organization and c.source = :source and c.entity = d.entity"
+    found = each(connection, recordset(connection, "entities", ENTITY, "d"), "change", "c", mine)
+    statement = text(
+        f"select c.entity from {found} where c.generation = :generation and c.verb = '{ERASED}'"  # noqa: S608  # constants
+    ).bindparams(bindparam("organization", told.organization, types.Identity()))
+    named = dumps([[entity] for entity in sorted(entities)])
+    values = {"source": told.source, "generation": told.generation, "entities": named}
+    return frozenset((await connection.execute(statement, values)).scalars())
 
 
 async def bodies(

@@ -11,6 +11,7 @@ from app.store.tables import OPTIONS, Row, instant, json, key, tenant, whole, wo
 from app.store.types import Bytes, Count, ExactJson, Identity
 
 KEPT = text("body is not null")  # deliveries whose raw body is kept
+LINKS = text("other is not null")  # most changes name no other record
 
 
 class EventRow(Row, table=True):
@@ -189,7 +190,12 @@ class ChangeRow(Row, table=True):
     __tablename__ = "change"
     __table_args__ = (
         Index(None, "organization_id", "source", "entity"),
-        Index(None, "organization_id", "source", "other"),
+        Index(
+            "ix_change_links",
+            *("organization_id", "source", "other"),
+            sqlite_where=LINKS,
+            postgresql_where=LINKS,
+        ),
         OPTIONS,
     )
     organization_id: UUID = tenant()

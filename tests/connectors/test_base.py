@@ -12,7 +12,7 @@ from app.connectors.base import TOLERANCE, Delivery
 from app.connectors.registry import CONNECTORS
 from app.domain.errors import ForbiddenError, InvalidError, MalformedError, NotAuthenticError
 from app.domain.mapping import parse
-from app.flows.reconcile import fold, gathered_of
+from app.flows.gathering import fold, gathered_of
 from tests.support import samples
 from tests.support.house import ROOT
 

@@ -12,7 +12,7 @@ from app.connectors.pipedrive import Pipedrive
 from app.domain import activities
 from app.domain.errors import InvalidError, MalformedError, NotAuthenticError
 from app.domain.fixed import ONE
-from app.flows.reconcile import fold, gathered_of
+from app.flows.gathering import fold, gathered_of
 from tests.support import samples
 
 CONNECTOR = Pipedrive()

@@ -19,7 +19,7 @@ from app.store import journal
 from app.store.journal import JournalFilter
 from tests.flows.test_deliveries import DAY, MAPPING, connect, deliver, live, read_nothing, story, told, well
 from tests.flows.test_events import clean
-from tests.flows.test_reconcile import associated, held, said
+from tests.flows.test_settling import associated, held, said
 from tests.support.services import NOW, ONE, House, changed, created, furnish, house
 
 SECRET = "a-client-secret-of-the-app"

@@ -25,6 +25,7 @@ ACROSS_A_RING = {
 # Modules of app/ without a test file of their name, and the test file that holds them instead.
 TESTED_ELSEWHERE: dict[str, str] = {
     "app/clock.py": "tests/test_main.py",
+    "app/flows/gathering.py": "tests/flows/test_settling.py",
     "app/domain/objectives.py": "tests/domain/test_rules.py",
     "app/domain/playbooks.py": "tests/domain/test_publishing.py",
     "app/store/embedded_ingest.py": "tests/store/test_ingest.py",

@@ -8,10 +8,11 @@ from sqlalchemy import func, select
 from app.domain.changes import Change
 from app.domain.sources import Source
 from app.flows import configuration, sources
-from app.store import cursor, deliveries, erasures, ids
+from app.store import changes, cursor, deliveries, erasures, ids
+from app.store.changes import Told
 from app.store.cursor import Position
 from app.store.database import Connection
-from app.store.deliveries import StoredDelivery, Told
+from app.store.deliveries import StoredDelivery
 from app.store.evidence_tables import ChangeRow
 from app.store.tables import table_of
 from tests.support.services import NOW, House, furnish
@@ -81,7 +82,7 @@ async def test_of_an_erased_record_no_change_is_left_in_any_generation_but_that_
             for entity in ("deal:42", "deal:43"):
                 change = Change(entity, f"{entity}/x", NOW, "changed", {"contact": "zoe@example.com"})
                 of = Told(organization, "crm", generation)
-                await deliveries.add_changes(connection, of, UUID(int=1), position.seq, [change])
+                await changes.add_changes(connection, of, position.seq, [(UUID(int=1), [change])])
         assert await erasures.erased(connection, told, {"deal:42"}) == frozenset()
         by = ids.uuid7(NOW)
         assert await erasures.tellers(connection, organization, "crm", {"deal:42"}) == {UUID(int=1)}
@@ -89,7 +90,7 @@ async def test_of_an_erased_record_no_change_is_left_in_any_generation_but_that_
         assert await erasures.erase_changes(connection, told, {"deal:42"}, position, by) == 2
         assert await erasures.erased(connection, told, {"deal:42", "deal:43"}) == {"deal:42"}
         assert await erasures.told(connection, organization, "crm", {"deal:42", "deal:43"}) == {"deal:43"}
-        (mark,) = (await deliveries.changes_of(connection, told, ["deal:42"]))["deal:42"]
+        (mark,) = (await changes.known_of(connection, told, ["deal:42"])).changes["deal:42"]
         assert (mark.verb, mark.fields) == ("erased", {})
         change_table = table_of(ChangeRow)
         where = change_table.c.organization_id == organization

@@ -29,7 +29,7 @@ def test_both_count_from_the_epoch():
 
 @given(INSTANTS, st.integers(0, 10**9))
 def test_an_event_s_uid_is_a_uuid_of_version_7_in_the_order_of_time(at: datetime, later: int):
-    one, other = ids.uuid7(at), ids.uuid7(at + timedelta(milliseconds=later + 1))
+    one, other = ids.uuid7(at), ids.uuid7(at + timedelta(microseconds=later + 1))
     assert (one.version, one.variant) == (7, UUID(int=0x8000 << 48).variant)
     assert one < other
     assert one.int >> 80 == types.micros(at) // 1000
