@@ -88,10 +88,10 @@ async def _settled(  # what it is of, and the question
 ) -> snapshot.Settled | None:
     """The evidence that was recorded before the day on which the organization wrote last, read once that day.
 
-    None when it is not worth it: for who asks the first time, and for a day on which less was known, whose answer is
-    the same all day.
+    None when it is not worth it: for who asks the first time, for a day on which less was known, whose answer is the
+    same all day, and on a database that is slower so.
     """
-    if question[-1] < at.recorded_day:
+    if question[-1] < at.recorded_day or not snapshot.settles(connection):
         return None
     of, asked = ("settled", organization), (*question, at.recorded_day)
     found = service.kept.find(of, asked, at.catalogue, snapshot.Settled)
