@@ -14,7 +14,7 @@ from app.api.alignment_shapes import show
 from app.domain.access import Actor
 from app.domain.teams import Organization
 from app.flows import alignment, configuration, events, organizations, playbooks
-from app.flows.alignment import Answer
+from app.flows.alignment import Answer, Once
 from app.flows.kept import Kept
 from app.flows.service import Service
 from app.store import ids
@@ -70,7 +70,7 @@ def forgetful(service: Service) -> Service:
 
 def reading(service: Service) -> Service:
     """It in a process that reads the whole evidence for each of its answers."""
-    return replace(service, kept=Forgetful(Settled))
+    return replace(service, kept=Forgetful(Settled, Once))
 
 
 async def answered(known: Company, process: Callable[[Service], Service]) -> bytes:
