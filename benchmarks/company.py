@@ -14,10 +14,11 @@ from app.api.alignment_shapes import show
 from app.domain.access import Actor
 from app.domain.teams import Organization
 from app.flows import alignment, configuration, events, organizations, playbooks
-from app.flows.alignment import Answer
+from app.flows.alignment import Answer, Once
 from app.flows.kept import Kept
 from app.flows.service import Service
 from app.store import ids
+from app.store.snapshot import Settled
 from benchmarks.past import DAYS, START, Clock, Size, everything, happened, nouns
 
 PLAYBOOK: Final = "plan"
@@ -44,11 +45,16 @@ class Company:
 
 
 class Forgetful(Kept):
-    """Keeps no answer, only what is configured."""
+    """Keeps no answer, only what is configured and, unless told otherwise, the evidence of days that are over."""
+
+    def __init__(self, *forgotten: type) -> None:
+        """Of these kinds nothing is kept either."""
+        super().__init__()
+        self._forgotten = (Answer, *forgotten)
 
     def keep(self, of: Hashable, question: Hashable, version: int, thing: object, weight: int) -> None:
         """Not an answer."""
-        if not isinstance(thing, Answer):
+        if not isinstance(thing, self._forgotten):
             super().keep(of, question, version, thing, weight)
 
 
@@ -60,6 +66,11 @@ def new(service: Service) -> Service:
 def forgetful(service: Service) -> Service:
     """It in a process that hears of an event after each of its answers."""
     return replace(service, kept=Forgetful())
+
+
+def reading(service: Service) -> Service:
+    """It in a process that reads the whole evidence for each of its answers."""
+    return replace(service, kept=Forgetful(Settled, Once))
 
 
 async def answered(known: Company, process: Callable[[Service], Service]) -> bytes:

@@ -5,7 +5,8 @@ machine, which is gone after the run, prints a table, and writes it as reads.md 
 rounds. `--growth` goes on to five million events and to plans of other sizes, and writes how answers grow with them.
 
 An answer is measured from the question to the bytes of the reply, by a process that keeps no answers: after an event
-it still has the configuration that it read before, when it is new it has nothing. Source of the bars: quality.md.
+it still has the configuration that it read before, and the evidence that was recorded on days before the last one; when
+it is new it has nothing. Its statements alone are those that read the whole evidence. Source of the bars: quality.md.
 """
 
 import argparse
@@ -30,7 +31,7 @@ from app.main import GARBAGE, make_service
 from app.settings import Settings
 from benchmarks import unchanged
 from benchmarks.bench import durable, served
-from benchmarks.company import Company, answered, forgetful, furnished, multiply, new, statements
+from benchmarks.company import Company, answered, forgetful, furnished, multiply, new, reading, statements
 from benchmarks.past import DAYS, START, Clock
 from benchmarks.report import Row, curves, keep, shown, table, write
 
@@ -145,7 +146,10 @@ class Uncached:
         """What both answers take, and the aggregate over the many events in each way."""
         ways = {way: await self.connect(work_mem="64MB", **more) for way, more in WAYS.items()}
         asked = {way: partial(one.fetch, AGGREGATE, *WINDOW) for way, one in ways.items()}
-        answers = {"few": partial(answered, few, new), "many": partial(answered, many, new)}
+        known = forgetful(self.service)
+        answers = {name: partial(answered, one, lambda _: known) for name, one in (("few", few), ("many", many))}
+        for act in answers.values():  # what was recorded before today is read for the second one
+            await act()
         found = await taken(self.extent.rounds, {**answers, **asked})
         for one in ways.values():
             await one.close()
@@ -172,12 +176,17 @@ class Uncached:
 
     async def alone(self, one: Company) -> Times:
         """What the answer takes after an event and in a new process, and what its statements alone take."""
-        raw, known = await self.connect(), forgetful(one.service)
+        raw, known, whole = await self.connect(), forgetful(one.service), reading(one.service)
         asked: dict[str, Callable[[], Awaitable[object]]] = {}
-        for answer, query, service in ((ANSWER, QUERY, lambda _: known), (FRESH, FRESHLY, new)):
+        # Compared is what it takes to read the whole evidence, although after an event only today's is.
+        for answer, query, service, reads in (
+            (ANSWER, QUERY, lambda _: known, lambda _: whole),
+            (FRESH, FRESHLY, new, new),
+        ):
             await answered(one, service)
+            await answered(one, reads)
             with statements(self.service) as found:
-                await answered(one, service)
+                await answered(one, reads)
             asked[answer] = partial(answered, one, service)
             asked[query] = partial(ask, raw, list(found))
         times = await taken(self.extent.rounds, asked)

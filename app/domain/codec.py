@@ -1,11 +1,11 @@
 """Configuration as JSON and back: what the journal keeps, what a revision holds and what a plan shows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from functools import cache
-from typing import Final, get_type_hints
+from functools import cache, partial
+from typing import Any, Final, TypeAlias, get_type_hints
 
 from app.domain.configuration import Noun
 from app.domain.fixed import number, parse
@@ -16,6 +16,7 @@ from app.domain.playbooks import Contribution, Playbook, Revision, Signoff
 from app.domain.sources import Source
 from app.domain.teams import Organization, Policy, Team
 
+Show: TypeAlias = Callable[[Any], object]  # Any: each field has its own type
 CLASSES: Final[Mapping[str, type[Noun]]] = {
     found.kind: found
     for found in (
@@ -43,18 +44,24 @@ DAYS: Final = frozenset({"starts_on", "ends_on", "available_from", "retired_on"}
 def to_json(noun: Noun, without: frozenset[str] = frozenset()) -> dict[str, object]:
     """All fields of a thing but for some, as they stand on the wire."""
     found: dict[str, object] = {}
-    for name, as_it_is in _shape(noun.kind, without):
+    for name, shown in _shape(noun.kind, without):
         value = getattr(noun, name)
-        found[name] = value if as_it_is or value is None else _plain(name, value)
+        found[name] = value if shown is None or value is None else shown(value)
     return found
 
 
 @cache
-def _shape(kind: str, without: frozenset[str]) -> Sequence[tuple[str, bool]]:
-    """The fields of a kind of thing, and whether JSON has the values of each as they are."""
+def _shape(kind: str, without: frozenset[str]) -> Sequence[tuple[str, Show | None]]:
+    """The fields of a kind of thing, and how JSON shows the values of each: as they are where it is None."""
     hints = get_type_hints(CLASSES[kind])
     names = [found.name for found in fields(CLASSES[kind]) if found.name not in without]
-    return [(name, name not in FIXED and hints[name] in (str, str | None, int, bool)) for name in names]
+    return [(name, _shown(name, hints[name])) for name in names]
+
+
+def _shown(name: str, hint: object) -> Show | None:
+    if name in FIXED:
+        return number if hint is int else partial(_plain, name)
+    return None if hint in (str, str | None, int, bool) else partial(_plain, name)
 
 
 def from_json(kind: str, content: Mapping[str, object]) -> Noun:

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 from typing import Final
 from uuid import UUID
@@ -19,6 +19,7 @@ from app.scoring.engine import score
 from app.scoring.plan import Plan
 from app.scoring.snapshot import Snapshot
 from app.store import cursor, snapshot
+from app.store.database import Connection
 
 BARE: Final = 20  # what an answer weighs that loses nothing, beside a loss
 ROWS: Final = 10  # of evidence, that weigh as much as a loss
@@ -39,6 +40,10 @@ class Answer:
     other_current: tuple[str, ...]
     restating: tuple[str, ...] = ()
     replies: dict[str, tuple[bytes, str]] = field(default_factory=dict, compare=False, repr=False)
+
+
+class Once:
+    """Stands for what was asked once."""
 
 
 async def kept(
@@ -64,11 +69,38 @@ async def read(
         days = asked(at.today(now), as_of, known_at)
         known = await past.kept(connection, actor.organization, at, service.kept)
         standing = await known.resolve(playbook, *days)
-        read = await snapshot.read(connection, actor.organization, standing.plan, standing.frame)
+        evidence = await _settled(service, connection, actor.organization, at, standing, (playbook, *days))
+        read = await snapshot.read(connection, actor.organization, standing.plan, standing.frame, evidence)
     # A large playbook takes a while: others are answered meanwhile.
     found = await asyncio.to_thread(answer, read, standing, known)
     weight = _weight(found) + (0 if standing.configuration is known.present else known.weight)
     service.kept.keep(("alignment", actor.organization), (playbook, *days), at.version, found, weight)
+    return found
+
+
+async def _settled(  # what it is of, and the question
+    service: Service,
+    connection: Connection,
+    organization: UUID,
+    at: cursor.Standing,
+    standing: Standing,
+    question: tuple[str | None, date, date],
+) -> snapshot.Settled | None:
+    """The evidence that was recorded before the day on which the organization wrote last, read once that day.
+
+    None when it is not worth it: for who asks the first time, for a day on which less was known, whose answer is the
+    same all day, and on a database that is slower so.
+    """
+    if question[-1] < at.recorded_day or not snapshot.settles(connection):
+        return None
+    of, asked = ("settled", organization), (*question, at.recorded_day)
+    found = service.kept.find(of, asked, at.catalogue, snapshot.Settled)
+    if found is None and service.kept.find(of, asked, at.catalogue, Once) is None:
+        service.kept.keep(of, asked, at.catalogue, Once(), 1)
+    elif found is None:
+        before = at.recorded_day - timedelta(days=1)
+        found = await snapshot.settled(connection, organization, standing.plan, standing.frame, before)
+        service.kept.keep(of, asked, at.catalogue, found, found.folded.weight)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import lcm
@@ -46,8 +47,12 @@ class Work:
     @cached_property
     def shares(self) -> Mapping[str, float]:
         """The share of it by objective, without those that got none; with `other` and `nowhere` they sum to 1."""
-        found = self._shares([(place, place) for place in self._here])
-        return {objective: found[objective] for objective in sorted(found)}
+        return {objective: self.unsorted[objective] for objective in sorted(self.unsorted)}
+
+    @cached_property
+    def unsorted(self) -> Mapping[str, float]:
+        """The same shares in any order."""
+        return self._shares([(place, place) for place in self._here])
 
     def shares_of(self, wanted: AbstractSet[str]) -> Mapping[str, float]:
         """The shares of some objectives alone, in any order."""
@@ -91,6 +96,13 @@ class Tallies:
         for cell in attention:
             self.add(cell)
 
+    def copy(self) -> "Tallies":
+        """Another one of the same sums."""
+        found = copy(self)
+        for name in ("_everything", "_activity"):
+            setattr(found, name, {team: tally.copy() for team, tally in getattr(self, name).items()})
+        return found
+
     def fit(self, plan: Plan) -> bool:
         """Whether that plan leads the same work of the same teams to the same objectives."""
         return self._led is destinations(plan) and self._teams == plan.configuration.teams
@@ -123,6 +135,12 @@ class _Tally:
     def __init__(self) -> None:
         self.events = 0
         self.split: dict[frozenset[str], int] = {}
+
+    def copy(self) -> "_Tally":
+        """Another one of the same sums."""
+        found = _Tally()
+        found.events, found.split = self.events, self.split.copy()
+        return found
 
     def work(self) -> Work:
         """The tally as it stands; without any effort it leads nowhere."""

@@ -3,7 +3,7 @@
 All of it is of the day that is asked for, known at the other: never of the wall clock.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from json import dumps
 from typing import Final
@@ -81,9 +81,9 @@ async def heard_of(connection: AsyncConnection, organization_id: UUID, plan: Pla
 
 
 def heard_parts(
-    connection: AsyncConnection, plan: Plan, frame: Frame
+    connection: AsyncConnection, plan: Plan, frame: Frame, measure: str = "measure"
 ) -> tuple[tuple[Part, Part], Mapping[str, object]]:
-    """What `heard_from` wants to know, and what it is asked with."""
+    """What `heard_from` wants to know, and what it is asked with; of those rows of the roll-up."""
     sources, zone = plan.configuration.sources, plan.configuration.organization.time_zone
     pairs, known = _canonical(plan), types.day_number(frame.known_at)
     hooked = sorted({source for _, source in pairs if sources[source].connector != "api"})
@@ -99,7 +99,7 @@ def heard_parts(
     recorded = Part(
         "source, recorded_day",
         f"select w.source, m.recorded_day from {recordset(connection, 'told', TOLD, 'w')} "  # noqa: S608  # constants
-        "join measure m on m.organization_id = :organization and m.metric = w.metric and m.source = w.source "
+        f"join {measure} m on m.organization_id = :organization and m.metric = w.metric and m.source = w.source "
         "and m.day >= :year and m.recorded_day <= :known "
         "group by w.source, m.recorded_day having max(m.matched) > 0",
     )
@@ -118,7 +118,7 @@ async def heard_from(  # a connection, and what was asked
     organization_id: UUID,
     plan: Plan,
     delivered: Sequence[tuple[str, int | None]],
-    recorded: Sequence[tuple[str, int]],
+    recorded: Iterable[tuple[str, int]],
 ) -> Mapping[str, Heard]:
     """As `heard_of`. Shape: the rows that the parts gave."""
     last = {source: at for source, at in delivered if at is not None}

@@ -13,9 +13,10 @@ from app.domain.metrics import Match
 from app.scoring.series import AttentionDay, Cell, Evidence, MeasureDay, SoldDay
 from app.store import types
 from app.store.dialect import recordset
+from app.store.folded import whole
 from app.store.rebuild import Kept
 from app.store.rollups import Prepared
-from app.store.snapshot import halves, matched_sets, whole
+from app.store.snapshot import halves, matched_sets
 
 NAMES: Final = {"metric": "text"}
 Order = tuple[int, int, tuple[int, str, int]]

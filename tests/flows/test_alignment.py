@@ -105,9 +105,9 @@ async def story(url: str) -> tuple[Alignment, dict[str, object]]:
         return answer.alignment, {
             "version": snapshot.version,
             "said": dict(snapshot.said),
-            "attention": snapshot.attention,
+            "attention": sorted(map(repr, snapshot.attention)),
             "newest": sorted(map(repr, snapshot.newest)),
-            "sold": snapshot.sold,
+            "sold": sorted(map(repr, snapshot.sold)),
         }
 
 

@@ -226,7 +226,9 @@ async def work(found: House, actor: Actor) -> None:
 async def ask(found: House, actor: Actor) -> None:
     """Everything is listed and answered."""
     service, organization = found.service, actor.organization
-    await alignment.read(service, actor)
+    for turn in range(3):  # at first all is read, then what stays as it is all day, then only what is new
+        await record(found, actor, event(f"turn-{turn}"))
+        await alignment.read(service, actor)
     await alignment.read(service, actor, "q4", DAY, DAY)
     await history.read(service, actor, DAY - timedelta(days=30), DAY)
     await comparison.changes(service, actor, DAY, playbook="q4")

@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Final, NamedTuple
 
+from app.domain.objectives import KeyResult
 from app.scoring.alignment import Figure, silent
 from app.scoring.context import Context
 from app.scoring.evidence import Evidence, Scope
 from app.scoring.ledger import Loss
 from app.scoring.means import mean, ratio
-from app.scoring.plan import window
+from app.scoring.pace import Pace, Standing
+from app.scoring.plan import Window, window
 from app.scoring.words import among, counted, verb
 
 NAME: Final = "outcomes"
@@ -30,6 +32,43 @@ class Unmeasured(NamedTuple):
         return self.scope.configured("key-results", "objective", self.objective)
 
 
+class Behind(NamedTuple):
+    """A key result that lacks something; where it stands is made only for those that are shown."""
+
+    pace: Pace
+    place: Window
+    result: KeyResult
+
+    @property
+    def standing(self) -> Standing:
+        """Where it stands."""
+        return self.pace.standing(self.place, self.result)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both stand alike."""
+        return isinstance(other, Behind) and self.standing == other.standing
+
+    def __ne__(self, other: object) -> bool:
+        """Whether they do not: a tuple has its own idea of it."""
+        return not self == other
+
+    def __hash__(self) -> int:
+        """As they are equal."""
+        return hash(self.result.key)
+
+    def __repr__(self) -> str:
+        """Where it stands."""
+        return repr(self.standing)
+
+    def detail(self, loss: Loss) -> str:
+        """How far it is and should be, and what could not be counted."""
+        return self.standing.detail(loss)
+
+    def evidence(self, loss: Loss) -> Evidence:
+        """The events that make its value."""
+        return self.standing.evidence(loss)
+
+
 def figure(context: Context) -> Figure:
     """The mean of the objectives' attainment by priority; silent while no key result has evidence."""
     if not context.measured:
@@ -41,17 +80,20 @@ def figure(context: Context) -> Figure:
 
 
 def _losses(context: Context, weight: float) -> Iterator[Loss]:
+    pace = context.pace
     for objective, results in context.plan.key_results.items():
         whole = weight * context.plan.parts[objective]
         if not results:
             yield Loss(NAME, "unmeasured", whole, Unmeasured(context.scope, objective), objective=objective)
         _, total = context.covered[objective]
         for result in results:
-            if context.pace.attainments[result.key] < 1:
-                standing = context.pace.standing(window(result, context.plan.playbook), result)
-                reason = "no_evidence" if standing.exact is None else "behind_pace"
-                points = whole * (result.weight / total) * (1 - standing.attainment)
-                yield Loss(NAME, reason, points, standing, None, objective, result.key, None, result.metric)
+            attainment = pace.attainments[result.key]
+            if attainment < 1:
+                place = window(result, context.plan.playbook)
+                reason = "no_evidence" if pace.stretches[place].exact is None else "behind_pace"
+                points = whole * (result.weight / total) * (1 - attainment)
+                account = Behind(pace, place, result)
+                yield Loss(NAME, reason, points, account, None, objective, result.key, None, result.metric)
 
 
 def _summary(context: Context) -> str:

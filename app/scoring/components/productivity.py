@@ -64,8 +64,9 @@ def _losses(context: Context, teams: Mapping[str, Work], weight: float) -> Itera
     for team, work in teams.items():
         whole, account = weight * (context.plan.teams[team].size / seen), Spending(context.scope, team, work, attained)
         yield from off_losses(NAME, team, work, whole, account)
+        spent = work.unsorted
         yield from [
-            Loss(NAME, "busy_without_result", whole * share * (1 - moved), account, team, objective)
-            for objective, share in work.shares.items()
-            if (moved := attained[objective]) < 1
+            Loss(NAME, "busy_without_result", whole * spent[objective] * (1 - moved), account, team, objective)
+            for objective, moved in attained.items()  # as the shares sorted, without sorting so many for each team
+            if moved < 1 and objective in spent
         ]
