@@ -12,7 +12,7 @@ STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "a
 
 # One for all lines: json.dumps makes an encoder for every call that has options. The quick one is for those without
 # anything that would have to be escaped, for there are letters beyond ASCII that begin a new line.
-_ENCODER: Final = json.JSONEncoder(default=str)
+_ENCODER: Final = json.JSONEncoder(default=str, separators=(",", ":"))
 _QUICK: Final = Encoder()
 
 

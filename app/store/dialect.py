@@ -163,8 +163,8 @@ async def at_once(connection: AsyncConnection, work: Callable[[sqlite3.Connectio
     driver = (await connection.get_raw_connection()).driver_connection
     assert isinstance(driver, aiosqlite.Connection)
     try:
-        # It has no public way to its thread.
-        found: T = await driver._execute(work, driver._conn)  # type: ignore[no-untyped-call]  # noqa: SLF001
+        run = driver._execute  # noqa: SLF001  # it has no public way to its thread
+        found: T = await run(work, driver._conn)  # type: ignore[no-untyped-call]  # noqa: SLF001  # it says no types
     except sqlite3.Error as error:
         raise DBAPIError.instance("", None, error, sqlite3.Error, hide_parameters=True) from error
     return found

@@ -49,7 +49,7 @@ def test_in_an_empty_folder_it_serves_without_a_name_and_stops_when_told(tmp_pat
     assert "server" not in answer.headers
     assert server.returncode == 0, shown
     assert "Traceback" not in shown
-    assert '"route": "/livez"' in shown
+    assert '"route":"/livez"' in shown
     assert (tmp_path / "sightline.db").exists()
 
 
