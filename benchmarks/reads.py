@@ -55,8 +55,8 @@ WAYS: Final[Mapping[str, Mapping[str, str]]] = {
     "by the index": {"enable_seqscan": "off", "enable_bitmapscan": "off"},
     "by one process": {"max_parallel_workers_per_gather": "0"},
 }
-ANSWER, QUERY, RAWLY = "the answer", "its statements alone", "the SQL aggregate"
-FRESH, FRESHLY = "in a new process", "its statements alone then"
+ANSWER, QUERY, RAWLY = "the answer", "the statements that read it whole", "the SQL aggregate"
+FRESH, FRESHLY = "in a new process", "those statements then"
 Times = Mapping[str, Sequence[float]]
 Points = list[tuple[int, dict[str, float]]]
 
