@@ -130,6 +130,29 @@ def test_what_is_sent_is_sent_at_once_whoever_made_the_socket(address, monkeypat
     assert all(at_once)
 
 
+def test_a_reply_comes_in_one_piece(address):
+    with connected(address) as connection:
+        connection.sendall(b"POST /taken HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx")
+        head, _, said = connection.recv(65_536).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert said == b"null"
+
+
+def test_who_waits_to_be_told_to_go_on_is_told_at_once(address):
+    with connected(address) as connection:
+        connection.sendall(b"POST /taken HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n")
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 100 ")
+        connection.sendall(b"x")
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("asked", [b"HEAD /livez", b"GET /nothing", b"OPTIONS /livez"])
+def test_a_reply_without_a_body_or_of_a_refusal_comes_whole_too(address, asked):
+    with connected(address) as connection:
+        connection.sendall(asked + b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        assert rest(connection).startswith(b"HTTP/1.1 4" if b"HEAD" not in asked else b"HTTP/1.1 ")
+
+
 def test_a_head_without_an_end_is_refused_before_it_fills_the_memory(address):
     with connected(address) as connection:
         connection.sendall(b"GET /livez HTTP/1.1\r\nHost: a\r\nX-Much: " + b"a" * 40_000)
