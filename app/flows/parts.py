@@ -92,8 +92,8 @@ async def _one_after_the_other(
     passed: Passed,
 ) -> None:
     under_way: asyncio.Task[None] = asyncio.create_task(opened(connection))
-    await asyncio.sleep(0)  # it is sent before the first part is read
     try:
+        await asyncio.sleep(0)  # it is sent before the first part is read
         for prepared in parts:
             await under_way
             under_way = asyncio.create_task(_noted(record, prepared, passed))

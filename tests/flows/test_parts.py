@@ -1,14 +1,16 @@
 """A batch is recorded in parts and as one: all of it that can be, once, or nothing."""
 
-from asyncio import CancelledError, create_task, sleep
-from collections.abc import Iterator
+from asyncio import CancelledError, all_tasks, create_task, sleep
+from collections.abc import Iterator, Sequence
 
 import pytest
 
 from app.domain.access import Actor
 from app.domain.events import Event
 from app.flows import alignment, configuration, events
-from app.flows.parts import PART
+from app.flows.parts import PART, Passed, _one_after_the_other
+from app.store.ingest import Recorded
+from app.store.rollups import Prepared
 from tests.flows.test_events import clean
 from tests.support.services import ONE, House, event, furnish, measures, metric
 
@@ -107,3 +109,20 @@ async def test_who_gives_up_in_the_middle_has_recorded_all_of_it_or_nothing(buil
         again = await told(built, actor, batch)
         assert set(again) in ({"recorded"}, {"duplicate"}), turns
     assert await clean(built, actor)
+
+
+@pytest.mark.parametrize("database_url", [pytest.param("postgresql", marks=pytest.mark.postgresql)], indirect=True)
+async def test_who_gives_up_while_the_transaction_begins_leaves_no_connection_in_one(built: House):
+    """Whoever leaves before the first part is read waits for what is under way on the connection."""
+    async with built.service.database.writing() as connection:
+        reading = create_task(_one_after_the_other(connection, _never, iter(()), Passed()))
+        await sleep(0)
+        (beginning,) = [one for one in all_tasks() if getattr(one.get_coro(), "__name__", "") == "opened"]
+        reading.cancel()
+        with pytest.raises(CancelledError):
+            await reading
+        assert beginning.done()
+
+
+async def _never(prepared: Sequence[Prepared]) -> Recorded:
+    raise AssertionError(prepared)
