@@ -10,8 +10,11 @@ from msgspec.json import Encoder
 
 STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "color_message", "taskName"}
 
+DELETE: Final = b"\x7f"
+
 # One for all lines: json.dumps makes an encoder for every call that has options. The quick one is for those without
-# anything that would have to be escaped, for there are letters beyond ASCII that begin a new line.
+# anything that would have to be escaped, for there are letters beyond ASCII that begin a new line,
+# and one in it that moves a terminal's cursor.
 _ENCODER: Final = json.JSONEncoder(default=str, separators=(",", ":"))
 _QUICK: Final = Encoder()
 
@@ -46,7 +49,7 @@ class JsonLine(logging.Formatter):
             line = _QUICK.encode(found)
         except (TypeError, ValueError):  # something that JSON does not have
             return _ENCODER.encode(found)
-        return line.decode() if line.isascii() else _ENCODER.encode(found)
+        return line.decode() if line.isascii() and DELETE not in line else _ENCODER.encode(found)
 
 
 class ConsoleLine(logging.Formatter):

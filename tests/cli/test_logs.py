@@ -23,11 +23,11 @@ def test_a_json_line_holds_what_its_writer_added():
 
 
 def test_no_value_breaks_a_line():
-    nasty = "a\r\nb\x1b[2J"
+    nasty = "a\r\nb\x1b[2J\x7f"
     for formatter in (JsonLine(), ConsoleLine()):
         line = formatter.format(record("request", actor=nasty))
         assert len(line.splitlines()) == 1
-        assert "\x1b" not in line
+        assert not {"\x1b", "\x7f"} & set(line)
 
 
 def test_a_traceback_is_kept():
