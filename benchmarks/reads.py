@@ -171,7 +171,7 @@ class Uncached:
         return [
             Row(f"{what}, after an event: {QUERY}", one[ANSWER], one[QUERY], 2, "slower"),
             Row(f"{what}, {FRESH}: {QUERY}", one[FRESH], one[FRESHLY], 2, "slower"),
-            Row(f"{last:,} objectives: {times} times {first:,}", both[str(last)], scaled, 1, "slower"),
+            Row(f"{last:,} objectives, {FRESH}: {times} times {first:,}", both[str(last)], scaled, 1, "slower"),
         ]
 
     async def alone(self, one: Company) -> Times:
