@@ -80,15 +80,17 @@ async def write(
     Shape: `guard` is a kind, a key and what must hold for it; `also` is done in the same transaction and says
     whether it wrote anything. Where nothing was written, the organization's version stays.
     """
-    async with service.database.writing() as connection:
-        outcome = await _write(service, connection, actor, step, guard)
-        if not dry_run:
-            await _store(service, connection, actor, outcome)
-        more = also is not None and not dry_run and await also(connection, outcome)
-        if dry_run or not (outcome.changes or more):
-            await connection.rollback()
-    service.hooks.drop(actor.organization)
-    return outcome
+    try:
+        async with service.database.writing() as connection:
+            outcome = await _write(service, connection, actor, step, guard)
+            if not dry_run:
+                await _store(service, connection, actor, outcome)
+            more = also is not None and not dry_run and await also(connection, outcome)
+            if dry_run or not (outcome.changes or more):
+                await connection.rollback()
+            return outcome
+    finally:  # whoever gave up may have done so after the commit
+        service.hooks.drop(actor.organization)
 
 
 async def _write(

@@ -102,6 +102,7 @@ async def _one_after_the_other(
     finally:
         if not under_way.done():  # the transaction does not end under it
             await asyncio.wait({under_way})
+        if not under_way.cancelled():
             under_way.exception()  # it is seen: what made the next part fail is told
 
 

@@ -1,7 +1,8 @@
 """A batch is recorded in parts and as one: all of it that can be, once, or nothing."""
 
-from asyncio import CancelledError, all_tasks, create_task, sleep
+from asyncio import CancelledError, all_tasks, create_task, get_running_loop, sleep
 from collections.abc import Iterator, Sequence
+from gc import collect
 
 import pytest
 
@@ -122,6 +123,21 @@ async def test_who_gives_up_while_the_transaction_begins_leaves_no_connection_in
         with pytest.raises(CancelledError):
             await reading
         assert beginning.done()
+
+
+async def test_where_two_parts_fail_the_later_is_told_and_the_other_leaves_no_noise(built: House):
+    noise: list[object] = []
+    get_running_loop().set_exception_handler(lambda _, context: noise.append(context))
+
+    def parts() -> Iterator[Sequence[Prepared]]:
+        yield ()
+        raise ValueError("the later one")
+
+    async with built.service.database.writing() as connection:
+        with pytest.raises(ValueError, match="the later one"):
+            await _one_after_the_other(connection, _never, parts(), Passed())
+    collect()
+    assert noise == []
 
 
 async def _never(prepared: Sequence[Prepared]) -> Recorded:
