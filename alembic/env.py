@@ -10,7 +10,9 @@ from app.settings import load
 from app.store import evidence_tables, tables
 from app.store.dialect import migration_engine
 
-assert evidence_tables.MatchingRow.metadata is tables.Row.metadata  # both files fill the one metadata
+assert (
+    evidence_tables.MatchingRow.metadata is tables.Row.metadata
+)  # both files fill the one metadata
 
 
 def migrate(connection: Connection) -> None:

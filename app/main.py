@@ -75,7 +75,9 @@ def make_vault(settings: Settings) -> Vault:
     if secret is None or pepper is None:
         beside = file_of(settings.database_url)
         if beside is None:
-            raise ValueError("SIGHTLINE_SECRET_KEYS and SIGHTLINE_KEY_PEPPER are required with PostgreSQL.")
+            raise ValueError(
+                "SIGHTLINE_SECRET_KEYS and SIGHTLINE_KEY_PEPPER are required with PostgreSQL."
+            )
         kept = _kept(Path(f"{beside}.keys"))
         secret, pepper = secret or kept[0], pepper or kept[1]
     return Vault(vault.parse_keys(secret), vault.parse_keys(pepper))
@@ -91,7 +93,9 @@ def _kept(path: Path) -> tuple[str, str]:
     return secret, pepper
 
 
-def create_app(settings: Settings | None = None, now: Callable[[], datetime] = clock.now) -> FastAPI:
+def create_app(
+    settings: Settings | None = None, now: Callable[[], datetime] = clock.now
+) -> FastAPI:
     """The HTTP application; with no settings, those of the environment."""
     found = load(os.environ) if settings is None else settings
     service = make_service(found, now)

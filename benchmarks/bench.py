@@ -48,10 +48,19 @@ from benchmarks.load import Load, request, send
 from benchmarks.report import Row, curves, keep, shown, table, write
 
 METRICS: Final = 20
-PUBLIC, SECRET, PORTAL = "https://sightline.example", "the-client-secret-of-a-private-app", "4242001"
+PUBLIC, SECRET, PORTAL = (
+    "https://sightline.example",
+    "the-client-secret-of-a-private-app",
+    "4242001",
+)
 NOW: Final = datetime.now(UTC).replace(microsecond=0)
 NUMBERS: Final = count()
-DURABLE: Final = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on", "shared_buffers": "256MB"}
+DURABLE: Final = {
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "full_page_writes": "on",
+    "shared_buffers": "256MB",
+}
 
 
 @dataclass(frozen=True)
@@ -113,7 +122,9 @@ class Recorder:
     dialect = type("Dialect", (), {"name": "postgresql"})
     arguments: tuple[Any, ...] = ()  # Any: columns of every type
 
-    async def exec_driver_sql(self, _sql: str, arguments: tuple[Any, ...]) -> "Recorder":  # Any: the same
+    async def exec_driver_sql(
+        self, _sql: str, arguments: tuple[Any, ...]
+    ) -> "Recorder":  # Any: the same
         """Keeps the arguments."""
         self.arguments = arguments
         return self
@@ -125,7 +136,9 @@ class Recorder:
 
 async def statements(bench: Bench, size: int, clients: int, name: str) -> None:
     """Batches by the statement alone, through asyncpg, everything made beforehand."""
-    service = make_service(Settings(database_url=bench.url, secret_keys=new_keys(), key_pepper=new_keys()))
+    service = make_service(
+        Settings(database_url=bench.url, secret_keys=new_keys(), key_pepper=new_keys())
+    )
     async with service.database.reading() as connection:
         known = await catalogue(connection, bench.actor.organization)
     await service.database.close()
@@ -163,7 +176,9 @@ async def batches(bench: Bench, size: int, clients: int, name: str) -> None:
     """The same over HTTP, the bodies made beforehand."""
     number = bench.many(size) * clients
     bodies = [json.dumps({"events": [wire() for _ in range(size)]}).encode() for _ in range(number)]
-    load = await send(bench.service, [request("/v1/event-batches", body, bench.key) for body in bodies], clients)
+    load = await send(
+        bench.service, [request("/v1/event-batches", body, bench.key) for body in bodies], clients
+    )
     bench.note(name, number * size / load.took)
 
 
@@ -186,7 +201,9 @@ async def deliveries(bench: Bench) -> Load:
         stamp = str(int(time.time() * 1000))
         told = f"POST{PUBLIC}{path}".encode() + body + stamp.encode()
         signature = b64encode(hmac.digest(SECRET.encode(), told, "sha256")).decode()
-        asked.append(request(path, body, x_hubspot_signature_v3=signature, x_hubspot_request_timestamp=stamp))
+        asked.append(
+            request(path, body, x_hubspot_signature_v3=signature, x_hubspot_request_timestamp=stamp)
+        )
     load = await send(bench.service, asked, 32)
     bench.note("deliveries", 10 * len(asked) / load.took)
     return load
@@ -195,8 +212,19 @@ async def deliveries(bench: Bench) -> Load:
 def won(deal: int) -> list[dict[str, object]]:
     """What HubSpot says of a deal that is made and won."""
     at = int(NOW.timestamp() * 1000) - 60_000
-    said = {"pipeline": "default", "amount": "1200.50", "closedate": str(at), "dealstage": "closedwon"}
-    about = {"portalId": int(PORTAL), "objectId": deal, "occurredAt": at, "subscriptionId": 1, "attemptNumber": 0}
+    said = {
+        "pipeline": "default",
+        "amount": "1200.50",
+        "closedate": str(at),
+        "dealstage": "closedwon",
+    }
+    about = {
+        "portalId": int(PORTAL),
+        "objectId": deal,
+        "occurredAt": at,
+        "subscriptionId": 1,
+        "attemptNumber": 0,
+    }
     changes = [
         {"subscriptionType": "deal.propertyChange", "propertyName": name, "propertyValue": value}
         for name, value in said.items()
@@ -212,7 +240,10 @@ async def measure(bench: Bench) -> list[Row]:
         what = f"{size}x{clients}"
         steps.append(partial(statements, bench, size, clients, f"statement {what}"))
         steps.append(partial(batches, bench, size, clients, f"http {what}"))
-    steps += [partial(singles, bench, bench.receivers, f"/{name}", name) for name in ("naive", "dropped", "mapped")]
+    steps += [
+        partial(singles, bench, bench.receivers, f"/{name}", name)
+        for name in ("naive", "dropped", "mapped")
+    ]
     steps.append(partial(singles, bench, bench.service, "/v1/events", "single"))
     steps.append(partial(singles, bench, bench.receivers, "/kept", "kept"))
     steps.append(partial(deliveries, bench))
@@ -254,7 +285,9 @@ def served(*command: str, ready: str, **environment: str) -> Iterator[tuple[str,
     begun = time.perf_counter()
     with tempfile.TemporaryFile() as said:
         words = [str(Path(sys.executable).parent / command[0]), *command[1:], "--port", str(port)]
-        program = subprocess.Popen(words, env={**os.environ, **environment}, stdout=said, stderr=said)
+        program = subprocess.Popen(
+            words, env={**os.environ, **environment}, stdout=said, stderr=said
+        )
         try:
             address = f"http://127.0.0.1:{port}"
             while not _answers(address + ready):
@@ -278,21 +311,33 @@ def _answers(address: str) -> bool:
 
 def resident(process: int) -> float:
     """The memory that a process holds. Units: MiB."""
-    return int(Path(f"/proc/{process}/statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+    return (
+        int(Path(f"/proc/{process}/statm").read_text("ascii").split()[1])
+        * os.sysconf("SC_PAGE_SIZE")
+        / 2**20
+    )
 
 
 def bare() -> tuple[float, float]:
     """What the libraries alone take to be there: seconds and MiB."""
-    code = "import fastapi, sqlmodel, asyncpg; print(int(open('/proc/self/statm').read().split()[1]))"
+    code = (
+        "import fastapi, sqlmodel, asyncpg; print(int(open('/proc/self/statm').read().split()[1]))"
+    )
     begun = time.perf_counter()
-    pages = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    pages = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    ).stdout
     return time.perf_counter() - begun, int(pages) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def environment(url: str, keys: Mapping[str, str]) -> dict[str, str]:
     """What the service is told."""
     more = {f"SIGHTLINE_{name.upper()}": value for name, value in keys.items()}
-    more |= {"SIGHTLINE_DATABASE_URL": url, "SIGHTLINE_REQUESTS_PER_MINUTE": "0", "SIGHTLINE_LOG_FORMAT": "json"}
+    more |= {
+        "SIGHTLINE_DATABASE_URL": url,
+        "SIGHTLINE_REQUESTS_PER_MINUTE": "0",
+        "SIGHTLINE_LOG_FORMAT": "json",
+    }
     return {**more, "SIGHTLINE_PUBLIC_URL": PUBLIC}
 
 
@@ -314,8 +359,12 @@ def run(url: str, size: Size) -> list[Row]:
         rows = asyncio.run(measure(Bench(url, key, hook, actor, mine, other, size)))
         loaded = resident(process)
     rows.append(Row("start-up to ready, and bare imports", [begun], [seconds], 3, "slower", "s"))
-    rows.append(Row("memory when idle, and of bare imports", [idle], [memory], 1.5, "slower", "MiB"))
-    rows.append(Row("memory after the load, and of bare imports", [loaded], [memory], 2.5, "slower", "MiB"))
+    rows.append(
+        Row("memory when idle, and of bare imports", [idle], [memory], 1.5, "slower", "MiB")
+    )
+    rows.append(
+        Row("memory after the load, and of bare imports", [loaded], [memory], 2.5, "slower", "MiB")
+    )
     return rows
 
 
@@ -328,9 +377,19 @@ def by_clients(url: str, size: Size) -> list[tuple[int, float, float, float]]:
     _, key, _ = asyncio.run(furnish(Settings(database_url=url, requests_per_minute=0, **keys)))
     with served("sightline", "serve", ready="/readyz", **environment(url, keys)) as (mine, _, _):
         for clients in (CLIENTS[0], *CLIENTS):  # the first warms up
-            asked = [request("/v1/events", json.dumps(wire()).encode(), key) for _ in range(2 * size.singles)]
+            asked = [
+                request("/v1/events", json.dumps(wire()).encode(), key)
+                for _ in range(2 * size.singles)
+            ]
             load = asyncio.run(send(mine, asked, clients))
-            found.append((clients, len(asked) / load.took, 1_000 * load.waits[len(asked) // 2], 1_000 * load.p99))
+            found.append(
+                (
+                    clients,
+                    len(asked) / load.took,
+                    1_000 * load.waits[len(asked) // 2],
+                    1_000 * load.p99,
+                )
+            )
     return found[1:]
 
 
@@ -358,9 +417,15 @@ def durable() -> Any:  # Any: the suite's own server, which only a checkout has
 def main(words: Sequence[str]) -> None:
     """Runs, prints and writes."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--small", action="store_true", help="everything small: only shows that it runs")
-    parser.add_argument("--growth", action="store_true", help="how single events fare with 1 to 200 clients")
-    parser.add_argument("--seconds", type=float, default=Size.seconds, help="after which no other round begins")
+    parser.add_argument(
+        "--small", action="store_true", help="everything small: only shows that it runs"
+    )
+    parser.add_argument(
+        "--growth", action="store_true", help="how single events fare with 1 to 200 clients"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=Size.seconds, help="after which no other round begins"
+    )
     parser.add_argument("--to", type=Path, default=Path("benchmarks/results"))
     asked = parser.parse_args(words)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended
@@ -376,7 +441,10 @@ def main(words: Sequence[str]) -> None:
         held.close()
     write(asked.to, "ingest", rows)
     if points:
-        cells = [[f"{clients}", shown(rate), f"{p50:.1f} ms", f"{p99:.1f} ms"] for clients, rate, p50, p99 in points]
+        cells = [
+            [f"{clients}", shown(rate), f"{p50:.1f} ms", f"{p99:.1f} ms"]
+            for clients, rate, p50, p99 in points
+        ]
         waits = {
             "half of them": [(c, p50) for c, _, p50, _ in points],
             "99 of 100": [(c, p99) for c, _, _, p99 in points],

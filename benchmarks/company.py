@@ -52,7 +52,9 @@ class Forgetful(Kept):
         super().__init__()
         self._forgotten = (Answer, *forgotten)
 
-    def keep(self, of: Hashable, question: Hashable, version: int, thing: object, weight: int) -> None:
+    def keep(
+        self, of: Hashable, question: Hashable, version: int, thing: object, weight: int
+    ) -> None:
         """Not an answer."""
         if not isinstance(thing, self._forgotten):
             super().keep(of, question, version, thing, weight)
@@ -75,7 +77,11 @@ def reading(service: Service) -> Service:
 
 async def answered(known: Company, process: Callable[[Service], Service]) -> bytes:
     """What that process sends of the company's alignment."""
-    return show(await alignment.read(process(known.service), known.actor, PLAYBOOK)).model_dump_json().encode()
+    return (
+        show(await alignment.read(process(known.service), known.actor, PLAYBOOK))
+        .model_dump_json()
+        .encode()
+    )
 
 
 async def furnished(service: Service, clock: Clock, objectives: int, number: int) -> Company:
@@ -103,7 +109,9 @@ def plan(objectives: int) -> Size:
 async def multiply(raw: asyncpg.Connection, organization: UUID, times: int) -> None:
     """There are so many times more events in the same cells of the roll-ups: `sightline db rebuild --check` agrees."""
     of = "attrelid = 'event'::regclass and attnum > 0 and not attisdropped"
-    columns = await raw.fetchval(f"select array_agg(attname::text order by attnum) from pg_attribute where {of}")
+    columns = await raw.fetchval(
+        f"select array_agg(attname::text order by attnum) from pg_attribute where {of}"
+    )
     before = await raw.fetchval("select count(*) from event")
     # A copy's id comes before all others, so that the last event of a day is the one that it was.
     made = {
@@ -111,12 +119,12 @@ async def multiply(raw: asyncpg.Connection, organization: UUID, times: int) -> N
         "id": f"'+{before}-' || k || '-' || id",
     }
     where = f"where organization_id = '{organization}'"
-    copies = (
-        f"select {', '.join(made.get(name, name) for name in columns)} from event, generate_series(2, {times}) as k"
-    )
+    copies = f"select {', '.join(made.get(name, name) for name in columns)} from event, generate_series(2, {times}) as k"
     await raw.execute(f"insert into event ({', '.join(columns)}) {copies} {where}")
     for name, sums in ADDED.items():
-        await raw.execute(f"update {name} set {', '.join(f'{one} = {one} * {times}' for one in sums)} {where}")
+        await raw.execute(
+            f"update {name} set {', '.join(f'{one} = {one} * {times}' for one in sums)} {where}"
+        )
 
 
 @contextmanager
@@ -124,7 +132,9 @@ def statements(service: Service) -> Iterator[Statements]:
     """What the database is asked meanwhile."""
     found: Statements = []
 
-    def note(_connection: object, _cursor: object, sql: str, values: Sequence[object], *_: object) -> None:
+    def note(
+        _connection: object, _cursor: object, sql: str, values: Sequence[object], *_: object
+    ) -> None:
         found.append((sql, values))
 
     engine = service.database.reader.sync_engine

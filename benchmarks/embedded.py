@@ -18,7 +18,17 @@ from pathlib import Path
 from app.flows.vault import new_keys
 from app.settings import Settings
 from app.store import migrations
-from benchmarks.bench import SMALL, Bench, Size, batches, environment, furnish, served, singles, wire
+from benchmarks.bench import (
+    SMALL,
+    Bench,
+    Size,
+    batches,
+    environment,
+    furnish,
+    served,
+    singles,
+    wire,
+)
 from benchmarks.report import Row, write
 
 TABLES = """
@@ -42,9 +52,13 @@ def executemany(bench: Bench, folder: Path) -> None:
     start = time.perf_counter()
     for batch in taken:
         names = ("source", "id", "type", "time", "team", "value")
-        connection.executemany(EVENT, [(*(one[name] for name in names), json.dumps(one["data"])) for one in batch])
+        connection.executemany(
+            EVENT, [(*(one[name] for name in names), json.dumps(one["data"])) for one in batch]
+        )
         found = Counter(str(one["type"]) for one in batch)
-        connection.executemany(MEASURE, [(kind, number, number * 100.5) for kind, number in found.items()])
+        connection.executemany(
+            MEASURE, [(kind, number, number * 100.5) for kind, number in found.items()]
+        )
         connection.commit()
     bench.note("executemany", 1_000 * len(taken) / (time.perf_counter() - start))
     connection.close()
@@ -65,7 +79,9 @@ def run(size: Size) -> list[Row]:
         folder, keys = Path(place), {"secret_keys": new_keys(), "key_pepper": new_keys()}
         url = f"sqlite+aiosqlite:///{folder / 'sightline.db'}"
         migrations.upgrade(url)
-        actor, key, hook = asyncio.run(furnish(Settings(database_url=url, requests_per_minute=0, **keys)))
+        actor, key, hook = asyncio.run(
+            furnish(Settings(database_url=url, requests_per_minute=0, **keys))
+        )
         receivers = served(
             "uvicorn", "benchmarks.receivers:embedded", "--factory", "--no-access-log", ready="/docs",
             RECEIVER_FILE=str(folder / "lite.db"),
@@ -76,7 +92,12 @@ def run(size: Size) -> list[Row]:
             asyncio.run(measure(bench, folder))
     taken = {name: found[1:] or found for name, found in bench.taken.items()}
     return [
-        Row("SQLite: batches of 1,000, and `executemany` with one roll-up", taken["http"], taken["executemany"], 0.25),
+        Row(
+            "SQLite: batches of 1,000, and `executemany` with one roll-up",
+            taken["http"],
+            taken["executemany"],
+            0.25,
+        ),
         Row("SQLite: single events, and one commit for each", taken["single"], taken["lite"], 5.0),
     ]
 
@@ -84,7 +105,9 @@ def run(size: Size) -> list[Row]:
 def main(words: Sequence[str]) -> None:
     """Runs, prints and writes."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--small", action="store_true", help="everything small: only shows that it runs")
+    parser.add_argument(
+        "--small", action="store_true", help="everything small: only shows that it runs"
+    )
     parser.add_argument("--to", type=Path, default=Path("benchmarks/results"))
     asked = parser.parse_args(words)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended

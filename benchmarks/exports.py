@@ -57,20 +57,30 @@ async def furnished(service: Service, count: int) -> str:
     key = f"export-{ids.uuid7(datetime.now(UTC)).hex}"
     secret = await organizations.create(service, Organization(key, "Benchmark"))
     actor = Actor(await organizations.find(service, key), "bench", frozenset({"admin"}))
-    for noun in (Team("sales", "Sales", "sales"), Source("billing", "Billing"), Metric("m", "M", ("paid",), "sum")):
+    for noun in (
+        Team("sales", "Sales", "sales"),
+        Source("billing", "Billing"),
+        Metric("m", "M", ("paid",), "sum"),
+    ):
         await configuration.put(service, actor, noun)
     for first in range(0, count, BATCH):
-        await events.record(service, actor, [_event(n) for n in range(first, min(first + BATCH, count))])
+        await events.record(
+            service, actor, [_event(n) for n in range(first, min(first + BATCH, count))]
+        )
     return secret
 
 
 def _event(number: int) -> Event:
     at = START + timedelta(seconds=number * 7)
     more = {"segment": "enterprise", "note": f"line {number} of what its sender says besides"}
-    return Event(f"inv-{number}", "billing", "paid", at, "sales", value=number * ONE, unit="EUR", data=more)
+    return Event(
+        f"inv-{number}", "billing", "paid", at, "sales", value=number * ONE, unit="EUR", data=more
+    )
 
 
-async def export(app: Any, secret: str, kind: str) -> tuple[int, float, int]:  # Any: an ASGI application
+async def export(
+    app: Any, secret: str, kind: str
+) -> tuple[int, float, int]:  # Any: an ASGI application
     """Peak bytes, seconds and lines of one export, thrown away as it comes."""
     lines = 0
     scope = {
@@ -105,7 +115,9 @@ async def export(app: Any, secret: str, kind: str) -> tuple[int, float, int]:  #
 async def measure(url: str, size: Size) -> Peaks:
     """What every export took, by format and organization, but for the first round."""
     keys = new_keys()
-    app = create_app(Settings(database_url=url, secret_keys=keys, key_pepper=keys, requests_per_minute=0))
+    app = create_app(
+        Settings(database_url=url, secret_keys=keys, key_pepper=keys, requests_per_minute=0)
+    )
     service: Service = app.state.service
     secrets = {
         "few": await furnished(service, size.events),
@@ -127,7 +139,9 @@ def report(peaks: Peaks) -> str:
     """The medians, and the ratio that may not grow."""
     lines = []
     for kind in FORMATS:
-        few, many = (statistics.median(peak for peak, _, _ in peaks[kind, name]) for name in ("few", "many"))
+        few, many = (
+            statistics.median(peak for peak, _, _ in peaks[kind, name]) for name in ("few", "many")
+        )
         seconds, count = peaks[kind, "many"][0][1:]
         lines.append(
             f"{kind}: peak {few / 1e6:.2f} MB for {peaks[kind, 'few'][0][2]} lines, {many / 1e6:.2f} MB for {count}: "

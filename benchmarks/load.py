@@ -51,7 +51,10 @@ async def send(address: str, requests: Sequence[bytes], clients: int) -> Load:
 
 async def _reply(reader: asyncio.StreamReader) -> None:
     head = await reader.readuntil(b"\r\n\r\n")
-    size = next((int(line[15:]) for line in head.split(b"\r\n") if line[:15].lower() == b"content-length:"), 0)
+    size = next(
+        (int(line[15:]) for line in head.split(b"\r\n") if line[:15].lower() == b"content-length:"),
+        0,
+    )
     body = await reader.readexactly(size)
     if head[9:10] != b"2":
         raise RuntimeError(f"{head[:200]!r} {body[:500]!r}")

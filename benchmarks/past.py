@@ -62,7 +62,9 @@ class Size:
     rounds: int = 6
 
 
-SMALL: Final = Size(objectives=10, results=20, teams=5, metrics=10, events=900, copies=2, writes=10, rounds=3)
+SMALL: Final = Size(
+    objectives=10, results=20, teams=5, metrics=10, events=900, copies=2, writes=10, rounds=3
+)
 
 
 @dataclass
@@ -79,14 +81,27 @@ class Clock:
 def nouns(size: Size) -> list[Noun]:
     """Everything that is there from the first day on."""
     last = START.date() + timedelta(days=DAYS + 30)
-    teams = [Team(f"team-{n}", f"Team {n}", FUNCTIONS[n % 5], (1 + n % 9) * ONE) for n in range(size.teams)]
+    teams = [
+        Team(f"team-{n}", f"Team {n}", FUNCTIONS[n % 5], (1 + n % 9) * ONE)
+        for n in range(size.teams)
+    ]
     found: list[Noun] = [*teams, Source("crm", "CRM"), Source("billing", "Billing")]
     for n in range(size.metrics):
         canonical = "crm" if n % 3 == 0 else None
         aggregation = AGGREGATIONS[n % 6]
         kinds = (f"won-{n}",), (f"call-{n}",)
         found.append(
-            Metric(f"metric-{n}", f"Metric {n}", kinds[0], aggregation, None, kinds[1], (), "value", canonical)
+            Metric(
+                f"metric-{n}",
+                f"Metric {n}",
+                kinds[0],
+                aggregation,
+                None,
+                kinds[1],
+                (),
+                "value",
+                canonical,
+            )
         )
     found += [Offering(f"offering-{n}", f"Offering {n}", START.date()) for n in range(5)]
     found.append(Playbook("plan", "Plan", "", START.date(), last))
@@ -150,8 +165,12 @@ class Company:
         self.clock.at = START
         key = f"{name}-{ids.uuid7(datetime.now(UTC)).hex}"
         await organizations.create(self.service, Organization(key, "Benchmark"))
-        self.actor = Actor(await organizations.find(self.service, key), "bench", frozenset({"admin"}))
-        await configuration.write(self.service, self.actor, lambda known: everything(known, nouns(self.size)))
+        self.actor = Actor(
+            await organizations.find(self.service, key), "bench", frozenset({"admin"})
+        )
+        await configuration.write(
+            self.service, self.actor, lambda known: everything(known, nouns(self.size))
+        )
         await playbooks.publish(self.service, self.actor, "plan")
         for day in range(DAYS):
             self.clock.at = START + timedelta(days=day, minutes=30)
@@ -165,7 +184,9 @@ class Company:
         found = [event for copy in range(self.copies) for event in happened(self.size, day, copy)]
         number = types.day_number(self.clock.at.date())
         for first in range(0, len(found), BATCH):
-            prepared = ingest.prepare(found[first : first + BATCH], known.matcher, self.clock.at, "UTC")
+            prepared = ingest.prepare(
+                found[first : first + BATCH], known.matcher, self.clock.at, "UTC"
+            )
             async with self.service.database.writing() as connection:
                 how = (prepared, self.clock.at, number, known.version)
                 recorded = await ingest.record(connection, self.actor.organization, *how)
@@ -177,7 +198,9 @@ class Company:
         """The plan changes some, is published every fortnight, and a team signs it."""
         first, last = (self.size.writes * n // DAYS for n in (day, day + 1))
         for number in range(first, last):
-            await configuration.write(self.service, self.actor, lambda known, n=number: changed(n, known))  # type: ignore[misc]  # a default binds the loop's number
+            await configuration.write(
+                self.service, self.actor, lambda known, n=number: changed(n, known)
+            )  # type: ignore[misc]  # a default binds the loop's number
         if day % 14 == 13:
             await playbooks.publish(self.service, self.actor, "plan")
         if day % 5:
@@ -230,9 +253,14 @@ async def measure(url: str, size: Size) -> Times:
     """The seconds of every round by (what was asked, how many events there were)."""
     clock = Clock()
     service = Service(connect(url), clock, Vault({"k": bytes(32)}, {"k": bytes(32)}))
-    companies = {"few": Company(service, clock, size, 1), "many": Company(service, clock, size, size.copies)}
+    companies = {
+        "few": Company(service, clock, size, 1),
+        "many": Company(service, clock, size, size.copies),
+    }
     for name, company in companies.items():
-        print(f"{name}: lived in {await timed(lambda c=company, n=name: c.live(n)):.0f} s", flush=True)  # type: ignore[misc]  # as above
+        print(
+            f"{name}: lived in {await timed(lambda c=company, n=name: c.live(n)):.0f} s", flush=True
+        )  # type: ignore[misc]  # as above
     async with service.database.writing() as connection:
         await connection.exec_driver_sql("analyze")  # as the server itself would soon
     times: Times = {}
@@ -266,7 +294,9 @@ def main() -> None:
     """Runs and prints."""
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("url", nargs="?")
-    words.add_argument("--small", action="store_true", help="everything small: only shows that it runs")
+    words.add_argument(
+        "--small", action="store_true", help="everything small: only shows that it runs"
+    )
     asked = words.parse_args()
     gc.set_threshold(*GARBAGE)  # as it is served
     size = SMALL if asked.small else Size()

@@ -31,12 +31,27 @@ from app.main import GARBAGE, make_service
 from app.settings import Settings
 from benchmarks import unchanged
 from benchmarks.bench import durable, served
-from benchmarks.company import Company, answered, forgetful, furnished, multiply, new, reading, statements
+from benchmarks.company import (
+    Company,
+    answered,
+    forgetful,
+    furnished,
+    multiply,
+    new,
+    reading,
+    statements,
+)
 from benchmarks.past import DAYS, START, Clock
 from benchmarks.report import Row, curves, keep, shown, table, write
 
-SERVER: Final = {"jit": "off", "plan_cache_mode": "force_custom_plan", "timezone": "UTC"}  # as the service asks it
-WINDOW: Final = tuple(int((START + timedelta(days=days)).timestamp()) * 1_000_000 for days in (0, DAYS))
+SERVER: Final = {
+    "jit": "off",
+    "plan_cache_mode": "force_custom_plan",
+    "timezone": "UTC",
+}  # as the service asks it
+WINDOW: Final = tuple(
+    int((START + timedelta(days=days)).timestamp()) * 1_000_000 for days in (0, DAYS)
+)
 # The events alone, as narrow as they can be, with the index that the aggregate would like best.
 RAW: Final = (
     "drop table if exists raw",
@@ -101,7 +116,12 @@ class Uncached:
 
     def __init__(self, url: str, service: Service, clock: Clock, extent: Extent) -> None:
         """Nothing is in the database yet."""
-        self.address, self.service, self.clock, self.extent = url.replace("+asyncpg", ""), service, clock, extent
+        self.address, self.service, self.clock, self.extent = (
+            url.replace("+asyncpg", ""),
+            service,
+            clock,
+            extent,
+        )
         self.events: Points = []
         self.objectives: Points = []
 
@@ -134,8 +154,18 @@ class Uncached:
             found = await self.beside(few, many)
             best = min((found[way] for way in WAYS), key=statistics.median)
             what = f"{2 * self.extent.objectives} key results, {number:,} events"
-            rows.append(Row(f"{what}: {RAWLY} over them", found["many"], best, 25 if place else 8, "faster"))
-            rows.append(Row(f"{what}: {self.extent.events:,} of them", found["many"], found["few"], 1.2, "slower"))
+            rows.append(
+                Row(f"{what}: {RAWLY} over them", found["many"], best, 25 if place else 8, "faster")
+            )
+            rows.append(
+                Row(
+                    f"{what}: {self.extent.events:,} of them",
+                    found["many"],
+                    found["few"],
+                    1.2,
+                    "slower",
+                )
+            )
             if not place:
                 self.events.append((self.extent.events, {ANSWER: statistics.median(found["few"])}))
             middle = {ANSWER: statistics.median(found["many"]), RAWLY: statistics.median(best)}
@@ -147,7 +177,10 @@ class Uncached:
         ways = {way: await self.connect(work_mem="64MB", **more) for way, more in WAYS.items()}
         asked = {way: partial(one.fetch, AGGREGATE, *WINDOW) for way, one in ways.items()}
         known = forgetful(self.service)
-        answers = {name: partial(answered, one, lambda _: known) for name, one in (("few", few), ("many", many))}
+        answers = {
+            name: partial(answered, one, lambda _: known)
+            for name, one in (("few", few), ("many", many))
+        }
         for act in answers.values():  # what was recorded before today is read for the second one
             await act()
         found = await taken(self.extent.rounds, {**answers, **asked})
@@ -162,7 +195,9 @@ class Uncached:
         known = {number: await self.company(number) for number in sorted(numbers)}
         for number, one in known.items():
             found[number] = await self.alone(one)
-            self.objectives.append((number, {name: statistics.median(of) for name, of in found[number].items()}))
+            self.objectives.append(
+                (number, {name: statistics.median(of) for name, of in found[number].items()})
+            )
         first, last = self.extent.compared
         asked = {number: partial(answered, known[number], new) for number in self.extent.compared}
         both = await taken(self.extent.rounds, {str(number): act for number, act in asked.items()})
@@ -171,7 +206,13 @@ class Uncached:
         return [
             Row(f"{what}, after an event: {QUERY}", one[ANSWER], one[QUERY], 2, "slower"),
             Row(f"{what}, {FRESH}: {QUERY}", one[FRESH], one[FRESHLY], 2, "slower"),
-            Row(f"{last:,} objectives, {FRESH}: {times} times {first:,}", both[str(last)], scaled, 1, "slower"),
+            Row(
+                f"{last:,} objectives, {FRESH}: {times} times {first:,}",
+                both[str(last)],
+                scaled,
+                1,
+                "slower",
+            ),
         ]
 
     async def alone(self, one: Company) -> Times:
@@ -204,7 +245,10 @@ async def ask(raw: asyncpg.Connection, asked: Sequence[tuple[str, Sequence[objec
 def by_number(what: str, points: Points) -> str:
     """A table of medians."""
     names = list(dict.fromkeys(name for _, middle in points for name in middle))
-    cells = [[f"{number:,}", *(f"{shown(of[n])} ms" if n in of else "" for n in names)] for number, of in points]
+    cells = [
+        [f"{number:,}", *(f"{shown(of[n])} ms" if n in of else "" for n in names)]
+        for number, of in points
+    ]
     return table([what, *names], cells)
 
 
@@ -214,7 +258,9 @@ def curve(what: str, points: Points) -> str:
     return curves(what, {name: [(n, of[name]) for n, of in points if name in of] for name in names})
 
 
-async def measure(url: str, keys: Mapping[str, str], extent: Extent, *, growth: bool) -> tuple[list[Row], Uncached]:
+async def measure(
+    url: str, keys: Mapping[str, str], extent: Extent, *, growth: bool
+) -> tuple[list[Row], Uncached]:
     """All rows, and what does not stand in them, on that database, which is at head."""
     clock = Clock()
     service = make_service(Settings(database_url=url, **keys), clock)
@@ -233,27 +279,40 @@ async def measure(url: str, keys: Mapping[str, str], extent: Extent, *, growth: 
 def over_http(url: str, keys: Mapping[str, str], known: Company, extent: Extent) -> list[Row]:
     """Answers that are kept, by the service as it is served."""
     more = {f"SIGHTLINE_{name.upper()}": value for name, value in keys.items()}
-    more |= {"SIGHTLINE_DATABASE_URL": url, "SIGHTLINE_REQUESTS_PER_MINUTE": "0", "SIGHTLINE_LOG_FORMAT": "json"}
+    more |= {
+        "SIGHTLINE_DATABASE_URL": url,
+        "SIGHTLINE_REQUESTS_PER_MINUTE": "0",
+        "SIGHTLINE_LOG_FORMAT": "json",
+    }
     with served("sightline", "serve", ready="/readyz", **more) as (mine, _, _):
         size, etag = asyncio.run(unchanged.answer(mine, known.secret))
         where = {"RECEIVER_DATABASE_URL": url.replace("+asyncpg", ""), "REPLY_BYTES": str(size)}
         words = ("uvicorn", "benchmarks.unchanged:replies", "--factory", "--no-access-log")
         with served(*words, ready="/docs", **where) as compared:
             other = compared[0]
-            asked = unchanged.measure(mine, other, known.secret, etag, extent.rounds, extent.requests)
+            asked = unchanged.measure(
+                mine, other, known.secret, etag, extent.rounds, extent.requests
+            )
             return asyncio.run(asked)
 
 
 def main(words: Sequence[str]) -> None:
     """Runs, prints and writes."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--small", action="store_true", help="everything small: only shows that it runs")
-    parser.add_argument("--growth", action="store_true", help="how answers grow, up to five million events")
+    parser.add_argument(
+        "--small", action="store_true", help="everything small: only shows that it runs"
+    )
+    parser.add_argument(
+        "--growth", action="store_true", help="how answers grow, up to five million events"
+    )
     parser.add_argument("--to", type=Path, default=Path("benchmarks/results"))
     asked = parser.parse_args(words)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended
     gc.set_threshold(*GARBAGE)  # as it is served
-    extent, keys = SMALL if asked.small else Extent(), {"secret_keys": new_keys(), "key_pepper": new_keys()}
+    extent, keys = (
+        SMALL if asked.small else Extent(),
+        {"secret_keys": new_keys(), "key_pepper": new_keys()},
+    )
     databases: Any = durable()  # Any: the suite's own, which only a checkout has
     held = databases.Run()
     try:
@@ -266,7 +325,12 @@ def main(words: Sequence[str]) -> None:
     write(asked.to, "reads", rows)
     if asked.growth:
         keep(asked.to, "events", by_number("events", more.events), curve("events", more.events))
-        keep(asked.to, "objectives", by_number("objectives", more.objectives), curve("objectives", more.objectives))
+        keep(
+            asked.to,
+            "objectives",
+            by_number("objectives", more.objectives),
+            curve("objectives", more.objectives),
+        )
 
 
 if __name__ == "__main__":

@@ -74,9 +74,19 @@ def embedded() -> FastAPI:
 
     @app.post("/lite", status_code=201)
     async def lite(event: Sent) -> dict[str, str]:
-        row = (event.source, event.id, event.type, event.time.isoformat(), event.team, event.value, str(event.data))
+        row = (
+            event.source,
+            event.id,
+            event.type,
+            event.time.isoformat(),
+            event.team,
+            event.value,
+            str(event.data),
+        )
         async with turn:
-            await kept[0].execute("insert into naive values (?, ?, ?, ?, ?, ?, ?) on conflict do nothing", row)
+            await kept[0].execute(
+                "insert into naive values (?, ?, ?, ?, ?, ?, ?) on conflict do nothing", row
+            )
             await kept[0].commit()
         return {"id": event.id}
 
@@ -106,7 +116,9 @@ def application() -> FastAPI:
     @app.post("/naive", status_code=201)
     async def naive(event: Sent) -> dict[str, str]:
         at = event.time.astimezone(UTC)
-        await pools[0].execute(INSERT, event.source, event.id, event.type, at, event.team, event.value, str(event.data))
+        await pools[0].execute(
+            INSERT, event.source, event.id, event.type, at, event.team, event.value, str(event.data)
+        )
         return {"id": event.id}
 
     @app.post("/kept", status_code=204)
@@ -116,7 +128,9 @@ def application() -> FastAPI:
     @app.post("/mapped", status_code=201)
     async def mapped(event: Sent) -> dict[str, str]:
         async with AsyncSession(engine) as session:
-            session.add(Mapped(**event.model_dump(include={"source", "id", "type", "team", "value"})))
+            session.add(
+                Mapped(**event.model_dump(include={"source", "id", "type", "team", "value"}))
+            )
             await session.commit()
         return {"id": event.id}
 

@@ -94,10 +94,16 @@ def plot(rows: Sequence[Row]) -> str:
         top, part = STEP * place + 8, min(row.reached, 2.0)
         fill = COLORS[part < 1]
         parts.append(_text(LEFT - 8, top + 14, row.what, "end"))
-        parts.append(f'<rect x="{LEFT}" y="{top}" width="{part * unit:.0f}" height="20" fill="{fill}"/>')
-        parts.append(f'<text x="{LEFT + 6}" y="{top + 14}" font-size="12" fill="white">{row.ratio:.2f}</text>')
+        parts.append(
+            f'<rect x="{LEFT}" y="{top}" width="{part * unit:.0f}" height="20" fill="{fill}"/>'
+        )
+        parts.append(
+            f'<text x="{LEFT + 6}" y="{top + 14}" font-size="12" fill="white">{row.ratio:.2f}</text>'
+        )
     line = LEFT + unit
-    parts.append(f'<line x1="{line:.0f}" y1="0" x2="{line:.0f}" y2="{height - STEP + 8}" stroke="black"/>')
+    parts.append(
+        f'<line x1="{line:.0f}" y1="0" x2="{line:.0f}" y2="{height - STEP + 8}" stroke="black"/>'
+    )
     parts.append(_text(line, height - 8, "the bar", "middle") + "</svg>")
     return "\n".join(parts) + "\n"
 
@@ -116,7 +122,9 @@ def curves(what: str, found: Mapping[str, Sequence[tuple[float, float]]]) -> str
 
     for power in range(first, int(last) + 1):
         across, _ = place(10**power, 10**low)
-        parts.append(f'<line x1="{across:.0f}" y1="{top}" x2="{across:.0f}" y2="{bottom}" stroke="#ddd"/>')
+        parts.append(
+            f'<line x1="{across:.0f}" y1="{top}" x2="{across:.0f}" y2="{bottom}" stroke="#ddd"/>'
+        )
         parts.append(_text(across, bottom + 18, f"{10**power:,}", "middle"))
     for power in range(low, high + 1):
         _, up = place(10**first, 10**power)
@@ -126,7 +134,9 @@ def curves(what: str, found: Mapping[str, Sequence[tuple[float, float]]]) -> str
         route = " ".join(f"{x:.0f},{y:.0f}" for x, y in (place(*point) for point in line))
         parts.append(f'<polyline points="{route}" fill="none" stroke="{color}" stroke-width="2"/>')
         _, up = place(*line[-1])
-        parts.append(f'<text x="{right + 8}" y="{up + 4:.0f}" font-size="13" fill="{color}">{escape(name)}</text>')
+        parts.append(
+            f'<text x="{right + 8}" y="{up + 4:.0f}" font-size="13" fill="{color}">{escape(name)}</text>'
+        )
     parts.append(_text((left + right) / 2, bottom + 40, what, "middle") + "</svg>")
     return "\n".join(parts) + "\n"
 

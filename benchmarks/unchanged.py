@@ -23,7 +23,9 @@ def replies() -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        pools.append(await asyncpg.create_pool(os.environ["RECEIVER_DATABASE_URL"], min_size=8, max_size=8))
+        pools.append(
+            await asyncpg.create_pool(os.environ["RECEIVER_DATABASE_URL"], min_size=8, max_size=8)
+        )
         yield
         await pools[0].close()
 
@@ -44,7 +46,9 @@ def get(path: str, key: str = "", etag: str = "") -> bytes:
     return f"GET {path} HTTP/1.1\r\nHost: bench\r\n{more}\r\n".encode()
 
 
-async def load(address: str, request: bytes, number: int, status: int) -> tuple[float, bytes, bytes]:
+async def load(
+    address: str, request: bytes, number: int, status: int
+) -> tuple[float, bytes, bytes]:
     """Replies a second, and the head and the body of one. Raises: RuntimeError with a reply of another status."""
     place, left, last = urlsplit(address), iter(range(number)), (b"", b"")
 
@@ -54,7 +58,11 @@ async def load(address: str, request: bytes, number: int, status: int) -> tuple[
         for _ in left:
             writer.write(request)
             head = await reader.readuntil(b"\r\n\r\n")
-            said = [line[15:] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+            said = [
+                line[15:]
+                for line in head.lower().split(b"\r\n")
+                if line.startswith(b"content-length:")
+            ]
             last = head, await reader.readexactly(int(said[0]) if said else 0)
             if int(head[9:12]) != status:
                 raise RuntimeError(last)
@@ -72,7 +80,9 @@ async def answer(address: str, key: str) -> tuple[int, str]:
     return len(body), {name.lower(): value for name, value in lines.items()}["etag"]
 
 
-async def measure(mine: str, other: str, key: str, etag: str, rounds: int, requests: int) -> list[Row]:
+async def measure(
+    mine: str, other: str, key: str, etag: str, rounds: int, requests: int
+) -> list[Row]:
     """Answers as they were, in whole and by their tag alone."""
     asked = {
         "200": (mine, get(PATH, key), 200),

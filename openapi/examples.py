@@ -40,7 +40,9 @@ def cut(value: Any) -> Any:
     """A reply whose lists are short enough to read."""
     if isinstance(value, list):
         return [cut(item) for item in value[:SHOWN]]
-    return {name: cut(member) for name, member in value.items()} if isinstance(value, dict) else value
+    return (
+        {name: cut(member) for name, member in value.items()} if isinstance(value, dict) else value
+    )
 
 
 async def filled(http: httpx.AsyncClient, path: str) -> str | None:
@@ -63,7 +65,9 @@ async def replies(http: httpx.AsyncClient) -> dict[str, Any]:
     found = {}
     for path, methods in document(build())["paths"].items():
         operation = methods.get("get", {})
-        if "application/json" not in operation.get("responses", {}).get("200", {}).get("content", {}):
+        if "application/json" not in operation.get("responses", {}).get("200", {}).get(
+            "content", {}
+        ):
             continue
         address = await filled(http, path)
         if address is not None:
@@ -77,7 +81,9 @@ def shown(reply: Any) -> Any:
     """A reply as the contract may show it: no key and no secret, not even of an organization that is gone."""
     hidden = {"api_key": KEY, "secret": SECRET}
     found = cut(reply)
-    return {name: hidden[name] if value and name in hidden else value for name, value in found.items()}
+    return {
+        name: hidden[name] if value and name in hidden else value for name, value in found.items()
+    }
 
 
 def signed(secret: str, body: bytes) -> dict[str, str]:
@@ -103,11 +109,17 @@ async def writes(http: httpx.AsyncClient) -> dict[str, Any]:
     }
     for name, (address, body) in WRITES.items():
         content = b"" if body is None else json.dumps(body).encode()
-        media = "application/merge-patch+json" if methods[name] == "patch" else MEDIA.get(name, "application/json")
+        media = (
+            "application/merge-patch+json"
+            if methods[name] == "patch"
+            else MEDIA.get(name, "application/json")
+        )
         headers = {"content-type": media} if body is not None else {}
         if name == "take_delivery":
             headers = signed(secret, content)
-        told = await http.request(methods[name].upper(), address.format(**names), content=content, headers=headers)
+        told = await http.request(
+            methods[name].upper(), address.format(**names), content=content, headers=headers
+        )
         assert told.is_success, (name, told.text)
         reply = told.json()
         secret = reply.get("secret") or secret
@@ -127,7 +139,9 @@ async def answered() -> tuple[dict[str, Any], dict[str, Any]]:
         app = create_app(settings, lambda: NOW)
         headers = {"Authorization": f"Bearer {keys.admin_key}"}
         transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url=settings.public_url, headers=headers) as http:
+        async with httpx.AsyncClient(
+            transport=transport, base_url=settings.public_url, headers=headers
+        ) as http:
             found = await replies(http), await writes(http)
         await app.state.service.database.close()
     return found
@@ -135,4 +149,6 @@ async def answered() -> tuple[dict[str, Any], dict[str, Any]]:
 
 if __name__ == "__main__":
     for place, examples in zip(sys.argv[1:], asyncio.run(answered()), strict=True):
-        Path(place).write_text(f"{json.dumps(examples, indent=1, ensure_ascii=False)}\n", encoding="utf-8")
+        Path(place).write_text(
+            f"{json.dumps(examples, indent=1, ensure_ascii=False)}\n", encoding="utf-8"
+        )

@@ -34,7 +34,9 @@ READER = Reader()
 # Machines are shared: a slow example is no failure. CI must not fail by luck, developers may find something new.
 settings.register_profile("dev", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
+settings.load_profile(
+    os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev")
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -49,7 +51,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         config.stash[RUN].close()
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
     missing = config.stash[RUN].missing() if RUN in config.stash else None
     if missing:
         terminalreporter.section("HALF OF THE TESTS DID NOT RUN: no PostgreSQL", red=True)

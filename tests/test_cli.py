@@ -9,7 +9,18 @@ from app.cli import app
 
 def test_the_help_names_every_command():
     shown = CliRunner().invoke(app, ["--help"]).output
-    names = ("serve", "demo", "organizations", "keys", "db", "apply", "document", "sources", "alignment", "openapi")
+    names = (
+        "serve",
+        "demo",
+        "organizations",
+        "keys",
+        "db",
+        "apply",
+        "document",
+        "sources",
+        "alignment",
+        "openapi",
+    )
     assert [name for name in names if name not in shown] == []
 
 

@@ -72,7 +72,9 @@ def test_an_issuer_without_an_audience_is_refused_at_the_start(tmp_path):
         make_service(embedded(tmp_path, oidc_issuer="https://issuer.example"))
 
 
-def test_a_served_application_leaves_no_work_of_its_start_to_the_garbage_collector(monkeypatch, tmp_path):
+def test_a_served_application_leaves_no_work_of_its_start_to_the_garbage_collector(
+    monkeypatch, tmp_path
+):
     monkeypatch.setenv("SIGHTLINE_DATABASE_URL", f"sqlite+aiosqlite:///{tmp_path / 'served.db'}")
     before = gc.get_freeze_count()
     try:

@@ -15,12 +15,22 @@ def test_no_environment_at_all_is_embedded_sqlite_on_this_machine():
 
 
 def test_what_is_set_is_read_and_what_belongs_to_others_is_not():
-    found = load({"SIGHTLINE_POOL_SIZE": "7", "SIGHTLINE_LOG_FORMAT": "json", "PATH": "/bin", "POOL_SIZE": "9"})
+    found = load(
+        {
+            "SIGHTLINE_POOL_SIZE": "7",
+            "SIGHTLINE_LOG_FORMAT": "json",
+            "PATH": "/bin",
+            "POOL_SIZE": "9",
+        }
+    )
     assert (found.pool_size, found.log_format) == (7, "json")
 
 
 def test_names_of_the_client_and_of_the_tests_are_no_settings():
-    assert load({"SIGHTLINE_URL": "x", "SIGHTLINE_API_KEY": "x", "SIGHTLINE_REQUIRE_POSTGRESQL": "1"}) == Settings()
+    assert (
+        load({"SIGHTLINE_URL": "x", "SIGHTLINE_API_KEY": "x", "SIGHTLINE_REQUIRE_POSTGRESQL": "1"})
+        == Settings()
+    )
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,14 @@ def make_attention() -> None:
         sa.Column("events", WHOLE, nullable=False),
         sa.Column("effort", WHOLE, nullable=False),
         sa.PrimaryKeyConstraint(
-            "organization_id", "team", "kind", "matching", "objective", "day", "recorded_day", name="pk_attention"
+            "organization_id",
+            "team",
+            "kind",
+            "matching",
+            "objective",
+            "day",
+            "recorded_day",
+            name="pk_attention",
         ),
         **STRICT,
     )
@@ -86,8 +93,12 @@ def make_change() -> None:
         sa.PrimaryKeyConstraint("organization_id", "source", "generation", "key", name="pk_change"),
         **STRICT,
     )
-    op.create_index("ix_change_organization_id_source_entity", "change", ["organization_id", "source", "entity"])
-    op.create_index("ix_change_organization_id_source_other", "change", ["organization_id", "source", "other"])
+    op.create_index(
+        "ix_change_organization_id_source_entity", "change", ["organization_id", "source", "entity"]
+    )
+    op.create_index(
+        "ix_change_organization_id_source_other", "change", ["organization_id", "source", "other"]
+    )
 
 
 def make_cursor() -> None:
@@ -169,10 +180,14 @@ def make_event() -> None:
         sa.Column("fingerprint", WORDS, nullable=False),
         sa.Column("matching", WORDS, nullable=False),
         sa.PrimaryKeyConstraint("organization_id", "uid", name="pk_event"),
-        sa.UniqueConstraint("organization_id", "source", "id", name="uq_event_organization_id_source_id"),
+        sa.UniqueConstraint(
+            "organization_id", "source", "id", name="uq_event_organization_id_source_id"
+        ),
         **STRICT,
     )
-    op.create_index("ix_event_organization_id_time_us_uid", "event", ["organization_id", "time_us", "uid"])
+    op.create_index(
+        "ix_event_organization_id_time_us_uid", "event", ["organization_id", "time_us", "uid"]
+    )
 
 
 def make_journal() -> None:
@@ -193,7 +208,9 @@ def make_journal() -> None:
         sa.PrimaryKeyConstraint("organization_id", "seq", "position", name="pk_journal"),
         **STRICT,
     )
-    op.create_index("ix_journal_organization_id_kind_key", "journal", ["organization_id", "kind", "key"])
+    op.create_index(
+        "ix_journal_organization_id_kind_key", "journal", ["organization_id", "kind", "key"]
+    )
 
 
 def make_matching() -> None:
@@ -228,7 +245,9 @@ def make_measure() -> None:
         sa.Column("last_id", WORDS, nullable=True),
         sa.Column("last_value", WHOLE, nullable=True),
         sa.Column("reset", COUNT, nullable=False),
-        sa.PrimaryKeyConstraint("organization_id", "metric", "source", "day", "recorded_day", name="pk_measure"),
+        sa.PrimaryKeyConstraint(
+            "organization_id", "metric", "source", "day", "recorded_day", name="pk_measure"
+        ),
         **STRICT,
     )
     op.create_index("ix_measure_organization_id_day", "measure", ["organization_id", "day"])
@@ -337,7 +356,9 @@ def make_sold() -> None:
         sa.Column("recorded_day", COUNT, nullable=False),
         sa.Column("items", WHOLE, nullable=False),
         sa.Column("value", WHOLE, nullable=False),
-        sa.PrimaryKeyConstraint("organization_id", "offering", "team", "unit", "day", "recorded_day", name="pk_sold"),
+        sa.PrimaryKeyConstraint(
+            "organization_id", "offering", "team", "unit", "day", "recorded_day", name="pk_sold"
+        ),
         **STRICT,
     )
     op.create_index("ix_sold_organization_id_day", "sold", ["organization_id", "day"])
@@ -368,7 +389,9 @@ def make_unmapped() -> None:
         sa.Column("entity", WORDS, nullable=False),
         sa.Column("property", WORDS, nullable=False),
         sa.Column("value", WORDS, nullable=False),
-        sa.PrimaryKeyConstraint("organization_id", "source", "entity", "property", "value", name="pk_unmapped"),
+        sa.PrimaryKeyConstraint(
+            "organization_id", "source", "entity", "property", "value", name="pk_unmapped"
+        ),
         **STRICT,
     )
 
@@ -391,7 +414,9 @@ def make_contribution() -> None:
             name="fk_contribution_playbook",
         ),
         sa.ForeignKeyConstraint(
-            ["organization_id", "team"], ["team.organization_id", "team.key"], name="fk_contribution_team"
+            ["organization_id", "team"],
+            ["team.organization_id", "team.key"],
+            name="fk_contribution_team",
         ),
         **STRICT,
     )
@@ -413,7 +438,9 @@ def make_objective() -> None:
         sa.Column("state", WORDS, nullable=False),
         sa.PrimaryKeyConstraint("organization_id", "key", name="pk_objective"),
         sa.ForeignKeyConstraint(
-            ["organization_id", "playbook"], ["playbook.organization_id", "playbook.key"], name="fk_objective_playbook"
+            ["organization_id", "playbook"],
+            ["playbook.organization_id", "playbook.key"],
+            name="fk_objective_playbook",
         ),
         **STRICT,
     )
@@ -433,7 +460,9 @@ def make_offering() -> None:
         sa.Column("team", WORDS, nullable=True),
         sa.PrimaryKeyConstraint("organization_id", "key", name="pk_offering"),
         sa.ForeignKeyConstraint(
-            ["organization_id", "team"], ["team.organization_id", "team.key"], name="fk_offering_team"
+            ["organization_id", "team"],
+            ["team.organization_id", "team.key"],
+            name="fk_offering_team",
         ),
         **STRICT,
     )
@@ -451,7 +480,9 @@ def make_revision() -> None:
         sa.Column("content", WORDS, nullable=False),
         sa.PrimaryKeyConstraint("organization_id", "playbook", "revision", name="pk_revision"),
         sa.ForeignKeyConstraint(
-            ["organization_id", "playbook"], ["playbook.organization_id", "playbook.key"], name="fk_revision_playbook"
+            ["organization_id", "playbook"],
+            ["playbook.organization_id", "playbook.key"],
+            name="fk_revision_playbook",
         ),
         **STRICT,
     )
@@ -470,10 +501,14 @@ def make_signoff() -> None:
         sa.Column("by", WORDS, nullable=False),
         sa.PrimaryKeyConstraint("organization_id", "playbook", "team", name="pk_signoff"),
         sa.ForeignKeyConstraint(
-            ["organization_id", "playbook"], ["playbook.organization_id", "playbook.key"], name="fk_signoff_playbook"
+            ["organization_id", "playbook"],
+            ["playbook.organization_id", "playbook.key"],
+            name="fk_signoff_playbook",
         ),
         sa.ForeignKeyConstraint(
-            ["organization_id", "team"], ["team.organization_id", "team.key"], name="fk_signoff_team"
+            ["organization_id", "team"],
+            ["team.organization_id", "team.key"],
+            name="fk_signoff_team",
         ),
         **STRICT,
     )
@@ -510,7 +545,9 @@ def make_hook() -> None:
         sa.Column("secrets", WORDS, nullable=False),
         sa.PrimaryKeyConstraint("organization_id", "source", name="pk_hook"),
         sa.ForeignKeyConstraint(
-            ["organization_id", "source"], ["source.organization_id", "source.key"], name="fk_hook_source"
+            ["organization_id", "source"],
+            ["source.organization_id", "source.key"],
+            name="fk_hook_source",
         ),
         **STRICT,
     )
@@ -535,7 +572,9 @@ def make_key_result() -> None:
         sa.Column("ends_on", COUNT, nullable=True),
         sa.PrimaryKeyConstraint("organization_id", "key", name="pk_key_result"),
         sa.ForeignKeyConstraint(
-            ["organization_id", "metric"], ["metric.organization_id", "metric.key"], name="fk_key_result_metric"
+            ["organization_id", "metric"],
+            ["metric.organization_id", "metric.key"],
+            name="fk_key_result_metric",
         ),
         sa.ForeignKeyConstraint(
             ["organization_id", "objective"],
@@ -567,7 +606,9 @@ def make_responsibility() -> None:
             name="fk_responsibility_objective",
         ),
         sa.ForeignKeyConstraint(
-            ["organization_id", "team"], ["team.organization_id", "team.key"], name="fk_responsibility_team"
+            ["organization_id", "team"],
+            ["team.organization_id", "team.key"],
+            name="fk_responsibility_team",
         ),
         **STRICT,
     )
@@ -582,7 +623,9 @@ def refuse_changes() -> None:
         for table, columns in APPEND_ONLY.items():
             changed = " or ".join(f"old.{name} is not new.{name}" for name in columns)
             refuse = f"begin select raise(abort, '{table} is append-only'); end"
-            op.execute(f"create trigger {table}_keeps before update on {table} when {changed} {refuse}")
+            op.execute(
+                f"create trigger {table}_keeps before update on {table} when {changed} {refuse}"
+            )
             op.execute(f"create trigger {table}_stays before delete on {table} {refuse}")
         return
     op.execute(
@@ -592,7 +635,9 @@ def refuse_changes() -> None:
     for table, columns in APPEND_ONLY.items():
         changed = " or ".join(f"old.{name} is distinct from new.{name}" for name in columns)
         execute = "execute function append_only()"
-        op.execute(f"create trigger {table}_keeps before update on {table} for each row when ({changed}) {execute}")
+        op.execute(
+            f"create trigger {table}_keeps before update on {table} for each row when ({changed}) {execute}"
+        )
         op.execute(f"create trigger {table}_stays before delete on {table} for each row {execute}")
 
 
@@ -656,8 +701,28 @@ APPEND_ONLY = {
         "data",
         "fingerprint",
     ],
-    "retraction": ["organization_id", "uid", "reason", "actor", "recorded_us", "recorded_day", "seq"],
-    "journal": ["organization_id", "seq", "position", "at", "day", "actor", "kind", "key", "action", "before", "after"],
+    "retraction": [
+        "organization_id",
+        "uid",
+        "reason",
+        "actor",
+        "recorded_us",
+        "recorded_day",
+        "seq",
+    ],
+    "journal": [
+        "organization_id",
+        "seq",
+        "position",
+        "at",
+        "day",
+        "actor",
+        "kind",
+        "key",
+        "action",
+        "before",
+        "after",
+    ],
     "change": [
         "organization_id",
         "source",

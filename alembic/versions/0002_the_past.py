@@ -35,7 +35,9 @@ BEGIN = """
 insert into restatement (organization_id, metrics, days, actor, started_at)
 values (:organization, :metrics, :days, 'operator', :at)
 """
-QUEUE = "insert into directory (kind, id, organization_id) values ('restatement', :name, :organization)"
+QUEUE = (
+    "insert into directory (kind, id, organization_id) values ('restatement', :name, :organization)"
+)
 
 
 def restate_archived() -> None:

@@ -32,7 +32,10 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Takes the columns away."""
-    op.execute("drop trigger change_orders" + ("" if op.get_bind().dialect.name == "sqlite" else " on change"))
+    op.execute(
+        "drop trigger change_orders"
+        + ("" if op.get_bind().dialect.name == "sqlite" else " on change")
+    )
     op.drop_column("delivery", "origin")
     op.drop_column("hook", "generation")
     op.drop_column("change", "sequence")

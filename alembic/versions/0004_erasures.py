@@ -47,7 +47,10 @@ begin
   return erased_now;
 end $$
 """
-FUNCTIONS = ("erase_events(uuid, text, uuid[], text[], text[])", "erase_changes(uuid, text, text[])")
+FUNCTIONS = (
+    "erase_events(uuid, text, uuid[], text[], text[])",
+    "erase_changes(uuid, text, text[])",
+)
 
 
 def upgrade() -> None:

@@ -14,7 +14,9 @@ LINKS = sa.text("other is not null")
 
 def upgrade() -> None:
     """The smaller index in place of the one of all changes."""
-    op.create_index("ix_change_links", "change", COLUMNS, sqlite_where=LINKS, postgresql_where=LINKS)
+    op.create_index(
+        "ix_change_links", "change", COLUMNS, sqlite_where=LINKS, postgresql_where=LINKS
+    )
     op.drop_index("ix_change_organization_id_source_other", "change")
 
 

@@ -8,7 +8,15 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, TypeVar
 from fastapi import Depends, Query, Request, Response
 from pydantic.json_schema import SkipJsonSchema
 
-from app.api.alignment_shapes import Alignment, LedgerPage, TeamOverlap, TeamOverlapPage, framed, losses, show
+from app.api.alignment_shapes import (
+    Alignment,
+    LedgerPage,
+    TeamOverlap,
+    TeamOverlapPage,
+    framed,
+    losses,
+    show,
+)
 from app.api.body import JSON, MIB
 from app.api.callers import Caller
 from app.api.comparison_shapes import (
@@ -46,7 +54,9 @@ TEN = 10
 View = TypeVar("View")
 
 
-AsOf = Annotated[Day | SkipJsonSchema[None], Query(description="At the end of this day; without it, now.")]
+AsOf = Annotated[
+    Day | SkipJsonSchema[None], Query(description="At the end of this day; without it, now.")
+]
 Known = Annotated[
     Day | SkipJsonSchema[None],
     Query(description="Using only what was recorded by the end of this day; without it, now."),
@@ -63,7 +73,8 @@ class Question(NamedTuple):
 
 async def _question(
     playbook: Annotated[
-        Key | SkipJsonSchema[None], Query(description="Any playbook, drafts too; without it the current one.")
+        Key | SkipJsonSchema[None],
+        Query(description="Any playbook, drafts too; without it the current one."),
     ] = None,
     as_of: AsOf = None,
     known_at: Known = None,
@@ -86,7 +97,9 @@ async def _again(request: Request) -> Response | None:
     """The reply to who asks again in the same words what is asked all day. None for any other question."""
     service: Service = request.app.state.service
     question = service.kept.find(REPLY, request.scope["query_string"], 0, Question)
-    answer = None if question is None else await alignment.kept(service, request.state.actor, *question)
+    answer = (
+        None if question is None else await alignment.kept(service, request.state.actor, *question)
+    )
     reply = None if answer is None else answer.replies.get(REPLY)
     seen = request.headers.getlist("if-none-match")
     return sent(request, *reply) if reply is not None and seen in ([], [reply[1]]) else None
@@ -131,21 +144,29 @@ async def get_ledger(response: Response, paging: Pages, answer: Asked) -> Ledger
 async def get_alignment_history(
     call: Caller,
     first: Annotated[
-        Day | SkipJsonSchema[None], Query(alias="from", description="From this day on; without it, 89 days before.")
+        Day | SkipJsonSchema[None],
+        Query(alias="from", description="From this day on; without it, 89 days before."),
     ] = None,
     last: Annotated[
-        Day | SkipJsonSchema[None], Query(alias="to", description="The last day; without it, today.")
+        Day | SkipJsonSchema[None],
+        Query(alias="to", description="The last day; without it, today."),
     ] = None,
     step: Annotated[
-        Literal["day", "week"], Query(description="A point each day, or every seventh day back from the last one.")
+        Literal["day", "week"],
+        Query(description="A point each day, or every seventh day back from the last one."),
     ] = "day",
     playbook: Annotated[
-        Key | SkipJsonSchema[None], Query(description="Of one playbook; without it, each day's current one.")
+        Key | SkipJsonSchema[None],
+        Query(description="Of one playbook; without it, each day's current one."),
     ] = None,
     known_at: Known = None,
 ) -> AlignmentHistory:
     """How aligned the organization was, day by day or week by week, each with its own day's configuration."""
-    return history(await alignment_history.read(call.service, call.actor, first, last, step, playbook, known_at))
+    return history(
+        await alignment_history.read(
+            call.service, call.actor, first, last, step, playbook, known_at
+        )
+    )
 
 
 @router.get("/v1/alignment/changes", **declare(Contract("read", problems=(404, 409), pages=True)))
@@ -153,12 +174,16 @@ async def get_alignment_changes(
     call: Caller,
     response: Response,
     paging: Pages,
-    first: Annotated[Day, Query(alias="from", description="The day before: what stood at its end.")],
+    first: Annotated[
+        Day, Query(alias="from", description="The day before: what stood at its end.")
+    ],
     last: Annotated[
-        Day | SkipJsonSchema[None], Query(alias="to", description="The day after; without it, today.")
+        Day | SkipJsonSchema[None],
+        Query(alias="to", description="The day after; without it, today."),
     ] = None,
     playbook: Annotated[
-        Key | SkipJsonSchema[None], Query(description="Of one playbook; without it, each day's current one.")
+        Key | SkipJsonSchema[None],
+        Query(description="Of one playbook; without it, each day's current one."),
     ] = None,
     known_at: Known = None,
 ) -> AlignmentChangesPage:
@@ -168,7 +193,9 @@ async def get_alignment_changes(
     mark = _mark(found.after, [(one.before, one.after) for one in found.differences])
     begin = _begin(paging.begin(_position), mark)
     some = found.differences[begin : begin + paging.limit + 1]
-    items, following = paging.cut(response, some, [f"{mark} {begin + n + 1}" for n in range(len(some))])
+    items, following = paging.cut(
+        response, some, [f"{mark} {begin + n + 1}" for n in range(len(some))]
+    )
     return AlignmentChangesPage.model_validate(
         {
             **framed(found.after),
@@ -188,7 +215,9 @@ async def ask_what_if(
     known_at: Known = None,
 ) -> WhatIf:
     """What the answer would be if the document were applied, against the same evidence. Nothing is stored."""
-    return what_if(await comparison.what_if(call.service, call.actor, to_domain(body), as_of, known_at))
+    return what_if(
+        await comparison.what_if(call.service, call.actor, to_domain(body), as_of, known_at)
+    )
 
 
 def _mark(answer: Answer, content: object) -> str:
@@ -208,12 +237,18 @@ def _begin(after: tuple[str, int] | None, mark: str) -> int:
         return 0
     was, place = after
     if was != mark:
-        raise AlignmentChangedError("The alignment has changed since the first page; start again without a cursor.")
+        raise AlignmentChangedError(
+            "The alignment has changed since the first page; start again without a cursor."
+        )
     return place
 
 
 def _page(
-    answer: Answer, paging: Paging, response: Response, views: Sequence[View], key: Callable[[View], str]
+    answer: Answer,
+    paging: Paging,
+    response: Response,
+    views: Sequence[View],
+    key: Callable[[View], str],
 ) -> tuple[list[View], dict[str, Any]]:  # Any: the members of a page
     """The views of one page, by key, and what else the page says."""
     wanted = [view for view in views if paging.after is None or key(view) > paging.after]
@@ -222,10 +257,16 @@ def _page(
 
 
 @router.get("/v1/alignment/teams", **declare(Contract("read", problems=(404,), pages=True)))
-async def list_team_alignments(response: Response, paging: Pages, answer: Asked) -> TeamAlignmentPage:
+async def list_team_alignments(
+    response: Response, paging: Pages, answer: Asked
+) -> TeamAlignmentPage:
     """The answer seen from each team, by key."""
-    found, rest = _page(answer, paging, response, team_views(answer.snapshot), lambda view: view.team)
-    return TeamAlignmentPage.model_validate({**rest, "items": [show_team(view, TEN) for view in found]})
+    found, rest = _page(
+        answer, paging, response, team_views(answer.snapshot), lambda view: view.team
+    )
+    return TeamAlignmentPage.model_validate(
+        {**rest, "items": [show_team(view, TEN) for view in found]}
+    )
 
 
 @router.get("/v1/alignment/teams/{team}", response_model=TeamAlignment, **reads())
@@ -239,18 +280,30 @@ async def get_team_alignment(
 
 
 @router.get("/v1/alignment/objectives", **declare(Contract("read", problems=(404,), pages=True)))
-async def list_objective_alignments(response: Response, paging: Pages, answer: Asked) -> ObjectiveAlignmentPage:
+async def list_objective_alignments(
+    response: Response, paging: Pages, answer: Asked
+) -> ObjectiveAlignmentPage:
     """The answer seen from each active objective, by key."""
-    found, rest = _page(answer, paging, response, objective_views(answer.snapshot), lambda view: view.objective)
-    return ObjectiveAlignmentPage.model_validate({**rest, "items": [show_objective(view, TEN) for view in found]})
+    found, rest = _page(
+        answer, paging, response, objective_views(answer.snapshot), lambda view: view.objective
+    )
+    return ObjectiveAlignmentPage.model_validate(
+        {**rest, "items": [show_objective(view, TEN) for view in found]}
+    )
 
 
 @router.get("/v1/alignment/objectives/{objective}", response_model=ObjectiveAlignment, **reads())
 async def get_objective_alignment(
-    request: Request, response: Response, answer: Asked, objective: ObjectiveKey, seen: IfNoneMatch = None
+    request: Request,
+    response: Response,
+    answer: Asked,
+    objective: ObjectiveKey,
+    seen: IfNoneMatch = None,
 ) -> object:
     """The answer seen from one active objective, with its whole share of the ledger."""
-    view = _one({view.objective: view for view in objective_views(answer.snapshot)}, "objective", objective)
+    view = _one(
+        {view.objective: view for view in objective_views(answer.snapshot)}, "objective", objective
+    )
     reply = show_objective(view, MOST)
     return shown(request, response, reply, f'"{digest(reply)}"')
 
@@ -258,7 +311,9 @@ async def get_objective_alignment(
 @router.get("/v1/alignment/pairs", **declare(Contract("read", problems=(404,), pages=True)))
 async def list_team_overlaps(response: Response, paging: Pages, answer: Asked) -> TeamOverlapPage:
     """How much of the work of every two teams goes to the same objectives, by their keys."""
-    found, rest = _page(answer, paging, response, pairs(answer.snapshot), lambda pair: f"{pair.one} {pair.other}")
+    found, rest = _page(
+        answer, paging, response, pairs(answer.snapshot), lambda pair: f"{pair.one} {pair.other}"
+    )
     items = [TeamOverlap(one=pair.one, other=pair.other, overlap=pair.overlap) for pair in found]
     return TeamOverlapPage.model_validate({**rest, "items": items})
 

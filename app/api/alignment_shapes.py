@@ -5,7 +5,19 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, WithJsonSchema
 
-from app.api.scalars import Address, Count, Cursor, Day, Figure, Fraction, Key, Sentence, ShownNumber, Small, text
+from app.api.scalars import (
+    Address,
+    Count,
+    Cursor,
+    Day,
+    Figure,
+    Fraction,
+    Key,
+    Sentence,
+    ShownNumber,
+    Small,
+    text,
+)
 from app.api.wire import Shown, example
 from app.domain.fixed import number
 from app.flows.alignment import Answer
@@ -39,7 +51,11 @@ LOSS: dict[str, Any] = {  # Any: JSON values
     "detail": "31% of the recorded work of sales served no objective",
     "evidence": "/v1/events?team=sales&off_playbook=fy26-q4&from=2026-10-27&to=2026-11-23&as_of=2026-11-23",
 }
-FRAME: dict[str, Any] = {"as_of": "2026-11-23", "known_at": "2026-11-23", "version": 1042}  # Any: JSON values
+FRAME: dict[str, Any] = {
+    "as_of": "2026-11-23",
+    "known_at": "2026-11-23",
+    "version": 1042,
+}  # Any: JSON values
 
 
 class Loss(Shown):
@@ -67,7 +83,9 @@ class Component(Shown):
     weight: ShownNumber
     coverage: Fraction
     applies: Annotated[bool, Field(description="Whether it has a meaning for this organization.")]
-    lost: Annotated[Figure, Field(description="Points of the score that are missing because of it.")]
+    lost: Annotated[
+        Figure, Field(description="Points of the score that are missing because of it.")
+    ]
     summary: Sentence
 
 
@@ -100,7 +118,10 @@ ALIGNMENT: dict[str, Any] = {  # Any: JSON values
 }
 Restating = Annotated[
     list[Key],
-    Field(max_length=10_000, description="Metrics whose change does not show yet: their history is being restated."),
+    Field(
+        max_length=10_000,
+        description="Metrics whose change does not show yet: their history is being restated.",
+    ),
 ]
 
 
@@ -110,7 +131,10 @@ class Framed(Shown):
     as_of: Day
     known_at: Day
     version: Annotated[
-        Count, Field(description="The organization's version that it was computed at: at the end of `known_at`.")
+        Count,
+        Field(
+            description="The organization's version that it was computed at: at the end of `known_at`."
+        ),
     ]
 
 
@@ -121,7 +145,9 @@ class Alignment(Framed):
     playbook: Key
     revision: Small
     unpublished_changes: Small
-    configuration_from: Annotated[Day | None, Field(description="The day whose configuration it uses, when another.")]
+    configuration_from: Annotated[
+        Day | None, Field(description="The day whose configuration it uses, when another.")
+    ]
     score: Score
     floor: Annotated[Fraction, Field(description="What has been proven.")]
     coverage: Fraction
@@ -143,7 +169,11 @@ class LedgerPage(Framed):
     items: Annotated[list[Loss], Field(max_length=200)]
     next_cursor: Cursor | None
 
-    model_config = {"json_schema_extra": example(**FRAME, score=0.7312, floor=0.68, items=[LOSS], next_cursor=None)}
+    model_config = {
+        "json_schema_extra": example(
+            **FRAME, score=0.7312, floor=0.68, items=[LOSS], next_cursor=None
+        )
+    }
 
 
 class TeamOverlap(Shown):
@@ -162,7 +192,9 @@ class TeamOverlapPage(Framed):
 
     model_config = {
         "json_schema_extra": example(
-            **FRAME, items=[{"one": "marketing", "other": "sales", "overlap": 0.42}], next_cursor=None
+            **FRAME,
+            items=[{"one": "marketing", "other": "sales", "overlap": 0.42}],
+            next_cursor=None,
         )
     }
 
@@ -195,13 +227,18 @@ def losses(found: Iterable[LossValue]) -> list[Loss]:
 def components(found: AlignmentValue) -> list[dict[str, Any]]:  # Any: the members of components
     """The components of an alignment on the wire."""
     names = ("name", "score", "coverage", "applies", "lost", "summary")
-    return [{**{name: getattr(one, name) for name in names}, "weight": number(one.weight)} for one in found.components]
+    return [
+        {**{name: getattr(one, name) for name in names}, "weight": number(one.weight)}
+        for one in found.components
+    ]
 
 
 def show(answer: Answer) -> Alignment:
     """An alignment on the wire."""
     found = answer.alignment
-    members = {name: getattr(found, name) for name in ("method", "score", "floor", "coverage", "weakest")}
+    members = {
+        name: getattr(found, name) for name in ("method", "score", "floor", "coverage", "weakest")
+    }
     return Alignment.model_validate(
         {
             **framed(answer),

@@ -76,7 +76,9 @@ def _version() -> str:
         return "0.0.0"
 
 
-def build(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None) -> FastAPI:
+def build(
+    lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None,
+) -> FastAPI:
     """An application with every route; whoever builds it gives it a service as `state.service`."""
     app = FastAPI(
         title="Sightline",
@@ -86,7 +88,11 @@ def build(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | Non
         docs_url=None,  # FastAPI's pages load scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
-        telemetry={"tracing": False, "metrics": False, "logs": False},  # its records keep bodies and exceptions
+        telemetry={
+            "tracing": False,
+            "metrics": False,
+            "logs": False,
+        },  # its records keep bodies and exceptions
     )
     for router in (*OFTEN, *(router for router in ROUTERS if router not in OFTEN)):
         # Not include_router: every route has its whole path already, and an included router is matched twice.

@@ -30,7 +30,10 @@ class PlanStep(Shown):
     action: Literal["create", "update", "restore", "archive", "unchanged"]
     kind: Kind
     key: Named
-    changes: Annotated[FreeObject, Field(description="Of what is updated or restored, by member: `before`, `after`.")]
+    changes: Annotated[
+        FreeObject,
+        Field(description="Of what is updated or restored, by member: `before`, `after`."),
+    ]
 
 
 class Plan(Shown):
@@ -47,7 +50,12 @@ class Plan(Shown):
             revision=3,
             dry_run=True,
             steps=[
-                {"action": "update", "kind": "team", "key": "sales", "changes": {"size": {"before": 12, "after": 14}}},
+                {
+                    "action": "update",
+                    "kind": "team",
+                    "key": "sales",
+                    "changes": {"size": {"before": 12, "after": 14}},
+                },
                 {"action": "unchanged", "kind": "playbook", "key": "fy26-q4", "changes": {}},
             ],
         )
@@ -69,7 +77,9 @@ def _step(change: Change) -> PlanStep:
 
 
 @router.get("/v1/playbooks/{playbook}/document", response_model=PlaybookDocument, **reads())
-async def get_document(call: Caller, request: Request, playbook: PlaybookKey, seen: IfNoneMatch = None) -> Response:
+async def get_document(
+    call: Caller, request: Request, playbook: PlaybookKey, seen: IfNoneMatch = None
+) -> Response:
     """The playbook as code, with all it needs; applying it changes nothing."""
     found = await playbooks.document(call.service, call.actor, playbook)
     body = dumps(to_wire(found), ensure_ascii=False).encode()
@@ -85,11 +95,19 @@ async def apply_document(
     body: PlaybookDocument,
     dry_run: Annotated[bool, Query(description="Only say what would happen.")] = False,
     publish: Annotated[bool, Query(description="Publish the playbook afterwards.")] = False,
-    prune: Annotated[bool, Query(description="Archive even more than half of what the playbook has.")] = False,
+    prune: Annotated[
+        bool, Query(description="Archive even more than half of what the playbook has.")
+    ] = False,
 ) -> Plan:
     """Makes things as the document says, in one transaction; applying it twice changes nothing."""
     document = to_domain(body)
-    done = await playbooks.apply(call.service, call.actor, document, dry_run=dry_run, publish=publish, prune=prune)
+    done = await playbooks.apply(
+        call.service, call.actor, document, dry_run=dry_run, publish=publish, prune=prune
+    )
     steps = [_step(change) for change in done.changes]
-    steps += [PlanStep(action="unchanged", kind=kind, key=key, changes={}) for kind, key in done.unchanged]
-    return Plan(playbook=document.playbook.key, revision=done.revision, dry_run=dry_run, steps=steps)
+    steps += [
+        PlanStep(action="unchanged", kind=kind, key=key, changes={}) for kind, key in done.unchanged
+    ]
+    return Plan(
+        playbook=document.playbook.key, revision=done.revision, dry_run=dry_run, steps=steps
+    )

@@ -34,14 +34,18 @@ def check(request: Request, media_type: str | None) -> None:
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding != "identity":
         raise UnsupportedMediaError(
-            "Send the body as it is: nothing here decompresses requests.", "Accept-Encoding", "identity"
+            "Send the body as it is: nothing here decompresses requests.",
+            "Accept-Encoding",
+            "identity",
         )
     if media_type is None:
         return
     found, _, parameters = request.headers.get("content-type", "").partition(";")
     charset = parameters.strip().lower().replace('"', "").replace(" ", "")
     if found.strip().lower() != media_type or charset not in ("", "charset=utf-8"):
-        raise UnsupportedMediaError(f"The body must be {media_type}.", _SAYS.get(request.method, "Accept"), media_type)
+        raise UnsupportedMediaError(
+            f"The body must be {media_type}.", _SAYS.get(request.method, "Accept"), media_type
+        )
 
 
 async def read(request: Request, limit: int) -> bytes:
@@ -64,7 +68,9 @@ async def read(request: Request, limit: int) -> bytes:
     return bytes(body)
 
 
-async def strict(request: Request, limit: int, media_type: str, *, may_be_empty: bool = False) -> StrictRequest:
+async def strict(
+    request: Request, limit: int, media_type: str, *, may_be_empty: bool = False
+) -> StrictRequest:
     """The request with its JSON read.
 
     Raises: UnsupportedMediaError, TooLargeError, MalformedError.

@@ -56,7 +56,9 @@ async def _authenticated(service: Service, request: Request) -> Actor:
             request.state.rate = rate(service.failed, standing)
             raise NotAuthenticError(REFUSAL) from error
     request.state.rate = rate(service.failed, standing)
-    raise TooManyError("Too many keys from this address were not valid; see Retry-After.", standing.wait)
+    raise TooManyError(
+        "Too many keys from this address were not valid; see Retry-After.", standing.wait
+    )
 
 
 def rate(limit: Limit, standing: Standing) -> dict[str, str]:

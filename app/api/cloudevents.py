@@ -23,8 +23,12 @@ Named = Annotated[
 ]
 
 
-@router.post("/v1/cloudevents", **declare(Contract("events:write", "*/*", 16 * MIB, problems=(400, 409))))
-async def record_cloud_events(call: Caller, request: Request, source: Named = None) -> EventBatchResult:
+@router.post(
+    "/v1/cloudevents", **declare(Contract("events:write", "*/*", 16 * MIB, problems=(400, 409)))
+)
+async def record_cloud_events(
+    call: Caller, request: Request, source: Named = None
+) -> EventBatchResult:
     """Records CloudEvents: one (binary or `application/cloudevents+json`) or several (`...-batch+json`).
 
     An event's id here is its source and its id, parted by a space. One that is alone and cannot be recorded is refused;
@@ -44,5 +48,8 @@ async def record_cloud_events(call: Caller, request: Request, source: Named = No
     ]
     duplicates = sum(answer.item.status == "duplicate" for answer in answers)
     return EventBatchResult(
-        recorded=len(answers) - len(found), duplicates=duplicates, rejected=len(found) - duplicates, problems=found
+        recorded=len(answers) - len(found),
+        duplicates=duplicates,
+        rejected=len(found) - duplicates,
+        problems=found,
     )

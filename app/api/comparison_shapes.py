@@ -48,7 +48,9 @@ class HistoryPoint(Shown):
 
     as_of: Day
     playbook: Key | None
-    configuration_from: Annotated[Day | None, Field(description="The day whose configuration it uses, when another.")]
+    configuration_from: Annotated[
+        Day | None, Field(description="The day whose configuration it uses, when another.")
+    ]
     score: Score
     floor: Annotated[Fraction | None, Field(description="What had been proven.")]
     coverage: Fraction | None
@@ -59,11 +61,17 @@ class AlignmentHistory(Shown):
     """The score of many days, each with the configuration of its own."""
 
     known_at: Day
-    version: Annotated[Count, Field(description="The organization's version that it was computed at.")]
+    version: Annotated[
+        Count, Field(description="The organization's version that it was computed at.")
+    ]
     restating: Restating
     items: Annotated[list[HistoryPoint], Field(max_length=MOST)]
 
-    model_config = {"json_schema_extra": example(known_at="2026-11-23", version=1042, restating=[], items=[POINT])}
+    model_config = {
+        "json_schema_extra": example(
+            known_at="2026-11-23", version=1042, restating=[], items=[POINT]
+        )
+    }
 
 
 class LossDifference(Shown):
@@ -81,7 +89,8 @@ class LossDifference(Shown):
     metric: Key | None
     detail: Sentence
     evidence: Annotated[
-        Address, Field(description="What lists exactly what the loss after is made of, or the one before.")
+        Address,
+        Field(description="What lists exactly what the loss after is made of, or the one before."),
     ]
 
     model_config = {"json_schema_extra": example(**DIFFERENCE)}
@@ -99,15 +108,25 @@ class AlignmentChangesPage(Framed):
 class WhatIf(Shown):
     """What a document would change, the largest change first."""
 
-    before: Annotated[Alignment | None, Field(description="Null when there is no such playbook yet.")]
+    before: Annotated[
+        Alignment | None, Field(description="Null when there is no such playbook yet.")
+    ]
     after: Annotated[
         Alignment,
-        Field(description="The answer with the document applied; its evidence is listed by what is really configured."),
+        Field(
+            description="The answer with the document applied; its evidence is listed by what is really configured."
+        ),
     ]
     differences: Annotated[Count, Field(description="How many losses would differ.")]
-    items: Annotated[list[LossDifference], Field(max_length=SHOWN, description="The largest of the differences.")]
+    items: Annotated[
+        list[LossDifference], Field(max_length=SHOWN, description="The largest of the differences.")
+    ]
 
-    model_config = {"json_schema_extra": example(before=None, after=ALIGNMENT, differences=1, items=[DIFFERENCE])}
+    model_config = {
+        "json_schema_extra": example(
+            before=None, after=ALIGNMENT, differences=1, items=[DIFFERENCE]
+        )
+    }
 
 
 def history(found: History) -> AlignmentHistory:
@@ -148,7 +167,9 @@ def _difference(loss: Loss, one: Difference) -> LossDifference:
     members = {name: value for name, value in dict(loss).items() if name != "points"}
     if not one.after:  # the sentence is of a loss that is gone
         members["detail"] = f"no longer: {members['detail']}"
-    return LossDifference.model_validate({**members, "before": one.before, "after": one.after, "change": one.change})
+    return LossDifference.model_validate(
+        {**members, "before": one.before, "after": one.after, "change": one.change}
+    )
 
 
 def what_if(found: Comparison) -> WhatIf:

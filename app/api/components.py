@@ -6,7 +6,9 @@ from app.api.problems import KINDS, MEDIA_TYPE
 
 Node = dict[str, Any]  # Any: a JSON object of the OpenAPI Specification
 
-_TABLE: Final = "\n".join(f"| `{code}` | {kind.status} | {kind.title} |" for code, kind in KINDS.items())
+_TABLE: Final = "\n".join(
+    f"| `{code}` | {kind.status} | {kind.title} |" for code, kind in KINDS.items()
+)
 
 INFO: Final[Node] = {
     "title": "Sightline",
@@ -34,7 +36,9 @@ SERVERS: Final[list[Node]] = [
     {
         "url": "{origin}",
         "description": "Where Sightline runs",
-        "variables": {"origin": {"default": "http://127.0.0.1:8000", "description": "Scheme, host and port"}},
+        "variables": {
+            "origin": {"default": "http://127.0.0.1:8000", "description": "Scheme, host and port"}
+        },
     }
 ]
 
@@ -71,7 +75,11 @@ SECURITY: Final[Node] = {
 
 
 def _header(description: str, most: int, *, required: bool = False, **more: object) -> Node:
-    return {"description": description, "required": required, "schema": {"type": "string", "maxLength": most, **more}}
+    return {
+        "description": description,
+        "required": required,
+        "schema": {"type": "string", "maxLength": most, **more},
+    }
 
 
 HEADERS: Final[Node] = {
@@ -81,8 +89,12 @@ HEADERS: Final[Node] = {
     "Link": _header('The next page, `rel="next"`, when there is one.', 4_000),
     "Retry-After": _header("Seconds to wait before trying again.", 10),
     "WWW-Authenticate": _header("How to authenticate.", 200),
-    "RateLimit-Policy": _header("How many requests make the quota, and in how many seconds it comes back.", 200),
-    "RateLimit": _header("How many requests are left, and in how many seconds the quota is whole again.", 200),
+    "RateLimit-Policy": _header(
+        "How many requests make the quota, and in how many seconds it comes back.", 200
+    ),
+    "RateLimit": _header(
+        "How many requests are left, and in how many seconds the quota is whole again.", 200
+    ),
     "Deprecation": _header("Since when the operation is deprecated (RFC 9745).", 20),
     "Sunset": _header("When the operation will be gone (RFC 8594).", 40),
     "Accept-Post": _header("What a POST reads here.", 200),
@@ -104,16 +116,23 @@ def _response(status: int, description: str, *headers: str) -> Node:
     return {
         "x-status": status,
         "description": description,
-        "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in ("X-Request-Id", *headers)},
+        "headers": {
+            name: {"$ref": f"#/components/headers/{name}"} for name in ("X-Request-Id", *headers)
+        },
         "content": {
-            MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {"example": {"value": shown}}}
+            MEDIA_TYPE: {
+                "schema": {"$ref": "#/components/schemas/Problem"},
+                "examples": {"example": {"value": shown}},
+            }
         },
     }
 
 
 RESPONSES: Final[Node] = {
     "Malformed": _response(400, "The request cannot be read."),
-    "Unauthorized": _response(401, "No valid API key, or a signature that does not verify.", "WWW-Authenticate"),
+    "Unauthorized": _response(
+        401, "No valid API key, or a signature that does not verify.", "WWW-Authenticate"
+    ),
     "Forbidden": _response(403, "The API key may not do this."),
     "NotFound": _response(404, "There is no such thing, or it is another organization's."),
     "RequestTimeout": _response(408, "The body did not arrive in time."),
@@ -125,7 +144,11 @@ RESPONSES: Final[Node] = {
     ),
     "Invalid": _response(422, "The input breaks a rule; `errors` says where."),
     "TooManyRequests": _response(
-        429, "This key or this address asks too often.", "Retry-After", "RateLimit-Policy", "RateLimit"
+        429,
+        "This key or this address asks too often.",
+        "Retry-After",
+        "RateLimit-Policy",
+        "RateLimit",
     ),
     "Failed": _response(500, "Something went wrong on our side."),
     "Unavailable": _response(503, "Not available at the moment.", "Retry-After"),

@@ -29,7 +29,9 @@ class Contribution(Shown):
     note: Note
     archived: bool
 
-    model_config = {"json_schema_extra": example(playbook="fy26-q4", team="sales", **EXAMPLE, archived=False)}
+    model_config = {
+        "json_schema_extra": example(playbook="fy26-q4", team="sales", **EXAMPLE, archived=False)
+    }
 
 
 class ContributionPage(Shown):
@@ -66,7 +68,9 @@ async def list_contributions(
     await find(call, "playbook", playbook, as_of)
     where = {"playbook": playbook}
     return ContributionPage(
-        **await page(call, paging, response, "contribution", show, where, archived=archived, as_of=as_of)
+        **await page(
+            call, paging, response, "contribution", show, where, archived=archived, as_of=as_of
+        )
     )
 
 
@@ -88,6 +92,8 @@ async def put_contribution(
 
 
 @router.delete("/v1/playbooks/{playbook}/contributions/{team}", **deletes("playbook:write"))
-async def delete_contribution(call: Caller, playbook: PlaybookKey, team: TeamKey, precondition: Change) -> None:
+async def delete_contribution(
+    call: Caller, playbook: PlaybookKey, team: TeamKey, precondition: Change
+) -> None:
     """Withdraws the contribution. Needs a key bound to the team, or an admin key."""
     await playbooks.withdraw(call.service, call.actor, "contribution", playbook, team, precondition)

@@ -50,7 +50,9 @@ class Delivery(Shown):
 
     uid: Uid
     source: Key
-    origin: Annotated[Literal["hook", "records"], Field(description="`records`: deals that were imported.")]
+    origin: Annotated[
+        Literal["hook", "records"], Field(description="`records`: deals that were imported.")
+    ]
     received_at: Instant
     content_type: Sentence
     state: State
@@ -74,8 +76,13 @@ class RawDelivery(Delivery):
     """A delivery with its body."""
 
     headers: Annotated[list[DeliveryHeader], Field(max_length=100)]
-    body: Annotated[Annotated[str, Field(max_length=3_000_000)] | None, Field(description="Null when kept no longer.")]
-    body_encoding: Annotated[Literal["utf_8", "base64"], Field(description="base64 when it is no text.")]
+    body: Annotated[
+        Annotated[str, Field(max_length=3_000_000)] | None,
+        Field(description="Null when kept no longer."),
+    ]
+    body_encoding: Annotated[
+        Literal["utf_8", "base64"], Field(description="base64 when it is no text.")
+    ]
 
     model_config = {
         "json_schema_extra": example(
@@ -97,7 +104,11 @@ class DeliveryPage(Shown):
 def members(stored: StoredDelivery) -> dict[str, Any]:  # Any: the members of a reply
     """A delivery on the wire, without its body."""
     found = {name: getattr(stored, name) for name in Delivery.model_fields}
-    return {**found, "uid": str(stored.uid), "content_type": stored.content_type.replace("\x00", "")[:4_000]}
+    return {
+        **found,
+        "uid": str(stored.uid),
+        "content_type": stored.content_type.replace("\x00", "")[:4_000],
+    }
 
 
 def _raw(stored: StoredDelivery) -> RawDelivery:
@@ -108,7 +119,9 @@ def _raw(stored: StoredDelivery) -> RawDelivery:
             body = stored.body.decode()
         except UnicodeDecodeError:
             body, encoding = b64encode(stored.body).decode(), "base64"
-    return RawDelivery.model_validate({**members(stored), "headers": headers, "body": body, "body_encoding": encoding})
+    return RawDelivery.model_validate(
+        {**members(stored), "headers": headers, "body": body, "body_encoding": encoding}
+    )
 
 
 @router.get("/v1/sources/{source}/deliveries", **lists("admin"))
@@ -117,21 +130,32 @@ async def list_deliveries(
     response: Response,
     source: SourceKey,
     paging: Pages,
-    state: Annotated[State | SkipJsonSchema[None], Query(description="Only those in this state.")] = None,
+    state: Annotated[
+        State | SkipJsonSchema[None], Query(description="Only those in this state.")
+    ] = None,
 ) -> DeliveryPage:
     """What the source delivered, newest first, without the bodies."""
     await find(call, "source", source)
     organization, after = call.actor.organization, paging.begin(instant_and_uid)
     async with call.service.database.reading() as connection:
-        found = await deliveries.page(connection, organization, source, state, after, paging.limit + 1)
+        found = await deliveries.page(
+            connection, organization, source, state, after, paging.limit + 1
+        )
     positions = [f"{stored.received_at.isoformat()} {stored.uid}" for stored in found]
-    items, following = paging.cut(response, [Delivery.model_validate(members(stored)) for stored in found], positions)
+    items, following = paging.cut(
+        response, [Delivery.model_validate(members(stored)) for stored in found], positions
+    )
     return DeliveryPage(items=items, next_cursor=following)
 
 
 @router.get("/v1/sources/{source}/deliveries/{uid}", response_model=RawDelivery, **reads("admin"))
 async def get_delivery(
-    call: Caller, request: Request, response: Response, source: SourceKey, uid: DeliveryUid, seen: IfNoneMatch = None
+    call: Caller,
+    request: Request,
+    response: Response,
+    source: SourceKey,
+    uid: DeliveryUid,
+    seen: IfNoneMatch = None,
 ) -> object:
     """One delivery, raw."""
     async with call.service.database.reading() as connection:

@@ -17,7 +17,11 @@ from app.api.wire import examples
 
 Node = dict[str, Any]  # Any: a JSON object of the OpenAPI Specification
 RAW: Final[Node] = {
-    "schema": {"type": "string", "format": "binary", "description": "The sender's own bytes, in its own media type."},
+    "schema": {
+        "type": "string",
+        "format": "binary",
+        "description": "The sender's own bytes, in its own media type.",
+    },
     "examples": {"example": {"value": "[]"}},
 }
 
@@ -63,7 +67,9 @@ def document(app: FastAPI, *, client: bool = False) -> Node:
     components["securitySchemes"] = deepcopy(SECURITY)
     said = dumps([found["paths"], RESPONSES])
     components["headers"] = {
-        name: deepcopy(header) for name, header in HEADERS.items() if f'"#/components/headers/{name}"' in said
+        name: deepcopy(header)
+        for name, header in HEADERS.items()
+        if f'"#/components/headers/{name}"' in said
     }
     components["responses"] = {
         name: {part: deepcopy(value) for part, value in response.items() if part != "x-status"}
@@ -153,9 +159,14 @@ def _finish(path: str, method: str, operation: Node, schemas: Node) -> None:
     if contract.media_type is not None:
         operation["x-max-body-bytes"] = contract.limit
     if contract.media_type == "*/*":
-        operation["requestBody"] = {"required": True, "content": {"application/octet-stream": deepcopy(RAW)}}
+        operation["requestBody"] = {
+            "required": True,
+            "content": {"application/octet-stream": deepcopy(RAW)},
+        }
     elif contract.media_type is not None:
-        operation["requestBody"]["content"] = {contract.media_type: _body(operation["requestBody"]["content"])}
+        operation["requestBody"]["content"] = {
+            contract.media_type: _body(operation["requestBody"]["content"])
+        }
     _examples(operation.get("requestBody", {}), schemas)
     _tell(operation, raw=contract.media_type == "*/*")
     operation["responses"] = _responses(path, method, operation, contract, schemas)
@@ -195,8 +206,14 @@ def _responses(path: str, method: str, operation: Node, contract: Contract, sche
         good["201"] = {**deepcopy(good["200"]), "description": "Created, or brought back."}
         good["201"]["headers"] |= _headers("Location")
     if contract.etag and method == "get":
-        good["304"] = {"description": "Not changed since.", "headers": _headers("X-Request-Id", "ETag")}
-    bad = {status: {"$ref": f"#/components/responses/{PROBLEM_NAMES[status]}"} for status in _problems(path, contract)}
+        good["304"] = {
+            "description": "Not changed since.",
+            "headers": _headers("X-Request-Id", "ETag"),
+        }
+    bad = {
+        status: {"$ref": f"#/components/responses/{PROBLEM_NAMES[status]}"}
+        for status in _problems(path, contract)
+    }
     return {**dict(sorted(good.items())), **{str(status): bad[status] for status in sorted(bad)}}
 
 

@@ -29,8 +29,18 @@ EXAMPLE: Final = {
     "sightline": 1,
     "sources": [{"key": "billing", "name": "Billing"}],
     "teams": [{"key": "sales", "name": "Sales", "function": "sales", "size": 12}],
-    "metrics": [{"key": "revenue", "name": "Revenue", "unit": "EUR", "events": ["invoice.paid"], "aggregation": "sum"}],
-    "offerings": [{"key": "onboarding-plus", "name": "Onboarding Plus", "available_from": "2026-01-01"}],
+    "metrics": [
+        {
+            "key": "revenue",
+            "name": "Revenue",
+            "unit": "EUR",
+            "events": ["invoice.paid"],
+            "aggregation": "sum",
+        }
+    ],
+    "offerings": [
+        {"key": "onboarding-plus", "name": "Onboarding Plus", "available_from": "2026-01-01"}
+    ],
     "playbook": {
         "key": "fy26-q4",
         "title": "Win the enterprise",
@@ -94,7 +104,9 @@ class DocumentResponsibility(Given):
     team: Key
     role: Role
     share: Positive = default(ONE, 1)
-    accepted: Annotated[Yes, Field(description="Honored for an admin key; else the team accepts it itself.")] = False
+    accepted: Annotated[
+        Yes, Field(description="Honored for an admin key; else the team accepts it itself.")
+    ] = False
 
 
 class DocumentKeyResult(Given):
@@ -158,13 +170,23 @@ def to_domain(document: PlaybookDocument) -> Document:
         for place, part in enumerate(objective.responsibilities):
             parts.append(Placed(f"{at}/responsibilities/{place}", _part(objective.key, part)))
         for place, result in enumerate(objective.key_results):
-            results.append(Placed(f"{at}/key_results/{place}", made(KeyResult, result, objective=objective.key)))
+            results.append(
+                Placed(
+                    f"{at}/key_results/{place}", made(KeyResult, result, objective=objective.key)
+                )
+            )
     return Document(
         Playbook(book.key, book.title, book.narrative, book.starts_on, book.ends_on),
-        sources=tuple(Placed(f"/sources/{i}", made(Source, s)) for i, s in enumerate(document.sources)),
+        sources=tuple(
+            Placed(f"/sources/{i}", made(Source, s)) for i, s in enumerate(document.sources)
+        ),
         teams=tuple(Placed(f"/teams/{i}", made(Team, t)) for i, t in enumerate(document.teams)),
-        metrics=tuple(Placed(f"/metrics/{i}", made(Metric, m)) for i, m in enumerate(document.metrics)),
-        offerings=tuple(Placed(f"/offerings/{i}", made(Offering, o)) for i, o in enumerate(document.offerings)),
+        metrics=tuple(
+            Placed(f"/metrics/{i}", made(Metric, m)) for i, m in enumerate(document.metrics)
+        ),
+        offerings=tuple(
+            Placed(f"/offerings/{i}", made(Offering, o)) for i, o in enumerate(document.offerings)
+        ),
         objectives=tuple(objectives),
         responsibilities=tuple(parts),
         key_results=tuple(results),
@@ -172,7 +194,15 @@ def to_domain(document: PlaybookDocument) -> Document:
 
 
 def _objective(playbook: str, found: DocumentObjective) -> Objective:
-    return Objective(found.key, playbook, found.title, found.description, found.priority, found.parent, found.state)
+    return Objective(
+        found.key,
+        playbook,
+        found.title,
+        found.description,
+        found.priority,
+        found.parent,
+        found.state,
+    )
 
 
 def _part(objective: str, found: DocumentResponsibility) -> Responsibility:
@@ -182,7 +212,10 @@ def _part(objective: str, found: DocumentResponsibility) -> Responsibility:
 
 def to_wire(document: Document) -> dict[str, Any]:  # Any: JSON values
     """The document as JSON, in the shape that it is applied in."""
-    book = {name: to_json(document.playbook)[name] for name in ("key", "title", "narrative", "starts_on", "ends_on")}
+    book = {
+        name: to_json(document.playbook)[name]
+        for name in ("key", "title", "narrative", "starts_on", "ends_on")
+    }
     parts: dict[str, list[dict[str, object]]] = defaultdict(list)
     results: dict[str, list[dict[str, object]]] = defaultdict(list)
     for placed in (*document.responsibilities, *document.key_results):
@@ -207,7 +240,12 @@ def to_wire(document: Document) -> dict[str, Any]:  # Any: JSON values
 
 def _shown_part(part: Responsibility) -> dict[str, object]:
     shown = to_json(part)
-    return {"team": part.team, "role": part.role, "share": shown["share"], "accepted": part.status == "accepted"}
+    return {
+        "team": part.team,
+        "role": part.role,
+        "share": shown["share"],
+        "accepted": part.status == "accepted",
+    }
 
 
 def _without(noun: Noun, name: str) -> dict[str, object]:

@@ -28,11 +28,18 @@ class NewErasure(Given):
 class Erasure(Shown):
     """What was erased; nothing of it comes back."""
 
-    subject: Annotated[Subject, Field(description="What its events have for their subject from now on.")]
-    events: Annotated[
-        Count, Field(description="Events that lost their data; numbers and matches stand. 0: none was found.")
+    subject: Annotated[
+        Subject, Field(description="What its events have for their subject from now on.")
     ]
-    changes: Annotated[Count, Field(description="Changes of a CRM's records that are known no more.")]
+    events: Annotated[
+        Count,
+        Field(
+            description="Events that lost their data; numbers and matches stand. 0: none was found."
+        ),
+    ]
+    changes: Annotated[
+        Count, Field(description="Changes of a CRM's records that are known no more.")
+    ]
     deliveries: Annotated[Count, Field(description="Deliveries whose raw body is kept no longer.")]
 
     model_config = {"json_schema_extra": example(subject=ERASED, events=3, changes=7, deliveries=2)}
@@ -46,4 +53,6 @@ async def erase_subject(call: Caller, body: NewErasure) -> Erasure:
     A subject that nobody has heard of, or that is gone already, is no error: then every number in the reply is 0, and
     nothing was found. `GET /v1/events?subject=` lists the events it would take, but for those that were retracted.
     """
-    return Erasure(**asdict(await erasures.erase(call.service, call.actor, body.subject, read_event)))
+    return Erasure(
+        **asdict(await erasures.erase(call.service, call.actor, body.subject, read_event))
+    )

@@ -40,7 +40,8 @@ def parse(header: str, name: str) -> list[tuple[bool, str]]:
         match = _TAG.match(header, place)
         if match is None:
             raise InvalidError(
-                f'{name} must be * or a list of entity tags such as "42".', [Fault(name, "no list of entity tags")]
+                f'{name} must be * or a list of entity tags such as "42".',
+                [Fault(name, "no list of entity tags")],
             )
         found.append((match[1] is not None, match[2]))
         place = match.end()
@@ -52,7 +53,9 @@ def not_modified(request: Request, etag: str) -> bool:
     header = ", ".join(request.headers.getlist("if-none-match")).strip()
     if not header:
         return False
-    return header == "*" or any(f'"{opaque}"' == etag for _, opaque in parse(header, "If-None-Match"))
+    return header == "*" or any(
+        f'"{opaque}"' == etag for _, opaque in parse(header, "If-None-Match")
+    )
 
 
 def shown(request: Request, response: Response, model: Wire, etag: str) -> Wire | Response:
@@ -78,7 +81,8 @@ def sent(request: Request, body: bytes, etag: str) -> Response:
 async def _precondition(
     request: Request,
     if_match: Annotated[
-        Tags | SkipJsonSchema[None], Header(alias="If-Match", description="Only if it is still as tagged.")
+        Tags | SkipJsonSchema[None],
+        Header(alias="If-Match", description="Only if it is still as tagged."),
     ] = None,
 ) -> Precondition:
     """What must hold for a change. Raises: InvalidError."""
@@ -88,15 +92,19 @@ async def _precondition(
 async def _creation(
     request: Request,
     if_match: Annotated[
-        Tags | SkipJsonSchema[None], Header(alias="If-Match", description="Only if it is still as tagged.")
+        Tags | SkipJsonSchema[None],
+        Header(alias="If-Match", description="Only if it is still as tagged."),
     ] = None,
     if_none_match: Annotated[
-        Tags | SkipJsonSchema[None], Header(alias="If-None-Match", description="`*`: only if it does not exist yet.")
+        Tags | SkipJsonSchema[None],
+        Header(alias="If-None-Match", description="`*`: only if it does not exist yet."),
     ] = None,
 ) -> Precondition:
     """What must hold for a write that may create. Raises: InvalidError."""
     if if_none_match is not None and if_none_match.strip() != "*":
-        raise InvalidError("If-None-Match on a PUT can only be *.", [Fault("If-None-Match", "can only be * here")])
+        raise InvalidError(
+            "If-None-Match on a PUT can only be *.", [Fault("If-None-Match", "can only be * here")]
+        )
     return Precondition(_if_match(request), if_none_match=if_none_match is not None)
 
 

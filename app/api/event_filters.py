@@ -14,41 +14,62 @@ from app.store.events import EventFilter
 
 _DAY = DAY_PATTERN.strip("^$")
 _STRETCH = rf"{_DAY}\.\.{_DAY}"
-Stretches = Annotated[str, text(23 * MOST_STRETCHES - 1, 22, rf"^{_STRETCH}(,{_STRETCH}){{0,{MOST_STRETCHES - 1}}}$")]
+Stretches = Annotated[
+    str, text(23 * MOST_STRETCHES - 1, 22, rf"^{_STRETCH}(,{_STRETCH}){{0,{MOST_STRETCHES - 1}}}$")
+]
 
 
 @dataclass(frozen=True, slots=True)
 class _Names:
     """The filters by what an event says of itself."""
 
-    type: Annotated[EventType | SkipJsonSchema[None], Query(description="Events of this type.")] = None
+    type: Annotated[EventType | SkipJsonSchema[None], Query(description="Events of this type.")] = (
+        None
+    )
     team: Annotated[Key | SkipJsonSchema[None], Query(description="Events of this team.")] = None
-    source: Annotated[Key | SkipJsonSchema[None], Query(description="Events of this source.")] = None
-    id: Annotated[EventId | SkipJsonSchema[None], Query(description="The event that its source calls so.")] = None
+    source: Annotated[Key | SkipJsonSchema[None], Query(description="Events of this source.")] = (
+        None
+    )
+    id: Annotated[
+        EventId | SkipJsonSchema[None], Query(description="The event that its source calls so.")
+    ] = None
     subject: Annotated[
-        Subject | SkipJsonSchema[None], Query(description="Events of this subject: those that an erasure would take.")
+        Subject | SkipJsonSchema[None],
+        Query(description="Events of this subject: those that an erasure would take."),
     ] = None
     kind: Annotated[
-        Literal["outcome", "activity"] | SkipJsonSchema[None], Query(description="Events of this kind.")
+        Literal["outcome", "activity"] | SkipJsonSchema[None],
+        Query(description="Events of this kind."),
     ] = None
     unit: Annotated[Unit | SkipJsonSchema[None], Query(description="Events in this unit.")] = None
-    sold_unit: Annotated[Unit | SkipJsonSchema[None], Query(description="Events in this unit or in none.")] = None
-    offering: Annotated[Key | SkipJsonSchema[None], Query(description="Events that sold this offering.")] = None
+    sold_unit: Annotated[
+        Unit | SkipJsonSchema[None], Query(description="Events in this unit or in none.")
+    ] = None
+    offering: Annotated[
+        Key | SkipJsonSchema[None], Query(description="Events that sold this offering.")
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Meanings:
     """The filters by what an event matched."""
 
-    metric: Annotated[Key | SkipJsonSchema[None], Query(description="Events that match this metric.")] = None
-    counts_for: Annotated[Key | SkipJsonSchema[None], Query(description="Events that count for this metric.")] = None
-    objective: Annotated[Key | SkipJsonSchema[None], Query(description="Events that belong to this objective.")] = None
+    metric: Annotated[
+        Key | SkipJsonSchema[None], Query(description="Events that match this metric.")
+    ] = None
+    counts_for: Annotated[
+        Key | SkipJsonSchema[None], Query(description="Events that count for this metric.")
+    ] = None
+    objective: Annotated[
+        Key | SkipJsonSchema[None], Query(description="Events that belong to this objective.")
+    ] = None
     refreshes: Annotated[
         Key | SkipJsonSchema[None],
         Query(description="Events that name this objective or match a metric of it."),
     ] = None
     off_playbook: Annotated[
-        Key | SkipJsonSchema[None], Query(description="Events that lead to no active objective of this playbook.")
+        Key | SkipJsonSchema[None],
+        Query(description="Events that lead to no active objective of this playbook."),
     ] = None
     other_playbook: Annotated[
         bool | SkipJsonSchema[None],
@@ -60,26 +81,40 @@ class _Meanings:
 class _Days:
     """The filters by time."""
 
-    first: Annotated[Day | SkipJsonSchema[None], Query(alias="from", description="From this day on.")] = None
-    last: Annotated[Day | SkipJsonSchema[None], Query(alias="to", description="Up to and with this day.")] = None
+    first: Annotated[
+        Day | SkipJsonSchema[None], Query(alias="from", description="From this day on.")
+    ] = None
+    last: Annotated[
+        Day | SkipJsonSchema[None], Query(alias="to", description="Up to and with this day.")
+    ] = None
     days: Annotated[
         Stretches | SkipJsonSchema[None],
-        Query(description="In any of these stretches of days, such as 2026-10-01..2026-10-31,2026-12-01..2026-12-31."),
+        Query(
+            description="In any of these stretches of days, such as 2026-10-01..2026-10-31,2026-12-01..2026-12-31."
+        ),
     ] = None
-    as_of: Annotated[Day | SkipJsonSchema[None], Query(description="Those that stood at the end of this day.")] = None
+    as_of: Annotated[
+        Day | SkipJsonSchema[None], Query(description="Those that stood at the end of this day.")
+    ] = None
     known_at: Annotated[
         Day | SkipJsonSchema[None],
-        Query(description="Using only what was recorded by the end of this day; without it, of `as_of`."),
+        Query(
+            description="Using only what was recorded by the end of this day; without it, of `as_of`."
+        ),
     ] = None
     configuration_from: Annotated[
         Day | SkipJsonSchema[None],
-        Query(description="What belongs to what as it stood at the end of this day; without it, of `as_of`."),
+        Query(
+            description="What belongs to what as it stood at the end of this day; without it, of `as_of`."
+        ),
     ] = None
 
 
 def _check(as_of: date | None, known_at: date | None) -> None:
     if as_of is not None and known_at is not None and known_at < as_of:
-        raise InvalidError("'known_at' is before 'as_of'.", [Fault("known_at", "must not be before as_of")])
+        raise InvalidError(
+            "'known_at' is before 'as_of'.", [Fault("known_at", "must not be before as_of")]
+        )
 
 
 def _stretches(days: str | None) -> tuple[tuple[date, date], ...] | None:
@@ -90,14 +125,20 @@ def _stretches(days: str | None) -> tuple[tuple[date, date], ...] | None:
     try:
         return tuple((date.fromisoformat(first), date.fromisoformat(last)) for first, last in pairs)
     except ValueError as error:
-        raise InvalidError("'days' names a day that does not exist.", [Fault("days", "no such day")]) from error
+        raise InvalidError(
+            "'days' names a day that does not exist.", [Fault("days", "no such day")]
+        ) from error
 
 
 async def _filter(
-    names: Annotated[_Names, Depends()], meanings: Annotated[_Meanings, Depends()], days: Annotated[_Days, Depends()]
+    names: Annotated[_Names, Depends()],
+    meanings: Annotated[_Meanings, Depends()],
+    days: Annotated[_Days, Depends()],
 ) -> EventFilter:
     _check(days.as_of, days.known_at)
-    found = {name: getattr(part, name) for part in (names, meanings, days) for name in part.__slots__}
+    found = {
+        name: getattr(part, name) for part in (names, meanings, days) for name in part.__slots__
+    }
     return EventFilter(**{**found, "days": _stretches(days.days)})
 
 

@@ -59,7 +59,9 @@ class Event(Shown):
     offerings: Annotated[list[SoldItem], Field(max_length=MOST_OFFERINGS)]
     data: FreeObject
     recorded_at: Instant
-    metrics: Annotated[list[Key], Field(max_length=10_000, description="The metrics that it matches.")]
+    metrics: Annotated[
+        list[Key], Field(max_length=10_000, description="The metrics that it matches.")
+    ]
     retracted_at: Annotated[Instant | None, Field(description="Null while it stands.")]
     retraction_reason: Note | None
 
@@ -92,7 +94,9 @@ class _Unread:
         return core_schema.any_schema()
 
     @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
         return handler(NewEvent.__pydantic_core_schema__)
 
 
@@ -118,7 +122,10 @@ class BatchProblem(Shown):
     index: Annotated[Small, Field(description="Its place in the batch, from 0.")]
     id: Annotated[EventId | None, Field(description="Its id, where it has a readable one.")]
     status: Literal["duplicate", "conflict", "invalid", "forbidden"]
-    problem: Annotated[Problem | None, Field(description="Null for a duplicate: the same event is recorded already.")]
+    problem: Annotated[
+        Problem | None,
+        Field(description="Null for a duplicate: the same event is recorded already."),
+    ]
 
 
 class EventBatchResult(Shown):
@@ -182,8 +189,12 @@ def told(stored: StoredEvent) -> bytes:
             "effort": None if event.effort is None else number(event.effort),
             "subject": event.subject,
             "objective": event.objective,
-            "offerings": [{"offering": key, "value": number(value)} for key, value in event.offerings],
-            "data": Raw(canonical(event.data).encode()),  # it reads the same before and after it was stored
+            "offerings": [
+                {"offering": key, "value": number(value)} for key, value in event.offerings
+            ],
+            "data": Raw(
+                canonical(event.data).encode()
+            ),  # it reads the same before and after it was stored
             "recorded_at": stored.recorded_at,
             "metrics": stored.metrics,
             "retracted_at": stored.retracted_at,

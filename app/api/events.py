@@ -45,7 +45,9 @@ async def list_events(call: Caller, response: Response, paging: Pages, wanted: F
     """The events that stand and pass all filters, newest first."""
     organization, after = call.actor.organization, paging.begin(instant_and_uid)
     async with call.service.database.reading() as connection:
-        known = await past.configured(connection, organization, wanted.configuration_from or wanted.as_of)
+        known = await past.configured(
+            connection, organization, wanted.configuration_from or wanted.as_of
+        )
         found = await kept.page(connection, organization, known, wanted, after, paging.limit + 1)
     positions = [f"{stored.event.time.isoformat()} {stored.uid}" for stored in found]
     items, following = paging.cut(response, [show(stored) for stored in found], positions)
@@ -55,7 +57,9 @@ async def list_events(call: Caller, response: Response, paging: Pages, wanted: F
 @router.post(
     "/v1/events",
     response_model=Event,
-    **declare(Contract("events:write", JSON, problems=(409,), etag=True, creates=True, direct=True)),
+    **declare(
+        Contract("events:write", JSON, problems=(409,), etag=True, creates=True, direct=True)
+    ),
 )
 @read_by(read_event)
 async def record_event(call: Caller, body: NewEvent) -> Response:
@@ -63,7 +67,10 @@ async def record_event(call: Caller, body: NewEvent) -> Response:
     (item,) = await flow.record(call.service, call.actor, [to_domain(body)])
     if item.problem is not None:
         raise item.problem
-    return _told(await flow.stored(call.service, call.actor.organization, item), new=item.status == "recorded")
+    return _told(
+        await flow.stored(call.service, call.actor.organization, item),
+        new=item.status == "recorded",
+    )
 
 
 @router.post(
@@ -76,11 +83,19 @@ async def record_event_batch(call: Caller, body: NewEventBatch) -> Response:
     """Records what is valid and new of up to 10,000 events; says what became of the rest."""
     read: list[EventValue | InvalidError] = []
     answers = iter(await flow.record(call.service, call.actor, _valid(body.events, read)))
-    items = [next(answers) if isinstance(found, EventValue) else Item("invalid", None, found) for found in read]
-    found = [trouble(call.request, index, body.events[index], item) for index, item in _troubled(items)]
+    items = [
+        next(answers) if isinstance(found, EventValue) else Item("invalid", None, found)
+        for found in read
+    ]
+    found = [
+        trouble(call.request, index, body.events[index], item) for index, item in _troubled(items)
+    ]
     duplicates = sum(item.status == "duplicate" for item in items)
     result = EventBatchResult(
-        recorded=len(items) - len(found), duplicates=duplicates, rejected=len(found) - duplicates, problems=found
+        recorded=len(items) - len(found),
+        duplicates=duplicates,
+        rejected=len(found) - duplicates,
+        problems=found,
     )
     return Response(result.model_dump_json(), media_type="application/json")
 
@@ -111,13 +126,20 @@ def trouble(request: Request, index: int, given: object, item: Item) -> BatchPro
     readable = isinstance(name, str) and 0 < len(name) <= 200
     problem = None if item.problem is None else _problem(request, index, item.problem)
     return BatchProblem.model_validate(
-        {"index": index, "id": name if readable else None, "status": item.status, "problem": problem}
+        {
+            "index": index,
+            "id": name if readable else None,
+            "status": item.status,
+            "problem": problem,
+        }
     )
 
 
 def _problem(request: Request, index: int, error: SightlineError) -> Problem:
     instance = f"{request.scope['path']}#/events/{index}"
-    return Problem.model_validate({**problems.of(error), "instance": instance, "request_id": request.state.request_id})
+    return Problem.model_validate(
+        {**problems.of(error), "instance": instance, "request_id": request.state.request_id}
+    )
 
 
 @router.get("/v1/events/{uid}", response_model=Event, **reads())

@@ -73,7 +73,11 @@ async def _page(call: Call, wanted: EventFilter, last: StoredEvent | None) -> li
 
 
 async def _written(
-    call: Call, wanted: EventFilter, found: list[StoredEvent], write: Callable[[Event], str], head: str
+    call: Call,
+    wanted: EventFilter,
+    found: list[StoredEvent],
+    write: Callable[[Event], str],
+    head: str,
 ) -> AsyncIterator[str]:
     yield head + "".join(write(show(stored)) for stored in found)
     while len(found) == PAGE:
@@ -81,7 +85,9 @@ async def _written(
         yield "".join(write(show(stored)) for stored in found)
 
 
-def _file(kind: type[NdjsonFile | CsvFile], example: str) -> dict[str, Any]:  # Any: what APIRouter's decorators take
+def _file(
+    kind: type[NdjsonFile | CsvFile], example: str
+) -> dict[str, Any]:  # Any: what APIRouter's decorators take
     shown = {"schema": {"type": "string"}, "examples": {"example": {"value": example}}}
     said = "The events, newest first."
     return {
@@ -92,7 +98,9 @@ def _file(kind: type[NdjsonFile | CsvFile], example: str) -> dict[str, Any]:  # 
 
 
 def _answer(kind: type[NdjsonFile | CsvFile], lines: AsyncIterator[str]) -> StreamingResponse:
-    return kind(lines, headers={"Content-Disposition": f'attachment; filename="events.{kind.ending}"'})
+    return kind(
+        lines, headers={"Content-Disposition": f'attachment; filename="events.{kind.ending}"'}
+    )
 
 
 @router.get("/v1/events.ndjson", **_file(NdjsonFile, json.dumps(_EXAMPLE) + "\n"))
@@ -108,4 +116,6 @@ async def export_events_csv(call: Caller, wanted: Filter) -> StreamingResponse:
     `metrics` are separated by spaces, `offerings` and `data` are JSON. A text that a spreadsheet would take for a
     formula has a `'` before it.
     """
-    return _answer(CsvFile, _written(call, wanted, await _page(call, wanted, None), _record, _names()))
+    return _answer(
+        CsvFile, _written(call, wanted, await _page(call, wanted, None), _record, _names())
+    )

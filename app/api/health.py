@@ -29,7 +29,8 @@ class Readiness(Health):
     """How the service is, and what its operator should know."""
 
     warnings: Annotated[
-        list[Annotated[str, text(500)]], Field(max_length=20, description="What works and should not stay so.")
+        list[Annotated[str, text(500)]],
+        Field(max_length=20, description="What works and should not stay so."),
     ]
 
     model_config = {"json_schema_extra": example(status="ok", warnings=[])}

@@ -21,7 +21,10 @@ REFUSAL: Final = "There is no such hook, or the signature is not valid."
 HookId = Annotated[
     str,
     text(64, 1, r"^[A-Za-z0-9]+$"),
-    Path(description="The hook's id, the end of `hook_url`.", examples=["4hG7sK2mQ9xT1vB6nD3wZ8yC5rF0pLjE"]),
+    Path(
+        description="The hook's id, the end of `hook_url`.",
+        examples=["4hG7sK2mQ9xT1vB6nD3wZ8yC5rF0pLjE"],
+    ),
 ]
 
 
@@ -37,7 +40,9 @@ class Receipt(Shown):
     model_config = {"json_schema_extra": example(delivery=UID, state="processed")}
 
 
-@router.post("/hooks/{hook_id}", **declare(Contract(None, "*/*", 2 * MIB, (401, 403, 409), free_query=True)))
+@router.post(
+    "/hooks/{hook_id}", **declare(Contract(None, "*/*", 2 * MIB, (401, 403, 409), free_query=True))
+)
 async def take_delivery(request: Request, service: TheService, hook_id: HookId) -> Receipt:
     """Takes a delivery. An authentic one is kept and answered with 200 whatever it says, for CRMs punish errors.
 

@@ -68,17 +68,31 @@ async def list_journal(
     call: Caller,
     response: Response,
     paging: Pages,
-    kind: Annotated[Kind | SkipJsonSchema[None], Query(description="Only changes of this kind of thing.")] = None,
-    key: Annotated[Named | SkipJsonSchema[None], Query(description="Only changes of what has this key.")] = None,
-    actor: Annotated[Actor | SkipJsonSchema[None], Query(description="Only changes by this actor.")] = None,
-    first: Annotated[Day | SkipJsonSchema[None], Query(alias="from", description="From this day on.")] = None,
-    last: Annotated[Day | SkipJsonSchema[None], Query(alias="to", description="Up to and with this day.")] = None,
+    kind: Annotated[
+        Kind | SkipJsonSchema[None], Query(description="Only changes of this kind of thing.")
+    ] = None,
+    key: Annotated[
+        Named | SkipJsonSchema[None], Query(description="Only changes of what has this key.")
+    ] = None,
+    actor: Annotated[
+        Actor | SkipJsonSchema[None], Query(description="Only changes by this actor.")
+    ] = None,
+    first: Annotated[
+        Day | SkipJsonSchema[None], Query(alias="from", description="From this day on.")
+    ] = None,
+    last: Annotated[
+        Day | SkipJsonSchema[None], Query(alias="to", description="Up to and with this day.")
+    ] = None,
 ) -> JournalPage:
     """Every change of configuration, and what was replayed or erased, newest first; never a secret."""
     after = paging.begin(_position)
     wanted = JournalFilter(kind, key, actor, first, last)
     async with call.service.database.reading() as connection:
-        found = await journal.page(connection, call.actor.organization, wanted, after, paging.limit + 1)
+        found = await journal.page(
+            connection, call.actor.organization, wanted, after, paging.limit + 1
+        )
     positions = [f"{entry.seq} {entry.position}" for entry in found]
-    items, following = paging.cut(response, [JournalEntry.model_validate(_show(entry)) for entry in found], positions)
+    items, following = paging.cut(
+        response, [JournalEntry.model_validate(_show(entry)) for entry in found], positions
+    )
     return JournalPage(items=items, next_cursor=following)

@@ -11,7 +11,18 @@ from app.api.etags import Change, Creation, IfNoneMatch, shown, tag
 from app.api.nouns import Archived, AsOf, KeyResultKey, edited, find, page, written
 from app.api.operation import deletes, desk, lists, patches, puts, reads
 from app.api.paging import Pages
-from app.api.scalars import Cursor, Day, Days, Key, Name, Number, Positive, ShownNumber, default, unset
+from app.api.scalars import (
+    Cursor,
+    Day,
+    Days,
+    Key,
+    Name,
+    Number,
+    Positive,
+    ShownNumber,
+    default,
+    unset,
+)
 from app.api.wire import Given, Shown, example, made
 from app.domain.fixed import ONE
 from app.domain.objectives import KeyResult as KeyResultValue
@@ -100,21 +111,31 @@ async def list_key_results(
     call: Caller,
     response: Response,
     paging: Pages,
-    objective: Annotated[Key | SkipJsonSchema[None], Query(description="Only those of this objective.")] = None,
-    metric: Annotated[Key | SkipJsonSchema[None], Query(description="Only those of this metric.")] = None,
+    objective: Annotated[
+        Key | SkipJsonSchema[None], Query(description="Only those of this objective.")
+    ] = None,
+    metric: Annotated[
+        Key | SkipJsonSchema[None], Query(description="Only those of this metric.")
+    ] = None,
     archived: Archived = False,
     as_of: AsOf = None,
 ) -> KeyResultPage:
     """The organization's key results, by key."""
     where = {"objective": objective, "metric": metric}
     return KeyResultPage(
-        **await page(call, paging, response, "key_result", show, where, archived=archived, as_of=as_of)
+        **await page(
+            call, paging, response, "key_result", show, where, archived=archived, as_of=as_of
+        )
     )
 
 
 @router.get("/v1/key-results/{key_result}", response_model=KeyResult, **reads())
 async def get_key_result(
-    call: Caller, request: Request, response: Response, key_result: KeyResultKey, seen: IfNoneMatch = None
+    call: Caller,
+    request: Request,
+    response: Response,
+    key_result: KeyResultKey,
+    seen: IfNoneMatch = None,
 ) -> object:
     """One key result."""
     stored = await find(call, "key_result", key_result)
@@ -131,7 +152,9 @@ async def put_key_result(
     precondition: Creation,
 ) -> KeyResult:
     """Creates the key result, or replaces it."""
-    done = await configuration.put(call.service, call.actor, made(KeyResultValue, body, key=key_result), precondition)
+    done = await configuration.put(
+        call.service, call.actor, made(KeyResultValue, body, key=key_result), precondition
+    )
     written(request, response, done)
     return KeyResult.of(done.value, archived=False)
 
@@ -147,7 +170,9 @@ async def patch_key_result(
 ) -> KeyResult:
     """Changes what the merge patch names."""
     edit = edited(body, KeyResultValue)
-    done = await configuration.patch(call.service, call.actor, "key_result", key_result, edit, precondition)
+    done = await configuration.patch(
+        call.service, call.actor, "key_result", key_result, edit, precondition
+    )
     written(request, response, done)
     return KeyResult.of(done.value, archived=False)
 

@@ -19,7 +19,13 @@ from app.store.keys import ApiKey as ApiKeyValue
 
 router = desk("api-keys")
 KeyId = Annotated[str, text(40, 1, r"^[A-Za-z0-9]+$")]
-EXAMPLE = {"name": "billing", "scopes": ["events:write"], "team": None, "source": "billing", "expires_at": None}
+EXAMPLE = {
+    "name": "billing",
+    "scopes": ["events:write"],
+    "team": None,
+    "source": "billing",
+    "expires_at": None,
+}
 SHOWN = {
     "id": "0aZ3bY7cX1d",
     **EXAMPLE,
@@ -51,7 +57,9 @@ class ApiKey(Shown):
 class IssuedApiKey(ApiKey):
     """A new API key, and the key itself: it is not shown again."""
 
-    api_key: Annotated[Secret, Field(description="What goes into the Authorization header; keep it now.")]
+    api_key: Annotated[
+        Secret, Field(description="What goes into the Authorization header; keep it now.")
+    ]
 
     model_config = {"json_schema_extra": example(**SHOWN, api_key="sightline_...")}
 
@@ -91,7 +99,9 @@ async def list_api_keys(call: Caller, response: Response, paging: Pages) -> ApiK
     async with call.service.database.reading() as connection:
         found = await kept.page(connection, call.actor.organization, after, paging.limit + 1)
     positions = [f"{key.created_at.isoformat()} {key.id}" for key in found]
-    items, following = paging.cut(response, [ApiKey.model_validate(_members(key)) for key in found], positions)
+    items, following = paging.cut(
+        response, [ApiKey.model_validate(_members(key)) for key in found], positions
+    )
     return ApiKeyPage(items=items, next_cursor=following)
 
 
@@ -100,7 +110,9 @@ async def issue_api_key(call: Caller, body: NewApiKey) -> IssuedApiKey:
     """Issues a key; the reply is the only place that shows it."""
     if len(set(body.scopes)) < len(body.scopes):
         raise InvalidError("A scope is named twice.", [Fault("/scopes", "each scope at most once")])
-    wanted = keys.IssueKey(body.name, frozenset(body.scopes), body.team, body.source, body.expires_at)
+    wanted = keys.IssueKey(
+        body.name, frozenset(body.scopes), body.team, body.source, body.expires_at
+    )
     key, secret = await keys.issue(call.service, call.actor, wanted)
     return IssuedApiKey.model_validate({**_members(key), "api_key": secret})
 
@@ -108,7 +120,9 @@ async def issue_api_key(call: Caller, body: NewApiKey) -> IssuedApiKey:
 @router.delete("/v1/api-keys/{id}", **{**deletes("admin"), **declare(Contract("admin"))})
 async def revoke_api_key(
     call: Caller,
-    id: Annotated[KeyId, Path(description="The key's public id.", examples=["0aZ3bY7cX1d"])],  # api.md's name
+    id: Annotated[
+        KeyId, Path(description="The key's public id.", examples=["0aZ3bY7cX1d"])
+    ],  # api.md's name
 ) -> None:
     """Revokes the key; it is refused from the next request on."""
     await keys.revoke(call.service, call.actor, id)

@@ -46,7 +46,12 @@ EXAMPLE = {
     "aggregation": "sum",
     "canonical_source": "hubspot",
 }
-FIGURES = {"events_matched": 214, "events_counted": 17, "events_in_other_unit": 1, "events_without_value": 0}
+FIGURES = {
+    "events_matched": 214,
+    "events_counted": 17,
+    "events_in_other_unit": 1,
+    "events_without_value": 0,
+}
 Aggregation = Literal["sum", "count", "mean", "min", "max", "last"]
 EventTypes = Annotated[list[EventType], Field(min_length=1, max_length=100)]
 ActivityTypes = Annotated[list[EventType], Field(max_length=100)]
@@ -67,7 +72,9 @@ Value = Annotated[str, text(300, 1, r"^(value|data\.[^\x00]+)$")]
 def _operand(value: object) -> object:
     """A condition's value: a scalar, or a list of them. Raises: ValueError."""
     if isinstance(value, list):
-        if not 1 <= len(value) <= MOST_OPTIONS or any(isinstance(option, list) or option is None for option in value):
+        if not 1 <= len(value) <= MOST_OPTIONS or any(
+            isinstance(option, list) or option is None for option in value
+        ):
             raise ValueError(f"must be a list of 1 to {MOST_OPTIONS} texts, numbers or booleans")
         return [_operand(option) for option in value]
     if isinstance(value, str) and len(value) > LONGEST_OPERAND:
@@ -87,7 +94,12 @@ Operand = Annotated[
         {
             "anyOf": [
                 *_SCALARS,
-                {"type": "array", "minItems": 1, "maxItems": MOST_OPTIONS, "items": {"anyOf": _SCALARS}},
+                {
+                    "type": "array",
+                    "minItems": 1,
+                    "maxItems": MOST_OPTIONS,
+                    "items": {"anyOf": _SCALARS},
+                },
                 {"type": "null"},
             ]
         }
@@ -108,7 +120,9 @@ class ConditionPut(Given):
 
     property: Property
     op: Operator
-    value: Annotated[Operand, Field(description="A list for in and not_in, a number for gt, gte, lt and lte.")] = None
+    value: Annotated[
+        Operand, Field(description="A list for in and not_in, a number for gt, gte, lt and lte.")
+    ] = None
 
     def kept(self) -> ConditionValue:
         """The domain's condition."""
@@ -136,17 +150,26 @@ class Metric(Shown):
     value: Value
     aggregation: Aggregation
     canonical_source: Key | None
-    events_matched: Annotated[Count, Field(description="Live events that match it, activities too.")]
+    events_matched: Annotated[
+        Count, Field(description="Live events that match it, activities too.")
+    ]
     events_counted: Annotated[Count, Field(description="Of these, the ones that count for it.")]
-    events_in_other_unit: Annotated[Count, Field(description="Of these, the ones left out for their unit.")]
-    events_without_value: Annotated[Count, Field(description="Of these, the ones left out for want of a number.")]
+    events_in_other_unit: Annotated[
+        Count, Field(description="Of these, the ones left out for their unit.")
+    ]
+    events_without_value: Annotated[
+        Count, Field(description="Of these, the ones left out for want of a number.")
+    ]
     restatement: Annotated[
-        Restatement | None, Field(description="Null unless its history is being restated: answers are those before.")
+        Restatement | None,
+        Field(description="Null unless its history is being restated: answers are those before."),
     ]
     archived: bool
 
     model_config = {
-        "json_schema_extra": example(key="enterprise-arr", **EXAMPLE, **FIGURES, restatement=None, archived=False),
+        "json_schema_extra": example(
+            key="enterprise-arr", **EXAMPLE, **FIGURES, restatement=None, archived=False
+        ),
     }
 
 
@@ -161,13 +184,21 @@ class MetricPut(Given):
     """A metric as it shall be."""
 
     name: Name
-    events: Annotated[EventTypes, Field(description="Types of the events that can move the number.")]
+    events: Annotated[
+        EventTypes, Field(description="Types of the events that can move the number.")
+    ]
     aggregation: Aggregation
     unit: Annotated[Unit | None, Field(description="Events in another unit do not count.")] = None
-    activities: Annotated[ActivityTypes, Field(description="Types of the work towards the number.")] = []
+    activities: Annotated[
+        ActivityTypes, Field(description="Types of the work towards the number.")
+    ] = []
     where: Annotated[list[ConditionPut], Field(max_length=50)] = []
-    value: Annotated[Value, Field(description="Where an event's number is: `value` or `data.<path>`.")] = "value"
-    canonical_source: Annotated[Key | None, Field(description="Its events alone make the number.")] = None
+    value: Annotated[
+        Value, Field(description="Where an event's number is: `value` or `data.<path>`.")
+    ] = "value"
+    canonical_source: Annotated[
+        Key | None, Field(description="Its events alone make the number.")
+    ] = None
 
     model_config = {"json_schema_extra": example(**EXAMPLE)}
 
@@ -230,9 +261,13 @@ async def replied(call: Call, request: Request, response: Response, done: Writte
 
 
 @router.get("/v1/metrics", **lists())
-async def list_metrics(call: Caller, response: Response, paging: Pages, archived: Archived = False) -> MetricPage:
+async def list_metrics(
+    call: Caller, response: Response, paging: Pages, archived: Archived = False
+) -> MetricPage:
     """The organization's metrics, by key."""
-    found = await page(call, paging, response, "metric", lambda stored: stored, {}, archived=archived)
+    found = await page(
+        call, paging, response, "metric", lambda stored: stored, {}, archived=archived
+    )
     stored: list[Stored] = found["items"]
     known = await figures(call, [one.value.key for one in stored])
     return MetricPage(items=[show(one, known) for one in stored], next_cursor=found["next_cursor"])
@@ -250,16 +285,28 @@ async def get_metric(
 
 @router.put("/v1/metrics/{metric}", **puts("playbook:write"))
 async def put_metric(
-    call: Caller, request: Request, response: Response, metric: MetricKey, body: MetricPut, precondition: Creation
+    call: Caller,
+    request: Request,
+    response: Response,
+    metric: MetricKey,
+    body: MetricPut,
+    precondition: Creation,
 ) -> Metric:
     """Creates the metric, or replaces it."""
-    done = await configuration.put(call.service, call.actor, made(MetricValue, body, key=metric), precondition)
+    done = await configuration.put(
+        call.service, call.actor, made(MetricValue, body, key=metric), precondition
+    )
     return await replied(call, request, response, done)
 
 
 @router.patch("/v1/metrics/{metric}", **patches("playbook:write"))
 async def patch_metric(
-    call: Caller, request: Request, response: Response, metric: MetricKey, body: MetricPatch, precondition: Change
+    call: Caller,
+    request: Request,
+    response: Response,
+    metric: MetricKey,
+    body: MetricPatch,
+    precondition: Change,
 ) -> Metric:
     """Changes what the merge patch names."""
     edit = edited(body, MetricValue)

@@ -45,7 +45,10 @@ class _Exchange:
         """Sends on, with the headers that every reply has."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message["headers"] = [*message["headers"], *self._more({name for name, _ in message["headers"]})]
+            message["headers"] = [
+                *message["headers"],
+                *self._more({name for name, _ in message["headers"]}),
+            ]
         await self.send(message)
 
     def _more(self, there: Collection[bytes]) -> Iterator[tuple[bytes, bytes]]:
@@ -55,7 +58,11 @@ class _Exchange:
         for name, value in (*state.get("rate", {}).items(), *state.get("deprecated", ())):
             yield name.lower().encode(), value.encode("latin-1")
         caching = (b"cache-control", b"private, no-cache" if b"etag" in there else b"no-store")
-        more = (*HEADERS, caching, STRICT_TRANSPORT) if self.scope["scheme"] == "https" else (*HEADERS, caching)
+        more = (
+            (*HEADERS, caching, STRICT_TRANSPORT)
+            if self.scope["scheme"] == "https"
+            else (*HEADERS, caching)
+        )
         for header in more:
             if header[0] not in there:
                 yield header
@@ -94,11 +101,17 @@ class Shell:
         state = dict(scope.get("state") or {})
         scope["state"] = {**state, "request_id": request_id(scope["headers"])}
         exchange = _Exchange(scope, send)
-        app = self.app if scope.get("root_path") else self.lanes.get((scope["method"], scope["path"]), self.app)
+        app = (
+            self.app
+            if scope.get("root_path")
+            else self.lanes.get((scope["method"], scope["path"]), self.app)
+        )
         try:
             await app(scope, receive, exchange.reply)
         except ClientDisconnect:
-            exchange.status = exchange.status or 499  # what reverse proxies log for a client that left
+            exchange.status = (
+                exchange.status or 499
+            )  # what reverse proxies log for a client that left
         except Exception:
             log.exception("unexpected", extra={"request_id": scope["state"]["request_id"]})
             if exchange.status:

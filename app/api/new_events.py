@@ -95,14 +95,18 @@ def _data(value: object) -> Mapping[str, Any]:  # Any: JSON values
 Data = Annotated[
     dict[str, Any],  # Any: JSON values
     BeforeValidator(_data),
-    WithJsonSchema({**FREE, "description": "At most 16 KiB as compact JSON, nested at most 5 levels deep."}),
+    WithJsonSchema(
+        {**FREE, "description": "At most 16 KiB as compact JSON, nested at most 5 levels deep."}
+    ),
 ]
 
 
 class NewSoldItem(Given):
     """What was sold of an offering."""
 
-    offering: Annotated[Key, Field(description="It need not exist: what does not cannot be delivered.")]
+    offering: Annotated[
+        Key, Field(description="It need not exist: what does not cannot be delivered.")
+    ]
     value: NotNegative
 
 
@@ -117,9 +121,13 @@ class NewEvent(Given):
     kind: Literal["outcome", "activity"] = "outcome"
     value: Number | None = None
     unit: Unit | None = None
-    effort: Annotated[NotNegative | None, Field(description="What it weighs as attention; null: 1.")] = None
+    effort: Annotated[
+        NotNegative | None, Field(description="What it weighs as attention; null: 1.")
+    ] = None
     subject: Subject | None = None
-    objective: Annotated[Key | None, Field(description="The objective that the work was for.")] = None
+    objective: Annotated[Key | None, Field(description="The objective that the work was for.")] = (
+        None
+    )
     # Factories, for Pydantic makes a deep copy of any other default: a quarter of the time that an event takes to read.
     offerings: list[NewSoldItem] = Field(
         default_factory=list, max_length=MOST_OFFERINGS, json_schema_extra={"default": []}
@@ -195,7 +203,9 @@ def _quickly(item: object) -> EventValue | None:
     Raises: ValueError for a time, a number or data that is not as it has to be.
     """
     new = convert(item, _Ordinary)
-    if not (_is_key(new.source) and _is_key(new.team) and _is_type(new.type) and _is_key(new.objective)):
+    if not (
+        _is_key(new.source) and _is_key(new.team) and _is_type(new.type) and _is_key(new.objective)
+    ):
         return None
     if "\0" in new.id or "\0" in (new.unit or "") or "\0" in (new.subject or ""):
         return None

@@ -25,7 +25,9 @@ Item = TypeVar("Item")
 Kind = TypeVar("Kind", bound=Noun)
 
 Archived = Annotated[bool, Query(description="Archived ones too.")]
-AsOf = Annotated[Day | SkipJsonSchema[None], Query(description="As they stood at the end of this day; else now.")]
+AsOf = Annotated[
+    Day | SkipJsonSchema[None], Query(description="As they stood at the end of this day; else now.")
+]
 TeamKey = Annotated[Key, Path(description="The team's key.", examples=["sales"])]
 MetricKey = Annotated[Key, Path(description="The metric's key.", examples=["enterprise-arr"])]
 OfferingKey = Annotated[Key, Path(description="The offering's key.", examples=["onboarding-plus"])]
@@ -64,7 +66,12 @@ async def page(
     """The members of one page: things by key. None among `equals` filters nothing."""
     filters = {name: value for name, value in equals.items() if value is not None}
     if as_of is not None:
-        return _cut(paging, response, show, await _then(call, kind, as_of, filters, paging.after, archived=archived))
+        return _cut(
+            paging,
+            response,
+            show,
+            await _then(call, kind, as_of, filters, paging.after, archived=archived),
+        )
     async with call.service.database.reading() as connection:
         found = await configuration.page(
             connection,
@@ -86,14 +93,24 @@ def _cut(
 
 
 async def _then(
-    call: Call, kind: str, as_of: date, filters: Mapping[str, object], after: str | None, *, archived: bool
+    call: Call,
+    kind: str,
+    as_of: date,
+    filters: Mapping[str, object],
+    after: str | None,
+    *,
+    archived: bool,
 ) -> list[Stored]:
     """The things as they stood at the end of that day."""
     async with call.service.database.reading() as connection:
         known = await past.configured(connection, call.actor.organization, as_of, (kind,))
     there = [Stored(noun, 0, False) for noun in known.of(kind).values()]
     there += [Stored(noun, 0, True) for noun in known.archived.get(kind, {}).values() if archived]
-    wanted = [one for one in there if all(getattr(one.value, name) == value for name, value in filters.items())]
+    wanted = [
+        one
+        for one in there
+        if all(getattr(one.value, name) == value for name, value in filters.items())
+    ]
     ordered = sorted(wanted, key=lambda one: _place(one.value.key))
     return [one for one in ordered if after is None or _place(one.value.key) > _place(after)]
 
@@ -103,7 +120,9 @@ def _place(key: str) -> tuple[str, ...]:
     return tuple(key.split("/"))
 
 
-def written(request: Request, response: Response, done: Written, computed: BaseModel | None = None) -> None:
+def written(
+    request: Request, response: Response, done: Written, computed: BaseModel | None = None
+) -> None:
     """The reply to a write says its tag and, for a new thing, where it is."""
     response.headers["ETag"] = tag(done.changed, computed)
     if done.created:

@@ -39,7 +39,9 @@ class Objective(Shown):
     title: Name
     description: Narrative
     priority: ShownNumber
-    parent: Annotated[Key | None, Field(description="The objective above it; for navigation, not for weights.")]
+    parent: Annotated[
+        Key | None, Field(description="The objective above it; for navigation, not for weights.")
+    ]
     state: Annotated[State, Field(description="Only active ones score.")]
     archived: bool
 
@@ -60,7 +62,9 @@ class ObjectivePut(Given):
     title: Name
     description: Narrative = ""
     priority: Positive = default(ONE, 1)
-    parent: Annotated[Key | None, Field(description="The objective above it; for navigation, not for weights.")] = None
+    parent: Annotated[
+        Key | None, Field(description="The objective above it; for navigation, not for weights.")
+    ] = None
     state: Annotated[State, Field(description="Only active ones score.")] = "active"
 
     model_config = {"json_schema_extra": example(**EXAMPLE)}
@@ -89,16 +93,26 @@ async def list_objectives(
     call: Caller,
     response: Response,
     paging: Pages,
-    playbook: Annotated[Key | SkipJsonSchema[None], Query(description="Only those of this playbook.")] = None,
-    team: Annotated[Key | SkipJsonSchema[None], Query(description="Only those in which it has a part.")] = None,
-    parent: Annotated[Key | SkipJsonSchema[None], Query(description="Only those under this objective.")] = None,
-    state: Annotated[State | SkipJsonSchema[None], Query(description="Only those in this state.")] = None,
+    playbook: Annotated[
+        Key | SkipJsonSchema[None], Query(description="Only those of this playbook.")
+    ] = None,
+    team: Annotated[
+        Key | SkipJsonSchema[None], Query(description="Only those in which it has a part.")
+    ] = None,
+    parent: Annotated[
+        Key | SkipJsonSchema[None], Query(description="Only those under this objective.")
+    ] = None,
+    state: Annotated[
+        State | SkipJsonSchema[None], Query(description="Only those in this state.")
+    ] = None,
     archived: Archived = False,
 ) -> ObjectivePage:
     """The organization's objectives, by key."""
     equals = {"playbook": playbook, "parent": parent, "state": state}
     if team is None:
-        return ObjectivePage(**await page(call, paging, response, "objective", show, equals, archived=archived))
+        return ObjectivePage(
+            **await page(call, paging, response, "objective", show, equals, archived=archived)
+        )
     found = await _of_team(call, team, archived=archived)
     wanted = [
         one
@@ -116,15 +130,27 @@ async def _of_team(call: Call, team: str, *, archived: bool) -> list[Objective]:
         loaded = await load(connection, call.actor.organization, ("objective", "responsibility"))
     gone = loaded.archived if archived else {}
     parts = [*loaded.responsibilities.values(), *gone.get("responsibility", {}).values()]
-    named = {part.objective for part in parts if isinstance(part, Responsibility) and part.team == team}
-    found = [Objective.of(one, archived=False) for key, one in loaded.objectives.items() if key in named]
-    found += [Objective.of(one, archived=True) for key, one in gone.get("objective", {}).items() if key in named]
+    named = {
+        part.objective for part in parts if isinstance(part, Responsibility) and part.team == team
+    }
+    found = [
+        Objective.of(one, archived=False) for key, one in loaded.objectives.items() if key in named
+    ]
+    found += [
+        Objective.of(one, archived=True)
+        for key, one in gone.get("objective", {}).items()
+        if key in named
+    ]
     return sorted(found, key=lambda one: one.key)
 
 
 @router.get("/v1/objectives/{objective}", response_model=Objective, **reads())
 async def get_objective(
-    call: Caller, request: Request, response: Response, objective: ObjectiveKey, seen: IfNoneMatch = None
+    call: Caller,
+    request: Request,
+    response: Response,
+    objective: ObjectiveKey,
+    seen: IfNoneMatch = None,
 ) -> object:
     """One objective."""
     stored = await find(call, "objective", objective)
@@ -141,7 +167,9 @@ async def put_objective(
     precondition: Creation,
 ) -> Objective:
     """Creates the objective, or replaces it."""
-    done = await configuration.put(call.service, call.actor, made(ObjectiveValue, body, key=objective), precondition)
+    done = await configuration.put(
+        call.service, call.actor, made(ObjectiveValue, body, key=objective), precondition
+    )
     written(request, response, done)
     return Objective.of(done.value, archived=False)
 
@@ -157,7 +185,9 @@ async def patch_objective(
 ) -> Objective:
     """Changes what the merge patch names."""
     edit = edited(body, ObjectiveValue)
-    done = await configuration.patch(call.service, call.actor, "objective", objective, edit, precondition)
+    done = await configuration.patch(
+        call.service, call.actor, "objective", objective, edit, precondition
+    )
     written(request, response, done)
     return Objective.of(done.value, archived=False)
 

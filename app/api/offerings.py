@@ -17,7 +17,12 @@ from app.flows import configuration
 from app.store.configuration import Stored
 
 router = desk("offerings")
-EXAMPLE = {"name": "Onboarding Plus", "available_from": "2026-01-01", "retired_on": None, "team": "operations"}
+EXAMPLE = {
+    "name": "Onboarding Plus",
+    "available_from": "2026-01-01",
+    "retired_on": None,
+    "team": "operations",
+}
 RETIRED = "The first day on which it can no longer be delivered; null while there is none."
 
 
@@ -69,14 +74,22 @@ def show(stored: Stored) -> Offering:
 
 
 @router.get("/v1/offerings", **lists())
-async def list_offerings(call: Caller, response: Response, paging: Pages, archived: Archived = False) -> OfferingPage:
+async def list_offerings(
+    call: Caller, response: Response, paging: Pages, archived: Archived = False
+) -> OfferingPage:
     """The organization's offerings, by key."""
-    return OfferingPage(**await page(call, paging, response, "offering", show, {}, archived=archived))
+    return OfferingPage(
+        **await page(call, paging, response, "offering", show, {}, archived=archived)
+    )
 
 
 @router.get("/v1/offerings/{offering}", response_model=Offering, **reads())
 async def get_offering(
-    call: Caller, request: Request, response: Response, offering: OfferingKey, seen: IfNoneMatch = None
+    call: Caller,
+    request: Request,
+    response: Response,
+    offering: OfferingKey,
+    seen: IfNoneMatch = None,
 ) -> object:
     """One offering."""
     stored = await find(call, "offering", offering)
@@ -85,21 +98,35 @@ async def get_offering(
 
 @router.put("/v1/offerings/{offering}", **puts("playbook:write"))
 async def put_offering(
-    call: Caller, request: Request, response: Response, offering: OfferingKey, body: OfferingPut, precondition: Creation
+    call: Caller,
+    request: Request,
+    response: Response,
+    offering: OfferingKey,
+    body: OfferingPut,
+    precondition: Creation,
 ) -> Offering:
     """Creates the offering, or replaces it."""
-    done = await configuration.put(call.service, call.actor, made(OfferingValue, body, key=offering), precondition)
+    done = await configuration.put(
+        call.service, call.actor, made(OfferingValue, body, key=offering), precondition
+    )
     written(request, response, done)
     return Offering.of(done.value, archived=False)
 
 
 @router.patch("/v1/offerings/{offering}", **patches("playbook:write"))
 async def patch_offering(
-    call: Caller, request: Request, response: Response, offering: OfferingKey, body: OfferingPatch, precondition: Change
+    call: Caller,
+    request: Request,
+    response: Response,
+    offering: OfferingKey,
+    body: OfferingPatch,
+    precondition: Change,
 ) -> Offering:
     """Changes what the merge patch names."""
     edit = edited(body, OfferingValue)
-    done = await configuration.patch(call.service, call.actor, "offering", offering, edit, precondition)
+    done = await configuration.patch(
+        call.service, call.actor, "offering", offering, edit, precondition
+    )
     written(request, response, done)
     return Offering.of(done.value, archived=False)
 

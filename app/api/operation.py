@@ -62,12 +62,16 @@ def lists(scope: str = "read") -> dict[str, Any]:  # Any: what APIRouter's decor
     return declare(Contract(scope, pages=True))
 
 
-def reads(scope: str = "read", *problems: int) -> dict[str, Any]:  # Any: what APIRouter's decorators take
+def reads(
+    scope: str = "read", *problems: int
+) -> dict[str, Any]:  # Any: what APIRouter's decorators take
     """The contract of reading one thing."""
     return declare(Contract(scope, problems=problems, etag=True))
 
 
-def puts(scope: str, *problems: int, limit: int = 64 * KIB) -> dict[str, Any]:  # Any: what APIRouter's decorators take
+def puts(
+    scope: str, *problems: int, limit: int = 64 * KIB
+) -> dict[str, Any]:  # Any: what APIRouter's decorators take
     """The contract of creating or replacing one thing."""
     return declare(Contract(scope, JSON, limit, (409, 412, *problems), etag=True, creates=True))
 
@@ -124,7 +128,9 @@ def contract_of(route: object) -> Contract | None:
 def _check_query(request: Request, known: frozenset[str]) -> None:
     names = Counter(name for name, _ in request.query_params.multi_items())
     if names.total() > MOST_PARAMETERS:
-        raise InvalidError(f"There are more than {MOST_PARAMETERS} parameters.", [Fault("", "too many parameters")])
+        raise InvalidError(
+            f"There are more than {MOST_PARAMETERS} parameters.", [Fault("", "too many parameters")]
+        )
     strange = sorted(names.keys() - known)
     twice = sorted(name for name, count in names.items() if count > 1)
     if strange:
@@ -134,14 +140,17 @@ def _check_query(request: Request, known: frozenset[str]) -> None:
         )
     if twice:
         raise InvalidError(
-            f"The parameter '{twice[0]}' is given more than once.", [Fault(n, "given twice") for n in twice]
+            f"The parameter '{twice[0]}' is given more than once.",
+            [Fault(n, "given twice") for n in twice],
         )
 
 
 class Operation(APIRoute):
     """A route that asks for its key and scope before it reads a body, and reads bodies strictly."""
 
-    def __init__(self, path: str, endpoint: Callable[..., Any], **more: Any) -> None:  # Any: APIRoute's own keywords
+    def __init__(
+        self, path: str, endpoint: Callable[..., Any], **more: Any
+    ) -> None:  # Any: APIRoute's own keywords
         """Named by its function."""
         super().__init__(path, endpoint, **{**more, "operation_id": endpoint.__name__})
         self._begins = path.partition("{")[0]
@@ -150,12 +159,16 @@ class Operation(APIRoute):
         """As a route does: most are told apart by how their address begins, without its pattern."""
         return super().matches(scope) if self._begins in scope["path"] else (Match.NONE, {})
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:  # Any: APIRoute's own signature
+    def get_route_handler(
+        self,
+    ) -> Callable[[Request], Coroutine[Any, Any, Response]]:  # Any: APIRoute's own signature
         """FastAPI's handler, behind the contract."""
         contract = contract_of(self)
         assert contract is not None, f"{self.path} declares no contract"
         inner = self._directly if contract.direct else super().get_route_handler()
-        known = frozenset(f.alias for f in get_flat_params(self.dependant) if isinstance(f.field_info, Query))
+        known = frozenset(
+            f.alias for f in get_flat_params(self.dependant) if isinstance(f.field_info, Query)
+        )
         media_type, repeats = contract.media_type, REPEATED.get(self.endpoint)
 
         async def handle(request: Request) -> Response:
@@ -171,7 +184,9 @@ class Operation(APIRoute):
                 check_media(request, None)
                 request.state.body = await read(request, contract.limit)
             elif media_type is not None:
-                request = await strict(request, contract.limit, media_type, may_be_empty=contract.may_be_empty)
+                request = await strict(
+                    request, contract.limit, media_type, may_be_empty=contract.may_be_empty
+                )
             return await inner(request)
 
         return handle

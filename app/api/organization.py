@@ -32,7 +32,11 @@ class Organization(Shown):
     team: Annotated[Key | None, Field(description="The team that the API key is bound to.")]
     source: Annotated[Key | None, Field(description="The source that the API key is bound to.")]
 
-    model_config = {"json_schema_extra": example(**EXAMPLE, version=1042, scopes=["read"], team=None, source=None)}
+    model_config = {
+        "json_schema_extra": example(
+            **EXAMPLE, version=1042, scopes=["read"], team=None, source=None
+        )
+    }
 
 
 class OrganizationPatch(Given):
@@ -48,11 +52,15 @@ async def _show(call: Call, noun: Noun) -> Organization:
     async with call.service.database.reading() as connection:
         version = await cursor.version(connection, call.actor.organization)
     actor = call.actor
-    return Organization.of(noun, version=version, scopes=sorted(actor.scopes), team=actor.team, source=actor.source)
+    return Organization.of(
+        noun, version=version, scopes=sorted(actor.scopes), team=actor.team, source=actor.source
+    )
 
 
 @router.get("/v1/organization", response_model=Organization, **reads())
-async def get_organization(call: Caller, request: Request, response: Response, seen: IfNoneMatch = None) -> object:
+async def get_organization(
+    call: Caller, request: Request, response: Response, seen: IfNoneMatch = None
+) -> object:
     """The organization, its version, and the scopes and binding of the API key."""
     stored = await find(call, "organization", "organization")
     reply = await _show(call, stored.value)
@@ -61,12 +69,18 @@ async def get_organization(call: Caller, request: Request, response: Response, s
 
 @router.patch("/v1/organization", **patches("admin"))
 async def patch_organization(
-    call: Caller, request: Request, response: Response, body: OrganizationPatch, precondition: Change
+    call: Caller,
+    request: Request,
+    response: Response,
+    body: OrganizationPatch,
+    precondition: Change,
 ) -> Organization:
     """Changes what the merge patch names."""
     stored = await find(call, "organization", "organization")
     edit = edited(body, OrganizationValue)
-    done = await configuration.patch(call.service, call.actor, "organization", stored.value.key, edit, precondition)
+    done = await configuration.patch(
+        call.service, call.actor, "organization", stored.value.key, edit, precondition
+    )
     reply = await _show(call, done.value)
     written(request, response, done, reply)
     return reply

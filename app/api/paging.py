@@ -28,7 +28,9 @@ Position = TypeVar("Position")
 def _binding(request: Request, organization: str) -> bytes:
     """What a cursor is bound to: the organization, the address and the filters."""
     filters = sorted(
-        (name, value) for name, value in request.query_params.multi_items() if name not in ("cursor", "limit")
+        (name, value)
+        for name, value in request.query_params.multi_items()
+        if name not in ("cursor", "limit")
     )
     return "\n".join([organization, request.scope["path"], urlencode(filters)]).encode()
 
@@ -56,7 +58,8 @@ def decode(cursor: str, binding: bytes) -> str:
 
 def _stranger() -> InvalidError:
     return InvalidError(
-        "This cursor is not of this list; start again without one.", [Fault("cursor", "not a cursor of this list")]
+        "This cursor is not of this list; start again without one.",
+        [Fault("cursor", "not a cursor of this list")],
     )
 
 
@@ -105,12 +108,18 @@ class Paging:
     def link(self, response: Response, position: str) -> str:
         """The cursor of the next page, which is in the reply's Link header too."""
         cursor = encode(position, self.binding)
-        kept = [(name, value) for name, value in self.request.query_params.multi_items() if name != "cursor"]
+        kept = [
+            (name, value)
+            for name, value in self.request.query_params.multi_items()
+            if name != "cursor"
+        ]
         query = urlencode([*kept, ("cursor", cursor)])
         response.headers["Link"] = f'<{quote(self.request.scope["path"])}?{query}>; rel="next"'
         return cursor
 
-    def cut(self, response: Response, found: Sequence[Item], positions: Sequence[str]) -> tuple[list[Item], str | None]:
+    def cut(
+        self, response: Response, found: Sequence[Item], positions: Sequence[str]
+    ) -> tuple[list[Item], str | None]:
         """The page and the next cursor, of one item more than asked for."""
         if len(found) <= self.limit:
             return list(found), None
@@ -124,7 +133,8 @@ async def _paging(
         Query(description="How many items a page holds."),
     ] = DEFAULT,
     cursor: Annotated[
-        Cursor | SkipJsonSchema[None], Query(description="Where to go on: `next_cursor` of the page before.")
+        Cursor | SkipJsonSchema[None],
+        Query(description="Where to go on: `next_cursor` of the page before."),
     ] = None,
 ) -> Paging:
     binding = _binding(call.request, str(call.actor.organization))

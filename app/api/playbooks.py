@@ -22,8 +22,18 @@ from app.store.configuration import Stored, load
 
 router = desk("playbooks")
 COVERED: Final = ("playbook", "objective", "key_result", "responsibility", "revision")
-EXAMPLE = {"title": "Win the enterprise", "narrative": "", "starts_on": "2026-10-01", "ends_on": "2026-12-31"}
-STATE = {"state": "published", "revision": 3, "published_at": "2026-09-28T08:00:00Z", "unpublished_changes": 0}
+EXAMPLE = {
+    "title": "Win the enterprise",
+    "narrative": "",
+    "starts_on": "2026-10-01",
+    "ends_on": "2026-12-31",
+}
+STATE = {
+    "state": "published",
+    "revision": 3,
+    "published_at": "2026-09-28T08:00:00Z",
+    "unpublished_changes": 0,
+}
 
 
 class Playbook(Shown):
@@ -37,7 +47,9 @@ class Playbook(Shown):
     state: Literal["draft", "published", "closed"]
     revision: Annotated[Small, Field(description="0 before the first publishing.")]
     published_at: Instant | None
-    unpublished_changes: Annotated[Small, Field(description="How many of its parts differ from the revision.")]
+    unpublished_changes: Annotated[
+        Small, Field(description="How many of its parts differ from the revision.")
+    ]
     archived: bool
 
     model_config = {"json_schema_extra": example(key="fy26-q4", **EXAMPLE, **STATE, archived=False)}
@@ -91,7 +103,9 @@ async def _reply(call: Call, response: Response, done: Written) -> Playbook:
 
 
 @router.get("/v1/playbooks", **lists())
-async def list_playbooks(call: Caller, response: Response, paging: Pages, archived: Archived = False) -> PlaybookPage:
+async def list_playbooks(
+    call: Caller, response: Response, paging: Pages, archived: Archived = False
+) -> PlaybookPage:
     """The organization's playbooks, by key."""
 
     def same(stored: Stored) -> Stored:
@@ -100,7 +114,9 @@ async def list_playbooks(call: Caller, response: Response, paging: Pages, archiv
     found = await page(call, paging, response, "playbook", same, {}, archived=archived)
     counts = await _unpublished(call, [stored.value.key for stored in found["items"]])
     items = [
-        Playbook.of(stored.value, archived=stored.archived, unpublished_changes=counts[stored.value.key])
+        Playbook.of(
+            stored.value, archived=stored.archived, unpublished_changes=counts[stored.value.key]
+        )
         for stored in found["items"]
     ]
     return PlaybookPage(items=items, next_cursor=found["next_cursor"])
@@ -108,7 +124,11 @@ async def list_playbooks(call: Caller, response: Response, paging: Pages, archiv
 
 @router.get("/v1/playbooks/{playbook}", response_model=Playbook, **reads())
 async def get_playbook(
-    call: Caller, request: Request, response: Response, playbook: PlaybookKey, seen: IfNoneMatch = None
+    call: Caller,
+    request: Request,
+    response: Response,
+    playbook: PlaybookKey,
+    seen: IfNoneMatch = None,
 ) -> object:
     """One playbook."""
     stored = await find(call, "playbook", playbook)
@@ -118,20 +138,32 @@ async def get_playbook(
 
 @router.put("/v1/playbooks/{playbook}", **puts("playbook:write"))
 async def put_playbook(
-    call: Caller, response: Response, playbook: PlaybookKey, body: PlaybookPut, precondition: Creation
+    call: Caller,
+    response: Response,
+    playbook: PlaybookKey,
+    body: PlaybookPut,
+    precondition: Creation,
 ) -> Playbook:
     """Creates the playbook as a draft, or replaces what it says; its state and revision stay."""
     noun = made(PlaybookValue, body, key=playbook)
-    return await _reply(call, response, await configuration.put(call.service, call.actor, noun, precondition))
+    return await _reply(
+        call, response, await configuration.put(call.service, call.actor, noun, precondition)
+    )
 
 
 @router.patch("/v1/playbooks/{playbook}", **patches("playbook:write"))
 async def patch_playbook(
-    call: Caller, response: Response, playbook: PlaybookKey, body: PlaybookPatch, precondition: Change
+    call: Caller,
+    response: Response,
+    playbook: PlaybookKey,
+    body: PlaybookPatch,
+    precondition: Change,
 ) -> Playbook:
     """Changes what the merge patch names."""
     edit = edited(body, PlaybookValue)
-    done = await configuration.patch(call.service, call.actor, "playbook", playbook, edit, precondition)
+    done = await configuration.patch(
+        call.service, call.actor, "playbook", playbook, edit, precondition
+    )
     return await _reply(call, response, done)
 
 
@@ -141,13 +173,19 @@ async def delete_playbook(call: Caller, playbook: PlaybookKey, precondition: Cha
     await configuration.archive(call.service, call.actor, "playbook", playbook, precondition)
 
 
-@router.post("/v1/playbooks/{playbook}/publish", **declare(Contract("playbook:write", problems=(409,), etag=True)))
+@router.post(
+    "/v1/playbooks/{playbook}/publish",
+    **declare(Contract("playbook:write", problems=(409,), etag=True)),
+)
 async def publish_playbook(call: Caller, response: Response, playbook: PlaybookKey) -> Playbook:
     """Publishes the next revision; without a change since the last one that one is answered."""
     return await _reply(call, response, await playbooks.publish(call.service, call.actor, playbook))
 
 
-@router.post("/v1/playbooks/{playbook}/close", **declare(Contract("playbook:write", problems=(409,), etag=True)))
+@router.post(
+    "/v1/playbooks/{playbook}/close",
+    **declare(Contract("playbook:write", problems=(409,), etag=True)),
+)
 async def close_playbook(call: Caller, response: Response, playbook: PlaybookKey) -> Playbook:
     """Closes a published playbook."""
     return await _reply(call, response, await playbooks.close(call.service, call.actor, playbook))

@@ -11,7 +11,18 @@ from app.api.callers import Caller
 from app.api.etags import Change, Creation, IfNoneMatch, shown, tag
 from app.api.nouns import find, written
 from app.api.operation import Contract, declare, desk, patches, reads
-from app.api.scalars import AtLeastOne, Days, Fraction, NotNegative, Positive, Share, ShownNumber, Unit, default, unset
+from app.api.scalars import (
+    AtLeastOne,
+    Days,
+    Fraction,
+    NotNegative,
+    Positive,
+    Share,
+    ShownNumber,
+    Unit,
+    default,
+    unset,
+)
 from app.api.wire import Given, Shown, example, made
 from app.domain.configuration import Noun
 from app.domain.fixed import ONE, number
@@ -53,7 +64,9 @@ class Policy(Shown):
     required_functions: AtLeastOne
     half_life_days: ShownNumber
     minimum_coverage: Fraction
-    unit: Annotated[Unit | None, Field(description="The unit in which sold items are counted; null: any.")]
+    unit: Annotated[
+        Unit | None, Field(description="The unit in which sold items are counted; null: any.")
+    ]
 
     model_config = {"json_schema_extra": example(**EXAMPLE)}
 
@@ -84,7 +97,9 @@ class PolicyPut(Given):
     required_functions: AtLeastOne = 2
     half_life_days: Positive = default(14 * ONE, 14)
     minimum_coverage: Share = default(ONE // 2, 0.5)
-    unit: Annotated[Unit | None, Field(description="The unit in which sold items are counted; null: any.")] = None
+    unit: Annotated[
+        Unit | None, Field(description="The unit in which sold items are counted; null: any.")
+    ] = None
 
     model_config = {"json_schema_extra": example(**EXAMPLE)}
 
@@ -121,13 +136,17 @@ class PolicyPatch(Given):
 
 
 @router.get("/v1/policy", response_model=Policy, **reads())
-async def get_policy(call: Caller, request: Request, response: Response, seen: IfNoneMatch = None) -> object:
+async def get_policy(
+    call: Caller, request: Request, response: Response, seen: IfNoneMatch = None
+) -> object:
     """The organization's policy."""
     stored = await find(call, "policy", "policy")
     return shown(request, response, Policy.of(stored.value), tag(stored.changed))
 
 
-@router.put("/v1/policy", **declare(Contract("playbook:write", JSON, problems=(409, 412), etag=True)))
+@router.put(
+    "/v1/policy", **declare(Contract("playbook:write", JSON, problems=(409, 412), etag=True))
+)
 async def put_policy(
     call: Caller, request: Request, response: Response, body: PolicyPut, precondition: Creation
 ) -> Policy:
@@ -148,6 +167,8 @@ async def patch_policy(
         assert isinstance(noun, PolicyValue)
         return replace(noun, **{**given, "weights": {**noun.weights, **given.get("weights", {})}})
 
-    done = await configuration.patch(call.service, call.actor, "policy", "policy", edit, precondition)
+    done = await configuration.patch(
+        call.service, call.actor, "policy", "policy", edit, precondition
+    )
     written(request, response, done)
     return Policy.of(done.value)

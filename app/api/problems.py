@@ -54,7 +54,9 @@ class Kind:
 _RETRY: Final = {"Retry-After": "1"}
 KINDS: Final[Mapping[str, Kind]] = {
     "malformed-input": Kind(400, "The request cannot be read"),
-    "unauthorized": Kind(401, "Not authenticated", {"WWW-Authenticate": 'Bearer realm="sightline"'}),
+    "unauthorized": Kind(
+        401, "Not authenticated", {"WWW-Authenticate": 'Bearer realm="sightline"'}
+    ),
     "forbidden": Kind(403, "Not allowed"),
     "not-found": Kind(404, "Not found"),
     "no-current-playbook": Kind(404, "No published playbook covers this day"),
@@ -91,7 +93,8 @@ def problem(code: str, detail: str, faults: Sequence[Fault] = ()) -> dict[str, o
     }
     if faults:
         found["errors"] = [
-            {"pointer": _sayable(f.pointer, LONGEST), "detail": _sayable(f.detail, 1_000)} for f in faults[:MOST_FAULTS]
+            {"pointer": _sayable(f.pointer, LONGEST), "detail": _sayable(f.detail, 1_000)}
+            for f in faults[:MOST_FAULTS]
         ]
     return found
 
@@ -106,17 +109,24 @@ def of(error: SightlineError) -> dict[str, object]:
     return problem(error.code if error.code in KINDS else "conflict", error.detail, error.faults)
 
 
-def answer(scope: Scope, members: Mapping[str, object], headers: Mapping[str, str] | None = None) -> Response:
+def answer(
+    scope: Scope, members: Mapping[str, object], headers: Mapping[str, str] | None = None
+) -> Response:
     """The reply that says a problem."""
     code, status = str(members["code"]), KINDS[str(members["code"])].status
     scope.setdefault("state", {})["problem"] = code
     document = {
         **members,
-        "instance": quote(scope["path"].encode("utf-8", "replace"), safe="/:@!$&'()*+,;=~-._")[:2_000],
+        "instance": quote(scope["path"].encode("utf-8", "replace"), safe="/:@!$&'()*+,;=~-._")[
+            :2_000
+        ],
         "request_id": scope["state"].get("request_id", ""),
     }
     return Response(
-        dumps(document), status, headers={**(KINDS[code].headers or {}), **(headers or {})}, media_type=MEDIA_TYPE
+        dumps(document),
+        status,
+        headers={**(KINDS[code].headers or {}), **(headers or {})},
+        media_type=MEDIA_TYPE,
     )
 
 
@@ -125,7 +135,9 @@ def pointer(parts: Iterable[int | str]) -> str:
     return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in parts)
 
 
-def faults(errors: Iterable[Mapping[str, Any]], skip: int = 0) -> tuple[Fault, ...]:  # Any: Pydantic's own shape
+def faults(
+    errors: Iterable[Mapping[str, Any]], skip: int = 0
+) -> tuple[Fault, ...]:  # Any: Pydantic's own shape
     """What Pydantic found, as faults. Shape: the first `skip` parts of each place are left out."""
     return tuple(
         Fault(
@@ -141,7 +153,9 @@ def _invalid(request: Request, error: RequestValidationError) -> Response:
     in_body = faults((e for e in found if e["loc"][0] == "body"), 1)
     # A parameter that may be left out is a union: what it should have been instead of None is the fault.
     outside = [e for e in found if e["loc"][0] != "body" and e["type"] != "none_required"]
-    elsewhere = tuple(Fault(str(e["loc"][1]), f.detail) for e, f in zip(outside, faults(outside), strict=True))
+    elsewhere = tuple(
+        Fault(str(e["loc"][1]), f.detail) for e, f in zip(outside, faults(outside), strict=True)
+    )
     # What two parts of an operation ask of one parameter is found wrong twice.
     every = tuple(dict.fromkeys(elsewhere + in_body))
     where = every[0].pointer or "the body"
@@ -160,19 +174,27 @@ def _methods(request: Request) -> str:
 
 def _http(request: Request, error: HTTPException) -> Response:
     if error.status_code == 405:
-        members = problem("method-not-allowed", "This address does not take that method; see Allow.")
+        members = problem(
+            "method-not-allowed", "This address does not take that method; see Allow."
+        )
         return answer(request.scope, members, {"Allow": _methods(request)})
     if error.status_code == 404:
         return answer(request.scope, problem("not-found", "There is nothing at this address."))
     by_status = {kind.status: code for code, kind in reversed(list(KINDS.items()))}
-    code = by_status.get(error.status_code, "malformed-input" if error.status_code < 500 else "internal-error")
+    code = by_status.get(
+        error.status_code, "malformed-input" if error.status_code < 500 else "internal-error"
+    )
     return answer(request.scope, problem(code, KINDS[code].title + "."))
 
 
 def unexpected(scope: Scope) -> Response:
     """The reply to what nobody foresaw: no word of it leaves."""
     return answer(
-        scope, problem("internal-error", "Something went wrong on our side; the request id finds it in the log.")
+        scope,
+        problem(
+            "internal-error",
+            "Something went wrong on our side; the request id finds it in the log.",
+        ),
     )
 
 

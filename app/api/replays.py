@@ -41,7 +41,11 @@ LISTED: Final = 1_000
 NAMED: Final = 10
 RecordId = Annotated[str, text(600), Field(description="A record's id in the CRM.")]
 PropertyName = Annotated[str, text(600)]
-MOST: Any = {"type": "object", "additionalProperties": True, "maxProperties": 1_000}  # Any: a JSON schema
+MOST: Any = {
+    "type": "object",
+    "additionalProperties": True,
+    "maxProperties": 1_000,
+}  # Any: a JSON schema
 MANY: Any = {"type": "array", "maxItems": 10_000, "items": MOST}  # Any: a JSON schema
 # Any: a CRM's record is what the CRM says; its numbers stay exact, so nothing converts it here.
 Record = Annotated[dict[str, Any], WithJsonSchema(MOST)]
@@ -53,14 +57,19 @@ Body = Annotated[
 
 def _header(value: object) -> object:
     """Header names in lower case."""
-    return {str(name).lower(): one for name, one in value.items()} if isinstance(value, dict) else value
+    return (
+        {str(name).lower(): one for name, one in value.items()}
+        if isinstance(value, dict)
+        else value
+    )
 
 
 class ReplayRequest(Given):
     """Which deliveries shall be read again."""
 
     since: Annotated[
-        DayOrInstant | None, Field(description="All since then, a day from its beginning on; null: the failed ones.")
+        DayOrInstant | None,
+        Field(description="All since then, a day from its beginning on; null: the failed ones."),
     ] = None
 
     model_config = {"json_schema_extra": example(since="2026-11-01")}
@@ -71,12 +80,18 @@ class Replay(Shown):
 
     dry_run: bool
     processed: Annotated[Count, Field(description="Deliveries that said something of ours.")]
-    ignored: Annotated[Count, Field(description="Deliveries that were understood and are not ours.")]
+    ignored: Annotated[
+        Count, Field(description="Deliveries that were understood and are not ours.")
+    ]
     failed: Annotated[Count, Field(description="Deliveries that still cannot be read.")]
-    without_body: Annotated[Count, Field(description="Those whose body is kept no longer: what they said stands.")]
+    without_body: Annotated[
+        Count, Field(description="Those whose body is kept no longer: what they said stands.")
+    ]
     recorded: Count
     retracted: Annotated[Count, Field(description="Events that were retracted.")]
-    continue_from: Annotated[Instant | None, Field(description="Not null: ask again since then for the rest.")]
+    continue_from: Annotated[
+        Instant | None, Field(description="Not null: ask again since then for the rest.")
+    ]
 
     model_config = {
         "json_schema_extra": example(
@@ -96,13 +111,18 @@ class RecordImport(Given):
     """Deals as they are in the CRM now."""
 
     records: Annotated[
-        list[Record], Field(min_length=1, max_length=10_000, description="Deals, as the CRM holds them.")
+        list[Record],
+        Field(min_length=1, max_length=10_000, description="Deals, as the CRM holds them."),
     ]
-    taken_at: Annotated[Instant | None, Field(description="When the records were read; null: now.")] = None
+    taken_at: Annotated[
+        Instant | None, Field(description="When the records were read; null: now.")
+    ] = None
 
     model_config = {
         "json_schema_extra": example(
-            records=[{"id": "42", "dealstage": "closedwon", "amount": "1200", "closedate": "2026-10-02"}],
+            records=[
+                {"id": "42", "dealstage": "closedwon", "amount": "1200", "closedate": "2026-10-02"}
+            ],
             taken_at="2026-11-01T00:00:00Z",
         )
     }
@@ -118,10 +138,19 @@ class UnmappedRecords(UnmappedPair):
 class ImportedRecords(Delivery):
     """What became of imported records; what is unmapped is told of these records alone."""
 
-    reads: Annotated[list[PropertyName], Field(max_length=1_100, description="What the mapping reads of a record.")]
-    unmapped: Annotated[list[UnmappedRecords], Field(max_length=1_000, description="The most frequent first.")]
-    wins_without_amount: Annotated[Count, Field(description="Won deals whose amount no record says.")]
-    without_amount: Annotated[list[RecordId], Field(max_length=10, description="The first of them.")]
+    reads: Annotated[
+        list[PropertyName],
+        Field(max_length=1_100, description="What the mapping reads of a record."),
+    ]
+    unmapped: Annotated[
+        list[UnmappedRecords], Field(max_length=1_000, description="The most frequent first.")
+    ]
+    wins_without_amount: Annotated[
+        Count, Field(description="Won deals whose amount no record says.")
+    ]
+    without_amount: Annotated[
+        list[RecordId], Field(max_length=10, description="The first of them.")
+    ]
 
     model_config = {
         "json_schema_extra": example(
@@ -141,11 +170,18 @@ class SampleDelivery(Given):
     headers: Annotated[
         dict[str, Annotated[str, text(4_000)]],
         BeforeValidator(_header),
-        Field(max_length=100, description="Headers that the connector reads; a signature is not asked for."),
+        Field(
+            max_length=100,
+            description="Headers that the connector reads; a signature is not asked for.",
+        ),
     ] = {}
-    mapping: Annotated[FreeObject | None, Field(description="A mapping to try out in place of the source's.")] = None
+    mapping: Annotated[
+        FreeObject | None, Field(description="A mapping to try out in place of the source's.")
+    ] = None
 
-    model_config = {"json_schema_extra": example(body=[{"subscriptionType": "deal.creation", "objectId": 42}])}
+    model_config = {
+        "json_schema_extra": example(body=[{"subscriptionType": "deal.creation", "objectId": 42}])
+    }
 
 
 class PreviewedEvent(Shown):
@@ -167,7 +203,9 @@ class Preview(Shown):
 
     changes: Annotated[Count, Field(description="Changes of records that it tells.")]
     ignored: Annotated[Count, Field(description="Elements that were understood and are not ours.")]
-    problem: Annotated[Sentence | None, Field(description="Not null when the sample cannot be read at all.")]
+    problem: Annotated[
+        Sentence | None, Field(description="Not null when the sample cannot be read at all.")
+    ]
     rejects: Annotated[list[RejectedElement], Field(max_length=100_000)]
     events: Annotated[list[PreviewedEvent], Field(max_length=100_000)]
     unmapped: Annotated[list[UnmappedPair], Field(max_length=100_000)]
@@ -197,20 +235,29 @@ class Preview(Shown):
 
 
 def _event(found: DesiredEvent | Event) -> PreviewedEvent:
-    members = {name: getattr(found, name) for name in ("type", "time", "team", "kind", "unit", "subject")}
+    members = {
+        name: getattr(found, name) for name in ("type", "time", "team", "kind", "unit", "subject")
+    }
     value = None if found.value is None else number(found.value)
     offerings = [{"offering": key, "value": number(sold)} for key, sold in found.offerings]
-    return PreviewedEvent.model_validate({**members, "value": value, "offerings": offerings, "data": dict(found.data)})
+    return PreviewedEvent.model_validate(
+        {**members, "value": value, "offerings": offerings, "data": dict(found.data)}
+    )
 
 
-@router.post("/v1/sources/{source}/deliveries/{uid}/replay", **declare(Contract("admin", problems=(409,))))
+@router.post(
+    "/v1/sources/{source}/deliveries/{uid}/replay", **declare(Contract("admin", problems=(409,)))
+)
 async def replay_delivery(call: Caller, source: SourceKey, uid: DeliveryUid) -> Delivery:
     """Reads one delivery again, under the source's present mapping."""
     found = await replays.replay_one(call.service, call.actor, source, UUID(uid), read_event)
     return Delivery.model_validate(members(found))
 
 
-@router.post("/v1/sources/{source}/replay", **declare(Contract("admin", JSON, problems=(409,), may_be_empty=True)))
+@router.post(
+    "/v1/sources/{source}/replay",
+    **declare(Contract("admin", JSON, problems=(409,), may_be_empty=True)),
+)
 async def replay_deliveries(
     call: Caller,
     source: SourceKey,
@@ -219,7 +266,9 @@ async def replay_deliveries(
 ) -> Replay:
     """Reads the failed deliveries again, or all since a time, at most 2,000 at once; nothing doubles."""
     since = None if body is None else body.since
-    done = await replays.replay(call.service, call.actor, source, since, read_event, dry_run=dry_run)
+    done = await replays.replay(
+        call.service, call.actor, source, since, read_event, dry_run=dry_run
+    )
     states = {state: done.states.get(state, 0) for state in ("processed", "ignored", "failed")}
     return Replay(
         dry_run=dry_run,
@@ -231,10 +280,16 @@ async def replay_deliveries(
     )
 
 
-@router.post("/v1/sources/{source}/records", **declare(Contract("admin", JSON, 16 * MIB, problems=(409,))))
-async def import_records(call: Caller, request: Request, source: SourceKey, body: RecordImport) -> ImportedRecords:
+@router.post(
+    "/v1/sources/{source}/records", **declare(Contract("admin", JSON, 16 * MIB, problems=(409,)))
+)
+async def import_records(
+    call: Caller, request: Request, source: SourceKey, body: RecordImport
+) -> ImportedRecords:
     """Takes deals that existed before connecting; what is there already changes nothing."""
-    raw = await request.body()  # the records as they came, number for number; the shape has been checked
+    raw = (
+        await request.body()
+    )  # the records as they came, number for number; the shape has been checked
     found = await replays.take_records(call.service, call.actor, source, raw, read_event)
     unmapped = [
         {"property": name, "value": value, "count": len(ids), "records": ids[:NAMED]}
@@ -251,12 +306,16 @@ async def import_records(call: Caller, request: Request, source: SourceKey, body
     )
 
 
-@router.post("/v1/sources/{source}/preview", **declare(Contract("read", JSON, 2 * MIB, problems=(409,))))
+@router.post(
+    "/v1/sources/{source}/preview", **declare(Contract("read", JSON, 2 * MIB, problems=(409,)))
+)
 async def preview_delivery(call: Caller, source: SourceKey, body: SampleDelivery) -> Preview:
     """Says what a sample would make of a source that knew nothing else; stores nothing."""
     raw = body.body if isinstance(body.body, str) else strict_json.dumps(body.body)
     sample = Sample("POST", "", body.headers, raw.encode())
-    found = await replays.preview(call.service, call.actor, source, sample, body.mapping, read_event)
+    found = await replays.preview(
+        call.service, call.actor, source, sample, body.mapping, read_event
+    )
     return Preview.model_validate(
         {
             "changes": len(found.said.changes),

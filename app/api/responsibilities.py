@@ -31,14 +31,23 @@ class Responsibility(Shown):
     team: Key
     role: Role
     share: ShownNumber
-    status: Annotated[Status, Field(description="Only accepted ones that are accountable or responsible carry weight.")]
+    status: Annotated[
+        Status,
+        Field(description="Only accepted ones that are accountable or responsible carry weight."),
+    ]
     by: Annotated[Note, Field(description="Who accepted or declined it for the team.")]
     note: Note
     archived: bool
 
     model_config = {
         "json_schema_extra": example(
-            objective="win-enterprise", team="sales", **EXAMPLE, status="accepted", by="Ada", note="", archived=False
+            objective="win-enterprise",
+            team="sales",
+            **EXAMPLE,
+            status="accepted",
+            by="Ada",
+            note="",
+            archived=False,
         )
     }
 
@@ -87,11 +96,15 @@ async def list_responsibilities(
     await find(call, "objective", objective, as_of)
     where = {"objective": objective}
     return ResponsibilityPage(
-        **await page(call, paging, response, "responsibility", show, where, archived=archived, as_of=as_of)
+        **await page(
+            call, paging, response, "responsibility", show, where, archived=archived, as_of=as_of
+        )
     )
 
 
-@router.get("/v1/objectives/{objective}/responsibilities/{team}", response_model=Responsibility, **reads())
+@router.get(
+    "/v1/objectives/{objective}/responsibilities/{team}", response_model=Responsibility, **reads()
+)
 async def get_responsibility(
     call: Caller,
     request: Request,
@@ -124,9 +137,13 @@ async def put_responsibility(
 
 
 @router.delete("/v1/objectives/{objective}/responsibilities/{team}", **deletes("playbook:write"))
-async def delete_responsibility(call: Caller, objective: ObjectiveKey, team: TeamKey, precondition: Change) -> None:
+async def delete_responsibility(
+    call: Caller, objective: ObjectiveKey, team: TeamKey, precondition: Change
+) -> None:
     """Archives the team's part."""
-    await configuration.archive(call.service, call.actor, "responsibility", f"{objective}/{team}", precondition)
+    await configuration.archive(
+        call.service, call.actor, "responsibility", f"{objective}/{team}", precondition
+    )
 
 
 @router.put(

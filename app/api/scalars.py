@@ -38,7 +38,9 @@ def instant(value: object) -> datetime:
     if isinstance(value, datetime):
         return value
     if not isinstance(value, str) or not _INSTANT.match(value):
-        raise ValueError("must be an RFC 3339 instant with an offset, such as 2026-10-02T12:00:00Z, from 1900 to 2999")
+        raise ValueError(
+            "must be an RFC 3339 instant with an offset, such as 2026-10-02T12:00:00Z, from 1900 to 2999"
+        )
     found = datetime.fromisoformat(value if value.isupper() else value.upper())
     if found.tzinfo is UTC:
         return found
@@ -50,7 +52,11 @@ def instant(value: object) -> datetime:
 
 def _day_or_instant(value: object) -> date:
     """The date of an ISO day, else the UTC instant of an RFC 3339 text. Raises: ValueError."""
-    return _day(value) if isinstance(value, str) and len(value) <= len("2026-10-01") else instant(value)
+    return (
+        _day(value)
+        if isinstance(value, str) and len(value) <= len("2026-10-01")
+        else instant(value)
+    )
 
 
 def to_fixed(value: object) -> int:
@@ -94,7 +100,9 @@ def _number(low: float) -> dict[str, Any]:  # Any: a JSON schema
     return {"type": "number", "format": "double", "minimum": low, "maximum": LARGEST}
 
 
-def text(most: int, least: int = 0, pattern: str = TEXT_PATTERN) -> Any:  # Any: what stands in an Annotated
+def text(
+    most: int, least: int = 0, pattern: str = TEXT_PATTERN
+) -> Any:  # Any: what stands in an Annotated
     """The constraints of a text of so many characters."""
     return Field(strict=True, min_length=least, max_length=most, pattern=pattern)
 
@@ -121,7 +129,12 @@ Secret = Annotated[str, text(500, 1)]
 Cursor = Annotated[str, text(1_000, 1, r"^[A-Za-z0-9_-]+$")]
 
 _DAY_SCHEMA: Final = {"type": "string", "format": "date", "maxLength": 10, "pattern": DAY_PATTERN}
-_INSTANT_SCHEMA: Final = {"type": "string", "format": "date-time", "maxLength": 40, "pattern": INSTANT_PATTERN}
+_INSTANT_SCHEMA: Final = {
+    "type": "string",
+    "format": "date-time",
+    "maxLength": 40,
+    "pattern": INSTANT_PATTERN,
+}
 Day = Annotated[
     date,
     BeforeValidator(_day),
@@ -144,7 +157,9 @@ NotNegative = Annotated[int, BeforeValidator(not_negative), WithJsonSchema(_numb
 Positive = Annotated[int, BeforeValidator(_positive), WithJsonSchema(_number(0.0001))]
 Share = Annotated[int, BeforeValidator(_fraction), WithJsonSchema({**_number(0), "maximum": 1})]
 ShownNumber = Annotated[int | float, WithJsonSchema(_number(-LARGEST))]
-Fraction = Annotated[float, WithJsonSchema({"type": "number", "format": "double", "minimum": 0, "maximum": 1})]
+Fraction = Annotated[
+    float, WithJsonSchema({"type": "number", "format": "double", "minimum": 0, "maximum": 1})
+]
 # Differences and points lie between -1 and 1, and rounding may carry a sum of them a little over.
 Figure = Annotated[float, WithJsonSchema({"type": "number", "format": "double"})]
 
@@ -164,7 +179,9 @@ def unset(**more: Any) -> Any:  # Any: a Field stands for whatever type its anno
     return Field(default_factory=lambda: None, **more)
 
 
-def default(value: object, shown: object) -> Any:  # Any: a Field stands for whatever type its annotation says
+def default(
+    value: object, shown: object
+) -> Any:  # Any: a Field stands for whatever type its annotation says
     """A member with a default that the document shows as it stands on the wire."""
     return Field(default=value, json_schema_extra={"default": shown})  # type: ignore[dict-item]  # a JSON value
 
@@ -185,6 +202,10 @@ def plain(value: object) -> Any:  # Any: a JSON value
     return value
 
 
-FREE: Final[dict[str, Any]] = {"type": "object", "additionalProperties": True, "maxProperties": 1_000}
+FREE: Final[dict[str, Any]] = {
+    "type": "object",
+    "additionalProperties": True,
+    "maxProperties": 1_000,
+}
 # Any JSON object: its own rules are checked by the domain.
 FreeObject = Annotated[dict[str, Any], BeforeValidator(plain), WithJsonSchema(FREE)]

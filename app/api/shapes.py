@@ -13,7 +13,9 @@ Code = Annotated[str, Field(strict=True, max_length=64)]
 class ProblemPlace(Shown):
     """One thing that is wrong with an input."""
 
-    pointer: Annotated[Sentence, Field(description="A JSON Pointer into the body, or the name of a parameter.")]
+    pointer: Annotated[
+        Sentence, Field(description="A JSON Pointer into the body, or the name of a parameter.")
+    ]
     detail: Sentence
 
 
@@ -24,7 +26,12 @@ class Problem(Shown):
     title: Name
     status: Annotated[Small, Field(description="The HTTP status.")]
     detail: Sentence
-    code: Annotated[Code, Field(description="A stable word for programs; the list is in this document's description.")]
+    code: Annotated[
+        Code,
+        Field(
+            description="A stable word for programs; the list is in this document's description."
+        ),
+    ]
     instance: Address
     request_id: Code
     errors: Annotated[list[ProblemPlace], Field(max_length=100)] = Field(default_factory=list)

@@ -29,7 +29,9 @@ class Signoff(Shown):
     by: Name
     archived: bool
 
-    model_config = {"json_schema_extra": example(playbook="fy26-q4", team="sales", **EXAMPLE, archived=False)}
+    model_config = {
+        "json_schema_extra": example(playbook="fy26-q4", team="sales", **EXAMPLE, archived=False)
+    }
 
 
 class SignoffPage(Shown):
@@ -65,7 +67,9 @@ async def list_signoffs(
     """The sign-offs of a playbook, by team."""
     await find(call, "playbook", playbook, as_of)
     where = {"playbook": playbook}
-    return SignoffPage(**await page(call, paging, response, "signoff", show, where, archived=archived, as_of=as_of))
+    return SignoffPage(
+        **await page(call, paging, response, "signoff", show, where, archived=archived, as_of=as_of)
+    )
 
 
 @router.put("/v1/playbooks/{playbook}/signoffs/{team}", **puts("playbook:write"))
@@ -86,6 +90,8 @@ async def put_signoff(
 
 
 @router.delete("/v1/playbooks/{playbook}/signoffs/{team}", **deletes("playbook:write"))
-async def delete_signoff(call: Caller, playbook: PlaybookKey, team: TeamKey, precondition: Change) -> None:
+async def delete_signoff(
+    call: Caller, playbook: PlaybookKey, team: TeamKey, precondition: Change
+) -> None:
     """Withdraws the sign-off. Needs a key bound to the team, or an admin key."""
     await playbooks.withdraw(call.service, call.actor, "signoff", playbook, team, precondition)

@@ -4,7 +4,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from app.api.scalars import Address, Count, Cursor, FreeObject, Instant, Key, Name, Secret, text, unset
+from app.api.scalars import (
+    Address,
+    Count,
+    Cursor,
+    FreeObject,
+    Instant,
+    Key,
+    Name,
+    Secret,
+    text,
+    unset,
+)
 from app.api.wire import Given, Shown, example
 
 ConnectorName = Literal[
@@ -20,11 +31,17 @@ ConnectorName = Literal[
     "cloudevents",
     "generic",
 ]
-Account = Annotated[str, text(200, 1), Field(description="The CRM's own id of the account; null: any.")]
-Mapping = Annotated[FreeObject, Field(description="How the CRM's fields are read; empty: the connector's own way.")]
+Account = Annotated[
+    str, text(200, 1), Field(description="The CRM's own id of the account; null: any.")
+]
+Mapping = Annotated[
+    FreeObject, Field(description="How the CRM's fields are read; empty: the connector's own way.")
+]
 WriteOnly = Annotated[
     Secret | None,
-    Field(description="What deliveries are signed with; needed where the vendor makes it, else made and shown once."),
+    Field(
+        description="What deliveries are signed with; needed where the vendor makes it, else made and shown once."
+    ),
 ]
 EXAMPLE: dict[str, Any] = {  # Any: JSON values
     "name": "HubSpot",
@@ -71,15 +88,25 @@ class SourceHealth(Shown):
     last_delivery_at: Instant | None
     last_refused_at: Annotated[
         Instant | None,
-        Field(description="When one last had no valid signature, or was too old; noted once a minute; null: never."),
+        Field(
+            description="When one last had no valid signature, or was too old; noted once a minute; null: never."
+        ),
     ]
     deliveries_last_day: Count
     failures_last_day: Count
-    silent: Annotated[bool, Field(description="Nothing came for longer than it ever took in the four weeks before.")]
-    lag_median_seconds: Annotated[
-        Count | None, Field(description="Between an event and its recording, in the last day; null without events.")
+    silent: Annotated[
+        bool,
+        Field(description="Nothing came for longer than it ever took in the four weeks before."),
     ]
-    lag_worst_seconds: Annotated[Count | None, Field(description="The longest one; of each hour the newest 200 count.")]
+    lag_median_seconds: Annotated[
+        Count | None,
+        Field(
+            description="Between an event and its recording, in the last day; null without events."
+        ),
+    ]
+    lag_worst_seconds: Annotated[
+        Count | None, Field(description="The longest one; of each hour the newest 200 count.")
+    ]
     wins_without_amount: Annotated[Count, Field(description="Won deals whose amount is not known.")]
     unmapped: Annotated[list[UnmappedValue], Field(max_length=1_000)]
 
@@ -93,7 +120,9 @@ class Source(Shown):
     account: Account | None
     mapping: Mapping
     team: Annotated[Key | None, Field(description="The default team.")]
-    hook_url: Annotated[Address | None, Field(description="Where deliveries go; only shown to an admin key.")]
+    hook_url: Annotated[
+        Address | None, Field(description="Where deliveries go; only shown to an admin key.")
+    ]
     health: SourceHealth
     archived: bool
 
@@ -103,7 +132,9 @@ class Source(Shown):
 class ConnectedSource(Source):
     """A source as it was written, with the secret that was made for it."""
 
-    secret: Annotated[Secret | None, Field(description="Null unless it was made now; it is not shown again.")]
+    secret: Annotated[
+        Secret | None, Field(description="Null unless it was made now; it is not shown again.")
+    ]
 
     model_config = {"json_schema_extra": example(**SHOWN, secret=None)}
 
@@ -119,13 +150,19 @@ class SourcePut(Given):
     """A source as it shall be."""
 
     name: Name
-    connector: Annotated[ConnectorName, Field(description="Fixed once the source is there.")] = "api"
+    connector: Annotated[ConnectorName, Field(description="Fixed once the source is there.")] = (
+        "api"
+    )
     account: Account | None = None
     mapping: Mapping = {}
     team: Annotated[Key | None, Field(description="The default team; a CRM needs one.")] = None
     secret: WriteOnly = None
 
-    model_config = {"json_schema_extra": example(**{**EXAMPLE, "secret": "what-hubspot-calls-the-client-secret"})}
+    model_config = {
+        "json_schema_extra": example(
+            **{**EXAMPLE, "secret": "what-hubspot-calls-the-client-secret"}
+        )
+    }
 
 
 class SourcePatch(Given):
@@ -138,7 +175,9 @@ class SourcePatch(Given):
     team: Key | None = unset()
     secret: Secret = unset()
 
-    model_config = {"json_schema_extra": example(mapping={"team": {"map": {"partners": "alliances"}}})}
+    model_config = {
+        "json_schema_extra": example(mapping={"team": {"map": {"partners": "alliances"}}})
+    }
 
 
 class SecretRotation(Given):

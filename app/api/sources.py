@@ -12,7 +12,14 @@ from app.api.etags import Change, Creation, IfNoneMatch, shown, tag
 from app.api.nouns import Archived, SourceKey, find, page, written
 from app.api.operation import Contract, declare, deletes, desk, lists, patches, puts, reads
 from app.api.paging import Pages
-from app.api.source_shapes import ConnectedSource, SecretRotation, Source, SourcePage, SourcePatch, SourcePut
+from app.api.source_shapes import (
+    ConnectedSource,
+    SecretRotation,
+    Source,
+    SourcePage,
+    SourcePatch,
+    SourcePut,
+)
 from app.domain.configuration import Noun
 from app.domain.sources import Source as SourceValue
 from app.flows import configuration
@@ -25,7 +32,9 @@ router = desk("sources")
 
 
 def _health(found: Health) -> dict[str, Any]:  # Any: the members of a reply
-    unmapped = [{"property": name, "value": value, "count": count} for name, value, count in found.unmapped]
+    unmapped = [
+        {"property": name, "value": value, "count": count} for name, value, count in found.unmapped
+    ]
     members = {name: getattr(found, name) for name in Health.__slots__}
     return {**members, "unmapped": unmapped}
 
@@ -52,7 +61,9 @@ async def _reply(call: Call, response: Response, done: Connected) -> ConnectedSo
 
 
 @router.get("/v1/sources", **lists())
-async def list_sources(call: Caller, response: Response, paging: Pages, archived: Archived = False) -> SourcePage:
+async def list_sources(
+    call: Caller, response: Response, paging: Pages, archived: Archived = False
+) -> SourcePage:
     """The organization's sources, by key, and how each is doing."""
 
     def same(stored: Stored) -> Stored:
@@ -102,7 +113,9 @@ async def patch_source(
     return await _reply(call, response, done)
 
 
-def _merged(noun: SourceValue, given: Mapping[str, Any]) -> dict[str, Any]:  # Any: each member has its own type
+def _merged(
+    noun: SourceValue, given: Mapping[str, Any]
+) -> dict[str, Any]:  # Any: each member has its own type
     if "mapping" not in given:
         return dict(given)
     return {**given, "mapping": merged(dict(noun.mapping), given["mapping"])}

@@ -66,7 +66,9 @@ def show(stored: Stored) -> Team:
 
 
 @router.get("/v1/teams", **lists())
-async def list_teams(call: Caller, response: Response, paging: Pages, archived: Archived = False) -> TeamPage:
+async def list_teams(
+    call: Caller, response: Response, paging: Pages, archived: Archived = False
+) -> TeamPage:
     """The organization's teams, by key."""
     return TeamPage(**await page(call, paging, response, "team", show, {}, archived=archived))
 
@@ -82,20 +84,34 @@ async def get_team(
 
 @router.put("/v1/teams/{team}", **puts("playbook:write"))
 async def put_team(
-    call: Caller, request: Request, response: Response, team: TeamKey, body: TeamPut, precondition: Creation
+    call: Caller,
+    request: Request,
+    response: Response,
+    team: TeamKey,
+    body: TeamPut,
+    precondition: Creation,
 ) -> Team:
     """Creates the team, or replaces it."""
-    done = await configuration.put(call.service, call.actor, made(TeamValue, body, key=team), precondition)
+    done = await configuration.put(
+        call.service, call.actor, made(TeamValue, body, key=team), precondition
+    )
     written(request, response, done)
     return Team.of(done.value, archived=False)
 
 
 @router.patch("/v1/teams/{team}", **patches("playbook:write"))
 async def patch_team(
-    call: Caller, request: Request, response: Response, team: TeamKey, body: TeamPatch, precondition: Change
+    call: Caller,
+    request: Request,
+    response: Response,
+    team: TeamKey,
+    body: TeamPatch,
+    precondition: Change,
 ) -> Team:
     """Changes what the merge patch names."""
-    done = await configuration.patch(call.service, call.actor, "team", team, edited(body, TeamValue), precondition)
+    done = await configuration.patch(
+        call.service, call.actor, "team", team, edited(body, TeamValue), precondition
+    )
     written(request, response, done)
     return Team.of(done.value, archived=False)
 

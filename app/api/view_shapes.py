@@ -57,7 +57,9 @@ OBJECTIVE: dict[str, Any] = {  # Any: JSON values
     "evidence": "/v1/events?refreshes=win-enterprise&from=2026-10-01&to=2026-11-23&as_of=2026-11-23",
     "losses": [],
 }
-Losses = Annotated[list[Loss], Field(max_length=MOST, description="Largest first; in a list only the ten largest.")]
+Losses = Annotated[
+    list[Loss], Field(max_length=MOST, description="Largest first; in a list only the ten largest.")
+]
 
 
 class TeamComponent(Shown):
@@ -107,9 +109,15 @@ class TeamAlignment(Shown):
 
     team: Key
     components: Annotated[list[TeamComponent], Field(max_length=8)]
-    busy: Annotated[bool | None, Field(description="Whether its attention per head is at or above the median.")]
-    productive: Annotated[bool | None, Field(description="Whether its productivity is a half or more.")]
-    silent: Annotated[bool, Field(description="Whether it bears an objective and nothing was heard of it.")]
+    busy: Annotated[
+        bool | None, Field(description="Whether its attention per head is at or above the median.")
+    ]
+    productive: Annotated[
+        bool | None, Field(description="Whether its productivity is a half or more.")
+    ]
+    silent: Annotated[
+        bool, Field(description="Whether it bears an objective and nothing was heard of it.")
+    ]
     bears: Annotated[list[BorneObjective], Field(max_length=MOST)]
     work: Annotated[TeamWork | None, Field(description="Null with too few events to say anything.")]
     losses: Losses
@@ -174,7 +182,8 @@ def show_team(view: TeamView, most: int) -> TeamAlignment:
         {
             "team": view.team,
             "components": [
-                {name: getattr(figure, name) for name in TeamComponent.model_fields} for figure in view.figures
+                {name: getattr(figure, name) for name in TeamComponent.model_fields}
+                for figure in view.figures
             ],
             "busy": view.quadrant.busy,
             "productive": view.quadrant.productive,
@@ -202,7 +211,16 @@ def _work(work: Work) -> dict[str, Any]:  # Any: the members of a reply
 
 def show_objective(view: ObjectiveView, most: int) -> ObjectiveAlignment:
     """An objective's view on the wire, with so many losses."""
-    plain = ("objective", "weight", "attainment", "coverage", "freshness", "days_since", "newest", "stale")
+    plain = (
+        "objective",
+        "weight",
+        "attainment",
+        "coverage",
+        "freshness",
+        "days_since",
+        "newest",
+        "stale",
+    )
     return ObjectiveAlignment.model_validate(
         {
             **{name: getattr(view, name) for name in plain},

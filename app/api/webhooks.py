@@ -42,7 +42,12 @@ WEBHOOKS: Final[Node] = {
             "security": [],
             "parameters": [
                 _header("Webhook-Id", "Names the delivery.", "^[!-~]+$", "msg_2026"),
-                _header("Webhook-Timestamp", "When it was sent; at most 300 s off.", "^[0-9]{1,15}$", "1795512600"),
+                _header(
+                    "Webhook-Timestamp",
+                    "When it was sent; at most 300 s off.",
+                    "^[0-9]{1,15}$",
+                    "1795512600",
+                ),
                 _header(
                     "Webhook-Signature",
                     "`v1,` and the signature in base64; several, parted by spaces, while a secret is rotated.",
@@ -60,7 +65,9 @@ WEBHOOKS: Final[Node] = {
                                 {"$ref": "#/components/schemas/NewEventBatch"},
                             ]
                         },
-                        "examples": {"example": {"value": {"events": [{**EXAMPLE, "source": "warehouse"}]}}},
+                        "examples": {
+                            "example": {"value": {"events": [{**EXAMPLE, "source": "warehouse"}]}}
+                        },
                     }
                 },
             },
@@ -72,7 +79,10 @@ WEBHOOKS: Final[Node] = {
                             "schema": {"$ref": "#/components/schemas/Receipt"},
                             "examples": {
                                 "example": {
-                                    "value": {"delivery": "0192f0c1-7f3a-7c11-9a53-2f6d0e9c1b3a", "state": "processed"}
+                                    "value": {
+                                        "delivery": "0192f0c1-7f3a-7c11-9a53-2f6d0e9c1b3a",
+                                        "state": "processed",
+                                    }
                                 }
                             },
                         }

@@ -26,7 +26,11 @@ def examples(shape: type[BaseModel] = BaseModel) -> dict[str, Any]:  # Any: JSON
 
 def _own_example(shape: type[BaseModel]) -> dict[str, Any]:  # Any: JSON values
     extra = shape.model_config.get("json_schema_extra")
-    return {shape.__name__: extra["examples"][0]} if isinstance(extra, dict) and "examples" in extra else {}  # type: ignore[index]  # `example` made it
+    return (
+        {shape.__name__: extra["examples"][0]}
+        if isinstance(extra, dict) and "examples" in extra
+        else {}
+    )  # type: ignore[index]  # `example` made it
 
 
 class Given(BaseModel):
@@ -58,7 +62,9 @@ class Shown(BaseModel):
 
 def made(kind: type[Thing], body: Given, **more: object) -> Thing:
     """The domain's value of what was sent."""
-    values: Mapping[str, Any] = {name: _kept(value) for name, value in body}  # Any: each member has its own type
+    values: Mapping[str, Any] = {
+        name: _kept(value) for name, value in body
+    }  # Any: each member has its own type
     return kind(**{**values, **more})
 
 

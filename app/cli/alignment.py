@@ -21,14 +21,20 @@ NOT_FOR: Final = "It measures teams and objectives, never persons; it is not for
 
 @guarded
 def alignment(
-    playbook: Annotated[str | None, typer.Option(help="A playbook's key; else the current one.")] = None,
+    playbook: Annotated[
+        str | None, typer.Option(help="A playbook's key; else the current one.")
+    ] = None,
     team: Annotated[str | None, typer.Option(help="The answer seen from one team.")] = None,
-    as_of: Annotated[datetime | None, typer.Option(formats=DAY, help="At the end of this day; else now.")] = None,
+    as_of: Annotated[
+        datetime | None, typer.Option(formats=DAY, help="At the end of this day; else now.")
+    ] = None,
     known_at: Annotated[
-        datetime | None, typer.Option(formats=DAY, help="Using only what was recorded by the end of this day.")
+        datetime | None,
+        typer.Option(formats=DAY, help="Using only what was recorded by the end of this day."),
     ] = None,
     compare: Annotated[
-        datetime | None, typer.Option(formats=DAY, help="What has changed since the end of this day, as now known.")
+        datetime | None,
+        typer.Option(formats=DAY, help="What has changed since the end of this day, as now known."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -37,7 +43,10 @@ def alignment(
     query |= {} if known_at is None else {"known_at": f"{known_at:%Y-%m-%d}"}
     if compare is not None:
         if team is not None:
-            raise refusal("invalid-input", "Two days are compared for the whole organization: leave --team out.")
+            raise refusal(
+                "invalid-input",
+                "Two days are compared for the whole organization: leave --team out.",
+            )
         to = {} if as_of is None else {"to": f"{as_of:%Y-%m-%d}"}
         _compare({**query, "from": f"{compare:%Y-%m-%d}", **to}, as_json=as_json)
         return
@@ -54,7 +63,9 @@ def alignment(
     out.print(NOT_FOR, style="dim")
 
 
-def _asked(path: str, query: Mapping[str, str], options: Mapping[str, str]) -> Any:  # Any: JSON values
+def _asked(
+    path: str, query: Mapping[str, str], options: Mapping[str, str]
+) -> Any:  # Any: JSON values
     """The answer. Raises: CommandError that calls a parameter by its option."""
     try:
         return remote.ask("GET", path, query=query)
@@ -62,7 +73,9 @@ def _asked(path: str, query: Mapping[str, str], options: Mapping[str, str]) -> A
         names = {**{name: f"--{name.replace('_', '-')}" for name in query}, **options}
         detail = str(error.problem.get("detail", ""))
         for name, option in names.items():
-            said = f"{option}{detail.removeprefix(name)}" if detail.startswith(f"{name}:") else detail
+            said = (
+                f"{option}{detail.removeprefix(name)}" if detail.startswith(f"{name}:") else detail
+            )
             detail = said.replace(f"'{name}'", option)
         # Where the fault is, the sentence says.
         told = {name: value for name, value in error.problem.items() if name != "errors"}
@@ -82,13 +95,23 @@ def _compare(query: Mapping[str, str], *, as_json: bool) -> None:
     out.print(f"since {since}: score {step}, both as known on {known_at}", markup=False)
     for component in found["after"]["components"]:
         _component(component)
-        out.print(Padding(Text(_step(before[component["name"]], component["score"]), style="dim"), (0, 0, 0, 2)))
+        out.print(
+            Padding(
+                Text(_step(before[component["name"]], component["score"]), style="dim"),
+                (0, 0, 0, 2),
+            )
+        )
     out.print()
-    out.print("What moved the score, largest first" if found["items"] else "Nothing changed.", style="bold")
+    out.print(
+        "What moved the score, largest first" if found["items"] else "Nothing changed.",
+        style="bold",
+    )
     for one in found["items"][:LARGEST]:
         about = " ".join(one[name] for name in ABOUT if one[name])
         # The API tells what is lost: what is lost more is less of the score.
-        line = Text(f"{-one['change']:+7.3f}  ", style="bold red" if one["change"] > 0 else "bold green")
+        line = Text(
+            f"{-one['change']:+7.3f}  ", style="bold red" if one["change"] > 0 else "bold green"
+        )
         line.append(f"{one['component']}: {one['reason'].replace('_', ' ')}", style="yellow")
         line.append(f"  {about}")
         out.print(line, overflow="ellipsis", no_wrap=True)
@@ -104,18 +127,29 @@ def _head(found: Mapping[str, Any]) -> None:
     changes = found["unpublished_changes"]
     since = f", {changes} unpublished change{'' if changes == 1 else 's'}" if changes else ""
     out.print(
-        f"{found['playbook']}, revision {found['revision']}{since}, as of {found['as_of']}", style="dim", markup=False
+        f"{found['playbook']}, revision {found['revision']}{since}, as of {found['as_of']}",
+        style="dim",
+        markup=False,
     )
     line = Text("score ", style="bold")
     line.append(_figure(found["score"]), style=f"bold {_color(found['score'])}")
-    line.append(f"   floor {_figure(found['floor'])}   coverage {_figure(found['coverage'])}", style="")
+    line.append(
+        f"   floor {_figure(found['floor'])}   coverage {_figure(found['coverage'])}", style=""
+    )
     if found["weakest"]:
         line.append(f"   weakest {found['weakest']}")
     out.print(line)
     if found["configuration_from"]:
-        out.print(f"configured as on {found['configuration_from']}, when it was first published", style="dim")
+        out.print(
+            f"configured as on {found['configuration_from']}, when it was first published",
+            style="dim",
+        )
     if found["restating"]:
-        out.print(f"being restated, not shown yet: {', '.join(found['restating'])}", style="yellow", markup=False)
+        out.print(
+            f"being restated, not shown yet: {', '.join(found['restating'])}",
+            style="yellow",
+            markup=False,
+        )
     if found["silent_teams"]:
         out.print(f"silent: {', '.join(found['silent_teams'])}", style="yellow", markup=False)
     out.print()
@@ -123,8 +157,14 @@ def _head(found: Mapping[str, Any]) -> None:
 
 def _team_head(found: Mapping[str, Any]) -> None:
     words = {True: "busy", False: "not busy"}.get(found["busy"], "too few events to say how busy")
-    made = {True: "productive", False: "not productive"}.get(found["productive"], "productivity unknown")
-    out.print(f"{found['team']}: {words}, {made}{', silent' if found['silent'] else ''}", style="bold", markup=False)
+    made = {True: "productive", False: "not productive"}.get(
+        found["productive"], "productivity unknown"
+    )
+    out.print(
+        f"{found['team']}: {words}, {made}{', silent' if found['silent'] else ''}",
+        style="bold",
+        markup=False,
+    )
     borne = ", ".join(f"{one['objective']} {one['share']:.0%}" for one in found["bears"])
     out.print(f"bears {borne or 'no objective'}", style="dim", markup=False)
     if found["work"] is not None:

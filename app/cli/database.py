@@ -18,7 +18,11 @@ from app.store import dialect, migrations
 T = TypeVar("T")
 DatabaseUrl = Annotated[
     str | None,
-    typer.Option("--database-url", help="SQLite or PostgreSQL; else SIGHTLINE_DATABASE_URL.", show_default=False),
+    typer.Option(
+        "--database-url",
+        help="SQLite or PostgreSQL; else SIGHTLINE_DATABASE_URL.",
+        show_default=False,
+    ),
 ]
 
 
@@ -34,10 +38,15 @@ def _check(url: str) -> None:
     """Returns for an address of a database that we know. Raises: CommandError, without it: it may hold a password."""
     if not dialect.known(url):
         example = Settings.model_fields["database_url"].default
-        raise refusal("invalid-input", f"The database URL must be like {example} or postgresql+asyncpg://host/name")
+        raise refusal(
+            "invalid-input",
+            f"The database URL must be like {example} or postgresql+asyncpg://host/name",
+        )
     file = dialect.file_of(url)
     if file and not Path(file).absolute().parent.is_dir():
-        raise refusal("invalid-input", f"There is no folder {Path(file).absolute().parent} for the database.")
+        raise refusal(
+            "invalid-input", f"There is no folder {Path(file).absolute().parent} for the database."
+        )
 
 
 def embedded(settings: Settings) -> bool:
@@ -57,7 +66,11 @@ def ensured(settings: Settings) -> None:
     """Returns when the schema is at head. Raises: CommandError naming the command that brings it there."""
     found = asyncio.run(_current(settings))
     if found != migrations.head():
-        state = "has no schema yet" if found is None else f"is at revision {found}, not at {migrations.head()}"
+        state = (
+            "has no schema yet"
+            if found is None
+            else f"is at revision {found}, not at {migrations.head()}"
+        )
         raise refusal("conflict", f"The database {state}. Run: sightline db upgrade")
 
 

@@ -15,7 +15,9 @@ from app.flows.service import Service
 from app.store import migrations, owner
 from app.store.database import connect
 
-commands = typer.Typer(no_args_is_help=True, help="Migrations, and the health of schema and roll-ups.")
+commands = typer.Typer(
+    no_args_is_help=True, help="Migrations, and the health of schema and roll-ups."
+)
 Differences = dict[str, Mapping[str, int]]
 
 
@@ -24,7 +26,9 @@ Differences = dict[str, Mapping[str, int]]
 def upgrade(
     service_role: Annotated[
         str | None,
-        typer.Option(help="PostgreSQL: the role that the service runs as; it is granted all but to change events."),
+        typer.Option(
+            help="PostgreSQL: the role that the service runs as; it is granted all but to change events."
+        ),
     ] = None,
     database_url: DatabaseUrl = None,
     as_json: AsJson = False,
@@ -59,10 +63,15 @@ def check(database_url: DatabaseUrl = None, as_json: AsJson = False) -> None:
     drift = migrations.drift(settings.database_url)
     if drift is not None:
         raise refusal("conflict", f"The schema is not as the program expects. {drift}")
-    found = perform(database_url, lambda service: _each(service, "Comparing roll-ups", compare=True, journal=True))
+    found = perform(
+        database_url,
+        lambda service: _each(service, "Comparing roll-ups", compare=True, journal=True),
+    )
     restating = perform(database_url, maintenance.restating)
     for key, (days, done) in restating.items() if not as_json else ():
-        say(f"{key}: history is being restated, {done} of {days} days are done (sightline db rebuild finishes it)")
+        say(
+            f"{key}: history is being restated, {done} of {days} days are done (sightline db rebuild finishes it)"
+        )
     _report(found, as_json=as_json, revision=migrations.head(), restating=restating)
 
 
@@ -70,7 +79,8 @@ def check(database_url: DatabaseUrl = None, as_json: AsJson = False) -> None:
 @guarded
 def rebuild(
     check: Annotated[
-        bool, typer.Option("--check", help="Only say what differs; exit code 1 when something does.")
+        bool,
+        typer.Option("--check", help="Only say what differs; exit code 1 when something does."),
     ] = False,
     database_url: DatabaseUrl = None,
     as_json: AsJson = False,
@@ -84,14 +94,19 @@ def rebuild(
         tell_json({"organizations": found})
     else:
         mended = sum(any(each.values()) for each in found.values())
-        say(f"The roll-ups of {len(found)} organization(s) are as the events say; {mended} had to be mended.")
+        say(
+            f"The roll-ups of {len(found)} organization(s) are as the events say; {mended} had to be mended."
+        )
 
 
 @commands.command()
 @guarded
 def trim(
     days: Annotated[
-        int | None, typer.Option(min=1, max=3650, help="Else SIGHTLINE_RAW_RETENTION_DAYS.", show_default=False)
+        int | None,
+        typer.Option(
+            min=1, max=3650, help="Else SIGHTLINE_RAW_RETENTION_DAYS.", show_default=False
+        ),
     ] = None,
     database_url: DatabaseUrl = None,
     as_json: AsJson = False,
@@ -101,28 +116,41 @@ def trim(
 
     async def work(service: Service) -> dict[str, int]:
         return {
-            key: await retention.trim(service, each, kept) for key, each in await maintenance.organizations(service)
+            key: await retention.trim(service, each, kept)
+            for key, each in await maintenance.organizations(service)
         }
 
     found = perform(database_url, work)
     if as_json:
         tell_json({"days": kept, "emptied": found})
     else:
-        say(f"The bodies of {sum(found.values())} deliveries older than {kept} days are kept no longer.")
+        say(
+            f"The bodies of {sum(found.values())} deliveries older than {kept} days are kept no longer."
+        )
 
 
-async def _each(service: Service, title: str, *, compare: bool, journal: bool = False) -> Differences:
+async def _each(
+    service: Service, title: str, *, compare: bool, journal: bool = False
+) -> Differences:
     """What differs, or differed, for each organization, shown as it goes."""
     everyone: Sequence[tuple[str, UUID]] = await maintenance.organizations(service)
     found: Differences = {}
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task(title, total=len(everyone))
         for key, identity in everyone:
             if compare:
                 found[key] = await maintenance.differences(service, identity)
                 if journal:
-                    found[key] = {**found[key], "journal": await maintenance.unjournaled(service, identity)}
+                    found[key] = {
+                        **found[key],
+                        "journal": await maintenance.unjournaled(service, identity),
+                    }
             else:
                 _, found[key] = await maintenance.restore(service, identity)
             progress.advance(task)
@@ -137,10 +165,15 @@ def _report(
     restating: Mapping[str, tuple[int, int]] | None = None,
 ) -> None:
     """Prints what differs. Raises: typer.Exit with code 1 when something does."""
-    wrong = {key: {name: rows for name, rows in each.items() if rows} for key, each in found.items()}
+    wrong = {
+        key: {name: rows for name, rows in each.items() if rows} for key, each in found.items()
+    }
     wrong = {key: each for key, each in wrong.items() if each}
     if as_json:
-        under_way = {key: {"days": days, "days_done": done} for key, (days, done) in (restating or {}).items()}
+        under_way = {
+            key: {"days": days, "days_done": done}
+            for key, (days, done) in (restating or {}).items()
+        }
         more = {"revision": revision, "restating": under_way} if revision else {}
         tell_json({"ok": not wrong, "organizations": found, **more})
     elif not wrong:

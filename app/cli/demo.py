@@ -57,7 +57,12 @@ def played(settings: Settings) -> Ready:
 
 
 def _played(settings: Settings) -> Ready:
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task(f"Playing the quarter of {NAME}", total=None)
 

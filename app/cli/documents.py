@@ -11,30 +11,56 @@ import typer
 from app.cli import remote, yaml12
 from app.cli.terminal import AsJson, guarded, refusal, say, tell_json
 
-SIGNS: Final = {"create": ("+", "green"), "update": ("~", "yellow"), "restore": ("^", "green"), "archive": ("-", "red")}
-DONE: Final = {"create": "created", "update": "updated", "restore": "restored", "archive": "archived"}
+SIGNS: Final = {
+    "create": ("+", "green"),
+    "update": ("~", "yellow"),
+    "restore": ("^", "green"),
+    "archive": ("-", "red"),
+}
+DONE: Final = {
+    "create": "created",
+    "update": "updated",
+    "restore": "restored",
+    "archive": "archived",
+}
 LONGEST: Final = 40
 
 
 @guarded
 def apply(
-    file: Annotated[Path, typer.Argument(help="A playbook document in YAML or JSON; - for stdin.", allow_dash=True)],
+    file: Annotated[
+        Path,
+        typer.Argument(help="A playbook document in YAML or JSON; - for stdin.", allow_dash=True),
+    ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,
-    publish: Annotated[bool, typer.Option("--publish", help="Publish the playbook afterwards.")] = False,
-    prune: Annotated[bool, typer.Option("--prune", help="Archive even more than half of the playbook.")] = False,
+    publish: Annotated[
+        bool, typer.Option("--publish", help="Publish the playbook afterwards.")
+    ] = False,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Archive even more than half of the playbook.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Makes things as the document says, in one transaction; applying it twice changes nothing."""
     try:
-        text = typer.get_text_stream("stdin").read() if str(file) == "-" else file.read_text(encoding="utf-8-sig")
+        text = (
+            typer.get_text_stream("stdin").read()
+            if str(file) == "-"
+            else file.read_text(encoding="utf-8-sig")
+        )
     except UnicodeDecodeError:
         raise refusal("malformed-input", f"{file} is not UTF-8 text.") from None
     document = yaml12.load(text)
     if not isinstance(document, dict):
-        raise refusal("malformed-input", f"{file} is not a playbook document: it must be a mapping.")
+        raise refusal(
+            "malformed-input", f"{file} is not a playbook document: it must be a mapping."
+        )
     asked = {"dry_run": dry_run, "publish": publish, "prune": prune}
     plan = remote.ask(
-        "POST", "/v1/apply", query={name: "true" for name, wanted in asked.items() if wanted}, body=document
+        "POST",
+        "/v1/apply",
+        query={name: "true" for name, wanted in asked.items() if wanted},
+        body=document,
     )
     if as_json:
         tell_json(plan)
@@ -43,7 +69,9 @@ def apply(
 
 
 @guarded
-def document(playbook: Annotated[str, typer.Argument(help="The playbook's key.")], as_json: AsJson = False) -> None:
+def document(
+    playbook: Annotated[str, typer.Argument(help="The playbook's key.")], as_json: AsJson = False
+) -> None:
     """Prints the playbook as code; applying it changes nothing."""
     found = remote.ask("GET", f"/v1/playbooks/{remote.segment(playbook)}/document")
     if as_json:
@@ -55,7 +83,9 @@ def document(playbook: Annotated[str, typer.Argument(help="The playbook's key.")
 def slim(value: object) -> object:
     """The document without the members that say nothing: null, empty text, empty list."""
     if isinstance(value, Mapping):
-        return {name: slim(member) for name, member in value.items() if member not in (None, "", [])}
+        return {
+            name: slim(member) for name, member in value.items() if member not in (None, "", [])
+        }
     return [slim(member) for member in value] if isinstance(value, list) else value
 
 
@@ -73,7 +103,9 @@ def _show(plan: Mapping[str, Any]) -> None:
     parts = [f"{counted[action]} {would}{word}" for action, word in DONE.items() if counted[action]]
     kept = f"{counted['unchanged']} unchanged"
     stands = "would be" if plan["dry_run"] else "is"
-    say(f"{', '.join([*parts, kept])}; '{plan['playbook']}' {stands} at revision {plan['revision']}.")
+    say(
+        f"{', '.join([*parts, kept])}; '{plan['playbook']}' {stands} at revision {plan['revision']}."
+    )
 
 
 def _short(value: object) -> str:

@@ -22,7 +22,13 @@ MOST_SHOWN: Final = 20
 NUMBERS: Final = ("value", "effort")
 NESTED: Final = ("offerings", "data")
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")  # an export marks a text that begins so
-SERVERS: Final = ("uid", "recorded_at", "metrics", "retracted_at", "retraction_reason")  # what an export has besides
+SERVERS: Final = (
+    "uid",
+    "recorded_at",
+    "metrics",
+    "retracted_at",
+    "retraction_reason",
+)  # what an export has besides
 
 
 class _Unread:
@@ -45,13 +51,20 @@ def events() -> None:
 @commands.command("import")
 @guarded
 def import_events(
-    file: Annotated[Path, typer.Argument(help="Lines of JSON, or CSV with a heading.", dir_okay=False)],
+    file: Annotated[
+        Path, typer.Argument(help="Lines of JSON, or CSV with a heading.", dir_okay=False)
+    ],
     as_json: AsJson = False,
 ) -> None:
     """Records the events of a file; importing it again, or after it was interrupted, records what is missing."""
     totals = {"recorded": 0, "duplicates": 0, "rejected": 0}
     problems: list[dict[str, Any]] = []
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+    )
     with (
         file.open("rb") as opened,
         Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress,
@@ -83,7 +96,9 @@ def _send(some: list[Line], totals: dict[str, int], problems: list[dict[str, Any
             good.append((line, found))
         else:
             totals["rejected"] += 1
-            problems.append({"line": line, "id": None, "status": "invalid", "problem": found.problem})
+            problems.append(
+                {"line": line, "id": None, "status": "invalid", "problem": found.problem}
+            )
     if not good:
         return
     body = b'{"events":[' + b",".join([found for _, found in good]) + b"]}"
@@ -93,7 +108,9 @@ def _send(some: list[Line], totals: dict[str, int], problems: list[dict[str, Any
     for each in done["problems"]:
         if each["status"] != "duplicate":
             line = good[each["index"]][0]
-            problems.append({"line": line, **{name: each[name] for name in ("id", "status", "problem")}})
+            problems.append(
+                {"line": line, **{name: each[name] for name in ("id", "status", "problem")}}
+            )
 
 
 def _tell(totals: Mapping[str, int], problems: list[dict[str, Any]], *, as_json: bool) -> None:
@@ -101,7 +118,9 @@ def _tell(totals: Mapping[str, int], problems: list[dict[str, Any]], *, as_json:
         tell_json({**totals, "problems": problems})
         return
     recorded, there = counted(totals["recorded"], "event"), totals["duplicates"]
-    say(f"{recorded} recorded, {there} {'was' if there == 1 else 'were'} there, {totals['rejected']} refused.")
+    say(
+        f"{recorded} recorded, {there} {'was' if there == 1 else 'were'} there, {totals['rejected']} refused."
+    )
     for each in problems[:MOST_SHOWN]:
         say(f"  line {each['line']}: {each['problem']['detail']}", "yellow")
     if len(problems) > MOST_SHOWN:
@@ -126,12 +145,17 @@ def _checked(text: bytes) -> bytes | _Unread:
         return _Unread(error.detail.replace("The body", "The line"))
     if not isinstance(found, dict) or found.keys().isdisjoint(SERVERS):
         return text
-    return strict_json.dumps({name: each for name, each in found.items() if name not in SERVERS}).encode()
+    return strict_json.dumps(
+        {name: each for name, each in found.items() if name not in SERVERS}
+    ).encode()
 
 
 def _csv(opened: IO[bytes]) -> Iterator[Line]:
     """The rows below the heading, by the numbers of the lines that they end on. An empty cell says nothing."""
-    texts = (line.decode("utf-8", "surrogateescape").removeprefix("\ufeff") for line in iter(opened.readline, b""))
+    texts = (
+        line.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
+        for line in iter(opened.readline, b"")
+    )
     reader = csv.DictReader(texts, strict=True)
     while True:
         try:
@@ -144,7 +168,9 @@ def _csv(opened: IO[bytes]) -> Iterator[Line]:
         yield reader.line_num, _event(row)
 
 
-def _event(row: Mapping[str | None, Any]) -> bytes | _Unread:  # Any: a row that is too long has a list in it
+def _event(
+    row: Mapping[str | None, Any],
+) -> bytes | _Unread:  # Any: a row that is too long has a list in it
     """The event that a row tells: nested members are JSON or, as `data.segment`, columns of their own."""
     if None in row:
         return _Unread("The line has more cells than the heading has names.")
@@ -168,7 +194,9 @@ def _put(found: dict[str, Any], name: str, cell: str) -> None:
         try:
             found[name] = strict_json.loads(cell.encode())
         except MalformedError:
-            raise MalformedError(f"The cell '{name}' is {'not a number' if name in NUMBERS else 'not JSON'}.") from None
+            raise MalformedError(
+                f"The cell '{name}' is {'not a number' if name in NUMBERS else 'not JSON'}."
+            ) from None
         return
     text = cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA) else cell
     if name.startswith("data."):

@@ -35,8 +35,12 @@ def create(
     name: Annotated[str, typer.Option(callback=_named, help="What the key is for.")],
     scope: Annotated[list[str], typer.Option(help=f"Repeatable: {', '.join(SCOPES)}.")],
     team: Annotated[str | None, typer.Option(help="The one team that it may write for.")] = None,
-    source: Annotated[str | None, typer.Option(help="The one source that it may write for.")] = None,
-    expires_in_days: Annotated[int | None, typer.Option(min=1, max=36_500, help="Else it never expires.")] = None,
+    source: Annotated[
+        str | None, typer.Option(help="The one source that it may write for.")
+    ] = None,
+    expires_in_days: Annotated[
+        int | None, typer.Option(min=1, max=36_500, help="Else it never expires.")
+    ] = None,
     database_url: DatabaseUrl = None,
     as_json: AsJson = False,
 ) -> None:
@@ -44,9 +48,13 @@ def create(
 
     async def issue(service: Service) -> tuple[ApiKey, str]:
         identity = await organizations.find(service, organization)
-        expires = None if expires_in_days is None else service.clock() + timedelta(days=expires_in_days)
+        expires = (
+            None if expires_in_days is None else service.clock() + timedelta(days=expires_in_days)
+        )
         return await keys.issue(
-            service, keys.operator(identity), IssueKey(name, frozenset(scope), team, source, expires)
+            service,
+            keys.operator(identity),
+            IssueKey(name, frozenset(scope), team, source, expires),
         )
 
     key, text = perform(database_url, issue)
@@ -81,8 +89,17 @@ def list_(organization: Owner, database_url: DatabaseUrl = None, as_json: AsJson
     for heading in ("id", "name", "scopes", "bound to", "expires", "last used"):
         table.add_column(heading)
     for key in found:
-        bound = " ".join(filter(None, [key.team and f"team {key.team}", key.source and f"source {key.source}"]))
-        table.add_row(key.id, key.name, ", ".join(key.scopes), bound, _day(key.expires_at), _day(key.last_used_at))
+        bound = " ".join(
+            filter(None, [key.team and f"team {key.team}", key.source and f"source {key.source}"])
+        )
+        table.add_row(
+            key.id,
+            key.name,
+            ", ".join(key.scopes),
+            bound,
+            _day(key.expires_at),
+            _day(key.last_used_at),
+        )
     out.print(table)
 
 
@@ -90,7 +107,9 @@ def list_(organization: Owner, database_url: DatabaseUrl = None, as_json: AsJson
 @guarded
 def revoke(
     organization: Owner,
-    key_id: Annotated[str, typer.Argument(help="The key's public id, as `list` shows it.", metavar="ID")],
+    key_id: Annotated[
+        str, typer.Argument(help="The key's public id, as `list` shows it.", metavar="ID")
+    ],
     database_url: DatabaseUrl = None,
     as_json: AsJson = False,
 ) -> None:

@@ -8,7 +8,12 @@ from typing import Any, Final
 
 from msgspec.json import Encoder
 
-STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "color_message", "taskName"}
+STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {
+    "message",
+    "asctime",
+    "color_message",
+    "taskName",
+}
 
 DELETE: Final = b"\x7f"
 
@@ -19,13 +24,23 @@ _ENCODER: Final = json.JSONEncoder(default=str, separators=(",", ":"))
 _QUICK: Final = Encoder()
 
 
-def configuration(log_format: str, level: str = "INFO") -> dict[str, Any]:  # Any: logging.config's own schema
+def configuration(
+    log_format: str, level: str = "INFO"
+) -> dict[str, Any]:  # Any: logging.config's own schema
     """What uvicorn hands to `logging.config.dictConfig`, in every worker."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"line": {"()": f"app.cli.logs.{'JsonLine' if log_format == 'json' else 'ConsoleLine'}"}},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}},
+        "formatters": {
+            "line": {"()": f"app.cli.logs.{'JsonLine' if log_format == 'json' else 'ConsoleLine'}"}
+        },
+        "handlers": {
+            "stderr": {
+                "class": "logging.StreamHandler",
+                "formatter": "line",
+                "stream": "ext://sys.stderr",
+            }
+        },
         "root": {"handlers": ["stderr"], "level": "WARNING"},
         "loggers": {"sightline": {"level": level}, "uvicorn": {"level": "WARNING"}},
     }
@@ -57,8 +72,12 @@ class ConsoleLine(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The record; only a traceback takes more than one line."""
-        extra = [f"{name}={_plain(value)}" for name, value in _extra(record).items() if value is not None]
-        line = " ".join([_at(record), record.levelname.lower(), _plain(record.getMessage()), *extra])
+        extra = [
+            f"{name}={_plain(value)}" for name, value in _extra(record).items() if value is not None
+        ]
+        line = " ".join(
+            [_at(record), record.levelname.lower(), _plain(record.getMessage()), *extra]
+        )
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 

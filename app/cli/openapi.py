@@ -12,7 +12,9 @@ from app.cli.terminal import guarded
 
 @guarded
 def openapi(
-    client: Annotated[bool, typer.Option("--client", help="Without webhooks, for generators that stumble.")] = False,
+    client: Annotated[
+        bool, typer.Option("--client", help="Without webhooks, for generators that stumble.")
+    ] = False,
 ) -> None:
     """Prints the OpenAPI document."""
     typer.echo(json.dumps(document.document(build(), client=client), indent=2, ensure_ascii=False))

@@ -28,7 +28,10 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Makes an organization and prints its first admin API key, once."""
-    text = perform(database_url, lambda service: organizations.create(service, Organization(key, name, time_zone)))
+    text = perform(
+        database_url,
+        lambda service: organizations.create(service, Organization(key, name, time_zone)),
+    )
     if as_json:
         tell_json({"organization": key, "api_key": text})
         return
@@ -49,8 +52,12 @@ def delete(
     if not yes and as_json:
         raise refusal("conflict", f"Deleting '{key}' with all that it recorded needs --yes.")
     if not yes:
-        typer.confirm(f"Delete '{key}' with all that it ever recorded, for good?", abort=True, err=True)
-    with Progress(TextColumn("{task.description}"), console=err, transient=True, disable=not err.is_terminal) as shown:
+        typer.confirm(
+            f"Delete '{key}' with all that it ever recorded, for good?", abort=True, err=True
+        )
+    with Progress(
+        TextColumn("{task.description}"), console=err, transient=True, disable=not err.is_terminal
+    ) as shown:
         task = shown.add_task(f"Deleting '{key}'", total=None)
 
         def note(gone: int) -> None:

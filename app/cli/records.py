@@ -32,7 +32,9 @@ def read(file: Path) -> list[Record | str]:
         except json.JSONDecodeError:
             found = [json.loads(line, parse_float=str) for line in text.split("\n") if line.strip()]
     except (ValueError, csv.Error) as error:
-        raise refusal("invalid-input", f"{file} can be read neither as JSON nor as CSV: {error}.") from None
+        raise refusal(
+            "invalid-input", f"{file} can be read neither as JSON nor as CSV: {error}."
+        ) from None
     found = found.get("records", [found]) if isinstance(found, dict) else found
     if not isinstance(found, list) or not all(isinstance(record, dict) for record in found):
         raise refusal("invalid-input", f"{file} holds no list of records.")
@@ -41,7 +43,10 @@ def read(file: Path) -> list[Record | str]:
 
 def _table(file: Path, text: str) -> list[Record | str]:
     """The rows below the heading, parted by what parts the heading. Raises: CommandError, csv.Error."""
-    found = {each: next(csv.reader(StringIO(text, newline=""), delimiter=each), []) for each in SEPARATORS}
+    found = {
+        each: next(csv.reader(StringIO(text, newline=""), delimiter=each), [])
+        for each in SEPARATORS
+    }
     separator, headings = max(found.items(), key=lambda one: len(one[1]))
     if len(headings) < 2:
         only = headings[0] if headings else ""
@@ -72,16 +77,23 @@ def named(records: Sequence[Record | str], columns: Sequence[str]) -> list[Recor
     there = {name for record in records if not isinstance(record, str) for name in record}
     missing = next((heading for heading in names if records and heading not in there), None)
     if missing is not None:
-        raise refusal("invalid-input", f"--column '{missing}={names[missing]}': the file has no '{missing}'.")
+        raise refusal(
+            "invalid-input", f"--column '{missing}={names[missing]}': the file has no '{missing}'."
+        )
     return [
-        record if isinstance(record, str) else {names.get(name, name): value for name, value in record.items()}
+        record
+        if isinstance(record, str)
+        else {names.get(name, name): value for name, value in record.items()}
         for record in records
     ]
 
 
 def dated(record: Record, dates: Dates) -> Record:
     """The record with its days written as the service reads them; what is no day stays as it is."""
-    return {name: _day(value, dates) if isinstance(value, str) else value for name, value in record.items()}
+    return {
+        name: _day(value, dates) if isinstance(value, str) else value
+        for name, value in record.items()
+    }
 
 
 def _day(cell: str, dates: Dates) -> str:

@@ -14,7 +14,12 @@ TIMEOUT: Final = 60.0
 
 
 def ask(  # Any: JSON values
-    method: str, path: str, *, query: Mapping[str, str] | None = None, body: object = None, content: bytes | None = None
+    method: str,
+    path: str,
+    *,
+    query: Mapping[str, str] | None = None,
+    body: object = None,
+    content: bytes | None = None,
 ) -> Any:
     """The service's answer. Shape: `content` is a body that is JSON already.
 
@@ -27,9 +32,13 @@ def ask(  # Any: JSON values
         raise refusal("unauthorized", "SIGHTLINE_API_KEY is not an API key.")
     headers = None if content is None else {"Content-Type": "application/json"}
     url = os.environ.get("SIGHTLINE_URL", DEFAULT_URL).rstrip("/")
-    with httpx.Client(base_url=url, timeout=TIMEOUT, headers={"Authorization": f"Bearer {key}"}) as client:
+    with httpx.Client(
+        base_url=url, timeout=TIMEOUT, headers={"Authorization": f"Bearer {key}"}
+    ) as client:
         try:
-            answer = client.request(method, path, params=query, json=body, content=content, headers=headers)
+            answer = client.request(
+                method, path, params=query, json=body, content=content, headers=headers
+            )
         except httpx.InvalidURL as error:
             raise refusal("invalid-input", f"SIGHTLINE_URL is not an address: {error}.") from None
         except httpx.TransportError as error:
@@ -43,7 +52,9 @@ def read(answer: httpx.Response) -> Any:  # Any: JSON values
     try:
         found = answer.json() if answer.content else None
     except ValueError:
-        raise refusal("unavailable", f"{answer.url} answered {answer.status_code} without JSON.") from None
+        raise refusal(
+            "unavailable", f"{answer.url} answered {answer.status_code} without JSON."
+        ) from None
     if answer.is_success:
         return found
     if isinstance(found, dict) and "detail" in found:

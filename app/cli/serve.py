@@ -35,13 +35,17 @@ Port = Annotated[int, typer.Option(min=1, max=65_535, help="The port to listen o
 def serve(
     host: Host = "127.0.0.1",
     port: Port = 8000,
-    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes; more than one needs PostgreSQL.")] = 1,
+    workers: Annotated[
+        int, typer.Option(min=1, max=64, help="Processes; more than one needs PostgreSQL.")
+    ] = 1,
     database_url: DatabaseUrl = None,
 ) -> None:
     """Runs the service."""
     settings = settings_for(database_url)
     if workers > 1 and embedded(settings):
-        raise refusal("conflict", "Embedded SQLite has one writer: use --workers 1, or PostgreSQL for more.")
+        raise refusal(
+            "conflict", "Embedded SQLite has one writer: use --workers 1, or PostgreSQL for more."
+        )
     make_vault(settings)  # says now what would otherwise fail in each worker
     ready(settings)
     free(host, port)

@@ -18,7 +18,9 @@ SHOWN: Final = 20
 FIRST: Final = 5  # records that have a value
 COUNTED: Final = ("changes", "recorded", "retracted")
 UNKNOWN: Final = "is not mapped, has no rate, or cannot be read"
-commands = typer.Typer(invoke_without_command=True, help="The sources, how they are doing, and deals to import.")
+commands = typer.Typer(
+    invoke_without_command=True, help="The sources, how they are doing, and deals to import."
+)
 
 
 @commands.callback()
@@ -72,7 +74,9 @@ def _unmapped(source: Mapping[str, Any]) -> list[str]:
         for value in source["health"]["unmapped"]
     ]
     wins = source["health"]["wins_without_amount"]
-    return [*said, f"{counted(wins, 'won deal')} without an amount that can be read"] if wins else said
+    return (
+        [*said, f"{counted(wins, 'won deal')} without an amount that can be read"] if wins else said
+    )
 
 
 def _troubles(source: Mapping[str, Any]) -> list[str]:
@@ -120,13 +124,23 @@ def _span(seconds: int) -> str:
 @guarded
 def import_records(
     source: Annotated[str, typer.Argument(help="The source's key.")],
-    file: Annotated[Path, typer.Argument(help="JSON, lines of JSON, or the CSV that the CRM exports.", dir_okay=False)],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="JSON, lines of JSON, or the CSV that the CRM exports.", dir_okay=False
+        ),
+    ],
     column: Annotated[
-        list[str] | None, typer.Option(help="A column's heading and the property that it is: 'Deal Stage=dealstage'.")
+        list[str] | None,
+        typer.Option(
+            help="A column's heading and the property that it is: 'Deal Stage=dealstage'."
+        ),
     ] = None,
     dates: Annotated[
         records.Dates | None,
-        typer.Option(help="How the file writes days such as 5/12/2026; else only 2026-12-05 is read."),
+        typer.Option(
+            help="How the file writes days such as 5/12/2026; else only 2026-12-05 is read."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -134,11 +148,15 @@ def import_records(
     found = records.named(records.read(file), column or [])
     days = any(not isinstance(record, str) and records.holds_day(record) for record in found)
     if dates is not None:
-        found = [record if isinstance(record, str) else records.dated(record, dates) for record in found]
+        found = [
+            record if isinstance(record, str) else records.dated(record, dates) for record in found
+        ]
     told = _send(source, found, datetime.fromtimestamp(file.stat().st_mtime, UTC).isoformat())
     table = file.suffix.lower() in records.TABLES
     told |= {"missing": records.lacking(found, told["reads"])}
-    told |= {"unread_columns": records.unread(found, told["reads"]) if table and told["reads"] else []}
+    told |= {
+        "unread_columns": records.unread(found, told["reads"]) if table and told["reads"] else []
+    }
     del told["reads"]
     if as_json:
         tell_json(told)
@@ -152,14 +170,25 @@ def import_records(
 
 def _send(source: str, found: Sequence[records.Record | str], taken: str) -> dict[str, Any]:
     """What became of the records, all of them together."""
-    told: dict[str, Any] = {"records": len(found), **dict.fromkeys(COUNTED, 0), "wins_without_amount": 0}
+    told: dict[str, Any] = {
+        "records": len(found),
+        **dict.fromkeys(COUNTED, 0),
+        "wins_without_amount": 0,
+    }
     told |= {"without_amount": [], "reads": []}
     problems = [
-        {"index": index, "record": "", "problem": one} for index, one in enumerate(found) if isinstance(one, str)
+        {"index": index, "record": "", "problem": one}
+        for index, one in enumerate(found)
+        if isinstance(one, str)
     ]
     good = [(index, one) for index, one in enumerate(found) if not isinstance(one, str)]
     unmapped: dict[tuple[str, str], dict[str, Any]] = {}
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task("Importing deals", total=len(good))
         for start in range(0, len(good), AT_ONCE):
@@ -167,15 +196,26 @@ def _send(source: str, found: Sequence[records.Record | str], taken: str) -> dic
             body = {"records": [one for _, one in some], "taken_at": taken}
             done = remote.ask("POST", f"/v1/sources/{remote.segment(source)}/records", body=body)
             told |= {name: told[name] + done[name] for name in (*COUNTED, "wins_without_amount")}
-            told |= {"without_amount": told["without_amount"] + done["without_amount"], "reads": done["reads"]}
+            told |= {
+                "without_amount": told["without_amount"] + done["without_amount"],
+                "reads": done["reads"],
+            }
             for each in done["rejects"]:
                 index, record = some[each["index"]]
-                problems.append({"index": index, "record": records.id_of(record), "problem": each["problem"]})
+                problems.append(
+                    {"index": index, "record": records.id_of(record), "problem": each["problem"]}
+                )
             for each in done["unmapped"]:
-                there = unmapped.setdefault((each["property"], each["value"]), {**each, "count": 0, "records": []})
+                there = unmapped.setdefault(
+                    (each["property"], each["value"]), {**each, "count": 0, "records": []}
+                )
                 there |= {name: there[name] + each[name] for name in ("count", "records")}
             progress.advance(task, len(some))
-    return {**told, "problems": sorted(problems, key=itemgetter("index")), "unmapped": list(unmapped.values())}
+    return {
+        **told,
+        "problems": sorted(problems, key=itemgetter("index")),
+        "unmapped": list(unmapped.values()),
+    }
 
 
 def _tell_import(told: Mapping[str, Any]) -> None:
@@ -186,7 +226,9 @@ def _tell_import(told: Mapping[str, Any]) -> None:
         f"{counted(told['recorded'], 'event')} recorded, {told['retracted']} retracted; {len(problems)} set aside."
     )
     for each in problems[:SHOWN]:
-        place = f"{each['index'] + 1} ({each['record']})" if each["record"] else f"{each['index'] + 1}"
+        place = (
+            f"{each['index'] + 1} ({each['record']})" if each["record"] else f"{each['index'] + 1}"
+        )
         say(f"  record {place}: {each['problem']}", "yellow")
     if len(problems) > SHOWN:
         say(f"  and {len(problems) - SHOWN} more; --json lists them all", "yellow")
@@ -200,10 +242,15 @@ def _tell_import(told: Mapping[str, Any]) -> None:
         ids = _those(told["without_amount"], wins)
         say(f"  {counted(wins, 'won deal')} without an amount that can be read: {ids}", "yellow")
     if told["missing"]:
-        say(f"  the mapping reads what the file lacks: {', '.join(told['missing'][:SHOWN])}", "yellow")
+        say(
+            f"  the mapping reads what the file lacks: {', '.join(told['missing'][:SHOWN])}",
+            "yellow",
+        )
     if told["unread_columns"]:
         columns = ", ".join(told["unread_columns"][:SHOWN])
-        say(f"  columns that nothing reads: {columns} (--column 'Deal Stage=dealstage' says what one is)")
+        say(
+            f"  columns that nothing reads: {columns} (--column 'Deal Stage=dealstage' says what one is)"
+        )
 
 
 def _those(ids: Sequence[str], count: int) -> str:

@@ -59,12 +59,18 @@ def problem_of(error: Exception) -> Mapping[str, object]:
         return problems.of(error)
     if isinstance(error, ValidationError):
         found = error.errors(include_url=False, include_input=False)
-        names = "; ".join(f"SIGHTLINE_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in found)
+        names = "; ".join(
+            f"SIGHTLINE_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in found
+        )
         return problems.problem("invalid-input", f"A setting is not valid. {names}.")
     if isinstance(error, httpx.HTTPError):
-        return problems.problem("unavailable", f"The service did not answer: {str(error) or type(error).__name__}.")
+        return problems.problem(
+            "unavailable", f"The service did not answer: {str(error) or type(error).__name__}."
+        )
     if isinstance(error, OSError):
-        return problems.problem("unavailable", f"{error.strerror or error}: {error.filename or 'no file'}")
+        return problems.problem(
+            "unavailable", f"{error.strerror or error}: {error.filename or 'no file'}"
+        )
     text = str(error).strip().splitlines()
     return problems.problem("internal-error", text[0] if text else type(error).__name__)
 
@@ -76,8 +82,12 @@ def _tell(problem: Mapping[str, object], *, as_json: bool) -> None:
     line = str(problem.get("detail") or problem.get("title") or "It failed.")
     err.print(f"sightline: {line}", style="red", markup=False, soft_wrap=True)
     errors = problem.get("errors")
-    more = [each for each in errors if isinstance(each, Mapping)] if isinstance(errors, list) else []
-    for each in more if len(more) > 1 or all(str(each.get("detail")) not in line for each in more) else []:
+    more = (
+        [each for each in errors if isinstance(each, Mapping)] if isinstance(errors, list) else []
+    )
+    for each in (
+        more if len(more) > 1 or all(str(each.get("detail")) not in line for each in more) else []
+    ):
         err.print(f"  {each.get('pointer')}: {each.get('detail')}", markup=False, soft_wrap=True)
 
 

@@ -34,7 +34,9 @@ class Loader(yaml.SafeLoader):
         seen: set[str] = set()
         for key, _ in node.value:
             if key.tag != "tag:yaml.org,2002:str":
-                raise yaml.constructor.ConstructorError(None, None, "a key must be a text", key.start_mark)
+                raise yaml.constructor.ConstructorError(
+                    None, None, "a key must be a text", key.start_mark
+                )
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"the key '{key.value}' is here twice", key.start_mark
@@ -74,9 +76,13 @@ def load(text: str) -> object:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f", line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
-        raise refusal("malformed-input", f"This is not the YAML that is read here{place}: {error.problem}.") from None
+        raise refusal(
+            "malformed-input", f"This is not the YAML that is read here{place}: {error.problem}."
+        ) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise refusal("malformed-input", f"This is not the YAML that is read here: {_first_line(error)}.") from None
+        raise refusal(
+            "malformed-input", f"This is not the YAML that is read here: {_first_line(error)}."
+        ) from None
 
 
 def dump(value: object) -> str:

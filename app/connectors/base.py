@@ -93,7 +93,7 @@ class Connector(Protocol):
     def check_secret(self, secret: str) -> None:
         """Returns only for a secret that can verify something. Raises: InvalidError, with a fault at /secret."""
 
-    def check_account(self, account: str | None) -> None:  # noqa: ARG002  # most take any
+    def check_account(self, account: str | None) -> None:
         """Returns only for an account that a source can have. Raises: InvalidError, with a fault at /account."""
         return
 
@@ -107,11 +107,13 @@ class Connector(Protocol):
         """What of a body may be stored; `translate` reads it as it reads the body. Shape: without live credentials."""
         return body
 
-    def message(self, headers: Mapping[str, str]) -> str | None:  # noqa: ARG002  # most name none
+    def message(self, headers: Mapping[str, str]) -> str | None:
         """The id under which the sender repeats this delivery and never sends another. None where it names none."""
         return None
 
-    def translate(self, delivery: Delivery, account: str | None, mapping: DealMapping) -> Translation:
+    def translate(
+        self, delivery: Delivery, account: str | None, mapping: DealMapping
+    ) -> Translation:
         """What an authentic delivery says.
 
         Raises: MalformedError when its body cannot be read; ForbiddenError for another account's, where it can be told.

@@ -28,7 +28,10 @@ STOCK: Final[Mapping[str, object]] = MappingProxyType(
     {
         "stage": {"property": "status_id"},
         "pipeline": {"property": "pipeline_id"},
-        "status": {"property": "status_type", "map": {"active": "open", "won": "won", "lost": "lost"}},
+        "status": {
+            "property": "status_type",
+            "map": {"active": "open", "won": "won", "lost": "lost"},
+        },
         "value": {"property": "value", "scale": -2},
         "unit": {"property": "value_currency"},
         "created_at": {"property": "date_created"},
@@ -43,11 +46,26 @@ ACTIVITIES: Final[Mapping[str, Words]] = MappingProxyType(
         "activity.call": (
             *("call", ("activity_at", "date_created"), "hs_timestamp", "hs_call_status"),
             {"completed": "COMPLETED", "no-answer": "NO_ANSWER", "busy": "BUSY", "failed": "FAILED"}
-            | {"cancel": "CANCELED", "timeout": "NO_ANSWER", "created": "QUEUED", "in-progress": "IN_PROGRESS"},
+            | {
+                "cancel": "CANCELED",
+                "timeout": "NO_ANSWER",
+                "created": "QUEUED",
+                "in-progress": "IN_PROGRESS",
+            },
         ),
         "activity.meeting": (
-            *("meeting", ("starts_at", "activity_at"), "hs_meeting_start_time", "hs_meeting_outcome"),
-            {"completed": "COMPLETED", "upcoming": "SCHEDULED", "in-progress": "SCHEDULED", "canceled": "CANCELED"}
+            *(
+                "meeting",
+                ("starts_at", "activity_at"),
+                "hs_meeting_start_time",
+                "hs_meeting_outcome",
+            ),
+            {
+                "completed": "COMPLETED",
+                "upcoming": "SCHEDULED",
+                "in-progress": "SCHEDULED",
+                "canceled": "CANCELED",
+            }
             | {"declined-by-lead": "CANCELED", "declined-by-org": "CANCELED"},
         ),
     }
@@ -62,9 +80,12 @@ class Close(Connector):
     default_mapping: Mapping[str, object] = STOCK
     secret_required: bool = True
 
-    def new_secret(self, random: bytes) -> str:  # noqa: ARG002  # the shape of every connector
+    def new_secret(self, random: bytes) -> str:
         """Never a secret. Raises: InvalidError: Close makes it."""
-        raise InvalidError("Close makes the secret.", [Fault("/secret", "is required: the webhook's signature_key")])
+        raise InvalidError(
+            "Close makes the secret.",
+            [Fault("/secret", "is required: the webhook's signature_key")],
+        )
 
     def check_secret(self, secret: str) -> None:
         """Returns only for a signature key: 16 to 128 bytes in hexadecimal. Raises: InvalidError."""
@@ -81,9 +102,13 @@ class Close(Connector):
         if not signatures.among([delivery.headers.get("close-sig-hash", "").lower()], expected):
             raise signatures.refusal()
 
-    def translate(self, delivery: Delivery, account: str | None, mapping: DealMapping) -> Translation:
+    def translate(
+        self, delivery: Delivery, account: str | None, mapping: DealMapping
+    ) -> Translation:
         """The change that the event says. Raises: MalformedError when it is no JSON object."""
-        return translated(one_object(delivery.body, "Close"), lambda element: _changes(element, account, mapping))
+        return translated(
+            one_object(delivery.body, "Close"), lambda element: _changes(element, account, mapping)
+        )
 
 
 def _key(secret: str) -> bytes:
@@ -94,7 +119,9 @@ def _key(secret: str) -> bytes:
         return b""
 
 
-def _changes(element: Mapping[str, object], account: str | None, mapping: DealMapping) -> Iterable[Change]:
+def _changes(
+    element: Mapping[str, object], account: str | None, mapping: DealMapping
+) -> Iterable[Change]:
     """The change of one event. Several quick edits come as one, which keeps its id when it is told again with more."""
     event = member(element, "event")
     kind, action = str(event.get("object_type")), event.get("action")
@@ -111,7 +138,11 @@ def _changes(element: Mapping[str, object], account: str | None, mapping: DealMa
     entity = f"deal:{id_}" if kind == "opportunity" else f"{ACTIVITIES[kind][0]}:{id_}"
     if action == "deleted":
         return [Change(entity, key, at, "deleted")]
-    verb = "created" if action == "created" else verb_of(names_in(event.get("changed_fields")), mapping)
+    verb = (
+        "created"
+        if action == "created"
+        else verb_of(names_in(event.get("changed_fields")), mapping)
+    )
     data = member(event, "data")
     if kind != "opportunity":
         return [Change(entity, key, at, verb, _activity(kind, data, mapping))]
@@ -125,4 +156,8 @@ def _activity(kind: str, data: Mapping[str, object], mapping: DealMapping) -> di
     found = fields(data, (*times, "status"))
     started = next((found[name] for name in times if found.get(name) is not None), None)
     state = found.get("status")
-    return {**team, when: started, outcome: words.get(state, state) if isinstance(state, str) else state}
+    return {
+        **team,
+        when: started,
+        outcome: words.get(state, state) if isinstance(state, str) else state,
+    }

@@ -30,7 +30,9 @@ class CloudEvents(StandardOrBearer):
     default_mapping: Mapping[str, object] = foreign_events.STOCK
     asks: bool = True
 
-    def translate(self, delivery: Delivery, account: str | None, mapping: DealMapping) -> Translation:  # noqa: ARG002  # the secret is the account's
+    def translate(
+        self, delivery: Delivery, account: str | None, mapping: DealMapping
+    ) -> Translation:
         """The events in the request. Raises: MalformedError, UnsupportedError for a format that is not JSON."""
         rules = mapping.event or EventRules()
         events: dict[int, Mapping[str, object]] = {}
@@ -40,7 +42,9 @@ class CloudEvents(StandardOrBearer):
                 events[index] = _event(element, rules)
             except MalformedError as error:
                 rejects.append(Reject(index, error.detail))
-        return Translation(events=tuple(events.values()), rejects=tuple(rejects), event_places=tuple(events))
+        return Translation(
+            events=tuple(events.values()), rejects=tuple(rejects), event_places=tuple(events)
+        )
 
 
 def is_batch(headers: Mapping[str, str]) -> bool:
@@ -58,10 +62,19 @@ def _elements(delivery: Delivery) -> Sequence[object]:
     if not media.startswith(STRUCTURED):
         return [_binary(delivery, media)]
     charset = (
-        delivery.headers.get("content-type", "").lower().replace(" ", "").replace('"', "").partition("charset=")[2]
+        delivery.headers.get("content-type", "")
+        .lower()
+        .replace(" ", "")
+        .replace('"', "")
+        .partition("charset=")[2]
     )
-    if media not in (f"{STRUCTURED}+json", f"{BATCHED}+json") or charset.partition(";")[0] not in ("", "utf-8"):
-        raise UnsupportedError(f"Of CloudEvents, {STRUCTURED}+json, {BATCHED}+json and binary mode are read, in UTF-8.")
+    if media not in (f"{STRUCTURED}+json", f"{BATCHED}+json") or charset.partition(";")[0] not in (
+        "",
+        "utf-8",
+    ):
+        raise UnsupportedError(
+            f"Of CloudEvents, {STRUCTURED}+json, {BATCHED}+json and binary mode are read, in UTF-8."
+        )
     body = strict_json.loads(delivery.body)
     if media.startswith(BATCHED):
         if not isinstance(body, list):
@@ -78,7 +91,9 @@ def _binary(delivery: Delivery, media: str) -> Mapping[str, object]:
         if name.startswith("ce-")
     }
     if not found:
-        raise MalformedError("The request is no CloudEvent: it has neither ce- headers nor a CloudEvents media type.")
+        raise MalformedError(
+            "The request is no CloudEvent: it has neither ce- headers nor a CloudEvents media type."
+        )
     if media:
         found["datacontenttype"] = media
     if delivery.body and _JSON.fullmatch(media):
@@ -116,9 +131,15 @@ def _event(element: object, rules: EventRules) -> Mapping[str, object]:
     for name in REQUIRED:
         if not isinstance(element.get(name), str) or not element[name]:
             raise MalformedError(f"The event has no {name}.")
-    said = {name: element[name] for name in ("type", "time", "subject") if element.get(name) is not None}
+    said = {
+        name: element[name] for name in ("type", "time", "subject") if element.get(name) is not None
+    }
     record = {**element, "data": _data(element)}
-    return {"id": f"{element['source']} {element['id']}", **said, **foreign_events.members(record, rules)}
+    return {
+        "id": f"{element['source']} {element['id']}",
+        **said,
+        **foreign_events.members(record, rules),
+    }
 
 
 def _data(element: Mapping[str, object]) -> object:

@@ -17,14 +17,20 @@ class Generic(StandardOrBearer):
     form: str = "generic"
     default_mapping: Mapping[str, object] = MappingProxyType({})
 
-    def translate(self, delivery: Delivery, account: str | None, mapping: DealMapping) -> Translation:  # noqa: ARG002  # the secret is the account's
+    def translate(
+        self, delivery: Delivery, account: str | None, mapping: DealMapping
+    ) -> Translation:
         """The changes that the body's records say. Raises: MalformedError when the mapping finds no records in it."""
         body = strict_json.loads(delivery.body)
         if mapping.envelope is None:
-            raise MalformedError("The source's mapping does not say what a record is: it needs entity and occurred_at.")
+            raise MalformedError(
+                "The source's mapping does not say what a record is: it needs entity and occurred_at."
+            )
         found = envelopes.read(body, mapping.envelope, mapping.properties())
         if found is None:
-            raise MalformedError("The body is neither a record nor a list of them; the mapping's 'each' says where.")
+            raise MalformedError(
+                "The body is neither a record nor a list of them; the mapping's 'each' says where."
+            )
         return Translation(
             changes=tuple(change for _, change in found.changes),
             rejects=tuple(Reject(index, problem) for index, problem in found.problems),

@@ -31,7 +31,12 @@ NAMES: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 VERBS: Final[Mapping[str, str]] = MappingProxyType(
-    {"creation": "created", "propertyChange": "changed", "deletion": "deleted", "restore": "restored"}
+    {
+        "creation": "created",
+        "propertyChange": "changed",
+        "deletion": "deleted",
+        "restore": "restored",
+    }
 )
 STOCK: Final[Mapping[str, object]] = MappingProxyType(
     {
@@ -72,15 +77,24 @@ class HubSpot(Connector):
     default_mapping: Mapping[str, object] = STOCK
     secret_required: bool = True
 
-    def new_secret(self, random: bytes) -> str:  # noqa: ARG002  # the shape of every connector
+    def new_secret(self, random: bytes) -> str:
         """Never a secret. Raises: InvalidError: HubSpot makes it."""
-        raise InvalidError("HubSpot makes the secret.", [Fault("/secret", "is required: the app's client secret")])
+        raise InvalidError(
+            "HubSpot makes the secret.", [Fault("/secret", "is required: the app's client secret")]
+        )
 
     def check_secret(self, secret: str) -> None:
         """Returns only for what can be a client secret, with or without `v1:` before it. Raises: InvalidError."""
         said = secret.removeprefix(FIRST)
-        if not 16 <= len(said) <= 200 or not said.isascii() or not said.isprintable() or " " in said:
-            raise signatures.unusable("must be the app's client secret: 16 to 200 printable ASCII characters")
+        if (
+            not 16 <= len(said) <= 200
+            or not said.isascii()
+            or not said.isprintable()
+            or " " in said
+        ):
+            raise signatures.unusable(
+                "must be the app's client secret: 16 to 200 printable ASCII characters"
+            )
 
     def verify(self, delivery: Delivery, secrets: Sequence[str], now: datetime) -> None:
         """Returns only for a delivery with a fresh v3 signature by one of the secrets. Raises: NotAuthenticError.
@@ -94,14 +108,20 @@ class HubSpot(Connector):
         if not signatures.fresh(stamp, now, milliseconds=True):
             raise signatures.refusal()
         expected = [
-            b64encode(hmac.digest(key, f"{delivery.method}{url}".encode() + delivery.body + stamp.encode(), sha256))
+            b64encode(
+                hmac.digest(
+                    key, f"{delivery.method}{url}".encode() + delivery.body + stamp.encode(), sha256
+                )
+            )
             for key in filter(None, (secret.removeprefix(FIRST).encode() for secret in secrets))
             for url in (delivery.url, decoded(delivery.url))
         ]
         if not signatures.among([delivery.headers["x-hubspot-signature-v3"]], expected):
             raise signatures.refusal()
 
-    def translate(self, delivery: Delivery, account: str | None, mapping: DealMapping) -> Translation:
+    def translate(
+        self, delivery: Delivery, account: str | None, mapping: DealMapping
+    ) -> Translation:
         """The changes that the batch says, each once. Raises: MalformedError when it is no JSON array."""
         elements = strict_json.loads(delivery.body)
         if not isinstance(elements, list):
@@ -116,7 +136,9 @@ def _verify_first(delivery: Delivery, secrets: Sequence[str]) -> None:
     keys = [secret.removeprefix(FIRST).encode() for secret in secrets if secret.startswith(FIRST)]
     expected = [sha256(key + delivery.body).hexdigest().encode() for key in filter(None, keys)]
     given = delivery.headers.get("x-hubspot-signature", "")
-    if delivery.headers.get("x-hubspot-signature-version") != "v1" or not signatures.among([given], expected):
+    if delivery.headers.get("x-hubspot-signature-version") != "v1" or not signatures.among(
+        [given], expected
+    ):
         raise signatures.refusal()
 
 
@@ -125,7 +147,9 @@ def decoded(url: str) -> str:
     return _ESCAPES.sub(lambda found: chr(int(found[0][1:], 16)), url)
 
 
-def _changes(element: Mapping[str, object], account: str | None, wanted: Mapping[str, frozenset[str]]) -> list[Change]:
+def _changes(
+    element: Mapping[str, object], account: str | None, wanted: Mapping[str, frozenset[str]]
+) -> list[Change]:
     """The changes that one element says: one, or for a merge one of each deal that went into another."""
     said = element.get("subscriptionType", element.get("eventType"))
     if not isinstance(said, str) or "." not in said:
@@ -144,7 +168,9 @@ def _changes(element: Mapping[str, object], account: str | None, wanted: Mapping
     return [_change(element, f"hubspot|{portal}|{kind}", kind, verb, wanted[kind])]
 
 
-def _change(element: Mapping[str, object], of: str, kind: str, verb: str, wanted: frozenset[str]) -> Change:
+def _change(
+    element: Mapping[str, object], of: str, kind: str, verb: str, wanted: frozenset[str]
+) -> Change:
     """What happened to one record by itself."""
     id_, stamp, at = _identity(element.get("objectId"), "objectId"), *_occurred(element)
     if verb != "propertyChange":
@@ -153,7 +179,9 @@ def _change(element: Mapping[str, object], of: str, kind: str, verb: str, wanted
     if not isinstance(named, str) or not named:
         raise AsideError("The element has no propertyName.")
     value = _value(element)
-    if named not in wanted or value == _REDACTED:  # a sensitive value is a word on the wire, not the value
+    if (
+        named not in wanted or value == _REDACTED
+    ):  # a sensitive value is a word on the wire, not the value
         raise SkipError
     key = f"{of}|{id_}|{verb}|{named}|{stamp}|{_h16(value)}"
     fields: dict[str, Scalar] = {named: value or None}
@@ -183,7 +211,9 @@ def _merge(element: Mapping[str, object], portal: str) -> list[Change]:
     ]
 
 
-def _association(element: Mapping[str, object], portal: str, wanted: Mapping[str, frozenset[str]]) -> Change:
+def _association(
+    element: Mapping[str, object], portal: str, wanted: Mapping[str, frozenset[str]]
+) -> Change:
     """The change of what was put to a deal, or taken from it; the same from whichever side it is told."""
     ends = _ends(element)
     kinds = [kind for kind, _ in ends]
@@ -203,7 +233,11 @@ def _association(element: Mapping[str, object], portal: str, wanted: Mapping[str
 
 def _ends(element: Mapping[str, object]) -> list[tuple[str, object]]:
     """The two records of an association. Shape: (kind, id); the kind is empty for one that we do not follow."""
-    kinds = [OBJECTS.get(str(element[end]), "") for end in ("fromObjectTypeId", "toObjectTypeId") if end in element]
+    kinds = [
+        OBJECTS.get(str(element[end]), "")
+        for end in ("fromObjectTypeId", "toObjectTypeId")
+        if end in element
+    ]
     if len(kinds) != 2:
         parts = str(element.get("associationType")).upper().split("_TO_")
         kinds = [NAMES.get(part, "") for part in parts] if len(parts) == 2 else ["", ""]

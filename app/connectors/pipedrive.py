@@ -70,7 +70,7 @@ class _Basic(Connector):
         """Returns only for `<user>:<password>` in printable ASCII. Raises: InvalidError."""
         signatures.check_basic_secret(secret)
 
-    def verify(self, delivery: Delivery, secrets: Sequence[str], now: datetime) -> None:  # noqa: ARG002  # nothing is dated
+    def verify(self, delivery: Delivery, secrets: Sequence[str], now: datetime) -> None:
         """Returns only for a delivery that brings one of the secrets as HTTP Basic. Raises: NotAuthenticError."""
         signatures.verify_basic(delivery, secrets)
 
@@ -80,9 +80,14 @@ class Pipedrive(_Basic):
 
     name: str = "pipedrive"
 
-    def translate(self, delivery: Delivery, account: str | None, mapping: DealMapping) -> Translation:
+    def translate(
+        self, delivery: Delivery, account: str | None, mapping: DealMapping
+    ) -> Translation:
         """The changes that the event says. Raises: MalformedError when it is no JSON object."""
-        return translated(one_object(delivery.body, "Pipedrive"), lambda element: _second(element, account, mapping))
+        return translated(
+            one_object(delivery.body, "Pipedrive"),
+            lambda element: _second(element, account, mapping),
+        )
 
 
 class PipedriveV1(_Basic):
@@ -90,19 +95,32 @@ class PipedriveV1(_Basic):
 
     name: str = "pipedrive_v1"
 
-    def translate(self, delivery: Delivery, account: str | None, mapping: DealMapping) -> Translation:
+    def translate(
+        self, delivery: Delivery, account: str | None, mapping: DealMapping
+    ) -> Translation:
         """The changes that the event says. Raises: MalformedError when it is no JSON object."""
-        return translated(one_object(delivery.body, "Pipedrive"), lambda element: _first(element, account, mapping))
+        return translated(
+            one_object(delivery.body, "Pipedrive"),
+            lambda element: _first(element, account, mapping),
+        )
 
 
-def _second(element: Mapping[str, object], account: str | None, mapping: DealMapping) -> Iterable[Change]:
+def _second(
+    element: Mapping[str, object], account: str | None, mapping: DealMapping
+) -> Iterable[Change]:
     """The changes of one event of version 2."""
     meta = member(element, "meta")
     if "object" in meta and "entity" not in meta:
-        raise AsideError("This is a webhook of version 1: connect it as pipedrive_v1, or make one of version 2.0.")
+        raise AsideError(
+            "This is a webhook of version 1: connect it as pipedrive_v1, or make one of version 2.0."
+        )
     company = of_account(meta.get("company_id"), account, "company_id")
     kind, action = meta.get("entity"), meta.get("action")
-    if kind not in ("deal", "activity", "deal_product") or action not in ("create", "change", "delete"):
+    if kind not in ("deal", "activity", "deal_product") or action not in (
+        "create",
+        "change",
+        "delete",
+    ):
         raise SkipError
     id_ = record_id(meta.get("entity_id"), "meta.entity_id")
     key = f"pd2|{company}|{record_id(meta.get('id'), 'meta.id')}"
@@ -119,7 +137,11 @@ def _second(element: Mapping[str, object], account: str | None, mapping: DealMap
         into = meta.get("merged_to_id")
         if into is None:
             return [Change(f"deal:{id_}", key, at, "deleted")]
-        return [Change(f"deal:{id_}", key, at, "merged", {}, f"deal:{record_id(into, 'meta.merged_to_id')}")]
+        return [
+            Change(
+                f"deal:{id_}", key, at, "merged", {}, f"deal:{record_id(into, 'meta.merged_to_id')}"
+            )
+        ]
     data = member(element, "data")
     verb = "created" if action == "create" else verb_of(previous, mapping)
     if data.get("is_deleted") is True:
@@ -155,7 +177,9 @@ def _product(
     return [*changes, replace(at, key=f"{at.key}|deal", verb=verb, other=deal)]
 
 
-def _first(element: Mapping[str, object], account: str | None, mapping: DealMapping) -> Iterable[Change]:
+def _first(
+    element: Mapping[str, object], account: str | None, mapping: DealMapping
+) -> Iterable[Change]:
     """The changes of one event of version 1. It does not say which deal a merged one has absorbed."""
     meta = member(element, "meta")
     if "entity" in meta and "object" not in meta:
@@ -166,24 +190,41 @@ def _first(element: Mapping[str, object], account: str | None, mapping: DealMapp
         raise SkipError
     id_ = record_id(meta.get("id"), "meta.id")
     current, previous = (_record(element.get(name)) for name in ("current", "previous"))
-    changed = {name for name, value in current.items() if previous.get(name) != value} if action == "updated" else set()
+    changed = (
+        {name for name, value in current.items() if previous.get(name) != value}
+        if action == "updated"
+        else set()
+    )
     at = _told(meta, current, changed, f"pd1|{company}|{kind}|{id_}|{action}|")
     if kind == "activity":
         record = previous if action == "deleted" else current
         was = {name: previous.get(name) for name in changed}
         return _activity(
-            id_, record, was, {"added": "create", "deleted": "delete"}.get(str(action), "change"), at, mapping
+            id_,
+            record,
+            was,
+            {"added": "create", "deleted": "delete"}.get(str(action), "change"),
+            at,
+            mapping,
         )
     entity = f"deal:{id_}"
     if action == "deleted" or current.get("deleted") is True:
         return [replace(at, entity=entity, verb="deleted")]
     if not current:
         raise AsideError("The element has no object 'current'.")
-    verb = "created" if action == "added" else "restored" if "deleted" in changed else verb_of(changed, mapping)
+    verb = (
+        "created"
+        if action == "added"
+        else "restored"
+        if "deleted" in changed
+        else verb_of(changed, mapping)
+    )
     return [replace(at, entity=entity, verb=verb, fields=fields(current, mapping.properties()))]
 
 
-def _told(meta: Mapping[str, object], current: Mapping[str, object], changed: Collection[str], key: str) -> Change:
+def _told(
+    meta: Mapping[str, object], current: Mapping[str, object], changed: Collection[str], key: str
+) -> Change:
     """The key, the time and the order of an event of version 1, as a change that says nothing yet.
 
     The time follows from the key: of several notifications of one edit any may come first.
@@ -193,7 +234,11 @@ def _told(meta: Mapping[str, object], current: Mapping[str, object], changed: Co
     stamp = current.get("update_time") if changed else None
     stamp = stamp or meta.get("timestamp")
     if changed:
-        told = {name: current[name] for name in changed if not name.endswith(VOLATILE) and name != "update_time"}
+        told = {
+            name: current[name]
+            for name in changed
+            if not name.endswith(VOLATILE) and name != "update_time"
+        }
         key += f"{stamp}|{digest(told)}"
     else:
         key += str(stamp)
@@ -232,7 +277,11 @@ def _activity(
         when, outcome, done, not_done = ACTIVITIES[kind]
         team = fields(record, mapping.team.properties if mapping.team is not None else ())
         state = done if record.get("done") in (True, 1) else not_done
-        add(kind, "created" if action == "create" else "changed", {**team, when: _planned(record), outcome: state})
+        add(
+            kind,
+            "created" if action == "create" else "changed",
+            {**team, when: _planned(record), outcome: state},
+        )
         deal = record.get("deal_id")
         if previous.get("deal_id") not in (None, deal):
             add(kind, "dissociated", {}, previous["deal_id"])

@@ -33,7 +33,9 @@ def one_object(body: bytes, vendor: str) -> list[object]:
     return [element]
 
 
-def translated(elements: Sequence[object], read: Callable[[Mapping[str, object]], Iterable[Change]]) -> Translation:
+def translated(
+    elements: Sequence[object], read: Callable[[Mapping[str, object]], Iterable[Change]]
+) -> Translation:
     """What the elements of one delivery say, each change once."""
     changes: dict[str, tuple[int, Change]] = {}
     rejects: list[Reject] = []
@@ -108,12 +110,18 @@ def of_account(said: object, account: str | None, what: str) -> str:
 
 def fields(record: Mapping[str, object], properties: Iterable[str]) -> dict[str, Scalar]:
     """What a record says of these properties. Shape: as `picked`; an empty text is known to be empty."""
-    return {name: None if value == "" else value for name, value in picked(record, properties).items()}
+    return {
+        name: None if value == "" else value for name, value in picked(record, properties).items()
+    }
 
 
 def names_in(raw: object) -> frozenset[str]:
     """The names that a list holds; none where it is no list."""
-    return frozenset(name for name in raw if isinstance(name, str)) if isinstance(raw, list) else frozenset()
+    return (
+        frozenset(name for name in raw if isinstance(name, str))
+        if isinstance(raw, list)
+        else frozenset()
+    )
 
 
 def verb_of(changed: Iterable[object], mapping: DealMapping) -> str:
@@ -121,7 +129,11 @@ def verb_of(changed: Iterable[object], mapping: DealMapping) -> str:
 
     Shape: `changed` are the members of the record that its CRM says have changed.
     """
-    deciding = [rule for rule in (mapping.status, mapping.won, mapping.closed, mapping.stage) if rule is not None]
+    deciding = [
+        rule
+        for rule in (mapping.status, mapping.won, mapping.closed, mapping.stage)
+        if rule is not None
+    ]
     names = {parts(name)[0] for rule in deciding for name in rule.properties}
     return "changed" if any(name in names for name in changed) else "snapshot"
 

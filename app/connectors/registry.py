@@ -18,7 +18,15 @@ from app.domain import sources
 from app.domain.errors import InvalidError, unknown
 
 _ALL: Final[tuple[Connector, ...]] = (
-    *(HubSpot(), SalesforceOutbound(), SalesforceCdc(), Pipedrive(), PipedriveV1(), Twenty(), Close()),
+    *(
+        HubSpot(),
+        SalesforceOutbound(),
+        SalesforceCdc(),
+        Pipedrive(),
+        PipedriveV1(),
+        Twenty(),
+        Close(),
+    ),
     *(StandardWebhooks(), CloudEvents(), Generic()),
 )
 CONNECTORS: Final[Mapping[str, Connector]] = MappingProxyType({one.name: one for one in _ALL})

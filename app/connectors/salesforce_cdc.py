@@ -8,7 +8,15 @@ from datetime import datetime
 from typing import Final
 
 from app.connectors.base import Delivery, Translation
-from app.connectors.reading import AsideError, SkipError, fields, moment, names_in, record_id, translated
+from app.connectors.reading import (
+    AsideError,
+    SkipError,
+    fields,
+    moment,
+    names_in,
+    record_id,
+    translated,
+)
 from app.connectors.salesforce_ids import STOCK, check_organization, id18, record_id18
 from app.connectors.signatures import StandardSigned
 from app.domain import strict_json
@@ -40,7 +48,9 @@ class SalesforceCdc(StandardSigned):
         if account is not None:
             check_organization(account)
 
-    def translate(self, delivery: Delivery, account: str | None, mapping: DealMapping) -> Translation:
+    def translate(
+        self, delivery: Delivery, account: str | None, mapping: DealMapping
+    ) -> Translation:
         """The changes that the events say. Raises: MalformedError for what is neither an event nor events."""
         body = strict_json.loads(delivery.body)
         if isinstance(body, dict):
@@ -51,7 +61,9 @@ class SalesforceCdc(StandardSigned):
         return translated(body, lambda element: _changes(element, organization, mapping))
 
 
-def _changes(element: Mapping[str, object], organization: str, mapping: DealMapping) -> Iterable[Change]:
+def _changes(
+    element: Mapping[str, object], organization: str, mapping: DealMapping
+) -> Iterable[Change]:
     """The changes of one event: one for each of the records that it names."""
     data = element.get("data")
     comet = isinstance(data, Mapping)
@@ -67,17 +79,27 @@ def _changes(element: Mapping[str, object], organization: str, mapping: DealMapp
     records = ids if isinstance(ids, list) else []
     if kind not in VERBS or not records or any("*" in str(id_) for id_ in records):
         raise AsideError(_gap(kind, records, at))
-    transaction, number = (record_id(header.get(name), name) for name in ("transactionKey", "sequenceNumber"))
+    transaction, number = (
+        record_id(header.get(name), name) for name in ("transactionKey", "sequenceNumber")
+    )
     said = _said(payload, header, kind, mapping, comet=comet)
-    order = f"{record_id(header.get('commitNumber') or 0, 'commitNumber').zfill(20)}{number.zfill(8)}"
+    order = (
+        f"{record_id(header.get('commitNumber') or 0, 'commitNumber').zfill(20)}{number.zfill(8)}"
+    )
     place = f"sf-cdc|{organization}|{transaction}|{number}|Opportunity|{kind}"
     return [
-        Change(f"deal:{id_}", f"{place}|{id_}", at, VERBS[kind], said, None, order) for id_ in map(record_id18, records)
+        Change(f"deal:{id_}", f"{place}|{id_}", at, VERBS[kind], said, None, order)
+        for id_ in map(record_id18, records)
     ]
 
 
 def _said(
-    payload: Mapping[str, object], header: Mapping[str, object], kind: str, mapping: DealMapping, *, comet: bool
+    payload: Mapping[str, object],
+    header: Mapping[str, object],
+    kind: str,
+    mapping: DealMapping,
+    *,
+    comet: bool,
 ) -> dict[str, Scalar]:
     """What the event says of the mapped fields. An update's empty field is unchanged unless the header says otherwise.
 
@@ -90,7 +112,9 @@ def _said(
         return told
     names = names_in(header.get("changedFields")) | names_in(header.get("nulledFields"))
     if any(name.startswith("0x") for name in names):
-        raise AsideError("changedFields is a bitmap: the relay must decode it to the names of the fields.")
+        raise AsideError(
+            "changedFields is a bitmap: the relay must decode it to the names of the fields."
+        )
     if not isinstance(
         header.get("changedFields"), list
     ):  # CometD tells only what changed; the other form tells everything

@@ -12,8 +12,12 @@ STOCK: Final[Mapping[str, object]] = MappingProxyType(
     {
         "stage": {"property": "StageName"},
         "stages": {
-            **dict.fromkeys(("Prospecting", "Qualification", "Needs Analysis", "Value Proposition"), "open"),
-            **dict.fromkeys(("Id. Decision Makers", "Perception Analysis", "Proposal/Price Quote"), "open"),
+            **dict.fromkeys(
+                ("Prospecting", "Qualification", "Needs Analysis", "Value Proposition"), "open"
+            ),
+            **dict.fromkeys(
+                ("Id. Decision Makers", "Perception Analysis", "Proposal/Price Quote"), "open"
+            ),
             "Negotiation/Review": "open",
             "Closed Won": "won",
             "Closed Lost": "lost",
@@ -35,7 +39,10 @@ def id18(id_: str) -> str:
         raise ValueError("is no Salesforce id")
     short = id_[:15]
     parts = (short[start : start + 5] for start in (0, 5, 10))
-    capitals = (sum(1 << place for place, letter in enumerate(part) if "A" <= letter <= "Z") for part in parts)
+    capitals = (
+        sum(1 << place for place, letter in enumerate(part) if "A" <= letter <= "Z")
+        for part in parts
+    )
     return short + "".join(_LETTERS[number] for number in capitals)
 
 

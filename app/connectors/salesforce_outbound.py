@@ -36,7 +36,9 @@ ACK: Final = (
 DEPTH: Final = 32
 ELEMENTS: Final = 100_000  # a message of a hundred records with all the fields that one can have
 # The session's id is a live credential: it is never stored. No part of this looks past the next bracket twice.
-_SESSION: Final = re.compile(rb"(<((?:[^\s<>/:]+:)?SessionId)\b[^<>]*(?<!/)>).*?(</\2\s*>|\Z)", re.DOTALL)
+_SESSION: Final = re.compile(
+    rb"(<((?:[^\s<>/:]+:)?SessionId)\b[^<>]*(?<!/)>).*?(</\2\s*>|\Z)", re.DOTALL
+)
 
 
 @dataclass(slots=True)
@@ -69,20 +71,22 @@ class SalesforceOutbound(Connector):
     secret_required: bool = False
     answer: Answer | None = Answer("text/xml", ACK)
 
-    def new_secret(self, random: bytes) -> str:  # noqa: ARG002  # the shape of every connector
+    def new_secret(self, random: bytes) -> str:
         """The empty text: nothing is signed, the hook's address is the secret."""
         return ""
 
     def check_secret(self, secret: str) -> None:
         """Returns only for no secret at all. Raises: InvalidError."""
         if secret:
-            raise signatures.unusable("must be left out: Salesforce signs nothing, the hook's address is the secret")
+            raise signatures.unusable(
+                "must be left out: Salesforce signs nothing, the hook's address is the secret"
+            )
 
     def check_account(self, account: str | None) -> None:
         """Returns only for an organization's id. Raises: InvalidError."""
         check_organization(account)
 
-    def verify(self, delivery: Delivery, secrets: Sequence[str], now: datetime) -> None:  # noqa: ARG002  # nothing is signed
+    def verify(self, delivery: Delivery, secrets: Sequence[str], now: datetime) -> None:
         """Returns for any that knew the address. Raises: MalformedError for a document type or an entity."""
         _doctype_refused(delivery.body)
 
@@ -90,10 +94,16 @@ class SalesforceOutbound(Connector):
         """The body without its session id."""
         return _SESSION.sub(rb"\1\3", body)
 
-    def translate(self, delivery: Delivery, account: str | None, mapping: DealMapping) -> Translation:
+    def translate(
+        self, delivery: Delivery, account: str | None, mapping: DealMapping
+    ) -> Translation:
         """The records as the message has them. Raises: MalformedError, ForbiddenError for another organization."""
         root = _parsed(delivery.body)
-        found = [message for body in root.all(SOAP, "Body") for message in body.all(OUTBOUND, "notifications")]
+        found = [
+            message
+            for body in root.all(SOAP, "Body")
+            for message in body.all(OUTBOUND, "notifications")
+        ]
         if root.name != (SOAP, "Envelope") or len(found) != 1:
             raise MalformedError("The body is no SOAP envelope with outbound notifications.")
         message = found[0]
@@ -102,7 +112,9 @@ class SalesforceOutbound(Connector):
         except ValueError:
             raise MalformedError("The message has no OrganizationId.") from None
         if account is not None and id18(account) != organization:
-            raise ForbiddenError(f"The message is of the organization {organization}, not of this source's.")
+            raise ForbiddenError(
+                f"The message is of the organization {organization}, not of this source's."
+            )
         elements = [_record(one) for one in message.all(OUTBOUND, "Notification")]
         return translated(elements, lambda element: _changes(element, organization, mapping))
 
@@ -122,7 +134,9 @@ def _record(notification: _Node) -> Mapping[str, object]:
     return {"id": notification.said(OUTBOUND, "Id"), "type": kind, "fields": found}
 
 
-def _changes(element: Mapping[str, object], organization: str, mapping: DealMapping) -> Iterable[Change]:
+def _changes(
+    element: Mapping[str, object], organization: str, mapping: DealMapping
+) -> Iterable[Change]:
     """The snapshot that one notification is."""
     record = element["fields"]
     if element["type"] != "Opportunity" or not isinstance(record, Mapping):
@@ -130,7 +144,9 @@ def _changes(element: Mapping[str, object], organization: str, mapping: DealMapp
     id_ = record_id18(record.get("Id"))
     stamp = record.get("SystemModstamp") or record.get("LastModifiedDate")
     if stamp is None:
-        raise AsideError("The record has no time: add SystemModstamp to the fields of the outbound message.")
+        raise AsideError(
+            "The record has no time: add SystemModstamp to the fields of the outbound message."
+        )
     at = moment(stamp, "SystemModstamp")
     key = f"sf-om|{organization}|Opportunity|{id_}|{stamp}|{digest(dict(record))}"
     if record.get("IsDeleted") == "true":
@@ -179,7 +195,11 @@ def _parsed(body: bytes) -> _Node:
             raise MalformedError(f"The XML is nested deeper than {DEPTH} levels.")
         if next(left, None) is None:
             raise MalformedError(f"The XML has more than {ELEMENTS} elements.")
-        declared = {key.partition(":")[2]: value for key, value in attributes.items() if key.startswith("xmlns")}
+        declared = {
+            key.partition(":")[2]: value
+            for key, value in attributes.items()
+            if key.startswith("xmlns")
+        }
         scope = scopes[-1].new_child(declared) if declared else scopes[-1]
         # Only names with a prefix are of a namespace, among attributes.
         said = {_name(key, scope): value for key, value in attributes.items() if ":" in key}
@@ -196,7 +216,11 @@ def _parsed(body: bytes) -> _Node:
         path[-1].texts.append(said)
 
     parser = _parser()
-    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = start, end, text
+    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = (
+        start,
+        end,
+        text,
+    )
     try:
         parser.Parse(body, True)
     except expat.ExpatError as error:

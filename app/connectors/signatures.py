@@ -89,7 +89,9 @@ def verify_standard_or_bearer(delivery: Delivery, secrets: Sequence[str], now: d
         verify_standard(delivery, secrets, now)
         return
     scheme, _, token = delivery.headers.get("authorization", "").partition(" ")
-    tokens = [secret.encode() for secret in secrets if secret.startswith(PREFIX)]  # a public key is known to all
+    tokens = [
+        secret.encode() for secret in secrets if secret.startswith(PREFIX)
+    ]  # a public key is known to all
     if scheme.lower() != "bearer" or not among([token.strip()], tokens):
         raise refusal()
 
@@ -132,7 +134,9 @@ def check_basic_secret(secret: str) -> None:
     user, _, password = secret.partition(":")
     plain = secret.isascii() and secret.isprintable() and len(secret) <= 200
     if not plain or not user or len(password) < 16:
-        raise unusable("must be <user>:<password> in printable ASCII, the password of at least 16 characters")
+        raise unusable(
+            "must be <user>:<password> in printable ASCII, the password of at least 16 characters"
+        )
 
 
 def verify_basic(delivery: Delivery, secrets: Sequence[str]) -> None:

@@ -21,7 +21,9 @@ class StandardWebhooks(StandardSigned):
         """The `webhook-id`: the same over retries."""
         return headers.get("webhook-id")
 
-    def translate(self, delivery: Delivery, account: str | None, mapping: DealMapping) -> Translation:  # noqa: ARG002  # the shape of every connector
+    def translate(
+        self, delivery: Delivery, account: str | None, mapping: DealMapping
+    ) -> Translation:
         """The events in the body, as they are. Raises: MalformedError for what is neither an event nor events."""
         body = strict_json.loads(delivery.body)
         if not isinstance(body, dict):
@@ -29,7 +31,9 @@ class StandardWebhooks(StandardSigned):
         elements = body.get("events", [body]) if set(body) <= {"events"} else [body]
         if not isinstance(elements, list):
             raise MalformedError("events is not a JSON array.")
-        events = {index: element for index, element in enumerate(elements) if isinstance(element, dict)}
+        events = {
+            index: element for index, element in enumerate(elements) if isinstance(element, dict)
+        }
         odd = [index for index in range(len(elements)) if index not in events]
         return Translation(
             events=tuple(events.values()),

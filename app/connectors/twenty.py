@@ -26,7 +26,13 @@ STOCK: Final[Mapping[str, object]] = MappingProxyType(
     {
         "stage": {"property": "stage"},
         # The stock workspace has no lost stage.
-        "stages": {"NEW": "open", "SCREENING": "open", "MEETING": "open", "PROPOSAL": "open", "CUSTOMER": "won"},
+        "stages": {
+            "NEW": "open",
+            "SCREENING": "open",
+            "MEETING": "open",
+            "PROPOSAL": "open",
+            "CUSTOMER": "won",
+        },
         "value": {"property": "/amount/amountMicros", "scale": -6},
         "unit": {"property": "/amount/currencyCode"},
         "created_at": {"property": "createdAt"},
@@ -53,7 +59,9 @@ class Twenty(Connector):
     def check_secret(self, secret: str) -> None:
         """Returns only for 16 to 200 printable letters, which Twenty takes as they are. Raises: InvalidError."""
         if not 16 <= len(secret) <= 200 or not secret.isprintable() or secret != secret.strip():
-            raise signatures.unusable("must be the webhook's secret: 16 to 200 printable characters")
+            raise signatures.unusable(
+                "must be the webhook's secret: 16 to 200 printable characters"
+            )
 
     def verify(self, delivery: Delivery, secrets: Sequence[str], now: datetime) -> None:
         """Returns only for a delivery with a fresh signature by one of the secrets. Raises: NotAuthenticError."""
@@ -61,16 +69,26 @@ class Twenty(Connector):
         if not signatures.fresh(stamp, now, milliseconds=True):
             raise signatures.refusal()
         signed = f"{stamp}:".encode() + delivery.body
-        expected = [signatures.hexadecimal(secret.encode(), signed) for secret in filter(None, secrets)]
-        if not signatures.among([delivery.headers.get("x-twenty-webhook-signature", "").lower()], expected):
+        expected = [
+            signatures.hexadecimal(secret.encode(), signed) for secret in filter(None, secrets)
+        ]
+        if not signatures.among(
+            [delivery.headers.get("x-twenty-webhook-signature", "").lower()], expected
+        ):
             raise signatures.refusal()
 
-    def translate(self, delivery: Delivery, account: str | None, mapping: DealMapping) -> Translation:
+    def translate(
+        self, delivery: Delivery, account: str | None, mapping: DealMapping
+    ) -> Translation:
         """The change that the event says. Raises: MalformedError when it is no JSON object."""
-        return translated(one_object(delivery.body, "Twenty"), lambda element: _changes(element, account, mapping))
+        return translated(
+            one_object(delivery.body, "Twenty"), lambda element: _changes(element, account, mapping)
+        )
 
 
-def _changes(element: Mapping[str, object], account: str | None, mapping: DealMapping) -> Iterable[Change]:
+def _changes(
+    element: Mapping[str, object], account: str | None, mapping: DealMapping
+) -> Iterable[Change]:
     """The change of one event, as the sender's code has it or as its documentation prints it."""
     name = element.get("eventName", element.get("event"))
     if not isinstance(name, str) or "." not in name:

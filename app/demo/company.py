@@ -72,9 +72,17 @@ MAPPING: Final = {
     "unit": {"property": "deal_currency_code", "default": "EUR"},
     "offerings": {
         "property": "product",
-        "map": {"PLUS": "onboarding-plus", "ADVISE": "advisory", "SETUP": "legacy-setup", "TAILOR": "tailored-rollout"},
+        "map": {
+            "PLUS": "onboarding-plus",
+            "ADVISE": "advisory",
+            "SETUP": "legacy-setup",
+            "TAILOR": "tailored-rollout",
+        },
     },
-    "data": {"segment": {"property": "customer_segment"}, "seats": {"property": "seats", "parse": "decimal"}},
+    "data": {
+        "segment": {"property": "customer_segment"},
+        "seats": {"property": "seats", "parse": "decimal"},
+    },
 }
 
 
@@ -132,7 +140,12 @@ def _offerings(quarter: Quarter) -> list[dict[str, Any]]:
     """One that can be delivered, one that will be next quarter, one that no longer is. Sales sells all of them."""
     long_ago = quarter.day(-400).isoformat()
     return [
-        {"key": "onboarding-plus", "name": "Onboarding Plus", "available_from": long_ago, "team": "operations"},
+        {
+            "key": "onboarding-plus",
+            "name": "Onboarding Plus",
+            "available_from": long_ago,
+            "team": "operations",
+        },
         {
             "key": "advisory",
             "name": "Advisory",
@@ -159,7 +172,9 @@ def _win() -> dict[str, Any]:
             {"team": "marketing", "role": "responsible", "share": 30},
             {"team": "operations", "role": "consulted"},
         ],
-        "key_results": [_result("arr-3m", "3M of new enterprise ARR", "enterprise-arr", 0, 3_000_000)],
+        "key_results": [
+            _result("arr-3m", "3M of new enterprise ARR", "enterprise-arr", 0, 3_000_000)
+        ],
     }
 
 
@@ -172,7 +187,9 @@ def _pipeline() -> dict[str, Any]:
             {"team": "marketing", "role": "accountable", "share": 60},
             {"team": "sales", "role": "responsible", "share": 40},
         ],
-        "key_results": [_result("leads-80", "80 qualified enterprise leads", "enterprise-leads", 0, 80)],
+        "key_results": [
+            _result("leads-80", "80 qualified enterprise leads", "enterprise-leads", 0, 80)
+        ],
     }
 
 
@@ -186,7 +203,10 @@ def _deliver() -> dict[str, Any]:
             {"team": "sales", "role": "responsible", "share": 30},
         ],
         "key_results": [
-            {**_result("onboardings-26", "26 onboardings delivered", "onboardings", 0, 26), "weight": 2},
+            {
+                **_result("onboardings-26", "26 onboardings delivered", "onboardings", 0, 26),
+                "weight": 2,
+            },
             _result("days-28", "An onboarding takes 28 days", "onboarding-days", 41, 28),
         ],
     }
@@ -201,7 +221,9 @@ def _keep() -> dict[str, Any]:
             {"team": "operations", "role": "accountable", "share": 50},
             {"team": "executives", "role": "responsible", "share": 50},
         ],
-        "key_results": [{**_result("churn-5", "Churn down to 5%", "churn-rate", 8, 5), "cadence_days": 14}],
+        "key_results": [
+            {**_result("churn-5", "Churn down to 5%", "churn-rate", 8, 5), "cadence_days": 14}
+        ],
     }
 
 

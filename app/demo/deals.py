@@ -74,11 +74,14 @@ def _open(dice: Dice, quarter: Quarter, offset: int, number: int, index: int) ->
     segment = dice.weighed(SEGMENTS, number, "segment")
     low, high = AMOUNTS[segment]
     opens = quarter.at(offset, 8 + 2 * index, dice.between(0, 59, number, "minute"))
-    ends = opens + timedelta(days=dice.between(*DAYS[segment], number, "days"), minutes=dice.between(60, 170, number))
+    ends = opens + timedelta(
+        days=dice.between(*DAYS[segment], number, "days"), minutes=dice.between(60, 170, number)
+    )
     return Deal(
         id=number,
         segment=segment,
-        amount=1_000 * dice.between(low, high, number, "amount") + 100 * dice.between(0, 9, number, "cents"),
+        amount=1_000 * dice.between(low, high, number, "amount")
+        + 100 * dice.between(0, 9, number, "cents"),
         currency=dice.weighed({"EUR": 88, "USD": 12}, number, "currency"),
         product=dice.weighed(PRODUCTS[segment], number, "product"),
         opens=opens,
@@ -110,7 +113,12 @@ def _deal(dice: Dice, deal: Deal) -> Iterator[Told]:
     for index in range(dice.between(*TOUCHES[deal.segment], deal.id, "touches")):
         at = _weekday(deal.opens + (last - deal.opens) * dice.chance(deal.id, "touch", index))
         hour = dice.between(8, 16, deal.id, "hour", index)
-        yield from _touch(dice, deal, index, at.replace(hour=hour, minute=dice.between(0, 59, deal.id, "at", index)))
+        yield from _touch(
+            dice,
+            deal,
+            index,
+            at.replace(hour=hour, minute=dice.between(0, 59, deal.id, "at", index)),
+        )
 
 
 def _moves(dice: Dice, deal: Deal) -> Iterator[Told]:
@@ -126,9 +134,13 @@ def _moves(dice: Dice, deal: Deal) -> Iterator[Told]:
     yield _set(deal.ends, deal.id, "dealstage", "closedwon" if deal.won else "closedlost")
     if not deal.won:
         return
-    if dice.whether(0.12, deal.id, "corrected"):  # the contract says another amount than the deal did
+    if dice.whether(
+        0.12, deal.id, "corrected"
+    ):  # the contract says another amount than the deal did
         at = _weekday(deal.ends + timedelta(days=3))
-        yield _set(at, deal.id, "amount", str(deal.amount * dice.between(70, 95, deal.id, "less") // 100))
+        yield _set(
+            at, deal.id, "amount", str(deal.amount * dice.between(70, 95, deal.id, "less") // 100)
+        )
     if dice.whether(0.1, deal.id, "reopened"):
         at = _weekday(deal.ends + timedelta(days=5))
         yield _set(at, deal.id, "dealstage", "contractsent")
@@ -148,11 +160,22 @@ def _touch(dice: Dice, deal: Deal, index: int, at: datetime) -> Iterator[Told]:
             "hs_meeting_start_time": _stamp(at),
             "hs_meeting_outcome": "NO_SHOW" if dice.whether(0.1, id_, "no show") else "COMPLETED",
         },
-        "email": {"hs_timestamp": _stamp(at), "hs_email_status": "SENT", "hs_email_direction": "EMAIL"},
+        "email": {
+            "hs_timestamp": _stamp(at),
+            "hs_email_status": "SENT",
+            "hs_email_direction": "EMAIL",
+        },
     }[kind]
     for name, value in properties.items():
-        yield _said(over, "object.propertyChange", id_, **what, propertyName=name, propertyValue=value)
-    ends = {"fromObjectTypeId": TYPES[kind], "fromObjectId": id_, "toObjectTypeId": "0-3", "toObjectId": deal.id}
+        yield _said(
+            over, "object.propertyChange", id_, **what, propertyName=name, propertyValue=value
+        )
+    ends = {
+        "fromObjectTypeId": TYPES[kind],
+        "fromObjectId": id_,
+        "toObjectTypeId": "0-3",
+        "toObjectId": deal.id,
+    }
     yield _said(over, "object.associationChange", None, **ends, associationRemoved=False)
 
 
@@ -161,7 +184,11 @@ def _set(at: datetime, id_: int, name: str, value: str) -> Told:
 
 
 def _said(at: datetime, said: str, id_: int | None, **more: object) -> Told:
-    element: Element = {"subscriptionType": said, "portalId": PORTAL, "occurredAt": milliseconds(at)}
+    element: Element = {
+        "subscriptionType": said,
+        "portalId": PORTAL,
+        "occurredAt": milliseconds(at),
+    }
     if id_ is not None:
         element["objectId"] = id_
     return Told(at, {**element, "attemptNumber": 0, "changeSource": "CRM_UI", **more})

@@ -45,7 +45,9 @@ class Player:
             return
         answer = await self.ask(act.method, act.path, act.body)
         if isinstance(answer, dict) and answer.get("rejected"):
-            raise ConflictError(f"The demo cannot go on: {answer['problems'][0]['problem']['detail']}")
+            raise ConflictError(
+                f"The demo cannot go on: {answer['problems'][0]['problem']['detail']}"
+            )
         if isinstance(answer, dict) and answer.get("hook_url"):
             self.hook_url = answer["hook_url"]
 
@@ -54,7 +56,9 @@ class Player:
         """The API's answer. Raises: ConflictError for a problem."""
         headers = {"Authorization": f"Bearer {self.key}"}
         if body is not None:
-            headers["Content-Type"] = "application/merge-patch+json" if method == "PATCH" else "application/json"
+            headers["Content-Type"] = (
+                "application/merge-patch+json" if method == "PATCH" else "application/json"
+            )
         content = None if body is None else json.dumps(body).encode()
         answer = await self.http.request(method, path, content=content, headers=headers)
         return read(answer, f"{method} {path}")
@@ -70,9 +74,13 @@ class Player:
             "X-HubSpot-Signature-v3": signature,
             "X-HubSpot-Request-Timestamp": stamp,
         }
-        receipt = read(await self.http.post(self.hook_url, content=body, headers=headers), "a delivery")
+        receipt = read(
+            await self.http.post(self.hook_url, content=body, headers=headers), "a delivery"
+        )
         if receipt["state"] == "failed":
-            raise ConflictError("The demo cannot go on: its CRM's delivery could not be read any more.")
+            raise ConflictError(
+                "The demo cannot go on: its CRM's delivery could not be read any more."
+            )
 
 
 def read(answer: httpx.Response, what: str) -> Any:  # Any: JSON values
@@ -80,5 +88,7 @@ def read(answer: httpx.Response, what: str) -> Any:  # Any: JSON values
     found = answer.json() if answer.content else None
     if not answer.is_success:
         detail = found.get("detail") if isinstance(found, dict) else None
-        raise ConflictError(f"The demo cannot go on: {what} was answered {answer.status_code}. {detail or ''}".strip())
+        raise ConflictError(
+            f"The demo cannot go on: {what} was answered {answer.status_code}. {detail or ''}".strip()
+        )
     return found

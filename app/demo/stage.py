@@ -43,7 +43,9 @@ def silent(_done: int, _total: int) -> None:
     """Shows nothing of the progress."""
 
 
-async def prepare(settings: Settings, now: datetime, quarter: Quarter | None = None, shown: Shown = silent) -> Ready:
+async def prepare(
+    settings: Settings, now: datetime, quarter: Quarter | None = None, shown: Shown = silent
+) -> Ready:
     """The story is played up to now and fresh keys are out; the keys of earlier starts are revoked.
 
     Raises: OverError, ConflictError when somebody changed what the story needs.
@@ -93,11 +95,15 @@ async def _where(player: Player, fresh: Quarter, today: date) -> tuple[Quarter, 
     # Nobody but HubSpot's hook can write these: the newest one says how far the story is. Its day is played again.
     found = await player.ask("GET", "/v1/events?source=hubspot&limit=1")
     newest = [datetime.fromisoformat(event["time"]) for event in found["items"]]
-    since = newest[0].replace(hour=0, minute=0, second=0, microsecond=0) if newest else begins(quarter)
+    since = (
+        newest[0].replace(hour=0, minute=0, second=0, microsecond=0) if newest else begins(quarter)
+    )
     return quarter, since
 
 
-async def _play(player: Player, quarter: Quarter, since: datetime, now: datetime, shown: Shown) -> int:
+async def _play(
+    player: Player, quarter: Quarter, since: datetime, now: datetime, shown: Shown
+) -> int:
     """How many acts were played: all of `since` and later, up to now."""
     apply, *rest = acts(quarter)
     story: list[Act] = [apply, connect(quarter, player.secret), *rest]

@@ -44,7 +44,10 @@ def connect(quarter: Quarter, secret: str) -> Request:
         "connector": "hubspot",
         "account": str(PORTAL),
         "team": "sales",
-        "mapping": {**MAPPING, "rates": [_rate(quarter.day(-60), 0.93), _rate(quarter.day(28), 0.91)]},
+        "mapping": {
+            **MAPPING,
+            "rates": [_rate(quarter.day(-60), 0.93), _rate(quarter.day(28), 0.91)],
+        },
         "secret": secret,
     }
     return Request(_before(quarter, 14, 10), "PUT", "/v1/sources/hubspot", body)
@@ -59,7 +62,9 @@ def acts(quarter: Quarter) -> list[Act]:
     found: list[Act] = [*_planning(quarter), *_second_thoughts(quarter), *_deliveries(quarter)]
     for offset, events in enumerate(work.by_day(quarter)):
         if events:
-            found.append(Request(quarter.at(offset, 18, 5), "POST", "/v1/event-batches", {"events": events}))
+            found.append(
+                Request(quarter.at(offset, 18, 5), "POST", "/v1/event-batches", {"events": events})
+            )
     return sorted(found, key=lambda act: act.at)
 
 
@@ -95,7 +100,9 @@ def _planning(quarter: Quarter) -> Iterator[Request]:
             at = _before(quarter, 2, 9) + timedelta(minutes=minute)
             yield _acceptance(at, objective, team, accepted=True, note="")
     no = "No one free for leads that take a year."
-    yield _acceptance(_before(quarter, 1, 10), "fill-the-pipeline", "sales", accepted=False, note=no)
+    yield _acceptance(
+        _before(quarter, 1, 10), "fill-the-pipeline", "sales", accepted=False, note=no
+    )
 
 
 def _second_thoughts(quarter: Quarter) -> Iterator[Request]:
@@ -140,7 +147,9 @@ def _deliveries(quarter: Quarter) -> Iterator[Delivery]:
             batches[slot + late] += _spoken(dice, told)
     for at, elements in batches.items():
         for part in range(0, len(elements), MOST):
-            yield from _sent(dice, at + timedelta(minutes=part // MOST), tuple(elements[part : part + MOST]))
+            yield from _sent(
+                dice, at + timedelta(minutes=part // MOST), tuple(elements[part : part + MOST])
+            )
 
 
 def _late(dice: Dice, told: Told) -> bool:
@@ -156,4 +165,6 @@ def _spoken(dice: Dice, told: Told) -> list[Element]:
 def _sent(dice: Dice, at: datetime, elements: tuple[Element, ...]) -> Iterator[Delivery]:
     yield Delivery(at, elements)
     if dice.whether(0.06, at, "again"):
-        yield Delivery(at + timedelta(minutes=47), tuple({**one, "attemptNumber": 1} for one in elements))
+        yield Delivery(
+            at + timedelta(minutes=47), tuple({**one, "attemptNumber": 1} for one in elements)
+        )

@@ -16,7 +16,12 @@ def by_day(quarter: Quarter) -> list[list[Event]]:
     dice, found = Dice(quarter.seed), []
     sold = [deal for deal in deals(quarter) if deal.segment == "enterprise" and deal.won]
     for offset in range(WEEKS * 7):
-        day = [event for deal in sold if _due(deal) == quarter.day(offset) for event in _invoice(quarter, offset, deal)]
+        day = [
+            event
+            for deal in sold
+            if _due(deal) == quarter.day(offset)
+            for event in _invoice(quarter, offset, deal)
+        ]
         if offset % 7 < 5:
             day += [*_operations(quarter, offset, dice), *_marketing(quarter, offset, dice)]
             day += _executives(quarter, offset, dice)
@@ -32,10 +37,18 @@ def _operations(quarter: Quarter, offset: int, dice: Dice) -> Iterator[Event]:
         yield _event("projects", "project.step", at, "operations", kind="activity", effort=hours)
     if offset % 7 in (1, 3):
         days = 40 - offset // 12 - dice.between(0, 6, "days", offset)
-        yield _event("projects", "project.delivered", quarter.at(offset, 16, 20), "operations", data={"days": days})
+        yield _event(
+            "projects",
+            "project.delivered",
+            quarter.at(offset, 16, 20),
+            "operations",
+            data={"days": days},
+        )
     more: Event = {"kind": "activity", "effort": 4, "objective": "keep-customers"}
     yield _event("projects", "customer.reviewed", quarter.at(offset, 15, 10), "operations", **more)
-    if offset % 7 in (1, 4) and offset > 14:  # what was sold and cannot be delivered is tailored by hand
+    if (
+        offset % 7 in (1, 4) and offset > 14
+    ):  # what was sold and cannot be delivered is tailored by hand
         more = {"kind": "activity", "effort": 3, "data": {"reason": "sold outside the catalogue"}}
         yield _event("projects", "rework.done", quarter.at(offset, 14, 40), "operations", **more)
 
@@ -44,11 +57,22 @@ def _marketing(quarter: Quarter, offset: int, dice: Dice) -> Iterator[Event]:
     """Half a team for the enterprise, half for everyone else, counted by what it does."""
     for index in range(2):
         at = quarter.at(offset, 9 + 4 * index, dice.between(0, 59, "campaign", offset, index))
-        segment = dice.weighed({"enterprise": 55, "small": 45}, "campaign", offset, index, "segment")
-        yield _event("campaigns", "campaign.sent", at, "marketing", kind="activity", data={"segment": segment})
+        segment = dice.weighed(
+            {"enterprise": 55, "small": 45}, "campaign", offset, index, "segment"
+        )
+        yield _event(
+            "campaigns",
+            "campaign.sent",
+            at,
+            "marketing",
+            kind="activity",
+            data={"segment": segment},
+        )
     if offset % 7 == 2:
         at, data = quarter.at(offset, 11, 0), {"segment": "enterprise"}
-        yield _event("campaigns", "webinar.held", at, "marketing", kind="activity", effort=4, data=data)
+        yield _event(
+            "campaigns", "webinar.held", at, "marketing", kind="activity", effort=4, data=data
+        )
     for index in range(dice.between(0, 2, "leads", offset)):
         at = quarter.at(offset, 10 + 3 * index, dice.between(0, 59, "lead", offset, index))
         segment = dice.weighed({"enterprise": 60, "small": 40}, "lead", offset, index, "segment")
@@ -64,7 +88,9 @@ def _executives(quarter: Quarter, offset: int, dice: Dice) -> Iterator[Event]:
         yield _event("projects", "partner.signed", quarter.at(offset, 16, 0), "executives", value=1)
     if offset % 7 == 0 and offset > 0:
         rate = round(8 - offset * 0.022 - dice.between(0, 2, "churn", offset) / 10, 1)
-        yield _event("billing", "churn.measured", quarter.at(offset, 7, 0), "operations", value=rate)
+        yield _event(
+            "billing", "churn.measured", quarter.at(offset, 7, 0), "operations", value=rate
+        )
     if offset % 7 == 4:
         at, goal = quarter.at(offset, 9, 0), "keep-customers"
         yield _event("projects", "review.held", at, "executives", kind="activity", objective=goal)
@@ -81,7 +107,11 @@ def _invoice(quarter: Quarter, offset: int, deal: Deal) -> Iterator[Event]:
     if dice.whether(0.15, deal.id, "not invoiced"):
         return
     share = dice.pick((100, 90, 75, 60), deal.id, "invoiced")
-    more: Event = {"value": deal.amount * share / 100, "unit": deal.currency, "subject": f"deal/{deal.id}"}
+    more: Event = {
+        "value": deal.amount * share / 100,
+        "unit": deal.currency,
+        "subject": f"deal/{deal.id}",
+    }
     yield _event("billing", "invoice.issued", at, "sales", **more, data={"segment": deal.segment})
 
 

@@ -40,7 +40,9 @@ def require_team(actor: Actor, team: str) -> None:
     """Returns when the key may act for that team: contribute, sign off, accept. Raises: ForbiddenError."""
     actor.require("playbook:write")
     if actor.team is not None and actor.team != team:
-        raise ForbiddenError(f"This key is bound to the team '{actor.team}' and may not act for '{team}'.")
+        raise ForbiddenError(
+            f"This key is bound to the team '{actor.team}' and may not act for '{team}'."
+        )
     if actor.source is not None:
         raise ForbiddenError("A key bound to a source may not act for a team.")
     if actor.team is None and "admin" not in actor.scopes:
@@ -49,11 +51,15 @@ def require_team(actor: Actor, team: str) -> None:
         )
 
 
-def require_issuing(actor: Actor, scopes: frozenset[str], team: str | None, source: str | None) -> None:
+def require_issuing(
+    actor: Actor, scopes: frozenset[str], team: str | None, source: str | None
+) -> None:
     """Returns when the key may issue such a key. Raises: ForbiddenError, for nobody issues beyond their own."""
     actor.require("admin")
     beyond = sorted(scope for scope in scopes if not actor.may(scope))
     if beyond:
         raise ForbiddenError(f"This key may not issue the scope '{beyond[0]}'.")
-    if (actor.team is not None and team != actor.team) or (actor.source is not None and source != actor.source):
+    if (actor.team is not None and team != actor.team) or (
+        actor.source is not None and source != actor.source
+    ):
         raise ForbiddenError("A bound key may issue only keys with the same binding.")

@@ -34,7 +34,16 @@ RULES: Final[Mapping[str, Rule]] = {
         frozenset({"COMPLETED"}),
         frozenset(
             (
-                *("BUSY", "CALLING_CRM_USER", "CANCELED", "CONNECTING", "FAILED", "IN_PROGRESS", "MISSED", "NO_ANSWER"),
+                *(
+                    "BUSY",
+                    "CALLING_CRM_USER",
+                    "CANCELED",
+                    "CONNECTING",
+                    "FAILED",
+                    "IN_PROGRESS",
+                    "MISSED",
+                    "NO_ANSWER",
+                ),
                 *("NO_SHOW", "QUEUED", "RESCHEDULED", "RINGING", "SCHEDULED"),
             )
         ),
@@ -65,7 +74,9 @@ def properties(kind: str, mapping: DealMapping) -> frozenset[str]:
     """
     rule = RULES[kind]
     team = mapping.team.properties if mapping.team is not None else ()
-    return frozenset(name for name in (*rule.times, rule.outcome, rule.direction, *team) if name is not None)
+    return frozenset(
+        name for name in (*rule.times, rule.outcome, rule.direction, *team) if name is not None
+    )
 
 
 def deal_of(changes: Iterable[Change], homes: Homes | None = None) -> str | None:
@@ -75,7 +86,11 @@ def deal_of(changes: Iterable[Change], homes: Homes | None = None) -> str | None
 
 
 def fold(
-    changes: Iterable[Change], deal: str | None, deal_changes: Iterable[Change], mapping: DealMapping, default_team: str
+    changes: Iterable[Change],
+    deal: str | None,
+    deal_changes: Iterable[Change],
+    mapping: DealMapping,
+    default_team: str,
 ) -> Folded:
     """The event that one activity should have now.
 
@@ -108,7 +123,9 @@ def _held_at(history: History, rule: Rule) -> datetime | None:
     direction = history.latest(rule.direction)
     if direction is not None and _word(direction) == INCOMING:
         return None
-    said = next((at for name in rule.times if (at := instant(history.latest(name))) is not None), None)
+    said = next(
+        (at for name in rule.times if (at := instant(history.latest(name))) is not None), None
+    )
     planned = said or history.created
     newest = history.newest
     if planned is None or newest is None:
@@ -136,10 +153,16 @@ def _word(value: Scalar) -> str:
     return text(value).strip().upper().replace(" ", "_").replace("-", "_")
 
 
-def _unknown_values(history: History, rule: Rule, mapping: DealMapping) -> tuple[tuple[str, str], ...]:
+def _unknown_values(
+    history: History, rule: Rule, mapping: DealMapping
+) -> tuple[tuple[str, str], ...]:
     """Every value the activity ever had that is not known or cannot be read. Shape: (property, value), sorted."""
     known = rule.held | rule.not_held
-    found = {(rule.outcome, value[:200]) for value in history.seen(rule.outcome) if _word(value) not in known}
+    found = {
+        (rule.outcome, value[:200])
+        for value in history.seen(rule.outcome)
+        if _word(value) not in known
+    }
     for name in rule.times:
         found |= {(name, value[:200]) for value in history.seen(name) if instant(value) is None}
     found |= unread(history, [mapping.team], lambda rule, value: rule.apply(value) is not None)

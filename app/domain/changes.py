@@ -14,7 +14,9 @@ VERBS: Final = (
 ERASED: Final = "erased"  # no delivery says it: all that is left of a record after an erasure
 LINKS: Final = ("associated", "dissociated", "merged", "continued")
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_IDENTITY: Final = re.compile(r"[!-.0-~]{1,100}")  # printable ASCII but the slash: it parts an event's id
+_IDENTITY: Final = re.compile(
+    r"[!-.0-~]{1,100}"
+)  # printable ASCII but the slash: it parts an event's id
 
 Scalar = str | int | bool | Decimal | None
 

@@ -36,7 +36,16 @@ CLASSES: Final[Mapping[str, type[Noun]]] = {
     )
 }
 FIXED: Final = frozenset(
-    {"size", "priority", "share", "weight", "baseline", "target", "half_life_days", "minimum_coverage"}
+    {
+        "size",
+        "priority",
+        "share",
+        "weight",
+        "baseline",
+        "target",
+        "half_life_days",
+        "minimum_coverage",
+    }
 )
 DAYS: Final = frozenset({"starts_on", "ends_on", "available_from", "retired_on"})
 

@@ -98,9 +98,14 @@ class Configuration:
         gone = {**self.archived.get(kind, {}), key: was}
         return self.having(kind, live, gone)
 
-    def having(self, kind: str, live: Mapping[str, Noun], gone: Mapping[str, Noun]) -> "Configuration":
+    def having(
+        self, kind: str, live: Mapping[str, Noun], gone: Mapping[str, Noun]
+    ) -> "Configuration":
         """The configuration with these things of one kind, live and archived, and no others."""
-        found: dict[str, Mapping[str, object]] = {TABLES[kind]: live, "archived": {**self.archived, kind: gone}}
+        found: dict[str, Mapping[str, object]] = {
+            TABLES[kind]: live,
+            "archived": {**self.archived, kind: gone},
+        }
         return replace(self, **found)  # type: ignore[arg-type]  # each kind under its own name
 
 

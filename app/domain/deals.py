@@ -50,7 +50,9 @@ def fold(
         )
         events.append(_won(event, history, mapping, items) if slot == "won" else event)
     wins = [event for event in events if event.type == "deal.won"]
-    unmapped = tuple(sorted({*unmapped, *(pair for win in wins for pair in _without_rate(win, mapping))}))
+    unmapped = tuple(
+        sorted({*unmapped, *(pair for win in wins for pair in _without_rate(win, mapping))})
+    )
     return Folded(tuple(events), unmapped, any(win.value is None for win in wins))
 
 
@@ -60,10 +62,16 @@ def _without_rate(win: DesiredEvent, mapping: DealMapping) -> list[tuple[str, st
         return []
     usual = {rate.to for rate in mapping.rates}
     usual |= set() if mapping.unit.default is None else {text(mapping.unit.default)}
-    return [(next(iter(mapping.unit.properties), "unit"), win.unit)] if usual and win.unit not in usual else []
+    return (
+        [(next(iter(mapping.unit.properties), "unit"), win.unit)]
+        if usual and win.unit not in usual
+        else []
+    )
 
 
-def _won(event: DesiredEvent, history: History, mapping: DealMapping, items: Sequence[History]) -> DesiredEvent:
+def _won(
+    event: DesiredEvent, history: History, mapping: DealMapping, items: Sequence[History]
+) -> DesiredEvent:
     """The win with what was won: the newest amount and unit, converted at the rate of the win's own day."""
     value = None if mapping.value is None else amount(mapping.value.read(history.latest))
     unit = _unit(history, mapping.unit)
@@ -91,7 +99,9 @@ def _offerings(  # what was sold is said by the line items, else by the deal
 ) -> tuple[tuple[str, int], ...]:
     found = sold(items, mapping.line_items)
     if found:
-        pairs = [(key, one if rate is None else converted(one, rate.rate)) for key, one in found.items()]
+        pairs = [
+            (key, one if rate is None else converted(one, rate.rate)) for key, one in found.items()
+        ]
         return tuple((key, one) for key, one in sorted(pairs) if one is not None)
     said = _as_of(history, mapping.offerings, at)
     known = isinstance(said, str) and is_offering(said) and value is not None and value >= 0
@@ -111,14 +121,22 @@ def _unit(history: History, rule: Rule | None) -> str | None:
     if rule is None:
         return None
     said = rule.read(history.latest)
-    return said if _is_unit(said) and isinstance(said, str) else None if rule.default is None else text(rule.default)
+    return (
+        said
+        if _is_unit(said) and isinstance(said, str)
+        else None
+        if rule.default is None
+        else text(rule.default)
+    )
 
 
 def _is_unit(said: Scalar) -> bool:
     return isinstance(said, str) and 0 < len(said) <= UNIT and said.isprintable()
 
 
-def team_at(histories: Sequence[History], rule: Rule | None, default_team: str, at: datetime) -> str:
+def team_at(
+    histories: Sequence[History], rule: Rule | None, default_team: str, at: datetime
+) -> str:
     """The team of an event: the first of the records whose property names one says it, else the defaults."""
     if rule is None:
         return default_team
@@ -134,7 +152,11 @@ def team_at(histories: Sequence[History], rule: Rule | None, default_team: str, 
 def data_at(history: History, mapping: DealMapping, at: datetime) -> dict[str, object]:
     """The mapped fields, pipeline and stage of a deal as of an instant. Shape: what was not set is not in it."""
     found: dict[str, object] = {}
-    for name, rule in [("pipeline", mapping.pipeline), ("stage", mapping.stage), *mapping.data.items()]:
+    for name, rule in [
+        ("pipeline", mapping.pipeline),
+        ("stage", mapping.stage),
+        *mapping.data.items(),
+    ]:
         read = datum(_as_of(history, rule, at))
         if read is not None:
             found[name] = read
@@ -148,12 +170,20 @@ def unknown_values(history: History, mapping: DealMapping) -> tuple[tuple[str, s
     if mapping.stage is not None and not by_status:
         for name in mapping.stage.properties:
             values = history.seen(name)
-            found |= {(name, one[:200]) for one in values if text(mapping.stage.apply(one)) not in mapping.stages}
+            found |= {
+                (name, one[:200])
+                for one in values
+                if text(mapping.stage.apply(one)) not in mapping.stages
+            }
     rules = [mapping.status, mapping.won, mapping.closed, mapping.team, *mapping.data.values()]
     found |= unread(history, rules, lambda rule, value: datum(rule.apply(value)) is not None)
     found |= unread(history, [mapping.unit], lambda rule, value: _is_unit(rule.apply(value)))
-    found |= unread(history, [mapping.value], lambda rule, value: amount(rule.apply(value)) is not None)
-    found |= unread(history, [mapping.offerings], lambda rule, value: is_offering(rule.apply(value)))
+    found |= unread(
+        history, [mapping.value], lambda rule, value: amount(rule.apply(value)) is not None
+    )
+    found |= unread(
+        history, [mapping.offerings], lambda rule, value: is_offering(rule.apply(value))
+    )
     for moment in filter(None, (mapping.created_at, mapping.closed_at, mapping.modified_at)):
         for name in moment.properties:
             found |= {(name, one[:200]) for one in history.seen(name) if moment.at(one) is None}

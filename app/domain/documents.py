@@ -52,7 +52,9 @@ def names(document: Document) -> tuple[tuple[str, str], ...]:
     return tuple((placed.noun.kind, placed.noun.key) for placed in document.placed)
 
 
-def apply(configuration: Configuration, document: Document, *, prune: bool, accept: bool) -> Configuration:
+def apply(
+    configuration: Configuration, document: Document, *, prune: bool, accept: bool
+) -> Configuration:
     """The configuration as the document says; applying it twice changes nothing.
 
     Raises: InvalidError with all that is wrong, PruneNeededError when more than half of the playbook would be archived,
@@ -66,7 +68,9 @@ def apply(configuration: Configuration, document: Document, *, prune: bool, acce
     faults += _put_all(draft, document, accept=accept)
     faults += _rings(draft.present, document)
     if faults:
-        raise InvalidError(faults[0].detail, list(dict.fromkeys(faults)))  # an objective is judged twice
+        raise InvalidError(
+            faults[0].detail, list(dict.fromkeys(faults))
+        )  # an objective is judged twice
     return draft.present
 
 
@@ -87,15 +91,23 @@ def _elsewhere(configuration: Configuration, document: Document) -> Iterable[Fau
     """A document takes nothing from another playbook: what has moved is moved by its own address."""
     for placed in (*document.objectives, *document.key_results):
         was = configuration.of(placed.noun.kind).get(placed.noun.key)
-        objective = configuration.objectives.get(was.objective) if isinstance(was, KeyResult) else was
+        objective = (
+            configuration.objectives.get(was.objective) if isinstance(was, KeyResult) else was
+        )
         if isinstance(objective, Objective) and objective.playbook != document.playbook.key:
-            text = f"The {placed.noun.kind.replace('_', ' ')} '{placed.noun.key}' is of the playbook"
+            text = (
+                f"The {placed.noun.kind.replace('_', ' ')} '{placed.noun.key}' is of the playbook"
+            )
             yield Fault(f"{placed.pointer}/key", f"{text} '{objective.playbook}'.")
 
 
 def _turned(configuration: Configuration, document: Document) -> Iterable[Fault]:
     """What is wrong for other playbooks' key results, the only ones left, with the metrics as they shall be."""
-    metrics = {placed.noun.key: (placed, placed.noun) for placed in document.metrics if isinstance(placed.noun, Metric)}
+    metrics = {
+        placed.noun.key: (placed, placed.noun)
+        for placed in document.metrics
+        if isinstance(placed.noun, Metric)
+    }
     for result in configuration.key_results.values():
         if result.metric in metrics:
             placed, metric = metrics[result.metric]
@@ -119,10 +131,22 @@ def _rings(configuration: Configuration, document: Document) -> Iterable[Fault]:
 def _put_all(draft: Draft, document: Document, *, accept: bool) -> Iterable[Fault]:
     # Objectives first stand without their parents, so that a child may come before its parent in the document.
     rootless = [
-        Placed(p.pointer, replace(p.noun, parent=None)) for p in document.objectives if isinstance(p.noun, Objective)
+        Placed(p.pointer, replace(p.noun, parent=None))
+        for p in document.objectives
+        if isinstance(p.noun, Objective)
     ]
-    ordered = [p for p in document.placed if p.noun.kind not in ("objective", "key_result", "responsibility")]
-    for placed in [*ordered, *rootless, *document.objectives, *document.key_results, *document.responsibilities]:
+    ordered = [
+        p
+        for p in document.placed
+        if p.noun.kind not in ("objective", "key_result", "responsibility")
+    ]
+    for placed in [
+        *ordered,
+        *rootless,
+        *document.objectives,
+        *document.key_results,
+        *document.responsibilities,
+    ]:
         noun = _settled(draft.present, placed.noun, accept=accept)
         faults = check(draft.present, noun)
         if not faults:
@@ -151,9 +175,13 @@ def _settled(configuration: Configuration, noun: Noun, *, accept: bool) -> Noun:
             raise ForbiddenError("A document that accepts responsibilities needs an admin key.")
         return replace(after, status="accepted")
     if isinstance(noun, Playbook):
-        was = configuration.playbooks.get(noun.key) or configuration.archived.get("playbook", {}).get(noun.key)
+        was = configuration.playbooks.get(noun.key) or configuration.archived.get(
+            "playbook", {}
+        ).get(noun.key)
         if isinstance(was, Playbook):
-            return replace(noun, state=was.state, revision=was.revision, published_at=was.published_at)
+            return replace(
+                noun, state=was.state, revision=was.revision, published_at=was.published_at
+            )
     if isinstance(noun, Source):
         there = configuration.sources.get(noun.key)
         if there is not None:
@@ -167,13 +195,23 @@ def _drop_unnamed(draft: Draft, document: Document, *, prune: bool) -> None:
     named = set(names(document))
     mine = {o.key for o in configuration.objectives.values() if o.playbook == playbook}
     have: list[Noun] = [
-        *(configuration.responsibilities[k] for k, r in configuration.responsibilities.items() if r.objective in mine),
-        *(configuration.key_results[k] for k, r in configuration.key_results.items() if r.objective in mine),
+        *(
+            configuration.responsibilities[k]
+            for k, r in configuration.responsibilities.items()
+            if r.objective in mine
+        ),
+        *(
+            configuration.key_results[k]
+            for k, r in configuration.key_results.items()
+            if r.objective in mine
+        ),
         *(configuration.objectives[k] for k in mine),
     ]
     gone = [noun for noun in have if (noun.kind, noun.key) not in named]
     if len(gone) * 2 > len(have) and not prune:
-        text = f"The document would archive {len(gone)} of the {len(have)} parts that '{playbook}' has"
+        text = (
+            f"The document would archive {len(gone)} of the {len(have)} parts that '{playbook}' has"
+        )
         raise PruneNeededError(f"{text}; say prune=true if it shall.")
     for noun in gone:
         draft.drop(noun.kind, noun.key)
@@ -182,10 +220,17 @@ def _drop_unnamed(draft: Draft, document: Document, *, prune: bool) -> None:
 def render(configuration: Configuration, key: str) -> Document:
     """The document that, applied, gives this playbook and what it needs. Raises: NotFoundError."""
     playbook = playbook_of(configuration, key)
-    objectives = sorted((o for o in configuration.objectives.values() if o.playbook == key), key=lambda o: o.key)
+    objectives = sorted(
+        (o for o in configuration.objectives.values() if o.playbook == key), key=lambda o: o.key
+    )
     mine = {o.key for o in objectives}
-    results = sorted((k for k in configuration.key_results.values() if k.objective in mine), key=lambda k: k.key)
-    parts = sorted((r for r in configuration.responsibilities.values() if r.objective in mine), key=lambda r: r.key)
+    results = sorted(
+        (k for k in configuration.key_results.values() if k.objective in mine), key=lambda k: k.key
+    )
+    parts = sorted(
+        (r for r in configuration.responsibilities.values() if r.objective in mine),
+        key=lambda r: r.key,
+    )
     metrics = [configuration.metrics[name] for name in sorted({k.metric for k in results})]
     sources = [s for s in configuration.sources.values() if s.connector == "api"]
     return Document(

@@ -46,7 +46,9 @@ class Condition:
         if self.exists is not None:
             return there is self.exists
         said = pointers.resolve(record, self.property)
-        return said is not None and not isinstance(said, pointers.Absent) and text(said) in self.values
+        return (
+            said is not None and not isinstance(said, pointers.Absent) and text(said) in self.values
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +105,7 @@ def change_of(record: object, envelope: Envelope, properties: Collection[str]) -
         return "The record is not a JSON object."
     id_ = identity(_whole(envelope.id.of(record)))
     if id_ is None:
-        return (
-            "The record has no id where the mapping's entity says it is: a text without spaces or slashes, or a number."
-        )
+        return "The record has no id where the mapping's entity says it is: a text without spaces or slashes, or a number."
     at = envelope.occurred_at.of(record)
     if at is None:
         return "The record has no time that can be read where the mapping's occurred_at says."
@@ -114,8 +114,19 @@ def change_of(record: object, envelope: Envelope, properties: Collection[str]) -
         return f"The record's kind is none that the mapping lists; they come to {', '.join(KINDS)}."
     sequence = None if envelope.sequence is None else envelope.sequence.of(record)
     fields = pointers.picked(record, properties) if verb not in ("deleted", "restored") else {}
-    told = [_json(record, name) for name in envelope.dedupe] or [at.isoformat(), strict_json.dumps(fields)]
-    key = "|".join(("generic", envelope.type, id_, verb, sha256(strict_json.dumps(told).encode()).hexdigest()[:32]))
+    told = [_json(record, name) for name in envelope.dedupe] or [
+        at.isoformat(),
+        strict_json.dumps(fields),
+    ]
+    key = "|".join(
+        (
+            "generic",
+            envelope.type,
+            id_,
+            verb,
+            sha256(strict_json.dumps(told).encode()).hexdigest()[:32],
+        )
+    )
     said = "" if sequence is None else text(sequence)
     return Change(f"{envelope.type}:{id_}", key, at, verb, fields, sequence=said[:64])
 
@@ -144,7 +155,9 @@ class EnvelopeReader(RuleReader):
         occurred = self.moment("/occurred_at", raw.get("occurred_at"))
         if raw.get("occurred_at") is None:
             self.fault("/occurred_at", "is required: when a record's change happened")
-        kind = self.rule("/kind", raw.get("kind", {"const": "snapshot"}), to=KINDS, parses=("text",))
+        kind = self.rule(
+            "/kind", raw.get("kind", {"const": "snapshot"}), to=KINDS, parses=("text",)
+        )
         each = raw.get("each")
         where = None if each is None else self.property("/each", each)
         when = self.conditions("/when", raw.get("when", []))

@@ -157,7 +157,9 @@ def nearest(key: str, known: Iterable[str]) -> str:
     """
     forwards, backwards = _ordered(tuple(islice(known, _COMPARED)))
     close = {*_beside(forwards, key), *(other[::-1] for other in _beside(backwards, key[::-1]))}
-    likeness, found = max(((_likeness(key, other), other) for other in sorted(close)), default=(0.0, ""))
+    likeness, found = max(
+        ((_likeness(key, other), other) for other in sorted(close)), default=(0.0, "")
+    )
     return f"; the nearest known one is '{found}'" if likeness >= _NEAR else ""
 
 

@@ -15,7 +15,9 @@ from app.domain.fixed import ONE
 KINDS: Final = ("outcome", "activity")
 FUTURE_HOURS: Final = 24
 # json.dumps makes an encoder for every call that has options: this is the hot path.
-_ENCODER: Final = JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+_ENCODER: Final = JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+)
 # Ten times as fast, and writes the same text of everything but numbers with a point or an exponent.
 _SORTED: Final = Encoder(order="sorted")
 _ALIKE: Final = frozenset({str, int, bool, type(None)})
@@ -73,9 +75,20 @@ def fingerprint(event: Event, data: str | None = None) -> str:
     """
     known = data if data is not None else canonical(event.data) if event.data else "{}"
     time = event.time if event.time.tzinfo is UTC else event.time.astimezone(UTC)
-    at = Raw(_SORTED.encode(time)[:-2] + b'+00:00"')  # for Z": as isoformat has it, which takes five times as long
+    at = Raw(
+        _SORTED.encode(time)[:-2] + b'+00:00"'
+    )  # for Z": as isoformat has it, which takes five times as long
     content = (
-        *(event.type, at, event.team, event.kind, event.value, event.unit, event.effort, event.subject),
+        *(
+            event.type,
+            at,
+            event.team,
+            event.kind,
+            event.value,
+            event.unit,
+            event.effort,
+            event.subject,
+        ),
         *(event.objective, event.offerings, Raw(known.encode("utf-8", "surrogatepass"))),
     )
     return sha256(_SORTED.encode(content)).hexdigest()[:32]

@@ -17,7 +17,9 @@ def parse(value: float | Decimal) -> int:
     Raises: ValueError for a number that is not finite, has more than 4 decimals or 15 significant digits, or is
     beyond 1e12.
     """
-    if isinstance(value, int):  # no detour for the common case, and no limit on digits in Decimal's context
+    if isinstance(
+        value, int
+    ):  # no detour for the common case, and no limit on digits in Decimal's context
         if abs(value) <= LIMIT // ONE:
             return value * ONE
         exact = Decimal(value) if abs(value) <= LIMIT else Decimal("Infinity")

@@ -11,7 +11,9 @@ from app.domain.operators import Rule
 from app.domain.values import datum
 
 MEMBERS: Final = ("team", "kind", "value", "unit", "effort", "objective")
-STOCK: Final[Mapping[str, object]] = MappingProxyType({name: {"property": f"/data/{name}"} for name in MEMBERS})
+STOCK: Final[Mapping[str, object]] = MappingProxyType(
+    {name: {"property": f"/data/{name}"} for name in MEMBERS}
+)
 
 
 def members(record: Mapping[str, object], rules: EventRules) -> dict[str, object]:
@@ -22,14 +24,26 @@ def members(record: Mapping[str, object], rules: EventRules) -> dict[str, object
     object, but for what the other rules read of it.
     """
     named: dict[str, Rule | None] = {name: getattr(rules, name) for name in MEMBERS}
-    found = {name: said for name, rule in named.items() if rule and (said := _said(record, rule)) is not None}
+    found = {
+        name: said
+        for name, rule in named.items()
+        if rule and (said := _said(record, rule)) is not None
+    }
     data: dict[str, object] = {}
     own = record.get("data")
     if rules.data is not None:
-        data = {name: said for name, rule in rules.data.items() if (said := datum(rule.of(record))) is not None}
+        data = {
+            name: said
+            for name, rule in rules.data.items()
+            if (said := datum(rule.of(record))) is not None
+        }
     elif isinstance(own, Mapping):
         read = {name for rule in named.values() if rule is not None for name in rule.properties}
-        data = {str(name): value for name, value in own.items() if f"/data/{name}" not in read and value is not None}
+        data = {
+            str(name): value
+            for name, value in own.items()
+            if f"/data/{name}" not in read and value is not None
+        }
     return {**found, "data": data} if data else found
 
 
@@ -38,4 +52,6 @@ def _said(record: object, rule: Rule) -> object:
     if said is not None:
         return said
     raw = (pointers.find(record, name) for name in rule.properties)
-    return next((value for value in raw if value is not None and value is not pointers.ABSENT), None)
+    return next(
+        (value for value in raw if value is not None and value is not pointers.ABSENT), None
+    )

@@ -67,8 +67,13 @@ class History:
             return None
         if any(past[0][0] <= at for name in rule.properties if (past := self.past(name))):
             look = self.until(at)
-            return next((value for name in rule.properties if (value := look(name)) is not None), None)
-        firsts = (next((value for _, value in self.past(name) if value is not None), None) for name in rule.properties)
+            return next(
+                (value for name in rule.properties if (value := look(name)) is not None), None
+            )
+        firsts = (
+            next((value for _, value in self.past(name) if value is not None), None)
+            for name in rule.properties
+        )
         return next((value for value in firsts if value is not None), None)
 
     def seen(self, name: str | None) -> set[str]:

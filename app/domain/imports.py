@@ -49,7 +49,9 @@ def changes(body: object, mapping: DealMapping, received_at: datetime) -> Record
     return Records(tuple(found.values()), tuple(problems), ignored)
 
 
-def _told(raw: object, mapping: DealMapping, taken: datetime | None, received_at: datetime) -> list[Change] | str:
+def _told(
+    raw: object, mapping: DealMapping, taken: datetime | None, received_at: datetime
+) -> list[Change] | str:
     """The snapshot that one record is, with its line items, or the sentence that says why it is none."""
     record = _whole(raw)
     if record is None:
@@ -64,7 +66,11 @@ def _told(raw: object, mapping: DealMapping, taken: datetime | None, received_at
     if unreadable is not None:
         return unreadable
     told = None if mapping.modified_at is None else mapping.modified_at.read(fields.get)
-    told = told if told is not None or mapping.envelope is None else mapping.envelope.occurred_at.of(record)
+    told = (
+        told
+        if told is not None or mapping.envelope is None
+        else mapping.envelope.occurred_at.of(record)
+    )
     at = told or taken or received_at
     stamp = "" if at is received_at else str(milliseconds(at))
     deal = _snapshot(f"deal:{id_}", fields, at, stamp)
@@ -143,7 +149,9 @@ def _items(
         item = _whole(each)
         if item is None:
             return f"Its line item {place} is not a JSON object."
-        said = next((item[name] for name in IDS if name in item), f"{deal.partition(':')[2]}.{place}")
+        said = next(
+            (item[name] for name in IDS if name in item), f"{deal.partition(':')[2]}.{place}"
+        )
         id_ = identity(said)
         if id_ is None:
             return f"Its line item {place} has an id that is neither a text without spaces or slashes nor a number."

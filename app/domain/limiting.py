@@ -52,7 +52,12 @@ class Limit:
             return Standing(True, 0, 0, 0)
         left = self._left(passed, now)
         missing = passed + self.window / self.quota - self.window - now
-        return Standing(left > 0, left, self._seconds(passed - now), 0 if left else max(1, self._seconds(missing)))
+        return Standing(
+            left > 0,
+            left,
+            self._seconds(passed - now),
+            0 if left else max(1, self._seconds(missing)),
+        )
 
     def _left(self, passed: datetime, now: datetime) -> int:
         return max(0, (self.window - (passed - now)) // (self.window / self.quota))

@@ -12,10 +12,17 @@ class Homes:
 
     def __init__(self, changes: Iterable[Change] = ()) -> None:
         """What these changes say; the newest word on a deal holds, whatever their order."""
-        moves = [one for one in changes if one.verb in ("merged", "continued") and one.other is not None]
-        last = {one.entity: one for one in sorted(moves, key=lambda one: (one.at, one.sequence, one.key))}
+        moves = [
+            one for one in changes if one.verb in ("merged", "continued") and one.other is not None
+        ]
+        last = {
+            one.entity: one
+            for one in sorted(moves, key=lambda one: (one.at, one.sequence, one.key))
+        }
         self._next = {entity: one.other or entity for entity, one in last.items()}
-        self._continued = {entity: self._next[entity] for entity, one in last.items() if one.verb == "continued"}
+        self._continued = {
+            entity: self._next[entity] for entity, one in last.items() if one.verb == "continued"
+        }
 
     def home(self, deal: str) -> str:
         """The deal that a deal lives in now. Deals that went into one another in a circle stay where they are."""

@@ -16,7 +16,17 @@ CLASSES: Final = ("open", "won", "lost")
 KINDS: Final = ("outcome", "activity")
 RESERVED: Final = ("pipeline", "stage", "original_value", "original_unit")
 DEALS: Final = (
-    *("stage", "pipeline", "stages", "status", "won", "closed", "created_at", "modified_at", "closed_at"),
+    *(
+        "stage",
+        "pipeline",
+        "stages",
+        "status",
+        "won",
+        "closed",
+        "created_at",
+        "modified_at",
+        "closed_at",
+    ),
     *("team", "value", "unit", "rates", "offerings", "line_items", "data"),
 )
 ENVELOPE: Final = ("version", "when", "each", "kind", "entity", "occurred_at", "sequence", "dedupe")
@@ -102,11 +112,22 @@ class DealMapping:
 
     def properties(self) -> frozenset[str]:
         """The properties of a deal that the rules read, names and pointers as the mapping spells them."""
-        rules = [self.stage, self.pipeline, self.status, self.won, self.closed, self.team, self.value, self.unit]
+        rules = [
+            self.stage,
+            self.pipeline,
+            self.status,
+            self.won,
+            self.closed,
+            self.team,
+            self.value,
+            self.unit,
+        ]
         rules += [self.offerings, *self.data.values()]
         moments = [self.created_at, self.modified_at, self.closed_at]
         read = {name for rule in rules if rule is not None for name in rule.properties}
-        return frozenset(read | {name for moment in moments if moment is not None for name in moment.properties})
+        return frozenset(
+            read | {name for moment in moments if moment is not None for name in moment.properties}
+        )
 
     def line_item_properties(self) -> frozenset[str]:
         """The properties of a line item that the rules read: none where no rule says its offering."""
@@ -121,7 +142,12 @@ class DealMapping:
     def teams(self) -> frozenset[str]:
         """The keys of the teams that the rules name: the caller checks that they exist."""
         rules = [self.team, self.event.team if self.event is not None else None]
-        named = [value for rule in rules if rule for value in (*(rule.map or {}).values(), rule.default, rule.const)]
+        named = [
+            value
+            for rule in rules
+            if rule
+            for value in (*(rule.map or {}).values(), rule.default, rule.const)
+        ]
         return frozenset(value for value in named if isinstance(value, str))
 
     def rate_on(self, unit: str, day: date) -> Rate | None:
@@ -159,7 +185,8 @@ def parse(own: object, defaults: Mapping[str, object], form: str = "deals") -> D
     if form == "none":
         if own:
             raise InvalidError(
-                "The mapping is not valid.", [Fault("/mapping", "this connector takes events as they are")]
+                "The mapping is not valid.",
+                [Fault("/mapping", "this connector takes events as they are")],
             )
         return DealMapping()
     reader = _Reader()
@@ -188,7 +215,9 @@ class _Reader(EnvelopeReader):
             stage=self.rule("/stage", raw.get("stage"), parses=("text",)),
             pipeline=self.rule("/pipeline", raw.get("pipeline"), parses=("text",)),
             stages=self.map("/stages", raw.get("stages", {}), CLASSES),
-            status=self.rule("/status", raw.get("status"), to=CLASSES, parses=("text",), needs_map=True),
+            status=self.rule(
+                "/status", raw.get("status"), to=CLASSES, parses=("text",), needs_map=True
+            ),
             won=self.rule("/won", raw.get("won"), parses=("bool",)),
             closed=self.rule("/closed", raw.get("closed"), parses=("bool",)),
             created_at=self.moment("/created_at", raw.get("created_at")),
@@ -235,7 +264,9 @@ class _Reader(EnvelopeReader):
             here = f"{at}/{escape(name)}"
             if name in RESERVED or not _NAME.fullmatch(name):
                 said = ", ".join(RESERVED)
-                self.fault(here, f"must be named by letters, digits, _ and -, at most 64, and not {said}")
+                self.fault(
+                    here, f"must be named by letters, digits, _ and -, at most 64, and not {said}"
+                )
             rule = self.rule(here, value)
             if rule is not None:
                 fields[name] = rule
@@ -249,8 +280,13 @@ class _Reader(EnvelopeReader):
         found: dict[tuple[str, date], Rate] = {}
         for index, item in enumerate(raw[: ENTRIES + 1]):
             rate = self.rate(f"{at}/{index}", item)
-            if rate is not None and found.setdefault((rate.unit, rate.valid_from), rate) is not rate:
-                self.fault(f"{at}/{index}", "another rate is valid from the same day for the same unit")
+            if (
+                rate is not None
+                and found.setdefault((rate.unit, rate.valid_from), rate) is not rate
+            ):
+                self.fault(
+                    f"{at}/{index}", "another rate is valid from the same day for the same unit"
+                )
         return tuple(sorted(found.values(), key=lambda rate: (rate.unit, rate.valid_from)))
 
     def rate(self, at: str, raw: object) -> Rate | None:
@@ -258,12 +294,17 @@ class _Reader(EnvelopeReader):
         rule = self.members(at, raw, ("from", "to", "rate", "valid_from"))
         if not isinstance(raw, Mapping):
             return None
-        unit, to = self.text(f"{at}/from", rule.get("from"), UNIT), self.text(f"{at}/to", rule.get("to"), UNIT)
+        unit, to = (
+            self.text(f"{at}/from", rule.get("from"), UNIT),
+            self.text(f"{at}/to", rule.get("to"), UNIT),
+        )
         if unit and unit == to:
             self.fault(f"{at}/to", "must differ from 'from'")
         number = _number(rule.get("rate"))
         if number is None:
-            self.fault(f"{at}/rate", "must be a number above 0 and at most 1e12, with at most 12 decimals")
+            self.fault(
+                f"{at}/rate", "must be a number above 0 and at most 1e12, with at most 12 decimals"
+            )
         day = _day(rule.get("valid_from"))
         if day is None:
             self.fault(f"{at}/valid_from", "must be a day: YYYY-MM-DD")

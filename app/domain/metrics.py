@@ -12,7 +12,12 @@ from app.domain.fixed import number, parse
 
 AGGREGATIONS: Final = ("sum", "count", "mean", "min", "max", "last")
 OPERATORS: Final = ("eq", "ne", "in", "not_in", "gt", "gte", "lt", "lte", "exists")
-COMPARE: Final[Mapping[str, Callable[[float, float], bool]]] = {"gt": gt, "gte": ge, "lt": lt, "lte": le}
+COMPARE: Final[Mapping[str, Callable[[float, float], bool]]] = {
+    "gt": gt,
+    "gte": ge,
+    "lt": lt,
+    "lte": le,
+}
 ABSENT: Final = object()
 LEFT_OUT: Final = "other_unit:"
 CODE: Final = 3  # letters of a currency (ISO 4217)
@@ -44,7 +49,9 @@ class Condition:
 
 def _told(condition: Condition) -> tuple[object, ...]:
     value = condition.value
-    truths = tuple(isinstance(one, bool) for one in (value if isinstance(value, tuple) else (value,)))
+    truths = tuple(
+        isinstance(one, bool) for one in (value if isinstance(value, tuple) else (value,))
+    )
     return condition.property, condition.op, value, truths
 
 
@@ -66,7 +73,14 @@ class Metric:
 
 def matching_part(metric: Metric) -> tuple[object, ...]:
     """What of a metric decides which events match and count; a change of it restates history."""
-    return (metric.unit, metric.events, metric.activities, metric.where, metric.value, metric.aggregation == "count")
+    return (
+        metric.unit,
+        metric.events,
+        metric.activities,
+        metric.where,
+        metric.value,
+        metric.aggregation == "count",
+    )
 
 
 def reads_content(metric: Metric) -> bool:
@@ -102,7 +116,12 @@ class Match(NamedTuple):
 
         Only currencies are told apart: every set is read for every score, and units of free text would be many.
         """
-        currency = len(self.unit) == CODE and self.unit.isascii() and self.unit.isalpha() and self.unit.isupper()
+        currency = (
+            len(self.unit) == CODE
+            and self.unit.isascii()
+            and self.unit.isalpha()
+            and self.unit.isupper()
+        )
         return f"{LEFT_OUT}{self.unit}" if currency else self.state
 
 
@@ -142,7 +161,9 @@ class Matcher:
             known = erased.get(name)
             if known is not None:
                 state, value = known  # and the unit, which the event still has
-                yield Match(metric.key, state, value, (event.unit or "") if state == "other_unit" else "")
+                yield Match(
+                    metric.key, state, value, (event.unit or "") if state == "other_unit" else ""
+                )
             elif name not in erased and all(holds(event) for holds in conditions):
                 yield _judge(metric, reader, event)
 

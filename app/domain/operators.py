@@ -101,7 +101,9 @@ class Moment:
 
     def read(self, look: Callable[[str], Scalar]) -> datetime | None:
         """The first of the properties that is set, as an instant. None when none is, or it cannot be read."""
-        return self.at(next((value for name in self.properties if (value := look(name)) is not None), None))
+        return self.at(
+            next((value for name in self.properties if (value := look(name)) is not None), None)
+        )
 
     def at(self, value: Scalar) -> datetime | None:
         """The instant that one value says. None when it says none."""

@@ -48,7 +48,9 @@ def restated(past: Configuration, present: Mapping[str, Metric]) -> Configuratio
 
     Shape: `present` are the metrics by which events match now, archived ones too.
     """
-    live = {key: _restated(metric, present.get(key, metric)) for key, metric in past.metrics.items()}
+    live = {
+        key: _restated(metric, present.get(key, metric)) for key, metric in past.metrics.items()
+    }
     return past if live == past.metrics else replace(past, metrics=live)
 
 
@@ -65,12 +67,18 @@ def _restated(past: Metric, present: Metric) -> Metric:
     )
 
 
-def matched(configuration: Configuration, pending: Mapping[str, Metric | None]) -> Mapping[str, Metric]:
+def matched(
+    configuration: Configuration, pending: Mapping[str, Metric | None]
+) -> Mapping[str, Metric]:
     """The metrics by which events match, by key.
 
     Archived ones too, for the days on which they were live; those whose history is still being restated as they were
     before, and one that was not there before (None) not at all.
     """
-    gone = {key: noun for key, noun in configuration.archived.get("metric", {}).items() if isinstance(noun, Metric)}
+    gone = {
+        key: noun
+        for key, noun in configuration.archived.get("metric", {}).items()
+        if isinstance(noun, Metric)
+    }
     found = {**gone, **configuration.metrics, **pending}
     return {key: metric for key, metric in found.items() if metric is not None}

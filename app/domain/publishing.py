@@ -34,7 +34,10 @@ def content(configuration: Configuration, key: str) -> Mapping[str, Mapping[str,
         *(k for k in configuration.key_results.values() if k.objective in objectives),
         *(r for r in configuration.responsibilities.values() if r.objective in objectives),
     ]
-    return {f"{noun.kind}:{noun.key}": codec.to_json(noun, OWN.get(noun.kind, STATEFUL)) for noun in covered}
+    return {
+        f"{noun.kind}:{noun.key}": codec.to_json(noun, OWN.get(noun.kind, STATEFUL))
+        for noun in covered
+    }
 
 
 def unpublished(configuration: Configuration, key: str) -> int:
@@ -43,7 +46,9 @@ def unpublished(configuration: Configuration, key: str) -> int:
     playbook = configuration.playbooks[key]
     revision = configuration.revisions.get(f"{key}/{playbook.revision}")
     published = {} if revision is None else revision.content
-    return sum(present.get(name) != published.get(name) for name in present.keys() | published.keys())
+    return sum(
+        present.get(name) != published.get(name) for name in present.keys() | published.keys()
+    )
 
 
 def publish(configuration: Configuration, key: str, now: datetime) -> Configuration:
@@ -81,9 +86,13 @@ def sign(configuration: Configuration, found: Signoff) -> Configuration:
     playbook = playbook_of(configuration, found.playbook)
     _team(configuration, found.team)
     if playbook.revision == 0:
-        raise NotPublishedError(f"The playbook '{found.playbook}' is not published yet: there is no revision to sign.")
+        raise NotPublishedError(
+            f"The playbook '{found.playbook}' is not published yet: there is no revision to sign."
+        )
     if found.revision != playbook.revision:
-        raise OldRevisionError(f"Revision {found.revision} is not the current one, which is {playbook.revision}.")
+        raise OldRevisionError(
+            f"Revision {found.revision} is not the current one, which is {playbook.revision}."
+        )
     return configuration.put(found)
 
 
@@ -94,7 +103,9 @@ def accept(  # an acceptance is all of these
     key = f"{objective}/{team}"
     found = configuration.responsibilities.get(key)
     if found is None:
-        raise NotFoundError(f"The team '{team}' has no responsibility for the objective '{objective}'.")
+        raise NotFoundError(
+            f"The team '{team}' has no responsibility for the objective '{objective}'."
+        )
     _team(configuration, team)
     status = "accepted" if accepted else "declined"
     return configuration.put(replace(found, status=status, by=by, note=note))

@@ -54,7 +54,9 @@ class RuleReader:
             return {}
         for name in raw:
             if name not in known:
-                self.fault(f"{at}/{escape(name)}", f"is not a member here; known are {', '.join(known)}")
+                self.fault(
+                    f"{at}/{escape(name)}", f"is not a member here; known are {', '.join(known)}"
+                )
         return raw
 
     def text(self, at: str, raw: object, limit: int = LETTERS) -> str:
@@ -67,7 +69,10 @@ class RuleReader:
     def slug(self, at: str, raw: object) -> str:
         """A key of ours; empty with a fault."""
         if not isinstance(raw, str) or len(raw) > 64 or not SLUG.fullmatch(raw):
-            self.fault(at, "must be a key: lower-case letters and digits, parted by single hyphens, at most 64")
+            self.fault(
+                at,
+                "must be a key: lower-case letters and digits, parted by single hyphens, at most 64",
+            )
             return ""
         return raw
 
@@ -175,7 +180,9 @@ class RuleReader:
         ):
             self.fault(f"{at}/first_of", f"must be a list of 1 to {ALTERNATIVES} properties")
             return ()
-        return tuple(self.property(f"{at}/first_of/{index}", one) for index, one in enumerate(several))
+        return tuple(
+            self.property(f"{at}/first_of/{index}", one) for index, one in enumerate(several)
+        )
 
     def said(self, at: str, raw: object, to: Sequence[str] | str | None) -> Scalar:
         """A value that the mapping itself says."""

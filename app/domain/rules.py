@@ -68,7 +68,9 @@ def _needing(configuration: Configuration, kind: str, key: str) -> str:
         found = [f"its child '{o.key}'" for o in c.objectives.values() if o.parent == key]
     elif kind == "team":
         found = [
-            f"its responsibility for '{r.objective}'" for r in c.responsibilities.values() if r.team == key and r.bears
+            f"its responsibility for '{r.objective}'"
+            for r in c.responsibilities.values()
+            if r.team == key and r.bears
         ]
         found += [f"the source '{s.key}'" for s in c.sources.values() if s.team == key]
         found += [f"the offering '{o.key}'" for o in c.offerings.values() if o.team == key]
@@ -81,7 +83,9 @@ def _nothing(_configuration: Configuration, _noun: Noun, _faults: Faults) -> Non
     """Things that can be wrong only by their fields, which the wire has checked."""
 
 
-def _refer(faults: Faults, pointer: str, kind: str, key: str | None, known: Mapping[str, object]) -> bool:
+def _refer(
+    faults: Faults, pointer: str, kind: str, key: str | None, known: Mapping[str, object]
+) -> bool:
     """Whether the key is known; adds the fault when it is not."""
     if key is None or key in known:
         return True
@@ -110,7 +114,9 @@ def _where(condition: Condition, pointer: str, faults: Faults) -> None:
     scalar = isinstance(value, (str, bool, int, float))
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if op in ORDERED and not number:
-        faults.append(Fault(f"{pointer}/value", f"'{op}' compares numbers alone: its value must be one."))
+        faults.append(
+            Fault(f"{pointer}/value", f"'{op}' compares numbers alone: its value must be one.")
+        )
     elif op in ("eq", "ne") and not scalar:
         faults.append(Fault(f"{pointer}/value", f"'{op}' needs a text, a number, true or false."))
     elif op in ("in", "not_in") and (not isinstance(value, tuple) or not value):
@@ -133,9 +139,13 @@ def _source(configuration: Configuration, noun: Noun, faults: Faults) -> None:
     _refer(faults, "/team", "team", noun.team, configuration.teams)
     if noun.connector in CRMS and noun.team is None:
         faults.append(Fault("/team", "A CRM's source needs a default team."))
-    was = configuration.sources.get(noun.key) or configuration.archived.get("source", {}).get(noun.key)
+    was = configuration.sources.get(noun.key) or configuration.archived.get("source", {}).get(
+        noun.key
+    )
     if isinstance(was, Source) and was.connector != noun.connector:
-        faults.append(Fault("/connector", f"It is '{was.connector}' and stays so: make another source."))
+        faults.append(
+            Fault("/connector", f"It is '{was.connector}' and stays so: make another source.")
+        )
 
 
 def _playbook(_configuration: Configuration, noun: Noun, faults: Faults) -> None:
@@ -151,7 +161,11 @@ def _in_playbook(configuration: Configuration, noun: Noun, faults: Faults) -> No
     for result in configuration.key_results.values():
         objective = configuration.objectives.get(result.objective)
         if objective is not None and objective.playbook == noun.key and not _inside(result, noun):
-            faults.append(Fault("/ends_on", f"The window of the key result '{result.key}' would not be inside."))
+            faults.append(
+                Fault(
+                    "/ends_on", f"The window of the key result '{result.key}' would not be inside."
+                )
+            )
 
 
 def _inside(result: KeyResult, playbook: Playbook) -> bool:
@@ -165,10 +179,14 @@ def _objective(configuration: Configuration, noun: Noun, faults: Faults) -> None
     _refer(faults, "/playbook", "playbook", noun.playbook, configuration.playbooks)
     if noun.parent == noun.key:
         faults.append(Fault("/parent", "An objective cannot be its own parent."))
-    elif noun.parent is not None and _refer(faults, "/parent", "objective", noun.parent, configuration.objectives):
+    elif noun.parent is not None and _refer(
+        faults, "/parent", "objective", noun.parent, configuration.objectives
+    ):
         parent = configuration.objectives[noun.parent]
         if parent.playbook != noun.playbook:
-            faults.append(Fault("/parent", f"The objective '{noun.parent}' is in another playbook."))
+            faults.append(
+                Fault("/parent", f"The objective '{noun.parent}' is in another playbook.")
+            )
 
 
 def _under_objective(configuration: Configuration, noun: Noun, faults: Faults) -> None:
@@ -182,9 +200,15 @@ def _under_objective(configuration: Configuration, noun: Noun, faults: Faults) -
         return
     for result in configuration.key_results.values():
         if result.objective == noun.key and not _inside(result, playbook):
-            faults.append(Fault("/playbook", f"The window of the key result '{result.key}' would not be inside."))
+            faults.append(
+                Fault(
+                    "/playbook", f"The window of the key result '{result.key}' would not be inside."
+                )
+            )
     strangers = [
-        o.key for o in configuration.objectives.values() if o.parent == noun.key and o.playbook != noun.playbook
+        o.key
+        for o in configuration.objectives.values()
+        if o.parent == noun.key and o.playbook != noun.playbook
     ]
     if strangers:
         faults.append(Fault("/playbook", f"Its child '{strangers[0]}' is in another playbook."))
@@ -201,12 +225,18 @@ def ring(objectives: Mapping[str, Objective], key: str, ended: set[str]) -> list
         way[above] = None
         above = objectives[above].parent
     ended.update(way)
-    return list(dropwhile(lambda one: one != above, way)) if above is not None and above in way else []
+    return (
+        list(dropwhile(lambda one: one != above, way)) if above is not None and above in way else []
+    )
 
 
 def circular(found: Sequence[str]) -> str:
     """A sentence that tells a ring of parents, the middle of a long one left out."""
-    told = [*found, found[0]] if len(found) <= SHOWN else [*found[: SHOWN - 1], "...", found[-1], found[0]]
+    told = (
+        [*found, found[0]]
+        if len(found) <= SHOWN
+        else [*found[: SHOWN - 1], "...", found[-1], found[0]]
+    )
     return f"This would be a cycle: {' under '.join(told)}."
 
 
@@ -227,7 +257,11 @@ def _key_result(configuration: Configuration, noun: Noun, faults: Faults) -> Non
     playbook = configuration.playbooks.get(objective.playbook) if objective is not None else None
     if playbook is not None and not _inside(noun, playbook):
         window = f"{playbook.starts_on.isoformat()} to {playbook.ends_on.isoformat()}"
-        pointer = "/starts_on" if noun.starts_on is not None and noun.starts_on < playbook.starts_on else "/ends_on"
+        pointer = (
+            "/starts_on"
+            if noun.starts_on is not None and noun.starts_on < playbook.starts_on
+            else "/ends_on"
+        )
         faults.append(Fault(pointer, f"Must be inside the playbook's window, {window}."))
 
 

@@ -41,4 +41,8 @@ def heard(days: Collection[date]) -> Heard | None:
 def usual_gap(times: Collection[int]) -> int | None:
     """The longest time between one and the next. None when they are too few to say anything."""
     active = sorted(set(times))
-    return max(later - earlier for earlier, later in pairwise(active)) if len(active) >= KNOWN else None
+    return (
+        max(later - earlier for earlier, later in pairwise(active))
+        if len(active) >= KNOWN
+        else None
+    )

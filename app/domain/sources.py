@@ -18,7 +18,16 @@ CONNECTORS: Final = (
     "generic",
 )
 CRMS: Final = frozenset(
-    {"hubspot", "salesforce_outbound", "salesforce_cdc", "pipedrive", "pipedrive_v1", "twenty", "close", "generic"}
+    {
+        "hubspot",
+        "salesforce_outbound",
+        "salesforce_cdc",
+        "pipedrive",
+        "pipedrive_v1",
+        "twenty",
+        "close",
+        "generic",
+    }
 )
 
 

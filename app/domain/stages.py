@@ -48,7 +48,9 @@ def moments(history: History, mapping: DealMapping) -> list[tuple[str, str, date
         if now == "open" and None not in (stage, known_stage) and stage != known_stage:
             found.append((f"moved/{milliseconds(at)}", "activity", at))
         if now != state:
-            before = _closed(history, mapping, at) if known_class is None and at in snapshots else None
+            before = (
+                _closed(history, mapping, at) if known_class is None and at in snapshots else None
+            )
             state, since = now, before or at
         known_class, known_stage = said or known_class, stage or known_stage
     if since is not None and state != "open":

@@ -62,7 +62,9 @@ _DECODER: Final = json.JSONDecoder(
 )
 
 
-_ENCODER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+_ENCODER: Final = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+)
 
 
 def _check_depth(body: bytes) -> None:
@@ -160,7 +162,9 @@ def carefully(body: bytes) -> object:
         value: object = _DECODER.decode(text)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        raise MalformedError(f"The body is not JSON: {error.msg.removesuffix(' at')} at {place}.") from error
+        raise MalformedError(
+            f"The body is not JSON: {error.msg.removesuffix(' at')} at {place}."
+        ) from error
     # Only an escape can say them: a raw surrogate is no UTF-8, and the scanner refuses a raw U+0000.
     if _HOSTILE_ESCAPE.search(body) and _hostile(value):
         raise MalformedError("A text holds U+0000 or half of a surrogate pair.")
@@ -174,7 +178,13 @@ def _plain(value: object) -> str:
     if isinstance(value, Decimal):
         return shortest(value)
     if isinstance(value, Mapping):
-        return "{" + ",".join([f"{encode_basestring(name)}:{_plain(value[name])}" for name in sorted(value)]) + "}"
+        return (
+            "{"
+            + ",".join(
+                [f"{encode_basestring(name)}:{_plain(value[name])}" for name in sorted(value)]
+            )
+            + "}"
+        )
     if isinstance(value, list | tuple):
         return "[" + ",".join(map(_plain, value)) + "]"
     return json.dumps(value, allow_nan=False)
@@ -212,5 +222,7 @@ def dumps(value: object) -> str:
     """
     try:
         return _ENCODER.encode(value)
-    except TypeError:  # a Decimal in it, or a mapping that is no dict: the C encoder cannot write those
+    except (
+        TypeError
+    ):  # a Decimal in it, or a mapping that is no dict: the C encoder cannot write those
         return _plain(value)

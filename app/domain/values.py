@@ -11,10 +11,14 @@ from app.domain import fixed, strict_json
 from app.domain.changes import EPOCH, Scalar
 
 LETTERS: Final = 512
-DATA_BYTES: Final = 15_000  # an event's data has room for 16 KiB; the rest is for what the fold adds itself
+DATA_BYTES: Final = (
+    15_000  # an event's data has room for 16 KiB; the rest is for what the fold adds itself
+)
 FORMATS: Final = ("any", "rfc3339", "epoch_s", "epoch_ms", "date_in_zone")
 COMPACT: Final = 8  # a day without its hyphens
-_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]{1,40}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:[eE][+-]?[0-9]{1,2})?")
+_NUMBER: Final = re.compile(
+    r"[+-]?(?:[0-9]{1,40}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:[eE][+-]?[0-9]{1,2})?"
+)
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _EXACT: Final = Context(prec=200)
 
@@ -46,7 +50,9 @@ def amount(value: Scalar) -> int | None:
     if exact is None or exact.copy_abs() > 10**12:
         return None
     try:
-        return fixed.parse(exact.quantize(Decimal("0.0001"), rounding=ROUND_HALF_EVEN, context=_EXACT))
+        return fixed.parse(
+            exact.quantize(Decimal("0.0001"), rounding=ROUND_HALF_EVEN, context=_EXACT)
+        )
     except ValueError:
         return None
 
@@ -82,7 +88,11 @@ def instant(value: Scalar, form: str = "any", zone: tzinfo = UTC) -> datetime | 
     number = decimal(said) if form.startswith("epoch") else None
     try:
         if form.startswith("epoch"):
-            found = None if number is None else _since_epoch(number, 1_000_000 if form == "epoch_s" else 1_000)
+            found = (
+                None
+                if number is None
+                else _since_epoch(number, 1_000_000 if form == "epoch_s" else 1_000)
+            )
         elif form == "any" and said.isascii() and said.isdigit() and len(said) != COMPACT:
             # Fewer digits are seconds, or nothing that is a time: as milliseconds they would be days of 1970.
             found = EPOCH + timedelta(milliseconds=int(said)) if 12 <= len(said) <= 15 else None

@@ -47,17 +47,29 @@ class Once:
 
 
 async def kept(
-    service: Service, actor: Actor, playbook: str | None = None, as_of: date | None = None, known_at: date | None = None
+    service: Service,
+    actor: Actor,
+    playbook: str | None = None,
+    as_of: date | None = None,
+    known_at: date | None = None,
 ) -> Answer | None:
     """The answer of before, where it still holds. None where it has to be worked out. Raises: InvalidError."""
     actor.require("read")
-    at = await service.standings.ask(actor.organization, partial(_standing, service, actor.organization))
+    at = await service.standings.ask(
+        actor.organization, partial(_standing, service, actor.organization)
+    )
     days = asked(at.today(service.clock()), as_of, known_at)
-    return service.kept.find(("alignment", actor.organization), (playbook, *days), at.version, Answer)
+    return service.kept.find(
+        ("alignment", actor.organization), (playbook, *days), at.version, Answer
+    )
 
 
 async def read(
-    service: Service, actor: Actor, playbook: str | None = None, as_of: date | None = None, known_at: date | None = None
+    service: Service,
+    actor: Actor,
+    playbook: str | None = None,
+    as_of: date | None = None,
+    known_at: date | None = None,
 ) -> Answer:
     """How aligned the organization is, or was. Raises: NoCurrentPlaybookError, NotFoundError, InvalidError."""
     found = await kept(service, actor, playbook, as_of, known_at)
@@ -69,12 +81,18 @@ async def read(
         days = asked(at.today(now), as_of, known_at)
         known = await past.kept(connection, actor.organization, at, service.kept)
         standing = await known.resolve(playbook, *days)
-        evidence = await _settled(service, connection, actor.organization, at, standing, (playbook, *days))
-        read = await snapshot.read(connection, actor.organization, standing.plan, standing.frame, evidence)
+        evidence = await _settled(
+            service, connection, actor.organization, at, standing, (playbook, *days)
+        )
+        read = await snapshot.read(
+            connection, actor.organization, standing.plan, standing.frame, evidence
+        )
     # A large playbook takes a while: others are answered meanwhile.
     found = await asyncio.to_thread(answer, read, standing, known)
     weight = _weight(found) + (0 if standing.configuration is known.present else known.weight)
-    service.kept.keep(("alignment", actor.organization), (playbook, *days), at.version, found, weight)
+    service.kept.keep(
+        ("alignment", actor.organization), (playbook, *days), at.version, found, weight
+    )
     return found
 
 
@@ -99,7 +117,9 @@ async def _settled(  # what it is of, and the question
         service.kept.keep(of, asked, at.catalogue, Once(), 1)
     elif found is None:
         before = at.recorded_day - timedelta(days=1)
-        found = await snapshot.settled(connection, organization, standing.plan, standing.frame, before)
+        found = await snapshot.settled(
+            connection, organization, standing.plan, standing.frame, before
+        )
         service.kept.keep(of, asked, at.catalogue, found, found.folded.weight)
     return found
 
@@ -120,7 +140,12 @@ async def _standing(service: Service, organization: UUID) -> cursor.Standing:
 def answer(found: Snapshot, standing: Standing, known: Past) -> Answer:
     """The answer that follows from a snapshot."""
     return Answer(
-        found, score(found), standing.playbook, standing.plan.once(_unpublished), standing.others, known.restating
+        found,
+        score(found),
+        standing.playbook,
+        standing.plan.once(_unpublished),
+        standing.others,
+        known.restating,
     )
 
 
@@ -128,7 +153,9 @@ def _unpublished(plan: Plan) -> int:
     return unpublished(plan.configuration, plan.playbook.key)
 
 
-def asked(today: date, as_of: date | None, known_at: date | None, name: str = "as_of") -> tuple[date, date]:
+def asked(
+    today: date, as_of: date | None, known_at: date | None, name: str = "as_of"
+) -> tuple[date, date]:
     """The days asked for, today where none was. Raises: InvalidError, naming the day by the parameter's name."""
     day, known = as_of or today, known_at or today
     faults = []

@@ -68,7 +68,9 @@ class Catalogues:
             self._size -= gone.size
 
 
-async def catalogue(connection: Connection, organization: UUID, kept: Catalogues | None = None) -> Catalogue:
+async def catalogue(
+    connection: Connection, organization: UUID, kept: Catalogues | None = None
+) -> Catalogue:
     """The organization's catalogue as it is now: the kept one while it is of the database's version.
 
     Raises: NotFoundError when the organization is gone.

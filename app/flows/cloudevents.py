@@ -53,7 +53,9 @@ async def record(
     rules = mapping.parse(said, connector.default_mapping, connector.form)
     translation = connector.translate(delivery, None, rules)
     if len(translation.events) + len(translation.rejects) > MOST:
-        raise InvalidError(f"A batch may have at most {MOST} events.", [Fault("", f"more than {MOST} events")])
+        raise InvalidError(
+            f"A batch may have at most {MOST} events.", [Fault("", f"more than {MOST} events")]
+        )
     given, read = _read(own, translation, read_event)
     valid = [event for event in read.values() if isinstance(event, Event)]
     items = iter(await events.record(service, actor, valid, CONNECTORS) if valid else [])
@@ -61,7 +63,9 @@ async def record(
         index: next(items) if isinstance(event, Event) else Item("invalid", None, event)
         for index, event in read.items()
     }
-    answers |= {one.index: Item("invalid", None, MalformedError(one.problem)) for one in translation.rejects}
+    answers |= {
+        one.index: Item("invalid", None, MalformedError(one.problem)) for one in translation.rejects
+    }
     return [Answered(given.get(index, {}), answers[index]) for index in sorted(answers)]
 
 
@@ -76,10 +80,14 @@ async def _source(service: Service, actor: Actor, named: str | None) -> Source:
     async with service.database.reading() as connection:
         known = await store.load(connection, actor.organization, ("source",))
     if key not in known.sources:
-        raise InvalidError(missing(known, "source", key), [Fault("source", missing(known, "source", key))])
+        raise InvalidError(
+            missing(known, "source", key), [Fault("source", missing(known, "source", key))]
+        )
     found = known.sources[key]
     if found.connector not in CONNECTORS:
-        raise SourceIsConnectedError(f"The source '{key}' takes its events from its {found.connector} hook only.")
+        raise SourceIsConnectedError(
+            f"The source '{key}' takes its events from its {found.connector} hook only."
+        )
     return found
 
 
@@ -89,7 +97,8 @@ def _read(
     """The events by their places in the request, as they are given and as they are read."""
     own = {"source": source.key} | ({} if source.team is None else {"team": source.team})
     given: dict[int, Mapping[str, object]] = {
-        index: {**own, **element} for index, element in zip(translation.event_places, translation.events, strict=True)
+        index: {**own, **element}
+        for index, element in zip(translation.event_places, translation.events, strict=True)
     }
     read: dict[int, Event | SightlineError] = {}
     for index, element in given.items():

@@ -38,7 +38,10 @@ class Coalescer(Generic[Sent, Answer]):
         self._writers: dict[UUID, asyncio.Task[None]] = {}
 
     async def take(
-        self, organization: UUID, sent: Sent, write: Callable[[Sequence[Sent]], Awaitable[Sequence[Answer]]]
+        self,
+        organization: UUID,
+        sent: Sent,
+        write: Callable[[Sequence[Sent]], Awaitable[Sequence[Answer]]],
     ) -> Answer:
         """What became of it, once that is committed. Who stops waiting before it is written takes it back.
 
@@ -75,7 +78,9 @@ class Coalescer(Generic[Sent, Answer]):
                 await _flush([one for one in some if not one[1].done()], write)
         finally:
             del self._writers[organization], self._queues[organization]
-            _fail(queue, UnavailableError(ENDING))  # something is in it only when the writer itself was stopped
+            _fail(
+                queue, UnavailableError(ENDING)
+            )  # something is in it only when the writer itself was stopped
 
 
 async def _gathered(queue: Sized) -> None:
@@ -87,7 +92,8 @@ async def _gathered(queue: Sized) -> None:
 
 
 async def _flush(
-    some: Sequence[tuple[Sent, asyncio.Future[Answer]]], write: Callable[[Sequence[Sent]], Awaitable[Sequence[Answer]]]
+    some: Sequence[tuple[Sent, asyncio.Future[Answer]]],
+    write: Callable[[Sequence[Sent]], Awaitable[Sequence[Answer]]],
 ) -> None:
     """Each of them is answered. What nobody foresaw may be one's fault: halves of them go on, down to the one."""
     if not some:

@@ -57,7 +57,9 @@ async def changes(
         found = []
         for day in (first, end):
             standing = await known.resolve(playbook, day, known_day)
-            read = await snapshot.read(connection, actor.organization, standing.plan, standing.frame)
+            read = await snapshot.read(
+                connection, actor.organization, standing.plan, standing.frame
+            )
             found.append((read, standing))
     before, after = (answer(read, standing, known) for read, standing in found)
     return Comparison(before, after, difference(before.alignment.losses, after.alignment.losses))
@@ -81,13 +83,26 @@ async def what_if(
         known = await past.kept(connection, actor.organization, at, service.kept)
         days = asked(at.today(now), as_of, known_at)
         before = await _standing(known, document.playbook.key, *days)
-        after = _applied(await known.on(days[0]) if before is None else before.configuration, document, *days)
-        if before is not None and before.frame.configuration_from is None and before.frame.until < after.frame.until:
+        after = _applied(
+            await known.on(days[0]) if before is None else before.configuration, document, *days
+        )
+        if (
+            before is not None
+            and before.frame.configuration_from is None
+            and before.frame.until < after.frame.until
+        ):
             # It is over, and would go on: by what has been configured since.
             after = _applied(await known.on(after.frame.until), document, *days)
         elif before is not None:
-            after = replace(after, frame=replace(after.frame, configuration_from=before.frame.configuration_from))
-        was = None if before is None else await snapshot.read(connection, actor.organization, before.plan, before.frame)
+            after = replace(
+                after,
+                frame=replace(after.frame, configuration_from=before.frame.configuration_from),
+            )
+        was = (
+            None
+            if before is None
+            else await snapshot.read(connection, actor.organization, before.plan, before.frame)
+        )
         found = await _read(connection, actor, known, after)
     one = None if was is None or before is None else answer(was, before, known)
     other = answer(found, after, known)
@@ -106,17 +121,23 @@ def _applied(start: Configuration, document: Document, as_of: date, known_at: da
     """The standing with the document applied, as an administrator could apply it."""
     after = documents.apply(start, document, prune=True, accept=True)
     plan = Plan(after, document.playbook.key)
-    others = past.current([p for p in after.playbooks.values() if p.key != plan.playbook.key], as_of)
+    others = past.current(
+        [p for p in after.playbooks.values() if p.key != plan.playbook.key], as_of
+    )
     return Standing(plan, frame(plan.playbook, as_of, known_at), tuple(others))
 
 
 async def _read(connection: Connection, actor: Actor, known: Past, after: Standing) -> Snapshot:
     """The evidence of that standing; events are matched anew where the document redefines a metric."""
     organization = actor.organization
-    redefined = restatement.redefined(known.matched, {**known.matched, **after.configuration.metrics})
+    redefined = restatement.redefined(
+        known.matched, {**known.matched, **after.configuration.metrics}
+    )
     if not redefined:
         return await snapshot.read(connection, organization, after.plan, after.frame)
-    evidence = await series.read(connection, organization, *history.needed([after]), after.frame.known_at)
+    evidence = await series.read(
+        connection, organization, *history.needed([after]), after.frame.known_at
+    )
     evidence = await _matched(connection, actor, after, evidence, redefined)
     version = await cursor.version_on(connection, organization, after.frame.known_at)
     heard = await remarks.heard_of(connection, organization, after.plan, after.frame)

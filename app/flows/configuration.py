@@ -62,7 +62,9 @@ def check(precondition: Precondition, stored: Stored | None) -> None:
     if precondition.if_none_match and there:
         raise PreconditionError("It exists already.")
     wanted = precondition.if_match
-    if wanted is not None and (stored is None or not there or (wanted and str(stored.changed) not in wanted)):
+    if wanted is not None and (
+        stored is None or not there or (wanted and str(stored.changed) not in wanted)
+    ):
         raise PreconditionError("It has changed since it was read; read it again.")
 
 
@@ -118,10 +120,14 @@ async def _store(service: Service, connection: Connection, actor: Actor, outcome
     organization, states = actor.organization, (outcome.before, outcome.after)
     await store.save(connection, organization, outcome.position, actor.name, outcome.changes)
     place = len(outcome.changes)
-    await restatement.begin(service, connection, organization, actor.name, *states, outcome.position, place)
+    await restatement.begin(
+        service, connection, organization, actor.name, *states, outcome.position, place
+    )
 
 
-async def put(service: Service, actor: Actor, noun: Noun, precondition: Precondition = UNCONDITIONAL) -> Written:
+async def put(
+    service: Service, actor: Actor, noun: Noun, precondition: Precondition = UNCONDITIONAL
+) -> Written:
     """The thing is as given, created or replaced. Raises: InvalidError, PreconditionError, ForbiddenError."""
     require_configuration(actor, _scope(noun.kind))
 
@@ -162,7 +168,9 @@ async def patch(
         return False
 
     guard = (kind, key, precondition)
-    outcome = await write(service, actor, step, guard, also=also if kind == "organization" else None)
+    outcome = await write(
+        service, actor, step, guard, also=also if kind == "organization" else None
+    )
     return written(outcome, kind, key)
 
 
@@ -171,7 +179,9 @@ async def archive(
 ) -> None:
     """The thing is archived. Raises: NotFoundError, InUseError, PreconditionError, ForbiddenError."""
     require_configuration(actor, _scope(kind))
-    await write(service, actor, lambda found: rules.archive(found, kind, key), (kind, key, precondition))
+    await write(
+        service, actor, lambda found: rules.archive(found, kind, key), (kind, key, precondition)
+    )
 
 
 def written(outcome: Outcome, kind: str, key: str) -> Written:
@@ -187,7 +197,9 @@ def _scope(kind: str) -> str:
 
 def _kept(configuration: Configuration, noun: Noun) -> Noun:
     """A playbook keeps its state and revision: they change by publishing and closing alone."""
-    was = configuration.of(noun.kind).get(noun.key) or configuration.archived.get(noun.kind, {}).get(noun.key)
+    was = configuration.of(noun.kind).get(noun.key) or configuration.archived.get(
+        noun.kind, {}
+    ).get(noun.key)
     return noun if was is None else keep_state(noun, was)
 
 

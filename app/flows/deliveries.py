@@ -100,7 +100,9 @@ async def _performed(service: Service, arrival: Arrival) -> Came:
     """What is kept of the delivery with what came at the same time. Raises: NotAuthenticError, UnavailableError."""
     organization = arrival.hooked.organization
     try:
-        came: Came = await service.arrivals.take(organization, arrival, partial(_write, service, organization))
+        came: Came = await service.arrivals.take(
+            organization, arrival, partial(_write, service, organization)
+        )
     except (NotAuthenticError, UnavailableError):
         raise
     except Exception as error:  # noqa: BLE001  # what was authentic is kept, whatever becomes of it
@@ -151,7 +153,11 @@ async def _read(service: Service, hook_id: str, now: datetime) -> Hooked:
     changes = service.hooks.changes
     async with service.database.reading() as connection:
         organization = await keys.owner(connection, "hook", hook_id)
-        hook = None if organization is None else await sources.hook_named(connection, organization, hook_id)
+        hook = (
+            None
+            if organization is None
+            else await sources.hook_named(connection, organization, hook_id)
+        )
         if organization is None or hook is None:
             raise NotAuthenticError(STRANGER)
         stored = await store.find(connection, organization, "source", hook.source)
@@ -168,7 +174,9 @@ async def _read(service: Service, hook_id: str, now: datetime) -> Hooked:
     return found
 
 
-async def _write(service: Service, organization: UUID, arrivals: Sequence[Arrival]) -> Sequence[Came]:
+async def _write(
+    service: Service, organization: UUID, arrivals: Sequence[Arrival]
+) -> Sequence[Came]:
     """What came at the same time, in one transaction; one that comes to nothing keeps no other from being kept.
 
     It is one piece of work; where that fails of anything that nobody foresaw, each is done by itself, to find the one.
@@ -181,8 +189,15 @@ async def _write(service: Service, organization: UUID, arrivals: Sequence[Arriva
     except Exception as error:
         if len(arrivals) == 1:
             raise
-        told = {"organization": str(organization), "deliveries": len(arrivals), "error": type(error).__name__}
-        LOG.warning("deliveries are taken one by one", extra={**told, "stack": "".join(format_tb(error.__traceback__))})
+        told = {
+            "organization": str(organization),
+            "deliveries": len(arrivals),
+            "error": type(error).__name__,
+        }
+        LOG.warning(
+            "deliveries are taken one by one",
+            extra={**told, "stack": "".join(format_tb(error.__traceback__))},
+        )
     async with service.database.writing() as connection:
         flush = _Flush(service, connection, organization)
         return [await flush.apart(arrival) for arrival in arrivals]
@@ -237,8 +252,12 @@ class _Flush:
         """
         try:
             zone = await cursor.zone(self.connection, self.organization)
-            position = await cursor.advance(self.connection, self.organization, now, zone, catalogue=False)
-            return position, await catalogue(self.connection, self.organization, self.service.catalogues)
+            position = await cursor.advance(
+                self.connection, self.organization, now, zone, catalogue=False
+            )
+            return position, await catalogue(
+                self.connection, self.organization, self.service.catalogues
+            )
         except NotFoundError as error:
             raise NotAuthenticError(STRANGER) from error
 
@@ -263,32 +282,58 @@ def _rounds(source: Source, arrivals: Sequence[Arrival]) -> Iterator[Sequence[Ar
     yield some
 
 
-async def _perform(work: Work, arrivals: Sequence[Arrival], read: DealMapping, now: datetime) -> Mapping[UUID, Came]:
+async def _perform(
+    work: Work, arrivals: Sequence[Arrival], read: DealMapping, now: datetime
+) -> Mapping[UUID, Came]:
     # Received on the day on which its events are recorded.
-    kept = [record_of(each.uid, work.source.key, each.delivery, work.position.at) for each in arrivals]
+    kept = [
+        record_of(each.uid, work.source.key, each.delivery, work.position.at) for each in arrivals
+    ]
     said = [
         interpret(work.source, read, one, each.delivery.method, each.read_event, each.now)
         for one, each in zip(kept, arrivals, strict=True)
     ]
     said = await messages.checked(work, list(zip(kept, said, strict=True)))
     done = await perform(work, list(zip(kept, said, strict=True)), read, now)
-    after = [outcome(one, made.state, told.unreadable, made) for one, told, made in zip(kept, said, done, strict=True)]
+    after = [
+        outcome(one, made.state, told.unreadable, made)
+        for one, told, made in zip(kept, said, done, strict=True)
+    ]
     await messages.note(work, after)
-    return {one.uid: (one, wrong(one, told, made)) for one, told, made in zip(after, said, done, strict=True)}
+    return {
+        one.uid: (one, wrong(one, told, made))
+        for one, told, made in zip(after, said, done, strict=True)
+    }
 
 
 async def _failed(service: Service, arrival: Arrival, error: Exception) -> Taken:
     """The delivery is kept with its problem; an error that nobody foresaw is named by its kind alone, and logged."""
     hooked = arrival.hooked
-    problem = error.detail if isinstance(error, SightlineError) else f"Sightline failed on it ({type(error).__name__})."
+    problem = (
+        error.detail
+        if isinstance(error, SightlineError)
+        else f"Sightline failed on it ({type(error).__name__})."
+    )
     if not isinstance(error, SightlineError):
         # Where it happened and of what kind it was: its text may hold what the delivery said, or a statement's values.
-        told = {"delivery": str(arrival.uid), "source": hooked.source.key, "error": type(error).__name__}
-        LOG.error("a delivery failed", extra={**told, "stack": "".join(format_tb(error.__traceback__))})
+        told = {
+            "delivery": str(arrival.uid),
+            "source": hooked.source.key,
+            "error": type(error).__name__,
+        }
+        LOG.error(
+            "a delivery failed", extra={**told, "stack": "".join(format_tb(error.__traceback__))}
+        )
     async with service.database.writing() as connection:
         position, known = await _Flush(service, connection, hooked.organization).locked(arrival.now)
         if hooked.source.key not in known.configuration.sources:
             raise NotAuthenticError(STRANGER)
-        kept = outcome(record_of(arrival.uid, hooked.source.key, arrival.delivery, position.at), "failed", problem)
+        kept = outcome(
+            record_of(arrival.uid, hooked.source.key, arrival.delivery, position.at),
+            "failed",
+            problem,
+        )
         await deliveries.add(connection, hooked.organization, kept)
-    return Taken(kept.uid, kept.state, kept.problem, None, registry.get(hooked.source.connector).answer)
+    return Taken(
+        kept.uid, kept.state, kept.problem, None, registry.get(hooked.source.connector).answer
+    )

@@ -70,13 +70,18 @@ async def erase(service: Service, actor: Actor, subject: str, read_event: Reader
         zone = await cursor.zone(connection, actor.organization)
         position = await cursor.advance(connection, actor.organization, now, zone, catalogue=False)
         known = await catalogue(connection, actor.organization)
-        errand = _Errand(service, connection, actor.organization, position, known, subject, name, {})
+        errand = _Errand(
+            service, connection, actor.organization, position, known, subject, name, {}
+        )
         gone = [(await _events(errand, subject), 0, 0)]
         gone += [await _told(errand, source, read_event, now) for source in _connected(known)]
         done = Erased(name, *map(sum, zip(*gone, strict=True)))
         after = {"events": done.events, "changes": done.changes, "deliveries": done.deliveries}
         await journal.add(
-            connection, actor.organization, position, Act(actor.name, "erasure", name, "erase", None, after)
+            connection,
+            actor.organization,
+            position,
+            Act(actor.name, "erasure", name, "erase", None, after),
         )
     return done
 
@@ -84,7 +89,10 @@ async def erase(service: Service, actor: Actor, subject: str, read_event: Reader
 def _connected(known: Catalogue) -> list[Source]:
     """The sources that have deliveries, archived ones too."""
     gone = known.configuration.archived.get("source", {}).values()
-    found = [*known.configuration.sources.values(), *(one for one in gone if isinstance(one, Source))]
+    found = [
+        *known.configuration.sources.values(),
+        *(one for one in gone if isinstance(one, Source)),
+    ]
     return [source for source in found if source.connector != "api"]
 
 
@@ -94,7 +102,10 @@ async def _events(errand: _Errand, subject: str, source: str | None = None) -> i
     count = 0
     async for some in erasures.events_of(errand.connection, errand.organization, subject, source):
         await erasures.erase_events(
-            errand.connection, errand.organization, errand.name, [_bare(errand.service, both, one) for one in some]
+            errand.connection,
+            errand.organization,
+            errand.name,
+            [_bare(errand.service, both, one) for one in some],
         )
         for one in some:
             if one.retracted_at is None:  # what it was made of may belong to another subject by now
@@ -104,11 +115,17 @@ async def _events(errand: _Errand, subject: str, source: str | None = None) -> i
 
 
 def _bare(service: Service, matchers: Collection[Matcher], stored: StoredEvent) -> Bare:
-    rules = {name: match for matcher in matchers for name, match in matcher.remember(stored.event).items()}
+    rules = {
+        name: match
+        for matcher in matchers
+        for name, match in matcher.remember(stored.event).items()
+    }
     return Bare(stored.uid, hidden(service.vault, stored.fingerprint), rules)
 
 
-async def _told(errand: _Errand, source: Source, read_event: Reader, now: datetime) -> tuple[int, int, int]:
+async def _told(
+    errand: _Errand, source: Source, read_event: Reader, now: datetime
+) -> tuple[int, int, int]:
     """What a source told of the subject is gone; how many more events, changes and raw bodies went.
 
     Those are more events that are of a deal which the subject's went into.
@@ -117,20 +134,32 @@ async def _told(errand: _Errand, source: Source, read_event: Reader, now: dateti
     own = errand.connection, errand.organization, source, errand.known, errand.position
     work = Work(*own, errand.service.vault, generation)
     mine = await _kin(work, errand.subject)
-    others = {entity.replace(":", "/", 1) for entity in mine if entity.startswith(DEAL)} - {errand.subject}
+    others = {entity.replace(":", "/", 1) for entity in mine if entity.startswith(DEAL)} - {
+        errand.subject
+    }
     events = sum([await _events(errand, other, source.key) for other in sorted(others)])
     found = mine | _records(errand.names.get(source.key, set()))
     entities = await erasures.told(errand.connection, errand.organization, source.key, found)
     uids = await erasures.tellers(errand.connection, errand.organization, source.key, entities)
     uids |= await _mentioning(errand, source, entities, read_event, now)
-    changes = await erasures.erase_changes(errand.connection, work.told, entities, errand.position, ids.uuid7(now))
-    return events, changes, await erasures.erase_bodies(errand.connection, errand.organization, uids)
+    changes = await erasures.erase_changes(
+        errand.connection, work.told, entities, errand.position, ids.uuid7(now)
+    )
+    return (
+        events,
+        changes,
+        await erasures.erase_bodies(errand.connection, errand.organization, uids),
+    )
 
 
 async def _kin(work: Work, subject: str) -> set[str]:
     """The subject's deal, with those that went into one another with it and what hangs on them; none for another."""
     entity = subject.replace("/", ":", 1)
-    return {entity} | await kin(work.connection, work.told, entity) if entity.startswith(DEAL) else set()
+    return (
+        {entity} | await kin(work.connection, work.told, entity)
+        if entity.startswith(DEAL)
+        else set()
+    )
 
 
 def _records(names: Collection[str]) -> set[str]:
@@ -161,7 +190,10 @@ async def _mentioning(
 
 def _naming(needles: Collection[str]) -> re.Pattern[bytes]:
     """What finds one of these in a body; a number not within a longer one, for every body is full of times."""
-    numbers = [rf"(?<!\d){needle}(?!\d)" if needle.isdigit() and len(needle) < CUT else needle for needle in needles]
+    numbers = [
+        rf"(?<!\d){needle}(?!\d)" if needle.isdigit() and len(needle) < CUT else needle
+        for needle in needles
+    ]
     return re.compile("|".join(sorted(numbers)).encode())
 
 
@@ -171,4 +203,6 @@ def _text(kept: StoredDelivery) -> bytes:
 
 def _tells(said: Said, entities: Collection[str], subject: str) -> bool:
     named = {one.entity for one in said.changes} | {one.other for one in said.changes}
-    return not named.isdisjoint(entities) or any(event.subject == subject for _, event in said.events)
+    return not named.isdisjoint(entities) or any(
+        event.subject == subject for _, event in said.events
+    )

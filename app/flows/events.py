@@ -44,9 +44,15 @@ async def record(
     actor.require("events:write")
     if isinstance(found, Sequence) and len(found) == 1:
         entry = Entry(actor, found[0], connectors)
-        return [await service.singles.take(actor.organization, entry, partial(_record, service, actor.organization))]
+        return [
+            await service.singles.take(
+                actor.organization, entry, partial(_record, service, actor.organization)
+            )
+        ]
     entries = (Entry(actor, event, connectors) for event in found)
-    known = service.catalogues.newest(actor.organization) or await _read_catalogue(service, actor.organization)
+    known = service.catalogues.newest(actor.organization) or await _read_catalogue(
+        service, actor.organization
+    )
     passed = await pass_through(service, actor.organization, known, entries)
     if passed.whole:
         return await _settle(service, actor.organization, passed.entries, passed.items, passed.done)
@@ -75,7 +81,9 @@ async def _record(service: Service, organization: UUID, found: Sequence[Entry]) 
         if await _store(service, organization, known, prepared, done):
             return await _settle(service, organization, found, items, done)
         known = None
-    raise UnavailableError("The configuration is changing too fast to record events against it; try again.")
+    raise UnavailableError(
+        "The configuration is changing too fast to record events against it; try again."
+    )
 
 
 async def _read_catalogue(service: Service, organization: UUID) -> Catalogue:
@@ -99,9 +107,13 @@ async def _store(
     while prepared:
         try:
             async with service.database.writing() as connection:
-                recorded = await ingest.record(connection, organization, prepared, now, day, known.version)
+                recorded = await ingest.record(
+                    connection, organization, prepared, now, day, known.version
+                )
                 if not recorded.uids:
-                    await connection.rollback()  # nothing was new, so the organization's version stays
+                    await (
+                        connection.rollback()
+                    )  # nothing was new, so the organization's version stays
                 elif known.restating:
                     await restatements.spoil(connection, organization, [p.day for p in prepared])
         except BucketFullError as error:
@@ -115,7 +127,11 @@ async def _store(
             continue
         if recorded.seq is None:
             return False
-        done |= {_name(p): Item("recorded", p.uid, None, (p, recorded.at)) for p in prepared if p.uid in recorded.uids}
+        done |= {
+            _name(p): Item("recorded", p.uid, None, (p, recorded.at))
+            for p in prepared
+            if p.uid in recorded.uids
+        }
         return True
     return True
 
@@ -167,16 +183,26 @@ async def _settle(
         name, event = entry.name, entry.event
         if item.status == "recorded" and name in stored:
             answers.append(stored[name])
-        elif isinstance(item.problem, InvalidError) and name in kept and repeats(service.vault, kept[name], event):
+        elif (
+            isinstance(item.problem, InvalidError)
+            and name in kept
+            and repeats(service.vault, kept[name], event)
+        ):
             # Sent again after its team was archived, say: it stands, and sending it again changes nothing.
             answers.append(Item("duplicate", kept[name].uid))
         elif item.status in ("recorded", "duplicate", "conflict") and name in kept:
             same = repeats(service.vault, kept[name], event)
             error = conflict(event, retracted=kept[name].retracted_at is not None)
-            answers.append(Item("duplicate", kept[name].uid) if same else Item("conflict", kept[name].uid, error))
+            answers.append(
+                Item("duplicate", kept[name].uid)
+                if same
+                else Item("conflict", kept[name].uid, error)
+            )
         else:
             # The repetition in one batch of an event that could not be stored fails as that one did.
-            answers.append(stored.get(name, item) if item.status in ("duplicate", "conflict") else item)
+            answers.append(
+                stored.get(name, item) if item.status in ("duplicate", "conflict") else item
+            )
     return answers
 
 
@@ -200,7 +226,9 @@ def _as_stored(prepared: Prepared, at: datetime) -> StoredEvent:
     return StoredEvent(prepared.event, prepared.uid, at, metrics, None, None, prepared.fingerprint)
 
 
-async def retract_event(service: Service, actor: Actor, uid: UUID, reason: str) -> tuple[StoredEvent, bool]:
+async def retract_event(
+    service: Service, actor: Actor, uid: UUID, reason: str
+) -> tuple[StoredEvent, bool]:
     """The event does not stand any more; whether it did until now.
 
     Raises: NotFoundError, ForbiddenError, SourceIsConnectedError.
@@ -216,7 +244,9 @@ async def retract_event(service: Service, actor: Actor, uid: UUID, reason: str) 
             await connection.rollback()  # nothing changes, so the organization's version stays
             return found, False
         known = await catalogue(connection, actor.organization, service.catalogues)
-        await retract.retract(connection, actor.organization, {uid: reason}, position, actor.name, known.matcher, zone)
+        await retract.retract(
+            connection, actor.organization, {uid: reason}, position, actor.name, known.matcher, zone
+        )
         after = await events.find(connection, actor.organization, uid)
     if after is None:
         raise NotFoundError("There is no such event.")
@@ -233,5 +263,7 @@ async def _retractable(connection: Connection, actor: Actor, uid: UUID) -> Store
         raise ForbiddenError(f"This key is bound to the source '{actor.source}'.")
     source = await store.find(connection, actor.organization, "source", found.event.source)
     if source is not None and isinstance(source.value, Source) and source.value.connector in CRMS:
-        raise SourceIsConnectedError(f"The events of '{found.event.source}' follow its hook; correct it there.")
+        raise SourceIsConnectedError(
+            f"The events of '{found.event.source}' follow its hook; correct it there."
+        )
     return found

@@ -50,7 +50,9 @@ class World:
         touched, changes = await self._reached(entities, step)
         return touched, _gathered(changes)
 
-    async def _reached(self, entities: Collection[str], step: int) -> tuple[set[str], dict[str, Sequence[Change]]]:
+    async def _reached(
+        self, entities: Collection[str], step: int
+    ) -> tuple[set[str], dict[str, Sequence[Change]]]:
         while True:
             self.unread.clear()
             touched, changes = self._reach(entities, step)
@@ -61,7 +63,9 @@ class World:
             self.known.changes.update(more.changes)
             self.known.links.update(more.links)
 
-    def _reach(self, entities: Collection[str], step: int) -> tuple[set[str], dict[str, Sequence[Change]]]:
+    def _reach(
+        self, entities: Collection[str], step: int
+    ) -> tuple[set[str], dict[str, Sequence[Change]]]:
         """Which records these concern, and the changes of all that their events are made of, as far as it was read.
 
         Deals that went into one another, and what hangs on a deal, concern one another; so do a line item and its
@@ -81,12 +85,21 @@ class World:
             }
             new = reached - changes.keys()
             touched |= reached
-        missing = {one.other for said in changes.values() for one in said if one.other is not None} - changes.keys()
-        while missing:  # the deals of an activity: their fields are read, their events stay as they are
+        missing = {
+            one.other for said in changes.values() for one in said if one.other is not None
+        } - changes.keys()
+        while (
+            missing
+        ):  # the deals of an activity: their fields are read, their events stay as they are
             found = {entity: self._changes(entity, step) for entity in missing}
             changes |= found
             near = {one.other for said in found.values() for one in said if one.other is not None}
-            near |= {one for entity in missing for one in self._links(entity, step) if one.startswith(DEAL)}
+            near |= {
+                one
+                for entity in missing
+                for one in self._links(entity, step)
+                if one.startswith(DEAL)
+            }
             missing = near - changes.keys()
         return touched, changes
 
@@ -99,7 +112,11 @@ class World:
 
     def _links(self, entity: str, step: int) -> list[str]:
         """The records that were ever associated with a deal, and the deals that went into it."""
-        return [other for other, key in self.known.links.get(entity, ()) if self.since.get(key, 0) <= step]
+        return [
+            other
+            for other, key in self.known.links.get(entity, ())
+            if self.since.get(key, 0) <= step
+        ]
 
 
 def gathered_of(changes: Iterable[Change]) -> Gathered:
@@ -120,7 +137,9 @@ def _gathered(changes: Mapping[str, Sequence[Change]]) -> Gathered:
             item = History(changes[entity])
             for deal in associated(item, homes) if item.alive else ():
                 items.setdefault(deal, []).append(item)
-    erased = frozenset(entity for entity, told in changes.items() if any(one.verb == ERASED for one in told))
+    erased = frozenset(
+        entity for entity, told in changes.items() if any(one.verb == ERASED for one in told)
+    )
     return Gathered(changes, homes, items, erased)
 
 
@@ -155,4 +174,6 @@ def fold(entity: str, gathered: Gathered, read: DealMapping, default: str) -> Fo
     deal = activities.deal_of(changes[entity], homes)
     if deal in gathered.erased:
         return Folded()
-    return activities.fold(changes[entity], deal, past(deal) if deal is not None else (), read, default)
+    return activities.fold(
+        changes[entity], deal, past(deal) if deal is not None else (), read, default
+    )

@@ -72,7 +72,9 @@ async def read(
         standings = [standing for standing in found if standing is not None]
         evidence = await series.read(connection, actor.organization, *needed(standings), known_day)
     # Many scores are a second's work for a large playbook: others are answered meanwhile.
-    points = await asyncio.to_thread(_points, list(zip(asked, found, strict=True)), Series(evidence, version))
+    points = await asyncio.to_thread(
+        _points, list(zip(asked, found, strict=True)), Series(evidence, version)
+    )
     history = History(points, known_day, version, known.restating)
     service.kept.keep(mine, question, at.version, history, WEIGHT * len(points))
     return history
@@ -80,7 +82,8 @@ async def read(
 
 def _points(found: Sequence[tuple[date, Standing | None]], folded: Series) -> tuple[Point, ...]:
     return tuple(
-        Point(day, None if one is None else outline(folded.snapshot(one.plan, one.frame))) for day, one in found
+        Point(day, None if one is None else outline(folded.snapshot(one.plan, one.frame)))
+        for day, one in found
     )
 
 
@@ -105,7 +108,9 @@ def _asked(
     return [end - number * STEPS[step] for number in reversed(range(count))], known
 
 
-async def _standing(known: past.Past, playbook: str | None, day: date, known_at: date) -> Standing | None:
+async def _standing(
+    known: past.Past, playbook: str | None, day: date, known_at: date
+) -> Standing | None:
     try:
         return await known.resolve(playbook, day, known_at)
     except (NoCurrentPlaybookError, NotFoundError):

@@ -8,7 +8,9 @@ from uuid import UUID
 
 from app.domain.sources import Source
 
-LASTS: Final = timedelta(seconds=5)  # what a change takes at most to be seen by other processes, as with an API key
+LASTS: Final = timedelta(
+    seconds=5
+)  # what a change takes at most to be seen by other processes, as with an API key
 MOST: Final = 1_000
 
 
@@ -54,5 +56,7 @@ class Hooks:
     def drop(self, organization: UUID) -> None:
         """The organization's sources may have changed."""
         self.changes += 1
-        for hook_id in [hook_id for hook_id, one in self._kept.items() if one.organization == organization]:
+        for hook_id in [
+            hook_id for hook_id, one in self._kept.items() if one.organization == organization
+        ]:
             del self._kept[hook_id]

@@ -50,7 +50,10 @@ NEW: Final = Item("recorded")
 
 
 def judge(
-    known: Configuration, found: Sequence[Entry], now: datetime, seen: dict[Name, Event] | None = None
+    known: Configuration,
+    found: Sequence[Entry],
+    now: datetime,
+    seen: dict[Name, Event] | None = None,
 ) -> list[Item]:
     """What can be said of each event without asking for the recorded ones; a repetition in the batch is told here.
 
@@ -64,7 +67,11 @@ def judge(
         problem = None if _plain(known, entry, latest) else refusal(known, entry, now)
         name = event.source, event.id
         if problem is not None:
-            items.append(Item("forbidden" if isinstance(problem, ForbiddenError) else "invalid", None, problem))
+            items.append(
+                Item(
+                    "forbidden" if isinstance(problem, ForbiddenError) else "invalid", None, problem
+                )
+            )
         elif name not in seen:
             seen[name] = event
             items.append(NEW)
@@ -121,5 +128,9 @@ def conflict(event: Event, *, retracted: bool = False) -> EventConflictError:
     """The refusal of an event whose name stands for other content."""
     what = f"The event '{event.id}' of '{event.source}' was recorded with other content"
     if retracted:
-        return EventConflictError(f"{what} and retracted: a correction is a new event with a new id.")
-    return EventConflictError(f"{what}, which stands; to correct it, retract it and record a new id.")
+        return EventConflictError(
+            f"{what} and retracted: a correction is a new event with a new id."
+        )
+    return EventConflictError(
+        f"{what}, which stands; to correct it, retract it and record a new id."
+    )

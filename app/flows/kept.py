@@ -30,7 +30,9 @@ class Kept:
         self._things.move_to_end((of, question))
         return found[0]
 
-    def keep(self, of: Hashable, question: Hashable, version: int, thing: object, weight: int) -> None:
+    def keep(
+        self, of: Hashable, question: Hashable, version: int, thing: object, weight: int
+    ) -> None:
         """It is kept in place of what was; what weighs more than all may weigh is not."""
         at, asked = self._asked.get(of, (version, set()))
         for gone in tuple(asked) if at != version else asked & {question}:

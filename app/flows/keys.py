@@ -9,7 +9,14 @@ from typing import Final
 from uuid import UUID
 
 from app.domain.access import SCOPES, Actor, require_issuing
-from app.domain.errors import Fault, InvalidError, NotAuthenticError, NotFoundError, UnavailableError, unknown
+from app.domain.errors import (
+    Fault,
+    InvalidError,
+    NotAuthenticError,
+    NotFoundError,
+    UnavailableError,
+    unknown,
+)
 from app.flows import vault
 from app.flows.keyring import Known
 from app.flows.service import Service
@@ -49,7 +56,9 @@ async def authenticate(service: Service, presented: str) -> Actor:
     if key is None or organization is None or not matches or not _valid(key, now):
         raise NotAuthenticError("This needs a valid API key.")
     await _note_use(service, organization, key, now)
-    return Actor(organization, f"{key.name} ({key.id})", frozenset(key.scopes), key.team, key.source)
+    return Actor(
+        organization, f"{key.name} ({key.id})", frozenset(key.scopes), key.team, key.source
+    )
 
 
 def known(service: Service, presented: str) -> bool:
@@ -103,7 +112,11 @@ async def issue(service: Service, actor: Actor, wanted: IssueKey) -> tuple[ApiKe
 
 
 async def issue_within(
-    service: Service, connection: Connection, actor: Actor, wanted: IssueKey, faults: Sequence[Fault] = ()
+    service: Service,
+    connection: Connection,
+    actor: Actor,
+    wanted: IssueKey,
+    faults: Sequence[Fault] = (),
 ) -> tuple[ApiKey, str]:
     """As `issue`, in a transaction that is under way. Raises: InvalidError, for the faults given too."""
     now, faults = service.clock(), list(faults)
@@ -169,4 +182,10 @@ def _make(service: Service, wanted: IssueKey, now: datetime, by: str) -> tuple[A
 def _described(key: ApiKey) -> dict[str, object]:
     """What the journal keeps of a key: never its digest."""
     expires = None if key.expires_at is None else key.expires_at.isoformat().replace("+00:00", "Z")
-    return {"name": key.name, "scopes": list(key.scopes), "team": key.team, "source": key.source, "expires_at": expires}
+    return {
+        "name": key.name,
+        "scopes": list(key.scopes),
+        "team": key.team,
+        "source": key.source,
+        "expires_at": expires,
+    }

@@ -57,7 +57,9 @@ async def restore(service: Service, organization: UUID) -> tuple[int, Mapping[st
         rebuilt = await _recompute(connection, organization)
         found = await rebuild.differences(connection, organization, rebuilt)
         if any(found.values()):
-            await restatements.spoil(connection, organization, await restatements.done(connection, organization))
+            await restatements.spoil(
+                connection, organization, await restatements.done(connection, organization)
+            )
             await rebuild.replace(connection, organization, rebuilt)
         else:
             await connection.rollback()

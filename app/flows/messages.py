@@ -32,7 +32,9 @@ async def checked(work: Work, found: Sequence[tuple[StoredDelivery, Said]]) -> l
 
 
 def _refused(said: Said, id_: str) -> Said:
-    refusal = EventConflictError(f"The message '{id_}' came before with another body, which stands.")
+    refusal = EventConflictError(
+        f"The message '{id_}' came before with another body, which stands."
+    )
     return replace(said, changes=(), events=(), unreadable=refusal.detail, refusal=refusal)
 
 

@@ -29,7 +29,9 @@ async def create(service: Service, organization: Organization) -> str:
     async with service.database.writing() as connection:
         await directory.enter(connection, "organization", organization.key, identity)
         await cursor.begin(connection, identity, now, organization.time_zone)
-        position = await cursor.advance(connection, identity, now, organization.time_zone, catalogue=True)
+        position = await cursor.advance(
+            connection, identity, now, organization.time_zone, catalogue=True
+        )
         await configuration.save(connection, identity, position, "operator", changes(empty, full))
         wanted = IssueKey("first admin key", frozenset({"admin"}))
         _, text = await keys.issue_within(service, connection, keys.operator(identity), wanted)
@@ -56,7 +58,9 @@ async def delete(service: Service, key: str, note: Callable[[int], None]) -> int
             note(gone)
             left = some == AT_ONCE
     async with service.database.writing() as connection:
-        await cursor.hold(connection, identity)  # what was under way when the doors were closed is done, and goes too
+        await cursor.hold(
+            connection, identity
+        )  # what was under way when the doors were closed is done, and goes too
         return gone + await removal.forget(connection, identity)
 
 

@@ -44,14 +44,18 @@ class Passed:
             raise _UnlikeError
         for p in prepared:
             if p.uid in recorded.uids:
-                self.done[p.event.source, p.event.id] = Item("recorded", p.uid, None, (p, recorded.at))
+                self.done[p.event.source, p.event.id] = Item(
+                    "recorded", p.uid, None, (p, recorded.at)
+                )
 
 
 class _UnlikeError(Exception):
     """The batch is not as most are."""
 
 
-async def pass_through(service: Service, organization: UUID, known: Catalogue, found: Iterator[Entry]) -> Passed:
+async def pass_through(
+    service: Service, organization: UUID, known: Catalogue, found: Iterator[Entry]
+) -> Passed:
     """All of the events are recorded in one transaction while they are still being read; or none of them is.
 
     None is when one cannot be taken, the catalogue has changed, history is being restated, or a sum would not fit.
@@ -61,9 +65,16 @@ async def pass_through(service: Service, organization: UUID, known: Catalogue, f
     try:
         async with service.database.writing() as connection:
             record = partial(
-                ingest.record, connection, organization, now=now, recorded_day=day, catalogue=known.version
+                ingest.record,
+                connection,
+                organization,
+                now=now,
+                recorded_day=day,
+                catalogue=known.version,
             )
-            await _one_after_the_other(connection, record, _parts(known, found, now, passed), passed)
+            await _one_after_the_other(
+                connection, record, _parts(known, found, now, passed), passed
+            )
             if not passed.done:
                 await connection.rollback()  # nothing was new, so the organization's version stays
         passed.whole = True
@@ -72,7 +83,9 @@ async def pass_through(service: Service, organization: UUID, known: Catalogue, f
     return passed
 
 
-def _parts(known: Catalogue, found: Iterator[Entry], now: datetime, passed: Passed) -> Iterator[Sequence[Prepared]]:
+def _parts(
+    known: Catalogue, found: Iterator[Entry], now: datetime, passed: Passed
+) -> Iterator[Sequence[Prepared]]:
     """What is new of each part, ready to be recorded. Raises: _UnlikeError."""
     seen: dict[Name, Event] = {}
     while some := list(islice(found, PART)):

@@ -64,7 +64,9 @@ class Present:
     def weight(self) -> int:
         """How many things are configured, archived ones too."""
         gone = self.configuration.archived
-        return sum(len(self.configuration.of(kind)) + len(gone.get(kind, ())) for kind in EVERYTHING)
+        return sum(
+            len(self.configuration.of(kind)) + len(gone.get(kind, ())) for kind in EVERYTHING
+        )
 
 
 class Past:
@@ -73,7 +75,9 @@ class Past:
     Shape: `restating` and `matched` as in `Present`.
     """
 
-    def __init__(self, connection: Connection, organization: UUID, now: Present, since: date = date.max) -> None:
+    def __init__(
+        self, connection: Connection, organization: UUID, now: Present, since: date = date.max
+    ) -> None:
         """Starts from the present configuration, which nothing has changed after that day."""
         self._own = connection, organization
         self._now, self.restating, self.matched = now, now.restating, now.matched
@@ -103,7 +107,9 @@ class Past:
         # What came last is taken back first; each step is kept, for a history asks for one day after the other.
         for changed in sorted((on for on in self._changes if on > day), reverse=True):
             if changed not in self._known:
-                self._known[changed] = past.restated(past.undone(found, self._changes[changed]), self.matched)
+                self._known[changed] = past.restated(
+                    past.undone(found, self._changes[changed]), self.matched
+                )
             found = self._known[changed]
         return found
 
@@ -153,13 +159,17 @@ class Past:
                 since = await self._first(key, day, known_at)
                 configuration = configuration if since is None else await self.on(since)
                 playbook = configuration.playbooks.get(key)
-            if playbook is None and was is not None:  # a draft made after its own last day: as it is on the day asked
+            if (
+                playbook is None and was is not None
+            ):  # a draft made after its own last day: as it is on the day asked
                 configuration, playbook, since = was
             if playbook is None:
                 raise NotFoundError(self._absent(key, as_of))
             if day <= playbook.ends_on:
                 framed = frame(playbook, as_of, known_at, day)
-                return Standing(self._plan(configuration, key), replace(framed, configuration_from=since))
+                return Standing(
+                    self._plan(configuration, key), replace(framed, configuration_from=since)
+                )
             was = configuration, playbook, since or day
             day = playbook.ends_on
 
@@ -172,7 +182,9 @@ class Past:
 
     def require(self, key: str) -> None:
         """Returns when there is, or was, a playbook of that key. Raises: NotFoundError naming the nearest known one."""
-        if key not in self.present.playbooks and key not in self.present.archived.get("playbook", {}):
+        if key not in self.present.playbooks and key not in self.present.archived.get(
+            "playbook", {}
+        ):
             raise NotFoundError(unknown("playbook", key, self.present.playbooks))
 
     def _absent(self, key: str, day: date) -> str:
@@ -181,12 +193,16 @@ class Past:
         return unknown("playbook", key, self.present.playbooks)
 
 
-async def read(connection: Connection, organization: UUID, kinds: Sequence[str] = EVERYTHING) -> Past:
+async def read(
+    connection: Connection, organization: UUID, kinds: Sequence[str] = EVERYTHING
+) -> Past:
     """The organization's past, in the view that the connection has; of some kinds of things alone where these do."""
     return Past(connection, organization, await _present(connection, organization, kinds))
 
 
-async def kept(connection: Connection, organization: UUID, at: cursor.Standing, known: Kept) -> Past:
+async def kept(
+    connection: Connection, organization: UUID, at: cursor.Standing, known: Kept
+) -> Past:
     """The same of everything, where the organization stands there: read only when it was changed since it was kept."""
     mine = "configuration", organization
     found = known.find(mine, None, at.catalogue, Present)
@@ -212,7 +228,9 @@ async def configured(
 def current(playbooks: Collection[Playbook], day: date) -> list[str]:
     """The published ones whose window holds the day, the one that starts last first."""
     found = [p for p in playbooks if p.state == "published" and p.starts_on <= day <= p.ends_on]
-    return [p.key for p in sorted(found, key=lambda p: (p.starts_on.toordinal(), p.key), reverse=True)]
+    return [
+        p.key for p in sorted(found, key=lambda p: (p.starts_on.toordinal(), p.key), reverse=True)
+    ]
 
 
 def instead(found: Collection[Playbook], day: date) -> str:

@@ -22,20 +22,29 @@ class Applied:
     revision: int
 
 
-async def publish(service: Service, actor: Actor, key: str, precondition: Precondition = UNCONDITIONAL) -> Written:
+async def publish(
+    service: Service, actor: Actor, key: str, precondition: Precondition = UNCONDITIONAL
+) -> Written:
     """The playbook is published as its next revision. Raises: NotFoundError, NotPublishedError, ForbiddenError."""
     require_configuration(actor)
     now = service.clock()
     outcome = await write(
-        service, actor, lambda found: publishing.publish(found, key, now), ("playbook", key, precondition)
+        service,
+        actor,
+        lambda found: publishing.publish(found, key, now),
+        ("playbook", key, precondition),
     )
     return written(outcome, "playbook", key)
 
 
-async def close(service: Service, actor: Actor, key: str, precondition: Precondition = UNCONDITIONAL) -> Written:
+async def close(
+    service: Service, actor: Actor, key: str, precondition: Precondition = UNCONDITIONAL
+) -> Written:
     """The playbook is closed. Raises: NotFoundError, NotPublishedError, ForbiddenError."""
     require_configuration(actor)
-    outcome = await write(service, actor, lambda found: publishing.close(found, key), ("playbook", key, precondition))
+    outcome = await write(
+        service, actor, lambda found: publishing.close(found, key), ("playbook", key, precondition)
+    )
     return written(outcome, "playbook", key)
 
 
@@ -49,7 +58,9 @@ async def contribute(
     return written(outcome, "contribution", found.key)
 
 
-async def sign(service: Service, actor: Actor, found: Signoff, precondition: Precondition = UNCONDITIONAL) -> Written:
+async def sign(
+    service: Service, actor: Actor, found: Signoff, precondition: Precondition = UNCONDITIONAL
+) -> Written:
     """The team has signed the current revision.
 
     Raises: NotFoundError, OldRevisionError, NotPublishedError, ForbiddenError.
@@ -61,7 +72,12 @@ async def sign(service: Service, actor: Actor, found: Signoff, precondition: Pre
 
 
 async def withdraw(
-    service: Service, actor: Actor, kind: str, playbook: str, team: str, precondition: Precondition = UNCONDITIONAL
+    service: Service,
+    actor: Actor,
+    kind: str,
+    playbook: str,
+    team: str,
+    precondition: Precondition = UNCONDITIONAL,
 ) -> None:
     """The team's contribution or sign-off is withdrawn. Raises: NotFoundError, ForbiddenError."""
     require_team(actor, team)
@@ -93,9 +109,13 @@ async def accept(  # an acceptance is all of these
     def step(configuration: Configuration) -> Configuration:
         if objective not in configuration.objectives:
             raise NotFoundError(unknown("objective", objective, configuration.objectives))
-        return publishing.accept(configuration, objective, team, accepted=accepted, by=by, note=note)
+        return publishing.accept(
+            configuration, objective, team, accepted=accepted, by=by, note=note
+        )
 
-    outcome = await write(service, actor, step, ("responsibility", f"{objective}/{team}", precondition))
+    outcome = await write(
+        service, actor, step, ("responsibility", f"{objective}/{team}", precondition)
+    )
     return written(outcome, "responsibility", f"{objective}/{team}")
 
 

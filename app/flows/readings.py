@@ -22,7 +22,13 @@ from app.flows.settling import Telling, settle
 from app.store import changes, deliveries, erasures
 from app.store.deliveries import StoredDelivery
 
-KEPT_HEADERS: Final = ("content-type", "user-agent", "webhook-id", "webhook-timestamp", "x-hubspot-request-timestamp")
+KEPT_HEADERS: Final = (
+    "content-type",
+    "user-agent",
+    "webhook-id",
+    "webhook-timestamp",
+    "x-hubspot-request-timestamp",
+)
 # A delivery that says nothing but nonsense shall not make its own list unreadable.
 LISTED: Final = 1_000
 SENTENCE: Final = 1_000
@@ -73,7 +79,12 @@ def mapping_of(source: Source) -> DealMapping:
 
 
 def interpret(  # a delivery is read in the light of all of these
-    source: Source, read: DealMapping, kept: StoredDelivery, method: str, read_event: Reader, now: datetime
+    source: Source,
+    read: DealMapping,
+    kept: StoredDelivery,
+    method: str,
+    read_event: Reader,
+    now: datetime,
 ) -> Said:
     """What a kept delivery says under a mapping; the records of an import are told by its body too."""
     try:
@@ -84,7 +95,9 @@ def interpret(  # a delivery is read in the light of all of these
             translation = registry.get(source.connector).translate(delivery, source.account, read)
     except (MalformedError, ForbiddenError) as error:
         return Said(unreadable=error.detail, refusal=error)
-    problems: Problems = [{"index": one.index, "problem": one.problem} for one in translation.rejects]
+    problems: Problems = [
+        {"index": one.index, "problem": one.problem} for one in translation.rejects
+    ]
     changes, late = _possible(translation, now)
     events, unread = _read(source, translation, read_event)
     single = len(translation.events) + len(translation.rejects) == 1
@@ -111,7 +124,9 @@ async def perform(
     said_by = [(uid, said.changes) for uid, said in zip(uids, spared, strict=True)]
     new = await changes.add_changes(work.connection, work.told, work.position.seq, said_by)
     tellings = [
-        Telling({one.entity for one in some if one.key in keys}, work.reason or f"delivery {uid}", keys)
+        Telling(
+            {one.entity for one in some if one.key in keys}, work.reason or f"delivery {uid}", keys
+        )
         for (uid, some), keys in zip(said_by, new, strict=True)
     ]
     settled = await settle(work, tellings, read, now)
@@ -119,13 +134,19 @@ async def perform(
     for said, bare, keys, (came, went) in zip(told, spared, new, settled, strict=True):
         one = await record_events(work, said, now)
         erased = one.erased or bare is not said
-        done.append(replace(one, changes=len(keys), recorded=came + one.recorded, retracted=went, erased=erased))
+        done.append(
+            replace(
+                one, changes=len(keys), recorded=came + one.recorded, retracted=went, erased=erased
+            )
+        )
     return done
 
 
 async def sparing(work: Work, found: Sequence[Said]) -> list[Said]:
     """What deliveries say but of the records that were erased: of these nothing is taken any more."""
-    gone = await erasures.erased(work.connection, work.told, {one.entity for said in found for one in said.changes})
+    gone = await erasures.erased(
+        work.connection, work.told, {one.entity for said in found for one in said.changes}
+    )
     return [
         said
         if gone.isdisjoint(one.entity for one in said.changes)
@@ -134,7 +155,9 @@ async def sparing(work: Work, found: Sequence[Said]) -> list[Said]:
     ]
 
 
-async def record_events(work: Work, said: Said, now: datetime, told_since: datetime | None = None) -> Done:
+async def record_events(
+    work: Work, said: Said, now: datetime, told_since: datetime | None = None
+) -> Done:
     """The events that a delivery holds as our own are recorded; its changes are the caller's to settle.
 
     None when what is recorded stands, whatever the delivery says: `told_since`; else when the delivery came, in a
@@ -149,7 +172,9 @@ async def record_events(work: Work, said: Said, now: datetime, told_since: datet
     anew = 0
     if told_since is not None:
         corrected, anew = await reconcile.correct(work, events, told_since, now)
-    written, conflicts = await reconcile.record(work, [one for one in events if one[0] not in corrected], now)
+    written, conflicts = await reconcile.record(
+        work, [one for one in events if one[0] not in corrected], now
+    )
     problems = [*said.problems, *refused, *conflicts]
     understood = len(said.changes) + len(standing) + len(events) - len(conflicts)
     state = "failed" if problems and not understood else "processed" if understood else "ignored"
@@ -160,7 +185,10 @@ def _possible(translation: Translation, now: datetime) -> tuple[list[Change], Pr
     """The changes that can have happened, and the problems of those that say they will."""
     limit = now + timedelta(hours=FUTURE_HOURS)
     late: Problems = [
-        {"index": index, "problem": f"A change of {one.entity} says that it happened in the future."}
+        {
+            "index": index,
+            "problem": f"A change of {one.entity} says that it happened in the future.",
+        }
         for index, one in zip(translation.change_places, translation.changes, strict=True)
         if one.at > limit
     ]
@@ -194,7 +222,9 @@ def _acceptable(
     return good, refused
 
 
-def record_of(uid: UUID, source: str, delivery: Delivery, now: datetime, origin: str = "hook") -> StoredDelivery:
+def record_of(
+    uid: UUID, source: str, delivery: Delivery, now: datetime, origin: str = "hook"
+) -> StoredDelivery:
     """What is kept of a delivery before anything is known of it."""
     # What a connector reads of the headers is kept: a replay reads it again.
     headers = {
@@ -219,10 +249,14 @@ def record_of(uid: UUID, source: str, delivery: Delivery, now: datetime, origin:
     )
 
 
-def outcome(kept: StoredDelivery, state: str, problem: str | None, done: Done | None = None) -> StoredDelivery:
+def outcome(
+    kept: StoredDelivery, state: str, problem: str | None, done: Done | None = None
+) -> StoredDelivery:
     """The delivery with what became of it."""
     problems = () if done is None else done.problems
-    listed = sorted(({**one, "problem": cut(str(one["problem"]))} for one in problems), key=itemgetter("index"))
+    listed = sorted(
+        ({**one, "problem": cut(str(one["problem"]))} for one in problems), key=itemgetter("index")
+    )
     problem = str(listed[0]["problem"]) if listed else problem and cut(problem)
     if len(listed) > LISTED:
         problem = f"{problem} {len(listed)} elements were set aside; the first {LISTED} are listed."

@@ -45,13 +45,17 @@ async def withdraw(work: Work, reasons: Mapping[UUID, str]) -> None:
     await retract.retract(*own, reasons, work.position, actor, known.matcher, known.time_zone)
 
 
-async def insert(work: Work, found: Sequence[Event], now: datetime) -> tuple[Mapping[str, UUID], int]:
+async def insert(
+    work: Work, found: Sequence[Event], now: datetime
+) -> tuple[Mapping[str, UUID], int]:
     """The events are recorded; returns the uids of those that are new, by id, and the version they came with."""
     if not found:
         return {}, work.position.seq
     prepared = ingest.prepare(found, work.known.matcher, now, work.known.time_zone)
     day = types.day_number(work.position.day)
-    recorded = await ingest.record(work.connection, work.organization, prepared, now, day, work.known.version)
+    recorded = await ingest.record(
+        work.connection, work.organization, prepared, now, day, work.known.version
+    )
     if work.known.restating:
         await restatements.spoil(work.connection, work.organization, [p.day for p in prepared])
     new = {p.event.id: p.uid for p in prepared if p.uid in recorded.uids}
@@ -86,7 +90,9 @@ async def standing(work: Work, placed: Sequence[tuple[int, Event]]) -> tuple[fro
     for index, event in placed:
         there = kept.get(event.id) if event.source == work.source.key else None
         rerouted = event if work.source.team is None else event._replace(team=work.source.team)
-        if there is not None and any(repeats(work.vault, there.newest, one) for one in (event, rerouted)):
+        if there is not None and any(
+            repeats(work.vault, there.newest, one) for one in (event, rerouted)
+        ):
             found.add(index)
     return frozenset(found), any(one.newest.event.erased is not None for one in kept.values())
 
@@ -110,12 +116,18 @@ async def correct(
     gone: dict[UUID, str] = {}
     for index, event in placed:
         there = kept.get(event.id)
-        if there is None or there.newest.retracted_at is not None or there.first.recorded_at < since:
+        if (
+            there is None
+            or there.newest.retracted_at is not None
+            or there.first.recorded_at < since
+        ):
             continue
         if there.newest.event.erased is not None:
             continue
         name = there.free
-        if len(name) > versions.LETTERS or (name in new and fingerprint(new[name]) != fingerprint(event)):
+        if len(name) > versions.LETTERS or (
+            name in new and fingerprint(new[name]) != fingerprint(event)
+        ):
             continue
         places.add(index)
         new.setdefault(name, event._replace(id=name))
@@ -143,6 +155,8 @@ async def record(
     problems: list[Mapping[str, object]] = []
     for index, event in placed:
         if not repeats(work.vault, kept[event.id].newest, event):
-            error = ConflictError(f"The event '{event.id}' was recorded with other content, which stands.")
+            error = ConflictError(
+                f"The event '{event.id}' was recorded with other content, which stands."
+            )
             problems.append({"index": index, "problem": error.detail})
     return len(new), problems

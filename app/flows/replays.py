@@ -87,7 +87,9 @@ class Previewed:
     unmapped: Sequence[tuple[str, str]]
 
 
-async def replay_one(service: Service, actor: Actor, key: str, uid: UUID, read_event: Reader) -> StoredDelivery:
+async def replay_one(
+    service: Service, actor: Actor, key: str, uid: UUID, read_event: Reader
+) -> StoredDelivery:
     """One delivery is read again. Raises: NotFoundError, ConflictError when its body is kept no longer."""
     require_configuration(actor, "admin")
     async with service.database.writing() as connection:
@@ -96,7 +98,9 @@ async def replay_one(service: Service, actor: Actor, key: str, uid: UUID, read_e
         if found is None:
             raise NotFoundError("There is no such delivery.")
         if found.body is None:
-            raise ConflictError("The body of this delivery is kept no longer: it cannot be read again.")
+            raise ConflictError(
+                "The body of this delivery is kept no longer: it cannot be read again."
+            )
         done = await _again(work, [found], read_event, now)
         await _note(work, actor, done, {"delivery": str(uid)})
         return await deliveries.find(connection, actor.organization, key, uid) or found
@@ -148,7 +152,9 @@ async def _begin(
     source = await _source(connection, actor, key)
     known = await catalogue(connection, actor.organization, service.catalogues)
     generation = await sources.generation(connection, actor.organization, key)
-    return Work(connection, actor.organization, source, known, position, service.vault, generation, reason), now
+    return Work(
+        connection, actor.organization, source, known, position, service.vault, generation, reason
+    ), now
 
 
 async def _source(connection: Connection, actor: Actor, key: str) -> Source:
@@ -157,18 +163,24 @@ async def _source(connection: Connection, actor: Actor, key: str) -> Source:
         known = await store.load(connection, actor.organization, ("source",))
         raise NotFoundError(missing(known, "source", key))
     if stored.value.connector == "api":
-        raise ConflictError(f"The source '{key}' has no deliveries: its events come with an API key.")
+        raise ConflictError(
+            f"The source '{key}' has no deliveries: its events come with an API key."
+        )
     return stored.value
 
 
-async def _again(work: Work, found: Sequence[StoredDelivery], read_event: Reader, now: datetime) -> Replayed:
+async def _again(
+    work: Work, found: Sequence[StoredDelivery], read_event: Reader, now: datetime
+) -> Replayed:
     """These deliveries say what they say under the present mapping, and nothing else of them stands.
 
     Where they said anything else before, the source's changes begin a new generation.
     """
     read, kept = mapping_of(work.source), {one.uid: one for one in found}
     accounts = await journal.accounts(work.connection, work.organization, work.source.key)
-    said = await _said(work, [one for one in found if one.body is not None], accounts, read_event, now)
+    said = await _said(
+        work, [one for one in found if one.body is not None], accounts, read_event, now
+    )
     bare = await changes.changes_told_by(work.connection, work.told, kept.keys() - said.keys())
     before = await changes.changes_told_by(work.connection, work.told, said.keys())
     fresh: dict[str, Change] = {}
@@ -182,13 +194,17 @@ async def _again(work: Work, found: Sequence[StoredDelivery], read_event: Reader
     new = {uid: len(some) for uid, some in zip(said, keys, strict=True)}
     if work.told != told:
         await changes.carry_over(work.connection, told, said.keys())
-        await sources.begin_generation(work.connection, work.organization, work.source.key, work.generation)
+        await sources.begin_generation(
+            work.connection, work.organization, work.source.key, work.generation
+        )
     touched = {change.entity for change in (*bare, *before, *fresh.values())}
     ((recorded, retracted),) = await settle(work, [Telling(touched, work.reason)], read, now)
     states: Counter[str] = Counter()
     for uid, one in said.items():
         # Only a delivery that recorded its events may correct them: what another one told stands.
-        done = await record_events(work, one, now, kept[uid].received_at if kept[uid].recorded else None)
+        done = await record_events(
+            work, one, now, kept[uid].received_at if kept[uid].recorded else None
+        )
         recorded, retracted = recorded + done.recorded, retracted + done.retracted
         states[done.state] += 1
         # What its events came to is told of all deliveries together: a deal's changes come from several.
@@ -212,7 +228,10 @@ async def _said(
     read = mapping_of(work.source)
     said = []
     for kept in found:
-        under = [dataclasses.replace(work.source, account=one) for one in _under(work.source, kept, accounts)]
+        under = [
+            dataclasses.replace(work.source, account=one)
+            for one in _under(work.source, kept, accounts)
+        ]
         readings = [interpret(source, read, kept, "POST", read_event, now) for source in under]
         said.append(min(readings, key=lambda one: (one.unreadable is not None, len(one.problems))))
     said = await sparing(work, await messages.checked(work, list(zip(found, said, strict=True))))
@@ -234,7 +253,9 @@ def _under(
     return list(dict.fromkeys([*before[-1:], *since, source.account]))
 
 
-async def take_records(service: Service, actor: Actor, key: str, body: bytes, read_event: Reader) -> Imported:
+async def take_records(
+    service: Service, actor: Actor, key: str, body: bytes, read_event: Reader
+) -> Imported:
     """Deals that existed before connecting are in the source's fold; kept like a delivery, unless it says nothing new.
 
     Raises: NotFoundError, ConflictError, MalformedError, InvalidError.
@@ -252,7 +273,9 @@ async def take_records(service: Service, actor: Actor, key: str, body: bytes, re
             raise MalformedError(said.unreadable)
         deals = sum(change.entity.startswith(DEAL) for change in said.changes)
         if deals + len(said.problems) + said.ignored > RECORDS:
-            raise InvalidError(f"There are more than {RECORDS} records: send them in several requests.")
+            raise InvalidError(
+                f"There are more than {RECORDS} records: send them in several requests."
+            )
         (done,) = await perform(work, [(kept, said)], read, now)
         kept = outcome(kept, done.state, None, done)
         if done.changes or said.problems:
@@ -276,7 +299,12 @@ def _imported(source: Source, read: DealMapping, said: Said, kept: StoredDeliver
 
 
 async def preview(  # a sample is all of these
-    service: Service, actor: Actor, key: str, sample: Delivery, own: Mapping[str, object] | None, read_event: Reader
+    service: Service,
+    actor: Actor,
+    key: str,
+    sample: Delivery,
+    own: Mapping[str, object] | None,
+    read_event: Reader,
 ) -> Previewed:
     """What a sample would make of an empty source, under the source's mapping or under one that is tried out.
 
@@ -289,7 +317,9 @@ async def preview(  # a sample is all of these
     if own is not None:
         source = dataclasses.replace(source, mapping=own)
     read = mapping_of(source)
-    said = interpret(source, read, record_of(ids.uuid7(now), key, sample, now), sample.method, read_event, now)
+    said = interpret(
+        source, read, record_of(ids.uuid7(now), key, sample, now), sample.method, read_event, now
+    )
     gathered = gathered_of(said.changes)
     found = [fold(entity, gathered, read, source.team or "") for entity in sorted(gathered.changes)]
     events = [event for folded in found for event in folded.events]

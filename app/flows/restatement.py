@@ -26,7 +26,11 @@ class Work:
     """A restatement in the transaction of one of its steps; the cursor's row is locked."""
 
     def __init__(
-        self, connection: Connection, organization: UUID, now: Configuration, before: Mapping[str, Metric | None]
+        self,
+        connection: Connection,
+        organization: UUID,
+        now: Configuration,
+        before: Mapping[str, Metric | None],
     ) -> None:
         """Takes the configuration as it is now, and the redefined metrics as they were before."""
         self._own = connection, organization
@@ -34,7 +38,12 @@ class Work:
         self.matched = past.matched(now, {})
         self.touched = frozenset(before)
         found = [*before.values(), *(self.matched.get(key) for key in before)]
-        self.types = {name for metric in found if metric is not None for name in (*metric.events, *metric.activities)}
+        self.types = {
+            name
+            for metric in found
+            if metric is not None
+            for name in (*metric.events, *metric.activities)
+        }
         self._matcher = Matcher(self.matched)
 
     async def days(self) -> list[int]:
@@ -79,10 +88,14 @@ async def begin(  # a write of configuration
     if not changed:
         return
     work = Work(connection, organization, after, changed)
-    events = await rebuild.events_of(connection, organization, work.types, service.restate_at_once + 1)
+    events = await rebuild.events_of(
+        connection, organization, work.types, service.restate_at_once + 1
+    )
     if events > service.restate_at_once:
         days = tuple(await work.days())
-        await restatements.begin(connection, organization, Restatement(changed, days, actor, position.at))
+        await restatements.begin(
+            connection, organization, Restatement(changed, days, actor, position.at)
+        )
         await keys.leave(connection, QUEUE, str(organization), organization)
         await keys.enter(connection, QUEUE, str(organization), organization)
     elif events:
@@ -93,7 +106,9 @@ async def begin(  # a write of configuration
 def redefined(was: Mapping[str, Metric], now: Mapping[str, Metric]) -> Mapping[str, Metric | None]:
     """The metrics by which events match otherwise now, as they were; None for one that was not there."""
     old, new = ({key: matching_part(metric) for key, metric in some.items()} for some in (was, now))
-    return {key: was.get(key) for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key)}
+    return {
+        key: was.get(key) for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key)
+    }
 
 
 async def _end(connection: Connection, organization: UUID) -> None:
@@ -102,11 +117,18 @@ async def _end(connection: Connection, organization: UUID) -> None:
 
 
 async def _note(  # what a journal's entry says
-    connection: Connection, organization: UUID, actor: str, metrics: Collection[str], position: Position, place: int
+    connection: Connection,
+    organization: UUID,
+    actor: str,
+    metrics: Collection[str],
+    position: Position,
+    place: int,
 ) -> None:
     """The journal says that from here on history is as these metrics make it."""
     for number, key in enumerate(sorted(metrics)):
-        await journal.add(connection, organization, position, Act(actor, "metric", key, "restate"), place + number)
+        await journal.add(
+            connection, organization, position, Act(actor, "metric", key, "restate"), place + number
+        )
 
 
 async def waiting(service: Service) -> list[UUID]:
@@ -140,7 +162,9 @@ async def step(service: Service, organization: UUID) -> bool:
             part = await restatements.parts(connection, organization, day)
             await restatements.apply(connection, organization, part, work.touched)
         await work.at_once(left)
-        position = await cursor.advance(connection, organization, now, known.organization.time_zone, catalogue=True)
+        position = await cursor.advance(
+            connection, organization, now, known.organization.time_zone, catalogue=True
+        )
         await _note(connection, organization, under_way.actor, under_way.metrics, position, 0)
         await _end(connection, organization)
     return True
@@ -158,7 +182,9 @@ async def _done(
             return False
         found = await work.kept(day)
         seen += len(found)
-        await restatements.keep(connection, organization, restatements.made(day, found, work.touched))
+        await restatements.keep(
+            connection, organization, restatements.made(day, found, work.touched)
+        )
     return True
 
 

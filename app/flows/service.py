@@ -58,7 +58,9 @@ class Service:
     keyring: Keyring = field(default_factory=Keyring)
     hooks: Hooks = field(default_factory=Hooks)
     singles: Coalescer[Entry, Item] = field(default_factory=Coalescer)
-    arrivals: Coalescer[Any, Any] = field(default_factory=partial(Coalescer, 500, 32))  # Any: deliveries' own
+    arrivals: Coalescer[Any, Any] = field(
+        default_factory=partial(Coalescer, 500, 32)
+    )  # Any: deliveries' own
     kept: Kept = field(default_factory=Kept)
     standings: Together[Standing] = field(default_factory=Together)
     hookings: Together[Hooked] = field(default_factory=Together)

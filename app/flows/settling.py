@@ -45,7 +45,10 @@ class _Settling:
         for entity in sorted(touched):
             folded = fold(entity, gathered, self.read, default)
             plan: Plan = diff(folded.events, self.slots[entity], teams, default)
-            self.strange[entity] = (*folded.unmapped, *((WITHOUT_AMOUNT,) if folded.unknown_amount else ()))
+            self.strange[entity] = (
+                *folded.unmapped,
+                *((WITHOUT_AMOUNT,) if folded.unknown_amount else ()),
+            )
             self._follow(entity, plan)
             self.gone |= dict.fromkeys(plan.to_retract, reason)
             came, went = came + len(plan.to_record), went + len(plan.to_retract)
@@ -75,25 +78,41 @@ async def settle(
     everything = {entity for one in tellings for entity in one.entities}
     if not everything:
         return [(0, 0)] * len(tellings)
-    since = {key: step for step, one in enumerate(tellings) for key in one.keys} if len(tellings) > 1 else {}
+    since = (
+        {key: step for step, one in enumerate(tellings) for key in one.keys}
+        if len(tellings) > 1
+        else {}
+    )
     world = World(work.connection, work.told, since)
     concerned = await world.concerned(everything, len(tellings))
-    slots, uids = await store.slots_of(work.connection, work.organization, work.source.key, concerned)
+    slots, uids = await store.slots_of(
+        work.connection, work.organization, work.source.key, concerned
+    )
     settling = _Settling(work, read, slots)
     done = []
     for step, one in enumerate(tellings):
-        touched, gathered = await world.gather(one.entities, step) if one.entities else (set[str](), None)
+        touched, gathered = (
+            await world.gather(one.entities, step) if one.entities else (set[str](), None)
+        )
         # The events of what was erased stand as they are: what they were made of is gone.
-        done.append((0, 0) if gathered is None else settling.step(touched - gathered.erased, gathered, one.reason))
+        done.append(
+            (0, 0)
+            if gathered is None
+            else settling.step(touched - gathered.erased, gathered, one.reason)
+        )
     await _write(settling, uids, now)
     return done
 
 
 async def _write(settling: _Settling, uids: dict[str, UUID], now: datetime) -> None:
     work, gone = settling.work, settling.gone
-    await sources.note_unmapped(work.connection, work.organization, work.source.key, settling.strange)
+    await sources.note_unmapped(
+        work.connection, work.organization, work.source.key, settling.strange
+    )
     await withdraw(work, {uids[name]: reason for name, reason in gone.items() if name in uids})
-    new, seq = await insert(work, [_event(work.source.key, *one) for one in settling.record.items()], now)
+    new, seq = await insert(
+        work, [_event(work.source.key, *one) for one in settling.record.items()], now
+    )
     brief = {new[name]: reason for name, reason in gone.items() if name not in uids}
     if brief:  # after they were recorded
         await withdraw(replace(work, position=replace(work.position, seq=seq)), brief)

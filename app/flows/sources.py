@@ -35,7 +35,11 @@ class Connected:
 
 
 async def put(
-    service: Service, actor: Actor, found: Source, secret: str | None, precondition: Precondition = UNCONDITIONAL
+    service: Service,
+    actor: Actor,
+    found: Source,
+    secret: str | None,
+    precondition: Precondition = UNCONDITIONAL,
 ) -> Connected:
     """The source is as given; without a secret it keeps the one it has, or is given one that is told this once.
 
@@ -81,7 +85,10 @@ def check(configuration: Configuration, found: Source) -> None:
     """Returns when the source's mapping can be used. Raises: InvalidError with what is wrong with it."""
     if found.connector == "api":
         if found.mapping:
-            raise InvalidError("A source of the connector 'api' has no mapping.", [Fault("/mapping", "Must be empty.")])
+            raise InvalidError(
+                "A source of the connector 'api' has no mapping.",
+                [Fault("/mapping", "Must be empty.")],
+            )
         return
     connector = registry.get(found.connector)
     connector.check_account(found.account)
@@ -107,22 +114,30 @@ async def _connect(  # as `put`
         if source.connector == "api":
             if secret is not None:
                 raise InvalidError(
-                    "A source of the connector 'api' has no secret.", [Fault("/secret", "Must be left out.")]
+                    "A source of the connector 'api' has no secret.",
+                    [Fault("/secret", "Must be left out.")],
                 )
             return False
         hook = await sources.hook_of(connection, actor.organization, key)
         fresh = _new_secret(source, secret, kept=hook is not None)
-        if hook is not None and service.vault.open(hook.secrets[0].text, place(actor, key)) == fresh:
+        if (
+            hook is not None
+            and service.vault.open(hook.secrets[0].text, place(actor, key)) == fresh
+        ):
             fresh = None  # the one it has: the secret before it keeps its day
         if hook is not None and fresh is not None:
             act = Act(actor.name, "source", key, "rotate")
-            await journal.add(connection, actor.organization, outcome.position, act, len(outcome.changes))
+            await journal.add(
+                connection, actor.organization, outcome.position, act, len(outcome.changes)
+            )
         if hook is None:
             hook = Hook(key, ids.base62(HOOK_LENGTH), ())
             await keys.enter(connection, "hook", hook.hook_id, actor.organization)
         if fresh is not None:
             sealed = Sealed(service.vault.seal(fresh, place(actor, key)), None)
-            await sources.keep_hook(connection, actor.organization, Hook(key, hook.hook_id, (sealed,)))
+            await sources.keep_hook(
+                connection, actor.organization, Hook(key, hook.hook_id, (sealed,))
+            )
         made["hook_id"] = hook.hook_id
         made["secret"] = fresh or None if secret is None else None
         return fresh is not None
@@ -166,7 +181,9 @@ async def rotate(service: Service, actor: Actor, key: str, secret: str | None) -
         if key not in configuration.sources:
             raise NotFoundError(unknown("source", key, configuration.sources))
         if configuration.sources[key].connector == "api":
-            raise ConflictError(f"The source '{key}' has no secret: its events come with an API key.")
+            raise ConflictError(
+                f"The source '{key}' has no secret: its events come with an API key."
+            )
         return configuration
 
     async def also(connection: Connection, outcome: Outcome) -> bool:
@@ -181,7 +198,9 @@ async def rotate(service: Service, actor: Actor, key: str, secret: str | None) -
         old = [Sealed(found.text, found.until or now + OVERLAP) for found in hook.secrets]
         live = tuple(found for found in old if found.until is None or found.until > now)
         sealed = Sealed(service.vault.seal(fresh, place(actor, key)), None)
-        await sources.keep_hook(connection, actor.organization, Hook(key, hook.hook_id, (sealed, *live)))
+        await sources.keep_hook(
+            connection, actor.organization, Hook(key, hook.hook_id, (sealed, *live))
+        )
         act = Act(actor.name, "source", key, "rotate")
         await journal.add(connection, actor.organization, outcome.position, act)
         made["hook_id"], made["secret"] = hook.hook_id, fresh if secret is None else None

@@ -28,7 +28,9 @@ class Together(Generic[T]):
             (self._under_way if before is None else self._next)[question] = found
         return await asyncio.shield(found)  # one who leaves takes nothing from the others
 
-    async def _read(self, question: Hashable, read: Callable[[], Awaitable[T]], before: asyncio.Task[T] | None) -> T:
+    async def _read(
+        self, question: Hashable, read: Callable[[], Awaitable[T]], before: asyncio.Task[T] | None
+    ) -> T:
         if before is not None:
             await asyncio.wait([before])
             self._under_way[question] = self._next.pop(question)

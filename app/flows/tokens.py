@@ -21,7 +21,9 @@ def is_token(presented: str) -> bool:
 async def identify(service: Service, tokens: Tokens, presented: str) -> Actor:
     """Whose token it is and what it may do. Raises: NotAuthenticError, UnavailableError."""
     claims = await tokens.read(presented)
-    key, team, subject = (_text(claims, name) for name in (tokens.organization_claim, tokens.team_claim, "sub"))
+    key, team, subject = (
+        _text(claims, name) for name in (tokens.organization_claim, tokens.team_claim, "sub")
+    )
     if key is None or subject is None:
         raise NotAuthenticError(REFUSAL)
     async with service.database.reading() as connection:

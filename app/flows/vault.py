@@ -54,9 +54,13 @@ class Vault:
         _, name, text = sealed.split(".", 2)
         raw = base64.b64decode(text)
         try:
-            return AESGCM(self.secret_keys[name]).decrypt(raw[:12], raw[12:], place.encode()).decode()
+            return (
+                AESGCM(self.secret_keys[name]).decrypt(raw[:12], raw[12:], place.encode()).decode()
+            )
         except (KeyError, InvalidTag):
-            raise UnavailableError("A stored secret cannot be read with the configured secret keys.") from None
+            raise UnavailableError(
+                "A stored secret cannot be read with the configured secret keys."
+            ) from None
 
 
 def parse_keys(text: str) -> Mapping[str, bytes]:

@@ -63,7 +63,10 @@ class Issuer:
         except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
             raise NotAuthenticError(REFUSAL) from None
         # An ID token is signed by the same keys: only what says that it gives access does.
-        if str(header.get("typ", "")).lower() not in ("at+jwt", "application/at+jwt") and "scope" not in found:
+        if (
+            str(header.get("typ", "")).lower() not in ("at+jwt", "application/at+jwt")
+            and "scope" not in found
+        ):
             raise NotAuthenticError(REFUSAL)
         return found
 
@@ -77,7 +80,9 @@ class Issuer:
                 self._tried = now
                 await self._fetch(now)
         if not self._keys:
-            raise UnavailableError("The keys of the issuer of access tokens cannot be had at the moment.")
+            raise UnavailableError(
+                "The keys of the issuer of access tokens cannot be had at the moment."
+            )
         if not isinstance(name, str) or name not in self._keys:
             raise NotAuthenticError(REFUSAL)
         return self._keys[name]
@@ -89,9 +94,15 @@ class Issuer:
                 asyncio.timeout(10),
                 httpx.AsyncClient(timeout=5, trust_env=False, follow_redirects=False) as client,
             ):
-                said = await _json(client, f"{self.url.rstrip('/')}/.well-known/openid-configuration")
+                said = await _json(
+                    client, f"{self.url.rstrip('/')}/.well-known/openid-configuration"
+                )
                 address = said.get("jwks_uri")
-                if said.get("issuer") != self.url or not isinstance(address, str) or not _trusted(address):
+                if (
+                    said.get("issuer") != self.url
+                    or not isinstance(address, str)
+                    or not _trusted(address)
+                ):
                     return
                 self._keys = _signing((await _json(client, address)).get("keys"))
                 self._fetched = now
@@ -135,7 +146,11 @@ def _signing(keys: object) -> Mapping[str, jwt.PyJWK]:
     found = {}
     for each in keys if isinstance(keys, list) else ():
         name = each.get("kid") if isinstance(each, dict) else None
-        if isinstance(name, str) and each.get("use", "sig") == "sig" and each.get("kty") in ("RSA", "EC"):
+        if (
+            isinstance(name, str)
+            and each.get("use", "sig") == "sig"
+            and each.get("kty") in ("RSA", "EC")
+        ):
             try:
                 key = jwt.PyJWK(each)
             except jwt.PyJWTError:

@@ -28,7 +28,9 @@ class Context:
     pace: Pace
     attained: Mapping[str, float]
     covered: Mapping[str, tuple[int, int]]
-    together: dict[frozenset[str], float] = field(default_factory=dict)  # what `attained_of` worked out
+    together: dict[frozenset[str], float] = field(
+        default_factory=dict
+    )  # what `attained_of` worked out
 
     @property
     def plan(self) -> Plan:

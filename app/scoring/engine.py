@@ -29,9 +29,12 @@ def align(context: Context, *, ledger: bool = True) -> Alignment:
     figures = {name: measure(context) for name, measure in REGISTRY.items()}
     total = sum(weights[name] for name, figure in figures.items() if figure.score is not None)
     parts = {
-        name: 0.0 if figure.score is None or not total else weights[name] / total for name, figure in figures.items()
+        name: 0.0 if figure.score is None or not total else weights[name] / total
+        for name, figure in figures.items()
     }
-    coverage = _over_applying(weights, figures, {name: figure.coverage for name, figure in figures.items()})
+    coverage = _over_applying(
+        weights, figures, {name: figure.coverage for name, figure in figures.items()}
+    )
     components = tuple(
         ComponentResult(
             name=name,
@@ -50,22 +53,30 @@ def align(context: Context, *, ledger: bool = True) -> Alignment:
         frame=context.snapshot.frame,
         version=context.snapshot.version,
         score=_mean(weights, figures, total) if enough else None,
-        floor=_over_applying(weights, figures, {name: figure.proven for name, figure in figures.items()}),
+        floor=_over_applying(
+            weights, figures, {name: figure.proven for name, figure in figures.items()}
+        ),
         coverage=coverage,
         weakest=_weakest(components),
         silent_teams=silent_teams(context),
         components=components,
         losses=ordered(
-            chain.from_iterable(entered(figure.losses(parts[name])) for name, figure in figures.items() if ledger)
+            chain.from_iterable(
+                entered(figure.losses(parts[name])) for name, figure in figures.items() if ledger
+            )
         ),
     )
 
 
 def _mean(weights: Mapping[str, int], figures: Mapping[str, Figure], total: int) -> float:
-    return clamp(fsum(weights[name] * f.score for name, f in figures.items() if f.score is not None) / total)
+    return clamp(
+        fsum(weights[name] * f.score for name, f in figures.items() if f.score is not None) / total
+    )
 
 
-def _over_applying(weights: Mapping[str, int], figures: Mapping[str, Figure], values: Mapping[str, float]) -> float:
+def _over_applying(
+    weights: Mapping[str, int], figures: Mapping[str, Figure], values: Mapping[str, float]
+) -> float:
     """The weighted mean of the values over the components that apply; 0 when their weights are."""
     names = [name for name, figure in figures.items() if figure.applies]
     total = sum(weights[name] for name in names)

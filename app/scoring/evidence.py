@@ -15,7 +15,9 @@ PARTS: dict[str, str] = {
     "responsibilities": "/v1/objectives/{objective}/responsibilities",
 }
 LISTS: dict[str, str] = {"events": "/v1/events", "key-results": "/v1/key-results"}
-MOST_STRETCHES: Final = 50  # what an address can hold; nobody has so many, and from the first to the last day holds all
+MOST_STRETCHES: Final = (
+    50  # what an address can hold; nobody has so many, and from the first to the last day holds all
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,9 @@ def address(evidence: Evidence) -> str:
     if evidence.resource in LISTS:
         return f"{LISTS[evidence.resource]}?{urlencode(evidence.filters)}"
     (name, value), *filters = evidence.filters
-    return f"{PARTS[evidence.resource].format(**{name: quote(value, safe='')})}?{urlencode(filters)}"
+    return (
+        f"{PARTS[evidence.resource].format(**{name: quote(value, safe='')})}?{urlencode(filters)}"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,11 @@ class Scope:
         They are asked for as of the last day that the score could see, not the day asked for: the configuration of a
         finished playbook is that of its end, and a filter that resolves objectives has to use the same one.
         """
-        days = [("from", first.isoformat()), ("to", last.isoformat()), ("as_of", self.until.isoformat())]
+        days = [
+            ("from", first.isoformat()),
+            ("to", last.isoformat()),
+            ("as_of", self.until.isoformat()),
+        ]
         if self.known_at != self.until:
             days.append(("known_at", self.known_at.isoformat()))
         if self.configuration_from is not None:
@@ -99,4 +107,12 @@ def scope(configuration: Configuration, frame: Frame) -> Scope:
     starts_on = configuration.playbooks[frame.playbook].starts_on
     focus = frame.focus(configuration)
     unit = configuration.policy.unit
-    return Scope(frame.playbook, starts_on, frame.until, frame.known_at, focus, unit, frame.configuration_from)
+    return Scope(
+        frame.playbook,
+        starts_on,
+        frame.until,
+        frame.known_at,
+        focus,
+        unit,
+        frame.configuration_from,
+    )

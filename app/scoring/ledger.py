@@ -47,7 +47,9 @@ class Loss(NamedTuple):
         return self.account.evidence(self)
 
 
-REASON, POINTS = (itemgetter(Loss._fields.index(name)) for name in ("reason", "points"))  # quicker than by name
+REASON, POINTS = (
+    itemgetter(Loss._fields.index(name)) for name in ("reason", "points")
+)  # quicker than by name
 
 
 def entered(losses: Iterable[Loss]) -> list[Loss]:
@@ -65,4 +67,6 @@ def ordered(losses: Iterable[Loss]) -> tuple[Loss, ...]:
 
 def part(losses: Iterable[Loss], share: float) -> list[Loss]:
     """A share of each of the losses, without those too small to be one."""
-    return [loss._replace(points=points) for loss in losses if (points := share * loss.points) >= LEAST]
+    return [
+        loss._replace(points=points) for loss in losses if (points := share * loss.points) >= LEAST
+    ]

@@ -28,4 +28,6 @@ def mean(weights: Collection[int], values: Iterable[float]) -> float:
 def blend(terms: Iterable[tuple[float, float]]) -> float:
     """The mean of fractions by positive weights that are no longer exact; there is at least one."""
     pairs = list(terms)
-    return clamp(fsum(weight * value for weight, value in pairs) / fsum(weight for weight, _ in pairs))
+    return clamp(
+        fsum(weight * value for weight, value in pairs) / fsum(weight for weight, _ in pairs)
+    )

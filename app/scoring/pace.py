@@ -25,7 +25,11 @@ def value(aggregation: str, sources: Sources) -> Exact | None:
     if not sources:
         return None
     if aggregation == "last":
-        newest = max((m.last[0], source, m.last[1], m.last[2]) for source, m in sources.items() if m.last is not None)
+        newest = max(
+            (m.last[0], source, m.last[1], m.last[2])
+            for source, m in sources.items()
+            if m.last is not None
+        )
         return newest[3], 1
     if aggregation == "min":
         return min(measure.low for measure in sources.values() if measure.low is not None), 1
@@ -85,9 +89,7 @@ class Standing(NamedTuple):
             way, due = percent(self.progress), percent(self.expected)
             said = f"{key} is {way} of the way to its target, {due} was expected by now"
         elif self.sources:
-            said = (
-                f"{self.metric.canonical_source}, the canonical source, has no event that counts for {key}; others have"
-            )
+            said = f"{self.metric.canonical_source}, the canonical source, has no event that counts for {key}; others have"
         else:
             said = f"no event counts for {key}, {percent(self.expected)} of the way was expected by now"
         return said + self._uncounted() + self._silence()
@@ -98,7 +100,9 @@ class Standing(NamedTuple):
         if self.unknown and won:
             said = f"; {counted(self.unknown, 'won deal has', 'won deals have')} no amount"
         elif self.unknown:
-            said = f"; {counted(self.unknown, 'event has', 'events have')} no number that could count"
+            said = (
+                f"; {counted(self.unknown, 'event has', 'events have')} no number that could count"
+            )
         if self.other_unit:
             one, many = ("won deal is", "won deals are") if won else ("event is", "events are")
             which = f"in {listed(self.currencies)}, " if self.currencies else ""
@@ -154,7 +158,9 @@ class Pace:
             way = came.by(place, said if begun else said._replace(sources=NOTHING.sources))
             expected = ratio((day - first).days + 1, (last - first).days + 1)
             metric = snapshot.configuration.metrics[key]
-            self.stretches[place] = Stretch(metric, first, min(last, until), begun, expected, way.exact, way.said)
+            self.stretches[place] = Stretch(
+                metric, first, min(last, until), begun, expected, way.exact, way.said
+            )
             left = 1.0 - expected
             # 1 - max(0, expected - progress), written so that on the last day it is the progress to the last bit.
             attained = [1.0 if p >= expected else min(1.0, p + left) for p in way.progress]
@@ -167,7 +173,15 @@ class Pace:
         metric, first, last, begun, expected, exact, said = self.stretches[place]
         progress = 0.0 if exact is None else _progress(result, exact)
         attainment = self.attainments[result.key]
-        counted = (exact, progress, expected, attainment, said.sources, said.unknown, said.other_unit)
+        counted = (
+            exact,
+            progress,
+            expected,
+            attainment,
+            said.sources,
+            said.unknown,
+            said.other_unit,
+        )
         remarks = self._currencies.get(place, ()), self._heard.get(metric.canonical_source or "")
         return Standing(self._scope, result, metric, first, last, begun, *counted, *remarks)
 
@@ -212,4 +226,6 @@ def _counting(metric: Metric, sources: Sources) -> Sources:
 def _progress(result: KeyResult, exact: Exact) -> float:
     """The way gone from baseline to target."""
     numerator, denominator = exact
-    return ratio(numerator - result.baseline * denominator, (result.target - result.baseline) * denominator)
+    return ratio(
+        numerator - result.baseline * denominator, (result.target - result.baseline) * denominator
+    )

@@ -19,7 +19,11 @@ Window: TypeAlias = tuple[str, date, date]
 
 def window(key_result: KeyResult, playbook: Playbook) -> Window:
     """The key result's metric and its own window, else the playbook's; both ends are inside."""
-    return key_result.metric, key_result.starts_on or playbook.starts_on, key_result.ends_on or playbook.ends_on
+    return (
+        key_result.metric,
+        key_result.starts_on or playbook.starts_on,
+        key_result.ends_on or playbook.ends_on,
+    )
 
 
 def active_objectives(configuration: Configuration, playbook: str) -> tuple[Objective, ...]:
@@ -28,7 +32,9 @@ def active_objectives(configuration: Configuration, playbook: str) -> tuple[Obje
     return tuple(o for o in found if o.playbook == playbook and o.state == "active")
 
 
-def objectives_by_metric(configuration: Configuration, playbook: str) -> Mapping[str, frozenset[str]]:
+def objectives_by_metric(
+    configuration: Configuration, playbook: str
+) -> Mapping[str, frozenset[str]]:
     """For each metric the active objectives of that playbook to which its key results lead."""
     active = {objective.key for objective in active_objectives(configuration, playbook)}
     leads: dict[str, set[str]] = {}
@@ -49,7 +55,9 @@ class Plan:
     asks of it is never worked out, and plans of one family take over from each other what comes to the same.
     """
 
-    def __init__(self, configuration: Configuration, key: str, family: Family | None = None) -> None:
+    def __init__(
+        self, configuration: Configuration, key: str, family: Family | None = None
+    ) -> None:
         """Of the playbook of that key, which is there."""
         self.configuration = configuration
         self.playbook: Playbook = configuration.playbooks[key]
@@ -86,7 +94,10 @@ class Plan:
     @cached_property
     def objectives(self) -> Mapping[str, Objective]:
         """The active objectives of the playbook."""
-        return {objective.key: objective for objective in active_objectives(self.configuration, self.playbook.key)}
+        return {
+            objective.key: objective
+            for objective in active_objectives(self.configuration, self.playbook.key)
+        }
 
     @cached_property
     def priorities(self) -> Sequence[int]:
@@ -148,7 +159,10 @@ class Plan:
     @cached_property
     def expected(self) -> Mapping[str, Mapping[str, float]]:
         """The shares of its work that each team is to give to objectives; one that bears none follows them all."""
-        return {team: _blended(borne) if (borne := self.borne.get(team)) else self.parts for team in self.teams}
+        return {
+            team: _blended(borne) if (borne := self.borne.get(team)) else self.parts
+            for team in self.teams
+        }
 
     @cached_property
     def others(self) -> tuple["Plan", ...]:
@@ -168,11 +182,21 @@ class Plan:
             return []
         cuts, others = {first}, [plan.playbook for plan in self.others]
         for other in others:
-            cuts |= {day for day in (other.starts_on, other.ends_on + timedelta(days=1)) if first < day <= last}
+            cuts |= {
+                day
+                for day in (other.starts_on, other.ends_on + timedelta(days=1))
+                if first < day <= last
+            }
         starts = sorted(cuts)
         ends = [start - timedelta(days=1) for start in starts[1:]] + [last]
         return [
-            (start, end, frozenset(other.key for other in others if other.starts_on <= start <= other.ends_on))
+            (
+                start,
+                end,
+                frozenset(
+                    other.key for other in others if other.starts_on <= start <= other.ends_on
+                ),
+            )
             for start, end in zip(starts, ends, strict=True)
         ]
 
@@ -188,7 +212,11 @@ def _results(plan: Plan) -> Mapping[str, tuple[KeyResult, ...]]:
 
 def _weights(plan: Plan) -> Mapping[str, tuple[Sequence[str], Sequence[int], int]]:
     return {
-        key: ([result.key for result in results], weights := [result.weight for result in results], sum(weights))
+        key: (
+            [result.key for result in results],
+            weights := [result.weight for result in results],
+            sum(weights),
+        )
         for key, results in plan.once(_results, plan.configuration.key_results).items()
     }
 

@@ -89,7 +89,9 @@ class _Running:
     until: date
     place: int
     sources: dict[str, _Tally] = field(default_factory=dict)
-    said: dict[str | None, Said] = field(default_factory=dict)  # by canonical source, until another day is read
+    said: dict[str | None, Said] = field(
+        default_factory=dict
+    )  # by canonical source, until another day is read
 
 
 Cell = tuple[str, str, frozenset[str], str | None]
@@ -106,7 +108,9 @@ class _Slide:
 
     def follows(self, first: date, last: date, running: frozenset[str]) -> bool:
         """Whether it can be moved to those days."""
-        return self.running == running and self.first <= first <= self.last + DAY and self.last <= last
+        return (
+            self.running == running and self.first <= first <= self.last + DAY and self.last <= last
+        )
 
     def add(self, found: AttentionDay, sign: int) -> Attention:
         """A day's cell is in it, or out of it; returned is what that adds."""
@@ -115,7 +119,9 @@ class _Slide:
         was = self.cells.get(cell)
         events, effort = (0, 0) if was is None else was[5:]
         if events + added.events:
-            self.cells[cell] = Attention(*cell, self.running, events + added.events, effort + added.effort)
+            self.cells[cell] = Attention(
+                *cell, self.running, events + added.events, effort + added.effort
+            )
         else:
             self.cells.pop(cell, None)
         return added
@@ -172,15 +178,21 @@ class Series:
         running.until = until
         return running
 
-    def _tallied(self, plan: Plan, stretches: Sequence[tuple[date, date, frozenset[str]]]) -> Tallies:
+    def _tallied(
+        self, plan: Plan, stretches: Sequence[tuple[date, date, frozenset[str]]]
+    ) -> Tallies:
         """The slides are moved to those stretches of days, and what is in them is tallied by that plan."""
         pairs = zip(self._slides, stretches, strict=False)
-        if len(self._slides) != len(stretches) or not all(slide.follows(*stretch) for slide, stretch in pairs):
+        if len(self._slides) != len(stretches) or not all(
+            slide.follows(*stretch) for slide, stretch in pairs
+        ):
             self._slides = [_Slide(first, first - DAY, running) for first, _, running in stretches]
             self._tallies = None
         tallies = self._tallies
         if tallies is None or not tallies.fit(plan):
-            tallies = Tallies(plan, (cell for slide in self._slides for cell in slide.cells.values()))
+            tallies = Tallies(
+                plan, (cell for slide in self._slides for cell in slide.cells.values())
+            )
         for slide, (first, last, _) in zip(self._slides, stretches, strict=True):
             for sign, start, end in ((-1, slide.first, first - DAY), (1, slide.last + DAY, last)):
                 for day in between(self._worked, start, end):
@@ -209,7 +221,11 @@ class Series:
         known = self._sales_of.setdefault(unit, {})
         for day in between(self._sales, first, frame.until):
             if day not in known:
-                rows = (row for row in self._evidence.sold[day] if unit is None or row.unit in ("", unit))
+                rows = (
+                    row
+                    for row in self._evidence.sold[day]
+                    if unit is None or row.unit in ("", unit)
+                )
                 known[day] = [Sold(row.offering, row.team, day, row.value) for row in rows]
             yield from known[day]
 
@@ -221,7 +237,9 @@ def _said(sources: Mapping[str, _Tally], canonical: str | None) -> Said:
         for source, tally in sources.items()
         if tally.count
     }
-    return Said(measures, sum(tally.lacking for tally in heard), sum(tally.other_unit for tally in heard))
+    return Said(
+        measures, sum(tally.lacking for tally in heard), sum(tally.other_unit for tally in heard)
+    )
 
 
 def between(days: Sequence[date], first: date, last: date) -> Sequence[date]:

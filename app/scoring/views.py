@@ -107,7 +107,10 @@ def team_views(snapshot: Snapshot) -> tuple[TeamView, ...]:
     """Every team of the organization, by key."""
     context = build(snapshot)
     losses = align(context).losses
-    own, shared = _by(losses, "team"), _by((loss for loss in losses if loss.team is None), "objective")
+    own, shared = (
+        _by(losses, "team"),
+        _by((loss for loss in losses if loss.team is None), "objective"),
+    )
     figures = _Figures(context)
     mute = silent_teams(context)
     enough = focus.figured(context, context.work)
@@ -115,13 +118,21 @@ def team_views(snapshot: Snapshot) -> tuple[TeamView, ...]:
     plan, found = context.plan, []
     for team in plan.teams:
         narrowed = figures.of(team)
-        parts = [loss for o in plan.borne.get(team, {}) for loss in _part(shared, o, plan.shares[o][team])]
+        parts = [
+            loss
+            for o in plan.borne.get(team, {})
+            for loss in _part(shared, o, plan.shares[o][team])
+        ]
         found.append(
             TeamView(
                 team=team,
                 figures=narrowed,
                 quadrant=_quadrant(context, team, enough.get(team), middle, narrowed),
-                bears=tuple(bearing for o in plan.borne.get(team, {}) for bearing in _bearers(context, o, team)),
+                bears=tuple(
+                    bearing
+                    for o in plan.borne.get(team, {})
+                    for bearing in _bearers(context, o, team)
+                ),
                 work=enough.get(team),
                 silent=team in mute,
                 losses=ordered([*own.get(team, []), *parts]),
@@ -160,7 +171,13 @@ def pairs(snapshot: Snapshot) -> tuple[Pair, ...]:
     context = build(snapshot)
     shares = {team: found.shares for team, found in focus.figured(context, context.work).items()}
     return tuple(
-        Pair(one, other, clamp(fsum(min(share, shares[other].get(key, 0.0)) for key, share in shares[one].items())))
+        Pair(
+            one,
+            other,
+            clamp(
+                fsum(min(share, shares[other].get(key, 0.0)) for key, share in shares[one].items())
+            ),
+        )
         for one, other in combinations(shares, 2)
     )
 
@@ -196,7 +213,11 @@ def _median_attention(context: Context, enough: Mapping[str, Work]) -> Fraction 
 
 
 def _quadrant(
-    context: Context, team: str, work: Work | None, middle: Fraction | None, figures: tuple[TeamFigure, ...]
+    context: Context,
+    team: str,
+    work: Work | None,
+    middle: Fraction | None,
+    figures: tuple[TeamFigure, ...],
 ) -> Quadrant:
     busy = None
     if middle is not None and work is not None:
@@ -212,7 +233,9 @@ class _Figures:
         self._context = context
         self._involved = context.plan.once(playbook.involvements)
         self._fresh = {key: age.value for key, age in freshness.ages(context).items()}
-        self._shared = {key: part.value for key, part in shared_responsibility.shared(context.plan).items()}
+        self._shared = {
+            key: part.value for key, part in shared_responsibility.shared(context.plan).items()
+        }
         self._covered = {key: ratio(*found) for key, found in context.covered.items()}
         self._agreed = agreement.agreements(context)
         self._sold = _by_team(context)
@@ -229,23 +252,36 @@ class _Figures:
             "focus": focus.focus_of(context, team) if team in self._working else None,
             "outcomes": attained,
             "freshness": self._over(team, self._fresh),
-            "productivity": productivity.productivity_of(context, team) if team in self._active else None,
+            "productivity": productivity.productivity_of(context, team)
+            if team in self._active
+            else None,
             "deliverability": deliverability.delivered(offerings, self._sold.get(team, ())),
             "agreement": self._agreement(team),
         }
         applies = {"deliverability": bool(offerings), "agreement": agreement.has_canonical(context)}
-        covered = {name: 0.0 if score is None else 1.0 for name, score in scores.items()} | {"outcomes": coverage}
-        return tuple(TeamFigure(name, scores[name], covered[name], applies.get(name, True)) for name in COMPONENTS)
+        covered = {name: 0.0 if score is None else 1.0 for name, score in scores.items()} | {
+            "outcomes": coverage
+        }
+        return tuple(
+            TeamFigure(name, scores[name], covered[name], applies.get(name, True))
+            for name in COMPONENTS
+        )
 
     def _over(self, team: str, values: Mapping[str, float]) -> float | None:
         """The mean over the objectives that a team bears, by their weight and its share; None when it bears none."""
         borne = self._context.plan.borne.get(team, {})
-        return blend((part, values[objective]) for objective, part in borne.items()) if borne else None
+        return (
+            blend((part, values[objective]) for objective, part in borne.items()) if borne else None
+        )
 
     def _agreement(self, team: str) -> float | None:
         """The mean over the borne objectives on which a second source has a say; None when there is none."""
         borne = self._context.plan.borne.get(team, {})
-        parts = [(part, self._agreed[objective]) for objective, part in borne.items() if objective in self._agreed]
+        parts = [
+            (part, self._agreed[objective])
+            for objective, part in borne.items()
+            if objective in self._agreed
+        ]
         return blend(parts) if parts else None
 
     def _outcomes(self, team: str) -> tuple[float | None, float]:

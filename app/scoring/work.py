@@ -62,7 +62,9 @@ class Work:
     def _here(self) -> AbstractSet[frozenset[str]]:
         return self.split.keys() - {NOWHERE, ELSEWHERE}
 
-    def _shares(self, places: Sequence[tuple[frozenset[str], AbstractSet[str]]]) -> Mapping[str, float]:
+    def _shares(
+        self, places: Sequence[tuple[frozenset[str], AbstractSet[str]]]
+    ) -> Mapping[str, float]:
         # One denominator for all equal splits keeps the sums integers: each share is rounded once, by its division.
         parts = lcm(*{len(place) for place, _ in places})
         exact: dict[str, int] = {}
@@ -100,7 +102,9 @@ class Tallies:
         """Another one of the same sums."""
         found = copy(self)
         for name in ("_everything", "_activity"):
-            setattr(found, name, {team: tally.copy() for team, tally in getattr(self, name).items()})
+            setattr(
+                found, name, {team: tally.copy() for team, tally in getattr(self, name).items()}
+            )
         return found
 
     def fit(self, plan: Plan) -> bool:
@@ -112,7 +116,9 @@ class Tallies:
         team, kind, *_, events, effort = cell
         if team in self._teams:
             destination = self._led.of(cell)
-            for tallies in (self._everything, self._activity) if kind == "activity" else (self._everything,):
+            for tallies in (
+                (self._everything, self._activity) if kind == "activity" else (self._everything,)
+            ):
                 tally = tallies.get(team)
                 if tally is None:
                     tally = tallies[team] = _Tally()
@@ -151,7 +157,9 @@ class _Tally:
 
 def destinations(plan: Plan) -> "_Destinations":
     """Where cells of attention lead by that plan."""
-    others = [(other.playbook.key, other.leads, frozenset(other.objectives)) for other in plan.others]
+    others = [
+        (other.playbook.key, other.leads, frozenset(other.objectives)) for other in plan.others
+    ]
     return plan.once(_Destinations, plan.leads, frozenset(plan.objectives), others)
 
 
@@ -172,12 +180,18 @@ class _Destinations:
             found = self._known[alike] = self._led(*alike)
         return found
 
-    def _led(self, metrics: frozenset[str], named: str | None, running: frozenset[str]) -> frozenset[str]:
+    def _led(
+        self, metrics: frozenset[str], named: str | None, running: frozenset[str]
+    ) -> frozenset[str]:
         if named is not None:
             here = NOWHERE if named not in self._plan.objectives else frozenset((named,))
         else:
             here = NOWHERE.union(*(self._plan.leads.get(metric, NOWHERE) for metric in metrics))
-        if not here and any(_takes(plan, metrics, named) for plan in self._plan.others if plan.playbook.key in running):
+        if not here and any(
+            _takes(plan, metrics, named)
+            for plan in self._plan.others
+            if plan.playbook.key in running
+        ):
             return ELSEWHERE
         return here
 

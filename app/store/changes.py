@@ -29,7 +29,15 @@ CHANGE: Final = {
 }
 change = table_of(ChangeRow)
 ROWS: Final = 5_000  # of one statement: a replay has any number
-READ: Final = ("entity", "key", "at", "verb", "fields", "other", "sequence")  # in the order of a Change
+READ: Final = (
+    "entity",
+    "key",
+    "at",
+    "verb",
+    "fields",
+    "other",
+    "sequence",
+)  # in the order of a Change
 ENTITY: Final = {"entity": "text"}
 
 
@@ -63,7 +71,10 @@ class Known:
 
 
 async def add_changes(
-    connection: AsyncConnection, told: Told, seq: int, found: Sequence[tuple[UUID, Sequence[Change]]]
+    connection: AsyncConnection,
+    told: Told,
+    seq: int,
+    found: Sequence[tuple[UUID, Sequence[Change]]],
 ) -> list[frozenset[str]]:
     """The changes that deliveries told are kept, each once.
 
@@ -77,15 +88,29 @@ async def add_changes(
     new: set[str] = set()
     for start in range(0, len(rows), ROWS):
         new |= await _insert(connection, told, seq, rows[start : start + ROWS])
-    return [frozenset(one.key for one in said if one.key in new and first[one.key][0] == uid) for uid, said in found]
+    return [
+        frozenset(one.key for one in said if one.key in new and first[one.key][0] == uid)
+        for uid, said in found
+    ]
 
 
 def _row(uid: UUID, one: Change) -> tuple[object, ...]:
     fields = strict_json.dumps(dict(one.fields))
-    return one.key, one.entity, one.other, types.micros(one.at), one.verb, fields, one.sequence, str(uid)
+    return (
+        one.key,
+        one.entity,
+        one.other,
+        types.micros(one.at),
+        one.verb,
+        fields,
+        one.sequence,
+        str(uid),
+    )
 
 
-async def _insert(connection: AsyncConnection, told: Told, seq: int, rows: Sequence[tuple[object, ...]]) -> set[str]:
+async def _insert(
+    connection: AsyncConnection, told: Told, seq: int, rows: Sequence[tuple[object, ...]]
+) -> set[str]:
     # As one parameter: a statement with values for so many rows takes longer to make than to run.
     columns = {**CHANGE, "delivery": "identity"}
     names = ", ".join(columns)
@@ -108,7 +133,9 @@ async def known_of(
     """All changes of these entities, and what links other records to these deals."""
     mine = "c.organization_id = :organization and c.source = :source and c.{} = d.entity"
     named, linked = (
-        each(connection, recordset(connection, name, ENTITY, "d"), "change", "c", mine.format(column))
+        each(
+            connection, recordset(connection, name, ENTITY, "d"), "change", "c", mine.format(column)
+        )
         for name, column in (("entities", "entity"), ("deals", "other"))
     )
     parts = [
@@ -125,17 +152,23 @@ async def known_of(
     rows, links = await ask(connection, told.organization, parts, values)
     for entity, key, at, verb, fields, other, sequence in rows:
         said = strict_json.loads(fields.encode())
-        found.changes[entity].append(Change(entity, key, types.instant(at), verb, said, other, sequence))  # type: ignore[arg-type]  # as they were kept
+        found.changes[entity].append(
+            Change(entity, key, types.instant(at), verb, said, other, sequence)
+        )  # type: ignore[arg-type]  # as they were kept
     for deal, entity, key in links:
         found.links[deal].append((entity, key))
     return found
 
 
-async def changes_told_by(connection: AsyncConnection, told: Told, uids: Collection[UUID]) -> list[Change]:
+async def changes_told_by(
+    connection: AsyncConnection, told: Told, uids: Collection[UUID]
+) -> list[Change]:
     """The changes that these deliveries were the first to tell."""
     wanted, found = sorted(uids), []
     for start in range(0, len(wanted), 1000):
-        statement = select(change).where(*told.where(), change.c.delivery.in_(wanted[start : start + 1000]))
+        statement = select(change).where(
+            *told.where(), change.c.delivery.in_(wanted[start : start + 1000])
+        )
         found += [_change(row) for row in (await connection.execute(statement)).mappings()]
     return found
 
@@ -147,7 +180,9 @@ def _change(row: RowMapping) -> Change:
 async def carry_over(connection: AsyncConnection, told: Told, but: Collection[UUID]) -> None:
     """The changes of the generation, but those that these deliveries told, are in the next one too, unless there."""
     names = [column.name for column in change.columns]
-    columns = [literal(told.generation + 1) if name == "generation" else change.c[name] for name in names]
+    columns = [
+        literal(told.generation + 1) if name == "generation" else change.c[name] for name in names
+    ]
     kept = select(*columns).where(*told.where(), change.c.delivery.not_in(sorted(but)))
     insertion = (sqlite.insert if embedded(connection) else postgresql.insert)(change)
     await connection.execute(insertion.from_select(names, kept).on_conflict_do_nothing())

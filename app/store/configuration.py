@@ -52,7 +52,9 @@ class Stored:
 
 def identity(kind: str) -> tuple[str, ...]:
     """The columns that make a thing's key, in the key's order."""
-    return tuple(column.name for column in ROWS[kind].primary_key.columns if column.name != "organization_id")
+    return tuple(
+        column.name for column in ROWS[kind].primary_key.columns if column.name != "organization_id"
+    )
 
 
 def parts(kind: str, key: str) -> dict[str, object]:
@@ -78,7 +80,10 @@ def to_row(noun: Noun) -> dict[str, object]:
 
 def from_row(kind: str, row: RowMapping) -> Noun:
     """The thing that a row keeps."""
-    values = {found.name: codec.collections(kind, found.name, row[found.name]) for found in fields(codec.CLASSES[kind])}
+    values = {
+        found.name: codec.collections(kind, found.name, row[found.name])
+        for found in fields(codec.CLASSES[kind])
+    }
     return codec.CLASSES[kind](**values)  # type: ignore[arg-type]  # the names and values are those of that class
 
 
@@ -108,7 +113,9 @@ def _part(kind: str) -> Part:
     """All things of a kind: their fields, in order, and when they were archived."""
     names = (*(found.name for found in fields(codec.CLASSES[kind])), "archived_at")
     columns = ", ".join(f'"{name}"' for name in names)
-    return Part(columns, f"select {columns} from {ROWS[kind].name} where organization_id = :organization")  # noqa: S608  # constants
+    rows = ROWS[kind].name
+    query = f"select {columns} from {rows} where organization_id = :organization"  # noqa: S608  # constants
+    return Part(columns, query)
 
 
 @cache
@@ -118,7 +125,9 @@ def _reads(kind: str) -> Sequence[tuple[int, Read]]:
     for place, one in enumerate(fields(codec.CLASSES[kind])):
         read = READ.get(type(ROWS[kind].c[one.name].type))
         if read is not None:
-            found.append((place, Unread if kind == "revision" else partial(_restored, kind, one.name, read)))
+            found.append(
+                (place, Unread if kind == "revision" else partial(_restored, kind, one.name, read))
+            )
     return found
 
 
@@ -151,12 +160,16 @@ class Unread(Mapping[str, Any]):  # Any: JSON values
         return len(self._read())
 
 
-async def find(connection: AsyncConnection, organization_id: UUID, kind: str, key: str) -> Stored | None:
+async def find(
+    connection: AsyncConnection, organization_id: UUID, kind: str, key: str
+) -> Stored | None:
     """One thing. None when the organization never had it."""
     table = ROWS[kind]
     statement = select(table).where(table.c.organization_id == organization_id)
     if kind not in ("organization", "policy"):
-        statement = statement.where(*(table.c[name] == value for name, value in parts(kind, key).items()))
+        statement = statement.where(
+            *(table.c[name] == value for name, value in parts(kind, key).items())
+        )
     row = (await connection.execute(statement)).mappings().one_or_none()
     return None if row is None else _stored(kind, row)
 
@@ -197,7 +210,11 @@ def _after(table: Table, position: Mapping[str, object]) -> ColumnElement[bool]:
 
 
 async def save(
-    connection: AsyncConnection, organization_id: UUID, position: Position, actor: str, found: Sequence[Change]
+    connection: AsyncConnection,
+    organization_id: UUID,
+    position: Position,
+    actor: str,
+    found: Sequence[Change],
 ) -> None:
     """The changes are in the tables and in the journal."""
     for change in found:
@@ -206,12 +223,20 @@ async def save(
             continue
         await _upsert(connection, organization_id, noun, position, archived=change.after is None)
     if found:
-        entries = [_entry(organization_id, position, actor, index, change) for index, change in enumerate(found)]
+        entries = [
+            _entry(organization_id, position, actor, index, change)
+            for index, change in enumerate(found)
+        ]
         await connection.execute(journal.insert(), entries)
 
 
 async def _upsert(
-    connection: AsyncConnection, organization_id: UUID, noun: Noun, position: Position, *, archived: bool
+    connection: AsyncConnection,
+    organization_id: UUID,
+    noun: Noun,
+    position: Position,
+    *,
+    archived: bool,
 ) -> None:
     table = ROWS[noun.kind]
     values: dict[str, Any] = {  # Any: columns of every type
@@ -226,7 +251,9 @@ async def _upsert(
     await connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=update))
 
 
-def _entry(organization_id: UUID, position: Position, actor: str, index: int, change: Change) -> dict[str, object]:
+def _entry(
+    organization_id: UUID, position: Position, actor: str, index: int, change: Change
+) -> dict[str, object]:
     return {
         "organization_id": organization_id,
         "seq": position.seq,

@@ -29,14 +29,18 @@ class Position:
 
 async def zone(connection: AsyncConnection, organization_id: UUID) -> str:
     """The organization's time zone. Raises: NotFoundError when the organization is gone."""
-    statement = select(organization.c.time_zone).where(organization.c.organization_id == organization_id)
+    statement = select(organization.c.time_zone).where(
+        organization.c.organization_id == organization_id
+    )
     found = (await connection.execute(statement)).scalar_one_or_none()
     if found is None:
         raise NotFoundError("There is no such organization.")
     return str(found)
 
 
-async def begin(connection: AsyncConnection, organization_id: UUID, now: datetime, time_zone: str) -> None:
+async def begin(
+    connection: AsyncConnection, organization_id: UUID, now: datetime, time_zone: str
+) -> None:
     """A new organization has a cursor."""
     await connection.execute(
         insert(cursor).values(
@@ -50,7 +54,12 @@ async def begin(connection: AsyncConnection, organization_id: UUID, now: datetim
 
 
 async def advance(
-    connection: AsyncConnection, organization_id: UUID, now: datetime, time_zone: str, *, catalogue: bool
+    connection: AsyncConnection,
+    organization_id: UUID,
+    now: datetime,
+    time_zone: str,
+    *,
+    catalogue: bool,
 ) -> Position:
     """The next position.
 
@@ -71,15 +80,27 @@ async def advance(
         update(cursor)
         .where(cursor.c.organization_id == organization_id)
         .values(values)
-        .returning(cursor.c.seq, cursor.c.recorded_us, cursor.c.recorded_day, cursor.c.closed_day, cursor.c.closed_seq)
+        .returning(
+            cursor.c.seq,
+            cursor.c.recorded_us,
+            cursor.c.recorded_day,
+            cursor.c.closed_day,
+            cursor.c.closed_seq,
+        )
     )
-    seq, recorded, recorded_day, closed_day, closed_seq = (await connection.execute(statement)).one()
+    seq, recorded, recorded_day, closed_day, closed_seq = (
+        await connection.execute(statement)
+    ).one()
     await close(connection, organization_id, seq, closed_day, closed_seq)
     return Position(seq, types.instant(recorded), types.day(recorded_day))
 
 
 async def close(
-    connection: AsyncConnection, organization_id: UUID, seq: int, closed_day: int | None, closed_seq: int | None
+    connection: AsyncConnection,
+    organization_id: UUID,
+    seq: int,
+    closed_day: int | None,
+    closed_seq: int | None,
 ) -> None:
     """The day before is closed, if it was the write of this version that began another."""
     if closed_seq is not None and closed_seq == seq - 1:
@@ -89,7 +110,9 @@ async def close(
 
 async def hold(connection: AsyncConnection, organization_id: UUID) -> None:
     """The cursor's row is locked until the transaction ends; the version stays."""
-    await connection.execute(update(cursor).where(cursor.c.organization_id == organization_id).values(seq=cursor.c.seq))
+    await connection.execute(
+        update(cursor).where(cursor.c.organization_id == organization_id).values(seq=cursor.c.seq)
+    )
 
 
 async def version(connection: AsyncConnection, organization_id: UUID) -> int:
@@ -101,11 +124,15 @@ async def version(connection: AsyncConnection, organization_id: UUID) -> int:
 async def version_on(connection: AsyncConnection, organization_id: UUID, known_at: date) -> int:
     """The organization's version at the end of that day, the present one for today; 0 before it was there."""
     day = types.day_number(known_at)
-    statement = select(cursor.c.seq, cursor.c.recorded_day).where(cursor.c.organization_id == organization_id)
+    statement = select(cursor.c.seq, cursor.c.recorded_day).where(
+        cursor.c.organization_id == organization_id
+    )
     seq, recorded = (await connection.execute(statement)).one()
     if recorded <= day:
         return int(seq)
-    closed = select(func.max(closing.c.seq)).where(closing.c.organization_id == organization_id, closing.c.day <= day)
+    closed = select(func.max(closing.c.seq)).where(
+        closing.c.organization_id == organization_id, closing.c.day <= day
+    )
     return int((await connection.execute(closed)).scalar_one() or 0)
 
 
@@ -141,8 +168,13 @@ class Standing:
 
 STANDING: Final = (  # asked at every question, so made once
     select(cursor.c.seq, cursor.c.catalogue, cursor.c.recorded_day, organization.c.time_zone)
-    .select_from(cursor.join(organization, organization.c.organization_id == cursor.c.organization_id))
-    .where(cursor.c.organization_id == bindparam("one"), organization.c.organization_id == bindparam("one"))
+    .select_from(
+        cursor.join(organization, organization.c.organization_id == cursor.c.organization_id)
+    )
+    .where(
+        cursor.c.organization_id == bindparam("one"),
+        organization.c.organization_id == bindparam("one"),
+    )
 )
 
 

@@ -78,7 +78,9 @@ async def part(connection: AsyncConnection) -> AsyncIterator[None]:
         yield
 
 
-def connect(url: str, *, pool_size: int = 5, pool_timeout: float = 5.0, statement_timeout: float = 30.0) -> Database:
+def connect(
+    url: str, *, pool_size: int = 5, pool_timeout: float = 5.0, statement_timeout: float = 30.0
+) -> Database:
     """The database at `url`; nothing is opened before it is asked."""
     writer, reader = dialect.engines(
         url, pool_size=pool_size, pool_timeout=pool_timeout, statement_timeout=statement_timeout
@@ -92,9 +94,15 @@ class _Translated:
     async def __aenter__(self) -> None:
         return None
 
-    async def __aexit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
-        if isinstance(error, (PoolTimeoutError, OSError)) or (isinstance(error, DBAPIError) and _passes(error)):
-            raise UnavailableError("The database cannot be reached or is busy; try again shortly.") from error
+    async def __aexit__(
+        self, _type: object, error: BaseException | None, _traceback: object
+    ) -> None:
+        if isinstance(error, (PoolTimeoutError, OSError)) or (
+            isinstance(error, DBAPIError) and _passes(error)
+        ):
+            raise UnavailableError(
+                "The database cannot be reached or is busy; try again shortly."
+            ) from error
 
 
 def _passes(error: DBAPIError) -> bool:

@@ -60,10 +60,14 @@ async def add(connection: AsyncConnection, organization_id: UUID, *found: Stored
         await connection.execute(insert(delivery), rows)
 
 
-async def find(connection: AsyncConnection, organization_id: UUID, source: str, uid: UUID) -> StoredDelivery | None:
+async def find(
+    connection: AsyncConnection, organization_id: UUID, source: str, uid: UUID
+) -> StoredDelivery | None:
     """One delivery with its body. None when the source has none such."""
     statement = select(delivery).where(
-        delivery.c.organization_id == organization_id, delivery.c.source == source, delivery.c.uid == uid
+        delivery.c.organization_id == organization_id,
+        delivery.c.source == source,
+        delivery.c.uid == uid,
     )
     row = (await connection.execute(statement)).mappings().one_or_none()
     return None if row is None else to_delivery(row)
@@ -78,14 +82,18 @@ async def page(  # a page is its filters
     limit: int,
 ) -> list[StoredDelivery]:
     """At most `limit` deliveries of the source, newest first, after a position."""
-    statement = select(delivery).where(delivery.c.organization_id == organization_id, delivery.c.source == source)
+    statement = select(delivery).where(
+        delivery.c.organization_id == organization_id, delivery.c.source == source
+    )
     if state is not None:
         statement = statement.where(delivery.c.state == state)
     if after is not None:
         at, uid = after
         earlier = and_(delivery.c.received_at == at, delivery.c.uid < uid)
         statement = statement.where(or_(delivery.c.received_at < at, earlier))
-    statement = statement.order_by(delivery.c.received_at.desc(), delivery.c.uid.desc()).limit(limit)
+    statement = statement.order_by(delivery.c.received_at.desc(), delivery.c.uid.desc()).limit(
+        limit
+    )
     return [to_delivery(row) for row in (await connection.execute(statement)).mappings()]
 
 
@@ -95,10 +103,16 @@ def to_delivery(row: RowMapping) -> StoredDelivery:
 
 
 async def replayable(
-    connection: AsyncConnection, organization_id: UUID, source: str, since: datetime | None, limit: int
+    connection: AsyncConnection,
+    organization_id: UUID,
+    source: str,
+    since: datetime | None,
+    limit: int,
 ) -> list[StoredDelivery]:
     """At most `limit` deliveries, oldest first: all since an instant, or the failed ones whose body is kept (None)."""
-    statement = select(delivery).where(delivery.c.organization_id == organization_id, delivery.c.source == source)
+    statement = select(delivery).where(
+        delivery.c.organization_id == organization_id, delivery.c.source == source
+    )
     if since is None:
         statement = statement.where(delivery.c.state == "failed", delivery.c.body.is_not(None))
     else:
@@ -107,26 +121,36 @@ async def replayable(
     return [to_delivery(row) for row in (await connection.execute(statement)).mappings()]
 
 
-async def update_outcome(connection: AsyncConnection, organization_id: UUID, found: StoredDelivery) -> None:
+async def update_outcome(
+    connection: AsyncConnection, organization_id: UUID, found: StoredDelivery
+) -> None:
     """What became of the delivery is now this."""
     names = ("state", "problem", "changes", "recorded", "retracted")
-    values = {name: getattr(found, name) for name in names} | {"rejects": [dict(one) for one in found.rejects]}
+    values = {name: getattr(found, name) for name in names} | {
+        "rejects": [dict(one) for one in found.rejects]
+    }
     where = (delivery.c.organization_id == organization_id, delivery.c.uid == found.uid)
     await connection.execute(update(delivery).where(*where).values(**values))
 
 
-async def empty_bodies(connection: AsyncConnection, organization_id: UUID, before: datetime, most: int) -> int:
+async def empty_bodies(
+    connection: AsyncConnection, organization_id: UUID, before: datetime, most: int
+) -> int:
     """At most so many raw bodies that came in before an instant are kept no longer, oldest first; returns how many.
 
     Their headers go with them: those of a CloudEvent are what it says. Those that another transaction has in hand are
     left to it.
     """
     mine = delivery.c.organization_id == organization_id
-    old = select(delivery.c.uid).where(mine, delivery.c.received_at < before, delivery.c.body.is_not(None))
+    old = select(delivery.c.uid).where(
+        mine, delivery.c.received_at < before, delivery.c.body.is_not(None)
+    )
     old = old.order_by(delivery.c.received_at).limit(most).with_for_update(skip_locked=True)
     uids = list((await connection.execute(old)).scalars())
     if uids:
-        await connection.execute(update(delivery).where(mine, delivery.c.uid.in_(uids)).values(body=None, headers={}))
+        await connection.execute(
+            update(delivery).where(mine, delivery.c.uid.in_(uids)).values(body=None, headers={})
+        )
     return len(uids)
 
 
@@ -137,7 +161,9 @@ async def digests_of(
     if not wanted:
         return {}
     mine = "m.organization_id = :organization and m.source = :source and m.id = d.id"
-    found = each(connection, recordset(connection, "ids", {"id": "text"}, "d"), "message", "m", mine)
+    found = each(
+        connection, recordset(connection, "ids", {"id": "text"}, "d"), "message", "m", mine
+    )
     statement = text(f"select m.id, m.digest from {found}").bindparams(  # noqa: S608  # constants
         bindparam("organization", organization_id, types.Identity())
     )

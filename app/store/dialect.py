@@ -68,7 +68,9 @@ def engines(
     """The engine that writes and the one that reads; on PostgreSQL they are one."""
     parsed = make_url(url)
     if is_sqlite(parsed) and sqlite_version_info < SQLITE_MINIMUM:  # STRICT tables, RETURNING, ->>
-        raise ValueError(f"Embedded SQLite must be 3.38 or newer, and this Python has {sqlite_version}.")
+        raise ValueError(
+            f"Embedded SQLite must be 3.38 or newer, and this Python has {sqlite_version}."
+        )
     if is_sqlite(parsed):
         return _sqlite(parsed, "BEGIN IMMEDIATE", (), 1, 30.0), _sqlite(
             parsed, "BEGIN", ("query_only=ON",), pool_size, pool_timeout
@@ -128,7 +130,10 @@ def migration_engine(url: str) -> AsyncEngine:
     parsed = make_url(url)
     if not is_sqlite(parsed):
         return create_async_engine(
-            parsed, poolclass=NullPool, hide_parameters=True, connect_args={"server_settings": {"timezone": "UTC"}}
+            parsed,
+            poolclass=NullPool,
+            hide_parameters=True,
+            connect_args={"server_settings": {"timezone": "UTC"}},
         )
     engine = create_async_engine(parsed, poolclass=NullPool, hide_parameters=True)
 
@@ -146,7 +151,9 @@ def migration_engine(url: str) -> AsyncEngine:
 async def begin_reading(connection: AsyncConnection) -> None:
     """Makes the coming transaction one consistent, read-only view of the database."""
     if not embedded(connection):
-        await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        await connection.execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        )
 
 
 async def open_now(connection: AsyncConnection) -> None:
@@ -176,7 +183,9 @@ async def begin_glancing(connection: AsyncConnection) -> None:
         await connection.execution_options(isolation_level="AUTOCOMMIT")
 
 
-def recordset(connection: AsyncConnection, name: str, columns: Mapping[str, str], alias: str) -> str:
+def recordset(
+    connection: AsyncConnection, name: str, columns: Mapping[str, str], alias: str
+) -> str:
     """A FROM item whose rows are the JSON arrays of the bind parameter `name`.
 
     Shape: columns map a name to whole, text or identity.
@@ -185,7 +194,8 @@ def recordset(connection: AsyncConnection, name: str, columns: Mapping[str, str]
         reads = ", ".join(f"value->>{index} as {column}" for index, column in enumerate(columns))
         return f"(select {reads} from json_each(:{name})) as {alias}"  # noqa: S608  # names are constants of this package
     reads = ", ".join(
-        f"(value->>{index})::{SQL_TYPES[kind]} as {column}" for index, (column, kind) in enumerate(columns.items())
+        f"(value->>{index})::{SQL_TYPES[kind]} as {column}"
+        for index, (column, kind) in enumerate(columns.items())
     )
     # \\:\\: keeps SQLAlchemy from reading the cast as a bind parameter
     reads = reads.replace("::", "\\:\\:")
@@ -199,7 +209,9 @@ def each(connection: AsyncConnection, rows: str, table: str, alias: str, where: 
     Without statistics, or with old ones, it would rather read all that the organization has.
     """
     if embedded(connection):
-        return f"{rows} cross join {table} as {alias} on {where}"  # the first table is the outer one
+        return (
+            f"{rows} cross join {table} as {alias} on {where}"  # the first table is the outer one
+        )
     return f"{rows} cross join lateral (select * from {table} as {alias} where {where} offset 0) as {alias}"  # noqa: S608  # constants
 
 
@@ -211,12 +223,18 @@ def listed(connection: AsyncConnection, columns: str, query: str) -> str:
     return f"(select cast({rows} as text) from ({query}) as found)"  # noqa: S608  # constants
 
 
-def among(connection: AsyncConnection, column: Column[str], values: Sequence[str]) -> ColumnElement[bool]:
+def among(
+    connection: AsyncConnection, column: Column[str], values: Sequence[str]
+) -> ColumnElement[bool]:
     """Whether the column is one of the texts: one bind parameter, however many they are."""
     found = bindparam(None, dumps(sorted(values)), Text())
     if embedded(connection):
-        return column.in_(select(literal_column("value", Text())).select_from(func.json_each(found)))
-    return column.in_(select(func.json_array_elements_text(cast(found, JSON)).column_valued("value")))
+        return column.in_(
+            select(literal_column("value", Text())).select_from(func.json_each(found))
+        )
+    return column.in_(
+        select(func.json_array_elements_text(cast(found, JSON)).column_valued("value"))
+    )
 
 
 def holds(connection: AsyncConnection, column: Column[bytes], part: bytes) -> ColumnElement[bool]:

@@ -57,11 +57,11 @@ def write(
     known = {place for (place,) in connection.execute(KNOWN, (organization, sent))}
     new = _first_of_each(prepared, known)
     places = ", ".join("?" * (len(names) + 4))
-    insert = (
-        f"insert into event (organization_id, recorded_us, recorded_day, seq, {', '.join(names)}) values ({places})"  # noqa: S608  # constants
-    )
+    insert = f"insert into event (organization_id, recorded_us, recorded_day, seq, {', '.join(names)}) values ({places})"  # noqa: S608  # constants
     fixed = (organization, recorded_us, recorded_day, seq)
-    connection.executemany(insert, [(*fixed, str(prepared[place].uid), *rows[place][1:]) for place in new])
+    connection.executemany(
+        insert, [(*fixed, str(prepared[place].uid), *rows[place][1:]) for place in new]
+    )
     deltas = Deltas()
     for place in new:
         deltas.add(prepared[place], recorded_day)

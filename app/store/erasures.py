@@ -39,7 +39,11 @@ async def events_of(
     connection: AsyncConnection, organization_id: UUID, subject: str, source: str | None = None
 ) -> AsyncIterator[list[StoredEvent]]:
     """The events of the subject that have their content, retracted ones too, some at a time; of all sources (None)."""
-    where = [event.c.organization_id == organization_id, event.c.subject == subject, event.c.erased.is_(None)]
+    where = [
+        event.c.organization_id == organization_id,
+        event.c.subject == subject,
+        event.c.erased.is_(None),
+    ]
     where += [] if source is None else [event.c.source == source]
     uids = sorted((await connection.execute(select(event.c.uid).where(*where))).scalars())
     for start in range(0, len(uids), CHUNK):
@@ -57,7 +61,12 @@ async def erase_events(
         return
     async with lifted(connection):
         for uid, fingerprint, rules in rows:
-            values = {"subject": pseudonym, "data": None, "fingerprint": fingerprint, "erased": rules}
+            values = {
+                "subject": pseudonym,
+                "data": None,
+                "fingerprint": fingerprint,
+                "erased": rules,
+            }
             where = event.c.organization_id == organization_id, event.c.uid == uid
             await connection.execute(update(event).where(*where).values(**values))
 
@@ -70,7 +79,9 @@ async def told(
     for start in range(0, len(wanted), CHUNK):
         some = change.c.entity.in_(wanted[start : start + CHUNK]), change.c.verb != ERASED
         where = change.c.organization_id == organization_id, change.c.source == source, *some
-        found |= set((await connection.execute(select(change.c.entity).where(*where).distinct())).scalars())
+        found |= set(
+            (await connection.execute(select(change.c.entity).where(*where).distinct())).scalars()
+        )
     return frozenset(found)
 
 
@@ -82,7 +93,9 @@ async def tellers(
     for start in range(0, len(wanted), CHUNK):
         some = change.c.entity.in_(wanted[start : start + CHUNK])
         where = change.c.organization_id == organization_id, change.c.source == source, some
-        found |= set((await connection.execute(select(change.c.delivery).where(*where).distinct())).scalars())
+        found |= set(
+            (await connection.execute(select(change.c.delivery).where(*where).distinct())).scalars()
+        )
     return found
 
 
@@ -108,7 +121,13 @@ async def _delete_changes(connection: AsyncConnection, told: Told, entities: Seq
         return int(found.scalar_one())
     where = change.c.organization_id == told.organization, change.c.source == told.source
     async with lifted(connection):
-        return int((await connection.execute(delete(change).where(*where, change.c.entity.in_(entities)))).rowcount)
+        return int(
+            (
+                await connection.execute(
+                    delete(change).where(*where, change.c.entity.in_(entities))
+                )
+            ).rowcount
+        )
 
 
 def _mark(told: Told, entity: str, position: Position, by: UUID) -> dict[str, object]:
@@ -128,7 +147,9 @@ def _mark(told: Told, entity: str, position: Position, by: UUID) -> dict[str, ob
     }
 
 
-async def erased(connection: AsyncConnection, told: Told, entities: Collection[str]) -> frozenset[str]:
+async def erased(
+    connection: AsyncConnection, told: Told, entities: Collection[str]
+) -> frozenset[str]:
     """Those of these records that were erased."""
     if not entities:
         return frozenset()
@@ -154,7 +175,11 @@ async def bodies(
     kept = [delivery.c.body.is_not(None), headers != "{}"]
     held = [holds(connection, delivery.c.body, needle.encode()) for needle in sorted(needles)]
     held += [headers.contains(needle, autoescape=True) for needle in sorted(needles)]
-    where = [delivery.c.organization_id == organization_id, delivery.c.source == source, or_(*(held or kept))]
+    where = [
+        delivery.c.organization_id == organization_id,
+        delivery.c.source == source,
+        or_(*(held or kept)),
+    ]
     while True:
         more = [] if after is None else [delivery.c.uid > after]
         statement = select(delivery).where(*where, *more).order_by(delivery.c.uid).limit(BODIES)
@@ -166,7 +191,9 @@ async def bodies(
         after = found[-1].uid
 
 
-async def erase_bodies(connection: AsyncConnection, organization_id: UUID, uids: Collection[UUID]) -> int:
+async def erase_bodies(
+    connection: AsyncConnection, organization_id: UUID, uids: Collection[UUID]
+) -> int:
     """Of these deliveries neither body nor headers are kept, nor what was wrong with them; how many had a body.
 
     They say so.
@@ -174,7 +201,10 @@ async def erase_bodies(connection: AsyncConnection, organization_id: UUID, uids:
     wanted, found = sorted(uids), 0
     gone: dict[str, object] = {"body": None, "headers": {}, "rejects": [], "problem": GONE}
     for start in range(0, len(wanted), CHUNK):
-        where = delivery.c.organization_id == organization_id, delivery.c.uid.in_(wanted[start : start + CHUNK])
+        where = (
+            delivery.c.organization_id == organization_id,
+            delivery.c.uid.in_(wanted[start : start + CHUNK]),
+        )
         bare = select(func.count(delivery.c.body)).where(*where)
         found += int((await connection.execute(bare)).scalar_one())
         await connection.execute(update(delivery).where(*where).values(**gone))

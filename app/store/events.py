@@ -85,7 +85,9 @@ def to_event(row: RowMapping) -> Event:
 
 
 def _remembered(told: str) -> Remembered:
-    return {rule: None if match is None else (match[0], match[1]) for rule, match in loads(told).items()}
+    return {
+        rule: None if match is None else (match[0], match[1]) for rule, match in loads(told).items()
+    }
 
 
 async def find(connection: AsyncConnection, organization_id: UUID, uid: UUID) -> StoredEvent | None:
@@ -94,7 +96,9 @@ async def find(connection: AsyncConnection, organization_id: UUID, uid: UUID) ->
     return found[0] if found else None
 
 
-async def find_some(connection: AsyncConnection, organization_id: UUID, uids: Sequence[UUID]) -> list[StoredEvent]:
+async def find_some(
+    connection: AsyncConnection, organization_id: UUID, uids: Sequence[UUID]
+) -> list[StoredEvent]:
     """Those events, retracted or not."""
     return await read(connection, organization_id, [event.c.uid.in_(uids)])
 
@@ -137,7 +141,10 @@ async def page(  # a page is its filters
 
 
 async def read(
-    connection: AsyncConnection, organization_id: UUID, where: Sequence[ColumnElement[bool]], limit: int | None = None
+    connection: AsyncConnection,
+    organization_id: UUID,
+    where: Sequence[ColumnElement[bool]],
+    limit: int | None = None,
 ) -> list[StoredEvent]:
     """The events of which all that holds, retracted or not, newest first."""
     both = and_(
@@ -151,7 +158,12 @@ async def read(
         matching.c.id == event.c.matching,
     )
     statement = (
-        select(event, matching.c.metrics, retraction.c.recorded_us.label("retracted_us"), retraction.c.reason)
+        select(
+            event,
+            matching.c.metrics,
+            retraction.c.recorded_us.label("retracted_us"),
+            retraction.c.reason,
+        )
         .select_from(event.outerjoin(retraction, both).outerjoin(matching, sets))
         .where(event.c.organization_id == organization_id, *where)
         .order_by(event.c.time_us.desc(), event.c.uid.desc())
@@ -174,7 +186,11 @@ def _stored(row: RowMapping) -> StoredEvent:
 
 def _plain(wanted: EventFilter) -> list[ColumnElement[bool]]:
     named = ("type", "team", "source", "id", "subject", "kind", "unit")
-    where = [event.c[name] == getattr(wanted, name) for name in named if getattr(wanted, name) is not None]
+    where = [
+        event.c[name] == getattr(wanted, name)
+        for name in named
+        if getattr(wanted, name) is not None
+    ]
     if wanted.sold_unit is not None:
         where.append(or_(event.c.unit == wanted.sold_unit, event.c.unit.is_(None)))
     if wanted.offering is not None:
@@ -199,7 +215,9 @@ def _clocks(wanted: EventFilter) -> list[ColumnElement[bool]]:
     if wanted.as_of is not None:
         where.append(event.c.day <= types.day_number(wanted.as_of))
     known = wanted.known_at or wanted.as_of
-    stands: ColumnElement[bool] = retraction.c.uid.is_(None)  # the statement joins the retraction, if there is one
+    stands: ColumnElement[bool] = retraction.c.uid.is_(
+        None
+    )  # the statement joins the retraction, if there is one
     if known is not None:
         where.append(event.c.recorded_day <= types.day_number(known))
         stands = or_(stands, retraction.c.recorded_day > types.day_number(known))
@@ -215,7 +233,9 @@ class Sets:
 
     def having(self, metric: str, state: str | None = None) -> ColumnElement[bool]:
         """Events that matched the metric, in that state if one is given."""
-        found = [name for name, of in self.known.items() if metric in of and state in (None, of[metric])]
+        found = [
+            name for name, of in self.known.items() if metric in of and state in (None, of[metric])
+        ]
         return among(self.connection, event.c.matching, found)
 
     def leading(self, metrics: Collection[str]) -> ColumnElement[bool]:
@@ -227,15 +247,21 @@ class Sets:
 
 async def _sets(connection: AsyncConnection, organization_id: UUID) -> Sets:
     rows = await connection.execute(
-        select(matching.c.id, matching.c.metrics).where(matching.c.organization_id == organization_id)
+        select(matching.c.id, matching.c.metrics).where(
+            matching.c.organization_id == organization_id
+        )
     )
     return Sets(connection, {"": {}, **{name: dict(metrics) for name, metrics in rows}})
 
 
-def _derived(configuration: Configuration, wanted: EventFilter, sets: Sets) -> list[ColumnElement[bool]]:
+def _derived(
+    configuration: Configuration, wanted: EventFilter, sets: Sets
+) -> list[ColumnElement[bool]]:
     """The filters that hang on what an event matched."""
     where: list[ColumnElement[bool]] = []
-    canonical = {metric.canonical_source for metric in configuration.metrics.values()}  # it may not be there yet
+    canonical = {
+        metric.canonical_source for metric in configuration.metrics.values()
+    }  # it may not be there yet
     for kind, key, more in (("team", wanted.team, set()), ("source", wanted.source, canonical)):
         live, gone = configuration.of(kind), configuration.archived.get(kind, {})
         if key is not None and not any(key in known for known in (live, gone, more)):
@@ -256,16 +282,23 @@ def _derived(configuration: Configuration, wanted: EventFilter, sets: Sets) -> l
     return where
 
 
-def _belongs(configuration: Configuration, objective: str, sets: Sets, *, refreshes: bool) -> ColumnElement[bool]:
+def _belongs(
+    configuration: Configuration, objective: str, sets: Sets, *, refreshes: bool
+) -> ColumnElement[bool]:
     """Events of an objective.
 
     They name it, or match a metric that leads to it (and name none, unless they refresh it).
     """
     if objective not in configuration.objectives:
         raise InvalidError(unknown("objective", objective, configuration.objectives))
-    metrics = frozenset(k.metric for k in configuration.key_results.values() if k.objective == objective)
+    metrics = frozenset(
+        k.metric for k in configuration.key_results.values() if k.objective == objective
+    )
     leads = sets.leading(metrics)
-    return or_(event.c.objective == objective, leads if refreshes else and_(event.c.objective.is_(None), leads))
+    return or_(
+        event.c.objective == objective,
+        leads if refreshes else and_(event.c.objective.is_(None), leads),
+    )
 
 
 def _toward(configuration: Configuration, playbook: str, sets: Sets) -> ColumnElement[bool]:
@@ -278,7 +311,9 @@ def _toward(configuration: Configuration, playbook: str, sets: Sets) -> ColumnEl
     )
 
 
-def _off(configuration: Configuration, wanted: EventFilter, playbook: str, sets: Sets) -> list[ColumnElement[bool]]:
+def _off(
+    configuration: Configuration, wanted: EventFilter, playbook: str, sets: Sets
+) -> list[ColumnElement[bool]]:
     if playbook not in configuration.playbooks:
         raise InvalidError(unknown("playbook", playbook, configuration.playbooks))
     where: list[ColumnElement[bool]] = [~_toward(configuration, playbook, sets)]

@@ -165,7 +165,13 @@ class DeliveryRow(Row, table=True):
     __tablename__ = "delivery"
     __table_args__ = (
         Index(None, "organization_id", "source", "received_at", "uid"),
-        Index("ix_delivery_kept", "organization_id", "received_at", sqlite_where=KEPT, postgresql_where=KEPT),
+        Index(
+            "ix_delivery_kept",
+            "organization_id",
+            "received_at",
+            sqlite_where=KEPT,
+            postgresql_where=KEPT,
+        ),
         OPTIONS,
     )
     organization_id: UUID = tenant()

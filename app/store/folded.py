@@ -84,7 +84,13 @@ class Folded:
     @property
     def weight(self) -> int:
         """What it weighs beside losses."""
-        rows = len(self._sums) + len(self._orders) + len(self.cells) + len(self.newest) + len(self.sold)
+        rows = (
+            len(self._sums)
+            + len(self._orders)
+            + len(self.cells)
+            + len(self.newest)
+            + len(self.sold)
+        )
         return 1 + (rows + len(self.labels)) // ROWS
 
     def add(self, found: Read) -> None:
@@ -107,11 +113,20 @@ class Folded:
             if sources is None:
                 sources = touched[place] = dict(self._sums.get(place, ()))
             was = sources.get(source, NONE)
-            sources[source] = was[0] + count, was[1] + whole(high, low), was[2] + lacking, was[3] + other
+            sources[source] = (
+                was[0] + count,
+                was[1] + whole(high, low),
+                was[2] + lacking,
+                was[3] + other,
+            )
             self._orders.pop((place, source), None)
         for place, source, least, most, us, name, value in orders:
             last, known = (us, name, value), self._orders.get((place, source))
-            self._orders[place, source] = least, most, last if known is None else max(last, known[2])
+            self._orders[place, source] = (
+                least,
+                most,
+                last if known is None else max(last, known[2]),
+            )
         self._sums |= touched
         for place in touched:
             self._say(place)
@@ -120,7 +135,9 @@ class Folded:
         """What is said in the windows of that number is made anew."""
         sums, metrics = self._sums[place], self.plan.configuration.metrics
         measures = {
-            source: Measure(sums[source][0], sums[source][1], *self._orders.get((place, source), ()))
+            source: Measure(
+                sums[source][0], sums[source][1], *self._orders.get((place, source), ())
+            )
             for source in sorted(sums)
             if sums[source][0]
         }
@@ -143,7 +160,9 @@ class Folded:
                 days[name, objective] = day
         days |= {(name, objective): day for name, objective, day in newest}
         for (name, objective), day in days.items():
-            self.newest[name, objective] = Newest(self._metrics[name], objective or None, types.day(day))
+            self.newest[name, objective] = Newest(
+                self._metrics[name], objective or None, types.day(day)
+            )
 
     def _sell(self, rows: Rows) -> None:
         for offering, team, day, items, high, low in rows:
@@ -151,13 +170,17 @@ class Folded:
             known, left = self.sold.pop(place, None), items + self._items.pop(place, 0)
             if left:
                 self._items[place] = left
-                self.sold[place] = Sold(offering, team, types.day(day), value + (0 if known is None else known.value))
+                self.sold[place] = Sold(
+                    offering, team, types.day(day), value + (0 if known is None else known.value)
+                )
 
     def _work(self, number: int, rows: Rows) -> None:
         running = self.stretches[number][2]
         for team, kind, name, objective, events, high, low in rows:
             place, effort = (number, team, kind, name, objective), whole(high, low)
-            added = Attention(team, kind, self._metrics[name], objective or None, running, events, effort)
+            added = Attention(
+                team, kind, self._metrics[name], objective or None, running, events, effort
+            )
             if self.tallies is not None:
                 self.tallies.add(added)
             known = self.cells.pop(place, None)

@@ -88,7 +88,9 @@ async def health(
             median_low(lag) if lag else None,
             max(lag, default=None),
             noted.get(WITHOUT_AMOUNT, 0),
-            tuple((*pair, count) for pair, count in noted.items() if pair != WITHOUT_AMOUNT)[:LISTED],
+            tuple((*pair, count) for pair, count in noted.items() if pair != WITHOUT_AMOUNT)[
+                :LISTED
+            ],
         )
     return found
 
@@ -108,7 +110,10 @@ async def _delivered(
     )
     since = types.micros(now - timedelta(hours=HOURS))
     values = {"sources": dumps([[key] for key in keys]), "since": since}
-    return {key: _Delivered(*rest) for key, *rest in await rows_of(connection, statement, organization_id, values)}
+    return {
+        key: _Delivered(*rest)
+        for key, *rest in await rows_of(connection, statement, organization_id, values)
+    }
 
 
 async def _silent(
@@ -122,7 +127,9 @@ async def _silent(
         for ago in range(HOURS * 7 * WEEKS + 1)
     ]
     places = await delivered_in(
-        connection, organization_id, [(source, hour * HOUR, (hour + 1) * HOUR) for source, hour in hours]
+        connection,
+        organization_id,
+        [(source, hour * HOUR, (hour + 1) * HOUR) for source, hour in hours],
     )
     active: dict[str, list[int]] = {}
     for place in places:
@@ -147,7 +154,10 @@ async def delivered_in(
         "and d.received_at < w.last and d.origin = 'hook')"
     )
     rows = [[place, *found] for place, found in enumerate(times)]
-    return [place for (place,) in await rows_of(connection, statement, organization_id, {"rows": dumps(rows)})]
+    return [
+        place
+        for (place,) in await rows_of(connection, statement, organization_id, {"rows": dumps(rows)})
+    ]
 
 
 async def _lags(
@@ -200,7 +210,10 @@ async def _noted(
 
 
 async def rows_of(
-    connection: AsyncConnection, statement: TextClause, organization_id: UUID, values: Mapping[str, object]
+    connection: AsyncConnection,
+    statement: TextClause,
+    organization_id: UUID,
+    values: Mapping[str, object],
 ) -> Iterable[tuple[Any, ...]]:  # Any: each column has its own type
     """What a statement answers of one organization."""
     bound = statement.bindparams(bindparam("organization", organization_id, types.Identity()))

@@ -82,10 +82,16 @@ def matching_id(matches: Sequence[Match]) -> str:
     return sha256(canonical([[m.metric, m.label] for m in matches]).encode()).hexdigest()[:32]
 
 
-def prepare(events: Sequence[Event], matcher: Matcher, now: datetime, time_zone: str) -> list[Prepared]:
+def prepare(
+    events: Sequence[Event], matcher: Matcher, now: datetime, time_zone: str
+) -> list[Prepared]:
     """The events as they will be recorded, sorted by (source, id): the order is what keeps writers from deadlock."""
     prepared = []
-    zone, match, names = ZoneInfo(time_zone), matcher.match, dict[tuple[tuple[str, str, str], ...], str]()
+    zone, match, names = (
+        ZoneInfo(time_zone),
+        matcher.match,
+        dict[tuple[tuple[str, str, str], ...], str](),
+    )
     in_order = sorted(events, key=attrgetter("source", "id"))
     for event, uid in zip(in_order, ids.uuid7s(now, len(in_order)), strict=True):
         matches = match(event)
@@ -95,7 +101,11 @@ def prepare(events: Sequence[Event], matcher: Matcher, now: datetime, time_zone:
         day = types.day_number(event.time.astimezone(zone))
         data = canonical(event.data) if event.data else None
         content = fingerprint(event, data or "{}")
-        prepared.append(Prepared(event, uid, types.micros(event.time), day, names[kinds], matches, content, data))
+        prepared.append(
+            Prepared(
+                event, uid, types.micros(event.time), day, names[kinds], matches, content, data
+            )
+        )
     return prepared
 
 
@@ -104,11 +114,36 @@ def columns(prepared: Sequence[Prepared]) -> list[Sequence[object]]:
     if not prepared:
         return [[] for _ in EVENT]
     events, uids, times, days, matchings, _, fingerprints, data = zip(*prepared, strict=True)
-    named, sources, kinds, _, teams, sorts, values, units, efforts, subjects, objectives, offered, *_ = zip(
-        *events, strict=True
-    )
+    (
+        named,
+        sources,
+        kinds,
+        _,
+        teams,
+        sorts,
+        values,
+        units,
+        efforts,
+        subjects,
+        objectives,
+        offered,
+        *_,
+    ) = zip(*events, strict=True)
     offerings = [_sold(offered_here) if offered_here else None for offered_here in offered]
-    told = (named, kinds, times, days, teams, sorts, values, units, efforts, subjects, objectives, offerings)
+    told = (
+        named,
+        kinds,
+        times,
+        days,
+        teams,
+        sorts,
+        values,
+        units,
+        efforts,
+        subjects,
+        objectives,
+        offerings,
+    )
     return [[uid.hex for uid in uids], sources, *told, data, fingerprints, matchings]
 
 
@@ -191,7 +226,14 @@ select (select seq from cur), (select recorded_us from cur), array(select uid fr
 
 def _pairs(prepared: Sequence[Prepared]) -> list[tuple[object, ...]]:
     return [
-        (uid, metric, int(state == "counts"), int(state == "other_unit"), int(state == "no_value"), value)
+        (
+            uid,
+            metric,
+            int(state == "counts"),
+            int(state == "other_unit"),
+            int(state == "no_value"),
+            value,
+        )
         for uid, matches in [(p.uid.hex, p.matches) for p in prepared]
         for metric, state, value, _ in matches
     ]
@@ -203,7 +245,10 @@ def _transposed(rows: Sequence[tuple[object, ...]], width: int) -> Sequence[Sequ
 
 def _sets(prepared: Sequence[Prepared]) -> dict[str, str]:
     found = {p.matching: p.matches for p in prepared}
-    return {name: canonical([[match.metric, match.label] for match in matches]) for name, matches in found.items()}
+    return {
+        name: canonical([[match.metric, match.label] for match in matches])
+        for name, matches in found.items()
+    }
 
 
 async def _record_server(  # as `record`
@@ -214,7 +259,9 @@ async def _record_server(  # as `record`
     recorded_day: int,
     catalogue: int,
 ) -> Recorded:
-    items = [(p.uid.hex, offering, value) for p in prepared for offering, value in p.event.offerings]
+    items = [
+        (p.uid.hex, offering, value) for p in prepared for offering, value in p.event.offerings
+    ]
     told = (
         *columns(prepared),
         *_transposed(_pairs(prepared), len(PAIR)),
@@ -238,12 +285,19 @@ async def _record_embedded(  # as `record`
     moving = Moving(str(organization_id), types.micros(now), recorded_day, catalogue)
     rows = list(zip(*columns(prepared), strict=True))
     done = await at_once(
-        connection, partial(embedded_ingest.write, moving, prepared, tuple(EVENT), rows, _sets(prepared))
+        connection,
+        partial(embedded_ingest.write, moving, prepared, tuple(EVENT), rows, _sets(prepared)),
     )
-    return Recorded(None, frozenset(), now) if done is None else Recorded(done[0], done[2], types.instant(done[1]))
+    return (
+        Recorded(None, frozenset(), now)
+        if done is None
+        else Recorded(done[0], done[2], types.instant(done[1]))
+    )
 
 
-async def note_sets(connection: AsyncConnection, organization_id: UUID, sets: dict[str, str]) -> None:
+async def note_sets(
+    connection: AsyncConnection, organization_id: UUID, sets: dict[str, str]
+) -> None:
     """The sets of matches are known by their names."""
     if not sets:
         return

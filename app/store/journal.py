@@ -53,15 +53,23 @@ class JournalFilter:
     last: date | None = None
 
 
-async def add(connection: AsyncConnection, organization_id: UUID, position: Position, act: Act, after: int = 0) -> None:
+async def add(
+    connection: AsyncConnection, organization_id: UUID, position: Position, act: Act, after: int = 0
+) -> None:
     """The act is in the journal, after so many changes of configuration in the same write."""
     values = {name: getattr(act, name) for name in Act.__slots__}
     when = {"seq": position.seq, "position": after, "at": position.at, "day": position.day}
-    await connection.execute(insert(journal).values(organization_id=organization_id, **when, **values))
+    await connection.execute(
+        insert(journal).values(organization_id=organization_id, **when, **values)
+    )
 
 
 async def page(
-    connection: AsyncConnection, organization_id: UUID, wanted: JournalFilter, after: tuple[int, int] | None, limit: int
+    connection: AsyncConnection,
+    organization_id: UUID,
+    wanted: JournalFilter,
+    after: tuple[int, int] | None,
+    limit: int,
 ) -> list[Entry]:
     """At most `limit` entries, newest first, after a position."""
     statement = select(journal).where(journal.c.organization_id == organization_id)

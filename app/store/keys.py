@@ -39,20 +39,28 @@ class ApiKey:
 async def enter(connection: AsyncConnection, kind: str, name: str, organization_id: UUID) -> None:
     """The directory knows whose that public id is. Raises: ConflictError when it is taken."""
     try:
-        await connection.execute(insert(directory).values(kind=kind, id=name, organization_id=organization_id))
+        await connection.execute(
+            insert(directory).values(kind=kind, id=name, organization_id=organization_id)
+        )
     except IntegrityError as error:
         raise ConflictError(f"There is already an {kind} '{name}'.") from error
 
 
 async def leave(connection: AsyncConnection, kind: str, name: str, organization_id: UUID) -> None:
     """The directory does not know that public id any more."""
-    where = directory.c.kind == kind, directory.c.id == name, directory.c.organization_id == organization_id
+    where = (
+        directory.c.kind == kind,
+        directory.c.id == name,
+        directory.c.organization_id == organization_id,
+    )
     await connection.execute(delete(directory).where(*where))
 
 
 async def owner(connection: AsyncConnection, kind: str, name: str) -> UUID | None:
     """The organization to which a public id belongs. None when it is not known."""
-    statement = select(directory.c.organization_id).where(directory.c.kind == kind, directory.c.id == name)
+    statement = select(directory.c.organization_id).where(
+        directory.c.kind == kind, directory.c.id == name
+    )
     found: UUID | None = (await connection.execute(statement)).scalar_one_or_none()
     return found
 
@@ -60,7 +68,9 @@ async def owner(connection: AsyncConnection, kind: str, name: str) -> UUID | Non
 async def owners(connection: AsyncConnection, kind: str) -> Sequence[tuple[str, UUID]]:
     """All public ids of a kind, by name, with their organizations."""
     statement = (
-        select(directory.c.id, directory.c.organization_id).where(directory.c.kind == kind).order_by(directory.c.id)
+        select(directory.c.id, directory.c.organization_id)
+        .where(directory.c.kind == kind)
+        .order_by(directory.c.id)
     )
     return [(name, organization) for name, organization in await connection.execute(statement)]
 
@@ -70,22 +80,31 @@ async def add(connection: AsyncConnection, organization_id: UUID, key: ApiKey) -
     await enter(connection, "api_key", key.id, organization_id)
     values = {name: getattr(key, name) for name in ApiKey.__slots__}
     await connection.execute(
-        insert(api_key).values(organization_id=organization_id, **{**values, "scopes": list(key.scopes)})
+        insert(api_key).values(
+            organization_id=organization_id, **{**values, "scopes": list(key.scopes)}
+        )
     )
 
 
 async def find(connection: AsyncConnection, organization_id: UUID, name: str) -> ApiKey | None:
     """One key, revoked or not. None when the organization has no such."""
-    statement = select(api_key).where(api_key.c.organization_id == organization_id, api_key.c.id == name)
+    statement = select(api_key).where(
+        api_key.c.organization_id == organization_id, api_key.c.id == name
+    )
     row = (await connection.execute(statement)).mappings().one_or_none()
     return None if row is None else _key(row)
 
 
 async def page(
-    connection: AsyncConnection, organization_id: UUID, after: tuple[datetime, str] | None, limit: int
+    connection: AsyncConnection,
+    organization_id: UUID,
+    after: tuple[datetime, str] | None,
+    limit: int,
 ) -> list[ApiKey]:
     """At most `limit` keys that are not revoked, oldest first, after a position."""
-    statement = select(api_key).where(api_key.c.organization_id == organization_id, api_key.c.revoked_at.is_(None))
+    statement = select(api_key).where(
+        api_key.c.organization_id == organization_id, api_key.c.revoked_at.is_(None)
+    )
     if after is not None:
         at, name = after
         later = (api_key.c.created_at == at) & (api_key.c.id > name)
@@ -94,23 +113,35 @@ async def page(
     return [_key(row) for row in (await connection.execute(statement)).mappings()]
 
 
-async def revoke(connection: AsyncConnection, organization_id: UUID, name: str, now: datetime) -> bool:
+async def revoke(
+    connection: AsyncConnection, organization_id: UUID, name: str, now: datetime
+) -> bool:
     """Whether that key was there and valid until now; it is revoked."""
     statement = (
         update(api_key)
-        .where(api_key.c.organization_id == organization_id, api_key.c.id == name, api_key.c.revoked_at.is_(None))
+        .where(
+            api_key.c.organization_id == organization_id,
+            api_key.c.id == name,
+            api_key.c.revoked_at.is_(None),
+        )
         .values(revoked_at=now)
         .returning(api_key.c.id)
     )
     return (await connection.execute(statement)).scalar_one_or_none() is not None
 
 
-async def used(connection: AsyncConnection, organization_id: UUID, name: str, now: datetime) -> None:
+async def used(
+    connection: AsyncConnection, organization_id: UUID, name: str, now: datetime
+) -> None:
     """The key's last use is now."""
-    statement = update(api_key).where(api_key.c.organization_id == organization_id, api_key.c.id == name)
+    statement = update(api_key).where(
+        api_key.c.organization_id == organization_id, api_key.c.id == name
+    )
     await connection.execute(statement.values(last_used_at=now))
 
 
 def _key(row: RowMapping) -> ApiKey:
-    values: dict[str, Any] = {name: row[name] for name in ApiKey.__slots__}  # Any: columns of every type
+    values: dict[str, Any] = {
+        name: row[name] for name in ApiKey.__slots__
+    }  # Any: columns of every type
     return ApiKey(**{**values, "scopes": tuple(values["scopes"])})

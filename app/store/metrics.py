@@ -33,5 +33,7 @@ async def figures(
         .where(measure.c.organization_id == organization_id, measure.c.metric.in_(sorted(metrics)))
         .group_by(measure.c.metric)
     )
-    found = {key: Figures(*map(int, counts)) for key, *counts in await connection.execute(statement)}
+    found = {
+        key: Figures(*map(int, counts)) for key, *counts in await connection.execute(statement)
+    }
     return {key: found.get(key, Figures()) for key in metrics}

@@ -13,7 +13,9 @@ from app.store.evidence_tables import ChangeRow, EventRow, RetractionRow
 from app.store.tables import JournalRow, Row, table_of
 
 # What can be added to and never changed, but for the columns that are derived.
-APPEND_ONLY: Final = {table_of(row).name for row in (EventRow, RetractionRow, JournalRow, ChangeRow)}
+APPEND_ONLY: Final = {
+    table_of(row).name for row in (EventRow, RetractionRow, JournalRow, ChangeRow)
+}
 DERIVED: Final = {"event": "matching"}
 ERASE_EVENTS: Final = "erase_events(uuid, text, uuid[], text[], text[])"
 ERASE_CHANGES: Final = "erase_changes(uuid, text, text[])"
@@ -28,8 +30,12 @@ async def lifted(connection: AsyncConnection) -> AsyncIterator[None]:
         await connection.exec_driver_sql("select set_config('sightline.erasing', '', true)")
         return
     # There are no owners in a file: the triggers are away until the transaction ends, well or not.
-    await connection.exec_driver_sql("pragma secure_delete = on")  # what goes is overwritten, not only forgotten
-    triggers = await connection.exec_driver_sql("select name, sql from sqlite_master where type = 'trigger'")
+    await connection.exec_driver_sql(
+        "pragma secure_delete = on"
+    )  # what goes is overwritten, not only forgotten
+    triggers = await connection.exec_driver_sql(
+        "select name, sql from sqlite_master where type = 'trigger'"
+    )
     found = [(str(row["name"]), str(row["sql"])) for row in triggers.mappings()]
     for name, _ in found:
         await connection.exec_driver_sql(f'drop trigger "{name}"')
@@ -44,14 +50,18 @@ async def owns(connection: AsyncConnection) -> bool:
 
 
 async def _may_change(connection: AsyncConnection) -> bool:
-    asked = " or ".join(f"has_table_privilege('{name}', 'update, delete')" for name in sorted(APPEND_ONLY))
+    asked = " or ".join(
+        f"has_table_privilege('{name}', 'update, delete')" for name in sorted(APPEND_ONLY)
+    )
     return bool((await connection.execute(text(f"select {asked}"))).scalar_one())
 
 
 async def require_owner(connection: AsyncConnection) -> None:
     """Returns when what is append-only may be deleted by whoever is connected. Raises: ConflictError."""
     if not embedded(connection) and not await _may_change(connection):
-        raise ConflictError("This needs the owner of the tables: connect as the role that ran `sightline db upgrade`.")
+        raise ConflictError(
+            "This needs the owner of the tables: connect as the role that ran `sightline db upgrade`."
+        )
 
 
 async def grant_service(connection: AsyncConnection, role: str | None) -> list[str]:
@@ -66,7 +76,9 @@ async def grant_service(connection: AsyncConnection, role: str | None) -> list[s
     if role is None and not await _may_change(connection):
         return []
     await require_owner(connection)
-    roles = set(await _service_roles(connection)) | ({await _quoted(connection, role)} if role is not None else set())
+    roles = set(await _service_roles(connection)) | (
+        {await _quoted(connection, role)} if role is not None else set()
+    )
     for each in sorted(roles):
         await _grant(connection, each)
     return sorted(roles)
@@ -85,7 +97,9 @@ async def _quoted(connection: AsyncConnection, role: str) -> str:
     statement = text("select quote_ident(rolname) from pg_roles where rolname = :role")
     found = (await connection.execute(statement, {"role": role})).scalar_one_or_none()
     if found is None:
-        raise NotFoundError(f"There is no role '{role}': make it first (create role ... login password ...).")
+        raise NotFoundError(
+            f"There is no role '{role}': make it first (create role ... login password ...)."
+        )
     return str(found)
 
 

@@ -51,7 +51,11 @@ async def published_on(connection: AsyncConnection, organization_id: UUID) -> Ma
     columns = (journal.c.day, journal.c.key, journal.c.after)
     statement = (
         select(*columns)
-        .where(journal.c.organization_id == organization_id, journal.c.kind == "playbook", journal.c.after.is_not(None))
+        .where(
+            journal.c.organization_id == organization_id,
+            journal.c.kind == "playbook",
+            journal.c.after.is_not(None),
+        )
         .order_by(journal.c.seq, journal.c.position)
     )
     found: dict[str, date] = {}
@@ -61,7 +65,9 @@ async def published_on(connection: AsyncConnection, organization_id: UUID) -> Ma
     return found
 
 
-async def replayed(connection: AsyncConnection, organization_id: UUID) -> Mapping[tuple[str, str], Noun | None]:
+async def replayed(
+    connection: AsyncConnection, organization_id: UUID
+) -> Mapping[tuple[str, str], Noun | None]:
     """Every thing as its last entry in the journal left it, by kind and key; None for one that was archived."""
     statement = (
         select(journal.c.kind, journal.c.key, journal.c.after)
@@ -73,4 +79,7 @@ async def replayed(connection: AsyncConnection, organization_id: UUID) -> Mappin
         .order_by(journal.c.seq, journal.c.position)
     )
     last = {(row.kind, row.key): row.after for row in await connection.execute(statement)}
-    return {(kind, key): None if after is None else codec.from_json(kind, after) for (kind, key), after in last.items()}
+    return {
+        (kind, key): None if after is None else codec.from_json(kind, after)
+        for (kind, key), after in last.items()
+    }

@@ -16,7 +16,16 @@ from app.store.events import event, retraction, to_event
 from app.store.evidence_tables import AttentionRow, MeasureRow, SoldRow
 from app.store.ingest import matching_id, note_sets
 from app.store.retract import bounds
-from app.store.rollups import ATTENTION, MEASURE, SOLD, Deltas, Prepared, apply, measure_rows, pair_rows
+from app.store.rollups import (
+    ATTENTION,
+    MEASURE,
+    SOLD,
+    Deltas,
+    Prepared,
+    apply,
+    measure_rows,
+    pair_rows,
+)
 from app.store.tables import table_of
 
 ROLLUPS: Final = {
@@ -65,13 +74,17 @@ class Rebuilt:
     def note(self, prepared: Prepared, kept: str) -> bool:
         """Whether the event's matched set is another than the one kept; if so it is among the moved."""
         if prepared.matching:
-            self.sets.setdefault(prepared.matching, canonical([[m.metric, m.label] for m in prepared.matches]))
+            self.sets.setdefault(
+                prepared.matching, canonical([[m.metric, m.label] for m in prepared.matches])
+            )
         if prepared.matching != kept:
             self.moved[prepared.uid] = prepared.matching
         return prepared.matching != kept
 
 
-async def recompute(connection: AsyncConnection, organization_id: UUID, matcher: Matcher, time_zone: str) -> Rebuilt:
+async def recompute(
+    connection: AsyncConnection, organization_id: UUID, matcher: Matcher, time_zone: str
+) -> Rebuilt:
     """The roll-ups as the events alone give them. The cursor's row must be locked, or the view consistent."""
     rebuilt = Rebuilt()
     for day in await days(connection, organization_id):
@@ -79,10 +92,14 @@ async def recompute(connection: AsyncConnection, organization_id: UUID, matcher:
     return rebuilt
 
 
-async def days(connection: AsyncConnection, organization_id: UUID, kinds: Collection[str] | None = None) -> list[int]:
+async def days(
+    connection: AsyncConnection, organization_id: UUID, kinds: Collection[str] | None = None
+) -> list[int]:
     """The days on which any event occurred, or one of these types. Units: days since 1970, in order."""
     where = [] if kinds is None else [among(connection, event.c.type, sorted(kinds))]
-    statement = select(event.c.day).where(event.c.organization_id == organization_id, *where).distinct()
+    statement = (
+        select(event.c.day).where(event.c.organization_id == organization_id, *where).distinct()
+    )
     return sorted((await connection.execute(statement)).scalars())
 
 
@@ -118,7 +135,9 @@ async def of_day(  # a day of an organization
     for row in (await connection.execute(statement)).mappings():
         one = to_event(row)
         matches = matcher.match(one)
-        prepared = Prepared(one, row["uid"], row["time_us"], row["day"], matching_id(matches), matches)
+        prepared = Prepared(
+            one, row["uid"], row["time_us"], row["day"], matching_id(matches), matches
+        )
         found.append(Kept(prepared, row["recorded_day"], row["retracted"], row["matching"]))
     return found
 
@@ -133,7 +152,9 @@ def settle(deltas: Deltas, found: Sequence[Kept]) -> None:
     for one in found:
         for match in one.prepared.matches:
             if match.state == "counts":
-                lives.setdefault((match.metric, one.prepared.event.source), []).append((one, match.value))
+                lives.setdefault((match.metric, one.prepared.event.source), []).append(
+                    (one, match.value)
+                )
     for (metric, source), values in lives.items():
         for recorded in sorted({one.retracted for one, _ in values if one.retracted is not None}):
             bucket = deltas.bucket(metric, source, values[0][0].prepared.day, recorded)
@@ -149,10 +170,16 @@ async def replace(connection: AsyncConnection, organization_id: UUID, rebuilt: R
         await connection.execute(delete(table).where(table.c.organization_id == organization_id))
     await note_sets(connection, organization_id, rebuilt.sets)
     await apply(connection, organization_id, rebuilt.deltas)
-    await move(connection, organization_id, [(str(uid), name) for uid, name in sorted(rebuilt.moved.items())])
+    await move(
+        connection,
+        organization_id,
+        [(str(uid), name) for uid, name in sorted(rebuilt.moved.items())],
+    )
 
 
-async def move(connection: AsyncConnection, organization_id: UUID, moved: Sequence[tuple[str, str]]) -> None:
+async def move(
+    connection: AsyncConnection, organization_id: UUID, moved: Sequence[tuple[str, str]]
+) -> None:
     """Those events have these matched sets. Shape: pairs of uid and name of the set."""
     if not moved:
         return
@@ -164,7 +191,9 @@ async def move(connection: AsyncConnection, organization_id: UUID, moved: Sequen
     await connection.execute(statement, {"rows": canonical([list(pair) for pair in moved])})
 
 
-async def differences(connection: AsyncConnection, organization_id: UUID, rebuilt: Rebuilt) -> Mapping[str, int]:
+async def differences(
+    connection: AsyncConnection, organization_id: UUID, rebuilt: Rebuilt
+) -> Mapping[str, int]:
     """How many rows of each roll-up, and how many matched sets, are not as the events say."""
     made = {
         "measure": measure_rows(rebuilt.deltas),
@@ -174,7 +203,9 @@ async def differences(connection: AsyncConnection, organization_id: UUID, rebuil
     found = {"event": len(rebuilt.moved)}
     for name, (table, shape) in ROLLUPS.items():
         columns = [table.c[column] for column in shape]
-        rows = await connection.execute(select(*columns).where(table.c.organization_id == organization_id))
+        rows = await connection.execute(
+            select(*columns).where(table.c.organization_id == organization_id)
+        )
         adding = [place for place, column in enumerate(shape) if column in ADDED]
         # A row that adds nothing is as good as none: work that moved to another matched set leaves such ones behind.
         kept, wanted = (
@@ -191,7 +222,12 @@ async def any_event(connection: AsyncConnection, organization_id: UUID) -> bool:
     return (await connection.execute(statement)).first() is not None
 
 
-async def events_of(connection: AsyncConnection, organization_id: UUID, kinds: Collection[str], most: int) -> int:
+async def events_of(
+    connection: AsyncConnection, organization_id: UUID, kinds: Collection[str], most: int
+) -> int:
     """How many events the organization has of these types; counted no further than `most`."""
-    where = event.c.organization_id == organization_id, among(connection, event.c.type, sorted(kinds))
+    where = (
+        event.c.organization_id == organization_id,
+        among(connection, event.c.type, sorted(kinds)),
+    )
     return len((await connection.execute(select(event.c.uid).where(*where).limit(most))).all())

@@ -62,14 +62,22 @@ async def currencies(
     )
     values = {"rows": dumps(rows), "known": types.day_number(frame.known_at)}
     counted: dict[Window, dict[str, int]] = {}
-    for place, name, events in await rows_of(connection, statement, organization_id, values) if rows else ():
+    for place, name, events in (
+        await rows_of(connection, statement, organization_id, values) if rows else ()
+    ):
         unit = counted.setdefault(keys[place], {})
         unit[units[place, name]] = unit.get(units[place, name], 0) + events
     # Work is not told apart by its source: where the canonical one is not the only one, the sums differ.
-    return {key: tuple(sorted(found)) for key, found in counted.items() if sum(found.values()) == other_unit[key]}
+    return {
+        key: tuple(sorted(found))
+        for key, found in counted.items()
+        if sum(found.values()) == other_unit[key]
+    }
 
 
-async def heard_of(connection: AsyncConnection, organization_id: UUID, plan: Plan, frame: Frame) -> Mapping[str, Heard]:
+async def heard_of(
+    connection: AsyncConnection, organization_id: UUID, plan: Plan, frame: Frame
+) -> Mapping[str, Heard]:
     """When the canonical sources of the key results were last heard of, and their usual gap, as known at that day.
 
     A source with a hook is heard of by its deliveries, one that sends events by those that match its metrics. Neither
@@ -122,7 +130,9 @@ async def heard_from(  # a connection, and what was asked
 ) -> Mapping[str, Heard]:
     """As `heard_of`. Shape: the rows that the parts gave."""
     last = {source: at for source, at in delivered if at is not None}
-    found = await _delivered(connection, organization_id, last, plan.configuration.organization.time_zone)
+    found = await _delivered(
+        connection, organization_id, last, plan.configuration.organization.time_zone
+    )
     for source, day in recorded:
         found.setdefault(source, set()).add(types.day(day))
     known = {}
@@ -137,8 +147,13 @@ async def heard_from(  # a connection, and what was asked
 def _canonical(plan: Plan) -> list[tuple[str, str]]:
     """The metrics of key results that score with their canonical source, where that is there."""
     known = plan.configuration
-    pairs = ((key, known.metrics[key].canonical_source) for key in sorted({place[0] for place in plan.windows}))
-    return [(key, source) for key, source in pairs if source is not None and source in known.sources]
+    pairs = (
+        (key, known.metrics[key].canonical_source)
+        for key in sorted({place[0] for place in plan.windows})
+    )
+    return [
+        (key, source) for key, source in pairs if source is not None and source in known.sources
+    ]
 
 
 async def _delivered(
@@ -150,7 +165,8 @@ async def _delivered(
         day = day_of(types.instant(at), time_zone)
         asked += [(source, day - timedelta(days=ago)) for ago in range(7 * WEEKS + 1)]
     times = [
-        (source, _midnight(day, time_zone), _midnight(day + timedelta(days=1), time_zone)) for source, day in asked
+        (source, _midnight(day, time_zone), _midnight(day + timedelta(days=1), time_zone))
+        for source, day in asked
     ]
     found: dict[str, set[date]] = {}
     for place in await delivered_in(connection, organization_id, times):

@@ -27,7 +27,9 @@ async def close_doors(connection: AsyncConnection, organization_id: UUID) -> Non
     await connection.execute(delete(directory).where(*where))
 
 
-async def remove(connection: AsyncConnection, organization_id: UUID, table: Table, most: int | None) -> int:
+async def remove(
+    connection: AsyncConnection, organization_id: UUID, table: Table, most: int | None
+) -> int:
     """At most so many of the organization's rows of a table are gone, or all of them (None); returns how many."""
     statement = delete(table).where(table.c.organization_id == organization_id)
     if most is not None:

@@ -49,7 +49,9 @@ class Part:
     moved: Sequence[tuple[str, str]]
 
 
-async def pending(connection: AsyncConnection, organization_id: UUID) -> Mapping[str, Metric | None]:
+async def pending(
+    connection: AsyncConnection, organization_id: UUID
+) -> Mapping[str, Metric | None]:
     """The metrics whose change history does not show yet, as they were before it; None for one that was not there."""
     found = await find(connection, organization_id)
     return {} if found is None else found.metrics
@@ -73,8 +75,16 @@ def _metric(content: Mapping[str, object] | None) -> Metric | None:
 async def begin(connection: AsyncConnection, organization_id: UUID, found: Restatement) -> None:
     """That restatement is under way, in place of any other."""
     await end(connection, organization_id)
-    metrics = {key: None if metric is None else codec.to_json(metric) for key, metric in found.metrics.items()}
-    values = {"metrics": metrics, "days": list(found.days), "actor": found.actor, "started_at": found.started_at}
+    metrics = {
+        key: None if metric is None else codec.to_json(metric)
+        for key, metric in found.metrics.items()
+    }
+    values = {
+        "metrics": metrics,
+        "days": list(found.days),
+        "actor": found.actor,
+        "started_at": found.started_at,
+    }
     await connection.execute(insert(restatement).values(organization_id=organization_id, **values))
 
 
@@ -103,7 +113,9 @@ def made(day: int, found: Sequence[Kept], touched: Collection[str]) -> Part:
                 wanted.attended(prepared, one.matching, recorded, -sign)
                 wanted.attended(prepared, prepared.matching, recorded, sign)
     settle(wanted, found)
-    wanted.measure = {place: bucket for place, bucket in wanted.measure.items() if place[0] in touched}
+    wanted.measure = {
+        place: bucket for place, bucket in wanted.measure.items() if place[0] in touched
+    }
     pairs = [(str(uid), name) for uid, name in sorted(moved.moved.items())]
     return Part(day, measure_rows(wanted), pair_rows(wanted.attention), moved.sets, pairs)
 
@@ -125,16 +137,27 @@ async def parts(connection: AsyncConnection, organization_id: UUID, day: int) ->
     """The part of that day, which is done."""
     where = restated_day.c.organization_id == organization_id, restated_day.c.day == day
     found = (await connection.execute(select(restated_day.c.content).where(*where))).scalar_one()
-    return Part(day, found["measure"], found["attention"], found["sets"], [(uid, name) for uid, name in found["moved"]])
+    return Part(
+        day,
+        found["measure"],
+        found["attention"],
+        found["sets"],
+        [(uid, name) for uid, name in found["moved"]],
+    )
 
 
 async def spoil(connection: AsyncConnection, organization_id: UUID, days: Collection[int]) -> None:
     """Days on which something was recorded or retracted have to be done again."""
-    where = restated_day.c.organization_id == organization_id, restated_day.c.day.in_(sorted(set(days)))
+    where = (
+        restated_day.c.organization_id == organization_id,
+        restated_day.c.day.in_(sorted(set(days))),
+    )
     await connection.execute(delete(restated_day).where(*where))
 
 
-async def apply(connection: AsyncConnection, organization_id: UUID, part: Part, touched: Collection[str]) -> None:
+async def apply(
+    connection: AsyncConnection, organization_id: UUID, part: Part, touched: Collection[str]
+) -> None:
     """History shows that day as the metrics make it now. The cursor's row must be locked."""
     mine = measure.c.organization_id == organization_id, measure.c.day == part.day
     await connection.execute(delete(measure).where(*mine, measure.c.metric.in_(sorted(touched))))
@@ -147,7 +170,9 @@ async def apply(connection: AsyncConnection, organization_id: UUID, part: Part, 
     await move(connection, organization_id, part.moved)
 
 
-async def progress(connection: AsyncConnection, organization_id: UUID) -> tuple[Restatement, int] | None:
+async def progress(
+    connection: AsyncConnection, organization_id: UUID
+) -> tuple[Restatement, int] | None:
     """The restatement under way and how many of its days are done. None when there is none."""
     found = await find(connection, organization_id)
     if found is None:

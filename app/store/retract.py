@@ -35,7 +35,9 @@ async def retract(  # a retraction is all of these
     wanted = sorted(reasons)
     fresh: list[UUID] = []
     for start in range(0, len(wanted), CHUNK):
-        fresh += await _insert(connection, organization_id, wanted[start : start + CHUNK], reasons, position, actor)
+        fresh += await _insert(
+            connection, organization_id, wanted[start : start + CHUNK], reasons, position, actor
+        )
     if not fresh:
         return 0
     deltas = Deltas()
@@ -72,14 +74,23 @@ async def _insert(  # as `retract`
     found: list[UUID] = []
     for start in range(0, len(rows), 1000):
         insert = (sqlite.insert if embedded(connection) else postgresql.insert)(retraction)
-        statement = insert.values(rows[start : start + 1000]).on_conflict_do_nothing().returning(retraction.c.uid)
+        statement = (
+            insert.values(rows[start : start + 1000])
+            .on_conflict_do_nothing()
+            .returning(retraction.c.uid)
+        )
         found += (await connection.execute(statement)).scalars().all()
     return found
 
 
-async def _spoil(connection: AsyncConnection, organization_id: UUID, gone: Iterable[Prepared]) -> None:
+async def _spoil(
+    connection: AsyncConnection, organization_id: UUID, gone: Iterable[Prepared]
+) -> None:
     """Where history is being restated, the days of these events have to be done again."""
-    where = restated_day.c.organization_id == organization_id, restated_day.c.day.in_({found.day for found in gone})
+    where = (
+        restated_day.c.organization_id == organization_id,
+        restated_day.c.day.in_({found.day for found in gone}),
+    )
     await connection.execute(delete(restated_day).where(*where))
 
 
@@ -88,7 +99,9 @@ async def _events(
 ) -> AsyncIterator[Prepared]:
     for start in range(0, len(uids), CHUNK):
         some = uids[start : start + CHUNK]
-        statement = select(event).where(event.c.organization_id == organization_id, event.c.uid.in_(some))
+        statement = select(event).where(
+            event.c.organization_id == organization_id, event.c.uid.in_(some)
+        )
         for row in (await connection.execute(statement)).mappings():
             found = to_event(row)
             matches = matcher.match(found)

@@ -132,7 +132,9 @@ class Bucket:
         """Low, high and last include that value."""
         self.low = value if self.low is None else min(self.low, value)
         self.high = value if self.high is None else max(self.high, value)
-        self.last = (time_us, name, value) if self.last is None else max(self.last, (time_us, name, value))
+        self.last = (
+            (time_us, name, value) if self.last is None else max(self.last, (time_us, name, value))
+        )
 
 
 @dataclass(slots=True)
@@ -152,7 +154,9 @@ class Deltas:
         self.measured(prepared, recorded_day, sign)
         self.attended(prepared, prepared.matching, recorded_day, sign)
         for offering, value in event.offerings:
-            item = self.sold.setdefault((offering, event.team, event.unit or "", day, recorded_day), [0, 0])
+            item = self.sold.setdefault(
+                (offering, event.team, event.unit or "", day, recorded_day), [0, 0]
+            )
             item[0] += sign
             item[1] += sign * value
 
@@ -167,7 +171,14 @@ class Deltas:
     def attended(self, prepared: Prepared, matching: str, recorded_day: int, sign: int) -> None:
         """Adds the event as work, under a matched set."""
         event = prepared.event
-        place = (event.team, event.kind, matching, event.objective or "", prepared.day, recorded_day)
+        place = (
+            event.team,
+            event.kind,
+            matching,
+            event.objective or "",
+            prepared.day,
+            recorded_day,
+        )
         cell = self.attention.setdefault(place, [0, 0])
         cell[0] += sign
         cell[1] += sign * event.weight
@@ -183,12 +194,26 @@ def measure_rows(deltas: Deltas) -> list[list[object]]:
     for place in sorted(deltas.measure):
         b = deltas.measure[place]
         last = b.last or (None, None, None)
-        rows.append([*place, b.matched, b.counted, b.other_unit, b.no_value, b.total, b.low, b.high, *last, b.reset])
+        rows.append(
+            [
+                *place,
+                b.matched,
+                b.counted,
+                b.other_unit,
+                b.no_value,
+                b.total,
+                b.low,
+                b.high,
+                *last,
+                b.reset,
+            ]
+        )
     return rows
 
 
 def pair_rows(
-    cells: dict[tuple[str, str, str, str, int, int], list[int]] | dict[tuple[str, str, str, int, int], list[int]],
+    cells: dict[tuple[str, str, str, str, int, int], list[int]]
+    | dict[tuple[str, str, str, int, int], list[int]],
 ) -> list[list[object]]:
     """The rows of `attention` or `sold`, in key order."""
     return [[*place, *found] for place, found in sorted(cells.items())]
@@ -201,7 +226,9 @@ def fitting() -> Iterator[None]:
         yield
     except DBAPIError as error:
         # PostgreSQL says so; SQLite turns the sum into a float, which a STRICT table refuses
-        if getattr(error.orig, "sqlstate", None) == OVERFLOW or "cannot store REAL value" in str(error.orig):
+        if getattr(error.orig, "sqlstate", None) == OVERFLOW or "cannot store REAL value" in str(
+            error.orig
+        ):
             raise BucketFullError(FULL) from error
         raise
 
@@ -221,7 +248,9 @@ def rows_of(deltas: Deltas) -> dict[str, list[list[object]]]:
     }
 
 
-async def add(connection: AsyncConnection, organization_id: UUID, table: str, rows: Sequence[Sequence[object]]) -> None:
+async def add(
+    connection: AsyncConnection, organization_id: UUID, table: str, rows: Sequence[Sequence[object]]
+) -> None:
     """The roll-up holds the rows besides what it has. Raises: BucketFullError when a sum would not fit in 64 bits."""
     if not rows:
         return

@@ -16,13 +16,18 @@ SUMS = {"measure": ("total", MEASURE), "attention": ("effort", ATTENTION), "sold
 
 
 async def misfits(
-    connection: AsyncConnection, organization_id: UUID, prepared: Sequence[Prepared], recorded_day: int
+    connection: AsyncConnection,
+    organization_id: UUID,
+    prepared: Sequence[Prepared],
+    recorded_day: int,
 ) -> frozenset[UUID]:
     """Those of the events that, taken in order, would make a sum no longer fit in 64 bits."""
     added = {one.uid: _cells(one, recorded_day) for one in prepared}
     sums: Cells = {}
     for table in SUMS:
-        places = sorted({place for cells in added.values() for name, place in cells if name == table}, key=str)
+        places = sorted(
+            {place for cells in added.values() for name, place in cells if name == table}, key=str
+        )
         sums |= await _kept(connection, organization_id, table, places)
     refused = set()
     for uid, cells in added.items():
@@ -46,7 +51,10 @@ def _cells(prepared: Prepared, recorded_day: int) -> Cells:
 
 
 async def _kept(
-    connection: AsyncConnection, organization_id: UUID, table: str, places: Sequence[tuple[object, ...]]
+    connection: AsyncConnection,
+    organization_id: UUID,
+    table: str,
+    places: Sequence[tuple[object, ...]],
 ) -> Cells:
     """The sums as they are kept."""
     column, shape = SUMS[table]

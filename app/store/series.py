@@ -32,20 +32,30 @@ async def read(
     """The evidence of those days. Shape: metrics by key, and whether low, high and last of each are asked for."""
     asked = _Asked(connection, organization_id, days, known_at)
     orders = await asked.orders(sorted(key for key, ordered in metrics.items() if ordered))
-    return Evidence(await asked.measures(sorted(metrics), orders), await asked.attention(), await asked.sold())
+    return Evidence(
+        await asked.measures(sorted(metrics), orders), await asked.attention(), await asked.sold()
+    )
 
 
 class _Asked:
     def __init__(
-        self, connection: AsyncConnection, organization_id: UUID, days: tuple[date, date], known_at: date
+        self,
+        connection: AsyncConnection,
+        organization_id: UUID,
+        days: tuple[date, date],
+        known_at: date,
     ) -> None:
         self._connection, self._organization = connection, organization_id
         first, last = map(types.day_number, days)
         self._values = {"first": first, "last": last, "known": types.day_number(known_at)}
 
     async def _rows(self, statement: TextClause, **more: str) -> Sequence[tuple[Any, ...]]:
-        bound = statement.bindparams(bindparam("organization", self._organization, types.Identity()))
-        return [tuple(row) for row in await self._connection.execute(bound, {**self._values, **more})]
+        bound = statement.bindparams(
+            bindparam("organization", self._organization, types.Identity())
+        )
+        return [
+            tuple(row) for row in await self._connection.execute(bound, {**self._values, **more})
+        ]
 
     def _named(self) -> str:
         return recordset(self._connection, "metrics", NAMES, "w")
@@ -85,7 +95,9 @@ class _Asked:
             await self._rows(statement, metrics=_listed(metrics)) if metrics else ()
         ):
             order = orders.get((metric, source, day), ())
-            row = MeasureDay(types.day(day), source, count, whole(high, low), lacking, other, *order)
+            row = MeasureDay(
+                types.day(day), source, count, whole(high, low), lacking, other, *order
+            )
             found.setdefault(metric, []).append(row)
         return found
 
@@ -144,10 +156,16 @@ async def hypothetical(  # the evidence, and what it takes to change it
         for match in prepared.matches:
             if match.metric in touched:
                 measures.setdefault(match.metric, []).append(_said(day, prepared, match))
-        for metrics, sign in ((sets[one.matching], -1), (frozenset(m.metric for m in prepared.matches), 1)):
-            attend(day, (event.team, event.kind, metrics, event.objective), sign, sign * event.weight)
+        for metrics, sign in (
+            (sets[one.matching], -1),
+            (frozenset(m.metric for m in prepared.matches), 1),
+        ):
+            attend(
+                day, (event.team, event.kind, metrics, event.objective), sign, sign * event.weight
+            )
     attention = {
-        day: [AttentionDay(*place, *sums) for place, sums in of.items() if sums[0]] for day, of in work.items()
+        day: [AttentionDay(*place, *sums) for place, sums in of.items() if sums[0]]
+        for day, of in work.items()
     }
     return Evidence(measures, attention, evidence.sold)
 
@@ -158,7 +176,9 @@ def _said(day: date, prepared: Prepared, match: Match) -> MeasureDay:
         out = int(match.state == "no_value"), int(match.state == "other_unit")
         return MeasureDay(day, prepared.event.source, 0, 0, *out)
     last = (prepared.time_us, prepared.event.id, match.value)
-    return MeasureDay(day, prepared.event.source, 1, match.value, 0, 0, match.value, match.value, last)
+    return MeasureDay(
+        day, prepared.event.source, 1, match.value, 0, 0, match.value, match.value, last
+    )
 
 
 def _listed(metrics: Sequence[str]) -> str:

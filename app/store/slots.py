@@ -43,13 +43,17 @@ async def _events_of(
     columns = ", ".join(f"e.{column.name}" for column in event.columns)
     mine = "e.organization_id = :organization and e.source = :source and e.id >= w.first and e.id < w.after"
     found = each(connection, recordset(connection, "ranges", RANGE, "w"), "event", "e", mine)
-    gone = "select r.uid from retraction r where r.organization_id = :organization and r.uid = e.uid"
+    gone = (
+        "select r.uid from retraction r where r.organization_id = :organization and r.uid = e.uid"
+    )
     statement = (
         text(f"select {columns}, ({gone}) as gone from {found}")  # noqa: S608  # constants
         .bindparams(bindparam("organization", organization_id, types.Identity()))
         .columns(uid=types.Identity())
     )
-    return (await connection.execute(statement, {"source": source, "ranges": ranges})).mappings().all()
+    return (
+        (await connection.execute(statement, {"source": source, "ranges": ranges})).mappings().all()
+    )
 
 
 def _desired(slot: str, row: RowMapping) -> DesiredEvent:

@@ -26,7 +26,13 @@ from app.store.tables import table_of
 
 ASKS_ORDER: Final = frozenset({"min", "max", "last"})
 matching = table_of(MatchingRow)
-WINDOWS: Final = {"place": "whole", "metric": "text", "first": "whole", "last": "whole", "asks_order": "whole"}
+WINDOWS: Final = {
+    "place": "whole",
+    "metric": "text",
+    "first": "whole",
+    "last": "whole",
+    "asks_order": "whole",
+}
 ROLLUPS: Final = ("measure", "attention", "sold")
 
 
@@ -92,7 +98,9 @@ def _orders(recent: str) -> Part:
 
     Of a day they are those of the rows since its latest reset; several rows may have the last instant.
     """
-    touched = f"join (select distinct metric, source from {recent}measure) as t on t.metric = w.metric"  # noqa: S608  # constants
+    touched = (
+        f"join (select distinct metric, source from {recent}measure) as t on t.metric = w.metric"  # noqa: S608  # constants
+    )
     return Part(
         "place, source, least, most, last_us, last_id, last_value",
         "select place, source, least, most, last_us, last_id, last_value from (select place, source, last_us, last_id, "  # noqa: S608  # constants
@@ -140,7 +148,8 @@ def _sold(recent: str) -> Part:
 
 def _sets(recent: str) -> Part:
     some = f"and id in (select matching from {recent}attention)" if recent else ""  # noqa: S608  # constants
-    return Part("id, metrics", f"select id, metrics from matching where organization_id = :organization {some}")  # noqa: S608  # constants
+    query = f"select id, metrics from matching where organization_id = :organization {some}"  # noqa: S608  # constants
+    return Part("id, metrics", query)
 
 
 def _worked(recent: str, stretch: int) -> Part:
@@ -168,11 +177,17 @@ class Settled:
 
 
 async def read(
-    connection: AsyncConnection, organization_id: UUID, plan: Plan, frame: Frame, kept: Settled | None = None
+    connection: AsyncConnection,
+    organization_id: UUID,
+    plan: Plan,
+    frame: Frame,
+    kept: Settled | None = None,
 ) -> Snapshot:
     """Everything that a score by that plan in that frame needs; what is kept of it is not read again."""
     found = Folded(plan, frame) if kept is None else kept.folded.copy()
-    version, delivered = await _add(connection, organization_id, found, None if kept is None else kept.day)
+    version, delivered = await _add(
+        connection, organization_id, found, None if kept is None else kept.day
+    )
     said, known = found.said, frame.known_at
     return Snapshot(
         plan=plan,
@@ -184,11 +199,15 @@ async def read(
         sold=tuple(found.sold.values()),
         work=None if found.tallies is None else found.tallies.work(),
         currencies=await remarks.currencies(connection, organization_id, frame, said, found.labels),
-        heard=await remarks.heard_from(connection, organization_id, plan, delivered, found.recorded),
+        heard=await remarks.heard_from(
+            connection, organization_id, plan, delivered, found.recorded
+        ),
     )
 
 
-async def settled(connection: AsyncConnection, organization_id: UUID, plan: Plan, frame: Frame, day: date) -> Settled:
+async def settled(
+    connection: AsyncConnection, organization_id: UUID, plan: Plan, frame: Frame, day: date
+) -> Settled:
     """The evidence for a score by that plan in that frame, as far as it was recorded up to that day, which is over."""
     found = Folded(plan, frame)
     await _add(connection, organization_id, found, None, day)
@@ -196,7 +215,11 @@ async def settled(connection: AsyncConnection, organization_id: UUID, plan: Plan
 
 
 async def _add(
-    connection: AsyncConnection, organization_id: UUID, found: Folded, since: date | None, until: date | None = None
+    connection: AsyncConnection,
+    organization_id: UUID,
+    found: Folded,
+    since: date | None,
+    until: date | None = None,
 ) -> tuple[Sequence[Any], Sequence[tuple[str, int | None]]]:
     """What was recorded after the one day and up to the other is added; the version, and when hooks were heard of."""
     recent = "" if since is None else "new_"
@@ -226,7 +249,9 @@ def _values(found: Folded) -> Mapping[str, object]:
     asks_order = {key for key in metrics if metrics[key].aggregation in ASKS_ORDER}
     return {
         **{name: types.day_number(day) for name, day in days.items()},
-        "windows": dumps([[n, *span, int(span[0] in asks_order)] for n, span in enumerate(found.windows)]),
+        "windows": dumps(
+            [[n, *span, int(span[0] in asks_order)] for n, span in enumerate(found.windows)]
+        ),
         "anything": int(unit is None),
         "unit": unit or "",
     }
@@ -238,10 +263,17 @@ def _version(found: Sequence[Any], known_at: date) -> int:
     return seq if recorded <= types.day_number(known_at) else closed or 0
 
 
-async def matched_sets(connection: AsyncConnection, organization_id: UUID) -> Mapping[str, frozenset[str]]:
+async def matched_sets(
+    connection: AsyncConnection, organization_id: UUID
+) -> Mapping[str, frozenset[str]]:
     """The metrics of every matched set, by its name; the empty one too."""
-    statement = select(matching.c.id, matching.c.metrics).where(matching.c.organization_id == organization_id)
+    statement = select(matching.c.id, matching.c.metrics).where(
+        matching.c.organization_id == organization_id
+    )
     return {
         "": frozenset(),
-        **{name: frozenset(key for key, _ in found) for name, found in await connection.execute(statement)},
+        **{
+            name: frozenset(key for key, _ in found)
+            for name, found in await connection.execute(statement)
+        },
     }

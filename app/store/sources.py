@@ -44,28 +44,39 @@ async def hook_of(connection: AsyncConnection, organization_id: UUID, source: st
 
 async def hook_ids(connection: AsyncConnection, organization_id: UUID) -> Mapping[str, str]:
     """The ids of all hooks of the organization, by source."""
-    statement = select(hook.c.source, hook.c.hook_id).where(hook.c.organization_id == organization_id)
+    statement = select(hook.c.source, hook.c.hook_id).where(
+        hook.c.organization_id == organization_id
+    )
     return {source: str(hook_id) for source, hook_id in await connection.execute(statement)}
 
 
-async def hook_named(connection: AsyncConnection, organization_id: UUID, hook_id: str) -> Hook | None:
+async def hook_named(
+    connection: AsyncConnection, organization_id: UUID, hook_id: str
+) -> Hook | None:
     """The hook of that id. None when the organization has none such."""
     return await _hook(connection, organization_id, hook.c.hook_id == hook_id)
 
 
-async def _hook(connection: AsyncConnection, organization_id: UUID, where: ColumnElement[bool]) -> Hook | None:
+async def _hook(
+    connection: AsyncConnection, organization_id: UUID, where: ColumnElement[bool]
+) -> Hook | None:
     statement = select(hook).where(hook.c.organization_id == organization_id, where)
     row = (await connection.execute(statement)).mappings().one_or_none()
     if row is None:
         return None
     secrets = [
-        Sealed(found["text"], None if found["until"] is None else datetime.fromisoformat(found["until"]))
+        Sealed(
+            found["text"],
+            None if found["until"] is None else datetime.fromisoformat(found["until"]),
+        )
         for found in row["secrets"]
     ]
     return Hook(row["source"], row["hook_id"], tuple(secrets), row["generation"])
 
 
-async def note_refusal(connection: AsyncConnection, organization_id: UUID, source: str, at: datetime) -> None:
+async def note_refusal(
+    connection: AsyncConnection, organization_id: UUID, source: str, at: datetime
+) -> None:
     """The source's hook last refused a delivery at that instant."""
     where = (hook.c.organization_id == organization_id, hook.c.source == source)
     await connection.execute(update(hook).where(*where).values(refused_at=at))
@@ -79,7 +90,12 @@ async def keep_hook(connection: AsyncConnection, organization_id: UUID, found: H
     ]
     there = await hook_of(connection, organization_id, found.source)
     if there is None:
-        values = {"source": found.source, "hook_id": found.hook_id, "secrets": secrets, "generation": 1}
+        values = {
+            "source": found.source,
+            "hook_id": found.hook_id,
+            "secrets": secrets,
+            "generation": 1,
+        }
         await connection.execute(insert(hook).values(organization_id=organization_id, **values))
         return
     where = (hook.c.organization_id == organization_id, hook.c.source == found.source)
@@ -93,7 +109,9 @@ async def generation(connection: AsyncConnection, organization_id: UUID, source:
     return 1 if found is None else int(found)
 
 
-async def begin_generation(connection: AsyncConnection, organization_id: UUID, source: str, number: int) -> None:
+async def begin_generation(
+    connection: AsyncConnection, organization_id: UUID, source: str, number: int
+) -> None:
     """From now on the source's deals are folded from that generation of changes."""
     where = (hook.c.organization_id == organization_id, hook.c.source == source)
     await connection.execute(update(hook).where(*where).values(generation=number))
@@ -106,11 +124,22 @@ async def note_unmapped(
     found: Mapping[str, Sequence[tuple[str, str]]],
 ) -> None:
     """The values that the mapping does not know are, for these entities, those."""
-    where, entities = (unmapped.c.organization_id == organization_id, unmapped.c.source == source), sorted(found)
+    where, entities = (
+        (unmapped.c.organization_id == organization_id, unmapped.c.source == source),
+        sorted(found),
+    )
     for start in range(0, len(entities), CHUNK):
-        await connection.execute(delete(unmapped).where(*where, unmapped.c.entity.in_(entities[start : start + CHUNK])))
+        await connection.execute(
+            delete(unmapped).where(*where, unmapped.c.entity.in_(entities[start : start + CHUNK]))
+        )
     rows = [
-        {"organization_id": organization_id, "source": source, "entity": entity, "property": name, "value": value[:512]}
+        {
+            "organization_id": organization_id,
+            "source": source,
+            "entity": entity,
+            "property": name,
+            "value": value[:512],
+        }
         for entity, pairs in sorted(found.items())
         for name, value in sorted(set(pairs))
     ]

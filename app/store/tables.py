@@ -65,10 +65,13 @@ def tenant() -> Any:  # Any: a Field stands for whatever type its annotation say
     return Field(primary_key=True, sa_type=Identity)
 
 
-def belongs(columns: tuple[str, ...], table: str, remote: tuple[str, ...] = ("key",)) -> ForeignKeyConstraint:
+def belongs(
+    columns: tuple[str, ...], table: str, remote: tuple[str, ...] = ("key",)
+) -> ForeignKeyConstraint:
     """A foreign key inside the organization."""
     return ForeignKeyConstraint(
-        ["organization_id", *columns], [f"{table}.organization_id", *(f"{table}.{name}" for name in remote)]
+        ["organization_id", *columns],
+        [f"{table}.organization_id", *(f"{table}.{name}" for name in remote)],
     )
 
 

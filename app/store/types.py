@@ -50,7 +50,9 @@ class Instant(TypeDecorator[datetime]):
     impl = BigInteger
     cache_ok = True
 
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:  # Any: SQLAlchemy's own signature
+    def load_dialect_impl(
+        self, dialect: Dialect
+    ) -> TypeEngine[Any]:  # Any: SQLAlchemy's own signature
         """INTEGER on SQLite, bigint elsewhere."""
         return dialect.type_descriptor(Whole)
 
@@ -69,7 +71,9 @@ class Day(TypeDecorator[date]):
     impl = Integer
     cache_ok = True
 
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:  # Any: SQLAlchemy's own signature
+    def load_dialect_impl(
+        self, dialect: Dialect
+    ) -> TypeEngine[Any]:  # Any: SQLAlchemy's own signature
         """INTEGER on both."""
         return dialect.type_descriptor(Count)
 
@@ -88,7 +92,9 @@ class Json(TypeDecorator[Any]):
     impl = Text
     cache_ok = True
 
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:  # Any: SQLAlchemy's own signature
+    def load_dialect_impl(
+        self, dialect: Dialect
+    ) -> TypeEngine[Any]:  # Any: SQLAlchemy's own signature
         """Text on both."""
         return dialect.type_descriptor(Words)
 
@@ -121,7 +127,9 @@ class Identity(TypeDecorator[UUID]):
     impl = Text
     cache_ok = True
 
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:  # Any: SQLAlchemy's own signature
+    def load_dialect_impl(
+        self, dialect: Dialect
+    ) -> TypeEngine[Any]:  # Any: SQLAlchemy's own signature
         """Uuid or text."""
         native: TypeEngine[Any] = Text().with_variant(postgresql.UUID(as_uuid=True), "postgresql")
         return dialect.type_descriptor(native)

@@ -37,7 +37,9 @@ async def newest(
         some = wanted[start : start + CHUNK]
         later = [and_(event.c.id >= f"{id_}{MARK}", event.c.id < f"{id_}{AFTER}") for id_ in some]
         where = [event.c.source == source, or_(event.c.id.in_(some), *later)]
-        kept = {stored.event.id: stored for stored in await read(connection, organization_id, where)}
+        kept = {
+            stored.event.id: stored for stored in await read(connection, organization_id, where)
+        }
         found |= {id_: _version(id_, kept) for id_ in some if id_ in kept}
     return found
 

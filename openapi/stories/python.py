@@ -72,7 +72,14 @@ def refused(reply: Response[Shape], status: int, code: str) -> Problem:
 
 def event(name: str, value: float) -> NewEvent:
     """An event of a moment ago."""
-    return NewEvent(name, "billing", "invoice.paid", datetime(2026, 11, 20, 12, tzinfo=UTC), "sales", value=value)
+    return NewEvent(
+        name,
+        "billing",
+        "invoice.paid",
+        datetime(2026, 11, 20, 12, tzinfo=UTC),
+        "sales",
+        value=value,
+    )
 
 
 def strategy(client: AuthenticatedClient) -> None:
@@ -81,7 +88,10 @@ def strategy(client: AuthenticatedClient) -> None:
         made = put_team.sync_detailed(key, client=client, body=TeamPut(key.title(), key, size=10))
         assert made.status_code == HTTPStatus.CREATED
         assert made.headers["location"] == f"/v1/teams/{key}"
-    of(Team, put_team.sync_detailed("sales", client=client, body=TeamPut("Sales", "sales", size=12)))
+    of(
+        Team,
+        put_team.sync_detailed("sales", client=client, body=TeamPut("Sales", "sales", size=12)),
+    )
     put_source.sync_detailed("billing", client=client, body=SourcePut("Billing"))
     metric = MetricPut("Revenue", ["invoice.paid"], MetricPutAggregation.SUM, unit="EUR")
     put_metric.sync_detailed("revenue", client=client, body=metric)
@@ -110,9 +120,15 @@ def patches(client: AuthenticatedClient) -> None:
     """A merge patch leaves out what it does not name, and takes away what it says is null."""
     offered = OfferingPut("Plus", available_from=date(2026, 1, 1), retired_on=date(2027, 1, 1))
     put_offering.sync_detailed("plus", client=client, body=offered)
-    kept = of(Offering, patch_offering.sync_detailed("plus", client=client, body=OfferingPatch(name="Plus Plus")))
+    kept = of(
+        Offering,
+        patch_offering.sync_detailed("plus", client=client, body=OfferingPatch(name="Plus Plus")),
+    )
     assert (kept.name, kept.retired_on) == ("Plus Plus", date(2027, 1, 1))
-    gone = of(Offering, patch_offering.sync_detailed("plus", client=client, body=OfferingPatch(retired_on=None)))
+    gone = of(
+        Offering,
+        patch_offering.sync_detailed("plus", client=client, body=OfferingPatch(retired_on=None)),
+    )
     assert (gone.name, gone.retired_on) == ("Plus Plus", None)
     tag = get_team.sync_detailed("sales", client=client).headers["etag"]
     fresh = patch_team.sync_detailed("sales", client=client, body=TeamPatch(size=13), if_match=tag)
@@ -123,18 +139,31 @@ def patches(client: AuthenticatedClient) -> None:
 
 def events(client: AuthenticatedClient) -> None:
     """One event, one that contradicts it, and a batch of all sorts."""
-    assert record_event.sync_detailed(client=client, body=event("inv-1", 100.5)).status_code == HTTPStatus.CREATED
+    assert (
+        record_event.sync_detailed(client=client, body=event("inv-1", 100.5)).status_code
+        == HTTPStatus.CREATED
+    )
     again = of(Event, record_event.sync_detailed(client=client, body=event("inv-1", 100.5)))
     assert again.metrics == ["revenue"]
-    refused(record_event.sync_detailed(client=client, body=event("inv-1", 99)), 409, "event-conflict")
+    refused(
+        record_event.sync_detailed(client=client, body=event("inv-1", 99)), 409, "event-conflict"
+    )
     sorts = [event("inv-2", 5), event("inv-1", 100.5), event("inv-1", 7), event("inv-3", 1e15)]
-    batch = of(EventBatchResult, record_event_batch.sync_detailed(client=client, body=NewEventBatch(sorts)))
+    batch = of(
+        EventBatchResult, record_event_batch.sync_detailed(client=client, body=NewEventBatch(sorts))
+    )
     assert (batch.recorded, batch.duplicates, batch.rejected) == (1, 1, 2)
-    assert [(p.index, p.status.value) for p in batch.problems] == [(1, "duplicate"), (2, "conflict"), (3, "invalid")]
+    assert [(p.index, p.status.value) for p in batch.problems] == [
+        (1, "duplicate"),
+        (2, "conflict"),
+        (3, "invalid"),
+    ]
     listed = of(EventPage, list_events.sync_detailed(client=client, metric="revenue"))
     assert {found.id: found.value for found in listed.items} == {"inv-1": 100.5, "inv-2": 5}
     lines = of(str, export_events_ndjson.sync_detailed(client=client, metric="revenue"))
-    assert [json.loads(line)["uid"] for line in lines.splitlines()] == [found.uid for found in listed.items]
+    assert [json.loads(line)["uid"] for line in lines.splitlines()] == [
+        found.uid for found in listed.items
+    ]
     assert of(str, export_events_csv.sync_detailed(client=client)).startswith("uid,id,source,")
 
 

@@ -47,9 +47,13 @@ class Client:
         transport = httpx.ASGITransport(app)
         headers = {} if key is None else {"Authorization": f"Bearer {key}"}
         self.key = key
-        self.http = httpx.AsyncClient(transport=transport, base_url="http://sightline.test", headers=headers)
+        self.http = httpx.AsyncClient(
+            transport=transport, base_url="http://sightline.test", headers=headers
+        )
 
-    async def send(self, method: str, path: str, body: object = None, **more: Any) -> httpx.Response:
+    async def send(
+        self, method: str, path: str, body: object = None, **more: Any
+    ) -> httpx.Response:
         if body is not None:
             more["json"] = body
         if method == "PATCH" and "headers" not in more:
@@ -93,7 +97,9 @@ class World:
         secret = await organizations.create(self.app.state.service, Organization(key, key.title()))
         return Client(self.app, secret)
 
-    async def client(self, *scopes: str, team: str | None = None, source: str | None = None) -> Client:
+    async def client(
+        self, *scopes: str, team: str | None = None, source: str | None = None
+    ) -> Client:
         """A caller of the first organization with those scopes."""
         wanted = {"name": "test", "scopes": list(scopes), "team": team, "source": source}
         reply = await self.admin.post("/v1/api-keys", wanted)
@@ -106,10 +112,19 @@ class World:
         for team in ("sales", "marketing"):
             await put(f"/v1/teams/{team}", {"name": team.title(), "function": team, "size": 10})
         await put("/v1/sources/billing", {"name": "Billing"})
-        await put("/v1/metrics/revenue", {"name": "Revenue", "events": ["invoice.paid"], "aggregation": "sum"})
+        await put(
+            "/v1/metrics/revenue",
+            {"name": "Revenue", "events": ["invoice.paid"], "aggregation": "sum"},
+        )
         await put("/v1/playbooks/fy26-q4", PLAYBOOK)
         await put("/v1/objectives/win", {"playbook": "fy26-q4", "title": "Win"})
-        result = {"objective": "win", "title": "2M", "metric": "revenue", "baseline": 0, "target": 2_000_000}
+        result = {
+            "objective": "win",
+            "title": "2M",
+            "metric": "revenue",
+            "baseline": 0,
+            "target": 2_000_000,
+        }
         await put("/v1/key-results/revenue-2m", result)
         await put("/v1/objectives/win/responsibilities/sales", {"role": "accountable", "share": 50})
         assert (await self.admin.post("/v1/playbooks/fy26-q4/publish")).status_code == 200

@@ -11,10 +11,15 @@ from tests.api.conftest import SERVER, event
 async def caller(world):
     """A strategy with some evidence, part of it off the playbook."""
     await world.strategy()
-    await world.admin.put("/v1/objectives/win/responsibilities/sales/acceptance", {"accepted": True, "by": "Ada"})
+    await world.admin.put(
+        "/v1/objectives/win/responsibilities/sales/acceptance", {"accepted": True, "by": "Ada"}
+    )
     await world.admin.made("/v1/objectives/lose", {"playbook": "fy26-q4", "title": "Lose"})
     given = [event(n, value=1000 * n) for n in range(12)]
-    given += [event(n, id=f"call-{n}", type="call.held", kind="activity", team="marketing") for n in range(12)]
+    given += [
+        event(n, id=f"call-{n}", type="call.held", kind="activity", team="marketing")
+        for n in range(12)
+    ]
     recorded = await world.admin.post("/v1/event-batches", {"events": given})
     assert recorded.json()["recorded"] == 24, recorded.text
     return await world.client("read")
@@ -73,7 +78,13 @@ async def test_a_question_that_is_asked_again_is_answered_as_at_first(world, cal
     for _ in range(2):
         again = await caller.get("/v1/alignment")
         assert (again.content, again.headers["etag"]) == (first.content, etag)
-        for seen, status in ((etag, 304), (f"W/{etag}", 304), ("no tag", 422), ("x" * 1_001, 422), ('"other"', 200)):
+        for seen, status in (
+            (etag, 304),
+            (f"W/{etag}", 304),
+            ("no tag", 422),
+            ("x" * 1_001, 422),
+            ('"other"', 200),
+        ):
             reply = await caller.get("/v1/alignment", headers={"If-None-Match": seen})
             assert reply.status_code == status, seen
     assert (await caller.get("/v1/alignment", params={"nonsense": 1})).status_code == 422
@@ -116,7 +127,9 @@ async def test_pairs_of_teams_say_how_far_they_work_on_the_same(caller):
 async def test_without_a_current_playbook_the_problem_names_what_there_is(admin):
     nothing = await admin.get("/v1/alignment")
     assert (nothing.status_code, nothing.json()["code"]) == (404, "no-current-playbook")
-    await admin.made("/v1/playbooks/next", {"title": "Next", "starts_on": "2027-01-01", "ends_on": "2027-12-31"})
+    await admin.made(
+        "/v1/playbooks/next", {"title": "Next", "starts_on": "2027-01-01", "ends_on": "2027-12-31"}
+    )
     assert "'next'" in (await admin.get("/v1/alignment")).json()["detail"]
     assert (await admin.get("/v1/alignment", params={"playbook": "next"})).status_code == 200
     assert (await admin.get("/v1/alignment", params={"playbook": "nowhere"})).status_code == 404

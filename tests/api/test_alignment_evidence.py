@@ -8,7 +8,12 @@ import pytest
 from tests.api.conftest import Client, World, event
 
 LATE, EARLY = "2026-11-20T12:00:00Z", "2026-10-05T12:00:00Z"
-CALL: dict[str, object] = {"type": "call.held", "kind": "activity", "team": "marketing", "value": None}
+CALL: dict[str, object] = {
+    "type": "call.held",
+    "kind": "activity",
+    "team": "marketing",
+    "value": None,
+}
 KIT, MOON = {"offering": "kit", "value": 10}, {"offering": "moon", "value": 10}
 # By component, reason, team, objective and offering: how many things its evidence lists.
 EXPECTED = {
@@ -43,14 +48,23 @@ async def furnish(world: World) -> None:
     await put("/v1/sources/crm", {"name": "CRM"})
     await put("/v1/objectives/lose", {"playbook": "fy26-q4", "title": "Lose"})
     await put("/v1/objectives/lose/responsibilities/sales", {"role": "accountable", "share": 1})
-    await put("/v1/playbooks/ventures", {"title": "Ventures", "starts_on": "2026-01-01", "ends_on": "2026-12-31"})
+    await put(
+        "/v1/playbooks/ventures",
+        {"title": "Ventures", "starts_on": "2026-01-01", "ends_on": "2026-12-31"},
+    )
     await put("/v1/objectives/fly", {"playbook": "ventures", "title": "Fly"})
     await put("/v1/offerings/kit", {"name": "Kit", "available_from": "2026-11-01"})
     for objective in ("win", "lose"):
-        await put(f"/v1/objectives/{objective}/responsibilities/sales/acceptance", {"accepted": True, "by": "Ada"})
+        await put(
+            f"/v1/objectives/{objective}/responsibilities/sales/acceptance",
+            {"accepted": True, "by": "Ada"},
+        )
     await put("/v1/playbooks/fy26-q4/contributions/marketing", {"by": "Ada"})
     await put("/v1/playbooks/fy26-q4/signoffs/sales", {"revision": 1, "by": "Ada"})
-    for path, body in (("metrics/revenue", {"canonical_source": "billing"}), ("policy", {"minimum_events": 2})):
+    for path, body in (
+        ("metrics/revenue", {"canonical_source": "billing"}),
+        ("policy", {"minimum_events": 2}),
+    ):
         assert (await world.admin.patch(f"/v1/{path}", body)).status_code == 200
     assert (await world.admin.post("/v1/playbooks/ventures/publish")).status_code == 200
     events = numbered(
@@ -99,5 +113,7 @@ async def test_every_loss_leads_to_what_it_is_made_of(reader: Client):
 async def test_stretches_of_days_list_what_is_in_any_of_them(reader: Client):
     both = await everything(reader, "/v1/events?days=2026-10-01..2026-10-05,2026-11-20..2026-11-20")
     early = await everything(reader, "/v1/events?days=2026-10-01..2026-10-05")
-    between = await everything(reader, "/v1/events?days=2026-10-06..2026-11-19,2026-11-21..2026-11-30")
+    between = await everything(
+        reader, "/v1/events?days=2026-10-06..2026-11-19,2026-11-21..2026-11-30"
+    )
     assert (len(both), len(early), len(between)) == (15, 1, 0)

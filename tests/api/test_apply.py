@@ -50,7 +50,11 @@ def actions(plan):
 async def test_a_document_is_applied_once_and_changes_nothing_again(admin):
     done = await admin.post("/v1/apply", DOCUMENT)
     assert done.status_code == 200, done.text
-    assert (actions(done.json()), done.json()["revision"], done.json()["dry_run"]) == (["create"], 0, False)
+    assert (actions(done.json()), done.json()["revision"], done.json()["dry_run"]) == (
+        ["create"],
+        0,
+        False,
+    )
     version = (await admin.get("/v1/organization")).json()["version"]
     again = (await admin.post("/v1/apply", DOCUMENT)).json()
     assert actions(again) == ["unchanged"]
@@ -67,14 +71,21 @@ async def test_a_dry_run_tells_the_plan_and_stores_nothing(admin):
     plan = (await admin.post("/v1/apply", larger, params={"dry_run": "true"})).json()
     changed = [step for step in plan["steps"] if step["action"] != "unchanged"]
     assert changed == [
-        {"action": "update", "kind": "team", "key": "sales", "changes": {"size": {"before": 12, "after": 14}}}
+        {
+            "action": "update",
+            "kind": "team",
+            "key": "sales",
+            "changes": {"size": {"before": 12, "after": 14}},
+        }
     ]
     assert (await admin.get("/v1/teams/sales")).json()["size"] == 12
 
 
 async def test_it_publishes_only_when_asked(admin):
     assert (await admin.post("/v1/apply", DOCUMENT)).json()["revision"] == 0
-    assert (await admin.post("/v1/apply", DOCUMENT, params={"publish": "true"})).json()["revision"] == 1
+    assert (await admin.post("/v1/apply", DOCUMENT, params={"publish": "true"})).json()[
+        "revision"
+    ] == 1
     assert (await admin.get("/v1/playbooks/q4")).json()["state"] == "published"
 
 
@@ -83,7 +94,11 @@ async def test_the_document_comes_back_and_applying_it_changes_nothing(admin):
     reply = await admin.get("/v1/playbooks/q4/document")
     assert reply.status_code == 200
     assert actions((await admin.post("/v1/apply", reply.json())).json()) == ["unchanged"]
-    (again,) = [await admin.get("/v1/playbooks/q4/document", headers={"If-None-Match": reply.headers["etag"]})]
+    (again,) = [
+        await admin.get(
+            "/v1/playbooks/q4/document", headers={"If-None-Match": reply.headers["etag"]}
+        )
+    ]
     assert again.status_code == 304
 
 
@@ -125,7 +140,9 @@ def changed(node, place, value):
         return value
     head, rest = place[0], place[1:]
     if isinstance(node, list):
-        return [changed(item, rest, value) if index == head else item for index, item in enumerate(node)]
+        return [
+            changed(item, rest, value) if index == head else item for index, item in enumerate(node)
+        ]
     return {**node, head: changed(node.get(head), rest, value)}
 
 

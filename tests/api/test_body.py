@@ -60,7 +60,15 @@ async def test_a_number_may_be_written_as_json_lets_it(admin, size, kept):
 
 @EMBEDDED
 @pytest.mark.parametrize(
-    "given", [None, "text/plain", "application/x-www-form-urlencoded", "application/json; charset=latin-1", "a", ""]
+    "given",
+    [
+        None,
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "application/json; charset=latin-1",
+        "a",
+        "",
+    ],
 )
 async def test_another_media_type_is_refused_and_the_right_one_named(admin, given):
     headers = {} if given is None else {"Content-Type": given}
@@ -70,14 +78,17 @@ async def test_another_media_type_is_refused_and_the_right_one_named(admin, give
 
 @EMBEDDED
 @pytest.mark.parametrize(
-    "given", ["application/json", "Application/JSON; charset=UTF-8", 'application/json;charset="utf-8"']
+    "given",
+    ["application/json", "Application/JSON; charset=UTF-8", 'application/json;charset="utf-8"'],
 )
 async def test_the_media_type_may_be_written_in_any_case_and_with_its_charset(admin, given):
     assert (await put(admin, f"{SALES}}}".encode(), **{"Content-Type": given})).status_code == 201
 
 
 async def test_a_method_that_is_not_taken_is_a_405_whatever_its_media_type(admin):
-    reply = await admin.http.post("/v1/teams/sales", content=b"x", headers={"Content-Type": "text/plain"})
+    reply = await admin.http.post(
+        "/v1/teams/sales", content=b"x", headers={"Content-Type": "text/plain"}
+    )
     assert reply.status_code == 405
 
 

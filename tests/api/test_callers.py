@@ -31,7 +31,9 @@ from tests.support.statements import executed
 )
 async def test_anything_but_one_bearer_key_is_refused(world, shown):
     caller = Client(world.app, None)
-    headers = [("Authorization", text.format(key=world.admin.key).encode("latin-1")) for text in shown]
+    headers = [
+        ("Authorization", text.format(key=world.admin.key).encode("latin-1")) for text in shown
+    ]
     reply = await caller.http.get("/v1/teams", headers=headers)
     assert (reply.status_code, reply.json()["code"]) == (401, "unauthorized")
 
@@ -49,7 +51,11 @@ async def test_a_key_is_asked_for_before_the_body_is_read(world):
 async def strict(sqlite_url) -> AsyncIterator[World]:
     """A service that takes 5 requests of a key, and 3 failures of an address."""
     settings = Settings(
-        database_url=sqlite_url, secret_keys=KEYS, key_pepper=KEYS, requests_per_minute=5, failures_per_minute=3
+        database_url=sqlite_url,
+        secret_keys=KEYS,
+        key_pepper=KEYS,
+        requests_per_minute=5,
+        failures_per_minute=3,
     )
     clock = Clock()
     app = create_app(settings, clock)
@@ -78,11 +84,16 @@ async def test_an_address_that_fails_too_often_is_heard_with_known_keys_alone(st
     wrong = (await strict.organization("other")).key or ""
     for caller in (stranger, unknown, stranger):
         refused = await caller.get("/v1/teams")
-        assert (refused.status_code, refused.headers["ratelimit-policy"]) == (401, '"address";q=3;w=60')
+        assert (refused.status_code, refused.headers["ratelimit-policy"]) == (
+            401,
+            '"address";q=3;w=60',
+        )
     for key in (None, "sightline_x", wrong):
         refused = await Client(strict.app, key).get("/v1/teams")
         assert (refused.status_code, refused.headers["retry-after"]) == (429, "20")
-    assert (await strict.admin.get("/v1/teams")).status_code == 200, "nobody is locked out by somebody else"
+    assert (await strict.admin.get("/v1/teams")).status_code == 200, (
+        "nobody is locked out by somebody else"
+    )
     strict.clock.pass_time(minutes=1)
     assert (await Client(strict.app, wrong).get("/v1/teams")).status_code == 200
 
@@ -90,7 +101,13 @@ async def test_an_address_that_fails_too_often_is_heard_with_known_keys_alone(st
 async def test_a_key_that_cannot_be_one_is_refused_before_any_work(world):
     good = world.admin.key or ""
     with executed(world.app.state.service.database) as asked:
-        for key in ("x", good[:-1], f"{good}0", good[:-1] + ("a" if good[-1] != "a" else "b"), good.upper()):
+        for key in (
+            "x",
+            good[:-1],
+            f"{good}0",
+            good[:-1] + ("a" if good[-1] != "a" else "b"),
+            good.upper(),
+        ):
             assert (await Client(world.app, key).get("/v1/teams")).status_code == 401
     assert asked == set()
 
@@ -115,7 +132,11 @@ async def test_an_access_token_of_the_configured_issuer_is_as_good_as_a_key(sqli
             assert (await writer.put("/v1/teams/sales", team)).status_code == 201
             bound = Client(app, signer.token(scope=may["write"], sightline_team="sales"))
             assert (await bound.put("/v1/teams/sales", team)).status_code == 403
-            for wrong in (signer.token(sightline_organization="other"), signer.token(exp=1), f"{signer.token()}x"):
+            for wrong in (
+                signer.token(sightline_organization="other"),
+                signer.token(exp=1),
+                f"{signer.token()}x",
+            ):
                 refused = await Client(app, wrong).get("/v1/teams")
                 assert (refused.status_code, refused.json()["detail"][:4]) == (401, "Send")
             admin = Client(app, signer.token(scope="sightline:admin"))

@@ -20,7 +20,10 @@ async def post(caller, body, headers=STRUCTURED, source="billing"):
 
 async def stored(world):
     found = (await world.admin.get("/v1/events")).json()["items"]
-    return [(one["id"], one["source"], one["value"], one["team"], one["data"], one["metrics"]) for one in found]
+    return [
+        (one["id"], one["source"], one["value"], one["team"], one["data"], one["metrics"])
+        for one in found
+    ]
 
 
 @pytest.fixture
@@ -32,13 +35,26 @@ async def furnished(world: World) -> World:
 async def test_an_event_is_recorded_once_whichever_mode_it_comes_in(furnished):
     answer = await post(furnished.admin, EVENT)
     assert (answer.status_code, answer.json()["recorded"]) == (200, 1), answer.text
-    named = {f"ce-{name}": value for name, value in EVENT.items() if name not in ("data", "datacontenttype")}
-    again = await post(furnished.admin, EVENT["data"], {"content-type": "application/json", **named})
+    named = {
+        f"ce-{name}": value
+        for name, value in EVENT.items()
+        if name not in ("data", "datacontenttype")
+    }
+    again = await post(
+        furnished.admin, EVENT["data"], {"content-type": "application/json", **named}
+    )
     assert again.json()["duplicates"] == 1
     batch = await post(furnished.admin, samples.body("cloudevents", "batch.json"), BATCHED)
     assert (batch.json()["recorded"], batch.json()["duplicates"]) == (1, 1)
     found = await stored(furnished)
-    row = ("/billing/eu A-1042", "billing", 21500.5, "sales", {"segment": "enterprise"}, ["revenue"])
+    row = (
+        "/billing/eu A-1042",
+        "billing",
+        21500.5,
+        "sales",
+        {"segment": "enterprise"},
+        ["revenue"],
+    )
     assert row in found
     assert len(found) == 2
 
@@ -50,10 +66,16 @@ async def test_an_event_that_is_alone_and_wrong_is_refused_with_the_status_that_
 
     without = {name: value for name, value in EVENT.items() if name != "id"}
     assert await refused(without) == (400, "malformed-input")
-    assert await refused({name: value for name, value in EVENT.items() if name != "time"}) == (422, "invalid-input")
+    assert await refused({name: value for name, value in EVENT.items() if name != "time"}) == (
+        422,
+        "invalid-input",
+    )
     assert await refused(b"{") == (400, "malformed-input")
     assert await refused(b"{}", {}) == (400, "malformed-input")
-    assert await refused(EVENT, {"content-type": "application/cloudevents+avro"}) == (415, "unsupported-media-type")
+    assert await refused(EVENT, {"content-type": "application/cloudevents+avro"}) == (
+        415,
+        "unsupported-media-type",
+    )
     assert await refused({**EVENT, "data": {"team": "nobody"}}) == (422, "invalid-input")
     assert await refused(EVENT, source=None) == (422, "invalid-input")
     assert await refused(EVENT, source="biling") == (422, "invalid-input")
@@ -66,7 +88,10 @@ async def test_a_batch_takes_what_is_valid_and_says_what_is_not(furnished):
     body = [EVENT, 7, {**EVENT, "id": "b", "data": {"team": "nobody"}}, {**EVENT, "id": "c"}]
     answer = (await post(furnished.admin, body, BATCHED)).json()
     assert (answer["recorded"], answer["rejected"]) == (2, 2)
-    assert [(one["index"], one["id"]) for one in answer["problems"]] == [(1, None), (2, "/billing/eu b")]
+    assert [(one["index"], one["id"]) for one in answer["problems"]] == [
+        (1, None),
+        (2, "/billing/eu b"),
+    ]
 
 
 async def test_a_key_that_is_bound_to_a_source_needs_no_name_and_takes_no_other(furnished):
@@ -81,11 +106,14 @@ async def test_a_key_that_is_bound_to_a_source_needs_no_name_and_takes_no_other(
 async def test_a_source_of_cloud_events_has_its_own_mapping_and_a_crms_takes_none(furnished):
     mapping = {"team": {"const": "marketing"}, "value": {"property": "/data/amount", "scale": -2}}
     await furnished.admin.made(
-        "/v1/sources/shop", {"name": "Shop", "connector": "cloudevents", "team": "sales", "mapping": mapping}
+        "/v1/sources/shop",
+        {"name": "Shop", "connector": "cloudevents", "team": "sales", "mapping": mapping},
     )
     sent = {**EVENT, "data": {"amount": 990}}
     assert (await post(furnished.admin, sent, source="shop")).status_code == 200
     assert [one[2:4] for one in await stored(furnished)] == [(9.9, "marketing")]
-    await furnished.admin.made("/v1/sources/crm", {"name": "P", "connector": "pipedrive", "team": "sales"})
+    await furnished.admin.made(
+        "/v1/sources/crm", {"name": "P", "connector": "pipedrive", "team": "sales"}
+    )
     refused = await post(furnished.admin, EVENT, source="crm")
     assert (refused.status_code, refused.json()["code"]) == (409, "source-is-connected")

@@ -11,12 +11,16 @@ from tests.api.conftest import PLAYBOOK, event
 async def caller(world):
     """A strategy that changed a week after its publishing, and evidence of both weeks."""
     world.clock.now -= timedelta(days=14)
-    world.admin = await world.organization("younger")  # a day of an organization never goes backwards
+    world.admin = await world.organization(
+        "younger"
+    )  # a day of an organization never goes backwards
     await world.strategy()
     early = [event(n, time="2026-11-08T12:00:00Z", value=1000 * n) for n in range(12)]
     assert (await world.admin.post("/v1/event-batches", {"events": early})).json()["recorded"] == 12
     world.clock.pass_time(days=7)
-    await world.admin.put("/v1/objectives/win/responsibilities/sales/acceptance", {"accepted": True, "by": "Ada"})
+    await world.admin.put(
+        "/v1/objectives/win/responsibilities/sales/acceptance", {"accepted": True, "by": "Ada"}
+    )
     await world.admin.made("/v1/objectives/lose", {"playbook": "fy26-q4", "title": "Lose"})
     world.clock.pass_time(days=7)
     late = [event(100 + n, time="2026-11-10T12:00:00Z", team="marketing") for n in range(12)]
@@ -27,7 +31,11 @@ async def caller(world):
 async def test_a_past_day_is_asked_for_by_both_clocks(world, caller):
     then = {"as_of": "2026-11-10", "known_at": "2026-11-10"}
     answer = (await caller.get("/v1/alignment", params=then)).json()
-    assert (answer["as_of"], answer["known_at"], answer["unpublished_changes"]) == ("2026-11-10", "2026-11-10", 0)
+    assert (answer["as_of"], answer["known_at"], answer["unpublished_changes"]) == (
+        "2026-11-10",
+        "2026-11-10",
+        0,
+    )
     now = (await caller.get("/v1/alignment", params={"as_of": "2026-11-10"})).json()
     assert now["known_at"] == "2026-11-23"
     assert now["score"] != answer["score"]
@@ -60,12 +68,16 @@ async def test_what_was_configured_is_listed_as_it_stood(world, caller):
 async def test_a_history_has_a_point_a_day_and_none_is_another_than_the_answer(caller):
     asked = {"from": "2026-11-07", "to": "2026-11-23"}
     found = (await caller.get("/v1/alignment/history", params=asked)).json()
-    assert [point["as_of"][-2:] for point in found["items"]] == [f"{day:02}" for day in range(7, 24)]
+    assert [point["as_of"][-2:] for point in found["items"]] == [
+        f"{day:02}" for day in range(7, 24)
+    ]
     for point in found["items"]:
         single = (await caller.get("/v1/alignment", params={"as_of": point["as_of"]})).json()
         assert {name: single[name] for name in point} == point
     assert found["items"][0]["configuration_from"] == "2026-11-09"
-    weeks = (await caller.get("/v1/alignment/history", params={**asked, "step": "week"})).json()["items"]
+    weeks = (await caller.get("/v1/alignment/history", params={**asked, "step": "week"})).json()[
+        "items"
+    ]
     assert [point["as_of"] for point in weeks] == ["2026-11-09", "2026-11-16", "2026-11-23"]
     refused = await caller.get("/v1/alignment/history", params={"from": "2020-01-01"})
     assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "from")
@@ -81,7 +93,9 @@ async def test_what_changed_is_paged_largest_first(caller):
         params["cursor"] = page["next_cursor"]
     assert (page["before"]["as_of"], page["after"]["as_of"]) == ("2026-11-10", "2026-11-23")
     assert len(items) > 2
-    assert [abs(one["change"]) for one in items] == sorted((abs(one["change"]) for one in items), reverse=True)
+    assert [abs(one["change"]) for one in items] == sorted(
+        (abs(one["change"]) for one in items), reverse=True
+    )
     assert all(one["change"] == one["after"] - one["before"] for one in items)
     gone = {one["detail"].startswith("no longer: ") for one in items if one["after"] == 0}
     assert gone == {True}

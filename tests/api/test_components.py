@@ -6,7 +6,9 @@ from app.api.problems import KINDS
 
 def test_every_status_that_a_problem_has_is_documented():
     documented = {response["x-status"] for response in RESPONSES.values()}
-    assert {kind.status for kind in KINDS.values()} - documented == {405}  # which no operation can answer
+    assert {kind.status for kind in KINDS.values()} - documented == {
+        405
+    }  # which no operation can answer
 
 
 def test_every_code_is_explained_where_people_read():

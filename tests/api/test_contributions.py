@@ -31,5 +31,7 @@ async def test_nobody_contributes_for_another_team(world):
 async def test_a_team_bound_key_writes_nothing_else(world):
     await world.strategy()
     sales = await world.client("playbook:write", team="sales")
-    assert (await sales.put("/v1/teams/sales", {"name": "S", "function": "sales"})).status_code == 403
+    assert (
+        await sales.put("/v1/teams/sales", {"name": "S", "function": "sales"})
+    ).status_code == 403
     assert (await sales.post("/v1/playbooks/fy26-q4/publish")).status_code == 403

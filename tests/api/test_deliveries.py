@@ -19,7 +19,9 @@ async def caller(world):
     async with service.database.writing() as connection:
         for number, uid in enumerate(UIDS):
             state = "failed" if number == 3 else "processed"
-            kept = StoredDelivery(uid, "billing", NOW, "application/json", {}, b"{}", state, None, (), 0, 0, 0)
+            kept = StoredDelivery(
+                uid, "billing", NOW, "application/json", {}, b"{}", state, None, (), 0, 0, 0
+            )
             await add(connection, actor.organization, kept)
     return world.admin
 
@@ -28,13 +30,19 @@ async def test_deliveries_are_listed_newest_first_in_pages(caller):
     first = (await caller.get("/v1/sources/billing/deliveries", params={"limit": 3})).json()
     params = {"limit": 3, "cursor": first["next_cursor"]}
     rest = (await caller.get("/v1/sources/billing/deliveries", params=params)).json()
-    assert [one["uid"] for one in (*first["items"], *rest["items"])] == [str(uid) for uid in reversed(UIDS)]
+    assert [one["uid"] for one in (*first["items"], *rest["items"])] == [
+        str(uid) for uid in reversed(UIDS)
+    ]
 
 
 async def test_deliveries_are_found_by_their_state(caller):
-    found = (await caller.get("/v1/sources/billing/deliveries", params={"state": "failed"})).json()["items"]
+    found = (await caller.get("/v1/sources/billing/deliveries", params={"state": "failed"})).json()[
+        "items"
+    ]
     assert [one["uid"] for one in found] == [str(UIDS[3])]
-    assert (await caller.get("/v1/sources/billing/deliveries", params={"state": "lost"})).status_code == 422
+    assert (
+        await caller.get("/v1/sources/billing/deliveries", params={"state": "lost"})
+    ).status_code == 422
 
 
 async def test_raw_deliveries_are_for_an_admin_alone(world, caller):
@@ -47,7 +55,8 @@ async def test_raw_deliveries_are_for_an_admin_alone(world, caller):
 
 @SERVER
 @pytest.mark.parametrize(
-    "position", ["x", f"x {UIDS[0]}", "2026-11-23T12:00:00+00:00 x", f"2026-11-23T12:00:00 {UIDS[0]}"]
+    "position",
+    ["x", f"x {UIDS[0]}", "2026-11-23T12:00:00+00:00 x", f"2026-11-23T12:00:00 {UIDS[0]}"],
 )
 async def test_a_forged_position_is_refused(caller, forged, position):
     refused = await forged("/v1/sources/billing/deliveries", position)

@@ -106,7 +106,10 @@ def test_every_string_array_map_and_integer_is_bounded(found):
             assert "maxItems" in schema, at
             assert schema["items"], at
         elif kind == "integer":
-            bounded = {"minimum", "maximum"} <= schema.keys() and schema.get("format") in ("int32", "int64")
+            bounded = {"minimum", "maximum"} <= schema.keys() and schema.get("format") in (
+                "int32",
+                "int64",
+            )
             assert bounded or "const" in schema, at
         elif kind == "object" and schema.get("additionalProperties") is True:
             assert "maxProperties" in schema, at
@@ -117,7 +120,10 @@ def test_no_schema_is_empty_boolean_or_a_list_of_nothing(found):
         for name, member in schema.get("properties", {}).items():
             if not at.endswith("/properties"):
                 assert isinstance(member, dict), (at, name)
-                assert member.keys() & {"type", "$ref", "anyOf", "allOf", "const", "enum"}, (at, name)
+                assert member.keys() & {"type", "$ref", "anyOf", "allOf", "const", "enum"}, (
+                    at,
+                    name,
+                )
 
 
 def test_enums_are_lower_case_and_unique_after_folding(found):
@@ -140,7 +146,10 @@ def test_requests_refuse_what_they_do_not_know_and_replies_always_say_everything
 def test_every_problem_refers_to_a_shared_response(found):
     for path, method, operation in operations(found):
         codes = operation["responses"]
-        assert [code for code in codes if code[0] in "45" and "$ref" not in codes[code]] == [], (method, path)
+        assert [code for code in codes if code[0] in "45" and "$ref" not in codes[code]] == [], (
+            method,
+            path,
+        )
         assert {"422", "500", "503"} <= codes.keys(), (method, path)
         if operation["security"]:
             assert {"401", "403", "429"} <= codes.keys(), (method, path)
@@ -158,13 +167,17 @@ def test_every_example_fits_its_schema(found):
         for media in (media for holder in holders for media in holder.get("content", {}).values()):
             resolver = {**media["schema"], "components": found["components"]}
             assert "examples" in media, (method, path)
-            jsonschema.Draft202012Validator(resolver).validate(media["examples"]["example"]["value"])
+            jsonschema.Draft202012Validator(resolver).validate(
+                media["examples"]["example"]["value"]
+            )
             seen += 1
     assert seen > 100
 
 
 def test_what_reads_and_writes_shows_what_the_demo_organization_answered(found):
-    ids: dict[str, set[str]] = {method: set() for method in ("get", "put", "patch", "post", "delete")}
+    ids: dict[str, set[str]] = {
+        method: set() for method in ("get", "put", "patch", "post", "delete")
+    }
     for _, method, operation in operations(found):
         ids[method].add(operation["operationId"])
     writes = ids["put"] | ids["patch"] | ids["post"]
@@ -176,7 +189,9 @@ def test_what_reads_and_writes_shows_what_the_demo_organization_answered(found):
         if told is not None:
             (media,) = operation["requestBody"]["content"].values()
             assert media["examples"]["example"]["value"] in (told, json.dumps(told))
-    shown = found["paths"]["/v1/alignment"]["get"]["responses"]["200"]["content"]["application/json"]["examples"]
+    shown = found["paths"]["/v1/alignment"]["get"]["responses"]["200"]["content"][
+        "application/json"
+    ]["examples"]
     assert shown["example"]["value"]["playbook"] in str(REPLIES["list_playbooks"])
     assert not re.search("sightline_[0-9A-Za-z]|whsec_", str(REPLIES))
 
@@ -190,7 +205,9 @@ def test_every_parameter_that_may_be_left_out_does_not_say_null(found):
 
 def test_nothing_has_a_default_that_some_generator_cannot_write(found):
     for at, schema in schemas(found):
-        assert not ("default" in schema and "format" in schema and schema.get("type") == "string"), at
+        assert not (
+            "default" in schema and "format" in schema and schema.get("type") == "string"
+        ), at
 
 
 def test_members_stay_apart_whatever_case_a_language_gives_them(found):
@@ -208,7 +225,11 @@ def test_values_of_maps_are_of_one_type(found):
 
 def test_what_may_be_null_is_one_schema_of_two_types_and_not_a_union(found):
     for at, schema in schemas(found):
-        plain = [member for member in schema.get("anyOf", []) if "type" in member and "enum" not in member]
+        plain = [
+            member
+            for member in schema.get("anyOf", [])
+            if "type" in member and "enum" not in member
+        ]
         nulls = [member for member in plain if member["type"] == "null"]
         assert not nulls or len(schema["anyOf"]) != 2 or len(plain) == 1, at
 
@@ -217,12 +238,16 @@ def test_headers_are_written_in_their_usual_capitals(found):
     for path, method, operation in operations(found):
         for parameter in operation.get("parameters", []):
             if parameter["in"] == "header":
-                assert parameter["name"] == "-".join(word.title() for word in parameter["name"].split("-")), (
+                assert parameter["name"] == "-".join(
+                    word.title() for word in parameter["name"].split("-")
+                ), (
                     path,
                     method,
                 )
         for reply in operation["responses"].values():
-            assert [name for name, header in reply.get("headers", {}).items() if "$ref" not in header] == [], (
+            assert [
+                name for name, header in reply.get("headers", {}).items() if "$ref" not in header
+            ] == [], (
                 path,
                 method,
             )

@@ -11,8 +11,13 @@ from tests.support.contract import contract
 
 async def test_every_filter_of_the_store_can_be_asked_for(world):
     operation = contract()["paths"]["/v1/events"]["get"]
-    names = {parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "query"}
-    asked = {{"from": "first", "to": "last"}.get(name, name) for name in names} - {"limit", "cursor"}
+    names = {
+        parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "query"
+    }
+    asked = {{"from": "first", "to": "last"}.get(name, name) for name in names} - {
+        "limit",
+        "cursor",
+    }
     assert asked == {field.name for field in fields(EventFilter)}
 
 

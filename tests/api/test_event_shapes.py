@@ -16,7 +16,17 @@ AT = datetime(2026, 11, 20, 12, 0, 0, 120_000, tzinfo=UTC)
 
 
 def test_an_event_is_shown_with_its_numbers_and_instants_as_on_the_wire():
-    event = Event("a", "b", "c", AT, "d", value=12_005_000, effort=0, offerings=(("plus", 1),), data={"x": [1.5]})
+    event = Event(
+        "a",
+        "b",
+        "c",
+        AT,
+        "d",
+        value=12_005_000,
+        effort=0,
+        offerings=(("plus", 1),),
+        data={"x": [1.5]},
+    )
     shown = show(StoredEvent(event, UUID(UID), AT, ("m",), None, None, "")).model_dump(mode="json")
     assert (shown["uid"], shown["time"]) == (UID, "2026-11-20T12:00:00.120000Z")
     assert (shown["value"], shown["effort"]) == (1200.5, 0)
@@ -33,9 +43,26 @@ def test_an_event_is_shown_with_its_numbers_and_instants_as_on_the_wire():
     st.none() | st.integers(-(10**16), 10**16),
     st.booleans(),
 )
-def test_the_reply_to_an_event_is_what_is_shown_of_it(data: dict[str, object], value: int | None, retracted: bool):
-    event = Event("é\u2028", "b", "c", AT.replace(microsecond=0), "d", "activity", value, None, value, data=data)
-    event = event if value is None else event._replace(offerings=(("plus", value),), subject="deal/1", objective="o")
+def test_the_reply_to_an_event_is_what_is_shown_of_it(
+    data: dict[str, object], value: int | None, retracted: bool
+):
+    event = Event(
+        "é\u2028",
+        "b",
+        "c",
+        AT.replace(microsecond=0),
+        "d",
+        "activity",
+        value,
+        None,
+        value,
+        data=data,
+    )
+    event = (
+        event
+        if value is None
+        else event._replace(offerings=(("plus", value),), subject="deal/1", objective="o")
+    )
     at, reason = (AT, "twice") if retracted else (None, None)
     stored = StoredEvent(event, UUID(UID), AT, ("m", "n"), at, reason, "")
     assert Shape.model_validate_json(told(stored)) == show(stored)
@@ -43,4 +70,8 @@ def test_the_reply_to_an_event_is_what_is_shown_of_it(data: dict[str, object], v
 
 
 def test_a_batch_is_read_without_looking_into_its_events():
-    assert NewEventBatch.model_validate({"events": [1, {"id": None}, "x"]}).events == [1, {"id": None}, "x"]
+    assert NewEventBatch.model_validate({"events": [1, {"id": None}, "x"]}).events == [
+        1,
+        {"id": None},
+        "x",
+    ]

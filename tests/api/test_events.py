@@ -38,7 +38,16 @@ async def test_the_same_name_with_other_content_is_a_conflict_and_the_first_stan
 
 async def test_a_batch_takes_what_is_valid_and_says_what_became_of_the_rest(caller):
     await caller.post("/v1/events", event(1))
-    given = [event(1), event(2), event(2, value=1), event(3, team="slaes"), {"id": 7}, "nonsense", event(4), event(4)]
+    given = [
+        event(1),
+        event(2),
+        event(2, value=1),
+        event(3, team="slaes"),
+        {"id": 7},
+        "nonsense",
+        event(4),
+        event(4),
+    ]
     reply = await caller.post("/v1/event-batches", {"events": given})
     assert reply.status_code == 200, reply.text
     said = reply.json()
@@ -72,7 +81,9 @@ async def test_a_batch_is_not_empty_not_too_long_and_an_object(caller):
 
 async def test_a_bound_keys_foreign_team_or_source_is_forbidden_one_by_one(world, caller):
     bound = await world.client("events:write", team="marketing")
-    reply = await bound.post("/v1/event-batches", {"events": [event(1), event(2, team="marketing")]})
+    reply = await bound.post(
+        "/v1/event-batches", {"events": [event(1), event(2, team="marketing")]}
+    )
     assert [(p["index"], p["status"]) for p in reply.json()["problems"]] == [(0, "forbidden")]
     assert reply.json()["recorded"] == 1
     assert (await bound.post("/v1/events", event(3))).status_code == 403
@@ -80,7 +91,9 @@ async def test_a_bound_keys_foreign_team_or_source_is_forbidden_one_by_one(world
 
 async def test_events_are_listed_newest_first_in_pages(caller):
     days = {number: f"2026-11-{number:02}T08:00:00Z" for number in range(1, 8)}
-    await caller.post("/v1/event-batches", {"events": [event(n, time=at) for n, at in days.items()]})
+    await caller.post(
+        "/v1/event-batches", {"events": [event(n, time=at) for n, at in days.items()]}
+    )
     seen, cursor = [], None
     while True:
         params = {"limit": 3} | ({"cursor": cursor} if cursor else {})
@@ -170,7 +183,11 @@ async def test_an_events_tag_changes_with_its_retraction(caller):
 @SERVER
 @pytest.mark.parametrize(
     "position",
-    ["x", "x 0192f0c1-7f3a-7c11-9a53-2f6d0e9c1b30", "2026-11-23T12:00:00 0192f0c1-7f3a-7c11-9a53-2f6d0e9c1b30"],
+    [
+        "x",
+        "x 0192f0c1-7f3a-7c11-9a53-2f6d0e9c1b30",
+        "2026-11-23T12:00:00 0192f0c1-7f3a-7c11-9a53-2f6d0e9c1b30",
+    ],
 )
 async def test_a_forged_position_is_refused(forged, position):
     refused = await forged("/v1/events", position)

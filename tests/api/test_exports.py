@@ -24,7 +24,9 @@ async def recorded(world, monkeypatch):
     return world
 
 
-@pytest.mark.parametrize("query", ["", "?from=2026-11-04", "?metric=revenue&to=2026-11-05", "?team=marketing"])
+@pytest.mark.parametrize(
+    "query", ["", "?from=2026-11-04", "?metric=revenue&to=2026-11-05", "?team=marketing"]
+)
 async def test_lines_and_rows_are_the_events_of_the_list(recorded, query):
     listed = (await recorded.admin.get(f"/v1/events{query}")).json()["items"]
     lines = await recorded.admin.get(f"/v1/events.ndjson{query}")
@@ -48,7 +50,10 @@ async def test_no_cell_of_text_begins_as_a_formula_does(recorded):
 
 async def test_a_wrong_filter_and_a_missing_scope_are_problems_before_a_line_is_sent(recorded):
     refused = await recorded.admin.get("/v1/events.csv?metric=revenu")
-    assert (refused.status_code, refused.headers["content-type"]) == (422, "application/problem+json")
+    assert (refused.status_code, refused.headers["content-type"]) == (
+        422,
+        "application/problem+json",
+    )
     assert "'revenue'" in refused.json()["detail"]
     writer = await recorded.client("events:write")
     assert (await writer.get("/v1/events.ndjson")).status_code == 403
@@ -70,9 +75,19 @@ async def test_no_more_than_a_page_of_events_is_ever_held(recorded, ending):
 
     request = recorded.admin.http.build_request("GET", f"/v1/events.{ending}")
     headers = [(name.lower(), value) for name, value in request.headers.raw]
-    scope = {"type": "http", "method": "GET", "path": request.url.path, "query_string": b"", "headers": headers}
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": request.url.path,
+        "query_string": b"",
+        "headers": headers,
+    }
     gc.collect()
-    await recorded.app({**scope, "http_version": "1.1", "client": ("127.0.0.1", 1), "scheme": "http"}, receive, send)
+    await recorded.app(
+        {**scope, "http_version": "1.1", "client": ("127.0.0.1", 1), "scheme": "http"},
+        receive,
+        send,
+    )
     assert [count for count in sent if count] == [3, 3, 2]
     assert max(held) <= exports.PAGE
 

@@ -25,7 +25,9 @@ class Sender:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         name, at = f"msg_{self.number}", str(int(NOW.timestamp()))
         key = base64.b64decode(self.secret.removeprefix("whsec_"))
-        sign = base64.b64encode(hmac.new(key, f"{name}.{at}.".encode() + raw, sha256).digest()).decode()
+        sign = base64.b64encode(
+            hmac.new(key, f"{name}.{at}.".encode() + raw, sha256).digest()
+        ).decode()
         headers = {
             "webhook-id": name,
             "webhook-timestamp": at,
@@ -38,7 +40,9 @@ class Sender:
 @pytest.fixture
 async def sender(world):
     await world.strategy()
-    made = await world.admin.made("/v1/sources/relay", {"name": "Relay", "connector": "standard_webhooks"})
+    made = await world.admin.made(
+        "/v1/sources/relay", {"name": "Relay", "connector": "standard_webhooks"}
+    )
     return Sender(world.app, made["hook_url"], made["secret"])
 
 
@@ -60,16 +64,26 @@ async def test_a_delivery_is_kept_and_becomes_events(world, sender):
     assert "signature" not in str(raw["headers"])
     health = (await world.admin.get("/v1/sources/relay")).json()["health"]
     events = (await world.admin.get("/v1/events", params={"source": "relay"})).json()["items"]
-    assert [(one["id"], one["value"], one["metrics"]) for one in events] == [("inv-1", 5.5, ["revenue"])]
-    assert (health["deliveries_last_day"], health["last_delivery_at"]) == (1, "2026-11-23T12:00:00Z")
+    assert [(one["id"], one["value"], one["metrics"]) for one in events] == [
+        ("inv-1", 5.5, ["revenue"])
+    ]
+    assert (health["deliveries_last_day"], health["last_delivery_at"]) == (
+        1,
+        "2026-11-23T12:00:00Z",
+    )
 
 
-async def test_a_signature_that_does_not_verify_and_a_hook_that_is_not_there_look_the_same(world, sender):
+async def test_a_signature_that_does_not_verify_and_a_hook_that_is_not_there_look_the_same(
+    world, sender
+):
     wrong = await sender.send(said(), **{"webhook-signature": "v1,AAAA"})
     old = await sender.send(said(), **{"webhook-timestamp": str(int(NOW.timestamp()) - 301)})
     sender.path = "/hooks/nowhere"
     nowhere = await sender.send(said())
-    bodies = [{k: v for k, v in r.json().items() if k not in ("instance", "request_id")} for r in (wrong, old, nowhere)]
+    bodies = [
+        {k: v for k, v in r.json().items() if k not in ("instance", "request_id")}
+        for r in (wrong, old, nowhere)
+    ]
     assert [reply.status_code for reply in (wrong, old, nowhere)] == [401, 401, 401]
     assert bodies[0] == bodies[1] == bodies[2]
     assert (await world.admin.get("/v1/sources/relay/deliveries")).json()["items"] == []
@@ -78,7 +92,9 @@ async def test_a_signature_that_does_not_verify_and_a_hook_that_is_not_there_loo
 async def test_what_is_authentic_and_cannot_be_read_is_kept_and_refused(world, sender):
     refused = await sender.send(b"{")
     assert (refused.status_code, refused.json()["code"]) == (400, "malformed-input")
-    failed = (await world.admin.get("/v1/sources/relay/deliveries", params={"state": "failed"})).json()["items"]
+    failed = (
+        await world.admin.get("/v1/sources/relay/deliveries", params={"state": "failed"})
+    ).json()["items"]
     assert [one["state"] for one in failed] == ["failed"]
     assert failed[0]["problem"]
 
@@ -98,7 +114,13 @@ async def test_a_delivery_is_bounded_and_never_decompressed(sender):
 
 
 async def test_a_connected_sources_events_come_from_its_hook_only(world, sender):
-    event = {"id": "x", "source": "relay", "type": "a", "time": "2026-11-20T12:00:00Z", "team": "sales"}
+    event = {
+        "id": "x",
+        "source": "relay",
+        "type": "a",
+        "time": "2026-11-20T12:00:00Z",
+        "team": "sales",
+    }
     refused = await world.admin.post("/v1/events", event)
     assert (refused.status_code, refused.json()["code"]) == (409, "source-is-connected")
 
@@ -113,10 +135,17 @@ async def test_an_event_that_stands_is_taken_again_after_its_team_was_archived(w
     assert [(one["id"], one["team"]) for one in events] == [("inv-1", "ops")]
 
 
-SALESFORCE = {"name": "Salesforce", "connector": "salesforce_outbound", "account": "00D5g000004XyZA", "team": "sales"}
+SALESFORCE = {
+    "name": "Salesforce",
+    "connector": "salesforce_outbound",
+    "account": "00D5g000004XyZA",
+    "team": "sales",
+}
 
 
-async def test_salesforce_is_acknowledged_unless_it_is_another_organization_or_sends_a_document_type(world):
+async def test_salesforce_is_acknowledged_unless_it_is_another_organization_or_sends_a_document_type(
+    world,
+):
     await world.strategy()
     made = await world.admin.made("/v1/sources/crm", SALESFORCE)
     assert made["secret"] is None
@@ -125,9 +154,14 @@ async def test_salesforce_is_acknowledged_unless_it_is_another_organization_or_s
     headers = {"content-type": "text/xml; charset=utf-8"}
     for good in (body, body, b"not XML at all"):
         reply = await http.post(path, content=good, headers=headers)
-        assert (reply.status_code, reply.headers["content-type"]) == (200, "text/xml; charset=utf-8")
+        assert (reply.status_code, reply.headers["content-type"]) == (
+            200,
+            "text/xml; charset=utf-8",
+        )
         assert reply.content == samples.body("salesforce_outbound", "acknowledgement.xml")
-    foreign = await http.post(path, content=body.replace(b"00D5g000004XyZA", b"00D000000000062"), headers=headers)
+    foreign = await http.post(
+        path, content=body.replace(b"00D5g000004XyZA", b"00D000000000062"), headers=headers
+    )
     doctype = await http.post(path, content=b"<!DOCTYPE a><a/>", headers=headers)
     nowhere = await http.post("/hooks/nowhere", content=body, headers=headers)
     assert [reply.status_code for reply in (foreign, doctype, nowhere)] == [403, 400, 401]
@@ -144,22 +178,35 @@ async def test_the_session_of_salesforce_is_never_stored(world):
     await Client(world.app, None).http.post(made["hook_url"].removeprefix(ADDRESS), content=live)
     (listed,) = (await world.admin.get("/v1/sources/crm/deliveries")).json()["items"]
     raw = (await world.admin.get(f"/v1/sources/crm/deliveries/{listed['uid']}")).json()
-    assert (listed["state"], "00D!live" in raw["body"], "SessionId" in raw["body"]) == ("processed", False, True)
+    assert (listed["state"], "00D!live" in raw["body"], "SessionId" in raw["body"]) == (
+        "processed",
+        False,
+        True,
+    )
 
 
 async def test_a_gap_is_a_failed_delivery_that_says_what_to_import(world):
     await world.strategy()
-    body = {"name": "Salesforce", "connector": "salesforce_cdc", "account": "00D5g000004XyZA", "team": "sales"}
+    body = {
+        "name": "Salesforce",
+        "connector": "salesforce_cdc",
+        "account": "00D5g000004XyZA",
+        "team": "sales",
+    }
     made = await world.admin.made("/v1/sources/crm", body)
     sender = Sender(world.app, made["hook_url"], made["secret"])
-    assert (await sender.send(samples.body("salesforce_cdc", "gap.json"))).json()["state"] == "failed"
+    assert (await sender.send(samples.body("salesforce_cdc", "gap.json"))).json()[
+        "state"
+    ] == "failed"
     (listed,) = (await world.admin.get("/v1/sources/crm/deliveries")).json()["items"]
     assert "import 0065g00000AbCdEAAV" in listed["problem"]
 
 
 async def test_a_cloud_event_on_a_hook_is_told_what_is_wrong_with_it(world):
     await world.strategy()
-    made = await world.admin.made("/v1/sources/shop", {"name": "Shop", "connector": "cloudevents", "team": "sales"})
+    made = await world.admin.made(
+        "/v1/sources/shop", {"name": "Shop", "connector": "cloudevents", "team": "sales"}
+    )
     http, path = Client(world.app, None).http, made["hook_url"].removeprefix(ADDRESS)
 
     async def status(body, media, **more):
@@ -168,7 +215,12 @@ async def test_a_cloud_event_on_a_hook_is_told_what_is_wrong_with_it(world):
 
     structured = samples.body("cloudevents", "structured.json")
     assert await status(structured, "application/cloudevents+json") == 200
-    assert await status(samples.body("cloudevents", "batch.json"), "application/cloudevents-batch+json") == 200
+    assert (
+        await status(
+            samples.body("cloudevents", "batch.json"), "application/cloudevents-batch+json"
+        )
+        == 200
+    )
     assert await status(structured.replace(b'"id"', b'"no"'), "application/cloudevents+json") == 400
     assert await status(structured, "application/cloudevents+avro") == 415
     assert await status(structured, "application/cloudevents+json", authorization="Bearer x") == 401
@@ -181,18 +233,30 @@ async def test_a_cloud_event_on_a_hook_is_told_what_is_wrong_with_it(world):
     }
     assert await status(b'{"value": 5}', "application/json", **named) == 200
     listed = (await world.admin.get("/v1/sources/shop/deliveries")).json()["items"]
-    raws = [(await world.admin.get(f"/v1/sources/shop/deliveries/{one['uid']}")).json() for one in listed]
+    raws = [
+        (await world.admin.get(f"/v1/sources/shop/deliveries/{one['uid']}")).json()
+        for one in listed
+    ]
     assert sum({"name": "ce-id", "value": "9"} in raw["headers"] for raw in raws) == 1
 
 
 async def test_only_a_hook_of_cloud_events_consents_to_a_sender_that_asks(world, sender):
-    made = await world.admin.made("/v1/sources/shop", {"name": "Shop", "connector": "cloudevents", "team": "sales"})
+    made = await world.admin.made(
+        "/v1/sources/shop", {"name": "Shop", "connector": "cloudevents", "team": "sales"}
+    )
     path = made["hook_url"].removeprefix(ADDRESS)
 
     async def asked(where, **headers):
-        callback = {"webhook-request-callback": "http://127.0.0.1:1/", "webhook-request-rate": "120"}
+        callback = {
+            "webhook-request-callback": "http://127.0.0.1:1/",
+            "webhook-request-rate": "120",
+        }
         reply = await Client(world.app, None).http.options(where, headers={**callback, **headers})
-        assert (reply.status_code, reply.headers["allow"], reply.content) == (204, "OPTIONS, POST", b"")
+        assert (reply.status_code, reply.headers["allow"], reply.content) == (
+            204,
+            "OPTIONS, POST",
+            b"",
+        )
         said = {name: value for name, value in reply.headers.items() if name.startswith("webhook-")}
         assert "access-control-allow-origin" not in reply.headers
         return said
@@ -208,7 +272,9 @@ async def test_only_a_hook_of_cloud_events_consents_to_a_sender_that_asks(world,
     assert await asked(path, **origin) == {}
 
 
-async def test_the_same_event_id_with_other_content_is_a_conflict_and_what_was_recorded_stands(world, sender):
+async def test_the_same_event_id_with_other_content_is_a_conflict_and_what_was_recorded_stands(
+    world, sender
+):
     assert (await sender.send(said())).status_code == 200
     assert (await sender.send(said())).json()["state"] == "processed"
     other = await sender.send({**said(), "value": 6})
@@ -229,7 +295,9 @@ async def test_a_webhook_id_that_comes_again_with_another_body_is_a_conflict(wor
         assert (refused.status_code, refused.json()["code"]) == (409, "event-conflict")
         assert "'msg_1' came before with another body" in refused.json()["detail"]
     await world.admin.post("/v1/sources/relay/replay", {})
-    listed = (await world.admin.get("/v1/sources/relay/deliveries", params={"state": "failed"})).json()["items"]
+    listed = (
+        await world.admin.get("/v1/sources/relay/deliveries", params={"state": "failed"})
+    ).json()["items"]
     assert len(listed) == 2
     events = (await world.admin.get("/v1/events", params={"source": "relay"})).json()["items"]
     assert [one["id"] for one in events] == ["inv-1"]

@@ -16,7 +16,17 @@ from sqlalchemy import text
 from app.connectors.registry import CONNECTORS
 from tests.api.conftest import NOW, Client, World
 from tests.api.test_hooks_lives import ADDRESS, connect
-from tests.support.lives import ORGANIZATION, STATUS, TELLERS, Step, Teller, dump, iso, script, standard
+from tests.support.lives import (
+    ORGANIZATION,
+    STATUS,
+    TELLERS,
+    Step,
+    Teller,
+    dump,
+    iso,
+    script,
+    standard,
+)
 
 MIB = 1024 * 1024
 FIRST, SECOND = script(merges=False)[:2]
@@ -28,13 +38,22 @@ def own(step: Step) -> bytes:
 
 
 def cloud(step: Step) -> bytes:
-    said = {"specversion": "1.0", "id": f"{step.deal}", "source": "/shop", "type": "deal.won", "time": iso(step.at)}
+    said = {
+        "specversion": "1.0",
+        "id": f"{step.deal}",
+        "source": "/shop",
+        "type": "deal.won",
+        "time": iso(step.at),
+    }
     return dump({**said, "data": {"value": 5, "status": STATUS[step.stage]}})
 
 
 def cloud_sign(body: bytes, secret: str, at: datetime, url: str) -> Mapping[str, str]:
     kind = "-batch" if body.startswith(b"[") else ""
-    return {**standard(body, secret, at, url), "content-type": f"application/cloudevents{kind}+json"}
+    return {
+        **standard(body, secret, at, url),
+        "content-type": f"application/cloudevents{kind}+json",
+    }
 
 
 EVERY = {
@@ -42,14 +61,37 @@ EVERY = {
     "standard_webhooks": Teller("standard_webhooks", own, standard),
     "cloudevents": Teller("cloudevents", cloud, cloud_sign),
 }
-SIGNED = ("hubspot", "salesforce_cdc", "twenty", "close", "generic", "standard_webhooks", "cloudevents")
+SIGNED = (
+    "hubspot",
+    "salesforce_cdc",
+    "twenty",
+    "close",
+    "generic",
+    "standard_webhooks",
+    "cloudevents",
+)
 OPEN = ("standard_webhooks", "cloudevents")
 # What is authentic and not our business.
 IGNORED = {
-    "hubspot": dump([{"subscriptionType": "contact.creation", "portalId": 4242001, "objectId": 1, "occurredAt": 1}]),
-    "pipedrive": dump({"meta": {"action": "create", "entity": "person", "entity_id": "1", "company_id": "7"}}),
-    "pipedrive_v1": dump({"meta": {"action": "added", "object": "person", "id": 1, "company_id": 7}}),
-    "salesforce_outbound": EVERY["salesforce_outbound"].tell(FIRST).replace(b"sf:Opportunity", b"sf:Contact"),
+    "hubspot": dump(
+        [
+            {
+                "subscriptionType": "contact.creation",
+                "portalId": 4242001,
+                "objectId": 1,
+                "occurredAt": 1,
+            }
+        ]
+    ),
+    "pipedrive": dump(
+        {"meta": {"action": "create", "entity": "person", "entity_id": "1", "company_id": "7"}}
+    ),
+    "pipedrive_v1": dump(
+        {"meta": {"action": "added", "object": "person", "id": 1, "company_id": 7}}
+    ),
+    "salesforce_outbound": EVERY["salesforce_outbound"]
+    .tell(FIRST)
+    .replace(b"sf:Opportunity", b"sf:Contact"),
     "salesforce_cdc": dump({"payload": {"ChangeEventHeader": {"entityName": "Contact"}}}),
     "twenty": EVERY["twenty"].tell(FIRST).replace(b"opportunity.", b"person."),
     "close": EVERY["close"].tell(FIRST).replace(b'"opportunity"', b'"lead"'),
@@ -101,7 +143,11 @@ def expected(name: str) -> dict[str, tuple[int, str | None]]:
         "cannot be stored": (503, None),
     }
     if name in SIGNED:
-        table |= {"stale": (401, None), "from the future": (401, None), "300 seconds": (200, "processed")}
+        table |= {
+            "stale": (401, None),
+            "from the future": (401, None),
+            "300 seconds": (200, "processed"),
+        }
     if name in FOREIGN:
         table["foreign"] = (403 if name == "salesforce_outbound" else 200, "failed")
     if half(name) is not None:
@@ -116,7 +162,11 @@ def expected(name: str) -> dict[str, tuple[int, str | None]]:
 def situations(name: str) -> dict[str, tuple[bytes, Mapping[str, Any]]]:
     """The bodies, and what is odd about how they are sent."""
     body = EVERY[name].tell(FIRST)
-    odd = {"content-type": "application/cloudevents+avro" if name == "cloudevents" else "application/x-anything"}
+    odd = {
+        "content-type": "application/cloudevents+avro"
+        if name == "cloudevents"
+        else "application/x-anything"
+    }
     table: dict[str, tuple[bytes, Mapping[str, Any]]] = {
         "stored": (body, {}),
         "repeated": (body, {}),
@@ -137,7 +187,9 @@ def situations(name: str) -> dict[str, tuple[bytes, Mapping[str, Any]]]:
     if name in FOREIGN:
         table["foreign"] = (body.replace(*FOREIGN[name]), {})
     # What breaks the database comes last.
-    return {one: table[one] for one in sorted(expected(name), key=lambda one: one == "cannot be stored")}
+    return {
+        one: table[one] for one in sorted(expected(name), key=lambda one: one == "cannot be stored")
+    }
 
 
 @pytest.fixture
@@ -151,7 +203,9 @@ async def test_every_situation_is_answered_as_the_table_says(world: World, name:
     teller = EVERY[name]
     url, secret = await connect(world, teller)
     caller = Client(world.app, None).http
-    wrong = {"hubspot": "another-client-secret", "close": "0e" * 32, "twenty": "00" * 32}.get(name, "a:" + "b" * 20)
+    wrong = {"hubspot": "another-client-secret", "close": "0e" * 32, "twenty": "00" * 32}.get(
+        name, "a:" + "b" * 20
+    )
     wrong = "whsec_" + "B" * 43 + "=" if teller.sign in (standard, cloud_sign) else wrong
     found: dict[str, tuple[int, str | None]] = {}
     before: object = None
@@ -172,7 +226,9 @@ async def test_every_situation_is_answered_as_the_table_says(world: World, name:
         new = await kept(world) - listed
         found[situation] = (reply.status_code, next(iter(new))[1] if new else None)
         acknowledged = b"<Ack>true</Ack>" in reply.content
-        assert acknowledged is (name == "salesforce_outbound" and reply.status_code == 200), situation
+        assert acknowledged is (name == "salesforce_outbound" and reply.status_code == 200), (
+            situation
+        )
         if reply.status_code == 401:
             assert reply.json()["detail"] == "There is no such hook, or the signature is not valid."
     assert found == expected(name)
@@ -180,7 +236,9 @@ async def test_every_situation_is_answered_as_the_table_says(world: World, name:
 
 async def kept(world: World) -> set[tuple[str, str]]:
     """The deliveries that are kept, by name, each with its state."""
-    listed = (await world.admin.get("/v1/sources/crm/deliveries", params={"limit": 200})).json()["items"]
+    listed = (await world.admin.get("/v1/sources/crm/deliveries", params={"limit": 200})).json()[
+        "items"
+    ]
     return {(one["uid"], one["state"]) for one in listed}
 
 
@@ -190,7 +248,9 @@ async def test_what_is_bad_of_a_batch_is_named_by_its_place_and_the_rest_stands(
     url, secret = await connect(world, teller)
     body = half("hubspot") or b""
     headers = teller.sign(body, secret, NOW, url)
-    reply = await Client(world.app, None).http.post(url.removeprefix(ADDRESS), content=body, headers=headers)
+    reply = await Client(world.app, None).http.post(
+        url.removeprefix(ADDRESS), content=body, headers=headers
+    )
     shown = (await world.admin.get(f"/v1/sources/crm/deliveries/{reply.json()['delivery']}")).json()
     assert "not a JSON object" in shown["problem"]
     events = (await world.admin.get("/v1/events", params={"source": "crm"})).json()["items"]

@@ -15,7 +15,9 @@ async def connect(world: World, teller: Teller) -> tuple[str, str]:
     """The source of the CRM, and a metric that counts what it has won. Shape: the address of its hook, its secret."""
     put = world.admin.made
     wins = {"name": "Won", "events": ["deal.won"], "aggregation": "sum", "unit": "EUR"}
-    await put("/v1/metrics/won", {**wins, "activities": ["deal.created", "deal.moved", "deal.lost"]})
+    await put(
+        "/v1/metrics/won", {**wins, "activities": ["deal.created", "deal.moved", "deal.lost"]}
+    )
     result = {"objective": "win", "title": "200", "metric": "won", "baseline": 0, "target": 200}
     await put("/v1/key-results/won-200", result)
     wanted: dict[str, object] = {
@@ -44,9 +46,13 @@ async def deliver(world: World, teller: Teller, hook: tuple[str, str], steps: li
 
 async def ending(world: World) -> tuple[object, ...]:
     """What stands: the events without their numbers, and the alignment."""
-    found = (await world.admin.get("/v1/events", params={"source": "crm", "limit": 200})).json()["items"]
+    found = (await world.admin.get("/v1/events", params={"source": "crm", "limit": 200})).json()[
+        "items"
+    ]
     names = ("type", "time", "team", "value", "unit", "subject", "data")
-    events = sorted(str([one["id"].rpartition("/")[0], *(one[name] for name in names)]) for one in found)
+    events = sorted(
+        str([one["id"].rpartition("/")[0], *(one[name] for name in names)]) for one in found
+    )
     alignment = (await world.admin.get("/v1/alignment")).json()
     scored = {name: alignment[name] for name in ("score", "floor", "coverage", "components")}
     return events, scored
@@ -76,13 +82,17 @@ def orders(steps: list[Step], seed: int) -> list[Step]:
 
 
 @pytest.mark.parametrize("teller", TELLERS, ids=[one.connector for one in TELLERS])
-async def test_the_lives_of_deals_end_in_the_same_alignment_in_every_order(world: World, teller: Teller):
+async def test_the_lives_of_deals_end_in_the_same_alignment_in_every_order(
+    world: World, teller: Teller
+):
     endings = []
     for seed in range(3):
         here = World(world.app, world.clock, await world.organization(f"order-{seed}"))
         await here.strategy()
         hook = await connect(here, teller)
-        await deliver(here, teller, hook, orders(script(merges=teller.merges, restores=teller.restores), seed))
+        await deliver(
+            here, teller, hook, orders(script(merges=teller.merges, restores=teller.restores), seed)
+        )
         assert await won(here) == WON
         health = (await here.admin.get("/v1/sources/crm")).json()["health"]
         assert (health["wins_without_amount"], health["failures_last_day"]) == (1, 0)

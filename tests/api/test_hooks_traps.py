@@ -104,7 +104,9 @@ TRAPS: dict[str, Sequence[str]] = {
         f"{CONNECTOR}hubspot.py test_only_what_the_mapping_reads_is_kept",
         f"{CONNECTOR}hubspot.py test_what_says_nothing_that_is_read_is_ignored",
     ],
-    "import and bulk storms": [f"{HERE} test_ten_batches_of_a_hundred_are_read_well_within_the_five_seconds"],
+    "import and bulk storms": [
+        f"{HERE} test_ten_batches_of_a_hundred_are_read_well_within_the_five_seconds"
+    ],
     "source switches itself off": ["domain/test_silence.py"],
     "time limits": [
         f"{HERE} test_ten_batches_of_a_hundred_are_read_well_within_the_five_seconds",
@@ -154,7 +156,11 @@ def test_a_trap_is_shown_by_tests_that_are_there(trap: str):
         path, _, name = place.partition(" ")
         tree = ast.parse((ROOT / "tests" / path).read_text(encoding="utf-8"))
         functions = (ast.FunctionDef, ast.AsyncFunctionDef)
-        found = {node.name for node in ast.walk(tree) if isinstance(node, functions) and node.name.startswith("test_")}
+        found = {
+            node.name
+            for node in ast.walk(tree)
+            if isinstance(node, functions) and node.name.startswith("test_")
+        }
         assert name in found if name else found, place
 
 
@@ -166,10 +172,16 @@ def test_no_trap_is_forgotten():
     ("name", "sample"),
     [
         *(("hubspot", "classic.json"), ("pipedrive", "won.json"), ("pipedrive_v1", "won.json")),
-        *(("salesforce_outbound", "won.xml"), ("twenty", "won.json"), ("close", "won_consolidated.json")),
+        *(
+            ("salesforce_outbound", "won.xml"),
+            ("twenty", "won.json"),
+            ("close", "won_consolidated.json"),
+        ),
     ],
 )
-def test_money_is_text_decimal_text_number_cents_or_micros_and_comes_to_the_same_amount(name: str, sample: str):
+def test_money_is_text_decimal_text_number_cents_or_micros_and_comes_to_the_same_amount(
+    name: str, sample: str
+):
     connector = CONNECTORS[name]
     mapping = samples.mapped(connector)
     won = samples.events(samples.changes(connector, sample, mapping=mapping), mapping)["deal.won"]
@@ -184,12 +196,26 @@ def test_nan_duplicate_names_and_huge_exponents_are_refused_by_every_connector_t
     own = {"entity": {"id": "/id"}, "occurred_at": {"property": "/at"}} if name == "generic" else {}
     headers = {"content-type": "application/cloudevents+json"}
     with pytest.raises(MalformedError, match=r"number|twice|exponent|digits"):
-        samples.said(CONNECTORS[name], b'{"a":' + number + b"}", None, samples.mapped(CONNECTORS[name], own), headers)
+        samples.said(
+            CONNECTORS[name],
+            b'{"a":' + number + b"}",
+            None,
+            samples.mapped(CONNECTORS[name], own),
+            headers,
+        )
 
 
 def test_ten_batches_of_a_hundred_are_read_well_within_the_five_seconds():
-    said = {"subscriptionType": "deal.propertyChange", "portalId": 1, "propertyName": "amount", "propertyValue": "10"}
-    storm = [[{**said, "objectId": n, "occurredAt": 1_790_000_000_000 + n} for n in range(1, 101)] for _ in range(10)]
+    said = {
+        "subscriptionType": "deal.propertyChange",
+        "portalId": 1,
+        "propertyName": "amount",
+        "propertyValue": "10",
+    }
+    storm = [
+        [{**said, "objectId": n, "occurredAt": 1_790_000_000_000 + n} for n in range(1, 101)]
+        for _ in range(10)
+    ]
     begun = time.process_time()
     found = [samples.said(HubSpot(), dumps(batch).encode()) for batch in storm]
     assert time.process_time() - begun < 2
@@ -197,6 +223,8 @@ def test_ten_batches_of_a_hundred_are_read_well_within_the_five_seconds():
 
 
 def test_the_guides_name_what_a_limited_user_silently_misses():
-    guide = (ROOT / "openapi" / "deliveries" / "pipedrive" / "README.md").read_text(encoding="utf-8")
+    guide = (ROOT / "openapi" / "deliveries" / "pipedrive" / "README.md").read_text(
+        encoding="utf-8"
+    )
     assert "top-level admin" in guide
     assert "misses deals without a word" in guide

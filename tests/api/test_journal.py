@@ -14,7 +14,11 @@ async def test_every_change_is_there_newest_first_with_before_and_after(admin):
     await admin.made("/v1/teams/sales", {"name": "Sales", "function": "sales", "size": 2.5})
     await admin.patch("/v1/teams/sales", {"size": 3})
     newest, before = (await admin.get("/v1/journal", params={"key": "sales"})).json()["items"]
-    assert (newest["action"], newest["before"]["size"], newest["after"]["size"]) == ("update", 2.5, 3)
+    assert (newest["action"], newest["before"]["size"], newest["after"]["size"]) == (
+        "update",
+        2.5,
+        3,
+    )
     assert (before["action"], before["before"], before["after"]["size"]) == ("create", None, 2.5)
     assert newest["version"] > before["version"]
     assert newest["at"] == "2026-11-23T12:00:00Z"
@@ -70,7 +74,10 @@ def written(path, maker, place):
     calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
     for call in calls:
         if isinstance(call.func, ast.Name) and call.func.id == maker:
-            given = [*call.args[place : place + 1], *(k.value for k in call.keywords if k.arg == "action")]
+            given = [
+                *call.args[place : place + 1],
+                *(k.value for k in call.keywords if k.arg == "action"),
+            ]
             yield from (
                 node.value
                 for argument in given

@@ -34,7 +34,12 @@ async def test_a_key_result_comes_back_as_it_was_sent(caller):
 
 @pytest.mark.parametrize(
     ("filters", "expected"),
-    [({}, ["revenue-2m"]), ({"objective": "win"}, ["revenue-2m"]), ({"metric": "other"}, []), ({"objective": "x"}, [])],
+    [
+        ({}, ["revenue-2m"]),
+        ({"objective": "win"}, ["revenue-2m"]),
+        ({"metric": "other"}, []),
+        ({"objective": "x"}, []),
+    ],
 )
 async def test_key_results_are_found_by(caller, filters, expected):
     found = (await caller.get("/v1/key-results", params=filters)).json()["items"]
@@ -67,4 +72,6 @@ async def test_a_key_result_that_cannot_be_measured_is_refused_by_name(caller, m
 
 
 async def test_a_whole_number_may_be_written_with_a_point(caller):
-    assert (await caller.made("/v1/key-results/a", {**RESULT, "cadence_days": 7.0}))["cadence_days"] == 7
+    assert (await caller.made("/v1/key-results/a", {**RESULT, "cadence_days": 7.0}))[
+        "cadence_days"
+    ] == 7

@@ -4,7 +4,13 @@ import pytest
 
 from tests.api.conftest import EMBEDDED, SERVER, Client
 
-WANTED = {"name": "billing", "scopes": ["events:write"], "team": None, "source": None, "expires_at": None}
+WANTED = {
+    "name": "billing",
+    "scopes": ["events:write"],
+    "team": None,
+    "source": None,
+    "expires_at": None,
+}
 
 
 async def test_a_key_is_shown_once_and_listed_without_itself(admin):
@@ -25,8 +31,14 @@ async def test_keys_are_listed_in_pages_oldest_first(world):
         world.clock.pass_time(seconds=1)
         await world.admin.post("/v1/api-keys", {**WANTED, "name": f"key {number}"})
     first = (await world.admin.get("/v1/api-keys", params={"limit": 2})).json()
-    rest = (await world.admin.get("/v1/api-keys", params={"limit": 2, "cursor": first["next_cursor"]})).json()
-    assert [key["name"] for key in (*first["items"], *rest["items"])][1:] == ["key 0", "key 1", "key 2"]
+    rest = (
+        await world.admin.get("/v1/api-keys", params={"limit": 2, "cursor": first["next_cursor"]})
+    ).json()
+    assert [key["name"] for key in (*first["items"], *rest["items"])][1:] == [
+        "key 0",
+        "key 1",
+        "key 2",
+    ]
 
 
 async def test_nobody_issues_a_key_beyond_their_own(world):
@@ -65,7 +77,9 @@ async def test_a_revoked_key_is_not_there_any_more(admin):
 
 
 async def test_a_key_of_the_longest_name_issues_keys_that_can_be_read(world):
-    issued = await world.admin.post("/v1/api-keys", {**WANTED, "name": "n" * 200, "scopes": ["admin"]})
+    issued = await world.admin.post(
+        "/v1/api-keys", {**WANTED, "name": "n" * 200, "scopes": ["admin"]}
+    )
     caller = Client(world.app, issued.json()["api_key"])
     made = await caller.post("/v1/api-keys", WANTED)
     assert made.status_code == 201, made.text
@@ -75,7 +89,8 @@ async def test_a_key_of_the_longest_name_issues_keys_that_can_be_read(world):
 
 @SERVER
 @pytest.mark.parametrize(
-    "position", ["x", "2026-11-23T12:00:00+00:00", "2026-11-23 x", "2026-11-23T12:00:00 x", "a\x00 b"]
+    "position",
+    ["x", "2026-11-23T12:00:00+00:00", "2026-11-23 x", "2026-11-23T12:00:00 x", "a\x00 b"],
 )
 async def test_a_forged_position_is_refused(forged, position):
     refused = await forged("/v1/api-keys", position)

@@ -63,7 +63,9 @@ async def test_a_metric_comes_back_as_it_was_sent(admin):
 
 async def test_a_list_in_a_patch_is_replaced_as_a_whole(admin):
     await admin.made("/v1/metrics/arr", METRIC)
-    changed = await admin.patch("/v1/metrics/arr", {"where": [], "unit": None, "canonical_source": "later"})
+    changed = await admin.patch(
+        "/v1/metrics/arr", {"where": [], "unit": None, "canonical_source": "later"}
+    )
     assert changed.json() == {
         "key": "arr",
         **METRIC,

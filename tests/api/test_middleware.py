@@ -22,7 +22,11 @@ async def test_the_request_id_is_in_the_problem_and_in_the_log(admin, caplog):
         reply = await admin.get("/v1/teams/nowhere")
     assert reply.json()["request_id"] == reply.headers["x-request-id"]
     (line,) = [record for record in caplog.records if record.name == "sightline.request"]
-    assert (line.request_id, line.status, line.method) == (reply.headers["x-request-id"], 404, "GET")
+    assert (line.request_id, line.status, line.method) == (
+        reply.headers["x-request-id"],
+        404,
+        "GET",
+    )
     assert line.route == "/v1/teams/{team}"
 
 
@@ -31,7 +35,9 @@ async def test_no_key_and_no_hook_is_in_the_log(world, caplog):
         await world.admin.get("/v1/teams", headers={"X-Request-Id": "x\r\ny"[:1] * 9})
         await Client(world.app, None).post("/hooks/aVeryLongHookIdThatIsASecret", {})
         await Client(world.app, "sightline_wrong").get("/v1/teams")
-    said = "".join(str(record.__dict__) for record in caplog.records if record.name.startswith("sightline"))
+    said = "".join(
+        str(record.__dict__) for record in caplog.records if record.name.startswith("sightline")
+    )
     assert "401" in said
     for secret in (world.admin.key, "aVeryLongHookIdThatIsASecret", "sightline_wrong"):
         assert secret not in said
@@ -50,7 +56,9 @@ async def test_every_reply_has_the_security_headers(admin):
         assert reply.headers["x-content-type-options"] == "nosniff"
         assert reply.headers["referrer-policy"] == "no-referrer"
         assert "default-src 'none'" in reply.headers["content-security-policy"]
-        assert reply.headers["cache-control"] == ("private, no-cache" if "etag" in reply.headers else "no-store")
+        assert reply.headers["cache-control"] == (
+            "private, no-cache" if "etag" in reply.headers else "no-store"
+        )
         assert "server" not in reply.headers
     assert "strict-transport-security" not in replies[0].headers
     secure = await admin.http.get("https://sightline.test/livez")
@@ -70,7 +78,9 @@ def broken():
     return Client(app, None)
 
 
-async def test_what_nobody_foresaw_is_a_problem_that_tells_nothing_and_a_line_in_the_log(broken, caplog):
+async def test_what_nobody_foresaw_is_a_problem_that_tells_nothing_and_a_line_in_the_log(
+    broken, caplog
+):
     with caplog.at_level(logging.ERROR, "sightline.request"):
         reply = await broken.get("/broken")
     assert (reply.status_code, reply.json()["code"]) == (500, "internal-error")
@@ -82,7 +92,9 @@ async def test_what_nobody_foresaw_is_a_problem_that_tells_nothing_and_a_line_in
 async def test_who_is_refused_and_why_is_in_the_log(world, caplog):
     with caplog.at_level(logging.INFO, "sightline.request"):
         await Client(world.app, None).get("/v1/teams")
-        await (await world.client("read")).put("/v1/teams/sales", {"name": "Sales", "function": "sales"})
+        await (await world.client("read")).put(
+            "/v1/teams/sales", {"name": "Sales", "function": "sales"}
+        )
     lines = [record for record in caplog.records if record.name == "sightline.request"]
     assert [(line.status, line.problem) for line in (lines[0], lines[-1])] == [
         (401, "unauthorized"),

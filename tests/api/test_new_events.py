@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 from app.api.new_events import carefully, read_event
 from app.domain.errors import InvalidError
 
-GOOD = {"id": "a", "source": "billing", "type": "invoice.paid", "time": "2026-11-20T12:00:00Z", "team": "sales"}
+GOOD = {
+    "id": "a",
+    "source": "billing",
+    "type": "invoice.paid",
+    "time": "2026-11-20T12:00:00Z",
+    "team": "sales",
+}
 
 
 def refused(**more: object) -> str:
@@ -20,7 +26,13 @@ def refused(**more: object) -> str:
 
 def test_an_event_with_what_is_required_alone_has_defaults():
     event = read_event(GOOD)
-    assert (event.kind, event.value, event.effort, event.offerings, dict(event.data)) == ("outcome", None, None, (), {})
+    assert (event.kind, event.value, event.effort, event.offerings, dict(event.data)) == (
+        "outcome",
+        None,
+        None,
+        (),
+        {},
+    )
 
 
 @pytest.mark.parametrize("missing", GOOD)
@@ -31,14 +43,25 @@ def test_what_is_required_may_not_be_missing(missing):
 
 
 @pytest.mark.parametrize(
-    ("given", "kept"), [(Decimal("1200.5"), 12_005_000), (3, 30_000), (Decimal("-0.0001"), -1), (10**12, 10**16)]
+    ("given", "kept"),
+    [(Decimal("1200.5"), 12_005_000), (3, 30_000), (Decimal("-0.0001"), -1), (10**12, 10**16)],
 )
 def test_values_are_kept_exactly(given, kept):
     assert read_event({**GOOD, "value": given}).value == kept
 
 
 @pytest.mark.parametrize(
-    "value", [Decimal("0.00001"), 10**12 + 1, Decimal("1e400"), Decimal("1234567890.1234567"), "5", True, [], {}]
+    "value",
+    [
+        Decimal("0.00001"),
+        10**12 + 1,
+        Decimal("1e400"),
+        Decimal("1234567890.1234567"),
+        "5",
+        True,
+        [],
+        {},
+    ],
 )
 def test_values_beyond_their_limits_are_refused(value):
     assert refused(value=value) == "/value"
@@ -97,7 +120,9 @@ def test_a_time_is_kept_in_utc():
 
 
 def test_sold_items_have_a_key_and_a_value_that_is_not_negative():
-    assert read_event({**GOOD, "offerings": [{"offering": "plus", "value": 2}]}).offerings == (("plus", 20_000),)
+    assert read_event({**GOOD, "offerings": [{"offering": "plus", "value": 2}]}).offerings == (
+        ("plus", 20_000),
+    )
     assert refused(offerings=[{"offering": "plus", "value": -1}]) == "/offerings/0/value"
     assert refused(offerings=[{"offering": "plus"}]) == "/offerings/0/value"
     assert refused(offerings=[{"offering": "plus", "value": 1}] * 101) == "/offerings"
@@ -114,7 +139,9 @@ def test_data_is_at_most_five_levels_deep_and_16_kib():
 
 
 def test_numbers_in_data_become_what_metrics_compare():
-    data = read_event({**GOOD, "data": {"a": Decimal("1.5"), "b": [Decimal("2.0"), True], "c": None}}).data
+    data = read_event(
+        {**GOOD, "data": {"a": Decimal("1.5"), "b": [Decimal("2.0"), True], "c": None}}
+    ).data
     assert str(data) == "{'a': 1.5, 'b': [2, True], 'c': None}"
     assert refused(data={"a": Decimal("1e400")}) == "/data"
 
@@ -125,21 +152,43 @@ def test_what_is_no_object_is_no_event():
             read_event(item)
 
 
-TEXTS = st.sampled_from(["a", "", "a-b", "a--b", "A", "a\n", "a\x00", "é", "x" * 64, "x" * 65, "x" * 201, "a b", "-"])
+TEXTS = st.sampled_from(
+    ["a", "", "a-b", "a--b", "A", "a\n", "a\x00", "é", "x" * 64, "x" * 65, "x" * 201, "a b", "-"]
+)
 NUMBERS = st.sampled_from(
     [0, -1, 7, 10**12, 10**12 + 1, Decimal("1.5"), Decimal("1.00"), Decimal("0.00001"), True, "1"]
 )
 TIMES = st.sampled_from(
     [
-        *("2026-11-20T12:00:00Z", "2026-11-20t12:00:00.5z", "2026-11-20 12:00:00Z", "2026-11-20T12:00:00+0100"),
-        *("2026-11-20T12:00:00.123456789-05:30", "1900-01-01T00:00:00+01:00", "2026-02-30T00:00:00Z", "2026-11-20"),
+        *(
+            "2026-11-20T12:00:00Z",
+            "2026-11-20t12:00:00.5z",
+            "2026-11-20 12:00:00Z",
+            "2026-11-20T12:00:00+0100",
+        ),
+        *(
+            "2026-11-20T12:00:00.123456789-05:30",
+            "1900-01-01T00:00:00+01:00",
+            "2026-02-30T00:00:00Z",
+            "2026-11-20",
+        ),
     ]
 )
-ANYTHING = st.none() | TEXTS | NUMBERS | st.lists(TEXTS, max_size=2) | st.dictionaries(TEXTS, NUMBERS, max_size=2)
-OFFERED = st.lists(
-    st.fixed_dictionaries({"offering": TEXTS, "value": NUMBERS}, optional={"extra": NUMBERS}) | ANYTHING, max_size=2
+ANYTHING = (
+    st.none()
+    | TEXTS
+    | NUMBERS
+    | st.lists(TEXTS, max_size=2)
+    | st.dictionaries(TEXTS, NUMBERS, max_size=2)
 )
-DATA = st.recursive(NUMBERS | st.none(), lambda below: st.dictionaries(TEXTS, below, max_size=2) | st.lists(below))
+OFFERED = st.lists(
+    st.fixed_dictionaries({"offering": TEXTS, "value": NUMBERS}, optional={"extra": NUMBERS})
+    | ANYTHING,
+    max_size=2,
+)
+DATA = st.recursive(
+    NUMBERS | st.none(), lambda below: st.dictionaries(TEXTS, below, max_size=2) | st.lists(below)
+)
 FIELDS = {
     **dict.fromkeys(["id", "source", "team", "type", "unit", "subject", "objective"], TEXTS),
     "time": TIMES,
@@ -156,7 +205,10 @@ FIELDS = {
 def told(draw: st.DrawFn) -> object:
     changed = draw(st.lists(st.sampled_from([*FIELDS]), max_size=4))
     gone = draw(st.sampled_from([None, None, None, *GOOD]))
-    more = {name: draw(FIELDS[name] | ANYTHING if draw(st.booleans()) else FIELDS[name]) for name in changed}
+    more = {
+        name: draw(FIELDS[name] | ANYTHING if draw(st.booleans()) else FIELDS[name])
+        for name in changed
+    }
     return {name: value for name, value in {**GOOD, **more}.items() if name != gone}
 
 

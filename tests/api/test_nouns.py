@@ -18,7 +18,9 @@ async def test_every_key_can_be_created_read_archived_and_brought_back(world):
         assert (await admin.put(place, body)).status_code == 201, path
         read = await admin.get(place)
         assert (read.status_code, read.json()["key"]) == (200, "a-thing")
-        assert (await admin.get(place, headers={"If-None-Match": read.headers["etag"]})).status_code == 304
+        assert (
+            await admin.get(place, headers={"If-None-Match": read.headers["etag"]})
+        ).status_code == 304
         assert (await admin.delete(place)).status_code == 204
         for method in ("GET", "DELETE", "PATCH"):
             gone = await admin.send(method, place, {} if method == "PATCH" else None)
@@ -45,7 +47,18 @@ async def test_a_key_that_is_no_slug_is_refused_in_every_address(world):
     for method, path, _ in operations():
         if "{" in path and method in ("GET", "DELETE"):
             names = dict.fromkeys(
-                ("team", "metric", "offering", "playbook", "objective", "key_result", "source", "uid", "id"), "a_b%20"
+                (
+                    "team",
+                    "metric",
+                    "offering",
+                    "playbook",
+                    "objective",
+                    "key_result",
+                    "source",
+                    "uid",
+                    "id",
+                ),
+                "a_b%20",
             )
             reply = await world.admin.send(method, filled(path, names))
             assert reply.status_code in (404, 422), (method, path)

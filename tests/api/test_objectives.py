@@ -57,5 +57,7 @@ async def test_an_archived_objective_takes_its_parts_along(caller):
     assert (await caller.delete("/v1/objectives/win")).status_code == 204
     assert (await caller.get("/v1/key-results/revenue-2m")).status_code == 404
     assert (await caller.get("/v1/objectives/win/responsibilities/sales")).status_code == 404
-    listed = (await caller.get("/v1/objectives", params={"team": "sales", "archived": "true"})).json()["items"]
+    listed = (
+        await caller.get("/v1/objectives", params={"team": "sales", "archived": "true"})
+    ).json()["items"]
     assert [(one["key"], one["archived"]) for one in listed] == [("win", True)]

@@ -1,6 +1,11 @@
 """Offerings over HTTP."""
 
-OFFERING = {"name": "Plus", "available_from": "2026-01-01", "retired_on": "2027-01-01", "team": None}
+OFFERING = {
+    "name": "Plus",
+    "available_from": "2026-01-01",
+    "retired_on": "2027-01-01",
+    "team": None,
+}
 
 
 async def test_an_offering_comes_back_as_it_was_sent_and_takes_a_null_in_a_patch(admin):

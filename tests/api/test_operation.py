@@ -54,14 +54,27 @@ def body_of(operation: dict[str, Any]) -> dict[str, Any]:
 async def test_every_operation_needs_a_key_and_says_so_in_one_way(world):
     stranger = Client(world.app, None)
     first: dict[str, Any] | None = None
-    wrong = [{}, {"Authorization": "Bearer nonsense"}, {"Authorization": f"Basic {world.admin.key}"}]
-    wrong += [{"Authorization": f"Bearer {world.admin.key[:-1]}0"}, {"Authorization": f"Bearer sightline_{'a' * 60}"}]
+    wrong = [
+        {},
+        {"Authorization": "Bearer nonsense"},
+        {"Authorization": f"Basic {world.admin.key}"},
+    ]
+    wrong += [
+        {"Authorization": f"Bearer {world.admin.key[:-1]}0"},
+        {"Authorization": f"Bearer sightline_{'a' * 60}"},
+    ]
     for method, path, _ in operations():
         for headers in wrong:
-            reply = await stranger.http.request(method, filled(path, {**NAMES, "uid": "x", "id": "x"}), headers=headers)
+            reply = await stranger.http.request(
+                method, filled(path, {**NAMES, "uid": "x", "id": "x"}), headers=headers
+            )
             assert reply.status_code == 401, (method, path, headers)
             assert reply.headers["www-authenticate"].startswith("Bearer")
-            said = {name: value for name, value in reply.json().items() if name not in ("instance", "request_id")}
+            said = {
+                name: value
+                for name, value in reply.json().items()
+                if name not in ("instance", "request_id")
+            }
             first = first or said
             assert said == first
 
@@ -87,29 +100,44 @@ async def test_a_revoked_and_an_expired_key_are_refused(world):
 
 @EMBEDDED
 async def test_every_operation_refuses_a_key_with_all_scopes_but_its_own(world):
-    callers = {scope: await world.client(*(s for s in SCOPES if s not in (scope, "admin"))) for scope in SCOPES}
+    callers = {
+        scope: await world.client(*(s for s in SCOPES if s not in (scope, "admin")))
+        for scope in SCOPES
+    }
     for method, path, operation in operations():
         (scope,) = operation["x-required-scopes"]
         names = {**NAMES, "uid": "0192f0c1-7f3a-7c11-9a53-2f6d0e9c1b3a", "id": "0aZ3bY7cX1d"}
         reply = await callers[scope].http.request(method, filled(path, names), **body_of(operation))
-        assert (reply.status_code, reply.json()["code"]) == (403, "forbidden"), (method, path, reply.text)
+        assert (reply.status_code, reply.json()["code"]) == (403, "forbidden"), (
+            method,
+            path,
+            reply.text,
+        )
 
 
 @EMBEDDED
 async def test_another_organizations_things_are_not_there(world):
     await world.strategy()
     admin = world.admin
-    await admin.made("/v1/offerings/onboarding", {"name": "Onboarding", "available_from": "2026-01-01"})
+    await admin.made(
+        "/v1/offerings/onboarding", {"name": "Onboarding", "available_from": "2026-01-01"}
+    )
     recorded = (await admin.post("/v1/events", event())).json()
     await admin.made("/v1/playbooks/fy26-q4/contributions/sales", {"by": "Ada"})
     await admin.made("/v1/playbooks/fy26-q4/signoffs/sales", {"by": "Ada", "revision": 1})
     key = (await admin.get("/v1/api-keys")).json()["items"][0]["id"]
     other = await world.organization("other")
     mine = {**NAMES, "uid": recorded["uid"], "id": key}
-    random = {**dict.fromkeys(NAMES, "nowhere"), "uid": "0192f0c1-7f3a-7c11-9a53-2f6d0e9c1b3a", "id": "0aZ3bY7cX1d"}
+    random = {
+        **dict.fromkeys(NAMES, "nowhere"),
+        "uid": "0192f0c1-7f3a-7c11-9a53-2f6d0e9c1b3a",
+        "id": "0aZ3bY7cX1d",
+    }
     before = (await admin.get("/v1/organization")).json()["version"]
     for method, path, operation in operations():
-        top = path.count("/") == 3 and method == "PUT"  # another organization may have a thing of that name
+        top = (
+            path.count("/") == 3 and method == "PUT"
+        )  # another organization may have a thing of that name
         if "{" not in path or top:
             continue
         found = await other.http.request(method, filled(path, mine), **body_of(operation))
@@ -120,7 +148,9 @@ async def test_another_organizations_things_are_not_there(world):
 
 
 def _neutral(problem: dict[str, Any]) -> dict[str, Any]:
-    said = {name: value for name, value in problem.items() if name not in ("instance", "request_id")}
+    said = {
+        name: value for name, value in problem.items() if name not in ("instance", "request_id")
+    }
     return {**said, "detail": re.sub("'[a-z0-9/-]+'", "?", said["detail"])}
 
 
@@ -156,8 +186,13 @@ async def test_every_body_has_one_media_type_and_a_limit(world):
             method, filled(path, names), content=b"{}", headers={"Content-Type": "text/plain"}
         )
         assert (wrong.status_code, wrong.headers[said[method]]) == (415, media_type), (method, path)
-        headers = {"Content-Type": media_type, "Content-Length": str(operation["x-max-body-bytes"] + 1)}
-        large = await world.admin.http.request(method, filled(path, names), content=b"{}", headers=headers)
+        headers = {
+            "Content-Type": media_type,
+            "Content-Length": str(operation["x-max-body-bytes"] + 1),
+        }
+        large = await world.admin.http.request(
+            method, filled(path, names), content=b"{}", headers=headers
+        )
         assert (large.status_code, large.json()["code"]) == (413, "too-large"), (method, path)
 
 
@@ -175,7 +210,10 @@ async def test_more_parameters_than_anything_takes_are_refused_without_a_look_at
     for name in ("a", "archived"):
         many = "&".join(f"{name}={number}" for number in range(51))
         refused = await Client(world.app, None).get(f"/livez?{many}")
-        assert (refused.status_code, refused.json()["detail"]) == (422, "There are more than 50 parameters.")
+        assert (refused.status_code, refused.json()["detail"]) == (
+            422,
+            "There are more than 50 parameters.",
+        )
     twice = await world.admin.get("/v1/teams?limit=1&archived=true&limit=1")
     assert [fault["pointer"] for fault in twice.json()["errors"]] == ["limit"]
 
@@ -210,7 +248,13 @@ async def test_no_request_may_set_what_the_service_sets(world):
     shapes = contract()["components"]["schemas"]
     seen = 0
     for method, path, operation in operations():
-        replies = operation["responses"].get("200", {}).get("content", {}).get("application/json", {}).get("schema", {})
+        replies = (
+            operation["responses"]
+            .get("200", {})
+            .get("content", {})
+            .get("application/json", {})
+            .get("schema", {})
+        )
         sent = body_of(operation)
         if method not in ("PUT", "PATCH") or "$ref" not in replies:
             continue
@@ -222,7 +266,11 @@ async def test_no_request_may_set_what_the_service_sets(world):
             more = {**sent, "json": {**sent["json"], name: "x"}}
             reply = await world.admin.http.request(method, filled(path, NAMES), **more)
             assert reply.status_code == 422, (method, path, name, reply.text)
-            assert f"/{name}" in [error["pointer"] for error in reply.json()["errors"]], (method, path, name)
+            assert f"/{name}" in [error["pointer"] for error in reply.json()["errors"]], (
+                method,
+                path,
+                name,
+            )
             seen += 1
     assert seen > 30
 
@@ -256,7 +304,10 @@ CHOKING = (
 async def test_a_parameter_that_would_choke_a_database_is_refused(admin):
     for query in CHOKING:
         refused = await admin.get(query)
-        assert (refused.status_code, refused.json()["code"]) == (422, "invalid-input"), (query, refused.text)
+        assert (refused.status_code, refused.json()["code"]) == (422, "invalid-input"), (
+            query,
+            refused.text,
+        )
 
 
 @SERVER
@@ -271,7 +322,9 @@ async def test_an_instant_that_is_none_or_beyond_the_calendar_is_refused(world):
 async def test_what_a_caller_says_never_breaks_a_header(world):
     await world.strategy()
     for number in (1, 2):
-        assert (await world.admin.post("/v1/events", event(number, unit="\u20ac\r\n"))).status_code == 201
+        assert (
+            await world.admin.post("/v1/events", event(number, unit="\u20ac\r\n"))
+        ).status_code == 201
     page = await world.admin.get("/v1/events", params={"unit": "\u20ac\r\n", "limit": 1})
     assert page.headers["link"].isascii()
     assert "%E2%82%AC%0D%0A" in page.headers["link"]

@@ -49,7 +49,10 @@ async def test_a_cursor_of_another_list_organization_or_making_is_refused(world,
         (other, "/v1/teams", {"cursor": cursor}),
     ):
         refused = await caller.get(path, params=params)
-        assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "cursor"), (path, params)
+        assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "cursor"), (
+            path,
+            params,
+        )
 
 
 @EMBEDDED

@@ -1,14 +1,24 @@
 """Playbooks over HTTP."""
 
 PLAYBOOK = {"title": "Win", "narrative": "How", "starts_on": "2026-10-01", "ends_on": "2026-12-31"}
-DRAFT = {"state": "draft", "revision": 0, "published_at": None, "unpublished_changes": 1, "archived": False}
+DRAFT = {
+    "state": "draft",
+    "revision": 0,
+    "published_at": None,
+    "unpublished_changes": 1,
+    "archived": False,
+}
 
 
 async def test_a_playbook_begins_as_a_draft_is_published_and_closed(admin):
     made = await admin.made("/v1/playbooks/q4", PLAYBOOK)
     assert made == {"key": "q4", **PLAYBOOK, **DRAFT}
     published = (await admin.post("/v1/playbooks/q4/publish")).json()
-    assert (published["state"], published["revision"], published["unpublished_changes"]) == ("published", 1, 0)
+    assert (published["state"], published["revision"], published["unpublished_changes"]) == (
+        "published",
+        1,
+        0,
+    )
     assert published["published_at"] == "2026-11-23T12:00:00Z"
     assert (await admin.post("/v1/playbooks/q4/publish")).json() == published
     closed = (await admin.post("/v1/playbooks/q4/close")).json()
@@ -21,7 +31,11 @@ async def test_an_edit_takes_effect_at_once_and_counts_until_it_is_published(adm
     await admin.made("/v1/playbooks/q4", PLAYBOOK)
     await admin.post("/v1/playbooks/q4/publish")
     changed = (await admin.patch("/v1/playbooks/q4", {"title": "Win more"})).json()
-    assert (changed["title"], changed["unpublished_changes"], changed["revision"]) == ("Win more", 1, 1)
+    assert (changed["title"], changed["unpublished_changes"], changed["revision"]) == (
+        "Win more",
+        1,
+        1,
+    )
     put = (await admin.put("/v1/playbooks/q4", PLAYBOOK)).json()
     assert (put["unpublished_changes"], put["state"]) == (0, "published")
     (listed,) = (await admin.get("/v1/playbooks")).json()["items"]

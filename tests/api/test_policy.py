@@ -21,7 +21,9 @@ async def test_a_new_organization_has_the_default_policy(admin):
 
 
 async def test_a_patch_changes_one_weight_and_a_put_sets_the_rest_back(admin):
-    changed = await admin.patch("/v1/policy", {"weights": {"focus": 0}, "half_life_days": 7.5, "unit": "EUR"})
+    changed = await admin.patch(
+        "/v1/policy", {"weights": {"focus": 0}, "half_life_days": 7.5, "unit": "EUR"}
+    )
     assert changed.json() == {
         **DEFAULT, "weights": {**DEFAULT["weights"], "focus": 0}, "half_life_days": 7.5, "unit": "EUR"
     }  # fmt: skip

@@ -31,7 +31,9 @@ async def test_a_refusal_says_all_that_rfc_9457_and_we_ask(admin):
 
 
 async def test_all_that_is_wrong_is_said_at_once_each_with_its_place(admin):
-    reply = await admin.put("/v1/metrics/m", {"events": ["a", "b c"], "where": [{"property": "x", "op": "eq"}], "f": 1})
+    reply = await admin.put(
+        "/v1/metrics/m", {"events": ["a", "b c"], "where": [{"property": "x", "op": "eq"}], "f": 1}
+    )
     assert reply.status_code == 422
     places = {error["pointer"] for error in reply.json()["errors"]}
     assert places == {"/name", "/aggregation", "/events/1", "/where/0/property", "/f"}
@@ -42,13 +44,17 @@ async def test_an_unknown_key_in_a_body_names_the_nearest(world):
     refused = await world.admin.put("/v1/objectives/more", {"playbook": "fy26-q3", "title": "More"})
     assert refused.status_code == 422
     assert refused.json()["errors"] == [
-        {"pointer": "/playbook", "detail": "There is no playbook 'fy26-q3'; the nearest known one is 'fy26-q4'."}
+        {
+            "pointer": "/playbook",
+            "detail": "There is no playbook 'fy26-q3'; the nearest known one is 'fy26-q4'.",
+        }
     ]
 
 
 @EMBEDDED
 @pytest.mark.parametrize(
-    "path", ["/", "/v1", "/v2/teams", "/v1/teams/", "/v1/teams/a/b", "/docs", "/redoc", "/%00", "/é"]
+    "path",
+    ["/", "/v1", "/v2/teams", "/v1/teams/", "/v1/teams/a/b", "/docs", "/redoc", "/%00", "/é"],
 )
 async def test_what_is_nowhere_is_a_404_problem(admin, path):
     reply = await admin.get(path)
@@ -133,13 +139,19 @@ async def test_what_takes_the_database_too_long_is_unavailable_for_a_moment(post
     app = create_app(settings)
     async with app.router.lifespan_context(app):
         database = app.state.service.database
-        admin = Client(app, await organizations.create(app.state.service, Organization("acme", "Acme")))
+        admin = Client(
+            app, await organizations.create(app.state.service, Organization("acme", "Acme"))
+        )
         assert (await admin.get("/v1/teams")).status_code == 200
         async with database.writing() as busy:
             await busy.execute(text("lock table team in access exclusive mode"))
             refused = await admin.get("/v1/teams")
-            assert (refused.status_code, refused.headers["retry-after"]) == (503, "1"), "a statement that waits"
+            assert (refused.status_code, refused.headers["retry-after"]) == (503, "1"), (
+                "a statement that waits"
+            )
         async with database.reading(), database.reading():
             refused = await asyncio.wait_for(admin.get("/v1/teams"), 20)
-            assert (refused.status_code, refused.json()["code"]) == (503, "unavailable"), "a pool that is empty"
+            assert (refused.status_code, refused.json()["code"]) == (503, "unavailable"), (
+                "a pool that is empty"
+            )
         assert (await admin.get("/v1/teams")).status_code == 200

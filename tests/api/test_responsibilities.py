@@ -13,9 +13,15 @@ async def caller(world):
 
 async def test_a_team_accepts_and_declines_its_own_part(world, caller):
     proposed = (await caller.get(ADDRESS)).json()
-    assert (proposed["role"], proposed["share"], proposed["status"]) == ("accountable", 50, "proposed")
+    assert (proposed["role"], proposed["share"], proposed["status"]) == (
+        "accountable",
+        50,
+        "proposed",
+    )
     sales = await world.client("read", "playbook:write", team="sales")
-    accepted = await sales.put(f"{ADDRESS}/acceptance", {"accepted": True, "by": "Ada", "note": "Ours"})
+    accepted = await sales.put(
+        f"{ADDRESS}/acceptance", {"accepted": True, "by": "Ada", "note": "Ours"}
+    )
     assert accepted.status_code == 200, accepted.text
     assert {**proposed, "status": "accepted", "by": "Ada", "note": "Ours"} == accepted.json()
     declined = await sales.put(f"{ADDRESS}/acceptance", {"accepted": False, "by": "Ada"})
@@ -52,4 +58,6 @@ async def test_a_responsibility_needs_a_role_that_there_is_and_a_team(caller):
     unknown = await caller.put("/v1/objectives/win/responsibilities/slaes", {"role": "informed"})
     assert unknown.status_code == 422
     assert "'sales'" in unknown.json()["detail"]
-    assert (await caller.put("/v1/objectives/nowhere/responsibilities/sales", {"role": "informed"})).status_code == 404
+    assert (
+        await caller.put("/v1/objectives/nowhere/responsibilities/sales", {"role": "informed"})
+    ).status_code == 404

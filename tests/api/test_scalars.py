@@ -29,7 +29,11 @@ def test_every_number_of_at_most_four_decimals_is_read_exactly_and_shown_the_sam
     assert Decimal(repr(number(fixed))) == exact
 
 
-@given(some.one_of(some.text(), some.booleans(), some.none(), some.binary(), some.lists(some.integers())))
+@given(
+    some.one_of(
+        some.text(), some.booleans(), some.none(), some.binary(), some.lists(some.integers())
+    )
+)
 def test_what_is_no_number_is_never_taken_for_one(value):
     assert refuses(scalars.Number, value)
 
@@ -47,7 +51,9 @@ def test_a_text_that_is_no_day_is_refused_without_a_crash(text):
 
 @given(some.integers(-(2**35), 2**34), some.integers(0, 999_999), some.integers(-23 * 60, 23 * 60))
 def test_every_instant_is_kept_as_that_instant_in_utc(seconds, micros, minutes):
-    instant = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=max(seconds, -(2**31)), microseconds=micros)
+    instant = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(
+        seconds=max(seconds, -(2**31)), microseconds=micros
+    )
     said = instant.astimezone(timezone(timedelta(minutes=minutes))).isoformat()
     found = reads(scalars.Instant, said)
     assert (found, found.tzinfo) == (instant, UTC)
@@ -58,12 +64,16 @@ def test_a_whole_number_is_an_integer_however_it_is_written(value):
     assert reads(scalars.Count, value) == 5
 
 
-@pytest.mark.parametrize("value", ["5", True, Decimal("5.5"), -1, 2**53, None, Decimal("1e400"), [5]])
+@pytest.mark.parametrize(
+    "value", ["5", True, Decimal("5.5"), -1, 2**53, None, Decimal("1e400"), [5]]
+)
 def test_what_is_no_whole_number_within_bounds_is_refused(value):
     assert refuses(scalars.Count, value)
 
 
-@pytest.mark.parametrize("key", ["", "-", "a-", "-a", "a--b", "A", "a_b", "a b", "é", "a" * 65, "a\n", 1, None])
+@pytest.mark.parametrize(
+    "key", ["", "-", "a-", "-a", "a--b", "A", "a_b", "a b", "é", "a" * 65, "a\n", 1, None]
+)
 def test_a_key_is_a_slug(key):
     assert refuses(scalars.Key, key)
     assert reads(scalars.Key, "fy26-q4") == "fy26-q4"

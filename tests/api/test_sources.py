@@ -8,7 +8,12 @@ from app.api import source_shapes
 from app.domain.sources import CONNECTORS
 from tests.api.conftest import EMBEDDED
 
-HUBSPOT = {"name": "HubSpot", "connector": "hubspot", "team": "sales", "secret": "yyyyyyyy-yyyy-yyyy"}
+HUBSPOT = {
+    "name": "HubSpot",
+    "connector": "hubspot",
+    "team": "sales",
+    "secret": "yyyyyyyy-yyyy-yyyy",
+}
 
 
 @pytest.fixture
@@ -19,7 +24,12 @@ async def caller(world):
 
 async def test_a_source_of_events_by_http_has_no_hook_and_no_secret(caller):
     made = await caller.made("/v1/sources/billing", {"name": "Billing"})
-    assert (made["connector"], made["hook_url"], made["secret"], made["mapping"]) == ("api", None, None, {})
+    assert (made["connector"], made["hook_url"], made["secret"], made["mapping"]) == (
+        "api",
+        None,
+        None,
+        {},
+    )
     assert made["health"] == {
         "last_delivery_at": None,
         "last_refused_at": None,
@@ -79,7 +89,9 @@ async def test_a_mapping_is_patched_member_by_member(caller):
         "rates": [{"from": "USD", "to": "EUR", "rate": 0.92, "valid_from": "2026-07-01"}],
     }
     await caller.made("/v1/sources/hubspot", {**HUBSPOT, "mapping": mapping})
-    changed = await caller.patch("/v1/sources/hubspot", {"mapping": {"stages": {"closedlost": "lost"}, "rates": None}})
+    changed = await caller.patch(
+        "/v1/sources/hubspot", {"mapping": {"stages": {"closedlost": "lost"}, "rates": None}}
+    )
     assert changed.status_code == 200, changed.text
     assert changed.json()["mapping"] == {"stages": {"closedwon": "won", "closedlost": "lost"}}
     named = await caller.patch("/v1/sources/hubspot", {"name": "CRM", "account": "4412"})
@@ -114,7 +126,9 @@ async def test_a_source_keeps_its_connector(caller):
 
 
 async def test_every_connector_that_is_named_can_be_connected_or_says_why_not(caller):
-    names = (await caller.get("/openapi.json")).json()["components"]["schemas"]["SourcePut"]["properties"]["connector"]
+    names = (await caller.get("/openapi.json")).json()["components"]["schemas"]["SourcePut"][
+        "properties"
+    ]["connector"]
     for name in names["enum"]:
         body = {**HUBSPOT, "connector": name}
         reply = await caller.put(f"/v1/sources/{name.replace('_', '-')}", body)

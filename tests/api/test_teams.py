@@ -45,7 +45,10 @@ async def test_an_archived_team_is_gone_listed_when_asked_and_brought_back_by_a_
     listed = (await admin.get("/v1/teams", params={"archived": "true"})).json()["items"]
     assert [(team["key"], team["archived"]) for team in listed] == [("sales", True)]
     assert (await admin.put("/v1/teams/sales", TEAM)).status_code == 201
-    actions = [entry["action"] for entry in (await admin.get("/v1/journal", params={"kind": "team"})).json()["items"]]
+    actions = [
+        entry["action"]
+        for entry in (await admin.get("/v1/journal", params={"kind": "team"})).json()["items"]
+    ]
     assert actions == ["restore", "archive", "create"]
 
 

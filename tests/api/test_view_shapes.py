@@ -9,7 +9,9 @@ def test_a_team_is_shown_with_where_its_work_went():
     work = Work(12, 125_000, {frozenset(("win",)): 93_750, NOWHERE: 25_000, ELSEWHERE: 6_250})
     figures = (TeamFigure("focus", None, 0.0), TeamFigure("agreement", None, 0.0, applies=False))
     bears = (Bearing("win", "sales", "accountable", 0.5),)
-    shown = show_team(TeamView("sales", figures, Quadrant(None, True), bears, work, False, ()), 10).model_dump()
+    shown = show_team(
+        TeamView("sales", figures, Quadrant(None, True), bears, work, False, ()), 10
+    ).model_dump()
     assert shown["work"] == {
         "events": 12,
         "effort": 12.5,

@@ -26,17 +26,28 @@ def test_every_example_of_a_webhook_fits_its_schema(found: dict[str, Any]):
     for parameter in operation["parameters"]:
         jsonschema.Draft202012Validator(parameter["schema"]).validate(parameter["example"])
     for reply in operation["responses"].values():
-        assert reply.get("$ref", "#/components/responses/Failed").rpartition("/")[2] in found["components"]["responses"]
+        assert (
+            reply.get("$ref", "#/components/responses/Failed").rpartition("/")[2]
+            in found["components"]["responses"]
+        )
 
 
 async def test_a_hook_takes_what_the_document_says_of_it(world: World, found: dict[str, Any]):
     await world.strategy()
-    made = await world.admin.made("/v1/sources/warehouse", {"name": "W", "connector": "standard_webhooks"})
+    made = await world.admin.made(
+        "/v1/sources/warehouse", {"name": "W", "connector": "standard_webhooks"}
+    )
     operation = found["webhooks"]["events"]["post"]
-    body = json.dumps(operation["requestBody"]["content"]["application/json"]["examples"]["example"]["value"])
+    body = json.dumps(
+        operation["requestBody"]["content"]["application/json"]["examples"]["example"]["value"]
+    )
     names = [parameter["name"] for parameter in operation["parameters"]]
     sent = datetime.fromtimestamp(world.clock.now.timestamp(), UTC)
-    values = ("msg_1", str(int(sent.timestamp())), Webhook(made["secret"]).sign("msg_1", sent, body))
+    values = (
+        "msg_1",
+        str(int(sent.timestamp())),
+        Webhook(made["secret"]).sign("msg_1", sent, body),
+    )
     headers = {**dict(zip(names, values, strict=True)), "Content-Type": "application/json"}
     path = "/hooks/" + made["hook_url"].rpartition("/")[2]
     reply = await world.admin.http.post(path, content=body, headers=headers)

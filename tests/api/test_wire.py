@@ -24,7 +24,9 @@ async def test_every_reply_has_exactly_the_members_of_its_schema(world):
     await world.strategy()
     schemas = contract()["components"]["schemas"]
     for name, path in PLACES.items():
-        assert (await world.admin.get(path)).json().keys() == schemas[name]["properties"].keys(), name
+        assert (await world.admin.get(path)).json().keys() == schemas[name]["properties"].keys(), (
+            name
+        )
     recorded = await world.admin.post("/v1/events", event())
     assert recorded.json().keys() == schemas["Event"]["properties"].keys()
 
@@ -40,13 +42,18 @@ async def test_a_member_that_only_replies_have_is_refused_in_a_request(world):
         assert (await world.admin.put(path, good)).status_code == 200, path
         for member in shown.keys() - put["properties"].keys():
             refused = await world.admin.put(path, {**good, member: shown[member]})
-            assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, f"/{member}"), path
+            assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (
+                422,
+                f"/{member}",
+            ), path
             tried += 1
     assert tried > 10
 
 
 def test_what_was_sent_becomes_the_domains_value():
-    assert made(Team, TeamPut.model_validate({"name": "A", "function": "b"}), key="a") == Team("a", "A", "b")
+    assert made(Team, TeamPut.model_validate({"name": "A", "function": "b"}), key="a") == Team(
+        "a", "A", "b"
+    )
 
 
 def test_a_patch_tells_what_was_sent_from_what_was_not():

@@ -35,10 +35,18 @@ NOUNS: dict[str, Any] = {
     f"/v1/teams/{MARK}-sales": {"name": f"Sales of {MARK}", "function": "sales", "size": 10},
     f"/v1/teams/{MARK}-ops": {"name": f"Ops of {MARK}", "function": "operations"},
     f"/v1/sources/{MARK}-billing": {"name": MARK},
-    f"/v1/sources/{MARK}-relay": {"name": MARK, "connector": "standard_webhooks", "team": f"{MARK}-sales"},
+    f"/v1/sources/{MARK}-relay": {
+        "name": MARK,
+        "connector": "standard_webhooks",
+        "team": f"{MARK}-sales",
+    },
     f"/v1/metrics/{MARK}-arr": {"name": MARK, "events": [f"{MARK}.paid"], "aggregation": "sum"},
     f"/v1/offerings/{MARK}-plus": {"name": MARK, "available_from": "2026-01-01"},
-    f"/v1/playbooks/{MARK}-plan": {"title": MARK, "starts_on": "2026-01-01", "ends_on": "2030-12-31"},
+    f"/v1/playbooks/{MARK}-plan": {
+        "title": MARK,
+        "starts_on": "2026-01-01",
+        "ends_on": "2030-12-31",
+    },
     f"/v1/objectives/{MARK}-win": {"playbook": f"{MARK}-plan", "title": MARK},
     f"/v1/key-results/{MARK}-2m": {
         "objective": f"{MARK}-win",
@@ -47,7 +55,10 @@ NOUNS: dict[str, Any] = {
         "baseline": 0,
         "target": 2,
     },
-    f"/v1/objectives/{MARK}-win/responsibilities/{MARK}-sales": {"role": "accountable", "share": 50},
+    f"/v1/objectives/{MARK}-win/responsibilities/{MARK}-sales": {
+        "role": "accountable",
+        "share": 50,
+    },
     f"/v1/playbooks/{MARK}-plan/contributions/{MARK}-sales": {"by": MARK},
 }
 MINE = {
@@ -59,7 +70,12 @@ MINE = {
     "key_result": f"{MARK}-2m",
     "source": f"{MARK}-relay",
 }
-NOWHERE = {**dict.fromkeys(MINE, "nowhere"), "uid": UNKNOWN, "id": "0aZ3bY7cX1d", "hook_id": "a" * 32}
+NOWHERE = {
+    **dict.fromkeys(MINE, "nowhere"),
+    "uid": UNKNOWN,
+    "id": "0aZ3bY7cX1d",
+    "hook_id": "a" * 32,
+}
 
 
 @dataclass
@@ -91,14 +107,21 @@ class Target:
         """All that the first organization can read of itself, but what moves by being asked."""
         found = {}
         for method, path, _ in self.operations():
-            if method == "GET" and path.startswith("/v1/") and "{" not in path and path != "/v1/api-keys":
+            if (
+                method == "GET"
+                and path.startswith("/v1/")
+                and "{" not in path
+                and path != "/v1/api-keys"
+            ):
                 found[path] = self.admin.get(path, params=asked(path)).text
         return found
 
 
 def asked(path: str) -> dict[str, str]:
     """What a list cannot do without."""
-    return {"from": "2026-01-01"} if path in ("/v1/alignment/changes", "/v1/alignment/history") else {}
+    return (
+        {"from": "2026-01-01"} if path in ("/v1/alignment/changes", "/v1/alignment/history") else {}
+    )
 
 
 def client(address: str, key: str | None) -> httpx.Client:
@@ -118,13 +141,25 @@ def sent(operation: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
     ((media_type, media),) = content.items()
     body = media["examples"]["example"]["value"]
     if isinstance(body, dict):
-        body = {name: names.get(name, value) if isinstance(value, str) else value for name, value in body.items()}
-    return {"content": body if isinstance(body, str) else json.dumps(body), "headers": {"Content-Type": media_type}}
+        body = {
+            name: names.get(name, value) if isinstance(value, str) else value
+            for name, value in body.items()
+        }
+    return {
+        "content": body if isinstance(body, str) else json.dumps(body),
+        "headers": {"Content-Type": media_type},
+    }
 
 
 def event(number: int, **more: object) -> dict[str, object]:
     name = f"{MARK}-{number}"
-    found = {"id": name, "source": f"{MARK}-billing", "type": f"{MARK}.paid", "time": WHEN, "team": f"{MARK}-sales"}
+    found = {
+        "id": name,
+        "source": f"{MARK}-billing",
+        "type": f"{MARK}.paid",
+        "time": WHEN,
+        "team": f"{MARK}-sales",
+    }
     return {**found, "value": 5, "subject": f"{MARK}/1", "data": {"note": MARK}, **more}
 
 
@@ -149,13 +184,18 @@ def attacked(service_url: str) -> Iterator[Target]:
 
     async def organized() -> list[str]:
         names = (MARK, "other")
-        keys = [await organizations.create(app.state.service, Organization(name, name)) for name in names]
+        keys = [
+            await organizations.create(app.state.service, Organization(name, name))
+            for name in names
+        ]
         await app.state.service.database.close()
         return keys
 
     mine, theirs = asyncio.run(organized())
     with served(app) as address, ExitStack() as stack:
-        stranger, admin, other = (stack.enter_context(client(address, key)) for key in (None, mine, theirs))
+        stranger, admin, other = (
+            stack.enter_context(client(address, key)) for key in (None, mine, theirs)
+        )
         made = {}
         for path, body in NOUNS.items():
             reply = admin.put(path, json=body)
@@ -166,38 +206,71 @@ def attacked(service_url: str) -> Iterator[Target]:
         uid = admin.post("/v1/events", json=event(1)).json()["uid"]
         paths = stranger.get("/openapi.json").json()["paths"]
         found = Target(
-            address, stack, stranger, admin, other, paths, {}, urlsplit(relay["hook_url"]).path, relay["secret"]
+            address,
+            stack,
+            stranger,
+            admin,
+            other,
+            paths,
+            {},
+            urlsplit(relay["hook_url"]).path,
+            relay["secret"],
         )
         delivery = deliver(found, event(2, source=f"{MARK}-relay"), name="msg_0").json()["delivery"]
         key = admin.get("/v1/api-keys").json()["items"][0]["id"]
-        found.names = {**MINE, "uid": uid, "id": key, "delivery": delivery, "hook_id": found.hook.rpartition("/")[2]}
+        found.names = {
+            **MINE,
+            "uid": uid,
+            "id": key,
+            "delivery": delivery,
+            "hook_id": found.hook.rpartition("/")[2],
+        }
         yield found
 
 
 def deliver(
-    target: Target, body: object, *, late: timedelta = timedelta(), secret: str = "", name: str = "msg_1"
+    target: Target,
+    body: object,
+    *,
+    late: timedelta = timedelta(),
+    secret: str = "",
+    name: str = "msg_1",
 ) -> httpx.Response:
     """A delivery, signed so much later than now: a signature is good for minutes, and a run takes longer."""
     at, text = datetime.now(UTC) + late, json.dumps(body)
     signature = Webhook(secret or target.secret).sign(name, at, text)
-    headers = {"webhook-id": name, "webhook-timestamp": str(int(at.timestamp())), "webhook-signature": signature}
+    headers = {
+        "webhook-id": name,
+        "webhook-timestamp": str(int(at.timestamp())),
+        "webhook-signature": signature,
+    }
     return target.stranger.post(target.hook, content=text, headers=headers)
 
 
 def names_for(target: Target, path: str) -> dict[str, str]:
     """The first organization's names for an address; a delivery's uid is none of an event's."""
-    return {**target.names, "uid": target.names["delivery"]} if "/deliveries/" in path else target.names
+    return (
+        {**target.names, "uid": target.names["delivery"]}
+        if "/deliveries/" in path
+        else target.names
+    )
 
 
 def neutral(reply: httpx.Response) -> object:
     """A refusal without what names the request, or what was asked for."""
-    said = {name: value for name, value in reply.json().items() if name not in ("instance", "request_id")}
+    said = {
+        name: value
+        for name, value in reply.json().items()
+        if name not in ("instance", "request_id")
+    }
     return {**said, "detail": re.sub("'[a-z0-9/-]+'", "?", str(said["detail"]))}
 
 
 def unrefused(found: Mapping[str, str]) -> dict[str, str]:
     """What is there but for when a forged delivery was last refused, which is noted for its owner."""
-    return {path: re.sub(r'"last_refused_at":("[^"]*"|null)', "", told) for path, told in found.items()}
+    return {
+        path: re.sub(r'"last_refused_at":("[^"]*"|null)', "", told) for path, told in found.items()
+    }
 
 
 def test_whoever_has_no_key_learns_and_changes_nothing(target: Target):
@@ -230,14 +303,17 @@ def test_a_key_that_reads_changes_nothing_and_a_teams_key_no_other_teams(target:
         reply = bound.request(method, filled(path, names), **sent(operation, names))
         if not allowed and "event-batches" not in path and "cloudevents" not in path:
             assert reply.status_code == 403, (method, path, reply.text)
-    batch = bound.post("/v1/event-batches", json={"events": [event(8), event(9, team=f"{MARK}-ops", id="own")]}).json()
+    batch = bound.post(
+        "/v1/event-batches", json={"events": [event(8), event(9, team=f"{MARK}-ops", id="own")]}
+    ).json()
     assert (batch["recorded"], [one["status"] for one in batch["problems"]]) == (1, ["forbidden"])
     after = target.everything()
     changed = {path for path in before if before[path] != after[path]}
     assert changed <= {
         path
         for path in before
-        if any(word in path for word in ("event", "alignment", "metrics", "/v1/sources")) or path == "/v1/organization"
+        if any(word in path for word in ("event", "alignment", "metrics", "/v1/sources"))
+        or path == "/v1/organization"
     }
     listed = target.admin.get("/v1/events", params={"id": "own"}).json()["items"]
     assert [one["team"] for one in listed] == [f"{MARK}-ops"]
@@ -261,18 +337,26 @@ def test_another_organization_finds_nothing_by_any_name(target: Target):
                 value = target.names.get(parameter["name"])
                 if parameter["in"] == "query" and value is not None:
                     shown = target.other.get(path, params={**asked(path), parameter["name"]: value})
-                    said = shown.text if shown.status_code == 200 else ""  # a refusal names what was asked for
+                    said = (
+                        shown.text if shown.status_code == 200 else ""
+                    )  # a refusal names what was asked for
                     assert target.names["uid"] not in said, (path, parameter["name"])
                     assert MARK not in said, (path, parameter["name"])
     assert target.everything() == before
 
 
 def test_a_cursor_of_one_organization_opens_nothing_in_another(target: Target):
-    pages = [path for method, path, _ in target.operations() if method == "GET" and path.count("/") == 2]
+    pages = [
+        path for method, path, _ in target.operations() if method == "GET" and path.count("/") == 2
+    ]
     tried = 0
     for path in pages:
         page = target.admin.get(path, params={"limit": 1, **asked(path)})
-        cursor = page.json().get("next_cursor") if page.headers["content-type"] == "application/json" else None
+        cursor = (
+            page.json().get("next_cursor")
+            if page.headers["content-type"] == "application/json"
+            else None
+        )
         if cursor:
             tried += 1
             assert target.other.get(path, params={"cursor": cursor}).status_code == 422, path
@@ -281,7 +365,10 @@ def test_a_cursor_of_one_organization_opens_nothing_in_another(target: Target):
 
 def recorded(target: Target) -> list[object]:
     """What is known of the world: events, and what they come to."""
-    found = [target.admin.get(path).json() for path in ("/v1/events", "/v1/metrics", "/v1/alignment", "/v1/journal")]
+    found = [
+        target.admin.get(path).json()
+        for path in ("/v1/events", "/v1/metrics", "/v1/alignment", "/v1/journal")
+    ]
     return [{name: value for name, value in one.items() if name != "version"} for one in found]
 
 
@@ -329,7 +416,9 @@ def test_callers_who_dawdle_stop_nobody(target: Target):
     parts = urlsplit(target.address)
     with ExitStack() as stack:
         for _ in range(60):
-            dawdler = stack.enter_context(socket.create_connection((parts.hostname or "", parts.port or 0)))
+            dawdler = stack.enter_context(
+                socket.create_connection((parts.hostname or "", parts.port or 0))
+            )
             dawdler.sendall(b"POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 50000\r\n")
         begun = time.monotonic()
         with ThreadPoolExecutor(8) as pool:

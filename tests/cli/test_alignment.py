@@ -29,7 +29,11 @@ def test_a_team_sees_its_own_answer(sightline, larkfield):
 
 
 def test_an_unknown_team_or_playbook_is_one_line(sightline, larkfield):
-    for arguments in (("--team", "sails"), ("--playbook", "enterprise-quarters"), ("--team", "../x y")):
+    for arguments in (
+        ("--team", "sails"),
+        ("--playbook", "enterprise-quarters"),
+        ("--team", "../x y"),
+    ):
         done = sightline("alignment", *arguments)
         assert done.exit_code == 1
         assert len(done.stderr.splitlines()) == 1, done.stderr

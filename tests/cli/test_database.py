@@ -28,7 +28,8 @@ def test_the_work_is_done_on_a_service_and_its_answer_given(database_url, with_k
 
 
 @pytest.mark.parametrize(
-    "url", ["nonsense", "mysql://a:secret@b/c", "sqlite:///a.db", "sqlite+aiosqlite:////no/such/x.db"]
+    "url",
+    ["nonsense", "mysql://a:secret@b/c", "sqlite:///a.db", "sqlite+aiosqlite:////no/such/x.db"],
 )
 def test_an_address_that_we_do_not_know_is_refused_without_telling_it(url):
     with pytest.raises(CommandError) as refused:

@@ -18,7 +18,9 @@ def test_a_migrated_database_is_well(sightline, database_url, with_keys):
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)
     assert found["ok"]
-    assert found["organizations"] == {"acme": {"event": 0, "measure": 0, "attention": 0, "sold": 0, "journal": 0}}
+    assert found["organizations"] == {
+        "acme": {"event": 0, "measure": 0, "attention": 0, "sold": 0, "journal": 0}
+    }
 
 
 def test_upgrade_brings_a_new_file_to_head(sightline, tmp_path):
@@ -27,7 +29,10 @@ def test_upgrade_brings_a_new_file_to_head(sightline, tmp_path):
     assert before.exit_code == 1
     assert "sightline db upgrade" in before.stderr
     made = json.loads(sightline("db", "upgrade", "--database-url", url, "--json").stdout)
-    assert json.loads(sightline("db", "check", "--database-url", url, "--json").stdout)["revision"] == made["revision"]
+    assert (
+        json.loads(sightline("db", "check", "--database-url", url, "--json").stdout)["revision"]
+        == made["revision"]
+    )
 
 
 def test_a_table_that_is_not_ours_is_drift(sightline, sqlite_url):
@@ -57,11 +62,18 @@ def test_a_roll_up_that_lies_is_found_and_mended(sightline, sqlite_url):
     assert "acme: 1 row(s) of 'sold' are not as the events say" in told.stdout
     assert "1 had to be mended" in sightline("db", "rebuild", *url).stdout
     assert sightline("db", "rebuild", "--check", *url).exit_code == 0
-    assert json.loads(sightline("db", "rebuild", "--json", *url).stdout)["organizations"]["acme"]["sold"] == 0
+    assert (
+        json.loads(sightline("db", "rebuild", "--json", *url).stdout)["organizations"]["acme"][
+            "sold"
+        ]
+        == 0
+    )
 
 
 def test_a_database_that_cannot_be_opened_is_one_line(sightline, tmp_path):
-    done = sightline("db", "upgrade", "--database-url", f"sqlite+aiosqlite:///{tmp_path}/no/such/folder/x.db")
+    done = sightline(
+        "db", "upgrade", "--database-url", f"sqlite+aiosqlite:///{tmp_path}/no/such/folder/x.db"
+    )
     assert done.exit_code == 1
     assert len(done.stderr.splitlines()) == 1
     assert sightline("db", "upgrade", "--database-url", "nonsense").exit_code == 1
@@ -80,8 +92,13 @@ def test_an_embedded_database_has_no_role_to_grant_to(sightline, sqlite_url):
 
 @pytest.mark.postgresql
 def test_an_upgrade_names_a_role_that_is_not_there(sightline, postgresql_url):
-    done = sightline("db", "upgrade", "--service-role", "nobody-of-that-name", "--database-url", postgresql_url)
+    done = sightline(
+        "db", "upgrade", "--service-role", "nobody-of-that-name", "--database-url", postgresql_url
+    )
     assert (done.exit_code, "There is no role 'nobody-of-that-name'" in done.stderr) == (1, True)
     assert (
-        json.loads(sightline("db", "upgrade", "--json", "--database-url", postgresql_url).stdout)["service_roles"] == []
+        json.loads(sightline("db", "upgrade", "--json", "--database-url", postgresql_url).stdout)[
+            "service_roles"
+        ]
+        == []
     )

@@ -16,7 +16,10 @@ THEN = datetime(2024, 1, 9, tzinfo=UTC)
 
 
 def test_the_welcome_has_the_keys_and_three_curl_commands(capsys):
-    welcome("http://127.0.0.1:8123", Ready("sightline_read", "sightline_admin", "/v1/events?team=sales", 3))
+    welcome(
+        "http://127.0.0.1:8123",
+        Ready("sightline_read", "sightline_admin", "/v1/events?team=sales", 3),
+    )
     shown = capsys.readouterr().out
     assert "SIGHTLINE_API_KEY=sightline_read" in shown
     assert "sightline_admin" in shown

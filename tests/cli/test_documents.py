@@ -33,7 +33,10 @@ def test_a_dry_run_tells_what_would_change_and_changes_nothing(sightline, book, 
     assert "target: 80 -> 70" in done.stdout
     assert "1 would be updated" in done.stdout
     assert "target: 80" in sightline("document", "enterprise-quarter").stdout
-    assert json.loads(sightline("apply", "-", "--dry-run", "--json", stdin=text).stdout)["dry_run"] is True
+    assert (
+        json.loads(sightline("apply", "-", "--dry-run", "--json", stdin=text).stdout)["dry_run"]
+        is True
+    )
 
 
 def test_what_the_service_refuses_says_where_in_the_document(sightline, book, admin):
@@ -54,7 +57,11 @@ def test_days_stand_as_people_write_them(sightline, book):
 def test_what_cannot_be_read_is_one_line(sightline, larkfield, tmp_path):
     file = tmp_path / "x.yaml"
     file.write_bytes(b"\xff\xfe\x00")
-    for arguments in (("apply", str(file)), ("apply", str(tmp_path / "none.yaml")), ("document", "nothing-like-it")):
+    for arguments in (
+        ("apply", str(file)),
+        ("apply", str(tmp_path / "none.yaml")),
+        ("document", "nothing-like-it"),
+    ):
         done = sightline(*arguments)
         assert done.exit_code == 1
         assert len(done.stderr.splitlines()) == 1

@@ -8,7 +8,15 @@ AT = "2026-10-10T12:00:00Z"
 
 
 def told(name: str, **more: object) -> dict[str, object]:
-    return {"id": name, "source": "billing", "type": "invoice.paid", "time": AT, "team": "sales", "value": 1.5, **more}
+    return {
+        "id": name,
+        "source": "billing",
+        "type": "invoice.paid",
+        "time": AT,
+        "team": "sales",
+        "value": 1.5,
+        **more,
+    }
 
 
 @pytest.fixture
@@ -17,7 +25,9 @@ def writer(larkfield, monkeypatch):
     monkeypatch.setattr(events, "AT_ONCE", 3)
 
 
-def test_lines_of_json_are_imported_once_and_faulty_ones_told_by_their_numbers(sightline, writer, tmp_path):
+def test_lines_of_json_are_imported_once_and_faulty_ones_told_by_their_numbers(
+    sightline, writer, tmp_path
+):
     file = tmp_path / "events.ndjson"
     good = [json.dumps(told(f"line-{number}")) for number in range(5)]
     bad = ['{"id": NaN}', json.dumps(told("x", team="sale")), '{"a": 1, "a": 2}', '"text"']
@@ -35,7 +45,10 @@ def test_a_table_is_imported_and_its_faulty_lines_do_not_stop_it(sightline, writ
     file = tmp_path / "events.csv"
     head = "id,source,type,time,team,value,data,data.segment\n"
     row = "{},billing,invoice.paid," + AT + ",sales,{},{},{}\n"
-    rows = [row.format("t-1", "2.25", '"{""seats"": 3}"', "enterprise"), row.format("t-2", "", "", "'=x")]
+    rows = [
+        row.format("t-1", "2.25", '"{""seats"": 3}"', "enterprise"),
+        row.format("t-2", "", "", "'=x"),
+    ]
     wrong = [
         row.format("t-3", "much", "", ""),
         row.format("t-6", "1", "5", "x"),

@@ -10,14 +10,25 @@ def keys(sightline, sqlite_url):
 
 
 def test_a_key_is_issued_listed_without_itself_and_revoked(keys):
-    wanted = ("--name", "Reports", "--scope", "read", "--scope", "events:write", "--expires-in-days", "30")
+    wanted = (
+        "--name",
+        "Reports",
+        "--scope",
+        "read",
+        "--scope",
+        "events:write",
+        "--expires-in-days",
+        "30",
+    )
     made = json.loads(keys("create", "acme", *wanted, "--json").stdout)
     assert made["scopes"] == ["read", "events:write"]
     assert made["expires_at"] is not None
     listed = keys("list", "acme", "--json").stdout
     assert [key["name"] for key in json.loads(listed)["items"]] == ["first admin key", "Reports"]
     assert made["api_key"] not in listed
-    assert json.loads(keys("revoke", "acme", made["id"], "--json").stdout) == {"revoked": made["id"]}
+    assert json.loads(keys("revoke", "acme", made["id"], "--json").stdout) == {
+        "revoked": made["id"]
+    }
     assert made["id"] not in keys("list", "acme").stdout
     again = keys("revoke", "acme", made["id"])
     assert (again.exit_code, again.stderr) == (1, "sightline: There is no such API key.\n")
@@ -30,7 +41,9 @@ def test_a_wrong_organization_names_the_nearest(keys):
 
 
 def test_a_wrong_scope_or_team_is_refused(keys):
-    done = keys("create", "acme", "--name", "x", "--scope", "everything", "--team", "sails", "--json")
+    done = keys(
+        "create", "acme", "--name", "x", "--scope", "everything", "--team", "sails", "--json"
+    )
     assert done.exit_code == 1
     assert {fault["pointer"] for fault in json.loads(done.stderr)["errors"]} == {"/scopes", "/team"}
 

@@ -1,9 +1,13 @@
 import json
 
 
-def test_a_first_organization_in_an_empty_folder_needs_one_command(sightline, tmp_path, monkeypatch):
+def test_a_first_organization_in_an_empty_folder_needs_one_command(
+    sightline, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
-    done = sightline("organizations", "create", "acme", "--name", "Acme", "--time-zone", "Europe/Oslo", "--json")
+    done = sightline(
+        "organizations", "create", "acme", "--name", "Acme", "--time-zone", "Europe/Oslo", "--json"
+    )
     assert done.exit_code == 0, done.output
     found = json.loads(done.stdout)
     assert found["organization"] == "acme"
@@ -22,7 +26,17 @@ def test_an_organization_is_made_once(sightline, sqlite_url):
 
 
 def test_an_unknown_time_zone_is_refused_in_one_line(sightline, sqlite_url):
-    done = sightline("organizations", "create", "a", "--name", "A", "--time-zone", "Mars", "--database-url", sqlite_url)
+    done = sightline(
+        "organizations",
+        "create",
+        "a",
+        "--name",
+        "A",
+        "--time-zone",
+        "Mars",
+        "--database-url",
+        sqlite_url,
+    )
     assert done.exit_code == 1
     assert done.stderr.startswith("sightline: ")
     assert "Traceback" not in done.stderr

@@ -66,7 +66,9 @@ def rest(connection: socket.socket) -> bytes:
     return bytes(found)
 
 
-@pytest.mark.parametrize("head", [b"", b"GET /livez HT", b"GET /livez HTTP/1.1\r\nHost: a\r\nX-Drip: 1\r\n"])
+@pytest.mark.parametrize(
+    "head", [b"", b"GET /livez HT", b"GET /livez HTTP/1.1\r\nHost: a\r\nX-Drip: 1\r\n"]
+)
 def test_a_head_that_does_not_come_is_not_waited_for(address, monkeypatch, head):
     monkeypatch.setattr(PunctualProtocol, "seconds", SHORT)
     with connected(address) as connection:
@@ -94,7 +96,9 @@ def test_a_reply_that_takes_longer_than_a_head_may_is_given(address, monkeypatch
 
 
 @pytest.mark.parametrize("framing", [b"Content-Length: 100", b"Transfer-Encoding: chunked"])
-def test_a_body_that_does_not_come_is_a_408_and_the_connection_is_closed(address, monkeypatch, framing):
+def test_a_body_that_does_not_come_is_a_408_and_the_connection_is_closed(
+    address, monkeypatch, framing
+):
     monkeypatch.setattr(body, "PATIENCE", SHORT)
     with connected(address) as connection:
         connection.sendall(b"POST /taken HTTP/1.1\r\nHost: a\r\n" + framing + b"\r\n\r\n5\r\n")
@@ -140,7 +144,9 @@ def test_a_reply_comes_in_one_piece(address):
 
 def test_who_waits_to_be_told_to_go_on_is_told_at_once(address):
     with connected(address) as connection:
-        connection.sendall(b"POST /taken HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n")
+        connection.sendall(
+            b"POST /taken HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n"
+        )
         assert connection.recv(65_536).startswith(b"HTTP/1.1 100 ")
         connection.sendall(b"x")
         assert connection.recv(65_536).startswith(b"HTTP/1.1 200 ")

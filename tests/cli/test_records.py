@@ -47,7 +47,10 @@ def test_lines_of_json_are_records_with_exact_numbers(tmp_path):
 
 
 def test_a_column_is_called_what_the_mapping_calls_it_and_must_be_there():
-    assert named(["broken", {"Deal Stage": "won"}], ["Deal Stage=dealstage"]) == ["broken", {"dealstage": "won"}]
+    assert named(["broken", {"Deal Stage": "won"}], ["Deal Stage=dealstage"]) == [
+        "broken",
+        {"dealstage": "won"},
+    ]
     with pytest.raises(CommandError, match="the file has no 'Stage'"):
         named([{"Deal Stage": "won"}], ["Stage=dealstage"])
 

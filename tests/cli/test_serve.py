@@ -40,7 +40,11 @@ def test_in_an_empty_folder_it_serves_without_a_name_and_stops_when_told(tmp_pat
     port = a_port()
     environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), "SIGHTLINE_LOG_FORMAT": "json"}
     with subprocess.Popen(
-        [*COMMAND, "serve", "--port", str(port)], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
+        [*COMMAND, "serve", "--port", str(port)],
+        cwd=tmp_path,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as server:
         answer = answers(f"http://127.0.0.1:{port}", server)
         server.send_signal(signal.SIGINT)
@@ -84,6 +88,9 @@ def test_a_server_database_needs_the_services_own_keys(sightline):
 
 
 def test_a_port_in_use_is_told_before_anything_starts():
-    with socket.create_server(("127.0.0.1", 0)) as listening, pytest.raises(CommandError, match="--port"):
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listening,
+        pytest.raises(CommandError, match="--port"),
+    ):
         free("127.0.0.1", listening.getsockname()[1])
     free("127.0.0.1", a_port())

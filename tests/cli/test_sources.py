@@ -14,7 +14,12 @@ def test_the_sources_are_listed_with_their_health(sightline, larkfield):
     assert max(map(len, lines)) <= 80
     assert sightline("sources", "list").stdout == done.stdout
     found = json.loads(sightline("sources", "--json").stdout)
-    assert [source["key"] for source in found["items"]] == ["billing", "campaigns", "hubspot", "projects"]
+    assert [source["key"] for source in found["items"]] == [
+        "billing",
+        "campaigns",
+        "hubspot",
+        "projects",
+    ]
 
 
 def test_a_file_that_holds_no_records_is_refused(sightline, larkfield, tmp_path):
@@ -44,7 +49,10 @@ def test_the_crm_s_own_table_is_imported_once(sightline, larkfield, tmp_path, mo
     assert (again["changes"], again["recorded"], again["retracted"]) == (0, 0, 0)
     file = tmp_path / "deals.ndjson"
     file.write_text('{"id": 99000001, "note": "two\u2028lines"}\n\n{"id": 99000002}\n', "utf-8")
-    assert json.loads(sightline("sources", "import", "hubspot", str(file), "--json").stdout)["records"] == 2
+    assert (
+        json.loads(sightline("sources", "import", "hubspot", str(file), "--json").stdout)["records"]
+        == 2
+    )
 
 
 def test_an_import_names_what_it_could_not_read(sightline, larkfield, tmp_path, monkeypatch):
@@ -65,7 +73,9 @@ def test_an_import_names_what_it_could_not_read(sightline, larkfield, tmp_path, 
     assert done.exit_code == 1, done.output
     lines = done.stdout.splitlines()
     assert lines[0] == "5 records: 2 new changes, 1 event recorded, 0 retracted; 3 set aside."
-    assert "  record 3 (99000013): Its closedate, '31/12/2025', cannot be read as a time" in lines[1]
+    assert (
+        "  record 3 (99000013): Its closedate, '31/12/2025', cannot be read as a time" in lines[1]
+    )
     assert lines[2:4] == [
         "  record 4: It has 3 cells, and the heading has 5.",
         "  record 5 (99000015): It is won and has no closedate: it would be dated by the import.",
@@ -90,4 +100,7 @@ def test_an_import_into_no_source_names_the_nearest(sightline, larkfield, tmp_pa
     file = tmp_path / "deals.json"
     file.write_text('[{"id": 1, "amount": "5"}]', "utf-8")
     done = sightline("sources", "import", "hubspott", str(file))
-    assert (done.exit_code, "the nearest known one is 'hubspot'" in " ".join(done.stderr.split())) == (1, True)
+    assert (
+        done.exit_code,
+        "the nearest known one is 'hubspot'" in " ".join(done.stderr.split()),
+    ) == (1, True)

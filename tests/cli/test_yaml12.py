@@ -6,10 +6,31 @@ from app.cli.terminal import CommandError
 from app.cli.yaml12 import dump, load
 
 TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=12) | st.sampled_from(
-    ["no", "on", "010", "0o17", "1:30", "2026-10-01", "~", "null", "1e3", ".5", "0x1F", "<<", "=", "y", "- a", "1_000"]
+    [
+        "no",
+        "on",
+        "010",
+        "0o17",
+        "1:30",
+        "2026-10-01",
+        "~",
+        "null",
+        "1e3",
+        ".5",
+        "0x1F",
+        "<<",
+        "=",
+        "y",
+        "- a",
+        "1_000",
+    ]
 )
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXT,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
     max_leaves=12,
 )
@@ -37,7 +58,9 @@ def test_what_is_dumped_is_read_back(value):
 
 
 def test_days_are_dumped_as_people_write_them():
-    assert dump({"starts_on": "2026-10-01", "answer": "no"}) == "starts_on: 2026-10-01\nanswer: 'no'\n"
+    assert (
+        dump({"starts_on": "2026-10-01", "answer": "no"}) == "starts_on: 2026-10-01\nanswer: 'no'\n"
+    )
 
 
 @pytest.mark.parametrize(

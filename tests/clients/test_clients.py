@@ -33,7 +33,13 @@ NAMES = ("python", "hey-api", "openapi-fetch", "readme")
 def ran(*command: str | Path, **environment: str) -> str:
     """What the program said that ended well. Raises: AssertionError with what it said."""
     done = subprocess.run(
-        command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, timeout=300, check=False
+        command,
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
     assert done.returncode == 0, f"{done.stdout[-4000:]}{done.stderr[-4000:]}"
     return done.stdout
@@ -56,7 +62,10 @@ def service() -> Iterator[tuple[str, dict[str, str]]]:
     app = create_app(Settings(database_url=f"sqlite+aiosqlite:///{database}"), Clock())
 
     async def found() -> dict[str, str]:
-        keys = {name: await organizations.create(app.state.service, Organization(name, name)) for name in NAMES}
+        keys = {
+            name: await organizations.create(app.state.service, Organization(name, name))
+            for name in NAMES
+        }
         await app.state.service.database.close()
         return keys
 
@@ -103,14 +112,19 @@ def test_the_python_client_and_its_story_are_of_sound_types(contract):
 def test_a_whole_story_goes_through_the_python_client(contract, service):
     address, keys = service
     story = STORIES / "python.py"
-    assert ran(TOOLS / "python", story, address, keys["python"], PYTHONPATH=str(CLIENTS / "python")) == ""
+    assert (
+        ran(TOOLS / "python", story, address, keys["python"], PYTHONPATH=str(CLIENTS / "python"))
+        == ""
+    )
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["hey-api", "openapi-fetch"])
 def test_a_whole_story_compiles_and_goes_through_the_typescript_clients(contract, service, name):
     address, keys = service
-    made = CLIENTS / f"out-{name}"  # inside of openapi/, where Node finds what openapi/package.json asks for
+    made = (
+        CLIENTS / f"out-{name}"
+    )  # inside of openapi/, where Node finds what openapi/package.json asks for
     compiler = ROOT / "openapi" / "node_modules" / "typescript-7" / "bin" / "tsc"
     ran(TOOLS / "node", compiler, "--project", STORIES / "tsconfig.json", "--outDir", made)
     assert ran(TOOLS / "node", made / "stories" / f"{name}.js", address, keys[name]) == ""
@@ -119,7 +133,9 @@ def test_a_whole_story_compiles_and_goes_through_the_typescript_clients(contract
 def readme(language: str) -> str:
     """The README's block in that language."""
     (found,) = re.findall(
-        rf"^```{language}\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+        rf"^```{language}\n(.*?)^```",
+        (ROOT / "README.md").read_text(encoding="utf-8"),
+        re.DOTALL | re.MULTILINE,
     )
     assert isinstance(found, str)
     return found
@@ -128,7 +144,11 @@ def readme(language: str) -> str:
 @pytest.mark.slow
 def test_the_readme_shows_clients_that_work(contract, service):
     address, keys = service
-    asked = {"SIGHTLINE_URL": address, "SIGHTLINE_API_KEY": keys["readme"], "PYTHONPATH": str(CLIENTS / "python")}
+    asked = {
+        "SIGHTLINE_URL": address,
+        "SIGHTLINE_API_KEY": keys["readme"],
+        "PYTHONPATH": str(CLIENTS / "python"),
+    }
     lines = readme("python")
     assert len(lines.splitlines()) <= 12
     said = ran(TOOLS / "python", "-c", lines, **asked)
@@ -136,9 +156,23 @@ def test_the_readme_shows_clients_that_work(contract, service):
     story, made = CLIENTS / "readme.ts", CLIENTS / "out-readme"
     lines = readme("typescript")
     assert len(lines.splitlines()) <= 10
-    await_free = lines.replace("./client", "./hey-api").replace("const {", "(async () => {\nconst {") + "})();\n"
-    story.write_text(f"declare const process: {{ env: Record<string, string> }};\n{await_free}", encoding="utf-8")
-    options = ["--module", "nodenext", "--target", "es2023", "--strict", "--types", "", "--ignoreConfig"]
+    await_free = (
+        lines.replace("./client", "./hey-api").replace("const {", "(async () => {\nconst {")
+        + "})();\n"
+    )
+    story.write_text(
+        f"declare const process: {{ env: Record<string, string> }};\n{await_free}", encoding="utf-8"
+    )
+    options = [
+        "--module",
+        "nodenext",
+        "--target",
+        "es2023",
+        "--strict",
+        "--types",
+        "",
+        "--ignoreConfig",
+    ]
     compiler = ROOT / "openapi" / "node_modules" / "typescript-7" / "bin" / "tsc"
     ran(TOOLS / "node", compiler, story, *options, "--outDir", made)
     said = ran(TOOLS / "node", made / "readme.js", **asked)

@@ -35,34 +35,89 @@ def test_a_connector_makes_a_secret_that_it_accepts_or_says_that_the_vendor_does
 
 names = st.sampled_from(
     [
-        *("x-hubspot-signature-v3", "x-hubspot-request-timestamp", "authorization", "close-sig-hash"),
+        *(
+            "x-hubspot-signature-v3",
+            "x-hubspot-request-timestamp",
+            "authorization",
+            "close-sig-hash",
+        ),
         *("webhook-id", "webhook-timestamp", "webhook-signature", "close-sig-timestamp"),
         *("x-twenty-webhook-signature", "x-twenty-webhook-timestamp", "content-type", "ce-id"),
     ]
 )
-headers = st.dictionaries(names, st.text(max_size=20) | st.just(str(int(NOW.timestamp()))), max_size=5)
+headers = st.dictionaries(
+    names, st.text(max_size=20) | st.just(str(int(NOW.timestamp()))), max_size=5
+)
 
 
 @pytest.mark.parametrize("name", list(CONNECTORS))
-@given(headers=headers, body=st.binary(max_size=30) | st.text('[]{}":a1,', max_size=20).map(str.encode))
+@given(
+    headers=headers, body=st.binary(max_size=30) | st.text('[]{}":a1,', max_size=20).map(str.encode)
+)
 def test_hostile_deliveries_are_refused_and_never_crash(name, headers, body):
     connector = CONNECTORS[name]
     delivery = Delivery("POST", "https://a.example/hooks/x", headers, body)
     if name != "salesforce_outbound":  # the address of its hook is the secret, nothing is signed
         with pytest.raises(NotAuthenticError):
-            connector.verify(delivery, ["whsec_" + "A" * 43 + "=", "client-secret-client-secret"], NOW)
-    own = {"entity": {"id": "/id"}, "occurred_at": {"property": "/at"}} if connector.form == "generic" else {}
+            connector.verify(
+                delivery, ["whsec_" + "A" * 43 + "=", "client-secret-client-secret"], NOW
+            )
+    own = (
+        {"entity": {"id": "/id"}, "occurred_at": {"property": "/at"}}
+        if connector.form == "generic"
+        else {}
+    )
     try:
-        translation = connector.translate(delivery, None, parse(own, connector.default_mapping, connector.form))
+        translation = connector.translate(
+            delivery, None, parse(own, connector.default_mapping, connector.form)
+        )
     except MalformedError:
         return
     assert translation.changes == ()
 
 
 ODD: list[object] = [
-    *(None, True, False, 0, -1, 1.5, 10**39, 2**53 + 1, 1_791_813_910, [], {}, [[]], ["x", "x"], {"a": 1}),
-    *("", " ", "x" * 5_000, "2026-10-12T14:05:10Z" + " " * 5_000, "1e99", "-0", "9" * 40, "NaN", "a/b", "a|b", "*"),
-    *("é", "\u2028", "٣", "REDACTED", "0x1f", "9999-12-31", "0001-01-01T00:00:00Z", "1" * 13, "12,5", "1_000"),
+    *(
+        None,
+        True,
+        False,
+        0,
+        -1,
+        1.5,
+        10**39,
+        2**53 + 1,
+        1_791_813_910,
+        [],
+        {},
+        [[]],
+        ["x", "x"],
+        {"a": 1},
+    ),
+    *(
+        "",
+        " ",
+        "x" * 5_000,
+        "2026-10-12T14:05:10Z" + " " * 5_000,
+        "1e99",
+        "-0",
+        "9" * 40,
+        "NaN",
+        "a/b",
+        "a|b",
+        "*",
+    ),
+    *(
+        "é",
+        "\u2028",
+        "٣",
+        "REDACTED",
+        "0x1f",
+        "9999-12-31",
+        "0001-01-01T00:00:00Z",
+        "1" * 13,
+        "12,5",
+        "1_000",
+    ),
 ]
 KNOWN = [
     (name, json.loads(path.read_bytes()))
@@ -77,7 +132,9 @@ BATCH = {"content-type": "application/cloudevents-batch+json"}
 def places(value, at=()):
     yield at
     for name, below in (
-        value.items() if isinstance(value, dict) else enumerate(value if isinstance(value, list) else ())
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value if isinstance(value, list) else ())
     ):
         yield from places(below, (*at, name))
 
@@ -97,7 +154,11 @@ def test_a_sample_with_odd_values_in_it_is_read_set_aside_or_refused_and_its_key
     name, sample = data.draw(st.sampled_from(KNOWN))
     value = deepcopy(sample)
     for _ in range(data.draw(st.integers(1, 2))):
-        value = put(value, data.draw(st.sampled_from(list(places(value)))), deepcopy(data.draw(st.sampled_from(ODD))))
+        value = put(
+            value,
+            data.draw(st.sampled_from(list(places(value)))),
+            deepcopy(data.draw(st.sampled_from(ODD))),
+        )
     connector = CONNECTORS[name]
     mapping = parse(OWN.get(name, {}), connector.default_mapping, connector.form)
     headers = BATCH if isinstance(value, list) else {"content-type": "application/cloudevents+json"}
@@ -111,4 +172,6 @@ def test_a_sample_with_odd_values_in_it_is_read_set_aside_or_refused_and_its_key
         assert not {"None", "{", "["} & set(change.key.split("|"))
     gathered = gathered_of(found.changes)
     for entity in gathered.changes:
-        assert all(len(event.slot) <= 180 for event in fold(entity, gathered, mapping, "sales").events)
+        assert all(
+            len(event.slot) <= 180 for event in fold(entity, gathered, mapping, "sales").events
+        )

@@ -81,10 +81,20 @@ def said(action="updated", account="orga_1", changed=("status_type",), **data):
         "object_type": "opportunity",
         "object_id": "oppo_1",
     }
-    event |= {"action": action, "date_created": "2026-10-20T09:15:30.395000", "changed_fields": list(changed)}
-    event |= {name: data.pop(name) for name in list(data) if name in ("object_type", "object_id", "id", "date_updated")}
+    event |= {
+        "action": action,
+        "date_created": "2026-10-20T09:15:30.395000",
+        "changed_fields": list(changed),
+    }
+    event |= {
+        name: data.pop(name)
+        for name in list(data)
+        if name in ("object_type", "object_id", "id", "date_updated")
+    }
     event = {name: value for name, value in event.items() if value is not ...}
-    return samples.said(CONNECTOR, json.dumps({"event": {**event, "data": data}}).encode(), account, MAPPING)
+    return samples.said(
+        CONNECTOR, json.dumps({"event": {**event, "data": data}}).encode(), account, MAPPING
+    )
 
 
 def test_amounts_are_cents_and_times_without_a_zone_are_utc():
@@ -115,7 +125,9 @@ def test_an_edit_that_is_told_again_with_more_is_another_change_and_a_repetition
 
 def test_the_samples_are_one_deal_in_whatever_order():
     for names in permutations(["created.json", "won.json", "won_consolidated.json"]):
-        found = samples.events(samples.changes(CONNECTOR, *names, *names, account=ORGANIZATION), MAPPING)
+        found = samples.events(
+            samples.changes(CONNECTOR, *names, *names, account=ORGANIZATION), MAPPING
+        )
         assert sorted(found) == ["deal.created", "deal.won"]
         assert (found["deal.won"].value, found["deal.won"].unit) == (215_005_000, "EUR")
     reopened = samples.changes(CONNECTOR, "created.json", "won.json", "reopened.json")
@@ -132,7 +144,9 @@ def test_the_sample_call_is_held_and_belongs_to_no_deal():
 
 @pytest.mark.parametrize(("status", "held"), [("completed", 1), ("canceled", 0), ("upcoming", 0)])
 def test_a_meeting_is_held_when_it_is_completed(status, held):
-    told = said(object_type="activity.meeting", starts_at="2026-10-20T08:00:00+00:00", status=status).changes
+    told = said(
+        object_type="activity.meeting", starts_at="2026-10-20T08:00:00+00:00", status=status
+    ).changes
     assert len(activities.fold(told, None, (), MAPPING, "sales").events) == held
 
 

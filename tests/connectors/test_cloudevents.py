@@ -71,7 +71,10 @@ def test_the_samples_are_read():
 
 def test_the_mode_is_told_by_the_content_type_and_in_structured_mode_the_body_rules():
     assert only(EVENT, {**STRUCTURED, "ce-id": "other"})["id"] == "/billing/eu A-1042"
-    assert only(EVENT, {"content-type": "Application/CloudEvents+JSON; charset=UTF-8"})["type"] == "invoice.paid"
+    assert (
+        only(EVENT, {"content-type": "Application/CloudEvents+JSON; charset=UTF-8"})["type"]
+        == "invoice.paid"
+    )
     assert (is_batch(BATCHED), is_batch(STRUCTURED), is_batch({})) == (True, False, False)
 
 
@@ -98,7 +101,9 @@ def test_what_is_missing_is_never_made_up(name):
 
 
 def test_a_missing_time_stays_missing():
-    assert "time" not in only({key: value for key, value in EVENT.items() if key != "time"}, STRUCTURED)
+    assert "time" not in only(
+        {key: value for key, value in EVENT.items() if key != "time"}, STRUCTURED
+    )
 
 
 @pytest.mark.parametrize(
@@ -122,7 +127,9 @@ def test_a_header_that_is_no_utf_8_is_malformed(sent):
         said(b"{}", binary(id=sent))
 
 
-@pytest.mark.parametrize("headers", [{"ce-note": "a%00b"}, {"ce-id": "%00"}, {"content-type": "text/plain"}])
+@pytest.mark.parametrize(
+    "headers", [{"ce-note": "a%00b"}, {"ce-id": "%00"}, {"content-type": "text/plain"}]
+)
 def test_u_0000_is_refused_wherever_a_binary_event_says_it(headers):
     with pytest.raises(MalformedError, match=r"U\+0000"):
         said(b"a\x00b", binary() | headers)
@@ -137,14 +144,19 @@ def test_data_in_base64_is_read_when_it_is_json_and_never_beside_data():
     del_data = {key: value for key, value in EVENT.items() if key != "data"}
     packed = b64encode(b'{"value": 5}').decode()
     assert only({**del_data, "data_base64": packed}, STRUCTURED)["value"] == 5
-    assert "value" not in only({**del_data, "data_base64": packed, "datacontenttype": "image/png"}, STRUCTURED)
+    assert "value" not in only(
+        {**del_data, "data_base64": packed, "datacontenttype": "image/png"}, STRUCTURED
+    )
     assert "both" in said({**EVENT, "data_base64": packed}, STRUCTURED).rejects[0].problem
     assert "base64" in said({**del_data, "data_base64": "!"}, STRUCTURED).rejects[0].problem
 
 
 def test_binary_data_that_is_no_json_says_nothing_and_broken_json_is_malformed():
     assert "value" not in only(b"\x89PNG", binary() | {"content-type": "image/png"})
-    assert only(b'{"value": 5}', binary() | {"content-type": "application/vnd.acme+json"})["value"] == 5
+    assert (
+        only(b'{"value": 5}', binary() | {"content-type": "application/vnd.acme+json"})["value"]
+        == 5
+    )
     with pytest.raises(MalformedError):
         said(b"{", binary())
 
@@ -155,7 +167,9 @@ def test_a_bad_event_of_a_batch_is_set_aside():
     assert [reject.index for reject in translation.rejects] == [1, 2]
 
 
-@pytest.mark.parametrize(("body", "headers"), [(b"{}", {}), (b"{}", BATCHED), (b"{", STRUCTURED), (b"{}", {"a": "b"})])
+@pytest.mark.parametrize(
+    ("body", "headers"), [(b"{}", {}), (b"{}", BATCHED), (b"{", STRUCTURED), (b"{}", {"a": "b"})]
+)
 def test_what_is_no_cloud_event_is_malformed(body, headers):
     with pytest.raises(MalformedError):
         said(body, headers)

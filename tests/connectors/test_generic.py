@@ -63,7 +63,11 @@ def test_the_sample_is_read_by_its_mapping():
     found = samples.events(translation.changes, MAPPING)
     assert sorted(found) == ["deal.created", "deal.won"]
     won = found["deal.won"]
-    assert (won.value, won.unit, won.time) == (19_800 * ONE, "EUR", datetime(2026, 10, 20, 9, 15, 30, tzinfo=UTC))
+    assert (won.value, won.unit, won.time) == (
+        19_800 * ONE,
+        "EUR",
+        datetime(2026, 10, 20, 9, 15, 30, tzinfo=UTC),
+    )
     assert won.data == {"pipeline": "new-business", "segment": "enterprise"}
 
 
@@ -90,4 +94,8 @@ def test_without_a_mapping_nothing_can_be_read():
 def test_a_public_key_is_no_token():
     public = "whpk_" + b64encode(bytes(32)).decode()
     with pytest.raises(NotAuthenticError):
-        CONNECTOR.verify(Delivery("POST", samples.URL, {"authorization": f"Bearer {public}"}, BODY), [public], NOW)
+        CONNECTOR.verify(
+            Delivery("POST", samples.URL, {"authorization": f"Bearer {public}"}, BODY),
+            [public],
+            NOW,
+        )

@@ -48,7 +48,11 @@ def authentic(delivery, now=SIGNED, secrets=(SECRET,)):
 def test_the_known_answer_of_hubspots_own_clients_verifies():
     headers = {"x-hubspot-signature-v3": KNOWN, "x-hubspot-request-timestamp": str(STAMP)}
     assert authentic(Delivery("POST", URL, headers, BODY))
-    assert not authentic(Delivery("POST", URL, headers | {"x-hubspot-signature-v3": KNOWN.replace("K", "k", 1)}, BODY))
+    assert not authentic(
+        Delivery(
+            "POST", URL, headers | {"x-hubspot-signature-v3": KNOWN.replace("K", "k", 1)}, BODY
+        )
+    )
 
 
 @pytest.mark.parametrize(
@@ -60,9 +64,15 @@ def test_the_known_answer_of_hubspots_own_clients_verifies():
         Delivery("POST", URL, signed().headers, BODY + b" "),
         Delivery("POST", URL, {}, BODY),
         Delivery("POST", URL, {"x-hubspot-request-timestamp": str(STAMP)}, BODY),
-        Delivery("POST", URL, signed().headers | {"x-hubspot-request-timestamp": f"{STAMP}.0"}, BODY),
-        Delivery("POST", URL, signed().headers | {"x-hubspot-request-timestamp": f"+{STAMP}"}, BODY),
-        Delivery("POST", URL, signed().headers | {"x-hubspot-request-timestamp": "١٦٩٣٦٥٧٥٦٠٠٠٠"}, BODY),
+        Delivery(
+            "POST", URL, signed().headers | {"x-hubspot-request-timestamp": f"{STAMP}.0"}, BODY
+        ),
+        Delivery(
+            "POST", URL, signed().headers | {"x-hubspot-request-timestamp": f"+{STAMP}"}, BODY
+        ),
+        Delivery(
+            "POST", URL, signed().headers | {"x-hubspot-request-timestamp": "١٦٩٣٦٥٧٥٦٠٠٠٠"}, BODY
+        ),
         Delivery("POST", URL, signed().headers | {"x-hubspot-signature-v3": "é\udcff"}, BODY),
         Delivery("POST", URL, signed().headers | {"x-hubspot-signature-v3": ""}, BODY),
         signed(stamp="9" * 15),
@@ -74,7 +84,10 @@ def test_a_forged_or_mangled_delivery_is_refused(delivery):
 
 
 def first(body=BODY, secret=SECRET, **headers):
-    said = {"x-hubspot-signature": sha256(secret.encode() + body).hexdigest(), "x-hubspot-signature-version": "v1"}
+    said = {
+        "x-hubspot-signature": sha256(secret.encode() + body).hexdigest(),
+        "x-hubspot-signature-version": "v1",
+    }
     return Delivery("POST", URL, said | headers, BODY)
 
 
@@ -129,17 +142,33 @@ def test_hubspot_makes_the_secret():
         HUBSPOT.new_secret(b"x" * 32)
     HUBSPOT.check_secret(SECRET)
     HUBSPOT.check_secret("v1:" + SECRET)
-    for secret in ("", "v1:", "v1:too-short", "short", "with a space in it", "é" * 20, "x" * 201, "x" * 20 + "\n"):
+    for secret in (
+        "",
+        "v1:",
+        "v1:too-short",
+        "short",
+        "with a space in it",
+        "é" * 20,
+        "x" * 201,
+        "x" * 20 + "\n",
+    ):
         with pytest.raises(InvalidError):
             HUBSPOT.check_secret(secret)
 
 
 def translated(*elements, account="1", mapping=MAPPING):
-    return HUBSPOT.translate(Delivery("POST", URL, {}, json.dumps(elements).encode()), account, mapping)
+    return HUBSPOT.translate(
+        Delivery("POST", URL, {}, json.dumps(elements).encode()), account, mapping
+    )
 
 
 def element(type_="deal.propertyChange", **fields):
-    said = {"portalId": 1, "objectId": 42, "occurredAt": 1_790_000_000_000, "subscriptionType": type_}
+    said = {
+        "portalId": 1,
+        "objectId": 42,
+        "occurredAt": 1_790_000_000_000,
+        "subscriptionType": type_,
+    }
     if type_.endswith("propertyChange"):
         said |= {"propertyName": "amount", "propertyValue": "10"}
     return {name: value for name, value in (said | fields).items() if value is not ...}
@@ -155,13 +184,23 @@ def test_a_property_change_is_a_change_with_the_key_of_the_design():
     change = only(element())
     h16 = sha256(b"10").hexdigest()[:16]
     assert change.key == f"hubspot|1|deal|42|propertyChange|amount|1790000000000|{h16}"
-    assert (change.entity, change.verb, change.fields, change.other) == ("deal:42", "changed", {"amount": "10"}, None)
+    assert (change.entity, change.verb, change.fields, change.other) == (
+        "deal:42",
+        "changed",
+        {"amount": "10"},
+        None,
+    )
     assert change.at == datetime(2026, 9, 21, 14, 13, 20, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
     ("verb", "found"),
-    [("creation", "created"), ("deletion", "deleted"), ("restore", "restored"), ("propertyChange", "changed")],
+    [
+        ("creation", "created"),
+        ("deletion", "deleted"),
+        ("restore", "restored"),
+        ("propertyChange", "changed"),
+    ],
 )
 def test_both_dialects_and_both_names_of_the_type_say_the_same_change(verb, found):
     classic = only(element(f"deal.{verb}"))
@@ -172,7 +211,9 @@ def test_both_dialects_and_both_names_of_the_type_say_the_same_change(verb, foun
 
 
 def test_an_attempt_more_and_another_event_id_are_the_same_change():
-    translation = translated(element(eventId=1), element(eventId=2, attemptNumber=3, subscriptionId=9))
+    translation = translated(
+        element(eventId=1), element(eventId=2, attemptNumber=3, subscriptionId=9)
+    )
     assert (len(translation.changes), translation.ignored) == (1, 1)
 
 
@@ -187,8 +228,12 @@ def test_an_id_above_two_to_the_53_is_kept_exactly():
 
 
 def test_only_what_the_mapping_reads_is_kept():
-    assert translated(element(propertyName="dealname", propertyValue="Jane Doe's deal")).changes == ()
-    assert only(element(propertyName="customer_segment", propertyValue="smb")).fields == {"customer_segment": "smb"}
+    assert (
+        translated(element(propertyName="dealname", propertyValue="Jane Doe's deal")).changes == ()
+    )
+    assert only(element(propertyName="customer_segment", propertyValue="smb")).fields == {
+        "customer_segment": "smb"
+    }
 
 
 @pytest.mark.parametrize(
@@ -201,8 +246,15 @@ def test_only_what_the_mapping_reads_is_kept():
         element("object.creation"),
         element("object.merge", objectTypeId="0-1"),
         element("deal.somethingNew"),
-        element("deal.associationChange", associationType="DEAL_TO_CONTACT", fromObjectId=1, toObjectId=2),
-        element("deal.associationChange", associationType="DEAL_TO_DEAL", fromObjectId=1, toObjectId=2),
+        element(
+            "deal.associationChange",
+            associationType="DEAL_TO_CONTACT",
+            fromObjectId=1,
+            toObjectId=2,
+        ),
+        element(
+            "deal.associationChange", associationType="DEAL_TO_DEAL", fromObjectId=1, toObjectId=2
+        ),
         element("deal.associationChange"),
         element(propertyValue="REDACTED"),
         element("object.propertyChange", objectTypeId="0-3", isSensitive=True, propertyValue="7"),
@@ -233,7 +285,12 @@ def test_what_says_nothing_that_is_read_is_ignored(said):
         (element("deal.merge", primaryObjectId=1, mergedObjectIds=[]), "mergedObjectIds"),
         (element("deal.merge", primaryObjectId=1, mergedObjectIds=["x"]), "mergedObjectIds"),
         (
-            element("deal.associationChange", associationType="DEAL_TO_CALL", fromObjectId=1, toObjectId=[]),
+            element(
+                "deal.associationChange",
+                associationType="DEAL_TO_CALL",
+                fromObjectId=1,
+                toObjectId=[],
+            ),
             "toObjectId",
         ),
     ],
@@ -248,11 +305,16 @@ def test_a_bad_element_is_set_aside_and_the_others_stand(said, sentence):
 def test_one_address_may_serve_many_accounts_and_each_source_takes_its_own():
     translation = translated(element(portalId=1), element(portalId=2))
     assert [reject.index for reject in translation.rejects] == [1]
-    keys = {change.key for change in translated(element(portalId=1), element(portalId=2), account=None).changes}
+    keys = {
+        change.key
+        for change in translated(element(portalId=1), element(portalId=2), account=None).changes
+    }
     assert len(keys) == 2
 
 
-@pytest.mark.parametrize("body", [b"{}", b"null", b"[NaN]", b'[{"a":1,"a":2}]', b"[", b"", b"\xff", b"[" * 9999])
+@pytest.mark.parametrize(
+    "body", [b"{}", b"null", b"[NaN]", b'[{"a":1,"a":2}]', b"[", b"", b"\xff", b"[" * 9999]
+)
 def test_an_authentic_body_that_cannot_be_read_is_malformed(body):
     with pytest.raises(MalformedError):
         HUBSPOT.translate(Delivery("POST", URL, {}, body), None, MAPPING)
@@ -263,13 +325,20 @@ def test_more_than_a_hundred_elements_are_taken():
 
 
 def association(type_="object.associationChange", **fields):
-    said = {"associationType": "CALL_TO_DEAL", "fromObjectId": 55, "toObjectId": 42, "associationRemoved": False}
+    said = {
+        "associationType": "CALL_TO_DEAL",
+        "fromObjectId": 55,
+        "toObjectId": 42,
+        "associationRemoved": False,
+    }
     return element(type_, objectId=..., **(said | fields))
 
 
 def test_an_association_told_from_both_sides_is_one_change_of_the_activity():
     there = association(fromObjectTypeId="0-48", toObjectTypeId="0-3")
-    back = association("deal.associationChange", associationType="DEAL_TO_CALL", fromObjectId=42, toObjectId=55)
+    back = association(
+        "deal.associationChange", associationType="DEAL_TO_CALL", fromObjectId=42, toObjectId=55
+    )
     change = only(there)
     assert change == only(back) == only(association())
     h16 = sha256(b"call:55~deal:42:added").hexdigest()[:16]
@@ -294,9 +363,17 @@ def test_the_samples_of_both_dialects_say_the_same_deal():
 
 def test_the_sample_deal_is_created_moved_and_won_for_its_amount():
     found = deals.fold(sample("classic.json").changes, MAPPING, "sales")
-    assert sorted(event.type for event in found.events) == ["deal.created", "deal.moved", "deal.won"]
+    assert sorted(event.type for event in found.events) == [
+        "deal.created",
+        "deal.moved",
+        "deal.won",
+    ]
     won = next(event for event in found.events if event.type == "deal.won")
-    assert (won.value, won.unit, won.time) == (215_005_000, "EUR", datetime(2026, 10, 20, 9, 15, 30, tzinfo=UTC))
+    assert (won.value, won.unit, won.time) == (
+        215_005_000,
+        "EUR",
+        datetime(2026, 10, 20, 9, 15, 30, tzinfo=UTC),
+    )
     assert found.unmapped == ()
 
 
@@ -318,7 +395,8 @@ def test_the_sample_activities_are_held_and_sent_for_their_deal():
         event = activities.fold(own, "deal:18810042", of_deal, MAPPING, "sales").events[0]
         types[event.type] = (event.subject, event.data)
     appointment, contract = (
-        {"pipeline": "default", "stage": stage} for stage in ("appointmentscheduled", "contractsent")
+        {"pipeline": "default", "stage": stage}
+        for stage in ("appointmentscheduled", "contractsent")
     )
     assert types == {
         "call.held": ("deal/18810042", appointment),
@@ -329,7 +407,9 @@ def test_the_sample_activities_are_held_and_sent_for_their_deal():
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 2**62) | st.text(max_size=5),
-    lambda below: st.lists(below, max_size=2) | st.dictionaries(st.text(max_size=3), below, max_size=2),
+    lambda below: (
+        st.lists(below, max_size=2) | st.dictionaries(st.text(max_size=3), below, max_size=2)
+    ),
     max_leaves=3,
 )
 odd_elements = st.fixed_dictionaries(
@@ -365,7 +445,10 @@ odd_elements = st.fixed_dictionaries(
 @given(st.lists(odd_elements | json_values, max_size=5))
 def test_every_element_is_a_change_or_set_aside_or_ignored_and_never_an_error(elements):
     clean = json.loads(json.dumps(elements).replace("\\u0000", "0"))
-    if any(ord(letter) >= 0xD800 and ord(letter) <= 0xDFFF for letter in json.dumps(clean, ensure_ascii=False)):
+    if any(
+        ord(letter) >= 0xD800 and ord(letter) <= 0xDFFF
+        for letter in json.dumps(clean, ensure_ascii=False)
+    ):
         return
     translation = translated(*clean)
     assert len(translation.changes) + len(translation.rejects) + translation.ignored == len(clean)

@@ -36,7 +36,9 @@ def authentic(headers, *secrets):
 
 def test_the_known_answer_of_rfc_7617_verifies():
     assert authentic({"authorization": "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="}, "Aladdin:open sesame")
-    assert authentic({"authorization": "basic  QWxhZGRpbjpvcGVuIHNlc2FtZQ=="}, "Aladdin:open sesame")
+    assert authentic(
+        {"authorization": "basic  QWxhZGRpbjpvcGVuIHNlc2FtZQ=="}, "Aladdin:open sesame"
+    )
 
 
 @pytest.mark.parametrize(
@@ -105,12 +107,17 @@ def only(raw, mapping=MAPPING, account="7"):
 def test_a_change_has_the_key_of_the_design_and_the_time_of_the_event():
     change = only(event(data={"id": 42, "value": 10, "status": "open"}))
     assert change.key == "pd2|7|an-event"
-    assert (change.entity, change.at) == ("deal:42", datetime(2026, 10, 12, 14, 5, 10, 4000, tzinfo=UTC))
+    assert (change.entity, change.at) == (
+        "deal:42",
+        datetime(2026, 10, 12, 14, 5, 10, 4000, tzinfo=UTC),
+    )
     assert change.fields == {"value": 10, "status": "open"}
 
 
 def test_a_timestamp_of_ten_characters_is_seconds():
-    assert only(event(data={}, timestamp="1791813910")).at == datetime(2026, 10, 12, 14, 5, 10, tzinfo=UTC)
+    assert only(event(data={}, timestamp="1791813910")).at == datetime(
+        2026, 10, 12, 14, 5, 10, tzinfo=UTC
+    )
 
 
 def test_a_retry_is_the_same_change():
@@ -120,7 +127,9 @@ def test_a_retry_is_the_same_change():
 
 def test_null_zero_empty_text_and_absent_are_told_apart_in_typed_custom_fields_too():
     name = "d4de1c1518b4531717c676029a45911c340390a6"
-    told = only(event(data={"value": 0, "currency": "", "stage_id": None, "custom_fields": {name: None}}))
+    told = only(
+        event(data={"value": 0, "currency": "", "stage_id": None, "custom_fields": {name: None}})
+    )
     assert told.fields == {"value": 0, "currency": None, "stage_id": None, SEGMENT: None}
     typed = {"type": "enum", "id": 3, "value": "smb"}
     assert only(event(data={"custom_fields": {name: typed}})).fields == {SEGMENT: "smb"}
@@ -128,33 +137,57 @@ def test_null_zero_empty_text_and_absent_are_told_apart_in_typed_custom_fields_t
 
 
 def test_a_monetary_custom_field_may_be_the_amount():
-    own = {"value": {"property": "/custom_fields/aa/value"}, "unit": {"property": "/custom_fields/aa/currency"}}
-    raw = event(data={"status": "won", "custom_fields": {"aa": {"type": "monetary", "value": 99.5, "currency": "SEK"}}})
+    own = {
+        "value": {"property": "/custom_fields/aa/value"},
+        "unit": {"property": "/custom_fields/aa/currency"},
+    }
+    raw = event(
+        data={
+            "status": "won",
+            "custom_fields": {"aa": {"type": "monetary", "value": 99.5, "currency": "SEK"}},
+        }
+    )
     mapping = samples.mapped(CONNECTOR, own)
     won = samples.events([only(raw, mapping)], mapping)["deal.won"]
     assert (won.value, won.unit) == (99 * ONE + ONE // 2, "SEK")
 
 
 def test_an_amount_beyond_two_to_the_53_is_exact():
-    assert only(event(data={"value": 9007199254740993}), samples.mapped(CONNECTOR)).fields["value"] == 9007199254740993
+    assert (
+        only(event(data={"value": 9007199254740993}), samples.mapped(CONNECTOR)).fields["value"]
+        == 9007199254740993
+    )
 
 
 def test_a_reopened_deal_keeps_first_won_time_and_is_not_won():
-    told = only(event(data={"status": "open", "first_won_time": "2026-10-01T00:00:00Z"}, previous={"status": "won"}))
+    told = only(
+        event(
+            data={"status": "open", "first_won_time": "2026-10-01T00:00:00Z"},
+            previous={"status": "won"},
+        )
+    )
     assert "deal.won" not in samples.events([told], MAPPING)
 
 
 def test_a_deal_that_was_won_before_is_dated_by_its_won_time_and_one_that_is_won_now_by_the_event():
-    data = {"status": "won", "won_time": "2026-09-01T10:00:00Z", "close_time": "2026-09-01T10:00:00Z"}
+    data = {
+        "status": "won",
+        "won_time": "2026-09-01T10:00:00Z",
+        "close_time": "2026-09-01T10:00:00Z",
+    }
     before = only(event(data=data, previous={"title": "old"}))
-    assert samples.events([before], MAPPING)["deal.won"].time == datetime(2026, 9, 1, 10, tzinfo=UTC)
+    assert samples.events([before], MAPPING)["deal.won"].time == datetime(
+        2026, 9, 1, 10, tzinfo=UTC
+    )
     now = only(event(data=data, previous={"status": "open"}))
     assert samples.events([now], MAPPING)["deal.won"].time == now.at
 
 
 def test_a_deleted_deal_is_not_lost_and_a_restored_one_is_back():
     deleted = only(event("delete"))
-    restored = only(event(data={"status": "won", "is_deleted": False}, previous={"is_deleted": True}, id="b"))
+    restored = only(
+        event(data={"status": "won", "is_deleted": False}, previous={"is_deleted": True}, id="b")
+    )
     assert (deleted.verb, deleted.fields) == ("deleted", {})
     assert restored.verb == "restored"
     assert only(event(data={"is_deleted": True}, previous={"is_deleted": False})).verb == "deleted"
@@ -163,13 +196,17 @@ def test_a_deleted_deal_is_not_lost_and_a_restored_one_is_back():
 def test_a_merge_is_said_by_either_side():
     gone = only(event("delete", entity_id="43", merged_to_id="42"))
     assert (gone.entity, gone.verb, gone.other) == ("deal:43", "merged", "deal:42")
-    stays, absorbed = samples.said(CONNECTOR, event(data={"value": 5}, merged_from_id="43"), "7", MAPPING).changes
+    stays, absorbed = samples.said(
+        CONNECTOR, event(data={"value": 5}, merged_from_id="43"), "7", MAPPING
+    ).changes
     assert (stays.entity, stays.fields) == ("deal:42", {"value": 5})
     assert (absorbed.entity, absorbed.verb, absorbed.other) == ("deal:43", "merged", "deal:42")
     assert absorbed.key != stays.key
 
 
-@pytest.mark.parametrize("entity", ["lead", "person", "organization", "product", "deal_product", "stage", "note"])
+@pytest.mark.parametrize(
+    "entity", ["lead", "person", "organization", "product", "deal_product", "stage", "note"]
+)
 def test_what_is_no_deal_and_no_activity_is_ignored(entity):
     translation = samples.said(CONNECTOR, event(data={}, entity=entity), "7", MAPPING)
     assert (translation.changes, translation.rejects, translation.ignored) == ((), (), 1)
@@ -202,7 +239,9 @@ def test_an_authentic_body_that_cannot_be_read_is_malformed(raw):
 
 def test_the_samples_are_one_deal_in_whatever_order_and_however_often_they_come():
     for names in permutations(["created.json", "moved.json", "won.json", "corrected.json"]):
-        found = samples.events(samples.changes(CONNECTOR, *names, *names, account="7551234"), MAPPING, "deal:1042")
+        found = samples.events(
+            samples.changes(CONNECTOR, *names, *names, account="7551234"), MAPPING, "deal:1042"
+        )
         assert sorted(found) == ["deal.created", "deal.moved", "deal.won"]
         won = found["deal.won"]
         assert (won.value, won.unit) == (19_800 * ONE, "EUR")
@@ -217,23 +256,32 @@ def test_the_samples_carry_the_custom_field_that_is_mapped():
 
 def test_the_sample_deal_is_reopened_merged_and_deleted():
     won = ("created.json", "moved.json", "won.json")
-    assert "deal.won" not in samples.events(samples.changes(CONNECTOR, *won, "reopened.json"), MAPPING)
+    assert "deal.won" not in samples.events(
+        samples.changes(CONNECTOR, *won, "reopened.json"), MAPPING
+    )
     merged = samples.changes(CONNECTOR, "merged_from.json", "merged_to.json")
-    assert {(one.entity, one.other) for one in merged if one.verb == "merged"} == {("deal:1043", "deal:1042")}
+    assert {(one.entity, one.other) for one in merged if one.verb == "merged"} == {
+        ("deal:1043", "deal:1042")
+    }
     assert samples.events(samples.changes(CONNECTOR, *won, "deleted.json"), MAPPING) == {}
 
 
 def test_the_sample_meeting_is_held_at_its_time_for_its_deal():
     told = samples.changes(CONNECTOR, "meeting_done.json")
     assert activities.deal_of(told) == "deal:1042"
-    (held,) = activities.fold(told, "deal:1042", samples.changes(CONNECTOR, "created.json"), MAPPING, "sales").events
+    (held,) = activities.fold(
+        told, "deal:1042", samples.changes(CONNECTOR, "created.json"), MAPPING, "sales"
+    ).events
     assert (held.type, held.time) == ("meeting.held", datetime(2026, 10, 8, 13, tzinfo=UTC))
     assert (held.subject, held.data["stage"]) == ("deal/1042", "1")
 
 
 def activity(data, previous=None, action="change"):
     raw = event(action, data, previous, entity="activity", entity_id="5")
-    return [(one.entity, one.verb, one.other) for one in samples.said(CONNECTOR, raw, "7", MAPPING).changes]
+    return [
+        (one.entity, one.verb, one.other)
+        for one in samples.said(CONNECTOR, raw, "7", MAPPING).changes
+    ]
 
 
 def test_an_activity_moves_between_deals_and_kinds_and_is_deleted():
@@ -256,18 +304,32 @@ def test_an_activity_that_is_not_done_is_not_held():
     assert activities.fold(told, None, (), MAPPING, "sales").events == ()
 
 
-SOLD = samples.mapped(CONNECTOR, {"line_items": {"offering": {"property": "product_id", "map": {"9": "onboarding"}}}})
+SOLD = samples.mapped(
+    CONNECTOR, {"line_items": {"offering": {"property": "product_id", "map": {"9": "onboarding"}}}}
+)
 
 
 def product(number, action="change", was=None, **data):
-    record = {"id": 77, "deal_id": 42, "product_id": 9, "is_enabled": True, **data} if action != "delete" else None
+    record = (
+        {"id": 77, "deal_id": 42, "product_id": 9, "is_enabled": True, **data}
+        if action != "delete"
+        else None
+    )
     meta = {"entity": "deal_product", "entity_id": "77", "id": f"p-{number}"}
-    return event(action=action, data=record, previous=was, timestamp=f"2026-10-12T14:05:{number:02d}Z", **meta)
+    return event(
+        action=action,
+        data=record,
+        previous=was,
+        timestamp=f"2026-10-12T14:05:{number:02d}Z",
+        **meta,
+    )
 
 
 def offerings(*raw):
     won = event(data={"id": 42, "value": 10, "status": "won"})
-    told = [change for one in (won, *raw) for change in samples.said(CONNECTOR, one, "7", SOLD).changes]
+    told = [
+        change for one in (won, *raw) for change in samples.said(CONNECTOR, one, "7", SOLD).changes
+    ]
     (found,) = fold("deal:42", gathered_of(told), SOLD, "sales").events
     return dict(found.offerings)
 
@@ -278,7 +340,9 @@ def test_the_products_of_a_deal_are_what_was_sold():
     assert offerings(product(2, sum=20), added) == {"onboarding": 20 * ONE}
     assert offerings(product(1, "create", item_price=10, quantity=2.5)) == {"onboarding": 25 * ONE}
     assert offerings(added, product(2, is_enabled=False, sum=30)) == {}
-    assert offerings(added, product(2, is_enabled=False), product(3, is_enabled=True)) == {"onboarding": 30 * ONE}
+    assert offerings(added, product(2, is_enabled=False), product(3, is_enabled=True)) == {
+        "onboarding": 30 * ONE
+    }
     assert offerings(added, product(2, "delete")) == {}
     assert offerings(added, product(2, deal_id=43, was={"deal_id": 42})) == {}
     assert offerings(product(1, "create", product_id=8, sum=30)) == {}

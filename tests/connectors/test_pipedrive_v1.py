@@ -19,9 +19,17 @@ STAMP = 1791813910  # 2026-10-12T14:05:10Z
 
 
 def event(action="updated", current=None, previous=None, **meta):
-    said = {"action": action, "object": "deal", "id": 42, "company_id": 7, "timestamp": STAMP} | meta
+    said = {
+        "action": action,
+        "object": "deal",
+        "id": 42,
+        "company_id": 7,
+        "timestamp": STAMP,
+    } | meta
     said = {name: value for name, value in said.items() if value is not ...}
-    return json.dumps({"v": 1, "meta": said, "current": current, "previous": previous, "retry": 0}).encode()
+    return json.dumps(
+        {"v": 1, "meta": said, "current": current, "previous": previous, "retry": 0}
+    ).encode()
 
 
 def only(raw):
@@ -31,7 +39,9 @@ def only(raw):
 
 
 def test_times_without_a_zone_are_utc():
-    change = only(event(current={"value": 5, "update_time": "2026-10-12 14:05:10"}, previous={"value": 4}))
+    change = only(
+        event(current={"value": 5, "update_time": "2026-10-12 14:05:10"}, previous={"value": 4})
+    )
     assert change.at == datetime(2026, 10, 12, 14, 5, 10, tzinfo=UTC)
     assert change.key.startswith("pd1|7|deal|42|updated|2026-10-12 14:05:10|")
 
@@ -49,7 +59,13 @@ def test_one_edit_that_fires_twice_is_one_change_though_its_counters_have_moved(
 def test_two_edits_in_one_second_are_two_changes_in_their_order():
     stamp = {"update_time": "2026-10-12 14:05:10"}
     one, other = (
-        only(event(current={"value": n, **stamp}, previous={"value": 0}, timestamp_micro=STAMP * 10**6 + n))
+        only(
+            event(
+                current={"value": n, **stamp},
+                previous={"value": 0},
+                timestamp_micro=STAMP * 10**6 + n,
+            )
+        )
         for n in (9, 10)
     )
     assert one.key != other.key
@@ -62,22 +78,32 @@ def test_null_zero_and_absent_are_told_apart():
 
 
 def test_users_that_come_as_one_element_lists_can_be_mapped():
-    mapping = samples.mapped(CONNECTOR, {"team": {"property": "/user_id/0/id", "map": {"23012": "marketing"}}})
+    mapping = samples.mapped(
+        CONNECTOR, {"team": {"property": "/user_id/0/id", "map": {"23012": "marketing"}}}
+    )
     told = samples.changes(CONNECTOR, "added.json", mapping=mapping)
     assert samples.events(told, mapping)["deal.created"].team == "marketing"
 
 
 def test_the_sample_life_is_the_same_in_every_order():
     for names in permutations(["added.json", "moved.json", "won.json", "corrected.json"]):
-        found = samples.events(samples.changes(CONNECTOR, *names, *names, account="7551234"), MAPPING)
+        found = samples.events(
+            samples.changes(CONNECTOR, *names, *names, account="7551234"), MAPPING
+        )
         assert sorted(found) == ["deal.created", "deal.moved", "deal.won"]
         won = found["deal.won"]
-        assert (won.value, won.unit, won.time) == (19_800 * ONE, "EUR", datetime(2026, 10, 20, 9, 15, 30, tzinfo=UTC))
+        assert (won.value, won.unit, won.time) == (
+            19_800 * ONE,
+            "EUR",
+            datetime(2026, 10, 20, 9, 15, 30, tzinfo=UTC),
+        )
 
 
 def test_the_sample_deal_is_reopened_and_deleted_and_a_merge_tells_its_new_amount():
     won = ("added.json", "moved.json", "won.json")
-    assert "deal.won" not in samples.events(samples.changes(CONNECTOR, *won, "reopened.json"), MAPPING)
+    assert "deal.won" not in samples.events(
+        samples.changes(CONNECTOR, *won, "reopened.json"), MAPPING
+    )
     assert samples.events(samples.changes(CONNECTOR, *won, "deleted.json"), MAPPING) == {}
     (merged,) = samples.changes(
         CONNECTOR, "merged.json"
@@ -91,13 +117,21 @@ def test_a_deal_is_deleted_by_its_flag_and_restored():
 
 
 def test_an_activity_is_held_when_it_is_done_and_belongs_to_its_deal():
-    was = {"type": "call", "done": False, "deal_id": 1, "due_date": "2026-10-12", "due_time": "09:30"}
+    was = {
+        "type": "call",
+        "done": False,
+        "deal_id": 1,
+        "due_date": "2026-10-12",
+        "due_time": "09:30",
+    }
     raw = event(current={**was, "done": True, "deal_id": 2}, previous=was, object="activity", id=5)
     told = samples.said(CONNECTOR, raw, "7", MAPPING).changes
     assert activities.deal_of(told) == "deal:2"
     (held,) = activities.fold(told, "deal:2", (), MAPPING, "sales").events
     assert (held.type, held.time) == ("call.held", datetime(2026, 10, 12, 9, 30, tzinfo=UTC))
-    gone = samples.said(CONNECTOR, event("deleted", None, was, object="activity", id=5), "7", MAPPING).changes
+    gone = samples.said(
+        CONNECTOR, event("deleted", None, was, object="activity", id=5), "7", MAPPING
+    ).changes
     assert [(one.entity, one.verb) for one in gone] == [("call:5", "deleted")]
 
 

@@ -4,7 +4,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.connectors.reading import AsideError, SkipError, digest, fields, moment, of_account, translated, verb_of
+from app.connectors.reading import (
+    AsideError,
+    SkipError,
+    digest,
+    fields,
+    moment,
+    of_account,
+    translated,
+    verb_of,
+)
 from app.domain.changes import Change
 from app.domain.mapping import parse
 
@@ -20,7 +29,9 @@ def read(element):
 
 
 def test_each_change_is_told_once_and_what_is_set_aside_keeps_its_place():
-    translation = translated([{"keys": "ab"}, {"skip": 1}, {"aside": 1}, 7, {"keys": "a"}, {"keys": "bc"}], read)
+    translation = translated(
+        [{"keys": "ab"}, {"skip": 1}, {"aside": 1}, 7, {"keys": "a"}, {"keys": "bc"}], read
+    )
     assert [change.key for change in translation.changes] == ["a", "b", "c"]
     assert translation.change_places == (0, 0, 5)
     assert [(one.index, one.problem) for one in translation.rejects] == [
@@ -34,14 +45,21 @@ def test_each_change_is_told_once_and_what_is_set_aside_keeps_its_place():
     "said",
     [
         *(1791813910, "1791813910", 1791813910000, "1791813910000"),
-        *("2026-10-12T14:05:10Z", "2026-10-12 14:05:10", "2026-10-12T16:05:10+02:00", "2026-10-12T14:05:10+0000"),
+        *(
+            "2026-10-12T14:05:10Z",
+            "2026-10-12 14:05:10",
+            "2026-10-12T16:05:10+02:00",
+            "2026-10-12T14:05:10+0000",
+        ),
     ],
 )
 def test_a_time_is_seconds_milliseconds_or_iso_8601_and_utc_without_a_zone(said):
     assert moment(said, "time") == AT
 
 
-@pytest.mark.parametrize("said", [None, "", "soon", True, 1.5, -1, "/Date(1791813910000)/", "9" * 20])
+@pytest.mark.parametrize(
+    "said", [None, "", "soon", True, 1.5, -1, "/Date(1791813910000)/", "9" * 20]
+)
 def test_what_is_no_time_is_set_aside(said):
     with pytest.raises(AsideError):
         moment(said, "time")

@@ -9,7 +9,9 @@ from app.domain.mapping import parse
 
 
 def test_every_connector_is_known_by_its_own_name_and_to_the_sources():
-    assert {name: connector.name for name, connector in CONNECTORS.items()} == {name: name for name in CONNECTORS}
+    assert {name: connector.name for name, connector in CONNECTORS.items()} == {
+        name: name for name in CONNECTORS
+    }
     assert set(CONNECTORS) <= set(sources.CONNECTORS)
     assert all(get(name) is CONNECTORS[name] for name in CONNECTORS)
 
@@ -23,5 +25,9 @@ def test_another_name_is_refused_with_what_there_is(name, sentence):
 @pytest.mark.parametrize("name", list(CONNECTORS))
 def test_the_default_mapping_is_a_valid_one(name):
     connector = CONNECTORS[name]
-    own = {"entity": {"id": "/id"}, "occurred_at": {"property": "/at"}} if connector.form == "generic" else {}
+    own = (
+        {"entity": {"id": "/id"}, "occurred_at": {"property": "/at"}}
+        if connector.form == "generic"
+        else {}
+    )
     assert parse(own, connector.default_mapping, connector.form) is not None

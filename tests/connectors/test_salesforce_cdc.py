@@ -21,11 +21,20 @@ NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 def event(kind="UPDATE", changed=("Amount",), comet=False, ids=(DEAL,), nulled=(), **fields):
-    header = {"entityName": "Opportunity", "recordIds": list(ids), "changeType": kind, "transactionKey": "tx-1"}
+    header = {
+        "entityName": "Opportunity",
+        "recordIds": list(ids),
+        "changeType": kind,
+        "transactionKey": "tx-1",
+    }
     header |= {"sequenceNumber": 1, "commitTimestamp": 1792487730000, "commitNumber": 9}
-    header |= {} if changed is None else {"changedFields": list(changed), "nulledFields": list(nulled)}
+    header |= (
+        {} if changed is None else {"changedFields": list(changed), "nulledFields": list(nulled)}
+    )
     payload = {"ChangeEventHeader": header, **fields}
-    found = {"data": {"payload": payload, "event": {"replayId": 5}}} if comet else {"payload": payload}
+    found = (
+        {"data": {"payload": payload, "event": {"replayId": 5}}} if comet else {"payload": payload}
+    )
     return json.dumps(found).encode()
 
 
@@ -42,9 +51,15 @@ def only(raw):
 def test_a_relay_signs_as_standard_webhooks_says():
     secret = CONNECTOR.new_secret(bytes(range(32)))
     body = event(Amount=5)
-    CONNECTOR.verify(Delivery("POST", samples.URL, standard(body, secret, NOW, ""), body), [secret], NOW)
+    CONNECTOR.verify(
+        Delivery("POST", samples.URL, standard(body, secret, NOW, ""), body), [secret], NOW
+    )
     with pytest.raises(NotAuthenticError):
-        CONNECTOR.verify(Delivery("POST", samples.URL, standard(body, secret, NOW, ""), body + b" "), [secret], NOW)
+        CONNECTOR.verify(
+            Delivery("POST", samples.URL, standard(body, secret, NOW, ""), body + b" "),
+            [secret],
+            NOW,
+        )
     with pytest.raises(InvalidError):
         CONNECTOR.check_secret("short")
     with pytest.raises(InvalidError):
@@ -66,7 +81,9 @@ def test_an_empty_field_of_an_update_is_unchanged_unless_the_header_says_that_it
 
 
 def test_without_a_list_of_what_changed_only_cometd_says_null():
-    assert only(event(changed=None, Amount=None, StageName="Prospecting")).fields == {"StageName": "Prospecting"}
+    assert only(event(changed=None, Amount=None, StageName="Prospecting")).fields == {
+        "StageName": "Prospecting"
+    }
     assert only(event(changed=None, comet=True, Amount=None)).fields == {"Amount": None}
 
 
@@ -91,11 +108,16 @@ def test_a_gap_is_set_aside_with_what_to_import(kind):
 
 def test_a_wildcard_of_ids_says_to_import_what_changed_since():
     assert "changed since 2026-10-20" in said(event(ids=("006*",))).rejects[0].problem
-    assert said(samples.body("salesforce_cdc", "gap.json")).rejects[0].problem.endswith(f"import {DEAL}.")
+    assert (
+        said(samples.body("salesforce_cdc", "gap.json"))
+        .rejects[0]
+        .problem.endswith(f"import {DEAL}.")
+    )
 
 
 @pytest.mark.parametrize(
-    ("kind", "verb"), [("DELETE", "deleted"), ("GAP_DELETE", "deleted"), ("GAP_UNDELETE", "restored")]
+    ("kind", "verb"),
+    [("DELETE", "deleted"), ("GAP_DELETE", "deleted"), ("GAP_UNDELETE", "restored")],
 )
 def test_a_deletion_and_a_restoring_say_all_even_in_a_gap(kind, verb):
     change = only(event(kind, changed=None))
@@ -109,7 +131,9 @@ def test_an_undeleted_record_is_told_whole():
 def test_times_are_text_or_milliseconds():
     for created in ("2026-10-01T08:00:00.000Z", 1790841600000):
         told = [only(event("CREATE", changed=None, CreatedDate=created, StageName="Closed Won"))]
-        assert samples.events(told, MAPPING)["deal.won"].time == datetime(2026, 10, 20, 9, 15, 30, tzinfo=UTC)
+        assert samples.events(told, MAPPING)["deal.won"].time == datetime(
+            2026, 10, 20, 9, 15, 30, tzinfo=UTC
+        )
 
 
 def test_the_samples_are_one_deal_in_whatever_order():
@@ -121,7 +145,8 @@ def test_the_samples_are_one_deal_in_whatever_order():
 
 
 @pytest.mark.parametrize(
-    ("raw", "sentence"), [(b"{}", "ChangeEventHeader"), (b"[7]", "JSON object"), (event(ids=("x",)), "record id")]
+    ("raw", "sentence"),
+    [(b"{}", "ChangeEventHeader"), (b"[7]", "JSON object"), (event(ids=("x",)), "record id")],
 )
 def test_an_element_that_cannot_be_understood_is_set_aside(raw, sentence):
     assert sentence in said(raw).rejects[0].problem

@@ -10,7 +10,10 @@ from app.domain.errors import InvalidError
 @pytest.mark.parametrize(
     ("short", "long"),
     [
-        ("001A0000006Vm9u", "001A0000006Vm9uIAC"),  # a known answer of Salesforce's own documentation
+        (
+            "001A0000006Vm9u",
+            "001A0000006Vm9uIAC",
+        ),  # a known answer of Salesforce's own documentation
         ("00D000000000062", "00D000000000062EAA"),
         ("006000000000abc", "006000000000abcAAA"),
     ],
@@ -20,7 +23,9 @@ def test_an_id_of_15_and_of_18_are_the_same(short, long):
     assert record_id18(short) == long
 
 
-@pytest.mark.parametrize("raw", ["", "001", "001A0000006Vm9uIA", "001A0000006Vm9u/AC", None, 7, "é" * 15])
+@pytest.mark.parametrize(
+    "raw", ["", "001", "001A0000006Vm9uIA", "001A0000006Vm9u/AC", None, 7, "é" * 15]
+)
 def test_what_is_no_id_is_set_aside(raw):
     with pytest.raises(AsideError):
         record_id18(raw)

@@ -24,7 +24,10 @@ def test_the_reply_is_the_acknowledgement_that_salesforce_waits_for():
     assert CONNECTOR.answer is not None
     assert (CONNECTOR.answer.media_type, CONNECTOR.answer.body) == ("text/xml", ACK)
     assert samples.body("salesforce_outbound", "acknowledgement.xml") == ACK
-    assert b'<notificationsResponse xmlns="http://soap.sforce.com/2005/09/outbound"><Ack>true</Ack>' in ACK
+    assert (
+        b'<notificationsResponse xmlns="http://soap.sforce.com/2005/09/outbound"><Ack>true</Ack>'
+        in ACK
+    )
 
 
 @pytest.mark.parametrize(
@@ -68,7 +71,9 @@ def test_the_session_id_is_never_kept():
     live = CREATED.replace(b'<SessionId xsi:nil="true"/>', b"<SessionId>00D!AQ.live</SessionId>")
     for body in (
         live,
-        live.replace(b"SessionId>", b"o:SessionId>").replace(b"<notifications", b'<notifications xmlns:o="o"'),
+        live.replace(b"SessionId>", b"o:SessionId>").replace(
+            b"<notifications", b'<notifications xmlns:o="o"'
+        ),
         live.replace(b"<SessionId>", b'<SessionId a="b"\n>'),
         live.split(b"</SessionId>")[0],
         live.replace(b"00D!AQ.live", b"<![CDATA[00D!AQ.live]]>"),
@@ -109,7 +114,11 @@ def test_a_retry_that_carries_newer_data_is_another_change_and_an_exact_repetiti
         told = samples.changes(CONNECTOR, *order, *order, mapping=MAPPING)
         assert len({one.key for one in told}) == 3
         won = samples.events(told, MAPPING)["deal.won"]
-        assert (won.value, won.unit, won.time) == (19_800 * ONE, "EUR", datetime(2026, 10, 20, 9, 15, 30, tzinfo=UTC))
+        assert (won.value, won.unit, won.time) == (
+            19_800 * ONE,
+            "EUR",
+            datetime(2026, 10, 20, 9, 15, 30, tzinfo=UTC),
+        )
 
 
 def test_the_sample_deal_is_reopened():
@@ -122,7 +131,10 @@ def test_several_notifications_are_several_changes_and_a_bad_one_does_not_block_
     one, _, tail = end.partition(b"</Notification>")
     bad = one.replace(b"SystemModstamp", b"Other")
     contact = one.replace(b"sf:Opportunity", b"sf:Contact")
-    blocks = [middle + each + b"</Notification>" for each in (one, bad, contact, one.replace(b"AbCdE", b"AbCdF"))]
+    blocks = [
+        middle + each + b"</Notification>"
+        for each in (one, bad, contact, one.replace(b"AbCdE", b"AbCdF"))
+    ]
     translation = samples.said(CONNECTOR, start + b"".join(blocks) + tail)
     assert len(translation.changes) == 2
     assert [reject.index for reject in translation.rejects] == [1]
@@ -130,7 +142,9 @@ def test_several_notifications_are_several_changes_and_a_bad_one_does_not_block_
     assert translation.ignored == 1
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b"<a/>", b"<a>", "<a>é</a>".encode("utf-16"), b"<a>" * 99, CREATED[:-20]])
+@pytest.mark.parametrize(
+    "body", [b"", b"{}", b"<a/>", b"<a>", "<a>é</a>".encode("utf-16"), b"<a>" * 99, CREATED[:-20]]
+)
 def test_a_body_that_cannot_be_read_is_malformed(body):
     with pytest.raises(MalformedError):
         samples.said(CONNECTOR, body)
@@ -150,7 +164,11 @@ MIB = 1024 * 1024
         b"<SessionId" * (2 * MIB // 10),
         b"<SessionId></SessionId" + b" " * 2 * MIB,
         b"<a>" + b"x<b/>" * 90_000 + b"</a>",
-        b'<a xmlns:b="' + b"u" * MIB + b'" ' + b" ".join(b'b:c%d=""' % n for n in range(70_000)) + b"/>",
+        b'<a xmlns:b="'
+        + b"u" * MIB
+        + b'" '
+        + b" ".join(b'b:c%d=""' % n for n in range(70_000))
+        + b"/>",
         b'<a xmlns:b="' + b"u" * MIB + b'">' + b"<b:c/>" * 20_000 + b"</a>",
     ],
     ids=["sessions", "spaces", "texts", "attributes", "names"],
@@ -168,7 +186,9 @@ def test_a_prefix_holds_where_it_was_declared_and_within():
     inner = CREATED.replace(b' xmlns:sf="urn:sobject.enterprise.soap.sforce.com"', b"")
     assert inner != CREATED
     assert samples.said(CONNECTOR, inner).changes == ()
-    above = inner.replace(b"<notifications ", b'<notifications xmlns:sf="urn:sobject.enterprise.soap.sforce.com" ')
+    above = inner.replace(
+        b"<notifications ", b'<notifications xmlns:sf="urn:sobject.enterprise.soap.sforce.com" '
+    )
     assert samples.said(CONNECTOR, above).changes == samples.said(CONNECTOR, CREATED).changes
     hidden = above.replace(b"<sObject ", b'<sObject xmlns:sf="urn:other" ')
     assert samples.said(CONNECTOR, hidden).changes == ()

@@ -18,7 +18,9 @@ def test_a_stamp_is_fresh_for_300_seconds_either_way_in_seconds_or_milliseconds(
     assert not fresh(str(SECOND * 1000), NOW)
 
 
-@pytest.mark.parametrize("stamp", ["", "abc", f"{SECOND}.0", f" {SECOND}", f"+{SECOND}", "١٧٩٣٤٩١٢٠٠", "9" * 15])
+@pytest.mark.parametrize(
+    "stamp", ["", "abc", f"{SECOND}.0", f" {SECOND}", f"+{SECOND}", "١٧٩٣٤٩١٢٠٠", "9" * 15]
+)
 def test_a_stamp_that_is_no_whole_number_of_now_is_stale(stamp):
     assert not fresh(stamp, NOW)
     assert not fresh(stamp, NOW, milliseconds=True)

@@ -23,7 +23,11 @@ OTHER = "whsec_" + b64encode(b"o" * 32).decode()
 KNOWN = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="  # crm-webhooks.md 6.1
 STAMP = 1614265330
 NOW = datetime.fromtimestamp(STAMP, UTC)
-HEADERS = {"webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek", "webhook-timestamp": str(STAMP), "webhook-signature": KNOWN}
+HEADERS = {
+    "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
+    "webhook-timestamp": str(STAMP),
+    "webhook-signature": KNOWN,
+}
 BODY = b'{"test": 2432232314}'
 
 
@@ -46,7 +50,10 @@ def test_the_known_answer_of_the_specification_verifies():
     assert not authentic(HEADERS, body=BODY + b" ")
 
 
-@given(st.binary(min_size=24, max_size=64), st.text(st.characters(exclude_categories=["Cs"]), max_size=30))
+@given(
+    st.binary(min_size=24, max_size=64),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=30),
+)
 def test_what_the_reference_library_signs_verifies(key, text):
     secret = CONNECTOR.new_secret(key)
     headers = signed(text.encode(), secret)
@@ -162,7 +169,9 @@ def test_what_is_no_secret_is_refused_with_its_place(secret):
 
 
 def translated(body):
-    return CONNECTOR.translate(Delivery("POST", "https://a.example/hooks/x", HEADERS, body), None, DealMapping())
+    return CONNECTOR.translate(
+        Delivery("POST", "https://a.example/hooks/x", HEADERS, body), None, DealMapping()
+    )
 
 
 def test_the_body_is_our_own_event_or_several():
@@ -187,7 +196,9 @@ def test_an_event_that_has_a_member_called_events_besides_is_one_event():
     assert translated(b'{"events": []}').events == ()
 
 
-@pytest.mark.parametrize("body", [b"[]", b"7", b'{"events": 1}', b'{"value": NaN}', b'{"id":1,"id":2}', b"", b"\xff"])
+@pytest.mark.parametrize(
+    "body", [b"[]", b"7", b'{"events": 1}', b'{"value": NaN}', b'{"id":1,"id":2}', b"", b"\xff"]
+)
 def test_an_authentic_body_that_cannot_be_read_is_malformed(body):
     with pytest.raises(MalformedError):
         translated(body)
@@ -199,10 +210,16 @@ PUBLIC = "whpk_" + b64encode(PRIVATE.public_key().public_bytes_raw()).decode()
 
 def test_a_public_key_verifies_what_its_other_half_signed_and_nothing_else():
     signature = b64encode(PRIVATE.sign(f"msg_1.{STAMP}.".encode() + BODY)).decode()
-    headers = {"webhook-id": "msg_1", "webhook-timestamp": str(STAMP), "webhook-signature": f"v1a,{signature}"}
+    headers = {
+        "webhook-id": "msg_1",
+        "webhook-timestamp": str(STAMP),
+        "webhook-signature": f"v1a,{signature}",
+    }
     CONNECTOR.check_secret(PUBLIC)
     assert authentic(headers, [PUBLIC])
-    assert authentic(headers | {"webhook-signature": f"{KNOWN} v1a,AAAA v1a,é v1a,{signature}"}, [SECRET, PUBLIC])
+    assert authentic(
+        headers | {"webhook-signature": f"{KNOWN} v1a,AAAA v1a,é v1a,{signature}"}, [SECRET, PUBLIC]
+    )
     assert not authentic(headers, [SECRET])
     assert not authentic(headers, [PUBLIC], body=BODY + b" ")
     assert not authentic(headers | {"webhook-signature": f"v1,{signature}"}, [PUBLIC])
@@ -213,4 +230,6 @@ def test_a_public_key_as_the_key_of_a_shared_signature_is_refused():
     raw = PRIVATE.public_key().public_bytes_raw()
     forged = signed(secret=b64encode(raw).decode())
     assert not authentic(forged, [PUBLIC])
-    assert not authentic(forged | {"webhook-signature": forged["webhook-signature"].replace("v1,", "v1a,")}, [PUBLIC])
+    assert not authentic(
+        forged | {"webhook-signature": forged["webhook-signature"].replace("v1,", "v1a,")}, [PUBLIC]
+    )

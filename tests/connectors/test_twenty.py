@@ -62,7 +62,9 @@ def test_a_forged_stale_or_mangled_delivery_is_refused(headers):
 
 
 def test_300_seconds_either_way_are_accepted_and_secrets_rotate():
-    assert authentic(signed(), now=NOW + timedelta(seconds=300), secrets=["the-new-secret-of-it", SECRET])
+    assert authentic(
+        signed(), now=NOW + timedelta(seconds=300), secrets=["the-new-secret-of-it", SECRET]
+    )
     assert not authentic(signed(), now=NOW + timedelta(seconds=300, milliseconds=1))
     assert not authentic(signed(secret=""), secrets=[""])
 
@@ -82,7 +84,11 @@ def said(action="updated", account=WORKSPACE, documented=False, **record):
     body = {"eventName": f"opportunity.{action}", "workspaceId": WORKSPACE, "record": record}
     body |= {"eventDate": "2026-10-20T09:15:31.500Z"}
     if documented:
-        body = {"event": f"opportunity.{action}", "data": record, "timestamp": "2026-10-20T09:15:31.500Z"}
+        body = {
+            "event": f"opportunity.{action}",
+            "data": record,
+            "timestamp": "2026-10-20T09:15:31.500Z",
+        }
     return samples.said(CONNECTOR, json.dumps(body).encode(), account, MAPPING)
 
 
@@ -95,7 +101,9 @@ def test_a_change_has_the_key_of_the_design_in_either_shape():
 
 def test_micros_are_read_exactly_as_number_or_text():
     for micros in (21500500000, "21500500000"):
-        (change,) = said(stage="CUSTOMER", amount={"amountMicros": micros, "currencyCode": "EUR"}).changes
+        (change,) = said(
+            stage="CUSTOMER", amount={"amountMicros": micros, "currencyCode": "EUR"}
+        ).changes
         won = samples.events([change], MAPPING)["deal.won"]
         assert (won.value, won.unit) == (215_005_000, "EUR")
 
@@ -130,13 +138,18 @@ def test_soft_and_hard_deletion_are_no_loss_and_a_restored_deal_is_back():
     (hard,) = said("destroyed").changes
     (back,) = said("restored", stage="CUSTOMER", updatedAt="2026-10-22T00:00:00Z").changes
     assert (soft.verb, soft.at) == ("deleted", datetime(2026, 10, 21, tzinfo=UTC))
-    assert (hard.verb, hard.at) == ("deleted", datetime(2026, 10, 20, 9, 15, 31, 500_000, tzinfo=UTC))
+    assert (hard.verb, hard.at) == (
+        "deleted",
+        datetime(2026, 10, 20, 9, 15, 31, 500_000, tzinfo=UTC),
+    )
     assert back.verb == "restored"
 
 
 def test_the_samples_are_one_deal_in_whatever_order():
     for names in permutations(["created.json", "won.json", "corrected.json"]):
-        found = samples.events(samples.changes(CONNECTOR, *names, *names, account=WORKSPACE), MAPPING)
+        found = samples.events(
+            samples.changes(CONNECTOR, *names, *names, account=WORKSPACE), MAPPING
+        )
         assert sorted(found) == ["deal.created", "deal.won"]
         assert (found["deal.won"].value, found["deal.won"].unit) == (19_800 * ONE, "EUR")
         assert found["deal.won"].time == datetime(2026, 10, 20, 9, 15, 30, tzinfo=UTC)
@@ -149,7 +162,9 @@ def test_the_samples_are_one_deal_in_whatever_order():
 def test_other_objects_are_ignored_other_workspaces_set_aside():
     other = b'{"eventName": "person.created", "workspaceId": "x", "record": {}}'
     assert samples.said(CONNECTOR, other).ignored == 1
-    assert samples.said(CONNECTOR, b'{"eventName": "opportunity.shared", "record": {}}').ignored == 1
+    assert (
+        samples.said(CONNECTOR, b'{"eventName": "opportunity.shared", "record": {}}').ignored == 1
+    )
     assert "not of another" in said(account="another").rejects[0].problem
 
 

@@ -19,7 +19,9 @@ def test_most_of_what_sales_opens_is_not_what_the_playbook_is_after():
 
 def test_hubspots_connector_understands_every_element_in_both_dialects():
     told = [one.element for one in all_told(QUARTER)]
-    told += [generic(element) for element in told if str(element["subscriptionType"]).startswith("deal.")]
+    told += [
+        generic(element) for element in told if str(element["subscriptionType"]).startswith("deal.")
+    ]
     delivery = Delivery("POST", "https://a.test/hooks/x", {}, json.dumps(told).encode())
     said = HubSpot().translate(delivery, str(PORTAL), parse(MAPPING, HubSpot.default_mapping))
     assert said.rejects == ()

@@ -24,19 +24,27 @@ def at(url: str) -> Settings:
     return Settings(database_url=url, secret_keys=SECRET, key_pepper=PEPPER)
 
 
-async def asked(settings: Settings, key: str, now: datetime, *paths: str, method: str = "GET") -> list[Any]:
+async def asked(
+    settings: Settings, key: str, now: datetime, *paths: str, method: str = "GET"
+) -> list[Any]:
     application = create_app(settings, lambda: now)
     transport = httpx.ASGITransport(app=application)
     headers = {"Authorization": f"Bearer {key}"}
-    async with httpx.AsyncClient(transport=transport, base_url="http://a.test", headers=headers) as http:
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://a.test", headers=headers
+    ) as http:
         found = [await http.request(method, path) for path in paths]
     await application.state.service.database.close()
     return [answer.json() if answer.content else answer.status_code for answer in found]
 
 
 async def score(settings: Settings, found: Ready, now: datetime) -> list[Any]:
-    answers = await asked(settings, found.read_key, now, "/v1/alignment", "/v1/alignment/ledger?limit=200")
-    return [{name: value for name, value in answer.items() if name != "version"} for answer in answers]
+    answers = await asked(
+        settings, found.read_key, now, "/v1/alignment", "/v1/alignment/ledger?limit=200"
+    )
+    return [
+        {name: value for name, value in answer.items() if name != "version"} for answer in answers
+    ]
 
 
 @pytest.mark.slow
@@ -70,13 +78,18 @@ async def test_the_same_seed_gives_the_same_bytes_on_both_databases(sqlite_url, 
 async def test_eight_weeks_in_the_story_is_in_the_ledger(sqlite_url):
     settings = at(sqlite_url)
     steps: list[tuple[int, int]] = []
-    found = await prepare(settings, WEEKS_8, QUARTER, lambda done, total: steps.append((done, total)))
+    found = await prepare(
+        settings, WEEKS_8, QUARTER, lambda done, total: steps.append((done, total))
+    )
     alignment, ledger = await score(settings, found, WEEKS_8)
     assert steps[-1] == (found.played, found.played)
     assert 0.45 < alignment["score"] < 0.65
     assert alignment["coverage"] > 0.8
     assert [one["name"] for one in alignment["components"] if one["score"] is None] == []
-    told = {(loss["reason"], loss["team"] or loss["objective"] or loss["offering"]) for loss in ledger["items"]}
+    told = {
+        (loss["reason"], loss["team"] or loss["objective"] or loss["offering"])
+        for loss in ledger["items"]
+    }
     assert {
         ("off_playbook", "sales"),
         ("stale", "open-partner-channel"),
@@ -96,7 +109,9 @@ async def test_eight_weeks_in_the_story_is_in_the_ledger(sqlite_url):
 
 async def everything_stands(settings: Settings, found: Ready) -> None:
     """The evidence lists something, the sources are well, and the roll-ups are what the events say."""
-    evidence, hubspot = await asked(settings, found.read_key, WEEKS_8, found.evidence, "/v1/sources/hubspot")
+    evidence, hubspot = await asked(
+        settings, found.read_key, WEEKS_8, found.evidence, "/v1/sources/hubspot"
+    )
     assert evidence["items"]
     assert (hubspot["health"]["failures_last_day"], hubspot["health"]["unmapped"]) == (0, [])
     application = create_app(settings, lambda: WEEKS_8)
@@ -117,7 +132,9 @@ async def test_a_quarter_that_is_over_is_not_played_on(sqlite_url):
 async def test_a_story_that_somebody_broke_says_so(sqlite_url):
     monday = datetime(2026, 9, 28, 20, tzinfo=UTC)
     found = await prepare(at(sqlite_url), monday, QUARTER)
-    gone = await asked(at(sqlite_url), found.admin_key, monday, "/v1/sources/projects", method="DELETE")
+    gone = await asked(
+        at(sqlite_url), found.admin_key, monday, "/v1/sources/projects", method="DELETE"
+    )
     assert gone == [204]
     with pytest.raises(ConflictError, match=r"cannot go on.*projects"):
         await prepare(at(sqlite_url), monday + timedelta(days=1))

@@ -18,7 +18,11 @@ def test_the_acts_come_in_the_order_of_time_the_playbook_first():
 
 
 def test_no_delivery_tells_what_has_not_happened_yet():
-    told = [(element["occurredAt"], delivery.at) for delivery in deliveries() for element in delivery.elements]
+    told = [
+        (element["occurredAt"], delivery.at)
+        for delivery in deliveries()
+        for element in delivery.elements
+    ]
     assert all(at <= milliseconds(sent) for at, sent in told)
 
 
@@ -33,6 +37,17 @@ def test_deliveries_repeat_come_late_and_are_no_larger_than_hubspots():
 
 
 def test_both_dialects_are_spoken():
-    said = {element["subscriptionType"] for delivery in deliveries() for element in delivery.elements}
-    assert said >= {"deal.propertyChange", "object.propertyChange", "object.associationChange", "deal.creation"}
-    assert any(element.get("objectTypeId") == "0-3" for delivery in deliveries() for element in delivery.elements)
+    said = {
+        element["subscriptionType"] for delivery in deliveries() for element in delivery.elements
+    }
+    assert said >= {
+        "deal.propertyChange",
+        "object.propertyChange",
+        "object.associationChange",
+        "deal.creation",
+    }
+    assert any(
+        element.get("objectTypeId") == "0-3"
+        for delivery in deliveries()
+        for element in delivery.elements
+    )

@@ -20,11 +20,19 @@ def test_a_day_tells_only_of_itself():
     days = by_day(QUARTER)
     assert len(days) == 91
     wrong = [
-        event for offset, day in enumerate(days) for event in day if event["time"][:10] != str(QUARTER.day(offset))
+        event
+        for offset, day in enumerate(days)
+        for event in day
+        if event["time"][:10] != str(QUARTER.day(offset))
     ]
     assert wrong == []
 
 
 def test_partners_are_forgotten_after_two_weeks():
-    partner = [event["time"][:10] for day in by_day(QUARTER) for event in day if event["type"].startswith("partner.")]
+    partner = [
+        event["time"][:10]
+        for day in by_day(QUARTER)
+        for event in day
+        if event["type"].startswith("partner.")
+    ]
     assert max(partner) < str(QUARTER.day(14))

@@ -72,13 +72,22 @@ def test_an_act_of_a_team_needs_its_own_key_or_admin(who: Actor, *, may: bool):
 @pytest.mark.parametrize("own", [c for n in range(1, 4) for c in combinations(SCOPES, n)])
 def test_nobody_issues_scopes_beyond_their_own(own: tuple[str, ...]):
     for scope in SCOPES:
-        assert allowed(require_issuing, actor(*own), frozenset({scope}), None, None) == ("admin" in own)
+        assert allowed(require_issuing, actor(*own), frozenset({scope}), None, None) == (
+            "admin" in own
+        )
 
 
 @pytest.mark.parametrize(
     ("team", "source", "may"),
-    [("sales", "billing", True), (None, None, False), ("sales", None, False), ("marketing", "billing", False)],
+    [
+        ("sales", "billing", True),
+        (None, None, False),
+        ("sales", None, False),
+        ("marketing", "billing", False),
+    ],
 )
-def test_nobody_issues_keys_beyond_their_own_binding(team: str | None, source: str | None, *, may: bool):
+def test_nobody_issues_keys_beyond_their_own_binding(
+    team: str | None, source: str | None, *, may: bool
+):
     bound = actor("admin", team="sales", source="billing")
     assert allowed(require_issuing, bound, frozenset({"read"}), team, source) is may

@@ -30,7 +30,9 @@ def stamp(minutes):
 
 
 def said(entity, minutes, verb="changed", other=None, **fields):
-    return Change(entity, f"{entity}|{minutes}|{verb}|{other}|{fields}", at(minutes), verb, fields, other)
+    return Change(
+        entity, f"{entity}|{minutes}|{verb}|{other}|{fields}", at(minutes), verb, fields, other
+    )
 
 
 DEALS = [
@@ -59,7 +61,12 @@ def held(*changes, mapping=MAPPING):
 
 def test_a_completed_call_inherits_its_deal_as_of_its_own_time():
     event = held(*CALL, said("call:55", 6, hs_call_status="COMPLETED"))
-    assert (event.slot, event.type, event.kind, event.time) == ("call/55/held", "call.held", "activity", at(3))
+    assert (event.slot, event.type, event.kind, event.time) == (
+        "call/55/held",
+        "call.held",
+        "activity",
+        at(3),
+    )
     assert (event.subject, event.team, event.data) == ("deal/42", "sales", {"segment": "smb"})
     assert event.value is None
 
@@ -102,7 +109,9 @@ def test_a_meeting_said_done_before_its_planned_time_was_over_by_then():
 
 
 def test_without_a_time_of_its_own_it_was_when_it_was_created():
-    assert held(said("call:55", 1, "created"), said("call:55", 4, hs_call_status="COMPLETED")).time == at(1)
+    assert held(
+        said("call:55", 1, "created"), said("call:55", 4, hs_call_status="COMPLETED")
+    ).time == at(1)
     assert held(said("call:55", 4, hs_call_status="COMPLETED")) is None
 
 
@@ -130,7 +139,13 @@ def test_of_several_deals_the_first_associated_one_that_still_is_counts():
     assert deal_of(two) == "deal:9"
     assert deal_of([*two, said("call:55", 5, "dissociated", "deal:9")]) == "deal:42"
     assert (
-        deal_of([said("call:55", 2, "associated", "deal:42"), said("call:55", 2, "associated", "deal:9")]) == "deal:9"
+        deal_of(
+            [
+                said("call:55", 2, "associated", "deal:42"),
+                said("call:55", 2, "associated", "deal:9"),
+            ]
+        )
+        == "deal:9"
     )
     assert deal_of([*two, said("call:55", 6, "associated", "deal:9")]) == "deal:9"
     assert deal_of([]) is None
@@ -161,7 +176,12 @@ def test_no_property_about_a_person_is_read():
 
 
 changes = st.one_of(
-    st.builds(said, st.just("meeting:5"), st.integers(0, 5), st.sampled_from(["created", "deleted", "restored"])),
+    st.builds(
+        said,
+        st.just("meeting:5"),
+        st.integers(0, 5),
+        st.sampled_from(["created", "deleted", "restored"]),
+    ),
     st.builds(
         said,
         st.just("meeting:5"),

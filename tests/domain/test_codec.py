@@ -35,7 +35,14 @@ def test_equal_json_means_equal_things(noun: object):
 
 def test_json_shows_numbers_days_and_instants_as_the_wire_does():
     shown = codec.to_json(
-        Playbook("q4", "Q4", "", date(2026, 10, 1), date(2026, 12, 31), published_at=datetime(2026, 9, 1, tzinfo=UTC))
+        Playbook(
+            "q4",
+            "Q4",
+            "",
+            date(2026, 10, 1),
+            date(2026, 12, 31),
+            published_at=datetime(2026, 9, 1, tzinfo=UTC),
+        )
     )
     assert (shown["starts_on"], shown["published_at"]) == ("2026-10-01", "2026-09-01T00:00:00Z")
     assert codec.to_json(Team("a", "A", "sales", 12_500))["size"] == 1.25

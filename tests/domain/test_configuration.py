@@ -23,7 +23,9 @@ def filled(found: list[Noun], start: Configuration = EMPTY) -> Configuration:
 def replayed(start: Configuration, end: Configuration) -> Configuration:
     """The configuration that writing the changes one by one comes to."""
     for change in changes(start, end):
-        start = start.drop(change.kind, change.key) if change.after is None else start.put(change.after)
+        start = (
+            start.drop(change.kind, change.key) if change.after is None else start.put(change.after)
+        )
     return start
 
 
@@ -47,7 +49,9 @@ def test_putting_twice_is_putting_once(found: list[Noun], noun: Noun):
 
 @settings(max_examples=40)
 @given(st.lists(ANY, max_size=6), ANY)
-def test_what_was_dropped_is_archived_and_putting_it_again_restores_it(found: list[Noun], noun: Noun):
+def test_what_was_dropped_is_archived_and_putting_it_again_restores_it(
+    found: list[Noun], noun: Noun
+):
     there = filled(found).put(noun)
     gone = there.drop(noun.kind, noun.key)
     assert noun.key not in gone.of(noun.kind)
@@ -61,10 +65,16 @@ def test_what_was_dropped_is_archived_and_putting_it_again_restores_it(found: li
 
 @settings(max_examples=40)
 @given(st.lists(ANY, max_size=6), st.lists(ANY, max_size=6), st.data())
-def test_the_changes_from_one_to_the_other_make_the_other(one: list[Noun], more: list[Noun], data: st.DataObject):
+def test_the_changes_from_one_to_the_other_make_the_other(
+    one: list[Noun], more: list[Noun], data: st.DataObject
+):
     before = filled(one)
     after = filled(more, before)
-    for noun in data.draw(st.lists(st.sampled_from(one), unique_by=lambda n: (n.kind, n.key))) if one else []:
+    for noun in (
+        data.draw(st.lists(st.sampled_from(one), unique_by=lambda n: (n.kind, n.key)))
+        if one
+        else []
+    ):
         after = after.drop(noun.kind, noun.key)
     again = replayed(before, after)
     assert all(again.of(kind) == after.of(kind) for kind in TABLES)
@@ -73,7 +83,11 @@ def test_the_changes_from_one_to_the_other_make_the_other(one: list[Noun], more:
 
 def test_a_change_says_what_it_is_in_an_order_in_which_it_can_be_written():
     before = known()
-    after = before.put(Team("sales", "Sales", "sales", ONE)).put(result("more")).put(Team("ops", "Ops", "operations"))
+    after = (
+        before.put(Team("sales", "Sales", "sales", ONE))
+        .put(result("more"))
+        .put(Team("ops", "Ops", "operations"))
+    )
     after = after.drop("responsibility", "win/sales")
     assert [(change.action, change.kind, change.key) for change in changes(before, after)] == [
         ("create", "team", "ops"),
@@ -95,6 +109,8 @@ def test_a_draft_comes_to_what_single_steps_come_to_and_leaves_its_start_alone()
     draft.put(result())
     draft.put(Objective("new", "q4", "New"))
     draft.drop("objective", "win")
-    assert draft.present == start.put(result()).put(Objective("new", "q4", "New")).drop("objective", "win")
+    assert draft.present == start.put(result()).put(Objective("new", "q4", "New")).drop(
+        "objective", "win"
+    )
     assert {kind: dict(start.of(kind)) for kind in TABLES} == before
     assert "arr-2m" in start.archived["key_result"]

@@ -23,7 +23,10 @@ MAPPING = parse(
             {"from": "USD", "to": "EUR", "rate": Decimal("0.9"), "valid_from": "2026-10-02"},
         ],
         "offerings": {"property": "product", "map": {"SKU-1": "onboarding-plus"}},
-        "data": {"segment": {"property": "segment"}, "seats": {"property": "seats", "parse": "int"}},
+        "data": {
+            "segment": {"property": "segment"},
+            "seats": {"property": "seats", "parse": "int"},
+        },
     },
     STOCK,
 )
@@ -47,7 +50,10 @@ def folded(*changes, mapping=MAPPING):
 
 
 def events(*changes, mapping=MAPPING):
-    return {event.slot.removeprefix("deal/42/"): event for event in folded(*changes, mapping=mapping).events}
+    return {
+        event.slot.removeprefix("deal/42/"): event
+        for event in folded(*changes, mapping=mapping).events
+    }
 
 
 WON = [
@@ -112,22 +118,31 @@ def test_an_unreadable_amount_is_unknown_and_listed():
 
 def test_a_date_that_cannot_be_read_is_listed():
     found = folded(*WON, said(2, closedate="31/12/2025"), said(3, closedate="2025-12-31"))
-    assert [pair for pair in found.unmapped if pair[0] == "closedate"] == [("closedate", "31/12/2025")]
+    assert [pair for pair in found.unmapped if pair[0] == "closedate"] == [
+        ("closedate", "31/12/2025")
+    ]
 
 
 def test_a_currency_without_a_rate_is_listed_where_the_mapping_names_another():
     unit = {"unit": {"property": "currency", "default": "EUR"}}
-    rates = {"rates": [{"from": "USD", "to": "EUR", "rate": Decimal("0.92"), "valid_from": "2026-07-01"}]}
+    rates = {
+        "rates": [{"from": "USD", "to": "EUR", "rate": Decimal("0.92"), "valid_from": "2026-07-01"}]
+    }
     for currency, listed in (("NOK", [("currency", "NOK")]), ("USD", []), ("EUR", [])):
         changes = (*WON, said(2, currency=currency))
         assert list(folded(*changes, mapping=parse({**unit, **rates}, STOCK)).unmapped) == listed
         unconverted = [] if currency == "EUR" else [("currency", currency)]
         assert list(folded(*changes, mapping=parse(unit, STOCK)).unmapped) == unconverted
-        assert folded(*changes, mapping=parse({"unit": {"property": "currency"}}, STOCK)).unmapped == ()
+        assert (
+            folded(*changes, mapping=parse({"unit": {"property": "currency"}}, STOCK)).unmapped
+            == ()
+        )
 
 
 def test_every_event_carries_each_field_as_of_its_time():
-    found = events(*WON, said(3, segment="smb"), said(9, segment="enterprise"), said(12, segment="public"))
+    found = events(
+        *WON, said(3, segment="smb"), said(9, segment="enterprise"), said(12, segment="public")
+    )
     assert found["created"].data["segment"] == "smb"  # the first set after it
     assert found["won"].data["segment"] == "enterprise"  # set in the same instant
     late = events(*WON, said(3, segment="smb"), said(5, segment=None))
@@ -149,7 +164,9 @@ def test_a_foreign_currency_is_converted_at_the_rate_of_the_day_of_the_win():
     won = events(*WON, said(1, deal_currency_code="USD"))["won"]
     assert (won.value, won.unit) == (920 * ONE, "EUR")
     assert (won.data["original_value"], won.data["original_unit"]) == (1000, "USD")
-    later = events(*WON[:4], said(1, deal_currency_code="USD"), said(2000, dealstage="closedwon"))["won"]
+    later = events(*WON[:4], said(1, deal_currency_code="USD"), said(2000, dealstage="closedwon"))[
+        "won"
+    ]
     assert later.value == 900 * ONE
 
 
@@ -160,7 +177,9 @@ def test_a_currency_without_a_rate_keeps_its_unit():
 
 
 def test_what_was_sold_is_the_mapped_offering_at_the_value():
-    assert events(*WON, said(1, product="SKU-1"))["won"].offerings == (("onboarding-plus", 1000 * ONE),)
+    assert events(*WON, said(1, product="SKU-1"))["won"].offerings == (
+        ("onboarding-plus", 1000 * ONE),
+    )
     found = folded(*WON, said(1, product="SKU-9"))
     assert [event.offerings for event in found.events if event.type == "deal.won"] == [()]
     assert ("product", "SKU-9") in found.unmapped
@@ -213,7 +232,9 @@ def test_a_won_deal_that_goes_to_another_won_stage_was_won_at_first():
 
 
 def test_the_default_team_of_the_mapping_comes_before_that_of_the_source():
-    mapping = parse({"team": {"property": "pipeline", "map": {"x": "sales"}, "default": "field"}}, STOCK)
+    mapping = parse(
+        {"team": {"property": "pipeline", "map": {"x": "sales"}, "default": "field"}}, STOCK
+    )
     assert events(*WON, mapping=mapping)["won"].team == "field"
 
 
@@ -247,21 +268,29 @@ fields = st.one_of(
 changes = st.one_of(
     st.builds(lambda minutes, field: said(minutes, **dict([field])), st.integers(0, 6), fields),
     st.builds(lambda minutes, field: said(minutes, **dict([field])), st.integers(0, 6), fields),
-    st.builds(happened, st.integers(0, 6), st.sampled_from(["created", "created", "deleted", "restored", "restored"])),
+    st.builds(
+        happened,
+        st.integers(0, 6),
+        st.sampled_from(["created", "created", "deleted", "restored", "restored"]),
+    ),
 )
 pasts = st.lists(changes, max_size=14)
 
 
 @given(pasts, st.data())
 def test_any_order_and_any_repetition_gives_the_same_events(past, data):
-    shuffled = data.draw(st.permutations(past + data.draw(st.lists(st.sampled_from(past or [WON[0]]), max_size=5))))
+    shuffled = data.draw(
+        st.permutations(past + data.draw(st.lists(st.sampled_from(past or [WON[0]]), max_size=5)))
+    )
     if not past:
         shuffled = []
     assert folded(*shuffled) == folded(*past)
 
 
 @given(pasts, st.data())
-def test_any_splitting_into_deliveries_ends_with_the_same_live_events_and_never_revives_an_id(past, data):
+def test_any_splitting_into_deliveries_ends_with_the_same_live_events_and_never_revives_an_id(
+    past, data
+):
     order = data.draw(st.permutations(past))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(order)), max_size=4)))
     slots: dict[str, Slot] = {}
@@ -284,7 +313,9 @@ def test_any_splitting_into_deliveries_ends_with_the_same_live_events_and_never_
 
 @given(pasts)
 def test_a_deal_is_won_exactly_when_its_last_stage_is_and_it_was_not_deleted_last(past):
-    unique = sorted({change.key: change for change in past}.values(), key=lambda change: (change.at, change.key))
+    unique = sorted(
+        {change.key: change for change in past}.values(), key=lambda change: (change.at, change.key)
+    )
     said_stages = [change.fields["dealstage"] for change in unique if "dealstage" in change.fields]
     lives = [change.verb for change in unique if change.verb in ("deleted", "restored")]
     won = bool(said_stages) and said_stages[-1] == "closedwon" and lives[-1:] != ["deleted"]
@@ -298,5 +329,15 @@ def test_every_event_is_one_that_can_be_recorded(past):
     for event in folded(*past).events:
         assert event.slot.startswith("deal/42/")
         assert event.team in {"sales", "channel", "house"}
-        assert all(value is not None and value >= 0 and value == event.value for _, value in event.offerings)
-        assert set(event.data) <= {"pipeline", "stage", "segment", "seats", "original_value", "original_unit"}
+        assert all(
+            value is not None and value >= 0 and value == event.value
+            for _, value in event.offerings
+        )
+        assert set(event.data) <= {
+            "pipeline",
+            "stage",
+            "segment",
+            "seats",
+            "original_value",
+            "original_unit",
+        }

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from app.domain.desired import DesiredEvent, Slot, diff
 
-WIN = DesiredEvent("deal/42/won", "deal.won", datetime(2026, 10, 1, tzinfo=UTC), "sales", "outcome", 10_000, "EUR")
+WIN = DesiredEvent(
+    "deal/42/won", "deal.won", datetime(2026, 10, 1, tzinfo=UTC), "sales", "outcome", 10_000, "EUR"
+)
 
 
 def test_a_first_event_is_recorded_as_the_first_of_its_slot():
@@ -35,7 +37,9 @@ def test_what_is_no_longer_desired_is_retracted_and_its_number_never_used_again(
 
 def test_true_is_not_one():
     event = replace(WIN, data={"flag": True})
-    assert diff([event], {WIN.slot: Slot(1, replace(WIN, data={"flag": 1}))}).to_retract == ("deal/42/won/1",)
+    assert diff([event], {WIN.slot: Slot(1, replace(WIN, data={"flag": 1}))}).to_retract == (
+        "deal/42/won/1",
+    )
 
 
 def test_a_new_event_of_an_archived_team_goes_to_the_default_team_once():
@@ -71,5 +75,7 @@ def test_whatever_was_desired_before_exactly_the_desired_events_are_live(steps):
             ever.add(id_)
             assert slots.get(event.slot, Slot(0)).live is None
             slots[event.slot] = Slot(int(id_.rsplit("/", 1)[1]), event)
-        assert {name: slot.live for name, slot in slots.items() if slot.live} == {one.slot: one for one in desired}
+        assert {name: slot.live for name, slot in slots.items() if slot.live} == {
+            one.slot: one for one in desired
+        }
         assert diff(desired, slots).to_record == ()

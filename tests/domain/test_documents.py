@@ -26,7 +26,9 @@ def told(found: Configuration) -> dict[str, object]:
     return {kind: dict(found.of(kind)) for kind in TABLES}
 
 
-def put(found: Configuration, document: Document, *, prune: bool = False, accept: bool = True) -> Configuration:
+def put(
+    found: Configuration, document: Document, *, prune: bool = False, accept: bool = True
+) -> Configuration:
     return apply(found, document, prune=prune, accept=accept)
 
 
@@ -60,7 +62,9 @@ def test_what_is_rendered_makes_the_same_configuration(document: Document):
 @given(written(), written())
 def test_after_applying_nothing_is_left_of_the_document_before(one: Document, other: Document):
     after = put(put(EMPTY, one), other, prune=True)
-    assert set(names(render(after, "q4"))) - set(names(other)) <= {("team", key) for key in after.teams}
+    assert set(names(render(after, "q4"))) - set(names(other)) <= {
+        ("team", key) for key in after.teams
+    }
     fresh = put(EMPTY, other)
     for kind in ("objective", "key_result"):
         assert after.of(kind) == fresh.of(kind)
@@ -71,16 +75,22 @@ def test_after_applying_nothing_is_left_of_the_document_before(one: Document, ot
 def test_the_order_of_the_objectives_does_not_matter(document: Document, chance: object):
     shuffled = list(document.objectives)
     chance.shuffle(shuffled)  # type: ignore[attr-defined]  # a Random
-    assert told(put(EMPTY, replace(document, objectives=tuple(shuffled)))) == told(put(EMPTY, document))
+    assert told(put(EMPTY, replace(document, objectives=tuple(shuffled)))) == told(
+        put(EMPTY, document)
+    )
 
 
 def test_children_may_come_before_their_parents():
-    document = with_objectives(Objective("below", "q4", "Below", parent="top"), Objective("top", "q4", "Top"))
+    document = with_objectives(
+        Objective("below", "q4", "Below", parent="top"), Objective("top", "q4", "Top")
+    )
     assert put(EMPTY, document).objectives["below"].parent == "top"
 
 
 def test_parent_and_child_may_change_places():
-    before = put(EMPTY, with_objectives(Objective("a", "q4", "A"), Objective("b", "q4", "B", parent="a")))
+    before = put(
+        EMPTY, with_objectives(Objective("a", "q4", "A"), Objective("b", "q4", "B", parent="a"))
+    )
     for order in ((0, 1), (1, 0)):
         both = (Objective("a", "q4", "A", parent="b"), Objective("b", "q4", "B"))
         after = put(before, with_objectives(*(both[n] for n in order)))
@@ -88,7 +98,9 @@ def test_parent_and_child_may_change_places():
 
 
 def test_a_ring_in_the_document_is_refused():
-    ring = with_objectives(Objective("a", "q4", "A", parent="b"), Objective("b", "q4", "B", parent="a"))
+    ring = with_objectives(
+        Objective("a", "q4", "A", parent="b"), Objective("b", "q4", "B", parent="a")
+    )
     assert pointers(ring) == ["/playbook/objectives/1/parent"]
 
 
@@ -101,7 +113,10 @@ def test_a_playbook_and_its_key_results_may_move_together():
         key_results=placed("key_results", [result(starts_on=spring[0], ends_on=spring[1])]),
     )
     after = put(before, moved)
-    assert (after.playbooks["q4"].starts_on, after.key_results["arr-2m"].ends_on) == (LATER[0], spring[1])
+    assert (after.playbooks["q4"].starts_on, after.key_results["arr-2m"].ends_on) == (
+        LATER[0],
+        spring[1],
+    )
 
 
 def test_a_metric_and_its_key_result_may_turn_together():
@@ -117,7 +132,9 @@ def test_a_metric_and_its_key_result_may_turn_together():
 def test_what_the_document_no_longer_names_is_archived_when_it_is_less_than_half():
     there = known(Objective("extra", "q4", "Extra"))
     document = render(known(), "q4")
-    assert {(c.action, c.key) for c in changes(there, put(there, document))} == {("archive", "extra")}
+    assert {(c.action, c.key) for c in changes(there, put(there, document))} == {
+        ("archive", "extra")
+    }
 
 
 def test_more_than_half_needs_to_be_said():
@@ -131,13 +148,18 @@ def test_more_than_half_needs_to_be_said():
 
 def test_exactly_half_does_not():
     there = known(
-        Objective("a", "q4", "A"), Objective("b", "q4", "B"), Objective("c", "q4", "C"), Objective("d", "q4", "D")
+        Objective("a", "q4", "A"),
+        Objective("b", "q4", "B"),
+        Objective("c", "q4", "C"),
+        Objective("d", "q4", "D"),
     )
     assert put(there, render(known(), "q4")).objectives.keys() == {"win"}
 
 
 def test_what_belongs_to_another_playbook_is_left_alone():
-    there = known(book("next", *LATER), Objective("far", "next", "Far"), result("far-off", objective="far"))
+    there = known(
+        book("next", *LATER), Objective("far", "next", "Far"), result("far-off", objective="far")
+    )
     there = there.put(Team("ops", "Ops", "operations")).put(metric("unused"))
     after = put(there, replace(render(known(), "q4"), offerings=(), teams=()), prune=True)
     assert changes(there, after) == ()
@@ -160,11 +182,15 @@ def test_a_document_never_changes_a_playbook_s_state():
 def test_a_document_names_a_source_and_changes_nothing_else_of_it():
     there = known(Source("crm", "CRM", "hubspot", "42", "sales", {"stages": {}}))
     document = replace(render(known(), "q4"), sources=placed("sources", [Source("crm", "The CRM")]))
-    assert put(there, document).sources["crm"] == Source("crm", "The CRM", "hubspot", "42", "sales", {"stages": {}})
+    assert put(there, document).sources["crm"] == Source(
+        "crm", "The CRM", "hubspot", "42", "sales", {"stages": {}}
+    )
 
 
 def test_what_is_named_twice_is_refused_where_it_stands_again():
-    twice = with_objectives(Objective("a", "q4", "A"), Objective("b", "q4", "B"), Objective("a", "q4", "Again"))
+    twice = with_objectives(
+        Objective("a", "q4", "A"), Objective("b", "q4", "B"), Objective("a", "q4", "Again")
+    )
     assert pointers(twice) == ["/playbook/objectives/2/key"]
 
 
@@ -186,9 +212,9 @@ def test_all_that_is_wrong_is_told_with_its_place():
 
 
 def test_a_key_result_of_an_objective_that_is_nowhere_is_refused():
-    assert pointers(Document(book(), key_results=placed("r", [result()]), metrics=placed("m", [metric()]))) == [
-        "/r/0/objective"
-    ]
+    assert pointers(
+        Document(book(), key_results=placed("r", [result()]), metrics=placed("m", [metric()]))
+    ) == ["/r/0/objective"]
 
 
 def test_accepting_in_a_document_needs_an_admin_s_key():
@@ -222,12 +248,20 @@ def test_a_playbook_that_is_not_there_cannot_be_rendered():
 
 
 def test_nothing_is_taken_from_another_playbook():
-    there = known(book("next", *LATER), Objective("far", "next", "Far"), result("far-off", objective="far"))
+    there = known(
+        book("next", *LATER), Objective("far", "next", "Far"), result("far-off", objective="far")
+    )
     document = render(known(), "q4")
     document = replace(
         document,
-        objectives=(*document.objectives, Placed("/playbook/objectives/1", Objective("far", "q4", "Mine"))),
-        key_results=(*document.key_results, Placed("/playbook/objectives/0/key_results/1", result("far-off"))),
+        objectives=(
+            *document.objectives,
+            Placed("/playbook/objectives/1", Objective("far", "q4", "Mine")),
+        ),
+        key_results=(
+            *document.key_results,
+            Placed("/playbook/objectives/0/key_results/1", result("far-off")),
+        ),
     )
     with pytest.raises(InvalidError) as refused:
         put(there, document)
@@ -251,7 +285,8 @@ def test_a_metric_does_not_turn_against_another_playbook_s_key_result():
 @pytest.mark.parametrize("parent", [lambda number: number - 1, lambda _: 0], ids=["chain", "flat"])
 def test_ten_thousand_things_are_applied_at_the_cost_of_each(parent):
     aims = [
-        Objective(f"o{number}", "q4", "O", parent=f"o{parent(number)}" if number else None) for number in range(5_000)
+        Objective(f"o{number}", "q4", "O", parent=f"o{parent(number)}" if number else None)
+        for number in range(5_000)
     ]
     results = [result(f"k{number}", objective=f"o{number}") for number in range(5_000)]
     document = replace(
@@ -264,6 +299,8 @@ def test_ten_thousand_things_are_applied_at_the_cost_of_each(parent):
     once = put(EMPTY, document)
     assert changes(once, put(once, document)) == ()
     assert process_time() - began < 2
-    closed = replace(document, objectives=placed("o", [replace(aims[0], parent="o4999"), *aims[1:]]))
+    closed = replace(
+        document, objectives=placed("o", [replace(aims[0], parent="o4999"), *aims[1:]])
+    )
     if aims[-1].parent == "o4998":
         assert pointers(closed) == ["/o/4999/parent"]

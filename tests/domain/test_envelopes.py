@@ -20,7 +20,11 @@ OWN = {  # crm-webhooks.md, 8.3
     "status": {"property": "/type", "map": {"deal.won": "won", "deal.lost": "lost"}},
     "value": {"property": "/data/amount", "scale": -2},
     "unit": {"property": "/data/currency", "upper": True, "default": "EUR"},
-    "team": {"first_of": ["/data/owner/id", "/data/owner"], "map": {"7": "sales"}, "default": "sales"},
+    "team": {
+        "first_of": ["/data/owner/id", "/data/owner"],
+        "map": {"7": "sales"},
+        "default": "sales",
+    },
     "data": {"region": {"property": "/data/place", "split": {"by": "/", "index": 1}}},
     "dedupe": ["/id"],
 }
@@ -28,7 +32,13 @@ RECORD = {
     "id": "evt-1",
     "type": "deal.won",
     "timestamp": "2026-10-02T12:00:00Z",
-    "data": {"id": 42, "amount": 120050, "currency": "eur", "owner": {"id": 7}, "place": "eu/north"},
+    "data": {
+        "id": 42,
+        "amount": 120050,
+        "currency": "eur",
+        "owner": {"id": 7},
+        "place": "eu/north",
+    },
 }
 
 

@@ -13,7 +13,12 @@ from tests.support.configurations import INSTANTS, JSON, TEXTS
 from tests.support.services import NOW, ONE, event
 
 FULL = event(
-    "a", unit="EUR", effort=ONE, subject="deal/1", objective="win", offerings=(("onboarding", ONE), ("support", 2))
+    "a",
+    unit="EUR",
+    effort=ONE,
+    subject="deal/1",
+    objective="win",
+    offerings=(("onboarding", ONE), ("support", 2)),
 )
 OTHERWISE = {
     "type": "deal.won",
@@ -31,7 +36,11 @@ OTHERWISE = {
 
 
 def test_every_field_but_the_name_counts_for_the_fingerprint():
-    fields = set(Event._fields) - {"id", "source", "erased"}  # what the service remembers is not what was sent
+    fields = set(Event._fields) - {
+        "id",
+        "source",
+        "erased",
+    }  # what the service remembers is not what was sent
     assert fields == set(OTHERWISE)
     changed: dict[str, Any] = OTHERWISE
     digests = {name: fingerprint(FULL._replace(**{name: value})) for name, value in changed.items()}
@@ -40,7 +49,9 @@ def test_every_field_but_the_name_counts_for_the_fingerprint():
 
 
 @given(st.dictionaries(TEXTS, JSON, max_size=4), INSTANTS, st.integers(-12, 12))
-def test_equal_content_has_an_equal_fingerprint_however_it_was_said(data: dict[str, object], at: datetime, hours: int):
+def test_equal_content_has_an_equal_fingerprint_however_it_was_said(
+    data: dict[str, object], at: datetime, hours: int
+):
     said = event("a", data=data, time=at)
     backwards = dict(reversed(list(data.items())))
     again = event("b", data=backwards, time=at.astimezone(timezone(timedelta(hours=hours))))
@@ -60,7 +71,9 @@ def test_the_fingerprint_is_a_digest_of_the_one_json_text_of_the_content(
     data: dict[str, object], said: str, value: int | None, full: bool
 ):
     told = (
-        FULL._replace(subject=said, data=data, value=value) if full else event("a", type=said, data=data, value=value)
+        FULL._replace(subject=said, data=data, value=value)
+        if full
+        else event("a", type=said, data=data, value=value)
     )
     content: list[object] = [
         told.type,

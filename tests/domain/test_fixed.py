@@ -54,7 +54,9 @@ def test_what_cannot_be_kept_exactly_is_refused(value: float | Decimal, said: st
         parse(value)
 
 
-@pytest.mark.parametrize("value", [10**12, -(10**12), 1e12, Decimal("1e12"), Decimal("1000000000000.0000")])
+@pytest.mark.parametrize(
+    "value", [10**12, -(10**12), 1e12, Decimal("1e12"), Decimal("1000000000000.0000")]
+)
 def test_the_limit_itself_is_taken(value: float | Decimal):
     assert abs(parse(value)) == LIMIT
 

@@ -7,7 +7,13 @@ from app.domain.mapping import EventRules, parse
 
 RECORD = {
     "type": "invoice.paid",
-    "data": {"team": "sales", "kind": "outcome", "value": Decimal("12.5"), "unit": "EUR", "segment": "enterprise"},
+    "data": {
+        "team": "sales",
+        "kind": "outcome",
+        "value": Decimal("12.5"),
+        "unit": "EUR",
+        "segment": "enterprise",
+    },
 }
 
 
@@ -37,7 +43,12 @@ def test_a_mapping_says_otherwise():
             data={"place": {"property": "/region", "upper": True}},
         ),
     )
-    assert found == {"team": "nordics", "value": Decimal("12.50"), "unit": "NOK", "data": {"place": "NO"}}
+    assert found == {
+        "team": "nordics",
+        "value": Decimal("12.50"),
+        "unit": "NOK",
+        "data": {"place": "NO"},
+    }
 
 
 def test_what_cannot_be_read_stands_as_it_came_to_be_refused():

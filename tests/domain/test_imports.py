@@ -38,19 +38,33 @@ def test_columns_of_a_table_may_be_named_by_their_pointer():
 
 def test_a_snapshot_is_of_the_time_that_it_says_else_that_the_import_says():
     dated = {"id": 7, "amount": 1, "hs_lastmodifieddate": "2026-10-01T00:00:00Z"}
-    ((_, one), (_, two)) = told(dated, {"id": 8, "amount": 1}, taken_at="2026-11-01T00:00:00Z").changes
-    assert (one.at.isoformat(), two.at.isoformat()) == ("2026-10-01T00:00:00+00:00", "2026-11-01T00:00:00+00:00")
-    later = changes({"records": [{"id": 9, "amount": 1}]}, MAPPING, datetime(2026, 12, 1, tzinfo=UTC)).changes
-    assert later[0][1].key == told({"id": 9, "amount": 1}).changes[0][1].key  # an import again says nothing new
+    ((_, one), (_, two)) = told(
+        dated, {"id": 8, "amount": 1}, taken_at="2026-11-01T00:00:00Z"
+    ).changes
+    assert (one.at.isoformat(), two.at.isoformat()) == (
+        "2026-10-01T00:00:00+00:00",
+        "2026-11-01T00:00:00+00:00",
+    )
+    later = changes(
+        {"records": [{"id": 9, "amount": 1}]}, MAPPING, datetime(2026, 12, 1, tzinfo=UTC)
+    ).changes
+    assert (
+        later[0][1].key == told({"id": 9, "amount": 1}).changes[0][1].key
+    )  # an import again says nothing new
 
 
 def test_what_is_no_record_has_its_problem_and_a_repetition_is_ignored():
     found = told({"id": 7, "amount": 1}, {"id": 7, "amount": 1}, {"amount": 1}, 5, {"id": 7})
-    assert ([place for place, _ in found.problems], found.ignored, len(found.changes)) == ([2, 3, 4], 1, 1)
+    assert ([place for place, _ in found.problems], found.ignored, len(found.changes)) == (
+        [2, 3, 4],
+        1,
+        1,
+    )
 
 
 @pytest.mark.parametrize(
-    "body", [[], {"records": {}}, {"records": [], "taken_at": "soon"}, {"records": [], "taken_at": 5}]
+    "body",
+    [[], {"records": {}}, {"records": [], "taken_at": "soon"}, {"records": [], "taken_at": 5}],
 )
 def test_a_body_without_records_is_malformed(body: object):
     with pytest.raises(MalformedError):
@@ -59,7 +73,10 @@ def test_a_body_without_records_is_malformed(body: object):
 
 @pytest.mark.parametrize("name", ["createdate", "closedate", "hs_lastmodifieddate"])
 def test_a_record_with_a_date_that_cannot_be_read_is_set_aside_with_its_date(name: str):
-    found = told({"id": 7, "dealstage": "contractsent", name: "31/12/2025"}, {"id": 8, "amount": "1", name: ""})
+    found = told(
+        {"id": 7, "dealstage": "contractsent", name: "31/12/2025"},
+        {"id": 8, "amount": "1", name: ""},
+    )
     ((place, problem),) = found.problems
     assert (place, [change.entity for _, change in found.changes]) == (0, ["deal:8"])
     assert problem.startswith(f"Its {name}, '31/12/2025', cannot be read as a time")
@@ -82,15 +99,23 @@ CLOSED = "It is won and has no closedate: it would be dated by the import."
         ),
     ],
 )
-def test_a_closed_deal_that_only_the_import_would_date_is_set_aside(record: dict[str, object], problem: str):
+def test_a_closed_deal_that_only_the_import_would_date_is_set_aside(
+    record: dict[str, object], problem: str
+):
     assert told({"id": 7, **record}).problems == ((0, problem),)
-    assert told({"id": 7, **record, "hs_lastmodifieddate": "2026-10-01"}).problems == (), "the CRM says when, at latest"
-    assert told({"id": 7, **record, "dealstage": "contractsent"}).problems == (), "an open deal needs no date"
+    assert told({"id": 7, **record, "hs_lastmodifieddate": "2026-10-01"}).problems == (), (
+        "the CRM says when, at latest"
+    )
+    assert told({"id": 7, **record, "dealstage": "contractsent"}).problems == (), (
+        "an open deal needs no date"
+    )
 
 
 def test_a_mapping_without_a_closing_date_sets_closed_deals_aside():
     undated = parse({"closed_at": None}, STOCK)
-    found = changes({"records": [{"id": 7, "dealstage": "closedwon", "closedate": "2026-10-02"}]}, undated, NOW)
+    found = changes(
+        {"records": [{"id": 7, "dealstage": "closedwon", "closedate": "2026-10-02"}]}, undated, NOW
+    )
     assert "the mapping has no closed_at" in found.problems[0][1]
 
 
@@ -105,15 +130,23 @@ def test_a_generic_record_is_of_its_own_time():
     assert one.at == datetime(2026, 10, 2, tzinfo=UTC)
 
 
-ITEMS = parse({"line_items": {"offering": {"property": "hs_sku"}, "value": {"property": "amount"}}}, STOCK)
+ITEMS = parse(
+    {"line_items": {"offering": {"property": "hs_sku"}, "value": {"property": "amount"}}}, STOCK
+)
 
 
 def carrying(*items: object) -> Records:
-    return changes({"records": [{"id": 7, "amount": 1, "line_items": list(items)}, {"id": 8, "amount": 1}]}, ITEMS, NOW)
+    return changes(
+        {"records": [{"id": 7, "amount": 1, "line_items": list(items)}, {"id": 8, "amount": 1}]},
+        ITEMS,
+        NOW,
+    )
 
 
 def test_a_record_s_line_items_are_put_to_its_deal():
-    found = carrying({"id": 70, "properties": {"hs_sku": "care", "amount": "5"}}, {"hs_sku": "help", "amount": 6})
+    found = carrying(
+        {"id": 70, "properties": {"hs_sku": "care", "amount": "5"}}, {"hs_sku": "help", "amount": 6}
+    )
     said = [(place, one.entity, one.verb, one.other, one.fields) for place, one in found.changes]
     assert said[1:5] == [
         (0, "line_item:70", "snapshot", None, {"hs_sku": "care", "amount": "5"}),
@@ -122,7 +155,9 @@ def test_a_record_s_line_items_are_put_to_its_deal():
         (0, "line_item:7.2", "associated", "deal:7", {}),
     ]
     assert (len(said), found.ignored) == (6, 0)
-    assert len(told({"id": 7, "amount": 1, "line_items": [{"id": 70}]}).changes) == 1, "the mapping reads none"
+    assert len(told({"id": 7, "amount": 1, "line_items": [{"id": 70}]}).changes) == 1, (
+        "the mapping reads none"
+    )
 
 
 @pytest.mark.parametrize("items", [[5], [{"id": "a/b"}]])

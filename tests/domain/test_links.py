@@ -11,11 +11,17 @@ START = datetime(2026, 10, 1, tzinfo=UTC)
 
 
 def moved(minutes: int, deal: str, other: str, verb: str = "merged") -> Change:
-    return Change(deal, f"{minutes}{deal}{other}{verb}", START + timedelta(minutes=minutes), verb, other=other)
+    return Change(
+        deal, f"{minutes}{deal}{other}{verb}", START + timedelta(minutes=minutes), verb, other=other
+    )
 
 
 def test_a_chain_is_followed_to_its_end_whatever_the_order():
-    chain = [moved(1, "deal:1", "deal:2"), moved(2, "deal:2", "deal:3", "continued"), moved(3, "deal:3", "deal:4")]
+    chain = [
+        moved(1, "deal:1", "deal:2"),
+        moved(2, "deal:2", "deal:3", "continued"),
+        moved(3, "deal:3", "deal:4"),
+    ]
     for order in permutations(chain):
         homes = Homes(order)
         assert [homes.home(f"deal:{n}") for n in (1, 2, 3, 4)] == ["deal:4"] * 4
@@ -24,9 +30,17 @@ def test_a_chain_is_followed_to_its_end_whatever_the_order():
 
 
 def test_deals_that_went_into_one_another_in_a_circle_stay_where_they_are():
-    homes = Homes([moved(1, "deal:1", "deal:2"), moved(2, "deal:2", "deal:1"), moved(3, "deal:9", "deal:1")])
-    assert [homes.home(deal) for deal in ("deal:1", "deal:2", "deal:9")] == ["deal:1", "deal:2", "deal:1"]
-    assert Homes([moved(1, "deal:1", "deal:2", "continued"), moved(2, "deal:2", "deal:1", "continued")]).pasts("deal:1")
+    homes = Homes(
+        [moved(1, "deal:1", "deal:2"), moved(2, "deal:2", "deal:1"), moved(3, "deal:9", "deal:1")]
+    )
+    assert [homes.home(deal) for deal in ("deal:1", "deal:2", "deal:9")] == [
+        "deal:1",
+        "deal:2",
+        "deal:1",
+    ]
+    assert Homes(
+        [moved(1, "deal:1", "deal:2", "continued"), moved(2, "deal:2", "deal:1", "continued")]
+    ).pasts("deal:1")
 
 
 def test_an_association_is_with_where_the_deal_lives_now():

@@ -19,7 +19,10 @@ SAMPLE = {  # api.md, Sources
     "unit": {"property": "deal_currency_code", "default": "EUR"},
     "rates": [{"from": "USD", "to": "EUR", "rate": 0.92, "valid_from": "2026-07-01"}],
     "offerings": {"property": "product", "map": {"SKU-1": "onboarding-plus"}},
-    "data": {"segment": {"property": "customer_segment"}, "seats": {"property": "seats", "parse": "decimal"}},
+    "data": {
+        "segment": {"property": "customer_segment"},
+        "seats": {"property": "seats", "parse": "decimal"},
+    },
 }
 
 
@@ -44,7 +47,15 @@ def test_the_sample_of_the_contract_is_read_over_the_defaults():
     assert rate_on(mapping, "2026-07-01") == Decimal("0.92")
     assert mapping.teams() == {"sales"}
     assert mapping.properties() == {
-        *("dealstage", "pipeline", "amount", "deal_currency_code", "product", "customer_segment", "seats"),
+        *(
+            "dealstage",
+            "pipeline",
+            "amount",
+            "deal_currency_code",
+            "product",
+            "customer_segment",
+            "seats",
+        ),
         *("createdate", "closedate", "hs_lastmodifieddate"),
     }
 
@@ -65,7 +76,10 @@ def test_null_takes_a_default_away():
 
 def test_the_rate_that_became_valid_last_holds():
     days = {"2026-01-01": "0.9", "2026-07-01": "0.8"}
-    rates = [{"from": "USD", "to": "EUR", "rate": Decimal(rate), "valid_from": day} for day, rate in days.items()]
+    rates = [
+        {"from": "USD", "to": "EUR", "rate": Decimal(rate), "valid_from": day}
+        for day, rate in days.items()
+    ]
     mapping = parse({"rates": rates}, STOCK)
     assert rate_on(mapping, "2025-12-31") is None
     assert rate_on(mapping, "2026-06-30") == Decimal("0.9")
@@ -100,15 +114,30 @@ def test_the_rate_that_became_valid_last_holds():
         ({"stages": {f"a{n}": "open" for n in range(4097)}}, "/mapping"),
         ({"rates": {}}, "/mapping/rates"),
         ({"rates": [None]}, "/mapping/rates/0"),
-        ({"rates": [{"from": "USD", "to": "USD", "rate": 1, "valid_from": "2026-01-01"}]}, "/mapping/rates/0/to"),
-        ({"rates": [{"from": "USD", "to": "EUR", "rate": 0, "valid_from": "2026-01-01"}]}, "/mapping/rates/0/rate"),
-        ({"rates": [{"from": "USD", "to": "EUR", "rate": True, "valid_from": "2026-01-01"}]}, "/mapping/rates/0/rate"),
+        (
+            {"rates": [{"from": "USD", "to": "USD", "rate": 1, "valid_from": "2026-01-01"}]},
+            "/mapping/rates/0/to",
+        ),
+        (
+            {"rates": [{"from": "USD", "to": "EUR", "rate": 0, "valid_from": "2026-01-01"}]},
+            "/mapping/rates/0/rate",
+        ),
+        (
+            {"rates": [{"from": "USD", "to": "EUR", "rate": True, "valid_from": "2026-01-01"}]},
+            "/mapping/rates/0/rate",
+        ),
         (
             {"rates": [{"from": "USD", "to": "EUR", "rate": 1, "valid_from": "2026-02-30"}]},
             "/mapping/rates/0/valid_from",
         ),
-        ({"rates": [{"from": "USD", "to": "EUR", "rate": 1, "valid_from": "20260101"}]}, "/mapping/rates/0/valid_from"),
-        ({"rates": [{"from": "USD", "to": "EUR", "rate": 1, "valid_from": "2026-01-01"}] * 2}, "/mapping/rates/1"),
+        (
+            {"rates": [{"from": "USD", "to": "EUR", "rate": 1, "valid_from": "20260101"}]},
+            "/mapping/rates/0/valid_from",
+        ),
+        (
+            {"rates": [{"from": "USD", "to": "EUR", "rate": 1, "valid_from": "2026-01-01"}] * 2},
+            "/mapping/rates/1",
+        ),
     ],
 )
 def test_a_wrong_mapping_says_where(own, pointer):
@@ -116,7 +145,10 @@ def test_a_wrong_mapping_says_where(own, pointer):
 
 
 def test_all_that_is_wrong_is_said_at_once():
-    assert faults({"stages": {"a": "b"}, "nonsense": 1}) == ["/mapping/nonsense", "/mapping/stages/a"]
+    assert faults({"stages": {"a": "b"}, "nonsense": 1}) == [
+        "/mapping/nonsense",
+        "/mapping/stages/a",
+    ]
 
 
 def test_a_connector_without_defaults_has_no_mapping():
@@ -125,13 +157,17 @@ def test_a_connector_without_defaults_has_no_mapping():
         parse({"team": {}}, {}, "none")
 
 
-scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.decimals() | st.text(max_size=5)
+scalars = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.decimals() | st.text(max_size=5)
+)
 anything = st.recursive(
     scalars,
     lambda below: (
         st.lists(below, max_size=3)
         | st.dictionaries(
-            st.sampled_from(["property", "map", "default", "parse", "from", "to", "rate", "valid_from", "x"]),
+            st.sampled_from(
+                ["property", "map", "default", "parse", "from", "to", "rate", "valid_from", "x"]
+            ),
             below,
             max_size=4,
         )
@@ -140,7 +176,9 @@ anything = st.recursive(
 )
 
 
-@given(st.dictionaries(st.sampled_from([*SAMPLE, "stage", "pipeline", "odd"]), anything, max_size=5))
+@given(
+    st.dictionaries(st.sampled_from([*SAMPLE, "stage", "pipeline", "odd"]), anything, max_size=5)
+)
 def test_any_json_is_a_mapping_or_is_refused_with_pointers(own):
     try:
         mapping = parse(own, STOCK)

@@ -10,7 +10,16 @@ from app.domain.metrics import AGGREGATIONS, Condition, Matcher, matching_part, 
 from tests.support.services import NOW, ONE, event, metric
 
 ABSENT = object()
-SHOWN = {"absent": ABSENT, "null": None, "true": True, "false": False, "one": 1, "float": 1.0, "two": 2, "text": "1"}
+SHOWN = {
+    "absent": ABSENT,
+    "null": None,
+    "true": True,
+    "false": False,
+    "one": 1,
+    "float": 1.0,
+    "two": 2,
+    "text": "1",
+}
 
 
 def holds(op: str, value: object, found: object, path: str = "data.x") -> bool:
@@ -20,7 +29,10 @@ def holds(op: str, value: object, found: object, path: str = "data.x") -> bool:
 
 
 def states(found: Event, **more: object) -> list[tuple[str, int]]:
-    return [(match.state, match.value) for match in Matcher({"m": metric("m", where=(), **more)}).match(found)]
+    return [
+        (match.state, match.value)
+        for match in Matcher({"m": metric("m", where=(), **more)}).match(found)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -48,7 +60,9 @@ def test_an_operator_holds_for_just_these(op: str, value: object, holding: set[s
     assert {name for name, found in SHOWN.items() if holds(op, value, found)} == holding
 
 
-@pytest.mark.parametrize(("op", "value"), [("gt", 0), ("gte", 0), ("lt", 9), ("lte", 9), ("eq", 1), ("in", (1,))])
+@pytest.mark.parametrize(
+    ("op", "value"), [("gt", 0), ("gte", 0), ("lt", 9), ("lte", 9), ("eq", 1), ("in", (1,))]
+)
 def test_a_list_or_an_object_is_no_number_and_equals_nothing(op: str, value: object):
     assert not holds(op, value, [1])
     assert not holds(op, value, {"x": 1})
@@ -76,7 +90,10 @@ def test_every_property_of_an_event_can_be_asked(path: str, value: object):
 
 def test_all_conditions_must_hold():
     two = metric("m", where=(Condition("data.a", "eq", 1), Condition("data.b", "eq", 2)))
-    verdicts = [bool(Matcher({"m": two}).match(event("e", data={"a": a, "b": b}))) for a, b in product((1, 9), (2, 9))]
+    verdicts = [
+        bool(Matcher({"m": two}).match(event("e", data={"a": a, "b": b})))
+        for a, b in product((1, 9), (2, 9))
+    ]
     assert verdicts == [True, False, False, False]
 
 
@@ -102,8 +119,12 @@ def test_units_must_not_differ_where_both_have_one(mine: str | None, its: str | 
     assert states(event("e", unit=its), unit=mine)[0][0] == state
 
 
-@pytest.mark.parametrize(("its", "label"), [("USD", "other_unit:USD"), ("usd", "other_unit"), ("hours", "other_unit")])
-def test_a_set_of_matches_names_the_currency_that_is_left_out_and_no_other_unit(its: str, label: str):
+@pytest.mark.parametrize(
+    ("its", "label"), [("USD", "other_unit:USD"), ("usd", "other_unit"), ("hours", "other_unit")]
+)
+def test_a_set_of_matches_names_the_currency_that_is_left_out_and_no_other_unit(
+    its: str, label: str
+):
     (match,) = Matcher({"m": metric("m", where=(), unit="EUR")}).match(event("e", unit=its))
     assert (match.state, match.label) == ("other_unit", label)
 
@@ -114,7 +135,9 @@ def test_an_event_without_a_number_matches_and_does_not_count(aggregation: str):
 
 
 def test_a_count_needs_neither_a_value_nor_the_unit():
-    assert states(event("e", value=None, unit="USD"), aggregation="count", unit="EUR") == [("counts", 0)]
+    assert states(event("e", value=None, unit="USD"), aggregation="count", unit="EUR") == [
+        ("counts", 0)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -133,7 +156,9 @@ def test_a_count_needs_neither_a_value_nor_the_unit():
         ({"amount": 1}, "no_value", 0),
     ],
 )
-def test_a_value_from_the_data_is_a_number_within_the_limits_or_none(amount: object, state: str, value: int):
+def test_a_value_from_the_data_is_a_number_within_the_limits_or_none(
+    amount: object, state: str, value: int
+):
     found = event("e", value=7 * ONE, data={"deal": {"amount": amount}})
     assert states(found, value="data.deal.amount") == [(state, value)]
 
@@ -161,7 +186,9 @@ def test_only_what_decides_the_matching_is_in_its_matching_part():
         "value": "data.x",
     }
     changed = {
-        name for name, value in others.items() if matching_part(metric("m", **{name: value})) != matching_part(base)
+        name
+        for name, value in others.items()
+        if matching_part(metric("m", **{name: value})) != matching_part(base)
     }
     assert changed == {"unit", "events", "activities", "where", "value"}
     assert matching_part(metric("m", aggregation="count")) != matching_part(base)
@@ -169,7 +196,10 @@ def test_only_what_decides_the_matching_is_in_its_matching_part():
 
 
 def test_a_condition_on_true_is_another_than_one_on_1():
-    conditions = [Condition("data.x", "in", value) for value in (1, True, (1,), (True,), (1, True), (True, 1), "1")]
+    conditions = [
+        Condition("data.x", "in", value)
+        for value in (1, True, (1,), (True,), (1, True), (True, 1), "1")
+    ]
     assert [conditions.index(one) for one in conditions] == list(range(len(conditions)))
     assert all(one == replace(one) and hash(one) == hash(replace(one)) for one in conditions)
     assert Condition("data.x", "eq", 1) == Condition("data.x", "eq", 1.0)
@@ -183,7 +213,9 @@ def erased(found: Event, matcher: Matcher) -> Event:
 
 
 WHERE = [
-    (Condition(path, op, value),) for path in ("data.x", "subject", "unit") for op, value in (("eq", 1), ("ne", 1))
+    (Condition(path, op, value),)
+    for path in ("data.x", "subject", "unit")
+    for op, value in (("eq", 1), ("ne", 1))
 ]
 METRICS = {
     key: metric(key, where=where, value=value, aggregation=aggregation, unit=unit)
@@ -221,7 +253,9 @@ def test_only_what_is_lost_with_the_content_is_remembered():
 
 def test_a_rule_is_named_by_what_decides_the_matching_alone():
     base = metric("m")
-    assert rule(metric("other", name="Other", aggregation="max", canonical_source="x")) == rule(base)
+    assert rule(metric("other", name="Other", aggregation="max", canonical_source="x")) == rule(
+        base
+    )
     changed: list[dict[str, object]] = [
         {"unit": "EUR"},
         {"events": ("x",)},

@@ -19,7 +19,11 @@ from app.domain.operators import Moment, Rule
         (Rule(map={"a": "b"}), "c", None),
         (Rule(split=("-", 0), upper=True, map={"EU": "emea"}), "eu-1", "emea"),
         (Rule(parse="decimal", scale=-2), 120050, Decimal("1200.50")),  # cents
-        (Rule(parse="decimal", scale=-6), "9007199254740993000001", Decimal("9007199254740993.000001")),  # micros
+        (
+            Rule(parse="decimal", scale=-6),
+            "9007199254740993000001",
+            Decimal("9007199254740993.000001"),
+        ),  # micros
         (Rule(parse="decimal"), "a lot", None),
         (Rule(parse="int"), "12.0", 12),
         (Rule(parse="int"), "12.5", None),

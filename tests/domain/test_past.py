@@ -18,7 +18,10 @@ def test_changes_taken_back_give_the_configuration_before_them(
 ):
     before = walked(EMPTY, first)
     after = walked(before, then)
-    taken = [Taken(change.kind, change.key, change.action, change.before) for change in changes(before, after)]
+    taken = [
+        Taken(change.kind, change.key, change.action, change.before)
+        for change in changes(before, after)
+    ]
     assert filled(undone(after, taken)) == filled(before)
 
 
@@ -32,12 +35,20 @@ def walked(configuration: Configuration, steps: list[tuple[str, str, int]]) -> C
 
 
 def filled(configuration: Configuration) -> object:
-    return configuration.teams, {kind: gone for kind, gone in configuration.archived.items() if gone}
+    return configuration.teams, {
+        kind: gone for kind, gone in configuration.archived.items() if gone
+    }
 
 
 def test_a_past_metric_is_matched_as_it_is_now_and_has_the_rest_as_it_was():
     then = metric(aggregation="max", canonical_source="billing", unit="EUR")
-    now = metric(aggregation="sum", canonical_source="crm", unit="USD", events=("deal.won",), value="data.seats")
+    now = metric(
+        aggregation="sum",
+        canonical_source="crm",
+        unit="USD",
+        events=("deal.won",),
+        value="data.seats",
+    )
     past = EMPTY.put(then)
     found = restated(past, {"arr": now}).metrics["arr"]
     assert (found.aggregation, found.canonical_source) == ("max", "billing")

@@ -46,6 +46,8 @@ def test_what_is_picked_keeps_null_and_leaves_out_what_is_absent():
     assert picked("no record", ["a"]) == {}
 
 
-@pytest.mark.parametrize(("name", "good"), [("a~2", True), ("/a~2", False), ("/a" * 16, True), ("/a" * 17, False)])
+@pytest.mark.parametrize(
+    ("name", "good"), [("a~2", True), ("/a~2", False), ("/a" * 16, True), ("/a" * 17, False)]
+)
 def test_a_pointer_that_cannot_be_resolved_is_a_problem(name: str, good: bool):
     assert (problem(name) is None) is good

@@ -18,7 +18,10 @@ from app.domain.mapping import parse
         ({"value": {"property": "a", "scale": True}}, "/mapping/value/scale"),
         ({"unit": {"property": "a", "upper": 1}}, "/mapping/unit/upper"),
         ({"unit": {"property": "a", "split": {"by": ""}}}, "/mapping/unit/split/by"),
-        ({"unit": {"property": "a", "split": {"by": "-", "index": 256}}}, "/mapping/unit/split/index"),
+        (
+            {"unit": {"property": "a", "split": {"by": "-", "index": 256}}},
+            "/mapping/unit/split/index",
+        ),
         ({"status": {"property": "a"}}, "/mapping/status/map"),
         ({"status": {"property": "a", "map": {"x": "closed"}}}, "/mapping/status/map/x"),
         ({"won": {"property": "a", "parse": "text"}}, "/mapping/won/parse"),

@@ -46,7 +46,9 @@ def faults(noun: Noun, configuration: Configuration | None = None) -> Mapping[st
         (Source("s", "S", team="salse"), "/team", "'sales'"),
     ],
 )
-def test_what_is_not_known_is_refused_and_the_nearest_is_named(noun: Noun, pointer: str, nearest: str):
+def test_what_is_not_known_is_refused_and_the_nearest_is_named(
+    noun: Noun, pointer: str, nearest: str
+):
     found = faults(noun)
     assert list(found) == [pointer]
     assert nearest in found[pointer]
@@ -57,11 +59,17 @@ def test_what_is_like_nothing_known_names_nothing():
 
 
 def test_what_is_archived_is_not_known_any_more():
-    assert "/team" in faults(Offering("o", "O", FIRST, team="marketing"), known().drop("team", "marketing"))
+    assert "/team" in faults(
+        Offering("o", "O", FIRST, team="marketing"), known().drop("team", "marketing")
+    )
 
 
 def test_every_fault_is_told_at_once():
-    assert set(faults(result(objective="x", metric="y", target=0))) == {"/objective", "/metric", "/target"}
+    assert set(faults(result(objective="x", metric="y", target=0))) == {
+        "/objective",
+        "/metric",
+        "/target",
+    }
 
 
 def test_a_target_differs_from_its_baseline():
@@ -76,7 +84,9 @@ def test_what_only_rises_cannot_be_asked_to_fall(aggregation: str):
     rises = aggregation in ("sum", "count")
     assert list(faults(falling, measured)) == (["/target"] if rises else [])
     there = known(metric("level", aggregation="last"), falling)
-    assert list(faults(metric("level", aggregation=aggregation), there)) == (["/aggregation"] if rises else [])
+    assert list(faults(metric("level", aggregation=aggregation), there)) == (
+        ["/aggregation"] if rises else []
+    )
 
 
 @pytest.mark.parametrize(
@@ -91,7 +101,9 @@ def test_what_only_rises_cannot_be_asked_to_fall(aggregation: str):
         (FIRST + DAY, FIRST, ["/ends_on"]),
     ],
 )
-def test_a_key_result_s_window_is_inside_its_playbook_s(first: object, last: object, wrong: list[str]):
+def test_a_key_result_s_window_is_inside_its_playbook_s(
+    first: object, last: object, wrong: list[str]
+):
     assert list(faults(result(starts_on=first, ends_on=last))) == wrong
 
 
@@ -116,7 +128,10 @@ def test_an_objective_takes_its_key_results_windows_along():
 
 def test_parent_and_child_are_in_one_playbook():
     there = known(book("next", *LATER), Objective("child", "q4", "Child", parent="win"))
-    assert "another playbook" in faults(Objective("child", "next", "Child", parent="win"), there)["/parent"]
+    assert (
+        "another playbook"
+        in faults(Objective("child", "next", "Child", parent="win"), there)["/parent"]
+    )
     assert "'child'" in faults(Objective("win", "next", "Win"), there)["/playbook"]
 
 
@@ -224,9 +239,15 @@ def test_what_something_live_needs_is_kept_and_the_keeper_named(kind: str, key: 
     assert keeper in refused.value.detail
 
 
-@pytest.mark.parametrize("bearing", [Responsibility("win", "sales", "consulted", ONE, "accepted"), None])
+@pytest.mark.parametrize(
+    "bearing", [Responsibility("win", "sales", "consulted", ONE, "accepted"), None]
+)
 def test_a_team_without_load_can_be_archived(bearing: Responsibility | None):
-    there = known(bearing) if bearing else known(Responsibility("win", "sales", "accountable", ONE, "declined"))
+    there = (
+        known(bearing)
+        if bearing
+        else known(Responsibility("win", "sales", "accountable", ONE, "declined"))
+    )
     assert "sales" not in archive(there, "team", "sales").teams
 
 
@@ -264,13 +285,17 @@ def test_the_same_role_and_share_keep_what_the_team_said():
 
 def test_nobody_accepts_by_putting():
     found = put_responsibility(
-        known(Team("ops", "Ops", "any")), Responsibility("win", "ops", "informed", ONE, "accepted", "x")
+        known(Team("ops", "Ops", "any")),
+        Responsibility("win", "ops", "informed", ONE, "accepted", "x"),
     )
     assert found.responsibilities["win/ops"] == Responsibility("win", "ops", "informed")
 
 
 def test_archiving_a_team_archives_the_parts_that_it_does_not_bear():
-    there = known(Objective("other", "q4", "Other"), Responsibility("other", "marketing", "informed", ONE, "accepted"))
+    there = known(
+        Objective("other", "q4", "Other"),
+        Responsibility("other", "marketing", "informed", ONE, "accepted"),
+    )
     after = archive(there, "team", "marketing")
     assert [(change.action, change.key) for change in changes(there, after)] == [
         ("archive", "marketing"),

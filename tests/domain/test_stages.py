@@ -29,7 +29,14 @@ def at(minutes: int) -> datetime:
 
 
 def said(minutes: int, verb: str = "changed", sequence: str = "", **fields: Scalar) -> Change:
-    return Change("deal:1", f"{minutes}|{verb}|{sequence}|{fields}", at(minutes), verb, fields, sequence=sequence)
+    return Change(
+        "deal:1",
+        f"{minutes}|{verb}|{sequence}|{fields}",
+        at(minutes),
+        verb,
+        fields,
+        sequence=sequence,
+    )
 
 
 def found(*changes: Change) -> dict[str, datetime]:
@@ -52,7 +59,10 @@ def found(*changes: Change) -> dict[str, datetime]:
     ],
 )
 def test_the_first_that_says_anything_decides(fields: dict[str, Scalar], class_: str | None):
-    assert class_at(History([Change("deal:1", "k", START, "changed", fields)]), MAPPING, START) == class_
+    assert (
+        class_at(History([Change("deal:1", "k", START, "changed", fields)]), MAPPING, START)
+        == class_
+    )
 
 
 def test_a_status_moves_no_deal_and_its_stage_does():
@@ -65,14 +75,22 @@ def test_a_status_moves_no_deal_and_its_stage_does():
 def test_a_deal_first_known_as_won_was_won_when_it_says_that_it_was_closed():
     told = said(9, "snapshot", status="won", closed=at(4).isoformat(), created=at(1).isoformat())
     assert found(told) == {"created": at(1), "won": at(4)}
-    assert found(said(2, status="open"), told)["won"] == at(9)  # it was seen open: the change is seen too
-    assert found(said(9, status="won", closed=at(4).isoformat())) == {"won": at(9)}  # a change is of its own time
+    assert found(said(2, status="open"), told)["won"] == at(
+        9
+    )  # it was seen open: the change is seen too
+    assert found(said(9, status="won", closed=at(4).isoformat())) == {
+        "won": at(9)
+    }  # a change is of its own time
     assert found(said(9, "snapshot", status="won", closed=at(12).isoformat())) == {"won": at(9)}
 
 
 def test_the_sequence_orders_what_is_of_one_instant():
-    assert found(said(0, sequence="2", status="won"), said(0, sequence="1", status="lost")) == {"won": at(0)}
-    assert found(said(0, sequence="1", status="won"), said(0, sequence="2", status="lost")) == {"lost": at(0)}
+    assert found(said(0, sequence="2", status="won"), said(0, sequence="1", status="lost")) == {
+        "won": at(0)
+    }
+    assert found(said(0, sequence="1", status="won"), said(0, sequence="2", status="lost")) == {
+        "lost": at(0)
+    }
 
 
 def test_a_win_that_kept_its_first_won_time_is_not_read_from_it_when_reopened():

@@ -43,18 +43,33 @@ def test_the_shortest_number_is_the_same_number_and_json(value):
 
 @pytest.mark.parametrize(
     ("said", "text"),
-    [("0.920", "0.92"), ("100", "100"), ("1E+3", "1e3"), ("1200.50", "1200.5"), ("-0.0", "0"), ("1e-9", "1e-9")],
+    [
+        ("0.920", "0.92"),
+        ("100", "100"),
+        ("1E+3", "1e3"),
+        ("1200.50", "1200.5"),
+        ("-0.0", "0"),
+        ("1e-9", "1e-9"),
+    ],
 )
 def test_numbers_are_written_short(said, text):
     assert shortest(Decimal(said)) == text
 
 
 def test_names_are_sorted_and_letters_kept():
-    assert dumps({"ø": [1, None], "a": {"c": True, "b": Decimal("1.50")}}) == '{"a":{"b":1.5,"c":true},"ø":[1,null]}'
+    assert (
+        dumps({"ø": [1, None], "a": {"c": True, "b": Decimal("1.50")}})
+        == '{"a":{"b":1.5,"c":true},"ø":[1,null]}'
+    )
 
 
 def test_numbers_are_exact():
-    assert loads(b"[0.1, 1200.5, 9007199254740993, -0.0]") == [Decimal("0.1"), Decimal("1200.5"), 9007199254740993, 0]
+    assert loads(b"[0.1, 1200.5, 9007199254740993, -0.0]") == [
+        Decimal("0.1"),
+        Decimal("1200.5"),
+        9007199254740993,
+        0,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -112,7 +127,10 @@ def test_a_whole_surrogate_pair_and_an_escaped_backslash_are_text():
     assert loads(b'["\\ud83d\\ude00", "\\\\u0000"]') == ["\U0001f600", "\\u0000"]
 
 
-@given(st.binary(max_size=40) | st.text(alphabet='[]{}",:\\u01dD8eE+-.NaInf ', max_size=60).map(str.encode))
+@given(
+    st.binary(max_size=40)
+    | st.text(alphabet='[]{}",:\\u01dD8eE+-.NaInf ', max_size=60).map(str.encode)
+)
 def test_anything_is_read_or_refused_and_what_is_read_agrees_with_the_standard_library(body):
     try:
         value = loads(body)
@@ -125,15 +143,51 @@ spaces = st.sampled_from(["", "", "", " ", "\n", "\t "])
 names = st.sampled_from(['"a"', '"b"', '":"', '"a\\":"', '"\\u0061"', '"é"', '" :"', '""'])
 leaves = st.sampled_from(
     [
-        *('"a"', '":"', '": "', '" :"', '"\\u0000"', '"\\ud800"', '"\\ud83d\\ude00"', '"\\\\u0000"', '"\\\\":'),
-        *("1", "-0", "1.0", "1e2", "1E-9", "9" * 40, "9" * 41, "-" + "9" * 41, "0.1", f"0.{'1' * 41}", "1e99999", "01"),
-        *("true", "null", "NaN", "{}", "[]", "[" * 62 + "]" * 62, "[" * 70 + "]" * 70, "", "\ufeff"),
+        *(
+            '"a"',
+            '":"',
+            '": "',
+            '" :"',
+            '"\\u0000"',
+            '"\\ud800"',
+            '"\\ud83d\\ude00"',
+            '"\\\\u0000"',
+            '"\\\\":',
+        ),
+        *(
+            "1",
+            "-0",
+            "1.0",
+            "1e2",
+            "1E-9",
+            "9" * 40,
+            "9" * 41,
+            "-" + "9" * 41,
+            "0.1",
+            f"0.{'1' * 41}",
+            "1e99999",
+            "01",
+        ),
+        *(
+            "true",
+            "null",
+            "NaN",
+            "{}",
+            "[]",
+            "[" * 62 + "]" * 62,
+            "[" * 70 + "]" * 70,
+            "",
+            "\ufeff",
+        ),
     ]
 )
 
 
 def written(below: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    members = st.lists(st.tuples(names, spaces, spaces, below).map(lambda m: f"{m[0]}{m[1]}:{m[2]}{m[3]}"), max_size=4)
+    members = st.lists(
+        st.tuples(names, spaces, spaces, below).map(lambda m: f"{m[0]}{m[1]}:{m[2]}{m[3]}"),
+        max_size=4,
+    )
     return members.map(lambda found: f"{{{','.join(found)}}}") | st.lists(below, max_size=3).map(
         lambda found: f"[{','.join(found)}]"
     )

@@ -114,13 +114,28 @@ def test_times_are_milliseconds_or_iso(said_time, read):
 @pytest.mark.parametrize(
     ("said", "form", "zone", "read"),
     [
-        ("2026-10-01T02:03:00", "rfc3339", "UTC", "2026-10-01T02:03:00+00:00"),  # naive times are those of the zone
+        (
+            "2026-10-01T02:03:00",
+            "rfc3339",
+            "UTC",
+            "2026-10-01T02:03:00+00:00",
+        ),  # naive times are those of the zone
         ("2026-10-01 02:03:00", "rfc3339", "Europe/Oslo", "2026-10-01T00:03:00+00:00"),
-        ("2026-10-01T02:03:00.000+0000", "rfc3339", "UTC", "2026-10-01T02:03:00+00:00"),  # as a Salesforce flow says it
+        (
+            "2026-10-01T02:03:00.000+0000",
+            "rfc3339",
+            "UTC",
+            "2026-10-01T02:03:00+00:00",
+        ),  # as a Salesforce flow says it
         ("2026-10-01", "date_in_zone", "Europe/Oslo", "2026-09-30T22:00:00+00:00"),
         ("1790812980", "date_in_zone", "UTC", None),
         (1790812980, "epoch_s", "UTC", "2026-10-01T00:03:00+00:00"),
-        ("1790812980.25", "epoch_s", "UTC", "2026-10-01T00:03:00.250000+00:00"),  # as monday says it
+        (
+            "1790812980.25",
+            "epoch_s",
+            "UTC",
+            "2026-10-01T00:03:00.250000+00:00",
+        ),  # as monday says it
         (1790812980000, "epoch_ms", "UTC", "2026-10-01T00:03:00+00:00"),
         ("2026-10-01", "epoch_ms", "UTC", None),
         (-1, "epoch_s", "UTC", None),

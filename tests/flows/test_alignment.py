@@ -35,7 +35,9 @@ async def test_no_day_of_the_future_is_answered_and_none_known_before_it_was(bui
             await alignment.read(built.service, actor, as_of=as_of, known_at=known_at)
         assert {fault.pointer for fault in refused.value.faults} == {pointer}, (as_of, known_at)
     for as_of in (None, TODAY):
-        assert (await alignment.read(built.service, actor, as_of=as_of)).snapshot.frame.as_of == TODAY
+        assert (
+            await alignment.read(built.service, actor, as_of=as_of)
+        ).snapshot.frame.as_of == TODAY
 
 
 async def test_today_is_the_organization_s_own(built: House):
@@ -76,7 +78,9 @@ async def story(url: str) -> tuple[Alignment, dict[str, object]]:
     async with house(url) as built:
         actor = await built.organization("acme", "Europe/Berlin")
         await furnish(built, actor)
-        await configuration.put(built.service, actor, metric("calls", events=("call.held",), aggregation="count"))
+        await configuration.put(
+            built.service, actor, metric("calls", events=("call.held",), aggregation="count")
+        )
         await playbooks.publish(built.service, actor, "q4")
         await playbooks.contribute(built.service, actor, Contribution("q4", "sales", "Ann"))
         await playbooks.sign(built.service, actor, Signoff("q4", "sales", 2, "Ann"))
@@ -112,7 +116,9 @@ async def story(url: str) -> tuple[Alignment, dict[str, object]]:
 
 
 @pytest.mark.postgresql
-async def test_both_databases_give_the_same_answer_bit_for_bit(sqlite_url: str, postgresql_url: str):
+async def test_both_databases_give_the_same_answer_bit_for_bit(
+    sqlite_url: str, postgresql_url: str
+):
     embedded, server = await story(sqlite_url), await story(postgresql_url)
     assert embedded[1] == server[1]
     assert embedded[0] == server[0]

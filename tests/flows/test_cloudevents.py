@@ -16,4 +16,6 @@ async def test_a_batch_is_bounded(built: House):
     body = json.dumps([7] * (cloudevents.MOST + 1)).encode()
     delivery = Delivery("POST", "", {"content-type": "application/cloudevents-batch+json"}, body)
     with pytest.raises(InvalidError, match="10000"):
-        await cloudevents.record(built.service, actor, delivery, "billing", lambda _: pytest.fail("nothing to read"))
+        await cloudevents.record(
+            built.service, actor, delivery, "billing", lambda _: pytest.fail("nothing to read")
+        )

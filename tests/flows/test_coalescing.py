@@ -39,7 +39,9 @@ async def turns(count: int = 5) -> None:
         await asyncio.sleep(0)
 
 
-def sent(coalescer: Coalescer[str, str], ledger: Ledger, *names: str, to: UUID = ACME) -> list[asyncio.Task[str]]:
+def sent(
+    coalescer: Coalescer[str, str], ledger: Ledger, *names: str, to: UUID = ACME
+) -> list[asyncio.Task[str]]:
     return [asyncio.create_task(coalescer.take(to, name, ledger.write)) for name in names]
 
 
@@ -70,8 +72,15 @@ async def test_organizations_do_not_wait_for_each_other():
 
 async def test_a_poisoned_one_fails_alone():
     coalescer, ledger = Coalescer[str, str](), Ledger()
-    answers = await asyncio.gather(*sent(coalescer, ledger, "a", "b", "poison", "c", "d"), return_exceptions=True)
-    assert [answer for answer in answers if isinstance(answer, str)] == ["a is in", "b is in", "c is in", "d is in"]
+    answers = await asyncio.gather(
+        *sent(coalescer, ledger, "a", "b", "poison", "c", "d"), return_exceptions=True
+    )
+    assert [answer for answer in answers if isinstance(answer, str)] == [
+        "a is in",
+        "b is in",
+        "c is in",
+        "d is in",
+    ]
     assert isinstance(answers[2], ZeroDivisionError)
     assert ledger.committed == ["a", "b", "c", "d"]
 

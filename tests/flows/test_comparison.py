@@ -33,7 +33,9 @@ async def test_what_changed_between_two_days_is_the_difference_of_their_ledgers(
     actor = await quarter(built)
     found = await comparison.changes(built.service, actor, TODAY - 14 * DAY, playbook="q4")
     assert found.before is not None
-    assert said(found.before) == said(await alignment.read(built.service, actor, "q4", TODAY - 14 * DAY))
+    assert said(found.before) == said(
+        await alignment.read(built.service, actor, "q4", TODAY - 14 * DAY)
+    )
     assert said(found.after) == said(await alignment.read(built.service, actor, "q4"))
     raw = [sum(loss.points for loss in one.alignment.losses) for one in (found.before, found.after)]
     assert sum(one.change for one in found.differences) == pytest.approx(raw[1] - raw[0])
@@ -60,7 +62,9 @@ def changed(document: Document, kind: str) -> Document:
         return document
     if kind == "priority":
         objectives = [
-            replace(one, noun=replace(one.noun, priority=50 * ONE)) if isinstance(one.noun, Objective) else one
+            replace(one, noun=replace(one.noun, priority=50 * ONE))
+            if isinstance(one.noun, Objective)
+            else one
             for one in document.objectives[:1]
         ]
         return replace(document, objectives=(*objectives, *document.objectives[1:]))
@@ -72,14 +76,18 @@ def changed(document: Document, kind: str) -> Document:
         more = (*document.metrics, Placed("", made)), (*document.key_results, Placed("", result))
         return replace(document, metrics=more[0], key_results=more[1])
     metrics = [
-        replace(one, noun=replace(one.noun, events=("noise",), activities=("invoice.paid",), where=()))
+        replace(
+            one, noun=replace(one.noun, events=("noise",), activities=("invoice.paid",), where=())
+        )
         for one in document.metrics
         if isinstance(one.noun, Metric)
     ]
     return replace(document, metrics=tuple(metrics))
 
 
-@pytest.mark.parametrize("kind", ["nothing", "priority", "window", "new metric", "redefined metrics"])
+@pytest.mark.parametrize(
+    "kind", ["nothing", "priority", "window", "new metric", "redefined metrics"]
+)
 async def test_a_what_if_is_what_applying_makes_and_stores_nothing(built: House, kind: str):
     actor = await quarter(built)
     document = changed(await playbooks.document(built.service, actor, "q4"), kind)
@@ -94,7 +102,9 @@ async def test_a_what_if_is_what_applying_makes_and_stores_nothing(built: House,
     assert bool(found.differences) == (kind != "nothing")
 
 
-async def test_a_playbook_that_is_over_and_would_go_on_is_scored_by_what_is_configured_since(built: House):
+async def test_a_playbook_that_is_over_and_would_go_on_is_scored_by_what_is_configured_since(
+    built: House,
+):
     actor = await built.organization()
     await furnish(built, actor)
     await record(built, actor, *(event(str(n)) for n in range(3)))
@@ -103,11 +113,19 @@ async def test_a_playbook_that_is_over_and_would_go_on_is_scored_by_what_is_conf
     await playbooks.contribute(built.service, actor, Contribution("q4", "sales", "Ann"))
     document = await playbooks.document(built.service, actor, "q4")
     late = [TODAY + ago * DAY for ago in (50, 60, 70)]
-    longer = [replace(document, playbook=replace(document.playbook, ends_on=ends_on)) for ends_on in late]
+    longer = [
+        replace(document, playbook=replace(document.playbook, ends_on=ends_on)) for ends_on in late
+    ]
     found = [(await comparison.what_if(built.service, actor, one)).after for one in longer]
     figures = [one.alignment.components for one in found]
-    assert [one.coverage > 0 for some in figures for one in some if one.name == "focus"] == [False, True, True]
-    await playbooks.apply(built.service, actor, longer[-1], dry_run=False, publish=False, prune=True)
+    assert [one.coverage > 0 for some in figures for one in some if one.name == "focus"] == [
+        False,
+        True,
+        True,
+    ]
+    await playbooks.apply(
+        built.service, actor, longer[-1], dry_run=False, publish=False, prune=True
+    )
     assert said(found[-1]) == said(await alignment.read(built.service, actor, "q4"))
 
 
@@ -123,7 +141,9 @@ async def test_a_playbook_that_is_not_there_yet_has_nothing_before(built: House)
         key_results=(),
         responsibilities=(),
     )
-    long_ago = await comparison.what_if(built.service, actor, document, date(1900, 1, 1), date(1900, 1, 1))
+    long_ago = await comparison.what_if(
+        built.service, actor, document, date(1900, 1, 1), date(1900, 1, 1)
+    )
     assert long_ago.before is None
     found = await comparison.what_if(built.service, actor, other)
     assert found.before is None
@@ -139,4 +159,6 @@ async def test_a_what_if_of_too_many_events_is_refused_and_needs_a_key_that_read
     with pytest.raises(InvalidError, match="More than 10 events"):
         await comparison.what_if(built.service, actor, document)
     with pytest.raises(ForbiddenError):
-        await comparison.what_if(built.service, Actor(actor.organization, "w", frozenset({"events:write"})), document)
+        await comparison.what_if(
+            built.service, Actor(actor.organization, "w", frozenset({"events:write"})), document
+        )

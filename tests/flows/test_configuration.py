@@ -7,7 +7,13 @@ import pytest
 
 from app.domain.access import Actor
 from app.domain.configuration import Configuration, Noun
-from app.domain.errors import ForbiddenError, InUseError, InvalidError, NotFoundError, PreconditionError
+from app.domain.errors import (
+    ForbiddenError,
+    InUseError,
+    InvalidError,
+    NotFoundError,
+    PreconditionError,
+)
 from app.domain.objectives import Responsibility
 from app.domain.playbooks import Playbook
 from app.domain.teams import Organization, Team
@@ -64,7 +70,9 @@ async def test_if_match_holds_for_the_present_version_alone(built: House):
         with pytest.raises(PreconditionError):
             await configuration.put(built.service, actor, renamed("Three"), stale)
         with pytest.raises(PreconditionError):
-            await configuration.patch(built.service, actor, "team", "ops", lambda _: renamed("Three"), stale)
+            await configuration.patch(
+                built.service, actor, "team", "ops", lambda _: renamed("Three"), stale
+            )
         with pytest.raises(PreconditionError):
             await configuration.archive(built.service, actor, "team", "ops", stale)
     assert (await whole(built, actor))[1].teams["ops"].name == "Two"
@@ -100,7 +108,9 @@ async def test_of_several_writers_who_saw_the_same_version_one_wins(built: House
 
     async def write(number: int) -> bool:
         try:
-            await configuration.put(built.service, actor, renamed(f"Ops {number}"), matching(first.changed))
+            await configuration.put(
+                built.service, actor, renamed(f"Ops {number}"), matching(first.changed)
+            )
         except PreconditionError:
             return False
         return True
@@ -126,7 +136,10 @@ async def test_of_several_creators_one_wins(built: House):
 async def test_writers_of_different_things_lose_nothing(built: House):
     actor = await built.organization()
     await asyncio.gather(
-        *(configuration.put(built.service, actor, Team(f"t{number}", "T", "any")) for number in range(8))
+        *(
+            configuration.put(built.service, actor, Team(f"t{number}", "T", "any"))
+            for number in range(8)
+        )
     )
     assert len((await whole(built, actor))[1].teams) == 8
 
@@ -134,7 +147,9 @@ async def test_writers_of_different_things_lose_nothing(built: House):
 async def test_a_dry_run_tells_and_leaves_nothing(built: House):
     actor = await built.organization()
     before = await whole(built, actor)
-    outcome = await configuration.write(built.service, actor, lambda known: known.put(OPS), dry_run=True)
+    outcome = await configuration.write(
+        built.service, actor, lambda known: known.put(OPS), dry_run=True
+    )
     assert [(change.action, change.key) for change in outcome.changes] == [("create", "ops")]
     assert await whole(built, actor) == before
 
@@ -143,7 +158,10 @@ async def test_what_is_refused_leaves_nothing(built: House):
     actor = await built.organization()
     await furnish(built, actor)
     before = await whole(built, actor)
-    for noun in (Responsibility("win", "nobody", "informed"), book("bad", NOW.date(), NOW.date().replace(year=2025))):
+    for noun in (
+        Responsibility("win", "nobody", "informed"),
+        book("bad", NOW.date(), NOW.date().replace(year=2025)),
+    ):
         with pytest.raises(InvalidError):
             await configuration.put(built.service, actor, noun)
     with pytest.raises(InUseError):
@@ -172,13 +190,19 @@ async def test_putting_a_playbook_never_changes_its_state(built: House):
     await furnish(built, actor)
     found = await configuration.put(built.service, actor, book("q4", state="closed", revision=9))
     assert isinstance(found.value, Playbook)
-    assert (found.value.state, found.value.revision, found.value.published_at) == ("published", 1, NOW)
+    assert (found.value.state, found.value.revision, found.value.published_at) == (
+        "published",
+        1,
+        NOW,
+    )
 
 
 async def test_a_responsibility_that_is_put_is_proposed(built: House):
     actor = await built.organization()
     await furnish(built, actor)
-    found = await configuration.put(built.service, actor, Responsibility("win", "sales", "informed", ONE, "accepted"))
+    found = await configuration.put(
+        built.service, actor, Responsibility("win", "sales", "informed", ONE, "accepted")
+    )
     assert found.value == Responsibility("win", "sales", "informed")
 
 
@@ -203,7 +227,9 @@ async def test_the_time_zone_is_fixed_once_events_exist(built: House):
         "acme",
         lambda noun: replace(noun, name="Acme Ltd"),  # type: ignore[arg-type]  # an Organization
     )
-    assert (await whole(built, actor))[1].organization == Organization("acme", "Acme Ltd", "Asia/Kolkata")
+    assert (await whole(built, actor))[1].organization == Organization(
+        "acme", "Acme Ltd", "Asia/Kolkata"
+    )
 
 
 async def test_configuration_is_written_by_those_who_may(built: House):

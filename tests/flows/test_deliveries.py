@@ -61,7 +61,9 @@ def read_nothing(_raw: object) -> Event:
     raise AssertionError("HubSpot sends no events of ours")
 
 
-async def deliver(built: House, hook: str, elements: object, secret: str = SECRET) -> deliveries.Taken:
+async def deliver(
+    built: House, hook: str, elements: object, secret: str = SECRET
+) -> deliveries.Taken:
     delivery = hubspot(hook, secret, elements, built.clock.at)  # type: ignore[arg-type]  # a list of elements, or bytes
     return await deliveries.take(built.service, hook, delivery, read_nothing)
 
@@ -78,7 +80,9 @@ async def well(built: House, actor: Actor) -> Health:
 async def live(built: House, actor: Actor, source: str = "hubspot") -> list[StoredEvent]:
     async with built.service.database.reading() as connection:
         known = await store.load(connection, actor.organization)
-        return await events.page(connection, actor.organization, known, EventFilter(source=source), None, 200)
+        return await events.page(
+            connection, actor.organization, known, EventFilter(source=source), None, 200
+        )
 
 
 def story(at: datetime) -> list[dict[str, object]]:
@@ -98,7 +102,8 @@ def story(at: datetime) -> list[dict[str, object]]:
 def told(found: list[StoredEvent]) -> list[tuple[object, ...]]:
     """What the events say, without their names."""
     return sorted(
-        (e.event.type, e.event.time, e.event.team, e.event.value, str(e.event.data), e.metrics) for e in found
+        (e.event.type, e.event.time, e.event.team, e.event.value, str(e.event.data), e.metrics)
+        for e in found
     )
 
 
@@ -166,7 +171,9 @@ async def test_an_amount_in_another_currency_is_converted_at_its_day_s_rate(buil
 
 async def test_values_that_the_mapping_does_not_know_are_listed(built: House):
     actor, hook = await connect(built)
-    await deliver(built, hook, [created(7, NOW - DAY), changed(7, "dealstage", "1234567", NOW - DAY)])
+    await deliver(
+        built, hook, [created(7, NOW - DAY), changed(7, "dealstage", "1234567", NOW - DAY)]
+    )
     health = await well(built, actor)
     assert ("dealstage", "1234567", 1) in health.unmapped
 
@@ -186,8 +193,14 @@ async def test_a_win_of_unknown_amount_is_kept_counted_and_named_in_the_loss(bui
 
 async def test_a_win_in_another_currency_is_left_out_counted_and_named_in_the_loss(built: House):
     actor, hook = await connect(built)
-    await configuration.write(built.service, actor, lambda known: known.put(metric(events=("deal.won",), unit="EUR")))
-    await deliver(built, hook, [*story(NOW - 10 * DAY), changed(42, "deal_currency_code", "NOK", NOW - 10 * DAY)])
+    await configuration.write(
+        built.service, actor, lambda known: known.put(metric(events=("deal.won",), unit="EUR"))
+    )
+    await deliver(
+        built,
+        hook,
+        [*story(NOW - 10 * DAY), changed(42, "deal_currency_code", "NOK", NOW - 10 * DAY)],
+    )
     won = next(e for e in await live(built, actor) if e.event.type == "deal.won")
     assert (won.event.value, won.event.unit) == (1300 * ONE, "NOK")  # no silent conversion
     answer = await alignment.read(built.service, actor)
@@ -262,7 +275,9 @@ async def test_a_rotated_secret_and_the_one_before_are_both_taken_for_a_day(buil
     actor, hook = await connect(built)
     await sources.rotate(built.service, actor, "hubspot", "the-new-client-secret")
     assert (await deliver(built, hook, [created(1, NOW - DAY)])).state == "processed"
-    assert (await deliver(built, hook, [created(2, NOW - DAY)], secret="the-new-client-secret")).state == "processed"
+    assert (
+        await deliver(built, hook, [created(2, NOW - DAY)], secret="the-new-client-secret")
+    ).state == "processed"
     built.clock.forward(hours=24, seconds=1)
     with pytest.raises(NotAuthenticError):
         await deliver(built, hook, [created(3, NOW - DAY)])
@@ -282,13 +297,23 @@ class Relay:
         self.hook, self.secret = found.hook_id or "", found.secret or ""
 
     async def deliver(
-        self, elements: list[object], read: Callable[..., Event], message: str = "msg_1", **headers: str
+        self,
+        elements: list[object],
+        read: Callable[..., Event],
+        message: str = "msg_1",
+        **headers: str,
     ) -> deliveries.Taken:
         body = json.dumps({"events": elements})
         signature = Webhook(self.secret).sign(message, self.built.clock.at, body)
-        signed = {"webhook-id": message, "webhook-timestamp": str(int(self.built.clock.at.timestamp()))}
+        signed = {
+            "webhook-id": message,
+            "webhook-timestamp": str(int(self.built.clock.at.timestamp())),
+        }
         given = Delivery(
-            "POST", f"{PUBLIC}/hooks/x", {**headers, **signed, "webhook-signature": signature}, body.encode()
+            "POST",
+            f"{PUBLIC}/hooks/x",
+            {**headers, **signed, "webhook-signature": signature},
+            body.encode(),
         )
         return await deliveries.take(self.built.service, self.hook, given, read)
 
@@ -305,7 +330,9 @@ def read(element: Mapping[str, object]) -> Event:
     """An element with its id and, to differ, its value."""
     if "id" not in element:
         raise InvalidError("An event has an id." + "!" * 5_000)
-    return event(str(element["id"]), source="relay", value=element.get("value", ONE), time=NOW - DAY)
+    return event(
+        str(element["id"]), source="relay", value=element.get("value", ONE), time=NOW - DAY
+    )
 
 
 async def test_what_is_set_aside_is_named_by_its_place_in_the_delivery(relay: Relay):
@@ -324,7 +351,9 @@ async def test_a_change_that_will_happen_is_named_by_its_place_in_the_delivery(b
 
 
 async def test_a_delivery_of_nothing_but_nonsense_is_kept_in_bounds(relay: Relay):
-    await relay.deliver([{}, *range(1_500)], read, **{"user-agent": "x" * 30_000, "content-type": "y" * 30_000})
+    await relay.deliver(
+        [{}, *range(1_500)], read, **{"user-agent": "x" * 30_000, "content-type": "y" * 30_000}
+    )
     found = await shown(relay.built, relay.actor, "relay")
     assert found.state == "failed"
     assert [reject["index"] for reject in found.rejects] == list(range(1_000))
@@ -344,7 +373,11 @@ async def test_what_nobody_foresaw_is_logged_without_a_word_of_the_delivery(
     assert (taken.state, taken.problem) == ("failed", "Sightline failed on it (RuntimeError).")
     (line,) = [line for line in caplog.records if line.name == "sightline.deliveries"]
     told = vars(line)
-    assert (told["delivery"], told["source"], told["error"]) == (str(taken.uid), "relay", "RuntimeError")
+    assert (told["delivery"], told["source"], told["error"]) == (
+        str(taken.uid),
+        "relay",
+        "RuntimeError",
+    )
     assert "in _read" in told["stack"]
     assert "confidential" not in str(told)
 
@@ -355,11 +388,15 @@ async def performed(
     """Something is done after the delivery was verified and before its transaction begins."""
     hooked = await deliveries._hooked(built.service, hook, NOW)
     await meanwhile()  # type: ignore[misc]  # a coroutine function
-    arrival = deliveries.Arrival(hooked, hubspot(hook, SECRET, elements, NOW), UUID(int=1), NOW, read_nothing)
+    arrival = deliveries.Arrival(
+        hooked, hubspot(hook, SECRET, elements, NOW), UUID(int=1), NOW, read_nothing
+    )
     await deliveries._write(built.service, hooked.organization, [arrival])
 
 
-async def test_a_delivery_is_read_under_the_mapping_that_is_there_when_it_is_performed(built: House):
+async def test_a_delivery_is_read_under_the_mapping_that_is_there_when_it_is_performed(
+    built: House,
+):
     actor, hook = await connect(built)
 
     async def remap() -> None:
@@ -367,7 +404,9 @@ async def test_a_delivery_is_read_under_the_mapping_that_is_there_when_it_is_per
         source = Source("hubspot", "HubSpot", "hubspot", "4242001", "marketing", other)
         await sources.put(built.service, actor, source, None)
 
-    await performed(built, hook, [*story(NOW - 10 * DAY), changed(42, "arr_value", "7", NOW - 5 * DAY)], remap)
+    await performed(
+        built, hook, [*story(NOW - 10 * DAY), changed(42, "arr_value", "7", NOW - 5 * DAY)], remap
+    )
     won = next(e for e in await live(built, actor) if e.event.type == "deal.won")
     assert won.event.value == 7 * ONE
 
@@ -392,11 +431,23 @@ async def test_what_comes_at_once_is_kept_together_and_what_breaks_breaks_alone(
         return read(element)
 
     names = ["a", "b", "poison", "c", "a"]
-    arriving = [relay.deliver([{"id": name}], fragile, f"msg_{place}") for place, name in enumerate(names)]
+    arriving = [
+        relay.deliver([{"id": name}], fragile, f"msg_{place}") for place, name in enumerate(names)
+    ]
     taken = await gather(*arriving)
-    assert [one.state for one in taken] == ["processed", "processed", "failed", "processed", "processed"]
+    assert [one.state for one in taken] == [
+        "processed",
+        "processed",
+        "failed",
+        "processed",
+        "processed",
+    ]
     assert len({one.uid for one in taken}) == len(names)
-    assert sorted(one.event.id for one in await live(relay.built, relay.actor, "relay")) == ["a", "b", "c"]
+    assert sorted(one.event.id for one in await live(relay.built, relay.actor, "relay")) == [
+        "a",
+        "b",
+        "c",
+    ]
     assert await clean(relay.built, relay.actor)
 
 

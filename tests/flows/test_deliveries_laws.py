@@ -36,7 +36,9 @@ NAMES = count()
 # FLUSH_EXAMPLES=500 is the deep run. Shrinking goes through hundreds of databases: only where someone waits for it.
 laws = settings(
     max_examples=int(os.environ.get("FLUSH_EXAMPLES", "10")),
-    phases=tuple(set(Phase) - (set() if "FLUSH_SHRINK" in os.environ else {Phase.shrink, Phase.explain})),
+    phases=tuple(
+        set(Phase) - (set() if "FLUSH_SHRINK" in os.environ else {Phase.shrink, Phase.explain})
+    ),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
@@ -55,15 +57,24 @@ def said(hour: int, kind: str, **more: object) -> dict[str, object]:
 
 hours, deals = st.integers(0, 40), st.integers(1, 3)
 values = st.sampled_from(
-    [("dealstage", stage) for stage in ("qualifiedtobuy", "contractsent", "closedwon", "closedlost", "no-stage")]
+    [
+        ("dealstage", stage)
+        for stage in ("qualifiedtobuy", "contractsent", "closedwon", "closedlost", "no-stage")
+    ]
     + [("amount", "100"), ("amount", "200"), ("amount", "much"), ("amount", "")]
     + [("pipeline", "default"), ("pipeline", "no-team"), ("customer_segment", "enterprise")]
 )
-ofcall = st.sampled_from([("hs_timestamp", str(int(AT.timestamp() * 1000))), ("hs_call_status", "COMPLETED")])
-ofitem = st.sampled_from([("amount", "70"), ("amount", "30"), ("hs_sku", "onboarding"), ("hs_sku", "support")])
+ofcall = st.sampled_from(
+    [("hs_timestamp", str(int(AT.timestamp() * 1000))), ("hs_call_status", "COMPLETED")]
+)
+ofitem = st.sampled_from(
+    [("amount", "70"), ("amount", "30"), ("hs_sku", "onboarding"), ("hs_sku", "support")]
+)
 
 
-def changing(kind: str, id_: int, pair: tuple[str, str], hour: int, **more: object) -> dict[str, object]:
+def changing(
+    kind: str, id_: int, pair: tuple[str, str], hour: int, **more: object
+) -> dict[str, object]:
     name, value = pair
     return said(hour, kind, objectId=id_, propertyName=name, propertyValue=value, **more)
 
@@ -73,7 +84,12 @@ def object_of(type_: str, id_: int, pair: tuple[str, str], hour: int) -> dict[st
 
 
 def linking(type_: str, id_: int, deal: int, hour: int, *, removed: bool) -> dict[str, object]:
-    ends = {"fromObjectTypeId": type_, "toObjectTypeId": "0-3", "fromObjectId": id_, "toObjectId": deal}
+    ends = {
+        "fromObjectTypeId": type_,
+        "toObjectTypeId": "0-3",
+        "fromObjectId": id_,
+        "toObjectId": deal,
+    }
     return said(hour, "object.associationChange", **ends, associationRemoved=removed)
 
 
@@ -85,16 +101,32 @@ def merging(hour: int, deal: int, new: int | None) -> dict[str, object]:
 elements = st.one_of(
     st.builds(changing, st.just("deal.propertyChange"), deals, values, hours),
     st.builds(changing, st.just("deal.propertyChange"), deals, values, hours),
-    st.builds(said, hours, st.sampled_from(["deal.creation", "deal.deletion", "deal.restore"]), objectId=deals),
+    st.builds(
+        said,
+        hours,
+        st.sampled_from(["deal.creation", "deal.deletion", "deal.restore"]),
+        objectId=deals,
+    ),
     st.builds(object_of, st.just("0-48"), st.integers(7, 8), ofcall, hours),
     st.builds(object_of, st.just("0-8"), st.just(5), ofitem, hours),
-    st.builds(linking, st.sampled_from(["0-48", "0-8"]), st.sampled_from([5, 7]), deals, hours, removed=st.booleans()),
+    st.builds(
+        linking,
+        st.sampled_from(["0-48", "0-8"]),
+        st.sampled_from([5, 7]),
+        deals,
+        hours,
+        removed=st.booleans(),
+    ),
     st.builds(merging, hours, deals, st.sampled_from([None, None, 4])),
-    st.sampled_from([{}, said(0, "deal.creation", objectId="?"), said(1_000, "deal.creation", objectId=1)]),
+    st.sampled_from(
+        [{}, said(0, "deal.creation", objectId="?"), said(1_000, "deal.creation", objectId=1)]
+    ),
     st.just({**said(0, "deal.creation", objectId=1), "portalId": 1}),
 )
 bodies = st.one_of(st.lists(elements, max_size=4).map(json.dumps), st.just("[{"), st.just("{}"))
-relayed = st.lists(st.fixed_dictionaries({}, optional={"id": st.sampled_from("abc"), "value": deals}), max_size=3)
+relayed = st.lists(
+    st.fixed_dictionaries({}, optional={"id": st.sampled_from("abc"), "value": deals}), max_size=3
+)
 
 
 @st.composite
@@ -121,12 +153,17 @@ async def left(built: House, actor: Actor) -> Mapping[str, object]:
     """All that is in the tables of what was delivered, but when it came there."""
     async with built.service.database.reading() as connection:
         found = {
-            table.name: (await connection.execute(select(table).where(owned(table, actor)))).mappings().all()
+            table.name: (await connection.execute(select(table).where(owned(table, actor))))
+            .mappings()
+            .all()
             for table in (event, retraction, change, delivery, unmapped)
         }
     names = {row["uid"]: row["id"] for row in found["event"]}
     return {
-        table: sorted((names.get(row["uid"], str(row["uid"])) if "uid" in row else "", str(bare(row))) for row in rows)
+        table: sorted(
+            (names.get(row["uid"], str(row["uid"])) if "uid" in row else "", str(bare(row)))
+            for row in rows
+        )
         for table, rows in found.items()
     }
 
@@ -140,7 +177,11 @@ def owned(table: Table, actor: Actor) -> ColumnElement[bool]:
 
 
 async def both(
-    url: str, source: Source, secret: str | None, came: Sequence[tuple[Delivery, Reader]], places: set[int]
+    url: str,
+    source: Source,
+    secret: str | None,
+    came: Sequence[tuple[Delivery, Reader]],
+    places: set[int],
 ) -> list[Mapping[str, object]]:
     """What is left of deliveries that came one by one, and of the same ones that came at once."""
     async with house(url) as built:
@@ -148,11 +189,16 @@ async def both(
         for ends in (set(range(len(came))), places):
             actor, hooked = await connected(built, source, secret)
             arrivals = [
-                Arrival(hooked, one, UUID(int=place + 1), NOW, reader) for place, (one, reader) in enumerate(came)
+                Arrival(hooked, one, UUID(int=place + 1), NOW, reader)
+                for place, (one, reader) in enumerate(came)
             ]
             for some in cut(arrivals, ends):
-                async with built.service.database.writing() as connection:  # nothing is done again one by one
-                    await deliveries._Flush(built.service, connection, actor.organization).perform(some)
+                async with (
+                    built.service.database.writing() as connection
+                ):  # nothing is done again one by one
+                    await deliveries._Flush(built.service, connection, actor.organization).perform(
+                        some
+                    )
             assert await clean(built, actor)
             found.append(await left(built, actor))
     return found
@@ -165,7 +211,10 @@ def test_what_hubspot_tells_at_once_leaves_what_it_leaves_one_by_one(
 ) -> None:
     source = Source("hubspot", "HubSpot", "hubspot", "4242001", "marketing", MAPPING | ITEMS)
     headers = {"content-type": "application/json"}
-    came = [(Delivery("POST", f"{PUBLIC}/hooks/x", headers, body.encode()), read_nothing) for body in told]
+    came = [
+        (Delivery("POST", f"{PUBLIC}/hooks/x", headers, body.encode()), read_nothing)
+        for body in told
+    ]
     apart, together = runner.run(both(database_url, source, SECRET, came, places))
     assert together == apart
 

@@ -14,7 +14,17 @@ from app.domain.access import Actor
 from app.domain.errors import ForbiddenError
 from app.domain.metrics import Condition
 from app.domain.sources import Source
-from app.flows import alignment, configuration, deliveries, erasures, events, maintenance, replays, retention, sources
+from app.flows import (
+    alignment,
+    configuration,
+    deliveries,
+    erasures,
+    events,
+    maintenance,
+    replays,
+    retention,
+    sources,
+)
 from app.flows.erasures import Erased
 from app.store import deliveries as kept_deliveries
 from app.store import journal
@@ -78,7 +88,11 @@ class Bearer:
 
     async def send(self, body: bytes, **headers: str) -> deliveries.Taken:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        told = {"content-type": "application/json", "authorization": f"Bearer {self.secret}", **named}
+        told = {
+            "content-type": "application/json",
+            "authorization": f"Bearer {self.secret}",
+            **named,
+        }
         delivery = Delivery("POST", f"{PUBLIC}/hooks/{self.hook}", told, body)
         return await deliveries.take(self.built.service, self.hook, delivery, read_event)
 
@@ -90,17 +104,32 @@ async def connected(built: House, actor: Actor, source: Source) -> Bearer:
 
 
 def merged(primary: int, absorbed: int, at: datetime) -> dict[str, object]:
-    more = {"subscriptionType": "deal.merge", "primaryObjectId": primary, "mergedObjectIds": [absorbed]}
+    more = {
+        "subscriptionType": "deal.merge",
+        "primaryObjectId": primary,
+        "mergedObjectIds": [absorbed],
+    }
     return {**created(primary, at), **more}
 
 
 def call(at: datetime, **more: object) -> dict[str, object]:
-    return {**created(7, at), "subscriptionType": "object.propertyChange", "objectTypeId": "0-48", **more}
+    return {
+        **created(7, at),
+        "subscriptionType": "object.propertyChange",
+        "objectTypeId": "0-48",
+        **more,
+    }
 
 
 def put_to(deal: int, at: datetime, *, removed: bool = False) -> dict[str, object]:
     more = {"subscriptionType": "deal.associationChange", "associationType": "CALL_TO_DEAL"}
-    return {**created(deal, at), **more, "fromObjectId": 7, "toObjectId": deal, "associationRemoved": removed}
+    return {
+        **created(deal, at),
+        **more,
+        "fromObjectId": 7,
+        "toObjectId": deal,
+        "associationRemoved": removed,
+    }
 
 
 async def score(built: House, actor: Actor) -> object:
@@ -114,14 +143,20 @@ async def everything(built: House) -> str:
     found = []
     async with built.service.database.reading() as connection:
         for table in Row.metadata.tables.values():
-            found += [f"{table.name} {dict(row)}" for row in (await connection.execute(select(table))).mappings()]
+            found += [
+                f"{table.name} {dict(row)}"
+                for row in (await connection.execute(select(table))).mappings()
+            ]
     return "\n".join(found)
 
 
 async def rows(built: House) -> list[dict[str, object]]:
     table = table_of(EventRow)
     async with built.service.database.reading() as connection:
-        return [dict(row) for row in (await connection.execute(select(table).order_by(table.c.id))).mappings()]
+        return [
+            dict(row)
+            for row in (await connection.execute(select(table).order_by(table.c.id))).mappings()
+        ]
 
 
 async def sound(built: House, actor: Actor) -> None:
@@ -136,7 +171,10 @@ async def test_the_content_of_a_subjects_events_is_gone_and_no_number_moves(data
         await furnish(built, actor)
         private = {"segment": "enterprise", "email": PRIVATE}
         await record(
-            built, actor, event("a", subject=SUBJECT, data=private), event("b", subject=SUBJECT, data={"segment": "x"})
+            built,
+            actor,
+            event("a", subject=SUBJECT, data=private),
+            event("b", subject=SUBJECT, data={"segment": "x"}),
         )
         await record(built, actor, event("c", subject="person/other", data=private))
         before, kept = await score(built, actor), await rows(built)
@@ -151,7 +189,9 @@ async def test_the_content_of_a_subjects_events_is_gone_and_no_number_moves(data
         assert [row["data"] for row in after[:2]] == [None, None]
         taken = {"subject", "data", "fingerprint", "erased"}
         for was, now in zip(kept, after, strict=True):
-            assert {name: was[name] for name in was.keys() - taken} == {name: now[name] for name in now.keys() - taken}
+            assert {name: was[name] for name in was.keys() - taken} == {
+                name: now[name] for name in now.keys() - taken
+            }
         assert SUBJECT not in await everything(built)
         again = await erase(built, actor, SUBJECT)
         assert (again.subject, again.events) == (done.subject, 0)
@@ -170,7 +210,9 @@ async def test_the_journal_says_that_something_was_erased_and_not_what(database_
         assert entry.after == {"events": 1, "changes": 0, "deliveries": 0}
 
 
-async def test_an_erased_event_that_is_sent_again_is_a_duplicate_and_another_content_a_conflict(database_url: str):
+async def test_an_erased_event_that_is_sent_again_is_a_duplicate_and_another_content_a_conflict(
+    database_url: str,
+):
     async with house(database_url) as built:
         actor = await built.organization()
         await furnish(built, actor)
@@ -201,14 +243,18 @@ async def test_an_erased_event_can_be_retracted_and_takes_away_what_it_added(dat
         await sound(built, actor)
 
 
-async def test_a_metric_that_is_redefined_and_back_counts_an_erased_event_as_before(database_url: str):
+async def test_a_metric_that_is_redefined_and_back_counts_an_erased_event_as_before(
+    database_url: str,
+):
     async with house(database_url) as built:
         actor = await built.organization()
         await furnish(built, actor)
         await record(built, actor, event("a", subject=SUBJECT))
         before = await score(built, actor)
         await erase(built, actor, SUBJECT)
-        await configuration.put(built.service, actor, metric(where=(Condition("data.segment", "eq", "retail"),)))
+        await configuration.put(
+            built.service, actor, metric(where=(Condition("data.segment", "eq", "retail"),))
+        )
         await sound(built, actor)
         assert await score(built, actor) != before
         await configuration.put(built.service, actor, metric(name="arr"))
@@ -222,7 +268,9 @@ async def test_a_deal_is_erased_with_all_that_told_of_it_and_takes_nothing_more(
         await furnish(built, actor)
         hook = await crm(built, actor)
         await deliver(built, hook, *TOLD, changed(42, "pipeline", "Zoes pipeline", BEFORE))
-        await deliver(built, hook, created(43, BEFORE), changed(43, "dealstage", "closedwon", BEFORE))
+        await deliver(
+            built, hook, created(43, BEFORE), changed(43, "dealstage", "closedwon", BEFORE)
+        )
         await deliver(built, hook, changed(43, "customer_segment", "smb", BEFORE), TOLD[2])
         before, kept = await score(built, actor), await rows(built)
         done = await erase(built, actor, "deal/42")
@@ -251,7 +299,9 @@ async def test_a_replay_after_an_erasure_brings_nothing_back(database_url: str):
         await furnish(built, actor)
         hook = await crm(built, actor)
         await deliver(built, hook, *TOLD)
-        await deliver(built, hook, created(43, BEFORE), changed(43, "dealstage", "closedwon", BEFORE))
+        await deliver(
+            built, hook, created(43, BEFORE), changed(43, "dealstage", "closedwon", BEFORE)
+        )
         await erase(built, actor, "deal/42")
         kept = await rows(built)
         mapped = replace(CRM, mapping={"data": {"branch": {"property": "dealstage"}}})
@@ -267,7 +317,9 @@ async def test_a_replay_after_an_erasure_brings_nothing_back(database_url: str):
         await sound(built, actor)
 
 
-@pytest.mark.parametrize("more", [{"scopes": frozenset({"playbook:write"})}, {"team": "sales"}, {"source": "billing"}])
+@pytest.mark.parametrize(
+    "more", [{"scopes": frozenset({"playbook:write"})}, {"team": "sales"}, {"source": "billing"}]
+)
 async def test_only_an_unbound_admin_key_erases(sqlite_url: str, more: dict[str, object]):
     async with house(sqlite_url) as built:
         actor = await built.organization()
@@ -281,11 +333,16 @@ async def test_another_organizations_events_of_the_same_subject_stay(database_ur
         for each in (actor, other):
             await furnish(built, each)
             await record(built, each, event("a", subject=SUBJECT))
-        mine, theirs = await erase(built, actor, SUBJECT), await erase(built, replace(other), "person/nobody")
+        mine, theirs = (
+            await erase(built, actor, SUBJECT),
+            await erase(built, replace(other), "person/nobody"),
+        )
         assert (mine.events, theirs.events) == (1, 0)
-        assert [row["subject"] for row in await rows(built) if row["organization_id"] == other.organization] == [
-            SUBJECT
-        ]
+        assert [
+            row["subject"]
+            for row in await rows(built)
+            if row["organization_id"] == other.organization
+        ] == [SUBJECT]
         assert (await erase(built, other, SUBJECT)).subject != mine.subject
 
 
@@ -300,15 +357,24 @@ async def test_what_cannot_be_read_stays_unless_it_names_the_subject(sqlite_url:
         assert (await erase(built, actor, "deal/42")).deliveries == 1
 
 
-async def test_what_a_cloud_event_tells_in_headers_alone_is_erased_and_ages_like_a_body(database_url: str):
+async def test_what_a_cloud_event_tells_in_headers_alone_is_erased_and_ages_like_a_body(
+    database_url: str,
+):
     async with house(database_url) as built:
         actor = await built.organization()
         await furnish(built, actor)
         shop = await connected(built, actor, Source("shop", "Shop", "cloudevents", None, "sales"))
-        said = {"ce_specversion": "1.0", "ce_source": "/b", "ce_type": "invoice.paid", "ce_subject": SUBJECT}
+        said = {
+            "ce_specversion": "1.0",
+            "ce_source": "/b",
+            "ce_type": "invoice.paid",
+            "ce_subject": SUBJECT,
+        }
         told = {**said, "ce_time": BEFORE.isoformat(), "ce_who": PRIVATE}
         assert (await shop.send(b'{"value": 5}', ce_id="1", **told)).state == "processed"
-        assert await erasures.erase(built.service, actor, SUBJECT, read_event) == Erased(ANY, 1, 0, 1)
+        assert await erasures.erase(built.service, actor, SUBJECT, read_event) == Erased(
+            ANY, 1, 0, 1
+        )
         assert PRIVATE not in await everything(built)
         assert (await shop.send(b'{"value": 5}', ce_id="2", **told)).state == "processed"
         built.clock.forward(days=40)
@@ -328,7 +394,12 @@ async def test_a_deal_that_went_into_another_is_erased_with_it(database_url: str
         done = await erase(built, actor, "deal/42")
         assert (done.events, done.deliveries) == (3, 3)
         assert PRIVATE not in await everything(built)
-        assert [row["subject"] for row in await rows(built)] == ["deal/43", done.subject, done.subject, done.subject]
+        assert [row["subject"] for row in await rows(built)] == [
+            "deal/43",
+            done.subject,
+            done.subject,
+            done.subject,
+        ]
         await sound(built, actor)
 
 
@@ -339,8 +410,12 @@ async def test_a_call_that_was_put_to_another_deal_since_is_followed_still(sqlit
         hook = await crm(built, actor)
         later = BEFORE + timedelta(hours=1)
         await deliver(built, hook, created(42, BEFORE), created(43, BEFORE), put_to(42, BEFORE))
-        await deliver(built, hook, call(BEFORE, propertyName="hs_call_status", propertyValue="COMPLETED"))
-        await deliver(built, hook, call(BEFORE, propertyName="hs_timestamp", propertyValue=BEFORE.isoformat()))
+        await deliver(
+            built, hook, call(BEFORE, propertyName="hs_call_status", propertyValue="COMPLETED")
+        )
+        await deliver(
+            built, hook, call(BEFORE, propertyName="hs_timestamp", propertyValue=BEFORE.isoformat())
+        )
         await deliver(built, hook, put_to(42, later, removed=True), put_to(43, later))
         await erase(built, actor, "deal/42")
         calls = [row["subject"] for row in await rows(built) if row["type"] == "call.held"]
@@ -357,7 +432,11 @@ async def test_what_was_read_under_an_earlier_mapping_is_erased_too(database_url
     async with house(database_url) as built:
         actor = await built.organization()
         await furnish(built, actor)
-        reads = {"stage": {"property": "stage"}, "stages": {"w": "won"}, "data": {"who": {"property": "who"}}}
+        reads = {
+            "stage": {"property": "stage"},
+            "stages": {"w": "won"},
+            "data": {"who": {"property": "who"}},
+        }
         when = {"property": "at", "format": "rfc3339"}
         told = {**reads, "entity": {"type": "deal", "id": {"property": "id"}}, "occurred_at": when}
         erp = Source("erp", "ERP", "generic", None, "sales", told)
@@ -371,7 +450,9 @@ async def test_what_was_read_under_an_earlier_mapping_is_erased_too(database_url
         assert PRIVATE not in await everything(built)
 
 
-async def test_a_body_that_cannot_be_read_stays_where_only_a_time_in_it_holds_the_subjects_number(sqlite_url: str):
+async def test_a_body_that_cannot_be_read_stays_where_only_a_time_in_it_holds_the_subjects_number(
+    sqlite_url: str,
+):
     async with house(sqlite_url) as built:
         actor = await built.organization()
         await furnish(built, actor)
@@ -394,7 +475,10 @@ async def test_a_delivery_says_that_its_body_was_erased(sqlite_url: str):
         late = await deliver(built, hook, *TOLD)
         async with built.service.database.reading() as connection:
             found = [
-                await kept_deliveries.find(connection, actor.organization, "crm", one.uid) for one in (first, late)
+                await kept_deliveries.find(connection, actor.organization, "crm", one.uid)
+                for one in (first, late)
             ]
         gone = "It told of what was erased: its body is kept no longer."
-        assert [(one.state, one.body, one.problem) for one in found if one] == [("processed", None, gone)] * 2
+        assert [(one.state, one.body, one.problem) for one in found if one] == [
+            ("processed", None, gone)
+        ] * 2

@@ -48,7 +48,9 @@ async def test_a_repetition_inside_one_batch_is_told_apart_from_a_conflict(built
     ]
 
 
-async def test_other_content_under_the_same_name_is_a_conflict_and_the_stored_one_stands(built: House):
+async def test_other_content_under_the_same_name_is_a_conflict_and_the_stored_one_stands(
+    built: House,
+):
     actor = await built.organization()
     await furnish(built, actor)
     await record(built, actor, event("a"))
@@ -61,7 +63,9 @@ async def test_other_content_under_the_same_name_is_a_conflict_and_the_stored_on
 async def test_what_is_unknown_is_refused_and_names_the_nearest(built: House):
     actor = await built.organization()
     await furnish(built, actor)
-    items = await record(built, actor, event("a", team="sale"), event("b", objective="wim"), event("c"))
+    items = await record(
+        built, actor, event("a", team="sale"), event("b", objective="wim"), event("c")
+    )
     assert [item.status for item in items] == ["invalid", "invalid", "recorded"]
     assert "'sales'" in str(items[0].problem)
     assert "'win'" in str(items[1].problem)
@@ -71,14 +75,22 @@ async def test_an_event_of_the_far_future_is_refused(built: House):
     actor = await built.organization()
     await furnish(built, actor)
     near, far = NOW + timedelta(hours=24), NOW + timedelta(hours=24, seconds=1)
-    assert await statuses(built, actor, event("a", time=near), event("b", time=far)) == ["recorded", "invalid"]
+    assert await statuses(built, actor, event("a", time=near), event("b", time=far)) == [
+        "recorded",
+        "invalid",
+    ]
 
 
 async def test_a_bound_key_records_for_its_own_team_and_source_alone(built: House):
     actor = await built.organization()
     await furnish(built, actor)
-    bound = Actor(actor.organization, "bound", frozenset({"events:write"}), team="marketing", source="billing")
-    assert await statuses(built, bound, event("a"), event("b", team="marketing")) == ["forbidden", "recorded"]
+    bound = Actor(
+        actor.organization, "bound", frozenset({"events:write"}), team="marketing", source="billing"
+    )
+    assert await statuses(built, bound, event("a"), event("b", team="marketing")) == [
+        "forbidden",
+        "recorded",
+    ]
 
 
 async def test_a_sum_that_would_not_fit_is_refused_alone(built: House):
@@ -105,7 +117,10 @@ async def test_recording_then_retracting_leaves_every_figure_as_it_was(built: Ho
     after = await alignment.read(built.service, actor)
     assert (now, found.retraction_reason) == (True, "a mistake")
     assert between.alignment.score != before.alignment.score
-    assert (after.alignment.score, after.snapshot.said) == (before.alignment.score, before.snapshot.said)
+    assert (after.alignment.score, after.snapshot.said) == (
+        before.alignment.score,
+        before.snapshot.said,
+    )
     assert after.snapshot.attention == before.snapshot.attention
     assert after.snapshot.sold == before.snapshot.sold
     assert await clean(built, actor)
@@ -156,7 +171,9 @@ async def test_recorded_order_never_goes_backwards_when_the_clock_does(built: Ho
     built.clock.forward(hours=-3)
     await record(built, actor, event("b", time=NOW - timedelta(days=1)))
     async with built.service.database.reading() as connection:
-        found = await kept.find_named(connection, actor.organization, [("billing", "a"), ("billing", "b")])
+        found = await kept.find_named(
+            connection, actor.organization, [("billing", "a"), ("billing", "b")]
+        )
     assert found["billing", "b"].recorded_at >= found["billing", "a"].recorded_at
 
 
@@ -186,7 +203,9 @@ async def test_what_was_recorded_is_in_the_score_though_the_clock_went_back(buil
     assert answer.alignment.frame.as_of == NOW.date()
 
 
-async def test_an_event_sent_again_after_its_team_was_archived_is_a_duplicate_and_a_new_one_is_refused(built: House):
+async def test_an_event_sent_again_after_its_team_was_archived_is_a_duplicate_and_a_new_one_is_refused(
+    built: House,
+):
     actor = await built.organization()
     await furnish(built, actor)
     await configuration.put(built.service, actor, Team("guests", "Guests", "guests"))
@@ -196,14 +215,23 @@ async def test_an_event_sent_again_after_its_team_was_archived_is_a_duplicate_an
     assert await statuses(built, actor, again, new) == ["duplicate", "invalid"]
 
 
-async def test_a_retraction_and_a_redefinition_at_once_leave_the_roll_ups_as_the_events_say(built: House):
+async def test_a_retraction_and_a_redefinition_at_once_leave_the_roll_ups_as_the_events_say(
+    built: House,
+):
     actor = await built.organization()
     await furnish(built, actor)
     items = await record(built, actor, *(event(f"e{i}") for i in range(6)))
-    retractions = [events.retract_event(built.service, actor, item.uid, "x") for item in items if item.uid]
+    retractions = [
+        events.retract_event(built.service, actor, item.uid, "x") for item in items if item.uid
+    ]
     kinds = [("deal.won",), ("invoice.paid",), ("call.held", "invoice.paid")]
-    redefinitions = [configuration.put(built.service, actor, metric(events=kind, activities=())) for kind in kinds]
-    await gather(*(one for pair in zip(retractions[:3], redefinitions, strict=True) for one in pair))
+    redefinitions = [
+        configuration.put(built.service, actor, metric(events=kind, activities=()))
+        for kind in kinds
+    ]
+    await gather(
+        *(one for pair in zip(retractions[:3], redefinitions, strict=True) for one in pair)
+    )
     for rest in retractions[3:]:
         await rest
     assert await clean(built, actor)
@@ -214,15 +242,22 @@ async def test_the_same_event_is_retracted_once_by_two_at_once(built: House):
     await furnish(built, actor)
     uid = (await record(built, actor, event("a")))[0].uid
     assert uid is not None
-    both = await gather(*(events.retract_event(built.service, actor, uid, str(n)) for n in range(2)))
+    both = await gather(
+        *(events.retract_event(built.service, actor, uid, str(n)) for n in range(2))
+    )
     assert sorted(now for _, now in both) == [False, True]
     assert await clean(built, actor)
 
 
-async def test_a_refused_event_is_not_called_recorded_for_sharing_its_name_with_one_that_was(built: House):
+async def test_a_refused_event_is_not_called_recorded_for_sharing_its_name_with_one_that_was(
+    built: House,
+):
     actor = await built.organization()
     await furnish(built, actor)
-    assert await statuses(built, actor, event("a"), event("a", team="nobody")) == ["recorded", "invalid"]
+    assert await statuses(built, actor, event("a"), event("a", team="nobody")) == [
+        "recorded",
+        "invalid",
+    ]
 
 
 async def test_an_event_sent_again_leaves_the_organization_s_version_as_it_is(built: House):
@@ -239,12 +274,16 @@ async def test_events_that_are_recorded_take_no_room_from_those_that_are_new(bui
     await furnish(built, actor)
     old = [event(f"old{i}", value=10**16) for i in range(500)]
     await record(built, actor, *old)
-    found = await statuses(built, actor, *old, *(event(f"new{i}", value=10**16) for i in range(423)))
+    found = await statuses(
+        built, actor, *old, *(event(f"new{i}", value=10**16) for i in range(423))
+    )
     assert found[:500] == ["duplicate"] * 500
     assert (found.count("recorded"), found.count("invalid")) == (422, 1)
 
 
-async def test_events_that_fit_one_by_one_are_all_recorded_though_their_sum_alone_would_not(built: House):
+async def test_events_that_fit_one_by_one_are_all_recorded_though_their_sum_alone_would_not(
+    built: House,
+):
     actor = await built.organization()
     await furnish(built, actor)
     await record(built, actor, *(event(f"down{i}", value=-(10**16)) for i in range(900)))

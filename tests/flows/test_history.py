@@ -23,10 +23,14 @@ async def quarter(built: House) -> Actor:
     built.clock.at = NOW - 45 * DAY
     actor = await built.organization("acme", "Europe/Berlin")
     await furnish(built, actor)
-    await configuration.put(built.service, actor, Offering("onboarding", "Onboarding", TODAY - 20 * DAY))
+    await configuration.put(
+        built.service, actor, Offering("onboarding", "Onboarding", TODAY - 20 * DAY)
+    )
     for name in AGGREGATIONS:
         await configuration.put(built.service, actor, metric(name, aggregation=name))
-        result = KeyResult(f"by-{name}", "win", name, name, 0, 100 * ONE, starts_on=TODAY - 40 * DAY)
+        result = KeyResult(
+            f"by-{name}", "win", name, name, 0, 100 * ONE, starts_on=TODAY - 40 * DAY
+        )
         await configuration.put(built.service, actor, result)
     for week in range(6):
         wanted = [
@@ -47,23 +51,33 @@ async def quarter(built: House) -> Actor:
             assert item.uid is not None
             await events.retract_event(built.service, actor, item.uid, "a mistake")
         built.clock.forward(days=3)
-        await configuration.put(built.service, actor, Team("sales", "Sales", "sales", (5 + week) * ONE))
-        await configuration.put(built.service, actor, Objective("more", "q4", "More", priority=(week + 1) * ONE))
+        await configuration.put(
+            built.service, actor, Team("sales", "Sales", "sales", (5 + week) * ONE)
+        )
+        await configuration.put(
+            built.service, actor, Objective("more", "q4", "More", priority=(week + 1) * ONE)
+        )
         built.clock.forward(days=4)
         if week == 2:
             beside = Playbook("side", "Beside", "", TODAY - 30 * DAY, TODAY - 10 * DAY)
             await configuration.put(built.service, actor, beside)
             await configuration.put(built.service, actor, Objective("aside", "side", "Aside"))
-            await configuration.put(built.service, actor, KeyResult("calls", "aside", "Calls", "count", 0, 50 * ONE))
+            await configuration.put(
+                built.service, actor, KeyResult("calls", "aside", "Calls", "count", 0, 50 * ONE)
+            )
             await playbooks.publish(built.service, actor, "side")
     built.clock.at = NOW
     return actor
 
 
 @pytest.mark.parametrize(("playbook", "known"), [(None, None), ("q4", TODAY), ("side", None)])
-async def test_every_point_is_the_answer_of_its_day(built: House, playbook: str | None, known: date | None):
+async def test_every_point_is_the_answer_of_its_day(
+    built: House, playbook: str | None, known: date | None
+):
     actor = await quarter(built)
-    found = await history.read(built.service, actor, TODAY - 50 * DAY, TODAY, "day", playbook, known)
+    found = await history.read(
+        built.service, actor, TODAY - 50 * DAY, TODAY, "day", playbook, known
+    )
     assert [point.as_of for point in found.points] == [TODAY - n * DAY for n in range(50, -1, -1)]
     shown = 0
     for point in found.points:
@@ -73,17 +87,35 @@ async def test_every_point_is_the_answer_of_its_day(built: House, playbook: str 
             continue
         shown += 1
         single = await alignment.read(built.service, actor, playbook, point.as_of, known)
-        for name in ("frame", "version", "score", "floor", "coverage", "weakest", "silent_teams", "components"):
-            assert getattr(point.alignment, name) == getattr(single.alignment, name), (point.as_of, name)
+        for name in (
+            "frame",
+            "version",
+            "score",
+            "floor",
+            "coverage",
+            "weakest",
+            "silent_teams",
+            "components",
+        ):
+            assert getattr(point.alignment, name) == getattr(single.alignment, name), (
+                point.as_of,
+                name,
+            )
     assert shown > 40
-    assert len({point.alignment.floor for point in found.points if point.alignment is not None}) > 10
+    assert (
+        len({point.alignment.floor for point in found.points if point.alignment is not None}) > 10
+    )
 
 
 async def test_weeks_go_back_from_the_last_day(built: House):
     actor = await built.organization()
     await furnish(built, actor)
     found = await history.read(built.service, actor, TODAY - 20 * DAY, TODAY - DAY, "week")
-    assert [point.as_of for point in found.points] == [TODAY - 15 * DAY, TODAY - 8 * DAY, TODAY - DAY]
+    assert [point.as_of for point in found.points] == [
+        TODAY - 15 * DAY,
+        TODAY - 8 * DAY,
+        TODAY - DAY,
+    ]
     usual = await history.read(built.service, actor)
     assert len(usual.points) == 90
     first = await history.read(built.service, actor, None, date(1900, 1, 3))

@@ -16,7 +16,9 @@ from tests.support.services import NOW, House, created, house
 from tests.support.statements import executed
 
 OTHER = UUID(int=2)
-HOOKED = Hooked(UUID(int=1), Source("crm", "CRM", "hubspot"), (("new", None), ("old", NOW + DAY)), NOW)
+HOOKED = Hooked(
+    UUID(int=1), Source("crm", "CRM", "hubspot"), (("new", None), ("old", NOW + DAY)), NOW
+)
 
 
 def test_a_hook_is_known_for_some_seconds():
@@ -68,7 +70,9 @@ async def test_a_secret_that_was_replaced_is_refused_at_once_here(built: House):
     await put(built, actor, "the-new-client-secret")
     with pytest.raises(NotAuthenticError):
         await deliver(built, hook, [created(2, NOW - DAY)])
-    assert (await deliver(built, hook, [created(2, NOW - DAY)], secret="the-new-client-secret")).state == "processed"
+    assert (
+        await deliver(built, hook, [created(2, NOW - DAY)], secret="the-new-client-secret")
+    ).state == "processed"
 
 
 async def test_a_source_that_was_archived_is_refused_at_once_here(built: House):

@@ -20,7 +20,9 @@ NOUNS: tuple[Noun, ...] = (
     Source("billing", "Billing"),
     Source("crm", "CRM", "hubspot"),
 )
-KNOWN = reduce(Configuration.put, NOUNS, Configuration(organizations={"acme": Organization("acme", "Acme")}))
+KNOWN = reduce(
+    Configuration.put, NOUNS, Configuration(organizations={"acme": Organization("acme", "Acme")})
+)
 
 
 def statuses(*found: Entry) -> list[str]:
@@ -34,11 +36,16 @@ def test_a_repetition_is_told_from_a_conflict_whoever_sent_it():
 
 
 def test_each_is_judged_by_its_own_key_and_a_refused_one_is_no_first_of_its_name():
-    assert statuses(Entry(BOUND, event("a")), Entry(ACTOR, event("a", value=1))) == ["forbidden", "recorded"]
+    assert statuses(Entry(BOUND, event("a")), Entry(ACTOR, event("a", value=1))) == [
+        "forbidden",
+        "recorded",
+    ]
 
 
 def test_every_fault_is_told_at_once():
-    (item,) = judge(KNOWN, [Entry(ACTOR, event("a", team="sale", time=NOW + timedelta(days=2)))], NOW)
+    (item,) = judge(
+        KNOWN, [Entry(ACTOR, event("a", team="sale", time=NOW + timedelta(days=2)))], NOW
+    )
     assert item.problem is not None
     assert [fault.pointer for fault in item.problem.faults] == ["/team", "/time"]
 

@@ -22,7 +22,12 @@ from tests.support.services import NOW, ONE, House, event, furnish, metric, reco
 DAY = timedelta(days=1)
 
 
-@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 5), st.integers(0, 3), st.integers(0, 30)), max_size=30))
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 2), st.integers(0, 5), st.integers(0, 3), st.integers(0, 30)),
+        max_size=30,
+    )
+)
 def test_what_is_kept_never_weighs_more_than_it_may_and_is_found_at_its_version_alone(
     kept: list[tuple[int, int, int, int]],
 ):
@@ -30,7 +35,9 @@ def test_what_is_kept_never_weighs_more_than_it_may_and_is_found_at_its_version_
     for number, (of, question, version, weight) in enumerate(kept):
         found.keep(of, question, version, str(number), weight)
         last[of, question] = version, weight, str(number)
-        there = {asked: one for asked, one in last.items() if found.find(*asked, one[0], str) == one[2]}
+        there = {
+            asked: one for asked, one in last.items() if found.find(*asked, one[0], str) == one[2]
+        }
         assert (of, question) in there
         assert {at for asked, (at, _, _) in there.items() if asked[0] == of} == {version}
         assert sum(weight for _, weight, _ in there.values()) <= 50
@@ -81,7 +88,9 @@ async def test_an_answer_is_the_same_one_until_something_is_written(built: House
     first = await alignment.read(built.service, actor)
     assert await alignment.read(built.service, actor) is first
     assert await alignment.read(built.service, actor, as_of=NOW.date()) is first
-    assert (await history.read(built.service, actor)).points is (await history.read(built.service, actor)).points
+    assert (await history.read(built.service, actor)).points is (
+        await history.read(built.service, actor)
+    ).points
     await record(built, actor, event("a", value=100 * ONE))
     assert await alignment.read(built.service, actor) is not first
 
@@ -108,14 +117,22 @@ async def test_another_process_that_keeps_answers_sees_every_write_at_once(built
     for number, write in enumerate(writes):
         await asked(other, actor)
         await write()
-        assert await asked(other, actor) == await asked(replace(service, kept=Kept()), actor), number
+        assert await asked(other, actor) == await asked(replace(service, kept=Kept()), actor), (
+            number
+        )
 
 
 async def asked(service: Service, actor: Actor) -> tuple[object, ...]:
     """All that an answer and a history say."""
     found = await alignment.read(service, actor)
     days = await history.read(service, actor, NOW.date() - 3 * DAY, None, "day")
-    return found.alignment, found.snapshot.said, found.unpublished_changes, found.restating, days.points
+    return (
+        found.alignment,
+        found.snapshot.said,
+        found.unpublished_changes,
+        found.restating,
+        days.points,
+    )
 
 
 async def test_the_next_day_has_an_answer_of_its_own(built: House):

@@ -6,7 +6,13 @@ from datetime import timedelta
 import pytest
 
 from app.domain.access import Actor
-from app.domain.errors import ForbiddenError, InvalidError, NotAuthenticError, NotFoundError, UnavailableError
+from app.domain.errors import (
+    ForbiddenError,
+    InvalidError,
+    NotAuthenticError,
+    NotFoundError,
+    UnavailableError,
+)
 from app.flows import keys, organizations, vault
 from app.flows.keys import IssueKey
 from app.flows.vault import Vault
@@ -41,7 +47,11 @@ async def test_a_key_says_whose_it_is_and_what_it_may(built: House):
     key, text = await keys.issue(built.service, actor, wanted)
     found = await keys.authenticate(built.service, text)
     assert found == Actor(actor.organization, f"ci ({key.id})", wanted.scopes, "sales", "billing")
-    assert (key.scopes, key.last_four, key.created_by) == (("read", "events:write"), text[-4:], "tester")
+    assert (key.scopes, key.last_four, key.created_by) == (
+        ("read", "events:write"),
+        text[-4:],
+        "tester",
+    )
 
 
 async def test_whatever_is_wrong_with_a_key_is_said_in_the_same_words(built: House):
@@ -51,7 +61,13 @@ async def test_whatever_is_wrong_with_a_key_is_said_in_the_same_words(built: Hou
     name = text[10:21]
     forged = f"sightline_{name}{other_secret}"
     assert not await refused(built, text)
-    for wrong in ("", text[:-1], text[:-1] + ("a" if text[-1] != "a" else "b"), stranger, forged + vault.check(forged)):
+    for wrong in (
+        "",
+        text[:-1],
+        text[:-1] + ("a" if text[-1] != "a" else "b"),
+        stranger,
+        forged + vault.check(forged),
+    ):
         assert await refused(built, wrong)
     assert other != name
 
@@ -91,7 +107,9 @@ async def test_another_pepper_refuses_and_a_missing_one_is_unavailable(built: Ho
 async def test_keys_outlive_a_new_pepper_while_the_old_one_is_kept(built: House):
     actor = await built.organization()
     _, old = await keys.issue(built.service, actor, IssueKey("a", READ))
-    rotated = Vault(built.service.vault.secret_keys, {"p2": bytes(32), **built.service.vault.peppers})
+    rotated = Vault(
+        built.service.vault.secret_keys, {"p2": bytes(32), **built.service.vault.peppers}
+    )
     built.service = replace(built.service, vault=rotated)
     key, new = await keys.issue(built.service, actor, IssueKey("b", READ))
     assert key.pepper == "p2"
@@ -120,7 +138,9 @@ async def test_nobody_issues_beyond_their_own(built: House):
         ({"read"}, None, IssueKey("a", frozenset({"admin"}))),
     ):
         with pytest.raises(ForbiddenError):
-            await keys.issue(built.service, Actor(owner.organization, "x", frozenset(scopes), bound), wanted)
+            await keys.issue(
+                built.service, Actor(owner.organization, "x", frozenset(scopes), bound), wanted
+            )
 
 
 async def test_a_bound_key_revokes_only_keys_of_its_own_binding(built: House):
@@ -140,7 +160,12 @@ async def test_a_key_that_cannot_be_is_refused_with_everything_that_is_wrong(bui
     await furnish(built, actor)
     with pytest.raises(InvalidError) as wrong:
         await keys.issue(built.service, actor, IssueKey("a", frozenset(), "sale", "biling", NOW))
-    assert {fault.pointer for fault in wrong.value.faults} == {"/scopes", "/expires_at", "/team", "/source"}
+    assert {fault.pointer for fault in wrong.value.faults} == {
+        "/scopes",
+        "/expires_at",
+        "/team",
+        "/source",
+    }
     assert "'sales'" in wrong.value.faults[2].detail
     with pytest.raises(InvalidError):
         await keys.issue(built.service, actor, IssueKey("a", frozenset({"everything"})))
@@ -149,6 +174,8 @@ async def test_a_key_that_cannot_be_is_refused_with_everything_that_is_wrong(bui
 async def test_the_operator_issues_any_key_by_their_own_hand(built: House):
     actor = await built.organization()
     identity = await organizations.find(built.service, "acme")
-    key, text = await keys.issue(built.service, keys.operator(identity), IssueKey("rescue", frozenset({"admin"})))
+    key, text = await keys.issue(
+        built.service, keys.operator(identity), IssueKey("rescue", frozenset({"admin"}))
+    )
     assert key.created_by == "operator"
     assert (await keys.authenticate(built.service, text)).organization == actor.organization

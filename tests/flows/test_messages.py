@@ -26,12 +26,16 @@ async def test_what_came_to_nothing_holds_no_id(relay: Relay):
 
 def test_only_standard_webhooks_names_its_deliveries():
     headers = {"webhook-id": "msg_1"}
-    assert {name for name, one in CONNECTORS.items() if one.message(headers)} == {"standard_webhooks"}
+    assert {name for name, one in CONNECTORS.items() if one.message(headers)} == {
+        "standard_webhooks"
+    }
     assert CONNECTORS["standard_webhooks"].message({}) is None
 
 
 async def test_what_is_kept_of_a_body_cannot_be_guessed_back_to_it(relay: Relay):
     await relay.deliver([{"id": "a"}], read)
     async with relay.built.service.database.reading() as connection:
-        kept = (await deliveries.digests_of(connection, relay.actor.organization, "relay", ["msg_1"]))["msg_1"]
+        kept = (
+            await deliveries.digests_of(connection, relay.actor.organization, "relay", ["msg_1"])
+        )["msg_1"]
     assert sha256(json.dumps({"events": [{"id": "a"}]}).encode()).hexdigest() not in kept

@@ -15,7 +15,12 @@ async def test_a_new_organization_has_its_policy_its_journal_and_a_key(built: Ho
     text = await organizations.create(built.service, Organization("acme", "Acme", "Asia/Kolkata"))
     identity = await organizations.find(built.service, "acme")
     actor = await keys.authenticate(built.service, text)
-    assert (actor.organization, actor.scopes, actor.team, actor.source) == (identity, frozenset({"admin"}), None, None)
+    assert (actor.organization, actor.scopes, actor.team, actor.source) == (
+        identity,
+        frozenset({"admin"}),
+        None,
+        None,
+    )
     async with built.service.database.reading() as connection:
         found = await store.load(connection, identity)
         entries = await journal.page(connection, identity, JournalFilter(), None, 9)

@@ -42,7 +42,10 @@ async def told(built: House, actor: Actor, found: list[Event]) -> list[str]:
 async def test_every_part_is_recorded_once_and_repetitions_are_told_across_parts(built: House):
     actor = await furnished(built)
     batch = [*many(2 * PART + 3), event("n00000"), event("n00001", value=ONE)]
-    assert await told(built, actor, batch) == ["recorded"] * (2 * PART + 3) + ["duplicate", "conflict"]
+    assert await told(built, actor, batch) == ["recorded"] * (2 * PART + 3) + [
+        "duplicate",
+        "conflict",
+    ]
     assert await total(built, actor) == (2 * PART + 3, (2 * PART + 3) * 100 * ONE)
     assert await clean(built, actor)
 
@@ -55,7 +58,9 @@ async def test_a_batch_that_says_nothing_new_leaves_the_version_as_it_is(built: 
     assert (await alignment.read(built.service, actor)).alignment.version == before
 
 
-async def test_one_that_cannot_be_taken_in_a_later_part_keeps_no_other_from_being_recorded(built: House):
+async def test_one_that_cannot_be_taken_in_a_later_part_keeps_no_other_from_being_recorded(
+    built: House,
+):
     actor = await furnished(built)
     batch = [*many(PART + 1), event("wrong", team="sale"), event("last")]
     assert await told(built, actor, batch) == ["recorded"] * (PART + 1) + ["invalid", "recorded"]
@@ -76,8 +81,14 @@ async def test_what_changed_since_the_catalogue_was_read_counts_for_every_part(b
     actor = await furnished(built)
     await told(built, actor, many(1))  # the catalogue is kept now
     await configuration.write(built.service, actor, lambda known: known.put(metric("more")))
-    later = await events.record(built.service, actor, (event(f"later{number}") for number in range(PART + 1)))
-    matched = [[match.metric for match in item.fresh[0].matches] for item in later if item.fresh is not None]
+    later = await events.record(
+        built.service, actor, (event(f"later{number}") for number in range(PART + 1))
+    )
+    matched = [
+        [match.metric for match in item.fresh[0].matches]
+        for item in later
+        if item.fresh is not None
+    ]
     assert matched == [["arr", "more"]] * (PART + 1)
     assert await clean(built, actor)
 
@@ -95,7 +106,9 @@ async def test_what_breaks_while_a_later_part_is_read_leaves_nothing(built: Hous
 
 
 # Not on SQLite, where a BEGIN that the thread of the driver is in cannot be taken back: nobody is cut off there.
-@pytest.mark.parametrize("database_url", [pytest.param("postgresql", marks=pytest.mark.postgresql)], indirect=True)
+@pytest.mark.parametrize(
+    "database_url", [pytest.param("postgresql", marks=pytest.mark.postgresql)], indirect=True
+)
 async def test_who_gives_up_in_the_middle_has_recorded_all_of_it_or_nothing(built: House):
     actor = await furnished(built)
     await told(built, actor, [event("first")])
@@ -112,13 +125,17 @@ async def test_who_gives_up_in_the_middle_has_recorded_all_of_it_or_nothing(buil
     assert await clean(built, actor)
 
 
-@pytest.mark.parametrize("database_url", [pytest.param("postgresql", marks=pytest.mark.postgresql)], indirect=True)
+@pytest.mark.parametrize(
+    "database_url", [pytest.param("postgresql", marks=pytest.mark.postgresql)], indirect=True
+)
 async def test_who_gives_up_while_the_transaction_begins_leaves_no_connection_in_one(built: House):
     """Whoever leaves before the first part is read waits for what is under way on the connection."""
     async with built.service.database.writing() as connection:
         reading = create_task(_one_after_the_other(connection, _never, iter(()), Passed()))
         await sleep(0)
-        (beginning,) = [one for one in all_tasks() if getattr(one.get_coro(), "__name__", "") == "opened"]
+        (beginning,) = [
+            one for one in all_tasks() if getattr(one.get_coro(), "__name__", "") == "opened"
+        ]
         reading.cancel()
         with pytest.raises(CancelledError):
             await reading

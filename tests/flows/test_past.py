@@ -88,7 +88,9 @@ async def test_a_past_day_is_answered_as_it_was_whatever_came_after(built: House
     assert said(await alignment.read(built.service, actor, as_of=TODAY, known_at=TODAY)) == then
     known = await alignment.read(built.service, actor, as_of=TODAY)
     totals = {key: measure.total for key, measure in measures(known.snapshot).items()}
-    assert totals == {("arr", "billing"): 1000 * ONE}, "late evidence counts, by the playbook as it stood"
+    assert totals == {("arr", "billing"): 1000 * ONE}, (
+        "late evidence counts, by the playbook as it stood"
+    )
 
 
 async def test_a_finished_playbook_keeps_its_number(built: House):
@@ -104,7 +106,9 @@ async def test_a_finished_playbook_keeps_its_number(built: House):
     after = await alignment.read(built.service, actor, "q4")
     assert after.snapshot.frame.as_of == TODAY + 58 * DAY
     frame = replace(after.alignment.frame, as_of=TODAY + 38 * DAY, known_at=TODAY + 38 * DAY)
-    version = (await alignment.read(built.service, actor, "q4", TODAY + 38 * DAY, TODAY + 38 * DAY)).alignment.version
+    version = (
+        await alignment.read(built.service, actor, "q4", TODAY + 38 * DAY, TODAY + 38 * DAY)
+    ).alignment.version
     same = replace(after, alignment=replace(after.alignment, frame=frame, version=version))
     assert said(same)[0] == last[0]  # type: ignore[index]  # it is a tuple
 
@@ -174,7 +178,9 @@ async def test_the_configuration_of_a_day_is_read_in_steps_however_they_are_aske
 async def test_a_draft_of_a_quarter_that_is_over_is_answered_too(built: House):
     actor = await built.organization()
     await furnish(built, actor)
-    await configuration.put(built.service, actor, Playbook("old", "Old", "", TODAY - 90 * DAY, TODAY - 10 * DAY))
+    await configuration.put(
+        built.service, actor, Playbook("old", "Old", "", TODAY - 90 * DAY, TODAY - 10 * DAY)
+    )
     await configuration.put(built.service, actor, Objective("late", "old", "Late"))
     answer = await alignment.read(built.service, actor, "old")
     assert (answer.playbook.key, answer.snapshot.frame.until) == ("old", TODAY - 10 * DAY)

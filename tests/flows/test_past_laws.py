@@ -17,7 +17,9 @@ from tests.model.timeline import Timeline
 # PAST_EXAMPLES=2000 is the deep run.
 EXAMPLES = int(os.environ.get("PAST_EXAMPLES", "12"))
 # Shrinking lives through hundreds of histories: only where someone waits for it.
-PHASES = tuple(set(Phase) - (set() if "PAST_SHRINK" in os.environ else {Phase.shrink, Phase.explain}))
+PHASES = tuple(
+    set(Phase) - (set() if "PAST_SHRINK" in os.environ else {Phase.shrink, Phase.explain})
+)
 laws = settings(
     max_examples=EXAMPLES,
     phases=PHASES,
@@ -43,14 +45,18 @@ def questions(found: Timeline, seed: int, count: int) -> list[tuple[date, date, 
     asked = []
     for _ in range(count):
         as_of = first + timedelta(days=chance.randint(0, span))
-        known = chance.choice([as_of, last, as_of + timedelta(days=chance.randint(0, (last - as_of).days))])
+        known = chance.choice(
+            [as_of, last, as_of + timedelta(days=chance.randint(0, (last - as_of).days))]
+        )
         asked.append((as_of, known, chance.choice(BOOKS)))
     return asked
 
 
 @laws
 @given(found=timelines(), seed=st.integers(0, 99))
-def test_any_past_answer_is_what_the_whole_record_says(life: Life, found: Timeline, seed: int) -> None:
+def test_any_past_answer_is_what_the_whole_record_says(
+    life: Life, found: Timeline, seed: int
+) -> None:
     async def ask() -> list[object]:
         await life.relive(found)
         wrong: list[object] = []
@@ -66,7 +72,9 @@ def test_any_past_answer_is_what_the_whole_record_says(life: Life, found: Timeli
 
 @laws
 @given(found=timelines())
-def test_the_present_answer_of_every_evening_is_what_the_record_says(life: Life, found: Timeline) -> None:
+def test_the_present_answer_of_every_evening_is_what_the_record_says(
+    life: Life, found: Timeline
+) -> None:
     async def ask() -> list[object]:
         wrong: list[object] = []
         kept = await life.relive(found, KEPT)
@@ -74,7 +82,8 @@ def test_the_present_answer_of_every_evening_is_what_the_record_says(life: Life,
         for (day, playbook), answer in kept.items():
             if redefined is None or evening(day, found.zone) >= redefined:
                 wrong += [
-                    (day.isoformat(), playbook, differs) for differs in differences(answer, found, day, day, playbook)
+                    (day.isoformat(), playbook, differs)
+                    for differs in differences(answer, found, day, day, playbook)
                 ]
         return wrong
 
@@ -83,7 +92,9 @@ def test_the_present_answer_of_every_evening_is_what_the_record_says(life: Life,
 
 @laws
 @given(found=timelines())
-def test_what_was_answered_at_the_end_of_a_day_is_answered_forever(life: Life, found: Timeline) -> None:
+def test_what_was_answered_at_the_end_of_a_day_is_answered_forever(
+    life: Life, found: Timeline
+) -> None:
     async def ask() -> list[object]:
         kept = await life.relive(found, KEPT)
         redefined = last_redefinition(found)
@@ -93,7 +104,9 @@ def test_what_was_answered_at_the_end_of_a_day_is_answered_forever(life: Life, f
                 again = await life.ask(playbook, day, day)
                 if said(again) != said(answer):
                     pairs = zip(said(again), said(answer), strict=False)
-                    wrong.append((day.isoformat(), playbook, [pair for pair in pairs if pair[0] != pair[1]]))
+                    wrong.append(
+                        (day.isoformat(), playbook, [pair for pair in pairs if pair[0] != pair[1]])
+                    )
         return wrong
 
     assert life.runner.run(ask()) == []

@@ -37,12 +37,18 @@ async def replayed(life: Life) -> Things:
     """What is there by the journal alone, its entries in their order."""
     there: Things = {}
     async with life.service.database.reading() as connection:
-        entries = await journal.page(connection, life.actor.organization, JournalFilter(), None, 100_000)
+        entries = await journal.page(
+            connection, life.actor.organization, JournalFilter(), None, 100_000
+        )
     for entry in reversed(entries):
-        if entry.action == "restate":  # says from when on history is as the metric makes it, and changes nothing
+        if (
+            entry.action == "restate"
+        ):  # says from when on history is as the metric makes it, and changes nothing
             continue
         if entry.kind in TABLES and entry.after is not None:
-            assert there.get((entry.kind, entry.key)) == (entry.before if entry.action == "update" else None)
+            assert there.get((entry.kind, entry.key)) == (
+                entry.before if entry.action == "update" else None
+            )
             there[entry.kind, entry.key] = entry.after
         elif entry.kind in TABLES:
             assert there.pop((entry.kind, entry.key)) == entry.before
@@ -53,14 +59,18 @@ async def stored(life: Life) -> Things:
     """What is there by the tables."""
     async with life.service.database.reading() as connection:
         known = await configuration.load(connection, life.actor.organization)
-    return {(kind, key): codec.to_json(noun) for kind in TABLES for key, noun in known.of(kind).items()}
+    return {
+        (kind, key): codec.to_json(noun) for kind in TABLES for key, noun in known.of(kind).items()
+    }
 
 
 async def dump(life: Life) -> dict[str, list[str]]:
     """Every row of every table."""
     async with life.service.database.reading() as connection:
         return {
-            name: sorted(map(str, await connection.execute(text(f'select * from "{name}"'))))  # a table's name
+            name: sorted(
+                map(str, await connection.execute(text(f'select * from "{name}"')))
+            )  # a table's name
             for name in sorted(Row.metadata.tables)
         }
 

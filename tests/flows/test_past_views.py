@@ -57,14 +57,18 @@ def shown(point: history.Point) -> tuple[object, ...]:
 
 @laws
 @given(found=timelines(), step=st.sampled_from(["day", "week"]), late=st.integers(0, 4))
-def test_every_point_of_a_history_is_the_answer_of_its_day(life: Life, found: Timeline, step: str, late: int) -> None:
+def test_every_point_of_a_history_is_the_answer_of_its_day(
+    life: Life, found: Timeline, step: str, late: int
+) -> None:
     async def ask() -> list[object]:
         await life.relive(found)
         first, last = found.days()[0] - timedelta(days=3), found.days()[-1]
         asked = max(first, last - timedelta(days=late)) if step == "week" else last
         wrong: list[object] = []
         for known_at in (None, last):
-            points = (await history.read(life.service, life.actor, first, asked, step, None, known_at)).points
+            points = (
+                await history.read(life.service, life.actor, first, asked, step, None, known_at)
+            ).points
             days = [point.as_of for point in points]
             assert days == sorted(set(days))
             if step == "day":
@@ -108,7 +112,9 @@ def test_a_comparison_is_two_answers_and_the_difference_of_their_ledgers(
 
 @laws
 @given(found=timelines(), seed=st.integers(0, 99))
-def test_evidence_of_a_past_loss_lists_exactly_what_it_was_made_of(life: Life, found: Timeline, seed: int) -> None:
+def test_evidence_of_a_past_loss_lists_exactly_what_it_was_made_of(
+    life: Life, found: Timeline, seed: int
+) -> None:
     async def ask() -> list[object]:
         await life.relive(found)
         wrong: list[object] = []
@@ -123,11 +129,15 @@ def test_evidence_of_a_past_loss_lists_exactly_what_it_was_made_of(life: Life, f
             assert not isinstance(answer, str)
             async with life.service.database.reading() as connection:
                 organization = life.actor.organization
-                library = Library(connection, life.actor, partial(past.configured, connection, organization))
+                library = Library(
+                    connection, life.actor, partial(past.configured, connection, organization)
+                )
                 for loss in answer.alignment.losses:
                     wanted = made_of(scene, judged(loss))
                     if not await library.right(loss.evidence, wanted):
-                        wrong.append((as_of, known_at, loss[:2], loss[4:], address(loss.evidence), wanted))
+                        wrong.append(
+                            (as_of, known_at, loss[:2], loss[4:], address(loss.evidence), wanted)
+                        )
         return wrong
 
     assert life.runner.run(ask()) == []
@@ -138,14 +148,20 @@ def weighed(document: Document, chance: Random) -> Document:
     changed = []
     for placed in document.objectives:
         assert isinstance(placed.noun, Objective)
-        noun = replace(placed.noun, priority=chance.randint(1, 9) * 10_000, state=chance.choice(["active", "paused"]))
+        noun = replace(
+            placed.noun,
+            priority=chance.randint(1, 9) * 10_000,
+            state=chance.choice(["active", "paused"]),
+        )
         changed.append(replace(placed, noun=noun))
     return replace(document, objectives=tuple(changed))
 
 
 @laws
 @given(found=timelines(), seed=st.integers(0, 99))
-def test_what_if_says_what_applying_the_document_would_make_of_it(life: Life, found: Timeline, seed: int) -> None:
+def test_what_if_says_what_applying_the_document_would_make_of_it(
+    life: Life, found: Timeline, seed: int
+) -> None:
     async def ask() -> None:
         await life.relive(found)
         service, actor = life.service, life.actor

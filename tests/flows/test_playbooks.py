@@ -90,7 +90,13 @@ async def test_a_team_accepts_and_declines_its_own_part(built: House):
     await furnish(built, owner)
     for accepted, status in ((False, "declined"), (True, "accepted")):
         found = await playbooks.accept(
-            built.service, bound(owner, "sales"), "win", "sales", accepted=accepted, by="Ann", note="so"
+            built.service,
+            bound(owner, "sales"),
+            "win",
+            "sales",
+            accepted=accepted,
+            by="Ann",
+            note="so",
         )
         assert isinstance(found.value, Responsibility)
         assert (found.value.status, found.value.by, found.value.note) == (status, "Ann", "so")
@@ -115,7 +121,9 @@ async def test_acts_of_a_team_are_its_own(built: House):
         for act in (
             playbooks.contribute(built.service, actor, Contribution("q4", "sales", actor.name)),
             playbooks.sign(built.service, actor, Signoff("q4", "sales", 1, str(team))),
-            playbooks.accept(built.service, actor, "win", "sales", accepted=False, by=str(team), note=""),
+            playbooks.accept(
+                built.service, actor, "win", "sales", accepted=False, by=str(team), note=""
+            ),
             playbooks.withdraw(built.service, actor, "contribution", "q4", "sales"),
         ):
             if may:
@@ -134,7 +142,9 @@ async def test_a_bound_key_may_neither_publish_nor_close_nor_apply(built: House)
         for act in (
             playbooks.publish(built.service, actor, "q4"),
             playbooks.close(built.service, actor, "q4"),
-            playbooks.apply(built.service, actor, document, dry_run=True, publish=False, prune=False),
+            playbooks.apply(
+                built.service, actor, document, dry_run=True, publish=False, prune=False
+            ),
         ):
             with pytest.raises(ForbiddenError):
                 await act
@@ -145,7 +155,9 @@ async def test_a_document_given_back_and_applied_changes_nothing(built: House):
     await furnish(built, actor)
     document = await playbooks.document(built.service, actor, "q4")
     before = await version(built, actor)
-    found = await playbooks.apply(built.service, actor, document, dry_run=False, publish=False, prune=False)
+    found = await playbooks.apply(
+        built.service, actor, document, dry_run=False, publish=False, prune=False
+    )
     assert found.changes == ()
     assert ("playbook", "q4") in found.unchanged
     assert await version(built, actor) == before
@@ -154,16 +166,27 @@ async def test_a_document_given_back_and_applied_changes_nothing(built: House):
 async def test_a_document_makes_a_whole_organization_and_publishes_when_asked(built: House):
     actor = await built.organization()
     document = render(known(), "q4")
-    told = await playbooks.apply(built.service, actor, document, dry_run=True, publish=True, prune=False)
+    told = await playbooks.apply(
+        built.service, actor, document, dry_run=True, publish=True, prune=False
+    )
     async with built.service.database.reading() as connection:
         assert (await store.load(connection, actor.organization)).playbooks == {}
-    done = await playbooks.apply(built.service, actor, document, dry_run=False, publish=True, prune=False)
-    assert [(c.action, c.kind, c.key) for c in done.changes] == [(c.action, c.kind, c.key) for c in told.changes]
+    done = await playbooks.apply(
+        built.service, actor, document, dry_run=False, publish=True, prune=False
+    )
+    assert [(c.action, c.kind, c.key) for c in done.changes] == [
+        (c.action, c.kind, c.key) for c in told.changes
+    ]
     assert done.revision == 1
     async with built.service.database.reading() as connection:
         found = await store.load(connection, actor.organization)
-    assert (found.playbooks["q4"].state, found.responsibilities["win/sales"].status) == ("published", "accepted")
-    again = await playbooks.apply(built.service, actor, document, dry_run=False, publish=True, prune=False)
+    assert (found.playbooks["q4"].state, found.responsibilities["win/sales"].status) == (
+        "published",
+        "accepted",
+    )
+    again = await playbooks.apply(
+        built.service, actor, document, dry_run=False, publish=True, prune=False
+    )
     assert (again.changes, again.revision) == ((), 1)
 
 
@@ -172,10 +195,16 @@ async def test_accepting_by_document_needs_admin_and_pruning_needs_to_be_said(bu
     document = render(known(), "q4")
     writer = bound(owner, None)
     with pytest.raises(ForbiddenError, match="admin"):
-        await playbooks.apply(built.service, writer, document, dry_run=False, publish=False, prune=False)
+        await playbooks.apply(
+            built.service, writer, document, dry_run=False, publish=False, prune=False
+        )
     await playbooks.apply(built.service, owner, document, dry_run=False, publish=False, prune=False)
     bare = replace(document, objectives=(), key_results=(), responsibilities=())
     with pytest.raises(PruneNeededError):
-        await playbooks.apply(built.service, writer, bare, dry_run=False, publish=False, prune=False)
-    pruned = await playbooks.apply(built.service, writer, bare, dry_run=False, publish=False, prune=True)
+        await playbooks.apply(
+            built.service, writer, bare, dry_run=False, publish=False, prune=False
+        )
+    pruned = await playbooks.apply(
+        built.service, writer, bare, dry_run=False, publish=False, prune=True
+    )
     assert {change.action for change in pruned.changes} == {"archive"}

@@ -12,17 +12,28 @@ SOURCE = Source("hubspot", "HubSpot", "hubspot", "4242001", "sales", MAPPING)
 
 
 def test_a_kept_delivery_says_what_it_said():
-    delivery = hubspot("hook", "a-client-secret-of-the-app", [created(1, NOW), {"portalId": 1}], NOW)
+    delivery = hubspot(
+        "hook", "a-client-secret-of-the-app", [created(1, NOW), {"portalId": 1}], NOW
+    )
     kept = record_of(UUID(int=1), "hubspot", delivery, NOW)
     said = interpret(SOURCE, mapping_of(SOURCE), kept, "POST", read_nothing, NOW)
     assert [change.entity for change in said.changes] == ["deal:1"]
     assert [problem["index"] for problem in said.problems] == [1]
     bodiless = record_of(UUID(int=1), "hubspot", Delivery("POST", "", {}, b""), NOW)
-    assert interpret(SOURCE, mapping_of(SOURCE), bodiless, "POST", read_nothing, NOW).unreadable is not None
+    assert (
+        interpret(SOURCE, mapping_of(SOURCE), bodiless, "POST", read_nothing, NOW).unreadable
+        is not None
+    )
 
 
 def test_headers_that_a_connector_reads_are_kept_and_secrets_are_not():
-    headers = {"ce-id": "1", "ce-source": "s", "content-type": "x", "authorization": "Basic x", "cookie": "c"}
+    headers = {
+        "ce-id": "1",
+        "ce-source": "s",
+        "content-type": "x",
+        "authorization": "Basic x",
+        "cookie": "c",
+    }
     kept = record_of(UUID(int=1), "hubspot", Delivery("POST", "", headers, b""), NOW)
     assert kept.headers == {"ce-id": "1", "ce-source": "s", "content-type": "x"}
 

@@ -16,7 +16,9 @@ def test_an_event_out_of_a_delivery_is_of_its_source_known_and_not_far_ahead():
     configuration = known(Team("ops", "Ops", "any")).drop("team", "ops")
     source = Source("billing", "Billing", team="sales")
     assert acceptable(configuration, source, event("a"), NOW) == event("a")
-    assert acceptable(configuration, source, event("a", team="ops"), NOW) == event("a", team="sales")
+    assert acceptable(configuration, source, event("a", team="ops"), NOW) == event(
+        "a", team="sales"
+    )
     for wrong, words in (
         (event("a", source="other"), "another source"),
         (event("a", time=NOW + timedelta(hours=24, seconds=1)), "ahead"),

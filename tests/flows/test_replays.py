@@ -17,7 +17,17 @@ from app.flows import alignment, replays, sources
 from app.store import deliveries as kept
 from app.store import journal
 from app.store.journal import JournalFilter
-from tests.flows.test_deliveries import DAY, MAPPING, connect, deliver, live, read_nothing, story, told, well
+from tests.flows.test_deliveries import (
+    DAY,
+    MAPPING,
+    connect,
+    deliver,
+    live,
+    read_nothing,
+    story,
+    told,
+    well,
+)
 from tests.flows.test_events import clean
 from tests.flows.test_settling import associated, held, said
 from tests.support.services import NOW, ONE, House, changed, created, furnish, house
@@ -26,7 +36,9 @@ SECRET = "a-client-secret-of-the-app"
 AT = NOW - 10 * DAY
 ITEMS = {
     **MAPPING,
-    "line_items": {"offering": {"property": "hs_sku", "map": {"SKU-1": "onboarding-plus", "SKU-2": "care"}}},
+    "line_items": {
+        "offering": {"property": "hs_sku", "map": {"SKU-1": "onboarding-plus", "SKU-2": "care"}}
+    },
 }
 
 
@@ -47,11 +59,17 @@ def item(number: int, name: str, value: str, at: object) -> dict[str, object]:
 
 def put(number: int, deal: int, at: object, *, removed: bool = False) -> dict[str, object]:
     more = {"fromObjectId": deal, "toObjectId": number, "associationRemoved": removed}
-    return said(at, subscriptionType="deal.associationChange", associationType="DEAL_TO_LINE_ITEM", **more)  # type: ignore[arg-type]  # an instant
+    return said(
+        at, subscriptionType="deal.associationChange", associationType="DEAL_TO_LINE_ITEM", **more
+    )  # type: ignore[arg-type]  # an instant
 
 
 async def won(built: House, actor: Actor) -> dict[str, object]:
-    return {e.event.subject or "": e.event for e in await live(built, actor) if e.event.type == "deal.won"}
+    return {
+        e.event.subject or "": e.event
+        for e in await live(built, actor)
+        if e.event.type == "deal.won"
+    }
 
 
 async def test_an_absorbed_deal_has_no_events_and_its_calls_follow(built: House):
@@ -84,7 +102,13 @@ async def test_line_items_are_what_was_sold(built: House):
     await deliver(built, hook, [*story(AT), put(1, 42, AT), put(2, 42, AT), put(3, 42, AT)])
     await deliver(built, hook, [item(1, "hs_sku", "SKU-1", AT), item(1, "amount", "1000", AT)])
     await deliver(
-        built, hook, [item(2, "hs_sku", "SKU-2", AT), item(2, "price", "100.5", AT), item(2, "quantity", "2", AT)]
+        built,
+        hook,
+        [
+            item(2, "hs_sku", "SKU-2", AT),
+            item(2, "price", "100.5", AT),
+            item(2, "quantity", "2", AT),
+        ],
     )
     await deliver(built, hook, [item(3, "hs_sku", "SKU-1", AT), item(3, "amount", "7", AT)])
     found = (await won(built, actor))["deal/42"]
@@ -122,7 +146,9 @@ async def test_a_replay_under_a_new_mapping_retracts_what_changes_and_doubles_no
     assert before - after.keys() == {"deal/42/won/1"}
     again = await replays.replay(built.service, actor, "hubspot", AT, read_nothing)
     assert (again.recorded, again.retracted) == (0, 0)
-    await deliver(built, hook, [*story(AT), more])  # a repetition after the new generation is one still
+    await deliver(
+        built, hook, [*story(AT), more]
+    )  # a repetition after the new generation is one still
     assert {e.event.id for e in await live(built, actor)} == set(after)
     assert await clean(built, actor)
 
@@ -131,12 +157,21 @@ async def test_a_changed_account_retracts_nothing_that_was_taken_under_the_one_b
     actor, hook = await connect(built)
     await deliver(built, hook, story(AT))
     built.clock.forward(days=1)
-    await sources.put(built.service, actor, Source("hubspot", "HubSpot", "hubspot", "1", "marketing", MAPPING), None)
+    await sources.put(
+        built.service,
+        actor,
+        Source("hubspot", "HubSpot", "hubspot", "1", "marketing", MAPPING),
+        None,
+    )
     foreign = await deliver(built, hook, [changed(42, "amount", "7", AT + 2 * DAY)])
     assert foreign.state == "failed"
     before = {e.event.id for e in await live(built, actor)}
     done = await replays.replay(built.service, actor, "hubspot", AT.date(), read_nothing)
-    assert (dict(done.states), done.recorded, done.retracted) == ({"processed": 1, "failed": 1}, 0, 0)
+    assert (dict(done.states), done.recorded, done.retracted) == (
+        {"processed": 1, "failed": 1},
+        0,
+        0,
+    )
     assert {e.event.id for e in await live(built, actor)} == before
 
 
@@ -149,18 +184,26 @@ async def test_a_replay_is_journaled_and_a_dry_run_only_told(built: House):
     done = await replays.replay(built.service, actor, "hubspot", AT, read_nothing)
     assert done == told
     await replays.replay_one(built.service, actor, "hubspot", taken.uid, read_nothing)
-    await replays.replay(built.service, actor, "hubspot", None, read_nothing)  # nothing to read again
+    await replays.replay(
+        built.service, actor, "hubspot", None, read_nothing
+    )  # nothing to read again
     counts = {"processed": 1, "recorded": 0, "retracted": 0}
     assert await entries(built, actor) == [
         ("tester", "hubspot", {"delivery": str(taken.uid), **counts}),
-        ("tester", "hubspot", {"since": AT.isoformat(), **counts, "recorded": 1, "retracted": done.retracted}),
+        (
+            "tester",
+            "hubspot",
+            {"since": AT.isoformat(), **counts, "recorded": 1, "retracted": done.retracted},
+        ),
     ]
 
 
 async def entries(built: House, actor: Actor) -> list[tuple[str, str, Mapping[str, object] | None]]:
     """What was replayed, as the journal has it."""
     async with built.service.database.reading() as connection:
-        found = await journal.page(connection, actor.organization, JournalFilter(kind="source"), None, 200)
+        found = await journal.page(
+            connection, actor.organization, JournalFilter(kind="source"), None, 200
+        )
     return [(one.actor, one.key, one.after) for one in found if one.action == "replay"]
 
 
@@ -169,10 +212,14 @@ async def test_a_day_is_one_of_the_organization_s_zone(built: House):
     await furnish(built, actor)
     source = Source("hubspot", "HubSpot", "hubspot", "4242001", "marketing", MAPPING)
     hook = (await sources.put(built.service, actor, source, SECRET)).hook_id or ""
-    built.clock.at = datetime(2026, 11, 23, 23, 30, tzinfo=UTC)  # half past midnight of the 24th in Oslo
+    built.clock.at = datetime(
+        2026, 11, 23, 23, 30, tzinfo=UTC
+    )  # half past midnight of the 24th in Oslo
     await deliver(built, hook, story(AT))
     for day, read in ((24, {"processed": 1}), (25, {})):
-        done = await replays.replay(built.service, actor, "hubspot", date(2026, 11, day), read_nothing, dry_run=True)
+        done = await replays.replay(
+            built.service, actor, "hubspot", date(2026, 11, day), read_nothing, dry_run=True
+        )
         assert dict(done.states) == read
 
 
@@ -195,13 +242,25 @@ async def test_deals_from_before_are_imported_once_and_dated_by_what_they_say(bu
     seen = {"hs_lastmodifieddate": "2026-10-20T10:00:00Z", "dealstage": "closedwon"}
     dates = {"createdate": "2026-08-01", "closedate": "2026-10-05T10:00:00Z"}
     records = [
-        {"id": "7", "amount": "900", "pipeline": "default", "customer_segment": "enterprise", **seen, **dates},
+        {
+            "id": "7",
+            "amount": "900",
+            "pipeline": "default",
+            "customer_segment": "enterprise",
+            **seen,
+            **dates,
+        },
         {"id": "8", "properties": {"amount": "", **seen}},
         {"id": "a/b"},
     ]
     body = json.dumps({"records": records}).encode()
     first = (await replays.take_records(built.service, actor, "hubspot", body, read_nothing)).kept
-    assert (first.state, first.origin, first.changes, len(first.rejects)) == ("processed", "records", 2, 1)
+    assert (first.state, first.origin, first.changes, len(first.rejects)) == (
+        "processed",
+        "records",
+        2,
+        1,
+    )
     found = await won(built, actor)
     assert found["deal/7"].time.isoformat() == "2026-10-05T10:00:00+00:00"  # type: ignore[attr-defined]  # an event
     assert found["deal/8"].value is None  # type: ignore[attr-defined]  # an event
@@ -210,7 +269,9 @@ async def test_deals_from_before_are_imported_once_and_dated_by_what_they_say(bu
     again = told_again.kept
     assert told_again.without_amount == ["8"]
     assert (again.changes, again.recorded, again.retracted) == (0, 0, 0)
-    await deliver(built, hook, [changed(7, "dealstage", "contractsent", NOW - DAY)])  # the deal lives on
+    await deliver(
+        built, hook, [changed(7, "dealstage", "contractsent", NOW - DAY)]
+    )  # the deal lives on
     assert set(await won(built, actor)) == {"deal/8"}
     health = await well(built, actor)
     assert health.wins_without_amount == 1
@@ -219,9 +280,16 @@ async def test_deals_from_before_are_imported_once_and_dated_by_what_they_say(bu
         await replays.take_records(built.service, actor, "hubspot", b"[]", read_nothing)
 
 
-async def test_an_imported_deal_brings_its_line_items_and_one_of_an_unreadable_date_waits_for_a_mapping(built: House):
-    actor, _ = await connect(built, {**ITEMS, "closed_at": {"property": "closedate", "format": "rfc3339"}})
-    items = [{"id": 1, "hs_sku": "SKU-1", "amount": "1000"}, {"id": 2, "hs_sku": "SKU-2", "amount": "20.5"}]
+async def test_an_imported_deal_brings_its_line_items_and_one_of_an_unreadable_date_waits_for_a_mapping(
+    built: House,
+):
+    actor, _ = await connect(
+        built, {**ITEMS, "closed_at": {"property": "closedate", "format": "rfc3339"}}
+    )
+    items = [
+        {"id": 1, "hs_sku": "SKU-1", "amount": "1000"},
+        {"id": 2, "hs_sku": "SKU-2", "amount": "20.5"},
+    ]
     closed = {"dealstage": "closedwon", "amount": "900"}
     records = [
         {"id": "7", **closed, "closedate": "2026-10-05", "line_items": items},
@@ -229,7 +297,9 @@ async def test_an_imported_deal_brings_its_line_items_and_one_of_an_unreadable_d
     ]
     body = json.dumps({"records": records, "taken_at": "2026-11-01T00:00:00Z"}).encode()
     taken = (await replays.take_records(built.service, actor, "hubspot", body, read_nothing)).kept
-    assert [(one["index"], "closedate" in str(one["problem"])) for one in taken.rejects] == [(1, True)]
+    assert [(one["index"], "closedate" in str(one["problem"])) for one in taken.rejects] == [
+        (1, True)
+    ]
     found = await won(built, actor)
     assert set(found) == {"deal/7"}, "no win is dated by its import"
     assert found["deal/7"].offerings == (("care", 205_000), ("onboarding-plus", 1000 * ONE))  # type: ignore[attr-defined]  # an event
@@ -244,14 +314,19 @@ async def test_a_sample_is_only_looked_at(built: House):
     actor, _ = await connect(built)
     reader = Actor(actor.organization, "reader", frozenset({"read"}))
     before = (await alignment.read(built.service, actor)).snapshot.version
-    sample = Delivery("POST", "", {}, json.dumps([*story(AT), changed(42, "dealstage", "9", NOW)]).encode())
+    sample = Delivery(
+        "POST", "", {}, json.dumps([*story(AT), changed(42, "dealstage", "9", NOW)]).encode()
+    )
     found = await replays.preview(built.service, reader, "hubspot", sample, None, read_nothing)
     assert {event.type for event in found.events} == {"deal.created", "deal.moved"}
     assert ("dealstage", "9") in found.unmapped
     tried = {"stages": {"9": "won"}}
     other = await replays.preview(built.service, reader, "hubspot", sample, tried, read_nothing)
     assert "deal.won" in {event.type for event in other.events}
-    assert (await live(built, actor), (await alignment.read(built.service, actor)).snapshot.version) == ([], before)
+    assert (
+        await live(built, actor),
+        (await alignment.read(built.service, actor)).snapshot.version,
+    ) == ([], before)
     with pytest.raises(NotFoundError):
         await replays.preview(built.service, reader, "nothing", sample, None, read_nothing)
     with pytest.raises(ForbiddenError):
@@ -276,11 +351,19 @@ LIFE = [
 ]
 
 
-NUMBERS = count()  # the examples of a law share a database, and Hypothesis likes to draw the same again
+NUMBERS = (
+    count()
+)  # the examples of a law share a database, and Hypothesis likes to draw the same again
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.permutations(range(len(LIFE))), st.lists(st.integers(0, len(LIFE) - 1), max_size=6), st.data())
+@settings(
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.permutations(range(len(LIFE))),
+    st.lists(st.integers(0, len(LIFE) - 1), max_size=6),
+    st.data(),
+)
 async def test_any_order_repetition_and_splitting_of_a_life_ends_in_the_same(
     database_url: str, order: list[int], again: list[int], data: st.DataObject
 ):
@@ -300,6 +383,8 @@ async def test_any_order_repetition_and_splitting_of_a_life_ends_in_the_same(
                 await deliver(built, hook, [LIFE[index] for index in portion])
             assert await clean(built, actor)
             answer = await alignment.read(built.service, actor)
-            ends.append((told(await live(built, actor)), answer.alignment.score, answer.alignment.losses))
+            ends.append(
+                (told(await live(built, actor)), answer.alignment.score, answer.alignment.losses)
+            )
     assert ends[0] == ends[1]
     assert any("deal.won" in one for one in ends[0][0])

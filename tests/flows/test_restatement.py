@@ -69,7 +69,11 @@ async def test_what_comes_in_meanwhile_counts_before_and_after(slow: House):
         await restatement.step(slow.service, actor.organization)
     long_ago = NOW - 40 * DAY
     (kept, old, _) = await record(
-        slow, actor, event("x"), event("old", time=long_ago), event("noisy", type="noise", time=long_ago)
+        slow,
+        actor,
+        event("x"),
+        event("old", time=long_ago),
+        event("noisy", type="noise", time=long_ago),
     )
     assert kept.uid is not None
     assert old.uid is not None
@@ -82,7 +86,9 @@ async def test_what_comes_in_meanwhile_counts_before_and_after(slow: House):
     assert await maintenance.differences(slow.service, actor.organization) == SOUND
 
 
-async def test_another_redefinition_meanwhile_begins_again_and_the_first_one_taken_back_ends_it(slow: House):
+async def test_another_redefinition_meanwhile_begins_again_and_the_first_one_taken_back_ends_it(
+    slow: House,
+):
     actor = await quarter(slow)
     before = await ask(slow, actor)
     await configuration.put(slow.service, actor, metric("sum", where=()))
@@ -101,7 +107,9 @@ async def test_another_redefinition_meanwhile_begins_again_and_the_first_one_tak
 
 async def entries(built: House, actor: Actor) -> list[tuple[str, str]]:
     async with built.service.database.reading() as connection:
-        found = await journal.page(connection, actor.organization, journal.JournalFilter("metric", "sum"), None, 9)
+        found = await journal.page(
+            connection, actor.organization, journal.JournalFilter("metric", "sum"), None, 9
+        )
     return [(entry.actor, entry.action) for entry in found]
 
 
@@ -160,7 +168,9 @@ async def test_history_that_cannot_be_restated_stops_nobody_else(slow: House):
     for actor in (full, sound):
         await furnish(slow, actor)
         data = {"segment": "enterprise", "x": 10**12}
-        await record(slow, actor, *(event(f"e{n}", data=data) for n in range(1000 if actor is full else 1)))
+        await record(
+            slow, actor, *(event(f"e{n}", data=data) for n in range(1000 if actor is full else 1))
+        )
         await configuration.put(slow.service, actor, metric(value="data.x"))
     await restatement.work(slow.service, until_idle())
     assert await restatement.waiting(slow.service) == []

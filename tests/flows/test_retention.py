@@ -44,12 +44,20 @@ async def bodies(built: House, actor: Actor) -> list[bool]:
     return [one.body is not None for one in reversed(found)]
 
 
-async def test_old_bodies_go_a_step_at_a_time_oldest_first(built: House, monkeypatch: pytest.MonkeyPatch):
+async def test_old_bodies_go_a_step_at_a_time_oldest_first(
+    built: House, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(retention, "AT_ONCE", 2)
-    actor, other = await filled(built, "acme", 90, 60, 31, 29, 0), await filled(built, "other", 40, 1)
+    actor, other = (
+        await filled(built, "acme", 90, 60, 31, 29, 0),
+        await filled(built, "other", 40, 1),
+    )
     seen: list[bool] = []
     await retention.work(built.service, 30, rounds(1, seen))
-    assert (await bodies(built, actor), await bodies(built, other)) == ([False, False, True, True, True], [False, True])
+    assert (await bodies(built, actor), await bodies(built, other)) == (
+        [False, False, True, True, True],
+        [False, True],
+    )
     await retention.work(built.service, 30, rounds(2, seen := []))
     assert await bodies(built, actor) == [False, False, False, True, True]
     assert seen == [False, False, False]
@@ -57,7 +65,9 @@ async def test_old_bodies_go_a_step_at_a_time_oldest_first(built: House, monkeyp
     assert await retention.trim(built.service, actor.organization, 30) == 1
 
 
-async def test_a_round_with_more_to_do_is_followed_at_once(built: House, monkeypatch: pytest.MonkeyPatch):
+async def test_a_round_with_more_to_do_is_followed_at_once(
+    built: House, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(retention, "AT_ONCE", 1)
     await filled(built, "acme", 90, 60)
     seen: list[bool] = []
@@ -65,15 +75,21 @@ async def test_a_round_with_more_to_do_is_followed_at_once(built: House, monkeyp
     assert seen == [False, True, True, False]
 
 
-async def test_several_processes_empty_each_body_once(built: House, monkeypatch: pytest.MonkeyPatch):
+async def test_several_processes_empty_each_body_once(
+    built: House, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(retention, "AT_ONCE", 3)
     actor = await filled(built, "acme", *range(31, 51))
-    counts = await asyncio.gather(*(retention.trim(built.service, actor.organization, 30) for _ in range(3)))
+    counts = await asyncio.gather(
+        *(retention.trim(built.service, actor.organization, 30) for _ in range(3))
+    )
     assert sum(counts) == 20
     assert not any(await bodies(built, actor))
 
 
-async def test_what_failed_is_tried_again_and_stops_nobody_else(built: House, monkeypatch: pytest.MonkeyPatch):
+async def test_what_failed_is_tried_again_and_stops_nobody_else(
+    built: House, monkeypatch: pytest.MonkeyPatch
+):
     actor, other = await filled(built, "acme", 40), await filled(built, "other", 40)
     emptied = deliveries.empty_bodies
     errors: list[Exception] = [UnavailableError("busy"), RuntimeError("a fault")]

@@ -17,7 +17,14 @@ AT = NOW - 10 * DAY
 
 def said(at: datetime, **more: object) -> dict[str, object]:
     occurred = int(at.timestamp() * 1000)
-    return {"eventId": 1, "subscriptionId": 7, "portalId": 4242001, "appId": 9, "occurredAt": occurred, **more}
+    return {
+        "eventId": 1,
+        "subscriptionId": 7,
+        "portalId": 4242001,
+        "appId": 9,
+        "occurredAt": occurred,
+        **more,
+    }
 
 
 def call(name: str, value: str, at: datetime) -> dict[str, object]:
@@ -108,12 +115,16 @@ async def test_a_repeated_delivery_records_and_retracts_nothing(built: House):
     assert await live(built, actor) == before
 
 
-async def test_a_new_event_of_an_archived_team_goes_to_the_default_team_and_what_stands_stays(built: House):
+async def test_a_new_event_of_an_archived_team_goes_to_the_default_team_and_what_stands_stays(
+    built: House,
+):
     actor, hook = await connect(built)
     await deliver(built, hook, story(AT)[:4])
     assert {one.event.team for one in await live(built, actor)} == {"sales"}
     await configuration.write(
-        built.service, actor, lambda found: found.drop("responsibility", "win/sales").drop("team", "sales")
+        built.service,
+        actor,
+        lambda found: found.drop("responsibility", "win/sales").drop("team", "sales"),
     )
     await deliver(built, hook, story(AT)[4:])
     teams = {one.event.type: one.event.team for one in await live(built, actor)}

@@ -5,7 +5,13 @@ from dataclasses import replace
 import pytest
 
 from app.domain.access import Actor
-from app.domain.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError, PreconditionError
+from app.domain.errors import (
+    ConflictError,
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+    PreconditionError,
+)
 from app.domain.sources import Source
 from app.flows import configuration, sources
 from app.flows.configuration import Precondition
@@ -34,10 +40,14 @@ async def hook(built: House, actor: Actor, source: str) -> Hook | None:
 async def secrets(built: House, actor: Actor, source: str) -> list[str]:
     found = await hook(built, actor, source)
     assert found is not None
-    return [built.service.vault.open(one.text, sources.place(actor, source)) for one in found.secrets]
+    return [
+        built.service.vault.open(one.text, sources.place(actor, source)) for one in found.secrets
+    ]
 
 
-async def pointers(built: House, actor: Actor, source: Source, secret: str | None = SECRET) -> list[str]:
+async def pointers(
+    built: House, actor: Actor, source: Source, secret: str | None = SECRET
+) -> list[str]:
     with pytest.raises(InvalidError) as refused:
         await sources.put(built.service, actor, source, secret)
     async with built.service.database.reading() as connection:
@@ -113,7 +123,9 @@ async def test_a_source_of_our_own_has_neither_hook_nor_secret_nor_mapping(built
     actor = await furnished(built)
     plain = Source("erp", "ERP")
     assert await pointers(built, actor, plain, SECRET) == ["/secret"]
-    assert await pointers(built, actor, replace(plain, mapping={"stages": {}}), None) == ["/mapping"]
+    assert await pointers(built, actor, replace(plain, mapping={"stages": {}}), None) == [
+        "/mapping"
+    ]
     found = await sources.put(built.service, actor, plain, None)
     assert (found.hook_id, found.secret, await hook(built, actor, "erp")) == (None, None, None)
 
@@ -134,14 +146,20 @@ async def test_a_source_names_a_team_that_is_known(built: House):
     assert await pointers(built, actor, replace(CRM, team="sale")) == ["/team"]
 
 
-async def test_salesforce_has_no_secret_but_the_address_of_its_hook_and_must_name_its_organization(built: House):
+async def test_salesforce_has_no_secret_but_the_address_of_its_hook_and_must_name_its_organization(
+    built: House,
+):
     actor = await furnished(built)
-    salesforce = replace(CRM, connector="salesforce_outbound", account="00D5g000004XyZA", mapping={})
+    salesforce = replace(
+        CRM, connector="salesforce_outbound", account="00D5g000004XyZA", mapping={}
+    )
     made = await sources.put(built.service, actor, salesforce, None)
     assert (made.secret, len(made.hook_id or "")) == (None, 32)
     with pytest.raises(ConflictError, match="address"):
         await sources.rotate(built.service, actor, salesforce.key, None)
-    assert await pointers(built, actor, replace(salesforce, key="other", account=None)) == ["/account"]
+    assert await pointers(built, actor, replace(salesforce, key="other", account=None)) == [
+        "/account"
+    ]
 
 
 async def test_a_source_is_patched_where_it_is(built: House):
@@ -150,14 +168,18 @@ async def test_a_source_is_patched_where_it_is(built: House):
         await sources.patch(built.service, actor, "biling", lambda noun: noun, None)
     with pytest.raises(PreconditionError):
         await sources.put(built.service, actor, CRM, SECRET, Precondition(frozenset({"1"})))
-    found = await sources.patch(built.service, actor, "billing", lambda _: Source("billing", "Invoices"), None)
+    found = await sources.patch(
+        built.service, actor, "billing", lambda _: Source("billing", "Invoices"), None
+    )
     assert found.written.value == Source("billing", "Invoices")
 
 
 async def test_the_hook_is_told_to_an_admin_alone(built: House):
     actor = await furnished(built)
     made = await sources.put(built.service, actor, CRM, SECRET)
-    reader = Actor(actor.organization, "reader", frozenset({"read", "events:write", "playbook:write"}))
+    reader = Actor(
+        actor.organization, "reader", frozenset({"read", "events:write", "playbook:write"})
+    )
     assert (await sources.health(built.service, actor, [CRM]))[1] == {"crm": made.hook_id}
     assert (await sources.health(built.service, reader, [CRM]))[1] == {}
     assert (await sources.health(built.service, await built.organization("other"), [CRM]))[1] == {}
@@ -180,4 +202,8 @@ async def test_a_write_that_changes_nothing_moves_no_version(built: House):
     before = await sources.put(built.service, actor, CRM, SECRET)
     after = await sources.put(built.service, actor, CRM, None)
     async with built.service.database.reading() as connection:
-        assert await cursor.version(connection, actor.organization) == before.written.changed == after.written.changed
+        assert (
+            await cursor.version(connection, actor.organization)
+            == before.written.changed
+            == after.written.changed
+        )

@@ -10,7 +10,11 @@ from app.flows.service import Tokens
 from app.flows.tokens import identify, is_token, scopes
 from tests.support.services import House
 
-CLAIMS = {"sub": "user-7", "org": "acme", "scope": "openid sightline:read sightline:admin sightline:all"}
+CLAIMS = {
+    "sub": "user-7",
+    "org": "acme",
+    "scope": "openid sightline:read sightline:admin sightline:all",
+}
 
 
 def reading(claims: Mapping[str, Any]) -> Tokens:
@@ -23,7 +27,11 @@ def reading(claims: Mapping[str, Any]) -> Tokens:
 async def test_a_token_says_whose_it_is_and_what_it_may(built: House):
     actor = await built.organization()
     found = await identify(built.service, reading({**CLAIMS, "team": "sales"}), "a.b.c")
-    assert (found.organization, found.name, found.team) == (actor.organization, "user-7 (token)", "sales")
+    assert (found.organization, found.name, found.team) == (
+        actor.organization,
+        "user-7 (token)",
+        "sales",
+    )
     assert found.scopes == {"read", "admin"}
     assert (await identify(built.service, reading(CLAIMS), "a.b.c")).team is None
 

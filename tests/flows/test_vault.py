@@ -107,7 +107,15 @@ def test_no_single_typing_error_passes(place: int, letter: str):
 
 def test_what_looks_unlike_a_key_is_none():
     text = vault.new_api_key()[0]
-    for other in ("", text[:-1], text + "0", " " + text[1:], text.upper(), "é" + text[1:], text[:-1] + "\u0664"):
+    for other in (
+        "",
+        text[:-1],
+        text + "0",
+        " " + text[1:],
+        text.upper(),
+        "é" + text[1:],
+        text[:-1] + "\u0664",
+    ):
         assert vault.split_api_key(other) is None
 
 

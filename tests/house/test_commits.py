@@ -6,7 +6,9 @@ from tests.support.house import ROOT, ours
 
 # Written with character classes, so that this file does not name what it forbids.
 FORBIDDEN = {
-    "a package registry's host": re.compile(r"pyp[i][.]o|pythonh[o]sted|npmj[s][.]|deb[.]deb[i]an|registry[.]npm"),
+    "a package registry's host": re.compile(
+        r"pyp[i][.]o|pythonh[o]sted|npmj[s][.]|deb[.]deb[i]an|registry[.]npm"
+    ),
     "a path of somebody's machine": re.compile(
         r"(?<![\w.~)}-])/(r[o]ot|w[o]rk|h[o]me|U[s]ers|opt/p[y]pi)/\w|[.]py[e]nv/"
     ),
@@ -47,5 +49,10 @@ def test_the_forbidden_is_found_where_it_stands():
         "<" * 7 + " HEAD",
     ):
         assert findings(planted), planted
-    for innocent in ("GET /v1/teams", "a/work/b", "https://example.com/home/x", "# --hash=sha256:0"):
+    for innocent in (
+        "GET /v1/teams",
+        "a/work/b",
+        "https://example.com/home/x",
+        "# --hash=sha256:0",
+    ):
         assert not findings(innocent), innocent

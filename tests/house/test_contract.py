@@ -12,7 +12,9 @@ from app.cli import app as command
 from tests.support.house import ROOT
 
 
-@pytest.mark.parametrize(("name", "flags"), [("openapi.json", []), ("openapi-client.json", ["--client"])])
+@pytest.mark.parametrize(
+    ("name", "flags"), [("openapi.json", []), ("openapi-client.json", ["--client"])]
+)
 def test_the_committed_contract_is_what_the_service_says(name, flags):
     said = CliRunner().invoke(command, ["openapi", *flags], catch_exceptions=False)
     assert said.exit_code == 0
@@ -36,7 +38,8 @@ def test_the_form_for_clients_is_the_whole_one_without_webhooks():
 
 def test_the_document_of_the_last_release_is_kept_and_is_not_newer():
     ours, theirs = (
-        tuple(map(int, file(name)["info"]["version"].split("."))) for name in ("openapi.json", "released.json")
+        tuple(map(int, file(name)["info"]["version"].split(".")))
+        for name in ("openapi.json", "released.json")
     )
     assert theirs <= ours
 

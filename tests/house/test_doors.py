@@ -29,19 +29,26 @@ ENVIRONMENT_DOORS = {
 
 
 def through(door: re.Pattern[str], allowed: dict[str, str], source: Source) -> list[str]:
-    if any(source.path == path or (path.endswith("/") and source.path.startswith(path)) for path in allowed):
+    if any(
+        source.path == path or (path.endswith("/") and source.path.startswith(path))
+        for path in allowed
+    ):
         return []
     return [f"{source.path}:{line}: {name}" for line, name in source.calls if door.fullmatch(name)]
 
 
 def test_connections_are_opened_at_one_door():
-    assert [each for source in sources("app") for each in through(ENGINES, ENGINE_DOORS, source)] == []
+    assert [
+        each for source in sources("app") for each in through(ENGINES, ENGINE_DOORS, source)
+    ] == []
     planted = "from sqlalchemy.ext.asyncio import create_async_engine as make\nx = make('')\n"
     assert through(ENGINES, ENGINE_DOORS, Source("app/store/events.py", planted))
 
 
 def test_the_wall_clock_is_read_at_one_door():
-    assert [each for source in sources("app") for each in through(WALL_CLOCK, CLOCK_DOORS, source)] == []
+    assert [
+        each for source in sources("app") for each in through(WALL_CLOCK, CLOCK_DOORS, source)
+    ] == []
     for planted in (
         "from datetime import datetime\nx = datetime.now()\n",
         "import datetime as d\nx = d.date.today()\n",
@@ -49,22 +56,42 @@ def test_the_wall_clock_is_read_at_one_door():
         "import time\nf = time.time\n",
     ):
         assert through(WALL_CLOCK, CLOCK_DOORS, Source("app/api/x.py", planted)), planted
-    assert not through(WALL_CLOCK, CLOCK_DOORS, Source("app/api/x.py", "import time\nx = time.perf_counter()\n"))
+    assert not through(
+        WALL_CLOCK, CLOCK_DOORS, Source("app/api/x.py", "import time\nx = time.perf_counter()\n")
+    )
 
 
 def test_chance_comes_in_only_where_it_is_declared():
-    assert [each for source in sources("app") for each in through(CHANCE, CHANCE_DOORS, source)] == []
-    for planted in ("import secrets\nx = secrets.token_bytes(3)\n", "from uuid import uuid4\nx = uuid4()\n"):
+    assert [
+        each for source in sources("app") for each in through(CHANCE, CHANCE_DOORS, source)
+    ] == []
+    for planted in (
+        "import secrets\nx = secrets.token_bytes(3)\n",
+        "from uuid import uuid4\nx = uuid4()\n",
+    ):
         assert through(CHANCE, CHANCE_DOORS, Source("app/domain/x.py", planted)), planted
 
 
 def test_the_environment_is_read_by_whoever_starts_the_service():
-    assert [each for source in sources("app") for each in through(ENVIRONMENT, ENVIRONMENT_DOORS, source)] == []
-    assert through(ENVIRONMENT, ENVIRONMENT_DOORS, Source("app/store/x.py", "import os\nx = os.environ.get('A')\n"))
+    assert [
+        each
+        for source in sources("app")
+        for each in through(ENVIRONMENT, ENVIRONMENT_DOORS, source)
+    ] == []
+    assert through(
+        ENVIRONMENT,
+        ENVIRONMENT_DOORS,
+        Source("app/store/x.py", "import os\nx = os.environ.get('A')\n"),
+    )
 
 
 def test_every_declared_door_is_used():
     texts = {source.path: source for source in sources("app")}
     pairs = [(ENGINE_DOORS, ENGINES), (CLOCK_DOORS, WALL_CLOCK), (CHANCE_DOORS, CHANCE)]
-    idle = [path for doors, door in pairs for path in doors if not (path in texts and through(door, {}, texts[path]))]
+    idle = [
+        path
+        for doors, door in pairs
+        for path in doors
+        if not (path in texts and through(door, {}, texts[path]))
+    ]
     assert idle == [], "declared doors that nobody goes through"

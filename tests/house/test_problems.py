@@ -12,7 +12,11 @@ TABLE = "app/api/problems.py"
 
 def codes(source: Source) -> list[str]:
     """The codes that this file's error classes carry."""
-    classes = [node for node in ast.walk(source.tree) if isinstance(node, ast.ClassDef) and node.name.endswith("Error")]
+    classes = [
+        node
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.ClassDef) and node.name.endswith("Error")
+    ]
     found = []
     for node in classes:
         for line in node.body:
@@ -24,7 +28,9 @@ def codes(source: Source) -> list[str]:
                 else []
             )
             value = getattr(line, "value", None)
-            if any(ast.unparse(each) == "code" for each in targets) and isinstance(value, ast.Constant):
+            if any(ast.unparse(each) == "code" for each in targets) and isinstance(
+                value, ast.Constant
+            ):
                 found.append(str(value.value))
     return found
 
@@ -38,11 +44,17 @@ def statuses_in_mind(source: Source) -> list[str]:
 def test_every_error_has_its_row_and_every_row_its_use():
     carried = Counter(code for source in sources("app") for code in codes(source))
     assert set(carried) - set(KINDS) == set(), "errors that the table does not translate"
-    assert [code for code, times in carried.items() if times > 1] == [], "codes that two errors share"
+    assert [code for code, times in carried.items() if times > 1] == [], (
+        "codes that two errors share"
+    )
     # The table names each code once; a row is used when an error carries it or another line says it.
     said = Counter(text for source in sources("app") for _, text in source.strings)
-    assert [code for code in KINDS if said[code] < 2] == [], "rows of the table that nothing refuses with"
-    assert codes(Source("app/domain/x.py", 'class XError(Exception):\n    code: str = "x"\n')) == ["x"]
+    assert [code for code in KINDS if said[code] < 2] == [], (
+        "rows of the table that nothing refuses with"
+    )
+    assert codes(Source("app/domain/x.py", 'class XError(Exception):\n    code: str = "x"\n')) == [
+        "x"
+    ]
 
 
 def test_a_refusal_shows_as_a_failed_request_with_a_stable_code():
@@ -51,6 +63,12 @@ def test_a_refusal_shows_as_a_failed_request_with_a_stable_code():
 
 
 def test_the_inner_rings_know_no_http():
-    rings = [source for ring in ("domain", "scoring", "flows", "store") for source in sources(f"app/{ring}")]
+    rings = [
+        source
+        for ring in ("domain", "scoring", "flows", "store")
+        for source in sources(f"app/{ring}")
+    ]
     assert [each for source in rings for each in statuses_in_mind(source)] == []
-    assert statuses_in_mind(Source("app/flows/x.py", "from http import HTTPStatus\nx = HTTPStatus.OK\n"))
+    assert statuses_in_mind(
+        Source("app/flows/x.py", "from http import HTTPStatus\nx = HTTPStatus.OK\n")
+    )

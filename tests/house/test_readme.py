@@ -20,7 +20,9 @@ def readme() -> str:
 def blocks(text: str) -> str:
     """What stands in its fenced blocks and in its code spans, lines continued by a backslash joined."""
     fenced = re.findall(r"^```\w*\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
-    spans = re.findall(r"(?<!`)`([^`\n]+)`(?!`)", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE))
+    spans = re.findall(
+        r"(?<!`)`([^`\n]+)`(?!`)", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    )
     return re.sub(r"\\\n\s*", " ", "\n".join([*fenced, *spans]))
 
 
@@ -28,12 +30,16 @@ def unknown_commands(text: str) -> list[str]:
     """The `sightline ...` lines whose command, subcommand or option the program does not have."""
     root = get_command(command)
     lines = re.findall(r"(?:^|[\s$/])sightline ([a-z][^\n|#>]*)", blocks(text))
-    return [line for line in lines if not _known(root, [word for word in line.split() if word.strip()])]
+    return [
+        line for line in lines if not _known(root, [word for word in line.split() if word.strip()])
+    ]
 
 
 def _known(here: object, words: list[str]) -> bool:
     assert isinstance(here, TyperGroup | TyperCommand)
-    options = {name for parameter in here.params for name in [*parameter.opts, *parameter.secondary_opts]} | {"--help"}
+    options = {
+        name for parameter in here.params for name in [*parameter.opts, *parameter.secondary_opts]
+    } | {"--help"}
     for position, word in enumerate(words):
         if isinstance(here, TyperGroup) and not word.startswith("-"):
             found = here.commands.get(word.strip(",.;`"))
@@ -55,7 +61,10 @@ def called(text: str) -> list[str]:
 
 def unknown_paths(text: str) -> list[str]:
     contract = json.loads((ROOT / "openapi" / "openapi.json").read_text(encoding="utf-8"))
-    known = [re.compile(re.sub(r"\\?\{[^}]*\\?\}", "[^/]+", re.escape(path))) for path in contract["paths"]]
+    known = [
+        re.compile(re.sub(r"\\?\{[^}]*\\?\}", "[^/]+", re.escape(path)))
+        for path in contract["paths"]
+    ]
     return [path for path in called(text) if not any(pattern.fullmatch(path) for pattern in known)]
 
 
@@ -73,12 +82,18 @@ def test_every_setting_is_in_the_table_and_no_other():
     real = {PREFIX + name.upper() for name in Settings.model_fields}
     table = settings_in_table(readme())
     assert real - table == set(), "settings that the README does not name"
-    assert {name for name in table - real if name not in {f"{PREFIX}URL", f"{PREFIX}API_KEY"}} == set()
+    assert {
+        name for name in table - real if name not in {f"{PREFIX}URL", f"{PREFIX}API_KEY"}
+    } == set()
 
 
 def test_every_command_in_the_readme_exists():
     assert unknown_commands(readme()) == []
-    for planted in ("sightline frobnicate", "sightline openapi --nonsense", "sightline db nothing --json"):
+    for planted in (
+        "sightline frobnicate",
+        "sightline openapi --nonsense",
+        "sightline db nothing --json",
+    ):
         assert unknown_commands(f"```\n{planted}\n```\n"), planted
     assert not unknown_commands("```\n$ sightline openapi --client > x.json\n```\n")
 

@@ -25,7 +25,9 @@ TODAY = datetime.now(ZoneInfo("Europe/Berlin")).date()  # where the README's org
 
 def block(after: str, language: str = "sh") -> str:
     """The first fenced block of a language after those words."""
-    found = re.search(rf"^( *)```{language}\n(.*?)^ *```", README[README.index(after) :], re.DOTALL | re.MULTILINE)
+    found = re.search(
+        rf"^( *)```{language}\n(.*?)^ *```", README[README.index(after) :], re.DOTALL | re.MULTILINE
+    )
     assert found is not None, after
     return re.sub(rf"^{found[1]}", "", found[2], flags=re.MULTILINE)
 
@@ -42,11 +44,24 @@ class Newcomer:
     def __init__(self, folder: Path) -> None:
         self.folder, self.port = folder, free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("SIGHTLINE_", "PYTHON"))}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("SIGHTLINE_", "PYTHON"))
+        }
         path = os.pathsep.join(
-            [str(Path(sys.executable).parent), kept.get("PATH", ""), str(ROOT / "tests/support/shims")]
+            [
+                str(Path(sys.executable).parent),
+                kept.get("PATH", ""),
+                str(ROOT / "tests/support/shims"),
+            ]
         )
-        self.environment = {**kept, "PATH": path, "SIGHTLINE_URL": self.url, "SIGHTLINE_PUBLIC_URL": self.url}
+        self.environment = {
+            **kept,
+            "PATH": path,
+            "SIGHTLINE_URL": self.url,
+            "SIGHTLINE_PUBLIC_URL": self.url,
+        }
 
     def run(self, script: str) -> str:
         """What the script prints; it stops at the first line that fails."""
@@ -66,7 +81,9 @@ class Newcomer:
     def serve(self) -> subprocess.Popen[bytes]:
         command = ["sightline", "serve", "--port", str(self.port)]
         with (self.folder / "serve.log").open("wb") as log:
-            server = subprocess.Popen(command, cwd=self.folder, env=self.environment, stdout=log, stderr=log)
+            server = subprocess.Popen(
+                command, cwd=self.folder, env=self.environment, stdout=log, stderr=log
+            )
         for _ in range(300):
             try:
                 if httpx.get(f"{self.url}/readyz").status_code == 200:
@@ -88,7 +105,9 @@ class Newcomer:
 def newcomer(tmp_path: Path) -> Iterator[Newcomer]:
     found = Newcomer(tmp_path)
     found.run("sightline db upgrade")
-    made = found.run('sightline organizations create acme --name "Acme" --time-zone Europe/Berlin --json')
+    made = found.run(
+        'sightline organizations create acme --name "Acme" --time-zone Europe/Berlin --json'
+    )
     found.environment["SIGHTLINE_API_KEY"] = json.loads(made)["api_key"]
     server = found.serve()
     yield found
@@ -104,17 +123,23 @@ def this_quarter(text: str) -> str:
 
 @pytest.mark.slow
 def test_ten_minutes_with_the_readme_end_in_a_score_that_a_crm_changes(newcomer: Newcomer):
-    (newcomer.folder / "playbook.yaml").write_text(this_quarter(block("Save this as", "yaml")), encoding="utf-8")
+    (newcomer.folder / "playbook.yaml").write_text(
+        this_quarter(block("Save this as", "yaml")), encoding="utf-8"
+    )
     applied = block(YAML_END)
     newcomer.run("\n".join(line for line in applied.splitlines() if not line.startswith("export")))
     newcomer.run(block("Writing, signing and accepting"))
-    first = newcomer.run(re.sub(r'"time": "[^T]*T', f'"time": "{TODAY}T', block("Events come one by one")))
+    first = newcomer.run(
+        re.sub(r'"time": "[^T]*T', f'"time": "{TODAY}T', block("Events come one by one"))
+    )
     assert '"score":' in first
 
     newcomer.run(block("1. Make the source"))
     source = newcomer.get("/v1/sources/hubspot")
     before = newcomer.get("/v1/alignment/ledger")
-    signed = block("sign a sample as HubSpot does").replace("URL=...", f"URL={source['hook_url']}", 1)
+    signed = block("sign a sample as HubSpot does").replace(
+        "URL=...", f"URL={source['hook_url']}", 1
+    )
     answered = newcomer.run(signed)
     assert json.loads(answered)["state"] == "processed"
     after = newcomer.get("/v1/alignment/ledger")
@@ -125,7 +150,9 @@ def test_ten_minutes_with_the_readme_end_in_a_score_that_a_crm_changes(newcomer:
     assert "enterprise-arr" in newcomer.run("sightline document fy26-q4")
     assert "win-enterprise" in newcomer.run("sightline alignment")
 
-    asked = newcomer.run(block("Every answer is to be had for any past day").replace("2026-11-02", str(TODAY)))
+    asked = newcomer.run(
+        block("Every answer is to be had for any past day").replace("2026-11-02", str(TODAY))
+    )
     assert asked.count('"as_of":') >= 4
     assert "Nothing changed." in asked
     assert '"differences":0' in asked.replace(" ", "")
@@ -141,7 +168,12 @@ def test_the_worked_organizations_of_the_readme_are_those_that_are_computed():
     for name in names:
         _, expected = WORKED[name]()
         for figure in ("score", "floor", "coverage"):
-            assert table[figure][name] == str(getattr(expected, figure)).replace("None", "null"), (name, figure)
+            assert table[figure][name] == str(getattr(expected, figure)).replace("None", "null"), (
+                name,
+                figure,
+            )
         for component, (score, _) in expected.components.items():
             gone = component in expected.not_applying
-            assert table[component][name] == ("does not apply" if gone else str(score).replace("None", "null"))
+            assert table[component][name] == (
+                "does not apply" if gone else str(score).replace("None", "null")
+            )

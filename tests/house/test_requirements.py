@@ -24,7 +24,8 @@ def pins(text: str) -> dict[str, Pin]:
     for entry in re.sub(r"\\\n\s*", " ", text).splitlines():
         if entry.strip():
             match = re.fullmatch(
-                r"([\w.-]+)==([\w.!+]+)( ; [^#]+?)?((?: +--hash=sha256:[0-9a-f]{64})+)", entry.rstrip()
+                r"([\w.-]+)==([\w.!+]+)( ; [^#]+?)?((?: +--hash=sha256:[0-9a-f]{64})+)",
+                entry.rstrip(),
             )
             assert match, f"not a pin with hashes: {entry[:80]}"
             found[canonicalize_name(match[1])] = Pin(match[2], frozenset(match[4].split()))
@@ -67,7 +68,10 @@ def test_every_line_is_a_pin_with_its_hashes():
 def test_what_the_project_declares_is_locked():
     assert unmet([Requirement(each) for each in project()["run"]], locked("run.txt")) == []
     assert unmet([Requirement(each) for each in project()["build"]], locked("build.txt")) == []
-    written = [(ROOT / "requirements" / name).read_text(encoding="utf-8") for name in ("dev.in", "build.in", "uv.in")]
+    written = [
+        (ROOT / "requirements" / name).read_text(encoding="utf-8")
+        for name in ("dev.in", "build.in", "uv.in")
+    ]
     assert unmet(wanted(*written), locked("dev.txt")) == []
     tools = (ROOT / "requirements" / "tools.in").read_text(encoding="utf-8")
     assert unmet(wanted(tools), locked("tools.txt")) == []

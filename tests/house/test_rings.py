@@ -16,7 +16,8 @@ NOT_TO_THINK_WITH = {
 RINGS = {
     "app/domain/": (STANDARD - NOT_TO_THINK_WITH) | {"app.domain", "msgspec"},
     "app/scoring/": (STANDARD - NOT_TO_THINK_WITH) | {"app.domain", "app.scoring"},
-    "app/connectors/": (STANDARD - NOT_TO_THINK_WITH) | {"app.domain", "app.connectors", "cryptography", "defusedxml"},
+    "app/connectors/": (STANDARD - NOT_TO_THINK_WITH)
+    | {"app.domain", "app.connectors", "cryptography", "defusedxml"},
 }
 
 
@@ -40,13 +41,19 @@ def _prefixes(name: str) -> set[str]:
 def declared() -> set[str]:
     """The import names of the dependencies in pyproject.toml."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    names = {re.split(r"[^\w-]", each)[0].lower().replace("-", "_") for each in project["dependencies"]}
+    names = {
+        re.split(r"[^\w-]", each)[0].lower().replace("-", "_") for each in project["dependencies"]
+    }
     return {{"pyyaml": "yaml", "pyjwt": "jwt"}.get(name, name) for name in names}
 
 
 def undeclared(source: Source, libraries: set[str]) -> list[str]:
     known = STANDARD | libraries | {"app"}
-    return [f"{source.path}:{line}: {name}" for line, name in source.imports if name.split(".")[0] not in known]
+    return [
+        f"{source.path}:{line}: {name}"
+        for line, name in source.imports
+        if name.split(".")[0] not in known
+    ]
 
 
 def test_the_inner_rings_import_only_what_thinks():
@@ -60,7 +67,9 @@ def test_the_inner_rings_import_only_what_thinks():
     ):
         assert strangers(Source("app/domain/x.py", planted + "\n")), planted
     assert strangers(Source("app/connectors/x.py", "from urllib.request import urlopen\n"))
-    assert not strangers(Source("app/connectors/x.py", "from urllib.parse import unquote\nimport hmac\n"))
+    assert not strangers(
+        Source("app/connectors/x.py", "from urllib.parse import unquote\nimport hmac\n")
+    )
     assert strangers(Source("app/domain/x.py", "from app.scoring import engine\n"))
 
 

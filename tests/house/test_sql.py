@@ -16,13 +16,17 @@ SQL = re.compile(
     r"|(create|drop|alter)\s+(table|index|trigger|role|database)\b|pragma\s+\w)",
     re.IGNORECASE | re.DOTALL,
 )
-DIALECT_NAME = re.compile(r"(postgres(ql)?|sqlite|citus|asyncpg|aiosqlite)[+:]?(asyncpg|aiosqlite)?(://)?")
+DIALECT_NAME = re.compile(
+    r"(postgres(ql)?|sqlite|citus|asyncpg|aiosqlite)[+:]?(asyncpg|aiosqlite)?(://)?"
+)
 
 
 def sql_outside_the_store(source: Source) -> list[str]:
     if source.path.startswith(STORE):
         return []
-    imports = [(line, name) for line, name in source.imports if name.split(".")[0] in DATABASE_LIBRARIES]
+    imports = [
+        (line, name) for line, name in source.imports if name.split(".")[0] in DATABASE_LIBRARIES
+    ]
     texts = [(line, text) for line, text in source.strings if SQL.search(text)]
     return [f"{source.path}:{line}: {what.strip()[:60]}" for line, what in [*imports, *texts]]
 
@@ -32,7 +36,11 @@ def dialects_told_apart(source: Source) -> list[str]:
     if source.path in DIALECT:
         return []
     names = [(line, text) for line, text in source.strings if DIALECT_NAME.fullmatch(text)]
-    asked = [(line, name) for line, name in source.calls if re.search(r"\bdialect\.name$|\bdrivername$", name)]
+    asked = [
+        (line, name)
+        for line, name in source.calls
+        if re.search(r"\bdialect\.name$|\bdrivername$", name)
+    ]
     return [f"{source.path}:{line}: {what}" for line, what in [*names, *asked]]
 
 
@@ -47,7 +55,11 @@ def test_sql_stands_in_the_store_only():
 
 def test_only_the_dialect_knows_which_database_it_is():
     assert [each for source in sources("app") for each in dialects_told_apart(source)] == []
-    assert dialects_told_apart(Source("app/store/events.py", 'if connection.dialect.name == "x": pass\n'))
+    assert dialects_told_apart(
+        Source("app/store/events.py", 'if connection.dialect.name == "x": pass\n')
+    )
     assert dialects_told_apart(Source("app/store/events.py", 'if kind == "sqlite": pass\n'))
     assert dialects_told_apart(Source("app/cli.py", 'if url.startswith("postgresql+"): pass\n'))
-    assert not dialects_told_apart(Source("app/settings.py", 'url = "sqlite+aiosqlite:///sightline.db"\n'))
+    assert not dialects_told_apart(
+        Source("app/settings.py", 'url = "sqlite+aiosqlite:///sightline.db"\n')
+    )

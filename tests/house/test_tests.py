@@ -52,7 +52,9 @@ def idle_tests(source: Source) -> list[str]:
     tests = [node for node in source.functions if node.name.startswith("test_")]
     texts = {node: ast.get_source_segment(source.text, node) or "" for node in tests}
     return [
-        f"{source.path}:{node.lineno}: {node.name} asserts nothing" for node in tests if not HOLDS.search(texts[node])
+        f"{source.path}:{node.lineno}: {node.name} asserts nothing"
+        for node in tests
+        if not HOLDS.search(texts[node])
     ]
 
 
@@ -71,7 +73,9 @@ def mirrored(test: str, modules: set[str]) -> bool:
     room = f"app/{folder}/" if folder else "app/"
     words = name.removeprefix("test_").removesuffix(".py").split("_")
     stems = ["_".join(words[:n]) for n in range(len(words), 0, -1)]
-    return any(f"{room}{stem}.py" in modules or f"{room}{stem}/__init__.py" in modules for stem in stems)
+    return any(
+        f"{room}{stem}.py" in modules or f"{room}{stem}/__init__.py" in modules for stem in stems
+    )
 
 
 def untested(modules: list[Source], tests: set[str]) -> list[str]:
@@ -93,15 +97,25 @@ def test_every_test_asserts_something():
 
 def test_no_test_is_skipped_or_expected_to_fail():
     assert [each for source in sources("tests") for each in left_out_tests(source)] == []
-    assert left_out_tests(Source("tests/test_x.py", "@pytest.mark.skip\ndef test_x():\n    assert x\n"))
+    assert left_out_tests(
+        Source("tests/test_x.py", "@pytest.mark.skip\ndef test_x():\n    assert x\n")
+    )
 
 
 def test_every_test_file_mirrors_a_module():
     modules = {source.path for source in sources("app")}
-    files = [source.path for source in sources("tests") if source.path.rpartition("/")[2].startswith("test_")]
+    files = [
+        source.path
+        for source in sources("tests")
+        if source.path.rpartition("/")[2].startswith("test_")
+    ]
     mirrors = [path for path in files if path.split("/")[1] not in OF_THEIR_OWN]
-    assert [path for path in mirrors if not mirrored(path, modules) and path not in ACROSS_A_RING] == []
-    assert not mirrored("tests/domain/test_nothing.py", {"app/domain/deals.py", "app/api/nothing.py"})
+    assert [
+        path for path in mirrors if not mirrored(path, modules) and path not in ACROSS_A_RING
+    ] == []
+    assert not mirrored(
+        "tests/domain/test_nothing.py", {"app/domain/deals.py", "app/api/nothing.py"}
+    )
     assert mirrored("tests/domain/test_deals_laws.py", {"app/domain/deals.py"})
 
 
@@ -111,7 +125,9 @@ def test_every_module_that_acts_has_a_test_file_or_says_what_tests_it():
     assert sorted(without - set(TESTED_ELSEWHERE)) == []
     assert sorted(set(TESTED_ELSEWHERE) - without) == [], "allowances that are needed no more"
     assert sorted(set(TESTED_ELSEWHERE.values()) - tests) == [], "test files that are not there"
-    assert untested([Source("app/domain/x.py", "def f(): ...\n")], {"tests/api/test_x.py"}) == ["app/domain/x.py"]
+    assert untested([Source("app/domain/x.py", "def f(): ...\n")], {"tests/api/test_x.py"}) == [
+        "app/domain/x.py"
+    ]
 
 
 def test_no_folder_of_tests_or_migrations_is_a_package():

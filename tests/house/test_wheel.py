@@ -14,7 +14,11 @@ from tests.support.house import ROOT
 
 
 def run(*words: object, cwd: Path, **more: str) -> str:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("SIGHTLINE_", "PYTHON"))}
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("SIGHTLINE_", "PYTHON"))
+    }
     done = subprocess.run(
         [str(word) for word in words],
         cwd=cwd,
@@ -57,7 +61,15 @@ def test_the_wheel_brings_the_command_and_the_migrations(tmp_path):
     )
     assert str(site) in run(python, "-c", "import app; print(app.__file__)", cwd=elsewhere)
     assert "db" in run(python, "-c", entry, "--help", cwd=elsewhere)
-    run(python, "-c", entry, "db", "upgrade", cwd=elsewhere, SIGHTLINE_DATABASE_URL="sqlite+aiosqlite:///there.db")
+    run(
+        python,
+        "-c",
+        entry,
+        "db",
+        "upgrade",
+        cwd=elsewhere,
+        SIGHTLINE_DATABASE_URL="sqlite+aiosqlite:///there.db",
+    )
     with sqlite3.connect(elsewhere / "there.db") as database:
         assert database.execute("select count(*) from alembic_version").fetchone() == (1,)
     database.close()

@@ -11,7 +11,17 @@ from app.flows import deliveries, events, sources
 from app.store import migrations, types
 from app.store.database import connect
 from app.store.tables import Row
-from tests.support.services import NOW, House, changed, created, event, furnish, house, hubspot, record
+from tests.support.services import (
+    NOW,
+    House,
+    changed,
+    created,
+    event,
+    furnish,
+    house,
+    hubspot,
+    record,
+)
 
 APPEND_ONLY = ("event", "retraction", "journal", "change")
 DERIVED = {("event", "matching")}
@@ -53,7 +63,10 @@ def test_up_down_and_up_again_without_drift(database_url: str):
     migrations.downgrade(database_url, "base")
     assert (asyncio.run(tables(database_url)), asyncio.run(revision(database_url))) == (set(), None)
     migrations.upgrade(database_url)
-    assert (asyncio.run(tables(database_url)), asyncio.run(revision(database_url))) == (everything, migrations.head())
+    assert (asyncio.run(tables(database_url)), asyncio.run(revision(database_url))) == (
+        everything,
+        migrations.head(),
+    )
     assert migrations.drift(database_url) is None
 
 
@@ -75,7 +88,11 @@ async def furnished(built: House) -> None:
     (item,) = await record(built, actor, event("a"))
     assert item.uid is not None
     await events.retract_event(built.service, actor, item.uid, "a mistake")
-    hook = (await sources.put(built.service, actor, Source("crm", "CRM", "hubspot", None, "sales"), SECRET)).hook_id
+    hook = (
+        await sources.put(
+            built.service, actor, Source("crm", "CRM", "hubspot", None, "sales"), SECRET
+        )
+    ).hook_id
     told = [created(1, NOW), changed(1, "dealstage", "closedwon", NOW)]
     delivery = hubspot(hook or "", SECRET, told, NOW)
     await deliveries.take(built.service, hook or "", delivery, read_nothing)  # type: ignore[arg-type]  # never returns
@@ -107,5 +124,7 @@ async def test_a_win_without_an_amount_from_before_its_deal_noted_it_is_noted(da
     await asyncio.to_thread(migrations.downgrade, database_url, "0003")
     await asyncio.to_thread(migrations.upgrade, database_url)
     async with house(database_url) as built, built.service.database.reading() as connection:
-        rows = await connection.execute(text("select source, entity from unmapped where property = ''"))
+        rows = await connection.execute(
+            text("select source, entity from unmapped where property = ''")
+        )
         assert [tuple(row) for row in rows] == [("crm", "deal:1")]

@@ -108,10 +108,20 @@ class Writer:
             return None
         was = known[self.chance.choice(sorted(known))]
         new = replace(metric(self.chance, 0), key=was.key)
-        kinds = ["all", "aggregation", "aggregation", "canonical_source", "canonical_source", "where", "events"]
+        kinds = [
+            "all",
+            "aggregation",
+            "aggregation",
+            "canonical_source",
+            "canonical_source",
+            "where",
+            "events",
+        ]
         what = self.chance.choice(kinds)
         found = new if what == "all" else replace(was, **{what: getattr(new, what)})
-        falling = any(k.metric == was.key and k.target < k.baseline for k in self.state.key_results.values())
+        falling = any(
+            k.metric == was.key and k.target < k.baseline for k in self.state.key_results.values()
+        )
         if falling and found.aggregation in ("sum", "count"):
             found = replace(found, aggregation=self.chance.choice(AGGREGATIONS[2:]))
         return Put((found,))
@@ -124,7 +134,9 @@ class Writer:
             return Archive("key_result", self.chance.choice(sorted(self.state.key_results)))
         aims, books = list(self.state.objectives.values()), list(self.state.playbooks.values())
         number = self.chance.randint(0, 4)
-        return Put((key_result(self.chance, number, list(self.state.metrics.values()), aims, books),))
+        return Put(
+            (key_result(self.chance, number, list(self.state.metrics.values()), aims, books),)
+        )
 
     def objective(self) -> Act | None:
         """An objective is paused or taken up, weighs more or less, goes, or comes back."""
@@ -133,7 +145,10 @@ class Writer:
         if self.chance.random() < 0.5 and self.state.objectives:
             was = self.state.objectives[self.chance.choice(sorted(self.state.objectives))]
             return Put((replace(was, state="paused" if was.state == "active" else "active"),))
-        key, book = f"objective-{self.chance.randint(0, 3)}", self.chance.choice(sorted(self.state.playbooks))
+        key, book = (
+            f"objective-{self.chance.randint(0, 3)}",
+            self.chance.choice(sorted(self.state.playbooks)),
+        )
         if key in self.state.objectives:
             book = self.state.objectives[key].playbook
         return Put((w.Objective(key, book, self.chance.choice(POSITIVE)),))
@@ -145,9 +160,14 @@ class Writer:
             return Accept(*self.chance.choice(parts), accepted=self.chance.random() < 0.8)
         if not self.state.objectives or not self.state.teams:
             return None
-        aim, team = self.chance.choice(sorted(self.state.objectives)), self.chance.choice(sorted(self.state.teams))
+        aim, team = (
+            self.chance.choice(sorted(self.state.objectives)),
+            self.chance.choice(sorted(self.state.teams)),
+        )
         role, share = self.chance.choice(ROLES), self.chance.choice(POSITIVE)
-        return Put((w.Responsibility(aim, team, role, share, self.chance.choice(["proposed", *STATUSES])),))
+        return Put(
+            (w.Responsibility(aim, team, role, share, self.chance.choice(["proposed", *STATUSES])),)
+        )
 
     def part(self) -> Act | None:
         """A team contributes, signs, or takes either back."""
@@ -175,7 +195,10 @@ class Writer:
         """A playbook ends later, or sooner where no key result has days of its own."""
         was = self.state.playbooks[self.chance.choice(sorted(self.state.playbooks))]
         mine = {o.key for o in self.state.objectives.values() if o.playbook == was.key}
-        tied = any(k.objective in mine and (k.starts_on or k.ends_on) for k in self.state.key_results.values())
+        tied = any(
+            k.objective in mine and (k.starts_on or k.ends_on)
+            for k in self.state.key_results.values()
+        )
         last = was.ends_on + timedelta(days=self.chance.choice([1, 4] if tied else [1, 4, -1, -3]))
         return Put((replace(was, ends_on=max(last, was.starts_on)),))
 
@@ -187,7 +210,9 @@ class Writer:
         if free and self.chance.random() < 0.4:
             return Archive("team", self.chance.choice(free))
         key = self.chance.choice(["alpha", "bravo", "charlie"])
-        return Put((w.Team(key, self.chance.choice(["sales", "marketing"]), self.chance.choice(POSITIVE)),))
+        return Put(
+            (w.Team(key, self.chance.choice(["sales", "marketing"]), self.chance.choice(POSITIVE)),)
+        )
 
     def offering(self) -> Act | None:
         """The offerings come, change and go."""
@@ -232,11 +257,15 @@ def timelines(draw: st.DrawFn, most: int = 32) -> Timeline:
     chance = dice.of("start")
     zone = chance.choice(ZONES)
     start = FIRST + timedelta(days=chance.choice([-BEFORE, -2, 0, 3, 12]))
-    writer = Writer(zone, datetime.combine(start, time(9), ZoneInfo(zone)).astimezone(UTC), chance=chance)
+    writer = Writer(
+        zone, datetime.combine(start, time(9), ZoneInfo(zone)).astimezone(UTC), chance=chance
+    )
     writer.add(Put(furniture(dice, draw(st.integers(0, 4)))))
     if chance.random() < 0.6:
         writer.add(Publish("main"))
-    for number, seed in enumerate(draw(st.lists(st.integers(0, 65535), min_size=most // 4, max_size=most))):
+    for number, seed in enumerate(
+        draw(st.lists(st.integers(0, 65535), min_size=most // 4, max_size=most))
+    ):
         writer.chance = Random(f"{seed}/{number}")
         writer.wait()
         act = writer.chance.choices([kind for kind, _ in KINDS], [often for _, often in KINDS])[0]

@@ -90,7 +90,8 @@ def sharing(scene: Scene, objective: str) -> tuple[Fraction, str]:
         balance = clamp((number - 1) / (required - 1))
     accountable = sum(r.role == "accountable" for r in bearing)
     proposed = any(
-        r.objective == objective and r.status == "proposed" and r.role in LOAD_BEARING for r in world.responsibilities
+        r.objective == objective and r.status == "proposed" and r.role in LOAD_BEARING
+        for r in world.responsibilities
     )
     reasons = [
         ("not_accepted", not bearing and proposed),
@@ -119,7 +120,9 @@ def focus_of(scene: Scene, team: str, figure: Attention) -> Fraction:
 def pace(scene: Scene, key_result: KeyResult) -> Pace:
     """Where the key result stands on the scored day against where it should."""
     metric = metric_of(scene.world, key_result)
-    making = [e for e in events_of(scene, key_result) if metric.canonical_source in (None, e.source)]
+    making = [
+        e for e in events_of(scene, key_result) if metric.canonical_source in (None, e.source)
+    ]
     value = aggregate(metric, making) if making else key_result.baseline
     progress = clamp((value - key_result.baseline) / (key_result.target - key_result.baseline))
     first, last = window(scene.world.playbook, key_result)
@@ -129,7 +132,10 @@ def pace(scene: Scene, key_result: KeyResult) -> Pace:
 
 def attainment(scene: Scene, objective: str) -> Fraction:
     """A_o."""
-    return mean((k.weight, pace(scene, k).attainment) for k in key_results_of(scene.world, objective)) or ZERO
+    return (
+        mean((k.weight, pace(scene, k).attainment) for k in key_results_of(scene.world, objective))
+        or ZERO
+    )
 
 
 def measured(scene: Scene, objective: str) -> Fraction:
@@ -195,8 +201,13 @@ def agreements(scene: Scene, objective: str) -> list[tuple[KeyResult, Fraction]]
         others = {e.source for e in events} - {metric.canonical_source}
         if metric.canonical_source is None or not others:
             continue
-        value = {s: aggregate(metric, [e for e in events if e.source == s]) for s in {e.source for e in events}}
-        found.append((key_result, min(alike(value[s], value.get(metric.canonical_source)) for s in others)))
+        value = {
+            s: aggregate(metric, [e for e in events if e.source == s])
+            for s in {e.source for e in events}
+        }
+        found.append(
+            (key_result, min(alike(value[s], value.get(metric.canonical_source)) for s in others))
+        )
     return found
 
 
@@ -253,7 +264,9 @@ def components(scene: Scene) -> dict[str, Part]:
     """The eight components, in their order."""
     everyone, active = with_figure(scene), with_figure(scene, "activity")
     outcomes = outcomes_over(scene, scene.weight)
-    focus = mean((t.size, focus_of(scene, t.key, q)) for t, q in everyone) if scene.objectives else None
+    focus = (
+        mean((t.size, focus_of(scene, t.key, q)) for t, q in everyone) if scene.objectives else None
+    )
     worked = mean((t.size, productivity_of(scene, q)) for t, q in active) if outcomes.cov else None
     return {
         "playbook": part(mean((t.size, involvement(scene, t.key)[0]) for t in scene.world.teams)),

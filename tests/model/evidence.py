@@ -31,7 +31,11 @@ def scored_day(world: World) -> date:
 def evidence(world: World) -> list[Fact]:
     """Every event by both clocks, up to the end of the playbook; a second delivery is not another event."""
     until = min(world.as_of, world.playbook.ends_on)
-    retracted = {(r.source, r.id) for r in world.retractions if day_of(world, r.recorded_at) <= world.known_at}
+    retracted = {
+        (r.source, r.id)
+        for r in world.retractions
+        if day_of(world, r.recorded_at) <= world.known_at
+    }
     first: dict[tuple[str, str], Event] = {}
     for event in world.events:
         held = first.get((event.source, event.id))
@@ -40,7 +44,11 @@ def evidence(world: World) -> list[Fact]:
     facts = []
     for identity, event in first.items():
         day = day_of(world, event.time)
-        if day <= until and day_of(world, event.recorded_at) <= world.known_at and identity not in retracted:
+        if (
+            day <= until
+            and day_of(world, event.recorded_at) <= world.known_at
+            and identity not in retracted
+        ):
             facts.append(Fact(event, day))
     return facts
 
@@ -61,7 +69,11 @@ def exact(value: object) -> Fraction:
 def within_limits(number: Fraction) -> bool:
     """Whether `number` has at most 4 decimals, 15 significant digits and a size of 1e12."""
     scaled = abs(number) * 10_000
-    return scaled <= 10**16 and scaled.denominator == 1 and len(str(scaled.numerator).rstrip("0")) <= 15
+    return (
+        scaled <= 10**16
+        and scaled.denominator == 1
+        and len(str(scaled.numerator).rstrip("0")) <= 15
+    )
 
 
 def read(event: Event, path: str) -> "Json | Fraction":
@@ -116,7 +128,9 @@ def holds(condition: Condition, event: Event) -> bool:
 
 def matches(metric: Metric, event: Event) -> bool:
     """Whether the event is work on, or a result for, the metric."""
-    return event.type in metric.events + metric.activities and all(holds(c, event) for c in metric.where)
+    return event.type in metric.events + metric.activities and all(
+        holds(c, event) for c in metric.where
+    )
 
 
 def counts(metric: Metric, event: Event) -> bool:
@@ -151,7 +165,9 @@ def window(playbook: Playbook, key_result: KeyResult) -> tuple[date, date]:
     return key_result.starts_on or playbook.starts_on, key_result.ends_on or playbook.ends_on
 
 
-def counting(world: World, facts: Sequence[Fact], key_result: KeyResult, metric: Metric) -> list[Event]:
+def counting(
+    world: World, facts: Sequence[Fact], key_result: KeyResult, metric: Metric
+) -> list[Event]:
     """The events, of every source, that count for the key result's metric inside its window."""
     first, last = window(world.playbook, key_result)
     return [f.event for f in facts if first <= f.day <= last and counts(metric, f.event)]

@@ -5,7 +5,16 @@ from fractions import Fraction as F  # noqa: N817  # the arithmetic reads like a
 
 from tests.model.ledger import Loss
 from tests.model.pencil import NOT_HERE, Expected, at, event
-from tests.model.world import KeyResult, Metric, Objective, Playbook, Policy, Responsibility, Team, World
+from tests.model.world import (
+    KeyResult,
+    Metric,
+    Objective,
+    Playbook,
+    Policy,
+    Responsibility,
+    Team,
+    World,
+)
 
 WORLD = World(
     playbook=Playbook("autumn", date(2025, 10, 1), date(2025, 10, 20)),
@@ -59,10 +68,14 @@ EXPECTED = Expected(
     weakest="outcomes",  # 30/90 * 1/10 = 8/240, against productivity's 5/90 * 13/40 = 13/720
     silent_teams=(),
     ledger={
-        Loss("outcomes", "behind_pace", None, "grow", "arr-100", None, "new-arr"): F(1, 30),  # 30/90 * 1/10
+        Loss("outcomes", "behind_pace", None, "grow", "arr-100", None, "new-arr"): F(
+            1, 30
+        ),  # 30/90 * 1/10
         Loss("playbook", "did_not_contribute", "marketing"): F(1, 72),  # 10/90 * 1/4 * 1/2
         Loss("focus", "off_playbook", "marketing"): F(1, 72),  # 20/90 * 1/4 * 1/4
         Loss("productivity", "off_playbook", "marketing"): F(1, 72),  # 5/90 * 1/1 * 1/4
-        Loss("productivity", "busy_without_result", "marketing", "grow"): F(1, 240),  # 5/90 * 3/4 * 1/10
+        Loss("productivity", "busy_without_result", "marketing", "grow"): F(
+            1, 240
+        ),  # 5/90 * 3/4 * 1/10
     },  # 8/240 + 10/240 + 1/240 = 19/240 = 1 - 221/240
 )

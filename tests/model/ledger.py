@@ -80,14 +80,19 @@ def outcome_losses(scene: Scene) -> Rows:
         for key_result in results:
             at = pace(scene, key_result)
             reason = "behind_pace" if at.evidence else "no_evidence"
-            loss = Loss("outcomes", reason, None, objective, key_result.key, None, key_result.metric)
+            loss = Loss(
+                "outcomes", reason, None, objective, key_result.key, None, key_result.metric
+            )
             yield loss, weight * key_result.weight / total * (1 - at.attainment)
 
 
 def freshness_losses(scene: Scene) -> Rows:
     """One for each objective."""
     for objective, weight in scene.weight.items():
-        yield Loss("freshness", "stale", objective=objective), weight * (1 - freshness_of(scene, objective))
+        yield (
+            Loss("freshness", "stale", objective=objective),
+            weight * (1 - freshness_of(scene, objective)),
+        )
 
 
 def productivity_losses(scene: Scene) -> Rows:
@@ -118,7 +123,9 @@ def agreement_losses(scene: Scene) -> Rows:
     for objective, pairs in found.items():
         weights = sum((k.weight for k, _ in pairs), ZERO)
         for key_result, score in pairs:
-            loss = Loss("agreement", "sources_disagree", objective=objective, metric=key_result.metric)
+            loss = Loss(
+                "agreement", "sources_disagree", objective=objective, metric=key_result.metric
+            )
             yield loss, scene.weight[objective] / total * key_result.weight / weights * (1 - score)
 
 

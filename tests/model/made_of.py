@@ -48,14 +48,18 @@ def worked_on(scene: Scene, loss: Loss) -> list[Event]:
         served = leads_to(scene.world, fact.event, scene.world.playbook.key)
         if loss.objective is not None:
             return loss.objective in served
-        return not served and served_elsewhere(scene.world, fact) == (loss.reason == "other_playbook")
+        return not served and served_elsewhere(scene.world, fact) == (
+            loss.reason == "other_playbook"
+        )
 
     return [fact.event for fact in attention_facts(scene, str(loss.team), kind) if there(fact)]
 
 
 def making(scene: Scene, loss: Loss) -> list[Event]:
     """What counts for the key result, the canonical source's where there is one; nothing makes an unmeasured one."""
-    found = [k for k in key_results_of(scene.world, str(loss.objective)) if k.key == loss.key_result]
+    found = [
+        k for k in key_results_of(scene.world, str(loss.objective)) if k.key == loss.key_result
+    ]
     sources = {k.key: metric_of(scene.world, k).canonical_source for k in found}
     return [e for k in found for e in events_of(scene, k) if sources[k.key] in (None, e.source)]
 
@@ -73,7 +77,11 @@ def refreshing(scene: Scene, objective: str) -> list[Event]:
 
 def compared(scene: Scene, loss: Loss) -> list[Event]:
     """What any source says of those of the objective's key results on whose metric the sources differ."""
-    found = [k for k, near in agreements(scene, str(loss.objective)) if k.metric == loss.metric and near < 1]
+    found = [
+        k
+        for k, near in agreements(scene, str(loss.objective))
+        if k.metric == loss.metric and near < 1
+    ]
     return [e for k in found for e in events_of(scene, k)]
 
 

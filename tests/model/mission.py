@@ -5,7 +5,16 @@ from fractions import Fraction as F  # noqa: N817  # the arithmetic reads like a
 
 from tests.model.ledger import Loss
 from tests.model.pencil import NOT_HERE, Expected, at, event
-from tests.model.world import KeyResult, Metric, Objective, Playbook, Policy, Responsibility, Team, World
+from tests.model.world import (
+    KeyResult,
+    Metric,
+    Objective,
+    Playbook,
+    Policy,
+    Responsibility,
+    Team,
+    World,
+)
 
 WORLD = World(
     playbook=Playbook("keep", date(2025, 10, 1), date(2025, 10, 30), revision=2),
@@ -90,13 +99,21 @@ EXPECTED = Expected(
         Loss("focus", "off_playbook", "sales"): F(1, 18),  # 2/9 * 2/4 * 4/8
         Loss("focus", "other_playbook", "sales"): F(1, 24),  # 2/9 * 2/4 * 3/8
         Loss("focus", "over_served", "marketing", "retain"): F(1, 108),  # 2/9 * 1/4 * (1/2 - 1/3)
-        Loss("outcomes", "behind_pace", None, "retain", "churn-5", None, "churn"): F(1, 15),  # 1/3 * 1/2 * 2/5
+        Loss("outcomes", "behind_pace", None, "retain", "churn-5", None, "churn"): F(
+            1, 15
+        ),  # 1/3 * 1/2 * 2/5
         Loss("outcomes", "unmeasured", None, "brand"): F(1, 12),  # 1/3 * 1/4
-        Loss("outcomes", "behind_pace", None, "expand", "partners-4", None, "partners"): F(1, 16),  # 1/3 * 1/4 * 3/4
+        Loss("outcomes", "behind_pace", None, "expand", "partners-4", None, "partners"): F(
+            1, 16
+        ),  # 1/3 * 1/4 * 3/4
         Loss("freshness", "stale", None, "expand"): F(1, 48),  # 1/9 * 1/4 * 3/4
         Loss("productivity", "off_playbook", "sales"): F(4, 189),  # 1/18 * 2/3 * 4/7
         Loss("productivity", "other_playbook", "sales"): F(1, 63),  # 1/18 * 2/3 * 3/7
-        Loss("productivity", "busy_without_result", "marketing", "brand"): F(1, 108),  # 1/18 * 1/3 * 1/2 * 1
-        Loss("productivity", "busy_without_result", "marketing", "retain"): F(1, 270),  # 1/18 * 1/3 * 1/2 * 2/5
+        Loss("productivity", "busy_without_result", "marketing", "brand"): F(
+            1, 108
+        ),  # 1/18 * 1/3 * 1/2 * 1
+        Loss("productivity", "busy_without_result", "marketing", "retain"): F(
+            1, 270
+        ),  # 1/18 * 1/3 * 1/2 * 2/5
     },
 )

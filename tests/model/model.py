@@ -85,9 +85,14 @@ def align(world: World) -> Alignment:
     counted = sum((weights[c] for c in COMPONENTS if parts[c].score is not None), ZERO)
     earned = {c: weights[c] * score for c in COMPONENTS if (score := parts[c].score) is not None}
     raw = sum(earned.values(), ZERO) / counted if counted else None
-    coverage = sum((weights[c] * parts[c].cov for c in COMPONENTS), ZERO) / applying if applying else ZERO
+    coverage = (
+        sum((weights[c] * parts[c].cov for c in COMPONENTS), ZERO) / applying if applying else ZERO
+    )
     floor = sum((earned[c] * parts[c].cov for c in earned), ZERO) / applying if applying else ZERO
-    lost = {c: (weights[c] - earned[c]) / counted if c in earned and counted else ZERO for c in COMPONENTS}
+    lost = {
+        c: (weights[c] - earned[c]) / counted if c in earned and counted else ZERO
+        for c in COMPONENTS
+    }
     return Alignment(
         score=raw if coverage >= world.policy.minimum_coverage else None,
         raw=raw,
@@ -103,4 +108,10 @@ def align(world: World) -> Alignment:
 
 def silent_teams(scene: Scene) -> tuple[str, ...]:
     """The teams that bear an objective and have no event in the attention window."""
-    return tuple(sorted(t.key for t in scene.world.teams if borne(scene, t.key) and not attention_facts(scene, t.key)))
+    return tuple(
+        sorted(
+            t.key
+            for t in scene.world.teams
+            if borne(scene, t.key) and not attention_facts(scene, t.key)
+        )
+    )

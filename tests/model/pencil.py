@@ -31,7 +31,14 @@ def at(month: int, day: int, hour: int = 12, minute: int = 0) -> datetime:
     return datetime(2025, month, day, hour, minute, tzinfo=UTC)
 
 
-def event(id: str, type: str, team: str, time: datetime, kind: str = "outcome", **rest: object) -> Event:  # noqa: A002  # as the event names it
+def event(
+    id: str,
+    type: str,  # noqa: A002  # as the event names it
+    team: str,
+    time: datetime,
+    kind: str = "outcome",
+    **rest: object,
+) -> Event:
     """An event of the source `crm`, recorded when it occurred unless told otherwise."""
     given: dict[str, object] = {"source": "crm", "recorded_at": time, **rest}
     return Event(id=id, type=type, team=team, time=time, kind=kind, **given)  # type: ignore[arg-type]  # a test's shorthand

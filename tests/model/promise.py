@@ -46,9 +46,19 @@ WORLD = World(
     ),
     contributions=frozenset({"sales", "operations"}),
     signoffs={"sales": 1},
-    policy=Policy(weights={**DEFAULT_WEIGHTS, "playbook": F(0)}, minimum_coverage=F(3, 4), unit="EUR"),
+    policy=Policy(
+        weights={**DEFAULT_WEIGHTS, "playbook": F(0)}, minimum_coverage=F(3, 4), unit="EUR"
+    ),
     events=(
-        event("w1", "deal.won", "sales", at(11, 1, 3, 30), value=F(400), unit="EUR", offerings=(ONBOARDING, MOONBASE)),
+        event(
+            "w1",
+            "deal.won",
+            "sales",
+            at(11, 1, 3, 30),
+            value=F(400),
+            unit="EUR",
+            offerings=(ONBOARDING, MOONBASE),
+        ),
         event("w2", "deal.won", "sales", at(10, 29), value=F(100), offerings=(LEGACY,)),
         # Dollars: not a value of a metric in euros, and not a sale in the policy's unit.
         event("w3", "deal.won", "sales", at(10, 30), value=F(999), unit="USD", offerings=(LEGACY,)),
@@ -87,10 +97,16 @@ EXPECTED = Expected(
     silent_teams=("operations",),
     ledger={
         Loss("shared_responsibility", "several_accountable", None, "win"): F(3, 26),  # 3/13 * 1/2
-        Loss("outcomes", "behind_pace", None, "win", "arr-2000", None, "new-arr"): F(9, 104),  # 6/13 * 3/4 * 1/4
-        Loss("outcomes", "no_evidence", None, "win", "nps-50", None, "nps"): F(3, 52),  # 6/13 * 1/4 * 1/2
+        Loss("outcomes", "behind_pace", None, "win", "arr-2000", None, "new-arr"): F(
+            9, 104
+        ),  # 6/13 * 3/4 * 1/4
+        Loss("outcomes", "no_evidence", None, "win", "nps-50", None, "nps"): F(
+            3, 52
+        ),  # 6/13 * 1/4 * 1/2
         Loss("deliverability", "unknown_offering", offering="moonbase"): F(1, 65),  # 1/13 * 100/500
         Loss("deliverability", "retired", offering="legacy"): F(1, 65),  # 1/13 * 100/500
-        Loss("agreement", "sources_disagree", None, "win", metric="new-arr"): F(2, 65),  # 1/13 * 2/5
+        Loss("agreement", "sources_disagree", None, "win", metric="new-arr"): F(
+            2, 65
+        ),  # 1/13 * 2/5
     },  # (60 + 45 + 30 + 8 + 8 + 16) / 520 = 167/520 = 1 - 353/520
 )

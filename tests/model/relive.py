@@ -66,7 +66,9 @@ class Life:
         self.at, self.uids = found.acts[0][0] - timedelta(minutes=1), {}
         key = f"o-{ids.uuid7(self.at).hex}"
         await organizations.create(self.service, Organization(key, "Life", found.zone))
-        self.actor = Actor(await organizations.find(self.service, key), "player", frozenset({"admin"}))
+        self.actor = Actor(
+            await organizations.find(self.service, key), "player", frozenset({"admin"})
+        )
         await self.change([sources.Source(name, name) for name in ("crm", "billing")])
 
     async def change(self, nouns: Iterable[Noun]) -> None:
@@ -99,7 +101,9 @@ class Life:
             case Close(key):
                 await acts.close(service, actor, key)
             case Accept(objective, team, accepted):
-                await acts.accept(service, actor, objective, team, accepted=accepted, by="", note="")
+                await acts.accept(
+                    service, actor, objective, team, accepted=accepted, by="", note=""
+                )
             case Part():
                 await self.take_part(act)
             case Record(event):
@@ -108,7 +112,9 @@ class Life:
                 assert item.uid is not None
                 self.uids[event.source, event.id] = item.uid
             case Retract(source, name):
-                _, stood = await events.retract_event(service, actor, self.uids[source, name], "a mistake")
+                _, stood = await events.retract_event(
+                    service, actor, self.uids[source, name], "a mistake"
+                )
                 assert stood
 
     async def take_part(self, act: Part) -> None:
@@ -117,10 +123,14 @@ class Life:
         if act.withdrawn:
             await acts.withdraw(service, actor, act.kind, act.playbook, act.team)
         elif act.kind == "contribution":
-            await acts.contribute(service, actor, playbooks.Contribution(act.playbook, act.team, "x"))
+            await acts.contribute(
+                service, actor, playbooks.Contribution(act.playbook, act.team, "x")
+            )
         else:
             revision = (await acts.document(service, actor, act.playbook)).playbook.revision
-            await acts.sign(service, actor, playbooks.Signoff(act.playbook, act.team, revision, "x"))
+            await acts.sign(
+                service, actor, playbooks.Signoff(act.playbook, act.team, revision, "x")
+            )
 
     async def ask(
         self, playbook: str | None = None, as_of: date | None = None, known_at: date | None = None
@@ -179,7 +189,9 @@ def noun(thing: Thing) -> Noun:  # noqa: PLR0911  # one for each kind
         case w.KeyResult():
             return replay.key_result(thing)
         case w.Responsibility():
-            return objectives.Responsibility(thing.objective, thing.team, thing.role, fixed(thing.share), thing.status)
+            return objectives.Responsibility(
+                thing.objective, thing.team, thing.role, fixed(thing.share), thing.status
+            )
 
 
 def said(answer: Answer | str) -> Kept:
@@ -188,13 +200,30 @@ def said(answer: Answer | str) -> Kept:
         return (answer,)
     a = answer.alignment
     losses = tuple((judged(x), x.points, x.detail, address(x.evidence)) for x in a.losses)
-    figures = (a.score, a.floor, a.coverage, a.weakest, a.silent_teams, a.components, losses, a.version)
-    return (*figures, answer.playbook.key, answer.playbook.revision, answer.unpublished_changes, answer.other_current)
+    figures = (
+        a.score,
+        a.floor,
+        a.coverage,
+        a.weakest,
+        a.silent_teams,
+        a.components,
+        losses,
+        a.version,
+    )
+    return (
+        *figures,
+        answer.playbook.key,
+        answer.playbook.revision,
+        answer.unpublished_changes,
+        answer.other_current,
+    )
 
 
 def judged(x: Loss) -> judge.Loss:
     """The loss as the model knows it."""
-    return judge.Loss(x.component, x.reason, x.team, x.objective, x.key_result, x.offering, x.metric)
+    return judge.Loss(
+        x.component, x.reason, x.team, x.objective, x.key_result, x.offering, x.metric
+    )
 
 
 def near(left: float | Fraction | None, right: float | Fraction | None) -> bool:
@@ -204,12 +233,16 @@ def near(left: float | Fraction | None, right: float | Fraction | None) -> bool:
     return abs(Fraction(left) - Fraction(right)) <= TINY
 
 
-def differences(answer: Answer | str, found: Timeline, as_of: date, known_at: date, playbook: str | None) -> list[str]:
+def differences(
+    answer: Answer | str, found: Timeline, as_of: date, known_at: date, playbook: str | None
+) -> list[str]:
     """What the model says otherwise; nothing where it has no opinion."""
     try:
         wanted = found.judge(as_of, known_at, playbook)
     except RefusedError as refused:
-        return [] if str(refused) in ("silent", answer) else [f"refused: {refused} / {answer!r:.200}"]
+        return (
+            [] if str(refused) in ("silent", answer) else [f"refused: {refused} / {answer!r:.200}"]
+        )
     if isinstance(answer, str):
         return [f"answered {answer} instead of {wanted.world.playbook}"]
     return [*beside(answer, wanted), *figures(answer, wanted)]
@@ -221,7 +254,10 @@ def beside(answer: Answer, wanted: Judged) -> Iterable[str]:
     pairs = {
         "playbook": (answer.playbook.key, book.key),
         "revision": (answer.playbook.revision, book.revision),
-        "window": ((answer.playbook.starts_on, answer.playbook.ends_on), (book.starts_on, book.ends_on)),
+        "window": (
+            (answer.playbook.starts_on, answer.playbook.ends_on),
+            (book.starts_on, book.ends_on),
+        ),
         "unpublished": (answer.unpublished_changes, wanted.unpublished),
         "other_current": (answer.other_current, wanted.other_current),
         "configuration_from": (answer.snapshot.frame.configuration_from, wanted.configuration_from),
@@ -236,7 +272,9 @@ def figures(answer: Answer, wanted: Judged) -> Iterable[str]:
         if not near(getattr(got, name), getattr(want, name)):
             yield f"{name}: {getattr(got, name)} / {float(getattr(want, name))}"
     # A double may sit on the other side of the least coverage.
-    if not near(want.coverage, wanted.world.policy.minimum_coverage) and not near(got.score, want.score):
+    if not near(want.coverage, wanted.world.policy.minimum_coverage) and not near(
+        got.score, want.score
+    ):
         yield f"score: {got.score} / {want.score and float(want.score)}"
     if got.silent_teams != want.silent_teams:
         yield f"silent: {got.silent_teams} / {want.silent_teams}"

@@ -59,7 +59,9 @@ async def play(stage: Stage, world: w.World, batches: int = 0) -> Actor:
     async with stage.database.writing() as connection:
         position = await _open(connection, actor.organization, world)
         empty = Configuration({}, policies={})
-        full = configured(Configuration({"world": Organization("world", "World", world.zone)}), world)
+        full = configured(
+            Configuration({"world": Organization("world", "World", world.zone)}), world
+        )
         await store.save(connection, actor.organization, position, actor.name, changes(empty, full))
         scene = Scene(connection, actor, await catalogue(connection, actor.organization), batches)
         for at, found in _moments(world):
@@ -79,7 +81,9 @@ def _moments(world: w.World) -> list[tuple[datetime, Sequence[Step]]]:
     steps: list[Step] = [*world.events, *retracted]
     zone = ZoneInfo(world.zone)
     ordered = sorted(steps, key=lambda step: step.recorded_at)
-    found = groupby(ordered, key=lambda step: (type(step), step.recorded_at.astimezone(zone).date()))
+    found = groupby(
+        ordered, key=lambda step: (type(step), step.recorded_at.astimezone(zone).date())
+    )
     return [(some[-1].recorded_at, some) for some in (list(group) for _, group in found)]
 
 
@@ -107,7 +111,9 @@ class Scene:
     async def retract(self, at: datetime, found: Sequence[w.Retraction]) -> None:
         if found:
             organization, zone = self.actor.organization, self.known.time_zone
-            position = await cursor.advance(self.connection, organization, at, zone, catalogue=False)
+            position = await cursor.advance(
+                self.connection, organization, at, zone, catalogue=False
+            )
             reasons = {self.uids[one.source, one.id]: "a mistake" for one in found}
             how = (organization, reasons, position, "player", self.known.matcher, zone)
             assert await retract.retract(self.connection, *how) == len(found)
@@ -118,7 +124,9 @@ async def look(stage: Stage, actor: Actor, world: w.World) -> Snapshot:
     async with stage.database.reading() as connection:
         known = await store.load(connection, actor.organization)
         asked = frame(known.playbooks[world.playbook.key], world.as_of, world.known_at)
-        return await snapshot.read(connection, actor.organization, Plan(known, world.playbook.key), asked)
+        return await snapshot.read(
+            connection, actor.organization, Plan(known, world.playbook.key), asked
+        )
 
 
 def event(one: w.Event) -> Event:
@@ -158,7 +166,10 @@ def nouns(world: w.World) -> list[Noun]:
         *(teams.Team(t.key, t.key, t.function, fixed(t.size)) for t in world.teams),
         *(sources.Source(key, key) for key in sorted({e.source for e in world.events})),
         *map(metric, world.metrics),
-        *(offerings.Offering(o.key, o.key, o.available_from, o.retired_on) for o in world.offerings),
+        *(
+            offerings.Offering(o.key, o.key, o.available_from, o.retired_on)
+            for o in world.offerings
+        ),
         *books,
         *(
             objectives.Objective(o.key, o.playbook, o.key, "", fixed(o.priority), None, o.state)
@@ -169,8 +180,14 @@ def nouns(world: w.World) -> list[Noun]:
             objectives.Responsibility(r.objective, r.team, r.role, fixed(r.share), r.status)
             for r in world.responsibilities
         ),
-        *(playbooks.Contribution(world.playbook.key, team, "somebody") for team in sorted(world.contributions)),
-        *(playbooks.Signoff(world.playbook.key, team, n, "somebody") for team, n in sorted(world.signoffs.items())),
+        *(
+            playbooks.Contribution(world.playbook.key, team, "somebody")
+            for team in sorted(world.contributions)
+        ),
+        *(
+            playbooks.Signoff(world.playbook.key, team, n, "somebody")
+            for team, n in sorted(world.signoffs.items())
+        ),
     ]
 
 
@@ -188,7 +205,9 @@ def policy(found: w.Policy) -> teams.Policy:
 
 def metric(found: w.Metric) -> metrics.Metric:
     where = tuple(
-        metrics.Condition(c.property, c.op, tuple(c.value) if isinstance(c.value, (list, tuple)) else c.value)  # type: ignore[arg-type]  # a world holds what JSON holds
+        metrics.Condition(
+            c.property, c.op, tuple(c.value) if isinstance(c.value, (list, tuple)) else c.value
+        )  # type: ignore[arg-type]  # a world holds what JSON holds
         for c in found.where
     )
     return metrics.Metric(

@@ -36,7 +36,9 @@ class Attention:
 
 def look(world: World) -> Scene:
     """The scene of the world's playbook."""
-    objectives = [o for o in world.objectives if o.playbook == world.playbook.key and o.state == "active"]
+    objectives = [
+        o for o in world.objectives if o.playbook == world.playbook.key and o.state == "active"
+    ]
     total = sum((o.priority for o in objectives), ZERO)
     weight = {o.key: o.priority / total for o in objectives}
     return Scene(world, scored_day(world), evidence(world), objectives, weight)
@@ -70,7 +72,10 @@ def load_bearing(world: World, objective: str) -> list[Responsibility]:
     return [
         r
         for r in world.responsibilities
-        if r.objective == objective and r.status == "accepted" and r.role in LOAD_BEARING and r.team in active
+        if r.objective == objective
+        and r.status == "accepted"
+        and r.role in LOAD_BEARING
+        and r.team in active
     ]
 
 
@@ -92,19 +97,30 @@ def leads_to(world: World, event: Event, playbook: str) -> set[str]:
     active = {o.key for o in world.objectives if o.playbook == playbook and o.state == "active"}
     if event.objective is not None:
         return active & {event.objective}
-    return {k.objective for k in world.key_results if k.objective in active and matches(metric_of(world, k), event)}
+    return {
+        k.objective
+        for k in world.key_results
+        if k.objective in active and matches(metric_of(world, k), event)
+    }
 
 
 def served_elsewhere(world: World, fact: Fact) -> bool:
     """Whether the event leads to an active objective of another published playbook, on its own day."""
-    return any(p.starts_on <= fact.day <= p.ends_on and leads_to(world, fact.event, p.key) for p in world.others)
+    return any(
+        p.starts_on <= fact.day <= p.ends_on and leads_to(world, fact.event, p.key)
+        for p in world.others
+    )
 
 
 def attention_facts(scene: Scene, team: str, kind: str | None = None) -> list[Fact]:
     """The team's events (of a kind, if one is given) in the attention window."""
-    first = max(scene.at - timedelta(days=scene.world.policy.focus_days - 1), scene.world.playbook.starts_on)
+    first = max(
+        scene.at - timedelta(days=scene.world.policy.focus_days - 1), scene.world.playbook.starts_on
+    )
     return [
-        f for f in scene.facts if first <= f.day <= scene.at and f.event.team == team and kind in (None, f.event.kind)
+        f
+        for f in scene.facts
+        if first <= f.day <= scene.at and f.event.team == team and kind in (None, f.event.kind)
     ]
 
 
@@ -124,7 +140,9 @@ def attention(scene: Scene, team: str, kind: str | None = None) -> Attention | N
     total = sum(on.values(), off)
     if len(facts) < scene.world.policy.minimum_events or not total:
         return None
-    return Attention(len(facts), total, {o: part / total for o, part in on.items()}, off / total, other / total)
+    return Attention(
+        len(facts), total, {o: part / total for o, part in on.items()}, off / total, other / total
+    )
 
 
 def with_figure(scene: Scene, kind: str | None = None) -> list[tuple[Team, Attention]]:

@@ -31,7 +31,14 @@ from tests.model.world import (
 
 # A span with the end of summer time in Europe (October 26) and America (November 2), safely in the past.
 FIRST = date(2025, 10, 20)
-ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Pacific/Kiritimati", "Pacific/Pago_Pago", "Asia/Kolkata")
+ZONES = (
+    "UTC",
+    "Europe/Berlin",
+    "America/New_York",
+    "Pacific/Kiritimati",
+    "Pacific/Pago_Pago",
+    "Asia/Kolkata",
+)
 KEYS = ("alpha", "bravo", "charlie", "delta", "echo", "foxtrot")
 TYPES = ("deal.won", "call.held", "ticket.closed")
 AGGREGATIONS = ("sum", "count", "mean", "min", "max", "last")
@@ -85,7 +92,9 @@ class Dice:
 
 def teams(dice: Dice, count: int) -> tuple[Team, ...]:
     """Teams in one to four functions."""
-    functions = ["sales", "marketing", "operations", "executive"][: dice.of("functions").randint(1, 4)]
+    functions = ["sales", "marketing", "operations", "executive"][
+        : dice.of("functions").randint(1, 4)
+    ]
     found = []
     for number in range(count):
         chance = dice.of("team", number)
@@ -112,12 +121,16 @@ def objectives(dice: Dice, count: int, others: Sequence[Playbook]) -> tuple[Obje
     found = []
     for number in range(count):
         chance = dice.of("objective", number)
-        found.append(Objective(f"objective-{number}", "main", chance.choice(POSITIVE), chance.choice(STATES)))
+        found.append(
+            Objective(f"objective-{number}", "main", chance.choice(POSITIVE), chance.choice(STATES))
+        )
     for playbook in others:
         for number in range(2):
             chance = dice.of("elsewhere", number)
             key = f"elsewhere-{number}"
-            found.append(Objective(key, playbook.key, chance.choice(POSITIVE), chance.choice(STATES)))
+            found.append(
+                Objective(key, playbook.key, chance.choice(POSITIVE), chance.choice(STATES))
+            )
     return tuple(found)
 
 
@@ -160,7 +173,9 @@ def responsibilities(
         chance = dice.of("responsibilities", number)
         for team in chance.sample(members, chance.randint(0, len(members))):
             role, status = chance.choice(ROLES), chance.choice(STATUSES)
-            found.append(Responsibility(objective.key, team.key, role, chance.choice(POSITIVE), status))
+            found.append(
+                Responsibility(objective.key, team.key, role, chance.choice(POSITIVE), status)
+            )
     return tuple(found)
 
 
@@ -168,7 +183,9 @@ def policy(chance: Random) -> Policy:
     """Policies with weights of 0 and small samples."""
     weights = some("0", "5", "10", "30", "1", "0.25")
     return Policy(
-        weights={c: Fraction(0) if chance.random() < 0.02 else chance.choice(weights) for c in COMPONENTS},
+        weights={
+            c: Fraction(0) if chance.random() < 0.02 else chance.choice(weights) for c in COMPONENTS
+        },
         focus_days=chance.choice([1, 3, 7, 28, 28, 400]),
         minimum_events=chance.choice([1, 1, 1, 2, 2, 3, 5, 10]),
         required_functions=chance.choice([1, 2, 2, 3, 4]),
@@ -190,7 +207,9 @@ def offerings(chance: Random) -> tuple[Offering, ...]:
 
 def playbooks(chance: Random) -> tuple[Playbook, ...]:
     """The playbook asked about, then none or one that overlaps it or does not."""
-    found = [Playbook("main", FIRST, FIRST + timedelta(days=chance.choice([0, 4, 9, 13, 13, 29])), 2)]
+    found = [
+        Playbook("main", FIRST, FIRST + timedelta(days=chance.choice([0, 4, 9, 13, 13, 29])), 2)
+    ]
     if chance.random() < 0.6:
         start = FIRST + timedelta(days=chance.randint(-20, 10))
         found.append(Playbook("other", start, start + timedelta(days=chance.randint(0, 40))))
@@ -200,7 +219,17 @@ def playbooks(chance: Random) -> tuple[Playbook, ...]:
 def asked_for(chance: Random, main: Playbook) -> tuple[date, date]:
     """as_of, mostly inside the window, and known_at, never before it."""
     span = (main.ends_on - main.starts_on).days
-    inside = [0, span // 3, span // 2, span // 2, span * 3 // 4, span * 3 // 4, span - 1, span, span]
+    inside = [
+        0,
+        span // 3,
+        span // 2,
+        span // 2,
+        span * 3 // 4,
+        span * 3 // 4,
+        span - 1,
+        span,
+        span,
+    ]
     as_of = FIRST + timedelta(days=chance.choice([*inside, -2, -1, span + 1, span + 3]))
     return as_of, as_of + timedelta(days=chance.choice([0, 0, 1, 5, 60]))
 
@@ -233,7 +262,9 @@ def worlds(draw: st.DrawFn, max_events: int = 60) -> World:
         offerings=offerings(dice.of("offerings")),
         others=tuple(others),
         objectives=aims,
-        key_results=tuple(key_result(measuring.of("kr", n), n, metrics, aims, (main, *others)) for n in results),
+        key_results=tuple(
+            key_result(measuring.of("kr", n), n, metrics, aims, (main, *others)) for n in results
+        ),
         responsibilities=responsibilities(dice, aims, members),
         contributions=frozenset(t.key for t in members if chance.random() < 0.5),
         signoffs={t.key: chance.choice([1, 2, 2]) for t in members if chance.random() < 0.7},

@@ -32,10 +32,30 @@ def numbers(*names: str) -> list[Fraction | None]:
     return [Fraction(n) for n in names]
 
 
-VALUES = [None, *numbers("0", "1", "2", "-1", "0.5", "3.3333", "100", "-2.5", "40", "999999999999.99")]
+VALUES = [
+    None,
+    *numbers("0", "1", "2", "-1", "0.5", "3.3333", "100", "-2.5", "40", "999999999999.99"),
+]
 EFFORTS = [None, None, *numbers("0", "1", "2.5", "0.0001", "8")]
 PRICES = [Fraction(n) for n in ("0", "1", "10", "2.5", "1000.0001")]
-AMOUNTS = [MISSING, None, 0, 1, -3, 2.5, 100, 7, 40, "100", True, 0.00005, 2e12, 123456789012345.6, [], {}]
+AMOUNTS = [
+    MISSING,
+    None,
+    0,
+    1,
+    -3,
+    2.5,
+    100,
+    7,
+    40,
+    "100",
+    True,
+    0.00005,
+    2e12,
+    123456789012345.6,
+    [],
+    {},
+]
 TIERS = [MISSING, None, 1, 1, 1.0, True, "1", 1.5, 2, 2, False, [1]]
 SEGMENTS = [MISSING, None, "big", "big", "small", "Big", True]
 
@@ -46,7 +66,10 @@ def data(chance: Random) -> dict[str, Json]:
         return {}
     deal = {"amount": chance.choice(AMOUNTS), "tier": chance.choice(TIERS)}
     kept = {k: v for k, v in deal.items() if v is not MISSING}
-    found = {"segment": chance.choice(SEGMENTS), "deal": chance.choice([kept, kept, kept, "deal", None])}
+    found = {
+        "segment": chance.choice(SEGMENTS),
+        "deal": chance.choice([kept, kept, kept, "deal", None]),
+    }
     return {k: v for k, v in found.items() if v is not MISSING}  # type: ignore[misc]  # every value above is JSON
 
 
@@ -91,5 +114,6 @@ def retractions(chance: Random, recorded: Sequence[Event]) -> tuple[Retraction, 
     """Retractions of about one event in ten, each recorded at or after what it retracts."""
     chosen = [e for e in recorded if chance.random() < 0.1]
     return tuple(
-        Retraction(e.source, e.id, e.recorded_at + timedelta(hours=chance.choice([0, 1, 24, 100]))) for e in chosen
+        Retraction(e.source, e.id, e.recorded_at + timedelta(hours=chance.choice([0, 1, 24, 100])))
+        for e in chosen
     )

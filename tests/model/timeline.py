@@ -20,7 +20,16 @@ from tests.model import world as w
 from tests.model.evidence import day_of
 from tests.model.scene import LOAD_BEARING
 
-Thing: TypeAlias = w.Policy | w.Team | w.Metric | w.Offering | w.Playbook | w.Objective | w.KeyResult | w.Responsibility
+Thing: TypeAlias = (
+    w.Policy
+    | w.Team
+    | w.Metric
+    | w.Offering
+    | w.Playbook
+    | w.Objective
+    | w.KeyResult
+    | w.Responsibility
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +136,9 @@ class State:
 
     def current(self, day: date) -> set[str]:
         """The published playbooks whose window holds the day."""
-        return {k for k, p in self.playbooks.items() if self.states[k] == "published" and holds(p, day)}
+        return {
+            k for k, p in self.playbooks.items() if self.states[k] == "published" and holds(p, day)
+        }
 
 
 def holds(playbook: w.Playbook, day: date) -> bool:
@@ -146,7 +157,9 @@ def happen(state: State, act: Act) -> None:
         case Publish(key):
             if state.states[key] == "draft" or state.unpublished(key):
                 state.states[key] = "published"
-                state.playbooks[key] = replace(state.playbooks[key], revision=state.playbooks[key].revision + 1)
+                state.playbooks[key] = replace(
+                    state.playbooks[key], revision=state.playbooks[key].revision + 1
+                )
                 state.published[key] = state.content(key)
         case Close(key):
             state.states[key] = "closed"
@@ -182,10 +195,14 @@ def put(state: State, thing: Thing) -> None:
             same = was is not None and (was.role, was.share) == (thing.role, thing.share)
             status = was.status if same and was is not None else "proposed"
             # A document may say that a part is accepted or declined.
-            state.responsibilities[name] = replace(thing, status=status) if thing.status == "proposed" else thing
+            state.responsibilities[name] = (
+                replace(thing, status=status) if thing.status == "proposed" else thing
+            )
         case w.Playbook():
             was_book = state.playbooks.get(thing.key)
-            state.playbooks[thing.key] = replace(thing, revision=was_book.revision if was_book else 0)
+            state.playbooks[thing.key] = replace(
+                thing, revision=was_book.revision if was_book else 0
+            )
             state.states.setdefault(thing.key, "draft")
         case w.Metric():
             state.metrics[thing.key] = thing
@@ -207,7 +224,9 @@ def archive(state: State, kind: str, key: str) -> None:
     elif kind == "objective":
         del state.objectives[key]
         state.key_results = {n: k for n, k in state.key_results.items() if k.objective != key}
-        state.responsibilities = {n: r for n, r in state.responsibilities.items() if r.objective != key}
+        state.responsibilities = {
+            n: r for n, r in state.responsibilities.items() if r.objective != key
+        }
     elif kind == "team":
         del state.teams[key]
         state.responsibilities = {n: r for n, r in state.responsibilities.items() if r.team != key}
@@ -287,7 +306,9 @@ class Timeline:
         others = tuple(other for other in current if other != key)
         return Judged(world, state.unpublished(key), others, first)
 
-    def configuration(self, key: str, as_of: date, known_at: date) -> tuple[State, date, date | None]:
+    def configuration(
+        self, key: str, as_of: date, known_at: date
+    ) -> tuple[State, date, date | None]:
         """The configuration that is used, the day it is asked for at most, and the day it is from, if not that one."""
         state, first = self.state(as_of), self.first_published(key)
         since = None
@@ -308,7 +329,9 @@ class Timeline:
         """The world of that configuration and of the evidence."""
         now = self.state(date.max)
         present = {**now.archived_metrics, **now.metrics}
-        others = (p for k, p in state.playbooks.items() if k != key and state.states[k] == "published")
+        others = (
+            p for k, p in state.playbooks.items() if k != key and state.states[k] == "published"
+        )
         return w.World(
             playbook=state.playbooks[key],
             as_of=as_of,
@@ -325,16 +348,27 @@ class Timeline:
             signoffs={team: n for (book, team), n in state.signoffs.items() if book == key},
             policy=state.policy,
             events=tuple(act.event for _, act in self.acts if isinstance(act, Record)),
-            retractions=tuple(w.Retraction(a.source, a.id, at) for at, a in self.acts if isinstance(a, Retract)),
+            retractions=tuple(
+                w.Retraction(a.source, a.id, at) for at, a in self.acts if isinstance(a, Retract)
+            ),
         )
 
 
 def restated(stood: w.Metric, now: w.Metric) -> w.Metric:
     """The metric as it stood, that matches as it does now."""
-    aggregation = now.aggregation if "count" in (now.aggregation, stood.aggregation) else stood.aggregation
+    aggregation = (
+        now.aggregation if "count" in (now.aggregation, stood.aggregation) else stood.aggregation
+    )
     return replace(now, aggregation=aggregation, canonical_source=stood.canonical_source)
 
 
 def matching(metric: w.Metric) -> Iterable[object]:
     """What of a metric restates history."""
-    return metric.unit, metric.events, metric.activities, metric.where, metric.value, metric.aggregation == "count"
+    return (
+        metric.unit,
+        metric.events,
+        metric.activities,
+        metric.where,
+        metric.value,
+        metric.aggregation == "count",
+    )

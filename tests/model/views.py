@@ -104,7 +104,9 @@ def objective_view(world: World, objective: str) -> ObjectiveView:
         stale=fresh < HALF,
         shared_responsibility=sharing(scene, objective)[0],
         bearers={t: s for t, s in bearers.items() if s},
-        ledger={loss: lost for loss, lost in align(world).ledger.items() if loss.objective == objective},
+        ledger={
+            loss: lost for loss, lost in align(world).ledger.items() if loss.objective == objective
+        },
     )
 
 

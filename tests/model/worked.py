@@ -24,4 +24,8 @@ def promise() -> tuple[World, Expected]:
     return promise_figures.WORLD, promise_figures.EXPECTED
 
 
-WORKED: Mapping[str, Callable[[], tuple[World, Expected]]] = {"harbor": harbor, "mission": mission, "promise": promise}
+WORKED: Mapping[str, Callable[[], tuple[World, Expected]]] = {
+    "harbor": harbor,
+    "mission": mission,
+    "promise": promise,
+}

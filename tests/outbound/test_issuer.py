@@ -64,7 +64,9 @@ def hostile(signer: Signer) -> dict[str, str]:
         "an ID token": signer.token(scope=None, headers={"typ": "JWT"}),
         "no key's name": signer.token(headers={"kid": ""}),
         "the name of a secret": signer.token(headers={"kid": "o1"}),
-        "its own key": signer.token(headers={"kid": "x", "jku": f"{signer.url}/jwks", "jwk": signer.jwks()["keys"][0]}),
+        "its own key": signer.token(
+            headers={"kid": "x", "jku": f"{signer.url}/jwks", "jwk": signer.jwks()["keys"][0]}
+        ),
         "too long": signer.token(more="x" * 9_000),
         "nonsense": "a.b.c",
         "nothing": "..",
@@ -118,7 +120,14 @@ async def test_keys_outlive_an_issuer_that_does_not_answer(signer):
 
 @pytest.mark.parametrize(
     "url",
-    ["http://issuer.example", "https://a@issuer.example", "https://issuer.example?x=1", "ftp://x", "", "https://"],
+    [
+        "http://issuer.example",
+        "https://a@issuer.example",
+        "https://issuer.example?x=1",
+        "ftp://x",
+        "",
+        "https://",
+    ],
 )
 def test_an_address_that_a_stranger_could_answer_for_is_refused(url):
     with pytest.raises(ValueError, match="https"):

@@ -45,11 +45,18 @@ def snapshot(
     return Snapshot(plan, when, 1, said=heard(plan, measures or {}, unknown or {}), **evidence)
 
 
-def heard(plan: Plan, measures: Mapping[tuple[str, str], Measure], unknown: Mapping[str, int]) -> Mapping[Window, Said]:
+def heard(
+    plan: Plan, measures: Mapping[tuple[str, str], Measure], unknown: Mapping[str, int]
+) -> Mapping[Window, Said]:
     """What is said of key results, by window: those of the same one are said the same of."""
     found: dict[Window, Said] = {}
     for place, results in plan.windows.items():
-        sources = {source: said for result in results for (key, source), said in measures.items() if key == result.key}
+        sources = {
+            source: said
+            for result in results
+            for (key, source), said in measures.items()
+            if key == result.key
+        }
         lacking = max(unknown.get(result.key, 0) for result in results)
         if sources or lacking:
             found[place] = Said(sources, lacking)
@@ -60,7 +67,9 @@ def team(key: str, function: str = "", size: float = 1) -> Team:
     return Team(key, key.title(), function or key, int(size * ONE))
 
 
-def objective(key: str, priority: float = 1, playbook: str = "q4", state: str = "active") -> Objective:
+def objective(
+    key: str, priority: float = 1, playbook: str = "q4", state: str = "active"
+) -> Objective:
     return Objective(key, playbook, key.title(), priority=int(priority * ONE), state=state)
 
 
@@ -68,11 +77,15 @@ def metric(key: str, aggregation: str = "sum", source: str | None = None) -> Met
     return Metric(key, key.title(), (f"{key}.done",), aggregation, canonical_source=source)
 
 
-def key_result(key: str, of: str, on: str, target: float = 100, baseline: float = 0, **more) -> KeyResult:
+def key_result(
+    key: str, of: str, on: str, target: float = 100, baseline: float = 0, **more
+) -> KeyResult:
     return KeyResult(key, of, key.title(), on, int(baseline * ONE), int(target * ONE), **more)
 
 
-def bears(of: str, by: str, role: str = "responsible", share: float = 1, status: str = "accepted") -> Responsibility:
+def bears(
+    of: str, by: str, role: str = "responsible", share: float = 1, status: str = "accepted"
+) -> Responsibility:
     return Responsibility(of, by, role, int(share * ONE), status)
 
 
@@ -81,12 +94,19 @@ def said(total: float = 0, count: int = 1, **more) -> Measure:
 
 
 def work(
-    by: str, *on: str, events: int = 10, effort: float | None = None, named: str | None = None, **more
+    by: str,
+    *on: str,
+    events: int = 10,
+    effort: float | None = None,
+    named: str | None = None,
+    **more,
 ) -> Attention:
     """Events of a team that matched the metrics `on`; each weighs 1 unless their effort is given."""
     cell: dict[str, Any] = {"kind": "outcome", "running": frozenset()} | more
     weight = int((events if effort is None else effort) * ONE)
-    return Attention(team=by, metrics=frozenset(on), objective=named, events=events, effort=weight, **cell)
+    return Attention(
+        team=by, metrics=frozenset(on), objective=named, events=events, effort=weight, **cell
+    )
 
 
 def losses(found: Iterable[Loss], component: str) -> list[Loss]:
@@ -116,11 +136,22 @@ def nouns(draw) -> list[Noun]:
     found += [Team(key, key, draw(functions), draw(weights)) for key in keys]
     aggregations = st.sampled_from(("sum", "count", "mean", "min", "max", "last"))
     canonical = st.sampled_from((None, *SOURCES))
-    found += [Metric(key, key, (key,), draw(aggregations), canonical_source=draw(canonical)) for key in METRICS]
+    found += [
+        Metric(key, key, (key,), draw(aggregations), canonical_source=draw(canonical))
+        for key in METRICS
+    ]
     for key in draw(st.lists(st.sampled_from(OBJECTIVES), unique=True)):
         home = "other" if key == "off" else "q4"
         found.append(
-            Objective(key, home, key, "", draw(weights), None, draw(st.sampled_from(("active",) * 4 + ("paused",))))
+            Objective(
+                key,
+                home,
+                key,
+                "",
+                draw(weights),
+                None,
+                draw(st.sampled_from(("active",) * 4 + ("paused",))),
+            )
         )
         for number in range(draw(st.integers(0, 3))):
             found.append(draw(key_results(f"{key}-{number}", key)))
@@ -133,9 +164,19 @@ def nouns(draw) -> list[Noun]:
         signed = draw(st.integers(0, 2))
         found += [Signoff("q4", by, signed, "x")] if signed else []
     if draw(st.booleans()):
-        found += [Offering("here", "Here", FIRST), Offering("gone", "Gone", date(2026, 10, 20), date(2026, 11, 5))]
+        found += [
+            Offering("here", "Here", FIRST),
+            Offering("gone", "Gone", date(2026, 10, 20), date(2026, 11, 5)),
+        ]
     policy = {name: draw(st.integers(0, 5)) * ONE for name in Policy().weights}
-    return [*found, Policy(policy, minimum_events=draw(st.integers(1, 5)), minimum_coverage=draw(st.integers(0, ONE)))]
+    return [
+        *found,
+        Policy(
+            policy,
+            minimum_events=draw(st.integers(1, 5)),
+            minimum_coverage=draw(st.integers(0, ONE)),
+        ),
+    ]
 
 
 @st.composite
@@ -153,7 +194,13 @@ def key_results(draw, key: str, of: str) -> KeyResult:
 @st.composite
 def measures(draw) -> Measure:
     low, high = sorted((draw(amounts), draw(amounts)))
-    return Measure(draw(st.integers(1, 9)), draw(amounts), low, high, (draw(st.integers(0, 9)), "id", draw(amounts)))
+    return Measure(
+        draw(st.integers(1, 9)),
+        draw(amounts),
+        low,
+        high,
+        (draw(st.integers(0, 9)), "id", draw(amounts)),
+    )
 
 
 @st.composite
@@ -169,7 +216,11 @@ def snapshots(draw) -> Snapshot:
         st.just(running), st.integers(1, 9), st.integers(0, 40).map(lambda n: n * ONE // 4),
     )  # fmt: skip
     items = st.builds(
-        Sold, st.sampled_from(("here", "gone", "odd")), st.sampled_from(TEAMS), days, st.integers(0, 9 * ONE)
+        Sold,
+        st.sampled_from(("here", "gone", "odd")),
+        st.sampled_from(TEAMS),
+        days,
+        st.integers(0, 9 * ONE),
     )
     plan = Plan(found, "q4")
     return Snapshot(
@@ -178,7 +229,13 @@ def snapshots(draw) -> Snapshot:
         1,
         said=heard(plan, draw(st.dictionaries(pairs, measures(), max_size=8)) if known else {}, {}),
         attention=tuple(draw(st.lists(cells, max_size=9))),
-        newest=tuple(draw(st.lists(st.builds(Newest, subsets, named, st.just(day - timedelta(days=9))), max_size=3))),
+        newest=tuple(
+            draw(
+                st.lists(
+                    st.builds(Newest, subsets, named, st.just(day - timedelta(days=9))), max_size=3
+                )
+            )
+        ),
         sold=tuple(draw(st.lists(items, max_size=4))),
     )
 
@@ -186,13 +243,23 @@ def snapshots(draw) -> Snapshot:
 def reweighted(found: Snapshot, factor: int) -> Snapshot:
     """The snapshot with every priority, share, size and policy weight times a factor."""
     was = found.configuration
-    policy = replace(was.policy, weights={name: weight * factor for name, weight in was.policy.weights.items()})
+    policy = replace(
+        was.policy, weights={name: weight * factor for name, weight in was.policy.weights.items()}
+    )
     now = replace(
         was,
         policies={"policy": policy},
         teams={key: replace(noun, size=noun.size * factor) for key, noun in was.teams.items()},
-        objectives={key: replace(noun, priority=noun.priority * factor) for key, noun in was.objectives.items()},
-        responsibilities={key: replace(noun, share=noun.share * factor) for key, noun in was.responsibilities.items()},
-        key_results={key: replace(noun, weight=noun.weight * factor) for key, noun in was.key_results.items()},
+        objectives={
+            key: replace(noun, priority=noun.priority * factor)
+            for key, noun in was.objectives.items()
+        },
+        responsibilities={
+            key: replace(noun, share=noun.share * factor)
+            for key, noun in was.responsibilities.items()
+        },
+        key_results={
+            key: replace(noun, weight=noun.weight * factor) for key, noun in was.key_results.items()
+        },
     )
     return replace(found, plan=Plan(now, "q4"))

@@ -44,13 +44,22 @@ def shuffled(found: Snapshot, seed: int) -> Snapshot:
         return chance.sample(list(items), len(items))
 
     was = found.configuration
-    names = ("teams", "objectives", "key_results", "responsibilities", "metrics", "playbooks", "offerings")
+    names = (
+        "teams",
+        "objectives",
+        "key_results",
+        "responsibilities",
+        "metrics",
+        "playbooks",
+        "offerings",
+    )
     now = replace(was, **{name: dict(mixed(getattr(was, name).items())) for name in names})
     return replace(
         found,
         plan=Plan(now, "q4"),
         said={
-            place: one._replace(sources=dict(mixed(one.sources.items()))) for place, one in mixed(found.said.items())
+            place: one._replace(sources=dict(mixed(one.sources.items())))
+            for place, one in mixed(found.said.items())
         },
         attention=tuple(mixed(found.attention)),
         newest=tuple(mixed(found.newest)),
@@ -63,10 +72,22 @@ def test_the_registry_is_in_the_order_of_the_method():
 
 
 def test_an_organization_that_does_everything_right_scores_exactly_1():
-    teams, objectives = (team("sales", size=12), team("ops", size=7)), (objective("win"), objective("keep", 2))
-    parts = [bears(o.key, "sales", "accountable") for o in objectives] + [bears(o.key, "ops") for o in objectives]
-    contributed, signed = [Contribution("q4", t.key, "x") for t in teams], [Signoff("q4", t.key, 2, "x") for t in teams]
-    measured: list[Noun] = [metric("arr"), key_result("arr-1", "win", "arr"), key_result("arr-2", "keep", "arr")]
+    teams, objectives = (
+        (team("sales", size=12), team("ops", size=7)),
+        (objective("win"), objective("keep", 2)),
+    )
+    parts = [bears(o.key, "sales", "accountable") for o in objectives] + [
+        bears(o.key, "ops") for o in objectives
+    ]
+    contributed, signed = (
+        [Contribution("q4", t.key, "x") for t in teams],
+        [Signoff("q4", t.key, 2, "x") for t in teams],
+    )
+    measured: list[Noun] = [
+        metric("arr"),
+        key_result("arr-1", "win", "arr"),
+        key_result("arr-2", "keep", "arr"),
+    ]
     found = score(
         snapshot(
             *teams, *objectives, *parts, *contributed, *signed, *measured,
@@ -78,12 +99,24 @@ def test_an_organization_that_does_everything_right_scores_exactly_1():
         )
     )  # fmt: skip
     assert [c.score for c in found.components] == [1, 1, 1, 1, 1, 1, None, None]
-    assert (found.score, found.floor, found.coverage, found.weakest, found.losses) == (1, 1, 1, None, ())
+    assert (found.score, found.floor, found.coverage, found.weakest, found.losses) == (
+        1,
+        1,
+        1,
+        None,
+        (),
+    )
 
 
 def test_without_anything_there_is_no_score_and_no_loss():
     found = score(snapshot())
-    assert (found.score, found.floor, found.coverage, found.weakest, found.losses) == (None, 0.0, 0.0, None, ())
+    assert (found.score, found.floor, found.coverage, found.weakest, found.losses) == (
+        None,
+        0.0,
+        0.0,
+        None,
+        (),
+    )
 
 
 def test_below_the_minimum_coverage_the_score_is_null_and_the_ledger_stands():
@@ -128,7 +161,9 @@ def test_teams_that_bear_an_objective_without_any_event_are_silent_and_consulted
 
 
 def test_equal_losses_name_the_first_component_as_the_weakest():
-    found = score(snapshot(team("sales"), objective("win"), weighing(playbook=1, shared_responsibility=1)))
+    found = score(
+        snapshot(team("sales"), objective("win"), weighing(playbook=1, shared_responsibility=1))
+    )
     assert found.weakest == "playbook"
 
 
@@ -174,7 +209,12 @@ def test_every_loss_can_be_told_and_they_fall_in_size(found: Snapshot):
     assert losses == tuple(
         sorted(
             losses,
-            key=lambda one: (-one.points, COMPONENTS.index(one.component), one.reason, [n or "" for n in one[4:]]),
+            key=lambda one: (
+                -one.points,
+                COMPONENTS.index(one.component),
+                one.reason,
+                [n or "" for n in one[4:]],
+            ),
         )
     )
     assert all(loss.detail and loss.evidence.filters for loss in losses)
@@ -191,13 +231,17 @@ def test_the_order_in_which_things_are_read_changes_nothing(found: Snapshot, see
 
 @laws
 @given(snapshots(), st.sampled_from((2, 3, 7, 10)))
-def test_only_the_proportions_of_weights_priorities_shares_and_sizes_matter(found: Snapshot, factor: int):
+def test_only_the_proportions_of_weights_priorities_shares_and_sizes_matter(
+    found: Snapshot, factor: int
+):
     one, other = score(found), score(reweighted(found, factor))
     assert (one.score is None) == (other.score is None)
     assert other.score == pytest.approx(one.score, abs=1e-12)
     assert (other.floor, other.coverage) == pytest.approx((one.floor, one.coverage), abs=1e-12)
     assert {
-        loss[:2] + loss[4:]: pytest.approx(loss.points, abs=1e-12) for loss in one.losses if loss.points > 1e-9
+        loss[:2] + loss[4:]: pytest.approx(loss.points, abs=1e-12)
+        for loss in one.losses
+        if loss.points > 1e-9
     } == {loss[:2] + loss[4:]: loss.points for loss in other.losses if loss.points > 1e-9}
 
 
@@ -212,20 +256,33 @@ def test_progress_of_a_key_result_never_lowers_outcomes(found: Snapshot, data: s
     more = data.draw(st.integers(0, 50 * ONE))
     when, name, said_last = was.last or (0, "", 0)
     low, high = (was.low or 0) + more, (was.high or 0) + more
-    now = replace(was, total=was.total + more, low=low, high=high, last=(when, name, said_last + more))
+    now = replace(
+        was, total=was.total + more, low=low, high=high, last=(when, name, said_last + more)
+    )
     before, after = (
         score(found),
-        score(replace(found, said={**found.said, place: Said({**found.said[place].sources, source: now})})),
+        score(
+            replace(
+                found, said={**found.said, place: Said({**found.said[place].sources, source: now})}
+            )
+        ),
     )
     assert (after.components[3].score or 0) >= (before.components[3].score or 0)
 
 
 @laws
-@given(snapshots(), st.sampled_from(("ann", "bob", "cyd")), st.sampled_from(("focus", "productivity")))
-def test_a_team_that_falls_silent_never_raises_what_was_proven_of_work(found: Snapshot, mute: str, component: str):
+@given(
+    snapshots(), st.sampled_from(("ann", "bob", "cyd")), st.sampled_from(("focus", "productivity"))
+)
+def test_a_team_that_falls_silent_never_raises_what_was_proven_of_work(
+    found: Snapshot, mute: str, component: str
+):
     # Only attention is taken away: what the objectives attain is held fixed, as the law asks for productivity.
     policy = {name: ONE if name == component else 0 for name in COMPONENTS}
-    was = replace(found.configuration, policies={"policy": replace(found.configuration.policy, weights=policy)})
+    was = replace(
+        found.configuration,
+        policies={"policy": replace(found.configuration.policy, weights=policy)},
+    )
     full = replace(found, plan=Plan(was, "q4"))
     quiet = replace(full, attention=tuple(cell for cell in found.attention if cell.team != mute))
     assert score(quiet).floor <= score(full).floor

@@ -31,14 +31,20 @@ def test_the_model_agrees_with_the_pencil(build: Callable[[], tuple[World, Expec
     found = align(world)
     assert {c: (p.score, p.cov) for c, p in found.components.items()} == expected.components
     assert {c for c, p in found.components.items() if not p.applies} == expected.not_applying
-    assert (found.score, found.floor, found.coverage) == (expected.score, expected.floor, expected.coverage)
+    assert (found.score, found.floor, found.coverage) == (
+        expected.score,
+        expected.floor,
+        expected.coverage,
+    )
     assert found.weakest == expected.weakest
     assert found.silent_teams == expected.silent_teams
     assert found.ledger == expected.ledger
 
 
 @pytest.mark.parametrize("build", WORKED.values(), ids=WORKED.keys())
-def test_the_pencil_leaves_no_point_unexplained(build: Callable[[], tuple[World, Expected]]) -> None:
+def test_the_pencil_leaves_no_point_unexplained(
+    build: Callable[[], tuple[World, Expected]],
+) -> None:
     world, expected = build()
     raw = align(world).raw
     assert raw is not None
@@ -50,11 +56,18 @@ def test_a_team_on_its_own_mission_sees_it_in_its_view() -> None:
     view = team_view(world, "marketing")
     assert view.components["focus"].score == Fraction(5, 6)
     # It bears retain with 1/2 * 1/4 and brand with 1/4 * 1: (1/3) * (3/5) + (2/3) * 0, of which a third is measured.
-    assert (view.components["outcomes"].score, view.components["outcomes"].cov) == (Fraction(1, 5), Fraction(1, 3))
+    assert (view.components["outcomes"].score, view.components["outcomes"].cov) == (
+        Fraction(1, 5),
+        Fraction(1, 3),
+    )
     # Attention per head: sales 8/2, marketing 2, operations 2; the median is 2.
     assert (view.attention_per_head, view.busy, view.productive) == (Fraction(2), True, False)
     # Of retain's loss of pace, 1/15, its quarter; of brand's being unmeasured, 1/12, all of it.
-    by_reason = {(loss.component, loss.reason): lost for loss, lost in view.ledger.items() if loss.team is None}
+    by_reason = {
+        (loss.component, loss.reason): lost
+        for loss, lost in view.ledger.items()
+        if loss.team is None
+    }
     assert by_reason["outcomes", "behind_pace"] == Fraction(1, 60)
     assert by_reason["outcomes", "unmeasured"] == Fraction(1, 12)
     assert ("freshness", "stale") not in by_reason
@@ -71,14 +84,20 @@ def test_off_playbook_work_never_overlaps() -> None:
 
 def test_an_objective_is_stale_whatever_its_progress() -> None:
     world, _ = WORKED["mission"]()
-    assert [objective_view(world, o).stale for o in ("retain", "brand", "expand")] == [False, False, True]
+    assert [objective_view(world, o).stale for o in ("retain", "brand", "expand")] == [
+        False,
+        False,
+        True,
+    ]
 
 
 @given(worlds())
 @examined
 def test_every_figure_is_a_fraction_or_null(world: World) -> None:
     found = align(world)
-    figures = [p.score for p in found.components.values()] + [p.cov for p in found.components.values()]
+    figures = [p.score for p in found.components.values()] + [
+        p.cov for p in found.components.values()
+    ]
     figures += [found.raw, found.floor, found.coverage]
     assert all(0 <= f <= 1 for f in figures if f is not None)
     assert all(p.cov == 0 for p in found.components.values() if p.score is None)
@@ -144,7 +163,10 @@ def test_waiting_without_events_never_raises_freshness_or_outcomes(world: World,
     before = replace(world, events=known, known_at=known_at)
     after = replace(before, as_of=before.as_of + timedelta(days=days))
     for component in ("freshness", "outcomes"):
-        now, then = align(after).components[component].score, align(before).components[component].score
+        now, then = (
+            align(after).components[component].score,
+            align(before).components[component].score,
+        )
         assert (now is None) == (then is None)
         assert now is None or then is None or now <= then
 
@@ -173,8 +195,12 @@ def test_the_views_of_the_teams_never_claim_more_than_the_ledger(world: World) -
 
 def test_a_finished_playbook_keeps_its_number_and_one_not_begun_has_no_evidence() -> None:
     world, _ = WORKED["harbor"]()
-    last = replace(world, as_of=world.playbook.ends_on, known_at=world.playbook.ends_on + timedelta(days=9))
+    last = replace(
+        world, as_of=world.playbook.ends_on, known_at=world.playbook.ends_on + timedelta(days=9)
+    )
     assert align(replace(last, as_of=last.as_of + timedelta(days=9))) == align(last)
-    before = align(replace(world, as_of=world.playbook.starts_on - timedelta(days=1), policy=Policy()))
+    before = align(
+        replace(world, as_of=world.playbook.starts_on - timedelta(days=1), policy=Policy())
+    )
     assert before.components["outcomes"].score is None
     assert before.components["freshness"].score == 1

@@ -65,16 +65,31 @@ def test_busy_is_at_or_above_the_median_per_head_and_productive_at_or_above_half
         work("bob", named="win", kind="activity", events=20),
         work("cyd", named="win", kind="activity", events=15),
     )
-    found = snapshot(*WORLD, as_of=LAST, measures={("k1", "crm"): said(50), ("k2", "crm"): said(49)}, attention=cells)
-    quadrants = {view.team: (view.quadrant.busy, view.quadrant.productive) for view in team_views(found)}
+    found = snapshot(
+        *WORLD,
+        as_of=LAST,
+        measures={("k1", "crm"): said(50), ("k2", "crm"): said(49)},
+        attention=cells,
+    )
+    quadrants = {
+        view.team: (view.quadrant.busy, view.quadrant.productive) for view in team_views(found)
+    }
     assert quadrants == {"ann": (True, False), "bob": (False, True), "cyd": (True, True)}
     mute = [view for view in team_views(snapshot(*WORLD)) if view.team == "ann"]
-    assert (mute[0].quadrant.busy, mute[0].quadrant.productive, mute[0].silent) == (None, None, True)
+    assert (mute[0].quadrant.busy, mute[0].quadrant.productive, mute[0].silent) == (
+        None,
+        None,
+        True,
+    )
 
 
 def test_a_teams_ledger_holds_its_own_losses_and_its_share_of_its_objectives():
-    found = snapshot(*WORLD, as_of=LAST, measures={("k1", "crm"): said(50)}, attention=(work("bob"),))
-    whole = {(loss.component, loss.objective, loss.team): loss.points for loss in score(found).losses}
+    found = snapshot(
+        *WORLD, as_of=LAST, measures={("k1", "crm"): said(50)}, attention=(work("bob"),)
+    )
+    whole = {
+        (loss.component, loss.objective, loss.team): loss.points for loss in score(found).losses
+    }
     ann = team_views(found)[0]
     points = {(loss.component, loss.objective, loss.team): loss.points for loss in ann.losses}
     assert points["playbook", None, "ann"] == whole["playbook", None, "ann"]
@@ -94,13 +109,25 @@ def test_an_objective_shows_its_pace_its_dust_its_bearers_and_its_losses():
         ("ann", "accountable", 0.75),
         ("bob", "responsible", 0.25),
     ]
-    assert address(win.evidence) == "/v1/events?refreshes=win&from=2026-10-01&to=2026-11-23&as_of=2026-11-23"
-    assert {loss.component for loss in win.losses} == {"shared_responsibility", "outcomes", "freshness"}
+    assert (
+        address(win.evidence)
+        == "/v1/events?refreshes=win&from=2026-10-01&to=2026-11-23&as_of=2026-11-23"
+    )
+    assert {loss.component for loss in win.losses} == {
+        "shared_responsibility",
+        "outcomes",
+        "freshness",
+    }
     assert (keep.key_results[0].value, keep.shared_responsibility) == (None, 0)
 
 
 def test_work_off_the_playbook_never_overlaps():
-    cells = (work("ann", events=10), work("ann", named="win", events=30), work("bob", "m", "n"), work("cyd", events=50))
+    cells = (
+        work("ann", events=10),
+        work("ann", named="win", events=30),
+        work("bob", "m", "n"),
+        work("cyd", events=50),
+    )
     found = pairs(snapshot(*WORLD, attention=cells))
     assert [(pair.one, pair.other, pair.overlap) for pair in found] == [
         ("ann", "bob", 0.5),
@@ -118,7 +145,9 @@ def test_the_views_divide_the_ledger_among_objectives_and_teams(found: Snapshot)
         assert view.losses == tuple(loss for loss in whole if loss.objective == view.objective)
     borne = {view.objective for view in objectives if view.bearers}
     shared = fsum(loss.points for loss in whole if loss.team is not None or loss.objective in borne)
-    assert fsum(loss.points for view in team_views(found) for loss in view.losses) == pytest.approx(shared, abs=1e-9)
+    assert fsum(loss.points for view in team_views(found) for loss in view.losses) == pytest.approx(
+        shared, abs=1e-9
+    )
 
 
 @settings(max_examples=30)
@@ -126,5 +155,9 @@ def test_the_views_divide_the_ledger_among_objectives_and_teams(found: Snapshot)
 def test_every_figure_of_a_view_is_a_fraction_or_null(found: Snapshot):
     shown = [figure.score for view in team_views(found) for figure in view.figures]
     shown += [pair.overlap for pair in pairs(found)]
-    shown += [part for view in objective_views(found) for part in (view.attainment, view.freshness, view.coverage)]
+    shown += [
+        part
+        for view in objective_views(found)
+        for part in (view.attainment, view.freshness, view.coverage)
+    ]
     assert all(part is None or 0 <= part <= 1 for part in shown)

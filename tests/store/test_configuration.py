@@ -27,7 +27,9 @@ async def filled(built: House, key: str = "acme") -> tuple[Actor, Configuration]
     actor = await built.organization(key)
     whole = known(*MORE)
     nouns = [noun for kind in TABLES if kind != "organization" for noun in whole.of(kind).values()]
-    outcome = await flow.write(built.service, actor, lambda found: reduce(Configuration.put, nouns, found))
+    outcome = await flow.write(
+        built.service, actor, lambda found: reduce(Configuration.put, nouns, found)
+    )
     return actor, outcome.after
 
 
@@ -93,13 +95,19 @@ async def test_pages_go_by_each_part_of_a_key_in_its_own_order(built: House):
     actor = await built.organization()
     # By whole text "a-b/x" would come before "a/y": the minus sorts before the slash.
     objectives = [Objective(key, "q4", key) for key in ("a", "a-b", "b")]
-    borne = [Responsibility(o.key, team, "informed") for o in objectives for team in ("marketing", "sales")]
+    borne = [
+        Responsibility(o.key, team, "informed")
+        for o in objectives
+        for team in ("marketing", "sales")
+    ]
     nouns: list[Noun] = [*known().teams.values(), known().playbooks["q4"], *objectives, *borne]
     await flow.write(built.service, actor, lambda found: reduce(Configuration.put, nouns, found))
     wanted = ["a/marketing", "a/sales", "a-b/marketing", "a-b/sales", "b/marketing", "b/sales"]
     for limit in (1, 4):
         assert await paged(built, actor, "responsibility", limit) == wanted
-    assert await paged(built, actor, "responsibility", 1, equals={"objective": "a-b"}) == wanted[2:4]
+    assert (
+        await paged(built, actor, "responsibility", 1, equals={"objective": "a-b"}) == wanted[2:4]
+    )
 
 
 async def test_revisions_are_counted_not_spelled(built: House):

@@ -16,7 +16,9 @@ async def test_writers_at_once_get_versions_of_their_own(built: House):
 
     async def advance() -> int:
         async with built.service.database.writing() as connection:
-            return (await cursor.advance(connection, actor.organization, NOW, "UTC", catalogue=False)).seq
+            return (
+                await cursor.advance(connection, actor.organization, NOW, "UTC", catalogue=False)
+            ).seq
 
     async with built.service.database.reading() as connection:
         start = await cursor.version(connection, actor.organization)
@@ -27,7 +29,9 @@ async def test_writers_at_once_get_versions_of_their_own(built: House):
 async def test_recorded_time_stands_still_when_the_clock_goes_back(built: House):
     actor = await built.organization()
     async with built.service.database.writing() as connection:
-        late = await cursor.advance(connection, actor.organization, NOW + timedelta(days=2), "UTC", catalogue=False)
+        late = await cursor.advance(
+            connection, actor.organization, NOW + timedelta(days=2), "UTC", catalogue=False
+        )
         early = await cursor.advance(connection, actor.organization, NOW, "UTC", catalogue=False)
     assert (early.at, early.day) == (late.at, late.day)
     assert early.seq == late.seq + 1
@@ -48,7 +52,11 @@ async def test_the_recorded_day_is_the_organization_s_own(built: House):
     async with built.service.database.writing() as connection:
         zone = await cursor.zone(connection, actor.organization)
         position = await cursor.advance(connection, actor.organization, NOW, zone, catalogue=False)
-    assert (zone, position.day, position.at) == ("Pacific/Kiritimati", NOW.date() + timedelta(days=1), NOW)
+    assert (zone, position.day, position.at) == (
+        "Pacific/Kiritimati",
+        NOW.date() + timedelta(days=1),
+        NOW,
+    )
 
 
 async def test_an_organization_that_is_not_there_has_neither_zone_nor_catalogue(built: House):

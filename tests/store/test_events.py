@@ -46,12 +46,19 @@ class Told:
         return named == objective if named is not None else self.leads(found, objective)
 
     def toward(self, found: StoredEvent, playbook: str) -> bool:
-        active = [o.key for o in self.known.objectives.values() if o.playbook == playbook and o.state == "active"]
+        active = [
+            o.key
+            for o in self.known.objectives.values()
+            if o.playbook == playbook and o.state == "active"
+        ]
         return any(self.belongs(found, objective) for objective in active)
 
     def elsewhere(self, found: StoredEvent) -> bool:
         far = self.known.playbooks["far"]
-        return self.toward(found, "far") and far.starts_on <= day_of(found.event.time, "UTC") <= far.ends_on
+        return (
+            self.toward(found, "far")
+            and far.starts_on <= day_of(found.event.time, "UTC") <= far.ends_on
+        )
 
 
 def day(found: StoredEvent) -> date:
@@ -75,12 +82,18 @@ LAWS: dict[EventFilter, Law] = {
     EventFilter(sold_unit="EUR"): lambda e, _t: e.event.unit in ("EUR", None),
     EventFilter(offering="a"): lambda e, _t: "a" in dict(e.event.offerings),
     EventFilter(metric="arr"): lambda e, t: "arr" in t.matches(e),
-    EventFilter(counts_for="arr"): lambda e, t: "arr" in t.matches(e) and t.matches(e)["arr"].state == "counts",
+    EventFilter(counts_for="arr"): lambda e, t: (
+        "arr" in t.matches(e) and t.matches(e)["arr"].state == "counts"
+    ),
     EventFilter(objective="win"): lambda e, t: t.belongs(e, "win"),
     EventFilter(refreshes="win"): lambda e, t: e.event.objective == "win" or t.leads(e, "win"),
     EventFilter(off_playbook="q4"): lambda e, t: not t.toward(e, "q4"),
-    EventFilter(off_playbook="q4", other_playbook=True): lambda e, t: not t.toward(e, "q4") and t.elsewhere(e),
-    EventFilter(off_playbook="q4", other_playbook=False): lambda e, t: not t.toward(e, "q4") and not t.elsewhere(e),
+    EventFilter(off_playbook="q4", other_playbook=True): lambda e, t: (
+        not t.toward(e, "q4") and t.elsewhere(e)
+    ),
+    EventFilter(off_playbook="q4", other_playbook=False): lambda e, t: (
+        not t.toward(e, "q4") and not t.elsewhere(e)
+    ),
     EventFilter(first=TODAY): lambda e, _t: day(e) >= TODAY,
     EventFilter(days=((TODAY, TODAY), (TODAY, YESTERDAY))): lambda e, _t: day(e) == TODAY,
     EventFilter(days=((YESTERDAY, YESTERDAY), (TODAY, TODAY))): lambda e, _t: day(e) >= YESTERDAY,
@@ -109,7 +122,10 @@ async def lively(built: House) -> tuple[Actor, list[StoredEvent], Told]:
         await configuration.put(built.service, actor, noun)
     await configuration.write(built.service, actor, lambda known: known.put(far))
     kinds = product(
-        ("sales", "marketing"), ("invoice.paid", "call.held"), ("enterprise", "small"), (None, "win", "rest", "there")
+        ("sales", "marketing"),
+        ("invoice.paid", "call.held"),
+        ("enterprise", "small"),
+        (None, "win", "rest", "there"),
     )
     wanted = [
         event(
@@ -157,10 +173,19 @@ async def listed(
 
 async def test_every_filter_lists_exactly_what_it_says(built: House):
     actor, everything, told = await lively(built)
-    tried = {field.name for field in fields(EventFilter) for wanted in LAWS if getattr(wanted, field.name) is not None}
+    tried = {
+        field.name
+        for field in fields(EventFilter)
+        for wanted in LAWS
+        if getattr(wanted, field.name) is not None
+    }
     assert tried == {field.name for field in fields(EventFilter)}
     for wanted, law in LAWS.items():
-        expected = {e.event.id for e in everything if law(e, told) and (e.retracted_at is None or wanted.known_at)}
+        expected = {
+            e.event.id
+            for e in everything
+            if law(e, told) and (e.retracted_at is None or wanted.known_at)
+        }
         found = await listed(built, actor, told.known, wanted)
         assert {e.event.id for e in found} == expected, wanted
         assert 0 < len(expected) <= len(everything), wanted
@@ -179,7 +204,9 @@ async def test_the_past_lists_what_was_known_then(built: House):
 
 async def test_pages_are_complete_newest_first_and_without_repeats(built: House):
     actor, everything, told = await lively(built)
-    standing = sorted(((e.event.time, e.uid) for e in everything if e.retracted_at is None), reverse=True)
+    standing = sorted(
+        ((e.event.time, e.uid) for e in everything if e.retracted_at is None), reverse=True
+    )
     for limit in (1, 3, 200):
         found = await listed(built, actor, told.known, EventFilter(), limit)
         assert [(e.event.time, e.uid) for e in found] == standing
@@ -202,7 +229,13 @@ async def test_an_event_is_found_by_its_uid_with_all_that_was_said(built: House)
     actor = await built.organization()
     await furnish(built, actor)
     said = event(
-        "a", unit="EUR", effort=0, subject="deal/1", objective="win", offerings=(("x", ONE),), data={"segment": "é"}
+        "a",
+        unit="EUR",
+        effort=0,
+        subject="deal/1",
+        objective="win",
+        offerings=(("x", ONE),),
+        data={"segment": "é"},
     )
     (item,) = await record(built, actor, said)
     assert item.uid is not None
@@ -212,4 +245,9 @@ async def test_an_event_is_found_by_its_uid_with_all_that_was_said(built: House)
         assert await events.find(connection, other.organization, item.uid) is None
         assert await events.find_named(connection, other.organization, [("billing", "a")]) == {}
     assert found is not None
-    assert (found.event, found.recorded_at, found.retracted_at, found.metrics) == (said, NOW, None, ())
+    assert (found.event, found.recorded_at, found.retracted_at, found.metrics) == (
+        said,
+        NOW,
+        None,
+        (),
+    )

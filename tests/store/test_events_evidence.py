@@ -40,7 +40,9 @@ from tests.support.library import Library
 
 def judged(x: Loss) -> judge.Loss:
     """The loss as the model knows it."""
-    return judge.Loss(x.component, x.reason, x.team, x.objective, x.key_result, x.offering, x.metric)
+    return judge.Loss(
+        x.component, x.reason, x.team, x.objective, x.key_result, x.offering, x.metric
+    )
 
 
 async def examine(stage: Stage, world: World) -> tuple[Sequence[Loss], Sequence[object]]:
@@ -52,8 +54,15 @@ async def examine(stage: Stage, world: World) -> tuple[Sequence[Loss], Sequence[
         known = await configuration.load(connection, actor.organization)
         library = Library(connection, actor, lambda _: asyncio.sleep(0, known))
         asked = [(loss, loss.evidence, made_of(scene, judged(loss))) for loss in losses]
-        fresh = [(v.objective, v.evidence, names(refreshing(scene, v.objective))) for v in objective_views(snapshot)]
-        wrong = [(x, address(e), wanted) for x, e, wanted in (*asked, *fresh) if not await library.right(e, wanted)]
+        fresh = [
+            (v.objective, v.evidence, names(refreshing(scene, v.objective)))
+            for v in objective_views(snapshot)
+        ]
+        wrong = [
+            (x, address(e), wanted)
+            for x, e, wanted in (*asked, *fresh)
+            if not await library.right(e, wanted)
+        ]
     return losses, wrong
 
 
@@ -70,7 +79,10 @@ def stage(runner: asyncio.Runner, sqlite_url: str) -> Iterator[Stage]:
     runner.run(database.close())
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=25,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(world=strategies.worlds(max_events=40))
 def test_every_evidence_address_lists_exactly_what_its_loss_is_made_of(
     stage: Stage, runner: asyncio.Runner, world: World
@@ -92,24 +104,56 @@ def something_every_day() -> World:
         return [event(f"{name}-{day}", type, "sales", at(10, day), kind, **rest) for day in days]
 
     late = at(10, 18, 23)
-    crm = daily("won", "deal.won", value=F(2), offerings=(("kit", F(3)), ("moon-kit", F(1)), ("old-kit", F(1))))
+    crm = daily(
+        "won",
+        "deal.won",
+        value=F(2),
+        offerings=(("kit", F(3)), ("moon-kit", F(1)), ("old-kit", F(1))),
+    )
     return replace(
         world,
         as_of=end,
         known_at=end,
         others=(Playbook("ventures", date(2025, 10, 12), date(2025, 10, 15)),),
-        metrics=(Metric("new-arr", ("deal.won",), "sum", activities=("call.held",), canonical_source="crm"),),
-        objectives=(Objective("grow", "autumn"), Objective("keep", "autumn"), Objective("fly", "ventures")),
-        offerings=(Offering("kit", date(2025, 10, 7)), Offering("old-kit", date(2025, 1, 1), date(2025, 10, 16))),
+        metrics=(
+            Metric(
+                "new-arr", ("deal.won",), "sum", activities=("call.held",), canonical_source="crm"
+            ),
+        ),
+        objectives=(
+            Objective("grow", "autumn"),
+            Objective("keep", "autumn"),
+            Objective("fly", "ventures"),
+        ),
+        offerings=(
+            Offering("kit", date(2025, 10, 7)),
+            Offering("old-kit", date(2025, 1, 1), date(2025, 10, 16)),
+        ),
         responsibilities=(Responsibility("keep", "sales", "accountable"),),
         key_results=tuple(
-            KeyResult(key, "grow", "new-arr", F(0), F(99), F(1), date(2025, 10, first), date(2025, 10, last))
+            KeyResult(
+                key,
+                "grow",
+                "new-arr",
+                F(0),
+                F(99),
+                F(1),
+                date(2025, 10, first),
+                date(2025, 10, last),
+            )
             for key, (first, last) in spans.items()
         ),
         policy=Policy(focus_days=8, minimum_events=2, unit="EUR"),
         events=(
             *crm,
-            *daily("dollar", "deal.won", value=F(2), unit="USD", source="us", offerings=(("kit", F(3)),)),
+            *daily(
+                "dollar",
+                "deal.won",
+                value=F(2),
+                unit="USD",
+                source="us",
+                offerings=(("kit", F(3)),),
+            ),
             *(
                 replace(e, source="billing", value=F(2 if 8 <= day <= 11 else 1))
                 for day, e in zip(days, crm, strict=True)
@@ -118,14 +162,19 @@ def something_every_day() -> World:
             *daily("flight", "call.held", "activity", objective="fly"),
             *daily("walk", "walk.taken", "activity", effort=F(0)),
             *daily("pause", "pause.taken", source="billing"),
-            *(replace(e, recorded_at=late + timedelta(hours=2)) for e in daily("late", "deal.won", value=F(9))),
+            *(
+                replace(e, recorded_at=late + timedelta(hours=2))
+                for e in daily("late", "deal.won", value=F(9))
+            ),
             *daily("mistake", "deal.won", value=F(9)),
         ),
         retractions=tuple(Retraction("crm", f"mistake-{day}", late) for day in days if day < 18),
     )
 
 
-async def test_an_evidence_address_lists_no_day_too_many_and_none_too_few(database_url: str) -> None:
+async def test_an_evidence_address_lists_no_day_too_many_and_none_too_few(
+    database_url: str,
+) -> None:
     database = connect(database_url)
     losses, wrong = await examine(Stage(database), something_every_day())
     assert wrong == []

@@ -92,7 +92,11 @@ class Life:
     async def record(self) -> None:
         self.number += 1
         wanted = [happened(self.built, self.chance, f"new-{self.number}-{n}") for n in range(4)]
-        self.there += [item.uid for item in await record(self.built, self.actor, *wanted) if item.uid is not None]
+        self.there += [
+            item.uid
+            for item in await record(self.built, self.actor, *wanted)
+            if item.uid is not None
+        ]
 
     async def retract(self) -> None:
         for _ in range(min(2, len(self.there))):
@@ -109,7 +113,12 @@ class Life:
         types = tuple(self.chance.sample(KINDS, 2))
         canonical = self.chance.choice([None, "billing"])
         return metric(
-            key, aggregation=key, events=types[:1], activities=types[1:], where=(), canonical_source=canonical
+            key,
+            aggregation=key,
+            events=types[:1],
+            activities=types[1:],
+            where=(),
+            canonical_source=canonical,
         )
 
     async def redefine(self) -> None:
@@ -124,7 +133,9 @@ class Life:
 
     async def configure(self) -> None:
         size = self.chance.randrange(1, 9) * ONE
-        await configuration.put(self.built.service, self.actor, Team("sales", "Sales", "sales", size))
+        await configuration.put(
+            self.built.service, self.actor, Team("sales", "Sales", "sales", size)
+        )
 
     async def erase(self) -> None:
         await erasures.erase(self.built.service, self.actor, "ann", nothing)  # type: ignore[arg-type]  # never returns
@@ -191,7 +202,10 @@ async def test_a_rebuild_that_mends_days_that_are_over_shows_at_once(built: Hous
     service = fresh(built.service)
     before = await said(fresh(service), actor)
     async with service.database.writing() as connection:
-        for table, sums in (("measure", "counted = counted + 1, total = total + 7"), ("sold", "value = value + 7")):
+        for table, sums in (
+            ("measure", "counted = counted + 1, total = total + 7"),
+            ("sold", "value = value + 7"),
+        ):
             await connection.exec_driver_sql(f"update {table} set {sums}")
     for name in "ab":
         await record(built, actor, event(name, type="noise", data=None))
@@ -210,4 +224,6 @@ async def test_nothing_is_kept_of_a_day_on_which_less_was_known(built: House):
         answer = await alignment.read(service, actor, "q4", day, day)
         async with service.database.reading() as connection:
             plan, frame = answer.snapshot.plan, answer.snapshot.frame
-            assert (await snapshot.read(connection, actor.organization, plan, frame)).said == answer.snapshot.said
+            assert (
+                await snapshot.read(connection, actor.organization, plan, frame)
+            ).said == answer.snapshot.said

@@ -43,17 +43,23 @@ async def rolled_up(database: Database, actor: Actor) -> dict[str, list[tuple[ob
     found = {}
     async with database.reading() as connection:
         for name, (table, _) in rebuild.ROLLUPS.items():
-            rows = await connection.execute(table.select().where(table.c.organization_id == actor.organization))
+            rows = await connection.execute(
+                table.select().where(table.c.organization_id == actor.organization)
+            )
             found[name] = sorted(map(tuple, rows), key=repr)
     return found
 
 
-def without_tenant(found: dict[str, list[tuple[object, ...]]]) -> dict[str, list[tuple[object, ...]]]:
+def without_tenant(
+    found: dict[str, list[tuple[object, ...]]],
+) -> dict[str, list[tuple[object, ...]]]:
     return {name: sorted((row[1:] for row in rows), key=repr) for name, rows in found.items()}
 
 
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(EVENTS, max_size=10, unique_by=lambda one: one.id), st.integers(1, 4), st.integers())
+@given(
+    st.lists(EVENTS, max_size=10, unique_by=lambda one: one.id), st.integers(1, 4), st.integers()
+)
 def test_a_batch_split_in_any_way_gives_the_same_roll_ups(
     database_url: str, runner: asyncio.Runner, found: list[Event], parts: int, seed: int
 ):
@@ -69,7 +75,9 @@ def test_a_batch_split_in_any_way_gives_the_same_roll_ups(
                 size = max(1, -(-len(some) // pieces))
                 for start in range(0, len(some), size):
                     batch = some[start : start + size]
-                    assert len((await record(built.service.database, actor, batch)).uids) == len(batch)
+                    assert len((await record(built.service.database, actor, batch)).uids) == len(
+                        batch
+                    )
                 answers.append(without_tenant(await rolled_up(built.service.database, actor)))
         return answers
 
@@ -90,7 +98,9 @@ async def test_what_is_recorded_already_adds_nothing(built: House):
     assert row[-2:] == (3, 3 * ONE)
 
 
-async def test_of_values_at_one_instant_the_last_is_that_of_the_greatest_name_by_code_point(built: House):
+async def test_of_values_at_one_instant_the_last_is_that_of_the_greatest_name_by_code_point(
+    built: House,
+):
     names = ["b", "\U0001f600", "Z", "\uff5e", "é", "a"]
     for batch in ([names[1:4], [names[0], *names[4:]]], [names]):
         other = await built.organization(f"o{len(batch)}")
@@ -118,7 +128,11 @@ async def test_a_sum_that_does_not_fit_records_nothing(built: House):
     await record(database, actor, [event(f"a{n}", value=largest) for n in range(922)])
     before = await rolled_up(database, actor)
     with pytest.raises(BucketFullError):
-        await record(database, actor, [event("small", value=1, source="billing"), event("over", value=largest)])
+        await record(
+            database,
+            actor,
+            [event("small", value=1, source="billing"), event("over", value=largest)],
+        )
     assert await rolled_up(database, actor) == before
 
 
@@ -131,7 +145,9 @@ async def test_a_batch_without_any_match_or_of_nothing_is_recorded_too(built: Ho
 
 def test_events_are_prepared_in_the_order_of_their_names_with_times_and_days():
     assert Clock()() == NOW
-    found = prepare([event("b"), event("a"), event("c", source="a")], Matcher({}), NOW, "Pacific/Kiritimati")
+    found = prepare(
+        [event("b"), event("a"), event("c", source="a")], Matcher({}), NOW, "Pacific/Kiritimati"
+    )
     assert [one.event.id for one in found] == ["c", "a", "b"]
     assert {one.day for one in found} == {DAY + 1}
     assert {one.time_us for one in found} == {types.micros(NOW) - 3_600_000_000}
@@ -142,5 +158,8 @@ def test_a_set_of_matches_is_named_by_its_content():
     matcher = Matcher({"a": metric("a"), "b": metric("b")})
     same = [matching_id(matcher.match(event(name))) for name in ("x", "y")]
     assert same[0] == same[1]
-    assert len({same[0], matching_id(matcher.match(event("x", type="call.held"))), matching_id(())}) == 3
+    assert (
+        len({same[0], matching_id(matcher.match(event("x", type="call.held"))), matching_id(())})
+        == 3
+    )
     assert matching_id(()) == ""

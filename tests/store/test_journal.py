@@ -19,13 +19,17 @@ from tests.support.services import NOW, House, furnish
 SECRET = "a-client-secret-of-the-app"
 
 
-async def listed(built: House, actor: Actor, wanted: JournalFilter | None = None, limit: int = 200) -> list[Entry]:
+async def listed(
+    built: House, actor: Actor, wanted: JournalFilter | None = None, limit: int = 200
+) -> list[Entry]:
     """All pages, one after the other."""
     found: list[Entry] = []
     async with built.service.database.reading() as connection:
         while True:
             after = (found[-1].seq, found[-1].position) if found else None
-            page = await journal.page(connection, actor.organization, wanted or JournalFilter(), after, limit)
+            page = await journal.page(
+                connection, actor.organization, wanted or JournalFilter(), after, limit
+            )
             found += page
             if len(page) < limit:
                 return found
@@ -36,7 +40,9 @@ async def busy(built: House) -> Actor:
     actor = await built.organization()
     await furnish(built, actor)
     await configuration.put(built.service, actor, Team("ops", "Ops", "operations"))
-    await configuration.patch(built.service, actor, "team", "ops", lambda _: Team("ops", "Operations", "operations"))
+    await configuration.patch(
+        built.service, actor, "team", "ops", lambda _: Team("ops", "Operations", "operations")
+    )
     await configuration.archive(built.service, actor, "team", "ops")
     built.clock.forward(days=1)
     await configuration.put(built.service, actor, Team("ops", "Ops", "operations"))
@@ -48,7 +54,10 @@ async def busy(built: House) -> Actor:
 async def test_every_change_is_an_entry_with_before_and_after(built: House):
     actor = await busy(built)
     found = await listed(built, actor, JournalFilter(kind="team", key="ops"))
-    shown = [(entry.action, (entry.before or {}).get("name"), (entry.after or {}).get("name")) for entry in found]
+    shown = [
+        (entry.action, (entry.before or {}).get("name"), (entry.after or {}).get("name"))
+        for entry in found
+    ]
     assert shown == [
         ("restore", "Operations", "Ops"),
         ("archive", "Operations", None),
@@ -87,7 +96,9 @@ async def test_pages_are_complete_and_newest_first(built: House):
     assert everything == sorted(set(everything), reverse=True)
     assert len(everything) > 10
     for limit in (1, 3):
-        assert [(entry.seq, entry.position) for entry in await listed(built, actor, limit=limit)] == everything
+        assert [
+            (entry.seq, entry.position) for entry in await listed(built, actor, limit=limit)
+        ] == everything
 
 
 FILTERS = (
@@ -96,7 +107,9 @@ FILTERS = (
     JournalFilter(actor="operator"),
     JournalFilter(first=date(2026, 11, 24)),
     JournalFilter(last=date(2026, 11, 23)),
-    JournalFilter(kind="team", key="ops", actor="tester", first=date(2026, 11, 23), last=date(2026, 11, 23)),
+    JournalFilter(
+        kind="team", key="ops", actor="tester", first=date(2026, 11, 23), last=date(2026, 11, 23)
+    ),
     JournalFilter(key="nothing"),
 )
 
@@ -123,13 +136,17 @@ async def test_no_secret_is_ever_in_the_journal(built: House):
     await furnish(built, actor)
     await sources.put(built.service, actor, Source("crm", "CRM", "hubspot", "42", "sales"), SECRET)
     await sources.rotate(built.service, actor, "crm", SECRET + "-2")
-    made = await sources.put(built.service, actor, Source("hooks", "Hooks", "standard_webhooks"), None)
+    made = await sources.put(
+        built.service, actor, Source("hooks", "Hooks", "standard_webhooks"), None
+    )
     key, shown = await keys.issue(built.service, actor, IssueKey("mine", frozenset({"read"})))
     await keys.revoke(built.service, actor, key.id)
     async with built.service.database.reading() as connection:
         rows = [str(tuple(row)) for row in await connection.execute(text("select * from journal"))]
         hooks = [str(tuple(row)) for row in await connection.execute(text("select * from hook"))]
-        stored = [str(tuple(row)) for row in await connection.execute(text("select * from api_key"))]
+        stored = [
+            str(tuple(row)) for row in await connection.execute(text("select * from api_key"))
+        ]
     assert made.secret is not None
     for secret in (SECRET, made.secret, shown, shown[21:64], key.digest):
         assert not any(secret in row for row in rows)

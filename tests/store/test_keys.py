@@ -58,7 +58,10 @@ async def test_a_public_id_belongs_to_one_organization_alone(built: House):
         assert await keys.owner(connection, "api_key", "a") == one.organization
         assert await keys.owner(connection, "hook", "a") is None
         assert await keys.find(connection, other.organization, "a") is None
-        assert [name for name, _ in await keys.owners(connection, "organization")] == ["one", "other"]
+        assert [name for name, _ in await keys.owners(connection, "organization")] == [
+            "one",
+            "other",
+        ]
 
 
 async def test_pages_are_oldest_first_and_without_the_revoked(built: House):
@@ -66,7 +69,11 @@ async def test_pages_are_oldest_first_and_without_the_revoked(built: House):
     async with built.service.database.reading() as connection:
         first = [one.id for one in await keys.page(connection, actor.organization, None, 9)]
     times = {"d": 1, "b": 2, "c": 2, "a": 3, "gone": 2}
-    await add(built, actor, *(key(name, created_at=NOW + minutes * MINUTE) for name, minutes in times.items()))
+    await add(
+        built,
+        actor,
+        *(key(name, created_at=NOW + minutes * MINUTE) for name, minutes in times.items()),
+    )
     async with built.service.database.writing() as connection:
         assert await keys.revoke(connection, actor.organization, "gone", NOW)
         assert not await keys.revoke(connection, actor.organization, "gone", NOW)

@@ -46,7 +46,9 @@ async def test_all_that_the_service_does_it_may_do_as_its_own_role(service_url: 
 
 
 @pytest.mark.postgresql
-async def test_the_services_role_can_neither_change_nor_delete_what_is_append_only(service_url: str):
+async def test_the_services_role_can_neither_change_nor_delete_what_is_append_only(
+    service_url: str,
+):
     async with furnished(service_url) as built:
         statements = [f"delete from {table}" for table in sorted(APPEND_ONLY)]
         statements += [f"truncate {table}" for table in Row.metadata.tables]
@@ -56,7 +58,11 @@ async def test_the_services_role_can_neither_change_nor_delete_what_is_append_on
             for column in Row.metadata.tables[name].columns
             if DERIVED.get(name) != column.name
         ]
-        statements += ["alter table event disable trigger all", "drop trigger event_stays on event", "drop table event"]
+        statements += [
+            "alter table event disable trigger all",
+            "drop trigger event_stays on event",
+            "drop table event",
+        ]
         for statement in statements:
             with pytest.raises(DBAPIError, match=INSUFFICIENT):
                 await opened(built, statement)
@@ -73,16 +79,18 @@ async def test_the_services_role_erases_and_deletes_no_organization(service_url:
 
 
 @pytest.mark.postgresql
-async def test_an_erasure_leaves_no_door_open_and_takes_no_pseudonym_of_somebody_elses_making(postgresql_url: str):
+async def test_an_erasure_leaves_no_door_open_and_takes_no_pseudonym_of_somebody_elses_making(
+    postgresql_url: str,
+):
     async with furnished(postgresql_url) as built:
         await erasures.erase(built.service, built.actors["acme"], "person/zoe", read_nothing)  # type: ignore[arg-type]  # never returns
         call = "select erase_events('00000000-0000-7000-8000-000000000000', 'person/other', '{}', '{}', '{}')"
         for statement in ("update event set value = 1", "delete from event", call):
             with pytest.raises(DBAPIError, match=r"append-only|not the hash"):
                 await run(postgresql_url, statement)
-        assert await run(postgresql_url, f"select has_function_privilege('public', '{ERASE_EVENTS}', 'execute')") == [
-            False
-        ]
+        assert await run(
+            postgresql_url, f"select has_function_privilege('public', '{ERASE_EVENTS}', 'execute')"
+        ) == [False]
 
 
 @pytest.mark.postgresql
@@ -95,13 +103,17 @@ async def test_a_role_that_served_before_an_upgrade_serves_after_it_and_a_reader
     await run(postgresql_url, f'revoke select on team from "{role}"')
     assert await granted(postgresql_url, None) == [f'"{role}"']
     assert await run(service_url, "select count(*) from team") == [0]
-    assert await run(postgresql_url, f"select has_table_privilege('{reader}', 'event', 'insert')") == [False]
+    assert await run(
+        postgresql_url, f"select has_table_privilege('{reader}', 'event', 'insert')"
+    ) == [False]
     assert await granted(service_url, None) == []
     await run(postgresql_url, f'drop owned by "{reader}"', f'drop role "{reader}"')
 
 
 @pytest.mark.postgresql
-async def test_the_owner_is_known_as_such_and_a_role_that_is_not_there_is_named(postgresql_url: str):
+async def test_the_owner_is_known_as_such_and_a_role_that_is_not_there_is_named(
+    postgresql_url: str,
+):
     async with house(postgresql_url) as built, built.service.database.reading() as connection:
         assert await owner.owns(connection)
         with pytest.raises(NotFoundError, match="nobody-of-that-name"):
@@ -134,6 +146,8 @@ def test_what_goes_from_a_file_is_overwritten(sqlite_url: str):
             await erasures.erase(built.service, built.actors["acme"], "person/zoe", read_nothing)  # type: ignore[arg-type]  # never returns
 
     asyncio.run(erase())
-    content = Path(make_url(sqlite_url).database or "").read_bytes()  # closed: the log is in the file
+    content = Path(
+        make_url(sqlite_url).database or ""
+    ).read_bytes()  # closed: the log is in the file
     assert b"zoe@example.com" not in content
     assert b"person/zoe" not in content

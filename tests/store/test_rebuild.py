@@ -44,9 +44,13 @@ async def with_all_aggregations(built: House, key: str = "acme") -> Actor:
     """An organization with a key result for every way to aggregate."""
     actor = await built.organization(key)
     await furnish(built, actor)
-    nouns: list[Noun] = [metric(aggregation, aggregation=aggregation) for aggregation in AGGREGATIONS]
+    nouns: list[Noun] = [
+        metric(aggregation, aggregation=aggregation) for aggregation in AGGREGATIONS
+    ]
     nouns += [KeyResult(f"by-{name}", "win", name, name, 0, ONE) for name in AGGREGATIONS]
-    await configuration.write(built.service, actor, lambda known: reduce(Configuration.put, nouns, known))
+    await configuration.write(
+        built.service, actor, lambda known: reduce(Configuration.put, nouns, known)
+    )
     return actor
 
 
@@ -74,7 +78,10 @@ async def test_what_was_tampered_with_is_found_and_mended(built: House, which: s
     assert await maintenance.restore(built.service, actor.organization) == (2, found)
     assert await differences(built, actor) == SOUND
     after = await alignment.read(built.service, actor)
-    assert (after.snapshot.said, after.snapshot.attention) == (before.snapshot.said, before.snapshot.attention)
+    assert (after.snapshot.said, after.snapshot.attention) == (
+        before.snapshot.said,
+        before.snapshot.attention,
+    )
 
 
 async def test_restoring_what_is_sound_changes_nothing(built: House):
@@ -102,7 +109,9 @@ async def test_another_organization_s_roll_ups_are_left_alone(built: House):
 async def test_low_high_and_last_forget_a_retracted_value(built: House, hours: int):
     actor = await with_all_aggregations(built)
     said = (("low", 1, 5), ("middle", 5, 4), ("high", 9, 3))
-    found = [event(name, value=value * ONE, time=NOW - timedelta(hours=ago)) for name, value, ago in said]
+    found = [
+        event(name, value=value * ONE, time=NOW - timedelta(hours=ago)) for name, value, ago in said
+    ]
     items = await record(built, actor, *found)
     assert await figures(built, actor) == {
         "min": (ONE,),
@@ -124,7 +133,9 @@ async def test_low_high_and_last_forget_a_retracted_value(built: House, hours: i
 @settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
-        st.tuples(st.integers(-3, 3), st.sampled_from(HOURS), st.sampled_from([None, 0, 1, 25, 60])),
+        st.tuples(
+            st.integers(-3, 3), st.sampled_from(HOURS), st.sampled_from([None, 0, 1, 25, 60])
+        ),
         min_size=1,
         max_size=6,
     )
@@ -141,7 +152,11 @@ def test_whatever_is_recorded_and_retracted_agrees_with_a_rebuild(
                 if retract is not None and item.uid is not None:
                     built.clock.forward(hours=retract)
                     await events.retract_event(built.service, actor, item.uid, "a mistake")
-            standing = [(v, NOW - timedelta(hours=h), f"e{n}") for n, (v, h, gone) in enumerate(steps) if gone is None]
+            standing = [
+                (v, NOW - timedelta(hours=h), f"e{n}")
+                for n, (v, h, gone) in enumerate(steps)
+                if gone is None
+            ]
             shown = await figures(built, actor)
             assert shown["min"] == ((min(v for v, _, _ in standing) * ONE,) if standing else ())
             assert shown["max"] == ((max(v for v, _, _ in standing) * ONE,) if standing else ())
@@ -161,6 +176,10 @@ async def test_only_events_of_a_type_are_asked_for(built: House):
     async with built.service.database.reading() as connection:
         known = await store.load(connection, actor.organization)
         assert await rebuild.any_event(connection, actor.organization)
-        assert await rebuild.events_of(connection, actor.organization, ["x", "invoice.paid"], 9) == 1
+        assert (
+            await rebuild.events_of(connection, actor.organization, ["x", "invoice.paid"], 9) == 1
+        )
         assert await rebuild.events_of(connection, actor.organization, ["deal.won"], 9) == 0
-        assert (await rebuild.recompute(connection, actor.organization, Matcher(known.metrics), "UTC")).events == 1
+        assert (
+            await rebuild.recompute(connection, actor.organization, Matcher(known.metrics), "UTC")
+        ).events == 1

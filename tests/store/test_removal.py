@@ -49,7 +49,9 @@ async def furnish(built: House, key: str) -> tuple[UUID, str]:
     async with built.service.database.writing() as connection:
         for table in Row.metadata.sorted_tables:
             if table is DIRECTORY:
-                await connection.execute(insert(table).values(kind="hook", id=key, organization_id=identity))
+                await connection.execute(
+                    insert(table).values(kind="hook", id=key, organization_id=identity)
+                )
             elif table.name not in MADE:
                 await connection.execute(insert(table), rows(table, identity))
     return identity, secret

@@ -16,7 +16,11 @@ from tests.support.services import NOW, ONE, event, metric
 
 METRICS = {
     key: metric(key, aggregation=aggregation, where=(), unit=unit)
-    for key, aggregation, unit in (("total", "sum", "EUR"), ("number", "count", None), ("level", "last", None))
+    for key, aggregation, unit in (
+        ("total", "sum", "EUR"),
+        ("number", "count", None),
+        ("level", "last", None),
+    )
 }
 EVENTS = st.builds(
     lambda n, **more: event(f"e{n}", **more),
@@ -30,7 +34,9 @@ EVENTS = st.builds(
     offerings=st.sampled_from([(), (("a", ONE),), (("a", ONE), ("b", 2 * ONE))]),
     time=st.sampled_from([NOW, NOW.replace(hour=1), NOW.replace(day=20)]),
 )
-STREAMS = st.lists(st.tuples(EVENTS, st.integers(100, 102)), max_size=12, unique_by=lambda one: one[0].id)
+STREAMS = st.lists(
+    st.tuples(EVENTS, st.integers(100, 102)), max_size=12, unique_by=lambda one: one[0].id
+)
 Streams = list[tuple[Event, int]]
 
 
@@ -62,7 +68,9 @@ def test_recording_and_retracting_sums_to_nothing(found: Streams):
     deltas = folded(found)
     for one, day in found:
         deltas.add(prepared(one), day, -1)
-    counts = [[b.matched, b.counted, b.other_unit, b.no_value, b.total] for b in deltas.measure.values()]
+    counts = [
+        [b.matched, b.counted, b.other_unit, b.no_value, b.total] for b in deltas.measure.values()
+    ]
     cells = [*counts, *deltas.attention.values(), *deltas.sold.values()]
     assert all(value == 0 for cell in cells for value in cell)
 
@@ -78,7 +86,9 @@ def test_the_buckets_hold_what_the_events_say(found: Streams):
     levels = [bucket for place, bucket in deltas.measure.items() if place[0] == "level"]
     assert sum(bucket.total for bucket in levels) == sum(won)
     assert min((b.low for b in levels if b.low is not None), default=None) == min(won, default=None)
-    assert max((b.high for b in levels if b.high is not None), default=None) == max(won, default=None)
+    assert max((b.high for b in levels if b.high is not None), default=None) == max(
+        won, default=None
+    )
 
 
 def test_the_last_value_is_that_of_the_latest_time_and_then_of_the_greatest_name():

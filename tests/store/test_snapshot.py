@@ -43,10 +43,13 @@ def check_agreement(found: Alignment, wanted: model.Alignment) -> None:
     assert found.floor == pytest.approx(float(wanted.floor), abs=1e-9)
     assert found.coverage == pytest.approx(float(wanted.coverage), abs=1e-9)
     losses = {
-        (x.component, x.reason, x.team, x.objective, x.key_result, x.offering, x.metric): x.points for x in found.losses
+        (x.component, x.reason, x.team, x.objective, x.key_result, x.offering, x.metric): x.points
+        for x in found.losses
     }
     expected_losses = {
-        (x.component, x.reason, x.team, x.objective, x.key_result, x.offering, x.metric): float(points)
+        (x.component, x.reason, x.team, x.objective, x.key_result, x.offering, x.metric): float(
+            points
+        )
         for x, points in wanted.ledger.items()
         if points >= 2e-12  # at the edge itself a double may fall on either side
     }
@@ -54,9 +57,14 @@ def check_agreement(found: Alignment, wanted: model.Alignment) -> None:
     assert tuple(found.silent_teams) == wanted.silent_teams
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=30,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(world=strategies.worlds(max_events=40))
-def test_an_alignment_from_roll_ups_is_that_of_the_raw_events(stage: Stage, runner: Loop, world: World) -> None:
+def test_an_alignment_from_roll_ups_is_that_of_the_raw_events(
+    stage: Stage, runner: Loop, world: World
+) -> None:
     async def live() -> Alignment:
         actor = await replay.play(stage, world)
         return score(await replay.look(stage, actor, world))
@@ -64,7 +72,10 @@ def test_an_alignment_from_roll_ups_is_that_of_the_raw_events(stage: Stage, runn
     check_agreement(runner.run(live()), model.align(world))
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=15,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(world=strategies.worlds(max_events=40))
 def test_roll_ups_equal_a_rebuild_from_the_events(stage: Stage, runner: Loop, world: World) -> None:
     async def differences() -> dict[str, int]:

@@ -22,7 +22,10 @@ from tests.model.replay import Stage
 from tests.model.world import Event, Retraction, World
 
 LATER = datetime(2026, 1, 1, tzinfo=UTC)
-laws = settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+laws = settings(
+    max_examples=12,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 
 
 @pytest.fixture
@@ -46,8 +49,16 @@ async def answer(stage: Stage, world: World, batches: int = 0) -> tuple[object, 
 def said(found: Snapshot) -> tuple[object, ...]:
     """Everything that a score says, but the version: what was recorded on the way is counted there."""
     alignment = score(found)
-    losses = tuple((tuple(loss)[:3], tuple(loss)[4:], loss.detail, loss.evidence) for loss in alignment.losses)
-    figures = (alignment.score, alignment.floor, alignment.coverage, alignment.weakest, alignment.silent_teams)
+    losses = tuple(
+        (tuple(loss)[:3], tuple(loss)[4:], loss.detail, loss.evidence) for loss in alignment.losses
+    )
+    figures = (
+        alignment.score,
+        alignment.floor,
+        alignment.coverage,
+        alignment.weakest,
+        alignment.silent_teams,
+    )
     return (*figures, alignment.components, losses)
 
 
@@ -79,13 +90,22 @@ def test_recording_then_retracting_changes_nothing(
     known = {team.key for team in world.teams}
     objectives = {objective.key for objective in world.objectives}
     some = [
-        replace(event, id=f"extra-{event.id}", recorded_at=max(event.recorded_at, event.time - timedelta(hours=20)))
+        replace(
+            event,
+            id=f"extra-{event.id}",
+            recorded_at=max(event.recorded_at, event.time - timedelta(hours=20)),
+        )
         for event in extra.events
         if event.team in known and event.objective in {None, *objectives}
     ]
-    gone = [Retraction(event.source, event.id, event.recorded_at + timedelta(minutes=1)) for event in some]
+    gone = [
+        Retraction(event.source, event.id, event.recorded_at + timedelta(minutes=1))
+        for event in some
+    ]
     # What was retracted by the day asked about was never there; later days are another matter.
-    settled = [pair for pair in zip(some, gone, strict=True) if pair[1].recorded_at.date() < world.known_at]
+    settled = [
+        pair for pair in zip(some, gone, strict=True) if pair[1].recorded_at.date() < world.known_at
+    ]
     more: tuple[Event, ...] = tuple(event for event, _ in settled)
     other = replace(
         world,

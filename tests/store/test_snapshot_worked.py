@@ -33,7 +33,9 @@ async def answer(url: str, world: World) -> Alignment:
 
 def ledger(found: Alignment) -> Mapping[Loss, float]:
     return {
-        Loss(x.component, x.reason, x.team, x.objective, x.key_result, x.offering, x.metric): x.points
+        Loss(
+            x.component, x.reason, x.team, x.objective, x.key_result, x.offering, x.metric
+        ): x.points
         for x in found.losses
     }
 
@@ -43,7 +45,10 @@ async def test_the_service_gives_the_numbers_of_the_pencil(database_url: str, bu
     world, expected = build()
     found = await answer(database_url, world)
     assert found.score == (None if expected.score is None else near(float(expected.score)))
-    assert (found.floor, found.coverage) == (near(float(expected.floor)), near(float(expected.coverage)))
+    assert (found.floor, found.coverage) == (
+        near(float(expected.floor)),
+        near(float(expected.coverage)),
+    )
     assert (found.weakest, found.silent_teams) == (expected.weakest, expected.silent_teams)
     assert {part.name for part in found.components if not part.applies} == expected.not_applying
     for part in found.components:
@@ -56,7 +61,9 @@ async def test_the_service_gives_the_numbers_of_the_pencil(database_url: str, bu
 
 @worked
 @pytest.mark.postgresql
-async def test_both_databases_give_the_same_bits(sqlite_url: str, postgresql_url: str, build: Build) -> None:
+async def test_both_databases_give_the_same_bits(
+    sqlite_url: str, postgresql_url: str, build: Build
+) -> None:
     world, _ = build()
     one, other = await answer(sqlite_url, world), await answer(postgresql_url, world)
     assert repr(one) == repr(other)

@@ -60,8 +60,12 @@ async def test_a_kept_hook_takes_new_secrets_and_keeps_its_id(built: House):
     actor = await built.organization()
     await furnish(built, actor)
     async with built.service.database.writing() as connection:
-        await sources.keep_hook(connection, actor.organization, Hook("billing", "abc", (Sealed("one", None),)))
-        await sources.keep_hook(connection, actor.organization, Hook("billing", "other", (Sealed("two", None),)))
+        await sources.keep_hook(
+            connection, actor.organization, Hook("billing", "abc", (Sealed("one", None),))
+        )
+        await sources.keep_hook(
+            connection, actor.organization, Hook("billing", "other", (Sealed("two", None),))
+        )
     async with built.service.database.reading() as connection:
         found = await sources.hook_of(connection, actor.organization, "billing")
     assert found == Hook("billing", "abc", (Sealed("two", None),))
@@ -75,7 +79,9 @@ async def test_unmapped_values_are_those_seen_last_of_each_entity(built: House):
         async with built.service.database.writing() as connection:
             await sources.note_unmapped(connection, actor.organization, "billing", found)
 
-    await note({"deal:1": [("stage", "x"), ("stage", "x"), ("pipeline", "p")], "deal:2": [("stage", "x")]})
+    await note(
+        {"deal:1": [("stage", "x"), ("stage", "x"), ("pipeline", "p")], "deal:2": [("stage", "x")]}
+    )
     assert (await well(built, actor)).unmapped == (("stage", "x", 2), ("pipeline", "p", 1))
     await note({"deal:1": [("stage", "y" * 600)]})
     assert (await well(built, actor)).unmapped == (("stage", "x", 1), ("stage", "y" * 512, 1))
@@ -88,9 +94,13 @@ async def test_a_replay_may_concern_more_records_than_a_statement_has_room_for(b
     actor = await built.organization()
     async with built.service.database.writing() as connection:
         many = {f"deal:{number}": () for number in range(33_000)}
-        await sources.note_unmapped(connection, actor.organization, "crm", {"deal:9": [("stage", "x")]})
+        await sources.note_unmapped(
+            connection, actor.organization, "crm", {"deal:9": [("stage", "x")]}
+        )
         await sources.note_unmapped(connection, actor.organization, "crm", many)
         left = select(func.count()).select_from(sources.unmapped)
         assert (
-            await connection.execute(left.where(sources.unmapped.c.organization_id == actor.organization))
+            await connection.execute(
+                left.where(sources.unmapped.c.organization_id == actor.organization)
+            )
         ).scalar() == 0

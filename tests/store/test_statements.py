@@ -123,7 +123,11 @@ def called() -> Iterator[set[CodeType]]:
 
 def modules() -> list[ModuleType]:
     folder = Path(app.store.__file__).parent
-    return [import_module(f"app.store.{path.stem}") for path in folder.glob("*.py") if path.stem != "__init__"]
+    return [
+        import_module(f"app.store.{path.stem}")
+        for path in folder.glob("*.py")
+        if path.stem != "__init__"
+    ]
 
 
 def public(module: ModuleType) -> dict[str, CodeType]:
@@ -135,7 +139,11 @@ def public(module: ModuleType) -> dict[str, CodeType]:
         if inspect.isfunction(found)
         and found.__module__ == module.__name__
         and not name.startswith("_")
-        and (inspect.iscoroutinefunction(found) or inspect.isasyncgenfunction(found) or short == "migrations")
+        and (
+            inspect.iscoroutinefunction(found)
+            or inspect.isasyncgenfunction(found)
+            or short == "migrations"
+        )
     }
 
 
@@ -149,7 +157,9 @@ async def configure(found: House, actor: Actor) -> None:
     await furnish(found, actor)
     await configuration.put(service, actor, Offering("onboarding", "Onboarding", DAY))
     await configuration.put(service, actor, Team("ops", "Ops", "operations"))
-    await configuration.patch(service, actor, "team", "ops", lambda _: Team("ops", "Operations", "operations"))
+    await configuration.patch(
+        service, actor, "team", "ops", lambda _: Team("ops", "Operations", "operations")
+    )
     await configuration.archive(service, actor, "team", "ops")
     away = Organization("acme", "Acme", "Europe/Berlin")
     await configuration.patch(service, actor, "organization", "acme", lambda _: away)
@@ -174,29 +184,50 @@ async def work(found: House, actor: Actor) -> None:
     items = await record(found, actor, *some)
     full = await record(found, actor, *(event(f"n{i}", value=10**16) for i in range(930)))
     assert full[-1].status == "invalid"
-    await record(found, actor, event("a"), event("a", value=1), event("d", type="call.held", subject="person/zoe"))
+    await record(
+        found,
+        actor,
+        event("a"),
+        event("a", value=1),
+        event("d", type="call.held", subject="person/zoe"),
+    )
     assert items[0].uid is not None
     await events.retract_event(service, actor, items[0].uid, "a mistake")
     await configuration.put(service, actor, metric(where=()))
-    source = Source("hubspot", "HubSpot", "hubspot", "4242001", "marketing", {"value": {"property": "amount"}})
+    source = Source(
+        "hubspot", "HubSpot", "hubspot", "4242001", "marketing", {"value": {"property": "amount"}}
+    )
     hook = (await sources.put(service, actor, source, SECRET)).hook_id or ""
     await sources.rotate(service, actor, "hubspot", SECRET + "-2")
     at = NOW - timedelta(days=9)
-    told = [created(1, at), changed(1, "dealstage", "closedwon", at), changed(1, "dealstage", "strange", at)]
+    told = [
+        created(1, at),
+        changed(1, "dealstage", "closedwon", at),
+        changed(1, "dealstage", "strange", at),
+    ]
     for elements in (told, [changed(1, "amount", "12", at)], b"nothing"):
         delivery = hubspot(hook, SECRET, elements, found.clock.at)
         await deliveries.take(service, hook, delivery, read_nothing)  # type: ignore[arg-type]  # never returns
     with suppress(NotAuthenticError):
-        await deliveries.take(service, hook, hubspot(hook, "forged", told, found.clock.at), read_nothing)  # type: ignore[arg-type]  # never returns
-    relay = await sources.put(service, actor, Source("relay", "Relay", "standard_webhooks", team="sales"), None)
+        await deliveries.take(
+            service, hook, hubspot(hook, "forged", told, found.clock.at), read_nothing
+        )  # type: ignore[arg-type]  # never returns
+    relay = await sources.put(
+        service, actor, Source("relay", "Relay", "standard_webhooks", team="sales"), None
+    )
     for value in (ONE, 2 * ONE):
         body, id_ = json.dumps({"events": [{"value": value}]}), "msg_1"
         signature = Webhook(relay.secret or "").sign(id_, found.clock.at, body)
         signed = {"webhook-id": id_, "webhook-timestamp": str(int(found.clock.at.timestamp()))}
-        message = Delivery("POST", f"{PUBLIC}/hooks/x", {**signed, "webhook-signature": signature}, body.encode())
+        message = Delivery(
+            "POST", f"{PUBLIC}/hooks/x", {**signed, "webhook-signature": signature}, body.encode()
+        )
         with suppress(EventConflictError):
             await deliveries.take(
-                service, relay.hook_id or "", message, lambda one: event("r", source="relay", value=one["value"])
+                service,
+                relay.hook_id or "",
+                message,
+                lambda one: event("r", source="relay", value=one["value"]),
             )
     await sources.health(service, actor, [source])
     await record(found, actor, *(event(f"day-{n}", time=NOW - timedelta(days=n)) for n in range(6)))
@@ -207,7 +238,10 @@ async def work(found: House, actor: Actor) -> None:
         await restatement.step(service, actor.organization)
     found.clock.forward(days=1)
     await record(
-        found, actor, event("meanwhile"), *(event(f"ago-{n}", time=NOW - timedelta(days=n)) for n in range(20, 24))
+        found,
+        actor,
+        event("meanwhile"),
+        *(event(f"ago-{n}", time=NOW - timedelta(days=n)) for n in range(20, 24)),
     )
     for _ in range(5):
         await restatement.step(service, actor.organization)
@@ -226,7 +260,9 @@ async def work(found: House, actor: Actor) -> None:
 async def ask(found: House, actor: Actor) -> None:
     """Everything is listed and answered."""
     service, organization = found.service, actor.organization
-    for turn in range(3):  # at first all is read, then what stays as it is all day, then only what is new
+    for turn in range(
+        3
+    ):  # at first all is read, then what stays as it is all day, then only what is new
         await record(found, actor, event(f"turn-{turn}"))
         await alignment.read(service, actor)
     await alignment.read(service, actor, "q4", DAY, DAY)
@@ -234,7 +270,10 @@ async def ask(found: House, actor: Actor) -> None:
     await comparison.changes(service, actor, DAY, playbook="q4")
     document = await playbooks.document(service, actor, "q4")
     await comparison.what_if(service, actor, document)
-    lower = [replace(one, noun=metric(aggregation="max", events=("deal.won", "x"))) for one in document.metrics]
+    lower = [
+        replace(one, noun=metric(aggregation="max", events=("deal.won", "x")))
+        for one in document.metrics
+    ]
     await comparison.what_if(service, actor, replace(document, metrics=tuple(lower)))
     await organizations.find(service, "acme")
     now = datetime(2026, 11, 23, tzinfo=UTC)
@@ -252,12 +291,14 @@ async def ask(found: House, actor: Actor) -> None:
                 await store.find(connection, organization, kind, stored.value.key)
                 after = stored.value.key if store.identity(kind) else None
                 await store.page(connection, organization, kind, equals={}, after=after, limit=9)
-        await store.page(connection, organization, "objective", equals={"playbook": "q4"}, after=None, limit=9)
+        await store.page(
+            connection, organization, "objective", equals={"playbook": "q4"}, after=None, limit=9
+        )
         for wanted_entry in (JournalFilter(), JournalFilter("team", "ops", "tester", DAY, DAY)):
             await journal.page(connection, organization, wanted_entry, (9, 9), 9)
-        (one, *_) = await kept_deliveries.page(connection, organization, "hubspot", "processed", (now, uuid4()), 9) or (
-            await kept_deliveries.page(connection, organization, "hubspot", None, None, 9)
-        )
+        (one, *_) = await kept_deliveries.page(
+            connection, organization, "hubspot", "processed", (now, uuid4()), 9
+        ) or (await kept_deliveries.page(connection, organization, "hubspot", None, None, 9))
         await kept_deliveries.find(connection, organization, "hubspot", one.uid)
         await kept_keys.page(connection, organization, (now, "x"), 9)
         await metrics.figures(connection, organization, ["arr"])
@@ -268,7 +309,9 @@ async def ask(found: House, actor: Actor) -> None:
 async def care(found: House, actor: Actor) -> None:
     """Keys are issued, used and revoked; the roll-ups are checked and mended."""
     service = found.service
-    key, text = await keys.issue(service, actor, IssueKey("mine", frozenset({"read"}), "sales", "billing"))
+    key, text = await keys.issue(
+        service, actor, IssueKey("mine", frozenset({"read"}), "sales", "billing")
+    )
     await keys.authenticate(service, text)
     await keys.revoke(service, actor, key.id)
     await maintenance.organizations(service)
@@ -302,17 +345,31 @@ async def test_every_statement_keeps_to_its_organization_and_runs_on_citus(datab
             await organizations.delete(found.service, "acme", lambda _: None)
             async with found.service.database.writing() as connection:
                 await owner.grant_service(connection, None)
-    assert sorted({(statement, what) for statement in statements for what in loose(statement)}) == []
-    assert sorted({(statement, what) for statement in statements for what in unfit(statement)}) == []
+    assert (
+        sorted({(statement, what) for statement in statements for what in loose(statement)}) == []
+    )
+    assert (
+        sorted({(statement, what) for statement in statements for what in unfit(statement)}) == []
+    )
     seen = {name for statement in statements for name, _, _ in named(tokens(statement))}
     assert seen >= set(Row.metadata.tables), "tables of which nothing was seen"
-    silent = {name for module in modules() for name, code in public(module).items() if code not in functions}
+    silent = {
+        name
+        for module in modules()
+        for name, code in public(module).items()
+        if code not in functions
+    }
     other = SERVER_ALONE if database_url.startswith("sqlite") else EMBEDDED_ALONE
     assert silent == set(NOT_RUN) | other, "store functions that the scenario never ran"
 
 
 def test_what_the_driver_is_asked_directly_keeps_to_its_organization_too():
-    asked = (embedded_ingest.MOVE, embedded_ingest.KNOWN, embedded_ingest.CLOSE, embedded_ingest.NOTE)
+    asked = (
+        embedded_ingest.MOVE,
+        embedded_ingest.KNOWN,
+        embedded_ingest.CLOSE,
+        embedded_ingest.NOTE,
+    )
     assert [what for statement in asked for what in loose(statement)] == []
 
 
@@ -342,7 +399,10 @@ def test_what_the_driver_is_asked_directly_keeps_to_its_organization_too():
             ),
             [],
         ),
-        ("select * from event, retraction where event.organization_id = ?", ["retraction as retraction"]),
+        (
+            "select * from event, retraction where event.organization_id = ?",
+            ["retraction as retraction"],
+        ),
         (
             (
                 "select * from event where event.organization_id = ? and not exists "
@@ -350,7 +410,10 @@ def test_what_the_driver_is_asked_directly_keeps_to_its_organization_too():
             ),
             ["retraction as retraction"],
         ),
-        ("select * from (select uid from event) as e where e.organization_id = ?", ["event as event"]),
+        (
+            "select * from (select uid from event) as e where e.organization_id = ?",
+            ["event as event"],
+        ),
         (
             "select uid from event where organization_id = ? union select uid from retraction",
             ["retraction as retraction"],

@@ -1,7 +1,15 @@
 """The schema as Citus wants it: the organization leads every key, constraint and index; nothing else does."""
 
 import pytest
-from sqlalchemy import Column, ForeignKeyConstraint, Index, Integer, MetaData, Table, UniqueConstraint
+from sqlalchemy import (
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    UniqueConstraint,
+)
 from sqlalchemy.sql.schema import ColumnCollectionConstraint
 
 from app.store.evidence_tables import EventRow
@@ -42,9 +50,16 @@ def test_the_organization_leads_every_key_constraint_and_index():
 @pytest.mark.parametrize(
     ("parts", "problem"),
     [
-        ([Column("id", Integer, primary_key=True), Column("organization_id", Integer)], "thing: pk_thing"),
         (
-            [Column("organization_id", Integer, primary_key=True), Column("a", Integer), UniqueConstraint("a")],
+            [Column("id", Integer, primary_key=True), Column("organization_id", Integer)],
+            "thing: pk_thing",
+        ),
+        (
+            [
+                Column("organization_id", Integer, primary_key=True),
+                Column("a", Integer),
+                UniqueConstraint("a"),
+            ],
             "thing: uq_thing_a",
         ),
         (
@@ -68,7 +83,9 @@ def test_the_organization_leads_every_key_constraint_and_index():
                 Column("organization_id", Integer, primary_key=True),
                 Column("a", Integer),
                 ForeignKeyConstraint(
-                    ["organization_id", "a"], ["other.organization_id", "other.a"], ondelete="set null"
+                    ["organization_id", "a"],
+                    ["other.organization_id", "other.a"],
+                    ondelete="set null",
                 ),
             ],
             "thing: fk_thing_other",
@@ -79,7 +96,10 @@ def test_the_organization_leads_every_key_constraint_and_index():
 def test_a_table_that_is_led_by_something_else_is_found(parts: list[Column[int]], problem: str):
     metadata = MetaData(naming_convention=NAMING)
     Table(
-        "other", metadata, Column("organization_id", Integer, primary_key=True), Column("a", Integer, primary_key=True)
+        "other",
+        metadata,
+        Column("organization_id", Integer, primary_key=True),
+        Column("a", Integer, primary_key=True),
     )
     Table("thing", metadata, *parts)
     assert problem in misled(metadata)

@@ -35,12 +35,21 @@ def source(mapping: Mapping[str, object]) -> Source:
 
 
 def told(id_: str, value: int, net: int) -> Mapping[str, object]:
-    named = {"specversion": "1.0", "id": id_, "source": "s", "type": "invoice.paid", "time": "2026-11-20T12:00:00Z"}
+    named = {
+        "specversion": "1.0",
+        "id": id_,
+        "source": "s",
+        "type": "invoice.paid",
+        "time": "2026-11-20T12:00:00Z",
+    }
     return {**named, "data": {"value": value, "net": net, "segment": "enterprise"}}
 
 
 async def deliver(built: House, hook: str, secret: str, *found: Mapping[str, object]) -> Taken:
-    headers = {"content-type": "application/cloudevents-batch+json", "authorization": f"Bearer {secret}"}
+    headers = {
+        "content-type": "application/cloudevents-batch+json",
+        "authorization": f"Bearer {secret}",
+    }
     delivery = Delivery("POST", "", headers, json.dumps(list(found)).encode())
     return await deliveries.take(built.service, hook, delivery, read_event)
 
@@ -59,7 +68,9 @@ async def again(built: House, actor: Actor) -> tuple[Replayed, dict[str, int]]:
 async def live(built: House, actor: Actor) -> list[StoredEvent]:
     async with built.service.database.reading() as connection:
         known = await store.load(connection, actor.organization)
-        return await page(connection, actor.organization, known, EventFilter(source="erp"), None, 200)
+        return await page(
+            connection, actor.organization, known, EventFilter(source="erp"), None, 200
+        )
 
 
 async def test_an_event_that_is_read_otherwise_is_retracted_and_recorded_anew(built: House):
@@ -135,7 +146,15 @@ async def test_a_senders_own_id_that_looks_like_a_version_is_an_event_of_its_own
     built.clock.forward(minutes=1)
     await events.retract_event(built.service, actor, one.uid, "a mistake, a~2 is sent for it")
     built.clock.forward(minutes=1)
-    await deliver(built, hook, secret, told("a~2", 12, 12), told("b", 10, 8), told("b~2", 1, 1), told("b~x", 1, 1))
+    await deliver(
+        built,
+        hook,
+        secret,
+        told("a~2", 12, 12),
+        told("b", 10, 8),
+        told("b~2", 1, 1),
+        told("b~x", 1, 1),
+    )
     assert (await deliver(built, hook, secret, told("a", 10, 8))).problem is None
     built.clock.forward(minutes=1)
     await remap(built, actor, BY_NET)

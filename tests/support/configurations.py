@@ -28,7 +28,13 @@ def book(key: str = "q4", first: date = FIRST, last: date = LAST, **more: object
 
 def result(key: str = "arr-2m", **more: object) -> KeyResult:
     """Two thousand of the metric `arr`, for the objective `win`."""
-    values: dict[str, object] = {"objective": "win", "metric": "arr", "baseline": 0, "target": 2000 * ONE, **more}
+    values: dict[str, object] = {
+        "objective": "win",
+        "metric": "arr",
+        "baseline": 0,
+        "target": 2000 * ONE,
+        **more,
+    }
     return KeyResult(key=key, title=key, **values)  # type: ignore[arg-type]  # a builder takes any of the fields
 
 
@@ -55,12 +61,16 @@ def known(*more: Noun) -> Configuration:
 KEYS = st.text(string.ascii_lowercase + string.digits, min_size=1, max_size=4)
 TEXTS = st.text(max_size=6)
 # At most 15 significant digits, as the wire takes them.
-FIXED = st.one_of(st.integers(-(10**15) + 1, 10**15 - 1), st.integers(-(10**12), 10**12).map(lambda whole: whole * ONE))
+FIXED = st.one_of(
+    st.integers(-(10**15) + 1, 10**15 - 1),
+    st.integers(-(10**12), 10**12).map(lambda whole: whole * ONE),
+)
 DAYS = st.dates(date(1990, 1, 1), date(2100, 1, 1))
 INSTANTS = st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001  # Hypothesis wants naive bounds
 SCALARS = st.one_of(st.booleans(), st.integers(-5, 5), st.floats(-5, 5), TEXTS)
 JSON: st.SearchStrategy[object] = st.recursive(
-    SCALARS | st.none(), lambda inner: st.lists(inner, max_size=2) | st.dictionaries(TEXTS, inner, max_size=2)
+    SCALARS | st.none(),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(TEXTS, inner, max_size=2),
 )
 CONDITIONS = st.builds(
     Condition,
@@ -100,7 +110,9 @@ NOUNS: Mapping[str, st.SearchStrategy[Noun]] = {
         value=st.sampled_from(["value", "data.amount"]),
         canonical_source=st.none() | KEYS,
     ),
-    "offering": st.builds(offerings.Offering, KEYS, TEXTS, DAYS, st.none() | DAYS, st.none() | KEYS),
+    "offering": st.builds(
+        offerings.Offering, KEYS, TEXTS, DAYS, st.none() | DAYS, st.none() | KEYS
+    ),
     "playbook": st.builds(
         Playbook,
         KEYS,
@@ -114,7 +126,17 @@ NOUNS: Mapping[str, st.SearchStrategy[Noun]] = {
     ),
     "objective": st.builds(objectives.Objective, KEYS, KEYS, TEXTS, TEXTS, FIXED, st.none() | KEYS),
     "key_result": st.builds(
-        KeyResult, KEYS, KEYS, TEXTS, KEYS, FIXED, FIXED, FIXED, st.integers(1, 90), st.none() | DAYS, st.none() | DAYS
+        KeyResult,
+        KEYS,
+        KEYS,
+        TEXTS,
+        KEYS,
+        FIXED,
+        FIXED,
+        FIXED,
+        st.integers(1, 90),
+        st.none() | DAYS,
+        st.none() | DAYS,
     ),
     "responsibility": st.builds(
         Responsibility,
@@ -129,7 +151,10 @@ NOUNS: Mapping[str, st.SearchStrategy[Noun]] = {
     "contribution": st.builds(playbooks.Contribution, KEYS, KEYS, TEXTS, TEXTS),
     "signoff": st.builds(playbooks.Signoff, KEYS, KEYS, st.integers(0, 9), TEXTS),
     "revision": st.builds(
-        playbooks.Revision, KEYS, st.integers(0, 9), st.dictionaries(TEXTS, st.dictionaries(TEXTS, JSON, max_size=2))
+        playbooks.Revision,
+        KEYS,
+        st.integers(0, 9),
+        st.dictionaries(TEXTS, st.dictionaries(TEXTS, JSON, max_size=2)),
     ),
 }
 
@@ -145,7 +170,10 @@ def written(draw: st.DrawFn) -> Document:
     members = draw(st.lists(st.sampled_from("abcd"), unique=True, max_size=4))
     aims = draw(st.lists(st.sampled_from("pqrst"), unique=True, max_size=5))
     measured = draw(st.lists(st.sampled_from("xyz"), unique=True, max_size=3)) if aims else []
-    parents = {aim: draw(st.none() | st.sampled_from(aims[:n])) if n else None for n, aim in enumerate(aims)}
+    parents = {
+        aim: draw(st.none() | st.sampled_from(aims[:n])) if n else None
+        for n, aim in enumerate(aims)
+    }
     shown = draw(st.permutations(aims))
     numbers = st.integers(1, 30)
     windows = st.none() | st.dates(FIRST, LAST)
@@ -155,9 +183,17 @@ def written(draw: st.DrawFn) -> Document:
         if first is not None and last is not None:
             first, last = min(first, last), max(first, last)
         aim, target = draw(st.sampled_from(aims)), draw(numbers) * ONE
-        results.append(result(key, objective=aim, metric=f"m-{key}", target=target, starts_on=first, ends_on=last))
+        results.append(
+            result(
+                key, objective=aim, metric=f"m-{key}", target=target, starts_on=first, ends_on=last
+            )
+        )
     borne = (
-        draw(st.lists(st.tuples(st.sampled_from(aims), st.sampled_from(members)), unique=True, max_size=5))
+        draw(
+            st.lists(
+                st.tuples(st.sampled_from(aims), st.sampled_from(members)), unique=True, max_size=5
+            )
+        )
         if (aims and members)
         else []
     )
@@ -167,11 +203,18 @@ def written(draw: st.DrawFn) -> Document:
         book(last=LAST),
         teams=placed("teams", [Team(key, key, "any", draw(numbers) * ONE) for key in members]),
         metrics=placed(
-            "metrics", [metric(f"m-{key}", aggregation=draw(st.sampled_from(AGGREGATIONS))) for key in measured]
+            "metrics",
+            [
+                metric(f"m-{key}", aggregation=draw(st.sampled_from(AGGREGATIONS)))
+                for key in measured
+            ],
         ),
-        objectives=placed("objectives", [Objective(key, "q4", key, parent=parents[key]) for key in shown]),
+        objectives=placed(
+            "objectives", [Objective(key, "q4", key, parent=parents[key]) for key in shown]
+        ),
         responsibilities=placed(
-            "responsibilities", [Responsibility(aim, team, draw(roles), ONE, draw(status)) for aim, team in borne]
+            "responsibilities",
+            [Responsibility(aim, team, draw(roles), ONE, draw(status)) for aim, team in borne],
         ),
         key_results=placed("key_results", results),
     )

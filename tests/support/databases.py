@@ -52,7 +52,12 @@ class Run:
 def migrate(url: str) -> None:
     """The database at `url` is at the newest revision."""
     # In a process of its own: Alembic runs a loop, and so may the test that asks.
-    command = [sys.executable, "-c", "import sys; from app.store.migrations import upgrade; upgrade(sys.argv[1])", url]
+    command = [
+        sys.executable,
+        "-c",
+        "import sys; from app.store.migrations import upgrade; upgrade(sys.argv[1])",
+        url,
+    ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         message = f"the migrations failed:\n{done.stdout}{done.stderr}"
@@ -89,7 +94,9 @@ class Admin:
 
     def create(self, name: str, template: str) -> "Future[None]":
         """The database is a copy of its template, when the future is done."""
-        return self._begin(self._execute(f'create database "{name}" template "{template}" strategy file_copy'))
+        return self._begin(
+            self._execute(f'create database "{name}" template "{template}" strategy file_copy')
+        )
 
     def drop(self, name: str) -> "Future[None]":
         """The database is gone, whoever still uses it, when the future is done."""

@@ -28,7 +28,9 @@ class Source:
     def comments(self) -> list[tuple[int, str]]:
         """Its comments with their lines; text in strings is none."""
         tokens = tokenize.generate_tokens(io.StringIO(self.text).readline)
-        return [(token.start[0], token.string) for token in tokens if token.type == tokenize.COMMENT]
+        return [
+            (token.start[0], token.string) for token in tokens if token.type == tokenize.COMMENT
+        ]
 
     @property
     def functions(self) -> list[Function]:
@@ -50,9 +52,21 @@ class Source:
     def strings(self) -> list[tuple[int, str]]:
         """Its strings but for docstrings, with their lines."""
         tree = self.tree
-        owners = [node for node in ast.walk(tree) if isinstance(node, ast.Module | ast.ClassDef | Function)]
-        docs = {id(node.body[0].value) for node in owners if node.body and isinstance(node.body[0], ast.Expr)}
-        constants = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in docs]
+        owners = [
+            node
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Module | ast.ClassDef | Function)
+        ]
+        docs = {
+            id(node.body[0].value)
+            for node in owners
+            if node.body and isinstance(node.body[0], ast.Expr)
+        }
+        constants = [
+            node
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and id(node) not in docs
+        ]
         return [(node.lineno, node.value) for node in constants if isinstance(node.value, str)]
 
     @property
@@ -73,7 +87,9 @@ def _spelled_out(tree: ast.Module) -> dict[str, str]:
         if isinstance(node, ast.Import):
             names |= {alias.asname: alias.name for alias in node.names if alias.asname}
         elif isinstance(node, ast.ImportFrom):
-            names |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+            names |= {
+                alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names
+            }
     return names
 
 
@@ -92,5 +108,7 @@ def _python(folder: str) -> Iterator[str]:
 def ours() -> list[Path]:
     """Every file that is or would be committed."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
-    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
+    listed = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split("\0")
     return [ROOT / name for name in listed if name and (ROOT / name).is_file()]

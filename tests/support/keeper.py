@@ -17,7 +17,9 @@ def main() -> None:
     homes = folders.split(os.pathsep)
     server = subprocess.Popen(command, cwd=homes[0], **identity())
     with Path(lock).open("rb") as held:
-        fcntl.flock(held, fcntl.LOCK_SH)  # the kernel releases the run's lock even when the run is killed
+        fcntl.flock(
+            held, fcntl.LOCK_SH
+        )  # the kernel releases the run's lock even when the run is killed
     server.send_signal(signal.SIGQUIT)  # at once: nothing in it is worth a checkpoint
     server.wait()
     for home in homes:

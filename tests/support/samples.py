@@ -35,7 +35,10 @@ def said(
 
 
 def changes(
-    connector: Connector, *names: str, account: str | None = None, mapping: DealMapping | None = None
+    connector: Connector,
+    *names: str,
+    account: str | None = None,
+    mapping: DealMapping | None = None,
 ) -> tuple[Change, ...]:
     """The changes that these samples say; none of them has anything that is set aside."""
     found: list[Change] = []
@@ -46,7 +49,9 @@ def changes(
     return tuple(found)
 
 
-def events(told: Sequence[Change], mapping: DealMapping, entity: str | None = None) -> dict[str, DesiredEvent]:
+def events(
+    told: Sequence[Change], mapping: DealMapping, entity: str | None = None
+) -> dict[str, DesiredEvent]:
     """The events of the one deal of these changes, by type; of several of one type the last."""
     of_deal = [one for one in told if one.entity == entity] if entity else told
     return {event.type: event for event in deals.fold(of_deal, mapping, "sales").events}

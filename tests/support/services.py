@@ -79,13 +79,24 @@ async def furnish(found: House, actor: Actor) -> None:
         Team("marketing", "Marketing", "marketing", 6 * ONE),
         Source("billing", "Billing"),
         metric(),
-        Playbook("q4", "Win the enterprise", "", date(2026, 10, 1), date(2026, 12, 31), "published", 1, NOW),
+        Playbook(
+            "q4",
+            "Win the enterprise",
+            "",
+            date(2026, 10, 1),
+            date(2026, 12, 31),
+            "published",
+            1,
+            NOW,
+        ),
         Objective("win", "q4", "Win"),
         KeyResult("arr-2m", "win", "2M of ARR", "arr", 0, 2000 * ONE),
         Responsibility("win", "sales", "accountable", ONE, "accepted"),
         Responsibility("win", "marketing", "responsible", ONE, "accepted"),
     )
-    await configuration.write(found.service, actor, lambda known: reduce(Configuration.put, nouns, known))
+    await configuration.write(
+        found.service, actor, lambda known: reduce(Configuration.put, nouns, known)
+    )
 
 
 def metric(key: str = "arr", **more: object) -> Metric:
@@ -122,7 +133,9 @@ async def record(found: House, actor: Actor, *wanted: Event) -> list[Item]:
     return await events.record(found.service, actor, wanted)
 
 
-def hubspot(hook: str, secret: str, elements: Sequence[Mapping[str, object]] | bytes, at: datetime) -> Delivery:
+def hubspot(
+    hook: str, secret: str, elements: Sequence[Mapping[str, object]] | bytes, at: datetime
+) -> Delivery:
     """A delivery as HubSpot signs it, version 3."""
     body = elements if isinstance(elements, bytes) else json.dumps(elements).encode()
     stamp = str(int(at.timestamp() * 1000))
@@ -144,15 +157,31 @@ def created(deal: int, at: datetime) -> dict[str, object]:
 
 def changed(deal: int, name: str, value: str, at: datetime) -> dict[str, object]:
     """HubSpot says that a deal's property changed."""
-    more = {"subscriptionType": "deal.propertyChange", "objectId": deal, "propertyName": name, "propertyValue": value}
+    more = {
+        "subscriptionType": "deal.propertyChange",
+        "objectId": deal,
+        "propertyName": name,
+        "propertyValue": value,
+    }
     return _element(at, more)
 
 
 def _element(at: datetime, more: Mapping[str, object]) -> dict[str, object]:
     occurred = int(at.timestamp() * 1000)
-    return {"eventId": 1, "subscriptionId": 7, "portalId": 4242001, "appId": 9, "occurredAt": occurred, **more}
+    return {
+        "eventId": 1,
+        "subscriptionId": 7,
+        "portalId": 4242001,
+        "appId": 9,
+        "occurredAt": occurred,
+        **more,
+    }
 
 
 def measures(found: Snapshot) -> dict[tuple[str, str], Measure]:
     """What each source says of a metric of the playbook, all of whose key results have its window."""
-    return {(place[0], source): said for place, one in found.said.items() for source, said in one.sources.items()}
+    return {
+        (place[0], source): said
+        for place, one in found.said.items()
+        for source, said in one.sources.items()
+    }

@@ -16,7 +16,12 @@ def served(application: FastAPI) -> Iterator[str]:
     """The address at which the application answers, until the block ends."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         server = uvicorn.Server(
-            uvicorn.Config(application, log_config=None, lifespan="on", **{**LIMITS, "timeout_graceful_shutdown": None})
+            uvicorn.Config(
+                application,
+                log_config=None,
+                lifespan="on",
+                **{**LIMITS, "timeout_graceful_shutdown": None},
+            )
         )
         begun = threading.Event()
         thread = threading.Thread(target=_run, args=(server, listening, begun), daemon=True)

@@ -56,7 +56,9 @@ class Signer:
 
     def token(self, key: str = "r1", *, headers: dict[str, Any] | None = None, **more: Any) -> str:
         algorithm = "RS256" if isinstance(self.keys[key], rsa.RSAPrivateKey) else "ES256"
-        return jwt.encode(self.claims(**more), self.keys[key], algorithm, headers={"kid": key, **(headers or {})})
+        return jwt.encode(
+            self.claims(**more), self.keys[key], algorithm, headers={"kid": key, **(headers or {})}
+        )
 
 
 @contextmanager

@@ -119,7 +119,11 @@ class _Known:
         known = self._found.get(place)
         if known is None or known[0] is not stretch.said:
             compared = _compare(stretch)
-            rows = [Compared(result, *compared) for result in self._windows[place]] if compared is not None else ()
+            rows = (
+                [Compared(result, *compared) for result in self._windows[place]]
+                if compared is not None
+                else ()
+            )
             known = self._found[place] = stretch.said, rows
         return known[1]
 
@@ -134,10 +138,17 @@ def _compare(stretch: Stretch) -> tuple[str, tuple[str, ...], bool, float] | Non
     if truth is None:
         return metric.canonical_source, others, True, 0.0
     said = [value(metric.aggregation, {source: sources[source]}) for source in others]
-    return metric.canonical_source, others, False, min(agree(exact, truth) for exact in said if exact is not None)
+    return (
+        metric.canonical_source,
+        others,
+        False,
+        min(agree(exact, truth) for exact in said if exact is not None),
+    )
 
 
-def _losses(context: Context, found: Mapping[str, Sequence[Compared]], weight: float) -> Iterator[Loss]:
+def _losses(
+    context: Context, found: Mapping[str, Sequence[Compared]], weight: float
+) -> Iterator[Loss]:
     total = sum(context.plan.objectives[objective].priority for objective in found)
     for objective, compared in found.items():
         whole = weight * (context.plan.objectives[objective].priority / total)
@@ -145,7 +156,14 @@ def _losses(context: Context, found: Mapping[str, Sequence[Compared]], weight: f
         for metric, parts in sorted(_by_metric(compared).items()):
             points = fsum(part.result.weight / weights * (1 - part.value) for part in parts)
             account = _account(context, metric, parts)
-            yield Loss(NAME, "sources_disagree", whole * points, account, objective=objective, metric=metric)
+            yield Loss(
+                NAME,
+                "sources_disagree",
+                whole * points,
+                account,
+                objective=objective,
+                metric=metric,
+            )
 
 
 def _by_metric(compared: Iterable[Compared]) -> Mapping[str, list[Compared]]:

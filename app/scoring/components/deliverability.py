@@ -56,7 +56,9 @@ def obstacle(offerings: Mapping[str, Offering], sold: Sold) -> str | None:
         return "unknown_offering"
     if sold.day < offering.available_from:
         return "not_yet_available"
-    return "retired" if offering.retired_on is not None and sold.day >= offering.retired_on else None
+    return (
+        "retired" if offering.retired_on is not None and sold.day >= offering.retired_on else None
+    )
 
 
 def delivered(offerings: Mapping[str, Offering], sold: Iterable[Sold]) -> float | None:

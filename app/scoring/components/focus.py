@@ -28,7 +28,10 @@ class Spending(NamedTuple):
         """How much of the team's work it was, and should have been."""
         if loss.objective is None:
             return off_detail(loss, self.work, "recorded work")
-        spent, due = percent(self.work.shares[loss.objective]), percent(self.wanted.get(loss.objective, 0.0))
+        spent, due = (
+            percent(self.work.shares[loss.objective]),
+            percent(self.wanted.get(loss.objective, 0.0)),
+        )
         return f"{spent} of the recorded work of {self.team} went to {loss.objective}, {due} was expected"
 
     def evidence(self, loss: Loss) -> Evidence:
@@ -47,7 +50,10 @@ def belonging(loss: Loss, scope: Scope) -> tuple[tuple[str, str], ...]:
     """The filters of the events that belong to the loss's objective, or to none of the playbook."""
     if loss.objective is not None:
         return (("objective", loss.objective),)
-    return ("off_playbook", scope.playbook), ("other_playbook", str(loss.reason == "other_playbook").lower())
+    return ("off_playbook", scope.playbook), (
+        "other_playbook",
+        str(loss.reason == "other_playbook").lower(),
+    )
 
 
 def figured(context: Context, work: Mapping[str, Work]) -> Mapping[str, Work]:
@@ -98,7 +104,9 @@ def _losses(context: Context, teams: Mapping[str, Work], weight: float) -> Itera
         ]
 
 
-def off_losses(component: str, team: str, work: Work, weight: float, account: Account) -> Iterator[Loss]:
+def off_losses(
+    component: str, team: str, work: Work, weight: float, account: Account
+) -> Iterator[Loss]:
     """What a team's work off the playbook costs, split by whether it served another one."""
     if work.nowhere > 0:
         yield Loss(component, "off_playbook", weight * work.nowhere, account, team)

@@ -43,19 +43,25 @@ class Age(NamedTuple):
 
     def evidence(self, _: Loss | None = None) -> Evidence:
         """The events that keep the objective fresh."""
-        return self.scope.events(self.scope.starts_on, self.scope.until, ("refreshes", self.objective))
+        return self.scope.events(
+            self.scope.starts_on, self.scope.until, ("refreshes", self.objective)
+        )
 
 
 def ages(context: Context) -> Mapping[str, Age]:
     """How fresh each objective is, by objective."""
-    return {objective: Age(context.scope, objective, *of) for objective, of in _ages(context).items()}
+    return {
+        objective: Age(context.scope, objective, *of) for objective, of in _ages(context).items()
+    }
 
 
 def _ages(context: Context) -> Mapping[str, tuple[date | None, int, int, float]]:
     """The newest day, the age, the cadence and the figure of each objective."""
     day, first = context.snapshot.frame.day, context.plan.playbook.starts_on
     newest, half_life = _newest(context), context.plan.policy.half_life_days
-    known: dict[tuple[date | None, int], tuple[date | None, int, int, float]] = {}  # most objectives are like others
+    known: dict[
+        tuple[date | None, int], tuple[date | None, int, int, float]
+    ] = {}  # most objectives are like others
     found = {}
     for objective, cadence in context.plan.once(_cadences).items():
         last = newest.get(objective)

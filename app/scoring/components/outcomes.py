@@ -72,9 +72,15 @@ class Behind(NamedTuple):
 def figure(context: Context) -> Figure:
     """The mean of the objectives' attainment by priority; silent while no key result has evidence."""
     if not context.measured:
-        return silent("no key result has evidence yet" if context.pace.attainments else "there is no key result")
+        return silent(
+            "no key result has evidence yet"
+            if context.pace.attainments
+            else "there is no key result"
+        )
     score = mean(context.plan.priorities, context.attained.values())
-    covered = [1.0 if found == total else ratio(found, total) for found, total in context.covered.values()]
+    covered = [
+        1.0 if found == total else ratio(found, total) for found, total in context.covered.values()
+    ]
     coverage = mean(context.plan.priorities, covered)
     return Figure(score, coverage, coverage * score, _summary(context), partial(_losses, context))
 
@@ -84,7 +90,9 @@ def _losses(context: Context, weight: float) -> Iterator[Loss]:
     for objective, results in context.plan.key_results.items():
         whole = weight * context.plan.parts[objective]
         if not results:
-            yield Loss(NAME, "unmeasured", whole, Unmeasured(context.scope, objective), objective=objective)
+            yield Loss(
+                NAME, "unmeasured", whole, Unmeasured(context.scope, objective), objective=objective
+            )
         _, total = context.covered[objective]
         for result in results:
             attainment = pace.attainments[result.key]
@@ -93,7 +101,9 @@ def _losses(context: Context, weight: float) -> Iterator[Loss]:
                 reason = "no_evidence" if pace.stretches[place].exact is None else "behind_pace"
                 points = whole * (result.weight / total) * (1 - attainment)
                 account = Behind(pace, place, result)
-                yield Loss(NAME, reason, points, account, None, objective, result.key, None, result.metric)
+                yield Loss(
+                    NAME, reason, points, account, None, objective, result.key, None, result.metric
+                )
 
 
 def _summary(context: Context) -> str:
@@ -107,4 +117,6 @@ def _summary(context: Context) -> str:
     said = f"{among(behind, begun, 'key result')} {verb(behind, 'is', 'are')} behind pace"
     said += f", {mute} without evidence" if mute else ""
     unmeasured = sum(not results for results in context.plan.key_results.values())
-    return said + (f", {counted(unmeasured, 'objective')} without key results" if unmeasured else "")
+    return said + (
+        f", {counted(unmeasured, 'objective')} without key results" if unmeasured else ""
+    )

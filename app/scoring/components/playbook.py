@@ -57,7 +57,9 @@ class Absent(NamedTuple):
     def evidence(self, _: Loss) -> Evidence:
         """The list in which the team should stand."""
         signing = self.part.reason in ("not_signed", "signed_old_revision")
-        return self.scope.configured("signoffs" if signing else "contributions", "playbook", self.scope.playbook)
+        return self.scope.configured(
+            "signoffs" if signing else "contributions", "playbook", self.scope.playbook
+        )
 
 
 def involvements(plan: Plan) -> Mapping[str, Involvement]:
@@ -77,7 +79,9 @@ def figure(context: Context) -> Figure:
     if not context.plan.teams:
         return silent("there are no teams")
     found = context.plan.once(involvements)
-    score = mean([team.size for team in context.plan.teams.values()], [part.value for part in found.values()])
+    score = mean(
+        [team.size for team in context.plan.teams.values()], [part.value for part in found.values()]
+    )
     signed = sum(part.signed == 1 for part in found.values())
     contributed = sum(part.contributed for part in found.values())
     summary = f"{among(signed, len(found), 'team')} signed the current revision, {contributed} contributed to it"

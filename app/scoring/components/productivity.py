@@ -29,18 +29,26 @@ class Spending(NamedTuple):
         """How much of the team's activity it was, and how the objective stands."""
         if loss.objective is None:
             return off_detail(loss, self.work, "activity")
-        spent, attained = percent(self.work.shares[loss.objective]), percent(self.attained[loss.objective])
+        spent, attained = (
+            percent(self.work.shares[loss.objective]),
+            percent(self.attained[loss.objective]),
+        )
         return f"{spent} of the activity of {self.team} went to {loss.objective}, whose attainment is {attained}"
 
     def evidence(self, loss: Loss) -> Evidence:
         """The team's activities that belong there."""
-        return self.scope.attention(("team", self.team), ("kind", "activity"), *belonging(loss, self.scope))
+        return self.scope.attention(
+            ("team", self.team), ("kind", "activity"), *belonging(loss, self.scope)
+        )
 
 
 def productivity_of(context: Context, team: str) -> float:
     """How much of a team's activity landed on objectives that move."""
     work = context.activity[team]
-    return clamp(fsum([effort * context.attained_of(place) for place, effort in work.split.items()]) / work.effort)
+    return clamp(
+        fsum([effort * context.attained_of(place) for place, effort in work.split.items()])
+        / work.effort
+    )
 
 
 def figure(context: Context) -> Figure:
@@ -62,11 +70,21 @@ def figure(context: Context) -> Figure:
 def _losses(context: Context, teams: Mapping[str, Work], weight: float) -> Iterator[Loss]:
     seen, attained = sum(context.plan.teams[team].size for team in teams), context.attained
     for team, work in teams.items():
-        whole, account = weight * (context.plan.teams[team].size / seen), Spending(context.scope, team, work, attained)
+        whole, account = (
+            weight * (context.plan.teams[team].size / seen),
+            Spending(context.scope, team, work, attained),
+        )
         yield from off_losses(NAME, team, work, whole, account)
         spent = work.unsorted
         yield from [
-            Loss(NAME, "busy_without_result", whole * spent[objective] * (1 - moved), account, team, objective)
+            Loss(
+                NAME,
+                "busy_without_result",
+                whole * spent[objective] * (1 - moved),
+                account,
+                team,
+                objective,
+            )
             for objective, moved in attained.items()  # as the shares sorted, without sorting so many for each team
             if moved < 1 and objective in spent
         ]

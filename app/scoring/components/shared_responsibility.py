@@ -67,7 +67,12 @@ class Lopsided(NamedTuple):
 def shared(plan: Plan) -> Mapping[str, Sharing]:
     """How each objective is shared, by objective."""
     configuration = plan.configuration
-    made_of = configuration.responsibilities, configuration.teams, configuration.policy, set(configuration.objectives)
+    made_of = (
+        configuration.responsibilities,
+        configuration.teams,
+        configuration.policy,
+        set(configuration.objectives),
+    )
     found = plan.once(_sharings, *made_of)
     return {key: found[key] for key in plan.objectives}
 
@@ -81,7 +86,10 @@ def _sharings(plan: Plan) -> Mapping[str, Sharing]:
         for part in plan.configuration.responsibilities.values()
         if part.status == "proposed" and part.role in LOAD_BEARING
     }
-    return {key: _sharing(plan, key, required, proposed=key in proposed) for key in plan.configuration.objectives}
+    return {
+        key: _sharing(plan, key, required, proposed=key in proposed)
+        for key in plan.configuration.objectives
+    }
 
 
 def _sharing(plan: Plan, objective: str, required: int, *, proposed: bool) -> Sharing:

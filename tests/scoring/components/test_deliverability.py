@@ -26,17 +26,25 @@ def sold(what: str, day: date, value: int = 1) -> Sold:
         (date(2026, 11, 1), "retired"),
     ],
 )
-def test_an_offering_can_be_delivered_from_its_first_day_until_the_day_before_it_is_retired(day, reason):
+def test_an_offering_can_be_delivered_from_its_first_day_until_the_day_before_it_is_retired(
+    day, reason
+):
     found = score(snapshot(OFFERING, sold=(sold("plus", day),)))
     assert found.components[6].score == (1 if reason is None else 0)
-    assert [loss.reason for loss in losses(found.losses, "deliverability")] == ([reason] if reason else [])
+    assert [loss.reason for loss in losses(found.losses, "deliverability")] == (
+        [reason] if reason else []
+    )
 
 
 def test_what_nobody_offers_cannot_be_delivered():
     items = (sold("plus", date(2026, 10, 20), 3), sold("dream", date(2026, 10, 20)))
     found = score(snapshot(OFFERING, Policy(unit="EUR"), sold=items))
     [loss] = losses(found.losses, "deliverability")
-    assert (found.components[6].score, loss.reason, loss.offering) == (0.75, "unknown_offering", "dream")
+    assert (found.components[6].score, loss.reason, loss.offering) == (
+        0.75,
+        "unknown_offering",
+        "dream",
+    )
     assert loss.detail == "25% of the value sold is dream, which is not among the offerings"
     assert address(loss.evidence) == (
         "/v1/events?offering=dream&sold_unit=EUR&from=2026-10-01&to=2026-11-23&as_of=2026-11-23"

@@ -35,13 +35,17 @@ def test_work_on_a_metric_is_split_over_the_objectives_it_leads_to():
 
 
 def test_a_named_objective_takes_all_of_the_work_whatever_it_matched():
-    assert focus(snapshot(*WORLD, attention=(work("ann", "n", named="win"), work("ann", named="keep")))) == (1, 0.5)
+    assert focus(
+        snapshot(*WORLD, attention=(work("ann", "n", named="win"), work("ann", named="keep")))
+    ) == (1, 0.5)
     assert focus(snapshot(*WORLD, attention=(work("ann", "m", named="unheard-of"),))) == (0, 0.5)
 
 
 def test_a_team_is_expected_where_it_bears():
     found = snapshot(
-        *WORLD, bears("win", "ann"), attention=(work("ann", "n", events=5), work("ann", named="win", events=15))
+        *WORLD,
+        bears("win", "ann"),
+        attention=(work("ann", "n", events=5), work("ann", named="win", events=15)),
     )
     assert focus(found) == (0.75, 0.5)
     [loss] = losses(score(found).losses, "focus")
@@ -52,8 +56,14 @@ def test_a_team_is_expected_where_it_bears():
 def test_effort_weighs_and_events_make_the_sample():
     heavy = (work("ann", named="win", events=1, effort=30), work("ann", events=9, effort=10))
     assert focus(snapshot(*WORLD, bears("win", "ann"), attention=heavy)) == (0.75, 0.5)
-    assert focus(snapshot(*WORLD, attention=(work("ann", named="win", events=9, effort=30),))) == (None, 0)
-    assert focus(snapshot(*WORLD, attention=(work("ann", named="win", events=30, effort=0),))) == (None, 0)
+    assert focus(snapshot(*WORLD, attention=(work("ann", named="win", events=9, effort=30),))) == (
+        None,
+        0,
+    )
+    assert focus(snapshot(*WORLD, attention=(work("ann", named="win", events=30, effort=0),))) == (
+        None,
+        0,
+    )
 
 
 def test_work_of_teams_that_are_gone_is_not_counted():

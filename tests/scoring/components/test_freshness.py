@@ -23,7 +23,9 @@ def seen(days: int, *metrics: str, named: str | None = None) -> tuple[Newest]:
 def test_an_objective_is_fresh_for_its_cadence_and_halves_after_that():
     assert freshness(snapshot(*WORLD, newest=seen(7, "arr"))) == 1
     assert freshness(snapshot(*WORLD, newest=seen(21, "arr"))) == 0.5
-    assert freshness(snapshot(*WORLD, Policy(half_life_days=7 * ONE), newest=seen(21, "arr"))) == 0.25
+    assert (
+        freshness(snapshot(*WORLD, Policy(half_life_days=7 * ONE), newest=seen(21, "arr"))) == 0.25
+    )
 
 
 def test_the_shortest_cadence_of_its_key_results_counts():
@@ -45,7 +47,10 @@ def test_without_any_event_dust_gathers_from_the_first_day():
 def test_what_is_stale_says_since_when_and_lists_what_would_refresh_it():
     [loss] = losses(score(snapshot(*WORLD, newest=seen(22, "arr"))).losses, "freshness")
     assert loss.detail == "the last event on win was 22 days ago, one is due every 7 days"
-    assert address(loss.evidence) == "/v1/events?refreshes=win&from=2026-10-01&to=2026-11-23&as_of=2026-11-23"
+    assert (
+        address(loss.evidence)
+        == "/v1/events?refreshes=win&from=2026-10-01&to=2026-11-23&as_of=2026-11-23"
+    )
 
 
 @pytest.mark.parametrize(

@@ -25,12 +25,24 @@ def test_attainment_is_how_far_a_key_result_is_behind_its_pace():
 
 
 def test_a_level_may_have_to_fall():
-    churn = (WIN, metric("churn", "last"), key_result("churn", "win", "churn", target=5, baseline=10))
-    assert outcomes(snapshot(*churn, as_of=LAST, measures={("churn", "crm"): said(last=(1, "a", 80_000))})) == (0.4, 1)
+    churn = (
+        WIN,
+        metric("churn", "last"),
+        key_result("churn", "win", "churn", target=5, baseline=10),
+    )
+    assert outcomes(
+        snapshot(*churn, as_of=LAST, measures={("churn", "crm"): said(last=(1, "a", 80_000))})
+    ) == (0.4, 1)
 
 
 def test_silence_is_never_green_and_lowers_what_is_covered():
-    two = (WIN, ARR, metric("nps"), key_result("one", "win", "arr"), key_result("two", "win", "nps", weight=30_000))
+    two = (
+        WIN,
+        ARR,
+        metric("nps"),
+        key_result("one", "win", "arr"),
+        key_result("two", "win", "nps", weight=30_000),
+    )
     assert outcomes(snapshot(*two)) == (None, 0)
     found = snapshot(*two, as_of=LAST, measures={("one", "crm"): said(100)})
     assert outcomes(found) == (0.25, 0.25)
@@ -41,7 +53,11 @@ def test_silence_is_never_green_and_lowers_what_is_covered():
 
 def test_an_objective_without_key_results_is_unmeasured():
     found = snapshot(
-        WIN, objective("keep", 3), ARR, key_result("arr", "win", "arr"), measures={("arr", "crm"): said(100)}
+        WIN,
+        objective("keep", 3),
+        ARR,
+        key_result("arr", "win", "arr"),
+        measures={("arr", "crm"): said(100)},
     )
     assert outcomes(found) == (0.25, 0.25)
     [loss] = losses(score(found).losses, "outcomes")
@@ -54,7 +70,9 @@ def test_an_objective_without_key_results_is_unmeasured():
 
 def test_a_key_result_that_has_not_begun_expects_nothing_and_covers_nothing():
     later = key_result("later", "win", "arr", starts_on=date(2026, 12, 1))
-    found = snapshot(WIN, ARR, key_result("arr", "win", "arr"), later, measures={("arr", "crm"): said(100)})
+    found = snapshot(
+        WIN, ARR, key_result("arr", "win", "arr"), later, measures={("arr", "crm"): said(100)}
+    )
     assert outcomes(found) == (1, 0.5)
 
 
@@ -77,11 +95,18 @@ def test_a_loss_says_how_far_it_is_and_what_could_not_be_counted():
         measures={("arr", "crm"): said(30)}, unknown={"arr": 3},
     )  # fmt: skip
     [loss] = losses(score(found).losses, "outcomes")
-    assert loss.detail == ("arr is 30% of the way to its target, 50% was expected by now; 3 won deals have no amount")
+    assert loss.detail == (
+        "arr is 30% of the way to its target, 50% was expected by now; 3 won deals have no amount"
+    )
     assert loss.points == pytest.approx(score(found).components[3].lost)
 
 
 def test_the_evidence_is_of_the_key_results_own_window():
     own = key_result("arr", "win", "arr", starts_on=FIRST.replace(day=5), ends_on=date(2026, 11, 2))
-    [loss] = losses(score(snapshot(WIN, ARR, own, measures={("arr", "crm"): said(1)})).losses, "outcomes")
-    assert address(loss.evidence) == "/v1/events?counts_for=arr&from=2026-10-05&to=2026-11-02&as_of=2026-11-23"
+    [loss] = losses(
+        score(snapshot(WIN, ARR, own, measures={("arr", "crm"): said(1)})).losses, "outcomes"
+    )
+    assert (
+        address(loss.evidence)
+        == "/v1/events?counts_for=arr&from=2026-10-05&to=2026-11-02&as_of=2026-11-23"
+    )

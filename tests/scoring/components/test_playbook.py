@@ -26,13 +26,20 @@ def test_each_team_is_judged_by_what_it_wrote_and_signed():
 
 def test_teams_weigh_by_their_size():
     found = score(
-        snapshot(team("big", size=3), team("tiny"), Contribution("q4", "big", "x"), Signoff("q4", "big", 2, "x"))
+        snapshot(
+            team("big", size=3),
+            team("tiny"),
+            Contribution("q4", "big", "x"),
+            Signoff("q4", "big", 2, "x"),
+        )
     )
     assert found.components[0].score == 0.75
 
 
 def test_a_signature_under_another_playbook_says_nothing():
-    found = score(snapshot(team("sales"), Contribution("q3", "sales", "x"), Signoff("q3", "sales", 2, "x")))
+    found = score(
+        snapshot(team("sales"), Contribution("q3", "sales", "x"), Signoff("q3", "sales", 2, "x"))
+    )
     assert found.components[0].score == 0
 
 
@@ -41,5 +48,10 @@ def test_without_teams_there_is_no_figure():
 
 
 def test_the_evidence_is_the_list_in_which_the_team_should_stand():
-    found = score(snapshot(team("a"), team("b"), Contribution("q4", "a", "x"), Signoff("q4", "b", 2, "x")))
-    assert {loss.team: loss.evidence.resource for loss in found.losses} == {"a": "signoffs", "b": "contributions"}
+    found = score(
+        snapshot(team("a"), team("b"), Contribution("q4", "a", "x"), Signoff("q4", "b", 2, "x"))
+    )
+    assert {loss.team: loss.evidence.resource for loss in found.losses} == {
+        "a": "signoffs",
+        "b": "contributions",
+    }

@@ -2,7 +2,17 @@ import pytest
 
 from app.scoring.engine import score
 from app.scoring.evidence import address
-from tests.scoring.scenes import LAST, key_result, losses, metric, objective, said, snapshot, team, work
+from tests.scoring.scenes import (
+    LAST,
+    key_result,
+    losses,
+    metric,
+    objective,
+    said,
+    snapshot,
+    team,
+    work,
+)
 
 WORLD = (
     team("ann"), team("bob", size=3), objective("win"), objective("keep"), metric("m"), metric("n"),
@@ -17,13 +27,20 @@ def productivity(*attention, measures=MEASURED):
 
 
 def test_activity_is_worth_what_its_objective_attains():
-    _, component = productivity(work("ann", "m", kind="activity"), work("ann", "n", kind="activity"))
+    _, component = productivity(
+        work("ann", "m", kind="activity"), work("ann", "n", kind="activity")
+    )
     assert (component.score, component.coverage) == (pytest.approx(0.7), 0.25)
 
 
 def test_outcomes_are_no_activity():
     assert productivity(work("ann", "m"))[1].score is None
-    assert productivity(work("ann", "m", events=90), work("ann", "m", events=9, kind="activity"))[1].score is None
+    assert (
+        productivity(work("ann", "m", events=90), work("ann", "m", events=9, kind="activity"))[
+            1
+        ].score
+        is None
+    )
 
 
 def test_activity_off_the_playbook_is_worth_nothing():
