@@ -32,12 +32,12 @@ from urllib.request import urlopen
 
 import asyncpg
 
-from app.domain.access import Actor
-from app.domain.configuration import Configuration, Draft
-from app.domain.events import Event
-from app.domain.metrics import Metric
-from app.domain.sources import Source
-from app.domain.teams import Organization, Team
+from app.domain.access.actor import Actor
+from app.domain.events.events import Event
+from app.domain.events.metrics import Metric
+from app.domain.playbook.configuration import Configuration, Draft
+from app.domain.playbook.organization import Organization, Team
+from app.domain.sources.sources import Source
 from app.flows import configuration, organizations, sources
 from app.flows.catalogue import catalogue
 from app.flows.vault import new_keys

@@ -11,8 +11,8 @@ import asyncpg
 from sqlalchemy import event as hook
 
 from app.api.alignment_shapes import show
-from app.domain.access import Actor
-from app.domain.teams import Organization
+from app.domain.access.actor import Actor
+from app.domain.playbook.organization import Organization
 from app.flows import alignment, configuration, events, organizations, playbooks
 from app.flows.alignment import Answer, Once
 from app.flows.kept import Kept

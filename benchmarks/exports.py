@@ -20,11 +20,11 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from app.cli.database import ready
-from app.domain.access import Actor
-from app.domain.events import Event
-from app.domain.metrics import Metric
-from app.domain.sources import Source
-from app.domain.teams import Organization, Team
+from app.domain.access.actor import Actor
+from app.domain.events.events import Event
+from app.domain.events.metrics import Metric
+from app.domain.playbook.organization import Organization, Team
+from app.domain.sources.sources import Source
 from app.flows import configuration, events, organizations
 from app.flows.service import Service
 from app.flows.vault import new_keys

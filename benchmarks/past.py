@@ -20,15 +20,15 @@ from random import Random
 from typing import Final
 from uuid import UUID
 
-from app.domain.access import Actor
-from app.domain.configuration import Configuration, Draft, Noun
-from app.domain.events import Event
-from app.domain.metrics import AGGREGATIONS, Metric
-from app.domain.objectives import KeyResult, Objective, Responsibility
-from app.domain.offerings import Offering
-from app.domain.playbooks import Contribution, Playbook, Signoff
-from app.domain.sources import Source
-from app.domain.teams import Organization, Team
+from app.domain.access.actor import Actor
+from app.domain.events.events import Event
+from app.domain.events.metrics import AGGREGATIONS, Metric
+from app.domain.playbook.configuration import Configuration, Draft, Noun
+from app.domain.playbook.objectives import KeyResult, Objective, Responsibility
+from app.domain.playbook.offerings import Offering
+from app.domain.playbook.organization import Organization, Team
+from app.domain.playbook.playbooks import Contribution, Playbook, Signoff
+from app.domain.sources.sources import Source
 from app.flows import alignment, configuration, events, history, organizations, playbooks
 from app.flows.catalogue import catalogue
 from app.flows.kept import Kept

@@ -42,7 +42,7 @@ from app.api.view_shapes import (
     show_objective,
     show_team,
 )
-from app.domain.errors import AlignmentChangedError, NotFoundError, unknown
+from app.domain.primitives.errors import AlignmentChangedError, NotFoundError, unknown
 from app.flows import alignment, comparison
 from app.flows import history as alignment_history
 from app.flows.alignment import Answer

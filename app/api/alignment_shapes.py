@@ -19,7 +19,7 @@ from app.api.scalars import (
     text,
 )
 from app.api.wire import Shown, example
-from app.domain.fixed import number
+from app.domain.primitives.decimals import number
 from app.flows.alignment import Answer
 from app.scoring.alignment import Alignment as AlignmentValue
 from app.scoring.evidence import address

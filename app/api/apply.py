@@ -15,8 +15,8 @@ from app.api.nouns import PlaybookKey
 from app.api.operation import Contract, declare, desk, reads
 from app.api.scalars import FreeObject, Key, Small, text
 from app.api.wire import Shown, example
-from app.domain.codec import to_json
-from app.domain.configuration import Change
+from app.domain.playbook.configuration import Change
+from app.domain.playbook.serialization import to_json
 from app.flows import playbooks
 
 router = desk("apply")

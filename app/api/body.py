@@ -6,7 +6,7 @@ from typing import Any, Final
 from fastapi import Request
 
 from app.api.problems import SlowError, TooLargeError, UnsupportedMediaError
-from app.domain.strict_json import loads
+from app.domain.primitives.strict_json import loads
 
 KIB: Final = 1_024
 MIB: Final = 1_024 * KIB

@@ -4,9 +4,9 @@ from typing import Annotated, NamedTuple
 
 from fastapi import Depends, Request
 
-from app.domain.access import Actor
-from app.domain.errors import NotAuthenticError, TooManyError
+from app.domain.access.actor import Actor
 from app.domain.limiting import Limit, Standing
+from app.domain.primitives.errors import NotAuthenticError, TooManyError
 from app.flows import tokens
 from app.flows.keys import authenticate, known
 from app.flows.service import Service

@@ -12,7 +12,7 @@ from app.api.operation import deletes, desk, lists, puts
 from app.api.paging import Pages
 from app.api.scalars import Cursor, Key, Name, Note
 from app.api.wire import Given, Shown, example, made
-from app.domain.playbooks import Contribution as ContributionValue
+from app.domain.playbook.playbooks import Contribution as ContributionValue
 from app.flows import playbooks
 from app.store.configuration import Stored
 

@@ -16,7 +16,7 @@ from app.api.operation import desk, lists, reads
 from app.api.paging import Pages, instant_and_uid
 from app.api.scalars import Count, Cursor, Instant, Key, Name, Sentence, Small, Uid, text
 from app.api.wire import Shown, example
-from app.domain.errors import NotFoundError
+from app.domain.primitives.errors import NotFoundError
 from app.store import deliveries
 from app.store.deliveries import StoredDelivery
 

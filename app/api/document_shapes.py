@@ -13,16 +13,16 @@ from app.api.responsibilities import Role
 from app.api.scalars import Day, Days, Key, Name, Narrative, Number, Positive, Yes, default
 from app.api.teams import TeamPut
 from app.api.wire import Given, example, made
-from app.domain.codec import to_json
-from app.domain.configuration import Noun
-from app.domain.documents import Document, Placed
-from app.domain.fixed import ONE
-from app.domain.metrics import Metric
-from app.domain.objectives import KeyResult, Objective, Responsibility
-from app.domain.offerings import Offering
-from app.domain.playbooks import Playbook
-from app.domain.sources import Source
-from app.domain.teams import Team
+from app.domain.events.metrics import Metric
+from app.domain.playbook.configuration import Noun
+from app.domain.playbook.document import Document, Placed
+from app.domain.playbook.objectives import KeyResult, Objective, Responsibility
+from app.domain.playbook.offerings import Offering
+from app.domain.playbook.organization import Team
+from app.domain.playbook.playbooks import Playbook
+from app.domain.playbook.serialization import to_json
+from app.domain.primitives.decimals import ONE
+from app.domain.sources.sources import Source
 
 MOST: Final = 10_000
 EXAMPLE: Final = {

@@ -8,7 +8,7 @@ from fastapi import Depends, Query
 from pydantic.json_schema import SkipJsonSchema
 
 from app.api.scalars import DAY_PATTERN, Day, EventId, EventType, Key, Subject, Unit, text
-from app.domain.errors import Fault, InvalidError
+from app.domain.primitives.errors import Fault, InvalidError
 from app.scoring.evidence import MOST_STRETCHES
 from app.store.events import EventFilter
 

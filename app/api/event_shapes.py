@@ -26,8 +26,8 @@ from app.api.scalars import (
 )
 from app.api.shapes import Problem
 from app.api.wire import Given, Shown, example
-from app.domain.events import canonical
-from app.domain.fixed import number
+from app.domain.events.events import canonical
+from app.domain.primitives.decimals import number
 from app.store.events import StoredEvent
 
 MOST_EVENTS = 10_000

@@ -28,8 +28,8 @@ from app.api.operation import Contract, declare, desk, lists, read_by, reads
 from app.api.paging import Pages, instant_and_uid
 from app.api.scalars import Uid
 from app.api.shapes import Problem
-from app.domain.errors import InvalidError, NotFoundError, SightlineError
-from app.domain.events import Event as EventValue
+from app.domain.events.events import Event as EventValue
+from app.domain.primitives.errors import InvalidError, NotFoundError, SightlineError
 from app.flows import events as flow
 from app.flows import past
 from app.flows.judging import Item

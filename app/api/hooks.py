@@ -13,7 +13,7 @@ from app.api.operation import Contract, declare, desk
 from app.api.scalars import Uid, text
 from app.api.wire import Shown, example
 from app.connectors.base import Delivery
-from app.domain.errors import NotAuthenticError
+from app.domain.primitives.errors import NotAuthenticError
 from app.flows import deliveries
 
 router = desk("hooks")

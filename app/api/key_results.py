@@ -24,8 +24,8 @@ from app.api.scalars import (
     unset,
 )
 from app.api.wire import Given, Shown, example, made
-from app.domain.fixed import ONE
-from app.domain.objectives import KeyResult as KeyResultValue
+from app.domain.playbook.objectives import KeyResult as KeyResultValue
+from app.domain.primitives.decimals import ONE
 from app.flows import configuration
 from app.store.configuration import Stored
 

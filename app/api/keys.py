@@ -12,7 +12,7 @@ from app.api.operation import Contract, declare, deletes, desk, lists
 from app.api.paging import Pages, instant
 from app.api.scalars import Cursor, Instant, Key, Name, Scope, Secret, text
 from app.api.wire import Given, Shown, example
-from app.domain.errors import Fault, InvalidError
+from app.domain.primitives.errors import Fault, InvalidError
 from app.flows import keys
 from app.store import keys as kept
 from app.store.keys import ApiKey as ApiKeyValue

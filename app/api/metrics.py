@@ -27,8 +27,8 @@ from app.api.scalars import (
     unset,
 )
 from app.api.wire import Given, Shown, example, made
-from app.domain.metrics import Condition as ConditionValue
-from app.domain.metrics import Metric as MetricValue
+from app.domain.events.metrics import Condition as ConditionValue
+from app.domain.events.metrics import Metric as MetricValue
 from app.flows import configuration
 from app.flows.configuration import Written
 from app.store import metrics, restatements

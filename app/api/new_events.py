@@ -27,9 +27,9 @@ from app.api.scalars import (
     to_fixed,
 )
 from app.api.wire import Given, example
-from app.domain.errors import Fault, InvalidError
-from app.domain.events import Event as EventValue
-from app.domain.events import canonical
+from app.domain.events.events import Event as EventValue
+from app.domain.events.events import canonical
+from app.domain.primitives.errors import Fault, InvalidError
 
 MOST_BYTES: Final = 16 * 1_024
 MOST_LEVELS: Final = 5

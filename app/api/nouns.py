@@ -14,8 +14,8 @@ from app.api.etags import tag
 from app.api.paging import Paging
 from app.api.scalars import Day, Key
 from app.api.wire import Given
-from app.domain.configuration import Noun, missing
-from app.domain.errors import NotFoundError
+from app.domain.playbook.configuration import Noun, missing
+from app.domain.primitives.errors import NotFoundError
 from app.flows import past
 from app.flows.configuration import Written
 from app.store import configuration

@@ -13,9 +13,9 @@ from app.api.operation import deletes, desk, lists, patches, puts, reads
 from app.api.paging import Pages
 from app.api.scalars import Cursor, Key, Name, Narrative, Positive, ShownNumber, default, unset
 from app.api.wire import Given, Shown, example, made
-from app.domain.fixed import ONE
-from app.domain.objectives import Objective as ObjectiveValue
-from app.domain.objectives import Responsibility
+from app.domain.playbook.objectives import Objective as ObjectiveValue
+from app.domain.playbook.objectives import Responsibility
+from app.domain.primitives.decimals import ONE
 from app.flows import configuration
 from app.store.configuration import Stored, load
 

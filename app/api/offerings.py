@@ -12,7 +12,7 @@ from app.api.operation import deletes, desk, lists, patches, puts, reads
 from app.api.paging import Pages
 from app.api.scalars import Cursor, Day, Key, Name, unset
 from app.api.wire import Given, Shown, example, made
-from app.domain.offerings import Offering as OfferingValue
+from app.domain.playbook.offerings import Offering as OfferingValue
 from app.flows import configuration
 from app.store.configuration import Stored
 

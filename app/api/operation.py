@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.api.body import JSON, KIB, MERGE_PATCH, read, strict
 from app.api.body import check as check_media
 from app.api.callers import admit, called
-from app.domain.errors import Fault, InvalidError
+from app.domain.primitives.errors import Fault, InvalidError
 
 CONTRACT: Final = "x-contract"
 MOST_PARAMETERS: Final = 50

@@ -11,8 +11,8 @@ from app.api.nouns import edited, find, written
 from app.api.operation import desk, patches, reads
 from app.api.scalars import Count, Key, Name, Scope, text, unset
 from app.api.wire import Given, Shown, example
-from app.domain.configuration import Noun
-from app.domain.teams import Organization as OrganizationValue
+from app.domain.playbook.configuration import Noun
+from app.domain.playbook.organization import Organization as OrganizationValue
 from app.flows import configuration
 from app.store import cursor
 

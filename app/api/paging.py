@@ -16,7 +16,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from app.api.callers import Caller
 from app.api.scalars import Cursor
-from app.domain.errors import Fault, InvalidError
+from app.domain.primitives.errors import Fault, InvalidError
 
 DEFAULT: Final = 50
 MOST: Final = 200

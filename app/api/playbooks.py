@@ -13,9 +13,9 @@ from app.api.operation import Contract, declare, deletes, desk, lists, patches, 
 from app.api.paging import Pages
 from app.api.scalars import Cursor, Day, Instant, Key, Name, Narrative, Small, unset
 from app.api.wire import Given, Shown, example, made
-from app.domain.configuration import Noun
-from app.domain.playbooks import Playbook as PlaybookValue
-from app.domain.publishing import unpublished
+from app.domain.playbook.configuration import Noun
+from app.domain.playbook.lifecycle import unpublished
+from app.domain.playbook.playbooks import Playbook as PlaybookValue
 from app.flows import configuration, playbooks
 from app.flows.configuration import Written
 from app.store.configuration import Stored, load

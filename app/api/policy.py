@@ -24,10 +24,10 @@ from app.api.scalars import (
     unset,
 )
 from app.api.wire import Given, Shown, example, made
-from app.domain.configuration import Noun
-from app.domain.fixed import ONE, number
-from app.domain.teams import DEFAULT_WEIGHTS
-from app.domain.teams import Policy as PolicyValue
+from app.domain.playbook.configuration import Noun
+from app.domain.playbook.organization import DEFAULT_WEIGHTS
+from app.domain.playbook.organization import Policy as PolicyValue
+from app.domain.primitives.decimals import ONE, number
 from app.flows import configuration
 
 router = desk("policy")

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Scope
 
-from app.domain.errors import Fault, SightlineError, UnsupportedError
+from app.domain.primitives.errors import Fault, SightlineError, UnsupportedError
 
 MEDIA_TYPE: Final = "application/problem+json"
 MOST_FAULTS: Final = 100

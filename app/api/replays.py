@@ -30,10 +30,10 @@ from app.api.scalars import (
 from app.api.source_shapes import UnmappedPair
 from app.api.wire import Given, Shown, example
 from app.connectors.base import Delivery as Sample
-from app.domain import strict_json
-from app.domain.desired import DesiredEvent
-from app.domain.events import Event
-from app.domain.fixed import number
+from app.domain.events.events import Event
+from app.domain.primitives import strict_json
+from app.domain.primitives.decimals import number
+from app.domain.sources.crm.reconciliation import DesiredEvent
 from app.flows import replays
 
 router = desk("sources")

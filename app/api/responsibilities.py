@@ -13,8 +13,8 @@ from app.api.operation import Contract, declare, deletes, desk, lists, puts, rea
 from app.api.paging import Pages
 from app.api.scalars import Cursor, Key, Name, Note, Positive, ShownNumber, Yes, default
 from app.api.wire import Given, Shown, example, made
-from app.domain.fixed import ONE
-from app.domain.objectives import Responsibility as ResponsibilityValue
+from app.domain.playbook.objectives import Responsibility as ResponsibilityValue
+from app.domain.primitives.decimals import ONE
 from app.flows import configuration, playbooks
 from app.store.configuration import Stored
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, PlainValidator, StrictBool, WithJsonSchema
 
-from app.domain import fixed
+from app.domain.primitives import decimals as fixed
 
 KEY_PATTERN: Final = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 TEXT_PATTERN: Final = r"^[^\x00]*$"

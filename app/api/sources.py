@@ -20,8 +20,8 @@ from app.api.source_shapes import (
     SourcePatch,
     SourcePut,
 )
-from app.domain.configuration import Noun
-from app.domain.sources import Source as SourceValue
+from app.domain.playbook.configuration import Noun
+from app.domain.sources.sources import Source as SourceValue
 from app.flows import configuration
 from app.flows import sources as flow
 from app.flows.sources import Connected

@@ -12,8 +12,8 @@ from app.api.operation import deletes, desk, lists, patches, puts, reads
 from app.api.paging import Pages
 from app.api.scalars import Cursor, Key, Name, Positive, ShownNumber, default, unset
 from app.api.wire import Given, Shown, example, made
-from app.domain.fixed import ONE
-from app.domain.teams import Team as TeamValue
+from app.domain.playbook.organization import Team as TeamValue
+from app.domain.primitives.decimals import ONE
 from app.flows import configuration
 from app.store.configuration import Stored
 

@@ -8,7 +8,7 @@ from pydantic import Field
 from app.api.alignment_shapes import FRAME, LOSS, ComponentName, Framed, Loss, Score, Total, losses
 from app.api.scalars import Address, Cursor, Day, Fraction, Key, Small
 from app.api.wire import Shown, example
-from app.domain.fixed import number
+from app.domain.primitives.decimals import number
 from app.scoring.evidence import address
 from app.scoring.pace import Standing
 from app.scoring.views import Bearing, ObjectiveView, TeamView

@@ -5,8 +5,8 @@ from typing import Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from app.domain.codec import to_json
-from app.domain.configuration import Noun
+from app.domain.playbook.configuration import Noun
+from app.domain.playbook.serialization import to_json
 
 Thing = TypeVar("Thing")
 

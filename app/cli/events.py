@@ -12,8 +12,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from app.cli import remote
 from app.cli.terminal import AsJson, counted, err, guarded, refusal, say, tell_json
-from app.domain import strict_json
-from app.domain.errors import MalformedError
+from app.domain.primitives import strict_json
+from app.domain.primitives.errors import MalformedError
 
 AT_ONCE: Final = 1_000
 MOST_BYTES: Final = 8 * 1_024 * 1_024  # half of what a batch may have

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from app.cli.database import DatabaseUrl, perform
 from app.cli.terminal import AsJson, guarded, out, say, tell_json
-from app.domain.access import SCOPES, Actor
+from app.domain.access.actor import SCOPES, Actor
 from app.flows import keys, organizations
 from app.flows.keys import IssueKey
 from app.flows.service import Service

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
 from app.cli.terminal import refusal
-from app.domain import pointers
-from app.domain.imports import IDS
+from app.domain.sources.mapping import json_pointer as pointers
+from app.domain.sources.record_import import IDS
 
 TABLES: Final = (".csv", ".tsv")
 SEPARATORS: Final = (",", ";", "\t")

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from app.api import problems
-from app.domain.errors import SightlineError
+from app.domain.primitives.errors import SightlineError
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
 
-from app.domain.changes import Change
-from app.domain.mapping import DealMapping
+from app.domain.sources.crm.changes import Change
+from app.domain.sources.mapping.mapping import DealMapping
 
 TOLERANCE: Final = 300
 

@@ -20,9 +20,9 @@ from app.connectors.reading import (
     translated,
     verb_of,
 )
-from app.domain.changes import Change, Scalar
-from app.domain.errors import Fault, InvalidError
-from app.domain.mapping import DealMapping
+from app.domain.primitives.errors import Fault, InvalidError
+from app.domain.sources.crm.changes import Change, Scalar
+from app.domain.sources.mapping.mapping import DealMapping
 
 STOCK: Final[Mapping[str, object]] = MappingProxyType(
     {

@@ -12,9 +12,10 @@ from urllib.parse import unquote_to_bytes
 
 from app.connectors.base import Delivery, Reject, Translation
 from app.connectors.signatures import StandardOrBearer
-from app.domain import foreign_events, strict_json
-from app.domain.errors import MalformedError, UnsupportedError
-from app.domain.mapping import DealMapping, EventRules
+from app.domain.primitives import strict_json
+from app.domain.primitives.errors import MalformedError, UnsupportedError
+from app.domain.sources.mapping import cloudevent_fields as foreign_events
+from app.domain.sources.mapping.mapping import DealMapping, EventRules
 
 STRUCTURED: Final = "application/cloudevents"
 BATCHED: Final = "application/cloudevents-batch"

@@ -1,13 +1,14 @@
-"""Any system that sends JSON: what it says is read by a mapping that its user writes (app/domain/envelopes.py)."""
+"""Any system that sends JSON: what it says is read by a mapping that its user writes (app/domain/sources/mapping/generic_envelope.py)."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
 from app.connectors.base import Delivery, Reject, Translation
 from app.connectors.signatures import StandardOrBearer
-from app.domain import envelopes, strict_json
-from app.domain.errors import MalformedError
-from app.domain.mapping import DealMapping
+from app.domain.primitives import strict_json
+from app.domain.primitives.errors import MalformedError
+from app.domain.sources.mapping import generic_envelope as envelopes
+from app.domain.sources.mapping.mapping import DealMapping
 
 
 class Generic(StandardOrBearer):

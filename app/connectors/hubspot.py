@@ -12,10 +12,11 @@ from typing import Final
 from app.connectors import signatures
 from app.connectors.base import Connector, Delivery, Translation
 from app.connectors.reading import AsideError, SkipError, of_account, translated
-from app.domain import activities, strict_json
-from app.domain.changes import Change, Scalar, from_milliseconds
-from app.domain.errors import Fault, InvalidError, MalformedError
-from app.domain.mapping import DealMapping
+from app.domain.primitives import strict_json
+from app.domain.primitives.errors import Fault, InvalidError, MalformedError
+from app.domain.sources.crm import activities
+from app.domain.sources.crm.changes import Change, Scalar, from_milliseconds
+from app.domain.sources.mapping.mapping import DealMapping
 
 OBJECTS: Final[Mapping[str, str]] = MappingProxyType(
     {"0-3": "deal", "0-8": "line_item", "0-47": "meeting", "0-48": "call", "0-49": "email"}

@@ -21,8 +21,8 @@ from app.connectors.reading import (
     translated,
     verb_of,
 )
-from app.domain.changes import Change, Scalar
-from app.domain.mapping import DealMapping
+from app.domain.sources.crm.changes import Change, Scalar
+from app.domain.sources.mapping.mapping import DealMapping
 
 # A reopened deal keeps first_won_time: it is read nowhere.
 STOCK: Final[Mapping[str, object]] = MappingProxyType(
@@ -43,7 +43,7 @@ STOCK: Final[Mapping[str, object]] = MappingProxyType(
         },
     }
 )
-# Activities in the words of the fold (app/domain/activities.py): when, how it went, done, not done.
+# Activities in the words of the fold (app/domain/sources/crm/activities.py): when, how it went, done, not done.
 ACTIVITIES: Final[Mapping[str, tuple[str, str, str, str]]] = MappingProxyType(
     {
         "call": ("hs_timestamp", "hs_call_status", "COMPLETED", "SCHEDULED"),

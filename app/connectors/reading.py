@@ -6,12 +6,12 @@ from hashlib import sha256
 from typing import Final
 
 from app.connectors.base import Reject, Translation
-from app.domain import strict_json
-from app.domain.changes import Change, Scalar, identity
-from app.domain.errors import MalformedError
-from app.domain.mapping import DealMapping
-from app.domain.pointers import parts, picked
-from app.domain.values import instant
+from app.domain.primitives import strict_json
+from app.domain.primitives.errors import MalformedError
+from app.domain.sources.crm.changes import Change, Scalar, identity
+from app.domain.sources.mapping.json_pointer import parts, picked
+from app.domain.sources.mapping.mapping import DealMapping
+from app.domain.sources.mapping.values import instant
 
 _LONGEST: Final = 64  # letters of a time, which stands in keys
 _SECONDS: Final = 10  # so many digits are seconds since 1970, more are milliseconds

@@ -14,8 +14,8 @@ from app.connectors.salesforce_cdc import SalesforceCdc
 from app.connectors.salesforce_outbound import SalesforceOutbound
 from app.connectors.standard_webhooks import StandardWebhooks
 from app.connectors.twenty import Twenty
-from app.domain import sources
-from app.domain.errors import InvalidError, unknown
+from app.domain.primitives.errors import InvalidError, unknown
+from app.domain.sources import sources
 
 _ALL: Final[tuple[Connector, ...]] = (
     *(

@@ -19,11 +19,11 @@ from app.connectors.reading import (
 )
 from app.connectors.salesforce_ids import STOCK, check_organization, id18, record_id18
 from app.connectors.signatures import StandardSigned
-from app.domain import strict_json
-from app.domain.changes import Change, Scalar
-from app.domain.errors import MalformedError
-from app.domain.mapping import DealMapping
-from app.domain.pointers import parts
+from app.domain.primitives import strict_json
+from app.domain.primitives.errors import MalformedError
+from app.domain.sources.crm.changes import Change, Scalar
+from app.domain.sources.mapping.json_pointer import parts
+from app.domain.sources.mapping.mapping import DealMapping
 
 VERBS: Final[Mapping[str, str]] = {
     "CREATE": "created",

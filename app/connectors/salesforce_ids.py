@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Final
 
 from app.connectors.reading import AsideError
-from app.domain.errors import Fault, InvalidError
+from app.domain.primitives.errors import Fault, InvalidError
 
 STOCK: Final[Mapping[str, object]] = MappingProxyType(
     {

@@ -18,9 +18,9 @@ from app.connectors.base import Answer, Connector, Delivery, Translation
 from app.connectors.reading import AsideError, SkipError, digest, fields, moment, translated
 from app.connectors.salesforce_ids import STOCK as SHARED
 from app.connectors.salesforce_ids import check_organization, id18, record_id18
-from app.domain.changes import Change
-from app.domain.errors import ForbiddenError, MalformedError
-from app.domain.mapping import DealMapping
+from app.domain.primitives.errors import ForbiddenError, MalformedError
+from app.domain.sources.crm.changes import Change
+from app.domain.sources.mapping.mapping import DealMapping
 
 STOCK: Final[Mapping[str, object]] = MappingProxyType(
     {**SHARED, "won": {"property": "IsWon"}, "closed": {"property": "IsClosed"}}

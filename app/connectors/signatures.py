@@ -13,8 +13,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from app.connectors.base import TOLERANCE, Connector, Delivery
-from app.domain.changes import EPOCH
-from app.domain.errors import Fault, InvalidError, NotAuthenticError
+from app.domain.primitives.errors import Fault, InvalidError, NotAuthenticError
+from app.domain.sources.crm.changes import EPOCH
 
 PREFIX: Final = "whsec_"
 PUBLIC: Final = "whpk_"  # the sender keeps the other half, whsk_

@@ -5,9 +5,9 @@ from types import MappingProxyType
 
 from app.connectors.base import Delivery, Reject, Translation
 from app.connectors.signatures import StandardSigned
-from app.domain import strict_json
-from app.domain.errors import MalformedError
-from app.domain.mapping import DealMapping
+from app.domain.primitives import strict_json
+from app.domain.primitives.errors import MalformedError
+from app.domain.sources.mapping.mapping import DealMapping
 
 
 class StandardWebhooks(StandardSigned):

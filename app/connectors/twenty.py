@@ -19,8 +19,8 @@ from app.connectors.reading import (
     translated,
     verb_of,
 )
-from app.domain.changes import Change
-from app.domain.mapping import DealMapping
+from app.domain.sources.crm.changes import Change
+from app.domain.sources.mapping.mapping import DealMapping
 
 STOCK: Final[Mapping[str, object]] = MappingProxyType(
     {

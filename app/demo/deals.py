@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from app.demo.company import PORTAL, WEEKS, Quarter
 from app.demo.dice import Dice
-from app.domain.changes import milliseconds
+from app.domain.sources.crm.changes import milliseconds
 
 Element = dict[str, Any]  # Any: a JSON object in HubSpot's own words
 # Sales is on its own mission: most of what it opens is small.

@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 
 from app.demo.story import Act, Delivery
-from app.domain.changes import milliseconds
-from app.domain.errors import ConflictError
+from app.domain.primitives.errors import ConflictError
+from app.domain.sources.crm.changes import milliseconds
 
 
 @dataclass(slots=True)

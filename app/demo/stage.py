@@ -11,8 +11,8 @@ import httpx
 from app.demo.company import NAME, ORGANIZATION, PLAYBOOK, Quarter, quarter_around
 from app.demo.player import Player, StoryClock, read
 from app.demo.story import Act, acts, begins, connect
-from app.domain.errors import ConflictError, NotFoundError
-from app.domain.teams import Organization
+from app.domain.playbook.organization import Organization
+from app.domain.primitives.errors import ConflictError, NotFoundError
 from app.flows import keys, organizations
 from app.flows.keys import IssueKey
 from app.flows.service import Service

@@ -7,10 +7,10 @@ from functools import partial
 from typing import Final
 from uuid import UUID
 
-from app.domain.access import Actor
-from app.domain.errors import Fault, InvalidError
-from app.domain.playbooks import Playbook
-from app.domain.publishing import unpublished
+from app.domain.access.actor import Actor
+from app.domain.playbook.lifecycle import unpublished
+from app.domain.playbook.playbooks import Playbook
+from app.domain.primitives.errors import Fault, InvalidError
 from app.flows import past
 from app.flows.past import Past, Standing
 from app.flows.service import Service

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from app.domain import past
-from app.domain.configuration import Configuration
-from app.domain.metrics import Matcher
+from app.domain.events.metrics import Matcher
+from app.domain.playbook import history as past
+from app.domain.playbook.configuration import Configuration
 from app.store import configuration as store
 from app.store import cursor, restatements
 from app.store.database import Connection

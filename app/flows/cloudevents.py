@@ -6,10 +6,10 @@ from typing import Final
 
 from app.connectors import registry
 from app.connectors.base import Delivery, Translation
-from app.domain import mapping
-from app.domain.access import Actor
-from app.domain.configuration import missing
-from app.domain.errors import (
+from app.domain.access.actor import Actor
+from app.domain.events.events import Event
+from app.domain.playbook.configuration import missing
+from app.domain.primitives.errors import (
     Fault,
     ForbiddenError,
     InvalidError,
@@ -17,8 +17,8 @@ from app.domain.errors import (
     SightlineError,
     SourceIsConnectedError,
 )
-from app.domain.events import Event
-from app.domain.sources import Source
+from app.domain.sources.mapping import mapping
+from app.domain.sources.sources import Source
 from app.flows import events
 from app.flows.judging import Item
 from app.flows.service import Service

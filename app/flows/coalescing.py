@@ -13,7 +13,7 @@ from traceback import format_tb
 from typing import Final, Generic, TypeVar
 from uuid import UUID
 
-from app.domain.errors import SightlineError, UnavailableError
+from app.domain.primitives.errors import SightlineError, UnavailableError
 
 LOG: Final = logging.getLogger("sightline.coalescing")
 Sent = TypeVar("Sent")

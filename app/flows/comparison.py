@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
-from app.domain import documents
-from app.domain.access import Actor
-from app.domain.configuration import Configuration
-from app.domain.documents import Document
-from app.domain.errors import Fault, InvalidError, NotFoundError
-from app.domain.metrics import Metric
+from app.domain.access.actor import Actor
+from app.domain.events.metrics import Metric
+from app.domain.playbook import document as documents
+from app.domain.playbook.configuration import Configuration
+from app.domain.playbook.document import Document
+from app.domain.primitives.errors import Fault, InvalidError, NotFoundError
 from app.flows import history, past, restatement
 from app.flows.alignment import Answer, answer, asked
 from app.flows.past import Past, Standing

@@ -3,12 +3,18 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from app.domain import rules
-from app.domain.access import Actor, require_configuration
-from app.domain.configuration import Change, Configuration, Noun, changes
-from app.domain.errors import Fault, InvalidError, NotFoundError, PreconditionError, unknown
-from app.domain.objectives import Responsibility
-from app.domain.playbooks import Playbook
+from app.domain.access.actor import Actor, require_configuration
+from app.domain.playbook import validation as rules
+from app.domain.playbook.configuration import Change, Configuration, Noun, changes
+from app.domain.playbook.objectives import Responsibility
+from app.domain.playbook.playbooks import Playbook
+from app.domain.primitives.errors import (
+    Fault,
+    InvalidError,
+    NotFoundError,
+    PreconditionError,
+    unknown,
+)
 from app.flows import restatement
 from app.flows.service import Service
 from app.store import configuration as store

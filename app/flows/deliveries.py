@@ -14,15 +14,15 @@ from uuid import UUID
 
 from app.connectors import registry
 from app.connectors.base import Answer, Delivery
-from app.domain.errors import (
+from app.domain.primitives.errors import (
     ForbiddenError,
     NotAuthenticError,
     NotFoundError,
     SightlineError,
     UnavailableError,
 )
-from app.domain.mapping import DealMapping
-from app.domain.sources import Source
+from app.domain.sources.mapping.mapping import DealMapping
+from app.domain.sources.sources import Source
 from app.flows import messages
 from app.flows.catalogue import Catalogue, catalogue
 from app.flows.hooked import Hooked

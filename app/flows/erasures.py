@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from app.domain import past
-from app.domain.access import Actor, require_configuration
-from app.domain.metrics import Matcher
-from app.domain.sources import Source
+from app.domain.access.actor import Actor, require_configuration
+from app.domain.events.metrics import Matcher
+from app.domain.playbook import history as past
+from app.domain.sources.sources import Source
 from app.flows.catalogue import Catalogue, catalogue
 from app.flows.gathering import DEAL, kin
 from app.flows.readings import Reader, Said, interpret, mapping_of

@@ -6,8 +6,9 @@ from functools import partial
 from typing import Final
 from uuid import UUID
 
-from app.domain.access import Actor
-from app.domain.errors import (
+from app.domain.access.actor import Actor
+from app.domain.events.events import Event, day_of
+from app.domain.primitives.errors import (
     BucketFullError,
     ForbiddenError,
     InvalidError,
@@ -15,8 +16,7 @@ from app.domain.errors import (
     SourceIsConnectedError,
     UnavailableError,
 )
-from app.domain.events import Event, day_of
-from app.domain.sources import CRMS, Source
+from app.domain.sources.sources import CRMS, Source
 from app.flows.catalogue import Catalogue, catalogue
 from app.flows.judging import Entry, Item, Name, conflict, judge
 from app.flows.parts import pass_through

@@ -3,12 +3,12 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from app.domain import activities, deals, line_items
-from app.domain.changes import ERASED, Change
-from app.domain.desired import Folded
-from app.domain.histories import History
-from app.domain.links import Homes, associated
-from app.domain.mapping import DealMapping
+from app.domain.sources.crm import activities, deals, line_items
+from app.domain.sources.crm.changes import ERASED, Change
+from app.domain.sources.crm.reconciliation import Folded
+from app.domain.sources.crm.record_links import Homes, associated
+from app.domain.sources.crm.timeline import History
+from app.domain.sources.mapping.mapping import DealMapping
 from app.store import changes as store
 from app.store.changes import Known, Told
 from app.store.database import Connection

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
-from app.domain.access import Actor
-from app.domain.errors import Fault, InvalidError, NoCurrentPlaybookError, NotFoundError
+from app.domain.access.actor import Actor
+from app.domain.primitives.errors import Fault, InvalidError, NoCurrentPlaybookError, NotFoundError
 from app.flows import past
 from app.flows.past import Standing
 from app.flows.service import Service

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from app.domain.sources import Source
+from app.domain.sources.sources import Source
 
 LASTS: Final = timedelta(
     seconds=5

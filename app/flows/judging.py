@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from app.domain.access import Actor
-from app.domain.configuration import Configuration, missing
-from app.domain.errors import (
+from app.domain.access.actor import Actor
+from app.domain.events.events import FUTURE_HOURS, Event, fingerprint
+from app.domain.playbook.configuration import Configuration, missing
+from app.domain.primitives.errors import (
     EventConflictError,
     Fault,
     ForbiddenError,
@@ -15,7 +16,6 @@ from app.domain.errors import (
     SightlineError,
     SourceIsConnectedError,
 )
-from app.domain.events import FUTURE_HOURS, Event, fingerprint
 from app.store.rollups import Prepared
 
 Name = tuple[str, str]

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from app.domain.access import SCOPES, Actor, require_issuing
-from app.domain.errors import (
+from app.domain.access.actor import SCOPES, Actor, require_issuing
+from app.domain.primitives.errors import (
     Fault,
     InvalidError,
     NotAuthenticError,

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from app.domain import past
-from app.domain.configuration import TABLES, Noun
-from app.domain.metrics import Matcher
+from app.domain.events.metrics import Matcher
+from app.domain.playbook import history as past
+from app.domain.playbook.configuration import TABLES, Noun
 from app.flows import restatement
 from app.flows.service import Service
 from app.store import configuration, cursor, keys, rebuild, restatements

@@ -9,8 +9,8 @@ from hashlib import sha256
 from uuid import UUID
 
 from app.connectors import registry
-from app.domain.errors import EventConflictError
-from app.domain.sources import Source
+from app.domain.primitives.errors import EventConflictError
+from app.domain.sources.sources import Source
 from app.flows.readings import Said
 from app.flows.reconcile import Work
 from app.flows.repeats import hidden, hides

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Final
 from uuid import UUID
 
-from app.domain.configuration import Configuration, changes
-from app.domain.errors import NotFoundError, unknown
-from app.domain.rules import put
-from app.domain.teams import Organization
+from app.domain.playbook.configuration import Configuration, changes
+from app.domain.playbook.organization import Organization
+from app.domain.playbook.validation import put
+from app.domain.primitives.errors import NotFoundError, unknown
 from app.flows import keys
 from app.flows.keys import IssueKey
 from app.flows.service import Service

@@ -9,8 +9,8 @@ from itertools import islice
 from typing import Final
 from uuid import UUID
 
-from app.domain.errors import BucketFullError
-from app.domain.events import Event, day_of
+from app.domain.events.events import Event, day_of
+from app.domain.primitives.errors import BucketFullError
 from app.flows.catalogue import Catalogue
 from app.flows.judging import NEW, Entry, Item, Name, judge
 from app.flows.service import Service

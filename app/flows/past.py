@@ -6,12 +6,12 @@ from datetime import date
 from typing import Final
 from uuid import UUID
 
-from app.domain import past
-from app.domain.configuration import Configuration
-from app.domain.errors import NoCurrentPlaybookError, NotFoundError, unknown
-from app.domain.metrics import Metric
-from app.domain.past import Taken
-from app.domain.playbooks import Playbook
+from app.domain.events.metrics import Metric
+from app.domain.playbook import history as past
+from app.domain.playbook.configuration import Configuration
+from app.domain.playbook.history import Taken
+from app.domain.playbook.playbooks import Playbook
+from app.domain.primitives.errors import NoCurrentPlaybookError, NotFoundError, unknown
 from app.flows.kept import Kept
 from app.scoring.plan import Family, Plan
 from app.scoring.snapshot import Frame, frame

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
-from app.domain import documents, publishing
-from app.domain.access import Actor, require_configuration, require_team
-from app.domain.configuration import Change, Configuration
-from app.domain.documents import Document
-from app.domain.errors import NotFoundError, unknown
-from app.domain.playbooks import Contribution, Signoff
+from app.domain.access.actor import Actor, require_configuration, require_team
+from app.domain.playbook import document as documents
+from app.domain.playbook import lifecycle as publishing
+from app.domain.playbook.configuration import Change, Configuration
+from app.domain.playbook.document import Document
+from app.domain.playbook.playbooks import Contribution, Signoff
+from app.domain.primitives.errors import NotFoundError, unknown
 from app.flows.configuration import UNCONDITIONAL, Outcome, Precondition, Written, write, written
 from app.flows.service import Service
 from app.store import configuration as store

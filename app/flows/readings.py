@@ -9,13 +9,20 @@ from uuid import UUID
 
 from app.connectors import registry
 from app.connectors.base import Delivery, Reject, Translation
-from app.domain import imports, mapping, strict_json
-from app.domain.changes import Change
-from app.domain.configuration import Configuration
-from app.domain.errors import EventConflictError, ForbiddenError, MalformedError, SightlineError
-from app.domain.events import FUTURE_HOURS, Event
-from app.domain.mapping import DealMapping
-from app.domain.sources import Source
+from app.domain.events.events import FUTURE_HOURS, Event
+from app.domain.playbook.configuration import Configuration
+from app.domain.primitives import strict_json
+from app.domain.primitives.errors import (
+    EventConflictError,
+    ForbiddenError,
+    MalformedError,
+    SightlineError,
+)
+from app.domain.sources import record_import as imports
+from app.domain.sources.crm.changes import Change
+from app.domain.sources.mapping import mapping
+from app.domain.sources.mapping.mapping import DealMapping
+from app.domain.sources.sources import Source
 from app.flows import reconcile
 from app.flows.reconcile import Work
 from app.flows.settling import Telling, settle

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from app.domain.configuration import Configuration
-from app.domain.errors import ConflictError, Fault, InvalidError, unknown
-from app.domain.events import FUTURE_HOURS, Event, fingerprint
-from app.domain.sources import Source
+from app.domain.events.events import FUTURE_HOURS, Event, fingerprint
+from app.domain.playbook.configuration import Configuration
+from app.domain.primitives.errors import ConflictError, Fault, InvalidError, unknown
+from app.domain.sources.sources import Source
 from app.flows.catalogue import Catalogue
 from app.flows.repeats import repeats
 from app.flows.vault import Vault

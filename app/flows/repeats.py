@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from app.domain.events import Event, fingerprint
+from app.domain.events.events import Event, fingerprint
 from app.flows.vault import Vault
 from app.store.events import StoredEvent
 

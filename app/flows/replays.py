@@ -10,14 +10,14 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from app.connectors.base import Delivery
-from app.domain.access import Actor, require_configuration
-from app.domain.changes import Change
-from app.domain.configuration import missing
-from app.domain.desired import DesiredEvent
-from app.domain.errors import ConflictError, InvalidError, MalformedError, NotFoundError
-from app.domain.events import Event
-from app.domain.mapping import DealMapping
-from app.domain.sources import Source
+from app.domain.access.actor import Actor, require_configuration
+from app.domain.events.events import Event
+from app.domain.playbook.configuration import missing
+from app.domain.primitives.errors import ConflictError, InvalidError, MalformedError, NotFoundError
+from app.domain.sources.crm.changes import Change
+from app.domain.sources.crm.reconciliation import DesiredEvent
+from app.domain.sources.mapping.mapping import DealMapping
+from app.domain.sources.sources import Source
 from app.flows import messages
 from app.flows.catalogue import catalogue
 from app.flows.gathering import DEAL, fold, gathered_of

@@ -4,10 +4,10 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from uuid import UUID
 
-from app.domain import past
-from app.domain.configuration import Configuration
-from app.domain.errors import BucketFullError, SightlineError
-from app.domain.metrics import Matcher, Metric, matching_part
+from app.domain.events.metrics import Matcher, Metric, matching_part
+from app.domain.playbook import history as past
+from app.domain.playbook.configuration import Configuration
+from app.domain.primitives.errors import BucketFullError, SightlineError
 from app.flows.service import Service
 from app.store import configuration as store
 from app.store import cursor, journal, keys, rebuild, restatements

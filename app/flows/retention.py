@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from app.domain.errors import SightlineError
+from app.domain.primitives.errors import SightlineError
 from app.flows.maintenance import organizations
 from app.flows.service import Service
 from app.store import deliveries

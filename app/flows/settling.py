@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
-from app.domain.desired import DesiredEvent, Plan, Slot, diff
-from app.domain.events import Event
-from app.domain.mapping import DealMapping
+from app.domain.events.events import Event
+from app.domain.sources.crm.reconciliation import DesiredEvent, Plan, Slot, diff
+from app.domain.sources.mapping.mapping import DealMapping
 from app.flows.gathering import Gathered, World, fold
 from app.flows.reconcile import Work, insert, withdraw
 from app.store import slots as store

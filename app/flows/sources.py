@@ -6,11 +6,12 @@ from datetime import timedelta
 from typing import Final
 
 from app.connectors import registry
-from app.domain import mapping, rules
-from app.domain.access import Actor, require_configuration
-from app.domain.configuration import Configuration, Noun
-from app.domain.errors import ConflictError, Fault, InvalidError, NotFoundError, unknown
-from app.domain.sources import Source
+from app.domain.access.actor import Actor, require_configuration
+from app.domain.playbook import validation as rules
+from app.domain.playbook.configuration import Configuration, Noun
+from app.domain.primitives.errors import ConflictError, Fault, InvalidError, NotFoundError, unknown
+from app.domain.sources.mapping import mapping
+from app.domain.sources.sources import Source
 from app.flows.configuration import UNCONDITIONAL, Outcome, Precondition, Written, write, written
 from app.flows.service import Service
 from app.store import health as store_health

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from app.domain.access import SCOPES, Actor
-from app.domain.errors import NotAuthenticError
+from app.domain.access.actor import SCOPES, Actor
+from app.domain.primitives.errors import NotAuthenticError
 from app.flows.service import Service, Tokens
 from app.store import keys as directory
 

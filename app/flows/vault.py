@@ -10,7 +10,7 @@ from typing import Final
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from app.domain.errors import UnavailableError
+from app.domain.primitives.errors import UnavailableError
 from app.store import ids
 
 PREFIX: Final = "sightline_"

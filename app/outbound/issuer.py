@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import httpx
 import jwt
 
-from app.domain.errors import NotAuthenticError, UnavailableError
+from app.domain.primitives.errors import NotAuthenticError, UnavailableError
 
 ALGORITHMS: Final = ("RS256", "ES256")
 REQUIRED: Final = ("exp", "iat", "iss", "aud", "sub")

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from math import fsum
 
-from app.domain.fixed import ONE
+from app.domain.primitives.decimals import ONE
 from app.scoring.alignment import Alignment, ComponentResult, Figure
 from app.scoring.components.registry import REGISTRY
 from app.scoring.context import Context, build

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import Final
 from urllib.parse import quote, urlencode
 
-from app.domain.configuration import Configuration
+from app.domain.playbook.configuration import Configuration
 from app.scoring.snapshot import Frame
 
 PARTS: dict[str, str] = {

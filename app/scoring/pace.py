@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Final, NamedTuple
 
-from app.domain.fixed import ONE, number
-from app.domain.metrics import Metric
-from app.domain.objectives import KeyResult
-from app.domain.silence import Heard
+from app.domain.events.metrics import Metric
+from app.domain.playbook.objectives import KeyResult
+from app.domain.primitives.decimals import ONE, number
+from app.domain.sources.silence import Heard
 from app.scoring.evidence import Evidence, Scope
 from app.scoring.ledger import Loss
 from app.scoring.means import ratio

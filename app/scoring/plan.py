@@ -6,10 +6,10 @@ from functools import cached_property
 from math import fsum
 from typing import Final, TypeAlias, TypeVar, cast
 
-from app.domain.configuration import Configuration
-from app.domain.objectives import KeyResult, Objective, Responsibility
-from app.domain.playbooks import Playbook
-from app.domain.teams import Policy, Team
+from app.domain.playbook.configuration import Configuration
+from app.domain.playbook.objectives import KeyResult, Objective, Responsibility
+from app.domain.playbook.organization import Policy, Team
+from app.domain.playbook.playbooks import Playbook
 
 T = TypeVar("T")
 NONE: Final[tuple[Sequence[str], Sequence[int], int]] = ((), (), 0)

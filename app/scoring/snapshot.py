@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from app.domain.configuration import Configuration
-from app.domain.playbooks import Playbook
-from app.domain.silence import Heard
+from app.domain.playbook.configuration import Configuration
+from app.domain.playbook.playbooks import Playbook
+from app.domain.sources.silence import Heard
 from app.scoring.plan import Plan, Window
 from app.scoring.work import Attention, Work
 

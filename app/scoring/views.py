@@ -8,7 +8,7 @@ from itertools import combinations
 from math import fsum
 from statistics import median
 
-from app.domain.teams import COMPONENTS
+from app.domain.playbook.organization import COMPONENTS
 from app.scoring.components import (
     agreement,
     deliverability,

@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement, RowMapping, bindparam, literal, select, te
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain import strict_json
-from app.domain.changes import Change
+from app.domain.primitives import strict_json
+from app.domain.sources.crm.changes import Change
 from app.store import types
 from app.store.dialect import each, embedded, recordset
 from app.store.evidence_tables import ChangeRow

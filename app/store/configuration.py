@@ -12,8 +12,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import SQLModel
 
-from app.domain import codec
-from app.domain.configuration import TABLES, Change, Configuration, Noun
+from app.domain.playbook import serialization as codec
+from app.domain.playbook.configuration import TABLES, Change, Configuration, Noun
 from app.store import tables, types
 from app.store.cursor import Position
 from app.store.dialect import embedded

@@ -8,8 +8,8 @@ from uuid import UUID
 from sqlalchemy import bindparam, case, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.errors import NotFoundError
-from app.domain.events import day_of
+from app.domain.events.events import day_of
+from app.domain.primitives.errors import NotFoundError
 from app.store import types
 from app.store.tables import ClosingRow, CursorRow, OrganizationRow, table_of
 

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.domain.errors import UnavailableError
+from app.domain.primitives.errors import UnavailableError
 from app.store import dialect
 
 Connection: TypeAlias = AsyncConnection

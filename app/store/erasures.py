@@ -9,8 +9,8 @@ from uuid import UUID
 from sqlalchemy import Text, bindparam, cast, delete, func, insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.changes import ERASED
-from app.domain.events import Remembered, canonical
+from app.domain.events.events import Remembered, canonical
+from app.domain.sources.crm.changes import ERASED
 from app.store import types
 from app.store.changes import ENTITY, Told, change
 from app.store.cursor import Position

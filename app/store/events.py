@@ -9,9 +9,9 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, RowMapping, and_, false, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.configuration import Configuration
-from app.domain.errors import InvalidError, unknown
-from app.domain.events import Event, Remembered
+from app.domain.events.events import Event, Remembered
+from app.domain.playbook.configuration import Configuration
+from app.domain.primitives.errors import InvalidError, unknown
 from app.scoring.plan import active_objectives, objectives_by_metric
 from app.store import types
 from app.store.dialect import among

@@ -11,8 +11,8 @@ from uuid import UUID
 from sqlalchemy import TextClause, bindparam, func, select, text, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.silence import LEAST, WEEKS, silent
-from app.domain.sources import CRMS, Source
+from app.domain.sources.silence import LEAST, WEEKS, silent
+from app.domain.sources.sources import CRMS, Source
 from app.store import types
 from app.store.dialect import recordset
 from app.store.events import event

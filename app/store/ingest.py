@@ -17,8 +17,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.events import Event, canonical, fingerprint
-from app.domain.metrics import Match, Matcher
+from app.domain.events.events import Event, canonical, fingerprint
+from app.domain.events.metrics import Match, Matcher
 from app.store import embedded_ingest, ids, types
 from app.store.dialect import at_once, embedded, recordset
 from app.store.embedded_ingest import Moving

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import and_, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.past import ACTIONS
+from app.domain.playbook.history import ACTIONS
 from app.store.cursor import Position
 from app.store.tables import JournalRow, table_of
 

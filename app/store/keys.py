@@ -10,7 +10,7 @@ from sqlalchemy import RowMapping, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.errors import ConflictError
+from app.domain.primitives.errors import ConflictError
 from app.store.tables import ApiKeyRow, Directory, table_of
 
 directory = table_of(Directory)

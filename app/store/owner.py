@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.errors import ConflictError, NotFoundError
+from app.domain.primitives.errors import ConflictError, NotFoundError
 from app.store.dialect import embedded
 from app.store.evidence_tables import ChangeRow, EventRow, RetractionRow
 from app.store.tables import JournalRow, Row, table_of

@@ -7,9 +7,9 @@ from uuid import UUID
 from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain import codec
-from app.domain.configuration import Noun
-from app.domain.past import ACTIONS, Taken
+from app.domain.playbook import serialization as codec
+from app.domain.playbook.configuration import Noun
+from app.domain.playbook.history import ACTIONS, Taken
 from app.store.configuration import NOUNS
 from app.store.tables import JournalRow, table_of
 

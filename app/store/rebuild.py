@@ -8,8 +8,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, bindparam, delete, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.events import canonical
-from app.domain.metrics import Matcher
+from app.domain.events.events import canonical
+from app.domain.events.metrics import Matcher
 from app.store import types
 from app.store.dialect import among, recordset
 from app.store.events import event, retraction, to_event

@@ -13,10 +13,10 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.events import day_of
-from app.domain.metrics import LEFT_OUT
-from app.domain.silence import WEEKS, Heard, heard
-from app.domain.sources import CRMS
+from app.domain.events.events import day_of
+from app.domain.events.metrics import LEFT_OUT
+from app.domain.sources.silence import WEEKS, Heard, heard
+from app.domain.sources.sources import CRMS
 from app.scoring.plan import Plan, Window
 from app.scoring.snapshot import Frame, Said
 from app.store import types

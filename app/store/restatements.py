@@ -8,8 +8,8 @@ from uuid import UUID
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain import codec
-from app.domain.metrics import Metric
+from app.domain.events.metrics import Metric
+from app.domain.playbook import serialization as codec
 from app.store import rollups
 from app.store.evidence_tables import AttentionRow, MeasureRow, RestatedDayRow, RestatementRow
 from app.store.ingest import note_sets

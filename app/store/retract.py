@@ -9,7 +9,7 @@ from sqlalchemy import RowMapping, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.metrics import Matcher
+from app.domain.events.metrics import Matcher
 from app.store import types
 from app.store.cursor import Position
 from app.store.dialect import embedded

@@ -14,9 +14,9 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.errors import BucketFullError
-from app.domain.events import Event
-from app.domain.metrics import Match
+from app.domain.events.events import Event
+from app.domain.events.metrics import Match
+from app.domain.primitives.errors import BucketFullError
 from app.store.dialect import recordset
 from app.store.types import Identity
 

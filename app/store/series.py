@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import TextClause, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.metrics import Match
+from app.domain.events.metrics import Match
 from app.scoring.series import AttentionDay, Cell, Evidence, MeasureDay, SoldDay
 from app.store import types
 from app.store.dialect import recordset

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import RowMapping, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.desired import DesiredEvent, Slot
+from app.domain.sources.crm.reconciliation import DesiredEvent, Slot
 from app.store import types
 from app.store.dialect import each, recordset
 from app.store.events import event, to_event

@@ -9,8 +9,8 @@ from sqlalchemy import BigInteger, Dialect, Integer, LargeBinary, Text, TypeDeco
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import TypeEngine
 
-from app.domain import strict_json
-from app.domain.events import canonical
+from app.domain.events.events import canonical
+from app.domain.primitives import strict_json
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST_DAY = EPOCH.date().toordinal()

@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from app.api.paging import encode
-from app.domain.teams import Organization
+from app.domain.playbook.organization import Organization
 from app.flows import organizations
 from app.flows.keys import authenticate
 from app.main import create_app

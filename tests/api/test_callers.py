@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from app.domain.teams import Organization
+from app.domain.playbook.organization import Organization
 from app.flows import organizations
 from app.main import create_app
 from app.settings import Settings

@@ -4,7 +4,7 @@ from copy import deepcopy
 from typing import Any
 
 from app.api.document_shapes import EXAMPLE, PlaybookDocument, to_domain, to_wire
-from app.domain.objectives import Responsibility
+from app.domain.playbook.objectives import Responsibility
 
 
 def test_everything_in_the_document_has_its_place():

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from app.api.etags import parse, tag
-from app.domain.errors import InvalidError
+from app.domain.primitives.errors import InvalidError
 from tests.api.conftest import EMBEDDED
 
 TEAM = {"name": "Sales", "function": "sales"}

@@ -11,8 +11,8 @@ import pytest
 
 from app.connectors.hubspot import HubSpot
 from app.connectors.registry import CONNECTORS
-from app.domain.errors import MalformedError
-from app.domain.strict_json import dumps
+from app.domain.primitives.errors import MalformedError
+from app.domain.primitives.strict_json import dumps
 from tests.support import samples
 from tests.support.house import ROOT
 

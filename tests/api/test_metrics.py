@@ -5,7 +5,7 @@ from typing import get_args
 import pytest
 
 from app.api import metrics
-from app.domain.metrics import AGGREGATIONS, OPERATORS
+from app.domain.events.metrics import AGGREGATIONS, OPERATORS
 from tests.api.conftest import EMBEDDED
 
 METRIC = {

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.api.new_events import carefully, read_event
-from app.domain.errors import InvalidError
+from app.domain.primitives.errors import InvalidError
 
 GOOD = {
     "id": "a",

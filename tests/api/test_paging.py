@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from app.api.paging import decode, encode
-from app.domain.errors import InvalidError
+from app.domain.primitives.errors import InvalidError
 from tests.api.conftest import EMBEDDED
 
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as some
 from sqlalchemy import text
 
 from app.api.problems import KINDS, pointer
-from app.domain.errors import SightlineError
-from app.domain.teams import Organization
+from app.domain.playbook.organization import Organization
+from app.domain.primitives.errors import SightlineError
 from app.flows import organizations
 from app.main import create_app
 from app.settings import Settings

@@ -9,7 +9,7 @@ from hypothesis import strategies as some
 from pydantic import TypeAdapter, ValidationError
 
 from app.api import scalars
-from app.domain.fixed import number
+from app.domain.primitives.decimals import number
 
 
 def reads(kind, value):

@@ -5,7 +5,7 @@ from typing import get_args
 import pytest
 
 from app.api import source_shapes
-from app.domain.sources import CONNECTORS
+from app.domain.sources.sources import CONNECTORS
 from tests.api.conftest import EMBEDDED
 
 HUBSPOT = {

@@ -4,7 +4,7 @@ import pytest
 
 from app.api.teams import TeamPatch, TeamPut
 from app.api.wire import examples, made
-from app.domain.teams import Team
+from app.domain.playbook.organization import Team
 from tests.api.conftest import event
 from tests.support.contract import contract
 

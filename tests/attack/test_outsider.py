@@ -18,7 +18,7 @@ import httpx
 import pytest
 from standardwebhooks.webhooks import Webhook
 
-from app.domain.teams import Organization
+from app.domain.playbook.organization import Organization
 from app.flows import organizations
 from app.main import create_app
 from app.settings import Settings

@@ -6,7 +6,7 @@ import typer
 from pydantic import ValidationError
 
 from app.cli.terminal import counted, guarded, problem_of, refusal
-from app.domain.errors import Fault, InvalidError
+from app.domain.primitives.errors import Fault, InvalidError
 from app.settings import load
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from app.domain.teams import Organization
+from app.domain.playbook.organization import Organization
 from app.flows import organizations
 from app.main import create_app
 from app.settings import Settings

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from app.domain.teams import Organization
+from app.domain.playbook.organization import Organization
 from app.flows import organizations
 from app.main import create_app
 from app.settings import Settings

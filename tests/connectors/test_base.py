@@ -10,8 +10,13 @@ from hypothesis import strategies as st
 
 from app.connectors.base import TOLERANCE, Delivery
 from app.connectors.registry import CONNECTORS
-from app.domain.errors import ForbiddenError, InvalidError, MalformedError, NotAuthenticError
-from app.domain.mapping import parse
+from app.domain.primitives.errors import (
+    ForbiddenError,
+    InvalidError,
+    MalformedError,
+    NotAuthenticError,
+)
+from app.domain.sources.mapping.mapping import parse
 from app.flows.gathering import fold, gathered_of
 from tests.support import samples
 from tests.support.house import ROOT

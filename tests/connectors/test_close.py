@@ -10,8 +10,8 @@ import pytest
 
 from app.connectors.base import Delivery
 from app.connectors.close import Close
-from app.domain import activities
-from app.domain.errors import InvalidError, MalformedError, NotAuthenticError
+from app.domain.primitives.errors import InvalidError, MalformedError, NotAuthenticError
+from app.domain.sources.crm import activities
 from tests.support import samples
 
 CONNECTOR = Close()

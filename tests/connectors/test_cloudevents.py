@@ -11,7 +11,7 @@ from cloudevents.core.v1.event import CloudEvent as Reference
 
 from app.connectors.base import Delivery
 from app.connectors.cloudevents import CloudEvents, is_batch
-from app.domain.errors import MalformedError, NotAuthenticError, UnsupportedError
+from app.domain.primitives.errors import MalformedError, NotAuthenticError, UnsupportedError
 from tests.support import samples
 from tests.support.lives import standard
 

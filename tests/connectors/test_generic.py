@@ -8,9 +8,9 @@ import pytest
 
 from app.connectors.base import Delivery
 from app.connectors.generic import Generic
-from app.domain.errors import InvalidError, MalformedError, NotAuthenticError
-from app.domain.fixed import ONE
-from app.domain.mapping import DealMapping
+from app.domain.primitives.decimals import ONE
+from app.domain.primitives.errors import InvalidError, MalformedError, NotAuthenticError
+from app.domain.sources.mapping.mapping import DealMapping
 from tests.support import samples
 from tests.support.lives import standard
 

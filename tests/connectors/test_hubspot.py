@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from app.connectors.base import Delivery
 from app.connectors.hubspot import STOCK, HubSpot, decoded
-from app.domain import activities, deals
-from app.domain.changes import EPOCH
-from app.domain.errors import InvalidError, MalformedError, NotAuthenticError
-from app.domain.fixed import ONE
-from app.domain.mapping import parse
+from app.domain.primitives.decimals import ONE
+from app.domain.primitives.errors import InvalidError, MalformedError, NotAuthenticError
+from app.domain.sources.crm import activities, deals
+from app.domain.sources.crm.changes import EPOCH
+from app.domain.sources.mapping.mapping import parse
 
 SAMPLES = Path(__file__).parents[2] / "openapi" / "deliveries" / "hubspot"
 SECRET = "yyyyyyyy-yyyy-yyyy-yyyy-yyyyyyyyyyyy"

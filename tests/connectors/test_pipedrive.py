@@ -9,9 +9,9 @@ import pytest
 
 from app.connectors.base import Delivery
 from app.connectors.pipedrive import Pipedrive
-from app.domain import activities
-from app.domain.errors import InvalidError, MalformedError, NotAuthenticError
-from app.domain.fixed import ONE
+from app.domain.primitives.decimals import ONE
+from app.domain.primitives.errors import InvalidError, MalformedError, NotAuthenticError
+from app.domain.sources.crm import activities
 from app.flows.gathering import fold, gathered_of
 from tests.support import samples
 

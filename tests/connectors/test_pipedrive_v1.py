@@ -7,9 +7,9 @@ from itertools import permutations
 import pytest
 
 from app.connectors.pipedrive import PipedriveV1
-from app.domain import activities
-from app.domain.errors import MalformedError
-from app.domain.fixed import ONE
+from app.domain.primitives.decimals import ONE
+from app.domain.primitives.errors import MalformedError
+from app.domain.sources.crm import activities
 from tests.support import samples
 
 CONNECTOR = PipedriveV1()

@@ -14,8 +14,8 @@ from app.connectors.reading import (
     translated,
     verb_of,
 )
-from app.domain.changes import Change
-from app.domain.mapping import parse
+from app.domain.sources.crm.changes import Change
+from app.domain.sources.mapping.mapping import parse
 
 AT = datetime(2026, 10, 12, 14, 5, 10, tzinfo=UTC)
 

@@ -3,9 +3,9 @@
 import pytest
 
 from app.connectors.registry import CONNECTORS, get
-from app.domain import sources
-from app.domain.errors import InvalidError
-from app.domain.mapping import parse
+from app.domain.primitives.errors import InvalidError
+from app.domain.sources import sources
+from app.domain.sources.mapping.mapping import parse
 
 
 def test_every_connector_is_known_by_its_own_name_and_to_the_sources():

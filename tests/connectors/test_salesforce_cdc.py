@@ -8,8 +8,8 @@ import pytest
 
 from app.connectors.base import Delivery
 from app.connectors.salesforce_cdc import SalesforceCdc
-from app.domain.errors import InvalidError, MalformedError, NotAuthenticError
-from app.domain.fixed import ONE
+from app.domain.primitives.decimals import ONE
+from app.domain.primitives.errors import InvalidError, MalformedError, NotAuthenticError
 from tests.support import samples
 from tests.support.lives import standard
 

@@ -8,8 +8,8 @@ import pytest
 
 from app.connectors.base import Delivery
 from app.connectors.salesforce_outbound import ACK, SalesforceOutbound
-from app.domain.errors import ForbiddenError, InvalidError, MalformedError
-from app.domain.fixed import ONE
+from app.domain.primitives.decimals import ONE
+from app.domain.primitives.errors import ForbiddenError, InvalidError, MalformedError
 from tests.support import samples
 
 CONNECTOR = SalesforceOutbound()

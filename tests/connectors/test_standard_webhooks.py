@@ -13,8 +13,8 @@ from standardwebhooks.webhooks import Webhook
 
 from app.connectors.base import Delivery
 from app.connectors.standard_webhooks import StandardWebhooks
-from app.domain.errors import InvalidError, MalformedError, NotAuthenticError
-from app.domain.mapping import DealMapping
+from app.domain.primitives.errors import InvalidError, MalformedError, NotAuthenticError
+from app.domain.sources.mapping.mapping import DealMapping
 
 SAMPLES = Path(__file__).parents[2] / "openapi" / "deliveries" / "standard_webhooks"
 CONNECTOR = StandardWebhooks()

@@ -10,8 +10,8 @@ import pytest
 
 from app.connectors.base import Delivery
 from app.connectors.twenty import Twenty
-from app.domain.errors import InvalidError, MalformedError, NotAuthenticError
-from app.domain.fixed import ONE
+from app.domain.primitives.decimals import ONE
+from app.domain.primitives.errors import InvalidError, MalformedError, NotAuthenticError
 from tests.support import samples
 
 CONNECTOR = Twenty()

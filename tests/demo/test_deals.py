@@ -6,7 +6,7 @@ from app.connectors.base import Delivery
 from app.connectors.hubspot import HubSpot
 from app.demo.company import MAPPING, PORTAL, Quarter
 from app.demo.deals import all_told, deals, generic
-from app.domain.mapping import parse
+from app.domain.sources.mapping.mapping import parse
 
 QUARTER = Quarter(date(2026, 9, 28))
 

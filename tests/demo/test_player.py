@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from app.demo.player import StoryClock, read
-from app.domain.errors import ConflictError
+from app.domain.primitives.errors import ConflictError
 
 NOW = datetime(2026, 10, 2, tzinfo=UTC)
 

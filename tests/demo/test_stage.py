@@ -7,7 +7,7 @@ import pytest
 
 from app.demo.company import ORGANIZATION, Quarter
 from app.demo.stage import OverError, Ready, prepare
-from app.domain.errors import ConflictError
+from app.domain.primitives.errors import ConflictError
 from app.flows import maintenance, organizations
 from app.flows.vault import new_keys
 from app.main import create_app

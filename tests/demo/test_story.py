@@ -2,7 +2,7 @@ from datetime import date
 
 from app.demo.company import Quarter
 from app.demo.story import MOST, Delivery, acts, begins, connect
-from app.domain.changes import milliseconds
+from app.domain.sources.crm.changes import milliseconds
 
 QUARTER = Quarter(date(2026, 9, 28))
 

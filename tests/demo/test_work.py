@@ -4,7 +4,7 @@ from datetime import date
 from app.api.new_events import read_event
 from app.demo.company import TEAMS, Quarter
 from app.demo.work import by_day
-from app.domain import strict_json
+from app.domain.primitives import strict_json
 
 QUARTER = Quarter(date(2026, 9, 28))
 

@@ -5,10 +5,10 @@ from datetime import date, timedelta
 
 import pytest
 
-from app.domain.access import Actor
-from app.domain.errors import ForbiddenError, InvalidError
-from app.domain.objectives import Objective
-from app.domain.playbooks import Contribution, Playbook, Signoff
+from app.domain.access.actor import Actor
+from app.domain.playbook.objectives import Objective
+from app.domain.playbook.playbooks import Contribution, Playbook, Signoff
+from app.domain.primitives.errors import ForbiddenError, InvalidError
 from app.flows import alignment, configuration, events, playbooks
 from app.scoring.alignment import Alignment
 from tests.support.configurations import book

@@ -5,9 +5,9 @@ from uuid import UUID
 
 import pytest
 
-from app.domain.configuration import Configuration
-from app.domain.metrics import Matcher
-from app.domain.teams import Organization, Team
+from app.domain.events.metrics import Matcher
+from app.domain.playbook.configuration import Configuration
+from app.domain.playbook.organization import Organization, Team
 from app.flows import configuration, events
 from app.flows.catalogue import Catalogue, Catalogues, catalogue
 from tests.support.services import ONE, House, event, furnish, house, metric, record

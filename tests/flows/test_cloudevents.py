@@ -5,7 +5,7 @@ import json
 import pytest
 
 from app.connectors.base import Delivery
-from app.domain.errors import InvalidError
+from app.domain.primitives.errors import InvalidError
 from app.flows import cloudevents
 from tests.support.services import House, furnish
 

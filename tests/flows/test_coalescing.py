@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from app.domain.errors import NotFoundError, UnavailableError
+from app.domain.primitives.errors import NotFoundError, UnavailableError
 from app.flows.coalescing import Coalescer
 
 ACME, OTHER = UUID(int=1), UUID(int=2)

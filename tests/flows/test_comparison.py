@@ -6,13 +6,13 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import text
 
-from app.domain.access import Actor
-from app.domain.documents import Document, Placed
-from app.domain.errors import ForbiddenError, InvalidError
-from app.domain.metrics import Metric
-from app.domain.objectives import KeyResult, Objective
-from app.domain.playbooks import Contribution
-from app.domain.teams import Policy
+from app.domain.access.actor import Actor
+from app.domain.events.metrics import Metric
+from app.domain.playbook.document import Document, Placed
+from app.domain.playbook.objectives import KeyResult, Objective
+from app.domain.playbook.organization import Policy
+from app.domain.playbook.playbooks import Contribution
+from app.domain.primitives.errors import ForbiddenError, InvalidError
 from app.flows import alignment, comparison, configuration, playbooks
 from app.flows.alignment import Answer
 from app.store.tables import Row

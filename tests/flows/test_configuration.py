@@ -5,18 +5,18 @@ from dataclasses import replace
 
 import pytest
 
-from app.domain.access import Actor
-from app.domain.configuration import Configuration, Noun
-from app.domain.errors import (
+from app.domain.access.actor import Actor
+from app.domain.playbook.configuration import Configuration, Noun
+from app.domain.playbook.objectives import Responsibility
+from app.domain.playbook.organization import Organization, Team
+from app.domain.playbook.playbooks import Playbook
+from app.domain.primitives.errors import (
     ForbiddenError,
     InUseError,
     InvalidError,
     NotFoundError,
     PreconditionError,
 )
-from app.domain.objectives import Responsibility
-from app.domain.playbooks import Playbook
-from app.domain.teams import Organization, Team
 from app.flows import configuration
 from app.flows.configuration import Precondition, Written
 from app.store import configuration as store

@@ -12,10 +12,10 @@ import pytest
 from standardwebhooks.webhooks import Webhook
 
 from app.connectors.base import Delivery
-from app.domain.access import Actor
-from app.domain.errors import InvalidError, NotAuthenticError, UnavailableError
-from app.domain.events import Event
-from app.domain.sources import Source
+from app.domain.access.actor import Actor
+from app.domain.events.events import Event
+from app.domain.primitives.errors import InvalidError, NotAuthenticError, UnavailableError
+from app.domain.sources.sources import Source
 from app.flows import alignment, configuration, deliveries, sources
 from app.store import configuration as store
 from app.store import deliveries as kept

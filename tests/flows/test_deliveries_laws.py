@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from sqlalchemy import ColumnElement, RowMapping, Table, select
 
 from app.connectors.base import Delivery
-from app.domain.access import Actor
-from app.domain.sources import Source
+from app.domain.access.actor import Actor
+from app.domain.sources.sources import Source
 from app.flows import deliveries, sources
 from app.flows.deliveries import Arrival
 from app.flows.hooked import Hooked

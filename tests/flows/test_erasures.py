@@ -10,10 +10,10 @@ from sqlalchemy import select
 
 from app.api.new_events import read_event
 from app.connectors.base import Delivery
-from app.domain.access import Actor
-from app.domain.errors import ForbiddenError
-from app.domain.metrics import Condition
-from app.domain.sources import Source
+from app.domain.access.actor import Actor
+from app.domain.events.metrics import Condition
+from app.domain.primitives.errors import ForbiddenError
+from app.domain.sources.sources import Source
 from app.flows import (
     alignment,
     configuration,

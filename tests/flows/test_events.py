@@ -5,9 +5,9 @@ from datetime import timedelta
 
 from sqlalchemy.event import listen
 
-from app.domain.access import Actor
-from app.domain.metrics import Matcher
-from app.domain.teams import Team
+from app.domain.access.actor import Actor
+from app.domain.events.metrics import Matcher
+from app.domain.playbook.organization import Team
 from app.flows import alignment, configuration, events
 from app.store import configuration as store
 from app.store import events as kept

@@ -4,13 +4,13 @@ from datetime import date, timedelta
 
 import pytest
 
-from app.domain.access import Actor
-from app.domain.errors import InvalidError, NotFoundError
-from app.domain.metrics import AGGREGATIONS
-from app.domain.objectives import KeyResult, Objective
-from app.domain.offerings import Offering
-from app.domain.playbooks import Playbook
-from app.domain.teams import Team
+from app.domain.access.actor import Actor
+from app.domain.events.metrics import AGGREGATIONS
+from app.domain.playbook.objectives import KeyResult, Objective
+from app.domain.playbook.offerings import Offering
+from app.domain.playbook.organization import Team
+from app.domain.playbook.playbooks import Playbook
+from app.domain.primitives.errors import InvalidError, NotFoundError
 from app.flows import alignment, configuration, events, history, playbooks
 from tests.support.services import NOW, ONE, House, event, furnish, metric, record
 

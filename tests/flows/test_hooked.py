@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from app.domain.access import Actor
-from app.domain.errors import NotAuthenticError
-from app.domain.sources import Source
+from app.domain.access.actor import Actor
+from app.domain.primitives.errors import NotAuthenticError
+from app.domain.sources.sources import Source
 from app.flows import configuration, hooked, sources
 from app.flows.hooked import LASTS, Hooked, Hooks
 from tests.flows.test_deliveries import DAY, connect, deliver

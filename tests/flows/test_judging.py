@@ -5,10 +5,10 @@ from datetime import timedelta
 from functools import reduce
 from uuid import UUID
 
-from app.domain.access import Actor
-from app.domain.configuration import Configuration, Noun
-from app.domain.sources import Source
-from app.domain.teams import Organization, Team
+from app.domain.access.actor import Actor
+from app.domain.playbook.configuration import Configuration, Noun
+from app.domain.playbook.organization import Organization, Team
+from app.domain.sources.sources import Source
 from app.flows.judging import Entry, judge
 from tests.support.services import NOW, ONE, event
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.access import Actor
-from app.domain.objectives import Objective
-from app.domain.playbooks import Contribution, Signoff
-from app.domain.sources import Source
-from app.domain.teams import COMPONENTS, Policy
+from app.domain.access.actor import Actor
+from app.domain.playbook.objectives import Objective
+from app.domain.playbook.organization import COMPONENTS, Policy
+from app.domain.playbook.playbooks import Contribution, Signoff
+from app.domain.sources.sources import Source
 from app.flows import alignment, configuration, events, history, playbooks
 from app.flows.kept import Kept
 from app.flows.service import Service

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from app.domain.access import Actor
-from app.domain.errors import (
+from app.domain.access.actor import Actor
+from app.domain.primitives.errors import (
     ForbiddenError,
     InvalidError,
     NotAuthenticError,

@@ -1,6 +1,6 @@
 from datetime import UTC, datetime
 
-from app.domain.teams import Organization
+from app.domain.playbook.organization import Organization
 from app.flows import maintenance, organizations
 from app.flows.vault import new_keys
 from app.main import make_service

@@ -4,7 +4,7 @@ import json
 from hashlib import sha256
 
 from app.connectors.registry import CONNECTORS
-from app.domain.errors import EventConflictError
+from app.domain.primitives.errors import EventConflictError
 from app.store import deliveries
 from tests.flows.test_deliveries import Relay, read, relay
 

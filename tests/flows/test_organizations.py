@@ -2,8 +2,8 @@
 
 import pytest
 
-from app.domain.errors import ConflictError, InvalidError, NotFoundError
-from app.domain.teams import Organization, Policy
+from app.domain.playbook.organization import Organization, Policy
+from app.domain.primitives.errors import ConflictError, InvalidError, NotFoundError
 from app.flows import keys, organizations
 from app.store import configuration as store
 from app.store import journal

@@ -6,8 +6,8 @@ from gc import collect
 
 import pytest
 
-from app.domain.access import Actor
-from app.domain.events import Event
+from app.domain.access.actor import Actor
+from app.domain.events.events import Event
 from app.flows import alignment, configuration, events
 from app.flows.parts import PART, Passed, _one_after_the_other
 from app.store.ingest import Recorded

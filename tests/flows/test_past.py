@@ -5,11 +5,11 @@ from datetime import date, timedelta
 
 import pytest
 
-from app.domain.access import Actor
-from app.domain.errors import NoCurrentPlaybookError, NotFoundError
-from app.domain.objectives import Objective
-from app.domain.playbooks import Playbook, Signoff
-from app.domain.teams import Team
+from app.domain.access.actor import Actor
+from app.domain.playbook.objectives import Objective
+from app.domain.playbook.organization import Team
+from app.domain.playbook.playbooks import Playbook, Signoff
+from app.domain.primitives.errors import NoCurrentPlaybookError, NotFoundError
 from app.flows import alignment, configuration, past, playbooks
 from app.flows.alignment import Answer
 from app.flows.past import current, instead

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from sqlalchemy import text
 
-from app.domain import codec
-from app.domain.configuration import TABLES
+from app.domain.playbook import serialization as codec
+from app.domain.playbook.configuration import TABLES
 from app.store import configuration, journal
 from app.store.journal import JournalFilter
 from app.store.tables import Row

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from app.domain.documents import Document
-from app.domain.objectives import Objective
+from app.domain.playbook.document import Document
+from app.domain.playbook.objectives import Objective
 from app.flows import comparison, history, past, playbooks
 from app.flows.alignment import Answer
 from app.scoring.evidence import address

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from app.domain.access import Actor
-from app.domain.documents import render
-from app.domain.errors import (
+from app.domain.access.actor import Actor
+from app.domain.playbook.document import render
+from app.domain.playbook.objectives import Objective, Responsibility
+from app.domain.playbook.playbooks import Contribution, Playbook, Signoff
+from app.domain.primitives.errors import (
     ForbiddenError,
     NotFoundError,
     NotPublishedError,
@@ -14,8 +16,6 @@ from app.domain.errors import (
     PreconditionError,
     PruneNeededError,
 )
-from app.domain.objectives import Objective, Responsibility
-from app.domain.playbooks import Contribution, Playbook, Signoff
 from app.flows import configuration, playbooks
 from app.flows.configuration import Precondition
 from app.store import configuration as store

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from app.domain.errors import InvalidError
-from app.domain.sources import Source
-from app.domain.teams import Team
+from app.domain.playbook.organization import Team
+from app.domain.primitives.errors import InvalidError
+from app.domain.sources.sources import Source
 from app.flows.reconcile import acceptable
 from tests.support.configurations import known
 from tests.support.services import NOW, event

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from app.domain.events import Event, fingerprint
+from app.domain.events.events import Event, fingerprint
 from app.flows.repeats import hidden, pseudonym, repeats
 from app.flows.vault import Vault
 from app.store.events import StoredEvent

@@ -10,9 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.connectors.base import Delivery
-from app.domain.access import Actor
-from app.domain.errors import ConflictError, ForbiddenError, MalformedError, NotFoundError
-from app.domain.sources import Source
+from app.domain.access.actor import Actor
+from app.domain.primitives.errors import (
+    ConflictError,
+    ForbiddenError,
+    MalformedError,
+    NotFoundError,
+)
+from app.domain.sources.sources import Source
 from app.flows import alignment, replays, sources
 from app.store import deliveries as kept
 from app.store import journal

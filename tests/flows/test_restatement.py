@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from app.domain.access import Actor
+from app.domain.access.actor import Actor
 from app.flows import alignment, configuration, events, maintenance, restatement
 from app.flows.alignment import Answer
 from app.store import journal, restatements

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from app.domain.access import Actor
-from app.domain.errors import UnavailableError
+from app.domain.access.actor import Actor
+from app.domain.primitives.errors import UnavailableError
 from app.flows import retention
 from app.store import deliveries
 from tests.store.test_sources import delivery

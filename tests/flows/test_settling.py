@@ -3,8 +3,8 @@
 from datetime import datetime, timedelta
 from itertools import permutations
 
-from app.domain.access import Actor
-from app.domain.sources import Source
+from app.domain.access.actor import Actor
+from app.domain.sources.sources import Source
 from app.flows import configuration, sources
 from tests.flows.test_deliveries import DAY, MAPPING, connect, deliver, live, story
 from tests.flows.test_events import clean

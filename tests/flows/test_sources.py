@@ -4,15 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from app.domain.access import Actor
-from app.domain.errors import (
+from app.domain.access.actor import Actor
+from app.domain.primitives.errors import (
     ConflictError,
     ForbiddenError,
     InvalidError,
     NotFoundError,
     PreconditionError,
 )
-from app.domain.sources import Source
+from app.domain.sources.sources import Source
 from app.flows import configuration, sources
 from app.flows.configuration import Precondition
 from app.store import configuration as store

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app.domain.errors import NotAuthenticError
+from app.domain.primitives.errors import NotAuthenticError
 from app.flows.service import Tokens
 from app.flows.tokens import identify, is_token, scopes
 from tests.support.services import House

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.errors import UnavailableError
+from app.domain.primitives.errors import UnavailableError
 from app.flows import vault
 from app.flows.vault import Vault
 from app.store.ids import ALPHABET

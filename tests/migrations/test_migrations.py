@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Column, Integer, inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from app.domain.sources import Source
+from app.domain.sources.sources import Source
 from app.flows import deliveries, events, sources
 from app.store import migrations, types
 from app.store.database import connect

@@ -8,11 +8,15 @@ from fractions import Fraction
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from app.domain import objectives, offerings, playbooks, publishing, rules, sources, teams
-from app.domain.access import Actor
-from app.domain.configuration import Configuration, Noun
-from app.domain.errors import NoCurrentPlaybookError, NotFoundError
-from app.domain.teams import Organization
+from app.domain.access.actor import Actor
+from app.domain.playbook import lifecycle as publishing
+from app.domain.playbook import objectives, offerings, playbooks
+from app.domain.playbook import organization as teams
+from app.domain.playbook import validation as rules
+from app.domain.playbook.configuration import Configuration, Noun
+from app.domain.playbook.organization import Organization
+from app.domain.primitives.errors import NoCurrentPlaybookError, NotFoundError
+from app.domain.sources import sources
 from app.flows import alignment, configuration, events, organizations
 from app.flows import playbooks as acts
 from app.flows.alignment import Answer

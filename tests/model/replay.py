@@ -11,11 +11,14 @@ from itertools import groupby
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from app.domain import metrics, objectives, offerings, playbooks, sources, teams
-from app.domain.access import Actor
-from app.domain.configuration import Configuration, Noun, changes
-from app.domain.events import Event, day_of
-from app.domain.teams import Organization
+from app.domain.access.actor import Actor
+from app.domain.events import metrics
+from app.domain.events.events import Event, day_of
+from app.domain.playbook import objectives, offerings, playbooks
+from app.domain.playbook import organization as teams
+from app.domain.playbook.configuration import Configuration, Noun, changes
+from app.domain.playbook.organization import Organization
+from app.domain.sources import sources
 from app.flows.catalogue import Catalogue, catalogue
 from app.scoring.plan import Plan
 from app.scoring.snapshot import Snapshot, frame

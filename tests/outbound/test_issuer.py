@@ -9,7 +9,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from app.domain.errors import NotAuthenticError, UnavailableError
+from app.domain.primitives.errors import NotAuthenticError, UnavailableError
 from app.outbound.issuer import Issuer
 from tests.support.services import Clock
 from tests.support.signing import AUDIENCE, Signer, signing

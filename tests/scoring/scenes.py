@@ -7,13 +7,13 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from app.domain.configuration import TABLES, Configuration, Noun
-from app.domain.fixed import ONE
-from app.domain.metrics import Metric
-from app.domain.objectives import KeyResult, Objective, Responsibility
-from app.domain.offerings import Offering
-from app.domain.playbooks import Contribution, Playbook, Signoff
-from app.domain.teams import Organization, Policy, Team
+from app.domain.events.metrics import Metric
+from app.domain.playbook.configuration import TABLES, Configuration, Noun
+from app.domain.playbook.objectives import KeyResult, Objective, Responsibility
+from app.domain.playbook.offerings import Offering
+from app.domain.playbook.organization import Organization, Policy, Team
+from app.domain.playbook.playbooks import Contribution, Playbook, Signoff
+from app.domain.primitives.decimals import ONE
 from app.scoring.ledger import Loss
 from app.scoring.plan import Plan, Window
 from app.scoring.snapshot import Measure, Newest, Said, Snapshot, Sold, frame

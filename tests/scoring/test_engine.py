@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.domain.configuration import Noun
-from app.domain.fixed import ONE
-from app.domain.playbooks import Contribution, Signoff
-from app.domain.teams import COMPONENTS, Policy
+from app.domain.playbook.configuration import Noun
+from app.domain.playbook.organization import COMPONENTS, Policy
+from app.domain.playbook.playbooks import Contribution, Signoff
+from app.domain.primitives.decimals import ONE
 from app.scoring.components.registry import REGISTRY
 from app.scoring.engine import score
 from app.scoring.plan import Plan

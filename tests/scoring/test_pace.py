@@ -1,6 +1,6 @@
 import pytest
 
-from app.domain.fixed import ONE
+from app.domain.primitives.decimals import ONE
 from app.scoring.pace import value
 from app.scoring.snapshot import Measure
 

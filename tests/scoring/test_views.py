@@ -4,10 +4,10 @@ from math import fsum
 import pytest
 from hypothesis import given, settings
 
-from app.domain.configuration import Noun
-from app.domain.fixed import ONE
-from app.domain.offerings import Offering
-from app.domain.playbooks import Contribution
+from app.domain.playbook.configuration import Noun
+from app.domain.playbook.offerings import Offering
+from app.domain.playbook.playbooks import Contribution
+from app.domain.primitives.decimals import ONE
 from app.scoring.engine import score
 from app.scoring.evidence import address
 from app.scoring.snapshot import Newest, Snapshot, Sold

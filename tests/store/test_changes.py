@@ -3,8 +3,8 @@
 from dataclasses import replace
 from uuid import uuid4
 
-from app.domain.access import Actor
-from app.domain.changes import Change
+from app.domain.access.actor import Actor
+from app.domain.sources.crm.changes import Change
 from app.store import changes
 from app.store.changes import Told
 from tests.support.services import NOW, House

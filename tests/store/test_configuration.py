@@ -2,11 +2,11 @@
 
 from functools import reduce
 
-from app.domain.access import Actor
-from app.domain.configuration import TABLES, Configuration, Noun
-from app.domain.objectives import Objective, Responsibility
-from app.domain.playbooks import Contribution, Revision, Signoff
-from app.domain.teams import Team
+from app.domain.access.actor import Actor
+from app.domain.playbook.configuration import TABLES, Configuration, Noun
+from app.domain.playbook.objectives import Objective, Responsibility
+from app.domain.playbook.organization import Team
+from app.domain.playbook.playbooks import Contribution, Revision, Signoff
 from app.flows import configuration as flow
 from app.store import configuration as store
 from app.store.configuration import Stored

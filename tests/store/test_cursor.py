@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from app.domain.errors import NotFoundError
+from app.domain.primitives.errors import NotFoundError
 from app.store import cursor
 from tests.support.services import NOW, House
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from app.domain.errors import UnavailableError
+from app.domain.primitives.errors import UnavailableError
 from app.store import cursor, dialect, keys
 from app.store.database import connect
 from app.store.dialect import file_of

@@ -4,7 +4,7 @@ from datetime import timedelta
 from itertools import product
 from uuid import UUID
 
-from app.domain.access import Actor
+from app.domain.access.actor import Actor
 from app.store import deliveries
 from app.store.deliveries import StoredDelivery
 from tests.store.test_sources import delivery

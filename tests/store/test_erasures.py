@@ -5,8 +5,8 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, select
 
-from app.domain.changes import Change
-from app.domain.sources import Source
+from app.domain.sources.crm.changes import Change
+from app.domain.sources.sources import Source
 from app.flows import configuration, sources
 from app.store import changes, cursor, deliveries, erasures, ids
 from app.store.changes import Told

@@ -7,13 +7,13 @@ from itertools import product
 
 import pytest
 
-from app.domain.access import Actor
-from app.domain.configuration import Configuration
-from app.domain.errors import InvalidError
-from app.domain.events import day_of
-from app.domain.metrics import Match, Matcher
-from app.domain.objectives import KeyResult, Objective
-from app.domain.sources import Source
+from app.domain.access.actor import Actor
+from app.domain.events.events import day_of
+from app.domain.events.metrics import Match, Matcher
+from app.domain.playbook.configuration import Configuration
+from app.domain.playbook.objectives import KeyResult, Objective
+from app.domain.primitives.errors import InvalidError
+from app.domain.sources.sources import Source
 from app.flows import configuration
 from app.flows import events as flow
 from app.store import configuration as store

@@ -11,9 +11,9 @@ from uuid import UUID
 
 import pytest
 
-from app.domain.access import Actor
-from app.domain.events import Event
-from app.domain.teams import Team
+from app.domain.access.actor import Actor
+from app.domain.events.events import Event
+from app.domain.playbook.organization import Team
 from app.flows import alignment, configuration, erasures, events, maintenance, restatement
 from app.flows.kept import Kept
 from app.flows.service import Service

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from app.domain.access import Actor
-from app.domain.metrics import Matcher
-from app.domain.sources import Source
+from app.domain.access.actor import Actor
+from app.domain.events.metrics import Matcher
+from app.domain.sources.sources import Source
 from app.flows import configuration
 from app.store import cursor, deliveries, health, ingest, sources, types
 from app.store.health import Health

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.domain.access import Actor
-from app.domain.errors import BucketFullError
-from app.domain.events import Event
-from app.domain.metrics import Matcher
+from app.domain.access.actor import Actor
+from app.domain.events.events import Event
+from app.domain.events.metrics import Matcher
+from app.domain.primitives.errors import BucketFullError
 from app.flows.catalogue import catalogue
 from app.store import ingest, rebuild, types
 from app.store.database import Database

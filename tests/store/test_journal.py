@@ -4,11 +4,11 @@ from datetime import date, timedelta
 
 from sqlalchemy import text
 
-from app.domain import codec
-from app.domain.access import Actor
-from app.domain.configuration import TABLES, Configuration
-from app.domain.sources import Source
-from app.domain.teams import Team
+from app.domain.access.actor import Actor
+from app.domain.playbook import serialization as codec
+from app.domain.playbook.configuration import TABLES, Configuration
+from app.domain.playbook.organization import Team
+from app.domain.sources.sources import Source
 from app.flows import configuration, keys, playbooks, sources
 from app.flows.keys import IssueKey
 from app.store import configuration as store

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from app.domain.access import Actor
-from app.domain.errors import ConflictError
+from app.domain.access.actor import Actor
+from app.domain.primitives.errors import ConflictError
 from app.store import keys
 from app.store.keys import ApiKey
 from tests.support.services import NOW, House

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
-from app.domain.errors import ConflictError, NotFoundError
+from app.domain.primitives.errors import ConflictError, NotFoundError
 from app.flows import erasures, organizations
 from app.store import owner
 from app.store.owner import APPEND_ONLY, DERIVED, ERASE_EVENTS

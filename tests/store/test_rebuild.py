@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from app.domain.access import Actor
-from app.domain.configuration import Configuration, Noun
-from app.domain.metrics import AGGREGATIONS, Matcher
-from app.domain.objectives import KeyResult
+from app.domain.access.actor import Actor
+from app.domain.events.metrics import AGGREGATIONS, Matcher
+from app.domain.playbook.configuration import Configuration, Noun
+from app.domain.playbook.objectives import KeyResult
 from app.flows import alignment, configuration, events, maintenance
 from app.store import configuration as store
 from app.store import rebuild

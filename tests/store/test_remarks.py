@@ -3,10 +3,10 @@
 from dataclasses import replace
 from datetime import date, timedelta
 
-from app.domain.access import Actor
-from app.domain.objectives import KeyResult
-from app.domain.silence import Heard
-from app.domain.sources import Source
+from app.domain.access.actor import Actor
+from app.domain.playbook.objectives import KeyResult
+from app.domain.sources.silence import Heard
+from app.domain.sources.sources import Source
 from app.flows import alignment, configuration, events
 from app.flows.kept import Kept
 from app.scoring.snapshot import Snapshot

@@ -6,8 +6,8 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Column, Table, insert, select
 
-from app.domain.errors import NotAuthenticError, NotFoundError
-from app.domain.teams import Organization
+from app.domain.playbook.organization import Organization
+from app.domain.primitives.errors import NotAuthenticError, NotFoundError
 from app.flows import keys, organizations
 from app.store import removal, types
 from app.store.tables import Directory, Row, table_of

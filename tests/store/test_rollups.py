@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.domain.errors import BucketFullError
-from app.domain.events import Event
-from app.domain.metrics import Matcher
+from app.domain.events.events import Event
+from app.domain.events.metrics import Matcher
+from app.domain.primitives.errors import BucketFullError
 from app.store.ingest import prepare
 from app.store.rollups import BOUND, Bucket, Deltas, Prepared, check_bounds, measure_rows, pair_rows
 from tests.support.services import NOW, ONE, event, metric

@@ -2,9 +2,9 @@
 
 from uuid import UUID
 
-from app.domain.access import Actor
-from app.domain.events import Event
-from app.domain.metrics import Matcher
+from app.domain.access.actor import Actor
+from app.domain.events.events import Event
+from app.domain.events.metrics import Matcher
 from app.store import room
 from app.store.ingest import prepare
 from app.store.rollups import BOUND

@@ -1,6 +1,6 @@
 """A record's slots are those of its own events, and of no record whose id begins alike."""
 
-from app.domain.desired import Slot
+from app.domain.sources.crm.reconciliation import Slot
 from app.flows import events
 from app.store.slots import slots_of
 from tests.support.services import ONE, House, event, furnish, record

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from app.domain.metrics import Matcher
+from app.domain.events.metrics import Matcher
 from app.scoring.alignment import Alignment
 from app.scoring.engine import score
 from app.store import configuration, rebuild

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 
-from app.domain.access import Actor
-from app.domain.sources import Source
+from app.domain.access.actor import Actor
+from app.domain.sources.sources import Source
 from app.store import health, ids, sources
 from app.store.deliveries import StoredDelivery
 from app.store.health import Health

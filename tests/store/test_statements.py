@@ -18,13 +18,13 @@ from standardwebhooks.webhooks import Webhook
 
 import app.store
 from app.connectors.base import Delivery
-from app.domain.access import Actor
-from app.domain.errors import EventConflictError, NotAuthenticError
-from app.domain.objectives import Objective
-from app.domain.offerings import Offering
-from app.domain.playbooks import Contribution, Signoff
-from app.domain.sources import Source
-from app.domain.teams import Organization, Team
+from app.domain.access.actor import Actor
+from app.domain.playbook.objectives import Objective
+from app.domain.playbook.offerings import Offering
+from app.domain.playbook.organization import Organization, Team
+from app.domain.playbook.playbooks import Contribution, Signoff
+from app.domain.primitives.errors import EventConflictError, NotAuthenticError
+from app.domain.sources.sources import Source
 from app.flows import (
     alignment,
     comparison,

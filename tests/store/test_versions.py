@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from app.api.new_events import read_event
 from app.connectors.base import Delivery
-from app.domain.access import Actor
-from app.domain.sources import Source
+from app.domain.access.actor import Actor
+from app.domain.sources.sources import Source
 from app.flows import deliveries, events, replays, sources
 from app.flows.deliveries import Taken
 from app.flows.replays import Replayed

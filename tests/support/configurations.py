@@ -6,15 +6,17 @@ from datetime import UTC, date, datetime
 
 from hypothesis import strategies as st
 
-from app.domain import objectives, offerings, playbooks, sources, teams
-from app.domain.configuration import Configuration, Noun
-from app.domain.documents import Document, Placed
-from app.domain.metrics import AGGREGATIONS, Condition, Metric
-from app.domain.objectives import KeyResult, Objective, Responsibility
-from app.domain.offerings import Offering
-from app.domain.playbooks import Playbook
-from app.domain.sources import Source
-from app.domain.teams import Organization, Team
+from app.domain.events.metrics import AGGREGATIONS, Condition, Metric
+from app.domain.playbook import objectives, offerings, playbooks
+from app.domain.playbook import organization as teams
+from app.domain.playbook.configuration import Configuration, Noun
+from app.domain.playbook.document import Document, Placed
+from app.domain.playbook.objectives import KeyResult, Objective, Responsibility
+from app.domain.playbook.offerings import Offering
+from app.domain.playbook.organization import Organization, Team
+from app.domain.playbook.playbooks import Playbook
+from app.domain.sources import sources
+from app.domain.sources.sources import Source
 from tests.support.services import ONE, metric
 
 FIRST, LAST = date(2026, 10, 1), date(2026, 12, 31)

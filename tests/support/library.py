@@ -8,8 +8,8 @@ from uuid import UUID
 from pydantic import TypeAdapter
 
 from app.api import event_filters as api
-from app.domain.access import Actor
-from app.domain.configuration import Configuration
+from app.domain.access.actor import Actor
+from app.domain.playbook.configuration import Configuration
 from app.scoring.evidence import Evidence, address
 from app.store import events
 from app.store.database import Connection

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from app.connectors.base import Connector, Delivery, Translation
-from app.domain import deals
-from app.domain.changes import Change
-from app.domain.desired import DesiredEvent
-from app.domain.mapping import DealMapping, parse
+from app.domain.sources.crm import deals
+from app.domain.sources.crm.changes import Change
+from app.domain.sources.crm.reconciliation import DesiredEvent
+from app.domain.sources.mapping.mapping import DealMapping, parse
 from tests.support.house import ROOT
 
 URL = "https://sightline.example/hooks/x"

@@ -11,14 +11,14 @@ from datetime import UTC, date, datetime, timedelta
 from functools import reduce
 
 from app.connectors.base import Delivery
-from app.domain.access import Actor
-from app.domain.configuration import Configuration, Noun
-from app.domain.events import Event
-from app.domain.metrics import Condition, Metric
-from app.domain.objectives import KeyResult, Objective, Responsibility
-from app.domain.playbooks import Playbook
-from app.domain.sources import Source
-from app.domain.teams import Organization, Team
+from app.domain.access.actor import Actor
+from app.domain.events.events import Event
+from app.domain.events.metrics import Condition, Metric
+from app.domain.playbook.configuration import Configuration, Noun
+from app.domain.playbook.objectives import KeyResult, Objective, Responsibility
+from app.domain.playbook.organization import Organization, Team
+from app.domain.playbook.playbooks import Playbook
+from app.domain.sources.sources import Source
 from app.flows import configuration, events, organizations
 from app.flows.judging import Item
 from app.flows.service import Service

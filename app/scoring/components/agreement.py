@@ -6,7 +6,7 @@ from functools import partial
 from math import fsum
 from typing import Final, NamedTuple
 
-from app.domain.objectives import KeyResult
+from app.domain.playbook.objectives import KeyResult
 from app.scoring.alignment import Figure, silent
 from app.scoring.context import Context
 from app.scoring.evidence import Evidence, Scope

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from functools import partial
 from typing import Final, NamedTuple
 
-from app.domain.offerings import Offering
+from app.domain.playbook.offerings import Offering
 from app.scoring.alignment import Figure, silent
 from app.scoring.context import Context
 from app.scoring.evidence import Evidence, Scope

@@ -5,7 +5,7 @@ from datetime import date
 from functools import partial
 from typing import Final, NamedTuple
 
-from app.domain.fixed import ONE
+from app.domain.primitives.decimals import ONE
 from app.scoring.alignment import Figure, silent
 from app.scoring.context import Context
 from app.scoring.evidence import Evidence, Scope

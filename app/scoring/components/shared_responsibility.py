@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Final, NamedTuple
 
-from app.domain.objectives import LOAD_BEARING
+from app.domain.playbook.objectives import LOAD_BEARING
 from app.scoring.alignment import Figure, silent
 from app.scoring.context import Context
 from app.scoring.evidence import Evidence, Scope

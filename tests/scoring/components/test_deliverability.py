@@ -2,9 +2,9 @@ from datetime import date
 
 import pytest
 
-from app.domain.fixed import ONE
-from app.domain.offerings import Offering
-from app.domain.teams import Policy
+from app.domain.playbook.offerings import Offering
+from app.domain.playbook.organization import Policy
+from app.domain.primitives.decimals import ONE
 from app.scoring.engine import score
 from app.scoring.evidence import address
 from app.scoring.snapshot import Sold

@@ -1,6 +1,6 @@
 import pytest
 
-from app.domain.configuration import Noun
+from app.domain.playbook.configuration import Noun
 from app.scoring.engine import score
 from app.scoring.evidence import address
 from app.scoring.snapshot import Snapshot

@@ -2,8 +2,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from app.domain.fixed import ONE
-from app.domain.teams import Policy
+from app.domain.playbook.organization import Policy
+from app.domain.primitives.decimals import ONE
 from app.scoring.engine import score
 from app.scoring.evidence import address
 from app.scoring.snapshot import Newest, Snapshot

@@ -2,7 +2,7 @@ from datetime import date
 
 import pytest
 
-from app.domain.metrics import Metric
+from app.domain.events.metrics import Metric
 from app.scoring.engine import score
 from app.scoring.evidence import address
 from app.scoring.snapshot import Snapshot

@@ -1,6 +1,6 @@
 import pytest
 
-from app.domain.playbooks import Contribution, Signoff
+from app.domain.playbook.playbooks import Contribution, Signoff
 from app.scoring.engine import score
 from tests.scoring.scenes import losses, snapshot, team
 

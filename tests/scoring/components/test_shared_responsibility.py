@@ -1,7 +1,7 @@
 import pytest
 
-from app.domain.fixed import ONE
-from app.domain.teams import Policy
+from app.domain.playbook.organization import Policy
+from app.domain.primitives.decimals import ONE
 from app.scoring.engine import score
 from app.scoring.snapshot import Snapshot
 from tests.scoring.scenes import bears, losses, objective, snapshot, team
