@@ -37,6 +37,7 @@ from app.flows.vault import Vault
 from app.main import GARBAGE
 from app.store import ids, ingest, types
 from app.store.database import connect
+from app.store.rollups import Prepared
 
 ONE: Final = 10_000
 DAYS: Final = 90
@@ -183,6 +184,7 @@ class Company:
             known = await catalogue(connection, self.actor.organization)
         found = [event for copy in range(self.copies) for event in happened(self.size, day, copy)]
         number = types.day_number(self.clock.at.date())
+        prepared: Sequence[Prepared] = ()
         for first in range(0, len(found), BATCH):
             prepared = ingest.prepare(
                 found[first : first + BATCH], known.matcher, self.clock.at, "UTC"
@@ -199,8 +201,10 @@ class Company:
         first, last = (self.size.writes * n // DAYS for n in (day, day + 1))
         for number in range(first, last):
             await configuration.write(
-                self.service, self.actor, lambda known, n=number: changed(n, known)
-            )  # type: ignore[misc]  # a default binds the loop's number
+                self.service,
+                self.actor,
+                lambda known, n=number: changed(n, known),  # type: ignore[misc]  # a default binds the loop's number
+            )
         if day % 14 == 13:
             await playbooks.publish(self.service, self.actor, "plan")
         if day % 5:
@@ -258,9 +262,8 @@ async def measure(url: str, size: Size) -> Times:
         "many": Company(service, clock, size, size.copies),
     }
     for name, company in companies.items():
-        print(
-            f"{name}: lived in {await timed(lambda c=company, n=name: c.live(n)):.0f} s", flush=True
-        )  # type: ignore[misc]  # as above
+        seconds = await timed(lambda c=company, n=name: c.live(n))  # type: ignore[misc]  # as above
+        print(f"{name}: played in {seconds:.0f} s", flush=True)
     async with service.database.writing() as connection:
         await connection.exec_driver_sql("analyze")  # as the server itself would soon
     times: Times = {}

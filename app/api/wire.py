@@ -27,10 +27,10 @@ def examples(shape: type[BaseModel] = BaseModel) -> dict[str, Any]:  # Any: JSON
 def _own_example(shape: type[BaseModel]) -> dict[str, Any]:  # Any: JSON values
     extra = shape.model_config.get("json_schema_extra")
     return (
-        {shape.__name__: extra["examples"][0]}
+        {shape.__name__: extra["examples"][0]}  # type: ignore[index]  # `example` made it
         if isinstance(extra, dict) and "examples" in extra
         else {}
-    )  # type: ignore[index]  # `example` made it
+    )
 
 
 class Given(BaseModel):

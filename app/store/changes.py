@@ -153,8 +153,8 @@ async def known_of(
     for entity, key, at, verb, fields, other, sequence in rows:
         said = strict_json.loads(fields.encode())
         found.changes[entity].append(
-            Change(entity, key, types.instant(at), verb, said, other, sequence)
-        )  # type: ignore[arg-type]  # as they were kept
+            Change(entity, key, types.instant(at), verb, said, other, sequence)  # type: ignore[arg-type]  # as they were kept
+        )
     for deal, entity, key in links:
         found.links[deal].append((entity, key))
     return found

@@ -65,8 +65,11 @@ def item(number: int, name: str, value: str, at: object) -> dict[str, object]:
 def put(number: int, deal: int, at: object, *, removed: bool = False) -> dict[str, object]:
     more = {"fromObjectId": deal, "toObjectId": number, "associationRemoved": removed}
     return said(
-        at, subscriptionType="deal.associationChange", associationType="DEAL_TO_LINE_ITEM", **more
-    )  # type: ignore[arg-type]  # an instant
+        at,  # type: ignore[arg-type]  # an instant
+        subscriptionType="deal.associationChange",
+        associationType="DEAL_TO_LINE_ITEM",
+        **more,
+    )
 
 
 async def won(built: House, actor: Actor) -> dict[str, object]:

@@ -209,8 +209,10 @@ def policy(found: w.Policy) -> teams.Policy:
 def metric(found: w.Metric) -> metrics.Metric:
     where = tuple(
         metrics.Condition(
-            c.property, c.op, tuple(c.value) if isinstance(c.value, (list, tuple)) else c.value
-        )  # type: ignore[arg-type]  # a world holds what JSON holds
+            c.property,
+            c.op,
+            tuple(c.value) if isinstance(c.value, (list, tuple)) else c.value,  # type: ignore[arg-type]  # a world holds what JSON holds
+        )
         for c in found.where
     )
     return metrics.Metric(

@@ -210,8 +210,11 @@ async def work(found: House, actor: Actor) -> None:
         await deliveries.take(service, hook, delivery, read_nothing)  # type: ignore[arg-type]  # never returns
     with suppress(NotAuthenticError):
         await deliveries.take(
-            service, hook, hubspot(hook, "forged", told, found.clock.at), read_nothing
-        )  # type: ignore[arg-type]  # never returns
+            service,
+            hook,
+            hubspot(hook, "forged", told, found.clock.at),
+            read_nothing,  # type: ignore[arg-type]  # never returns
+        )
     relay = await sources.put(
         service, actor, Source("relay", "Relay", "standard_webhooks", team="sales"), None
     )
