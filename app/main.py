@@ -15,11 +15,12 @@ from fastapi import FastAPI
 
 from app import clock
 from app.api.application import build
-from app.domain.limiting import Limit
-from app.flows import restatement, retention, vault
+from app.flows import restatement, retention
 from app.flows.service import Service, Tokens
-from app.flows.vault import Vault
-from app.outbound.issuer import Issuer
+from app.security import vault
+from app.security.oidc import Issuer
+from app.security.rate_limiter import Limit
+from app.security.vault import Vault
 from app.settings import Settings, load
 from app.store.database import connect
 from app.store.dialect import file_of

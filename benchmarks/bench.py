@@ -40,8 +40,8 @@ from app.domain.playbook.organization import Organization, Team
 from app.domain.sources.sources import Source
 from app.flows import configuration, organizations, sources
 from app.flows.catalogue import catalogue
-from app.flows.vault import new_keys
 from app.main import make_service
+from app.security.vault import new_keys
 from app.settings import Settings
 from app.store import ingest, types
 from benchmarks.load import Load, request, send

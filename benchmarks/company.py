@@ -17,7 +17,7 @@ from app.flows import alignment, configuration, events, organizations, playbooks
 from app.flows.alignment import Answer, Once
 from app.flows.kept import Kept
 from app.flows.service import Service
-from app.store import ids
+from app.security import identifiers as ids
 from app.store.snapshot import Settled
 from benchmarks.past import DAYS, START, Clock, Size, everything, happened, nouns
 

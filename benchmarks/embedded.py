@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from app.flows.vault import new_keys
+from app.security.vault import new_keys
 from app.settings import Settings
 from app.store import migrations
 from benchmarks.bench import (

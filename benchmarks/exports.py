@@ -27,10 +27,10 @@ from app.domain.playbook.organization import Organization, Team
 from app.domain.sources.sources import Source
 from app.flows import configuration, events, organizations
 from app.flows.service import Service
-from app.flows.vault import new_keys
 from app.main import create_app
+from app.security import identifiers as ids
+from app.security.vault import new_keys
 from app.settings import Settings
-from app.store import ids
 
 ONE: Final = 10_000
 BATCH: Final = 5_000

@@ -33,9 +33,10 @@ from app.flows import alignment, configuration, events, history, organizations, 
 from app.flows.catalogue import catalogue
 from app.flows.kept import Kept
 from app.flows.service import Service
-from app.flows.vault import Vault
 from app.main import GARBAGE
-from app.store import ids, ingest, types
+from app.security import identifiers as ids
+from app.security.vault import Vault
+from app.store import ingest, types
 from app.store.database import connect
 from app.store.rollups import Prepared
 

@@ -26,8 +26,8 @@ from typing import Any, Final
 import asyncpg
 
 from app.flows.service import Service
-from app.flows.vault import new_keys
 from app.main import GARBAGE, make_service
+from app.security.vault import new_keys
 from app.settings import Settings
 from benchmarks import unchanged
 from benchmarks.bench import durable, served

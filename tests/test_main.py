@@ -9,8 +9,8 @@ import pytest
 from fastapi import FastAPI
 
 from app import clock
-from app.flows.vault import new_keys
 from app.main import create_app, make_service, make_vault, served
+from app.security.vault import new_keys
 from app.settings import Settings
 
 SERVER = "postgresql+asyncpg://nobody@localhost/nothing"

@@ -5,11 +5,11 @@ from typing import Annotated, NamedTuple
 from fastapi import Depends, Request
 
 from app.domain.access.actor import Actor
-from app.domain.limiting import Limit, Standing
 from app.domain.primitives.errors import NotAuthenticError, TooManyError
 from app.flows import tokens
 from app.flows.keys import authenticate, known
 from app.flows.service import Service
+from app.security.rate_limiter import Limit, Standing
 
 REFUSAL = "Send a valid API key as 'Authorization: Bearer <api key>'."
 

@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.problems import unexpected
-from app.store.ids import random_bytes
+from app.security.identifiers import random_bytes
 
 log: Final = logging.getLogger("sightline.request")
 SANE: Final = re.compile(rb"[A-Za-z0-9_-]{8,64}\Z")

@@ -29,8 +29,9 @@ from app.flows.hooked import Hooked
 from app.flows.readings import Reader, interpret, mapping_of, outcome, perform, record_of, wrong
 from app.flows.reconcile import Work
 from app.flows.service import Service
+from app.security import identifiers as ids
 from app.store import configuration as store
-from app.store import cursor, deliveries, ids, keys, sources
+from app.store import cursor, deliveries, keys, sources
 from app.store.cursor import Position
 from app.store.database import Connection, part
 from app.store.deliveries import StoredDelivery

@@ -17,7 +17,8 @@ from app.flows.readings import Reader, Said, interpret, mapping_of
 from app.flows.reconcile import Work
 from app.flows.repeats import hidden, pseudonym
 from app.flows.service import Service
-from app.store import cursor, erasures, ids, journal, sources
+from app.security import identifiers as ids
+from app.store import cursor, erasures, journal, sources
 from app.store.database import Connection
 from app.store.deliveries import StoredDelivery
 from app.store.erasures import Bare

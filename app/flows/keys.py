@@ -17,9 +17,9 @@ from app.domain.primitives.errors import (
     UnavailableError,
     unknown,
 )
-from app.flows import vault
 from app.flows.keyring import Known
 from app.flows.service import Service
+from app.security import vault
 from app.store import configuration, cursor, journal, keys
 from app.store.database import Connection
 from app.store.journal import Act

@@ -11,7 +11,8 @@ from app.domain.primitives.errors import NotFoundError, unknown
 from app.flows import keys
 from app.flows.keys import IssueKey
 from app.flows.service import Service
-from app.store import configuration, cursor, ids, owner, removal
+from app.security import identifiers as ids
+from app.store import configuration, cursor, owner, removal
 from app.store import keys as directory
 
 AT_ONCE: Final = 10_000

@@ -11,7 +11,7 @@ from app.domain.primitives.errors import ConflictError, Fault, InvalidError, unk
 from app.domain.sources.sources import Source
 from app.flows.catalogue import Catalogue
 from app.flows.repeats import repeats
-from app.flows.vault import Vault
+from app.security.vault import Vault
 from app.store import ingest, restatements, retract, types, versions
 from app.store.changes import Told
 from app.store.cursor import Position

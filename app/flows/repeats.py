@@ -3,7 +3,7 @@
 from typing import Final
 
 from app.domain.events.events import Event, fingerprint
-from app.flows.vault import Vault
+from app.security.vault import Vault
 from app.store.events import StoredEvent
 
 SHORT: Final = 32

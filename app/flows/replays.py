@@ -36,7 +36,8 @@ from app.flows.readings import (
 from app.flows.reconcile import Work
 from app.flows.service import Service
 from app.flows.settling import Telling, settle
-from app.store import changes, cursor, deliveries, ids, journal, sources
+from app.security import identifiers as ids
+from app.store import changes, cursor, deliveries, journal, sources
 from app.store import configuration as store
 from app.store.database import Connection
 from app.store.deliveries import StoredDelivery

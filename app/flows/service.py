@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from app.domain.limiting import Limit
 from app.flows.catalogue import Catalogues
 from app.flows.coalescing import Coalescer
 from app.flows.hooked import Hooked, Hooks
@@ -15,7 +14,8 @@ from app.flows.judging import Entry, Item
 from app.flows.kept import Kept
 from app.flows.keyring import Keyring
 from app.flows.together import Together
-from app.flows.vault import Vault
+from app.security.rate_limiter import Limit
+from app.security.vault import Vault
 from app.store.cursor import Standing
 from app.store.database import Database
 

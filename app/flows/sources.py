@@ -14,8 +14,9 @@ from app.domain.sources.mapping import mapping
 from app.domain.sources.sources import Source
 from app.flows.configuration import UNCONDITIONAL, Outcome, Precondition, Written, write, written
 from app.flows.service import Service
+from app.security import identifiers as ids
 from app.store import health as store_health
-from app.store import ids, journal, keys, sources
+from app.store import journal, keys, sources
 from app.store.database import Connection
 from app.store.health import Health
 from app.store.journal import Act

@@ -19,7 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.events.events import Event, canonical, fingerprint
 from app.domain.events.metrics import Match, Matcher
-from app.store import embedded_ingest, ids, types
+from app.security import identifiers as ids
+from app.store import embedded_ingest, types
 from app.store.dialect import at_once, embedded, recordset
 from app.store.embedded_ingest import Moving
 from app.store.packing import packed, unnest

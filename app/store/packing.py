@@ -6,7 +6,7 @@ asyncpg asks of each element of an array whether it is one itself, which takes l
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from app.store import ids
+from app.security import identifiers as ids
 
 BETWEEN: Final = "\x1f"
 

@@ -13,9 +13,10 @@ from app.domain.primitives.errors import (
     NotFoundError,
     UnavailableError,
 )
-from app.flows import keys, organizations, vault
+from app.flows import keys, organizations
 from app.flows.keys import IssueKey
-from app.flows.vault import Vault
+from app.security import vault
+from app.security.vault import Vault
 from app.store import keys as kept
 from app.store.keys import ApiKey
 from tests.support.services import NOW, House, furnish

@@ -2,8 +2,8 @@ from datetime import UTC, datetime
 
 from app.domain.playbook.organization import Organization
 from app.flows import maintenance, organizations
-from app.flows.vault import new_keys
 from app.main import make_service
+from app.security.vault import new_keys
 from app.settings import Settings
 
 NOW = datetime(2026, 10, 2, 12, tzinfo=UTC)

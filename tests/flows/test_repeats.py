@@ -4,9 +4,9 @@ from dataclasses import replace
 
 from app.domain.events.events import Event, fingerprint
 from app.flows.repeats import hidden, pseudonym, repeats
-from app.flows.vault import Vault
+from app.security.identifiers import uuid7
+from app.security.vault import Vault
 from app.store.events import StoredEvent
-from app.store.ids import uuid7
 from tests.support.services import NOW, event
 
 OLD, NEW = bytes(range(32)), bytes(range(1, 33))

@@ -4,8 +4,8 @@ import asyncpg
 import pytest
 
 from app.flows import maintenance
-from app.flows.vault import new_keys
 from app.main import make_service
+from app.security.vault import new_keys
 from app.settings import Settings
 from benchmarks import company, exports
 from benchmarks.past import ASKED, SMALL, Clock, measure, report

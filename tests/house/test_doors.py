@@ -17,7 +17,7 @@ CLOCK_DOORS = {"app/clock.py": "the only reader of the wall clock"}
 
 CHANCE = re.compile(r"(random|secrets)\.\w+(\.\w+)*|os\.urandom|uuid\.uuid[147]")
 CHANCE_DOORS: dict[str, str] = {
-    "app/store/ids.py": "identities of events, ordered by time",
+    "app/security/identifiers.py": "identities of events, ordered by time",
 }
 
 ENVIRONMENT = re.compile(r"os\.(environ|getenv|environb)(\.\w+)*")

@@ -39,7 +39,7 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "app/scoring/words.py": "tests/scoring/components/test_freshness.py",
     "app/scoring/work.py": "tests/scoring/components/test_focus.py",
     "app/store/dialect.py": "tests/store/test_database.py",
-    "app/store/ids.py": "tests/store/test_types.py",
+    "app/security/identifiers.py": "tests/store/test_types.py",
     "app/store/migrations.py": "tests/migrations/test_migrations.py",
     "app/store/past.py": "tests/flows/test_past.py",
     "app/store/restatements.py": "tests/flows/test_restatement.py",

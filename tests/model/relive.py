@@ -21,10 +21,10 @@ from app.flows import alignment, configuration, events, organizations
 from app.flows import playbooks as acts
 from app.flows.alignment import Answer
 from app.flows.service import Service
-from app.flows.vault import Vault
 from app.scoring.evidence import address
 from app.scoring.ledger import Loss
-from app.store import ids
+from app.security import identifiers as ids
+from app.security.vault import Vault
 from app.store.database import connect
 from tests.model import ledger as judge
 from tests.model import replay

@@ -22,8 +22,9 @@ from app.domain.sources import sources
 from app.flows.catalogue import Catalogue, catalogue
 from app.scoring.plan import Plan
 from app.scoring.snapshot import Snapshot, frame
+from app.security import identifiers as ids
 from app.store import configuration as store
-from app.store import cursor, ids, ingest, retract, snapshot, types
+from app.store import cursor, ingest, retract, snapshot, types
 from app.store.cursor import Position
 from app.store.database import Connection, Database
 from tests.model import world as w

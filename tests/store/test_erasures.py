@@ -8,7 +8,8 @@ from sqlalchemy import func, select
 from app.domain.sources.crm.changes import Change
 from app.domain.sources.sources import Source
 from app.flows import configuration, sources
-from app.store import changes, cursor, deliveries, erasures, ids
+from app.security import identifiers as ids
+from app.store import changes, cursor, deliveries, erasures
 from app.store.changes import Told
 from app.store.cursor import Position
 from app.store.database import Connection

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from app.flows import events
 from app.flows.service import Service
-from app.flows.vault import Vault
 from app.scoring.engine import score
 from app.scoring.snapshot import Snapshot
+from app.security.vault import Vault
 from app.store.database import connect
 from tests.model import replay
 from tests.model import strategies as worlds

@@ -7,7 +7,8 @@ from sqlalchemy import func, select
 
 from app.domain.access.actor import Actor
 from app.domain.sources.sources import Source
-from app.store import health, ids, sources
+from app.security import identifiers as ids
+from app.store import health, sources
 from app.store.deliveries import StoredDelivery
 from app.store.health import Health
 from app.store.sources import Hook, Sealed

@@ -6,7 +6,8 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.store import ids, types
+from app.security import identifiers as ids
+from app.store import types
 from tests.support.configurations import DAYS, INSTANTS
 
 

@@ -22,8 +22,8 @@ from app.domain.sources.sources import Source
 from app.flows import configuration, events, organizations
 from app.flows.judging import Item
 from app.flows.service import Service
-from app.flows.vault import Vault
 from app.scoring.snapshot import Measure, Snapshot
+from app.security.vault import Vault
 from app.store.database import connect
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from app.domain.primitives.errors import NotAuthenticError, UnavailableError
-from app.outbound.issuer import Issuer
+from app.security.oidc import Issuer
 from tests.support.services import Clock
 from tests.support.signing import AUDIENCE, Signer, signing
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from app.domain import limiting
-from app.domain.limiting import Limit
+from app.security import rate_limiter as limiting
+from app.security.rate_limiter import Limit
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 

@@ -11,7 +11,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from app.domain.primitives.errors import UnavailableError
-from app.store import ids
+from app.security import identifiers as ids
 
 PREFIX: Final = "sightline_"
 ID_LENGTH: Final = 11

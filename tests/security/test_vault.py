@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.primitives.errors import UnavailableError
-from app.flows import vault
-from app.flows.vault import Vault
-from app.store.ids import ALPHABET
+from app.security import vault
+from app.security.identifiers import ALPHABET
+from app.security.vault import Vault
 
 ONE, OTHER = bytes(range(32)), bytes(range(1, 33))
 PLAIN = base64.b64encode(ONE).decode()
