@@ -12,8 +12,8 @@ from app.api.events import trouble
 from app.api.new_events import read_event
 from app.api.operation import Contract, declare, desk
 from app.api.scalars import Key
-from app.connectors.base import Delivery
 from app.connectors.cloudevents import is_batch
+from app.connectors.connector import Delivery
 from app.flows import cloudevents as flow
 
 router = desk("events")

@@ -23,7 +23,7 @@ from app.api.scalars import Address, Count, Cursor, Day, Figure, Fraction, Key, 
 from app.api.wire import Shown, example
 from app.flows.comparison import Comparison
 from app.flows.history import MOST, History, Point
-from app.scoring.difference import Difference
+from app.scoring.ledger_diff import Difference
 
 SHOWN = 200
 POINT: dict[str, Any] = {  # Any: JSON values

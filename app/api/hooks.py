@@ -12,7 +12,7 @@ from app.api.new_events import read_event
 from app.api.operation import Contract, declare, desk
 from app.api.scalars import Uid, text
 from app.api.wire import Shown, example
-from app.connectors.base import Delivery
+from app.connectors.connector import Delivery
 from app.domain.primitives.errors import NotAuthenticError
 from app.flows import deliveries
 

@@ -29,7 +29,7 @@ from app.api.scalars import (
 )
 from app.api.source_shapes import UnmappedPair
 from app.api.wire import Given, Shown, example
-from app.connectors.base import Delivery as Sample
+from app.connectors.connector import Delivery as Sample
 from app.domain.events.events import Event
 from app.domain.primitives import strict_json
 from app.domain.primitives.decimals import number

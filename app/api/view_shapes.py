@@ -9,10 +9,10 @@ from app.api.alignment_shapes import FRAME, LOSS, ComponentName, Framed, Loss, S
 from app.api.scalars import Address, Cursor, Day, Fraction, Key, Small
 from app.api.wire import Shown, example
 from app.domain.primitives.decimals import number
-from app.scoring.evidence import address
-from app.scoring.pace import Standing
+from app.scoring.effort import Work
+from app.scoring.evidence_links import address
+from app.scoring.key_result_progress import Standing
 from app.scoring.views import Bearing, ObjectiveView, TeamView
-from app.scoring.work import Work
 
 MOST = 10_000
 TEAM: dict[str, Any] = {  # Any: JSON values

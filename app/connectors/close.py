@@ -6,8 +6,8 @@ from types import MappingProxyType
 from typing import Final
 
 from app.connectors import signatures
-from app.connectors.base import Connector, Delivery, Translation
-from app.connectors.reading import (
+from app.connectors.connector import Connector, Delivery, Translation
+from app.connectors.element_parsing import (
     SkipError,
     digest,
     fields,

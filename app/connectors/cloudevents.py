@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from app.connectors.base import Delivery, Reject, Translation
+from app.connectors.connector import Delivery, Reject, Translation
 from app.connectors.signatures import StandardOrBearer
 from app.domain.primitives import strict_json
 from app.domain.primitives.errors import MalformedError, UnsupportedError

@@ -10,8 +10,8 @@ from types import MappingProxyType
 from typing import Final
 
 from app.connectors import signatures
-from app.connectors.base import Connector, Delivery, Translation
-from app.connectors.reading import AsideError, SkipError, of_account, translated
+from app.connectors.connector import Connector, Delivery, Translation
+from app.connectors.element_parsing import AsideError, SkipError, of_account, translated
 from app.domain.primitives import strict_json
 from app.domain.primitives.errors import Fault, InvalidError, MalformedError
 from app.domain.sources.crm import activities

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from app.connectors.base import Connector
 from app.connectors.close import Close
 from app.connectors.cloudevents import CloudEvents
+from app.connectors.connector import Connector
 from app.connectors.generic import Generic
 from app.connectors.hubspot import HubSpot
 from app.connectors.pipedrive import Pipedrive, PipedriveV1

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from app.connectors.base import Delivery, Translation
-from app.connectors.reading import (
+from app.connectors.connector import Delivery, Translation
+from app.connectors.element_parsing import (
     AsideError,
     SkipError,
     fields,

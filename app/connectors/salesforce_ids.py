@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from app.connectors.reading import AsideError
+from app.connectors.element_parsing import AsideError
 from app.domain.primitives.errors import Fault, InvalidError
 
 STOCK: Final[Mapping[str, object]] = MappingProxyType(

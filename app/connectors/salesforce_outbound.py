@@ -14,8 +14,8 @@ from typing import Final
 from xml.parsers import expat  # any document type is refused before it says anything
 
 from app.connectors import signatures
-from app.connectors.base import Answer, Connector, Delivery, Translation
-from app.connectors.reading import AsideError, SkipError, digest, fields, moment, translated
+from app.connectors.connector import Answer, Connector, Delivery, Translation
+from app.connectors.element_parsing import AsideError, SkipError, digest, fields, moment, translated
 from app.connectors.salesforce_ids import STOCK as SHARED
 from app.connectors.salesforce_ids import check_organization, id18, record_id18
 from app.domain.primitives.errors import ForbiddenError, MalformedError

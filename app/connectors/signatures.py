@@ -12,7 +12,7 @@ from typing import Final
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from app.connectors.base import TOLERANCE, Connector, Delivery
+from app.connectors.connector import TOLERANCE, Connector, Delivery
 from app.domain.primitives.errors import Fault, InvalidError, NotAuthenticError
 from app.domain.sources.crm.changes import EPOCH
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from app.connectors.base import Delivery, Reject, Translation
+from app.connectors.connector import Delivery, Reject, Translation
 from app.connectors.signatures import StandardSigned
 from app.domain.primitives import strict_json
 from app.domain.primitives.errors import MalformedError

@@ -14,9 +14,9 @@ from app.domain.primitives.errors import Fault, InvalidError
 from app.flows import past
 from app.flows.past import Past, Standing
 from app.flows.service import Service
-from app.scoring.alignment import Alignment
 from app.scoring.engine import score
-from app.scoring.plan import Plan
+from app.scoring.playbook_index import Plan
+from app.scoring.result import Alignment
 from app.scoring.snapshot import Snapshot
 from app.store import cursor, snapshot
 from app.store.database import Connection

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.connectors import registry
-from app.connectors.base import Delivery, Translation
+from app.connectors.connector import Delivery, Translation
 from app.domain.access.actor import Actor
 from app.domain.events.events import Event
 from app.domain.playbook.configuration import missing

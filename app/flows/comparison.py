@@ -15,9 +15,9 @@ from app.flows import history, past, restatement
 from app.flows.alignment import Answer, answer, asked
 from app.flows.past import Past, Standing
 from app.flows.service import Service
-from app.scoring.difference import Difference, difference
-from app.scoring.plan import Plan
-from app.scoring.series import Evidence, Series
+from app.scoring.daily_evidence import Evidence, Series
+from app.scoring.ledger_diff import Difference, difference
+from app.scoring.playbook_index import Plan
 from app.scoring.snapshot import Snapshot, frame
 from app.store import cursor, rebuild, remarks, series, snapshot
 from app.store.database import Connection

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from app.connectors import registry
-from app.connectors.base import Answer, Delivery
+from app.connectors.connector import Answer, Delivery
 from app.domain.primitives.errors import (
     ForbiddenError,
     NotAuthenticError,

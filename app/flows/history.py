@@ -11,9 +11,9 @@ from app.domain.primitives.errors import Fault, InvalidError, NoCurrentPlaybookE
 from app.flows import past
 from app.flows.past import Standing
 from app.flows.service import Service
-from app.scoring.alignment import Alignment
+from app.scoring.daily_evidence import Series
 from app.scoring.engine import outline
-from app.scoring.series import Series
+from app.scoring.result import Alignment
 from app.store import cursor, series
 from app.store.snapshot import ASKS_ORDER
 

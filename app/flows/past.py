@@ -13,7 +13,7 @@ from app.domain.playbook.history import Taken
 from app.domain.playbook.playbooks import Playbook
 from app.domain.primitives.errors import NoCurrentPlaybookError, NotFoundError, unknown
 from app.flows.kept import Kept
-from app.scoring.plan import Family, Plan
+from app.scoring.playbook_index import Family, Plan
 from app.scoring.snapshot import Frame, frame
 from app.store import configuration as store
 from app.store import cursor, restatements

@@ -8,7 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from app.connectors import registry
-from app.connectors.base import Delivery, Reject, Translation
+from app.connectors.connector import Delivery, Reject, Translation
 from app.domain.events.events import FUTURE_HOURS, Event
 from app.domain.playbook.configuration import Configuration
 from app.domain.primitives import strict_json

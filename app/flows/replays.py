@@ -9,7 +9,7 @@ from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from app.connectors.base import Delivery
+from app.connectors.connector import Delivery
 from app.domain.access.actor import Actor, require_configuration
 from app.domain.events.events import Event
 from app.domain.playbook.configuration import missing

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from math import fsum
 from operator import mul
 
-from app.scoring.evidence import Scope, scope
-from app.scoring.pace import Pace, Standing
-from app.scoring.plan import Plan, window
+from app.scoring.effort import Tallies, Work
+from app.scoring.evidence_links import Scope, scope
+from app.scoring.key_result_progress import Pace, Standing
+from app.scoring.playbook_index import Plan, window
 from app.scoring.snapshot import Snapshot
-from app.scoring.work import Tallies, Work
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,11 @@ from itertools import chain
 from math import fsum
 
 from app.domain.primitives.decimals import ONE
-from app.scoring.alignment import Alignment, ComponentResult, Figure
+from app.scoring.averages import clamp
 from app.scoring.components.registry import REGISTRY
 from app.scoring.context import Context, build
 from app.scoring.ledger import LEAST, entered, ordered
-from app.scoring.means import clamp
+from app.scoring.result import Alignment, ComponentResult, Figure
 from app.scoring.snapshot import Snapshot
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from operator import itemgetter
 from typing import Final, NamedTuple, Protocol
 
-from app.scoring.evidence import Evidence
+from app.scoring.evidence_links import Evidence
 
 LEAST: Final = 1e-12  # what is smaller is rounding, not a loss
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from app.domain.playbook.configuration import Configuration
 from app.domain.playbook.playbooks import Playbook
 from app.domain.sources.silence import Heard
-from app.scoring.plan import Plan, Window
-from app.scoring.work import Attention, Work
+from app.scoring.effort import Attention, Work
+from app.scoring.playbook_index import Plan, Window
 
 
 @dataclass(frozen=True, slots=True)

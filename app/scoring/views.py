@@ -9,6 +9,7 @@ from math import fsum
 from statistics import median
 
 from app.domain.playbook.organization import COMPONENTS
+from app.scoring.averages import blend, clamp, ratio
 from app.scoring.components import (
     agreement,
     deliverability,
@@ -19,13 +20,12 @@ from app.scoring.components import (
     shared_responsibility,
 )
 from app.scoring.context import Context, build
+from app.scoring.effort import Work
 from app.scoring.engine import align, silent_teams
-from app.scoring.evidence import Evidence
+from app.scoring.evidence_links import Evidence
+from app.scoring.key_result_progress import Standing
 from app.scoring.ledger import Loss, ordered, part
-from app.scoring.means import blend, clamp, ratio
-from app.scoring.pace import Standing
 from app.scoring.snapshot import Snapshot, Sold
-from app.scoring.work import Work
 
 
 @dataclass(frozen=True, slots=True)

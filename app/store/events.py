@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.domain.events.events import Event, Remembered
 from app.domain.playbook.configuration import Configuration
 from app.domain.primitives.errors import InvalidError, unknown
-from app.scoring.plan import active_objectives, objectives_by_metric
+from app.scoring.playbook_index import active_objectives, objectives_by_metric
 from app.store import types
 from app.store.dialect import among
 from app.store.evidence_tables import EventRow, MatchingRow, RetractionRow

@@ -17,7 +17,7 @@ from app.domain.events.events import day_of
 from app.domain.events.metrics import LEFT_OUT
 from app.domain.sources.silence import WEEKS, Heard, heard
 from app.domain.sources.sources import CRMS
-from app.scoring.plan import Plan, Window
+from app.scoring.playbook_index import Plan, Window
 from app.scoring.snapshot import Frame, Said
 from app.store import types
 from app.store.dialect import recordset

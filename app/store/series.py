@@ -10,10 +10,10 @@ from sqlalchemy import TextClause, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.events.metrics import Match
-from app.scoring.series import AttentionDay, Cell, Evidence, MeasureDay, SoldDay
+from app.scoring.daily_evidence import AttentionDay, Cell, Evidence, MeasureDay, SoldDay
+from app.scoring.evidence_accumulator import whole
 from app.store import types
 from app.store.dialect import recordset
-from app.store.folded import whole
 from app.store.rebuild import Kept
 from app.store.rollups import Prepared
 from app.store.snapshot import halves, matched_sets

@@ -15,12 +15,12 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.scoring.plan import Plan
+from app.scoring.evidence_accumulator import Folded, Read
+from app.scoring.playbook_index import Plan
 from app.scoring.snapshot import Frame, Snapshot
 from app.store import remarks, types
 from app.store.dialect import embedded, recordset
 from app.store.evidence_tables import MatchingRow
-from app.store.folded import Folded, Read
 from app.store.parts import Part, ask
 from app.store.tables import table_of
 

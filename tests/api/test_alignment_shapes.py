@@ -6,7 +6,7 @@ from typing import get_args
 from app.api import alignment_shapes
 from app.api.alignment_shapes import losses
 from app.domain.playbook.organization import COMPONENTS
-from app.scoring.evidence import Evidence
+from app.scoring.evidence_links import Evidence
 from app.scoring.ledger import Loss
 
 

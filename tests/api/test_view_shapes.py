@@ -1,8 +1,8 @@
 """The views as they are shown."""
 
 from app.api.view_shapes import show_team
+from app.scoring.effort import ELSEWHERE, NOWHERE, Work
 from app.scoring.views import Bearing, Quadrant, TeamFigure, TeamView
-from app.scoring.work import ELSEWHERE, NOWHERE, Work
 
 
 def test_a_team_is_shown_with_where_its_work_went():

@@ -8,8 +8,8 @@ from itertools import permutations
 
 import pytest
 
-from app.connectors.base import Delivery
 from app.connectors.close import Close
+from app.connectors.connector import Delivery
 from app.domain.primitives.errors import InvalidError, MalformedError, NotAuthenticError
 from app.domain.sources.crm import activities
 from tests.support import samples

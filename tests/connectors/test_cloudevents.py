@@ -9,8 +9,8 @@ from cloudevents.core.bindings.http import to_binary, to_structured
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent as Reference
 
-from app.connectors.base import Delivery
 from app.connectors.cloudevents import CloudEvents, is_batch
+from app.connectors.connector import Delivery
 from app.domain.primitives.errors import MalformedError, NotAuthenticError, UnsupportedError
 from tests.support import samples
 from tests.support.lives import standard

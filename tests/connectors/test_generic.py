@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.connectors.base import Delivery
+from app.connectors.connector import Delivery
 from app.connectors.generic import Generic
 from app.domain.primitives.decimals import ONE
 from app.domain.primitives.errors import InvalidError, MalformedError, NotAuthenticError

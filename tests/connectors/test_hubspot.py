@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.connectors.base import Delivery
+from app.connectors.connector import Delivery
 from app.connectors.hubspot import STOCK, HubSpot, decoded
 from app.domain.primitives.decimals import ONE
 from app.domain.primitives.errors import InvalidError, MalformedError, NotAuthenticError

@@ -7,7 +7,7 @@ from itertools import permutations
 
 import pytest
 
-from app.connectors.base import Delivery
+from app.connectors.connector import Delivery
 from app.connectors.pipedrive import Pipedrive
 from app.domain.primitives.decimals import ONE
 from app.domain.primitives.errors import InvalidError, MalformedError, NotAuthenticError

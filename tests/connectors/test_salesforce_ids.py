@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.connectors.reading import AsideError
+from app.connectors.element_parsing import AsideError
 from app.connectors.salesforce_ids import check_organization, id18, record_id18
 from app.domain.primitives.errors import InvalidError
 

@@ -6,7 +6,7 @@ from itertools import permutations
 
 import pytest
 
-from app.connectors.base import Delivery
+from app.connectors.connector import Delivery
 from app.connectors.salesforce_outbound import ACK, SalesforceOutbound
 from app.domain.primitives.decimals import ONE
 from app.domain.primitives.errors import ForbiddenError, InvalidError, MalformedError

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook
 
-from app.connectors.base import Delivery
+from app.connectors.connector import Delivery
 from app.connectors.standard_webhooks import StandardWebhooks
 from app.domain.primitives.errors import InvalidError, MalformedError, NotAuthenticError
 from app.domain.sources.mapping.mapping import DealMapping

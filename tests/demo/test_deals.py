@@ -2,7 +2,7 @@ import json
 from collections import Counter
 from datetime import UTC, date, datetime
 
-from app.connectors.base import Delivery
+from app.connectors.connector import Delivery
 from app.connectors.hubspot import HubSpot
 from app.demo.company import MAPPING, PORTAL, Quarter
 from app.demo.deals import all_told, deals, generic

@@ -10,7 +10,7 @@ from app.domain.playbook.objectives import Objective
 from app.domain.playbook.playbooks import Contribution, Playbook, Signoff
 from app.domain.primitives.errors import ForbiddenError, InvalidError
 from app.flows import alignment, configuration, events, playbooks
-from app.scoring.alignment import Alignment
+from app.scoring.result import Alignment
 from tests.support.configurations import book
 from tests.support.services import NOW, ONE, House, event, furnish, house, metric, record
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from app.connectors.base import Delivery
+from app.connectors.connector import Delivery
 from app.domain.primitives.errors import InvalidError
 from app.flows import cloudevents
 from tests.support.services import House, furnish

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 from standardwebhooks.webhooks import Webhook
 
-from app.connectors.base import Delivery
+from app.connectors.connector import Delivery
 from app.domain.access.actor import Actor
 from app.domain.events.events import Event
 from app.domain.primitives.errors import InvalidError, NotAuthenticError, UnavailableError

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from app.api.new_events import read_event
-from app.connectors.base import Delivery
+from app.connectors.connector import Delivery
 from app.domain.access.actor import Actor
 from app.domain.events.metrics import Condition
 from app.domain.primitives.errors import ForbiddenError

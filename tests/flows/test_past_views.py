@@ -16,7 +16,7 @@ from app.domain.playbook.document import Document
 from app.domain.playbook.objectives import Objective
 from app.flows import comparison, history, past, playbooks
 from app.flows.alignment import Answer
-from app.scoring.evidence import address
+from app.scoring.evidence_links import address
 from tests.model.chronicle import timelines
 from tests.model.made_of import made_of
 from tests.model.relive import Life, judged, said

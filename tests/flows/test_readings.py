@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from app.connectors.base import Delivery
+from app.connectors.connector import Delivery
 from app.domain.sources.sources import Source
 from app.flows.readings import SENTENCE, cut, interpret, mapping_of, record_of
 from tests.flows.test_deliveries import MAPPING, read_nothing

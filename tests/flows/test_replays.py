@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.connectors.base import Delivery
+from app.connectors.connector import Delivery
 from app.domain.access.actor import Actor
 from app.domain.primitives.errors import (
     ConflictError,

@@ -21,7 +21,7 @@ from app.flows import alignment, configuration, events, organizations
 from app.flows import playbooks as acts
 from app.flows.alignment import Answer
 from app.flows.service import Service
-from app.scoring.evidence import address
+from app.scoring.evidence_links import address
 from app.scoring.ledger import Loss
 from app.security import identifiers as ids
 from app.security.vault import Vault

@@ -20,7 +20,7 @@ from app.domain.playbook.configuration import Configuration, Noun, changes
 from app.domain.playbook.organization import Organization
 from app.domain.sources import sources
 from app.flows.catalogue import Catalogue, catalogue
-from app.scoring.plan import Plan
+from app.scoring.playbook_index import Plan
 from app.scoring.snapshot import Snapshot, frame
 from app.security import identifiers as ids
 from app.store import configuration as store

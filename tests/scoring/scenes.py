@@ -14,10 +14,10 @@ from app.domain.playbook.offerings import Offering
 from app.domain.playbook.organization import Organization, Policy, Team
 from app.domain.playbook.playbooks import Contribution, Playbook, Signoff
 from app.domain.primitives.decimals import ONE
+from app.scoring.effort import Attention
 from app.scoring.ledger import Loss
-from app.scoring.plan import Plan, Window
+from app.scoring.playbook_index import Plan, Window
 from app.scoring.snapshot import Measure, Newest, Said, Snapshot, Sold, frame
-from app.scoring.work import Attention
 
 FIRST, LAST, DAY = date(2026, 10, 1), date(2026, 12, 31), date(2026, 11, 23)
 PLAYBOOK = Playbook("q4", "Q4", "", FIRST, LAST, state="published", revision=2)

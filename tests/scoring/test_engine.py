@@ -13,7 +13,7 @@ from app.domain.playbook.playbooks import Contribution, Signoff
 from app.domain.primitives.decimals import ONE
 from app.scoring.components.registry import REGISTRY
 from app.scoring.engine import score
-from app.scoring.plan import Plan
+from app.scoring.playbook_index import Plan
 from app.scoring.snapshot import Newest, Said, Snapshot
 from tests.scoring.scenes import (
     DAY,

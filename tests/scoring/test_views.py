@@ -9,7 +9,7 @@ from app.domain.playbook.offerings import Offering
 from app.domain.playbook.playbooks import Contribution
 from app.domain.primitives.decimals import ONE
 from app.scoring.engine import score
-from app.scoring.evidence import address
+from app.scoring.evidence_links import address
 from app.scoring.snapshot import Newest, Snapshot, Sold
 from app.scoring.views import TeamView, objective_views, pairs, team_views
 from tests.scoring.scenes import (

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from app.scoring.engine import score
-from app.scoring.evidence import address
+from app.scoring.evidence_links import address
 from app.scoring.ledger import Loss
 from app.scoring.views import objective_views
 from app.store import configuration

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from app.domain.events.metrics import Matcher
-from app.scoring.alignment import Alignment
 from app.scoring.engine import score
+from app.scoring.result import Alignment
 from app.store import configuration, rebuild
 from app.store.database import connect
 from tests.model import model, replay, strategies

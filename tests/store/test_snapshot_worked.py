@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from app.scoring.alignment import Alignment
 from app.scoring.engine import score
+from app.scoring.result import Alignment
 from app.store.database import connect
 from tests.model import replay
 from tests.model.ledger import Loss

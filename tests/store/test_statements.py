@@ -17,7 +17,7 @@ from sqlalchemy import delete
 from standardwebhooks.webhooks import Webhook
 
 import app.store
-from app.connectors.base import Delivery
+from app.connectors.connector import Delivery
 from app.domain.access.actor import Actor
 from app.domain.playbook.objectives import Objective
 from app.domain.playbook.offerings import Offering

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from app.api.new_events import read_event
-from app.connectors.base import Delivery
+from app.connectors.connector import Delivery
 from app.domain.access.actor import Actor
 from app.domain.sources.sources import Source
 from app.flows import deliveries, events, replays, sources

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from app.api import event_filters as api
 from app.domain.access.actor import Actor
 from app.domain.playbook.configuration import Configuration
-from app.scoring.evidence import Evidence, address
+from app.scoring.evidence_links import Evidence, address
 from app.store import events
 from app.store.database import Connection
 from app.store.events import EventFilter

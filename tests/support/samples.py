@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from app.connectors.base import Connector, Delivery, Translation
+from app.connectors.connector import Connector, Delivery, Translation
 from app.domain.sources.crm import deals
 from app.domain.sources.crm.changes import Change
 from app.domain.sources.crm.reconciliation import DesiredEvent

@@ -7,15 +7,15 @@ from math import fsum
 from typing import Final, NamedTuple
 
 from app.domain.playbook.objectives import KeyResult
-from app.scoring.alignment import Figure, silent
+from app.scoring.averages import mean, ratio
 from app.scoring.context import Context
-from app.scoring.evidence import Evidence, Scope
+from app.scoring.evidence_links import Evidence, Scope
+from app.scoring.key_result_progress import Exact, Stretch, value
 from app.scoring.ledger import Loss
-from app.scoring.means import mean, ratio
-from app.scoring.pace import Exact, Stretch, value
-from app.scoring.plan import Plan, Window, window
+from app.scoring.phrases import among, counted, listed, percent, verb
+from app.scoring.playbook_index import Plan, Window, window
+from app.scoring.result import Figure, silent
 from app.scoring.snapshot import Said
-from app.scoring.words import among, counted, listed, percent, verb
 
 NAME: Final = "agreement"
 

@@ -6,12 +6,12 @@ from functools import partial
 from typing import Final, NamedTuple
 
 from app.domain.playbook.offerings import Offering
-from app.scoring.alignment import Figure, silent
 from app.scoring.context import Context
-from app.scoring.evidence import Evidence, Scope
+from app.scoring.evidence_links import Evidence, Scope
 from app.scoring.ledger import Loss
+from app.scoring.phrases import percent
+from app.scoring.result import Figure, silent
 from app.scoring.snapshot import Sold
-from app.scoring.words import percent
 
 NAME: Final = "deliverability"
 

@@ -6,13 +6,13 @@ from functools import partial
 from typing import Final, NamedTuple
 
 from app.domain.primitives.decimals import ONE
-from app.scoring.alignment import Figure, silent
+from app.scoring.averages import mean
 from app.scoring.context import Context
-from app.scoring.evidence import Evidence, Scope
+from app.scoring.evidence_links import Evidence, Scope
 from app.scoring.ledger import Loss
-from app.scoring.means import mean
-from app.scoring.plan import Plan
-from app.scoring.words import among, counted, verb
+from app.scoring.phrases import among, counted, verb
+from app.scoring.playbook_index import Plan
+from app.scoring.result import Figure, silent
 
 NAME: Final = "freshness"
 CADENCE_DAYS: Final = 7

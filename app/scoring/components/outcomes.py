@@ -5,14 +5,14 @@ from functools import partial
 from typing import Final, NamedTuple
 
 from app.domain.playbook.objectives import KeyResult
-from app.scoring.alignment import Figure, silent
+from app.scoring.averages import mean, ratio
 from app.scoring.context import Context
-from app.scoring.evidence import Evidence, Scope
+from app.scoring.evidence_links import Evidence, Scope
+from app.scoring.key_result_progress import Pace, Standing
 from app.scoring.ledger import Loss
-from app.scoring.means import mean, ratio
-from app.scoring.pace import Pace, Standing
-from app.scoring.plan import Window, window
-from app.scoring.words import among, counted, verb
+from app.scoring.phrases import among, counted, verb
+from app.scoring.playbook_index import Window, window
+from app.scoring.result import Figure, silent
 
 NAME: Final = "outcomes"
 

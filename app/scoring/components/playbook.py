@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Final, NamedTuple
 
-from app.scoring.alignment import Figure, silent
+from app.scoring.averages import mean
 from app.scoring.context import Context
-from app.scoring.evidence import Evidence, Scope
+from app.scoring.evidence_links import Evidence, Scope
 from app.scoring.ledger import Loss
-from app.scoring.means import mean
-from app.scoring.plan import Plan
-from app.scoring.words import among
+from app.scoring.phrases import among
+from app.scoring.playbook_index import Plan
+from app.scoring.result import Figure, silent
 
 NAME: Final = "playbook"
 SAID: Final = {

@@ -5,14 +5,14 @@ from functools import partial
 from math import fsum
 from typing import Final, NamedTuple
 
-from app.scoring.alignment import Figure, silent
+from app.scoring.averages import clamp, mean
 from app.scoring.components.focus import belonging, figured, off_detail, off_losses
 from app.scoring.context import Context
-from app.scoring.evidence import Evidence, Scope
+from app.scoring.effort import Work
+from app.scoring.evidence_links import Evidence, Scope
 from app.scoring.ledger import Loss
-from app.scoring.means import clamp, mean
-from app.scoring.words import percent
-from app.scoring.work import Work
+from app.scoring.phrases import percent
+from app.scoring.result import Figure, silent
 
 NAME: Final = "productivity"
 

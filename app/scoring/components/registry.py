@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from app.scoring.alignment import Figure
 from app.scoring.components import (
     agreement,
     deliverability,
@@ -15,6 +14,7 @@ from app.scoring.components import (
     shared_responsibility,
 )
 from app.scoring.context import Context
+from app.scoring.result import Figure
 
 REGISTRY: Final[Mapping[str, Callable[[Context], Figure]]] = {
     playbook.NAME: playbook.figure,

@@ -3,7 +3,7 @@ from datetime import date
 import pytest
 
 from app.scoring.engine import score
-from app.scoring.evidence import address
+from app.scoring.evidence_links import address
 from tests.scoring.scenes import key_result, losses, metric, objective, said, snapshot
 
 WORLD = (objective("win"), metric("arr", source="erp"), key_result("arr", "win", "arr"))

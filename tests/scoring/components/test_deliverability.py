@@ -6,7 +6,7 @@ from app.domain.playbook.offerings import Offering
 from app.domain.playbook.organization import Policy
 from app.domain.primitives.decimals import ONE
 from app.scoring.engine import score
-from app.scoring.evidence import address
+from app.scoring.evidence_links import address
 from app.scoring.snapshot import Sold
 from tests.scoring.scenes import losses, snapshot
 

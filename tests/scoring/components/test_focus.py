@@ -2,7 +2,7 @@ import pytest
 
 from app.domain.playbook.configuration import Noun
 from app.scoring.engine import score
-from app.scoring.evidence import address
+from app.scoring.evidence_links import address
 from app.scoring.snapshot import Snapshot
 from tests.scoring.scenes import (
     OTHER,

@@ -5,7 +5,7 @@ import pytest
 from app.domain.playbook.organization import Policy
 from app.domain.primitives.decimals import ONE
 from app.scoring.engine import score
-from app.scoring.evidence import address
+from app.scoring.evidence_links import address
 from app.scoring.snapshot import Newest, Snapshot
 from tests.scoring.scenes import DAY, FIRST, key_result, losses, metric, objective, snapshot
 

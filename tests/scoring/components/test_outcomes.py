@@ -4,7 +4,7 @@ import pytest
 
 from app.domain.events.metrics import Metric
 from app.scoring.engine import score
-from app.scoring.evidence import address
+from app.scoring.evidence_links import address
 from app.scoring.snapshot import Snapshot
 from tests.scoring.scenes import FIRST, LAST, key_result, losses, metric, objective, said, snapshot
 

@@ -1,7 +1,7 @@
 import pytest
 
 from app.scoring.engine import score
-from app.scoring.evidence import address
+from app.scoring.evidence_links import address
 from tests.scoring.scenes import (
     LAST,
     key_result,

@@ -8,12 +8,12 @@ from app.domain.events.metrics import Metric
 from app.domain.playbook.objectives import KeyResult
 from app.domain.primitives.decimals import ONE, number
 from app.domain.sources.silence import Heard
-from app.scoring.evidence import Evidence, Scope
+from app.scoring.averages import ratio
+from app.scoring.evidence_links import Evidence, Scope
 from app.scoring.ledger import Loss
-from app.scoring.means import ratio
-from app.scoring.plan import Plan, Window
+from app.scoring.phrases import counted, listed, percent
+from app.scoring.playbook_index import Plan, Window
 from app.scoring.snapshot import Measure, Said, Snapshot
-from app.scoring.words import counted, listed, percent
 
 Exact = tuple[int, int]  # a value in ten-thousandths, as numerator and positive denominator
 Sources = Mapping[str, Measure]

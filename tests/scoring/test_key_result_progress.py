@@ -1,7 +1,7 @@
 import pytest
 
 from app.domain.primitives.decimals import ONE
-from app.scoring.pace import value
+from app.scoring.key_result_progress import value
 from app.scoring.snapshot import Measure
 
 TWO = {

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.connectors.reading import (
+from app.connectors.element_parsing import (
     AsideError,
     SkipError,
     digest,

@@ -2,8 +2,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.scoring.components.outcomes import Unmeasured
-from app.scoring.difference import difference, place
 from app.scoring.ledger import Loss
+from app.scoring.ledger_diff import difference, place
 from tests.scoring.test_evidence import SCOPE
 
 LEDGERS = st.dictionaries(st.sampled_from("abcdef"), st.floats(0, 1), max_size=6)

@@ -1,7 +1,7 @@
 from dataclasses import replace
 from datetime import date, timedelta
 
-from app.scoring.evidence import MOST_STRETCHES, Evidence, Scope, address, merged
+from app.scoring.evidence_links import MOST_STRETCHES, Evidence, Scope, address, merged
 
 SCOPE = Scope(
     "q4",

@@ -5,9 +5,9 @@ from copy import copy
 from json import loads
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from app.scoring.plan import Plan, Window
+from app.scoring.effort import Attention, Tallies
+from app.scoring.playbook_index import Plan, Window
 from app.scoring.snapshot import Frame, Measure, Newest, Said, Sold
-from app.scoring.work import Attention, Tallies
 from app.store import types
 
 Rows: TypeAlias = Sequence[Sequence[Any]]  # Any: each column has its own type

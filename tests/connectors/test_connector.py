@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.connectors.base import TOLERANCE, Delivery
+from app.connectors.connector import TOLERANCE, Delivery
 from app.connectors.registry import CONNECTORS
 from app.domain.primitives.errors import (
     ForbiddenError,

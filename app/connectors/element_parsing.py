@@ -5,7 +5,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Final
 
-from app.connectors.base import Reject, Translation
+from app.connectors.connector import Reject, Translation
 from app.domain.primitives import strict_json
 from app.domain.primitives.errors import MalformedError
 from app.domain.sources.crm.changes import Change, Scalar, identity

@@ -8,7 +8,7 @@ from functools import cached_property
 from math import lcm
 from typing import Final, NamedTuple
 
-from app.scoring.plan import Plan
+from app.scoring.playbook_index import Plan
 
 NOWHERE: Final[frozenset[str]] = frozenset()
 ELSEWHERE: Final = frozenset(("",))  # no objective has an empty key

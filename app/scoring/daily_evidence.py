@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from app.scoring.plan import Plan, Window
+from app.scoring.effort import Attention, Tallies
+from app.scoring.playbook_index import Plan, Window
 from app.scoring.snapshot import Frame, Measure, Newest, Said, Snapshot, Sold
-from app.scoring.work import Attention, Tallies
 
 DAY = timedelta(days=1)
 
