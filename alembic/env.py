@@ -7,8 +7,9 @@ from alembic import context
 from sqlalchemy import Connection
 
 from app.settings import load
-from app.store import evidence_tables, tables
-from app.store.dialect import migration_engine
+from app.store.sql.dialect import migration_engine
+from app.store.tables import events as evidence_tables
+from app.store.tables import playbook as tables
 
 assert (
     evidence_tables.MatchingRow.metadata is tables.Row.metadata

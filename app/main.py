@@ -22,8 +22,8 @@ from app.security.oidc import Issuer
 from app.security.rate_limiter import Limit
 from app.security.vault import Vault
 from app.settings import Settings, load
-from app.store.database import connect
-from app.store.dialect import file_of
+from app.store.sql.database import connect
+from app.store.sql.dialect import file_of
 
 POLL: Final = 1.0  # seconds between looks for history to restate
 SELDOM: Final = 600.0  # seconds between looks for raw bodies that grew too old

@@ -43,7 +43,8 @@ from app.flows.catalogue import catalogue
 from app.main import make_service
 from app.security.vault import new_keys
 from app.settings import Settings
-from app.store import ingest, types
+from app.store.events import ingest
+from app.store.sql import column_types as types
 from benchmarks.load import Load, request, send
 from benchmarks.report import Row, curves, keep, shown, table, write
 

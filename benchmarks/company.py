@@ -18,7 +18,7 @@ from app.flows.alignment import Answer, Once
 from app.flows.kept import Kept
 from app.flows.service import Service
 from app.security import identifiers as ids
-from app.store.snapshot import Settled
+from app.store.alignment.evidence_query import Settled
 from benchmarks.past import DAYS, START, Clock, Size, everything, happened, nouns
 
 PLAYBOOK: Final = "plan"

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from app.security.vault import new_keys
 from app.settings import Settings
-from app.store import migrations
+from app.store.operations import migrations
 from benchmarks.bench import (
     SMALL,
     Bench,

@@ -36,9 +36,10 @@ from app.flows.service import Service
 from app.main import GARBAGE
 from app.security import identifiers as ids
 from app.security.vault import Vault
-from app.store import ingest, types
-from app.store.database import connect
-from app.store.rollups import Prepared
+from app.store.events import ingest
+from app.store.events.rollups import Prepared
+from app.store.sql import column_types as types
+from app.store.sql.database import connect
 
 ONE: Final = 10_000
 DAYS: Final = 90

@@ -14,7 +14,7 @@ from app.api.scalars import Cursor, Key, Name, Note
 from app.api.wire import Given, Shown, example, made
 from app.domain.playbook.playbooks import Contribution as ContributionValue
 from app.flows import playbooks
-from app.store.configuration import Stored
+from app.store.playbook.configuration import Stored
 
 router = desk("playbooks")
 EXAMPLE = {"by": "Ada", "note": "Wrote the part on onboarding"}

@@ -17,8 +17,8 @@ from app.api.paging import Pages, instant_and_uid
 from app.api.scalars import Count, Cursor, Instant, Key, Name, Sentence, Small, Uid, text
 from app.api.wire import Shown, example
 from app.domain.primitives.errors import NotFoundError
-from app.store import deliveries
-from app.store.deliveries import StoredDelivery
+from app.store.sources import deliveries
+from app.store.sources.deliveries import StoredDelivery
 
 router = desk("sources")
 State = Literal["processed", "ignored", "failed"]

@@ -10,7 +10,7 @@ from pydantic.json_schema import SkipJsonSchema
 from app.api.scalars import DAY_PATTERN, Day, EventId, EventType, Key, Subject, Unit, text
 from app.domain.primitives.errors import Fault, InvalidError
 from app.scoring.evidence_links import MOST_STRETCHES
-from app.store.events import EventFilter
+from app.store.events.event_queries import EventFilter
 
 _DAY = DAY_PATTERN.strip("^$")
 _STRETCH = rf"{_DAY}\.\.{_DAY}"

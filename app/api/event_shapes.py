@@ -28,7 +28,7 @@ from app.api.shapes import Problem
 from app.api.wire import Given, Shown, example
 from app.domain.events.events import canonical
 from app.domain.primitives.decimals import number
-from app.store.events import StoredEvent
+from app.store.events.event_queries import StoredEvent
 
 MOST_EVENTS = 10_000
 UID = "0192f0c1-7f3a-7c11-9a53-2f6d0e9c1b3a"

@@ -33,8 +33,8 @@ from app.domain.primitives.errors import InvalidError, NotFoundError, SightlineE
 from app.flows import events as flow
 from app.flows import past
 from app.flows.judging import Item
-from app.store import events as kept
-from app.store.events import StoredEvent
+from app.store.events import event_queries as kept
+from app.store.events.event_queries import StoredEvent
 
 router = desk("events")
 EventUid = Annotated[Uid, Path(description="The event's uid.", examples=[UID])]

@@ -12,9 +12,9 @@ from app.api.callers import Call, Caller
 from app.api.event_filters import Filter
 from app.api.event_shapes import Event, show
 from app.api.operation import Contract, declare, desk
-from app.store import configuration
-from app.store import events as kept
-from app.store.events import EventFilter, StoredEvent
+from app.store.events import event_queries as kept
+from app.store.events.event_queries import EventFilter, StoredEvent
+from app.store.playbook import configuration
 
 router = desk("events")
 PAGE: Final = 500

@@ -8,7 +8,7 @@ from app.api.callers import TheService
 from app.api.operation import Contract, declare, desk
 from app.api.scalars import text
 from app.api.wire import Shown, example
-from app.store import owner
+from app.store.operations import privileges as owner
 
 router = desk("health")
 OWNER: Final = (

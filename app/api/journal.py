@@ -11,8 +11,8 @@ from app.api.operation import desk, lists
 from app.api.paging import Pages, whole
 from app.api.scalars import Count, Cursor, Day, FreeObject, Instant, text
 from app.api.wire import Shown, example
-from app.store import journal
-from app.store.journal import Entry, JournalFilter
+from app.store.playbook import journal
+from app.store.playbook.journal import Entry, JournalFilter
 
 router = desk("journal")
 Kind = Annotated[str, text(40, 1, r"^[a-z_]+$")]

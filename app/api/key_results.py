@@ -27,7 +27,7 @@ from app.api.wire import Given, Shown, example, made
 from app.domain.playbook.objectives import KeyResult as KeyResultValue
 from app.domain.primitives.decimals import ONE
 from app.flows import configuration
-from app.store.configuration import Stored
+from app.store.playbook.configuration import Stored
 
 router = desk("key-results")
 EXAMPLE = {

@@ -14,8 +14,8 @@ from app.api.scalars import Cursor, Instant, Key, Name, Scope, Secret, text
 from app.api.wire import Given, Shown, example
 from app.domain.primitives.errors import Fault, InvalidError
 from app.flows import keys
-from app.store import keys as kept
-from app.store.keys import ApiKey as ApiKeyValue
+from app.store.access import api_keys as kept
+from app.store.access.api_keys import ApiKey as ApiKeyValue
 
 router = desk("api-keys")
 KeyId = Annotated[str, text(40, 1, r"^[A-Za-z0-9]+$")]

@@ -31,9 +31,10 @@ from app.domain.events.metrics import Condition as ConditionValue
 from app.domain.events.metrics import Metric as MetricValue
 from app.flows import configuration
 from app.flows.configuration import Written
-from app.store import metrics, restatements
-from app.store.configuration import Stored
-from app.store.metrics import Figures
+from app.store.events import metric_counts as metrics
+from app.store.events import metric_restatement as restatements
+from app.store.events.metric_counts import Figures
+from app.store.playbook.configuration import Stored
 
 router = desk("metrics")
 EXAMPLE = {

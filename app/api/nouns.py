@@ -18,8 +18,8 @@ from app.domain.playbook.configuration import Noun, missing
 from app.domain.primitives.errors import NotFoundError
 from app.flows import past
 from app.flows.configuration import Written
-from app.store import configuration
-from app.store.configuration import Stored
+from app.store.playbook import configuration
+from app.store.playbook.configuration import Stored
 
 Item = TypeVar("Item")
 Kind = TypeVar("Kind", bound=Noun)

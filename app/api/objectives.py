@@ -17,7 +17,7 @@ from app.domain.playbook.objectives import Objective as ObjectiveValue
 from app.domain.playbook.objectives import Responsibility
 from app.domain.primitives.decimals import ONE
 from app.flows import configuration
-from app.store.configuration import Stored, load
+from app.store.playbook.configuration import Stored, load
 
 router = desk("objectives")
 EXAMPLE = {

@@ -14,7 +14,7 @@ from app.api.scalars import Cursor, Day, Key, Name, unset
 from app.api.wire import Given, Shown, example, made
 from app.domain.playbook.offerings import Offering as OfferingValue
 from app.flows import configuration
-from app.store.configuration import Stored
+from app.store.playbook.configuration import Stored
 
 router = desk("offerings")
 EXAMPLE = {

@@ -14,7 +14,7 @@ from app.api.wire import Given, Shown, example
 from app.domain.playbook.configuration import Noun
 from app.domain.playbook.organization import Organization as OrganizationValue
 from app.flows import configuration
-from app.store import cursor
+from app.store.access import organization_version as cursor
 
 router = desk("organization")
 EXAMPLE = {"key": "acme", "name": "Acme", "time_zone": "Europe/Berlin"}

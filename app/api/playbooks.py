@@ -18,7 +18,7 @@ from app.domain.playbook.lifecycle import unpublished
 from app.domain.playbook.playbooks import Playbook as PlaybookValue
 from app.flows import configuration, playbooks
 from app.flows.configuration import Written
-from app.store.configuration import Stored, load
+from app.store.playbook.configuration import Stored, load
 
 router = desk("playbooks")
 COVERED: Final = ("playbook", "objective", "key_result", "responsibility", "revision")

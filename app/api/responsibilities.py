@@ -16,7 +16,7 @@ from app.api.wire import Given, Shown, example, made
 from app.domain.playbook.objectives import Responsibility as ResponsibilityValue
 from app.domain.primitives.decimals import ONE
 from app.flows import configuration, playbooks
-from app.store.configuration import Stored
+from app.store.playbook.configuration import Stored
 
 router = desk("objectives")
 Role = Literal["accountable", "responsible", "consulted", "informed"]

@@ -25,8 +25,8 @@ from app.domain.sources.sources import Source as SourceValue
 from app.flows import configuration
 from app.flows import sources as flow
 from app.flows.sources import Connected
-from app.store.configuration import Stored
-from app.store.health import Health
+from app.store.playbook.configuration import Stored
+from app.store.sources.source_health import Health
 
 router = desk("sources")
 

@@ -15,7 +15,7 @@ from app.api.wire import Given, Shown, example, made
 from app.domain.playbook.organization import Team as TeamValue
 from app.domain.primitives.decimals import ONE
 from app.flows import configuration
-from app.store.configuration import Stored
+from app.store.playbook.configuration import Stored
 
 router = desk("teams")
 EXAMPLE = {"name": "Sales", "function": "sales", "size": 12}

@@ -13,7 +13,8 @@ from app.cli.terminal import refusal
 from app.flows.service import Service
 from app.main import make_service
 from app.settings import Settings, load
-from app.store import dialect, migrations
+from app.store.operations import migrations
+from app.store.sql import dialect
 
 T = TypeVar("T")
 DatabaseUrl = Annotated[

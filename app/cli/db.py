@@ -12,8 +12,9 @@ from app.cli.database import DatabaseUrl, ensured, perform, settings_for
 from app.cli.terminal import AsJson, err, guarded, refusal, say, tell_json
 from app.flows import maintenance, retention
 from app.flows.service import Service
-from app.store import migrations, owner
-from app.store.database import connect
+from app.store.operations import migrations
+from app.store.operations import privileges as owner
+from app.store.sql.database import connect
 
 commands = typer.Typer(
     no_args_is_help=True, help="Migrations, and the health of schema and roll-ups."

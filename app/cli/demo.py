@@ -18,7 +18,7 @@ from app.demo.company import NAME
 from app.demo.stage import OverError, Ready, prepare
 from app.main import create_app
 from app.settings import Settings
-from app.store import dialect
+from app.store.sql import dialect
 
 DEFAULT: Final = "sqlite+aiosqlite:///sightline-demo.db"
 HOST: Final = "127.0.0.1"

@@ -12,8 +12,8 @@ from app.domain.access.actor import SCOPES, Actor
 from app.flows import keys, organizations
 from app.flows.keys import IssueKey
 from app.flows.service import Service
-from app.store import keys as kept
-from app.store.keys import ApiKey
+from app.store.access import api_keys as kept
+from app.store.access.api_keys import ApiKey
 
 commands = typer.Typer(no_args_is_help=True, help="API keys, by database.")
 PAGE: Final = 200

@@ -18,8 +18,9 @@ from app.scoring.engine import score
 from app.scoring.playbook_index import Plan
 from app.scoring.result import Alignment
 from app.scoring.snapshot import Snapshot
-from app.store import cursor, snapshot
-from app.store.database import Connection
+from app.store.access import organization_version as cursor
+from app.store.alignment import evidence_query as snapshot
+from app.store.sql.database import Connection
 
 BARE: Final = 20  # what an answer weighs that loses nothing, beside a loss
 ROWS: Final = 10  # of evidence, that weigh as much as a loss

@@ -8,9 +8,10 @@ from uuid import UUID
 from app.domain.events.metrics import Matcher
 from app.domain.playbook import history as past
 from app.domain.playbook.configuration import Configuration
-from app.store import configuration as store
-from app.store import cursor, restatements
-from app.store.database import Connection
+from app.store.access import organization_version as cursor
+from app.store.events import metric_restatement as restatements
+from app.store.playbook import configuration as store
+from app.store.sql.database import Connection
 
 KINDS: Final = ("organization", "team", "source", "metric", "objective")
 MOST: Final = 100_000  # things, in all catalogues that a process keeps: some hundred bytes each

@@ -22,7 +22,7 @@ from app.domain.sources.sources import Source
 from app.flows import events
 from app.flows.judging import Item
 from app.flows.service import Service
-from app.store import configuration as store
+from app.store.playbook import configuration as store
 
 CONNECTOR: Final = "cloudevents"
 CONNECTORS: Final = frozenset({"api", CONNECTOR})

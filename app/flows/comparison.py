@@ -19,8 +19,12 @@ from app.scoring.daily_evidence import Evidence, Series
 from app.scoring.ledger_diff import Difference, difference
 from app.scoring.playbook_index import Plan
 from app.scoring.snapshot import Snapshot, frame
-from app.store import cursor, rebuild, remarks, series, snapshot
-from app.store.database import Connection
+from app.store.access import organization_version as cursor
+from app.store.alignment import daily_evidence_query as series
+from app.store.alignment import evidence_query as snapshot
+from app.store.alignment import loss_annotations as remarks
+from app.store.events import rollup_rebuild as rebuild
+from app.store.sql.database import Connection
 
 MOST_EVENTS: Final = 50_000
 

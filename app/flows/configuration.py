@@ -17,11 +17,12 @@ from app.domain.primitives.errors import (
 )
 from app.flows import restatement
 from app.flows.service import Service
-from app.store import configuration as store
-from app.store import cursor, rebuild
-from app.store.configuration import Stored
-from app.store.cursor import Position
-from app.store.database import Connection
+from app.store.access import organization_version as cursor
+from app.store.access.organization_version import Position
+from app.store.events import rollup_rebuild as rebuild
+from app.store.playbook import configuration as store
+from app.store.playbook.configuration import Stored
+from app.store.sql.database import Connection
 
 
 @dataclass(frozen=True, slots=True)

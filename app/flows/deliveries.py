@@ -30,11 +30,13 @@ from app.flows.readings import Reader, interpret, mapping_of, outcome, perform, 
 from app.flows.reconcile import Work
 from app.flows.service import Service
 from app.security import identifiers as ids
-from app.store import configuration as store
-from app.store import cursor, deliveries, keys, sources
-from app.store.cursor import Position
-from app.store.database import Connection, part
-from app.store.deliveries import StoredDelivery
+from app.store.access import api_keys as keys
+from app.store.access import organization_version as cursor
+from app.store.access.organization_version import Position
+from app.store.playbook import configuration as store
+from app.store.sources import deliveries, sources
+from app.store.sources.deliveries import StoredDelivery
+from app.store.sql.database import Connection, part
 
 # CRMs punish a refusal; the senders of an open standard are told what they got wrong
 OPEN_STANDARDS: Final = frozenset({"standard_webhooks", "cloudevents"})

@@ -18,12 +18,15 @@ from app.flows.reconcile import Work
 from app.flows.repeats import hidden, pseudonym
 from app.flows.service import Service
 from app.security import identifiers as ids
-from app.store import cursor, erasures, journal, sources
-from app.store.database import Connection
-from app.store.deliveries import StoredDelivery
-from app.store.erasures import Bare
-from app.store.events import StoredEvent
-from app.store.journal import Act
+from app.store.access import organization_version as cursor
+from app.store.events.event_queries import StoredEvent
+from app.store.operations import erasure as erasures
+from app.store.operations.erasure import Bare
+from app.store.playbook import journal
+from app.store.playbook.journal import Act
+from app.store.sources import sources
+from app.store.sources.deliveries import StoredDelivery
+from app.store.sql.database import Connection
 
 # What stands in a body however it is written: an id of more characters may be cut, another sign may be escaped.
 CUT: Final = 15

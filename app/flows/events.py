@@ -22,11 +22,17 @@ from app.flows.judging import Entry, Item, Name, conflict, judge
 from app.flows.parts import pass_through
 from app.flows.repeats import repeats
 from app.flows.service import Service
-from app.store import configuration as store
-from app.store import cursor, events, ingest, restatements, retract, room, types
-from app.store.database import Connection
-from app.store.events import StoredEvent
-from app.store.rollups import Prepared
+from app.store.access import organization_version as cursor
+from app.store.events import event_queries as events
+from app.store.events import ingest
+from app.store.events import metric_restatement as restatements
+from app.store.events import retraction as retract
+from app.store.events import rollup_overflow as room
+from app.store.events.event_queries import StoredEvent
+from app.store.events.rollups import Prepared
+from app.store.playbook import configuration as store
+from app.store.sql import column_types as types
+from app.store.sql.database import Connection
 
 ATTEMPTS: Final = 5
 

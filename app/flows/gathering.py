@@ -9,9 +9,9 @@ from app.domain.sources.crm.reconciliation import Folded
 from app.domain.sources.crm.record_links import Homes, associated
 from app.domain.sources.crm.timeline import History
 from app.domain.sources.mapping.mapping import DealMapping
-from app.store import changes as store
-from app.store.changes import Known, Told
-from app.store.database import Connection
+from app.store.sources import changes as store
+from app.store.sources.changes import Known, Told
+from app.store.sql.database import Connection
 
 DEAL = "deal:"
 LINE_ITEM = f"{line_items.KIND}:"

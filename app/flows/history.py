@@ -14,8 +14,9 @@ from app.flows.service import Service
 from app.scoring.daily_evidence import Series
 from app.scoring.engine import outline
 from app.scoring.result import Alignment
-from app.store import cursor, series
-from app.store.snapshot import ASKS_ORDER
+from app.store.access import organization_version as cursor
+from app.store.alignment import daily_evidence_query as series
+from app.store.alignment.evidence_query import ASKS_ORDER
 
 STEPS: Final = {"day": timedelta(days=1), "week": timedelta(days=7)}
 MOST: Final = 400

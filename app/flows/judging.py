@@ -16,7 +16,7 @@ from app.domain.primitives.errors import (
     SightlineError,
     SourceIsConnectedError,
 )
-from app.store.rollups import Prepared
+from app.store.events.rollups import Prepared
 
 Name = tuple[str, str]
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from app.store.keys import ApiKey
+from app.store.access.api_keys import ApiKey
 
 LASTS: Final = timedelta(seconds=5)  # what a revocation takes at most to be seen by other processes
 MOST: Final = 10_000

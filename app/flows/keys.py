@@ -20,10 +20,12 @@ from app.domain.primitives.errors import (
 from app.flows.keyring import Known
 from app.flows.service import Service
 from app.security import vault
-from app.store import configuration, cursor, journal, keys
-from app.store.database import Connection
-from app.store.journal import Act
-from app.store.keys import ApiKey
+from app.store.access import api_keys as keys
+from app.store.access import organization_version as cursor
+from app.store.access.api_keys import ApiKey
+from app.store.playbook import configuration, journal
+from app.store.playbook.journal import Act
+from app.store.sql.database import Connection
 
 LONGEST_NAME: Final = 200
 USED_EVERY: Final = timedelta(minutes=1)

@@ -8,10 +8,14 @@ from app.domain.playbook import history as past
 from app.domain.playbook.configuration import TABLES, Noun
 from app.flows import restatement
 from app.flows.service import Service
-from app.store import configuration, cursor, keys, rebuild, restatements
-from app.store import past as history
-from app.store.database import Connection
-from app.store.rebuild import Rebuilt
+from app.store.access import api_keys as keys
+from app.store.access import organization_version as cursor
+from app.store.events import metric_restatement as restatements
+from app.store.events import rollup_rebuild as rebuild
+from app.store.events.rollup_rebuild import Rebuilt
+from app.store.playbook import configuration
+from app.store.playbook import journal_history as history
+from app.store.sql.database import Connection
 
 
 async def organizations(service: Service) -> Sequence[tuple[str, UUID]]:

@@ -14,8 +14,8 @@ from app.domain.sources.sources import Source
 from app.flows.readings import Said
 from app.flows.reconcile import Work
 from app.flows.repeats import hidden, hides
-from app.store import deliveries
-from app.store.deliveries import StoredDelivery
+from app.store.sources import deliveries
+from app.store.sources.deliveries import StoredDelivery
 
 
 async def checked(work: Work, found: Sequence[tuple[StoredDelivery, Said]]) -> list[Said]:

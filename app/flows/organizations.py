@@ -12,8 +12,11 @@ from app.flows import keys
 from app.flows.keys import IssueKey
 from app.flows.service import Service
 from app.security import identifiers as ids
-from app.store import configuration, cursor, owner, removal
-from app.store import keys as directory
+from app.store.access import api_keys as directory
+from app.store.access import organization_version as cursor
+from app.store.operations import organization_deletion as removal
+from app.store.operations import privileges as owner
+from app.store.playbook import configuration
 
 AT_ONCE: Final = 10_000
 

@@ -14,10 +14,11 @@ from app.domain.primitives.errors import BucketFullError
 from app.flows.catalogue import Catalogue
 from app.flows.judging import NEW, Entry, Item, Name, judge
 from app.flows.service import Service
-from app.store import ingest, types
-from app.store.database import Connection, opened
-from app.store.ingest import Recorded
-from app.store.rollups import Prepared
+from app.store.events import ingest
+from app.store.events.ingest import Recorded
+from app.store.events.rollups import Prepared
+from app.store.sql import column_types as types
+from app.store.sql.database import Connection, opened
 
 # As much as a socket takes at once: more would not be on its way while the next part is read. Batches of 1,000 and of
 # 10,000 take three quarters of the time that they take whole; in smaller parts they take longer again.

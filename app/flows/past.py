@@ -15,10 +15,11 @@ from app.domain.primitives.errors import NoCurrentPlaybookError, NotFoundError, 
 from app.flows.kept import Kept
 from app.scoring.playbook_index import Family, Plan
 from app.scoring.snapshot import Frame, frame
-from app.store import configuration as store
-from app.store import cursor, restatements
-from app.store import past as journal
-from app.store.database import Connection
+from app.store.access import organization_version as cursor
+from app.store.events import metric_restatement as restatements
+from app.store.playbook import configuration as store
+from app.store.playbook import journal_history as journal
+from app.store.sql.database import Connection
 
 EVERYTHING: Final = tuple(store.NOUNS)
 

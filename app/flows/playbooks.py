@@ -11,7 +11,7 @@ from app.domain.playbook.playbooks import Contribution, Signoff
 from app.domain.primitives.errors import NotFoundError, unknown
 from app.flows.configuration import UNCONDITIONAL, Outcome, Precondition, Written, write, written
 from app.flows.service import Service
-from app.store import configuration as store
+from app.store.playbook import configuration as store
 
 
 @dataclass(frozen=True, slots=True)

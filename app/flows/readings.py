@@ -26,8 +26,9 @@ from app.domain.sources.sources import Source
 from app.flows import reconcile
 from app.flows.reconcile import Work
 from app.flows.settling import Telling, settle
-from app.store import changes, deliveries, erasures
-from app.store.deliveries import StoredDelivery
+from app.store.operations import erasure as erasures
+from app.store.sources import changes, deliveries
+from app.store.sources.deliveries import StoredDelivery
 
 KEPT_HEADERS: Final = (
     "content-type",

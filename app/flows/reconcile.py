@@ -12,11 +12,15 @@ from app.domain.sources.sources import Source
 from app.flows.catalogue import Catalogue
 from app.flows.repeats import repeats
 from app.security.vault import Vault
-from app.store import ingest, restatements, retract, types, versions
-from app.store.changes import Told
-from app.store.cursor import Position
-from app.store.database import Connection
-from app.store.versions import Version
+from app.store.access.organization_version import Position
+from app.store.events import event_revisions as versions
+from app.store.events import ingest
+from app.store.events import metric_restatement as restatements
+from app.store.events import retraction as retract
+from app.store.events.event_revisions import Version
+from app.store.sources.changes import Told
+from app.store.sql import column_types as types
+from app.store.sql.database import Connection
 
 
 @dataclass(frozen=True, slots=True)

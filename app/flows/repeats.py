@@ -4,7 +4,7 @@ from typing import Final
 
 from app.domain.events.events import Event, fingerprint
 from app.security.vault import Vault
-from app.store.events import StoredEvent
+from app.store.events.event_queries import StoredEvent
 
 SHORT: Final = 32
 

@@ -37,11 +37,13 @@ from app.flows.reconcile import Work
 from app.flows.service import Service
 from app.flows.settling import Telling, settle
 from app.security import identifiers as ids
-from app.store import changes, cursor, deliveries, journal, sources
-from app.store import configuration as store
-from app.store.database import Connection
-from app.store.deliveries import StoredDelivery
-from app.store.journal import Act
+from app.store.access import organization_version as cursor
+from app.store.playbook import configuration as store
+from app.store.playbook import journal
+from app.store.playbook.journal import Act
+from app.store.sources import changes, deliveries, sources
+from app.store.sources.deliveries import StoredDelivery
+from app.store.sql.database import Connection
 
 AT_ONCE: Final = 2_000
 RECORDS: Final = 10_000

@@ -9,13 +9,17 @@ from app.domain.playbook import history as past
 from app.domain.playbook.configuration import Configuration
 from app.domain.primitives.errors import BucketFullError, SightlineError
 from app.flows.service import Service
-from app.store import configuration as store
-from app.store import cursor, journal, keys, rebuild, restatements
-from app.store.cursor import Position
-from app.store.database import Connection
-from app.store.journal import Act
-from app.store.rebuild import Kept
-from app.store.restatements import Part, Restatement
+from app.store.access import api_keys as keys
+from app.store.access import organization_version as cursor
+from app.store.access.organization_version import Position
+from app.store.events import metric_restatement as restatements
+from app.store.events import rollup_rebuild as rebuild
+from app.store.events.metric_restatement import Part, Restatement
+from app.store.events.rollup_rebuild import Kept
+from app.store.playbook import configuration as store
+from app.store.playbook import journal
+from app.store.playbook.journal import Act
+from app.store.sql.database import Connection
 
 LOG = logging.getLogger("sightline.restatement")
 QUEUE = "restatement"

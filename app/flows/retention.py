@@ -9,7 +9,7 @@ from uuid import UUID
 from app.domain.primitives.errors import SightlineError
 from app.flows.maintenance import organizations
 from app.flows.service import Service
-from app.store import deliveries
+from app.store.sources import deliveries
 
 LOG: Final = logging.getLogger("sightline.retention")
 AT_ONCE: Final = 500

@@ -16,8 +16,8 @@ from app.flows.keyring import Keyring
 from app.flows.together import Together
 from app.security.rate_limiter import Limit
 from app.security.vault import Vault
-from app.store.cursor import Standing
-from app.store.database import Database
+from app.store.access.organization_version import Standing
+from app.store.sql.database import Database
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from app.domain.sources.crm.reconciliation import DesiredEvent, Plan, Slot, diff
 from app.domain.sources.mapping.mapping import DealMapping
 from app.flows.gathering import Gathered, World, fold
 from app.flows.reconcile import Work, insert, withdraw
-from app.store import slots as store
-from app.store import sources
-from app.store.health import WITHOUT_AMOUNT
+from app.store.sources import event_slots as store
+from app.store.sources import sources
+from app.store.sources.source_health import WITHOUT_AMOUNT
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,12 +15,14 @@ from app.domain.sources.sources import Source
 from app.flows.configuration import UNCONDITIONAL, Outcome, Precondition, Written, write, written
 from app.flows.service import Service
 from app.security import identifiers as ids
-from app.store import health as store_health
-from app.store import journal, keys, sources
-from app.store.database import Connection
-from app.store.health import Health
-from app.store.journal import Act
-from app.store.sources import Hook, Sealed
+from app.store.access import api_keys as keys
+from app.store.playbook import journal
+from app.store.playbook.journal import Act
+from app.store.sources import source_health as store_health
+from app.store.sources import sources
+from app.store.sources.source_health import Health
+from app.store.sources.sources import Hook, Sealed
+from app.store.sql.database import Connection
 
 OVERLAP: Final = timedelta(hours=24)
 HOOK_LENGTH: Final = 32

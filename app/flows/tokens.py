@@ -6,7 +6,7 @@ from typing import Any, Final
 from app.domain.access.actor import SCOPES, Actor
 from app.domain.primitives.errors import NotAuthenticError
 from app.flows.service import Service, Tokens
-from app.store import keys as directory
+from app.store.access import api_keys as directory
 
 REFUSAL: Final = "The access token is not valid."
 PREFIX: Final = "sightline:"

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from app.scoring.effort import Attention, Tallies
 from app.scoring.playbook_index import Plan, Window
 from app.scoring.snapshot import Frame, Measure, Newest, Said, Sold
-from app.store import types
+from app.store.sql import column_types as types
 
 Rows: TypeAlias = Sequence[Sequence[Any]]  # Any: each column has its own type
 Span: TypeAlias = tuple[str, int, int]

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from msgspec import convert
 
-from app.store.types import micros
+from app.store.sql.column_types import micros
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 

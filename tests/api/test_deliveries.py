@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 
 from app.flows.keys import authenticate
-from app.store.deliveries import StoredDelivery, add
+from app.store.sources.deliveries import StoredDelivery, add
 from tests.api.conftest import NOW, SERVER
 
 UIDS = [UUID(f"0192f0c1-7f3a-7c11-9a53-2f6d0e9c1b3{n}") for n in range(4)]

@@ -4,7 +4,7 @@ from dataclasses import fields
 
 import pytest
 
-from app.store.events import EventFilter
+from app.store.events.event_queries import EventFilter
 from tests.api.conftest import EMBEDDED
 from tests.support.contract import contract
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from app.api.event_shapes import UID, NewEventBatch, show, told
 from app.api.event_shapes import Event as Shape
 from app.domain.events.events import Event
-from app.store.events import StoredEvent
+from app.store.events.event_queries import StoredEvent
 
 AT = datetime(2026, 11, 20, 12, 0, 0, 120_000, tzinfo=UTC)
 

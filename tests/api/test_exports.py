@@ -9,7 +9,7 @@ import json
 import pytest
 
 from app.api import exports
-from app.store.events import StoredEvent
+from app.store.events.event_queries import StoredEvent
 from tests.api.conftest import event
 
 

@@ -15,7 +15,7 @@ from app.domain.playbook.playbooks import Contribution
 from app.domain.primitives.errors import ForbiddenError, InvalidError
 from app.flows import alignment, comparison, configuration, playbooks
 from app.flows.alignment import Answer
-from app.store.tables import Row
+from app.store.tables.playbook import Row
 from tests.flows.test_history import quarter
 from tests.support.services import NOW, ONE, House, event, furnish, metric, record
 

@@ -19,8 +19,8 @@ from app.domain.primitives.errors import (
 )
 from app.flows import configuration
 from app.flows.configuration import Precondition, Written
-from app.store import configuration as store
-from app.store import cursor
+from app.store.access import organization_version as cursor
+from app.store.playbook import configuration as store
 from tests.support.configurations import book
 from tests.support.services import NOW, ONE, House, event, furnish, record
 

@@ -17,11 +17,11 @@ from app.domain.events.events import Event
 from app.domain.primitives.errors import InvalidError, NotAuthenticError, UnavailableError
 from app.domain.sources.sources import Source
 from app.flows import alignment, configuration, deliveries, sources
-from app.store import configuration as store
-from app.store import deliveries as kept
-from app.store import events
-from app.store.events import EventFilter, StoredEvent
-from app.store.health import Health
+from app.store.events import event_queries as events
+from app.store.events.event_queries import EventFilter, StoredEvent
+from app.store.playbook import configuration as store
+from app.store.sources import deliveries as kept
+from app.store.sources.source_health import Health
 from tests.flows.test_events import clean
 from tests.support.services import (
     NOW,

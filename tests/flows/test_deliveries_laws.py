@@ -20,10 +20,10 @@ from app.flows import deliveries, sources
 from app.flows.deliveries import Arrival
 from app.flows.hooked import Hooked
 from app.flows.readings import Reader
-from app.store.changes import change
-from app.store.deliveries import delivery
-from app.store.events import event, retraction
-from app.store.sources import unmapped
+from app.store.events.event_queries import event, retraction
+from app.store.sources.changes import change
+from app.store.sources.deliveries import delivery
+from app.store.sources.sources import unmapped
 from tests.flows.test_deliveries import MAPPING, SECRET, read, read_nothing
 from tests.flows.test_events import clean
 from tests.support.services import NOW, PUBLIC, House, furnish, house

@@ -26,11 +26,11 @@ from app.flows import (
     sources,
 )
 from app.flows.erasures import Erased
-from app.store import deliveries as kept_deliveries
-from app.store import journal
-from app.store.evidence_tables import EventRow, RetractionRow
-from app.store.journal import JournalFilter
-from app.store.tables import Row, table_of
+from app.store.playbook import journal
+from app.store.playbook.journal import JournalFilter
+from app.store.sources import deliveries as kept_deliveries
+from app.store.tables.events import EventRow, RetractionRow
+from app.store.tables.playbook import Row, table_of
 from tests.support.services import (
     NOW,
     ONE,

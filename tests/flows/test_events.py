@@ -9,9 +9,9 @@ from app.domain.access.actor import Actor
 from app.domain.events.metrics import Matcher
 from app.domain.playbook.organization import Team
 from app.flows import alignment, configuration, events
-from app.store import configuration as store
-from app.store import events as kept
-from app.store import rebuild
+from app.store.events import event_queries as kept
+from app.store.events import rollup_rebuild as rebuild
+from app.store.playbook import configuration as store
 from tests.support.services import NOW, ONE, House, event, furnish, measures, metric, record
 
 

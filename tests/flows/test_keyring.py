@@ -5,7 +5,7 @@ from uuid import UUID
 
 from app.flows import keyring
 from app.flows.keyring import LASTS, Keyring, Known
-from app.store.keys import ApiKey
+from app.store.access.api_keys import ApiKey
 from tests.support.services import NOW
 
 KEY = ApiKey("k", "key", "", "p1", "abcd", ("read",), None, None, NOW, "tester", None, None, None)

@@ -17,8 +17,8 @@ from app.flows import keys, organizations
 from app.flows.keys import IssueKey
 from app.security import vault
 from app.security.vault import Vault
-from app.store import keys as kept
-from app.store.keys import ApiKey
+from app.store.access import api_keys as kept
+from app.store.access.api_keys import ApiKey
 from tests.support.services import NOW, House, furnish
 
 READ = frozenset({"read"})

@@ -5,7 +5,7 @@ from hashlib import sha256
 
 from app.connectors.registry import CONNECTORS
 from app.domain.primitives.errors import EventConflictError
-from app.store import deliveries
+from app.store.sources import deliveries
 from tests.flows.test_deliveries import Relay, read, relay
 
 __all__ = ["relay"]

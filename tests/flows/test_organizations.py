@@ -5,9 +5,9 @@ import pytest
 from app.domain.playbook.organization import Organization, Policy
 from app.domain.primitives.errors import ConflictError, InvalidError, NotFoundError
 from app.flows import keys, organizations
-from app.store import configuration as store
-from app.store import journal
-from app.store.journal import JournalFilter
+from app.store.playbook import configuration as store
+from app.store.playbook import journal
+from app.store.playbook.journal import JournalFilter
 from tests.support.services import House
 
 

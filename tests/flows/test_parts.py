@@ -10,8 +10,8 @@ from app.domain.access.actor import Actor
 from app.domain.events.events import Event
 from app.flows import alignment, configuration, events
 from app.flows.parts import PART, Passed, _one_after_the_other
-from app.store.ingest import Recorded
-from app.store.rollups import Prepared
+from app.store.events.ingest import Recorded
+from app.store.events.rollups import Prepared
 from tests.flows.test_events import clean
 from tests.support.services import ONE, House, event, furnish, measures, metric
 

@@ -10,9 +10,9 @@ from sqlalchemy import text
 
 from app.domain.playbook import serialization as codec
 from app.domain.playbook.configuration import TABLES
-from app.store import configuration, journal
-from app.store.journal import JournalFilter
-from app.store.tables import Row
+from app.store.playbook import configuration, journal
+from app.store.playbook.journal import JournalFilter
+from app.store.tables.playbook import Row
 from tests.model.chronicle import timelines
 from tests.model.relive import Life
 from tests.model.timeline import Timeline

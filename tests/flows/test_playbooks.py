@@ -18,8 +18,8 @@ from app.domain.primitives.errors import (
 )
 from app.flows import configuration, playbooks
 from app.flows.configuration import Precondition
-from app.store import configuration as store
-from app.store import cursor
+from app.store.access import organization_version as cursor
+from app.store.playbook import configuration as store
 from tests.support.configurations import known
 from tests.support.services import House, furnish
 

@@ -6,7 +6,7 @@ from app.domain.events.events import Event, fingerprint
 from app.flows.repeats import hidden, pseudonym, repeats
 from app.security.identifiers import uuid7
 from app.security.vault import Vault
-from app.store.events import StoredEvent
+from app.store.events.event_queries import StoredEvent
 from tests.support.services import NOW, event
 
 OLD, NEW = bytes(range(32)), bytes(range(1, 33))

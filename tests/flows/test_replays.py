@@ -19,9 +19,9 @@ from app.domain.primitives.errors import (
 )
 from app.domain.sources.sources import Source
 from app.flows import alignment, replays, sources
-from app.store import deliveries as kept
-from app.store import journal
-from app.store.journal import JournalFilter
+from app.store.playbook import journal
+from app.store.playbook.journal import JournalFilter
+from app.store.sources import deliveries as kept
 from tests.flows.test_deliveries import (
     DAY,
     MAPPING,

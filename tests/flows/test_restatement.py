@@ -9,7 +9,8 @@ import pytest
 from app.domain.access.actor import Actor
 from app.flows import alignment, configuration, events, maintenance, restatement
 from app.flows.alignment import Answer
-from app.store import journal, restatements
+from app.store.events import metric_restatement as restatements
+from app.store.playbook import journal
 from tests.flows.test_history import quarter
 from tests.support.services import NOW, ONE, House, event, furnish, metric, record
 

@@ -10,7 +10,7 @@ import pytest
 from app.domain.access.actor import Actor
 from app.domain.primitives.errors import UnavailableError
 from app.flows import retention
-from app.store import deliveries
+from app.store.sources import deliveries
 from tests.store.test_sources import delivery
 from tests.support.services import NOW, House, furnish
 

@@ -15,10 +15,10 @@ from app.domain.primitives.errors import (
 from app.domain.sources.sources import Source
 from app.flows import configuration, sources
 from app.flows.configuration import Precondition
-from app.store import configuration as store
-from app.store import cursor
-from app.store import sources as kept
-from app.store.sources import Hook
+from app.store.access import organization_version as cursor
+from app.store.playbook import configuration as store
+from app.store.sources import sources as kept
+from app.store.sources.sources import Hook
 from tests.support.services import House, furnish
 
 SECRET = "a-client-secret-of-the-app"

@@ -8,7 +8,7 @@ ENGINES = re.compile(
     r"sqlalchemy\.(\w+\.)*(create_engine|create_async_engine|engine_from_config|async_engine_from_config)"
     r"|(asyncpg|aiosqlite|sqlite3)\.(connect|create_pool)"
 )
-ENGINE_DOORS = {"app/store/dialect.py": "knows how each database wants to be opened"}
+ENGINE_DOORS = {"app/store/sql/dialect.py": "knows how each database wants to be opened"}
 
 WALL_CLOCK = re.compile(
     r"(datetime\.)?datetime\.(now|utcnow|today)|(datetime\.)?date\.today|time\.(time|time_ns|localtime|gmtime|ctime|strftime)"
@@ -42,7 +42,7 @@ def test_connections_are_opened_at_one_door():
         each for source in sources("app") for each in through(ENGINES, ENGINE_DOORS, source)
     ] == []
     planted = "from sqlalchemy.ext.asyncio import create_async_engine as make\nx = make('')\n"
-    assert through(ENGINES, ENGINE_DOORS, Source("app/store/events.py", planted))
+    assert through(ENGINES, ENGINE_DOORS, Source("app/store/events/event_queries.py", planted))
 
 
 def test_the_wall_clock_is_read_at_one_door():

@@ -7,8 +7,8 @@ from tests.support.house import Source, sources
 STORE = "app/store/"
 # The files that may know which database it is, and why.
 DIALECT = {
-    "app/store/dialect.py": "everything that the two databases do differently",
-    "app/store/types.py": "one column type for both, spelled differently",
+    "app/store/sql/dialect.py": "everything that the two databases do differently",
+    "app/store/sql/column_types.py": "one column type for both, spelled differently",
 }
 DATABASE_LIBRARIES = {"sqlalchemy", "sqlmodel", "asyncpg", "aiosqlite", "sqlite3", "alembic"}
 SQL = re.compile(
@@ -56,9 +56,11 @@ def test_sql_stands_in_the_store_only():
 def test_only_the_dialect_knows_which_database_it_is():
     assert [each for source in sources("app") for each in dialects_told_apart(source)] == []
     assert dialects_told_apart(
-        Source("app/store/events.py", 'if connection.dialect.name == "x": pass\n')
+        Source("app/store/events/event_queries.py", 'if connection.dialect.name == "x": pass\n')
     )
-    assert dialects_told_apart(Source("app/store/events.py", 'if kind == "sqlite": pass\n'))
+    assert dialects_told_apart(
+        Source("app/store/events/event_queries.py", 'if kind == "sqlite": pass\n')
+    )
     assert dialects_told_apart(Source("app/cli.py", 'if url.startswith("postgresql+"): pass\n'))
     assert not dialects_told_apart(
         Source("app/settings.py", 'url = "sqlite+aiosqlite:///sightline.db"\n')

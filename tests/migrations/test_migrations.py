@@ -8,9 +8,10 @@ from sqlalchemy.exc import DBAPIError
 
 from app.domain.sources.sources import Source
 from app.flows import deliveries, events, sources
-from app.store import migrations, types
-from app.store.database import connect
-from app.store.tables import Row
+from app.store.operations import migrations
+from app.store.sql import column_types as types
+from app.store.sql.database import connect
+from app.store.tables.playbook import Row
 from tests.support.services import (
     NOW,
     House,

@@ -25,7 +25,7 @@ from app.scoring.evidence_links import address
 from app.scoring.ledger import Loss
 from app.security import identifiers as ids
 from app.security.vault import Vault
-from app.store.database import connect
+from app.store.sql.database import connect
 from tests.model import ledger as judge
 from tests.model import replay
 from tests.model import world as w

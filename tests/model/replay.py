@@ -23,10 +23,14 @@ from app.flows.catalogue import Catalogue, catalogue
 from app.scoring.playbook_index import Plan
 from app.scoring.snapshot import Snapshot, frame
 from app.security import identifiers as ids
-from app.store import configuration as store
-from app.store import cursor, ingest, retract, snapshot, types
-from app.store.cursor import Position
-from app.store.database import Connection, Database
+from app.store.access import organization_version as cursor
+from app.store.access.organization_version import Position
+from app.store.alignment import evidence_query as snapshot
+from app.store.events import ingest
+from app.store.events import retraction as retract
+from app.store.playbook import configuration as store
+from app.store.sql import column_types as types
+from app.store.sql.database import Connection, Database
 from tests.model import world as w
 
 START = datetime(2025, 1, 1, tzinfo=UTC)

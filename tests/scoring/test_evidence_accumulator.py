@@ -17,8 +17,9 @@ from app.domain.playbook.organization import Team
 from app.flows import alignment, configuration, erasures, events, maintenance, restatement
 from app.flows.kept import Kept
 from app.flows.service import Service
-from app.store import cursor, snapshot
-from app.store.snapshot import Settled
+from app.store.access import organization_version as cursor
+from app.store.alignment import evidence_query as snapshot
+from app.store.alignment.evidence_query import Settled
 from tests.flows.test_history import quarter
 from tests.support.services import ONE, House, event, metric, record
 

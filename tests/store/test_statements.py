@@ -43,15 +43,21 @@ from app.flows import (
     sources,
 )
 from app.flows.keys import IssueKey
-from app.store import configuration as store
-from app.store import cursor, embedded_ingest, journal, metrics, migrations, owner, restatements
-from app.store import deliveries as kept_deliveries
-from app.store import events as kept_events
-from app.store import keys as kept_keys
-from app.store.events import EventFilter
-from app.store.evidence_tables import SoldRow
-from app.store.journal import JournalFilter
-from app.store.tables import Row, table_of
+from app.store.access import api_keys as kept_keys
+from app.store.access import organization_version as cursor
+from app.store.events import event_queries as kept_events
+from app.store.events import ingest_sqlite as embedded_ingest
+from app.store.events import metric_counts as metrics
+from app.store.events import metric_restatement as restatements
+from app.store.events.event_queries import EventFilter
+from app.store.operations import migrations
+from app.store.operations import privileges as owner
+from app.store.playbook import configuration as store
+from app.store.playbook import journal
+from app.store.playbook.journal import JournalFilter
+from app.store.sources import deliveries as kept_deliveries
+from app.store.tables.events import SoldRow
+from app.store.tables.playbook import Row, table_of
 from tests.support.configurations import book
 from tests.support.services import (
     NOW,

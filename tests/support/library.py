@@ -11,9 +11,9 @@ from app.api import event_filters as api
 from app.domain.access.actor import Actor
 from app.domain.playbook.configuration import Configuration
 from app.scoring.evidence_links import Evidence, address
-from app.store import events
-from app.store.database import Connection
-from app.store.events import EventFilter
+from app.store.events import event_queries as events
+from app.store.events.event_queries import EventFilter
+from app.store.sql.database import Connection
 
 Names = set[tuple[str, str]]
 PAGE = 7  # small, so that most lists have several pages

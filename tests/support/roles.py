@@ -9,8 +9,8 @@ from os import getpid
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
-from app.store import owner
-from app.store.database import connect
+from app.store.operations import privileges as owner
+from app.store.sql.database import connect
 
 NUMBERS = count()
 

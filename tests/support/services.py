@@ -24,7 +24,7 @@ from app.flows.judging import Item
 from app.flows.service import Service
 from app.scoring.snapshot import Measure, Snapshot
 from app.security.vault import Vault
-from app.store.database import connect
+from app.store.sql.database import connect
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 PUBLIC = "https://sightline.example"

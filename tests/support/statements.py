@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 from sqlalchemy import event
 
-from app.store.database import Database
-from app.store.tables import Row
+from app.store.sql.database import Database
+from app.store.tables.playbook import Row
 
 # Tables without a tenant, and why.
 TENANTLESS = {
