@@ -15,12 +15,13 @@ from fastapi import FastAPI
 
 from app import clock
 from app.api.application import build
-from app.flows import restatement, retention
-from app.flows.service import Service, Tokens
 from app.security import vault
 from app.security.oidc import Issuer
 from app.security.rate_limiter import Limit
 from app.security.vault import Vault
+from app.services.events import metric_restatement as restatement
+from app.services.operations import retention
+from app.services.runtime.context import Service, Tokens
 from app.settings import Settings, load
 from app.store.sql.database import connect
 from app.store.sql.dialect import file_of

@@ -38,10 +38,12 @@ from app.domain.events.metrics import Metric
 from app.domain.playbook.configuration import Configuration, Draft
 from app.domain.playbook.organization import Organization, Team
 from app.domain.sources.sources import Source
-from app.flows import configuration, organizations, sources
-from app.flows.catalogue import catalogue
 from app.main import make_service
 from app.security.vault import new_keys
+from app.services.access import organizations
+from app.services.playbook import configuration
+from app.services.runtime.matcher_cache import catalogue
+from app.services.sources import sources
 from app.settings import Settings
 from app.store.events import ingest
 from app.store.sql import column_types as types

@@ -13,11 +13,14 @@ from sqlalchemy import event as hook
 from app.api.alignment_shapes import show
 from app.domain.access.actor import Actor
 from app.domain.playbook.organization import Organization
-from app.flows import alignment, configuration, events, organizations, playbooks
-from app.flows.alignment import Answer, Once
-from app.flows.kept import Kept
-from app.flows.service import Service
 from app.security import identifiers as ids
+from app.services.access import organizations
+from app.services.alignment import alignment
+from app.services.alignment.alignment import Answer, Once
+from app.services.events import ingestion as events
+from app.services.playbook import configuration, playbooks
+from app.services.runtime.context import Service
+from app.services.runtime.versioned_cache import Kept
 from app.store.alignment.evidence_query import Settled
 from benchmarks.past import DAYS, START, Clock, Size, everything, happened, nouns
 

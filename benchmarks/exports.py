@@ -25,11 +25,13 @@ from app.domain.events.events import Event
 from app.domain.events.metrics import Metric
 from app.domain.playbook.organization import Organization, Team
 from app.domain.sources.sources import Source
-from app.flows import configuration, events, organizations
-from app.flows.service import Service
 from app.main import create_app
 from app.security import identifiers as ids
 from app.security.vault import new_keys
+from app.services.access import organizations
+from app.services.events import ingestion as events
+from app.services.playbook import configuration
+from app.services.runtime.context import Service
 from app.settings import Settings
 
 ONE: Final = 10_000

@@ -29,13 +29,16 @@ from app.domain.playbook.offerings import Offering
 from app.domain.playbook.organization import Organization, Team
 from app.domain.playbook.playbooks import Contribution, Playbook, Signoff
 from app.domain.sources.sources import Source
-from app.flows import alignment, configuration, events, history, organizations, playbooks
-from app.flows.catalogue import catalogue
-from app.flows.kept import Kept
-from app.flows.service import Service
 from app.main import GARBAGE
 from app.security import identifiers as ids
 from app.security.vault import Vault
+from app.services.access import organizations
+from app.services.alignment import alignment, history
+from app.services.events import ingestion as events
+from app.services.playbook import configuration, playbooks
+from app.services.runtime.context import Service
+from app.services.runtime.matcher_cache import catalogue
+from app.services.runtime.versioned_cache import Kept
 from app.store.events import ingest
 from app.store.events.rollups import Prepared
 from app.store.sql import column_types as types

@@ -25,9 +25,9 @@ from typing import Any, Final
 
 import asyncpg
 
-from app.flows.service import Service
 from app.main import GARBAGE, make_service
 from app.security.vault import new_keys
+from app.services.runtime.context import Service
 from app.settings import Settings
 from benchmarks import unchanged
 from benchmarks.bench import durable, served

@@ -43,11 +43,11 @@ from app.api.view_shapes import (
     show_team,
 )
 from app.domain.primitives.errors import AlignmentChangedError, NotFoundError, unknown
-from app.flows import alignment, comparison
-from app.flows import history as alignment_history
-from app.flows.alignment import Answer
-from app.flows.service import Service
 from app.scoring.views import objective_views, pairs, team_views
+from app.services.alignment import alignment, comparison
+from app.services.alignment import history as alignment_history
+from app.services.alignment.alignment import Answer
+from app.services.runtime.context import Service
 
 router = desk("alignment")
 TEN = 10

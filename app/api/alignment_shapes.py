@@ -20,10 +20,10 @@ from app.api.scalars import (
 )
 from app.api.wire import Shown, example
 from app.domain.primitives.decimals import number
-from app.flows.alignment import Answer
 from app.scoring.evidence_links import address
 from app.scoring.ledger import Loss as LossValue
 from app.scoring.result import Alignment as AlignmentValue
+from app.services.alignment.alignment import Answer
 
 ComponentName = Literal[
     "playbook",

@@ -17,7 +17,7 @@ from app.api.scalars import FreeObject, Key, Small, text
 from app.api.wire import Shown, example
 from app.domain.playbook.configuration import Change
 from app.domain.playbook.serialization import to_json
-from app.flows import playbooks
+from app.services.playbook import playbooks
 
 router = desk("apply")
 Kind = Annotated[str, text(40, 1, r"^[a-z_]+$")]

@@ -6,10 +6,10 @@ from fastapi import Depends, Request
 
 from app.domain.access.actor import Actor
 from app.domain.primitives.errors import NotAuthenticError, TooManyError
-from app.flows import tokens
-from app.flows.keys import authenticate, known
-from app.flows.service import Service
 from app.security.rate_limiter import Limit, Standing
+from app.services.access import access_tokens as tokens
+from app.services.access.api_keys import authenticate, known
+from app.services.runtime.context import Service
 
 REFUSAL = "Send a valid API key as 'Authorization: Bearer <api key>'."
 

@@ -14,7 +14,7 @@ from app.api.operation import Contract, declare, desk
 from app.api.scalars import Key
 from app.connectors.cloudevents import is_batch
 from app.connectors.connector import Delivery
-from app.flows import cloudevents as flow
+from app.services.events import cloudevents as flow
 
 router = desk("events")
 Named = Annotated[

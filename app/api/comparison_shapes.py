@@ -21,9 +21,9 @@ from app.api.alignment_shapes import (
 )
 from app.api.scalars import Address, Count, Cursor, Day, Figure, Fraction, Key, Sentence
 from app.api.wire import Shown, example
-from app.flows.comparison import Comparison
-from app.flows.history import MOST, History, Point
 from app.scoring.ledger_diff import Difference
+from app.services.alignment.comparison import Comparison
+from app.services.alignment.history import MOST, History, Point
 
 SHOWN = 200
 POINT: dict[str, Any] = {  # Any: JSON values

@@ -13,7 +13,7 @@ from app.api.paging import Pages
 from app.api.scalars import Cursor, Key, Name, Note
 from app.api.wire import Given, Shown, example, made
 from app.domain.playbook.playbooks import Contribution as ContributionValue
-from app.flows import playbooks
+from app.services.playbook import playbooks
 from app.store.playbook.configuration import Stored
 
 router = desk("playbooks")

@@ -11,7 +11,7 @@ from app.api.new_events import read_event
 from app.api.operation import Contract, declare, desk
 from app.api.scalars import Count, Subject
 from app.api.wire import Given, Shown, example
-from app.flows import erasures
+from app.services.operations import erasure as erasures
 
 router = desk("events")
 ERASED = "erased/5f2b8c1d9e3a4b7c8d6e0f1a2b3c4d5e"

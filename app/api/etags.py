@@ -15,7 +15,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from app.api.scalars import text
 from app.domain.primitives.errors import Fault, InvalidError
-from app.flows.configuration import Precondition
+from app.services.playbook.configuration import Precondition
 
 _TAG: Final = re.compile(r'\s*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|\Z)')
 Tags = Annotated[str, text(1_000, 1)]

@@ -30,9 +30,9 @@ from app.api.scalars import Uid
 from app.api.shapes import Problem
 from app.domain.events.events import Event as EventValue
 from app.domain.primitives.errors import InvalidError, NotFoundError, SightlineError
-from app.flows import events as flow
-from app.flows import past
-from app.flows.judging import Item
+from app.services.events import ingestion as flow
+from app.services.events.validation import Item
+from app.services.playbook import configuration_history as past
 from app.store.events import event_queries as kept
 from app.store.events.event_queries import StoredEvent
 

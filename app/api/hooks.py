@@ -14,7 +14,7 @@ from app.api.scalars import Uid, text
 from app.api.wire import Shown, example
 from app.connectors.connector import Delivery
 from app.domain.primitives.errors import NotAuthenticError
-from app.flows import deliveries
+from app.services.sources import inbound_webhooks as deliveries
 
 router = desk("hooks")
 REFUSAL: Final = "There is no such hook, or the signature is not valid."

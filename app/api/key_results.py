@@ -26,7 +26,7 @@ from app.api.scalars import (
 from app.api.wire import Given, Shown, example, made
 from app.domain.playbook.objectives import KeyResult as KeyResultValue
 from app.domain.primitives.decimals import ONE
-from app.flows import configuration
+from app.services.playbook import configuration
 from app.store.playbook.configuration import Stored
 
 router = desk("key-results")

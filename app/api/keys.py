@@ -13,7 +13,7 @@ from app.api.paging import Pages, instant
 from app.api.scalars import Cursor, Instant, Key, Name, Scope, Secret, text
 from app.api.wire import Given, Shown, example
 from app.domain.primitives.errors import Fault, InvalidError
-from app.flows import keys
+from app.services.access import api_keys as keys
 from app.store.access import api_keys as kept
 from app.store.access.api_keys import ApiKey as ApiKeyValue
 

@@ -29,8 +29,8 @@ from app.api.scalars import (
 from app.api.wire import Given, Shown, example, made
 from app.domain.events.metrics import Condition as ConditionValue
 from app.domain.events.metrics import Metric as MetricValue
-from app.flows import configuration
-from app.flows.configuration import Written
+from app.services.playbook import configuration
+from app.services.playbook.configuration import Written
 from app.store.events import metric_counts as metrics
 from app.store.events import metric_restatement as restatements
 from app.store.events.metric_counts import Figures

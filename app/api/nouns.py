@@ -16,8 +16,8 @@ from app.api.scalars import Day, Key
 from app.api.wire import Given
 from app.domain.playbook.configuration import Noun, missing
 from app.domain.primitives.errors import NotFoundError
-from app.flows import past
-from app.flows.configuration import Written
+from app.services.playbook import configuration_history as past
+from app.services.playbook.configuration import Written
 from app.store.playbook import configuration
 from app.store.playbook.configuration import Stored
 

@@ -16,7 +16,7 @@ from app.api.wire import Given, Shown, example, made
 from app.domain.playbook.objectives import Objective as ObjectiveValue
 from app.domain.playbook.objectives import Responsibility
 from app.domain.primitives.decimals import ONE
-from app.flows import configuration
+from app.services.playbook import configuration
 from app.store.playbook.configuration import Stored, load
 
 router = desk("objectives")

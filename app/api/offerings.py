@@ -13,7 +13,7 @@ from app.api.paging import Pages
 from app.api.scalars import Cursor, Day, Key, Name, unset
 from app.api.wire import Given, Shown, example, made
 from app.domain.playbook.offerings import Offering as OfferingValue
-from app.flows import configuration
+from app.services.playbook import configuration
 from app.store.playbook.configuration import Stored
 
 router = desk("offerings")

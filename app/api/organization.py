@@ -13,7 +13,7 @@ from app.api.scalars import Count, Key, Name, Scope, text, unset
 from app.api.wire import Given, Shown, example
 from app.domain.playbook.configuration import Noun
 from app.domain.playbook.organization import Organization as OrganizationValue
-from app.flows import configuration
+from app.services.playbook import configuration
 from app.store.access import organization_version as cursor
 
 router = desk("organization")

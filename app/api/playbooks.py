@@ -16,8 +16,8 @@ from app.api.wire import Given, Shown, example, made
 from app.domain.playbook.configuration import Noun
 from app.domain.playbook.lifecycle import unpublished
 from app.domain.playbook.playbooks import Playbook as PlaybookValue
-from app.flows import configuration, playbooks
-from app.flows.configuration import Written
+from app.services.playbook import configuration, playbooks
+from app.services.playbook.configuration import Written
 from app.store.playbook.configuration import Stored, load
 
 router = desk("playbooks")

@@ -28,7 +28,7 @@ from app.domain.playbook.configuration import Noun
 from app.domain.playbook.organization import DEFAULT_WEIGHTS
 from app.domain.playbook.organization import Policy as PolicyValue
 from app.domain.primitives.decimals import ONE, number
-from app.flows import configuration
+from app.services.playbook import configuration
 
 router = desk("policy")
 EXAMPLE: dict[str, Any] = {  # Any: JSON values

@@ -34,7 +34,7 @@ from app.domain.events.events import Event
 from app.domain.primitives import strict_json
 from app.domain.primitives.decimals import number
 from app.domain.sources.crm.reconciliation import DesiredEvent
-from app.flows import replays
+from app.services.sources import replay as replays
 
 router = desk("sources")
 LISTED: Final = 1_000

@@ -15,7 +15,7 @@ from app.api.scalars import Cursor, Key, Name, Note, Positive, ShownNumber, Yes,
 from app.api.wire import Given, Shown, example, made
 from app.domain.playbook.objectives import Responsibility as ResponsibilityValue
 from app.domain.primitives.decimals import ONE
-from app.flows import configuration, playbooks
+from app.services.playbook import configuration, playbooks
 from app.store.playbook.configuration import Stored
 
 router = desk("objectives")

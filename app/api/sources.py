@@ -22,9 +22,9 @@ from app.api.source_shapes import (
 )
 from app.domain.playbook.configuration import Noun
 from app.domain.sources.sources import Source as SourceValue
-from app.flows import configuration
-from app.flows import sources as flow
-from app.flows.sources import Connected
+from app.services.playbook import configuration
+from app.services.sources import sources as flow
+from app.services.sources.sources import Connected
 from app.store.playbook.configuration import Stored
 from app.store.sources.source_health import Health
 

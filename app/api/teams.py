@@ -14,7 +14,7 @@ from app.api.scalars import Cursor, Key, Name, Positive, ShownNumber, default, u
 from app.api.wire import Given, Shown, example, made
 from app.domain.playbook.organization import Team as TeamValue
 from app.domain.primitives.decimals import ONE
-from app.flows import configuration
+from app.services.playbook import configuration
 from app.store.playbook.configuration import Stored
 
 router = desk("teams")

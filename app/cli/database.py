@@ -10,8 +10,8 @@ from typing import Annotated, TypeVar
 import typer
 
 from app.cli.terminal import refusal
-from app.flows.service import Service
 from app.main import make_service
+from app.services.runtime.context import Service
 from app.settings import Settings, load
 from app.store.operations import migrations
 from app.store.sql import dialect

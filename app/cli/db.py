@@ -10,8 +10,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from app.cli.database import DatabaseUrl, ensured, perform, settings_for
 from app.cli.terminal import AsJson, err, guarded, refusal, say, tell_json
-from app.flows import maintenance, retention
-from app.flows.service import Service
+from app.services.operations import retention
+from app.services.operations import rollup_check as maintenance
+from app.services.runtime.context import Service
 from app.store.operations import migrations
 from app.store.operations import privileges as owner
 from app.store.sql.database import connect

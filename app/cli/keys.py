@@ -9,9 +9,10 @@ from rich.table import Table
 from app.cli.database import DatabaseUrl, perform
 from app.cli.terminal import AsJson, guarded, out, say, tell_json
 from app.domain.access.actor import SCOPES, Actor
-from app.flows import keys, organizations
-from app.flows.keys import IssueKey
-from app.flows.service import Service
+from app.services.access import api_keys as keys
+from app.services.access import organizations
+from app.services.access.api_keys import IssueKey
+from app.services.runtime.context import Service
 from app.store.access import api_keys as kept
 from app.store.access.api_keys import ApiKey
 

@@ -8,7 +8,7 @@ from rich.progress import Progress, TextColumn
 from app.cli.database import DatabaseUrl, perform
 from app.cli.terminal import AsJson, err, guarded, refusal, say, tell_json
 from app.domain.playbook.organization import Organization
-from app.flows import organizations
+from app.services.access import organizations
 
 commands = typer.Typer(no_args_is_help=True, help="Organizations, by database.")
 

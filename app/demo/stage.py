@@ -13,10 +13,11 @@ from app.demo.player import Player, StoryClock, read
 from app.demo.story import Act, acts, begins, connect
 from app.domain.playbook.organization import Organization
 from app.domain.primitives.errors import ConflictError, NotFoundError
-from app.flows import keys, organizations
-from app.flows.keys import IssueKey
-from app.flows.service import Service
 from app.main import create_app
+from app.services.access import api_keys as keys
+from app.services.access import organizations
+from app.services.access.api_keys import IssueKey
+from app.services.runtime.context import Service
 from app.settings import Settings
 
 KEY_PREFIX: Final = "demo "

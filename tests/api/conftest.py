@@ -12,9 +12,9 @@ from fastapi import FastAPI
 
 from app.api.paging import encode
 from app.domain.playbook.organization import Organization
-from app.flows import organizations
-from app.flows.keys import authenticate
 from app.main import create_app
+from app.services.access import organizations
+from app.services.access.api_keys import authenticate
 from app.settings import Settings
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from app.domain.playbook.organization import Organization
-from app.flows import organizations
 from app.main import create_app
+from app.services.access import organizations
 from app.settings import Settings
 from tests.api.conftest import EMBEDDED, KEYS, Client, Clock, World
 from tests.support.signing import AUDIENCE, signing

@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from app.flows.keys import authenticate
+from app.services.access.api_keys import authenticate
 from app.store.sources.deliveries import StoredDelivery, add
 from tests.api.conftest import NOW, SERVER
 

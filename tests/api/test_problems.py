@@ -10,8 +10,8 @@ from sqlalchemy import text
 from app.api.problems import KINDS, pointer
 from app.domain.playbook.organization import Organization
 from app.domain.primitives.errors import SightlineError
-from app.flows import organizations
 from app.main import create_app
+from app.services.access import organizations
 from app.settings import Settings
 from tests.api.conftest import EMBEDDED, KEYS, Client
 

@@ -19,8 +19,8 @@ import pytest
 from standardwebhooks.webhooks import Webhook
 
 from app.domain.playbook.organization import Organization
-from app.flows import organizations
 from app.main import create_app
+from app.services.access import organizations
 from app.settings import Settings
 from tests.api.conftest import KEYS
 from tests.support.databases import Postgresql

@@ -2,7 +2,7 @@ import pytest
 
 from app.cli.database import embedded, ensured, perform, ready, settings_for
 from app.cli.terminal import CommandError
-from app.flows import maintenance
+from app.services.operations import rollup_check as maintenance
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from app.domain.playbook.organization import Organization
-from app.flows import organizations
 from app.main import create_app
+from app.services.access import organizations
 from app.settings import Settings
 from tests.support.databases import sqlite_copy
 from tests.support.house import ROOT

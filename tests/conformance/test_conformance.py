@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from app.domain.playbook.organization import Organization
-from app.flows import organizations
 from app.main import create_app
+from app.services.access import organizations
 from app.settings import Settings
 from tests.support.house import ROOT
 from tests.support.serving import served

@@ -17,7 +17,7 @@ from app.domain.primitives.errors import (
     NotAuthenticError,
 )
 from app.domain.sources.mapping.mapping import parse
-from app.flows.gathering import fold, gathered_of
+from app.services.sources.record_graph import fold, gathered_of
 from tests.support import samples
 from tests.support.house import ROOT
 

@@ -12,7 +12,7 @@ from app.connectors.pipedrive import Pipedrive
 from app.domain.primitives.decimals import ONE
 from app.domain.primitives.errors import InvalidError, MalformedError, NotAuthenticError
 from app.domain.sources.crm import activities
-from app.flows.gathering import fold, gathered_of
+from app.services.sources.record_graph import fold, gathered_of
 from tests.support import samples
 
 CONNECTOR = Pipedrive()

@@ -8,9 +8,10 @@ import pytest
 from app.demo.company import ORGANIZATION, Quarter
 from app.demo.stage import OverError, Ready, prepare
 from app.domain.primitives.errors import ConflictError
-from app.flows import maintenance, organizations
 from app.main import create_app
 from app.security.vault import new_keys
+from app.services.access import organizations
+from app.services.operations import rollup_check as maintenance
 from app.settings import Settings
 from tests.support.databases import sqlite_copy
 

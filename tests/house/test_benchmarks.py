@@ -3,9 +3,9 @@
 import asyncpg
 import pytest
 
-from app.flows import maintenance
 from app.main import make_service
 from app.security.vault import new_keys
+from app.services.operations import rollup_check as maintenance
 from app.settings import Settings
 from benchmarks import company, exports
 from benchmarks.past import ASKED, SMALL, Clock, measure, report

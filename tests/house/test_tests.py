@@ -25,7 +25,7 @@ ACROSS_A_RING = {
 # Modules of app/ without a test file of their name, and the test file that holds them instead.
 TESTED_ELSEWHERE: dict[str, str] = {
     "app/clock.py": "tests/test_main.py",
-    "app/flows/gathering.py": "tests/flows/test_settling.py",
+    "app/services/sources/record_graph.py": "tests/services/sources/test_reconciliation.py",
     "app/domain/playbook/objectives.py": "tests/domain/playbook/test_validation.py",
     "app/domain/playbook/playbooks.py": "tests/domain/playbook/test_lifecycle.py",
     "app/store/events/ingest_sqlite.py": "tests/store/events/test_ingest.py",
@@ -34,17 +34,17 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "app/scoring/ledger.py": "tests/scoring/test_engine.py",
     "app/scoring/averages.py": "tests/scoring/components/test_outcomes.py",
     "app/scoring/playbook_index.py": "tests/scoring/test_engine.py",
-    "app/scoring/daily_evidence.py": "tests/flows/test_history.py",
+    "app/scoring/daily_evidence.py": "tests/services/alignment/test_history.py",
     "app/scoring/snapshot.py": "tests/store/alignment/test_evidence_query.py",
     "app/scoring/phrases.py": "tests/scoring/components/test_freshness.py",
     "app/scoring/effort.py": "tests/scoring/components/test_focus.py",
     "app/store/sql/dialect.py": "tests/store/sql/test_database.py",
     "app/security/identifiers.py": "tests/store/sql/test_column_types.py",
     "app/store/operations/migrations.py": "tests/migrations/test_migrations.py",
-    "app/store/playbook/journal_history.py": "tests/flows/test_past.py",
-    "app/store/events/metric_restatement.py": "tests/flows/test_restatement.py",
+    "app/store/playbook/journal_history.py": "tests/services/playbook/test_configuration_history.py",
+    "app/store/events/metric_restatement.py": "tests/services/events/test_metric_restatement.py",
     "app/store/events/retraction.py": "tests/store/events/test_rollup_rebuild.py",
-    "app/store/alignment/daily_evidence_query.py": "tests/flows/test_history.py",
+    "app/store/alignment/daily_evidence_query.py": "tests/services/alignment/test_history.py",
 }
 
 

@@ -7,7 +7,9 @@ from sqlalchemy import Column, Integer, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from app.domain.sources.sources import Source
-from app.flows import deliveries, events, sources
+from app.services.events import ingestion as events
+from app.services.sources import inbound_webhooks as deliveries
+from app.services.sources import sources
 from app.store.operations import migrations
 from app.store.sql import column_types as types
 from app.store.sql.database import connect

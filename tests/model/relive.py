@@ -17,14 +17,17 @@ from app.domain.playbook.configuration import Configuration, Noun
 from app.domain.playbook.organization import Organization
 from app.domain.primitives.errors import NoCurrentPlaybookError, NotFoundError
 from app.domain.sources import sources
-from app.flows import alignment, configuration, events, organizations
-from app.flows import playbooks as acts
-from app.flows.alignment import Answer
-from app.flows.service import Service
 from app.scoring.evidence_links import address
 from app.scoring.ledger import Loss
 from app.security import identifiers as ids
 from app.security.vault import Vault
+from app.services.access import organizations
+from app.services.alignment import alignment
+from app.services.alignment.alignment import Answer
+from app.services.events import ingestion as events
+from app.services.playbook import configuration
+from app.services.playbook import playbooks as acts
+from app.services.runtime.context import Service
 from app.store.sql.database import connect
 from tests.model import ledger as judge
 from tests.model import replay

@@ -19,10 +19,10 @@ from app.domain.playbook import organization as teams
 from app.domain.playbook.configuration import Configuration, Noun, changes
 from app.domain.playbook.organization import Organization
 from app.domain.sources import sources
-from app.flows.catalogue import Catalogue, catalogue
 from app.scoring.playbook_index import Plan
 from app.scoring.snapshot import Snapshot, frame
 from app.security import identifiers as ids
+from app.services.runtime.matcher_cache import Catalogue, catalogue
 from app.store.access import organization_version as cursor
 from app.store.access.organization_version import Position
 from app.store.alignment import evidence_query as snapshot

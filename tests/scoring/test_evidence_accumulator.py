@@ -14,9 +14,14 @@ import pytest
 from app.domain.access.actor import Actor
 from app.domain.events.events import Event
 from app.domain.playbook.organization import Team
-from app.flows import alignment, configuration, erasures, events, maintenance, restatement
-from app.flows.kept import Kept
-from app.flows.service import Service
+from app.services.alignment import alignment
+from app.services.events import ingestion as events
+from app.services.events import metric_restatement as restatement
+from app.services.operations import erasure as erasures
+from app.services.operations import rollup_check as maintenance
+from app.services.playbook import configuration
+from app.services.runtime.context import Service
+from app.services.runtime.versioned_cache import Kept
 from app.store.access import organization_version as cursor
 from app.store.alignment import evidence_query as snapshot
 from app.store.alignment.evidence_query import Settled

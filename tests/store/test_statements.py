@@ -25,24 +25,19 @@ from app.domain.playbook.organization import Organization, Team
 from app.domain.playbook.playbooks import Contribution, Signoff
 from app.domain.primitives.errors import EventConflictError, NotAuthenticError
 from app.domain.sources.sources import Source
-from app.flows import (
-    alignment,
-    comparison,
-    configuration,
-    deliveries,
-    erasures,
-    events,
-    history,
-    keys,
-    maintenance,
-    organizations,
-    playbooks,
-    replays,
-    restatement,
-    retention,
-    sources,
-)
-from app.flows.keys import IssueKey
+from app.services.access import api_keys as keys
+from app.services.access import organizations
+from app.services.access.api_keys import IssueKey
+from app.services.alignment import alignment, comparison, history
+from app.services.events import ingestion as events
+from app.services.events import metric_restatement as restatement
+from app.services.operations import erasure as erasures
+from app.services.operations import retention
+from app.services.operations import rollup_check as maintenance
+from app.services.playbook import configuration, playbooks
+from app.services.sources import inbound_webhooks as deliveries
+from app.services.sources import replay as replays
+from app.services.sources import sources
 from app.store.access import api_keys as kept_keys
 from app.store.access import organization_version as cursor
 from app.store.events import event_queries as kept_events

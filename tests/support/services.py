@@ -19,11 +19,13 @@ from app.domain.playbook.objectives import KeyResult, Objective, Responsibility
 from app.domain.playbook.organization import Organization, Team
 from app.domain.playbook.playbooks import Playbook
 from app.domain.sources.sources import Source
-from app.flows import configuration, events, organizations
-from app.flows.judging import Item
-from app.flows.service import Service
 from app.scoring.snapshot import Measure, Snapshot
 from app.security.vault import Vault
+from app.services.access import organizations
+from app.services.events import ingestion as events
+from app.services.events.validation import Item
+from app.services.playbook import configuration
+from app.services.runtime.context import Service
 from app.store.sql.database import connect
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.flows import events
-from app.flows.service import Service
 from app.scoring.engine import score
 from app.scoring.snapshot import Snapshot
 from app.security.vault import Vault
+from app.services.events import ingestion as events
+from app.services.runtime.context import Service
 from app.store.sql.database import connect
 from tests.model import replay
 from tests.model import strategies as worlds

@@ -7,9 +7,11 @@ from app.domain.access.actor import Actor
 from app.domain.playbook.objectives import KeyResult
 from app.domain.sources.silence import Heard
 from app.domain.sources.sources import Source
-from app.flows import alignment, configuration, events
-from app.flows.kept import Kept
 from app.scoring.snapshot import Snapshot
+from app.services.alignment import alignment
+from app.services.events import ingestion as events
+from app.services.playbook import configuration
+from app.services.runtime.versioned_cache import Kept
 from app.store.sources import deliveries
 from tests.store.test_sources import delivery
 from tests.support.services import NOW, ONE, House, event, furnish, metric, record

@@ -14,8 +14,8 @@ from app.domain.playbook.configuration import Configuration
 from app.domain.playbook.objectives import KeyResult, Objective
 from app.domain.primitives.errors import InvalidError
 from app.domain.sources.sources import Source
-from app.flows import configuration
-from app.flows import events as flow
+from app.services.events import ingestion as flow
+from app.services.playbook import configuration
 from app.store.events import event_queries as events
 from app.store.events.event_queries import EventFilter, StoredEvent
 from app.store.playbook import configuration as store

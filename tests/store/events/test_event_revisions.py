@@ -8,9 +8,12 @@ from app.api.new_events import read_event
 from app.connectors.connector import Delivery
 from app.domain.access.actor import Actor
 from app.domain.sources.sources import Source
-from app.flows import deliveries, events, replays, sources
-from app.flows.deliveries import Taken
-from app.flows.replays import Replayed
+from app.services.events import ingestion as events
+from app.services.sources import inbound_webhooks as deliveries
+from app.services.sources import replay as replays
+from app.services.sources import sources
+from app.services.sources.inbound_webhooks import Taken
+from app.services.sources.replay import Replayed
 from app.store.events.event_queries import EventFilter, StoredEvent, page
 from app.store.playbook import configuration as store
 from tests.flows.test_events import clean

@@ -13,7 +13,7 @@ from app.domain.access.actor import Actor
 from app.domain.events.events import Event
 from app.domain.events.metrics import Matcher
 from app.domain.primitives.errors import BucketFullError
-from app.flows.catalogue import catalogue
+from app.services.runtime.matcher_cache import catalogue
 from app.store.events import ingest
 from app.store.events import rollup_rebuild as rebuild
 from app.store.events.ingest import Recorded, matching_id, prepare

@@ -1,6 +1,7 @@
 """How many events stand to a metric in which way, as the events themselves say."""
 
-from app.flows import configuration, events
+from app.services.events import ingestion as events
+from app.services.playbook import configuration
 from app.store.events import metric_counts as metrics
 from app.store.events.metric_counts import Figures
 from tests.support.services import House, event, furnish, metric, record

@@ -7,8 +7,9 @@ from sqlalchemy import func, select
 
 from app.domain.sources.crm.changes import Change
 from app.domain.sources.sources import Source
-from app.flows import configuration, sources
 from app.security import identifiers as ids
+from app.services.playbook import configuration
+from app.services.sources import sources
 from app.store.access import organization_version as cursor
 from app.store.access.organization_version import Position
 from app.store.operations import erasure as erasures

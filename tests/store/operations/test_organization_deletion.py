@@ -8,7 +8,8 @@ from sqlalchemy import Column, Table, insert, select
 
 from app.domain.playbook.organization import Organization
 from app.domain.primitives.errors import NotAuthenticError, NotFoundError
-from app.flows import keys, organizations
+from app.services.access import api_keys as keys
+from app.services.access import organizations
 from app.store.operations import organization_deletion as removal
 from app.store.sql import column_types as types
 from app.store.tables.playbook import Directory, Row, table_of

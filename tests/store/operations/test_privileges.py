@@ -11,7 +11,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from app.domain.primitives.errors import ConflictError, NotFoundError
-from app.flows import erasures, organizations
+from app.services.access import organizations
+from app.services.operations import erasure as erasures
 from app.store.operations import privileges as owner
 from app.store.operations.privileges import APPEND_ONLY, DERIVED, ERASE_EVENTS
 from app.store.tables.playbook import Row

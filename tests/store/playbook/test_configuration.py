@@ -7,7 +7,7 @@ from app.domain.playbook.configuration import TABLES, Configuration, Noun
 from app.domain.playbook.objectives import Objective, Responsibility
 from app.domain.playbook.organization import Team
 from app.domain.playbook.playbooks import Contribution, Revision, Signoff
-from app.flows import configuration as flow
+from app.services.playbook import configuration as flow
 from app.store.playbook import configuration as store
 from app.store.playbook.configuration import Stored
 from tests.support.configurations import known

@@ -9,8 +9,10 @@ from app.domain.playbook import serialization as codec
 from app.domain.playbook.configuration import TABLES, Configuration
 from app.domain.playbook.organization import Team
 from app.domain.sources.sources import Source
-from app.flows import configuration, keys, playbooks, sources
-from app.flows.keys import IssueKey
+from app.services.access import api_keys as keys
+from app.services.access.api_keys import IssueKey
+from app.services.playbook import configuration, playbooks
+from app.services.sources import sources
 from app.store.playbook import configuration as store
 from app.store.playbook import journal
 from app.store.playbook.journal import Entry, JournalFilter

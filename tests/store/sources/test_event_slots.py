@@ -1,7 +1,7 @@
 """A record's slots are those of its own events, and of no record whose id begins alike."""
 
 from app.domain.sources.crm.reconciliation import Slot
-from app.flows import events
+from app.services.events import ingestion as events
 from app.store.sources.event_slots import slots_of
 from tests.support.services import ONE, House, event, furnish, record
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from app.domain.access.actor import Actor
 from app.domain.events.metrics import Matcher
 from app.domain.sources.sources import Source
-from app.flows import configuration
+from app.services.playbook import configuration
 from app.store.access import organization_version as cursor
 from app.store.events import ingest
 from app.store.sources import deliveries, sources

@@ -1,0 +1,21 @@
+"""CloudEvents with an API key: what stands over HTTP stands in tests/api/test_cloudevents.py; here, the bounds."""
+
+import json
+
+import pytest
+
+from app.connectors.connector import Delivery
+from app.domain.primitives.errors import InvalidError
+from app.services.events import cloudevents
+from tests.support.services import House, furnish
+
+
+async def test_a_batch_is_bounded(built: House):
+    actor = await built.organization()
+    await furnish(built, actor)
+    body = json.dumps([7] * (cloudevents.MOST + 1)).encode()
+    delivery = Delivery("POST", "", {"content-type": "application/cloudevents-batch+json"}, body)
+    with pytest.raises(InvalidError, match="10000"):
+        await cloudevents.record(
+            built.service, actor, delivery, "billing", lambda _: pytest.fail("nothing to read")
+        )
