@@ -14,7 +14,7 @@ from typing import Final
 from fastapi import FastAPI
 
 from app import clock
-from app.api.application import build
+from app.api.app import build
 from app.security import vault
 from app.security.oidc import Issuer
 from app.security.rate_limiter import Limit

@@ -10,7 +10,7 @@ from uuid import UUID
 import asyncpg
 from sqlalchemy import event as hook
 
-from app.api.alignment_shapes import show
+from app.api.alignment.alignment_schemas import show
 from app.domain.access.actor import Actor
 from app.domain.playbook.organization import Organization
 from app.security import identifiers as ids

@@ -16,8 +16,8 @@ import httpx
 from standardwebhooks.webhooks import Webhook
 from writes import WRITES
 
-from app.api.application import build
-from app.api.document import document
+from app.api.app import build
+from app.api.openapi.document import document
 from app.cli.database import ready
 from app.demo.company import Quarter
 from app.demo.stage import prepare

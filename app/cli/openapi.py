@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from app.api import document
-from app.api.application import build
+from app.api.app import build
+from app.api.openapi import document
 from app.cli.terminal import guarded
 
 

@@ -10,7 +10,7 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from app.api import problems
+from app.api.http import problems
 from app.domain.primitives.errors import SightlineError
 
 P = ParamSpec("P")

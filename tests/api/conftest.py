@@ -10,7 +10,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from app.api.paging import encode
+from app.api.http.pagination import encode
 from app.domain.playbook.organization import Organization
 from app.main import create_app
 from app.services.access import organizations

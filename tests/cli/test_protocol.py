@@ -11,9 +11,9 @@ import pytest
 from fastapi import FastAPI
 from fastapi.responses import StreamingResponse
 
-from app.api import body, middleware
-from app.api.application import build
-from app.api.operation import Contract, declare, desk
+from app.api.app import build
+from app.api.http import body, middleware
+from app.api.http.route import Contract, declare, desk
 from app.cli.protocol import PunctualProtocol
 from tests.support.serving import served
 

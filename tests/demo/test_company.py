@@ -3,7 +3,7 @@ from datetime import date, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.api.document_shapes import PlaybookDocument
+from app.api.playbook.document_schemas import PlaybookDocument
 from app.demo.company import Quarter, document, quarter_around
 
 

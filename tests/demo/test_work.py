@@ -1,7 +1,7 @@
 import json
 from datetime import date
 
-from app.api.new_events import read_event
+from app.api.events.event_parsing import read_event
 from app.demo.company import TEAMS, Quarter
 from app.demo.work import by_day
 from app.domain.primitives import strict_json

@@ -1,13 +1,13 @@
-"""Domain errors know no HTTP: one table, in app/api/problems.py, says how each refusal shows."""
+"""Domain errors know no HTTP: one table, in app/api/http/problems.py, says how each refusal shows."""
 
 import ast
 import re
 from collections import Counter
 
-from app.api.problems import KINDS
+from app.api.http.problems import KINDS
 from tests.support.house import Source, sources
 
-TABLE = "app/api/problems.py"
+TABLE = "app/api/http/problems.py"
 
 
 def codes(source: Source) -> list[str]:

@@ -3,8 +3,8 @@
 from functools import cache
 from typing import Any
 
-from app.api.application import build
-from app.api.document import document
+from app.api.app import build
+from app.api.openapi.document import document
 
 
 @cache

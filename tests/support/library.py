@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 
-from app.api import event_filters as api
+from app.api.events import event_filters as api
 from app.domain.access.actor import Actor
 from app.domain.playbook.configuration import Configuration
 from app.scoring.evidence_links import Evidence, address

@@ -1,4 +1,4 @@
-"""What can be refused, said without HTTP: `app/api/problems.py` translates each class once."""
+"""What can be refused, said without HTTP: `app/api/http/problems.py` translates each class once."""
 
 from bisect import bisect
 from collections.abc import Iterable, Sequence

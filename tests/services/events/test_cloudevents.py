@@ -1,4 +1,4 @@
-"""CloudEvents with an API key: what stands over HTTP stands in tests/api/test_cloudevents.py; here, the bounds."""
+"""CloudEvents with an API key: what stands over HTTP stands in tests/api/events/test_cloudevents.py; here, the bounds."""
 
 import json
 

@@ -8,7 +8,7 @@ from unittest.mock import ANY
 import pytest
 from sqlalchemy import select
 
-from app.api.new_events import read_event
+from app.api.events.event_parsing import read_event
 from app.connectors.connector import Delivery
 from app.domain.access.actor import Actor
 from app.domain.events.metrics import Condition

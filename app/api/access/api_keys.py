@@ -1,0 +1,128 @@
+"""API keys over HTTP: shown once, listed without what makes them keys, revoked at once."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import Path, Response
+from pydantic import Field
+
+from app.api.http.authentication import Caller
+from app.api.http.body import JSON
+from app.api.http.pagination import Pages, instant
+from app.api.http.route import Contract, declare, deletes, desk, lists
+from app.api.http.schema_base import Given, Shown, example
+from app.api.http.schema_types import Cursor, Instant, Key, Name, Scope, Secret, text
+from app.domain.primitives.errors import Fault, InvalidError
+from app.services.access import api_keys as keys
+from app.store.access import api_keys as kept
+from app.store.access.api_keys import ApiKey as ApiKeyValue
+
+router = desk("api-keys")
+KeyId = Annotated[str, text(40, 1, r"^[A-Za-z0-9]+$")]
+EXAMPLE = {
+    "name": "billing",
+    "scopes": ["events:write"],
+    "team": None,
+    "source": "billing",
+    "expires_at": None,
+}
+SHOWN = {
+    "id": "0aZ3bY7cX1d",
+    **EXAMPLE,
+    "last_four": "9f3K",
+    "created_at": "2026-10-01T09:00:00Z",
+    "created_by": "operator",
+    "last_used_at": None,
+}
+Scopes = Annotated[list[Scope], Field(min_length=1, max_length=4)]
+
+
+class ApiKey(Shown):
+    """An API key, without the key."""
+
+    id: KeyId
+    name: Name
+    scopes: Annotated[list[Scope], Field(max_length=4)]
+    team: Annotated[Key | None, Field(description="The team for which alone it may write.")]
+    source: Annotated[Key | None, Field(description="The source for which alone it may write.")]
+    expires_at: Instant | None
+    last_four: Annotated[str, text(4)]
+    created_at: Instant
+    created_by: Annotated[str, text(300, 1)]
+    last_used_at: Annotated[Instant | None, Field(description="To the minute.")]
+
+    model_config = {"json_schema_extra": example(**SHOWN)}
+
+
+class IssuedApiKey(ApiKey):
+    """A new API key, and the key itself: it is not shown again."""
+
+    api_key: Annotated[
+        Secret, Field(description="What goes into the Authorization header; keep it now.")
+    ]
+
+    model_config = {"json_schema_extra": example(**SHOWN, api_key="sightline_...")}
+
+
+class ApiKeyPage(Shown):
+    """A page of API keys."""
+
+    items: Annotated[list[ApiKey], Field(max_length=200)]
+    next_cursor: Cursor | None
+
+
+class NewApiKey(Given):
+    """What a new key shall be; nobody issues one beyond their own scopes or binding."""
+
+    name: Name
+    scopes: Scopes
+    team: Key | None = None
+    source: Key | None = None
+    expires_at: Instant | None = None
+
+    model_config = {"json_schema_extra": example(**EXAMPLE)}
+
+
+def _members(key: ApiKeyValue) -> dict[str, object]:
+    return {name: getattr(key, name) for name in ApiKey.model_fields}
+
+
+def _position(after: str) -> tuple[datetime, str]:
+    at, name = after.split(" ")
+    return instant(at), name
+
+
+@router.get("/v1/api-keys", **lists("admin"))
+async def list_api_keys(call: Caller, response: Response, paging: Pages) -> ApiKeyPage:
+    """The keys that are not revoked, oldest first."""
+    after = paging.begin(_position)
+    async with call.service.database.reading() as connection:
+        found = await kept.page(connection, call.actor.organization, after, paging.limit + 1)
+    positions = [f"{key.created_at.isoformat()} {key.id}" for key in found]
+    items, following = paging.cut(
+        response, [ApiKey.model_validate(_members(key)) for key in found], positions
+    )
+    return ApiKeyPage(items=items, next_cursor=following)
+
+
+@router.post("/v1/api-keys", status_code=201, **declare(Contract("admin", JSON)))
+async def issue_api_key(call: Caller, body: NewApiKey) -> IssuedApiKey:
+    """Issues a key; the reply is the only place that shows it."""
+    if len(set(body.scopes)) < len(body.scopes):
+        raise InvalidError("A scope is named twice.", [Fault("/scopes", "each scope at most once")])
+    wanted = keys.IssueKey(
+        body.name, frozenset(body.scopes), body.team, body.source, body.expires_at
+    )
+    key, secret = await keys.issue(call.service, call.actor, wanted)
+    return IssuedApiKey.model_validate({**_members(key), "api_key": secret})
+
+
+@router.delete("/v1/api-keys/{id}", **{**deletes("admin"), **declare(Contract("admin"))})
+async def revoke_api_key(
+    call: Caller,
+    id: Annotated[
+        KeyId, Path(description="The key's public id.", examples=["0aZ3bY7cX1d"])
+    ],  # api.md's name
+) -> None:
+    """Revokes the key; it is refused from the next request on."""
+    await keys.revoke(call.service, call.actor, id)
