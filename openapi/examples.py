@@ -20,7 +20,7 @@ from app.api.app import build
 from app.api.openapi.document import document
 from app.cli.database import ready
 from app.demo.company import Quarter
-from app.demo.stage import prepare
+from app.demo.setup import prepare
 from app.main import create_app
 from app.settings import Settings
 

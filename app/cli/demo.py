@@ -15,7 +15,7 @@ from app.cli.logs import configuration
 from app.cli.serve import Port, free, run
 from app.cli.terminal import err, guarded, refusal, say
 from app.demo.company import NAME
-from app.demo.stage import OverError, Ready, prepare
+from app.demo.setup import OverError, Ready, prepare
 from app.main import create_app
 from app.settings import Settings
 from app.store.sql import dialect

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from app.demo.company import PORTAL, WEEKS, Quarter
-from app.demo.dice import Dice
+from app.demo.seeded_random import Dice
 from app.domain.sources.crm.changes import milliseconds
 
 Element = dict[str, Any]  # Any: a JSON object in HubSpot's own words

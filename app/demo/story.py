@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from app.demo import work
+from app.demo import daily_batches as work
 from app.demo.company import LEAD, MAPPING, PLAYBOOK, PORTAL, WEEKS, Quarter, document
 from app.demo.deals import Element, Told, all_told, generic
-from app.demo.dice import Dice
+from app.demo.seeded_random import Dice
 
 MOST: Final = 100  # HubSpot's own batch
 SLOTS: Final = ((12, 30), (17, 30))

@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from app.cli import app
 from app.demo.company import Quarter
-from app.demo.stage import prepare
+from app.demo.setup import prepare
 from app.main import create_app
 from app.settings import Settings
 from tests.support.databases import sqlite_copy

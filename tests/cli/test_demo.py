@@ -7,7 +7,7 @@ import pytest
 from app.cli.demo import played, welcome
 from app.cli.terminal import CommandError
 from app.demo.company import Quarter
-from app.demo.stage import Ready, prepare
+from app.demo.setup import Ready, prepare
 from app.settings import Settings
 
 KEY = "k1:" + "A" * 43 + "="

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from app.demo.company import ORGANIZATION, Quarter
-from app.demo.stage import OverError, Ready, prepare
+from app.demo.setup import OverError, Ready, prepare
 from app.domain.primitives.errors import ConflictError
 from app.main import create_app
 from app.security.vault import new_keys

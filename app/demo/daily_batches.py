@@ -6,7 +6,7 @@ from typing import Any
 
 from app.demo.company import WEEKS, Quarter
 from app.demo.deals import Deal, deals
-from app.demo.dice import Dice
+from app.demo.seeded_random import Dice
 
 Event = dict[str, Any]  # Any: an event of our own API
 

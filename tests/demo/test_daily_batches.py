@@ -3,7 +3,7 @@ from datetime import date
 
 from app.api.events.event_parsing import read_event
 from app.demo.company import TEAMS, Quarter
-from app.demo.work import by_day
+from app.demo.daily_batches import by_day
 from app.domain.primitives import strict_json
 
 QUARTER = Quarter(date(2026, 9, 28))

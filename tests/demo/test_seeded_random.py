@@ -3,7 +3,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.demo.dice import Dice
+from app.demo.seeded_random import Dice
 
 NAMES = st.lists(st.integers() | st.text(max_size=5), max_size=3)
 
