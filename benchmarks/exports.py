@@ -19,7 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from app.cli.database import ready
+from app.cli.support.local_service import ready
 from app.domain.access.actor import Actor
 from app.domain.events.events import Event
 from app.domain.events.metrics import Metric

@@ -18,7 +18,7 @@ from writes import WRITES
 
 from app.api.app import build
 from app.api.openapi.document import document
-from app.cli.database import ready
+from app.cli.support.local_service import ready
 from app.demo.company import Quarter
 from app.demo.setup import prepare
 from app.main import create_app

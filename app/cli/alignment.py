@@ -8,8 +8,8 @@ import typer
 from rich.padding import Padding
 from rich.text import Text
 
-from app.cli import remote
-from app.cli.terminal import AsJson, CommandError, guarded, out, refusal, tell_json
+from app.cli.support import api_client as remote
+from app.cli.support.terminal import AsJson, CommandError, guarded, out, refusal, tell_json
 
 BAR: Final = 24
 LARGEST: Final = 10

@@ -8,8 +8,8 @@ from uuid import UUID
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from app.cli.database import DatabaseUrl, ensured, perform, settings_for
-from app.cli.terminal import AsJson, err, guarded, refusal, say, tell_json
+from app.cli.support.local_service import DatabaseUrl, ensured, perform, settings_for
+from app.cli.support.terminal import AsJson, err, guarded, refusal, say, tell_json
 from app.services.operations import retention
 from app.services.operations import rollup_check as maintenance
 from app.services.runtime.context import Service

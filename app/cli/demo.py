@@ -10,10 +10,10 @@ import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from app import clock
-from app.cli.database import ready, settings_for
-from app.cli.logs import configuration
 from app.cli.serve import Port, free, run
-from app.cli.terminal import err, guarded, refusal, say
+from app.cli.support.local_service import ready, settings_for
+from app.cli.support.logs import configuration
+from app.cli.support.terminal import err, guarded, refusal, say
 from app.demo.company import NAME
 from app.demo.setup import OverError, Ready, prepare
 from app.main import create_app

@@ -8,8 +8,9 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from app.cli import remote, yaml12
-from app.cli.terminal import AsJson, guarded, refusal, say, tell_json
+from app.cli.support import api_client as remote
+from app.cli.support import yaml12
+from app.cli.support.terminal import AsJson, guarded, refusal, say, tell_json
 
 SIGNS: Final = {
     "create": ("+", "green"),

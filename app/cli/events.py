@@ -10,8 +10,8 @@ from typing import IO, Annotated, Any, Final
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from app.cli import remote
-from app.cli.terminal import AsJson, counted, err, guarded, refusal, say, tell_json
+from app.cli.support import api_client as remote
+from app.cli.support.terminal import AsJson, counted, err, guarded, refusal, say, tell_json
 from app.domain.primitives import strict_json
 from app.domain.primitives.errors import MalformedError
 

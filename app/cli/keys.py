@@ -6,8 +6,8 @@ from typing import Annotated, Final
 import typer
 from rich.table import Table
 
-from app.cli.database import DatabaseUrl, perform
-from app.cli.terminal import AsJson, guarded, out, say, tell_json
+from app.cli.support.local_service import DatabaseUrl, perform
+from app.cli.support.terminal import AsJson, guarded, out, say, tell_json
 from app.domain.access.actor import SCOPES, Actor
 from app.services.access import api_keys as keys
 from app.services.access import organizations

@@ -7,7 +7,7 @@ import typer
 
 from app.api.app import build
 from app.api.openapi import document
-from app.cli.terminal import guarded
+from app.cli.support.terminal import guarded
 
 
 @guarded

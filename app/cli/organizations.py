@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 from rich.progress import Progress, TextColumn
 
-from app.cli.database import DatabaseUrl, perform
-from app.cli.terminal import AsJson, err, guarded, refusal, say, tell_json
+from app.cli.support.local_service import DatabaseUrl, perform
+from app.cli.support.terminal import AsJson, err, guarded, refusal, say, tell_json
 from app.domain.playbook.organization import Organization
 from app.services.access import organizations
 

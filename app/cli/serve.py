@@ -7,10 +7,10 @@ from typing import Annotated, Any, Final
 import typer
 import uvicorn
 
-from app.cli.database import DatabaseUrl, embedded, ready, settings_for
-from app.cli.logs import configuration
-from app.cli.protocol import PunctualProtocol
-from app.cli.terminal import guarded, refusal
+from app.cli.support.http_timeouts import PunctualProtocol
+from app.cli.support.local_service import DatabaseUrl, embedded, ready, settings_for
+from app.cli.support.logs import configuration
+from app.cli.support.terminal import guarded, refusal
 from app.main import make_vault
 
 FACTORY: Final = "app.main:served"

@@ -10,8 +10,9 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from app.cli import records, remote
-from app.cli.terminal import AsJson, counted, err, guarded, out, say, tell_json
+from app.cli.support import api_client as remote
+from app.cli.support import record_files as records
+from app.cli.support.terminal import AsJson, counted, err, guarded, out, say, tell_json
 
 AT_ONCE: Final = 500
 SHOWN: Final = 20

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from app.cli.demo import played, welcome
-from app.cli.terminal import CommandError
+from app.cli.support.terminal import CommandError
 from app.demo.company import Quarter
 from app.demo.setup import Ready, prepare
 from app.settings import Settings

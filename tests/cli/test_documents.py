@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from app.cli import yaml12
 from app.cli.documents import slim
+from app.cli.support import yaml12
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from app.cli.serve import free
-from app.cli.terminal import CommandError
+from app.cli.support.terminal import CommandError
 
 COMMAND = [sys.executable, "-c", "from app.cli import main; main()"]
 

@@ -5,7 +5,7 @@ import pytest
 import typer
 from pydantic import ValidationError
 
-from app.cli.terminal import counted, guarded, problem_of, refusal
+from app.cli.support.terminal import counted, guarded, problem_of, refusal
 from app.domain.primitives.errors import Fault, InvalidError
 from app.settings import load
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import yaml
 
-from app.cli.terminal import refusal
+from app.cli.support.terminal import refusal
 
 INTEGER: Final = re.compile(r"[-+]?[0-9]+\Z|0o[0-7]+\Z|0x[0-9a-fA-F]+\Z")
 TIMESTAMP: Final = "tag:yaml.org,2002:timestamp"

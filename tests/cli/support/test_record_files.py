@@ -2,8 +2,8 @@
 
 import pytest
 
-from app.cli.records import Record, dated, holds_day, lacking, named, read, unread
-from app.cli.terminal import CommandError
+from app.cli.support.record_files import Record, dated, holds_day, lacking, named, read, unread
+from app.cli.support.terminal import CommandError
 
 
 def table(tmp_path, text):

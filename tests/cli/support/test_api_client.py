@@ -3,8 +3,8 @@ import json
 import httpx
 import pytest
 
-from app.cli.remote import read, segment
-from app.cli.terminal import CommandError
+from app.cli.support.api_client import read, segment
+from app.cli.support.terminal import CommandError
 
 
 def answer(status: int, content: bytes) -> httpx.Response:

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.cli.terminal import CommandError
-from app.cli.yaml12 import dump, load
+from app.cli.support.terminal import CommandError
+from app.cli.support.yaml12 import dump, load
 
 TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=12) | st.sampled_from(
     [

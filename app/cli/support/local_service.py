@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from app.cli.terminal import refusal
+from app.cli.support.terminal import refusal
 from app.main import make_service
 from app.services.runtime.context import Service
 from app.settings import Settings, load

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
-from app.cli.terminal import refusal
+from app.cli.support.terminal import refusal
 from app.domain.sources.mapping import json_pointer as pointers
 from app.domain.sources.record_import import IDS
 

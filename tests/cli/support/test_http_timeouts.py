@@ -14,7 +14,7 @@ from fastapi.responses import StreamingResponse
 from app.api.app import build
 from app.api.http import body, middleware
 from app.api.http.route import Contract, declare, desk
-from app.cli.protocol import PunctualProtocol
+from app.cli.support.http_timeouts import PunctualProtocol
 from tests.support.serving import served
 
 SHORT = 0.3

@@ -1,7 +1,7 @@
 import pytest
 
-from app.cli.database import embedded, ensured, perform, ready, settings_for
-from app.cli.terminal import CommandError
+from app.cli.support.local_service import embedded, ensured, perform, ready, settings_for
+from app.cli.support.terminal import CommandError
 from app.services.operations import rollup_check as maintenance
 
 

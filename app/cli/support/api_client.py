@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import httpx
 
-from app.cli.terminal import CommandError, refusal
+from app.cli.support.terminal import CommandError, refusal
 
 DEFAULT_URL: Final = "http://127.0.0.1:8000"
 TIMEOUT: Final = 60.0

@@ -1,7 +1,7 @@
 import json
 import logging
 
-from app.cli.logs import ConsoleLine, JsonLine, configuration
+from app.cli.support.logs import ConsoleLine, JsonLine, configuration
 
 
 def record(message: str, **extra: object) -> logging.LogRecord:
@@ -38,5 +38,5 @@ def test_a_traceback_is_kept():
 
 
 def test_the_format_that_was_asked_for_is_configured():
-    assert configuration("json")["formatters"]["line"]["()"] == "app.cli.logs.JsonLine"
+    assert configuration("json")["formatters"]["line"]["()"] == "app.cli.support.logs.JsonLine"
     assert configuration("console", "WARNING")["loggers"]["sightline"]["level"] == "WARNING"
