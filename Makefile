@@ -67,7 +67,7 @@ openapi/clients/.ready: openapi/openapi-client.json openapi/python-client.yaml $
 	@cp $< openapi/clients/ && touch $@
 
 examples: $(BIN)/.dev-ready # what the demo organization answers now, as the contract's examples
-	$(BIN)/python openapi/examples.py app/api/replies.json app/api/writes.json
+	$(BIN)/python openapi/examples.py app/api/openapi/examples/replies.json app/api/openapi/examples/requests.json
 	@$(MAKE) --no-print-directory openapi
 
 conformance: openapi/clients/.ready # a long run of Schemathesis on both databases (the suite has a short one)

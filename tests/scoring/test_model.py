@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.model.evidence import day_of
-from tests.model.model import align
-from tests.model.pencil import Expected
-from tests.model.scene import look
-from tests.model.strategies import worlds
-from tests.model.views import objective_view, pairs, team_view
-from tests.model.worked import WORKED
-from tests.model.world import COMPONENTS, Policy, World
+from tests.reference_model.evidence import day_of
+from tests.reference_model.model import align
+from tests.reference_model.pencil import Expected
+from tests.reference_model.scene import look
+from tests.reference_model.strategies import worlds
+from tests.reference_model.views import objective_view, pairs, team_view
+from tests.reference_model.worked import WORKED
+from tests.reference_model.world import COMPONENTS, Policy, World
 
 T = TypeVar("T")
 TINY = Fraction(1, 10**9)

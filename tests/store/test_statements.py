@@ -97,14 +97,14 @@ EVERY_FILTER = EventFilter(
 )
 # Store functions that the scenario need not run, and why.
 NOT_RUN = {
-    "migrations.upgrade": "run by Alembic, as the owner",
-    "migrations.downgrade": "the same",
-    "migrations.check": "the same",
-    "migrations.drift": "the same",
-    "migrations.config": "the same",
-    "migrations.head": "asks no database",
+    "operations.migrations.upgrade": "run by Alembic, as the owner",
+    "operations.migrations.downgrade": "the same",
+    "operations.migrations.check": "the same",
+    "operations.migrations.drift": "the same",
+    "operations.migrations.config": "the same",
+    "operations.migrations.head": "asks no database",
 }
-EMBEDDED_ALONE, SERVER_ALONE = {"dialect.at_once"}, {"snapshot.settled"}
+EMBEDDED_ALONE, SERVER_ALONE = {"sql.dialect.at_once"}, {"alignment.evidence_query.settled"}
 
 
 @contextmanager
@@ -125,8 +125,8 @@ def called() -> Iterator[set[CodeType]]:
 def modules() -> list[ModuleType]:
     folder = Path(app.store.__file__).parent
     return [
-        import_module(f"app.store.{path.stem}")
-        for path in folder.glob("*.py")
+        import_module(".".join(("app.store", *path.relative_to(folder).with_suffix("").parts)))
+        for path in sorted(folder.rglob("*.py"))
         if path.stem != "__init__"
     ]
 
@@ -143,7 +143,7 @@ def public(module: ModuleType) -> dict[str, CodeType]:
         and (
             inspect.iscoroutinefunction(found)
             or inspect.isasyncgenfunction(found)
-            or short == "migrations"
+            or short == "operations.migrations"
         )
     }
 

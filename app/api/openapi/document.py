@@ -27,12 +27,14 @@ RAW: Final[Node] = {
 
 
 def _kept(name: str) -> Node:
-    found: Node = loads(files("app.api").joinpath(name).read_text(encoding="utf-8"))
+    found: Node = loads(
+        files("app.api.openapi").joinpath("examples", name).read_text(encoding="utf-8")
+    )
     return found
 
 
 # What the demo organization answers, and what it was told, by operationId: openapi/examples.py writes them.
-WRITES: Final[Node] = _kept("writes.json")
+WRITES: Final[Node] = _kept("requests.json")
 REPLIES: Final[Node] = _kept("replies.json") | {name: one["reply"] for name, one in WRITES.items()}
 DROPPED: Final = ("HTTPValidationError", "ValidationError")
 PROBLEM_NAMES: Final = {int(response["x-status"]): name for name, response in RESPONSES.items()}

@@ -32,7 +32,9 @@ def configuration(
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {
-            "line": {"()": f"app.cli.support.logs.{'JsonLine' if log_format == 'json' else 'ConsoleLine'}"}
+            "line": {
+                "()": f"app.cli.support.logs.{'JsonLine' if log_format == 'json' else 'ConsoleLine'}"
+            }
         },
         "handlers": {
             "stderr": {

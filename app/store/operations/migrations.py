@@ -12,8 +12,8 @@ from sqlalchemy import Connection
 
 from app.store.sql.database import Database
 
-PACKAGED = Path(__file__).resolve().parent.parent / "migrations"
-CHECKOUT = Path(__file__).resolve().parent.parent.parent / "alembic"
+PACKAGED = Path(__file__).resolve().parents[2] / "migrations"
+CHECKOUT = Path(__file__).resolve().parents[3] / "alembic"
 
 
 def config(url: str) -> Config:

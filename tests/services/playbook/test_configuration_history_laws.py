@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 
-from tests.model.chronicle import last_redefinition, timelines
-from tests.model.relive import Life, differences, evening, said
-from tests.model.timeline import Timeline
+from tests.reference_model.chronicle import last_redefinition, timelines
+from tests.reference_model.relive import Life, differences, evening, said
+from tests.reference_model.timeline import Timeline
 
 # PAST_EXAMPLES=2000 is the deep run.
 EXAMPLES = int(os.environ.get("PAST_EXAMPLES", "12"))

@@ -13,9 +13,9 @@ from app.domain.playbook.configuration import TABLES
 from app.store.playbook import configuration, journal
 from app.store.playbook.journal import JournalFilter
 from app.store.tables.playbook import Row
-from tests.model.chronicle import timelines
-from tests.model.relive import Life
-from tests.model.timeline import Timeline
+from tests.reference_model.chronicle import timelines
+from tests.reference_model.relive import Life
+from tests.reference_model.timeline import Timeline
 
 laws = settings(
     max_examples=5,

@@ -19,11 +19,11 @@ from app.services.alignment import comparison, history
 from app.services.alignment.alignment import Answer
 from app.services.playbook import configuration_history as past
 from app.services.playbook import playbooks
-from tests.model.chronicle import timelines
-from tests.model.made_of import made_of
-from tests.model.relive import Life, judged, said
-from tests.model.scene import look
-from tests.model.timeline import RefusedError, Timeline
+from tests.reference_model.chronicle import timelines
+from tests.reference_model.made_of import made_of
+from tests.reference_model.relive import Life, judged, said
+from tests.reference_model.scene import look
+from tests.reference_model.timeline import RefusedError, Timeline
 from tests.support.library import Library
 
 laws = settings(

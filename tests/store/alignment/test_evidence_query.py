@@ -12,9 +12,9 @@ from app.scoring.result import Alignment
 from app.store.events import rollup_rebuild as rebuild
 from app.store.playbook import configuration
 from app.store.sql.database import connect
-from tests.model import model, replay, strategies
-from tests.model.replay import Stage
-from tests.model.world import World
+from tests.reference_model import model, replay, strategies
+from tests.reference_model.replay import Stage
+from tests.reference_model.world import World
 
 Loop = asyncio.Runner
 

@@ -16,10 +16,10 @@ from app.security.vault import Vault
 from app.services.events import ingestion as events
 from app.services.runtime.context import Service
 from app.store.sql.database import connect
-from tests.model import replay
-from tests.model import strategies as worlds
-from tests.model.replay import Stage
-from tests.model.world import Event, Retraction, World
+from tests.reference_model import replay
+from tests.reference_model import strategies as worlds
+from tests.reference_model.replay import Stage
+from tests.reference_model.world import Event, Retraction, World
 
 LATER = datetime(2026, 1, 1, tzinfo=UTC)
 laws = settings(

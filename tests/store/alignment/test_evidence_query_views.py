@@ -11,11 +11,11 @@ from app.scoring import views
 from app.scoring.ledger import Loss
 from app.scoring.snapshot import Snapshot
 from app.store.sql.database import connect
-from tests.model import ledger, replay
-from tests.model import strategies as worlds
-from tests.model import views as judge
-from tests.model.replay import Stage
-from tests.model.world import World
+from tests.reference_model import ledger, replay
+from tests.reference_model import strategies as worlds
+from tests.reference_model import views as judge
+from tests.reference_model.replay import Stage
+from tests.reference_model.world import World
 
 CLOSE = 1e-9
 

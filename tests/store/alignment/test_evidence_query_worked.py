@@ -7,12 +7,12 @@ import pytest
 from app.scoring.engine import score
 from app.scoring.result import Alignment
 from app.store.sql.database import connect
-from tests.model import replay
-from tests.model.ledger import Loss
-from tests.model.pencil import Expected
-from tests.model.replay import Stage
-from tests.model.worked import WORKED
-from tests.model.world import World
+from tests.reference_model import replay
+from tests.reference_model.ledger import Loss
+from tests.reference_model.pencil import Expected
+from tests.reference_model.replay import Stage
+from tests.reference_model.worked import WORKED
+from tests.reference_model.world import World
 
 Build = Callable[[], tuple[World, Expected]]
 worked = pytest.mark.parametrize("build", WORKED.values(), ids=WORKED.keys())

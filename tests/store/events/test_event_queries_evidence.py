@@ -16,14 +16,14 @@ from app.scoring.ledger import Loss
 from app.scoring.views import objective_views
 from app.store.playbook import configuration
 from app.store.sql.database import connect
-from tests.model import ledger as judge
-from tests.model import replay, strategies
-from tests.model.made_of import made_of, names, refreshing
-from tests.model.pencil import Expected, at, event
-from tests.model.replay import Stage
-from tests.model.scene import look
-from tests.model.worked import WORKED
-from tests.model.world import (
+from tests.reference_model import ledger as judge
+from tests.reference_model import replay, strategies
+from tests.reference_model.made_of import made_of, names, refreshing
+from tests.reference_model.pencil import Expected, at, event
+from tests.reference_model.replay import Stage
+from tests.reference_model.scene import look
+from tests.reference_model.worked import WORKED
+from tests.reference_model.world import (
     Event,
     KeyResult,
     Metric,

@@ -3,9 +3,9 @@
 from datetime import date
 from fractions import Fraction as F  # noqa: N817  # the arithmetic reads like arithmetic
 
-from tests.model.ledger import Loss
-from tests.model.pencil import NOT_HERE, Expected, at, event
-from tests.model.world import (
+from tests.reference_model.ledger import Loss
+from tests.reference_model.pencil import NOT_HERE, Expected, at, event
+from tests.reference_model.world import (
     KeyResult,
     Metric,
     Objective,

@@ -5,8 +5,16 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
 
-from tests.model.evidence import Fact, counting, evidence, matches, scored_day
-from tests.model.world import Event, KeyResult, Metric, Objective, Responsibility, Team, World
+from tests.reference_model.evidence import Fact, counting, evidence, matches, scored_day
+from tests.reference_model.world import (
+    Event,
+    KeyResult,
+    Metric,
+    Objective,
+    Responsibility,
+    Team,
+    World,
+)
 
 LOAD_BEARING = ("accountable", "responsible")
 ZERO = Fraction(0)

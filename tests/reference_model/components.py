@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 
-from tests.model.evidence import aggregate, matches, window
-from tests.model.scene import (
+from tests.reference_model.evidence import aggregate, matches, window
+from tests.reference_model.scene import (
     LOAD_BEARING,
     ZERO,
     Attention,
@@ -19,7 +19,7 @@ from tests.model.scene import (
     metric_of,
     with_figure,
 )
-from tests.model.world import KeyResult, Team
+from tests.reference_model.world import KeyResult, Team
 
 ONE = Fraction(1)
 HALF = Fraction(1, 2)

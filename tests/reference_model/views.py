@@ -7,7 +7,7 @@ from fractions import Fraction
 from itertools import combinations
 from statistics import median
 
-from tests.model.components import (
+from tests.reference_model.components import (
     HALF,
     ONE,
     Part,
@@ -25,10 +25,10 @@ from tests.model.components import (
     sharing,
     sharing_over,
 )
-from tests.model.ledger import Loss
-from tests.model.model import align
-from tests.model.scene import ZERO, attention, borne, look, share, with_figure
-from tests.model.world import World
+from tests.reference_model.ledger import Loss
+from tests.reference_model.model import align
+from tests.reference_model.scene import ZERO, attention, borne, look, share, with_figure
+from tests.reference_model.world import World
 
 
 @dataclass(frozen=True, slots=True)

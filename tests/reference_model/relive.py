@@ -29,11 +29,11 @@ from app.services.playbook import configuration
 from app.services.playbook import playbooks as acts
 from app.services.runtime.context import Service
 from app.store.sql.database import connect
-from tests.model import ledger as judge
-from tests.model import replay
-from tests.model import world as w
-from tests.model.model import align
-from tests.model.timeline import (
+from tests.reference_model import ledger as judge
+from tests.reference_model import replay
+from tests.reference_model import world as w
+from tests.reference_model.model import align
+from tests.reference_model.timeline import (
     Accept,
     Act,
     Archive,

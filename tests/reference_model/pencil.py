@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction as F  # noqa: N817  # the arithmetic reads like arithmetic
 
-from tests.model.ledger import Loss
-from tests.model.world import Event
+from tests.reference_model.ledger import Loss
+from tests.reference_model.world import Event
 
 Figure = tuple[F | None, F]
 NOT_HERE: Figure = (None, F(0))

@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
-from tests.model.stream import Cast, events, retractions
-from tests.model.world import (
+from tests.reference_model.stream import Cast, events, retractions
+from tests.reference_model.world import (
     COMPONENTS,
     Condition,
     KeyResult,

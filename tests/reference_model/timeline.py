@@ -16,9 +16,9 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import TypeAlias
 
-from tests.model import world as w
-from tests.model.evidence import day_of
-from tests.model.scene import LOAD_BEARING
+from tests.reference_model import world as w
+from tests.reference_model.evidence import day_of
+from tests.reference_model.scene import LOAD_BEARING
 
 Thing: TypeAlias = (
     w.Policy

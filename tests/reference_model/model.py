@@ -55,10 +55,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from tests.model.components import Part, components
-from tests.model.ledger import Loss, ledger
-from tests.model.scene import ZERO, Scene, attention_facts, borne, look
-from tests.model.world import COMPONENTS, World
+from tests.reference_model.components import Part, components
+from tests.reference_model.ledger import Loss, ledger
+from tests.reference_model.scene import ZERO, Scene, attention_facts, borne, look
+from tests.reference_model.world import COMPONENTS, World
 
 
 @dataclass(frozen=True, slots=True)

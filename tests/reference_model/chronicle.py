@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
-from tests.model import stream
-from tests.model import world as w
-from tests.model.strategies import (
+from tests.reference_model import stream
+from tests.reference_model import world as w
+from tests.reference_model.strategies import (
     AGGREGATIONS,
     FIRST,
     POSITIVE,
@@ -32,7 +32,7 @@ from tests.model.strategies import (
     responsibilities,
     teams,
 )
-from tests.model.timeline import (
+from tests.reference_model.timeline import (
     Accept,
     Act,
     Archive,

@@ -31,7 +31,7 @@ from app.store.events import retraction as retract
 from app.store.playbook import configuration as store
 from app.store.sql import column_types as types
 from app.store.sql.database import Connection, Database
-from tests.model import world as w
+from tests.reference_model import world as w
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 ONE = 10_000

@@ -7,7 +7,7 @@ from decimal import Decimal
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
-from tests.model.world import Condition, Event, Json, KeyResult, Metric, Playbook, World
+from tests.reference_model.world import Condition, Event, Json, KeyResult, Metric, Playbook, World
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Mapping
 
-from tests.model import harbor as harbor_figures
-from tests.model import mission as mission_figures
-from tests.model import promise as promise_figures
-from tests.model.pencil import Expected
-from tests.model.world import World
+from tests.reference_model import harbor as harbor_figures
+from tests.reference_model import mission as mission_figures
+from tests.reference_model import promise as promise_figures
+from tests.reference_model.pencil import Expected
+from tests.reference_model.world import World
 
 
 def harbor() -> tuple[World, Expected]:

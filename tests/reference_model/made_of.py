@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from datetime import date
 
-from tests.model.components import agreements
-from tests.model.evidence import Fact, matches
-from tests.model.ledger import Loss
-from tests.model.scene import (
+from tests.reference_model.components import agreements
+from tests.reference_model.evidence import Fact, matches
+from tests.reference_model.ledger import Loss
+from tests.reference_model.scene import (
     Scene,
     attention_facts,
     events_of,
@@ -15,7 +15,7 @@ from tests.model.scene import (
     metric_of,
     served_elsewhere,
 )
-from tests.model.world import Event
+from tests.reference_model.world import Event
 
 
 def sold(scene: Scene, loss: Loss) -> list[Event]:

@@ -8,7 +8,7 @@ from random import Random
 
 from hypothesis import strategies as st
 
-from tests.model.world import Event, Json, Retraction
+from tests.reference_model.world import Event, Json, Retraction
 
 TYPES = ("deal.won", "deal.won", "call.held", "ticket.closed", "noise")
 # Names whose order by code point differs from the order of UTF-16, of a locale and of length.

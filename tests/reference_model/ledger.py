@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from tests.model.components import (
+from tests.reference_model.components import (
     Part,
     agreements,
     attainment,
@@ -15,7 +15,7 @@ from tests.model.components import (
     sharing,
     sold,
 )
-from tests.model.scene import ZERO, Attention, Scene, key_results_of, with_figure
+from tests.reference_model.scene import ZERO, Attention, Scene, key_results_of, with_figure
 
 SMALLEST = Fraction(1, 10**12)
 

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 
-from tests.model.worked import WORKED
+from tests.reference_model.worked import WORKED
 from tests.support.house import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
