@@ -5,8 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-PREFIX = "SIGHTLINE_"
-CLIENT_ONLY = frozenset({"SIGHTLINE_URL", "SIGHTLINE_API_KEY"})
+ENVIRONMENT_PREFIX = "SIGHTLINE_"
+CLIENT_ONLY_VARIABLES = frozenset({"SIGHTLINE_URL", "SIGHTLINE_API_KEY"})
 
 
 class Settings(BaseModel):
@@ -64,13 +64,13 @@ class Settings(BaseModel):
     )
 
 
-def load(environment: Mapping[str, str]) -> Settings:
+def load_settings(environment: Mapping[str, str]) -> Settings:
     """The settings that `environment` gives. Raises: pydantic.ValidationError, for unknown SIGHTLINE_ names too."""
-    given = {
-        name.removeprefix(PREFIX).lower(): value
+    settings_fields = {
+        name.removeprefix(ENVIRONMENT_PREFIX).lower(): value
         for name, value in environment.items()
-        if name.startswith(PREFIX)
-        and name not in CLIENT_ONLY
+        if name.startswith(ENVIRONMENT_PREFIX)
+        and name not in CLIENT_ONLY_VARIABLES
         and not name.startswith("SIGHTLINE_REQUIRE")
     }
-    return Settings.model_validate(given)
+    return Settings.model_validate(settings_fields)

@@ -11,8 +11,8 @@ from app.api.access import api_keys as keys
 from app.api.alignment import alignment
 from app.api.events import cloudevents, events, exports
 from app.api.http import problems
-from app.api.http.middleware import Shell
-from app.api.http.route import lanes
+from app.api.http.middleware import OuterMiddleware
+from app.api.http.route import fast_routes
 from app.api.openapi import document
 from app.api.operations import erasure as erasures
 from app.api.operations import health
@@ -63,23 +63,23 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
 )
 
 # One path is tried after the other: what programs ask all day comes first.
-OFTEN: Final = (alignment.router, events.router, hooks.router, cloudevents.router)
+HOT_ROUTERS: Final = (alignment.router, events.router, hooks.router, cloudevents.router)
 
 
-def _version() -> str:
+def _installed_version() -> str:
     try:
         return version("sightline")
     except PackageNotFoundError:  # run from a checkout that is not installed
         return "0.0.0"
 
 
-def build(
+def create_application(
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None,
 ) -> FastAPI:
     """An application with every route; whoever builds it gives it a service as `state.service`."""
     app = FastAPI(
         title="Sightline",
-        version=_version(),
+        version=_installed_version(),
         lifespan=lifespan,
         openapi_url="/openapi.json",
         docs_url=None,  # FastAPI's pages load scripts from elsewhere
@@ -91,10 +91,10 @@ def build(
             "logs": False,
         },  # its records keep bodies and exceptions
     )
-    for router in (*OFTEN, *(router for router in ROUTERS if router not in OFTEN)):
+    for router in (*HOT_ROUTERS, *(router for router in ROUTERS if router not in HOT_ROUTERS)):
         # Not include_router: every route has its whole path already, and an included router is matched twice.
         app.router.routes.extend(router.routes)
-    problems.install(app)
-    document.install(app)
-    app.add_middleware(Shell, lanes=lanes(app))
+    problems.install_handlers(app)
+    document.install_openapi(app)
+    app.add_middleware(OuterMiddleware, fast_routes=fast_routes(app))
     return app

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 from app.domain.sources.crm.changes import Change
 from app.domain.sources.mapping.mapping import DealMapping
 
-TOLERANCE: Final = 300
+TIMESTAMP_TOLERANCE_SECONDS: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
-class Reject:
+class ElementRejection:
     """An element that was set aside. Shape: `index` counts from 0 in the delivery's own order.
 
     So is a gap, a change of which the CRM says only that it happened: the sentence names the records to import.
@@ -48,14 +48,14 @@ class Translation:
 
     changes: tuple[Change, ...] = ()
     events: tuple[Mapping[str, object], ...] = ()
-    rejects: tuple[Reject, ...] = ()
+    rejects: tuple[ElementRejection, ...] = ()
     ignored: int = 0
-    change_places: tuple[int, ...] = ()
-    event_places: tuple[int, ...] = ()
+    change_indexes: tuple[int, ...] = ()
+    event_indexes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Acknowledgement:
     """How a sender is told that its delivery is kept, where it does not read our own receipt."""
 
     media_type: str
@@ -65,10 +65,10 @@ class Answer:
 class Connector(Protocol):
     """One kind of system that sends deliveries. What has a body here is what most of them do."""
 
-    answer: Answer | None = None
+    acknowledgement: Acknowledgement | None = None
     """How a kept delivery is answered. None when the sender reads no body: our own receipt."""
 
-    asks: bool = False
+    supports_handshake: bool = False
     """Whether its senders ask before they deliver (CloudEvents, abuse protection)."""
 
     @property
@@ -76,7 +76,7 @@ class Connector(Protocol):
         """The connector's name in a source."""
 
     @property
-    def form(self) -> str:
+    def mapping_form(self) -> str:
         """What its mapping looks like: `deals` (a CRM), `generic`, `events` (CloudEvents), or `none`."""
 
     @property
@@ -84,10 +84,10 @@ class Connector(Protocol):
         """The mapping in force where a source says nothing, in that form. Shape: api.md, Sources."""
 
     @property
-    def secret_required(self) -> bool:
+    def is_secret_required(self) -> bool:
         """Whether the vendor makes the secret; else `new_secret` does."""
 
-    def new_secret(self, random: bytes) -> str:
+    def generate_secret(self, random_bytes: bytes) -> str:
         """A secret in the scheme's notation. Raises: InvalidError where the vendor makes it, or for too few bytes."""
 
     def check_secret(self, secret: str) -> None:
@@ -103,11 +103,11 @@ class Connector(Protocol):
         Raises: NotAuthenticError, never saying why; MalformedError for a body that is not even to be kept.
         """
 
-    def kept(self, body: bytes) -> bytes:
+    def redact_credentials(self, body: bytes) -> bytes:
         """What of a body may be stored; `translate` reads it as it reads the body. Shape: without live credentials."""
         return body
 
-    def message(self, headers: Mapping[str, str]) -> str | None:
+    def get_message_id(self, headers: Mapping[str, str]) -> str | None:
         """The id under which the sender repeats this delivery and never sends another. None where it names none."""
         return None
 

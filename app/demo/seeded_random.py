@@ -9,33 +9,33 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Dice:
+class SeededRandom:
     """Named throws of one seed: adding one moves no other."""
 
     seed: str
 
-    def chance(self, *name: object) -> float:
+    def fraction(self, *name: object) -> float:
         """A fraction from 0 up to, and without, 1."""
         text = "/".join([self.seed, *map(str, name)])
         return int.from_bytes(blake2b(text.encode(), digest_size=6).digest()) / 2**48
 
-    def whether(self, likely: float, *name: object) -> bool:
+    def happens(self, probability: float, *name: object) -> bool:
         """True about as often as it is likely."""
-        return self.chance(*name) < likely
+        return self.fraction(*name) < probability
 
-    def between(self, low: int, high: int, *name: object) -> int:
+    def integer_between(self, minimum: int, maximum: int, *name: object) -> int:
         """A whole number from low to high, both included."""
-        return low + int(self.chance(*name) * (high - low + 1))
+        return minimum + int(self.fraction(*name) * (maximum - minimum + 1))
 
-    def pick(self, options: Sequence[T], *name: object) -> T:
+    def choose(self, options: Sequence[T], *name: object) -> T:
         """One of the options, all equally likely."""
-        return options[self.between(0, len(options) - 1, *name)]
+        return options[self.integer_between(0, len(options) - 1, *name)]
 
-    def weighed(self, options: Mapping[T, int], *name: object) -> T:
+    def choose_weighted(self, options: Mapping[T, int], *name: object) -> T:
         """One of the options, each as likely as its weight."""
-        left = self.chance(*name) * sum(options.values())
+        remaining = self.fraction(*name) * sum(options.values())
         for option, weight in options.items():
-            left -= weight
-            if left < 0:
+            remaining -= weight
+            if remaining < 0:
                 return option
         return list(options)[-1]

@@ -7,21 +7,21 @@ from typing import Final
 from urllib.parse import quote, urlencode
 
 from app.domain.playbook.configuration import Configuration
-from app.scoring.snapshot import Frame
+from app.scoring.snapshot import ScoringFrame
 
-PARTS: dict[str, str] = {
+RESOURCE_PATHS: dict[str, str] = {
     "signoffs": "/v1/playbooks/{playbook}/signoffs",
     "contributions": "/v1/playbooks/{playbook}/contributions",
     "responsibilities": "/v1/objectives/{objective}/responsibilities",
 }
-LISTS: dict[str, str] = {"events": "/v1/events", "key-results": "/v1/key-results"}
-MOST_STRETCHES: Final = (
+LIST_PATHS: dict[str, str] = {"events": "/v1/events", "key-results": "/v1/key-results"}
+MAX_PERIODS: Final = (
     50  # what an address can hold; nobody has so many, and from the first to the last day holds all
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class EvidenceQuery:
     """What lists exactly what a loss is made of.
 
     Shape: `resource` is a key of PARTS, whose address has the first of the `filters` in it, or of LISTS.
@@ -31,18 +31,16 @@ class Evidence:
     filters: tuple[tuple[str, str], ...]
 
 
-def address(evidence: Evidence) -> str:
+def to_url(evidence: EvidenceQuery) -> str:
     """The address, path and query, at which the API lists that evidence."""
-    if evidence.resource in LISTS:
-        return f"{LISTS[evidence.resource]}?{urlencode(evidence.filters)}"
-    (name, value), *filters = evidence.filters
-    return (
-        f"{PARTS[evidence.resource].format(**{name: quote(value, safe='')})}?{urlencode(filters)}"
-    )
+    if evidence.resource in LIST_PATHS:
+        return f"{LIST_PATHS[evidence.resource]}?{urlencode(evidence.filters)}"
+    (path_name, path_value), *filters = evidence.filters
+    return f"{RESOURCE_PATHS[evidence.resource].format(**{path_name: quote(path_value, safe='')})}?{urlencode(filters)}"
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class EvidenceScope:
     """The days and names that evidence is asked with.
 
     Shape: `focus` is the first and last day of attention. None when the configuration is that of the end of `until`:
@@ -53,66 +51,74 @@ class Scope:
     starts_on: date
     until: date
     known_at: date
-    focus: tuple[date, date]
+    focus_window: tuple[date, date]
     unit: str | None
     configuration_from: date | None = None
 
-    def configured(self, resource: str, name: str, value: str) -> Evidence:
+    def configuration_evidence(self, resource: str, name: str, resource_key: str) -> EvidenceQuery:
         """A list of what was configured on the day whose configuration the score uses."""
         day = self.configuration_from or self.until
-        return Evidence(resource, ((name, value), ("as_of", day.isoformat())))
+        return EvidenceQuery(resource, ((name, resource_key), ("as_of", day.isoformat())))
 
-    def events(self, first: date, last: date, *filters: tuple[str, str]) -> Evidence:
+    def event_evidence(
+        self, first_day: date, last_day: date, *filters: tuple[str, str]
+    ) -> EvidenceQuery:
         """The events between two days that pass the filters, as they were known then.
 
         They are asked for as of the last day that the score could see, not the day asked for: the configuration of a
         finished playbook is that of its end, and a filter that resolves objectives has to use the same one.
         """
-        days = [
-            ("from", first.isoformat()),
-            ("to", last.isoformat()),
+        day_filters = [
+            ("from", first_day.isoformat()),
+            ("to", last_day.isoformat()),
             ("as_of", self.until.isoformat()),
         ]
         if self.known_at != self.until:
-            days.append(("known_at", self.known_at.isoformat()))
+            day_filters.append(("known_at", self.known_at.isoformat()))
         if self.configuration_from is not None:
-            days.append(("configuration_from", self.configuration_from.isoformat()))
-        return Evidence("events", (*filters, *days))
+            day_filters.append(("configuration_from", self.configuration_from.isoformat()))
+        return EvidenceQuery("events", (*filters, *day_filters))
 
-    def within(self, windows: Iterable[tuple[date, date]], *filters: tuple[str, str]) -> Evidence:
+    def event_evidence_within(
+        self, windows: Iterable[tuple[date, date]], *filters: tuple[str, str]
+    ) -> EvidenceQuery:
         """The events inside any of the windows that pass the filters; there is at least one window."""
-        found = merged(windows)
-        gaps = 1 < len(found) <= MOST_STRETCHES
-        days = (("days", ",".join(f"{first}..{last}" for first, last in found)),) if gaps else ()
-        return self.events(found[0][0], found[-1][1], *filters, *days)
+        periods = merge_periods(windows)
+        has_gaps = 1 < len(periods) <= MAX_PERIODS
+        day_filters = (
+            (("days", ",".join(f"{first_day}..{last_day}" for first_day, last_day in periods)),)
+            if has_gaps
+            else ()
+        )
+        return self.event_evidence(periods[0][0], periods[-1][1], *filters, *day_filters)
 
-    def attention(self, *filters: tuple[str, str]) -> Evidence:
+    def focus_evidence(self, *filters: tuple[str, str]) -> EvidenceQuery:
         """The events of the focus days that pass the filters."""
-        return self.events(*self.focus, *filters)
+        return self.event_evidence(*self.focus_window, *filters)
 
 
-def merged(windows: Iterable[tuple[date, date]]) -> list[tuple[date, date]]:
+def merge_periods(periods: Iterable[tuple[date, date]]) -> list[tuple[date, date]]:
     """The fewest stretches of days, in order, that hold the days of the windows and no other."""
-    found: list[tuple[date, date]] = []
-    for first, last in sorted(windows):
-        if found and first <= found[-1][1] + timedelta(days=1):
-            found[-1] = found[-1][0], max(last, found[-1][1])
+    merged_periods: list[tuple[date, date]] = []
+    for first_day, last_day in sorted(periods):
+        if merged_periods and first_day <= merged_periods[-1][1] + timedelta(days=1):
+            merged_periods[-1] = merged_periods[-1][0], max(last_day, merged_periods[-1][1])
         else:
-            found.append((first, last))
-    return found
+            merged_periods.append((first_day, last_day))
+    return merged_periods
 
 
-def scope(configuration: Configuration, frame: Frame) -> Scope:
+def build_scope(configuration: Configuration, frame: ScoringFrame) -> EvidenceScope:
     """The scope of the evidence in `frame`."""
     starts_on = configuration.playbooks[frame.playbook].starts_on
-    focus = frame.focus(configuration)
+    focus_window = frame.focus_window(configuration)
     unit = configuration.policy.unit
-    return Scope(
+    return EvidenceScope(
         frame.playbook,
         starts_on,
         frame.until,
         frame.known_at,
-        focus,
+        focus_window,
         unit,
         frame.configuration_from,
     )

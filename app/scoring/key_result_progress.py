@@ -6,31 +6,31 @@ from typing import Final, NamedTuple
 
 from app.domain.events.metrics import Metric
 from app.domain.playbook.objectives import KeyResult
-from app.domain.primitives.decimals import ONE, number
-from app.domain.sources.silence import Heard
+from app.domain.primitives.decimals import FIXED_SCALE, to_json_number
+from app.domain.sources.silence import SourceActivity
 from app.scoring.averages import ratio
-from app.scoring.evidence_links import Evidence, Scope
+from app.scoring.evidence_links import EvidenceQuery, EvidenceScope
 from app.scoring.ledger import Loss
-from app.scoring.phrases import counted, listed, percent
-from app.scoring.playbook_index import Plan, Window
-from app.scoring.snapshot import Measure, Said, Snapshot
+from app.scoring.phrases import format_percent, join_names, pluralize
+from app.scoring.playbook_index import MetricWindow, PlaybookIndex
+from app.scoring.snapshot import MetricReading, Snapshot, SourceMeasure
 
-Exact = tuple[int, int]  # a value in ten-thousandths, as numerator and positive denominator
-Sources = Mapping[str, Measure]
-NOTHING: Final = Said({})
+ExactValue = tuple[int, int]  # a value in ten-thousandths, as numerator and positive denominator
+SourceMeasures = Mapping[str, SourceMeasure]
+EMPTY_READING: Final = MetricReading({})
 
 
-def value(aggregation: str, sources: Sources) -> Exact | None:
+def aggregate_value(aggregation: str, sources: SourceMeasures) -> ExactValue | None:
     """What a metric comes to over all of those sources together; None without any."""
     if not sources:
         return None
     if aggregation == "last":
-        newest = max(
-            (m.last[0], source, m.last[1], m.last[2])
-            for source, m in sources.items()
-            if m.last is not None
+        latest_measurement = max(
+            (source_measure.last[0], source, source_measure.last[1], source_measure.last[2])
+            for source, source_measure in sources.items()
+            if source_measure.last is not None
         )
-        return newest[3], 1
+        return latest_measurement[3], 1
     if aggregation == "min":
         return min(measure.low for measure in sources.values() if measure.low is not None), 1
     if aggregation == "max":
@@ -40,11 +40,11 @@ def value(aggregation: str, sources: Sources) -> Exact | None:
         count += measure.count
         total += measure.total
     if aggregation == "count":
-        return count * ONE, 1
+        return count * FIXED_SCALE, 1
     return total, count if aggregation == "mean" else 1
 
 
-class Standing(NamedTuple):
+class KeyResultStanding(NamedTuple):
     """One key result on the day of the score; it accounts for what is lost on it.
 
     Shape: `first` and `last` bound its evidence; `exact` is None without an event that makes its value; `sources` is
@@ -53,179 +53,239 @@ class Standing(NamedTuple):
     None when too little is known of its canonical source, or it has none: `heard`.
     """
 
-    scope: Scope
-    result: KeyResult
+    scope: EvidenceScope
+    key_result: KeyResult
     metric: Metric
-    first: date
-    last: date
-    begun: bool
-    exact: Exact | None
+    first_day: date
+    last_day: date
+    has_begun: bool
+    exact_value: ExactValue | None
     progress: float
     expected: float
     attainment: float
-    sources: Sources
-    unknown: int
-    other_unit: int = 0
+    sources: SourceMeasures
+    missing_value_count: int
+    other_unit_count: int = 0
     currencies: tuple[str, ...] = ()
-    heard: Heard | None = None
+    source_activity: SourceActivity | None = None
 
     @property
-    def measured(self) -> bool:
+    def has_evidence(self) -> bool:
         """Whether any event makes its value."""
-        return self.exact is not None
+        return self.exact_value is not None
 
     @property
     def value(self) -> int | float | None:
         """Its value as it stands on the wire, rounded once; None without evidence."""
-        if self.exact is None:
+        if self.exact_value is None:
             return None
-        numerator, denominator = self.exact
-        return number(numerator) if denominator == 1 else numerator / (denominator * ONE)
+        numerator, denominator = self.exact_value
+        return (
+            to_json_number(numerator)
+            if denominator == 1
+            else numerator / (denominator * FIXED_SCALE)
+        )
 
     def detail(self, _: Loss) -> str:
         """How far it is and should be, and what could not be counted."""
-        key = self.result.key
-        if self.measured:
-            way, due = percent(self.progress), percent(self.expected)
-            said = f"{key} is {way} of the way to its target, {due} was expected by now"
-        elif self.sources:
-            said = f"{self.metric.canonical_source}, the canonical source, has no event that counts for {key}; others have"
-        else:
-            said = f"no event counts for {key}, {percent(self.expected)} of the way was expected by now"
-        return said + self._uncounted() + self._silence()
-
-    def _uncounted(self) -> str:
-        won = self.metric.events == ("deal.won",)
-        said = ""
-        if self.unknown and won:
-            said = f"; {counted(self.unknown, 'won deal has', 'won deals have')} no amount"
-        elif self.unknown:
-            said = (
-                f"; {counted(self.unknown, 'event has', 'events have')} no number that could count"
+        key = self.key_result.key
+        if self.has_evidence:
+            progress_percent, expected_percent = (
+                format_percent(self.progress),
+                format_percent(self.expected),
             )
-        if self.other_unit:
-            one, many = ("won deal is", "won deals are") if won else ("event is", "events are")
-            which = f"in {listed(self.currencies)}, " if self.currencies else ""
-            said += f"; {counted(self.other_unit, one, many)} left out: {which}not in {self.metric.unit}, and no rate"
-        return said
+            summary = f"{key} is {progress_percent} of the way to its target, {expected_percent} was expected by now"
+        elif self.sources:
+            summary = f"{self.metric.canonical_source}, the canonical source, has no event that counts for {key}; others have"
+        else:
+            summary = f"no event counts for {key}, {format_percent(self.expected)} of the way was expected by now"
+        return summary + self._describe_uncounted() + self._describe_silence()
 
-    def _silence(self) -> str:
+    def _describe_uncounted(self) -> str:
+        is_won_deals = self.metric.events == ("deal.won",)
+        clauses = ""
+        if self.missing_value_count and is_won_deals:
+            clauses = f"; {pluralize(self.missing_value_count, 'won deal has', 'won deals have')} no amount"
+        elif self.missing_value_count:
+            clauses = f"; {pluralize(self.missing_value_count, 'event has', 'events have')} no number that could count"
+        if self.other_unit_count:
+            singular, plural = (
+                ("won deal is", "won deals are") if is_won_deals else ("event is", "events are")
+            )
+            currencies_clause = f"in {join_names(self.currencies)}, " if self.currencies else ""
+            clauses += f"; {pluralize(self.other_unit_count, singular, plural)} left out: {currencies_clause}not in {self.metric.unit}, and no rate"
+        return clauses
+
+    def _describe_silence(self) -> str:
         """Since when its canonical source is silent, as it was on the last day of its evidence."""
-        if self.heard is None or not self.heard.silent_on(self.last):
+        if self.source_activity is None or not self.source_activity.is_silent_on(self.last_day):
             return ""
-        gone = counted((self.last - self.heard.last).days, "day")
-        said = f"{self.metric.canonical_source}, its canonical source, has been silent since {self.heard.last}"
-        return f"; {said}: for {gone}, and never for more than {self.heard.usual} in the four weeks before"
+        silent_days = pluralize((self.last_day - self.source_activity.last_day).days, "day")
+        silence_clause = f"{self.metric.canonical_source}, its canonical source, has been silent since {self.source_activity.last_day}"
+        return f"; {silence_clause}: for {silent_days}, and never for more than {self.source_activity.usual_gap_days} in the four weeks before"
 
-    def evidence(self, _: Loss) -> Evidence:
+    def evidence(self, _: Loss) -> EvidenceQuery:
         """The events that make its value."""
         source = self.metric.canonical_source
-        canonical = (("source", source),) if source is not None else ()
-        return self.scope.events(self.first, self.last, ("counts_for", self.metric.key), *canonical)
+        source_filter = (("source", source),) if source is not None else ()
+        return self.scope.event_evidence(
+            self.first_day, self.last_day, ("counts_for", self.metric.key), *source_filter
+        )
 
 
-class Stretch(NamedTuple):
+class WindowValue(NamedTuple):
     """A window on the day of the score, and the value that its events make; see Standing for what is in it."""
 
     metric: Metric
-    first: date
-    last: date
-    begun: bool
+    first_day: date
+    last_day: date
+    has_begun: bool
     expected: float
-    exact: Exact | None
-    said: Said
+    exact_value: ExactValue | None
+    reading: MetricReading
 
 
-class Pace:
+class KeyResultProgress:
     """How far all key results of a plan have come; what one comes to in detail is made only when it is asked for.
 
     Shape: `attainments` by key result, `stretches` by window; `behind` is how many of those with evidence attain less
     than 1.
     """
 
-    __slots__ = ("_currencies", "_heard", "_scope", "attainments", "behind", "stretches")
+    __slots__ = (
+        "_currencies",
+        "_scope",
+        "_source_activity",
+        "attainments",
+        "behind_count",
+        "window_values",
+    )
 
-    def __init__(self, snapshot: Snapshot, scope: Scope) -> None:
+    def __init__(self, snapshot: Snapshot, scope: EvidenceScope) -> None:
         """On the day of that snapshot."""
-        self._scope, self._currencies, self._heard = scope, snapshot.currencies, snapshot.heard
-        self.stretches: dict[Window, Stretch] = {}
+        self._scope, self._currencies, self._source_activity = (
+            scope,
+            snapshot.excluded_currencies,
+            snapshot.source_activities,
+        )
+        self.window_values: dict[MetricWindow, WindowValue] = {}
         self.attainments: dict[str, float] = {}
-        self.behind = 0
-        day, until, came = snapshot.frame.day, snapshot.frame.until, snapshot.plan.once(_Came)
-        for place in snapshot.plan.windows:
-            key, first, last = place
-            begun, said = day >= first, snapshot.said.get(place, NOTHING)
-            way = came.by(place, said if begun else said._replace(sources=NOTHING.sources))
-            expected = ratio((day - first).days + 1, (last - first).days + 1)
-            metric = snapshot.configuration.metrics[key]
-            self.stretches[place] = Stretch(
-                metric, first, min(last, until), begun, expected, way.exact, way.said
+        self.behind_count = 0
+        day, until, progress_cache = (
+            snapshot.frame.day,
+            snapshot.frame.until,
+            snapshot.playbook_index.memoize(_ProgressCache),
+        )
+        for window in snapshot.playbook_index.windows:
+            metric_key, first_day, last_day = window
+            has_begun, reading = day >= first_day, snapshot.readings.get(window, EMPTY_READING)
+            window_progress = progress_cache.get(
+                window, reading if has_begun else reading._replace(sources=EMPTY_READING.sources)
             )
-            left = 1.0 - expected
+            expected = ratio((day - first_day).days + 1, (last_day - first_day).days + 1)
+            metric = snapshot.configuration.metrics[metric_key]
+            self.window_values[window] = WindowValue(
+                metric,
+                first_day,
+                min(last_day, until),
+                has_begun,
+                expected,
+                window_progress.exact_value,
+                window_progress.reading,
+            )
+            remaining_share = 1.0 - expected
             # 1 - max(0, expected - progress), written so that on the last day it is the progress to the last bit.
-            attained = [1.0 if p >= expected else min(1.0, p + left) for p in way.progress]
-            self.attainments.update(zip(way.keys, attained, strict=True))
-            if way.exact is not None:
-                self.behind += len(attained) - attained.count(1.0)
+            attainments = [
+                1.0 if progress >= expected else min(1.0, progress + remaining_share)
+                for progress in window_progress.progress_values
+            ]
+            self.attainments.update(zip(window_progress.key_result_keys, attainments, strict=True))
+            if window_progress.exact_value is not None:
+                self.behind_count += len(attainments) - attainments.count(1.0)
 
-    def standing(self, place: Window, result: KeyResult) -> Standing:
+    def build_standing(self, window: MetricWindow, key_result: KeyResult) -> KeyResultStanding:
         """Where that key result, whose window it is, stands."""
-        metric, first, last, begun, expected, exact, said = self.stretches[place]
-        progress = 0.0 if exact is None else _progress(result, exact)
-        attainment = self.attainments[result.key]
-        counted = (
-            exact,
+        metric, first_day, last_day, has_begun, expected, exact_value, reading = self.window_values[
+            window
+        ]
+        progress = 0.0 if exact_value is None else _compute_progress(key_result, exact_value)
+        attainment = self.attainments[key_result.key]
+        measured_fields = (
+            exact_value,
             progress,
             expected,
             attainment,
-            said.sources,
-            said.unknown,
-            said.other_unit,
+            reading.sources,
+            reading.missing_value_count,
+            reading.other_unit_count,
         )
-        remarks = self._currencies.get(place, ()), self._heard.get(metric.canonical_source or "")
-        return Standing(self._scope, result, metric, first, last, begun, *counted, *remarks)
+        annotations = (
+            self._currencies.get(window, ()),
+            self._source_activity.get(metric.canonical_source or ""),
+        )
+        return KeyResultStanding(
+            self._scope,
+            key_result,
+            metric,
+            first_day,
+            last_day,
+            has_begun,
+            *measured_fields,
+            *annotations,
+        )
 
 
-class _Way(NamedTuple):
+class _WindowProgress(NamedTuple):
     """What was said of a window, the value it makes, and how far each of its key results has come by it."""
 
-    said: Said
-    exact: Exact | None
-    keys: Sequence[str]
-    progress: Sequence[float]
+    reading: MetricReading
+    exact_value: ExactValue | None
+    key_result_keys: Sequence[str]
+    progress_values: Sequence[float]
 
 
-class _Came:
+class _ProgressCache:
     """How far key results have come; worked out anew only for a window of which something else is said."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
-        self._known: dict[Window, _Way] = {}
+    def __init__(self, playbook_index: PlaybookIndex) -> None:
+        self._playbook_index = playbook_index
+        self._progress_by_window: dict[MetricWindow, _WindowProgress] = {}
 
-    def by(self, place: Window, said: Said) -> _Way:
-        known = self._known.get(place)
-        if known is None or (known.said is not said and known.said != said):
-            known = self._known[place] = self._way(place, said)
-        return known
+    def get(self, window: MetricWindow, reading: MetricReading) -> _WindowProgress:
+        window_progress = self._progress_by_window.get(window)
+        if window_progress is None or (
+            window_progress.reading is not reading and window_progress.reading != reading
+        ):
+            window_progress = self._progress_by_window[window] = self._compute(window, reading)
+        return window_progress
 
-    def _way(self, place: Window, said: Said) -> _Way:
-        metric, results = self._plan.configuration.metrics[place[0]], self._plan.windows[place]
-        exact = value(metric.aggregation, _counting(metric, said.sources))
-        progress = [0.0 if exact is None else _progress(result, exact) for result in results]
-        return _Way(said, exact, [result.key for result in results], progress)
+    def _compute(self, window: MetricWindow, reading: MetricReading) -> _WindowProgress:
+        metric, key_results = (
+            self._playbook_index.configuration.metrics[window[0]],
+            self._playbook_index.windows[window],
+        )
+        exact_value = aggregate_value(metric.aggregation, _select_sources(metric, reading.sources))
+        progress_values = [
+            0.0 if exact_value is None else _compute_progress(key_result, exact_value)
+            for key_result in key_results
+        ]
+        return _WindowProgress(
+            reading, exact_value, [key_result.key for key_result in key_results], progress_values
+        )
 
 
-def _counting(metric: Metric, sources: Sources) -> Sources:
+def _select_sources(metric: Metric, sources: SourceMeasures) -> SourceMeasures:
     """The sources that make the value: the canonical one where there is one."""
     canonical = metric.canonical_source
     if canonical is None:
         return sources
-    return {canonical: sources[canonical]} if canonical in sources else NOTHING.sources
+    return {canonical: sources[canonical]} if canonical in sources else EMPTY_READING.sources
 
 
-def _progress(result: KeyResult, exact: Exact) -> float:
+def _compute_progress(key_result: KeyResult, exact_value: ExactValue) -> float:
     """The way gone from baseline to target."""
-    numerator, denominator = exact
+    numerator, denominator = exact_value
     return ratio(
-        numerator - result.baseline * denominator, (result.target - result.baseline) * denominator
+        numerator - key_result.baseline * denominator,
+        (key_result.target - key_result.baseline) * denominator,
     )

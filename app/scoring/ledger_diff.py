@@ -3,44 +3,46 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from app.scoring.ledger import LEAST, Loss
+from app.scoring.ledger import MIN_LOSS, Loss
 
-Place = tuple[str, str, str, str, str, str, str]
+LossKey = tuple[str, str, str, str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class LedgerDifference:
     """How one loss changed. Units: points of the score; `change` above 0 is more lost.
 
     Shape: `loss` is the one after, or the one before where nothing is lost any more.
     """
 
     loss: Loss
-    before: float
-    after: float
+    points_before: float
+    points_after: float
 
     @property
     def change(self) -> float:
         """The points that are lost besides, or less than 0 where some were won."""
-        return self.after - self.before
+        return self.points_after - self.points_before
 
 
-def difference(before: Iterable[Loss], after: Iterable[Loss]) -> tuple[Difference, ...]:
+def diff_ledgers(before: Iterable[Loss], after: Iterable[Loss]) -> tuple[LedgerDifference, ...]:
     """What differs by more than rounding, the largest change first."""
-    was, now = ({place(loss): loss for loss in losses} for losses in (before, after))
-    found = [
-        Difference(
-            now[key] if key in now else was[key],
-            was[key].points if key in was else 0.0,
-            now[key].points if key in now else 0.0,
+    previous, current = ({loss_key(loss): loss for loss in losses} for losses in (before, after))
+    differences = [
+        LedgerDifference(
+            current[key] if key in current else previous[key],
+            previous[key].points if key in previous else 0.0,
+            current[key].points if key in current else 0.0,
         )
-        for key in sorted(was.keys() | now.keys())
+        for key in sorted(previous.keys() | current.keys())
     ]
-    some = [one for one in found if abs(one.change) >= LEAST]
-    return tuple(sorted(some, key=lambda one: -abs(one.change)))
+    significant_differences = [
+        candidate for candidate in differences if abs(candidate.change) >= MIN_LOSS
+    ]
+    return tuple(sorted(significant_differences, key=lambda candidate: -abs(candidate.change)))
 
 
-def place(loss: Loss) -> Place:
+def loss_key(loss: Loss) -> LossKey:
     """What a loss concerns: no two of one ledger concern the same."""
-    about = (loss.team, loss.objective, loss.key_result, loss.offering, loss.metric)
-    return (loss.component, loss.reason, *(name or "" for name in about))  # type: ignore[return-value]  # seven of them
+    subject_names = (loss.team, loss.objective, loss.key_result, loss.offering, loss.metric)
+    return (loss.component, loss.reason, *(name or "" for name in subject_names))  # type: ignore[return-value]  # seven of them

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.scoring.ledger import Loss
-from app.scoring.snapshot import Frame
+from app.scoring.snapshot import ScoringFrame
 
 METHOD: Final = "1"
 
@@ -27,13 +27,13 @@ class Figure:
     applies: bool = True
 
 
-def silent(summary: str, *, applies: bool = True) -> Figure:
+def figure_without_evidence(summary: str, *, applies: bool = True) -> Figure:
     """A component without evidence: never 0 and never 1."""
     return Figure(None, 0.0, 0.0, summary, lambda _: (), applies)
 
 
 @dataclass(frozen=True, slots=True)
-class ComponentResult:
+class ComponentScore:
     """A component as part of a score. Units: `weight` in ten-thousandths; `lost` in points of the score."""
 
     name: str
@@ -41,7 +41,7 @@ class ComponentResult:
     weight: int
     coverage: float
     applies: bool
-    lost: float
+    lost_points: float
     summary: str
 
 
@@ -52,13 +52,13 @@ class Alignment:
     None when there is too little evidence: `score`; when nothing is lost: `weakest`.
     """
 
-    frame: Frame
+    frame: ScoringFrame
     version: int
     score: float | None
     floor: float
     coverage: float
     weakest: str | None
     silent_teams: tuple[str, ...]
-    components: tuple[ComponentResult, ...]
+    components: tuple[ComponentScore, ...]
     losses: tuple[Loss, ...]
     method: str = METHOD

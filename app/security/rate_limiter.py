@@ -8,66 +8,75 @@ from datetime import datetime, timedelta
 from math import ceil
 from typing import Final
 
-MOST_KEPT: Final = 10_000
+MAX_TRACKED_CALLERS: Final = 10_000
 SECOND: Final = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class QuotaStatus:
     """How a caller stands. Units: `reset` in seconds until the whole quota is there again, `wait` until one is."""
 
-    allowed: bool
+    is_allowed: bool
     remaining: int
-    reset: int
-    wait: int
+    reset_seconds: int
+    wait_seconds: int
 
 
 @dataclass(slots=True)
-class Limit:
+class RateLimiter:
     """A quota a window for each caller. Shape: a quota of 0 limits nobody."""
 
     name: str
     quota: int
     window: timedelta = timedelta(minutes=1)
-    _passed: dict[str, datetime] = field(default_factory=dict)
+    _arrival_times: dict[str, datetime] = field(default_factory=dict)
 
-    def look(self, caller: str, now: datetime) -> Standing:
+    def peek(self, caller: str, now: datetime) -> QuotaStatus:
         """How the caller stands, without asking for anything."""
-        if caller not in self._passed:
-            return Standing(True, self.quota, 0, 0)
-        return self._standing(max(self._passed.get(caller, now), now), now)
+        if caller not in self._arrival_times:
+            return QuotaStatus(True, self.quota, 0, 0)
+        return self._quota_status(max(self._arrival_times.get(caller, now), now), now)
 
-    def take(self, caller: str, now: datetime) -> Standing:
+    def acquire(self, caller: str, now: datetime) -> QuotaStatus:
         """How the caller stands after asking once more; what is not allowed is not counted."""
-        before = max(self._passed.get(caller, now), now)
-        standing = self._standing(before, now)
-        if not standing.allowed or not self.quota:
-            return standing
-        after = before + self.window / self.quota
-        self._keep(caller, after, now)
-        return Standing(True, self._left(after, now), self._seconds(after - now), 0)
-
-    def _standing(self, passed: datetime, now: datetime) -> Standing:
-        if not self.quota:
-            return Standing(True, 0, 0, 0)
-        left = self._left(passed, now)
-        missing = passed + self.window / self.quota - self.window - now
-        return Standing(
-            left > 0,
-            left,
-            self._seconds(passed - now),
-            0 if left else max(1, self._seconds(missing)),
+        arrival_time = max(self._arrival_times.get(caller, now), now)
+        status = self._quota_status(arrival_time, now)
+        if not status.is_allowed or not self.quota:
+            return status
+        next_arrival_time = arrival_time + self.window / self.quota
+        self._store_arrival_time(caller, next_arrival_time, now)
+        return QuotaStatus(
+            True,
+            self._remaining(next_arrival_time, now),
+            self._to_whole_seconds(next_arrival_time - now),
+            0,
         )
 
-    def _left(self, passed: datetime, now: datetime) -> int:
-        return max(0, (self.window - (passed - now)) // (self.window / self.quota))
+    def _quota_status(self, arrival_time: datetime, now: datetime) -> QuotaStatus:
+        if not self.quota:
+            return QuotaStatus(True, 0, 0, 0)
+        remaining = self._remaining(arrival_time, now)
+        time_until_allowed = arrival_time + self.window / self.quota - self.window - now
+        return QuotaStatus(
+            remaining > 0,
+            remaining,
+            self._to_whole_seconds(arrival_time - now),
+            0 if remaining else max(1, self._to_whole_seconds(time_until_allowed)),
+        )
 
-    def _seconds(self, span: timedelta) -> int:
+    def _remaining(self, arrival_time: datetime, now: datetime) -> int:
+        return max(0, (self.window - (arrival_time - now)) // (self.window / self.quota))
+
+    def _to_whole_seconds(self, span: timedelta) -> int:
         return ceil(span / SECOND)
 
-    def _keep(self, caller: str, passed: datetime, now: datetime) -> None:
+    def _store_arrival_time(self, caller: str, arrival_time: datetime, now: datetime) -> None:
         """Forgets who has nothing passing by any more, when there are many."""
-        if len(self._passed) >= MOST_KEPT and caller not in self._passed:
-            self._passed = {name: at for name, at in self._passed.items() if at > now}
-        if len(self._passed) < MOST_KEPT or caller in self._passed:
-            self._passed[caller] = passed
+        if len(self._arrival_times) >= MAX_TRACKED_CALLERS and caller not in self._arrival_times:
+            self._arrival_times = {
+                name: stored_time
+                for name, stored_time in self._arrival_times.items()
+                if stored_time > now
+            }
+        if len(self._arrival_times) < MAX_TRACKED_CALLERS or caller in self._arrival_times:
+            self._arrival_times[caller] = arrival_time

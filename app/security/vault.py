@@ -13,12 +13,12 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from app.domain.primitives.errors import UnavailableError
 from app.security import identifiers as ids
 
-PREFIX: Final = "sightline_"
+API_KEY_PREFIX: Final = "sightline_"
 ID_LENGTH: Final = 11
 SECRET_LENGTH: Final = 43
 CHECK_LENGTH: Final = 6
-KEY_LENGTH: Final = len(PREFIX) + ID_LENGTH + SECRET_LENGTH + CHECK_LENGTH
-VERSION: Final = "v1"
+KEY_LENGTH: Final = len(API_KEY_PREFIX) + ID_LENGTH + SECRET_LENGTH + CHECK_LENGTH
+SEAL_VERSION: Final = "v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,34 +28,36 @@ class Vault:
     secret_keys: Mapping[str, bytes]
     peppers: Mapping[str, bytes]
 
-    def digest(self, pepper: str, secret: str) -> str:
+    def digest(self, pepper_id: str, secret: str) -> str:
         """What is stored of a key's secret. Raises: UnavailableError when that pepper is not configured."""
-        if pepper not in self.peppers:
+        if pepper_id not in self.peppers:
             raise UnavailableError("A key pepper that stored keys need is not configured.")
-        return hmac.digest(self.peppers[pepper], secret.encode(), "sha256").hex()
+        return hmac.digest(self.peppers[pepper_id], secret.encode(), "sha256").hex()
 
     @property
-    def pepper(self) -> str:
+    def pepper_id(self) -> str:
         """The id of the pepper for new keys."""
         return next(iter(self.peppers))
 
-    def seal(self, secret: str, place: str) -> str:
+    def seal(self, secret: str, context: str) -> str:
         """The secret, encrypted for that place alone."""
-        name, key = next(iter(self.secret_keys.items()))
+        key_id, key = next(iter(self.secret_keys.items()))
         nonce = ids.random_bytes(12)
-        sealed = AESGCM(key).encrypt(nonce, secret.encode(), place.encode())
-        return f"{VERSION}.{name}.{base64.b64encode(nonce + sealed).decode()}"
+        sealed = AESGCM(key).encrypt(nonce, secret.encode(), context.encode())
+        return f"{SEAL_VERSION}.{key_id}.{base64.b64encode(nonce + sealed).decode()}"
 
-    def open(self, sealed: str, place: str) -> str:
+    def open(self, sealed: str, context: str) -> str:
         """The secret that was sealed for that place.
 
         Raises: UnavailableError when its key is missing or it was moved.
         """
-        _, name, text = sealed.split(".", 2)
-        raw = base64.b64decode(text)
+        _, key_id, text = sealed.split(".", 2)
+        sealed_bytes = base64.b64decode(text)
         try:
             return (
-                AESGCM(self.secret_keys[name]).decrypt(raw[:12], raw[12:], place.encode()).decode()
+                AESGCM(self.secret_keys[key_id])
+                .decrypt(sealed_bytes[:12], sealed_bytes[12:], context.encode())
+                .decode()
             )
         except (KeyError, InvalidTag):
             raise UnavailableError(
@@ -66,43 +68,49 @@ class Vault:
 def parse_keys(text: str) -> Mapping[str, bytes]:
     """Keys by id from `id:base64,...`. Raises: ValueError for what is not that, or a key that is not 32 bytes long."""
     keys: dict[str, bytes] = {}
-    for part in text.split(","):
-        name, colon, value = part.strip().partition(":")
-        key = base64.b64decode(value, validate=True)
-        if not colon or not name or "." in name or len(key) != 32:  # AES-256 and HMAC-SHA-256 alike
+    for key_text in text.split(","):
+        key_id, separator, encoded_key = key_text.strip().partition(":")
+        key = base64.b64decode(encoded_key, validate=True)
+        if (
+            not separator or not key_id or "." in key_id or len(key) != 32
+        ):  # AES-256 and HMAC-SHA-256 alike
             raise ValueError("must be 'id:base64,...' with keys of 32 bytes")
-        keys[name] = key
+        keys[key_id] = key
     return keys
 
 
-def new_keys(name: str = "k1") -> str:
+def generate_key(key_id: str = "k1") -> str:
     """One new key, as `parse_keys` reads it."""
-    return f"{name}:{base64.b64encode(ids.random_bytes(32)).decode()}"
+    return f"{key_id}:{base64.b64encode(ids.random_bytes(32)).decode()}"
 
 
-def check(text: str) -> str:
+def compute_checksum(text: str) -> str:
     """The six base62 characters that end a key: CRC-32 of everything before, so that a mistyped one costs nothing."""
-    number = zlib.crc32(text.encode())
+    remainder = zlib.crc32(text.encode())
     digits = ""
     for _ in range(CHECK_LENGTH):
-        number, rest = divmod(number, len(ids.ALPHABET))
-        digits = ids.ALPHABET[rest] + digits
+        remainder, digit = divmod(remainder, len(ids.BASE62_ALPHABET))
+        digits = ids.BASE62_ALPHABET[digit] + digits
     return digits
 
 
-def new_api_key() -> tuple[str, str, str]:
+def generate_api_key() -> tuple[str, str, str]:
     """A new API key: the whole of it, its public id and its secret."""
-    name, secret = ids.base62(ID_LENGTH), ids.base62(SECRET_LENGTH)
-    text = PREFIX + name + secret
-    return text + check(text), name, secret
+    key_id, secret = ids.random_base62(ID_LENGTH), ids.random_base62(SECRET_LENGTH)
+    text = API_KEY_PREFIX + key_id + secret
+    return text + compute_checksum(text), key_id, secret
 
 
 def split_api_key(presented: str) -> tuple[str, str] | None:
     """The public id and the secret of a key. None when it cannot be one, by length, alphabet or checksum."""
-    if len(presented) != KEY_LENGTH or not presented.startswith(PREFIX) or not presented.isascii():
+    if (
+        len(presented) != KEY_LENGTH
+        or not presented.startswith(API_KEY_PREFIX)
+        or not presented.isascii()
+    ):
         return None
-    body, ending = presented[:-CHECK_LENGTH], presented[-CHECK_LENGTH:]
-    if not presented[len(PREFIX) :].isalnum() or check(body) != ending:
+    body, checksum = presented[:-CHECK_LENGTH], presented[-CHECK_LENGTH:]
+    if not presented[len(API_KEY_PREFIX) :].isalnum() or compute_checksum(body) != checksum:
         return None
-    rest = body.removeprefix(PREFIX)
-    return rest[:ID_LENGTH], rest[ID_LENGTH:]
+    id_and_secret = body.removeprefix(API_KEY_PREFIX)
+    return id_and_secret[:ID_LENGTH], id_and_secret[ID_LENGTH:]

@@ -2,29 +2,31 @@
 
 from fastapi.routing import APIRoute
 
-from app.api.app import ROUTERS, build
-from app.api.http.route import Operation, contract_of
-from tests.support.contract import contract
+from app.api.app import ROUTERS, create_application
+from app.api.http.route import ContractRoute, get_contract
+from tests.support.openapi_contract import get_contract as load_document
 
 
 def test_every_route_is_in_the_document_but_the_documents_own():
-    app = build()
-    running = {getattr(route, "path", "") for route in app.routes}
-    assert running - set(contract()["paths"]) == {"/openapi.json"}
+    app = create_application()
+    served_paths = {getattr(route, "path", "") for route in app.routes}
+    assert served_paths - set(load_document()["paths"]) == {"/openapi.json"}
 
 
 def test_every_route_declares_its_contract():
     routes = [route for router in ROUTERS for route in router.routes]
     assert [
-        route for route in routes if not isinstance(route, Operation) or contract_of(route) is None
+        route
+        for route in routes
+        if not isinstance(route, ContractRoute) or get_contract(route) is None
     ] == []
     assert len(routes) > 60
 
 
 def test_only_health_and_hooks_are_open():
-    app = build()
+    app = create_application()
     contracts = {
-        route.path: contract_of(route) for route in app.routes if isinstance(route, APIRoute)
+        route.path: get_contract(route) for route in app.routes if isinstance(route, APIRoute)
     }
     assert {
         path
@@ -38,5 +40,5 @@ def test_only_health_and_hooks_are_open():
 
 
 def test_no_page_loads_scripts_from_elsewhere():
-    paths = {getattr(route, "path", "") for route in build().routes}
+    paths = {getattr(route, "path", "") for route in create_application().routes}
     assert paths & {"/docs", "/redoc", "/docs/oauth2-redirect"} == set()

@@ -4,44 +4,58 @@ import asyncpg
 import pytest
 
 from app.main import make_service
-from app.security.vault import new_keys
+from app.security.vault import generate_key
 from app.services.operations import rollup_check as maintenance
 from app.settings import Settings
-from benchmarks import company, exports
-from benchmarks.past import ASKED, SMALL, Clock, measure, report
+from benchmarks import benchmark_company as company
+from benchmarks import exports
+from benchmarks.past_answers import (
+    QUESTIONS,
+    SMALL_SIZE,
+    FakeClock,
+    format_report,
+    measure_questions,
+)
 
 
 @pytest.mark.postgresql
 async def test_the_benchmark_of_the_past_measures_everything_it_reports(
     postgresql_url: str,
 ) -> None:
-    times = await measure(postgresql_url, SMALL)
-    assert {what for what, _ in times} == set(ASKED)
-    assert all(len(found) == SMALL.rounds - 1 for found in times.values())
-    assert report(times).count("limit") == 1
+    times = await measure_questions(postgresql_url, SMALL_SIZE)
+    assert {question for question, _ in times} == set(QUESTIONS)
+    assert all(len(seconds) == SMALL_SIZE.rounds - 1 for seconds in times.values())
+    assert format_report(times).count("limit") == 1
 
 
 async def test_the_benchmark_of_exports_measures_that_memory_is_flat(sqlite_url: str) -> None:
-    peaks = await exports.measure(sqlite_url, exports.SMALL)
-    lines = {name: found[0][2] for name, found in peaks.items()}
-    assert (lines["ndjson", "few"], lines["csv", "many"]) == (
-        exports.SMALL.events,
-        exports.SMALL.events * 2 + 1,
+    peaks = await exports.measure_exports(sqlite_url, exports.SMALL_SIZE)
+    line_counts = {name: measurements[0][2] for name, measurements in peaks.items()}
+    assert (line_counts["ndjson", "few"], line_counts["csv", "many"]) == (
+        exports.SMALL_SIZE.events,
+        exports.SMALL_SIZE.events * 2 + 1,
     )
-    assert exports.report(peaks).count("limit") == len(exports.FORMATS)
+    assert exports.format_report(peaks).count("limit") == len(exports.FORMATS)
 
 
 @pytest.mark.postgresql
 async def test_events_that_a_benchmark_multiplies_are_those_that_the_rollups_count(
     postgresql_url: str,
 ) -> None:
-    clock = Clock()
+    clock = FakeClock()
     service = make_service(
-        Settings(database_url=postgresql_url, secret_keys=new_keys(), key_pepper=new_keys()), clock
+        Settings(
+            database_url=postgresql_url, secret_keys=generate_key(), key_pepper=generate_key()
+        ),
+        clock,
     )
-    found = await company.furnished(service, clock, 10, 900)
-    raw = await asyncpg.connect(postgresql_url.replace("+asyncpg", ""))
-    await company.multiply(raw, found.organization, 3)
-    await raw.close()
-    assert not any((await maintenance.differences(service, found.organization)).values())
+    benchmark_company = await company.create_company(service, clock, 10, 900)
+    connection = await asyncpg.connect(postgresql_url.replace("+asyncpg", ""))
+    await company.multiply_events(connection, benchmark_company.organization, 3)
+    await connection.close()
+    assert not any(
+        (
+            await maintenance.count_rollup_differences(service, benchmark_company.organization)
+        ).values()
+    )
     await service.database.close()

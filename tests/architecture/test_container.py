@@ -3,61 +3,62 @@
 import json
 import re
 
-from tests.support.house import ROOT
+from tests.support.source_files import ROOT
 
 
-def instructions(text: str) -> list[tuple[str, str]]:
+def parse_instructions(text: str) -> list[tuple[str, str]]:
     """The instructions of a Dockerfile, continued lines joined, comments left out."""
     lines = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
     joined = re.sub(r"\\\n\s*", " ", lines)
     return [
-        (word, rest.strip())
-        for word, _, rest in (line.partition(" ") for line in joined.splitlines() if line)
+        (word, arguments.strip())
+        for word, _, arguments in (line.partition(" ") for line in joined.splitlines() if line)
     ]
 
 
-def faults(text: str) -> list[str]:
+def find_image_faults(text: str) -> list[str]:
     """What is wrong with the image that this Dockerfile describes."""
-    said = instructions(text)
-    starts = [position for position, (word, _) in enumerate(said) if word == "FROM"]
-    last = said[starts[-1] :] if starts else []
-    users = [rest for word, rest in last if word == "USER"]
+    instructions = parse_instructions(text)
+    stage_starts = [position for position, (word, _) in enumerate(instructions) if word == "FROM"]
+    last_stage = instructions[stage_starts[-1] :] if stage_starts else []
+    users = [arguments for word, arguments in last_stage if word == "USER"]
     installs = [
-        part
-        for word, rest in said
+        command
+        for word, arguments in instructions
         if word == "RUN"
-        for part in rest.split("&&")
-        if re.search(r"\binstall\b", part)
+        for command in arguments.split("&&")
+        if re.search(r"\binstall\b", command)
     ]
     commands = {
-        word: rest
-        for word, rest in last
+        word: arguments
+        for word, arguments in last_stage
         if word in {"ENTRYPOINT", "CMD", "HEALTHCHECK", "STOPSIGNAL"}
     }
-    wrong = {
-        "one stage only": len(starts) < 2,
+    fault_conditions = {
+        "one stage only": len(stage_starts) < 2,
         "an image without a fixed version": any(
-            re.fullmatch(r"[^:@]+|.*:latest", rest.split()[0])
-            for word, rest in said
+            re.fullmatch(r"[^:@]+|.*:latest", arguments.split()[0])
+            for word, arguments in instructions
             if word == "FROM"
         ),
         "no numeric user": not users or not re.fullmatch(r"[1-9]\d*(:[1-9]\d*)?", users[-1]),
-        "the last stage runs commands": any(word == "RUN" for word, _ in last),
+        "the last stage runs commands": any(word == "RUN" for word, _ in last_stage),
         "an install without hashes": any(
-            "--require-hashes" not in part and "--no-index" not in part for part in installs
+            "--require-hashes" not in command and "--no-index" not in command
+            for command in installs
         ),
         "not in exec form": not all(
-            _exec_form(commands.get(word, "")) for word in ("ENTRYPOINT", "CMD", "HEALTHCHECK")
+            _is_exec_form(commands.get(word, "")) for word in ("ENTRYPOINT", "CMD", "HEALTHCHECK")
         ),
         "does not ask /livez": "/livez" not in commands.get("HEALTHCHECK", ""),
         "does not say how it is stopped": commands.get("STOPSIGNAL") != "SIGTERM",
-        "adds what it should copy": any(word == "ADD" for word, _ in said),
+        "adds what it should copy": any(word == "ADD" for word, _ in instructions),
     }
-    return [fault for fault, holds in wrong.items() if holds]
+    return [fault for fault, is_present in fault_conditions.items() if is_present]
 
 
-def _exec_form(rest: str) -> bool:
-    words = rest[rest.index("[") :] if "[" in rest else ""
+def _is_exec_form(arguments: str) -> bool:
+    words = arguments[arguments.index("[") :] if "[" in arguments else ""
     try:
         return isinstance(json.loads(words), list)
     except ValueError:
@@ -66,14 +67,14 @@ def _exec_form(rest: str) -> bool:
 
 def test_the_image_is_locked_and_harmless():
     text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
-    assert faults(text) == []
-    assert "no numeric user" in faults(text.replace("USER 10001:10001", "USER nobody"))
-    assert "an install without hashes" in faults(text.replace("--require-hashes", ""))
-    assert "not in exec form" in faults(
+    assert find_image_faults(text) == []
+    assert "no numeric user" in find_image_faults(text.replace("USER 10001:10001", "USER nobody"))
+    assert "an install without hashes" in find_image_faults(text.replace("--require-hashes", ""))
+    assert "not in exec form" in find_image_faults(
         text.replace('ENTRYPOINT ["sightline"]', "ENTRYPOINT sightline")
     )
-    assert "the last stage runs commands" in faults(text + "\nRUN pip install x\n")
-    assert "an image without a fixed version" in faults(
+    assert "the last stage runs commands" in find_image_faults(text + "\nRUN pip install x\n")
+    assert "an image without a fixed version" in find_image_faults(
         text.replace("FROM python:3.11-slim-bookworm", "FROM python")
     )
 
@@ -83,11 +84,14 @@ def test_the_image_is_built_from_what_it_needs_only():
     rules = [line for line in lines if line and not line.startswith("#")]
     assert rules[0] == "*", "everything is left out that is not let in"
     copied = [
-        rest
-        for word, rest in instructions((ROOT / "Dockerfile").read_text(encoding="utf-8"))
+        arguments
+        for word, arguments in parse_instructions((ROOT / "Dockerfile").read_text(encoding="utf-8"))
         if word == "COPY"
     ]
     roots = {
-        name.split("/")[0] for rest in copied if "--from" not in rest for name in rest.split()[:-1]
+        name.split("/")[0]
+        for arguments in copied
+        if "--from" not in arguments
+        for name in arguments.split()[:-1]
     }
     assert roots - {rule[1:].split("/")[0] for rule in rules if rule.startswith("!")} == set()

@@ -2,96 +2,120 @@
 
 import re
 
-from tests.support.house import Source, sources
+from tests.support.source_files import SourceFile, read_source_files
 
-ENGINES = re.compile(
+ENGINE_PATTERN = re.compile(
     r"sqlalchemy\.(\w+\.)*(create_engine|create_async_engine|engine_from_config|async_engine_from_config)"
     r"|(asyncpg|aiosqlite|sqlite3)\.(connect|create_pool)"
 )
-ENGINE_DOORS = {"app/store/sql/dialect.py": "knows how each database wants to be opened"}
+ENGINE_MODULES = {"app/store/sql/dialect.py": "knows how each database wants to be opened"}
 
-WALL_CLOCK = re.compile(
+WALL_CLOCK_PATTERN = re.compile(
     r"(datetime\.)?datetime\.(now|utcnow|today)|(datetime\.)?date\.today|time\.(time|time_ns|localtime|gmtime|ctime|strftime)"
 )
-CLOCK_DOORS = {"app/clock.py": "the only reader of the wall clock"}
+CLOCK_MODULES = {"app/clock.py": "the only reader of the wall clock"}
 
-CHANCE = re.compile(r"(random|secrets)\.\w+(\.\w+)*|os\.urandom|uuid\.uuid[147]")
-CHANCE_DOORS: dict[str, str] = {
+RANDOM_PATTERN = re.compile(r"(random|secrets)\.\w+(\.\w+)*|os\.urandom|uuid\.uuid[147]")
+RANDOM_MODULES: dict[str, str] = {
     "app/security/identifiers.py": "identities of events, ordered by time",
 }
 
-ENVIRONMENT = re.compile(r"os\.(environ|getenv|environb)(\.\w+)*")
-ENVIRONMENT_DOORS = {
+ENVIRONMENT_PATTERN = re.compile(r"os\.(environ|getenv|environb)(\.\w+)*")
+ENVIRONMENT_MODULES = {
     "app/cli.py": "starts everything",
     "app/cli/": "the same, were it a package",
     "app/main.py": "makes the application that a server imports",
 }
 
 
-def through(door: re.Pattern[str], allowed: dict[str, str], source: Source) -> list[str]:
+def find_forbidden_uses(
+    pattern: re.Pattern[str], allowed_modules: dict[str, str], source: SourceFile
+) -> list[str]:
     if any(
         source.path == path or (path.endswith("/") and source.path.startswith(path))
-        for path in allowed
+        for path in allowed_modules
     ):
         return []
-    return [f"{source.path}:{line}: {name}" for line, name in source.calls if door.fullmatch(name)]
+    return [
+        f"{source.path}:{line}: {name}"
+        for line, name in source.references
+        if pattern.fullmatch(name)
+    ]
 
 
-def test_connections_are_opened_at_one_door():
+def test_only_one_module_opens_connections():
     assert [
-        each for source in sources("app") for each in through(ENGINES, ENGINE_DOORS, source)
+        violation
+        for source in read_source_files("app")
+        for violation in find_forbidden_uses(ENGINE_PATTERN, ENGINE_MODULES, source)
     ] == []
-    planted = "from sqlalchemy.ext.asyncio import create_async_engine as make\nx = make('')\n"
-    assert through(ENGINES, ENGINE_DOORS, Source("app/store/events/event_queries.py", planted))
+    code = "from sqlalchemy.ext.asyncio import create_async_engine as make\nx = make('')\n"
+    assert find_forbidden_uses(
+        ENGINE_PATTERN, ENGINE_MODULES, SourceFile("app/store/events/event_queries.py", code)
+    )
 
 
-def test_the_wall_clock_is_read_at_one_door():
+def test_only_one_module_reads_the_wall_clock():
     assert [
-        each for source in sources("app") for each in through(WALL_CLOCK, CLOCK_DOORS, source)
+        violation
+        for source in read_source_files("app")
+        for violation in find_forbidden_uses(WALL_CLOCK_PATTERN, CLOCK_MODULES, source)
     ] == []
-    for planted in (
+    for code in (
         "from datetime import datetime\nx = datetime.now()\n",
         "import datetime as d\nx = d.date.today()\n",
         "from time import time\nx = time()\n",
         "import time\nf = time.time\n",
     ):
-        assert through(WALL_CLOCK, CLOCK_DOORS, Source("app/api/x.py", planted)), planted
-    assert not through(
-        WALL_CLOCK, CLOCK_DOORS, Source("app/api/x.py", "import time\nx = time.perf_counter()\n")
+        assert find_forbidden_uses(
+            WALL_CLOCK_PATTERN, CLOCK_MODULES, SourceFile("app/api/x.py", code)
+        ), code
+    assert not find_forbidden_uses(
+        WALL_CLOCK_PATTERN,
+        CLOCK_MODULES,
+        SourceFile("app/api/x.py", "import time\nx = time.perf_counter()\n"),
     )
 
 
-def test_chance_comes_in_only_where_it_is_declared():
+def test_only_declared_modules_use_random_numbers():
     assert [
-        each for source in sources("app") for each in through(CHANCE, CHANCE_DOORS, source)
+        violation
+        for source in read_source_files("app")
+        for violation in find_forbidden_uses(RANDOM_PATTERN, RANDOM_MODULES, source)
     ] == []
-    for planted in (
+    for code in (
         "import secrets\nx = secrets.token_bytes(3)\n",
         "from uuid import uuid4\nx = uuid4()\n",
     ):
-        assert through(CHANCE, CHANCE_DOORS, Source("app/domain/x.py", planted)), planted
+        assert find_forbidden_uses(
+            RANDOM_PATTERN, RANDOM_MODULES, SourceFile("app/domain/x.py", code)
+        ), code
 
 
-def test_the_environment_is_read_by_whoever_starts_the_service():
+def test_only_entry_points_read_the_environment():
     assert [
-        each
-        for source in sources("app")
-        for each in through(ENVIRONMENT, ENVIRONMENT_DOORS, source)
+        violation
+        for source in read_source_files("app")
+        for violation in find_forbidden_uses(ENVIRONMENT_PATTERN, ENVIRONMENT_MODULES, source)
     ] == []
-    assert through(
-        ENVIRONMENT,
-        ENVIRONMENT_DOORS,
-        Source("app/store/x.py", "import os\nx = os.environ.get('A')\n"),
+    assert find_forbidden_uses(
+        ENVIRONMENT_PATTERN,
+        ENVIRONMENT_MODULES,
+        SourceFile("app/store/x.py", "import os\nx = os.environ.get('A')\n"),
     )
 
 
-def test_every_declared_door_is_used():
-    texts = {source.path: source for source in sources("app")}
-    pairs = [(ENGINE_DOORS, ENGINES), (CLOCK_DOORS, WALL_CLOCK), (CHANCE_DOORS, CHANCE)]
-    idle = [
-        path
-        for doors, door in pairs
-        for path in doors
-        if not (path in texts and through(door, {}, texts[path]))
+def test_every_declared_exception_is_used():
+    files_by_path = {source.path: source for source in read_source_files("app")}
+    pairs = [
+        (ENGINE_MODULES, ENGINE_PATTERN),
+        (CLOCK_MODULES, WALL_CLOCK_PATTERN),
+        (RANDOM_MODULES, RANDOM_PATTERN),
     ]
-    assert idle == [], "declared doors that nobody goes through"
+    unused = [
+        path
+        for modules, pattern in pairs
+        for path in modules
+        if not (path in files_by_path and find_forbidden_uses(pattern, {}, files_by_path[path]))
+    ]
+    assert unused == [], "declared doors that nobody goes through"

@@ -4,71 +4,81 @@ import ast
 import re
 from collections import Counter
 
-from app.api.http.problems import KINDS
-from tests.support.house import Source, sources
+from app.api.http.problems import PROBLEM_KINDS
+from tests.support.source_files import SourceFile, read_source_files
 
 TABLE = "app/api/http/problems.py"
 
 
-def codes(source: Source) -> list[str]:
+def find_error_codes(source: SourceFile) -> list[str]:
     """The codes that this file's error classes carry."""
     classes = [
         node
         for node in ast.walk(source.tree)
         if isinstance(node, ast.ClassDef) and node.name.endswith("Error")
     ]
-    found = []
+    codes = []
     for node in classes:
-        for line in node.body:
+        for statement in node.body:
             targets = (
-                line.targets
-                if isinstance(line, ast.Assign)
-                else [line.target]
-                if isinstance(line, ast.AnnAssign)
+                statement.targets
+                if isinstance(statement, ast.Assign)
+                else [statement.target]
+                if isinstance(statement, ast.AnnAssign)
                 else []
             )
-            value = getattr(line, "value", None)
-            if any(ast.unparse(each) == "code" for each in targets) and isinstance(
+            value = getattr(statement, "value", None)
+            if any(ast.unparse(target) == "code" for target in targets) and isinstance(
                 value, ast.Constant
             ):
-                found.append(str(value.value))
-    return found
+                codes.append(str(value.value))
+    return codes
 
 
-def statuses_in_mind(source: Source) -> list[str]:
+def find_http_references(source: SourceFile) -> list[str]:
     """Places of the inner rings that think in HTTP."""
     names = re.compile(r"status_code|HTTPException|HTTPStatus|http\.")
-    return [f"{source.path}:{line}: {name}" for line, name in source.calls if names.search(name)]
+    return [
+        f"{source.path}:{line}: {name}" for line, name in source.references if names.search(name)
+    ]
 
 
 def test_every_error_has_its_row_and_every_row_its_use():
-    carried = Counter(code for source in sources("app") for code in codes(source))
-    assert set(carried) - set(KINDS) == set(), "errors that the table does not translate"
-    assert [code for code, times in carried.items() if times > 1] == [], (
+    code_counts = Counter(
+        code for source in read_source_files("app") for code in find_error_codes(source)
+    )
+    assert set(code_counts) - set(PROBLEM_KINDS) == set(), (
+        "errors that the table does not translate"
+    )
+    assert [code for code, times in code_counts.items() if times > 1] == [], (
         "codes that two errors share"
     )
     # The table names each code once; a row is used when an error carries it or another line says it.
-    said = Counter(text for source in sources("app") for _, text in source.strings)
-    assert [code for code in KINDS if said[code] < 2] == [], (
+    string_counts = Counter(
+        text for source in read_source_files("app") for _, text in source.strings
+    )
+    assert [code for code in PROBLEM_KINDS if string_counts[code] < 2] == [], (
         "rows of the table that nothing refuses with"
     )
-    assert codes(Source("app/domain/x.py", 'class XError(Exception):\n    code: str = "x"\n')) == [
-        "x"
-    ]
+    assert find_error_codes(
+        SourceFile("app/domain/x.py", 'class XError(Exception):\n    code: str = "x"\n')
+    ) == ["x"]
 
 
 def test_a_refusal_shows_as_a_failed_request_with_a_stable_code():
-    assert [code for code, kind in KINDS.items() if not 400 <= kind.status <= 599] == []
-    assert [code for code in KINDS if not re.fullmatch(r"[a-z]+(-[a-z]+)*", code)] == []
+    assert [code for code, kind in PROBLEM_KINDS.items() if not 400 <= kind.status <= 599] == []
+    assert [code for code in PROBLEM_KINDS if not re.fullmatch(r"[a-z]+(-[a-z]+)*", code)] == []
 
 
 def test_the_inner_rings_know_no_http():
-    rings = [
+    source_files = [
         source
-        for ring in ("domain", "scoring", "flows", "store")
-        for source in sources(f"app/{ring}")
+        for package in ("domain", "scoring", "flows", "store")
+        for source in read_source_files(f"app/{package}")
     ]
-    assert [each for source in rings for each in statuses_in_mind(source)] == []
-    assert statuses_in_mind(
-        Source("app/flows/x.py", "from http import HTTPStatus\nx = HTTPStatus.OK\n")
+    assert [
+        violation for source in source_files for violation in find_http_references(source)
+    ] == []
+    assert find_http_references(
+        SourceFile("app/flows/x.py", "from http import HTTPStatus\nx = HTTPStatus.OK\n")
     )

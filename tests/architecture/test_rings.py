@@ -4,88 +4,106 @@ import re
 import sys
 import tomllib
 
-from tests.support.house import ROOT, Source, sources
+from tests.support.source_files import ROOT, SourceFile, read_source_files
 
-STANDARD = set(sys.stdlib_module_names)
+STANDARD_LIBRARY = set(sys.stdlib_module_names)
 # The inner rings think: whatever these give depends on the machine, the moment or chance.
-NOT_TO_THINK_WITH = {
+IMPURE_MODULES = {
     "io", "os", "time", "random", "secrets", "asyncio", "logging", "threading", "multiprocessing", "subprocess",
     "socket", "ssl", "http", "pathlib", "shutil", "tempfile", "glob", "sqlite3", "platform", "locale", "signal",
     "urllib.request", "urllib.error", "concurrent", "queue", "select", "selectors", "getpass", "fcntl",
 }  # fmt: skip
-RINGS = {
-    "app/domain/": (STANDARD - NOT_TO_THINK_WITH) | {"app.domain", "msgspec"},
-    "app/scoring/": (STANDARD - NOT_TO_THINK_WITH) | {"app.domain", "app.scoring"},
-    "app/connectors/": (STANDARD - NOT_TO_THINK_WITH)
+ALLOWED_IMPORTS_BY_RING = {
+    "app/domain/": (STANDARD_LIBRARY - IMPURE_MODULES) | {"app.domain", "msgspec"},
+    "app/scoring/": (STANDARD_LIBRARY - IMPURE_MODULES) | {"app.domain", "app.scoring"},
+    "app/connectors/": (STANDARD_LIBRARY - IMPURE_MODULES)
     | {"app.domain", "app.connectors", "cryptography", "defusedxml"},
 }
 
 
-def strangers(source: Source) -> list[str]:
+def find_forbidden_imports(source: SourceFile) -> list[str]:
     """Imports that the ring of this file may not have."""
-    allowed = next((names for ring, names in RINGS.items() if source.path.startswith(ring)), None)
+    allowed = next(
+        (
+            names
+            for folder, names in ALLOWED_IMPORTS_BY_RING.items()
+            if source.path.startswith(folder)
+        ),
+        None,
+    )
     if allowed is None:
         return []
     return [
         f"{source.path}:{line}: {name}"
         for line, name in source.imports
-        if not _prefixes(name) & allowed or _prefixes(name) & NOT_TO_THINK_WITH
+        if not list_module_prefixes(name) & allowed or list_module_prefixes(name) & IMPURE_MODULES
     ]
 
 
-def _prefixes(name: str) -> set[str]:
+def list_module_prefixes(name: str) -> set[str]:
     words = name.split(".")
     return {".".join(words[:n]) for n in range(1, len(words) + 1)}
 
 
-def declared() -> set[str]:
+def read_declared_libraries() -> set[str]:
     """The import names of the dependencies in pyproject.toml."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     names = {
-        re.split(r"[^\w-]", each)[0].lower().replace("-", "_") for each in project["dependencies"]
+        re.split(r"[^\w-]", dependency)[0].lower().replace("-", "_")
+        for dependency in project["dependencies"]
     }
     return {{"pyyaml": "yaml", "pyjwt": "jwt"}.get(name, name) for name in names}
 
 
-def undeclared(source: Source, libraries: set[str]) -> list[str]:
-    known = STANDARD | libraries | {"app"}
+def find_undeclared_imports(source: SourceFile, libraries: set[str]) -> list[str]:
+    known_modules = STANDARD_LIBRARY | libraries | {"app"}
     return [
         f"{source.path}:{line}: {name}"
         for line, name in source.imports
-        if name.split(".")[0] not in known
+        if name.split(".")[0] not in known_modules
     ]
 
 
-def test_the_inner_rings_import_only_what_thinks():
-    assert [each for source in sources("app") for each in strangers(source)] == []
-    for planted in (
+def test_the_inner_rings_import_only_pure_modules():
+    assert [
+        violation
+        for source in read_source_files("app")
+        for violation in find_forbidden_imports(source)
+    ] == []
+    for code in (
         "import io",
         "from os import path",
         "import app.store.events",
         "import yaml",
         "import urllib.request",
     ):
-        assert strangers(Source("app/domain/x.py", planted + "\n")), planted
-    assert strangers(Source("app/connectors/x.py", "from urllib.request import urlopen\n"))
-    assert not strangers(
-        Source("app/connectors/x.py", "from urllib.parse import unquote\nimport hmac\n")
+        assert find_forbidden_imports(SourceFile("app/domain/x.py", code + "\n")), code
+    assert find_forbidden_imports(
+        SourceFile("app/connectors/x.py", "from urllib.request import urlopen\n")
     )
-    assert strangers(Source("app/domain/x.py", "from app.scoring import engine\n"))
+    assert not find_forbidden_imports(
+        SourceFile("app/connectors/x.py", "from urllib.parse import unquote\nimport hmac\n")
+    )
+    assert find_forbidden_imports(SourceFile("app/domain/x.py", "from app.scoring import engine\n"))
 
 
 def test_every_library_that_is_imported_is_declared():
     # These come with FastAPI and Pydantic, whose own documentation imports from them.
-    libraries = declared() | {"starlette", "pydantic_core"}
-    assert [each for source in sources("app") for each in undeclared(source, libraries)] == []
-    assert undeclared(Source("app/x.py", "import requests\n"), libraries)
+    libraries = read_declared_libraries() | {"starlette", "pydantic_core"}
+    assert [
+        violation
+        for source in read_source_files("app")
+        for violation in find_undeclared_imports(source, libraries)
+    ] == []
+    assert find_undeclared_imports(SourceFile("app/x.py", "import requests\n"), libraries)
 
 
 def test_imports_are_absolute():
-    relative = [
+    relative_imports = [
         f"{source.path}:{line}"
-        for source in sources("app")
+        for source in read_source_files("app")
         for line, name in source.imports
         if name.startswith("None.")
     ]
-    assert relative == []
-    assert Source("app/x.py", "from . import y\n").imports == [(1, "None.y")]
+    assert relative_imports == []
+    assert SourceFile("app/x.py", "from . import y\n").imports == [(1, "None.y")]

@@ -3,11 +3,11 @@
 import ast
 import re
 
-from tests.support.house import ROOT, Source, sources
+from tests.support.source_files import ROOT, SourceFile, read_source_files
 
-HOLDS = re.compile(r"\bassert\b|\braises\b|check_|assert_|expect")
+ASSERTION_PATTERN = re.compile(r"\bassert\b|\braises\b|check_|assert_|expect")
 # Folders of tests that mirror no ring, and why.
-OF_THEIR_OWN = {
+FOLDERS_WITHOUT_MIRROR = {
     "generated_clients": "clients that are generated of the contract",
     "conformance": "the running service against its own document",
     "architecture": "the rules of the code base",
@@ -16,7 +16,7 @@ OF_THEIR_OWN = {
     "reference_model": "the brute-force model that the scores are compared with",
 }
 # Test files inside a ring that mirror no module of it, and why.
-ACROSS_A_RING = {
+FILES_WITHOUT_MIRROR = {
     "tests/security/test_outsider.py": "the whole service, as an outsider finds it",
     "tests/scoring/test_model.py": "the whole of scoring against the brute-force model",
     "tests/store/test_statements.py": "every statement of the store, as it is executed",
@@ -46,17 +46,17 @@ TESTED_ELSEWHERE: dict[str, str] = {
 }
 
 
-def idle_tests(source: Source) -> list[str]:
+def find_tests_without_assertion(source: SourceFile) -> list[str]:
     tests = [node for node in source.functions if node.name.startswith("test_")]
     texts = {node: ast.get_source_segment(source.text, node) or "" for node in tests}
     return [
         f"{source.path}:{node.lineno}: {node.name} asserts nothing"
         for node in tests
-        if not HOLDS.search(texts[node])
+        if not ASSERTION_PATTERN.search(texts[node])
     ]
 
 
-def left_out_tests(source: Source) -> list[str]:
+def find_skipped_tests(source: SourceFile) -> list[str]:
     return [
         f"{source.path}:{node.lineno}: {node.name} is skipped or expected to fail"
         for node in source.functions
@@ -65,67 +65,82 @@ def left_out_tests(source: Source) -> list[str]:
     ]
 
 
-def mirrored(test: str, modules: set[str]) -> bool:
+def has_mirrored_module(test_path: str, modules: set[str]) -> bool:
     """Whether `tests/ring/test_noun.py` or `test_noun_laws.py` stands for a module or package `app/ring/noun`."""
-    folder, _, name = test.removeprefix("tests/").rpartition("/")
-    room = f"app/{folder}/" if folder else "app/"
+    folder, _, name = test_path.removeprefix("tests/").rpartition("/")
+    app_folder = f"app/{folder}/" if folder else "app/"
     words = name.removeprefix("test_").removesuffix(".py").split("_")
     stems = ["_".join(words[:n]) for n in range(len(words), 0, -1)]
     return any(
-        f"{room}{stem}.py" in modules or f"{room}{stem}/__init__.py" in modules for stem in stems
+        f"{app_folder}{stem}.py" in modules or f"{app_folder}{stem}/__init__.py" in modules
+        for stem in stems
     )
 
 
-def untested(modules: list[Source], tests: set[str]) -> list[str]:
+def find_untested_modules(modules: list[SourceFile], tests: set[str]) -> list[str]:
     """The modules that act (have a function) and have no test file of their name."""
-    found = []
+    untested_paths = []
     for module in modules:
         path = module.path.removeprefix("app/").removesuffix("/__init__.py").removesuffix(".py")
         folder, slash, name = path.rpartition("/")
-        own = re.compile(rf"tests/{re.escape(folder + slash)}test_{re.escape(name)}(_\w+)?\.py")
-        if module.functions and not any(own.fullmatch(test) for test in tests):
-            found.append(module.path)
-    return found
+        test_pattern = re.compile(
+            rf"tests/{re.escape(folder + slash)}test_{re.escape(name)}(_\w+)?\.py"
+        )
+        if module.functions and not any(test_pattern.fullmatch(test) for test in tests):
+            untested_paths.append(module.path)
+    return untested_paths
 
 
 def test_every_test_asserts_something():
-    assert [each for source in sources("tests") for each in idle_tests(source)] == []
-    assert idle_tests(Source("tests/test_x.py", "async def test_x():\n    x = 1\n"))
+    assert [
+        violation
+        for source in read_source_files("tests")
+        for violation in find_tests_without_assertion(source)
+    ] == []
+    assert find_tests_without_assertion(
+        SourceFile("tests/test_x.py", "async def test_x():\n    x = 1\n")
+    )
 
 
 def test_no_test_is_skipped_or_expected_to_fail():
-    assert [each for source in sources("tests") for each in left_out_tests(source)] == []
-    assert left_out_tests(
-        Source("tests/test_x.py", "@pytest.mark.skip\ndef test_x():\n    assert x\n")
+    assert [
+        violation
+        for source in read_source_files("tests")
+        for violation in find_skipped_tests(source)
+    ] == []
+    assert find_skipped_tests(
+        SourceFile("tests/test_x.py", "@pytest.mark.skip\ndef test_x():\n    assert x\n")
     )
 
 
 def test_every_test_file_mirrors_a_module():
-    modules = {source.path for source in sources("app")}
+    modules = {source.path for source in read_source_files("app")}
     files = [
         source.path
-        for source in sources("tests")
+        for source in read_source_files("tests")
         if source.path.rpartition("/")[2].startswith("test_")
     ]
-    mirrors = [path for path in files if path.split("/")[1] not in OF_THEIR_OWN]
+    mirror_files = [path for path in files if path.split("/")[1] not in FOLDERS_WITHOUT_MIRROR]
     assert [
-        path for path in mirrors if not mirrored(path, modules) and path not in ACROSS_A_RING
+        path
+        for path in mirror_files
+        if not has_mirrored_module(path, modules) and path not in FILES_WITHOUT_MIRROR
     ] == []
-    assert not mirrored(
+    assert not has_mirrored_module(
         "tests/domain/test_nothing.py", {"app/domain/sources/crm/deals.py", "app/api/nothing.py"}
     )
-    assert mirrored("tests/domain/x/test_deals_laws.py", {"app/domain/x/deals.py"})
+    assert has_mirrored_module("tests/domain/x/test_deals_laws.py", {"app/domain/x/deals.py"})
 
 
-def test_every_module_that_acts_has_a_test_file_or_says_what_tests_it():
-    tests = {source.path for source in sources("tests")}
-    without = set(untested(sources("app"), tests))
-    assert sorted(without - set(TESTED_ELSEWHERE)) == []
-    assert sorted(set(TESTED_ELSEWHERE) - without) == [], "allowances that are needed no more"
+def test_every_module_with_functions_has_a_test_file_or_names_another_one():
+    tests = {source.path for source in read_source_files("tests")}
+    untested = set(find_untested_modules(read_source_files("app"), tests))
+    assert sorted(untested - set(TESTED_ELSEWHERE)) == []
+    assert sorted(set(TESTED_ELSEWHERE) - untested) == [], "allowances that are needed no more"
     assert sorted(set(TESTED_ELSEWHERE.values()) - tests) == [], "test files that are not there"
-    assert untested([Source("app/domain/x.py", "def f(): ...\n")], {"tests/api/test_x.py"}) == [
-        "app/domain/x.py"
-    ]
+    assert find_untested_modules(
+        [SourceFile("app/domain/x.py", "def f(): ...\n")], {"tests/api/test_x.py"}
+    ) == ["app/domain/x.py"]
 
 
 def test_no_folder_of_tests_or_migrations_is_a_package():

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.connectors.connector import TOLERANCE, Delivery
+from app.connectors.connector import TIMESTAMP_TOLERANCE_SECONDS, Delivery
 from app.connectors.registry import CONNECTORS
 from app.domain.primitives.errors import (
     ForbiddenError,
@@ -16,29 +16,29 @@ from app.domain.primitives.errors import (
     MalformedError,
     NotAuthenticError,
 )
-from app.domain.sources.mapping.mapping import parse
-from app.services.sources.record_graph import fold, gathered_of
-from tests.support import samples
-from tests.support.house import ROOT
+from app.domain.sources.mapping.mapping import parse_mapping
+from app.services.sources.record_graph import project_events, record_set_from
+from tests.support import sample_deliveries as samples
+from tests.support.source_files import ROOT
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 def test_the_tolerance_is_five_minutes():
-    assert TOLERANCE == 300
+    assert TIMESTAMP_TOLERANCE_SECONDS == 300
 
 
 @pytest.mark.parametrize("name", list(CONNECTORS))
 def test_a_connector_makes_a_secret_that_it_accepts_or_says_that_the_vendor_does(name):
     connector = CONNECTORS[name]
-    if connector.secret_required:
+    if connector.is_secret_required:
         with pytest.raises(InvalidError):
-            connector.new_secret(bytes(32))
+            connector.generate_secret(bytes(32))
     else:
-        connector.check_secret(connector.new_secret(bytes(32)))
+        connector.check_secret(connector.generate_secret(bytes(32)))
 
 
-names = st.sampled_from(
+header_name_strategy = st.sampled_from(
     [
         *(
             "x-hubspot-signature-v3",
@@ -51,7 +51,7 @@ names = st.sampled_from(
     ]
 )
 headers = st.dictionaries(
-    names, st.text(max_size=20) | st.just(str(int(NOW.timestamp()))), max_size=5
+    header_name_strategy, st.text(max_size=20) | st.just(str(int(NOW.timestamp()))), max_size=5
 )
 
 
@@ -67,21 +67,21 @@ def test_hostile_deliveries_are_refused_and_never_crash(name, headers, body):
             connector.verify(
                 delivery, ["whsec_" + "A" * 43 + "=", "client-secret-client-secret"], NOW
             )
-    own = (
+    spec = (
         {"entity": {"id": "/id"}, "occurred_at": {"property": "/at"}}
-        if connector.form == "generic"
+        if connector.mapping_form == "generic"
         else {}
     )
     try:
         translation = connector.translate(
-            delivery, None, parse(own, connector.default_mapping, connector.form)
+            delivery, None, parse_mapping(spec, connector.default_mapping, connector.mapping_form)
         )
     except MalformedError:
         return
     assert translation.changes == ()
 
 
-ODD: list[object] = [
+ODD_VALUES: list[object] = [
     *(
         None,
         True,
@@ -124,59 +124,68 @@ ODD: list[object] = [
         "1_000",
     ),
 ]
-KNOWN = [
+SAMPLE_BODIES = [
     (name, json.loads(path.read_bytes()))
     for name in CONNECTORS
     for path in sorted((ROOT / "openapi" / "deliveries" / name).glob("*.json"))
     if path.name != "mapping.json"
 ]
-OWN = {"generic": json.loads(samples.body("generic", "mapping.json"))}
-BATCH = {"content-type": "application/cloudevents-batch+json"}
+MAPPING_SPECS = {"generic": json.loads(samples.read_sample("generic", "mapping.json"))}
+BATCH_HEADERS = {"content-type": "application/cloudevents-batch+json"}
 
 
-def places(value, at=()):
-    yield at
-    for name, below in (
+def iterate_paths(value, path=()):
+    yield path
+    for name, child in (
         value.items()
         if isinstance(value, dict)
         else enumerate(value if isinstance(value, list) else ())
     ):
-        yield from places(below, (*at, name))
+        yield from iterate_paths(child, (*path, name))
 
 
-def put(value, at, new):
-    if not at:
-        return new
-    found = value
-    for name in at[:-1]:
-        found = found[name]
-    found[at[-1]] = new
+def replace_at_path(value, path, replacement):
+    if not path:
+        return replacement
+    container = value
+    for name in path[:-1]:
+        container = container[name]
+    container[path[-1]] = replacement
     return value
 
 
 @given(st.data())
 def test_a_sample_with_odd_values_in_it_is_read_set_aside_or_refused_and_its_keys_stay_short(data):
-    name, sample = data.draw(st.sampled_from(KNOWN))
-    value = deepcopy(sample)
+    name, sample = data.draw(st.sampled_from(SAMPLE_BODIES))
+    mutated_body = deepcopy(sample)
     for _ in range(data.draw(st.integers(1, 2))):
-        value = put(
-            value,
-            data.draw(st.sampled_from(list(places(value)))),
-            deepcopy(data.draw(st.sampled_from(ODD))),
+        mutated_body = replace_at_path(
+            mutated_body,
+            data.draw(st.sampled_from(list(iterate_paths(mutated_body)))),
+            deepcopy(data.draw(st.sampled_from(ODD_VALUES))),
         )
     connector = CONNECTORS[name]
-    mapping = parse(OWN.get(name, {}), connector.default_mapping, connector.form)
-    headers = BATCH if isinstance(value, list) else {"content-type": "application/cloudevents+json"}
+    mapping = parse_mapping(
+        MAPPING_SPECS.get(name, {}), connector.default_mapping, connector.mapping_form
+    )
+    headers = (
+        BATCH_HEADERS
+        if isinstance(mutated_body, list)
+        else {"content-type": "application/cloudevents+json"}
+    )
     try:
-        found = samples.said(connector, json.dumps(value).encode(), None, mapping, headers)
+        translation = samples.translate_body(
+            connector, json.dumps(mutated_body).encode(), None, mapping, headers
+        )
     except (MalformedError, ForbiddenError):
         return
-    for change in found.changes:
+    for change in translation.changes:
         assert len(change.key) < 600
         assert len(change.sequence) <= 120
         assert not {"None", "{", "["} & set(change.key.split("|"))
-    gathered = gathered_of(found.changes)
-    for entity in gathered.changes:
+    record_set = record_set_from(translation.changes)
+    for entity in record_set.changes:
         assert all(
-            len(event.slot) <= 180 for event in fold(entity, gathered, mapping, "sales").events
+            len(event.slot) <= 180
+            for event in project_events(entity, record_set, mapping, "sales").events
         )

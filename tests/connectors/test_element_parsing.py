@@ -5,36 +5,36 @@ from datetime import UTC, datetime
 import pytest
 
 from app.connectors.element_parsing import (
-    AsideError,
-    SkipError,
-    digest,
-    fields,
-    moment,
-    of_account,
-    translated,
-    verb_of,
+    RejectElementError,
+    SkipElementError,
+    get_change_verb,
+    parse_account,
+    parse_instant,
+    pick_fields,
+    short_digest,
+    translate_elements,
 )
 from app.domain.sources.crm.changes import Change
-from app.domain.sources.mapping.mapping import parse
+from app.domain.sources.mapping.mapping import parse_mapping
 
-AT = datetime(2026, 10, 12, 14, 5, 10, tzinfo=UTC)
+OCCURRED_AT = datetime(2026, 10, 12, 14, 5, 10, tzinfo=UTC)
 
 
-def read(element):
+def read_element(element):
     if "skip" in element:
-        raise SkipError
+        raise SkipElementError
     if "aside" in element:
-        raise AsideError("Not this one.")
-    return [Change("deal:1", key, AT, "changed") for key in element["keys"]]
+        raise RejectElementError("Not this one.")
+    return [Change("deal:1", key, OCCURRED_AT, "changed") for key in element["keys"]]
 
 
-def test_each_change_is_told_once_and_what_is_set_aside_keeps_its_place():
-    translation = translated(
-        [{"keys": "ab"}, {"skip": 1}, {"aside": 1}, 7, {"keys": "a"}, {"keys": "bc"}], read
+def test_each_change_is_reported_once_and_a_reject_keeps_its_index():
+    translation = translate_elements(
+        [{"keys": "ab"}, {"skip": 1}, {"aside": 1}, 7, {"keys": "a"}, {"keys": "bc"}], read_element
     )
     assert [change.key for change in translation.changes] == ["a", "b", "c"]
-    assert translation.change_places == (0, 0, 5)
-    assert [(one.index, one.problem) for one in translation.rejects] == [
+    assert translation.change_indexes == (0, 0, 5)
+    assert [(reject.index, reject.problem) for reject in translation.rejects] == [
         (2, "Not this one."),
         (3, "The element is not a JSON object."),
     ]
@@ -42,7 +42,7 @@ def test_each_change_is_told_once_and_what_is_set_aside_keeps_its_place():
 
 
 @pytest.mark.parametrize(
-    "said",
+    "raw",
     [
         *(1791813910, "1791813910", 1791813910000, "1791813910000"),
         *(
@@ -53,29 +53,29 @@ def test_each_change_is_told_once_and_what_is_set_aside_keeps_its_place():
         ),
     ],
 )
-def test_a_time_is_seconds_milliseconds_or_iso_8601_and_utc_without_a_zone(said):
-    assert moment(said, "time") == AT
+def test_a_time_is_seconds_milliseconds_or_iso_8601_and_utc_without_a_zone(raw):
+    assert parse_instant(raw, "time") == OCCURRED_AT
 
 
 @pytest.mark.parametrize(
-    "said", [None, "", "soon", True, 1.5, -1, "/Date(1791813910000)/", "9" * 20]
+    "raw", [None, "", "soon", True, 1.5, -1, "/Date(1791813910000)/", "9" * 20]
 )
-def test_what_is_no_time_is_set_aside(said):
-    with pytest.raises(AsideError):
-        moment(said, "time")
+def test_what_is_no_time_is_set_aside(raw):
+    with pytest.raises(RejectElementError):
+        parse_instant(raw, "time")
 
 
 def test_an_account_is_checked_and_may_be_left_open():
-    assert of_account(7, "7", "company") == "7"
-    assert of_account(7, None, "company") == "7"
-    assert of_account(None, None, "company") == ""
-    for said, account in ((8, "7"), (None, "7"), ({}, None)):
-        with pytest.raises(AsideError):
-            of_account(said, account, "company")
+    assert parse_account(7, "7", "company") == "7"
+    assert parse_account(7, None, "company") == "7"
+    assert parse_account(None, None, "company") == ""
+    for raw_account, account in ((8, "7"), (None, "7"), ({}, None)):
+        with pytest.raises(RejectElementError):
+            parse_account(raw_account, account, "company")
 
 
-def test_empty_text_is_known_to_be_empty():
-    assert fields({"a": "", "b": 0, "c": None, "d": " "}, ["a", "b", "c", "d", "e"]) == {
+def test_empty_text_is_null():
+    assert pick_fields({"a": "", "b": 0, "c": None, "d": " "}, ["a", "b", "c", "d", "e"]) == {
         "a": None,
         "b": 0,
         "c": None,
@@ -83,11 +83,15 @@ def test_empty_text_is_known_to_be_empty():
     }
 
 
-def test_a_record_becomes_so_now_when_what_decides_it_has_changed():
-    mapping = parse({"stage": {"property": "/custom/stage"}}, {})
-    assert verb_of(["custom"], mapping) == "changed"
-    assert verb_of(["stage", "title"], mapping) == "snapshot"
+def test_a_record_is_a_change_if_a_deciding_property_changed_and_a_snapshot_otherwise():
+    mapping = parse_mapping({"stage": {"property": "/custom/stage"}}, {})
+    assert get_change_verb(["custom"], mapping) == "changed"
+    assert get_change_verb(["stage", "title"], mapping) == "snapshot"
 
 
 def test_a_digest_does_not_depend_on_the_order_of_names():
-    assert digest({"a": 1, "b": None}) == digest({"b": None, "a": 1}) != digest({"a": 1})
+    assert (
+        short_digest({"a": 1, "b": None})
+        == short_digest({"b": None, "a": 1})
+        != short_digest({"a": 1})
+    )

@@ -19,20 +19,20 @@ from app.domain.playbook.organization import Organization
 from app.main import create_app
 from app.services.access import organizations
 from app.settings import Settings
-from tests.support.databases import sqlite_copy
-from tests.support.house import ROOT
-from tests.support.services import Clock
-from tests.support.serving import served
+from tests.support.databases import copy_sqlite_template
+from tests.support.http_server import serve_application
+from tests.support.service_harness import FakeClock
+from tests.support.source_files import ROOT
 
-CLIENTS = ROOT / "openapi" / "clients"
-STORIES = ROOT / "openapi" / "stories"
-TOOLS = ROOT / ".venv" / "tools" / "bin"
-NAMES = ("python", "hey-api", "openapi-fetch", "readme")
+CLIENTS_FOLDER = ROOT / "openapi" / "clients"
+STORIES_FOLDER = ROOT / "openapi" / "stories"
+TOOLS_FOLDER = ROOT / ".venv" / "tools" / "bin"
+CLIENT_NAMES = ("python", "hey-api", "openapi-fetch", "readme")
 
 
-def ran(*command: str | Path, **environment: str) -> str:
+def run_program(*command: str | Path, **environment: str) -> str:
     """What the program said that ended well. Raises: AssertionError with what it said."""
-    done = subprocess.run(
+    process = subprocess.run(
         command,
         cwd=ROOT,
         env={**os.environ, **environment},
@@ -41,79 +41,91 @@ def ran(*command: str | Path, **environment: str) -> str:
         timeout=300,
         check=False,
     )
-    assert done.returncode == 0, f"{done.stdout[-4000:]}{done.stderr[-4000:]}"
-    return done.stdout
+    assert process.returncode == 0, f"{process.stdout[-4000:]}{process.stderr[-4000:]}"
+    return process.stdout
 
 
 @pytest.fixture(scope="module")
 def contract() -> dict[str, Any]:
-    kept = CLIENTS / "openapi-client.json"
+    generated_from = CLIENTS_FOLDER / "openapi-client.json"
     committed = (ROOT / "openapi" / "openapi-client.json").read_bytes()
-    assert kept.is_file(), "there are no generated clients: make clients"
-    assert kept.read_bytes() == committed, "the clients are of another contract: make clients"
-    found: dict[str, Any] = json.loads(committed)
-    return found
+    assert generated_from.is_file(), "there are no generated clients: make clients"
+    assert generated_from.read_bytes() == committed, (
+        "the clients are of another contract: make clients"
+    )
+    document: dict[str, Any] = json.loads(committed)
+    return document
 
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[tuple[str, dict[str, str]]]:
     """The address of a service, and the admin keys of an organization for each client."""
-    database = sqlite_copy()
-    app = create_app(Settings(database_url=f"sqlite+aiosqlite:///{database}"), Clock())
+    database = copy_sqlite_template()
+    app = create_app(Settings(database_url=f"sqlite+aiosqlite:///{database}"), FakeClock())
 
-    async def found() -> dict[str, str]:
-        keys = {
-            name: await organizations.create(app.state.service, Organization(name, name))
-            for name in NAMES
+    async def create_organizations() -> dict[str, str]:
+        admin_keys = {
+            name: await organizations.create_organization(
+                app.state.service, Organization(name, name)
+            )
+            for name in CLIENT_NAMES
         }
         await app.state.service.database.close()
-        return keys
+        return admin_keys
 
-    keys = asyncio.run(found())
-    with served(app) as address:
-        yield address, keys
+    keys = asyncio.run(create_organizations())
+    with serve_application(app) as base_url:
+        yield base_url, keys
 
 
-def operations(contract: dict[str, Any]) -> list[tuple[str, str]]:
+def list_operations(contract: dict[str, Any]) -> list[tuple[str, str]]:
     """The tag and the operationId of every operation."""
-    found = [operation for methods in contract["paths"].values() for operation in methods.values()]
-    return [(operation["tags"][0], operation["operationId"]) for operation in found]
+    described_operations = [
+        operation for methods in contract["paths"].values() for operation in methods.values()
+    ]
+    return [(operation["tags"][0], operation["operationId"]) for operation in described_operations]
 
 
-def camel(name: str) -> str:
+def to_camel_case(name: str) -> str:
     return re.sub(r"_(\w)", lambda match: match[1].upper(), name)
 
 
 def test_every_operation_is_in_every_client(contract):
-    sdk = (CLIENTS / "hey-api" / "sdk.gen.ts").read_text(encoding="utf-8")
-    types = (CLIENTS / "openapi-fetch" / "sightline.d.ts").read_text(encoding="utf-8")
-    api = CLIENTS / "python" / "sightline_client" / "api"
-    assert len(operations(contract)) > 70
-    for tag, name in operations(contract):
-        assert (api / tag.replace("-", "_") / f"{name}.py").is_file(), name
-        assert f"export const {camel(name)} = " in sdk, name
+    sdk = (CLIENTS_FOLDER / "hey-api" / "sdk.gen.ts").read_text(encoding="utf-8")
+    types = (CLIENTS_FOLDER / "openapi-fetch" / "sightline.d.ts").read_text(encoding="utf-8")
+    api_folder = CLIENTS_FOLDER / "python" / "sightline_client" / "api"
+    assert len(list_operations(contract)) > 70
+    for tag, name in list_operations(contract):
+        assert (api_folder / tag.replace("-", "_") / f"{name}.py").is_file(), name
+        assert f"export const {to_camel_case(name)} = " in sdk, name
         assert re.search(rf"^    {name}: {{$", types, re.MULTILINE), name
 
 
 @pytest.mark.slow
-def test_the_python_client_and_its_story_are_of_sound_types(contract):
-    said = ran(
+def test_the_python_client_and_its_story_pass_type_checks(contract):
+    output = run_program(
         Path(sys.executable).with_name("mypy"),
-        f"--config-file={STORIES / 'mypy.ini'}",
+        f"--config-file={STORIES_FOLDER / 'mypy.ini'}",
         "--python-executable",
-        TOOLS / "python",
-        STORIES / "python.py",
-        CLIENTS / "python",
+        TOOLS_FOLDER / "python",
+        STORIES_FOLDER / "python.py",
+        CLIENTS_FOLDER / "python",
     )
-    assert said.startswith("Success")
+    assert output.startswith("Success")
 
 
 @pytest.mark.slow
 def test_a_whole_story_goes_through_the_python_client(contract, service):
-    address, keys = service
-    story = STORIES / "python.py"
+    base_url, keys = service
+    story = STORIES_FOLDER / "python.py"
     assert (
-        ran(TOOLS / "python", story, address, keys["python"], PYTHONPATH=str(CLIENTS / "python"))
+        run_program(
+            TOOLS_FOLDER / "python",
+            story,
+            base_url,
+            keys["python"],
+            PYTHONPATH=str(CLIENTS_FOLDER / "python"),
+        )
         == ""
     )
 
@@ -121,47 +133,60 @@ def test_a_whole_story_goes_through_the_python_client(contract, service):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["hey-api", "openapi-fetch"])
 def test_a_whole_story_compiles_and_goes_through_the_typescript_clients(contract, service, name):
-    address, keys = service
-    made = (
-        CLIENTS / f"out-{name}"
+    base_url, keys = service
+    output_folder = (
+        CLIENTS_FOLDER / f"out-{name}"
     )  # inside of openapi/, where Node finds what openapi/package.json asks for
     compiler = ROOT / "openapi" / "node_modules" / "typescript-7" / "bin" / "tsc"
-    ran(TOOLS / "node", compiler, "--project", STORIES / "tsconfig.json", "--outDir", made)
-    assert ran(TOOLS / "node", made / "stories" / f"{name}.js", address, keys[name]) == ""
+    run_program(
+        TOOLS_FOLDER / "node",
+        compiler,
+        "--project",
+        STORIES_FOLDER / "tsconfig.json",
+        "--outDir",
+        output_folder,
+    )
+    assert (
+        run_program(
+            TOOLS_FOLDER / "node", output_folder / "stories" / f"{name}.js", base_url, keys[name]
+        )
+        == ""
+    )
 
 
-def readme(language: str) -> str:
+def extract_readme_example(language: str) -> str:
     """The README's block in that language."""
-    (found,) = re.findall(
+    (block,) = re.findall(
         rf"^```{language}\n(.*?)^```",
         (ROOT / "README.md").read_text(encoding="utf-8"),
         re.DOTALL | re.MULTILINE,
     )
-    assert isinstance(found, str)
-    return found
+    assert isinstance(block, str)
+    return block
 
 
 @pytest.mark.slow
 def test_the_readme_shows_clients_that_work(contract, service):
-    address, keys = service
-    asked = {
-        "SIGHTLINE_URL": address,
+    base_url, keys = service
+    environment = {
+        "SIGHTLINE_URL": base_url,
         "SIGHTLINE_API_KEY": keys["readme"],
-        "PYTHONPATH": str(CLIENTS / "python"),
+        "PYTHONPATH": str(CLIENTS_FOLDER / "python"),
     }
-    lines = readme("python")
-    assert len(lines.splitlines()) <= 12
-    said = ran(TOOLS / "python", "-c", lines, **asked)
-    assert said.startswith("no-current-playbook "), "an organization without a playbook"
-    story, made = CLIENTS / "readme.ts", CLIENTS / "out-readme"
-    lines = readme("typescript")
-    assert len(lines.splitlines()) <= 10
-    await_free = (
-        lines.replace("./client", "./hey-api").replace("const {", "(async () => {\nconst {")
+    example = extract_readme_example("python")
+    assert len(example.splitlines()) <= 12
+    output = run_program(TOOLS_FOLDER / "python", "-c", example, **environment)
+    assert output.startswith("no-current-playbook "), "an organization without a playbook"
+    story_path, output_folder = CLIENTS_FOLDER / "readme.ts", CLIENTS_FOLDER / "out-readme"
+    example = extract_readme_example("typescript")
+    assert len(example.splitlines()) <= 10
+    wrapped_example = (
+        example.replace("./client", "./hey-api").replace("const {", "(async () => {\nconst {")
         + "})();\n"
     )
-    story.write_text(
-        f"declare const process: {{ env: Record<string, string> }};\n{await_free}", encoding="utf-8"
+    story_path.write_text(
+        f"declare const process: {{ env: Record<string, string> }};\n{wrapped_example}",
+        encoding="utf-8",
     )
     options = [
         "--module",
@@ -174,6 +199,6 @@ def test_the_readme_shows_clients_that_work(contract, service):
         "--ignoreConfig",
     ]
     compiler = ROOT / "openapi" / "node_modules" / "typescript-7" / "bin" / "tsc"
-    ran(TOOLS / "node", compiler, story, *options, "--outDir", made)
-    said = ran(TOOLS / "node", made / "readme.js", **asked)
-    assert said.startswith("no-current-playbook ")
+    run_program(TOOLS_FOLDER / "node", compiler, story_path, *options, "--outDir", output_folder)
+    output = run_program(TOOLS_FOLDER / "node", output_folder / "readme.js", **environment)
+    assert output.startswith("no-current-playbook ")

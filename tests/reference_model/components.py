@@ -5,276 +5,352 @@ from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 
-from tests.reference_model.evidence import aggregate, matches, window
-from tests.reference_model.scene import (
+from tests.reference_model.component_inputs import (
     LOAD_BEARING,
     ZERO,
-    Attention,
-    Scene,
-    borne,
-    events_of,
-    key_results_of,
-    load_bearing,
-    mean,
-    metric_of,
-    with_figure,
+    ComponentInputs,
+    TeamAttention,
+    compute_borne_weights,
+    compute_mean,
+    find_key_result_events,
+    find_key_results,
+    find_load_bearing,
+    find_metric,
+    find_teams_with_attention,
 )
+from tests.reference_model.evidence import aggregate_events, get_window, matches_metric
 from tests.reference_model.world import KeyResult, Team
 
-ONE = Fraction(1)
+FRACTION_ONE = Fraction(1)
 HALF = Fraction(1, 2)
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ComponentScore:
     """A component. `score` is None without evidence, and `cov` is 0 then."""
 
     score: Fraction | None
-    cov: Fraction
+    coverage: Fraction
     applies: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class KeyResultPace:
     """How one key result stands. `value` is the baseline when nothing makes it."""
 
-    evidence: bool
+    has_evidence: bool
     value: Fraction
     progress: Fraction
     expected: Fraction
     attainment: Fraction
 
 
-def clamp(x: Fraction) -> Fraction:
+def clamp_fraction(x: Fraction) -> Fraction:
     """`x` held inside [0, 1]."""
-    return min(max(x, ZERO), ONE)
+    return min(max(x, ZERO), FRACTION_ONE)
 
 
-def part(score: Fraction | None, cov: Fraction = ONE, applies: bool = True) -> Part:
+def make_component_score(
+    score: Fraction | None, coverage: Fraction = FRACTION_ONE, applies: bool = True
+) -> ComponentScore:
     """A component, whose coverage is 0 when it has no score or does not apply."""
-    known = score is not None and applies
-    return Part(score if known else None, cov if known else ZERO, applies)
+    is_scored = score is not None and applies
+    return ComponentScore(score if is_scored else None, coverage if is_scored else ZERO, applies)
 
 
-def involvement(scene: Scene, team: str) -> tuple[Fraction, str]:
+def assess_involvement(inputs: ComponentInputs, team: str) -> tuple[Fraction, str]:
     """P_m, and why it is not 1."""
-    world = scene.world
-    contributed = team in world.contributions
+    world = inputs.world
+    has_contributed = team in world.contributions
     revision = world.signoffs.get(team)
-    signed = ZERO if revision is None else ONE if revision == world.playbook.revision else HALF
+    signature_share = (
+        ZERO if revision is None else FRACTION_ONE if revision == world.playbook.revision else HALF
+    )
     reasons = [
-        ("not_involved", not contributed and not signed),
-        ("not_signed", not signed),
-        ("signed_old_revision", signed == HALF),
+        ("not_involved", not has_contributed and not signature_share),
+        ("not_signed", not signature_share),
+        ("signed_old_revision", signature_share == HALF),
         ("did_not_contribute", True),
     ]
-    return HALF * contributed + HALF * signed, next(r for r, fits in reasons if fits)
+    return HALF * has_contributed + HALF * signature_share, next(
+        r for r, applies in reasons if applies
+    )
 
 
-def sharing(scene: Scene, objective: str) -> tuple[Fraction, str]:
+def assess_sharing(inputs: ComponentInputs, objective: str) -> tuple[Fraction, str]:
     """sh_o, and why it is not 1."""
-    world = scene.world
-    function = {t.key: t.function for t in world.teams}
-    bearing = load_bearing(world, objective)
-    total = sum((r.share for r in bearing), ZERO)
+    world = inputs.world
+    function_by_team = {t.key: t.function for t in world.teams}
+    responsibilities = find_load_bearing(world, objective)
+    total = sum((r.share for r in responsibilities), ZERO)
     by_function = {
-        f: sum((r.share for r in bearing if function[r.team] == f), ZERO) / total
-        for f in {function[r.team] for r in bearing}
+        f: sum((r.share for r in responsibilities if function_by_team[r.team] == f), ZERO) / total
+        for f in {function_by_team[r.team] for r in responsibilities}
     }
-    required = min(world.policy.required_functions, len(set(function.values())))
+    required = min(world.policy.required_functions, len(set(function_by_team.values())))
     balance = ZERO
-    if bearing and required <= 1:
-        balance = ONE
-    elif bearing:
-        number = 1 / sum((s * s for s in by_function.values()), ZERO)
-        balance = clamp((number - 1) / (required - 1))
-    accountable = sum(r.role == "accountable" for r in bearing)
-    proposed = any(
+    if responsibilities and required <= 1:
+        balance = FRACTION_ONE
+    elif responsibilities:
+        effective_functions = 1 / sum((s * s for s in by_function.values()), ZERO)
+        balance = clamp_fraction((effective_functions - 1) / (required - 1))
+    accountable_count = sum(r.role == "accountable" for r in responsibilities)
+    has_proposed = any(
         r.objective == objective and r.status == "proposed" and r.role in LOAD_BEARING
         for r in world.responsibilities
     )
     reasons = [
-        ("not_accepted", not bearing and proposed),
-        ("no_owner", not bearing),
+        ("not_accepted", not responsibilities and has_proposed),
+        ("no_owner", not responsibilities),
         ("single_function", len(by_function) == 1 and required > 1),
-        ("no_accountable", accountable == 0),
-        ("several_accountable", accountable > 1),
+        ("no_accountable", accountable_count == 0),
+        ("several_accountable", accountable_count > 1),
         ("unbalanced", True),
     ]
-    return balance * (ONE if accountable == 1 else HALF), next(r for r, fits in reasons if fits)
+    return balance * (FRACTION_ONE if accountable_count == 1 else HALF), next(
+        r for r, applies in reasons if applies
+    )
 
 
-def expected_focus(scene: Scene, team: str) -> dict[str, Fraction]:
+def compute_expected_focus(inputs: ComponentInputs, team: str) -> dict[str, Fraction]:
     """r(o): where the playbook wants the team's work."""
-    wanted = borne(scene, team) or scene.weight
-    total = sum(wanted.values(), ZERO)
-    return {o.key: wanted.get(o.key, ZERO) / total for o in scene.objectives}
+    weights = compute_borne_weights(inputs, team) or inputs.weights
+    total = sum(weights.values(), ZERO)
+    return {o.key: weights.get(o.key, ZERO) / total for o in inputs.objectives}
 
 
-def focus_of(scene: Scene, team: str, figure: Attention) -> Fraction:
+def compute_focus(inputs: ComponentInputs, team: str, team_attention: TeamAttention) -> Fraction:
     """focus_m."""
-    wanted = expected_focus(scene, team)
-    return sum((min(figure.on[o], wanted[o]) for o in wanted), ZERO)
+    expected = compute_expected_focus(inputs, team)
+    return sum((min(team_attention.by_objective[o], expected[o]) for o in expected), ZERO)
 
 
-def pace(scene: Scene, key_result: KeyResult) -> Pace:
+def compute_pace(inputs: ComponentInputs, key_result: KeyResult) -> KeyResultPace:
     """Where the key result stands on the scored day against where it should."""
-    metric = metric_of(scene.world, key_result)
-    making = [
-        e for e in events_of(scene, key_result) if metric.canonical_source in (None, e.source)
+    metric = find_metric(inputs.world, key_result)
+    counted_events = [
+        e
+        for e in find_key_result_events(inputs, key_result)
+        if metric.canonical_source in (None, e.source)
     ]
-    value = aggregate(metric, making) if making else key_result.baseline
-    progress = clamp((value - key_result.baseline) / (key_result.target - key_result.baseline))
-    first, last = window(scene.world.playbook, key_result)
-    expected = clamp(Fraction((scene.at - first).days + 1, (last - first).days + 1))
-    return Pace(bool(making), value, progress, expected, 1 - max(ZERO, expected - progress))
+    value = aggregate_events(metric, counted_events) if counted_events else key_result.baseline
+    progress = clamp_fraction(
+        (value - key_result.baseline) / (key_result.target - key_result.baseline)
+    )
+    first, last = get_window(inputs.world.playbook, key_result)
+    expected = clamp_fraction(
+        Fraction((inputs.scored_day - first).days + 1, (last - first).days + 1)
+    )
+    return KeyResultPace(
+        bool(counted_events), value, progress, expected, 1 - max(ZERO, expected - progress)
+    )
 
 
-def attainment(scene: Scene, objective: str) -> Fraction:
+def compute_attainment(inputs: ComponentInputs, objective: str) -> Fraction:
     """A_o."""
     return (
-        mean((k.weight, pace(scene, k).attainment) for k in key_results_of(scene.world, objective))
+        compute_mean(
+            (k.weight, compute_pace(inputs, k).attainment)
+            for k in find_key_results(inputs.world, objective)
+        )
         or ZERO
     )
 
 
-def measured(scene: Scene, objective: str) -> Fraction:
+def compute_measured_share(inputs: ComponentInputs, objective: str) -> Fraction:
     """The share, by weight, of the objective's key results that have an event which makes the value."""
-    results = key_results_of(scene.world, objective)
-    return mean((k.weight, ONE if pace(scene, k).evidence else ZERO) for k in results) or ZERO
+    key_results = find_key_results(inputs.world, objective)
+    return (
+        compute_mean(
+            (k.weight, FRACTION_ONE if compute_pace(inputs, k).has_evidence else ZERO)
+            for k in key_results
+        )
+        or ZERO
+    )
 
 
-def newest(scene: Scene, objective: str) -> date | None:
+def find_newest_day(inputs: ComponentInputs, objective: str) -> date | None:
     """The day of the newest event, inside the playbook's window, that is evidence of life for the objective."""
-    metrics = [metric_of(scene.world, k) for k in key_results_of(scene.world, objective)]
+    metrics = [find_metric(inputs.world, k) for k in find_key_results(inputs.world, objective)]
     days = [
         f.day
-        for f in scene.facts
-        if f.day >= scene.world.playbook.starts_on
-        and (f.event.objective == objective or any(matches(m, f.event) for m in metrics))
+        for f in inputs.dated_events
+        if f.day >= inputs.world.playbook.starts_on
+        and (f.event.objective == objective or any(matches_metric(m, f.event) for m in metrics))
     ]
     return max(days, default=None)
 
 
-def freshness_of(scene: Scene, objective: str) -> Fraction:
+def compute_freshness(inputs: ComponentInputs, objective: str) -> Fraction:
     """f_o. The one place where a double is taken, and as a fraction it goes on."""
-    age = (scene.at - (newest(scene, objective) or scene.world.playbook.starts_on)).days
-    cadence = min((k.cadence_days for k in key_results_of(scene.world, objective)), default=7)
+    age = (
+        inputs.scored_day - (find_newest_day(inputs, objective) or inputs.world.playbook.starts_on)
+    ).days
+    cadence = min((k.cadence_days for k in find_key_results(inputs.world, objective)), default=7)
     if age <= cadence:
-        return ONE
-    return Fraction(0.5 ** float((age - cadence) / scene.world.policy.half_life_days))
+        return FRACTION_ONE
+    return Fraction(0.5 ** float((age - cadence) / inputs.world.policy.half_life_days))
 
 
-def productivity_of(scene: Scene, activity: Attention) -> Fraction:
+def compute_productivity(inputs: ComponentInputs, activity: TeamAttention) -> Fraction:
     """The share of a team's activity that lands on attainment."""
-    return sum((q * attainment(scene, o) for o, q in activity.on.items()), ZERO)
+    return sum((q * compute_attainment(inputs, o) for o, q in activity.by_objective.items()), ZERO)
 
 
-def sold(scene: Scene, team: str | None = None) -> dict[tuple[str, str | None], Fraction]:
+def sum_sold_values(
+    inputs: ComponentInputs, team: str | None = None
+) -> dict[tuple[str, str | None], Fraction]:
     """The value sold (by one team, if one is given) for each offering and reason not to deliver (None: none)."""
-    catalogue = {o.key: o for o in scene.world.offerings}
-    unit = scene.world.policy.unit
+    offerings = {o.key: o for o in inputs.world.offerings}
+    unit = inputs.world.policy.unit
     sums: dict[tuple[str, str | None], Fraction] = {}
-    for fact in scene.facts:
-        if fact.day < scene.world.playbook.starts_on or team not in (None, fact.event.team):
+    for dated_event in inputs.dated_events:
+        if dated_event.day < inputs.world.playbook.starts_on or team not in (
+            None,
+            dated_event.event.team,
+        ):
             continue
-        if unit is not None and fact.event.unit not in (None, unit):
+        if unit is not None and dated_event.event.unit not in (None, unit):
             continue
-        for key, value in fact.event.offerings:
-            offering, reason = catalogue.get(key), None
+        for key, value in dated_event.event.offerings:
+            offering, reason = offerings.get(key), None
             if offering is None:
                 reason = "unknown_offering"
-            elif fact.day < offering.available_from:
+            elif dated_event.day < offering.available_from:
                 reason = "not_yet_available"
-            elif offering.retired_on is not None and fact.day >= offering.retired_on:
+            elif offering.retired_on is not None and dated_event.day >= offering.retired_on:
                 reason = "retired"
             sums[key, reason] = sums.get((key, reason), ZERO) + value
     return sums
 
 
-def agreements(scene: Scene, objective: str) -> list[tuple[KeyResult, Fraction]]:
+def compute_agreements(inputs: ComponentInputs, objective: str) -> list[tuple[KeyResult, Fraction]]:
     """The agreement of each of the objective's key results that has another source to agree with."""
-    found = []
-    for key_result in key_results_of(scene.world, objective):
-        metric = metric_of(scene.world, key_result)
-        events = events_of(scene, key_result)
-        others = {e.source for e in events} - {metric.canonical_source}
-        if metric.canonical_source is None or not others:
+    agreements = []
+    for key_result in find_key_results(inputs.world, objective):
+        metric = find_metric(inputs.world, key_result)
+        events = find_key_result_events(inputs, key_result)
+        other_sources = {e.source for e in events} - {metric.canonical_source}
+        if metric.canonical_source is None or not other_sources:
             continue
-        value = {
-            s: aggregate(metric, [e for e in events if e.source == s])
+        value_by_source = {
+            s: aggregate_events(metric, [e for e in events if e.source == s])
             for s in {e.source for e in events}
         }
-        found.append(
-            (key_result, min(alike(value[s], value.get(metric.canonical_source)) for s in others))
+        agreements.append(
+            (
+                key_result,
+                min(
+                    compute_similarity(
+                        value_by_source[s], value_by_source.get(metric.canonical_source)
+                    )
+                    for s in other_sources
+                ),
+            )
         )
-    return found
+    return agreements
 
 
-def alike(other: Fraction, canonical: Fraction | None) -> Fraction:
+def compute_similarity(compared: Fraction, canonical: Fraction | None) -> Fraction:
     """How well one source's value agrees with the canonical one's; 0 when that is silent."""
     if canonical is None:
         return ZERO
-    largest = max(abs(other), abs(canonical))
-    return max(ZERO, 1 - abs(other - canonical) / largest) if largest else ONE
+    largest = max(abs(compared), abs(canonical))
+    return max(ZERO, 1 - abs(compared - canonical) / largest) if largest else FRACTION_ONE
 
 
-def outcomes_over(scene: Scene, weight: Mapping[str, Fraction]) -> Part:
+def score_outcomes(inputs: ComponentInputs, weights: Mapping[str, Fraction]) -> ComponentScore:
     """The component outcomes over some objectives."""
-    cov = mean((w, measured(scene, o)) for o, w in weight.items()) or ZERO
-    return part(mean((w, attainment(scene, o)) for o, w in weight.items()) if cov else None, cov)
-
-
-def freshness_over(scene: Scene, weight: Mapping[str, Fraction]) -> Part:
-    """The component freshness over some objectives."""
-    return part(mean((w, freshness_of(scene, o)) for o, w in weight.items()))
-
-
-def sharing_over(scene: Scene, weight: Mapping[str, Fraction]) -> Part:
-    """The component shared_responsibility over some objectives."""
-    return part(mean((w, sharing(scene, o)[0]) for o, w in weight.items()))
-
-
-def deliverability_over(scene: Scene, team: str | None = None) -> Part:
-    """The component deliverability over what was sold, or what one team sold."""
-    sums = sold(scene, team)
-    score = mean((value, ONE if reason is None else ZERO) for (_, reason), value in sums.items())
-    return part(score, applies=bool(scene.world.offerings))
-
-
-def agreement(scene: Scene) -> Part:
-    """The component agreement."""
-    canonical = any(
-        metric_of(scene.world, k).canonical_source is not None
-        for o in scene.objectives
-        for k in key_results_of(scene.world, o.key)
+    coverage = (
+        compute_mean((w, compute_measured_share(inputs, o)) for o, w in weights.items()) or ZERO
     )
-    found = [(scene.weight[o.key], agreements(scene, o.key)) for o in scene.objectives]
-    score = mean((w, mean((k.weight, a) for k, a in pairs) or ZERO) for w, pairs in found if pairs)
-    return part(score, applies=canonical)
+    return make_component_score(
+        compute_mean((w, compute_attainment(inputs, o)) for o, w in weights.items())
+        if coverage
+        else None,
+        coverage,
+    )
 
 
-def size_share(scene: Scene, teams: list[tuple[Team, Attention]]) -> Fraction:
+def score_freshness(inputs: ComponentInputs, weights: Mapping[str, Fraction]) -> ComponentScore:
+    """The component freshness over some objectives."""
+    return make_component_score(
+        compute_mean((w, compute_freshness(inputs, o)) for o, w in weights.items())
+    )
+
+
+def score_shared_responsibility(
+    inputs: ComponentInputs, weights: Mapping[str, Fraction]
+) -> ComponentScore:
+    """The component shared_responsibility over some objectives."""
+    return make_component_score(
+        compute_mean((w, assess_sharing(inputs, o)[0]) for o, w in weights.items())
+    )
+
+
+def score_deliverability(inputs: ComponentInputs, team: str | None = None) -> ComponentScore:
+    """The component deliverability over what was sold, or what one team sold."""
+    sums = sum_sold_values(inputs, team)
+    score = compute_mean(
+        (value, FRACTION_ONE if reason is None else ZERO) for (_, reason), value in sums.items()
+    )
+    return make_component_score(score, applies=bool(inputs.world.offerings))
+
+
+def score_agreement(inputs: ComponentInputs) -> ComponentScore:
+    """The component agreement."""
+    has_canonical_source = any(
+        find_metric(inputs.world, k).canonical_source is not None
+        for o in inputs.objectives
+        for k in find_key_results(inputs.world, o.key)
+    )
+    weighted_agreements = [
+        (inputs.weights[o.key], compute_agreements(inputs, o.key)) for o in inputs.objectives
+    ]
+    score = compute_mean(
+        (w, compute_mean((k.weight, a) for k, a in pairs) or ZERO)
+        for w, pairs in weighted_agreements
+        if pairs
+    )
+    return make_component_score(score, applies=has_canonical_source)
+
+
+def compute_size_share(
+    inputs: ComponentInputs, teams: list[tuple[Team, TeamAttention]]
+) -> Fraction:
     """The size of some teams as a share of all active ones'."""
-    total = sum((t.size for t in scene.world.teams), ZERO)
+    total = sum((t.size for t in inputs.world.teams), ZERO)
     return sum((t.size for t, _ in teams), ZERO) / total if total else ZERO
 
 
-def components(scene: Scene) -> dict[str, Part]:
+def score_components(inputs: ComponentInputs) -> dict[str, ComponentScore]:
     """The eight components, in their order."""
-    everyone, active = with_figure(scene), with_figure(scene, "activity")
-    outcomes = outcomes_over(scene, scene.weight)
-    focus = (
-        mean((t.size, focus_of(scene, t.key, q)) for t, q in everyone) if scene.objectives else None
+    teams_with_attention, teams_with_activity = (
+        find_teams_with_attention(inputs),
+        find_teams_with_attention(inputs, "activity"),
     )
-    worked = mean((t.size, productivity_of(scene, q)) for t, q in active) if outcomes.cov else None
+    outcomes = score_outcomes(inputs, inputs.weights)
+    focus = (
+        compute_mean((t.size, compute_focus(inputs, t.key, q)) for t, q in teams_with_attention)
+        if inputs.objectives
+        else None
+    )
+    productivity = (
+        compute_mean((t.size, compute_productivity(inputs, q)) for t, q in teams_with_activity)
+        if outcomes.coverage
+        else None
+    )
     return {
-        "playbook": part(mean((t.size, involvement(scene, t.key)[0]) for t in scene.world.teams)),
-        "shared_responsibility": sharing_over(scene, scene.weight),
-        "focus": part(focus, size_share(scene, everyone)),
+        "playbook": make_component_score(
+            compute_mean((t.size, assess_involvement(inputs, t.key)[0]) for t in inputs.world.teams)
+        ),
+        "shared_responsibility": score_shared_responsibility(inputs, inputs.weights),
+        "focus": make_component_score(focus, compute_size_share(inputs, teams_with_attention)),
         "outcomes": outcomes,
-        "freshness": freshness_over(scene, scene.weight),
-        "productivity": part(worked, size_share(scene, active)),
-        "deliverability": deliverability_over(scene),
-        "agreement": agreement(scene),
+        "freshness": score_freshness(inputs, inputs.weights),
+        "productivity": make_component_score(
+            productivity, compute_size_share(inputs, teams_with_activity)
+        ),
+        "deliverability": score_deliverability(inputs),
+        "agreement": score_agreement(inputs),
     }

@@ -4,20 +4,26 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from tests.reference_model.components import (
-    Part,
-    agreements,
-    attainment,
-    expected_focus,
-    freshness_of,
-    involvement,
-    pace,
-    sharing,
-    sold,
+from tests.reference_model.component_inputs import (
+    ZERO,
+    ComponentInputs,
+    TeamAttention,
+    find_key_results,
+    find_teams_with_attention,
 )
-from tests.reference_model.scene import ZERO, Attention, Scene, key_results_of, with_figure
+from tests.reference_model.components import (
+    ComponentScore,
+    assess_involvement,
+    assess_sharing,
+    compute_agreements,
+    compute_attainment,
+    compute_expected_focus,
+    compute_freshness,
+    compute_pace,
+    sum_sold_values,
+)
 
-SMALLEST = Fraction(1, 10**12)
+MIN_POINTS = Fraction(1, 10**12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,121 +39,131 @@ class Loss:
     metric: str | None = None
 
 
-Rows = Iterator[tuple[Loss, Fraction]]
+LossRows = Iterator[tuple[Loss, Fraction]]
 
 
-def playbook_losses(scene: Scene) -> Rows:
+def list_playbook_losses(inputs: ComponentInputs) -> LossRows:
     """One for each team."""
-    total = sum((t.size for t in scene.world.teams), ZERO)
-    for team in scene.world.teams:
-        score, reason = involvement(scene, team.key)
+    total = sum((t.size for t in inputs.world.teams), ZERO)
+    for team in inputs.world.teams:
+        score, reason = assess_involvement(inputs, team.key)
         yield Loss("playbook", reason, team=team.key), team.size / total * (1 - score)
 
 
-def sharing_losses(scene: Scene) -> Rows:
+def list_sharing_losses(inputs: ComponentInputs) -> LossRows:
     """One for each objective."""
-    for objective, weight in scene.weight.items():
-        score, reason = sharing(scene, objective)
+    for objective, weight in inputs.weights.items():
+        score, reason = assess_sharing(inputs, objective)
         yield Loss("shared_responsibility", reason, objective=objective), weight * (1 - score)
 
 
-def off_losses(component: str, team: str, figure: Attention) -> Rows:
+def list_off_playbook_losses(component: str, team: str, team_attention: TeamAttention) -> LossRows:
     """The share of work that is off the playbook, told apart by where it led."""
-    yield Loss(component, "off_playbook", team=team), figure.off - figure.other
-    yield Loss(component, "other_playbook", team=team), figure.other
+    yield (
+        Loss(component, "off_playbook", team=team),
+        team_attention.off_playbook - team_attention.other_playbook,
+    )
+    yield Loss(component, "other_playbook", team=team), team_attention.other_playbook
 
 
-def focus_losses(scene: Scene) -> Rows:
+def list_focus_losses(inputs: ComponentInputs) -> LossRows:
     """One for each team and place where it overspends."""
-    figures = with_figure(scene)
-    total = sum((t.size for t, _ in figures), ZERO)
-    for team, figure in figures:
-        wanted = expected_focus(scene, team.key)
-        for objective, spent in figure.on.items():
+    teams_with_attention = find_teams_with_attention(inputs)
+    total = sum((t.size for t, _ in teams_with_attention), ZERO)
+    for team, team_attention in teams_with_attention:
+        expected = compute_expected_focus(inputs, team.key)
+        for objective, spent in team_attention.by_objective.items():
             loss = Loss("focus", "over_served", team=team.key, objective=objective)
-            yield loss, team.size / total * max(ZERO, spent - wanted[objective])
-        for loss, points in off_losses("focus", team.key, figure):
+            yield loss, team.size / total * max(ZERO, spent - expected[objective])
+        for loss, points in list_off_playbook_losses("focus", team.key, team_attention):
             yield loss, team.size / total * points
 
 
-def outcome_losses(scene: Scene) -> Rows:
+def list_outcome_losses(inputs: ComponentInputs) -> LossRows:
     """One for each key result, and one for each objective that has none."""
-    for objective, weight in scene.weight.items():
-        results = key_results_of(scene.world, objective)
-        total = sum((k.weight for k in results), ZERO)
-        if not results:
+    for objective, weight in inputs.weights.items():
+        key_results = find_key_results(inputs.world, objective)
+        total = sum((k.weight for k in key_results), ZERO)
+        if not key_results:
             yield Loss("outcomes", "unmeasured", objective=objective), weight
-        for key_result in results:
-            at = pace(scene, key_result)
-            reason = "behind_pace" if at.evidence else "no_evidence"
+        for key_result in key_results:
+            key_result_pace = compute_pace(inputs, key_result)
+            reason = "behind_pace" if key_result_pace.has_evidence else "no_evidence"
             loss = Loss(
                 "outcomes", reason, None, objective, key_result.key, None, key_result.metric
             )
-            yield loss, weight * key_result.weight / total * (1 - at.attainment)
+            yield loss, weight * key_result.weight / total * (1 - key_result_pace.attainment)
 
 
-def freshness_losses(scene: Scene) -> Rows:
+def list_freshness_losses(inputs: ComponentInputs) -> LossRows:
     """One for each objective."""
-    for objective, weight in scene.weight.items():
+    for objective, weight in inputs.weights.items():
         yield (
             Loss("freshness", "stale", objective=objective),
-            weight * (1 - freshness_of(scene, objective)),
+            weight * (1 - compute_freshness(inputs, objective)),
         )
 
 
-def productivity_losses(scene: Scene) -> Rows:
+def list_productivity_losses(inputs: ComponentInputs) -> LossRows:
     """One for each team and objective, and those for what it did off the playbook."""
-    figures = with_figure(scene, "activity")
-    total = sum((t.size for t, _ in figures), ZERO)
-    for team, figure in figures:
-        for objective, spent in figure.on.items():
+    teams_with_attention = find_teams_with_attention(inputs, "activity")
+    total = sum((t.size for t, _ in teams_with_attention), ZERO)
+    for team, team_attention in teams_with_attention:
+        for objective, spent in team_attention.by_objective.items():
             loss = Loss("productivity", "busy_without_result", team=team.key, objective=objective)
-            yield loss, team.size / total * spent * (1 - attainment(scene, objective))
-        for loss, points in off_losses("productivity", team.key, figure):
+            yield loss, team.size / total * spent * (1 - compute_attainment(inputs, objective))
+        for loss, points in list_off_playbook_losses("productivity", team.key, team_attention):
             yield loss, team.size / total * points
 
 
-def deliverability_losses(scene: Scene) -> Rows:
+def list_deliverability_losses(inputs: ComponentInputs) -> LossRows:
     """One for each offering and reason."""
-    sums = sold(scene)
+    sums = sum_sold_values(inputs)
     total = sum(sums.values(), ZERO)
     for (offering, reason), value in sums.items():
         if reason is not None:
             yield Loss("deliverability", reason, offering=offering), value / total
 
 
-def agreement_losses(scene: Scene) -> Rows:
+def list_agreement_losses(inputs: ComponentInputs) -> LossRows:
     """One for each objective and metric; key results that share both come one after the other, to be summed."""
-    found = {o.key: agreements(scene, o.key) for o in scene.objectives}
-    total = sum((scene.weight[o] for o, pairs in found.items() if pairs), ZERO)
-    for objective, pairs in found.items():
+    agreements_by_objective = {o.key: compute_agreements(inputs, o.key) for o in inputs.objectives}
+    total = sum((inputs.weights[o] for o, pairs in agreements_by_objective.items() if pairs), ZERO)
+    for objective, pairs in agreements_by_objective.items():
         weights = sum((k.weight for k, _ in pairs), ZERO)
         for key_result, score in pairs:
             loss = Loss(
                 "agreement", "sources_disagree", objective=objective, metric=key_result.metric
             )
-            yield loss, scene.weight[objective] / total * key_result.weight / weights * (1 - score)
+            yield (
+                loss,
+                inputs.weights[objective] / total * key_result.weight / weights * (1 - score),
+            )
 
 
-LOSSES: Mapping[str, Callable[[Scene], Rows]] = {
-    "playbook": playbook_losses,
-    "shared_responsibility": sharing_losses,
-    "focus": focus_losses,
-    "outcomes": outcome_losses,
-    "freshness": freshness_losses,
-    "productivity": productivity_losses,
-    "deliverability": deliverability_losses,
-    "agreement": agreement_losses,
+LOSS_LISTERS: Mapping[str, Callable[[ComponentInputs], LossRows]] = {
+    "playbook": list_playbook_losses,
+    "shared_responsibility": list_sharing_losses,
+    "focus": list_focus_losses,
+    "outcomes": list_outcome_losses,
+    "freshness": list_freshness_losses,
+    "productivity": list_productivity_losses,
+    "deliverability": list_deliverability_losses,
+    "agreement": list_agreement_losses,
 }
 
 
-def ledger(scene: Scene, parts: Mapping[str, Part]) -> dict[Loss, Fraction]:
+def compute_ledger(
+    inputs: ComponentInputs, components: Mapping[str, ComponentScore]
+) -> dict[Loss, Fraction]:
     """The points of every loss; empty when no component that is not null has a weight."""
-    weights = {c: scene.world.policy.weights[c] for c, p in parts.items() if p.score is not None}
+    weights = {
+        c: inputs.world.policy.weights[c] for c, p in components.items() if p.score is not None
+    }
     total = sum(weights.values(), ZERO)
     points: dict[Loss, Fraction] = {}
     for component, weight in weights.items():
         if weight:
-            for loss, lost in LOSSES[component](scene):
+            for loss, lost in LOSS_LISTERS[component](inputs):
                 points[loss] = points.get(loss, ZERO) + weight / total * lost
-    return {loss: lost for loss, lost in points.items() if lost >= SMALLEST}
+    return {loss: lost for loss, lost in points.items() if lost >= MIN_POINTS}

@@ -17,10 +17,10 @@ from datetime import date, datetime
 from typing import TypeAlias
 
 from tests.reference_model import world as w
-from tests.reference_model.evidence import day_of
-from tests.reference_model.scene import LOAD_BEARING
+from tests.reference_model.component_inputs import LOAD_BEARING
+from tests.reference_model.evidence import get_local_day
 
-Thing: TypeAlias = (
+TimelineNoun: TypeAlias = (
     w.Policy
     | w.Team
     | w.Metric
@@ -33,14 +33,14 @@ Thing: TypeAlias = (
 
 
 @dataclass(frozen=True, slots=True)
-class Put:
+class PutNouns:
     """The things are as given, in one write; a responsibility's status is kept when it is proposed here."""
 
-    things: tuple[Thing, ...]
+    nouns: tuple[TimelineNoun, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Archive:
+class ArchiveNoun:
     """A team, metric, offering, objective or key result is archived."""
 
     kind: str
@@ -48,21 +48,21 @@ class Archive:
 
 
 @dataclass(frozen=True, slots=True)
-class Publish:
+class PublishPlaybook:
     """The playbook is published."""
 
     playbook: str
 
 
 @dataclass(frozen=True, slots=True)
-class Close:
+class ClosePlaybook:
     """The playbook is closed."""
 
     playbook: str
 
 
 @dataclass(frozen=True, slots=True)
-class Accept:
+class AnswerResponsibility:
     """The team accepts or declines its responsibility."""
 
     objective: str
@@ -71,7 +71,7 @@ class Accept:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ChangeParticipation:
     """The team contributes to the playbook, or signs its current revision; or withdraws that."""
 
     kind: str
@@ -81,25 +81,34 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class RecordEvent:
     """An event is recorded."""
 
     event: w.Event
 
 
 @dataclass(frozen=True, slots=True)
-class Retract:
+class RetractEvent:
     """An event is retracted."""
 
     source: str
     id: str
 
 
-Act: TypeAlias = Put | Archive | Publish | Close | Accept | Part | Record | Retract
+Action: TypeAlias = (
+    PutNouns
+    | ArchiveNoun
+    | PublishPlaybook
+    | ClosePlaybook
+    | AnswerResponsibility
+    | ChangeParticipation
+    | RecordEvent
+    | RetractEvent
+)
 
 
 @dataclass
-class State:
+class ConfigurationState:
     """The configuration at one moment. `states` and `revisions` of a playbook are not in its noun."""
 
     policy: w.Policy = field(default_factory=w.Policy)
@@ -113,111 +122,124 @@ class State:
     contributions: set[tuple[str, str]] = field(default_factory=set)
     signoffs: dict[tuple[str, str], int] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
-    published: dict[str, Mapping[object, object]] = field(default_factory=dict)
+    published_contents: dict[str, Mapping[object, object]] = field(default_factory=dict)
     archived_metrics: dict[str, w.Metric] = field(default_factory=dict)
 
-    def content(self, playbook: str) -> dict[object, object]:
+    def get_content(self, playbook: str) -> dict[object, object]:
         """What a revision covers."""
-        mine = {key: o for key, o in self.objectives.items() if o.playbook == playbook}
-        book = self.playbooks[playbook]
-        results = {k.key: k for k in self.key_results.values() if k.objective in mine}
-        parts = {n: (r.role, r.share) for n, r in self.responsibilities.items() if n[0] in mine}
+        objectives = {key: o for key, o in self.objectives.items() if o.playbook == playbook}
+        playbook_noun = self.playbooks[playbook]
+        key_results = {k.key: k for k in self.key_results.values() if k.objective in objectives}
+        responsibilities = {
+            n: (r.role, r.share) for n, r in self.responsibilities.items() if n[0] in objectives
+        }
         return {
-            "window": (book.starts_on, book.ends_on),
-            **{("objective", key): found for key, found in mine.items()},
-            **{("result", key): found for key, found in results.items()},
-            **{("part", name): found for name, found in parts.items()},
+            "window": (playbook_noun.starts_on, playbook_noun.ends_on),
+            **{("objective", key): content for key, content in objectives.items()},
+            **{("result", key): content for key, content in key_results.items()},
+            **{("part", name): content for name, content in responsibilities.items()},
         }
 
-    def unpublished(self, playbook: str) -> int:
+    def count_unpublished_changes(self, playbook: str) -> int:
         """How many parts differ from the current revision."""
-        now, was = self.content(playbook), self.published.get(playbook, {})
-        return sum(now.get(name) != was.get(name) for name in now.keys() | was.keys())
+        current, previous = self.get_content(playbook), self.published_contents.get(playbook, {})
+        return sum(
+            current.get(name) != previous.get(name) for name in current.keys() | previous.keys()
+        )
 
-    def current(self, day: date) -> set[str]:
+    def find_current_playbooks(self, day: date) -> set[str]:
         """The published playbooks whose window holds the day."""
         return {
-            k for k, p in self.playbooks.items() if self.states[k] == "published" and holds(p, day)
+            k
+            for k, p in self.playbooks.items()
+            if self.states[k] == "published" and is_within_window(p, day)
         }
 
 
-def holds(playbook: w.Playbook, day: date) -> bool:
+def is_within_window(playbook: w.Playbook, day: date) -> bool:
     """Whether the playbook's window holds the day."""
     return playbook.starts_on <= day <= playbook.ends_on
 
 
-def happen(state: State, act: Act) -> None:
+def apply_action(state: ConfigurationState, action: Action) -> None:
     """The state is as the act leaves it; events are no part of it."""
-    match act:
-        case Put(things):
-            for thing in things:
-                put(state, thing)
-        case Archive(kind, key):
-            archive(state, kind, key)
-        case Publish(key):
-            if state.states[key] == "draft" or state.unpublished(key):
+    match action:
+        case PutNouns(nouns):
+            for noun in nouns:
+                put_noun(state, noun)
+        case ArchiveNoun(kind, key):
+            archive_noun(state, kind, key)
+        case PublishPlaybook(key):
+            if state.states[key] == "draft" or state.count_unpublished_changes(key):
                 state.states[key] = "published"
                 state.playbooks[key] = replace(
                     state.playbooks[key], revision=state.playbooks[key].revision + 1
                 )
-                state.published[key] = state.content(key)
-        case Close(key):
+                state.published_contents[key] = state.get_content(key)
+        case ClosePlaybook(key):
             state.states[key] = "closed"
-        case Accept(objective, team, accepted):
-            name = objective, team
+        case AnswerResponsibility(objective, team, accepted):
+            responsibility_key = objective, team
             status = "accepted" if accepted else "declined"
-            state.responsibilities[name] = replace(state.responsibilities[name], status=status)
-        case Part():
-            take_part(state, act)
+            state.responsibilities[responsibility_key] = replace(
+                state.responsibilities[responsibility_key], status=status
+            )
+        case ChangeParticipation():
+            apply_participation(state, action)
         case _:
             pass
 
 
-def take_part(state: State, act: Part) -> None:
+def apply_participation(state: ConfigurationState, action: ChangeParticipation) -> None:
     """The contribution or sign-off is there, or is not any more."""
-    name = act.playbook, act.team
-    if act.kind == "contribution":
-        (state.contributions.discard if act.withdrawn else state.contributions.add)(name)
-    elif act.withdrawn:
-        del state.signoffs[name]
+    participation_key = action.playbook, action.team
+    if action.kind == "contribution":
+        (state.contributions.discard if action.withdrawn else state.contributions.add)(
+            participation_key
+        )
+    elif action.withdrawn:
+        del state.signoffs[participation_key]
     else:
-        state.signoffs[name] = state.playbooks[act.playbook].revision
+        state.signoffs[participation_key] = state.playbooks[action.playbook].revision
 
 
-def put(state: State, thing: Thing) -> None:
+def put_noun(state: ConfigurationState, noun: TimelineNoun) -> None:
     """The thing is there as given; a responsibility of another role or share is proposed again."""
-    match thing:
+    match noun:
         case w.Policy():
-            state.policy = thing
+            state.policy = noun
         case w.Responsibility():
-            name = thing.objective, thing.team
-            was = state.responsibilities.get(name)
-            same = was is not None and (was.role, was.share) == (thing.role, thing.share)
-            status = was.status if same and was is not None else "proposed"
+            responsibility_key = noun.objective, noun.team
+            previous = state.responsibilities.get(responsibility_key)
+            is_same = previous is not None and (previous.role, previous.share) == (
+                noun.role,
+                noun.share,
+            )
+            status = previous.status if is_same and previous is not None else "proposed"
             # A document may say that a part is accepted or declined.
-            state.responsibilities[name] = (
-                replace(thing, status=status) if thing.status == "proposed" else thing
+            state.responsibilities[responsibility_key] = (
+                replace(noun, status=status) if noun.status == "proposed" else noun
             )
         case w.Playbook():
-            was_book = state.playbooks.get(thing.key)
-            state.playbooks[thing.key] = replace(
-                thing, revision=was_book.revision if was_book else 0
+            previous_playbook = state.playbooks.get(noun.key)
+            state.playbooks[noun.key] = replace(
+                noun, revision=previous_playbook.revision if previous_playbook else 0
             )
-            state.states.setdefault(thing.key, "draft")
+            state.states.setdefault(noun.key, "draft")
         case w.Metric():
-            state.metrics[thing.key] = thing
-            state.archived_metrics.pop(thing.key, None)
+            state.metrics[noun.key] = noun
+            state.archived_metrics.pop(noun.key, None)
         case w.Team():
-            state.teams[thing.key] = thing
+            state.teams[noun.key] = noun
         case w.Offering():
-            state.offerings[thing.key] = thing
+            state.offerings[noun.key] = noun
         case w.Objective():
-            state.objectives[thing.key] = thing
+            state.objectives[noun.key] = noun
         case w.KeyResult():
-            state.key_results[thing.key] = thing
+            state.key_results[noun.key] = noun
 
 
-def archive(state: State, kind: str, key: str) -> None:
+def archive_noun(state: ConfigurationState, kind: str, key: str) -> None:
     """The thing is gone, with what hangs on it."""
     if kind == "metric":
         state.archived_metrics[key] = state.metrics.pop(key)
@@ -234,22 +256,22 @@ def archive(state: State, kind: str, key: str) -> None:
         del (state.offerings if kind == "offering" else state.key_results)[key]
 
 
-def bears(part: w.Responsibility) -> bool:
+def is_load_bearing(responsibility: w.Responsibility) -> bool:
     """Whether it carries weight."""
-    return part.status == "accepted" and part.role in LOAD_BEARING
+    return responsibility.status == "accepted" and responsibility.role in LOAD_BEARING
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class ExpectedAnswer:
     """What is answered, as a world to align, and what stands beside the figures."""
 
     world: w.World
-    unpublished: int
+    unpublished_changes: int
     other_current: tuple[str, ...]
     configuration_from: date | None
 
 
-class RefusedError(Exception):
+class NoAnswerError(Exception):
     """There is no answer: the message is unknown (no such playbook), none (no current one) or silent (no opinion)."""
 
 
@@ -258,78 +280,90 @@ class Timeline:
     """Acts in their order, each with its instant."""
 
     zone: str
-    acts: tuple[tuple[datetime, Act], ...]
+    actions: tuple[tuple[datetime, Action], ...]
 
-    def day(self, instant: datetime) -> date:
+    def to_day(self, instant: datetime) -> date:
         """The organization's day."""
-        nothing = w.World(w.Playbook("", date.min, date.min), date.min, date.min, self.zone)
-        return day_of(nothing, instant)
+        empty_world = w.World(w.Playbook("", date.min, date.min), date.min, date.min, self.zone)
+        return get_local_day(empty_world, instant)
 
-    def days(self) -> list[date]:
+    def list_days(self) -> list[date]:
         """The days on which something happened."""
-        return sorted({self.day(at) for at, _ in self.acts})
+        return sorted({self.to_day(instant) for instant, _ in self.actions})
 
-    def state(self, day: date) -> State:
+    def build_state(self, day: date) -> ConfigurationState:
         """The configuration as it stood at the end of a day."""
-        found = State()
-        for at, act in self.acts:
-            if self.day(at) <= day:
-                happen(found, act)
-        return found
+        state = ConfigurationState()
+        for instant, action in self.actions:
+            if self.to_day(instant) <= day:
+                apply_action(state, action)
+        return state
 
-    def first_published(self, playbook: str) -> date | None:
+    def find_first_publication(self, playbook: str) -> date | None:
         """The day P."""
-        days = (self.day(at) for at, act in self.acts if act == Publish(playbook))
+        days = (
+            self.to_day(instant)
+            for instant, action in self.actions
+            if action == PublishPlaybook(playbook)
+        )
         return min(days, default=None)
 
-    def current(self, as_of: date, known_at: date) -> list[str]:
+    def find_current_playbooks(self, as_of: date, known_at: date) -> list[str]:
         """The current playbooks, best first."""
-        state = self.state(as_of)
-        found = {key: state.playbooks[key] for key in state.current(as_of)}
-        if not found:
-            for key in self.state(known_at).playbooks:
-                first = self.first_published(key)
-                if first is not None and as_of < first <= known_at:
-                    then = self.state(first)
-                    if key in then.current(as_of):
-                        found[key] = then.playbooks[key]
-        return sorted(found, key=lambda key: (found[key].starts_on, key), reverse=True)
+        state = self.build_state(as_of)
+        playbooks = {key: state.playbooks[key] for key in state.find_current_playbooks(as_of)}
+        if not playbooks:
+            for key in self.build_state(known_at).playbooks:
+                first_published = self.find_first_publication(key)
+                if first_published is not None and as_of < first_published <= known_at:
+                    published_state = self.build_state(first_published)
+                    if key in published_state.find_current_playbooks(as_of):
+                        playbooks[key] = published_state.playbooks[key]
+        return sorted(playbooks, key=lambda key: (playbooks[key].starts_on, key), reverse=True)
 
-    def judge(self, as_of: date, known_at: date, playbook: str | None = None) -> Judged:
+    def compute_expected_answer(
+        self, as_of: date, known_at: date, playbook: str | None = None
+    ) -> ExpectedAnswer:
         """What must be answered. Raises: RefusedError."""
-        current = self.current(as_of, known_at)
-        if playbook is None and not current:
-            raise RefusedError("none")
-        key = current[0] if playbook is None else playbook
-        state, day, first = self.configuration(key, as_of, known_at)
-        world = self.world(state, key, day, known_at)
-        others = tuple(other for other in current if other != key)
-        return Judged(world, state.unpublished(key), others, first)
+        current_playbooks = self.find_current_playbooks(as_of, known_at)
+        if playbook is None and not current_playbooks:
+            raise NoAnswerError("none")
+        key = current_playbooks[0] if playbook is None else playbook
+        state, day, configuration_from = self.resolve_configuration(key, as_of, known_at)
+        world = self.build_world(state, key, day, known_at)
+        other_current = tuple(
+            current_key for current_key in current_playbooks if current_key != key
+        )
+        return ExpectedAnswer(
+            world, state.count_unpublished_changes(key), other_current, configuration_from
+        )
 
-    def configuration(
+    def resolve_configuration(
         self, key: str, as_of: date, known_at: date
-    ) -> tuple[State, date, date | None]:
+    ) -> tuple[ConfigurationState, date, date | None]:
         """The configuration that is used, the day it is asked for at most, and the day it is from, if not that one."""
-        state, first = self.state(as_of), self.first_published(key)
-        since = None
-        if first is not None and as_of < first <= known_at:
-            state, since = self.state(first), first
+        state, first_published = self.build_state(as_of), self.find_first_publication(key)
+        configuration_from = None
+        if first_published is not None and as_of < first_published <= known_at:
+            state, configuration_from = self.build_state(first_published), first_published
         if key not in state.playbooks:
-            raise RefusedError("unknown")
-        last = state.playbooks[key].ends_on
-        if as_of <= last:
-            return state, as_of, since
+            raise NoAnswerError("unknown")
+        last_day = state.playbooks[key].ends_on
+        if as_of <= last_day:
+            return state, as_of, configuration_from
         try:
-            return self.configuration(key, last, known_at)
-        except RefusedError as refused:
+            return self.resolve_configuration(key, last_day, known_at)
+        except NoAnswerError as error:
             # A draft that was made after its own last day and was never published: nothing says what it was then.
-            raise RefusedError("silent") from refused
+            raise NoAnswerError("silent") from error
 
-    def world(self, state: State, key: str, as_of: date, known_at: date) -> w.World:
+    def build_world(
+        self, state: ConfigurationState, key: str, as_of: date, known_at: date
+    ) -> w.World:
         """The world of that configuration and of the evidence."""
-        now = self.state(date.max)
-        present = {**now.archived_metrics, **now.metrics}
-        others = (
+        current_state = self.build_state(date.max)
+        current_metrics = {**current_state.archived_metrics, **current_state.metrics}
+        other_playbooks = (
             p for k, p in state.playbooks.items() if k != key and state.states[k] == "published"
         )
         return w.World(
@@ -338,31 +372,41 @@ class Timeline:
             known_at=known_at,
             zone=self.zone,
             teams=tuple(state.teams.values()),
-            metrics=tuple(restated(m, present[m.key]) for m in state.metrics.values()),
+            metrics=tuple(
+                restate_metric(m, current_metrics[m.key]) for m in state.metrics.values()
+            ),
             offerings=tuple(state.offerings.values()),
-            others=tuple(others),
+            other_playbooks=tuple(other_playbooks),
             objectives=tuple(state.objectives.values()),
             key_results=tuple(state.key_results.values()),
             responsibilities=tuple(state.responsibilities.values()),
             contributions=frozenset(team for book, team in state.contributions if book == key),
             signoffs={team: n for (book, team), n in state.signoffs.items() if book == key},
             policy=state.policy,
-            events=tuple(act.event for _, act in self.acts if isinstance(act, Record)),
+            events=tuple(
+                action.event for _, action in self.actions if isinstance(action, RecordEvent)
+            ),
             retractions=tuple(
-                w.Retraction(a.source, a.id, at) for at, a in self.acts if isinstance(a, Retract)
+                w.Retraction(action.source, action.id, instant)
+                for instant, action in self.actions
+                if isinstance(action, RetractEvent)
             ),
         )
 
 
-def restated(stood: w.Metric, now: w.Metric) -> w.Metric:
+def restate_metric(past_metric: w.Metric, current_metric: w.Metric) -> w.Metric:
     """The metric as it stood, that matches as it does now."""
     aggregation = (
-        now.aggregation if "count" in (now.aggregation, stood.aggregation) else stood.aggregation
+        current_metric.aggregation
+        if "count" in (current_metric.aggregation, past_metric.aggregation)
+        else past_metric.aggregation
     )
-    return replace(now, aggregation=aggregation, canonical_source=stood.canonical_source)
+    return replace(
+        current_metric, aggregation=aggregation, canonical_source=past_metric.canonical_source
+    )
 
 
-def matching(metric: w.Metric) -> Iterable[object]:
+def list_matching_fields(metric: w.Metric) -> Iterable[object]:
     """What of a metric restates history."""
     return (
         metric.unit,

@@ -31,7 +31,7 @@ DEFAULT_WEIGHTS: Final[Mapping[str, Fraction]] = {
     "deliverability": Fraction(5),
     "agreement": Fraction(5),
 }
-ONE: Final = Fraction(1)
+FRACTION_ONE: Final = Fraction(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Team:
 
     key: str
     function: str
-    size: Fraction = ONE
+    size: Fraction = FRACTION_ONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class Objective:
 
     key: str
     playbook: str
-    priority: Fraction = ONE
+    priority: Fraction = FRACTION_ONE
     state: str = "active"
 
 
@@ -104,7 +104,7 @@ class KeyResult:
     metric: str
     baseline: Fraction
     target: Fraction
-    weight: Fraction = ONE
+    weight: Fraction = FRACTION_ONE
     starts_on: date | None = None
     ends_on: date | None = None
     cadence_days: int = 7
@@ -117,7 +117,7 @@ class Responsibility:
     objective: str
     team: str
     role: str
-    share: Fraction = ONE
+    share: Fraction = FRACTION_ONE
     status: str = "accepted"
 
 
@@ -178,7 +178,7 @@ class World:
     teams: tuple[Team, ...] = ()
     metrics: tuple[Metric, ...] = ()
     offerings: tuple[Offering, ...] = ()
-    others: tuple[Playbook, ...] = ()
+    other_playbooks: tuple[Playbook, ...] = ()
     objectives: tuple[Objective, ...] = ()
     key_results: tuple[KeyResult, ...] = ()
     responsibilities: tuple[Responsibility, ...] = ()

@@ -5,25 +5,25 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, WithJsonSchema
 
-from app.api.http.schema_base import Shown, example
+from app.api.http.schema_base import ResponseModel, json_schema_example
 from app.api.http.schema_types import (
     Address,
     Count,
     Cursor,
     Day,
-    Figure,
     Fraction,
+    Int32,
     Key,
-    Sentence,
+    LongText,
     ShownNumber,
-    Small,
+    SignedFraction,
     text,
 )
-from app.domain.primitives.decimals import number
-from app.scoring.evidence_links import address
+from app.domain.primitives.decimals import to_json_number
+from app.scoring.evidence_links import to_url
 from app.scoring.ledger import Loss as LossValue
 from app.scoring.result import Alignment as AlignmentValue
-from app.services.alignment.alignment import Answer
+from app.services.alignment.alignment import AlignmentResult
 
 ComponentName = Literal[
     "playbook",
@@ -36,10 +36,10 @@ ComponentName = Literal[
     "agreement",
 ]
 Reason = Annotated[str, text(40, 1, r"^[a-z_]+$")]
-Total = Annotated[int | float, WithJsonSchema({"type": "number", "format": "double"})]
+UnboundedNumber = Annotated[int | float, WithJsonSchema({"type": "number", "format": "double"})]
 Score = Annotated[Fraction | None, Field(description="Null without enough evidence.")]
-LARGEST = 10
-LOSS: dict[str, Any] = {  # Any: JSON values
+MAX_LISTED_LOSSES = 10
+EXAMPLE_LOSS: dict[str, Any] = {  # Any: JSON values
     "component": "focus",
     "reason": "off_playbook",
     "points": 0.031,
@@ -51,31 +51,31 @@ LOSS: dict[str, Any] = {  # Any: JSON values
     "detail": "31% of the recorded work of sales served no objective",
     "evidence": "/v1/events?team=sales&off_playbook=fy26-q4&from=2026-10-27&to=2026-11-23&as_of=2026-11-23",
 }
-FRAME: dict[str, Any] = {
+EXAMPLE_FRAME: dict[str, Any] = {
     "as_of": "2026-11-23",
     "known_at": "2026-11-23",
     "version": 1042,
 }  # Any: JSON values
 
 
-class Loss(Shown):
+class Loss(ResponseModel):
     """Points that are missing, why, and of what; null where that kind of thing has no part in it."""
 
     component: ComponentName
     reason: Annotated[Reason, Field(description="Why; the words may grow.")]
-    points: Annotated[Figure, Field(description="A fraction of the whole score.")]
+    points: Annotated[SignedFraction, Field(description="A fraction of the whole score.")]
     team: Key | None
     objective: Key | None
     key_result: Key | None
     offering: Key | None
     metric: Key | None
-    detail: Sentence
+    detail: LongText
     evidence: Annotated[Address, Field(description="What lists exactly what the loss is made of.")]
 
-    model_config = {"json_schema_extra": example(**LOSS)}
+    model_config = {"json_schema_extra": json_schema_example(**EXAMPLE_LOSS)}
 
 
-class Component(Shown):
+class Component(ResponseModel):
     """One component of the score."""
 
     name: ComponentName
@@ -84,13 +84,13 @@ class Component(Shown):
     coverage: Fraction
     applies: Annotated[bool, Field(description="Whether it has a meaning for this organization.")]
     lost: Annotated[
-        Figure, Field(description="Points of the score that are missing because of it.")
+        SignedFraction, Field(description="Points of the score that are missing because of it.")
     ]
-    summary: Sentence
+    summary: LongText
 
 
-ALIGNMENT: dict[str, Any] = {  # Any: JSON values
-    **FRAME,
+EXAMPLE_ALIGNMENT: dict[str, Any] = {  # Any: JSON values
+    **EXAMPLE_FRAME,
     "method": "1",
     "playbook": "fy26-q4",
     "revision": 3,
@@ -114,9 +114,9 @@ ALIGNMENT: dict[str, Any] = {  # Any: JSON values
             "summary": "2 of 5 key results are behind pace",
         }
     ],
-    "losses": [LOSS],
+    "losses": [EXAMPLE_LOSS],
 }
-Restating = Annotated[
+RestatingMetrics = Annotated[
     list[Key],
     Field(
         max_length=10_000,
@@ -125,7 +125,7 @@ Restating = Annotated[
 ]
 
 
-class Framed(Shown):
+class FramedModel(ResponseModel):
     """What every computed answer says of itself."""
 
     as_of: Day
@@ -138,13 +138,13 @@ class Framed(Shown):
     ]
 
 
-class Alignment(Framed):
+class Alignment(FramedModel):
     """How aligned the organization is, with the largest losses."""
 
     method: Annotated[str, text(10, 1)]
     playbook: Key
-    revision: Small
-    unpublished_changes: Small
+    revision: Int32
+    unpublished_changes: Int32
     configuration_from: Annotated[
         Day | None, Field(description="The day whose configuration it uses, when another.")
     ]
@@ -154,14 +154,14 @@ class Alignment(Framed):
     weakest: ComponentName | None
     silent_teams: Annotated[list[Key], Field(max_length=10_000)]
     other_current: Annotated[list[Key], Field(max_length=10_000)]
-    restating: Restating
+    restating: RestatingMetrics
     components: Annotated[list[Component], Field(max_length=8)]
-    losses: Annotated[list[Loss], Field(max_length=LARGEST)]
+    losses: Annotated[list[Loss], Field(max_length=MAX_LISTED_LOSSES)]
 
-    model_config = {"json_schema_extra": example(**ALIGNMENT)}
+    model_config = {"json_schema_extra": json_schema_example(**EXAMPLE_ALIGNMENT)}
 
 
-class LedgerPage(Framed):
+class LedgerPage(FramedModel):
     """A page of the ledger: every loss, largest first."""
 
     score: Score
@@ -170,13 +170,13 @@ class LedgerPage(Framed):
     next_cursor: Cursor | None
 
     model_config = {
-        "json_schema_extra": example(
-            **FRAME, score=0.7312, floor=0.68, items=[LOSS], next_cursor=None
+        "json_schema_extra": json_schema_example(
+            **EXAMPLE_FRAME, score=0.7312, floor=0.68, items=[EXAMPLE_LOSS], next_cursor=None
         )
     }
 
 
-class TeamOverlap(Shown):
+class TeamOverlap(ResponseModel):
     """How much of the work of two teams goes to the same objectives."""
 
     one: Key
@@ -184,28 +184,34 @@ class TeamOverlap(Shown):
     overlap: Fraction
 
 
-class TeamOverlapPage(Framed):
+class TeamOverlapPage(FramedModel):
     """A page of pairs of teams."""
 
     items: Annotated[list[TeamOverlap], Field(max_length=200)]
     next_cursor: Cursor | None
 
     model_config = {
-        "json_schema_extra": example(
-            **FRAME,
+        "json_schema_extra": json_schema_example(
+            **EXAMPLE_FRAME,
             items=[{"one": "marketing", "other": "sales", "overlap": 0.42}],
             next_cursor=None,
         )
     }
 
 
-def framed(answer: Answer) -> dict[str, Any]:  # Any: the members of a reply
+def frame_fields(
+    alignment_result: AlignmentResult,
+) -> dict[str, Any]:  # Any: the members of a reply
     """The members that say what an answer is of."""
-    frame = answer.alignment.frame
-    return {"as_of": frame.as_of, "known_at": frame.known_at, "version": answer.alignment.version}
+    frame = alignment_result.alignment.frame
+    return {
+        "as_of": frame.as_of,
+        "known_at": frame.known_at,
+        "version": alignment_result.alignment.version,
+    }
 
 
-def losses(found: Iterable[LossValue]) -> list[Loss]:
+def to_losses(ledger: Iterable[LossValue]) -> list[Loss]:
     """Losses on the wire."""
     return [
         Loss(
@@ -218,39 +224,45 @@ def losses(found: Iterable[LossValue]) -> list[Loss]:
             offering=loss.offering,
             metric=loss.metric,
             detail=loss.detail,
-            evidence=address(loss.evidence),
+            evidence=to_url(loss.evidence),
         )
-        for loss in found
+        for loss in ledger
     ]
 
 
-def components(found: AlignmentValue) -> list[dict[str, Any]]:  # Any: the members of components
+def to_components(
+    alignment: AlignmentValue,
+) -> list[dict[str, Any]]:  # Any: the members of components
     """The components of an alignment on the wire."""
     names = ("name", "score", "coverage", "applies", "lost", "summary")
     return [
-        {**{name: getattr(one, name) for name in names}, "weight": number(one.weight)}
-        for one in found.components
+        {
+            **{name: getattr(component, name) for name in names},
+            "weight": to_json_number(component.weight),
+        }
+        for component in alignment.components
     ]
 
 
-def show(answer: Answer) -> Alignment:
+def to_alignment(alignment_result: AlignmentResult) -> Alignment:
     """An alignment on the wire."""
-    found = answer.alignment
-    members = {
-        name: getattr(found, name) for name in ("method", "score", "floor", "coverage", "weakest")
+    alignment = alignment_result.alignment
+    copied_fields = {
+        name: getattr(alignment, name)
+        for name in ("method", "score", "floor", "coverage", "weakest")
     }
     return Alignment.model_validate(
         {
-            **framed(answer),
-            **members,
-            "playbook": answer.playbook.key,
-            "revision": answer.playbook.revision,
-            "unpublished_changes": answer.unpublished_changes,
-            "configuration_from": found.frame.configuration_from,
-            "silent_teams": list(found.silent_teams),
-            "other_current": list(answer.other_current),
-            "restating": list(answer.restating),
-            "components": components(found),
-            "losses": losses(found.losses[:LARGEST]),
+            **frame_fields(alignment_result),
+            **copied_fields,
+            "playbook": alignment_result.playbook.key,
+            "revision": alignment_result.playbook.revision,
+            "unpublished_changes": alignment_result.unpublished_changes,
+            "configuration_from": alignment.frame.configuration_from,
+            "silent_teams": list(alignment.silent_teams),
+            "other_current": list(alignment_result.other_playbooks),
+            "restating": list(alignment_result.restating_metrics),
+            "components": to_components(alignment),
+            "losses": to_losses(alignment.losses[:MAX_LISTED_LOSSES]),
         }
     )

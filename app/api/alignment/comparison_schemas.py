@@ -5,28 +5,37 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from app.api.alignment.alignment_schemas import (
-    ALIGNMENT,
-    LOSS,
+    EXAMPLE_ALIGNMENT,
+    EXAMPLE_LOSS,
     Alignment,
     Component,
     ComponentName,
-    Framed,
+    FramedModel,
     Loss,
     Reason,
-    Restating,
+    RestatingMetrics,
     Score,
-    components,
-    losses,
-    show,
+    to_alignment,
+    to_components,
+    to_losses,
 )
-from app.api.http.schema_base import Shown, example
-from app.api.http.schema_types import Address, Count, Cursor, Day, Figure, Fraction, Key, Sentence
-from app.scoring.ledger_diff import Difference
+from app.api.http.schema_base import ResponseModel, json_schema_example
+from app.api.http.schema_types import (
+    Address,
+    Count,
+    Cursor,
+    Day,
+    Fraction,
+    Key,
+    LongText,
+    SignedFraction,
+)
+from app.scoring.ledger_diff import LedgerDifference
 from app.services.alignment.comparison import Comparison
-from app.services.alignment.history import MOST, History, Point
+from app.services.alignment.history import MAX_POINTS, ScoreHistory, ScorePoint
 
-SHOWN = 200
-POINT: dict[str, Any] = {  # Any: JSON values
+MAX_LISTED_DIFFERENCES = 200
+EXAMPLE_POINT: dict[str, Any] = {  # Any: JSON values
     "as_of": "2026-11-23",
     "playbook": "fy26-q4",
     "configuration_from": None,
@@ -35,15 +44,15 @@ POINT: dict[str, Any] = {  # Any: JSON values
     "coverage": 0.95,
     "components": [],
 }
-DIFFERENCE: dict[str, Any] = {  # Any: JSON values
-    **{name: value for name, value in LOSS.items() if name != "points"},
+EXAMPLE_DIFFERENCE: dict[str, Any] = {  # Any: JSON values
+    **{name: value for name, value in EXAMPLE_LOSS.items() if name != "points"},
     "before": 0.012,
     "after": 0.031,
     "change": 0.019,
 }
 
 
-class HistoryPoint(Shown):
+class HistoryPoint(ResponseModel):
     """The score of one day. Null on a day without a playbook to score: all but `as_of`."""
 
     as_of: Day
@@ -57,55 +66,55 @@ class HistoryPoint(Shown):
     components: Annotated[list[Component], Field(max_length=8)]
 
 
-class AlignmentHistory(Shown):
+class AlignmentHistory(ResponseModel):
     """The score of many days, each with the configuration of its own."""
 
     known_at: Day
     version: Annotated[
         Count, Field(description="The organization's version that it was computed at.")
     ]
-    restating: Restating
-    items: Annotated[list[HistoryPoint], Field(max_length=MOST)]
+    restating: RestatingMetrics
+    items: Annotated[list[HistoryPoint], Field(max_length=MAX_POINTS)]
 
     model_config = {
-        "json_schema_extra": example(
-            known_at="2026-11-23", version=1042, restating=[], items=[POINT]
+        "json_schema_extra": json_schema_example(
+            known_at="2026-11-23", version=1042, restating=[], items=[EXAMPLE_POINT]
         )
     }
 
 
-class LossDifference(Shown):
+class LossDifference(ResponseModel):
     """How one loss changed, and of what it is; null where that kind of thing has no part in it."""
 
     component: ComponentName
     reason: Annotated[Reason, Field(description="Why; the words may grow.")]
-    before: Annotated[Figure, Field(description="Points lost before; 0 where none were.")]
-    after: Annotated[Figure, Field(description="Points lost after.")]
-    change: Annotated[Figure, Field(description="Above 0: more is lost than before.")]
+    before: Annotated[SignedFraction, Field(description="Points lost before; 0 where none were.")]
+    after: Annotated[SignedFraction, Field(description="Points lost after.")]
+    change: Annotated[SignedFraction, Field(description="Above 0: more is lost than before.")]
     team: Key | None
     objective: Key | None
     key_result: Key | None
     offering: Key | None
     metric: Key | None
-    detail: Sentence
+    detail: LongText
     evidence: Annotated[
         Address,
         Field(description="What lists exactly what the loss after is made of, or the one before."),
     ]
 
-    model_config = {"json_schema_extra": example(**DIFFERENCE)}
+    model_config = {"json_schema_extra": json_schema_example(**EXAMPLE_DIFFERENCE)}
 
 
-class AlignmentChangesPage(Framed):
+class AlignmentChangesPage(FramedModel):
     """A page of what changed between the ends of two days, the largest change first."""
 
     before: Annotated[Alignment, Field(description="The answer at the end of the first day.")]
     after: Annotated[Alignment, Field(description="The answer at the end of the last day.")]
-    items: Annotated[list[LossDifference], Field(max_length=SHOWN)]
+    items: Annotated[list[LossDifference], Field(max_length=MAX_LISTED_DIFFERENCES)]
     next_cursor: Cursor | None
 
 
-class WhatIf(Shown):
+class WhatIf(ResponseModel):
     """What a document would change, the largest change first."""
 
     before: Annotated[
@@ -119,64 +128,77 @@ class WhatIf(Shown):
     ]
     differences: Annotated[Count, Field(description="How many losses would differ.")]
     items: Annotated[
-        list[LossDifference], Field(max_length=SHOWN, description="The largest of the differences.")
+        list[LossDifference],
+        Field(max_length=MAX_LISTED_DIFFERENCES, description="The largest of the differences."),
     ]
 
     model_config = {
-        "json_schema_extra": example(
-            before=None, after=ALIGNMENT, differences=1, items=[DIFFERENCE]
+        "json_schema_extra": json_schema_example(
+            before=None, after=EXAMPLE_ALIGNMENT, differences=1, items=[EXAMPLE_DIFFERENCE]
         )
     }
 
 
-def history(found: History) -> AlignmentHistory:
+def to_history(alignment_history: ScoreHistory) -> AlignmentHistory:
     """A history on the wire."""
     return AlignmentHistory(
-        known_at=found.known_at,
-        version=found.version,
-        restating=list(found.restating),
-        items=[_point(point) for point in found.points],
+        known_at=alignment_history.known_at,
+        version=alignment_history.version,
+        restating=list(alignment_history.restating_metrics),
+        items=[_to_point(point) for point in alignment_history.points],
     )
 
 
-def _point(point: Point) -> HistoryPoint:
-    found = point.alignment
-    if found is None:
-        nothing = dict.fromkeys(("playbook", "configuration_from", "score", "floor", "coverage"))
-        return HistoryPoint.model_validate({**nothing, "as_of": point.as_of, "components": []})
+def _to_point(point: ScorePoint) -> HistoryPoint:
+    alignment = point.alignment
+    if alignment is None:
+        null_fields = dict.fromkeys(
+            ("playbook", "configuration_from", "score", "floor", "coverage")
+        )
+        return HistoryPoint.model_validate({**null_fields, "as_of": point.as_of, "components": []})
     return HistoryPoint.model_validate(
         {
             "as_of": point.as_of,
-            "playbook": found.frame.playbook,
-            "configuration_from": found.frame.configuration_from,
-            "score": found.score,
-            "floor": found.floor,
-            "coverage": found.coverage,
-            "components": components(found),
+            "playbook": alignment.frame.playbook,
+            "configuration_from": alignment.frame.configuration_from,
+            "score": alignment.score,
+            "floor": alignment.floor,
+            "coverage": alignment.coverage,
+            "components": to_components(alignment),
         }
     )
 
 
-def differences(found: tuple[Difference, ...] | list[Difference]) -> list[LossDifference]:
+def to_differences(
+    ledger_differences: tuple[LedgerDifference, ...] | list[LedgerDifference],
+) -> list[LossDifference]:
     """Differences on the wire."""
-    shown = losses(one.loss for one in found)
-    return [_difference(loss, one) for loss, one in zip(shown, found, strict=True)]
+    loss_models = to_losses(difference.loss for difference in ledger_differences)
+    return [
+        _to_difference(loss, difference)
+        for loss, difference in zip(loss_models, ledger_differences, strict=True)
+    ]
 
 
-def _difference(loss: Loss, one: Difference) -> LossDifference:
-    members = {name: value for name, value in dict(loss).items() if name != "points"}
-    if not one.after:  # the sentence is of a loss that is gone
-        members["detail"] = f"no longer: {members['detail']}"
+def _to_difference(loss: Loss, difference: LedgerDifference) -> LossDifference:
+    loss_fields = {name: member for name, member in dict(loss).items() if name != "points"}
+    if not difference.points_after:  # the sentence is of a loss that is gone
+        loss_fields["detail"] = f"no longer: {loss_fields['detail']}"
     return LossDifference.model_validate(
-        {**members, "before": one.before, "after": one.after, "change": one.change}
+        {
+            **loss_fields,
+            "before": difference.points_before,
+            "after": difference.points_after,
+            "change": difference.change,
+        }
     )
 
 
-def what_if(found: Comparison) -> WhatIf:
+def to_what_if(comparison: Comparison) -> WhatIf:
     """A what-if on the wire."""
     return WhatIf(
-        before=None if found.before is None else show(found.before),
-        after=show(found.after),
-        differences=len(found.differences),
-        items=differences(found.differences[:SHOWN]),
+        before=None if comparison.before is None else to_alignment(comparison.before),
+        after=to_alignment(comparison.after),
+        differences=len(comparison.differences),
+        items=to_differences(comparison.differences[:MAX_LISTED_DIFFERENCES]),
     )

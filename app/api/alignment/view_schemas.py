@@ -6,25 +6,25 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from app.api.alignment.alignment_schemas import (
-    FRAME,
-    LOSS,
+    EXAMPLE_FRAME,
+    EXAMPLE_LOSS,
     ComponentName,
-    Framed,
+    FramedModel,
     Loss,
     Score,
-    Total,
-    losses,
+    UnboundedNumber,
+    to_losses,
 )
-from app.api.http.schema_base import Shown, example
-from app.api.http.schema_types import Address, Cursor, Day, Fraction, Key, Small
-from app.domain.primitives.decimals import number
-from app.scoring.effort import Work
-from app.scoring.evidence_links import address
-from app.scoring.key_result_progress import Standing
+from app.api.http.schema_base import ResponseModel, json_schema_example
+from app.api.http.schema_types import Address, Cursor, Day, Fraction, Int32, Key
+from app.domain.primitives.decimals import to_json_number
+from app.scoring.effort import TeamEffort
+from app.scoring.evidence_links import to_url
+from app.scoring.key_result_progress import KeyResultStanding as KeyResultStandingValue
 from app.scoring.views import Bearing, ObjectiveView, TeamView
 
-MOST = 10_000
-TEAM: dict[str, Any] = {  # Any: JSON values
+MAX_ENTITIES = 10_000
+EXAMPLE_TEAM: dict[str, Any] = {  # Any: JSON values
     "team": "sales",
     "components": [{"name": "focus", "score": 0.69, "coverage": 1.0, "applies": True}],
     "busy": True,
@@ -38,9 +38,9 @@ TEAM: dict[str, Any] = {  # Any: JSON values
         "off_playbook": 0.31,
         "other_playbook": 0.0,
     },
-    "losses": [LOSS],
+    "losses": [EXAMPLE_LOSS],
 }
-OBJECTIVE: dict[str, Any] = {  # Any: JSON values
+EXAMPLE_OBJECTIVE: dict[str, Any] = {  # Any: JSON values
     "objective": "win-enterprise",
     "weight": 0.5,
     "attainment": 0.8,
@@ -66,12 +66,13 @@ OBJECTIVE: dict[str, Any] = {  # Any: JSON values
     "evidence": "/v1/events?refreshes=win-enterprise&from=2026-10-01&to=2026-11-23&as_of=2026-11-23",
     "losses": [],
 }
-Losses = Annotated[
-    list[Loss], Field(max_length=MOST, description="Largest first; in a list only the ten largest.")
+LossList = Annotated[
+    list[Loss],
+    Field(max_length=MAX_ENTITIES, description="Largest first; in a list only the ten largest."),
 ]
 
 
-class TeamComponent(Shown):
+class TeamComponent(ResponseModel):
     """A component narrowed to one team."""
 
     name: ComponentName
@@ -80,7 +81,7 @@ class TeamComponent(Shown):
     applies: bool
 
 
-class BorneObjective(Shown):
+class BorneObjective(ResponseModel):
     """An objective that a team bears."""
 
     objective: Key
@@ -88,7 +89,7 @@ class BorneObjective(Shown):
     share: Annotated[Fraction, Field(description="Its part of all that bear the objective.")]
 
 
-class ObjectiveBearer(Shown):
+class ObjectiveBearer(ResponseModel):
     """A team that bears an objective."""
 
     team: Key
@@ -96,24 +97,24 @@ class ObjectiveBearer(Shown):
     share: Annotated[Fraction, Field(description="Its part of all that bear the objective.")]
 
 
-class WorkShare(Shown):
+class WorkShare(ResponseModel):
     """The part of a team's work that went to an objective."""
 
     objective: Key
     share: Fraction
 
 
-class TeamWork(Shown):
+class TeamWork(ResponseModel):
     """Where a team's work went over the focus days."""
 
-    events: Small
-    effort: Total
-    shares: Annotated[list[WorkShare], Field(max_length=MOST)]
+    events: Int32
+    effort: UnboundedNumber
+    shares: Annotated[list[WorkShare], Field(max_length=MAX_ENTITIES)]
     off_playbook: Annotated[Fraction, Field(description="What served no objective.")]
     other_playbook: Annotated[Fraction, Field(description="What served another playbook.")]
 
 
-class TeamAlignment(Shown):
+class TeamAlignment(ResponseModel):
     """The answer seen from one team."""
 
     team: Key
@@ -127,65 +128,75 @@ class TeamAlignment(Shown):
     silent: Annotated[
         bool, Field(description="Whether it bears an objective and nothing was heard of it.")
     ]
-    bears: Annotated[list[BorneObjective], Field(max_length=MOST)]
+    bears: Annotated[list[BorneObjective], Field(max_length=MAX_ENTITIES)]
     work: Annotated[TeamWork | None, Field(description="Null with too few events to say anything.")]
-    losses: Losses
+    losses: LossList
 
-    model_config = {"json_schema_extra": example(**TEAM)}
+    model_config = {"json_schema_extra": json_schema_example(**EXAMPLE_TEAM)}
 
 
-class TeamAlignmentPage(Framed):
+class TeamAlignmentPage(FramedModel):
     """A page of teams."""
 
     items: Annotated[list[TeamAlignment], Field(max_length=200)]
     next_cursor: Cursor | None
 
-    model_config = {"json_schema_extra": example(**FRAME, items=[TEAM], next_cursor=None)}
+    model_config = {
+        "json_schema_extra": json_schema_example(
+            **EXAMPLE_FRAME, items=[EXAMPLE_TEAM], next_cursor=None
+        )
+    }
 
 
-class KeyResultStanding(Shown):
+class KeyResultStanding(ResponseModel):
     """How far a key result has come."""
 
     key_result: Key
     metric: Key
-    value: Annotated[Total | None, Field(description="Null without an event that makes it.")]
-    baseline: Total
-    target: Total
+    value: Annotated[
+        UnboundedNumber | None, Field(description="Null without an event that makes it.")
+    ]
+    baseline: UnboundedNumber
+    target: UnboundedNumber
     progress: Fraction
     expected: Annotated[Fraction, Field(description="How far it should be by now.")]
     attainment: Fraction
 
 
-class ObjectiveAlignment(Shown):
+class ObjectiveAlignment(ResponseModel):
     """The answer seen from one objective."""
 
     objective: Key
     weight: Annotated[Fraction, Field(description="Its part of the playbook.")]
     attainment: Fraction
     coverage: Fraction
-    key_results: Annotated[list[KeyResultStanding], Field(max_length=MOST)]
+    key_results: Annotated[list[KeyResultStanding], Field(max_length=MAX_ENTITIES)]
     freshness: Fraction
-    days_since: Annotated[Small, Field(description="Days since any evidence.")]
+    days_since: Annotated[Int32, Field(description="Days since any evidence.")]
     newest: Annotated[Day | None, Field(description="The newest day with evidence.")]
     stale: Annotated[bool, Field(description="Whether it gathers dust, whatever its progress.")]
     shared_responsibility: Fraction
-    bearers: Annotated[list[ObjectiveBearer], Field(max_length=MOST)]
+    bearers: Annotated[list[ObjectiveBearer], Field(max_length=MAX_ENTITIES)]
     evidence: Annotated[Address, Field(description="What lists its events.")]
-    losses: Losses
+    losses: LossList
 
-    model_config = {"json_schema_extra": example(**OBJECTIVE)}
+    model_config = {"json_schema_extra": json_schema_example(**EXAMPLE_OBJECTIVE)}
 
 
-class ObjectiveAlignmentPage(Framed):
+class ObjectiveAlignmentPage(FramedModel):
     """A page of objectives."""
 
     items: Annotated[list[ObjectiveAlignment], Field(max_length=200)]
     next_cursor: Cursor | None
 
-    model_config = {"json_schema_extra": example(**FRAME, items=[OBJECTIVE], next_cursor=None)}
+    model_config = {
+        "json_schema_extra": json_schema_example(
+            **EXAMPLE_FRAME, items=[EXAMPLE_OBJECTIVE], next_cursor=None
+        )
+    }
 
 
-def show_team(view: TeamView, most: int) -> TeamAlignment:
+def to_team_alignment(view: TeamView, max_losses: int) -> TeamAlignment:
     """A team's view on the wire, with so many losses."""
     return TeamAlignment.model_validate(
         {
@@ -194,33 +205,35 @@ def show_team(view: TeamView, most: int) -> TeamAlignment:
                 {name: getattr(figure, name) for name in TeamComponent.model_fields}
                 for figure in view.figures
             ],
-            "busy": view.quadrant.busy,
-            "productive": view.quadrant.productive,
-            "silent": view.silent,
-            "bears": _bearings(view.bears),
-            "work": None if view.work is None else _work(view.work),
-            "losses": losses(view.losses[:most]),
+            "busy": view.quadrant.is_busy,
+            "productive": view.quadrant.is_productive,
+            "silent": view.is_silent,
+            "bears": _to_bearings(view.bearings),
+            "work": None if view.team_effort is None else _to_team_work(view.team_effort),
+            "losses": to_losses(view.losses[:max_losses]),
         }
     )
 
 
-def _bearings(found: Iterable[Bearing]) -> list[dict[str, Any]]:  # Any: the members of a reply
-    return [{name: getattr(one, name) for name in Bearing.__slots__} for one in found]
+def _to_bearings(
+    bearings: Iterable[Bearing],
+) -> list[dict[str, Any]]:  # Any: the members of a reply
+    return [{name: getattr(bearing, name) for name in Bearing.__slots__} for bearing in bearings]
 
 
-def _work(work: Work) -> dict[str, Any]:  # Any: the members of a reply
+def _to_team_work(effort: TeamEffort) -> dict[str, Any]:  # Any: the members of a reply
     return {
-        "events": work.events,
-        "effort": number(work.effort),
-        "shares": [{"objective": key, "share": share} for key, share in work.shares.items()],
-        "off_playbook": work.nowhere,
-        "other_playbook": work.other,
+        "events": effort.events,
+        "effort": to_json_number(effort.effort),
+        "shares": [{"objective": key, "share": share} for key, share in effort.shares.items()],
+        "off_playbook": effort.unassigned_share,
+        "other_playbook": effort.other_playbook_share,
     }
 
 
-def show_objective(view: ObjectiveView, most: int) -> ObjectiveAlignment:
+def to_objective_alignment(view: ObjectiveView, max_losses: int) -> ObjectiveAlignment:
     """An objective's view on the wire, with so many losses."""
-    plain = (
+    copied_names = (
         "objective",
         "weight",
         "attainment",
@@ -232,25 +245,30 @@ def show_objective(view: ObjectiveView, most: int) -> ObjectiveAlignment:
     )
     return ObjectiveAlignment.model_validate(
         {
-            **{name: getattr(view, name) for name in plain},
+            **{name: getattr(view, name) for name in copied_names},
             "shared_responsibility": view.shared_responsibility,
-            "key_results": [_standing(standing) for standing in view.key_results],
-            "bearers": _bearings(view.bearers),
-            "evidence": address(view.evidence),
-            "losses": losses(view.losses[:most]),
+            "key_results": [
+                _to_key_result_standing(key_result_standing)
+                for key_result_standing in view.key_results
+            ],
+            "bearers": _to_bearings(view.bearers),
+            "evidence": to_url(view.evidence),
+            "losses": to_losses(view.losses[:max_losses]),
         }
     )
 
 
-def _standing(standing: Standing) -> dict[str, Any]:  # Any: the members of a reply
-    result = standing.result
+def _to_key_result_standing(
+    key_result_standing: KeyResultStandingValue,
+) -> dict[str, Any]:  # Any: the members of a reply
+    key_result = key_result_standing.key_result
     return {
-        "key_result": result.key,
-        "metric": result.metric,
-        "value": standing.value,
-        "baseline": number(result.baseline),
-        "target": number(result.target),
-        "progress": standing.progress,
-        "expected": standing.expected,
-        "attainment": standing.attainment,
+        "key_result": key_result.key,
+        "metric": key_result.metric,
+        "value": key_result_standing.value,
+        "baseline": to_json_number(key_result.baseline),
+        "target": to_json_number(key_result.target),
+        "progress": key_result_standing.progress,
+        "expected": key_result_standing.expected,
+        "attainment": key_result_standing.attainment,
     }

@@ -9,18 +9,23 @@ from pydantic.json_schema import SkipJsonSchema
 
 from app.api.http.schema_types import DAY_PATTERN, Day, EventId, EventType, Key, Subject, Unit, text
 from app.domain.primitives.errors import Fault, InvalidError
-from app.scoring.evidence_links import MOST_STRETCHES
+from app.scoring.evidence_links import MAX_PERIODS
 from app.store.events.event_queries import EventFilter
 
-_DAY = DAY_PATTERN.strip("^$")
-_STRETCH = rf"{_DAY}\.\.{_DAY}"
-Stretches = Annotated[
-    str, text(23 * MOST_STRETCHES - 1, 22, rf"^{_STRETCH}(,{_STRETCH}){{0,{MOST_STRETCHES - 1}}}$")
+_DAY_REGEX = DAY_PATTERN.strip("^$")
+_DAY_RANGE_REGEX = rf"{_DAY_REGEX}\.\.{_DAY_REGEX}"
+DayRanges = Annotated[
+    str,
+    text(
+        23 * MAX_PERIODS - 1,
+        22,
+        rf"^{_DAY_RANGE_REGEX}(,{_DAY_RANGE_REGEX}){{0,{MAX_PERIODS - 1}}}$",
+    ),
 ]
 
 
 @dataclass(frozen=True, slots=True)
-class _Names:
+class _AttributeFilters:
     """The filters by what an event says of itself."""
 
     type: Annotated[EventType | SkipJsonSchema[None], Query(description="Events of this type.")] = (
@@ -51,7 +56,7 @@ class _Names:
 
 
 @dataclass(frozen=True, slots=True)
-class _Meanings:
+class _MatchFilters:
     """The filters by what an event matched."""
 
     metric: Annotated[
@@ -78,7 +83,7 @@ class _Meanings:
 
 
 @dataclass(frozen=True, slots=True)
-class _Days:
+class _TimeFilters:
     """The filters by time."""
 
     first: Annotated[
@@ -88,7 +93,7 @@ class _Days:
         Day | SkipJsonSchema[None], Query(alias="to", description="Up to and with this day.")
     ] = None
     days: Annotated[
-        Stretches | SkipJsonSchema[None],
+        DayRanges | SkipJsonSchema[None],
         Query(
             description="In any of these stretches of days, such as 2026-10-01..2026-10-31,2026-12-01..2026-12-31."
         ),
@@ -110,36 +115,41 @@ class _Days:
     ] = None
 
 
-def _check(as_of: date | None, known_at: date | None) -> None:
+def _check_known_at(as_of: date | None, known_at: date | None) -> None:
     if as_of is not None and known_at is not None and known_at < as_of:
         raise InvalidError(
             "'known_at' is before 'as_of'.", [Fault("known_at", "must not be before as_of")]
         )
 
 
-def _stretches(days: str | None) -> tuple[tuple[date, date], ...] | None:
+def _parse_day_ranges(days: str | None) -> tuple[tuple[date, date], ...] | None:
     """First and last day of each stretch. Raises: InvalidError for a day that no month has."""
     if days is None:
         return None
-    pairs = [stretch.split("..") for stretch in days.split(",")]
+    pairs = [day_range.split("..") for day_range in days.split(",")]
     try:
-        return tuple((date.fromisoformat(first), date.fromisoformat(last)) for first, last in pairs)
+        return tuple(
+            (date.fromisoformat(first_day), date.fromisoformat(last_day))
+            for first_day, last_day in pairs
+        )
     except ValueError as error:
         raise InvalidError(
             "'days' names a day that does not exist.", [Fault("days", "no such day")]
         ) from error
 
 
-async def _filter(
-    names: Annotated[_Names, Depends()],
-    meanings: Annotated[_Meanings, Depends()],
-    days: Annotated[_Days, Depends()],
+async def _build_filter(
+    attribute_filters: Annotated[_AttributeFilters, Depends()],
+    match_filters: Annotated[_MatchFilters, Depends()],
+    time_filters: Annotated[_TimeFilters, Depends()],
 ) -> EventFilter:
-    _check(days.as_of, days.known_at)
-    found = {
-        name: getattr(part, name) for part in (names, meanings, days) for name in part.__slots__
+    _check_known_at(time_filters.as_of, time_filters.known_at)
+    filter_fields = {
+        name: getattr(filter_group, name)
+        for filter_group in (attribute_filters, match_filters, time_filters)
+        for name in filter_group.__slots__
     }
-    return EventFilter(**{**found, "days": _stretches(days.days)})
+    return EventFilter(**{**filter_fields, "days": _parse_day_ranges(time_filters.days)})
 
 
-Filter = Annotated[EventFilter, Depends(_filter)]
+EventFilterDep = Annotated[EventFilter, Depends(_build_filter)]

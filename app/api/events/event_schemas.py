@@ -8,9 +8,9 @@ from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler, Validati
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
-from app.api.events.event_parsing import EXAMPLE, MOST_OFFERINGS, NewEvent, refusal
+from app.api.events.event_parsing import EXAMPLE, MAX_OFFERINGS, NewEvent, to_invalid_error
 from app.api.http.problem_schema import Problem
-from app.api.http.schema_base import Given, Shown, example
+from app.api.http.schema_base import RequestModel, ResponseModel, json_schema_example
 from app.api.http.schema_types import (
     Count,
     Cursor,
@@ -18,30 +18,30 @@ from app.api.http.schema_types import (
     EventType,
     FreeObject,
     Instant,
+    Int32,
     Key,
     Note,
     ShownNumber,
-    Small,
     Subject,
     Uid,
     Unit,
 )
-from app.domain.events.events import canonical
-from app.domain.primitives.decimals import number
+from app.domain.events.events import to_canonical_json
+from app.domain.primitives.decimals import to_json_number
 from app.store.events.event_queries import StoredEvent
 
-MOST_EVENTS = 10_000
-UID = "0192f0c1-7f3a-7c11-9a53-2f6d0e9c1b3a"
+MAX_BATCH_EVENTS = 10_000
+EXAMPLE_UID = "0192f0c1-7f3a-7c11-9a53-2f6d0e9c1b3a"
 
 
-class SoldItem(Shown):
+class SoldItem(ResponseModel):
     """What was sold of an offering."""
 
     offering: Key
     value: ShownNumber
 
 
-class Event(Shown):
+class Event(ResponseModel):
     """An event as it is recorded."""
 
     uid: Uid
@@ -56,7 +56,7 @@ class Event(Shown):
     effort: ShownNumber | None
     subject: Subject | None
     objective: Key | None
-    offerings: Annotated[list[SoldItem], Field(max_length=MOST_OFFERINGS)]
+    offerings: Annotated[list[SoldItem], Field(max_length=MAX_OFFERINGS)]
     data: FreeObject
     recorded_at: Instant
     metrics: Annotated[
@@ -66,8 +66,8 @@ class Event(Shown):
     retraction_reason: Note | None
 
     model_config = {
-        "json_schema_extra": example(
-            uid=UID,
+        "json_schema_extra": json_schema_example(
+            uid=EXAMPLE_UID,
             **EXAMPLE,
             recorded_at="2026-10-02T12:00:03.120000Z",
             metrics=["revenue"],
@@ -77,14 +77,14 @@ class Event(Shown):
     }
 
 
-class EventPage(Shown):
+class EventPage(ResponseModel):
     """A page of events."""
 
     items: Annotated[list[Event], Field(max_length=200)]
     next_cursor: Cursor | None
 
 
-class _Unread:
+class _UnvalidatedEvent:
     """Any JSON value, documented as a new event: a batch takes what is valid, so each item is read by itself."""
 
     @classmethod
@@ -100,26 +100,26 @@ class _Unread:
         return handler(NewEvent.__pydantic_core_schema__)
 
 
-class NewEventBatch(Given):
+class NewEventBatch(RequestModel):
     """Events to record."""
 
-    events: Annotated[list[_Unread], Field(min_length=1, max_length=MOST_EVENTS)]
+    events: Annotated[list[_UnvalidatedEvent], Field(min_length=1, max_length=MAX_BATCH_EVENTS)]
 
-    model_config = {"json_schema_extra": example(events=[EXAMPLE])}
+    model_config = {"json_schema_extra": json_schema_example(events=[EXAMPLE])}
 
 
-def read_batch(value: object) -> NewEventBatch:
+def parse_batch(json_value: object) -> NewEventBatch:
     """The batch that a JSON value tells, its events still unread. Raises: InvalidError, with a fault for each thing."""
     try:
-        return NewEventBatch.model_validate(value)
+        return NewEventBatch.model_validate(json_value)
     except ValidationError as error:
-        raise refusal(error) from None
+        raise to_invalid_error(error) from None
 
 
-class BatchProblem(Shown):
+class BatchProblem(ResponseModel):
     """An event of a batch that was not recorded now."""
 
-    index: Annotated[Small, Field(description="Its place in the batch, from 0.")]
+    index: Annotated[Int32, Field(description="Its place in the batch, from 0.")]
     id: Annotated[EventId | None, Field(description="Its id, where it has a readable one.")]
     status: Literal["duplicate", "conflict", "invalid", "forbidden"]
     problem: Annotated[
@@ -128,26 +128,28 @@ class BatchProblem(Shown):
     ]
 
 
-class EventBatchResult(Shown):
+class EventBatchResult(ResponseModel):
     """What became of a batch. What was recorded is committed."""
 
     recorded: Count
     duplicates: Count
     rejected: Count
-    problems: Annotated[list[BatchProblem], Field(max_length=MOST_EVENTS)]
+    problems: Annotated[list[BatchProblem], Field(max_length=MAX_BATCH_EVENTS)]
 
-    model_config = {"json_schema_extra": example(recorded=1, duplicates=0, rejected=0, problems=[])}
+    model_config = {
+        "json_schema_extra": json_schema_example(recorded=1, duplicates=0, rejected=0, problems=[])
+    }
 
 
-class NewRetraction(Given):
+class NewRetraction(RequestModel):
     """Why the event does not stand any more."""
 
     reason: Annotated[Note, Field(min_length=1)]
 
-    model_config = {"json_schema_extra": example(reason="Invoiced twice")}
+    model_config = {"json_schema_extra": json_schema_example(reason="Invoiced twice")}
 
 
-def show(stored: StoredEvent) -> Event:
+def to_event(stored: StoredEvent) -> Event:
     """An event on the wire."""
     event = stored.event
     return Event(
@@ -158,12 +160,15 @@ def show(stored: StoredEvent) -> Event:
         time=event.time,
         team=event.team,
         kind=event.kind,  # type: ignore[arg-type]  # it was one of them when it came in
-        value=None if event.value is None else number(event.value),
+        value=None if event.value is None else to_json_number(event.value),
         unit=event.unit,
-        effort=None if event.effort is None else number(event.effort),
+        effort=None if event.effort is None else to_json_number(event.effort),
         subject=event.subject,
         objective=event.objective,
-        offerings=[SoldItem(offering=key, value=number(value)) for key, value in event.offerings],
+        offerings=[
+            SoldItem(offering=key, value=to_json_number(sold_value))
+            for key, sold_value in event.offerings
+        ],
         data=dict(event.data),
         recorded_at=stored.recorded_at,
         metrics=list(stored.metrics),
@@ -172,7 +177,7 @@ def show(stored: StoredEvent) -> Event:
     )
 
 
-def told(stored: StoredEvent) -> bytes:
+def to_json_bytes(stored: StoredEvent) -> bytes:
     """The JSON of the event as `show` has it, put together at once: this is the reply to every event that comes in."""
     event = stored.event
     return encode(
@@ -184,16 +189,17 @@ def told(stored: StoredEvent) -> bytes:
             "time": event.time,
             "team": event.team,
             "kind": event.kind,
-            "value": None if event.value is None else number(event.value),
+            "value": None if event.value is None else to_json_number(event.value),
             "unit": event.unit,
-            "effort": None if event.effort is None else number(event.effort),
+            "effort": None if event.effort is None else to_json_number(event.effort),
             "subject": event.subject,
             "objective": event.objective,
             "offerings": [
-                {"offering": key, "value": number(value)} for key, value in event.offerings
+                {"offering": key, "value": to_json_number(sold_value)}
+                for key, sold_value in event.offerings
             ],
             "data": Raw(
-                canonical(event.data).encode()
+                to_canonical_json(event.data).encode()
             ),  # it reads the same before and after it was stored
             "recorded_at": stored.recorded_at,
             "metrics": stored.metrics,

@@ -14,49 +14,57 @@ from fastapi import Depends, Query, Request, Response
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
-from app.api.http.authentication import Caller
+from app.api.http.authentication import ContextDep
 from app.api.http.schema_types import Cursor
 from app.domain.primitives.errors import Fault, InvalidError
 
-DEFAULT: Final = 50
-MOST: Final = 200
-_DIGEST: Final = 12
-Item = TypeVar("Item")
+DEFAULT_LIMIT: Final = 50
+MAX_LIMIT: Final = 200
+_DIGEST_BYTES: Final = 12
+PageItem = TypeVar("PageItem")
 Position = TypeVar("Position")
 
 
-def _binding(request: Request, organization: str) -> bytes:
+def _cursor_binding(request: Request, organization: str) -> bytes:
     """What a cursor is bound to: the organization, the address and the filters."""
     filters = sorted(
-        (name, value)
-        for name, value in request.query_params.multi_items()
+        (name, parameter_value)
+        for name, parameter_value in request.query_params.multi_items()
         if name not in ("cursor", "limit")
     )
     return "\n".join([organization, request.scope["path"], urlencode(filters)]).encode()
 
 
-def _sealed(position: str, binding: bytes) -> bytes:
-    return sha256(b"\0".join([binding, position.encode()])).digest()[:_DIGEST]
+def _position_digest(position: str, binding: bytes) -> bytes:
+    return sha256(b"\0".join([binding, position.encode()])).digest()[:_DIGEST_BYTES]
 
 
-def encode(position: str, binding: bytes) -> str:
+def encode_cursor(position: str, binding: bytes) -> str:
     """The opaque cursor of a position."""
-    return urlsafe_b64encode(_sealed(position, binding) + position.encode()).decode().rstrip("=")
+    return (
+        urlsafe_b64encode(_position_digest(position, binding) + position.encode())
+        .decode()
+        .rstrip("=")
+    )
 
 
-def decode(cursor: str, binding: bytes) -> str:
+def decode_cursor(cursor: str, binding: bytes) -> str:
     """The position that a cursor holds. Raises: InvalidError for one of another list, organization or making."""
     try:
-        raw = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        position = raw[_DIGEST:].decode()
+        decoded = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        position = decoded[_DIGEST_BYTES:].decode()
     except (Error, ValueError):
-        raw, position = b"", ""
-    if not position or "\x00" in position or raw[:_DIGEST] != _sealed(position, binding):
-        raise _stranger()
+        decoded, position = b"", ""
+    if (
+        not position
+        or "\x00" in position
+        or decoded[:_DIGEST_BYTES] != _position_digest(position, binding)
+    ):
+        raise _foreign_cursor_error()
     return position
 
 
-def _stranger() -> InvalidError:
+def _foreign_cursor_error() -> InvalidError:
     return InvalidError(
         "This cursor is not of this list; start again without one.",
         [Fault("cursor", "not a cursor of this list")],
@@ -64,7 +72,7 @@ def _stranger() -> InvalidError:
 
 
 # The seal has no key: whoever wants to can make a cursor, so what a position says is read as any input is.
-def whole(text: str, limit: int = 2**63) -> int:
+def parse_integer(text: str, limit: int = 2**63) -> int:
     """A whole number below `limit`, which the database can hold. Raises: ValueError."""
     number = int(text)
     if not 0 <= number < limit:
@@ -72,18 +80,18 @@ def whole(text: str, limit: int = 2**63) -> int:
     return number
 
 
-def instant(text: str) -> datetime:
+def parse_instant(text: str) -> datetime:
     """An instant with its offset. Raises: ValueError."""
-    found = datetime.fromisoformat(text)
-    if found.tzinfo is None:
+    parsed = datetime.fromisoformat(text)
+    if parsed.tzinfo is None:
         raise ValueError("an instant has an offset")
-    return found
+    return parsed
 
 
-def instant_and_uid(text: str) -> tuple[datetime, UUID]:
+def parse_instant_and_uid(text: str) -> tuple[datetime, UUID]:
     """The position of what is ordered by time. Raises: ValueError."""
-    at, uid = text.split(" ")
-    return instant(at), UUID(uid)
+    instant_text, uid_text = text.split(" ")
+    return parse_instant(instant_text), UUID(uid_text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,50 +103,54 @@ class Paging:
     limit: int
     after: str | None
 
-    def begin(self, read: Callable[[str], Position]) -> Position | None:
+    def start_position(self, parse_position: Callable[[str], Position]) -> Position | None:
         """Where the page begins, as `read` reads it. None at the beginning.
 
         Raises: InvalidError where `read` raises a ValueError.
         """
         try:
-            return None if self.after is None else read(self.after)
+            return None if self.after is None else parse_position(self.after)
         except ValueError as error:
-            raise _stranger() from error
+            raise _foreign_cursor_error() from error
 
-    def link(self, response: Response, position: str) -> str:
+    def add_next_link(self, response: Response, position: str) -> str:
         """The cursor of the next page, which is in the reply's Link header too."""
-        cursor = encode(position, self.binding)
-        kept = [
-            (name, value)
-            for name, value in self.request.query_params.multi_items()
+        cursor = encode_cursor(position, self.binding)
+        other_parameters = [
+            (name, parameter_value)
+            for name, parameter_value in self.request.query_params.multi_items()
             if name != "cursor"
         ]
-        query = urlencode([*kept, ("cursor", cursor)])
+        query = urlencode([*other_parameters, ("cursor", cursor)])
         response.headers["Link"] = f'<{quote(self.request.scope["path"])}?{query}>; rel="next"'
         return cursor
 
-    def cut(
-        self, response: Response, found: Sequence[Item], positions: Sequence[str]
-    ) -> tuple[list[Item], str | None]:
+    def paginate(
+        self, response: Response, candidates: Sequence[PageItem], positions: Sequence[str]
+    ) -> tuple[list[PageItem], str | None]:
         """The page and the next cursor, of one item more than asked for."""
-        if len(found) <= self.limit:
-            return list(found), None
-        return list(found[: self.limit]), self.link(response, positions[self.limit - 1])
+        if len(candidates) <= self.limit:
+            return list(candidates), None
+        return list(candidates[: self.limit]), self.add_next_link(
+            response, positions[self.limit - 1]
+        )
 
 
-async def _paging(
-    call: Caller,
+async def _read_paging(
+    context: ContextDep,
     limit: Annotated[
-        Annotated[int, Field(ge=1, le=MOST, json_schema_extra={"format": "int32"})],
+        Annotated[int, Field(ge=1, le=MAX_LIMIT, json_schema_extra={"format": "int32"})],
         Query(description="How many items a page holds."),
-    ] = DEFAULT,
+    ] = DEFAULT_LIMIT,
     cursor: Annotated[
         Cursor | SkipJsonSchema[None],
         Query(description="Where to go on: `next_cursor` of the page before."),
     ] = None,
 ) -> Paging:
-    binding = _binding(call.request, str(call.actor.organization))
-    return Paging(call.request, binding, limit, None if cursor is None else decode(cursor, binding))
+    binding = _cursor_binding(context.request, str(context.actor.organization))
+    return Paging(
+        context.request, binding, limit, None if cursor is None else decode_cursor(cursor, binding)
+    )
 
 
-Pages = Annotated[Paging, Depends(_paging)]
+PagingDep = Annotated[Paging, Depends(_read_paging)]

@@ -4,28 +4,28 @@ from typing import Annotated
 
 from pydantic import Field
 
-from app.api.http.schema_base import Shown, example
-from app.api.http.schema_types import Address, Name, Sentence, Small
+from app.api.http.schema_base import ResponseModel, json_schema_example
+from app.api.http.schema_types import Address, Int32, LongText, Name
 
 Code = Annotated[str, Field(strict=True, max_length=64)]
 
 
-class ProblemPlace(Shown):
+class ProblemPlace(ResponseModel):
     """One thing that is wrong with an input."""
 
     pointer: Annotated[
-        Sentence, Field(description="A JSON Pointer into the body, or the name of a parameter.")
+        LongText, Field(description="A JSON Pointer into the body, or the name of a parameter.")
     ]
-    detail: Sentence
+    detail: LongText
 
 
-class Problem(Shown):
+class Problem(ResponseModel):
     """Why something was refused (RFC 9457)."""
 
     type: Annotated[Address, Field(description="A stable URI reference, `/problems/<code>`.")]
     title: Name
-    status: Annotated[Small, Field(description="The HTTP status.")]
-    detail: Sentence
+    status: Annotated[Int32, Field(description="The HTTP status.")]
+    detail: LongText
     code: Annotated[
         Code,
         Field(
@@ -38,7 +38,7 @@ class Problem(Shown):
 
     model_config = {
         "json_schema_serialization_defaults_required": False,
-        "json_schema_extra": example(
+        "json_schema_extra": json_schema_example(
             type="/problems/invalid-input",
             title="The input breaks a rule",
             status=422,

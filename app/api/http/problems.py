@@ -16,17 +16,17 @@ from starlette.types import Scope
 from app.domain.primitives.errors import Fault, SightlineError, UnsupportedError
 
 MEDIA_TYPE: Final = "application/problem+json"
-MOST_FAULTS: Final = 100
-LONGEST: Final = 300
+MAX_FAULTS: Final = 100
+MAX_POINTER_LENGTH: Final = 300
 
 
-class TooLargeError(SightlineError):
+class BodyTooLargeError(SightlineError):
     """The body is larger than this operation takes."""
 
     code: ClassVar[str] = "too-large"
 
 
-class SlowError(SightlineError):
+class BodyTimeoutError(SightlineError):
     """The body did not arrive in time. The connection is closed: the rest of it may still come."""
 
     code: ClassVar[str] = "request-timeout"
@@ -43,7 +43,7 @@ class UnsupportedMediaError(UnsupportedError):
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class ProblemKind:
     """How one sort of refusal shows."""
 
     status: int
@@ -51,72 +51,77 @@ class Kind:
     headers: Mapping[str, str] | None = None
 
 
-_RETRY: Final = {"Retry-After": "1"}
-KINDS: Final[Mapping[str, Kind]] = {
-    "malformed-input": Kind(400, "The request cannot be read"),
-    "unauthorized": Kind(
+_RETRY_AFTER: Final = {"Retry-After": "1"}
+PROBLEM_KINDS: Final[Mapping[str, ProblemKind]] = {
+    "malformed-input": ProblemKind(400, "The request cannot be read"),
+    "unauthorized": ProblemKind(
         401, "Not authenticated", {"WWW-Authenticate": 'Bearer realm="sightline"'}
     ),
-    "forbidden": Kind(403, "Not allowed"),
-    "not-found": Kind(404, "Not found"),
-    "no-current-playbook": Kind(404, "No published playbook covers this day"),
-    "method-not-allowed": Kind(405, "This address does not take that method"),
-    "request-timeout": Kind(408, "The body did not arrive in time"),
-    "conflict": Kind(409, "The state of things does not allow it"),
-    "in-use": Kind(409, "Something live needs it"),
-    "event-conflict": Kind(409, "The event was recorded with other content"),
-    "source-is-connected": Kind(409, "The source takes its events from its hook only"),
-    "old-revision": Kind(409, "Only the current revision can be signed off"),
-    "playbook-state": Kind(409, "The playbook's state does not allow it"),
-    "prune-needed": Kind(409, "More than half of the playbook would be archived"),
-    "alignment-changed": Kind(409, "The answer has changed since the first page"),
-    "bucket-full": Kind(409, "A sum would no longer fit"),
-    "precondition-failed": Kind(412, "It has changed in the meantime"),
-    "too-large": Kind(413, "The body is too large"),
-    "unsupported-media-type": Kind(415, "The body is in a form that is not read here"),
-    "invalid-input": Kind(422, "The input breaks a rule"),
-    "too-many-requests": Kind(429, "Asked too often"),
-    "internal-error": Kind(500, "Something went wrong on our side"),
-    "unavailable": Kind(503, "Not available at the moment", _RETRY),
+    "forbidden": ProblemKind(403, "Not allowed"),
+    "not-found": ProblemKind(404, "Not found"),
+    "no-current-playbook": ProblemKind(404, "No published playbook covers this day"),
+    "method-not-allowed": ProblemKind(405, "This address does not take that method"),
+    "request-timeout": ProblemKind(408, "The body did not arrive in time"),
+    "conflict": ProblemKind(409, "The state of things does not allow it"),
+    "in-use": ProblemKind(409, "Something live needs it"),
+    "event-conflict": ProblemKind(409, "The event was recorded with other content"),
+    "source-is-connected": ProblemKind(409, "The source takes its events from its hook only"),
+    "old-revision": ProblemKind(409, "Only the current revision can be signed off"),
+    "playbook-state": ProblemKind(409, "The playbook's state does not allow it"),
+    "prune-needed": ProblemKind(409, "More than half of the playbook would be archived"),
+    "alignment-changed": ProblemKind(409, "The answer has changed since the first page"),
+    "bucket-full": ProblemKind(409, "A sum would no longer fit"),
+    "precondition-failed": ProblemKind(412, "It has changed in the meantime"),
+    "too-large": ProblemKind(413, "The body is too large"),
+    "unsupported-media-type": ProblemKind(415, "The body is in a form that is not read here"),
+    "invalid-input": ProblemKind(422, "The input breaks a rule"),
+    "too-many-requests": ProblemKind(429, "Asked too often"),
+    "internal-error": ProblemKind(500, "Something went wrong on our side"),
+    "unavailable": ProblemKind(503, "Not available at the moment", _RETRY_AFTER),
 }
 
 
-def problem(code: str, detail: str, faults: Sequence[Fault] = ()) -> dict[str, object]:
+def problem_fields(code: str, detail: str, faults: Sequence[Fault] = ()) -> dict[str, object]:
     """The members of a problem document that do not depend on the request."""
-    kind = KINDS[code]
-    found: dict[str, object] = {
+    kind = PROBLEM_KINDS[code]
+    fields: dict[str, object] = {
         "type": f"/problems/{code}",
         "title": kind.title,
         "status": kind.status,
-        "detail": _sayable(detail, 4_000),
+        "detail": _to_valid_text(detail, 4_000),
         "code": code,
     }
     if faults:
-        found["errors"] = [
-            {"pointer": _sayable(f.pointer, LONGEST), "detail": _sayable(f.detail, 1_000)}
-            for f in faults[:MOST_FAULTS]
+        fields["errors"] = [
+            {
+                "pointer": _to_valid_text(fault.pointer, MAX_POINTER_LENGTH),
+                "detail": _to_valid_text(fault.detail, 1_000),
+            }
+            for fault in faults[:MAX_FAULTS]
         ]
-    return found
+    return fields
 
 
-def _sayable(text: str, most: int) -> str:
+def _to_valid_text(text: str, max_length: int) -> str:
     """The text as our own schema lets texts be, whatever its sender put into it."""
-    return text[:most].replace("\x00", "\ufffd")
+    return text[:max_length].replace("\x00", "\ufffd")
 
 
-def of(error: SightlineError) -> dict[str, object]:
+def from_error(error: SightlineError) -> dict[str, object]:
     """The same, of a refusal."""
-    return problem(error.code if error.code in KINDS else "conflict", error.detail, error.faults)
+    return problem_fields(
+        error.code if error.code in PROBLEM_KINDS else "conflict", error.detail, error.faults
+    )
 
 
-def answer(
-    scope: Scope, members: Mapping[str, object], headers: Mapping[str, str] | None = None
+def to_response(
+    scope: Scope, fields: Mapping[str, object], headers: Mapping[str, str] | None = None
 ) -> Response:
     """The reply that says a problem."""
-    code, status = str(members["code"]), KINDS[str(members["code"])].status
+    code, status = str(fields["code"]), PROBLEM_KINDS[str(fields["code"])].status
     scope.setdefault("state", {})["problem"] = code
     document = {
-        **members,
+        **fields,
         "instance": quote(scope["path"].encode("utf-8", "replace"), safe="/:@!$&'()*+,;=~-._")[
             :2_000
         ],
@@ -125,94 +130,104 @@ def answer(
     return Response(
         dumps(document),
         status,
-        headers={**(KINDS[code].headers or {}), **(headers or {})},
+        headers={**(PROBLEM_KINDS[code].headers or {}), **(headers or {})},
         media_type=MEDIA_TYPE,
     )
 
 
-def pointer(parts: Iterable[int | str]) -> str:
+def to_json_pointer(segments: Iterable[int | str]) -> str:
     """The JSON Pointer (RFC 6901) of a path of names and indexes."""
-    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in parts)
+    return "".join(
+        f"/{str(path_segment).replace('~', '~0').replace('/', '~1')}" for path_segment in segments
+    )
 
 
-def faults(
+def to_faults(
     errors: Iterable[Mapping[str, Any]], skip: int = 0
 ) -> tuple[Fault, ...]:  # Any: Pydantic's own shape
     """What Pydantic found, as faults. Shape: the first `skip` parts of each place are left out."""
     return tuple(
         Fault(
-            pointer(error["loc"][skip:]),
+            to_json_pointer(error["loc"][skip:]),
             str(error["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, "),
         )
         for error in errors
     )
 
 
-def _invalid(request: Request, error: RequestValidationError) -> Response:
-    found = error.errors()
-    in_body = faults((e for e in found if e["loc"][0] == "body"), 1)
+def _invalid_response(request: Request, error: RequestValidationError) -> Response:
+    pydantic_errors = error.errors()
+    body_faults = to_faults((e for e in pydantic_errors if e["loc"][0] == "body"), 1)
     # A parameter that may be left out is a union: what it should have been instead of None is the fault.
-    outside = [e for e in found if e["loc"][0] != "body" and e["type"] != "none_required"]
-    elsewhere = tuple(
-        Fault(str(e["loc"][1]), f.detail) for e, f in zip(outside, faults(outside), strict=True)
+    parameter_errors = [
+        e for e in pydantic_errors if e["loc"][0] != "body" and e["type"] != "none_required"
+    ]
+    parameter_faults = tuple(
+        Fault(str(e["loc"][1]), f.detail)
+        for e, f in zip(parameter_errors, to_faults(parameter_errors), strict=True)
     )
     # What two parts of an operation ask of one parameter is found wrong twice.
-    every = tuple(dict.fromkeys(elsewhere + in_body))
-    where = every[0].pointer or "the body"
-    return answer(request.scope, problem("invalid-input", f"{where}: {every[0].detail}", every))
+    unique_faults = tuple(dict.fromkeys(parameter_faults + body_faults))
+    location = unique_faults[0].pointer or "the body"
+    return to_response(
+        request.scope,
+        problem_fields("invalid-input", f"{location}: {unique_faults[0].detail}", unique_faults),
+    )
 
 
-def _methods(request: Request) -> str:
+def _allowed_methods(request: Request) -> str:
     """The union of the methods of all routes at this path, for they are separate routes to the router."""
-    path, found = request.scope["path"], set()
+    path, methods = request.scope["path"], set()
     for context in iter_route_contexts(request.app.routes):
         matcher = getattr(context.original_route, "path_regex", None)
         if matcher is not None and matcher.match(path):
-            found |= context.methods or set()
-    return ", ".join(sorted(found))
+            methods |= context.methods or set()
+    return ", ".join(sorted(methods))
 
 
-def _http(request: Request, error: HTTPException) -> Response:
+def _http_error_response(request: Request, error: HTTPException) -> Response:
     if error.status_code == 405:
-        members = problem(
+        fields = problem_fields(
             "method-not-allowed", "This address does not take that method; see Allow."
         )
-        return answer(request.scope, members, {"Allow": _methods(request)})
+        return to_response(request.scope, fields, {"Allow": _allowed_methods(request)})
     if error.status_code == 404:
-        return answer(request.scope, problem("not-found", "There is nothing at this address."))
-    by_status = {kind.status: code for code, kind in reversed(list(KINDS.items()))}
+        return to_response(
+            request.scope, problem_fields("not-found", "There is nothing at this address.")
+        )
+    by_status = {kind.status: code for code, kind in reversed(list(PROBLEM_KINDS.items()))}
     code = by_status.get(
         error.status_code, "malformed-input" if error.status_code < 500 else "internal-error"
     )
-    return answer(request.scope, problem(code, KINDS[code].title + "."))
+    return to_response(request.scope, problem_fields(code, PROBLEM_KINDS[code].title + "."))
 
 
-def unexpected(scope: Scope) -> Response:
+def internal_error_response(scope: Scope) -> Response:
     """The reply to what nobody foresaw: no word of it leaves."""
-    return answer(
+    return to_response(
         scope,
-        problem(
+        problem_fields(
             "internal-error",
             "Something went wrong on our side; the request id finds it in the log.",
         ),
     )
 
 
-def install(app: FastAPI) -> None:
+def install_handlers(app: FastAPI) -> None:
     """Every refusal in `app` becomes a problem document."""
 
-    async def refused(request: Request, error: Exception) -> Response:
+    async def handle_domain_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, SightlineError)
-        return answer(request.scope, of(error), getattr(error, "headers", None))
+        return to_response(request.scope, from_error(error), getattr(error, "headers", None))
 
-    async def invalid(request: Request, error: Exception) -> Response:
+    async def handle_validation_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
-        return _invalid(request, error)
+        return _invalid_response(request, error)
 
-    async def http(request: Request, error: Exception) -> Response:
+    async def handle_http_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        return _http(request, error)
+        return _http_error_response(request, error)
 
-    app.add_exception_handler(SightlineError, refused)
-    app.add_exception_handler(RequestValidationError, invalid)
-    app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(SightlineError, handle_domain_error)
+    app.add_exception_handler(RequestValidationError, handle_validation_error)
+    app.add_exception_handler(HTTPException, handle_http_error)

@@ -9,22 +9,22 @@ from fastapi import Path, Query, Request, Response
 from pydantic import BaseModel
 from pydantic.json_schema import SkipJsonSchema
 
-from app.api.http.authentication import Call
-from app.api.http.etags import tag
+from app.api.http.authentication import RequestContext
+from app.api.http.etags import entity_tag
 from app.api.http.pagination import Paging
-from app.api.http.schema_base import Given
+from app.api.http.schema_base import RequestModel
 from app.api.http.schema_types import Day, Key
-from app.domain.playbook.configuration import Noun, missing
+from app.domain.playbook.configuration import Resource, missing_message
 from app.domain.primitives.errors import NotFoundError
 from app.services.playbook import configuration_history as past
-from app.services.playbook.configuration import Written
+from app.services.playbook.configuration import WrittenResource
 from app.store.playbook import configuration
-from app.store.playbook.configuration import Stored
+from app.store.playbook.configuration import StoredResource
 
-Item = TypeVar("Item")
-Kind = TypeVar("Kind", bound=Noun)
+PageItem = TypeVar("PageItem")
+ResourceT = TypeVar("ResourceT", bound=Resource)
 
-Archived = Annotated[bool, Query(description="Archived ones too.")]
+IncludeArchived = Annotated[bool, Query(description="Archived ones too.")]
 AsOf = Annotated[
     Day | SkipJsonSchema[None], Query(description="As they stood at the end of this day; else now.")
 ]
@@ -37,104 +37,135 @@ KeyResultKey = Annotated[Key, Path(description="The key result's key.", examples
 SourceKey = Annotated[Key, Path(description="The source's key.", examples=["billing"])]
 
 
-async def find(call: Call, kind: str, key: str, as_of: date | None = None) -> Stored:
+async def find_resource(
+    context: RequestContext, kind: str, key: str, as_of: date | None = None
+) -> StoredResource:
     """A live thing as it is kept, or as it was. Raises: NotFoundError for what is archived or was never there."""
-    async with call.service.database.reading() as connection:
+    async with context.service.database.read_transaction() as connection:
         if as_of is not None:
-            then = await past.configured(connection, call.actor.organization, as_of, (kind,))
-            if key not in then.of(kind):
-                raise NotFoundError(missing(then, kind, key))
-            return Stored(then.of(kind)[key], 0, archived=False)
-        found = await configuration.find(connection, call.actor.organization, kind, key)
-        if found is None or found.archived:
-            known = await configuration.load(connection, call.actor.organization, (kind,))
-            raise NotFoundError(missing(known, kind, key))
-    return found
+            past_configuration = await past.configuration_as_of(
+                connection, context.actor.organization, as_of, (kind,)
+            )
+            if key not in past_configuration.resources_of(kind):
+                raise NotFoundError(missing_message(past_configuration, kind, key))
+            return StoredResource(past_configuration.resources_of(kind)[key], 0, is_archived=False)
+        stored = await configuration.find_resource(
+            connection, context.actor.organization, kind, key
+        )
+        if stored is None or stored.is_archived:
+            live_configuration = await configuration.load_configuration(
+                connection, context.actor.organization, (kind,)
+            )
+            raise NotFoundError(missing_message(live_configuration, kind, key))
+    return stored
 
 
-async def page(
-    call: Call,
+async def list_page(
+    context: RequestContext,
     paging: Paging,
     response: Response,
     kind: str,
-    show: Callable[[Stored], Item],
+    to_model: Callable[[StoredResource], PageItem],
     equals: Mapping[str, object | None],
     *,
     archived: bool = False,
     as_of: date | None = None,
 ) -> dict[str, Any]:  # Any: the members of a page, whose shape the caller knows
     """The members of one page: things by key. None among `equals` filters nothing."""
-    filters = {name: value for name, value in equals.items() if value is not None}
+    filters = {name: expected for name, expected in equals.items() if expected is not None}
     if as_of is not None:
-        return _cut(
+        return _to_page_fields(
             paging,
             response,
-            show,
-            await _then(call, kind, as_of, filters, paging.after, archived=archived),
+            to_model,
+            await _list_as_of(context, kind, as_of, filters, paging.after, archived=archived),
         )
-    async with call.service.database.reading() as connection:
-        found = await configuration.page(
+    async with context.service.database.read_transaction() as connection:
+        rows = await configuration.list_resources(
             connection,
-            call.actor.organization,
+            context.actor.organization,
             kind,
             equals=filters,
-            after=paging.after,
+            after_key=paging.after,
             limit=paging.limit + 1,
-            archived=archived,
+            include_archived=archived,
         )
-    return _cut(paging, response, show, found)
+    return _to_page_fields(paging, response, to_model, rows)
 
 
-def _cut(
-    paging: Paging, response: Response, show: Callable[[Stored], Item], found: Sequence[Stored]
+def _to_page_fields(
+    paging: Paging,
+    response: Response,
+    to_model: Callable[[StoredResource], PageItem],
+    rows: Sequence[StoredResource],
 ) -> dict[str, Any]:  # Any: as `page`
-    items, following = paging.cut(response, found, [stored.value.key for stored in found])
-    return {"items": [show(stored) for stored in items], "next_cursor": following}
+    page_rows, next_cursor = paging.paginate(
+        response, rows, [stored.resource.key for stored in rows]
+    )
+    return {"items": [to_model(stored) for stored in page_rows], "next_cursor": next_cursor}
 
 
-async def _then(
-    call: Call,
+async def _list_as_of(
+    context: RequestContext,
     kind: str,
     as_of: date,
     filters: Mapping[str, object],
     after: str | None,
     *,
     archived: bool,
-) -> list[Stored]:
+) -> list[StoredResource]:
     """The things as they stood at the end of that day."""
-    async with call.service.database.reading() as connection:
-        known = await past.configured(connection, call.actor.organization, as_of, (kind,))
-    there = [Stored(noun, 0, False) for noun in known.of(kind).values()]
-    there += [Stored(noun, 0, True) for noun in known.archived.get(kind, {}).values() if archived]
-    wanted = [
-        one
-        for one in there
-        if all(getattr(one.value, name) == value for name, value in filters.items())
+    async with context.service.database.read_transaction() as connection:
+        past_configuration = await past.configuration_as_of(
+            connection, context.actor.organization, as_of, (kind,)
+        )
+    resources = [
+        StoredResource(resource, 0, False)
+        for resource in past_configuration.resources_of(kind).values()
     ]
-    ordered = sorted(wanted, key=lambda one: _place(one.value.key))
-    return [one for one in ordered if after is None or _place(one.value.key) > _place(after)]
+    resources += [
+        StoredResource(resource, 0, True)
+        for resource in past_configuration.archived.get(kind, {}).values()
+        if archived
+    ]
+    matches = [
+        candidate
+        for candidate in resources
+        if all(getattr(candidate.resource, name) == expected for name, expected in filters.items())
+    ]
+    ordered = sorted(matches, key=lambda candidate: _key_order(candidate.resource.key))
+    return [
+        candidate
+        for candidate in ordered
+        if after is None or _key_order(candidate.resource.key) > _key_order(after)
+    ]
 
 
-def _place(key: str) -> tuple[str, ...]:
+def _key_order(key: str) -> tuple[str, ...]:
     """Where a key of several parts stands among its like."""
     return tuple(key.split("/"))
 
 
-def written(
-    request: Request, response: Response, done: Written, computed: BaseModel | None = None
+def set_write_headers(
+    request: Request,
+    response: Response,
+    write_result: WrittenResource,
+    computed: BaseModel | None = None,
 ) -> None:
     """The reply to a write says its tag and, for a new thing, where it is."""
-    response.headers["ETag"] = tag(done.changed, computed)
-    if done.created:
+    response.headers["ETag"] = entity_tag(write_result.version, computed)
+    if write_result.is_new:
         response.status_code = 201
         response.headers["Location"] = request.scope["path"]
 
 
-def edited(body: Given, kind: type[Kind]) -> Callable[[Noun], Noun]:
+def merge_patch(
+    body: RequestModel, resource_type: type[ResourceT]
+) -> Callable[[Resource], Resource]:
     """The change that a merge patch of plain members asks for."""
-    given = body.given()
+    fields = body.sent_fields()
 
-    def edit(noun: Noun) -> Noun:
-        return cast("Kind", replace(noun, **given))
+    def apply_patch(resource: Resource) -> Resource:
+        return cast("ResourceT", replace(resource, **fields))
 
-    return edit
+    return apply_patch

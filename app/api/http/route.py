@@ -15,18 +15,18 @@ from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.api.http.authentication import admit, called
-from app.api.http.body import JSON, KIB, MERGE_PATCH, read, strict
-from app.api.http.body import check as check_media
+from app.api.http.authentication import authorize, get_request_context
+from app.api.http.body import JSON, KIB, MERGE_PATCH, parse_json_request, read_body
+from app.api.http.body import check_media_type as check_media
 from app.domain.primitives.errors import Fault, InvalidError
 
-CONTRACT: Final = "x-contract"
-MOST_PARAMETERS: Final = 50
+CONTRACT_KEY: Final = "x-contract"
+MAX_PARAMETERS: Final = 50
 # None where the endpoint itself has to be asked.
-Repeats = Callable[[Request], Awaitable[Response | None]]
+CachedReplyFunction = Callable[[Request], Awaitable[Response | None]]
 Endpoint = TypeVar("Endpoint", bound=Callable[..., object])
-REPEATED: Final[dict[Callable[..., object], Repeats]] = {}
-READERS: Final[dict[Callable[..., object], Callable[[object], object]]] = {}
+CACHED_REPLIES: Final[dict[Callable[..., object], CachedReplyFunction]] = {}
+BODY_PARSERS: Final[dict[Callable[..., object], Callable[[object], object]]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,175 +41,202 @@ class Contract:
 
     scope: str | None = None
     media_type: str | None = None
-    limit: int = 64 * KIB
-    problems: tuple[int, ...] = ()
-    etag: bool = False
-    creates: bool = False
-    pages: bool = False
-    free_query: bool = False
-    may_be_empty: bool = False
+    max_body_bytes: int = 64 * KIB
+    problem_statuses: tuple[int, ...] = ()
+    has_etag: bool = False
+    can_create: bool = False
+    is_paginated: bool = False
+    accepts_any_query: bool = False
+    is_body_optional: bool = False
     direct: bool = False
-    deprecated: tuple[tuple[str, str], ...] = ()
+    deprecation_headers: tuple[tuple[str, str], ...] = ()
 
 
-def declare(contract: Contract) -> dict[str, Any]:  # Any: what APIRouter's decorators take
+def route_contract(contract: Contract) -> dict[str, Any]:  # Any: what APIRouter's decorators take
     """The keyword of a route that carries its contract."""
-    return {"openapi_extra": {CONTRACT: asdict(contract)}}
+    return {"openapi_extra": {CONTRACT_KEY: asdict(contract)}}
 
 
-def lists(scope: str = "read") -> dict[str, Any]:  # Any: what APIRouter's decorators take
+def list_contract(scope: str = "read") -> dict[str, Any]:  # Any: what APIRouter's decorators take
     """The contract of a list."""
-    return declare(Contract(scope, pages=True))
+    return route_contract(Contract(scope, is_paginated=True))
 
 
-def reads(
-    scope: str = "read", *problems: int
+def read_contract(
+    scope: str = "read", *problem_statuses: int
 ) -> dict[str, Any]:  # Any: what APIRouter's decorators take
     """The contract of reading one thing."""
-    return declare(Contract(scope, problems=problems, etag=True))
+    return route_contract(Contract(scope, problem_statuses=problem_statuses, has_etag=True))
 
 
-def puts(
-    scope: str, *problems: int, limit: int = 64 * KIB
+def put_contract(
+    scope: str, *problem_statuses: int, max_body_bytes: int = 64 * KIB
 ) -> dict[str, Any]:  # Any: what APIRouter's decorators take
     """The contract of creating or replacing one thing."""
-    return declare(Contract(scope, JSON, limit, (409, 412, *problems), etag=True, creates=True))
+    return route_contract(
+        Contract(
+            scope,
+            JSON,
+            max_body_bytes,
+            (409, 412, *problem_statuses),
+            has_etag=True,
+            can_create=True,
+        )
+    )
 
 
-def patches(scope: str, *problems: int) -> dict[str, Any]:  # Any: what APIRouter's decorators take
+def patch_contract(
+    scope: str, *problem_statuses: int
+) -> dict[str, Any]:  # Any: what APIRouter's decorators take
     """The contract of changing one thing by a merge patch."""
-    return declare(Contract(scope, MERGE_PATCH, problems=(409, 412, *problems), etag=True))
+    return route_contract(
+        Contract(scope, MERGE_PATCH, problem_statuses=(409, 412, *problem_statuses), has_etag=True)
+    )
 
 
-def deletes(scope: str, *problems: int) -> dict[str, Any]:  # Any: what APIRouter's decorators take
+def delete_contract(
+    scope: str, *problem_statuses: int
+) -> dict[str, Any]:  # Any: what APIRouter's decorators take
     """The contract of archiving one thing."""
-    return {"status_code": 204, **declare(Contract(scope, problems=(409, 412, *problems)))}
+    return {
+        "status_code": 204,
+        **route_contract(Contract(scope, problem_statuses=(409, 412, *problem_statuses))),
+    }
 
 
-def deprecation(since: date, sunset: date, instead: str) -> tuple[tuple[str, str], ...]:
+def deprecation_headers(
+    deprecated_on: date, removed_on: date, replacement: str
+) -> tuple[tuple[str, str], ...]:
     """The headers that say from when on an operation is deprecated, until when it is there, and what comes instead.
 
     Source: RFC 9745, RFC 8594.
     """
-    begun, gone = (datetime(day.year, day.month, day.day, tzinfo=UTC) for day in (since, sunset))
+    deprecated_at, removed_at = (
+        datetime(day.year, day.month, day.day, tzinfo=UTC) for day in (deprecated_on, removed_on)
+    )
     return (
-        ("Deprecation", f"@{int(begun.timestamp())}"),
-        ("Sunset", format_datetime(gone, usegmt=True)),
-        ("Link", f'<{instead}>; rel="deprecation"'),
+        ("Deprecation", f"@{int(deprecated_at.timestamp())}"),
+        ("Sunset", format_datetime(removed_at, usegmt=True)),
+        ("Link", f'<{replacement}>; rel="deprecation"'),
     )
 
 
-def repeated(reply: Repeats) -> Callable[[Endpoint], Endpoint]:
+def with_cached_reply(find_reply: CachedReplyFunction) -> Callable[[Endpoint], Endpoint]:
     """An endpoint for whose caller `reply` is asked first, before anything of the request but its key is looked at."""
 
-    def mark(endpoint: Endpoint) -> Endpoint:
-        REPEATED[endpoint] = reply
+    def register(endpoint: Endpoint) -> Endpoint:
+        CACHED_REPLIES[endpoint] = find_reply
         return endpoint
 
-    return mark
+    return register
 
 
-def read_by(reader: Callable[[object], object]) -> Callable[[Endpoint], Endpoint]:
+def with_body_parser(parse_body: Callable[[object], object]) -> Callable[[Endpoint], Endpoint]:
     """A direct endpoint that is given what `reader` makes of the JSON value; what is documented is its annotation."""
 
-    def mark(endpoint: Endpoint) -> Endpoint:
-        READERS[endpoint] = reader
+    def register(endpoint: Endpoint) -> Endpoint:
+        BODY_PARSERS[endpoint] = parse_body
         return endpoint
 
-    return mark
+    return register
 
 
-def contract_of(route: object) -> Contract | None:
+def get_contract(route: object) -> Contract | None:
     """The contract of a route, None for one that has none."""
-    found = (getattr(route, "openapi_extra", None) or {}).get(CONTRACT)
-    return None if found is None else Contract(**found)
+    fields = (getattr(route, "openapi_extra", None) or {}).get(CONTRACT_KEY)
+    return None if fields is None else Contract(**fields)
 
 
-def _check_query(request: Request, known: frozenset[str]) -> None:
+def _check_query(request: Request, allowed: frozenset[str]) -> None:
     names = Counter(name for name, _ in request.query_params.multi_items())
-    if names.total() > MOST_PARAMETERS:
+    if names.total() > MAX_PARAMETERS:
         raise InvalidError(
-            f"There are more than {MOST_PARAMETERS} parameters.", [Fault("", "too many parameters")]
+            f"There are more than {MAX_PARAMETERS} parameters.", [Fault("", "too many parameters")]
         )
-    strange = sorted(names.keys() - known)
-    twice = sorted(name for name, count in names.items() if count > 1)
-    if strange:
+    unknown_names = sorted(names.keys() - allowed)
+    repeated_names = sorted(name for name, count in names.items() if count > 1)
+    if unknown_names:
         raise InvalidError(
-            f"There is no parameter '{strange[0][:100]}' here.",
-            [Fault(name[:100], "unknown parameter") for name in strange[:20]],
+            f"There is no parameter '{unknown_names[0][:100]}' here.",
+            [Fault(name[:100], "unknown parameter") for name in unknown_names[:20]],
         )
-    if twice:
+    if repeated_names:
         raise InvalidError(
-            f"The parameter '{twice[0]}' is given more than once.",
-            [Fault(n, "given twice") for n in twice],
+            f"The parameter '{repeated_names[0]}' is given more than once.",
+            [Fault(n, "given twice") for n in repeated_names],
         )
 
 
-class Operation(APIRoute):
+class ContractRoute(APIRoute):
     """A route that asks for its key and scope before it reads a body, and reads bodies strictly."""
 
     def __init__(
-        self, path: str, endpoint: Callable[..., Any], **more: Any
+        self, path: str, endpoint: Callable[..., Any], **route_options: Any
     ) -> None:  # Any: APIRoute's own keywords
         """Named by its function."""
-        super().__init__(path, endpoint, **{**more, "operation_id": endpoint.__name__})
-        self._begins = path.partition("{")[0]
+        super().__init__(path, endpoint, **{**route_options, "operation_id": endpoint.__name__})
+        self._path_prefix = path.partition("{")[0]
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """As a route does: most are told apart by how their address begins, without its pattern."""
-        return super().matches(scope) if self._begins in scope["path"] else (Match.NONE, {})
+        return super().matches(scope) if self._path_prefix in scope["path"] else (Match.NONE, {})
 
     def get_route_handler(
         self,
     ) -> Callable[[Request], Coroutine[Any, Any, Response]]:  # Any: APIRoute's own signature
         """FastAPI's handler, behind the contract."""
-        contract = contract_of(self)
+        contract = get_contract(self)
         assert contract is not None, f"{self.path} declares no contract"
-        inner = self._directly if contract.direct else super().get_route_handler()
-        known = frozenset(
-            f.alias for f in get_flat_params(self.dependant) if isinstance(f.field_info, Query)
+        run_endpoint = self._call_directly if contract.direct else super().get_route_handler()
+        allowed_parameters = frozenset(
+            field.alias
+            for field in get_flat_params(self.dependant)
+            if isinstance(field.field_info, Query)
         )
-        media_type, repeats = contract.media_type, REPEATED.get(self.endpoint)
+        media_type, find_cached_reply = contract.media_type, CACHED_REPLIES.get(self.endpoint)
 
         async def handle(request: Request) -> Response:
-            request.state.deprecated = contract.deprecated
-            await admit(request, contract.scope)
-            if repeats is not None:
-                reply = await repeats(request)
+            request.state.deprecated = contract.deprecation_headers
+            await authorize(request, contract.scope)
+            if find_cached_reply is not None:
+                reply = await find_cached_reply(request)
                 if reply is not None:
                     return reply
-            if not contract.free_query and request.scope["query_string"]:
-                _check_query(request, known)
+            if not contract.accepts_any_query and request.scope["query_string"]:
+                _check_query(request, allowed_parameters)
             if media_type == "*/*":
                 check_media(request, None)
-                request.state.body = await read(request, contract.limit)
+                request.state.body = await read_body(request, contract.max_body_bytes)
             elif media_type is not None:
-                request = await strict(
-                    request, contract.limit, media_type, may_be_empty=contract.may_be_empty
+                request = await parse_json_request(
+                    request,
+                    contract.max_body_bytes,
+                    media_type,
+                    is_body_optional=contract.is_body_optional,
                 )
-            return await inner(request)
+            return await run_endpoint(request)
 
         return handle
 
-    async def _directly(self, request: Request) -> Response:
+    async def _call_directly(self, request: Request) -> Response:
         """The endpoint's own reply."""
-        body = READERS[self.endpoint](await request.json())
-        found: Response = await self.endpoint(await called(request), body)
-        return found
+        body = BODY_PARSERS[self.endpoint](await request.json())
+        response: Response = await self.endpoint(await get_request_context(request), body)
+        return response
 
 
-def lanes(app: FastAPI) -> Mapping[tuple[str, str], ASGIApp]:
+def fast_routes(app: FastAPI) -> Mapping[tuple[str, str], ASGIApp]:
     """The direct operations by method and path: nothing has to be looked up for them."""
     handlers = app.exception_handlers
     return {
-        (method, route.path): ExceptionMiddleware(_lane(route), handlers)
+        (method, route.path): ExceptionMiddleware(_fast_route(route), handlers)
         for route in app.routes
-        if isinstance(route, Operation) and getattr(contract_of(route), "direct", False)
+        if isinstance(route, ContractRoute) and getattr(get_contract(route), "direct", False)
         for method in route.methods or ()
     }
 
 
-def _lane(route: Operation) -> ASGIApp:
+def _fast_route(route: ContractRoute) -> ASGIApp:
     handle = route.get_route_handler()
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
@@ -220,6 +247,6 @@ def _lane(route: Operation) -> ASGIApp:
     return serve
 
 
-def desk(tag: str) -> APIRouter:
+def create_router(tag: str) -> APIRouter:
     """A router for one resource."""
-    return APIRouter(route_class=Operation, tags=[tag])
+    return APIRouter(route_class=ContractRoute, tags=[tag])

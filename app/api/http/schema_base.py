@@ -5,49 +5,51 @@ from typing import Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from app.domain.playbook.configuration import Noun
+from app.domain.playbook.configuration import Resource
 from app.domain.playbook.serialization import to_json
 
-Thing = TypeVar("Thing")
+DomainType = TypeVar("DomainType")
 
 
-def example(**members: Any) -> dict[str, Any]:  # Any: JSON values
+def json_schema_example(**fields: Any) -> dict[str, Any]:  # Any: JSON values
     """The `json_schema_extra` that shows one example."""
-    return {"examples": [members]}
+    return {"examples": [fields]}
 
 
-def examples(shape: type[BaseModel] = BaseModel) -> dict[str, Any]:  # Any: JSON values
+def collect_examples(model: type[BaseModel] = BaseModel) -> dict[str, Any]:  # Any: JSON values
     """The example of every wire shape that has one, by its name. FastAPI's own copy of them has lost its nulls."""
-    found = {} if shape is BaseModel else _own_example(shape)
-    for narrower in shape.__subclasses__() if shape is not BaseModel else (Given, Shown):
-        found |= examples(narrower)
-    return found
+    examples_by_name = {} if model is BaseModel else _model_example(model)
+    for subclass in (
+        model.__subclasses__() if model is not BaseModel else (RequestModel, ResponseModel)
+    ):
+        examples_by_name |= collect_examples(subclass)
+    return examples_by_name
 
 
-def _own_example(shape: type[BaseModel]) -> dict[str, Any]:  # Any: JSON values
-    extra = shape.model_config.get("json_schema_extra")
+def _model_example(model: type[BaseModel]) -> dict[str, Any]:  # Any: JSON values
+    extra = model.model_config.get("json_schema_extra")
     return (
-        {shape.__name__: extra["examples"][0]}  # type: ignore[index]  # `example` made it
+        {model.__name__: extra["examples"][0]}  # type: ignore[index]  # `example` made it
         if isinstance(extra, dict) and "examples" in extra
         else {}
     )
 
 
-class Given(BaseModel):
+class RequestModel(BaseModel):
     """The shape of a request."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", frozen=True)
 
-    def kept(self) -> object:
+    def to_domain_value(self) -> object:
         """What a nested shape is in the domain: itself, where it says nothing else."""
         return self
 
-    def given(self) -> dict[str, Any]:  # Any: each member has its own type
+    def sent_fields(self) -> dict[str, Any]:  # Any: each member has its own type
         """The members that were sent, by name."""
-        return {name: _kept(getattr(self, name)) for name in self.model_fields_set}
+        return {name: _to_domain_value(getattr(self, name)) for name in self.model_fields_set}
 
 
-class Shown(BaseModel):
+class ResponseModel(BaseModel):
     """The shape of a reply."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
@@ -55,21 +57,23 @@ class Shown(BaseModel):
     )
 
     @classmethod
-    def of(cls, noun: Noun, **more: object) -> Self:
+    def from_domain(cls, resource: Resource, **extra_fields: object) -> Self:
         """The reply that shows a thing."""
-        return cls.model_validate({**to_json(noun), **more})
+        return cls.model_validate({**to_json(resource), **extra_fields})
 
 
-def made(kind: type[Thing], body: Given, **more: object) -> Thing:
+def to_domain(
+    domain_class: type[DomainType], body: RequestModel, **extra_fields: object
+) -> DomainType:
     """The domain's value of what was sent."""
-    values: Mapping[str, Any] = {
-        name: _kept(value) for name, value in body
+    body_fields: Mapping[str, Any] = {
+        name: _to_domain_value(member) for name, member in body
     }  # Any: each member has its own type
-    return kind(**{**values, **more})
+    return domain_class(**{**body_fields, **extra_fields})
 
 
-def _kept(value: object) -> object:
+def _to_domain_value(member: object) -> object:
     """Lists as tuples and nested shapes as the domain's values."""
-    if isinstance(value, list):
-        return tuple(map(_kept, value))
-    return value.kept() if isinstance(value, Given) else value
+    if isinstance(member, list):
+        return tuple(map(_to_domain_value, member))
+    return member.to_domain_value() if isinstance(member, RequestModel) else member

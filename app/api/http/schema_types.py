@@ -18,99 +18,97 @@ INSTANT_PATTERN: Final = (
     r"^(19|2[0-9])[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
     r"(\.[0-9]{1,9})?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
 )
-_DAY: Final = re.compile(DAY_PATTERN.rstrip("$") + r"\Z")
-_INSTANT: Final = re.compile(INSTANT_PATTERN.rstrip("$") + r"\Z")
-YEARS: Final = range(1900, 3000)
-LARGEST: Final = 1_000_000_000_000
+_DAY_REGEX: Final = re.compile(DAY_PATTERN.rstrip("$") + r"\Z")
+_INSTANT_REGEX: Final = re.compile(INSTANT_PATTERN.rstrip("$") + r"\Z")
+ALLOWED_YEARS: Final = range(1900, 3000)
+MAX_NUMBER: Final = 1_000_000_000_000
 
 
-def _day(value: object) -> date:
+def _to_day(raw: object) -> date:
     """The date of an ISO day. Raises: ValueError."""
-    if type(value) is date:
-        return value
-    if not isinstance(value, str) or not _DAY.match(value):
+    if type(raw) is date:
+        return raw
+    if not isinstance(raw, str) or not _DAY_REGEX.match(raw):
         raise ValueError("must be a day such as 2026-10-01, from 1900 to 2999")
-    return date.fromisoformat(value)
+    return date.fromisoformat(raw)
 
 
-def instant(value: object) -> datetime:
+def to_instant(raw: object) -> datetime:
     """The UTC instant of an RFC 3339 text. Raises: ValueError."""
-    if isinstance(value, datetime):
-        return value
-    if not isinstance(value, str) or not _INSTANT.match(value):
+    if isinstance(raw, datetime):
+        return raw
+    if not isinstance(raw, str) or not _INSTANT_REGEX.match(raw):
         raise ValueError(
             "must be an RFC 3339 instant with an offset, such as 2026-10-02T12:00:00Z, from 1900 to 2999"
         )
-    found = datetime.fromisoformat(value if value.isupper() else value.upper())
-    if found.tzinfo is UTC:
-        return found
-    found = found.astimezone(UTC)
-    if found.year not in YEARS:
+    parsed = datetime.fromisoformat(raw if raw.isupper() else raw.upper())
+    if parsed.tzinfo is UTC:
+        return parsed
+    parsed = parsed.astimezone(UTC)
+    if parsed.year not in ALLOWED_YEARS:
         raise ValueError("must be from 1900 to 2999 in UTC")
-    return found
+    return parsed
 
 
-def _day_or_instant(value: object) -> date:
+def _to_day_or_instant(raw: object) -> date:
     """The date of an ISO day, else the UTC instant of an RFC 3339 text. Raises: ValueError."""
     return (
-        _day(value)
-        if isinstance(value, str) and len(value) <= len("2026-10-01")
-        else instant(value)
+        _to_day(raw) if isinstance(raw, str) and len(raw) <= len("2026-10-01") else to_instant(raw)
     )
 
 
-def to_fixed(value: object) -> int:
+def to_fixed(raw: object) -> int:
     """The ten-thousandths of a JSON number. Raises: ValueError."""
-    if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
-        raise ValueError("must be a number")  # noqa: TRY004  # what Pydantic listens to
-    return fixed.parse(value)
+    if isinstance(raw, bool) or not isinstance(raw, (int, Decimal)):
+        raise ValueError("must be a number")  # what Pydantic listens to  # noqa: TRY004  # what Pydantic listens to
+    return fixed.to_fixed_point(raw)
 
 
-def _at_least(value: object, low: int, said: str) -> int:
-    number = to_fixed(value)
-    if number < low:
-        raise ValueError(said)
-    return number
+def _to_fixed_at_least(raw: object, minimum: int, message: str) -> int:
+    fixed_number = to_fixed(raw)
+    if fixed_number < minimum:
+        raise ValueError(message)
+    return fixed_number
 
 
-def not_negative(value: object) -> int:
+def to_not_negative(raw: object) -> int:
     """The ten-thousandths of a JSON number that is not negative. Raises: ValueError."""
-    return _at_least(value, 0, "must not be negative")
+    return _to_fixed_at_least(raw, 0, "must not be negative")
 
 
-def _positive(value: object) -> int:
-    return _at_least(value, 1, "must be more than 0")
+def _to_positive(raw: object) -> int:
+    return _to_fixed_at_least(raw, 1, "must be more than 0")
 
 
-def _fraction(value: object) -> int:
-    number = _at_least(value, 0, "must be from 0 to 1")
-    if number > fixed.ONE:
+def _to_fraction(raw: object) -> int:
+    fixed_number = _to_fixed_at_least(raw, 0, "must be from 0 to 1")
+    if fixed_number > fixed.FIXED_SCALE:
         raise ValueError("must be from 0 to 1")
-    return number
+    return fixed_number
 
 
-def _integral(value: object) -> object:
+def _to_integer(raw: object) -> object:
     """5.0 is an integer in JSON Schema, whatever the parser made of it."""
-    if isinstance(value, Decimal) and abs(value) < LARGEST and value == value.to_integral_value():
-        return int(value)
-    return value
+    if isinstance(raw, Decimal) and abs(raw) < MAX_NUMBER and raw == raw.to_integral_value():
+        return int(raw)
+    return raw
 
 
-def _number(low: float) -> dict[str, Any]:  # Any: a JSON schema
-    return {"type": "number", "format": "double", "minimum": low, "maximum": LARGEST}
+def _number_schema(minimum: float) -> dict[str, Any]:  # Any: a JSON schema
+    return {"type": "number", "format": "double", "minimum": minimum, "maximum": MAX_NUMBER}
 
 
 def text(
-    most: int, least: int = 0, pattern: str = TEXT_PATTERN
+    max_length: int, min_length: int = 0, pattern: str = TEXT_PATTERN
 ) -> Any:  # Any: what stands in an Annotated
     """The constraints of a text of so many characters."""
-    return Field(strict=True, min_length=least, max_length=most, pattern=pattern)
+    return Field(strict=True, min_length=min_length, max_length=max_length, pattern=pattern)
 
 
-def integer(low: int, high: int) -> Any:  # Any: what stands in an Annotated
+def integer(minimum: int, maximum: int) -> Any:  # Any: what stands in an Annotated
     """The constraints of an integer in a body, named int32 or int64 by its bounds."""
-    size = "int32" if low >= -(2**31) and high < 2**31 else "int64"
-    return Field(strict=True, ge=low, le=high, json_schema_extra={"format": size})
+    integer_format = "int32" if minimum >= -(2**31) and maximum < 2**31 else "int64"
+    return Field(strict=True, ge=minimum, le=maximum, json_schema_extra={"format": integer_format})
 
 
 Key = Annotated[str, text(64, 1, KEY_PATTERN)]
@@ -124,7 +122,7 @@ Unit = Annotated[str, text(32, 1)]
 Subject = Annotated[str, text(200, 1)]
 Path = Annotated[str, text(300, 1)]
 Address = Annotated[str, text(2_000)]
-Sentence = Annotated[str, text(4_000)]
+LongText = Annotated[str, text(4_000)]
 Secret = Annotated[str, text(500, 1)]
 Cursor = Annotated[str, text(1_000, 1, r"^[A-Za-z0-9_-]+$")]
 
@@ -137,75 +135,81 @@ _INSTANT_SCHEMA: Final = {
 }
 Day = Annotated[
     date,
-    BeforeValidator(_day),
+    BeforeValidator(_to_day),
     WithJsonSchema(_DAY_SCHEMA),
 ]
 Instant = Annotated[
     datetime,
-    BeforeValidator(instant),
+    BeforeValidator(to_instant),
     WithJsonSchema(_INSTANT_SCHEMA),
 ]
 DayOrInstant = Annotated[
     date,  # a datetime is one
-    PlainValidator(_day_or_instant),
+    PlainValidator(_to_day_or_instant),
     WithJsonSchema({"anyOf": [_DAY_SCHEMA, _INSTANT_SCHEMA]}),
 ]
 
 # What comes in is fixed-point from its validator on; what goes out was made by `fixed.number`.
-Number = Annotated[int, BeforeValidator(to_fixed), WithJsonSchema(_number(-LARGEST))]
-NotNegative = Annotated[int, BeforeValidator(not_negative), WithJsonSchema(_number(0))]
-Positive = Annotated[int, BeforeValidator(_positive), WithJsonSchema(_number(0.0001))]
-Share = Annotated[int, BeforeValidator(_fraction), WithJsonSchema({**_number(0), "maximum": 1})]
-ShownNumber = Annotated[int | float, WithJsonSchema(_number(-LARGEST))]
+Number = Annotated[int, BeforeValidator(to_fixed), WithJsonSchema(_number_schema(-MAX_NUMBER))]
+NotNegative = Annotated[int, BeforeValidator(to_not_negative), WithJsonSchema(_number_schema(0))]
+Positive = Annotated[int, BeforeValidator(_to_positive), WithJsonSchema(_number_schema(0.0001))]
+Share = Annotated[
+    int, BeforeValidator(_to_fraction), WithJsonSchema({**_number_schema(0), "maximum": 1})
+]
+ShownNumber = Annotated[int | float, WithJsonSchema(_number_schema(-MAX_NUMBER))]
 Fraction = Annotated[
     float, WithJsonSchema({"type": "number", "format": "double", "minimum": 0, "maximum": 1})
 ]
 # Differences and points lie between -1 and 1, and rounding may carry a sum of them a little over.
-Figure = Annotated[float, WithJsonSchema({"type": "number", "format": "double"})]
+SignedFraction = Annotated[float, WithJsonSchema({"type": "number", "format": "double"})]
 
 # Not beyond what a double carries exactly, for there are clients that read nothing else.
-Count = Annotated[int, integer(0, 2**53 - 1), BeforeValidator(_integral)]
-Small = Annotated[int, integer(0, 2**31 - 1), BeforeValidator(_integral)]
-Days = Annotated[int, integer(1, 3_650), BeforeValidator(_integral)]
-AtLeastOne = Annotated[int, integer(1, 1_000_000), BeforeValidator(_integral)]
+Count = Annotated[int, integer(0, 2**53 - 1), BeforeValidator(_to_integer)]
+Int32 = Annotated[int, integer(0, 2**31 - 1), BeforeValidator(_to_integer)]
+Days = Annotated[int, integer(1, 3_650), BeforeValidator(_to_integer)]
+AtLeastOne = Annotated[int, integer(1, 1_000_000), BeforeValidator(_to_integer)]
 
-Yes = StrictBool
+StrictBoolean = StrictBool
 
 Scope = Literal["read", "events:write", "playbook:write", "admin"]
 
 
-def unset(**more: Any) -> Any:  # Any: a Field stands for whatever type its annotation says
+def optional_member(
+    **field_options: Any,
+) -> Any:  # Any: a Field stands for whatever type its annotation says
     """A member of a merge patch that may be absent; unless its type says so, it may not be null."""
-    return Field(default_factory=lambda: None, **more)
+    return Field(default_factory=lambda: None, **field_options)
 
 
-def default(
-    value: object, shown: object
+def defaulted_member(
+    default_value: object, wire_default: object
 ) -> Any:  # Any: a Field stands for whatever type its annotation says
     """A member with a default that the document shows as it stands on the wire."""
-    return Field(default=value, json_schema_extra={"default": shown})  # type: ignore[dict-item]  # a JSON value
+    return Field(default=default_value, json_schema_extra={"default": wire_default})  # type: ignore[dict-item]  # a JSON value
 
 
-def plain(value: object) -> Any:  # Any: a JSON value
+def to_plain_json(json_value: object) -> Any:  # Any: a JSON value
     """A JSON value with Decimals made int or float: what metrics compare and the database keeps. Raises: ValueError."""
-    if isinstance(value, Decimal):
-        if value == value.to_integral_value() and abs(value) <= 2**53:
-            return int(value)
-        found = float(value)
-        if found in (float("inf"), float("-inf")):
+    if isinstance(json_value, Decimal):
+        if json_value == json_value.to_integral_value() and abs(json_value) <= 2**53:
+            return int(json_value)
+        number = float(json_value)
+        if number in (float("inf"), float("-inf")):
             raise ValueError("holds a number beyond what a double carries")
-        return found
-    if isinstance(value, dict):
-        return {name: plain(member) for name, member in value.items()}
-    if isinstance(value, list):
-        return [plain(member) for member in value]
-    return value
+        return number
+    if isinstance(json_value, dict):
+        return {name: to_plain_json(member) for name, member in json_value.items()}
+    if isinstance(json_value, list):
+        return [to_plain_json(member) for member in json_value]
+    return json_value
 
 
-FREE: Final[dict[str, Any]] = {
+FREE_OBJECT_SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
     "additionalProperties": True,
     "maxProperties": 1_000,
 }
 # Any JSON object: its own rules are checked by the domain.
-FreeObject = Annotated[dict[str, Any], BeforeValidator(plain), WithJsonSchema(FREE)]
+FreeObject = Annotated[
+    dict[str, Any], BeforeValidator(to_plain_json), WithJsonSchema(FREE_OBJECT_SCHEMA)
+]

@@ -2,15 +2,15 @@
 
 from typing import Any, Final
 
-from app.api.http.problems import KINDS, MEDIA_TYPE
+from app.api.http.problems import MEDIA_TYPE, PROBLEM_KINDS
 
 Node = dict[str, Any]  # Any: a JSON object of the OpenAPI Specification
 
-_TABLE: Final = "\n".join(
-    f"| `{code}` | {kind.status} | {kind.title} |" for code, kind in KINDS.items()
+_PROBLEM_TABLE: Final = "\n".join(
+    f"| `{code}` | {kind.status} | {kind.title} |" for code, kind in PROBLEM_KINDS.items()
 )
 
-INFO: Final[Node] = {
+OPENAPI_INFO: Final[Node] = {
     "title": "Sightline",
     "summary": "How aligned an organization is, computed from what was observed, with every missing point explained.",
     "description": f"""Sightline holds the playbook, the shared responsibilities and the stream of outcome events of
@@ -26,7 +26,7 @@ Every refusal is a problem document (RFC 9457, `{MEDIA_TYPE}`) whose `code` is o
 
 | code | status | title |
 |---|---|---|
-{_TABLE}
+{_PROBLEM_TABLE}
 """,
     "contact": {"name": "Sightline"},
     "license": {"name": "All rights reserved", "identifier": "LicenseRef-Proprietary"},
@@ -74,37 +74,39 @@ SECURITY: Final[Node] = {
 }
 
 
-def _header(description: str, most: int, *, required: bool = False, **more: object) -> Node:
+def _header_schema(
+    description: str, max_length: int, *, required: bool = False, **schema_fields: object
+) -> Node:
     return {
         "description": description,
         "required": required,
-        "schema": {"type": "string", "maxLength": most, **more},
+        "schema": {"type": "string", "maxLength": max_length, **schema_fields},
     }
 
 
 HEADERS: Final[Node] = {
-    "X-Request-Id": _header("Names this request in the log.", 64, required=True),
-    "ETag": _header("The entity tag of what is shown.", 100),
-    "Location": _header("Where the created thing is.", 2_000),
-    "Link": _header('The next page, `rel="next"`, when there is one.', 4_000),
-    "Retry-After": _header("Seconds to wait before trying again.", 10),
-    "WWW-Authenticate": _header("How to authenticate.", 200),
-    "RateLimit-Policy": _header(
+    "X-Request-Id": _header_schema("Names this request in the log.", 64, required=True),
+    "ETag": _header_schema("The entity tag of what is shown.", 100),
+    "Location": _header_schema("Where the created thing is.", 2_000),
+    "Link": _header_schema('The next page, `rel="next"`, when there is one.', 4_000),
+    "Retry-After": _header_schema("Seconds to wait before trying again.", 10),
+    "WWW-Authenticate": _header_schema("How to authenticate.", 200),
+    "RateLimit-Policy": _header_schema(
         "How many requests make the quota, and in how many seconds it comes back.", 200
     ),
-    "RateLimit": _header(
+    "RateLimit": _header_schema(
         "How many requests are left, and in how many seconds the quota is whole again.", 200
     ),
-    "Deprecation": _header("Since when the operation is deprecated (RFC 9745).", 20),
-    "Sunset": _header("When the operation will be gone (RFC 8594).", 40),
-    "Accept-Post": _header("What a POST reads here.", 200),
-    "Accept-Patch": _header("What a PATCH reads here.", 200),
+    "Deprecation": _header_schema("Since when the operation is deprecated (RFC 9745).", 20),
+    "Sunset": _header_schema("When the operation will be gone (RFC 8594).", 40),
+    "Accept-Post": _header_schema("What a POST reads here.", 200),
+    "Accept-Patch": _header_schema("What a PATCH reads here.", 200),
 }
 
 
-def _response(status: int, description: str, *headers: str) -> Node:
-    code, kind = next((code, kind) for code, kind in KINDS.items() if kind.status == status)
-    shown: Node = {
+def _problem_response(status: int, description: str, *headers: str) -> Node:
+    code, kind = next((code, kind) for code, kind in PROBLEM_KINDS.items() if kind.status == status)
+    example_problem: Node = {
         "type": f"/problems/{code}",
         "title": kind.title,
         "status": status,
@@ -122,34 +124,34 @@ def _response(status: int, description: str, *headers: str) -> Node:
         "content": {
             MEDIA_TYPE: {
                 "schema": {"$ref": "#/components/schemas/Problem"},
-                "examples": {"example": {"value": shown}},
+                "examples": {"example": {"value": example_problem}},
             }
         },
     }
 
 
 RESPONSES: Final[Node] = {
-    "Malformed": _response(400, "The request cannot be read."),
-    "Unauthorized": _response(
+    "Malformed": _problem_response(400, "The request cannot be read."),
+    "Unauthorized": _problem_response(
         401, "No valid API key, or a signature that does not verify.", "WWW-Authenticate"
     ),
-    "Forbidden": _response(403, "The API key may not do this."),
-    "NotFound": _response(404, "There is no such thing, or it is another organization's."),
-    "RequestTimeout": _response(408, "The body did not arrive in time."),
-    "Conflict": _response(409, "The state of things does not allow it."),
-    "PreconditionFailed": _response(412, "It is not as If-Match or If-None-Match says."),
-    "TooLarge": _response(413, "The body is too large."),
-    "UnsupportedMediaType": _response(
+    "Forbidden": _problem_response(403, "The API key may not do this."),
+    "NotFound": _problem_response(404, "There is no such thing, or it is another organization's."),
+    "RequestTimeout": _problem_response(408, "The body did not arrive in time."),
+    "Conflict": _problem_response(409, "The state of things does not allow it."),
+    "PreconditionFailed": _problem_response(412, "It is not as If-Match or If-None-Match says."),
+    "TooLarge": _problem_response(413, "The body is too large."),
+    "UnsupportedMediaType": _problem_response(
         415, "The body is in a form that is not read here.", "Accept-Post", "Accept-Patch"
     ),
-    "Invalid": _response(422, "The input breaks a rule; `errors` says where."),
-    "TooManyRequests": _response(
+    "Invalid": _problem_response(422, "The input breaks a rule; `errors` says where."),
+    "TooManyRequests": _problem_response(
         429,
         "This key or this address asks too often.",
         "Retry-After",
         "RateLimit-Policy",
         "RateLimit",
     ),
-    "Failed": _response(500, "Something went wrong on our side."),
-    "Unavailable": _response(503, "Not available at the moment.", "Retry-After"),
+    "Failed": _problem_response(500, "Something went wrong on our side."),
+    "Unavailable": _problem_response(503, "Not available at the moment.", "Retry-After"),
 }

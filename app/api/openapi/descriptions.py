@@ -6,7 +6,7 @@ A shape that has more to say of a member says it itself (`Field(description=...)
 from collections.abc import Mapping
 from typing import Final
 
-WORDS: Final[Mapping[str, str]] = {
+FIELD_DESCRIPTIONS: Final[Mapping[str, str]] = {
     "accepted": "Whether the team takes the responsibility on.",
     "action": "What was, or would be, done.",
     "activities": "Types of the work towards the number, which must not move it.",

@@ -9,14 +9,14 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from app.api.http.route import CONTRACT, Contract
-from app.api.http.schema_base import examples
-from app.api.openapi.components import HEADERS, INFO, RESPONSES, SECURITY, SERVERS, TAGS
-from app.api.openapi.descriptions import WORDS
-from app.api.openapi.webhooks import TAG, WEBHOOKS
+from app.api.http.route import CONTRACT_KEY, Contract
+from app.api.http.schema_base import collect_examples
+from app.api.openapi.components import HEADERS, OPENAPI_INFO, RESPONSES, SECURITY, SERVERS, TAGS
+from app.api.openapi.descriptions import FIELD_DESCRIPTIONS
+from app.api.openapi.webhooks import WEBHOOKS, WEBHOOKS_TAG
 
 Node = dict[str, Any]  # Any: a JSON object of the OpenAPI Specification
-RAW: Final[Node] = {
+RAW_BODY: Final[Node] = {
     "schema": {
         "type": "string",
         "format": "binary",
@@ -26,232 +26,247 @@ RAW: Final[Node] = {
 }
 
 
-def _kept(name: str) -> Node:
-    found: Node = loads(
-        files("app.api.openapi").joinpath("examples", name).read_text(encoding="utf-8")
+def _load_examples(file_name: str) -> Node:
+    examples_by_operation: Node = loads(
+        files("app.api.openapi").joinpath("examples", file_name).read_text(encoding="utf-8")
     )
-    return found
+    return examples_by_operation
 
 
 # What the demo organization answers, and what it was told, by operationId: openapi/examples.py writes them.
-WRITES: Final[Node] = _kept("requests.json")
-REPLIES: Final[Node] = _kept("replies.json") | {name: one["reply"] for name, one in WRITES.items()}
-DROPPED: Final = ("HTTPValidationError", "ValidationError")
-PROBLEM_NAMES: Final = {int(response["x-status"]): name for name, response in RESPONSES.items()}
+WRITE_EXAMPLES: Final[Node] = _load_examples("requests.json")
+REPLY_EXAMPLES: Final[Node] = _load_examples("replies.json") | {
+    name: write["reply"] for name, write in WRITE_EXAMPLES.items()
+}
+DROPPED_SCHEMAS: Final = ("HTTPValidationError", "ValidationError")
+RESPONSE_NAMES: Final = {int(response["x-status"]): name for name, response in RESPONSES.items()}
 
 
-def document(app: FastAPI, *, client: bool = False) -> Node:
+def build_document(app: FastAPI, *, for_clients: bool = False) -> Node:
     """The OpenAPI document of `app`; `client` is the form without webhooks, for generators that stumble over them."""
-    found: Node = get_openapi(
-        title=INFO["title"],
+    specification: Node = get_openapi(
+        title=OPENAPI_INFO["title"],
         version=app.version,
-        summary=INFO["summary"],
-        description=INFO["description"],
-        contact=INFO["contact"],
-        license_info=INFO["license"],
+        summary=OPENAPI_INFO["summary"],
+        description=OPENAPI_INFO["description"],
+        contact=OPENAPI_INFO["contact"],
+        license_info=OPENAPI_INFO["license"],
         servers=deepcopy(SERVERS),
         tags=deepcopy(TAGS),
-        routes=sorted(app.routes, key=_chapter),
+        routes=sorted(app.routes, key=_tag_position),
     )
-    components: Node = found.setdefault("components", {})
+    components: Node = specification.setdefault("components", {})
     schemas: Node = components.setdefault("schemas", {})
-    for name in DROPPED:
+    for name in DROPPED_SCHEMAS:
         schemas.pop(name, None)
-    shown = examples()
+    examples_by_schema = collect_examples()
     for name, schema in schemas.items():
-        _tidy(schema)
-        _refer(schema, schemas)
-        _describe(schema)
-        if name in shown:
-            schema["examples"] = [deepcopy(shown[name])]
-    for path, method, operation in _operations(found):
-        _finish(path, method, operation, schemas)
+        _clean_schema(schema)
+        _replace_with_references(schema, schemas)
+        _add_descriptions(schema)
+        if name in examples_by_schema:
+            schema["examples"] = [deepcopy(examples_by_schema[name])]
+    for path, method, operation in _iterate_operations(specification):
+        _complete_operation(path, method, operation, schemas)
     components["securitySchemes"] = deepcopy(SECURITY)
-    said = dumps([found["paths"], RESPONSES])
+    serialized = dumps([specification["paths"], RESPONSES])
     components["headers"] = {
         name: deepcopy(header)
         for name, header in HEADERS.items()
-        if f'"#/components/headers/{name}"' in said
+        if f'"#/components/headers/{name}"' in serialized
     }
     components["responses"] = {
-        name: {part: deepcopy(value) for part, value in response.items() if part != "x-status"}
+        name: {part: deepcopy(node) for part, node in response.items() if part != "x-status"}
         for name, response in RESPONSES.items()
     }
-    if not client:
-        found["webhooks"] = deepcopy(WEBHOOKS)
-        found["tags"].append(deepcopy(TAG))
-    return found
+    if not for_clients:
+        specification["webhooks"] = deepcopy(WEBHOOKS)
+        specification["tags"].append(deepcopy(WEBHOOKS_TAG))
+    return specification
 
 
-def install(app: FastAPI) -> None:
+def install_openapi(app: FastAPI) -> None:
     """`app.openapi()` gives this document, made once."""
-    made: list[Node] = []
+    documents: list[Node] = []
 
     def openapi() -> Node:
-        if not made:
-            made.append(document(app))
-        return made[0]
+        if not documents:
+            documents.append(build_document(app))
+        return documents[0]
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to replace it
 
 
-def _operations(found: Node) -> Iterator[tuple[str, str, Node]]:
-    for path, methods in found["paths"].items():
+def _iterate_operations(specification: Node) -> Iterator[tuple[str, str, Node]]:
+    for path, methods in specification["paths"].items():
         for method, operation in methods.items():
             yield path, method, operation
 
 
-def _tidy(node: object) -> None:
+def _clean_schema(node: object) -> None:
     """Takes out the titles that Pydantic makes of member names, for they collide; bounds of integers are integers."""
     if isinstance(node, dict):
         for member in node.get("properties", {}).values():
             member.pop("title", None)
         if node.get("type") == "integer":  # FastAPI made floats of the bounds
             node |= {name: int(node[name]) for name in ("minimum", "maximum") if name in node}
-        for value in node.values():
-            _tidy(value)
-        _fold(node)
+        for child in node.values():
+            _clean_schema(child)
+        _merge_null_type(node)
     elif isinstance(node, list):
-        for value in node:
-            _tidy(value)
+        for child in node:
+            _clean_schema(child)
 
 
-def _fold(node: Node) -> None:
+def _merge_null_type(node: Node) -> None:
     """`X or null` becomes one schema of two types, which reads better than a union; an enumeration stays one."""
-    either: list[Node] = node.get("anyOf", [])
-    if len(either) == 2 and either[1] == {"type": "null"} and "type" in either[0]:
-        first = either[0]
-        if "enum" not in first and "const" not in first:
+    alternatives: list[Node] = node.get("anyOf", [])
+    if len(alternatives) == 2 and alternatives[1] == {"type": "null"} and "type" in alternatives[0]:
+        non_null = alternatives[0]
+        if "enum" not in non_null and "const" not in non_null:
             del node["anyOf"]
-            node |= {**first, "type": [first["type"], "null"]}
+            node |= {**non_null, "type": [non_null["type"], "null"]}
 
 
-def _chapter(route: object) -> int:
+def _tag_position(route: object) -> int:
     """Where a route stands in the document: with its tag."""
-    names = getattr(route, "tags", None) or [""]
-    return next((place for place, tag in enumerate(TAGS) if tag["name"] == names[0]), len(TAGS))
+    tags = getattr(route, "tags", None) or [""]
+    return next(
+        (position for position, tag in enumerate(TAGS) if tag["name"] == tags[0]), len(TAGS)
+    )
 
 
-def _describe(schema: Node) -> None:
+def _add_descriptions(schema: Node) -> None:
     for name, member in schema.get("properties", {}).items():
-        if "description" not in member and name in WORDS:
-            member["description"] = WORDS[name]
+        if "description" not in member and name in FIELD_DESCRIPTIONS:
+            member["description"] = FIELD_DESCRIPTIONS[name]
 
 
-def _refer(schema: Node, schemas: Node) -> None:
+def _replace_with_references(schema: Node, schemas: Node) -> None:
     """A shape that stands whole inside of another, as the items of a list read one by one do, becomes a reference."""
     for member in schema.get("properties", {}).values():
-        items = member.get("items", {})
-        if items.get("title") in schemas:
-            member["items"] = {"$ref": f"#/components/schemas/{items['title']}"}
+        item_schema = member.get("items", {})
+        if item_schema.get("title") in schemas:
+            member["items"] = {"$ref": f"#/components/schemas/{item_schema['title']}"}
 
 
-def _finish(path: str, method: str, operation: Node, schemas: Node) -> None:
-    contract = Contract(**operation.pop(CONTRACT))
+def _complete_operation(path: str, method: str, operation: Node, schemas: Node) -> None:
+    contract = Contract(**operation.pop(CONTRACT_KEY))
     words = operation["operationId"].replace("_", " ")
     operation["summary"] = words[0].upper() + words[1:]
-    if contract.deprecated:
+    if contract.deprecation_headers:
         operation["deprecated"] = True
     operation["security"] = [] if contract.scope is None else [{"ApiKey": []}]
     operation["x-required-scopes"] = [] if contract.scope is None else [contract.scope]
     for parameter in operation.get("parameters", []):
-        _tidy(parameter["schema"])
+        _clean_schema(parameter["schema"])
         for name in ("title", "description"):
             parameter["schema"].pop(name, None)
     if contract.media_type is not None:
-        operation["x-max-body-bytes"] = contract.limit
+        operation["x-max-body-bytes"] = contract.max_body_bytes
     if contract.media_type == "*/*":
         operation["requestBody"] = {
             "required": True,
-            "content": {"application/octet-stream": deepcopy(RAW)},
+            "content": {"application/octet-stream": deepcopy(RAW_BODY)},
         }
     elif contract.media_type is not None:
         operation["requestBody"]["content"] = {
-            contract.media_type: _body(operation["requestBody"]["content"])
+            contract.media_type: _required_body(operation["requestBody"]["content"])
         }
-    _examples(operation.get("requestBody", {}), schemas)
-    _tell(operation, raw=contract.media_type == "*/*")
-    operation["responses"] = _responses(path, method, operation, contract, schemas)
+    _add_examples(operation.get("requestBody", {}), schemas)
+    _add_request_example(operation, is_raw=contract.media_type == "*/*")
+    operation["responses"] = _build_responses(path, method, operation, contract, schemas)
 
 
-def _tell(operation: Node, *, raw: bool) -> None:
+def _add_request_example(operation: Node, *, is_raw: bool) -> None:
     """The example of a request is the one whose answer is the example of the reply."""
-    told = WRITES.get(operation["operationId"], {}).get("told")
-    if told is not None:
+    request_example = WRITE_EXAMPLES.get(operation["operationId"], {}).get("told")
+    if request_example is not None:
         (media,) = operation["requestBody"]["content"].values()
-        media["examples"] = {"example": {"value": dumps(told) if raw else deepcopy(told)}}
+        media["examples"] = {
+            "example": {"value": dumps(request_example) if is_raw else deepcopy(request_example)}
+        }
 
 
-def _body(content: Node) -> Node:
+def _required_body(content: Node) -> Node:
     """What FastAPI says of a body: of one that may be left out, without saying that it may be null besides."""
     (media,) = content.values()
-    either = media["schema"].get("anyOf")
-    return {**media, "schema": either[0]} if either else media
+    alternatives = media["schema"].get("anyOf")
+    return {**media, "schema": alternatives[0]} if alternatives else media
 
 
-def _responses(path: str, method: str, operation: Node, contract: Contract, schemas: Node) -> Node:
-    good = {code: reply for code, reply in operation["responses"].items() if code.startswith("2")}
-    for reply in good.values():
-        _examples(reply, schemas)
-        if operation["operationId"] in REPLIES:
+def _build_responses(
+    path: str, method: str, operation: Node, contract: Contract, schemas: Node
+) -> Node:
+    success = {
+        code: reply for code, reply in operation["responses"].items() if code.startswith("2")
+    }
+    for reply in success.values():
+        _add_examples(reply, schemas)
+        if operation["operationId"] in REPLY_EXAMPLES:
             (media,) = reply["content"].values()
-            media["examples"] = {"example": {"value": deepcopy(REPLIES[operation["operationId"]])}}
-        reply["headers"] = _headers(
+            media["examples"] = {
+                "example": {"value": deepcopy(REPLY_EXAMPLES[operation["operationId"]])}
+            }
+        reply["headers"] = _header_references(
             "X-Request-Id",
             *(("RateLimit-Policy", "RateLimit") if contract.scope is not None else ()),
-            *(("ETag",) if contract.etag else ()),
-            *(("Link",) if contract.pages or contract.deprecated else ()),
-            *(("Deprecation", "Sunset") if contract.deprecated else ()),
+            *(("ETag",) if contract.has_etag else ()),
+            *(("Link",) if contract.is_paginated or contract.deprecation_headers else ()),
+            *(("Deprecation", "Sunset") if contract.deprecation_headers else ()),
         )
-    if contract.creates:
-        good["200"]["description"] = "Replaced."
-        good["201"] = {**deepcopy(good["200"]), "description": "Created, or brought back."}
-        good["201"]["headers"] |= _headers("Location")
-    if contract.etag and method == "get":
-        good["304"] = {
+    if contract.can_create:
+        success["200"]["description"] = "Replaced."
+        success["201"] = {**deepcopy(success["200"]), "description": "Created, or brought back."}
+        success["201"]["headers"] |= _header_references("Location")
+    if contract.has_etag and method == "get":
+        success["304"] = {
             "description": "Not changed since.",
-            "headers": _headers("X-Request-Id", "ETag"),
+            "headers": _header_references("X-Request-Id", "ETag"),
         }
-    bad = {
-        status: {"$ref": f"#/components/responses/{PROBLEM_NAMES[status]}"}
-        for status in _problems(path, contract)
+    failures = {
+        status: {"$ref": f"#/components/responses/{RESPONSE_NAMES[status]}"}
+        for status in _problem_statuses(path, contract)
     }
-    return {**dict(sorted(good.items())), **{str(status): bad[status] for status in sorted(bad)}}
+    return {
+        **dict(sorted(success.items())),
+        **{str(status): failures[status] for status in sorted(failures)},
+    }
 
 
-def _problems(path: str, contract: Contract) -> set[int]:
+def _problem_statuses(path: str, contract: Contract) -> set[int]:
     """The statuses of the problems that can happen: most follow from what the operation asks."""
-    found = {422, 500, 503, *contract.problems}
+    statuses = {422, 500, 503, *contract.problem_statuses}
     if contract.scope is not None:
-        found |= {401, 403, 429}
+        statuses |= {401, 403, 429}
     if "{" in path:
-        found.add(404)
+        statuses.add(404)
     if contract.media_type is not None:
-        found |= {400, 408, 413, 415}
-    return found
+        statuses |= {400, 408, 413, 415}
+    return statuses
 
 
-def _headers(*names: str) -> Node:
+def _header_references(*names: str) -> Node:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
-def _examples(holder: Node, schemas: Node) -> None:
+def _add_examples(holder: Node, schemas: Node) -> None:
     """Puts the example of a named schema where people and tools look for it."""
     for media in holder.get("content", {}).values():
-        shown = _example(media.get("schema", {}), schemas)
-        if shown is not None:
-            media["examples"] = {"example": {"value": shown}}
+        schema_example = _schema_example(media.get("schema", {}), schemas)
+        if schema_example is not None:
+            media["examples"] = {"example": {"value": schema_example}}
 
 
-def _example(schema: Node, schemas: Node) -> object:
+def _schema_example(schema: Node, schemas: Node) -> object:
     """The example of a schema; that of a page is made of the one of its items."""
-    named = schemas.get(schema.get("$ref", "").rpartition("/")[2])
-    if named is None:
+    schema_definition = schemas.get(schema.get("$ref", "").rpartition("/")[2])
+    if schema_definition is None:
         return None
-    if "examples" in named:
-        return deepcopy(named["examples"][0])
-    members = named.get("properties", {})
+    if "examples" in schema_definition:
+        return deepcopy(schema_definition["examples"][0])
+    members = schema_definition.get("properties", {})
     if "next_cursor" not in members:
         return None
-    item = _example(members["items"].get("items", {}), schemas)
-    return None if item is None else {"items": [item], "next_cursor": None}
+    item_example = _schema_example(members["items"].get("items", {}), schemas)
+    return None if item_example is None else {"items": [item_example], "next_cursor": None}

@@ -9,13 +9,13 @@ from app.api.events.event_parsing import EXAMPLE
 
 Node = dict[str, Any]  # Any: a JSON object of the OpenAPI Specification
 
-TAG: Final[Node] = {
+WEBHOOKS_TAG: Final[Node] = {
     "name": "webhooks",
     "description": "What a system of your own posts to the `hook_url` of its source, signed as Standard Webhooks says.",
 }
 
 
-def _header(name: str, description: str, pattern: str, example: str) -> Node:
+def _header_parameter(name: str, description: str, pattern: str, example_value: str) -> Node:
     schema = {"type": "string", "minLength": 1, "maxLength": 500, "pattern": pattern}
     return {
         "name": name,
@@ -23,7 +23,7 @@ def _header(name: str, description: str, pattern: str, example: str) -> Node:
         "required": True,
         "description": description,
         "schema": schema,
-        "example": example,
+        "example": example_value,
     }
 
 
@@ -31,7 +31,7 @@ WEBHOOKS: Final[Node] = {
     "events": {
         "post": {
             "operationId": "deliver_events",
-            "tags": [TAG["name"]],
+            "tags": [WEBHOOKS_TAG["name"]],
             "summary": "Deliver events",
             "description": (
                 "One event, or several, to the `hook_url` of a source whose connector is `standard_webhooks`. The "
@@ -41,14 +41,14 @@ WEBHOOKS: Final[Node] = {
             ),
             "security": [],
             "parameters": [
-                _header("Webhook-Id", "Names the delivery.", "^[!-~]+$", "msg_2026"),
-                _header(
+                _header_parameter("Webhook-Id", "Names the delivery.", "^[!-~]+$", "msg_2026"),
+                _header_parameter(
                     "Webhook-Timestamp",
                     "When it was sent; at most 300 s off.",
                     "^[0-9]{1,15}$",
                     "1795512600",
                 ),
-                _header(
+                _header_parameter(
                     "Webhook-Signature",
                     "`v1,` and the signature in base64; several, parted by spaces, while a secret is rotated.",
                     "^[!-~ ]+$",

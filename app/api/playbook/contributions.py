@@ -5,22 +5,30 @@ from typing import Annotated
 from fastapi import Request, Response
 from pydantic import Field
 
-from app.api.http.authentication import Caller
-from app.api.http.etags import Change, Creation
-from app.api.http.pagination import Pages
-from app.api.http.resources import Archived, AsOf, PlaybookKey, TeamKey, find, page, written
-from app.api.http.route import deletes, desk, lists, puts
-from app.api.http.schema_base import Given, Shown, example, made
+from app.api.http.authentication import ContextDep
+from app.api.http.etags import UpdatePreconditionDep, WritePreconditionDep
+from app.api.http.pagination import PagingDep
+from app.api.http.resources import (
+    AsOf,
+    IncludeArchived,
+    PlaybookKey,
+    TeamKey,
+    find_resource,
+    list_page,
+    set_write_headers,
+)
+from app.api.http.route import create_router, delete_contract, list_contract, put_contract
+from app.api.http.schema_base import RequestModel, ResponseModel, json_schema_example, to_domain
 from app.api.http.schema_types import Cursor, Key, Name, Note
 from app.domain.playbook.playbooks import Contribution as ContributionValue
 from app.services.playbook import playbooks
-from app.store.playbook.configuration import Stored
+from app.store.playbook.configuration import StoredResource
 
-router = desk("playbooks")
+router = create_router("playbooks")
 EXAMPLE = {"by": "Ada", "note": "Wrote the part on onboarding"}
 
 
-class Contribution(Shown):
+class Contribution(ResponseModel):
     """A team's part in writing the playbook."""
 
     playbook: Key
@@ -30,70 +38,83 @@ class Contribution(Shown):
     archived: bool
 
     model_config = {
-        "json_schema_extra": example(playbook="fy26-q4", team="sales", **EXAMPLE, archived=False)
+        "json_schema_extra": json_schema_example(
+            playbook="fy26-q4", team="sales", **EXAMPLE, archived=False
+        )
     }
 
 
-class ContributionPage(Shown):
+class ContributionPage(ResponseModel):
     """A page of contributions."""
 
     items: Annotated[list[Contribution], Field(max_length=200)]
     next_cursor: Cursor | None
 
 
-class ContributionPut(Given):
+class ContributionPut(RequestModel):
     """Who contributed for the team."""
 
     by: Name
     note: Note = ""
 
-    model_config = {"json_schema_extra": example(**EXAMPLE)}
+    model_config = {"json_schema_extra": json_schema_example(**EXAMPLE)}
 
 
-def show(stored: Stored) -> Contribution:
+def to_contribution(stored: StoredResource) -> Contribution:
     """A contribution on the wire."""
-    return Contribution.of(stored.value, archived=stored.archived)
+    return Contribution.from_domain(stored.resource, archived=stored.is_archived)
 
 
-@router.get("/v1/playbooks/{playbook}/contributions", **lists())
+@router.get("/v1/playbooks/{playbook}/contributions", **list_contract())
 async def list_contributions(
-    call: Caller,
+    context: ContextDep,
     response: Response,
     playbook: PlaybookKey,
-    paging: Pages,
-    archived: Archived = False,
+    paging: PagingDep,
+    archived: IncludeArchived = False,
     as_of: AsOf = None,
 ) -> ContributionPage:
     """The contributions of a playbook, by team."""
-    await find(call, "playbook", playbook, as_of)
-    where = {"playbook": playbook}
+    await find_resource(context, "playbook", playbook, as_of)
+    equals = {"playbook": playbook}
     return ContributionPage(
-        **await page(
-            call, paging, response, "contribution", show, where, archived=archived, as_of=as_of
+        **await list_page(
+            context,
+            paging,
+            response,
+            "contribution",
+            to_contribution,
+            equals,
+            archived=archived,
+            as_of=as_of,
         )
     )
 
 
-@router.put("/v1/playbooks/{playbook}/contributions/{team}", **puts("playbook:write"))
+@router.put("/v1/playbooks/{playbook}/contributions/{team}", **put_contract("playbook:write"))
 async def put_contribution(
-    call: Caller,
+    context: ContextDep,
     request: Request,
     response: Response,
     playbook: PlaybookKey,
     team: TeamKey,
     body: ContributionPut,
-    precondition: Creation,
+    precondition: WritePreconditionDep,
 ) -> Contribution:
     """Says that the team has contributed. Needs a key bound to the team, or an admin key."""
-    noun = made(ContributionValue, body, playbook=playbook, team=team)
-    done = await playbooks.contribute(call.service, call.actor, noun, precondition)
-    written(request, response, done)
-    return Contribution.of(done.value, archived=False)
+    contribution = to_domain(ContributionValue, body, playbook=playbook, team=team)
+    write_result = await playbooks.record_contribution(
+        context.service, context.actor, contribution, precondition
+    )
+    set_write_headers(request, response, write_result)
+    return Contribution.from_domain(write_result.resource, archived=False)
 
 
-@router.delete("/v1/playbooks/{playbook}/contributions/{team}", **deletes("playbook:write"))
+@router.delete("/v1/playbooks/{playbook}/contributions/{team}", **delete_contract("playbook:write"))
 async def delete_contribution(
-    call: Caller, playbook: PlaybookKey, team: TeamKey, precondition: Change
+    context: ContextDep, playbook: PlaybookKey, team: TeamKey, precondition: UpdatePreconditionDep
 ) -> None:
     """Withdraws the contribution. Needs a key bound to the team, or an admin key."""
-    await playbooks.withdraw(call.service, call.actor, "contribution", playbook, team, precondition)
+    await playbooks.withdraw_participation(
+        context.service, context.actor, "contribution", playbook, team, precondition
+    )

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
-from app.api.http.schema_base import Given, example, made
+from app.api.http.schema_base import RequestModel, json_schema_example, to_domain
 from app.api.http.schema_types import (
     Day,
     Days,
@@ -14,27 +14,27 @@ from app.api.http.schema_types import (
     Narrative,
     Number,
     Positive,
-    Yes,
-    default,
+    StrictBoolean,
+    defaulted_member,
 )
-from app.api.playbook.key_results import CADENCE
+from app.api.playbook.key_results import CADENCE_DESCRIPTION
 from app.api.playbook.metrics import MetricPut
 from app.api.playbook.objectives import State
 from app.api.playbook.offerings import OfferingPut
 from app.api.playbook.responsibilities import Role
 from app.api.playbook.teams import TeamPut
 from app.domain.events.metrics import Metric
-from app.domain.playbook.configuration import Noun
-from app.domain.playbook.document import Document, Placed
+from app.domain.playbook.configuration import Resource
+from app.domain.playbook.document import Document, Located
 from app.domain.playbook.objectives import KeyResult, Objective, Responsibility
 from app.domain.playbook.offerings import Offering
 from app.domain.playbook.organization import Team
 from app.domain.playbook.playbooks import Playbook
 from app.domain.playbook.serialization import to_json
-from app.domain.primitives.decimals import ONE
+from app.domain.primitives.decimals import FIXED_SCALE
 from app.domain.sources.sources import Source
 
-MOST: Final = 10_000
+MAX_ENTITIES: Final = 10_000
 EXAMPLE: Final = {
     "sightline": 1,
     "sources": [{"key": "billing", "name": "Billing"}],
@@ -77,7 +77,7 @@ EXAMPLE: Final = {
 }
 
 
-class DocumentSource(Given):
+class DocumentSource(RequestModel):
     """A source of the connector `api`."""
 
     key: Key
@@ -108,18 +108,19 @@ class DocumentOffering(OfferingPut):
     model_config = {"json_schema_extra": {}}
 
 
-class DocumentResponsibility(Given):
+class DocumentResponsibility(RequestModel):
     """A team's part in the objective."""
 
     team: Key
     role: Role
-    share: Positive = default(ONE, 1)
+    share: Positive = defaulted_member(FIXED_SCALE, 1)
     accepted: Annotated[
-        Yes, Field(description="Honored for an admin key; else the team accepts it itself.")
+        StrictBoolean,
+        Field(description="Honored for an admin key; else the team accepts it itself."),
     ] = False
 
 
-class DocumentKeyResult(Given):
+class DocumentKeyResult(RequestModel):
     """A measurable outcome of the objective."""
 
     key: Key
@@ -127,26 +128,26 @@ class DocumentKeyResult(Given):
     metric: Key
     baseline: Number
     target: Number
-    weight: Positive = default(ONE, 1)
-    cadence_days: Annotated[Days, Field(description=CADENCE)] = 7
+    weight: Positive = defaulted_member(FIXED_SCALE, 1)
+    cadence_days: Annotated[Days, Field(description=CADENCE_DESCRIPTION)] = 7
     starts_on: Day | None = None
     ends_on: Day | None = None
 
 
-class DocumentObjective(Given):
+class DocumentObjective(RequestModel):
     """What the playbook is after."""
 
     key: Key
     title: Name
     description: Narrative = ""
-    priority: Positive = default(ONE, 1)
+    priority: Positive = defaulted_member(FIXED_SCALE, 1)
     parent: Key | None = None
     state: State = "active"
     responsibilities: Annotated[list[DocumentResponsibility], Field(max_length=1_000)] = []
     key_results: Annotated[list[DocumentKeyResult], Field(max_length=1_000)] = []
 
 
-class DocumentPlaybook(Given):
+class DocumentPlaybook(RequestModel):
     """The playbook itself, with its objectives."""
 
     key: Key
@@ -154,109 +155,134 @@ class DocumentPlaybook(Given):
     narrative: Narrative = ""
     starts_on: Day
     ends_on: Day
-    objectives: Annotated[list[DocumentObjective], Field(max_length=MOST)] = []
+    objectives: Annotated[list[DocumentObjective], Field(max_length=MAX_ENTITIES)] = []
 
 
-class PlaybookDocument(Given):
+class PlaybookDocument(RequestModel):
     """A playbook as code: what a person keeps in git and applies."""
 
     sightline: Annotated[Literal[1], Field(description="The version of the format.")]
-    sources: Annotated[list[DocumentSource], Field(max_length=MOST)] = []
-    teams: Annotated[list[DocumentTeam], Field(max_length=MOST)] = []
-    metrics: Annotated[list[DocumentMetric], Field(max_length=MOST)] = []
-    offerings: Annotated[list[DocumentOffering], Field(max_length=MOST)] = []
+    sources: Annotated[list[DocumentSource], Field(max_length=MAX_ENTITIES)] = []
+    teams: Annotated[list[DocumentTeam], Field(max_length=MAX_ENTITIES)] = []
+    metrics: Annotated[list[DocumentMetric], Field(max_length=MAX_ENTITIES)] = []
+    offerings: Annotated[list[DocumentOffering], Field(max_length=MAX_ENTITIES)] = []
     playbook: DocumentPlaybook
 
-    model_config = {"json_schema_extra": example(**EXAMPLE)}
+    model_config = {"json_schema_extra": json_schema_example(**EXAMPLE)}
 
 
-def to_domain(document: PlaybookDocument) -> Document:
+def to_document(document: PlaybookDocument) -> Document:
     """The domain's document, each thing with its place."""
-    book = document.playbook
-    objectives, parts, results = [], [], []
-    for index, objective in enumerate(book.objectives):
-        at = f"/playbook/objectives/{index}"
-        objectives.append(Placed(at, _objective(book.key, objective)))
-        for place, part in enumerate(objective.responsibilities):
-            parts.append(Placed(f"{at}/responsibilities/{place}", _part(objective.key, part)))
-        for place, result in enumerate(objective.key_results):
-            results.append(
-                Placed(
-                    f"{at}/key_results/{place}", made(KeyResult, result, objective=objective.key)
+    playbook = document.playbook
+    objectives, responsibilities, key_results = [], [], []
+    for index, objective in enumerate(playbook.objectives):
+        pointer = f"/playbook/objectives/{index}"
+        objectives.append(Located(pointer, _to_objective(playbook.key, objective)))
+        for part_index, responsibility in enumerate(objective.responsibilities):
+            responsibilities.append(
+                Located(
+                    f"{pointer}/responsibilities/{part_index}",
+                    _to_responsibility(objective.key, responsibility),
+                )
+            )
+        for part_index, key_result in enumerate(objective.key_results):
+            key_results.append(
+                Located(
+                    f"{pointer}/key_results/{part_index}",
+                    to_domain(KeyResult, key_result, objective=objective.key),
                 )
             )
     return Document(
-        Playbook(book.key, book.title, book.narrative, book.starts_on, book.ends_on),
-        sources=tuple(
-            Placed(f"/sources/{i}", made(Source, s)) for i, s in enumerate(document.sources)
+        Playbook(
+            playbook.key, playbook.title, playbook.narrative, playbook.starts_on, playbook.ends_on
         ),
-        teams=tuple(Placed(f"/teams/{i}", made(Team, t)) for i, t in enumerate(document.teams)),
+        sources=tuple(
+            Located(f"/sources/{i}", to_domain(Source, s)) for i, s in enumerate(document.sources)
+        ),
+        teams=tuple(
+            Located(f"/teams/{i}", to_domain(Team, t)) for i, t in enumerate(document.teams)
+        ),
         metrics=tuple(
-            Placed(f"/metrics/{i}", made(Metric, m)) for i, m in enumerate(document.metrics)
+            Located(f"/metrics/{i}", to_domain(Metric, m)) for i, m in enumerate(document.metrics)
         ),
         offerings=tuple(
-            Placed(f"/offerings/{i}", made(Offering, o)) for i, o in enumerate(document.offerings)
+            Located(f"/offerings/{i}", to_domain(Offering, o))
+            for i, o in enumerate(document.offerings)
         ),
         objectives=tuple(objectives),
-        responsibilities=tuple(parts),
-        key_results=tuple(results),
+        responsibilities=tuple(responsibilities),
+        key_results=tuple(key_results),
     )
 
 
-def _objective(playbook: str, found: DocumentObjective) -> Objective:
+def _to_objective(playbook: str, body: DocumentObjective) -> Objective:
     return Objective(
-        found.key,
+        body.key,
         playbook,
-        found.title,
-        found.description,
-        found.priority,
-        found.parent,
-        found.state,
+        body.title,
+        body.description,
+        body.priority,
+        body.parent,
+        body.state,
     )
 
 
-def _part(objective: str, found: DocumentResponsibility) -> Responsibility:
-    status = "accepted" if found.accepted else "proposed"
-    return Responsibility(objective, found.team, found.role, found.share, status)
+def _to_responsibility(objective: str, body: DocumentResponsibility) -> Responsibility:
+    status = "accepted" if body.accepted else "proposed"
+    return Responsibility(objective, body.team, body.role, body.share, status)
 
 
-def to_wire(document: Document) -> dict[str, Any]:  # Any: JSON values
+def to_json_document(document: Document) -> dict[str, Any]:  # Any: JSON values
     """The document as JSON, in the shape that it is applied in."""
-    book = {
+    playbook = {
         name: to_json(document.playbook)[name]
         for name in ("key", "title", "narrative", "starts_on", "ends_on")
     }
-    parts: dict[str, list[dict[str, object]]] = defaultdict(list)
-    results: dict[str, list[dict[str, object]]] = defaultdict(list)
-    for placed in (*document.responsibilities, *document.key_results):
-        if isinstance(placed.noun, Responsibility):
-            parts[placed.noun.objective].append(_shown_part(placed.noun))
-        elif isinstance(placed.noun, KeyResult):
-            results[placed.noun.objective].append(_without(placed.noun, "objective"))
+    responsibilities: dict[str, list[dict[str, object]]] = defaultdict(list)
+    key_results: dict[str, list[dict[str, object]]] = defaultdict(list)
+    for located in (*document.responsibilities, *document.key_results):
+        if isinstance(located.resource, Responsibility):
+            responsibilities[located.resource.objective].append(
+                _responsibility_to_json(located.resource)
+            )
+        elif isinstance(located.resource, KeyResult):
+            key_results[located.resource.objective].append(
+                _to_json_without(located.resource, "objective")
+            )
     objectives = []
-    for placed in document.objectives:
-        key = placed.noun.key
-        mine = {"responsibilities": parts.get(key, []), "key_results": results.get(key, [])}
-        objectives.append({**_without(placed.noun, "playbook"), **mine})
+    for located in document.objectives:
+        key = located.resource.key
+        nested_fields = {
+            "responsibilities": responsibilities.get(key, []),
+            "key_results": key_results.get(key, []),
+        }
+        objectives.append({**_to_json_without(located.resource, "playbook"), **nested_fields})
     return {
         "sightline": 1,
-        "sources": [{"key": p.noun.key, "name": to_json(p.noun)["name"]} for p in document.sources],
-        "teams": [to_json(placed.noun) for placed in document.teams],
-        "metrics": [to_json(placed.noun) for placed in document.metrics],
-        "offerings": [to_json(placed.noun) for placed in document.offerings],
-        "playbook": {**book, "objectives": objectives},
+        "sources": [
+            {"key": located_source.resource.key, "name": to_json(located_source.resource)["name"]}
+            for located_source in document.sources
+        ],
+        "teams": [to_json(located.resource) for located in document.teams],
+        "metrics": [to_json(located.resource) for located in document.metrics],
+        "offerings": [to_json(located.resource) for located in document.offerings],
+        "playbook": {**playbook, "objectives": objectives},
     }
 
 
-def _shown_part(part: Responsibility) -> dict[str, object]:
-    shown = to_json(part)
+def _responsibility_to_json(responsibility: Responsibility) -> dict[str, object]:
+    json_fields = to_json(responsibility)
     return {
-        "team": part.team,
-        "role": part.role,
-        "share": shown["share"],
-        "accepted": part.status == "accepted",
+        "team": responsibility.team,
+        "role": responsibility.role,
+        "share": json_fields["share"],
+        "accepted": responsibility.status == "accepted",
     }
 
 
-def _without(noun: Noun, name: str) -> dict[str, object]:
-    return {member: value for member, value in to_json(noun).items() if member != name}
+def _to_json_without(resource: Resource, excluded: str) -> dict[str, object]:
+    return {
+        member: member_value
+        for member, member_value in to_json(resource).items()
+        if member != excluded
+    }

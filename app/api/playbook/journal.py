@@ -6,35 +6,35 @@ from fastapi import Query, Response
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
-from app.api.http.authentication import Caller
-from app.api.http.pagination import Pages, whole
-from app.api.http.route import desk, lists
-from app.api.http.schema_base import Shown, example
+from app.api.http.authentication import ContextDep
+from app.api.http.pagination import PagingDep, parse_integer
+from app.api.http.route import create_router, list_contract
+from app.api.http.schema_base import ResponseModel, json_schema_example
 from app.api.http.schema_types import Count, Cursor, Day, FreeObject, Instant, text
 from app.store.playbook import journal
-from app.store.playbook.journal import Entry, JournalFilter
+from app.store.playbook.journal import JournalFilter, JournalRecord
 
-router = desk("journal")
-Kind = Annotated[str, text(40, 1, r"^[a-z_]+$")]
-Named = Annotated[str, text(140, 1)]
-Actor = Annotated[str, text(300, 1)]
+router = create_router("journal")
+ResourceKind = Annotated[str, text(40, 1, r"^[a-z_]+$")]
+ResourceKey = Annotated[str, text(140, 1)]
+ActorName = Annotated[str, text(300, 1)]
 Action = Literal["create", "update", "restore", "archive", "rotate", "restate", "replay", "erase"]
 
 
-class JournalEntry(Shown):
+class JournalEntry(ResponseModel):
     """One change: who, when, what, before and after."""
 
     version: Annotated[Count, Field(description="The organization's version that the change made.")]
     at: Instant
-    actor: Actor
-    kind: Kind
-    key: Named
+    actor: ActorName
+    kind: ResourceKind
+    key: ResourceKey
     action: Action
     before: Annotated[FreeObject | None, Field(description="Null when there was nothing before.")]
     after: Annotated[FreeObject | None, Field(description="Null when there is nothing after.")]
 
     model_config = {
-        "json_schema_extra": example(
+        "json_schema_extra": json_schema_example(
             version=17,
             at="2026-10-01T09:00:00Z",
             actor="operator",
@@ -47,52 +47,58 @@ class JournalEntry(Shown):
     }
 
 
-class JournalPage(Shown):
+class JournalPage(ResponseModel):
     """A page of the journal."""
 
     items: Annotated[list[JournalEntry], Field(max_length=200)]
     next_cursor: Cursor | None
 
 
-def _show(entry: Entry) -> dict[str, Any]:  # Any: the members of a reply
-    return {**{name: getattr(entry, name) for name in Entry.__slots__}, "version": entry.seq}
+def _to_entry_fields(change: JournalRecord) -> dict[str, Any]:  # Any: the members of a reply
+    return {
+        **{name: getattr(change, name) for name in JournalRecord.__slots__},
+        "version": change.seq,
+    }
 
 
-def _position(after: str) -> tuple[int, int]:
-    seq, position = after.split(" ")
-    return whole(seq), whole(position, 2**31)
+def _parse_position(cursor_position: str) -> tuple[int, int]:
+    seq, position = cursor_position.split(" ")
+    return parse_integer(seq), parse_integer(position, 2**31)
 
 
-@router.get("/v1/journal", **lists())
+@router.get("/v1/journal", **list_contract())
 async def list_journal(
-    call: Caller,
+    context: ContextDep,
     response: Response,
-    paging: Pages,
+    paging: PagingDep,
     kind: Annotated[
-        Kind | SkipJsonSchema[None], Query(description="Only changes of this kind of thing.")
+        ResourceKind | SkipJsonSchema[None],
+        Query(description="Only changes of this kind of thing."),
     ] = None,
     key: Annotated[
-        Named | SkipJsonSchema[None], Query(description="Only changes of what has this key.")
+        ResourceKey | SkipJsonSchema[None], Query(description="Only changes of what has this key.")
     ] = None,
     actor: Annotated[
-        Actor | SkipJsonSchema[None], Query(description="Only changes by this actor.")
+        ActorName | SkipJsonSchema[None], Query(description="Only changes by this actor.")
     ] = None,
-    first: Annotated[
+    first_day: Annotated[
         Day | SkipJsonSchema[None], Query(alias="from", description="From this day on.")
     ] = None,
-    last: Annotated[
+    last_day: Annotated[
         Day | SkipJsonSchema[None], Query(alias="to", description="Up to and with this day.")
     ] = None,
 ) -> JournalPage:
     """Every change of configuration, and what was replayed or erased, newest first; never a secret."""
-    after = paging.begin(_position)
-    wanted = JournalFilter(kind, key, actor, first, last)
-    async with call.service.database.reading() as connection:
-        found = await journal.page(
-            connection, call.actor.organization, wanted, after, paging.limit + 1
+    after = paging.start_position(_parse_position)
+    journal_filter = JournalFilter(kind, key, actor, first_day, last_day)
+    async with context.service.database.read_transaction() as connection:
+        changes = await journal.list_journal_records(
+            connection, context.actor.organization, journal_filter, after, paging.limit + 1
         )
-    positions = [f"{entry.seq} {entry.position}" for entry in found]
-    items, following = paging.cut(
-        response, [JournalEntry.model_validate(_show(entry)) for entry in found], positions
+    positions = [f"{change.seq} {change.position}" for change in changes]
+    page_entries, next_cursor = paging.paginate(
+        response,
+        [JournalEntry.model_validate(_to_entry_fields(change)) for change in changes],
+        positions,
     )
-    return JournalPage(items=items, next_cursor=following)
+    return JournalPage(items=page_entries, next_cursor=next_cursor)

@@ -6,12 +6,33 @@ from fastapi import Query, Request, Response
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
-from app.api.http.authentication import Caller
-from app.api.http.etags import Change, Creation, IfNoneMatch, shown, tag
-from app.api.http.pagination import Pages
-from app.api.http.resources import Archived, AsOf, KeyResultKey, edited, find, page, written
-from app.api.http.route import deletes, desk, lists, patches, puts, reads
-from app.api.http.schema_base import Given, Shown, example, made
+from app.api.http.authentication import ContextDep
+from app.api.http.etags import (
+    IfNoneMatch,
+    UpdatePreconditionDep,
+    WritePreconditionDep,
+    entity_tag,
+    with_etag,
+)
+from app.api.http.pagination import PagingDep
+from app.api.http.resources import (
+    AsOf,
+    IncludeArchived,
+    KeyResultKey,
+    find_resource,
+    list_page,
+    merge_patch,
+    set_write_headers,
+)
+from app.api.http.route import (
+    create_router,
+    delete_contract,
+    list_contract,
+    patch_contract,
+    put_contract,
+    read_contract,
+)
+from app.api.http.schema_base import RequestModel, ResponseModel, json_schema_example, to_domain
 from app.api.http.schema_types import (
     Cursor,
     Day,
@@ -21,15 +42,15 @@ from app.api.http.schema_types import (
     Number,
     Positive,
     ShownNumber,
-    default,
-    unset,
+    defaulted_member,
+    optional_member,
 )
 from app.domain.playbook.objectives import KeyResult as KeyResultValue
-from app.domain.primitives.decimals import ONE
+from app.domain.primitives.decimals import FIXED_SCALE
 from app.services.playbook import configuration
-from app.store.playbook.configuration import Stored
+from app.store.playbook.configuration import StoredResource
 
-router = desk("key-results")
+router = create_router("key-results")
 EXAMPLE = {
     "objective": "win-enterprise",
     "title": "2M of new enterprise ARR",
@@ -41,10 +62,10 @@ EXAMPLE = {
     "starts_on": None,
     "ends_on": None,
 }
-CADENCE = "After how many days without evidence it begins to gather dust."
+CADENCE_DESCRIPTION = "After how many days without evidence it begins to gather dust."
 
 
-class KeyResult(Shown):
+class KeyResult(ResponseModel):
     """An objective's measurable outcome."""
 
     key: Key
@@ -54,22 +75,24 @@ class KeyResult(Shown):
     baseline: ShownNumber
     target: ShownNumber
     weight: ShownNumber
-    cadence_days: Annotated[Days, Field(description=CADENCE)]
+    cadence_days: Annotated[Days, Field(description=CADENCE_DESCRIPTION)]
     starts_on: Annotated[Day | None, Field(description="Null: the playbook's first day.")]
     ends_on: Annotated[Day | None, Field(description="Null: the playbook's last day.")]
     archived: bool
 
-    model_config = {"json_schema_extra": example(key="arr-2m", **EXAMPLE, archived=False)}
+    model_config = {
+        "json_schema_extra": json_schema_example(key="arr-2m", **EXAMPLE, archived=False)
+    }
 
 
-class KeyResultPage(Shown):
+class KeyResultPage(ResponseModel):
     """A page of key results."""
 
     items: Annotated[list[KeyResult], Field(max_length=200)]
     next_cursor: Cursor | None
 
 
-class KeyResultPut(Given):
+class KeyResultPut(RequestModel):
     """A key result as it shall be."""
 
     objective: Key
@@ -77,107 +100,121 @@ class KeyResultPut(Given):
     metric: Key
     baseline: Number
     target: Number
-    weight: Positive = default(ONE, 1)
-    cadence_days: Annotated[Days, Field(description=CADENCE)] = 7
+    weight: Positive = defaulted_member(FIXED_SCALE, 1)
+    cadence_days: Annotated[Days, Field(description=CADENCE_DESCRIPTION)] = 7
     starts_on: Annotated[Day | None, Field(description="Null: the playbook's first day.")] = None
     ends_on: Annotated[Day | None, Field(description="Null: the playbook's last day.")] = None
 
-    model_config = {"json_schema_extra": example(**EXAMPLE)}
+    model_config = {"json_schema_extra": json_schema_example(**EXAMPLE)}
 
 
-class KeyResultPatch(Given):
+class KeyResultPatch(RequestModel):
     """What shall change in a key result."""
 
-    objective: Key = unset()
-    title: Name = unset()
-    metric: Key = unset()
-    baseline: Number = unset()
-    target: Number = unset()
-    weight: Positive = unset()
-    cadence_days: Days = unset()
-    starts_on: Day | None = unset()
-    ends_on: Day | None = unset()
+    objective: Key = optional_member()
+    title: Name = optional_member()
+    metric: Key = optional_member()
+    baseline: Number = optional_member()
+    target: Number = optional_member()
+    weight: Positive = optional_member()
+    cadence_days: Days = optional_member()
+    starts_on: Day | None = optional_member()
+    ends_on: Day | None = optional_member()
 
-    model_config = {"json_schema_extra": example(target=2_500_000)}
+    model_config = {"json_schema_extra": json_schema_example(target=2_500_000)}
 
 
-def show(stored: Stored) -> KeyResult:
+def to_key_result(stored: StoredResource) -> KeyResult:
     """A key result on the wire."""
-    return KeyResult.of(stored.value, archived=stored.archived)
+    return KeyResult.from_domain(stored.resource, archived=stored.is_archived)
 
 
-@router.get("/v1/key-results", **lists())
+@router.get("/v1/key-results", **list_contract())
 async def list_key_results(
-    call: Caller,
+    context: ContextDep,
     response: Response,
-    paging: Pages,
+    paging: PagingDep,
     objective: Annotated[
         Key | SkipJsonSchema[None], Query(description="Only those of this objective.")
     ] = None,
     metric: Annotated[
         Key | SkipJsonSchema[None], Query(description="Only those of this metric.")
     ] = None,
-    archived: Archived = False,
+    archived: IncludeArchived = False,
     as_of: AsOf = None,
 ) -> KeyResultPage:
     """The organization's key results, by key."""
-    where = {"objective": objective, "metric": metric}
+    equals = {"objective": objective, "metric": metric}
     return KeyResultPage(
-        **await page(
-            call, paging, response, "key_result", show, where, archived=archived, as_of=as_of
+        **await list_page(
+            context,
+            paging,
+            response,
+            "key_result",
+            to_key_result,
+            equals,
+            archived=archived,
+            as_of=as_of,
         )
     )
 
 
-@router.get("/v1/key-results/{key_result}", response_model=KeyResult, **reads())
+@router.get("/v1/key-results/{key_result}", response_model=KeyResult, **read_contract())
 async def get_key_result(
-    call: Caller,
+    context: ContextDep,
     request: Request,
     response: Response,
     key_result: KeyResultKey,
-    seen: IfNoneMatch = None,
+    if_none_match: IfNoneMatch = None,
 ) -> object:
     """One key result."""
-    stored = await find(call, "key_result", key_result)
-    return shown(request, response, show(stored), tag(stored.changed))
+    stored = await find_resource(context, "key_result", key_result)
+    return with_etag(request, response, to_key_result(stored), entity_tag(stored.changed_version))
 
 
-@router.put("/v1/key-results/{key_result}", **puts("playbook:write"))
+@router.put("/v1/key-results/{key_result}", **put_contract("playbook:write"))
 async def put_key_result(
-    call: Caller,
+    context: ContextDep,
     request: Request,
     response: Response,
     key_result: KeyResultKey,
     body: KeyResultPut,
-    precondition: Creation,
+    precondition: WritePreconditionDep,
 ) -> KeyResult:
     """Creates the key result, or replaces it."""
-    done = await configuration.put(
-        call.service, call.actor, made(KeyResultValue, body, key=key_result), precondition
+    write_result = await configuration.put_resource(
+        context.service,
+        context.actor,
+        to_domain(KeyResultValue, body, key=key_result),
+        precondition,
     )
-    written(request, response, done)
-    return KeyResult.of(done.value, archived=False)
+    set_write_headers(request, response, write_result)
+    return KeyResult.from_domain(write_result.resource, archived=False)
 
 
-@router.patch("/v1/key-results/{key_result}", **patches("playbook:write"))
+@router.patch("/v1/key-results/{key_result}", **patch_contract("playbook:write"))
 async def patch_key_result(
-    call: Caller,
+    context: ContextDep,
     request: Request,
     response: Response,
     key_result: KeyResultKey,
     body: KeyResultPatch,
-    precondition: Change,
+    precondition: UpdatePreconditionDep,
 ) -> KeyResult:
     """Changes what the merge patch names."""
-    edit = edited(body, KeyResultValue)
-    done = await configuration.patch(
-        call.service, call.actor, "key_result", key_result, edit, precondition
+    apply_patch = merge_patch(body, KeyResultValue)
+    write_result = await configuration.patch_resource(
+        context.service, context.actor, "key_result", key_result, apply_patch, precondition
     )
-    written(request, response, done)
-    return KeyResult.of(done.value, archived=False)
+    set_write_headers(request, response, write_result)
+    return KeyResult.from_domain(write_result.resource, archived=False)
 
 
-@router.delete("/v1/key-results/{key_result}", **deletes("playbook:write"))
-async def delete_key_result(call: Caller, key_result: KeyResultKey, precondition: Change) -> None:
+@router.delete("/v1/key-results/{key_result}", **delete_contract("playbook:write"))
+async def delete_key_result(
+    context: ContextDep, key_result: KeyResultKey, precondition: UpdatePreconditionDep
+) -> None:
     """Archives the key result."""
-    await configuration.archive(call.service, call.actor, "key_result", key_result, precondition)
+    await configuration.archive_resource(
+        context.service, context.actor, "key_result", key_result, precondition
+    )

@@ -7,36 +7,56 @@ from typing import Annotated, Any, Literal
 from fastapi import Request, Response
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from app.api.http.authentication import Call, Caller
-from app.api.http.etags import Change, Creation, IfNoneMatch, shown, tag
-from app.api.http.pagination import Pages
-from app.api.http.resources import Archived, MetricKey, edited, find, page, written
-from app.api.http.route import deletes, desk, lists, patches, puts, reads
-from app.api.http.schema_base import Given, Shown, example, made
+from app.api.http.authentication import ContextDep, RequestContext
+from app.api.http.etags import (
+    IfNoneMatch,
+    UpdatePreconditionDep,
+    WritePreconditionDep,
+    entity_tag,
+    with_etag,
+)
+from app.api.http.pagination import PagingDep
+from app.api.http.resources import (
+    IncludeArchived,
+    MetricKey,
+    find_resource,
+    list_page,
+    merge_patch,
+    set_write_headers,
+)
+from app.api.http.route import (
+    create_router,
+    delete_contract,
+    list_contract,
+    patch_contract,
+    put_contract,
+    read_contract,
+)
+from app.api.http.schema_base import RequestModel, ResponseModel, json_schema_example, to_domain
 from app.api.http.schema_types import (
     TEXT_PATTERN,
     Count,
     Cursor,
     EventType,
     Instant,
+    Int32,
     Key,
     Name,
-    Small,
     Unit,
-    plain,
+    optional_member,
     text,
-    unset,
+    to_plain_json,
 )
 from app.domain.events.metrics import Condition as ConditionValue
 from app.domain.events.metrics import Metric as MetricValue
 from app.services.playbook import configuration
-from app.services.playbook.configuration import Written
+from app.services.playbook.configuration import WrittenResource
 from app.store.events import metric_counts as metrics
 from app.store.events import metric_restatement as restatements
-from app.store.events.metric_counts import Figures
-from app.store.playbook.configuration import Stored
+from app.store.events.metric_counts import MetricCounts
+from app.store.playbook.configuration import StoredResource
 
-router = desk("metrics")
+router = create_router("metrics")
 EXAMPLE = {
     "name": "New enterprise ARR",
     "unit": "EUR",
@@ -47,7 +67,7 @@ EXAMPLE = {
     "aggregation": "sum",
     "canonical_source": "hubspot",
 }
-FIGURES = {
+EXAMPLE_COUNTS = {
     "events_matched": 214,
     "events_counted": 17,
     "events_in_other_unit": 1,
@@ -57,49 +77,58 @@ Aggregation = Literal["sum", "count", "mean", "min", "max", "last"]
 EventTypes = Annotated[list[EventType], Field(min_length=1, max_length=100)]
 ActivityTypes = Annotated[list[EventType], Field(max_length=100)]
 Operator = Literal["eq", "ne", "in", "not_in", "gt", "gte", "lt", "lte", "exists"]
-Property = Annotated[str, text(300, 1, r"^(value|unit|subject|team|source|kind|data\.[^\x00]+)$")]
-LARGEST = 10**15
-LONGEST_OPERAND = 300
-MOST_OPTIONS = 100
-_SCALARS: list[dict[str, object]] = [
-    {"type": "string", "maxLength": LONGEST_OPERAND, "pattern": TEXT_PATTERN},
-    {"type": "number", "format": "double", "minimum": -LARGEST, "maximum": LARGEST},
+PropertyPath = Annotated[
+    str, text(300, 1, r"^(value|unit|subject|team|source|kind|data\.[^\x00]+)$")
+]
+MAX_OPERAND = 10**15
+MAX_OPERAND_LENGTH = 300
+MAX_OPTIONS = 100
+_SCALAR_SCHEMAS: list[dict[str, object]] = [
+    {"type": "string", "maxLength": MAX_OPERAND_LENGTH, "pattern": TEXT_PATTERN},
+    {"type": "number", "format": "double", "minimum": -MAX_OPERAND, "maximum": MAX_OPERAND},
     {"type": "boolean"},
 ]
-_OPTIONS = {"type": "array", "minItems": 1, "maxItems": MOST_OPTIONS, "items": {"anyOf": _SCALARS}}
-Value = Annotated[str, text(300, 1, r"^(value|data\.[^\x00]+)$")]
+_OPTIONS_SCHEMA = {
+    "type": "array",
+    "minItems": 1,
+    "maxItems": MAX_OPTIONS,
+    "items": {"anyOf": _SCALAR_SCHEMAS},
+}
+ValuePath = Annotated[str, text(300, 1, r"^(value|data\.[^\x00]+)$")]
 
 
-def _operand(value: object) -> object:
+def _check_operand(operand: object) -> object:
     """A condition's value: a scalar, or a list of them. Raises: ValueError."""
-    if isinstance(value, list):
-        if not 1 <= len(value) <= MOST_OPTIONS or any(
-            isinstance(option, list) or option is None for option in value
+    if isinstance(operand, list):
+        if not 1 <= len(operand) <= MAX_OPTIONS or any(
+            isinstance(option, list) or option is None for option in operand
         ):
-            raise ValueError(f"must be a list of 1 to {MOST_OPTIONS} texts, numbers or booleans")
-        return [_operand(option) for option in value]
-    if isinstance(value, str) and len(value) > LONGEST_OPERAND:
-        raise ValueError(f"must have at most {LONGEST_OPERAND} characters")
-    if value is None or isinstance(value, (str, bool)):
-        return value
-    number = plain(value)
-    if isinstance(number, (int, float)) and abs(number) <= LARGEST:
+            raise ValueError(f"must be a list of 1 to {MAX_OPTIONS} texts, numbers or booleans")
+        return [_check_operand(option) for option in operand]
+    if isinstance(operand, str) and len(operand) > MAX_OPERAND_LENGTH:
+        raise ValueError(f"must have at most {MAX_OPERAND_LENGTH} characters")
+    if operand is None or isinstance(operand, (str, bool)):
+        return operand
+    number = to_plain_json(operand)
+    if isinstance(number, (int, float)) and abs(number) <= MAX_OPERAND:
         return number
-    raise ValueError(f"must be a text, a boolean, a number of at most {LARGEST} or a list of them")
+    raise ValueError(
+        f"must be a text, a boolean, a number of at most {MAX_OPERAND} or a list of them"
+    )
 
 
 Operand = Annotated[
     Any,  # Any: a JSON scalar or a list of them
-    BeforeValidator(_operand),
+    BeforeValidator(_check_operand),
     WithJsonSchema(
         {
             "anyOf": [
-                *_SCALARS,
+                *_SCALAR_SCHEMAS,
                 {
                     "type": "array",
                     "minItems": 1,
-                    "maxItems": MOST_OPTIONS,
-                    "items": {"anyOf": _SCALARS},
+                    "maxItems": MAX_OPTIONS,
+                    "items": {"anyOf": _SCALAR_SCHEMAS},
                 },
                 {"type": "null"},
             ]
@@ -108,38 +137,38 @@ Operand = Annotated[
 ]
 
 
-class Condition(Shown):
+class Condition(ResponseModel):
     """One condition on a property of an event."""
 
-    property: Property
+    property: PropertyPath
     op: Operator
     value: Operand
 
 
-class ConditionPut(Given):
+class ConditionPut(RequestModel):
     """One condition on a property of an event."""
 
-    property: Property
+    property: PropertyPath
     op: Operator
     value: Annotated[
         Operand, Field(description="A list for in and not_in, a number for gt, gte, lt and lte.")
     ] = None
 
-    def kept(self) -> ConditionValue:
+    def to_domain_value(self) -> ConditionValue:
         """The domain's condition."""
-        value = tuple(self.value) if isinstance(self.value, list) else self.value
-        return ConditionValue(self.property, self.op, value)
+        operand = tuple(self.value) if isinstance(self.value, list) else self.value
+        return ConditionValue(self.property, self.op, operand)
 
 
-class Restatement(Shown):
+class Restatement(ResponseModel):
     """How far the history of a redefined metric is restated."""
 
     started_at: Annotated[Instant, Field(description="When the metric was redefined.")]
-    days: Annotated[Small, Field(description="Days of events to match anew.")]
-    days_done: Annotated[Small, Field(description="Of these, the ones that are done.")]
+    days: Annotated[Int32, Field(description="Days of events to match anew.")]
+    days_done: Annotated[Int32, Field(description="Of these, the ones that are done.")]
 
 
-class Metric(Shown):
+class Metric(ResponseModel):
     """A number defined once for everyone."""
 
     key: Key
@@ -148,7 +177,7 @@ class Metric(Shown):
     events: ActivityTypes
     activities: ActivityTypes
     where: Annotated[list[Condition], Field(max_length=50)]
-    value: Value
+    value: ValuePath
     aggregation: Aggregation
     canonical_source: Key | None
     events_matched: Annotated[
@@ -168,20 +197,20 @@ class Metric(Shown):
     archived: bool
 
     model_config = {
-        "json_schema_extra": example(
-            key="enterprise-arr", **EXAMPLE, **FIGURES, restatement=None, archived=False
+        "json_schema_extra": json_schema_example(
+            key="enterprise-arr", **EXAMPLE, **EXAMPLE_COUNTS, restatement=None, archived=False
         ),
     }
 
 
-class MetricPage(Shown):
+class MetricPage(ResponseModel):
     """A page of metrics."""
 
     items: Annotated[list[Metric], Field(max_length=200)]
     next_cursor: Cursor | None
 
 
-class MetricPut(Given):
+class MetricPut(RequestModel):
     """A metric as it shall be."""
 
     name: Name
@@ -195,127 +224,148 @@ class MetricPut(Given):
     ] = []
     where: Annotated[list[ConditionPut], Field(max_length=50)] = []
     value: Annotated[
-        Value, Field(description="Where an event's number is: `value` or `data.<path>`.")
+        ValuePath, Field(description="Where an event's number is: `value` or `data.<path>`.")
     ] = "value"
     canonical_source: Annotated[
         Key | None, Field(description="Its events alone make the number.")
     ] = None
 
-    model_config = {"json_schema_extra": example(**EXAMPLE)}
+    model_config = {"json_schema_extra": json_schema_example(**EXAMPLE)}
 
 
-class MetricPatch(Given):
+class MetricPatch(RequestModel):
     """What shall change in a metric."""
 
-    name: Name = unset()
-    events: EventTypes = unset()
-    aggregation: Aggregation = unset()
-    unit: Unit | None = unset()
-    activities: ActivityTypes = unset()
-    where: Annotated[list[ConditionPut], Field(max_length=50)] = unset()
-    value: Value = unset()
-    canonical_source: Key | None = unset()
+    name: Name = optional_member()
+    events: EventTypes = optional_member()
+    aggregation: Aggregation = optional_member()
+    unit: Unit | None = optional_member()
+    activities: ActivityTypes = optional_member()
+    where: Annotated[list[ConditionPut], Field(max_length=50)] = optional_member()
+    value: ValuePath = optional_member()
+    canonical_source: Key | None = optional_member()
 
-    model_config = {"json_schema_extra": example(canonical_source="billing")}
+    model_config = {"json_schema_extra": json_schema_example(canonical_source="billing")}
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class MetricUsage:
     """How the events stand to metrics, and which of these are being restated, how far."""
 
-    figures: Mapping[str, Figures]
+    counts: Mapping[str, MetricCounts]
     restating: Mapping[str, Restatement]
 
 
-def show(stored: Stored, known: Known) -> Metric:
+def to_metric(stored: StoredResource, usage: MetricUsage) -> Metric:
     """A metric on the wire."""
-    found = known.figures[stored.value.key]
-    return Metric.of(
-        stored.value,
-        archived=stored.archived,
-        restatement=known.restating.get(stored.value.key),
-        events_matched=found.matched,
-        events_counted=found.counted,
-        events_in_other_unit=found.other_unit,
-        events_without_value=found.no_value,
+    counts = usage.counts[stored.resource.key]
+    return Metric.from_domain(
+        stored.resource,
+        archived=stored.is_archived,
+        restatement=usage.restating.get(stored.resource.key),
+        events_matched=counts.matched,
+        events_counted=counts.counted,
+        events_in_other_unit=counts.other_unit,
+        events_without_value=counts.no_value,
     )
 
 
-async def figures(call: Call, keys: Collection[str]) -> Known:
+async def load_metric_usage(context: RequestContext, keys: Collection[str]) -> MetricUsage:
     """How the events stand to these metrics."""
-    async with call.service.database.reading() as connection:
-        found = await metrics.figures(connection, call.actor.organization, keys)
-        under_way = await restatements.progress(connection, call.actor.organization)
-    if under_way is None:
-        return Known(found, {})
-    one, done = under_way
-    shown = Restatement(started_at=one.started_at, days=len(one.days), days_done=done)
-    return Known(found, dict.fromkeys(one.metrics, shown))
+    async with context.service.database.read_transaction() as connection:
+        counts = await metrics.count_by_metric(connection, context.actor.organization, keys)
+        progress = await restatements.load_progress(connection, context.actor.organization)
+    if progress is None:
+        return MetricUsage(counts, {})
+    restatement, days_done = progress
+    restatement_model = Restatement(
+        started_at=restatement.started_at, days=len(restatement.days), days_done=days_done
+    )
+    return MetricUsage(counts, dict.fromkeys(restatement.metrics, restatement_model))
 
 
-async def replied(call: Call, request: Request, response: Response, done: Written) -> Metric:
+async def reply_to_write(
+    context: RequestContext, request: Request, response: Response, write_result: WrittenResource
+) -> Metric:
     """The reply to a write."""
-    found = await figures(call, [done.value.key])
-    metric = show(Stored(done.value, done.changed, archived=False), found)
-    written(request, response, done, metric)
+    usage = await load_metric_usage(context, [write_result.resource.key])
+    metric = to_metric(
+        StoredResource(write_result.resource, write_result.version, is_archived=False), usage
+    )
+    set_write_headers(request, response, write_result, metric)
     return metric
 
 
-@router.get("/v1/metrics", **lists())
+@router.get("/v1/metrics", **list_contract())
 async def list_metrics(
-    call: Caller, response: Response, paging: Pages, archived: Archived = False
+    context: ContextDep, response: Response, paging: PagingDep, archived: IncludeArchived = False
 ) -> MetricPage:
     """The organization's metrics, by key."""
-    found = await page(
-        call, paging, response, "metric", lambda stored: stored, {}, archived=archived
+    metric_page = await list_page(
+        context, paging, response, "metric", lambda stored: stored, {}, archived=archived
     )
-    stored: list[Stored] = found["items"]
-    known = await figures(call, [one.value.key for one in stored])
-    return MetricPage(items=[show(one, known) for one in stored], next_cursor=found["next_cursor"])
+    stored: list[StoredResource] = metric_page["items"]
+    usage = await load_metric_usage(
+        context, [stored_metric.resource.key for stored_metric in stored]
+    )
+    return MetricPage(
+        items=[to_metric(stored_metric, usage) for stored_metric in stored],
+        next_cursor=metric_page["next_cursor"],
+    )
 
 
-@router.get("/v1/metrics/{metric}", response_model=Metric, **reads())
+@router.get("/v1/metrics/{metric}", response_model=Metric, **read_contract())
 async def get_metric(
-    call: Caller, request: Request, response: Response, metric: MetricKey, seen: IfNoneMatch = None
+    context: ContextDep,
+    request: Request,
+    response: Response,
+    metric: MetricKey,
+    if_none_match: IfNoneMatch = None,
 ) -> object:
     """One metric."""
-    stored = await find(call, "metric", metric)
-    found = show(stored, await figures(call, [metric]))
-    return shown(request, response, found, tag(stored.changed, found))
+    stored = await find_resource(context, "metric", metric)
+    reply = to_metric(stored, await load_metric_usage(context, [metric]))
+    return with_etag(request, response, reply, entity_tag(stored.changed_version, reply))
 
 
-@router.put("/v1/metrics/{metric}", **puts("playbook:write"))
+@router.put("/v1/metrics/{metric}", **put_contract("playbook:write"))
 async def put_metric(
-    call: Caller,
+    context: ContextDep,
     request: Request,
     response: Response,
     metric: MetricKey,
     body: MetricPut,
-    precondition: Creation,
+    precondition: WritePreconditionDep,
 ) -> Metric:
     """Creates the metric, or replaces it."""
-    done = await configuration.put(
-        call.service, call.actor, made(MetricValue, body, key=metric), precondition
+    write_result = await configuration.put_resource(
+        context.service, context.actor, to_domain(MetricValue, body, key=metric), precondition
     )
-    return await replied(call, request, response, done)
+    return await reply_to_write(context, request, response, write_result)
 
 
-@router.patch("/v1/metrics/{metric}", **patches("playbook:write"))
+@router.patch("/v1/metrics/{metric}", **patch_contract("playbook:write"))
 async def patch_metric(
-    call: Caller,
+    context: ContextDep,
     request: Request,
     response: Response,
     metric: MetricKey,
     body: MetricPatch,
-    precondition: Change,
+    precondition: UpdatePreconditionDep,
 ) -> Metric:
     """Changes what the merge patch names."""
-    edit = edited(body, MetricValue)
-    done = await configuration.patch(call.service, call.actor, "metric", metric, edit, precondition)
-    return await replied(call, request, response, done)
+    apply_patch = merge_patch(body, MetricValue)
+    write_result = await configuration.patch_resource(
+        context.service, context.actor, "metric", metric, apply_patch, precondition
+    )
+    return await reply_to_write(context, request, response, write_result)
 
 
-@router.delete("/v1/metrics/{metric}", **deletes("playbook:write"))
-async def delete_metric(call: Caller, metric: MetricKey, precondition: Change) -> None:
+@router.delete("/v1/metrics/{metric}", **delete_contract("playbook:write"))
+async def delete_metric(
+    context: ContextDep, metric: MetricKey, precondition: UpdatePreconditionDep
+) -> None:
     """Archives the metric."""
-    await configuration.archive(call.service, call.actor, "metric", metric, precondition)
+    await configuration.archive_resource(
+        context.service, context.actor, "metric", metric, precondition
+    )

@@ -6,12 +6,32 @@ from fastapi import Query, Request, Response
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
-from app.api.http.authentication import Call, Caller
-from app.api.http.etags import Change, Creation, IfNoneMatch, shown, tag
-from app.api.http.pagination import Pages
-from app.api.http.resources import Archived, ObjectiveKey, edited, find, page, written
-from app.api.http.route import deletes, desk, lists, patches, puts, reads
-from app.api.http.schema_base import Given, Shown, example, made
+from app.api.http.authentication import ContextDep, RequestContext
+from app.api.http.etags import (
+    IfNoneMatch,
+    UpdatePreconditionDep,
+    WritePreconditionDep,
+    entity_tag,
+    with_etag,
+)
+from app.api.http.pagination import PagingDep
+from app.api.http.resources import (
+    IncludeArchived,
+    ObjectiveKey,
+    find_resource,
+    list_page,
+    merge_patch,
+    set_write_headers,
+)
+from app.api.http.route import (
+    create_router,
+    delete_contract,
+    list_contract,
+    patch_contract,
+    put_contract,
+    read_contract,
+)
+from app.api.http.schema_base import RequestModel, ResponseModel, json_schema_example, to_domain
 from app.api.http.schema_types import (
     Cursor,
     Key,
@@ -19,16 +39,16 @@ from app.api.http.schema_types import (
     Narrative,
     Positive,
     ShownNumber,
-    default,
-    unset,
+    defaulted_member,
+    optional_member,
 )
 from app.domain.playbook.objectives import Objective as ObjectiveValue
 from app.domain.playbook.objectives import Responsibility
-from app.domain.primitives.decimals import ONE
+from app.domain.primitives.decimals import FIXED_SCALE
 from app.services.playbook import configuration
-from app.store.playbook.configuration import Stored, load
+from app.store.playbook.configuration import StoredResource, load_configuration
 
-router = desk("objectives")
+router = create_router("objectives")
 EXAMPLE = {
     "playbook": "fy26-q4",
     "title": "Win in the enterprise segment",
@@ -40,7 +60,7 @@ EXAMPLE = {
 State = Literal["active", "paused"]
 
 
-class Objective(Shown):
+class Objective(ResponseModel):
     """What the playbook is after."""
 
     key: Key
@@ -54,54 +74,56 @@ class Objective(Shown):
     state: Annotated[State, Field(description="Only active ones score.")]
     archived: bool
 
-    model_config = {"json_schema_extra": example(key="win-enterprise", **EXAMPLE, archived=False)}
+    model_config = {
+        "json_schema_extra": json_schema_example(key="win-enterprise", **EXAMPLE, archived=False)
+    }
 
 
-class ObjectivePage(Shown):
+class ObjectivePage(ResponseModel):
     """A page of objectives."""
 
     items: Annotated[list[Objective], Field(max_length=200)]
     next_cursor: Cursor | None
 
 
-class ObjectivePut(Given):
+class ObjectivePut(RequestModel):
     """An objective as it shall be."""
 
     playbook: Key
     title: Name
     description: Narrative = ""
-    priority: Positive = default(ONE, 1)
+    priority: Positive = defaulted_member(FIXED_SCALE, 1)
     parent: Annotated[
         Key | None, Field(description="The objective above it; for navigation, not for weights.")
     ] = None
     state: Annotated[State, Field(description="Only active ones score.")] = "active"
 
-    model_config = {"json_schema_extra": example(**EXAMPLE)}
+    model_config = {"json_schema_extra": json_schema_example(**EXAMPLE)}
 
 
-class ObjectivePatch(Given):
+class ObjectivePatch(RequestModel):
     """What shall change in an objective."""
 
-    playbook: Key = unset()
-    title: Name = unset()
-    description: Narrative = unset()
-    priority: Positive = unset()
-    parent: Key | None = unset()
-    state: State = unset()
+    playbook: Key = optional_member()
+    title: Name = optional_member()
+    description: Narrative = optional_member()
+    priority: Positive = optional_member()
+    parent: Key | None = optional_member()
+    state: State = optional_member()
 
-    model_config = {"json_schema_extra": example(state="paused")}
+    model_config = {"json_schema_extra": json_schema_example(state="paused")}
 
 
-def show(stored: Stored) -> Objective:
+def to_objective(stored: StoredResource) -> Objective:
     """A objective on the wire."""
-    return Objective.of(stored.value, archived=stored.archived)
+    return Objective.from_domain(stored.resource, archived=stored.is_archived)
 
 
-@router.get("/v1/objectives", **lists())
+@router.get("/v1/objectives", **list_contract())
 async def list_objectives(
-    call: Caller,
+    context: ContextDep,
     response: Response,
-    paging: Pages,
+    paging: PagingDep,
     playbook: Annotated[
         Key | SkipJsonSchema[None], Query(description="Only those of this playbook.")
     ] = None,
@@ -114,94 +136,114 @@ async def list_objectives(
     state: Annotated[
         State | SkipJsonSchema[None], Query(description="Only those in this state.")
     ] = None,
-    archived: Archived = False,
+    archived: IncludeArchived = False,
 ) -> ObjectivePage:
     """The organization's objectives, by key."""
     equals = {"playbook": playbook, "parent": parent, "state": state}
     if team is None:
         return ObjectivePage(
-            **await page(call, paging, response, "objective", show, equals, archived=archived)
+            **await list_page(
+                context, paging, response, "objective", to_objective, equals, archived=archived
+            )
         )
-    found = await _of_team(call, team, archived=archived)
-    wanted = [
-        one
-        for one in found
-        if (paging.after is None or one.key > paging.after)
-        and all(value is None or getattr(one, name) == value for name, value in equals.items())
+    team_objectives = await _list_by_team(context, team, archived=archived)
+    matches = [
+        candidate
+        for candidate in team_objectives
+        if (paging.after is None or candidate.key > paging.after)
+        and all(
+            expected is None or getattr(candidate, name) == expected
+            for name, expected in equals.items()
+        )
     ]
-    items, following = paging.cut(response, wanted, [one.key for one in wanted])
-    return ObjectivePage(items=items, next_cursor=following)
+    page_objectives, next_cursor = paging.paginate(
+        response, matches, [candidate.key for candidate in matches]
+    )
+    return ObjectivePage(items=page_objectives, next_cursor=next_cursor)
 
 
-async def _of_team(call: Call, team: str, *, archived: bool) -> list[Objective]:
+async def _list_by_team(context: RequestContext, team: str, *, archived: bool) -> list[Objective]:
     """The objectives in which a team has a responsibility, by key."""
-    async with call.service.database.reading() as connection:
-        loaded = await load(connection, call.actor.organization, ("objective", "responsibility"))
-    gone = loaded.archived if archived else {}
-    parts = [*loaded.responsibilities.values(), *gone.get("responsibility", {}).values()]
-    named = {
-        part.objective for part in parts if isinstance(part, Responsibility) and part.team == team
+    async with context.service.database.read_transaction() as connection:
+        configuration_subset = await load_configuration(
+            connection, context.actor.organization, ("objective", "responsibility")
+        )
+    archived_resources = configuration_subset.archived if archived else {}
+    responsibilities = [
+        *configuration_subset.responsibilities.values(),
+        *archived_resources.get("responsibility", {}).values(),
+    ]
+    objective_keys = {
+        responsibility.objective
+        for responsibility in responsibilities
+        if isinstance(responsibility, Responsibility) and responsibility.team == team
     }
-    found = [
-        Objective.of(one, archived=False) for key, one in loaded.objectives.items() if key in named
+    team_objectives = [
+        Objective.from_domain(objective, archived=False)
+        for key, objective in configuration_subset.objectives.items()
+        if key in objective_keys
     ]
-    found += [
-        Objective.of(one, archived=True)
-        for key, one in gone.get("objective", {}).items()
-        if key in named
+    team_objectives += [
+        Objective.from_domain(objective, archived=True)
+        for key, objective in archived_resources.get("objective", {}).items()
+        if key in objective_keys
     ]
-    return sorted(found, key=lambda one: one.key)
+    return sorted(team_objectives, key=lambda objective: objective.key)
 
 
-@router.get("/v1/objectives/{objective}", response_model=Objective, **reads())
+@router.get("/v1/objectives/{objective}", response_model=Objective, **read_contract())
 async def get_objective(
-    call: Caller,
+    context: ContextDep,
     request: Request,
     response: Response,
     objective: ObjectiveKey,
-    seen: IfNoneMatch = None,
+    if_none_match: IfNoneMatch = None,
 ) -> object:
     """One objective."""
-    stored = await find(call, "objective", objective)
-    return shown(request, response, show(stored), tag(stored.changed))
+    stored = await find_resource(context, "objective", objective)
+    return with_etag(request, response, to_objective(stored), entity_tag(stored.changed_version))
 
 
-@router.put("/v1/objectives/{objective}", **puts("playbook:write"))
+@router.put("/v1/objectives/{objective}", **put_contract("playbook:write"))
 async def put_objective(
-    call: Caller,
+    context: ContextDep,
     request: Request,
     response: Response,
     objective: ObjectiveKey,
     body: ObjectivePut,
-    precondition: Creation,
+    precondition: WritePreconditionDep,
 ) -> Objective:
     """Creates the objective, or replaces it."""
-    done = await configuration.put(
-        call.service, call.actor, made(ObjectiveValue, body, key=objective), precondition
+    write_result = await configuration.put_resource(
+        context.service, context.actor, to_domain(ObjectiveValue, body, key=objective), precondition
     )
-    written(request, response, done)
-    return Objective.of(done.value, archived=False)
+    set_write_headers(request, response, write_result)
+    return Objective.from_domain(write_result.resource, archived=False)
 
 
-@router.patch("/v1/objectives/{objective}", **patches("playbook:write"))
+@router.patch("/v1/objectives/{objective}", **patch_contract("playbook:write"))
 async def patch_objective(
-    call: Caller,
+    context: ContextDep,
     request: Request,
     response: Response,
     objective: ObjectiveKey,
     body: ObjectivePatch,
-    precondition: Change,
+    precondition: UpdatePreconditionDep,
 ) -> Objective:
     """Changes what the merge patch names."""
-    edit = edited(body, ObjectiveValue)
-    done = await configuration.patch(
-        call.service, call.actor, "objective", objective, edit, precondition
+    apply_patch = merge_patch(body, ObjectiveValue)
+    write_result = await configuration.patch_resource(
+        context.service, context.actor, "objective", objective, apply_patch, precondition
     )
-    written(request, response, done)
-    return Objective.of(done.value, archived=False)
+    set_write_headers(request, response, write_result)
+    return Objective.from_domain(write_result.resource, archived=False)
 
 
-@router.delete("/v1/objectives/{objective}", **deletes("playbook:write"))
-async def delete_objective(call: Caller, objective: ObjectiveKey, precondition: Change) -> None:
+@router.delete("/v1/objectives/{objective}", **delete_contract("playbook:write"))
+async def delete_objective(
+    context: ContextDep, objective: ObjectiveKey, precondition: UpdatePreconditionDep
+) -> None:
     """Archives the objective, with its key results and responsibilities."""
-    await configuration.archive(call.service, call.actor, "objective", objective, precondition)
+    await configuration.archive_resource(
+        context.service, context.actor, "objective", objective, precondition
+    )

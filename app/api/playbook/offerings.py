@@ -5,133 +5,161 @@ from typing import Annotated
 from fastapi import Request, Response
 from pydantic import Field
 
-from app.api.http.authentication import Caller
-from app.api.http.etags import Change, Creation, IfNoneMatch, shown, tag
-from app.api.http.pagination import Pages
-from app.api.http.resources import Archived, OfferingKey, edited, find, page, written
-from app.api.http.route import deletes, desk, lists, patches, puts, reads
-from app.api.http.schema_base import Given, Shown, example, made
-from app.api.http.schema_types import Cursor, Day, Key, Name, unset
+from app.api.http.authentication import ContextDep
+from app.api.http.etags import (
+    IfNoneMatch,
+    UpdatePreconditionDep,
+    WritePreconditionDep,
+    entity_tag,
+    with_etag,
+)
+from app.api.http.pagination import PagingDep
+from app.api.http.resources import (
+    IncludeArchived,
+    OfferingKey,
+    find_resource,
+    list_page,
+    merge_patch,
+    set_write_headers,
+)
+from app.api.http.route import (
+    create_router,
+    delete_contract,
+    list_contract,
+    patch_contract,
+    put_contract,
+    read_contract,
+)
+from app.api.http.schema_base import RequestModel, ResponseModel, json_schema_example, to_domain
+from app.api.http.schema_types import Cursor, Day, Key, Name, optional_member
 from app.domain.playbook.offerings import Offering as OfferingValue
 from app.services.playbook import configuration
-from app.store.playbook.configuration import Stored
+from app.store.playbook.configuration import StoredResource
 
-router = desk("offerings")
+router = create_router("offerings")
 EXAMPLE = {
     "name": "Onboarding Plus",
     "available_from": "2026-01-01",
     "retired_on": None,
     "team": "operations",
 }
-RETIRED = "The first day on which it can no longer be delivered; null while there is none."
+RETIRED_DESCRIPTION = (
+    "The first day on which it can no longer be delivered; null while there is none."
+)
 
 
-class Offering(Shown):
+class Offering(ResponseModel):
     """Something that can be sold, and between which days it can be delivered."""
 
     key: Key
     name: Name
     available_from: Annotated[Day, Field(description="The first day on which it can be delivered.")]
-    retired_on: Annotated[Day | None, Field(description=RETIRED)]
+    retired_on: Annotated[Day | None, Field(description=RETIRED_DESCRIPTION)]
     team: Annotated[Key | None, Field(description="The team that delivers it.")]
     archived: bool
 
-    model_config = {"json_schema_extra": example(key="onboarding-plus", **EXAMPLE, archived=False)}
+    model_config = {
+        "json_schema_extra": json_schema_example(key="onboarding-plus", **EXAMPLE, archived=False)
+    }
 
 
-class OfferingPage(Shown):
+class OfferingPage(ResponseModel):
     """A page of offerings."""
 
     items: Annotated[list[Offering], Field(max_length=200)]
     next_cursor: Cursor | None
 
 
-class OfferingPut(Given):
+class OfferingPut(RequestModel):
     """An offering as it shall be."""
 
     name: Name
     available_from: Annotated[Day, Field(description="The first day on which it can be delivered.")]
-    retired_on: Annotated[Day | None, Field(description=RETIRED)] = None
+    retired_on: Annotated[Day | None, Field(description=RETIRED_DESCRIPTION)] = None
     team: Annotated[Key | None, Field(description="The team that delivers it.")] = None
 
-    model_config = {"json_schema_extra": example(**EXAMPLE)}
+    model_config = {"json_schema_extra": json_schema_example(**EXAMPLE)}
 
 
-class OfferingPatch(Given):
+class OfferingPatch(RequestModel):
     """What shall change in an offering."""
 
-    name: Name = unset()
-    available_from: Day = unset()
-    retired_on: Day | None = unset()
-    team: Key | None = unset()
+    name: Name = optional_member()
+    available_from: Day = optional_member()
+    retired_on: Day | None = optional_member()
+    team: Key | None = optional_member()
 
-    model_config = {"json_schema_extra": example(retired_on="2027-01-01")}
+    model_config = {"json_schema_extra": json_schema_example(retired_on="2027-01-01")}
 
 
-def show(stored: Stored) -> Offering:
+def to_offering(stored: StoredResource) -> Offering:
     """A offering on the wire."""
-    return Offering.of(stored.value, archived=stored.archived)
+    return Offering.from_domain(stored.resource, archived=stored.is_archived)
 
 
-@router.get("/v1/offerings", **lists())
+@router.get("/v1/offerings", **list_contract())
 async def list_offerings(
-    call: Caller, response: Response, paging: Pages, archived: Archived = False
+    context: ContextDep, response: Response, paging: PagingDep, archived: IncludeArchived = False
 ) -> OfferingPage:
     """The organization's offerings, by key."""
     return OfferingPage(
-        **await page(call, paging, response, "offering", show, {}, archived=archived)
+        **await list_page(context, paging, response, "offering", to_offering, {}, archived=archived)
     )
 
 
-@router.get("/v1/offerings/{offering}", response_model=Offering, **reads())
+@router.get("/v1/offerings/{offering}", response_model=Offering, **read_contract())
 async def get_offering(
-    call: Caller,
+    context: ContextDep,
     request: Request,
     response: Response,
     offering: OfferingKey,
-    seen: IfNoneMatch = None,
+    if_none_match: IfNoneMatch = None,
 ) -> object:
     """One offering."""
-    stored = await find(call, "offering", offering)
-    return shown(request, response, show(stored), tag(stored.changed))
+    stored = await find_resource(context, "offering", offering)
+    return with_etag(request, response, to_offering(stored), entity_tag(stored.changed_version))
 
 
-@router.put("/v1/offerings/{offering}", **puts("playbook:write"))
+@router.put("/v1/offerings/{offering}", **put_contract("playbook:write"))
 async def put_offering(
-    call: Caller,
+    context: ContextDep,
     request: Request,
     response: Response,
     offering: OfferingKey,
     body: OfferingPut,
-    precondition: Creation,
+    precondition: WritePreconditionDep,
 ) -> Offering:
     """Creates the offering, or replaces it."""
-    done = await configuration.put(
-        call.service, call.actor, made(OfferingValue, body, key=offering), precondition
+    write_result = await configuration.put_resource(
+        context.service, context.actor, to_domain(OfferingValue, body, key=offering), precondition
     )
-    written(request, response, done)
-    return Offering.of(done.value, archived=False)
+    set_write_headers(request, response, write_result)
+    return Offering.from_domain(write_result.resource, archived=False)
 
 
-@router.patch("/v1/offerings/{offering}", **patches("playbook:write"))
+@router.patch("/v1/offerings/{offering}", **patch_contract("playbook:write"))
 async def patch_offering(
-    call: Caller,
+    context: ContextDep,
     request: Request,
     response: Response,
     offering: OfferingKey,
     body: OfferingPatch,
-    precondition: Change,
+    precondition: UpdatePreconditionDep,
 ) -> Offering:
     """Changes what the merge patch names."""
-    edit = edited(body, OfferingValue)
-    done = await configuration.patch(
-        call.service, call.actor, "offering", offering, edit, precondition
+    apply_patch = merge_patch(body, OfferingValue)
+    write_result = await configuration.patch_resource(
+        context.service, context.actor, "offering", offering, apply_patch, precondition
     )
-    written(request, response, done)
-    return Offering.of(done.value, archived=False)
+    set_write_headers(request, response, write_result)
+    return Offering.from_domain(write_result.resource, archived=False)
 
 
-@router.delete("/v1/offerings/{offering}", **deletes("playbook:write"))
-async def delete_offering(call: Caller, offering: OfferingKey, precondition: Change) -> None:
+@router.delete("/v1/offerings/{offering}", **delete_contract("playbook:write"))
+async def delete_offering(
+    context: ContextDep, offering: OfferingKey, precondition: UpdatePreconditionDep
+) -> None:
     """Archives the offering."""
-    await configuration.archive(call.service, call.actor, "offering", offering, precondition)
+    await configuration.archive_resource(
+        context.service, context.actor, "offering", offering, precondition
+    )

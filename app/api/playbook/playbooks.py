@@ -6,29 +6,60 @@ from typing import Annotated, Final, Literal
 from fastapi import Request, Response
 from pydantic import Field
 
-from app.api.http.authentication import Call, Caller
-from app.api.http.etags import Change, Creation, IfNoneMatch, shown, tag
-from app.api.http.pagination import Pages
-from app.api.http.resources import Archived, PlaybookKey, edited, find, page, written
-from app.api.http.route import Contract, declare, deletes, desk, lists, patches, puts, reads
-from app.api.http.schema_base import Given, Shown, example, made
-from app.api.http.schema_types import Cursor, Day, Instant, Key, Name, Narrative, Small, unset
-from app.domain.playbook.configuration import Noun
-from app.domain.playbook.lifecycle import unpublished
+from app.api.http.authentication import ContextDep, RequestContext
+from app.api.http.etags import (
+    IfNoneMatch,
+    UpdatePreconditionDep,
+    WritePreconditionDep,
+    entity_tag,
+    with_etag,
+)
+from app.api.http.pagination import PagingDep
+from app.api.http.resources import (
+    IncludeArchived,
+    PlaybookKey,
+    find_resource,
+    list_page,
+    merge_patch,
+    set_write_headers,
+)
+from app.api.http.route import (
+    Contract,
+    create_router,
+    delete_contract,
+    list_contract,
+    patch_contract,
+    put_contract,
+    read_contract,
+    route_contract,
+)
+from app.api.http.schema_base import RequestModel, ResponseModel, json_schema_example, to_domain
+from app.api.http.schema_types import (
+    Cursor,
+    Day,
+    Instant,
+    Int32,
+    Key,
+    Name,
+    Narrative,
+    optional_member,
+)
+from app.domain.playbook.configuration import Resource
+from app.domain.playbook.lifecycle import count_unpublished_changes
 from app.domain.playbook.playbooks import Playbook as PlaybookValue
 from app.services.playbook import configuration, playbooks
-from app.services.playbook.configuration import Written
-from app.store.playbook.configuration import Stored, load
+from app.services.playbook.configuration import WrittenResource
+from app.store.playbook.configuration import StoredResource, load_configuration
 
-router = desk("playbooks")
-COVERED: Final = ("playbook", "objective", "key_result", "responsibility", "revision")
+router = create_router("playbooks")
+REVISION_KINDS: Final = ("playbook", "objective", "key_result", "responsibility", "revision")
 EXAMPLE = {
     "title": "Win the enterprise",
     "narrative": "",
     "starts_on": "2026-10-01",
     "ends_on": "2026-12-31",
 }
-STATE = {
+EXAMPLE_STATE = {
     "state": "published",
     "revision": 3,
     "published_at": "2026-09-28T08:00:00Z",
@@ -36,7 +67,7 @@ STATE = {
 }
 
 
-class Playbook(Shown):
+class Playbook(ResponseModel):
     """A strategy for a period."""
 
     key: Key
@@ -45,24 +76,28 @@ class Playbook(Shown):
     starts_on: Day
     ends_on: Annotated[Day, Field(description="The last day that belongs to it.")]
     state: Literal["draft", "published", "closed"]
-    revision: Annotated[Small, Field(description="0 before the first publishing.")]
+    revision: Annotated[Int32, Field(description="0 before the first publishing.")]
     published_at: Instant | None
     unpublished_changes: Annotated[
-        Small, Field(description="How many of its parts differ from the revision.")
+        Int32, Field(description="How many of its parts differ from the revision.")
     ]
     archived: bool
 
-    model_config = {"json_schema_extra": example(key="fy26-q4", **EXAMPLE, **STATE, archived=False)}
+    model_config = {
+        "json_schema_extra": json_schema_example(
+            key="fy26-q4", **EXAMPLE, **EXAMPLE_STATE, archived=False
+        )
+    }
 
 
-class PlaybookPage(Shown):
+class PlaybookPage(ResponseModel):
     """A page of playbooks."""
 
     items: Annotated[list[Playbook], Field(max_length=200)]
     next_cursor: Cursor | None
 
 
-class PlaybookPut(Given):
+class PlaybookPut(RequestModel):
     """A playbook as it shall be; it takes effect at once and shows as unpublished until the next publishing."""
 
     title: Name
@@ -70,122 +105,153 @@ class PlaybookPut(Given):
     starts_on: Day
     ends_on: Annotated[Day, Field(description="The last day that belongs to it.")]
 
-    model_config = {"json_schema_extra": example(**EXAMPLE)}
+    model_config = {"json_schema_extra": json_schema_example(**EXAMPLE)}
 
 
-class PlaybookPatch(Given):
+class PlaybookPatch(RequestModel):
     """What shall change in a playbook."""
 
-    title: Name = unset()
-    narrative: Narrative = unset()
-    starts_on: Day = unset()
-    ends_on: Day = unset()
+    title: Name = optional_member()
+    narrative: Narrative = optional_member()
+    starts_on: Day = optional_member()
+    ends_on: Day = optional_member()
 
-    model_config = {"json_schema_extra": example(title="Win and keep the enterprise")}
+    model_config = {"json_schema_extra": json_schema_example(title="Win and keep the enterprise")}
 
 
-async def _unpublished(call: Call, keys: Iterable[str]) -> dict[str, int]:
+async def _count_unpublished(context: RequestContext, keys: Iterable[str]) -> dict[str, int]:
     """How many unpublished changes each of those playbooks has; none for one that is archived."""
-    async with call.service.database.reading() as connection:
-        found = await load(connection, call.actor.organization, COVERED)
-    return {key: unpublished(found, key) if key in found.playbooks else 0 for key in keys}
+    async with context.service.database.read_transaction() as connection:
+        configuration_subset = await load_configuration(
+            connection, context.actor.organization, REVISION_KINDS
+        )
+    return {
+        key: count_unpublished_changes(configuration_subset, key)
+        if key in configuration_subset.playbooks
+        else 0
+        for key in keys
+    }
 
 
-async def _show(call: Call, noun: Noun) -> Playbook:
-    count = await _unpublished(call, [noun.key])
-    return Playbook.of(noun, archived=False, unpublished_changes=count[noun.key])
+async def _to_playbook(context: RequestContext, resource: Resource) -> Playbook:
+    counts = await _count_unpublished(context, [resource.key])
+    return Playbook.from_domain(resource, archived=False, unpublished_changes=counts[resource.key])
 
 
-async def _reply(call: Call, response: Response, done: Written) -> Playbook:
-    reply = await _show(call, done.value)
-    written(call.request, response, done, reply)
+async def _reply_to_write(
+    context: RequestContext, response: Response, write_result: WrittenResource
+) -> Playbook:
+    reply = await _to_playbook(context, write_result.resource)
+    set_write_headers(context.request, response, write_result, reply)
     return reply
 
 
-@router.get("/v1/playbooks", **lists())
+@router.get("/v1/playbooks", **list_contract())
 async def list_playbooks(
-    call: Caller, response: Response, paging: Pages, archived: Archived = False
+    context: ContextDep, response: Response, paging: PagingDep, archived: IncludeArchived = False
 ) -> PlaybookPage:
     """The organization's playbooks, by key."""
 
-    def same(stored: Stored) -> Stored:
+    def return_stored(stored: StoredResource) -> StoredResource:
         return stored
 
-    found = await page(call, paging, response, "playbook", same, {}, archived=archived)
-    counts = await _unpublished(call, [stored.value.key for stored in found["items"]])
-    items = [
-        Playbook.of(
+    page_fields = await list_page(
+        context, paging, response, "playbook", return_stored, {}, archived=archived
+    )
+    counts = await _count_unpublished(
+        context, [stored.value.key for stored in page_fields["items"]]
+    )
+    page_playbooks = [
+        Playbook.from_domain(
             stored.value, archived=stored.archived, unpublished_changes=counts[stored.value.key]
         )
-        for stored in found["items"]
+        for stored in page_fields["items"]
     ]
-    return PlaybookPage(items=items, next_cursor=found["next_cursor"])
+    return PlaybookPage(items=page_playbooks, next_cursor=page_fields["next_cursor"])
 
 
-@router.get("/v1/playbooks/{playbook}", response_model=Playbook, **reads())
+@router.get("/v1/playbooks/{playbook}", response_model=Playbook, **read_contract())
 async def get_playbook(
-    call: Caller,
+    context: ContextDep,
     request: Request,
     response: Response,
     playbook: PlaybookKey,
-    seen: IfNoneMatch = None,
+    if_none_match: IfNoneMatch = None,
 ) -> object:
     """One playbook."""
-    stored = await find(call, "playbook", playbook)
-    reply = await _show(call, stored.value)
-    return shown(request, response, reply, tag(stored.changed, reply))
+    stored = await find_resource(context, "playbook", playbook)
+    reply = await _to_playbook(context, stored.resource)
+    return with_etag(request, response, reply, entity_tag(stored.changed_version, reply))
 
 
-@router.put("/v1/playbooks/{playbook}", **puts("playbook:write"))
+@router.put("/v1/playbooks/{playbook}", **put_contract("playbook:write"))
 async def put_playbook(
-    call: Caller,
+    context: ContextDep,
     response: Response,
     playbook: PlaybookKey,
     body: PlaybookPut,
-    precondition: Creation,
+    precondition: WritePreconditionDep,
 ) -> Playbook:
     """Creates the playbook as a draft, or replaces what it says; its state and revision stay."""
-    noun = made(PlaybookValue, body, key=playbook)
-    return await _reply(
-        call, response, await configuration.put(call.service, call.actor, noun, precondition)
+    new_playbook = to_domain(PlaybookValue, body, key=playbook)
+    return await _reply_to_write(
+        context,
+        response,
+        await configuration.put_resource(
+            context.service, context.actor, new_playbook, precondition
+        ),
     )
 
 
-@router.patch("/v1/playbooks/{playbook}", **patches("playbook:write"))
+@router.patch("/v1/playbooks/{playbook}", **patch_contract("playbook:write"))
 async def patch_playbook(
-    call: Caller,
+    context: ContextDep,
     response: Response,
     playbook: PlaybookKey,
     body: PlaybookPatch,
-    precondition: Change,
+    precondition: UpdatePreconditionDep,
 ) -> Playbook:
     """Changes what the merge patch names."""
-    edit = edited(body, PlaybookValue)
-    done = await configuration.patch(
-        call.service, call.actor, "playbook", playbook, edit, precondition
+    apply_patch = merge_patch(body, PlaybookValue)
+    write_result = await configuration.patch_resource(
+        context.service, context.actor, "playbook", playbook, apply_patch, precondition
     )
-    return await _reply(call, response, done)
+    return await _reply_to_write(context, response, write_result)
 
 
-@router.delete("/v1/playbooks/{playbook}", **deletes("playbook:write"))
-async def delete_playbook(call: Caller, playbook: PlaybookKey, precondition: Change) -> None:
+@router.delete("/v1/playbooks/{playbook}", **delete_contract("playbook:write"))
+async def delete_playbook(
+    context: ContextDep, playbook: PlaybookKey, precondition: UpdatePreconditionDep
+) -> None:
     """Archives the playbook; its objectives go first."""
-    await configuration.archive(call.service, call.actor, "playbook", playbook, precondition)
+    await configuration.archive_resource(
+        context.service, context.actor, "playbook", playbook, precondition
+    )
 
 
 @router.post(
     "/v1/playbooks/{playbook}/publish",
-    **declare(Contract("playbook:write", problems=(409,), etag=True)),
+    **route_contract(Contract("playbook:write", problem_statuses=(409,), has_etag=True)),
 )
-async def publish_playbook(call: Caller, response: Response, playbook: PlaybookKey) -> Playbook:
+async def publish_playbook(
+    context: ContextDep, response: Response, playbook: PlaybookKey
+) -> Playbook:
     """Publishes the next revision; without a change since the last one that one is answered."""
-    return await _reply(call, response, await playbooks.publish(call.service, call.actor, playbook))
+    return await _reply_to_write(
+        context,
+        response,
+        await playbooks.publish_playbook(context.service, context.actor, playbook),
+    )
 
 
 @router.post(
     "/v1/playbooks/{playbook}/close",
-    **declare(Contract("playbook:write", problems=(409,), etag=True)),
+    **route_contract(Contract("playbook:write", problem_statuses=(409,), has_etag=True)),
 )
-async def close_playbook(call: Caller, response: Response, playbook: PlaybookKey) -> Playbook:
+async def close_playbook(
+    context: ContextDep, response: Response, playbook: PlaybookKey
+) -> Playbook:
     """Closes a published playbook."""
-    return await _reply(call, response, await playbooks.close(call.service, call.actor, playbook))
+    return await _reply_to_write(
+        context, response, await playbooks.close_playbook(context.service, context.actor, playbook)
+    )

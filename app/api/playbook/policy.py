@@ -6,12 +6,24 @@ from typing import Annotated, Any
 from fastapi import Request, Response
 from pydantic import Field
 
-from app.api.http.authentication import Caller
+from app.api.http.authentication import ContextDep
 from app.api.http.body import JSON
-from app.api.http.etags import Change, Creation, IfNoneMatch, shown, tag
-from app.api.http.resources import find, written
-from app.api.http.route import Contract, declare, desk, patches, reads
-from app.api.http.schema_base import Given, Shown, example, made
+from app.api.http.etags import (
+    IfNoneMatch,
+    UpdatePreconditionDep,
+    WritePreconditionDep,
+    entity_tag,
+    with_etag,
+)
+from app.api.http.resources import find_resource, set_write_headers
+from app.api.http.route import (
+    Contract,
+    create_router,
+    patch_contract,
+    read_contract,
+    route_contract,
+)
+from app.api.http.schema_base import RequestModel, ResponseModel, json_schema_example, to_domain
 from app.api.http.schema_types import (
     AtLeastOne,
     Days,
@@ -21,18 +33,18 @@ from app.api.http.schema_types import (
     Share,
     ShownNumber,
     Unit,
-    default,
-    unset,
+    defaulted_member,
+    optional_member,
 )
-from app.domain.playbook.configuration import Noun
+from app.domain.playbook.configuration import Resource
 from app.domain.playbook.organization import DEFAULT_WEIGHTS
 from app.domain.playbook.organization import Policy as PolicyValue
-from app.domain.primitives.decimals import ONE, number
+from app.domain.primitives.decimals import FIXED_SCALE, to_json_number
 from app.services.playbook import configuration
 
-router = desk("policy")
+router = create_router("policy")
 EXAMPLE: dict[str, Any] = {  # Any: JSON values
-    "weights": {name: number(weight) for name, weight in DEFAULT_WEIGHTS.items()},
+    "weights": {name: to_json_number(weight) for name, weight in DEFAULT_WEIGHTS.items()},
     "focus_days": 28,
     "minimum_events": 10,
     "required_functions": 2,
@@ -42,7 +54,7 @@ EXAMPLE: dict[str, Any] = {  # Any: JSON values
 }
 
 
-class Weights(Shown):
+class Weights(ResponseModel):
     """How much each component weighs in the score."""
 
     playbook: ShownNumber
@@ -55,7 +67,7 @@ class Weights(Shown):
     agreement: ShownNumber
 
 
-class Policy(Shown):
+class Policy(ResponseModel):
     """The weights and windows of the score."""
 
     weights: Weights
@@ -68,107 +80,122 @@ class Policy(Shown):
         Unit | None, Field(description="The unit in which sold items are counted; null: any.")
     ]
 
-    model_config = {"json_schema_extra": example(**EXAMPLE)}
+    model_config = {"json_schema_extra": json_schema_example(**EXAMPLE)}
 
 
-class WeightsPut(Given):
+class WeightsPut(RequestModel):
     """How much each component shall weigh; at 0 it is computed and counts for nothing."""
 
-    playbook: NotNegative = default(10 * ONE, 10)
-    shared_responsibility: NotNegative = default(15 * ONE, 15)
-    focus: NotNegative = default(20 * ONE, 20)
-    outcomes: NotNegative = default(30 * ONE, 30)
-    freshness: NotNegative = default(10 * ONE, 10)
-    productivity: NotNegative = default(5 * ONE, 5)
-    deliverability: NotNegative = default(5 * ONE, 5)
-    agreement: NotNegative = default(5 * ONE, 5)
+    playbook: NotNegative = defaulted_member(10 * FIXED_SCALE, 10)
+    shared_responsibility: NotNegative = defaulted_member(15 * FIXED_SCALE, 15)
+    focus: NotNegative = defaulted_member(20 * FIXED_SCALE, 20)
+    outcomes: NotNegative = defaulted_member(30 * FIXED_SCALE, 30)
+    freshness: NotNegative = defaulted_member(10 * FIXED_SCALE, 10)
+    productivity: NotNegative = defaulted_member(5 * FIXED_SCALE, 5)
+    deliverability: NotNegative = defaulted_member(5 * FIXED_SCALE, 5)
+    agreement: NotNegative = defaulted_member(5 * FIXED_SCALE, 5)
 
-    def kept(self) -> dict[str, int]:
+    def to_domain_value(self) -> dict[str, int]:
         """The weights by component."""
         return dict(self)
 
 
-class PolicyPut(Given):
+class PolicyPut(RequestModel):
     """The policy as it shall be."""
 
     weights: WeightsPut = Field(default_factory=WeightsPut)
     focus_days: Days = 28
     minimum_events: AtLeastOne = 10
     required_functions: AtLeastOne = 2
-    half_life_days: Positive = default(14 * ONE, 14)
-    minimum_coverage: Share = default(ONE // 2, 0.5)
+    half_life_days: Positive = defaulted_member(14 * FIXED_SCALE, 14)
+    minimum_coverage: Share = defaulted_member(FIXED_SCALE // 2, 0.5)
     unit: Annotated[
         Unit | None, Field(description="The unit in which sold items are counted; null: any.")
     ] = None
 
-    model_config = {"json_schema_extra": example(**EXAMPLE)}
+    model_config = {"json_schema_extra": json_schema_example(**EXAMPLE)}
 
 
-class WeightsPatch(Given):
+class WeightsPatch(RequestModel):
     """The weights that shall change."""
 
-    playbook: NotNegative = unset()
-    shared_responsibility: NotNegative = unset()
-    focus: NotNegative = unset()
-    outcomes: NotNegative = unset()
-    freshness: NotNegative = unset()
-    productivity: NotNegative = unset()
-    deliverability: NotNegative = unset()
-    agreement: NotNegative = unset()
+    playbook: NotNegative = optional_member()
+    shared_responsibility: NotNegative = optional_member()
+    focus: NotNegative = optional_member()
+    outcomes: NotNegative = optional_member()
+    freshness: NotNegative = optional_member()
+    productivity: NotNegative = optional_member()
+    deliverability: NotNegative = optional_member()
+    agreement: NotNegative = optional_member()
 
-    def kept(self) -> dict[str, int]:
+    def to_domain_value(self) -> dict[str, int]:
         """The weights that were sent, by component."""
-        return self.given()
+        return self.sent_fields()
 
 
-class PolicyPatch(Given):
+class PolicyPatch(RequestModel):
     """What shall change in the policy."""
 
-    weights: WeightsPatch = unset()
-    focus_days: Days = unset()
-    minimum_events: AtLeastOne = unset()
-    required_functions: AtLeastOne = unset()
-    half_life_days: Positive = unset()
-    minimum_coverage: Share = unset()
-    unit: Unit | None = unset()
+    weights: WeightsPatch = optional_member()
+    focus_days: Days = optional_member()
+    minimum_events: AtLeastOne = optional_member()
+    required_functions: AtLeastOne = optional_member()
+    half_life_days: Positive = optional_member()
+    minimum_coverage: Share = optional_member()
+    unit: Unit | None = optional_member()
 
-    model_config = {"json_schema_extra": example(weights={"focus": 25}, focus_days=14)}
+    model_config = {"json_schema_extra": json_schema_example(weights={"focus": 25}, focus_days=14)}
 
 
-@router.get("/v1/policy", response_model=Policy, **reads())
+@router.get("/v1/policy", response_model=Policy, **read_contract())
 async def get_policy(
-    call: Caller, request: Request, response: Response, seen: IfNoneMatch = None
+    context: ContextDep, request: Request, response: Response, if_none_match: IfNoneMatch = None
 ) -> object:
     """The organization's policy."""
-    stored = await find(call, "policy", "policy")
-    return shown(request, response, Policy.of(stored.value), tag(stored.changed))
+    stored = await find_resource(context, "policy", "policy")
+    return with_etag(
+        request, response, Policy.from_domain(stored.resource), entity_tag(stored.changed_version)
+    )
 
 
 @router.put(
-    "/v1/policy", **declare(Contract("playbook:write", JSON, problems=(409, 412), etag=True))
+    "/v1/policy",
+    **route_contract(Contract("playbook:write", JSON, problem_statuses=(409, 412), has_etag=True)),
 )
 async def put_policy(
-    call: Caller, request: Request, response: Response, body: PolicyPut, precondition: Creation
+    context: ContextDep,
+    request: Request,
+    response: Response,
+    body: PolicyPut,
+    precondition: WritePreconditionDep,
 ) -> Policy:
     """Replaces the policy; what the body does not say is as by default."""
-    done = await configuration.put(call.service, call.actor, made(PolicyValue, body), precondition)
-    written(request, response, done)
-    return Policy.of(done.value)
+    write_result = await configuration.put_resource(
+        context.service, context.actor, to_domain(PolicyValue, body), precondition
+    )
+    set_write_headers(request, response, write_result)
+    return Policy.from_domain(write_result.resource)
 
 
-@router.patch("/v1/policy", **patches("playbook:write"))
+@router.patch("/v1/policy", **patch_contract("playbook:write"))
 async def patch_policy(
-    call: Caller, request: Request, response: Response, body: PolicyPatch, precondition: Change
+    context: ContextDep,
+    request: Request,
+    response: Response,
+    body: PolicyPatch,
+    precondition: UpdatePreconditionDep,
 ) -> Policy:
     """Changes what the merge patch names."""
-    given = body.given()
+    fields = body.sent_fields()
 
-    def edit(noun: Noun) -> Noun:
-        assert isinstance(noun, PolicyValue)
-        return replace(noun, **{**given, "weights": {**noun.weights, **given.get("weights", {})}})
+    def apply_patch(policy: Resource) -> Resource:
+        assert isinstance(policy, PolicyValue)
+        return replace(
+            policy, **{**fields, "weights": {**policy.weights, **fields.get("weights", {})}}
+        )
 
-    done = await configuration.patch(
-        call.service, call.actor, "policy", "policy", edit, precondition
+    write_result = await configuration.patch_resource(
+        context.service, context.actor, "policy", "policy", apply_patch, precondition
     )
-    written(request, response, done)
-    return Policy.of(done.value)
+    set_write_headers(request, response, write_result)
+    return Policy.from_domain(write_result.resource)

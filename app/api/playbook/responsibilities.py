@@ -5,26 +5,57 @@ from typing import Annotated, Literal
 from fastapi import Request, Response
 from pydantic import Field
 
-from app.api.http.authentication import Caller
+from app.api.http.authentication import ContextDep
 from app.api.http.body import JSON
-from app.api.http.etags import Change, Creation, IfNoneMatch, shown, tag
-from app.api.http.pagination import Pages
-from app.api.http.resources import Archived, AsOf, ObjectiveKey, TeamKey, find, page, written
-from app.api.http.route import Contract, declare, deletes, desk, lists, puts, reads
-from app.api.http.schema_base import Given, Shown, example, made
-from app.api.http.schema_types import Cursor, Key, Name, Note, Positive, ShownNumber, Yes, default
+from app.api.http.etags import (
+    IfNoneMatch,
+    UpdatePreconditionDep,
+    WritePreconditionDep,
+    entity_tag,
+    with_etag,
+)
+from app.api.http.pagination import PagingDep
+from app.api.http.resources import (
+    AsOf,
+    IncludeArchived,
+    ObjectiveKey,
+    TeamKey,
+    find_resource,
+    list_page,
+    set_write_headers,
+)
+from app.api.http.route import (
+    Contract,
+    create_router,
+    delete_contract,
+    list_contract,
+    put_contract,
+    read_contract,
+    route_contract,
+)
+from app.api.http.schema_base import RequestModel, ResponseModel, json_schema_example, to_domain
+from app.api.http.schema_types import (
+    Cursor,
+    Key,
+    Name,
+    Note,
+    Positive,
+    ShownNumber,
+    StrictBoolean,
+    defaulted_member,
+)
 from app.domain.playbook.objectives import Responsibility as ResponsibilityValue
-from app.domain.primitives.decimals import ONE
+from app.domain.primitives.decimals import FIXED_SCALE
 from app.services.playbook import configuration, playbooks
-from app.store.playbook.configuration import Stored
+from app.store.playbook.configuration import StoredResource
 
-router = desk("objectives")
+router = create_router("objectives")
 Role = Literal["accountable", "responsible", "consulted", "informed"]
 Status = Literal["proposed", "accepted", "declined"]
 EXAMPLE = {"role": "accountable", "share": 50}
 
 
-class Responsibility(Shown):
+class Responsibility(ResponseModel):
     """A team's part in an objective."""
 
     objective: Key
@@ -40,7 +71,7 @@ class Responsibility(Shown):
     archived: bool
 
     model_config = {
-        "json_schema_extra": example(
+        "json_schema_extra": json_schema_example(
             objective="win-enterprise",
             team="sales",
             **EXAMPLE,
@@ -52,123 +83,138 @@ class Responsibility(Shown):
     }
 
 
-class ResponsibilityPage(Shown):
+class ResponsibilityPage(ResponseModel):
     """A page of responsibilities."""
 
     items: Annotated[list[Responsibility], Field(max_length=200)]
     next_cursor: Cursor | None
 
 
-class ResponsibilityPut(Given):
+class ResponsibilityPut(RequestModel):
     """A responsibility as it shall be; another role or share has to be accepted anew."""
 
     role: Role
-    share: Positive = default(ONE, 1)
+    share: Positive = defaulted_member(FIXED_SCALE, 1)
 
-    model_config = {"json_schema_extra": example(**EXAMPLE)}
+    model_config = {"json_schema_extra": json_schema_example(**EXAMPLE)}
 
 
-class AcceptancePut(Given):
+class AcceptancePut(RequestModel):
     """Whether the team takes it."""
 
-    accepted: Yes
+    accepted: StrictBoolean
     by: Name
     note: Note = ""
 
-    model_config = {"json_schema_extra": example(accepted=True, by="Ada", note="")}
+    model_config = {"json_schema_extra": json_schema_example(accepted=True, by="Ada", note="")}
 
 
-def show(stored: Stored) -> Responsibility:
+def to_responsibility(stored: StoredResource) -> Responsibility:
     """A responsibility on the wire."""
-    return Responsibility.of(stored.value, archived=stored.archived)
+    return Responsibility.from_domain(stored.resource, archived=stored.is_archived)
 
 
-@router.get("/v1/objectives/{objective}/responsibilities", **lists())
+@router.get("/v1/objectives/{objective}/responsibilities", **list_contract())
 async def list_responsibilities(
-    call: Caller,
+    context: ContextDep,
     response: Response,
     objective: ObjectiveKey,
-    paging: Pages,
-    archived: Archived = False,
+    paging: PagingDep,
+    archived: IncludeArchived = False,
     as_of: AsOf = None,
 ) -> ResponsibilityPage:
     """The responsibilities in an objective, by team."""
-    await find(call, "objective", objective, as_of)
-    where = {"objective": objective}
+    await find_resource(context, "objective", objective, as_of)
+    equals = {"objective": objective}
     return ResponsibilityPage(
-        **await page(
-            call, paging, response, "responsibility", show, where, archived=archived, as_of=as_of
+        **await list_page(
+            context,
+            paging,
+            response,
+            "responsibility",
+            to_responsibility,
+            equals,
+            archived=archived,
+            as_of=as_of,
         )
     )
 
 
 @router.get(
-    "/v1/objectives/{objective}/responsibilities/{team}", response_model=Responsibility, **reads()
+    "/v1/objectives/{objective}/responsibilities/{team}",
+    response_model=Responsibility,
+    **read_contract(),
 )
 async def get_responsibility(
-    call: Caller,
+    context: ContextDep,
     request: Request,
     response: Response,
     objective: ObjectiveKey,
     team: TeamKey,
-    seen: IfNoneMatch = None,
+    if_none_match: IfNoneMatch = None,
 ) -> object:
     """One team's part in an objective."""
-    stored = await find(call, "responsibility", f"{objective}/{team}")
-    return shown(request, response, show(stored), tag(stored.changed))
+    stored = await find_resource(context, "responsibility", f"{objective}/{team}")
+    return with_etag(
+        request, response, to_responsibility(stored), entity_tag(stored.changed_version)
+    )
 
 
-@router.put("/v1/objectives/{objective}/responsibilities/{team}", **puts("playbook:write"))
+@router.put("/v1/objectives/{objective}/responsibilities/{team}", **put_contract("playbook:write"))
 async def put_responsibility(
-    call: Caller,
+    context: ContextDep,
     request: Request,
     response: Response,
     objective: ObjectiveKey,
     team: TeamKey,
     body: ResponsibilityPut,
-    precondition: Creation,
+    precondition: WritePreconditionDep,
 ) -> Responsibility:
     """Proposes a part to the team, or changes it."""
-    await find(call, "objective", objective)
-    noun = made(ResponsibilityValue, body, objective=objective, team=team)
-    done = await configuration.put(call.service, call.actor, noun, precondition)
-    written(request, response, done)
-    return Responsibility.of(done.value, archived=False)
+    await find_resource(context, "objective", objective)
+    responsibility = to_domain(ResponsibilityValue, body, objective=objective, team=team)
+    write_result = await configuration.put_resource(
+        context.service, context.actor, responsibility, precondition
+    )
+    set_write_headers(request, response, write_result)
+    return Responsibility.from_domain(write_result.resource, archived=False)
 
 
-@router.delete("/v1/objectives/{objective}/responsibilities/{team}", **deletes("playbook:write"))
+@router.delete(
+    "/v1/objectives/{objective}/responsibilities/{team}", **delete_contract("playbook:write")
+)
 async def delete_responsibility(
-    call: Caller, objective: ObjectiveKey, team: TeamKey, precondition: Change
+    context: ContextDep, objective: ObjectiveKey, team: TeamKey, precondition: UpdatePreconditionDep
 ) -> None:
     """Archives the team's part."""
-    await configuration.archive(
-        call.service, call.actor, "responsibility", f"{objective}/{team}", precondition
+    await configuration.archive_resource(
+        context.service, context.actor, "responsibility", f"{objective}/{team}", precondition
     )
 
 
 @router.put(
     "/v1/objectives/{objective}/responsibilities/{team}/acceptance",
-    **declare(Contract("playbook:write", JSON, problems=(409, 412), etag=True)),
+    **route_contract(Contract("playbook:write", JSON, problem_statuses=(409, 412), has_etag=True)),
 )
 async def put_acceptance(
-    call: Caller,
+    context: ContextDep,
     request: Request,
     response: Response,
     objective: ObjectiveKey,
     team: TeamKey,
     body: AcceptancePut,
-    precondition: Change,
+    precondition: UpdatePreconditionDep,
 ) -> Responsibility:
     """Says for the team whether it takes its part; needs a key bound to the team, or an admin key."""
-    done = await playbooks.accept(
-        call.service,
-        call.actor,
+    write_result = await playbooks.record_acceptance(
+        context.service,
+        context.actor,
         objective,
         team,
         accepted=body.accepted,
-        by=body.by,
+        accepted_by=body.by,
         note=body.note,
         precondition=precondition,
     )
-    written(request, response, done)
-    return Responsibility.of(done.value, archived=False)
+    set_write_headers(request, response, write_result)
+    return Responsibility.from_domain(write_result.resource, archived=False)

@@ -5,23 +5,51 @@ from typing import Annotated
 from fastapi import Request, Response
 from pydantic import Field
 
-from app.api.http.authentication import Caller
-from app.api.http.etags import Change, Creation, IfNoneMatch, shown, tag
-from app.api.http.pagination import Pages
-from app.api.http.resources import Archived, TeamKey, edited, find, page, written
-from app.api.http.route import deletes, desk, lists, patches, puts, reads
-from app.api.http.schema_base import Given, Shown, example, made
-from app.api.http.schema_types import Cursor, Key, Name, Positive, ShownNumber, default, unset
+from app.api.http.authentication import ContextDep
+from app.api.http.etags import (
+    IfNoneMatch,
+    UpdatePreconditionDep,
+    WritePreconditionDep,
+    entity_tag,
+    with_etag,
+)
+from app.api.http.pagination import PagingDep
+from app.api.http.resources import (
+    IncludeArchived,
+    TeamKey,
+    find_resource,
+    list_page,
+    merge_patch,
+    set_write_headers,
+)
+from app.api.http.route import (
+    create_router,
+    delete_contract,
+    list_contract,
+    patch_contract,
+    put_contract,
+    read_contract,
+)
+from app.api.http.schema_base import RequestModel, ResponseModel, json_schema_example, to_domain
+from app.api.http.schema_types import (
+    Cursor,
+    Key,
+    Name,
+    Positive,
+    ShownNumber,
+    defaulted_member,
+    optional_member,
+)
 from app.domain.playbook.organization import Team as TeamValue
-from app.domain.primitives.decimals import ONE
+from app.domain.primitives.decimals import FIXED_SCALE
 from app.services.playbook import configuration
-from app.store.playbook.configuration import Stored
+from app.store.playbook.configuration import StoredResource
 
-router = desk("teams")
+router = create_router("teams")
 EXAMPLE = {"name": "Sales", "function": "sales", "size": 12}
 
 
-class Team(Shown):
+class Team(ResponseModel):
     """People who deliver together."""
 
     key: Key
@@ -30,93 +58,103 @@ class Team(Shown):
     size: Annotated[ShownNumber, Field(description="How many people.")]
     archived: bool
 
-    model_config = {"json_schema_extra": example(key="sales", **EXAMPLE, archived=False)}
+    model_config = {
+        "json_schema_extra": json_schema_example(key="sales", **EXAMPLE, archived=False)
+    }
 
 
-class TeamPage(Shown):
+class TeamPage(ResponseModel):
     """A page of teams."""
 
     items: Annotated[list[Team], Field(max_length=200)]
     next_cursor: Cursor | None
 
 
-class TeamPut(Given):
+class TeamPut(RequestModel):
     """A team as it shall be."""
 
     name: Name
     function: Annotated[Key, Field(description="sales, marketing, operations, executive, ...")]
-    size: Positive = default(ONE, 1)
+    size: Positive = defaulted_member(FIXED_SCALE, 1)
 
-    model_config = {"json_schema_extra": example(**EXAMPLE)}
+    model_config = {"json_schema_extra": json_schema_example(**EXAMPLE)}
 
 
-class TeamPatch(Given):
+class TeamPatch(RequestModel):
     """What shall change in a team."""
 
-    name: Name = unset()
-    function: Key = unset()
-    size: Positive = unset()
+    name: Name = optional_member()
+    function: Key = optional_member()
+    size: Positive = optional_member()
 
-    model_config = {"json_schema_extra": example(size=14)}
+    model_config = {"json_schema_extra": json_schema_example(size=14)}
 
 
-def show(stored: Stored) -> Team:
+def to_team(stored: StoredResource) -> Team:
     """A team on the wire."""
-    return Team.of(stored.value, archived=stored.archived)
+    return Team.from_domain(stored.resource, archived=stored.is_archived)
 
 
-@router.get("/v1/teams", **lists())
+@router.get("/v1/teams", **list_contract())
 async def list_teams(
-    call: Caller, response: Response, paging: Pages, archived: Archived = False
+    context: ContextDep, response: Response, paging: PagingDep, archived: IncludeArchived = False
 ) -> TeamPage:
     """The organization's teams, by key."""
-    return TeamPage(**await page(call, paging, response, "team", show, {}, archived=archived))
+    return TeamPage(
+        **await list_page(context, paging, response, "team", to_team, {}, archived=archived)
+    )
 
 
-@router.get("/v1/teams/{team}", response_model=Team, **reads())
+@router.get("/v1/teams/{team}", response_model=Team, **read_contract())
 async def get_team(
-    call: Caller, request: Request, response: Response, team: TeamKey, seen: IfNoneMatch = None
+    context: ContextDep,
+    request: Request,
+    response: Response,
+    team: TeamKey,
+    if_none_match: IfNoneMatch = None,
 ) -> object:
     """One team."""
-    stored = await find(call, "team", team)
-    return shown(request, response, show(stored), tag(stored.changed))
+    stored = await find_resource(context, "team", team)
+    return with_etag(request, response, to_team(stored), entity_tag(stored.changed_version))
 
 
-@router.put("/v1/teams/{team}", **puts("playbook:write"))
+@router.put("/v1/teams/{team}", **put_contract("playbook:write"))
 async def put_team(
-    call: Caller,
+    context: ContextDep,
     request: Request,
     response: Response,
     team: TeamKey,
     body: TeamPut,
-    precondition: Creation,
+    precondition: WritePreconditionDep,
 ) -> Team:
     """Creates the team, or replaces it."""
-    done = await configuration.put(
-        call.service, call.actor, made(TeamValue, body, key=team), precondition
+    write_result = await configuration.put_resource(
+        context.service, context.actor, to_domain(TeamValue, body, key=team), precondition
     )
-    written(request, response, done)
-    return Team.of(done.value, archived=False)
+    set_write_headers(request, response, write_result)
+    return Team.from_domain(write_result.resource, archived=False)
 
 
-@router.patch("/v1/teams/{team}", **patches("playbook:write"))
+@router.patch("/v1/teams/{team}", **patch_contract("playbook:write"))
 async def patch_team(
-    call: Caller,
+    context: ContextDep,
     request: Request,
     response: Response,
     team: TeamKey,
     body: TeamPatch,
-    precondition: Change,
+    precondition: UpdatePreconditionDep,
 ) -> Team:
     """Changes what the merge patch names."""
-    done = await configuration.patch(
-        call.service, call.actor, "team", team, edited(body, TeamValue), precondition
+    write_result = await configuration.patch_resource(
+        context.service, context.actor, "team", team, merge_patch(body, TeamValue), precondition
     )
-    written(request, response, done)
-    return Team.of(done.value, archived=False)
+    set_write_headers(request, response, write_result)
+    return Team.from_domain(write_result.resource, archived=False)
 
 
-@router.delete("/v1/teams/{team}", **deletes("playbook:write"))
-async def delete_team(call: Caller, team: TeamKey, precondition: Change) -> None:
+@router.delete("/v1/teams/{team}", **delete_contract("playbook:write"))
+async def delete_team(
+    context: ContextDep, team: TeamKey, precondition: UpdatePreconditionDep
+) -> None:
     """Archives the team; a team with load-bearing responsibilities is needed, and stays."""
-    await configuration.archive(call.service, call.actor, "team", team, precondition)
+    await configuration.archive_resource(context.service, context.actor, "team", team, precondition)

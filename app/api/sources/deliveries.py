@@ -8,23 +8,23 @@ from fastapi import Path, Query, Request, Response
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
-from app.api.events.event_schemas import UID
-from app.api.http.authentication import Caller
-from app.api.http.etags import IfNoneMatch, digest, shown
-from app.api.http.pagination import Pages, instant_and_uid
-from app.api.http.resources import SourceKey, find
-from app.api.http.route import desk, lists, reads
-from app.api.http.schema_base import Shown, example
-from app.api.http.schema_types import Count, Cursor, Instant, Key, Name, Sentence, Small, Uid, text
+from app.api.events.event_schemas import EXAMPLE_UID
+from app.api.http.authentication import ContextDep
+from app.api.http.etags import IfNoneMatch, short_digest, with_etag
+from app.api.http.pagination import PagingDep, parse_instant_and_uid
+from app.api.http.resources import SourceKey, find_resource
+from app.api.http.route import create_router, list_contract, read_contract
+from app.api.http.schema_base import ResponseModel, json_schema_example
+from app.api.http.schema_types import Count, Cursor, Instant, Int32, Key, LongText, Name, Uid, text
 from app.domain.primitives.errors import NotFoundError
 from app.store.sources import deliveries
 from app.store.sources.deliveries import StoredDelivery
 
-router = desk("sources")
+router = create_router("sources")
 State = Literal["processed", "ignored", "failed"]
-DeliveryUid = Annotated[Uid, Path(description="The delivery's uid.", examples=[UID])]
+DeliveryUid = Annotated[Uid, Path(description="The delivery's uid.", examples=[EXAMPLE_UID])]
 EXAMPLE: dict[str, Any] = {  # Any: JSON values
-    "uid": UID,
+    "uid": EXAMPLE_UID,
     "source": "hubspot",
     "origin": "hook",
     "received_at": "2026-10-02T12:00:00Z",
@@ -38,14 +38,14 @@ EXAMPLE: dict[str, Any] = {  # Any: JSON values
 }
 
 
-class RejectedElement(Shown):
+class RejectedElement(ResponseModel):
     """An element of a delivery that was set aside."""
 
-    index: Annotated[Small, Field(description="Its place in the delivery, from 0.")]
-    problem: Sentence
+    index: Annotated[Int32, Field(description="Its place in the delivery, from 0.")]
+    problem: LongText
 
 
-class Delivery(Shown):
+class Delivery(ResponseModel):
     """What a CRM sent, and what became of it."""
 
     uid: Uid
@@ -54,18 +54,18 @@ class Delivery(Shown):
         Literal["hook", "records"], Field(description="`records`: deals that were imported.")
     ]
     received_at: Instant
-    content_type: Sentence
+    content_type: LongText
     state: State
-    problem: Sentence | None
+    problem: LongText | None
     rejects: Annotated[list[RejectedElement], Field(max_length=100_000)]
     changes: Annotated[Count, Field(description="Changes that it was the first to tell.")]
     recorded: Annotated[Count, Field(description="Events that were recorded because of it.")]
     retracted: Annotated[Count, Field(description="Events that were retracted because of it.")]
 
-    model_config = {"json_schema_extra": example(**EXAMPLE)}
+    model_config = {"json_schema_extra": json_schema_example(**EXAMPLE)}
 
 
-class DeliveryHeader(Shown):
+class DeliveryHeader(ResponseModel):
     """One header that was kept."""
 
     name: Name
@@ -85,7 +85,7 @@ class RawDelivery(Delivery):
     ]
 
     model_config = {
-        "json_schema_extra": example(
+        "json_schema_extra": json_schema_example(
             **EXAMPLE,
             headers=[{"name": "content-type", "value": "application/json"}],
             body="[]",
@@ -94,25 +94,28 @@ class RawDelivery(Delivery):
     }
 
 
-class DeliveryPage(Shown):
+class DeliveryPage(ResponseModel):
     """A page of deliveries."""
 
     items: Annotated[list[Delivery], Field(max_length=200)]
     next_cursor: Cursor | None
 
 
-def members(stored: StoredDelivery) -> dict[str, Any]:  # Any: the members of a reply
+def delivery_fields(stored: StoredDelivery) -> dict[str, Any]:  # Any: the members of a reply
     """A delivery on the wire, without its body."""
-    found = {name: getattr(stored, name) for name in Delivery.model_fields}
+    copied_fields = {name: getattr(stored, name) for name in Delivery.model_fields}
     return {
-        **found,
+        **copied_fields,
         "uid": str(stored.uid),
         "content_type": stored.content_type.replace("\x00", "")[:4_000],
     }
 
 
-def _raw(stored: StoredDelivery) -> RawDelivery:
-    headers = [{"name": name, "value": value} for name, value in sorted(stored.headers.items())]
+def _to_raw_delivery(stored: StoredDelivery) -> RawDelivery:
+    headers = [
+        {"name": name, "value": header_value}
+        for name, header_value in sorted(stored.headers.items())
+    ]
     body, encoding = None, "utf_8"
     if stored.body is not None:
         try:
@@ -120,47 +123,53 @@ def _raw(stored: StoredDelivery) -> RawDelivery:
         except UnicodeDecodeError:
             body, encoding = b64encode(stored.body).decode(), "base64"
     return RawDelivery.model_validate(
-        {**members(stored), "headers": headers, "body": body, "body_encoding": encoding}
+        {**delivery_fields(stored), "headers": headers, "body": body, "body_encoding": encoding}
     )
 
 
-@router.get("/v1/sources/{source}/deliveries", **lists("admin"))
+@router.get("/v1/sources/{source}/deliveries", **list_contract("admin"))
 async def list_deliveries(
-    call: Caller,
+    context: ContextDep,
     response: Response,
     source: SourceKey,
-    paging: Pages,
+    paging: PagingDep,
     state: Annotated[
         State | SkipJsonSchema[None], Query(description="Only those in this state.")
     ] = None,
 ) -> DeliveryPage:
     """What the source delivered, newest first, without the bodies."""
-    await find(call, "source", source)
-    organization, after = call.actor.organization, paging.begin(instant_and_uid)
-    async with call.service.database.reading() as connection:
-        found = await deliveries.page(
+    await find_resource(context, "source", source)
+    organization, after = context.actor.organization, paging.start_position(parse_instant_and_uid)
+    async with context.service.database.read_transaction() as connection:
+        stored_deliveries = await deliveries.list_deliveries(
             connection, organization, source, state, after, paging.limit + 1
         )
-    positions = [f"{stored.received_at.isoformat()} {stored.uid}" for stored in found]
-    items, following = paging.cut(
-        response, [Delivery.model_validate(members(stored)) for stored in found], positions
+    positions = [f"{stored.received_at.isoformat()} {stored.uid}" for stored in stored_deliveries]
+    page_deliveries, next_cursor = paging.paginate(
+        response,
+        [Delivery.model_validate(delivery_fields(stored)) for stored in stored_deliveries],
+        positions,
     )
-    return DeliveryPage(items=items, next_cursor=following)
+    return DeliveryPage(items=page_deliveries, next_cursor=next_cursor)
 
 
-@router.get("/v1/sources/{source}/deliveries/{uid}", response_model=RawDelivery, **reads("admin"))
+@router.get(
+    "/v1/sources/{source}/deliveries/{uid}", response_model=RawDelivery, **read_contract("admin")
+)
 async def get_delivery(
-    call: Caller,
+    context: ContextDep,
     request: Request,
     response: Response,
     source: SourceKey,
     uid: DeliveryUid,
-    seen: IfNoneMatch = None,
+    if_none_match: IfNoneMatch = None,
 ) -> object:
     """One delivery, raw."""
-    async with call.service.database.reading() as connection:
-        found = await deliveries.find(connection, call.actor.organization, source, UUID(uid))
-    if found is None:
+    async with context.service.database.read_transaction() as connection:
+        stored = await deliveries.find_delivery(
+            connection, context.actor.organization, source, UUID(uid)
+        )
+    if stored is None:
         raise NotFoundError("There is no such delivery.")
-    reply = _raw(found)
-    return shown(request, response, reply, f'"{digest(reply)}"')
+    reply = _to_raw_delivery(stored)
+    return with_etag(request, response, reply, f'"{short_digest(reply)}"')

@@ -6,13 +6,13 @@ from uuid import UUID
 from fastapi import Query, Request
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from app.api.events.event_parsing import read_event
+from app.api.events.event_parsing import parse_event
 from app.api.events.event_schemas import SoldItem
-from app.api.http.authentication import Caller
+from app.api.http.authentication import ContextDep
 from app.api.http.body import JSON, MIB
 from app.api.http.resources import SourceKey
-from app.api.http.route import Contract, declare, desk
-from app.api.http.schema_base import Given, Shown, example
+from app.api.http.route import Contract, create_router, route_contract
+from app.api.http.schema_base import RequestModel, ResponseModel, json_schema_example
 from app.api.http.schema_types import (
     Count,
     DayOrInstant,
@@ -20,51 +20,57 @@ from app.api.http.schema_types import (
     FreeObject,
     Instant,
     Key,
-    Sentence,
+    LongText,
     ShownNumber,
     Subject,
     Unit,
     text,
 )
 from app.api.sources.deliveries import EXAMPLE as DELIVERY
-from app.api.sources.deliveries import Delivery, DeliveryUid, RejectedElement, members
+from app.api.sources.deliveries import Delivery, DeliveryUid, RejectedElement, delivery_fields
 from app.api.sources.source_schemas import UnmappedPair
 from app.connectors.connector import Delivery as Sample
 from app.domain.events.events import Event
 from app.domain.primitives import strict_json
-from app.domain.primitives.decimals import number
+from app.domain.primitives.decimals import to_json_number
 from app.domain.sources.crm.reconciliation import DesiredEvent
 from app.services.sources import replay as replays
 
-router = desk("sources")
-LISTED: Final = 1_000
-NAMED: Final = 10
+router = create_router("sources")
+MAX_UNMAPPED: Final = 1_000
+MAX_EXAMPLE_RECORDS: Final = 10
 RecordId = Annotated[str, text(600), Field(description="A record's id in the CRM.")]
 PropertyName = Annotated[str, text(600)]
-MOST: Any = {
+OBJECT_SCHEMA: Any = {
     "type": "object",
     "additionalProperties": True,
     "maxProperties": 1_000,
 }  # Any: a JSON schema
-MANY: Any = {"type": "array", "maxItems": 10_000, "items": MOST}  # Any: a JSON schema
+OBJECT_LIST_SCHEMA: Any = {
+    "type": "array",
+    "maxItems": 10_000,
+    "items": OBJECT_SCHEMA,
+}  # Any: a JSON schema
 # Any: a CRM's record is what the CRM says; its numbers stay exact, so nothing converts it here.
-Record = Annotated[dict[str, Any], WithJsonSchema(MOST)]
-Body = Annotated[
+RecordBody = Annotated[dict[str, Any], WithJsonSchema(OBJECT_SCHEMA)]
+SampleBody = Annotated[
     Any,  # Any: text, or JSON as the CRM would send it
-    WithJsonSchema({"anyOf": [{"type": "string", "maxLength": 2_000_000}, MOST, MANY]}),
+    WithJsonSchema(
+        {"anyOf": [{"type": "string", "maxLength": 2_000_000}, OBJECT_SCHEMA, OBJECT_LIST_SCHEMA]}
+    ),
 ]
 
 
-def _header(value: object) -> object:
+def _lowercase_headers(headers: object) -> object:
     """Header names in lower case."""
     return (
-        {str(name).lower(): one for name, one in value.items()}
-        if isinstance(value, dict)
-        else value
+        {str(name).lower(): header_value for name, header_value in headers.items()}
+        if isinstance(headers, dict)
+        else headers
     )
 
 
-class ReplayRequest(Given):
+class ReplayRequest(RequestModel):
     """Which deliveries shall be read again."""
 
     since: Annotated[
@@ -72,10 +78,10 @@ class ReplayRequest(Given):
         Field(description="All since then, a day from its beginning on; null: the failed ones."),
     ] = None
 
-    model_config = {"json_schema_extra": example(since="2026-11-01")}
+    model_config = {"json_schema_extra": json_schema_example(since="2026-11-01")}
 
 
-class Replay(Shown):
+class Replay(ResponseModel):
     """What came of a replay."""
 
     dry_run: bool
@@ -94,7 +100,7 @@ class Replay(Shown):
     ]
 
     model_config = {
-        "json_schema_extra": example(
+        "json_schema_extra": json_schema_example(
             dry_run=False,
             processed=12,
             ignored=1,
@@ -107,11 +113,11 @@ class Replay(Shown):
     }
 
 
-class RecordImport(Given):
+class RecordImport(RequestModel):
     """Deals as they are in the CRM now."""
 
     records: Annotated[
-        list[Record],
+        list[RecordBody],
         Field(min_length=1, max_length=10_000, description="Deals, as the CRM holds them."),
     ]
     taken_at: Annotated[
@@ -119,7 +125,7 @@ class RecordImport(Given):
     ] = None
 
     model_config = {
-        "json_schema_extra": example(
+        "json_schema_extra": json_schema_example(
             records=[
                 {"id": "42", "dealstage": "closedwon", "amount": "1200", "closedate": "2026-10-02"}
             ],
@@ -153,7 +159,7 @@ class ImportedRecords(Delivery):
     ]
 
     model_config = {
-        "json_schema_extra": example(
+        "json_schema_extra": json_schema_example(
             **{**DELIVERY, "origin": "records"},
             reads=["amount", "closedate", "dealstage"],
             unmapped=[{"property": "amount", "value": "a lot", "count": 1, "records": ["42"]}],
@@ -163,13 +169,13 @@ class ImportedRecords(Delivery):
     }
 
 
-class SampleDelivery(Given):
+class SampleDelivery(RequestModel):
     """A delivery as the CRM would send it."""
 
-    body: Annotated[Body, Field(description="The body: as text, or as the JSON that it is.")]
+    body: Annotated[SampleBody, Field(description="The body: as text, or as the JSON that it is.")]
     headers: Annotated[
         dict[str, Annotated[str, text(4_000)]],
-        BeforeValidator(_header),
+        BeforeValidator(_lowercase_headers),
         Field(
             max_length=100,
             description="Headers that the connector reads; a signature is not asked for.",
@@ -180,11 +186,13 @@ class SampleDelivery(Given):
     ] = None
 
     model_config = {
-        "json_schema_extra": example(body=[{"subscriptionType": "deal.creation", "objectId": 42}])
+        "json_schema_extra": json_schema_example(
+            body=[{"subscriptionType": "deal.creation", "objectId": 42}]
+        )
     }
 
 
-class PreviewedEvent(Shown):
+class PreviewedEvent(ResponseModel):
     """An event that a sample would make."""
 
     type: EventType
@@ -198,20 +206,20 @@ class PreviewedEvent(Shown):
     data: FreeObject
 
 
-class Preview(Shown):
+class Preview(ResponseModel):
     """What a sample would make."""
 
     changes: Annotated[Count, Field(description="Changes of records that it tells.")]
     ignored: Annotated[Count, Field(description="Elements that were understood and are not ours.")]
     problem: Annotated[
-        Sentence | None, Field(description="Not null when the sample cannot be read at all.")
+        LongText | None, Field(description="Not null when the sample cannot be read at all.")
     ]
     rejects: Annotated[list[RejectedElement], Field(max_length=100_000)]
     events: Annotated[list[PreviewedEvent], Field(max_length=100_000)]
     unmapped: Annotated[list[UnmappedPair], Field(max_length=100_000)]
 
     model_config = {
-        "json_schema_extra": example(
+        "json_schema_extra": json_schema_example(
             changes=1,
             ignored=0,
             problem=None,
@@ -234,95 +242,119 @@ class Preview(Shown):
     }
 
 
-def _event(found: DesiredEvent | Event) -> PreviewedEvent:
-    members = {
-        name: getattr(found, name) for name in ("type", "time", "team", "kind", "unit", "subject")
+def _to_previewed_event(event: DesiredEvent | Event) -> PreviewedEvent:
+    copied_fields = {
+        name: getattr(event, name) for name in ("type", "time", "team", "kind", "unit", "subject")
     }
-    value = None if found.value is None else number(found.value)
-    offerings = [{"offering": key, "value": number(sold)} for key, sold in found.offerings]
+    event_value = None if event.value is None else to_json_number(event.value)
+    offerings = [
+        {"offering": key, "value": to_json_number(sold_value)}
+        for key, sold_value in event.offerings
+    ]
     return PreviewedEvent.model_validate(
-        {**members, "value": value, "offerings": offerings, "data": dict(found.data)}
+        {**copied_fields, "value": event_value, "offerings": offerings, "data": dict(event.data)}
     )
 
 
 @router.post(
-    "/v1/sources/{source}/deliveries/{uid}/replay", **declare(Contract("admin", problems=(409,)))
+    "/v1/sources/{source}/deliveries/{uid}/replay",
+    **route_contract(Contract("admin", problem_statuses=(409,))),
 )
-async def replay_delivery(call: Caller, source: SourceKey, uid: DeliveryUid) -> Delivery:
+async def replay_delivery(context: ContextDep, source: SourceKey, uid: DeliveryUid) -> Delivery:
     """Reads one delivery again, under the source's present mapping."""
-    found = await replays.replay_one(call.service, call.actor, source, UUID(uid), read_event)
-    return Delivery.model_validate(members(found))
+    stored = await replays.replay_delivery(
+        context.service, context.actor, source, UUID(uid), parse_event
+    )
+    return Delivery.model_validate(delivery_fields(stored))
 
 
 @router.post(
     "/v1/sources/{source}/replay",
-    **declare(Contract("admin", JSON, problems=(409,), may_be_empty=True)),
+    **route_contract(Contract("admin", JSON, problem_statuses=(409,), is_body_optional=True)),
 )
 async def replay_deliveries(
-    call: Caller,
+    context: ContextDep,
     source: SourceKey,
     body: ReplayRequest | None = None,
     dry_run: Annotated[bool, Query(description="Only say what would come of it.")] = False,
 ) -> Replay:
     """Reads the failed deliveries again, or all since a time, at most 2,000 at once; nothing doubles."""
     since = None if body is None else body.since
-    done = await replays.replay(
-        call.service, call.actor, source, since, read_event, dry_run=dry_run
+    replay_result = await replays.replay_deliveries(
+        context.service, context.actor, source, since, parse_event, dry_run=dry_run
     )
-    states = {state: done.states.get(state, 0) for state in ("processed", "ignored", "failed")}
+    states = {
+        state: replay_result.state_counts.get(state, 0)
+        for state in ("processed", "ignored", "failed")
+    }
     return Replay(
         dry_run=dry_run,
         **states,
-        without_body=done.without_body,
-        recorded=done.recorded,
-        retracted=done.retracted,
-        continue_from=done.continue_from,
+        without_body=replay_result.without_body_count,
+        recorded=replay_result.recorded_count,
+        retracted=replay_result.retracted_count,
+        continue_from=replay_result.continue_from,
     )
 
 
 @router.post(
-    "/v1/sources/{source}/records", **declare(Contract("admin", JSON, 16 * MIB, problems=(409,)))
+    "/v1/sources/{source}/records",
+    **route_contract(Contract("admin", JSON, 16 * MIB, problem_statuses=(409,))),
 )
 async def import_records(
-    call: Caller, request: Request, source: SourceKey, body: RecordImport
+    context: ContextDep, request: Request, source: SourceKey, body: RecordImport
 ) -> ImportedRecords:
     """Takes deals that existed before connecting; what is there already changes nothing."""
     raw = (
         await request.body()
     )  # the records as they came, number for number; the shape has been checked
-    found = await replays.take_records(call.service, call.actor, source, raw, read_event)
+    import_result = await replays.import_records(
+        context.service, context.actor, source, raw, parse_event
+    )
     unmapped = [
-        {"property": name, "value": value, "count": len(ids), "records": ids[:NAMED]}
-        for (name, value), ids in found.unmapped[:LISTED]
+        {
+            "property": name,
+            "value": raw_value,
+            "count": len(ids),
+            "records": ids[:MAX_EXAMPLE_RECORDS],
+        }
+        for (name, raw_value), ids in import_result.unmapped_values[:MAX_UNMAPPED]
     ]
     return ImportedRecords.model_validate(
         {
-            **members(found.kept),
-            "reads": found.reads,
+            **delivery_fields(import_result.stored_delivery),
+            "reads": import_result.mapped_properties,
             "unmapped": unmapped,
-            "wins_without_amount": len(found.without_amount),
-            "without_amount": found.without_amount[:NAMED],
+            "wins_without_amount": len(import_result.deals_without_amount),
+            "without_amount": import_result.deals_without_amount[:MAX_EXAMPLE_RECORDS],
         }
     )
 
 
 @router.post(
-    "/v1/sources/{source}/preview", **declare(Contract("read", JSON, 2 * MIB, problems=(409,)))
+    "/v1/sources/{source}/preview",
+    **route_contract(Contract("read", JSON, 2 * MIB, problem_statuses=(409,))),
 )
-async def preview_delivery(call: Caller, source: SourceKey, body: SampleDelivery) -> Preview:
+async def preview_delivery(context: ContextDep, source: SourceKey, body: SampleDelivery) -> Preview:
     """Says what a sample would make of a source that knew nothing else; stores nothing."""
-    raw = body.body if isinstance(body.body, str) else strict_json.dumps(body.body)
-    sample = Sample("POST", "", body.headers, raw.encode())
-    found = await replays.preview(
-        call.service, call.actor, source, sample, body.mapping, read_event
+    body_text = body.body if isinstance(body.body, str) else strict_json.dumps(body.body)
+    sample = Sample("POST", "", body.headers, body_text.encode())
+    mapping_preview = await replays.preview_mapping(
+        context.service, context.actor, source, sample, body.mapping, parse_event
     )
     return Preview.model_validate(
         {
-            "changes": len(found.said.changes),
-            "ignored": found.said.ignored,
-            "problem": found.said.unreadable,
-            "rejects": list(found.said.problems),
-            "events": [*map(_event, found.events), *map(_event, found.own)],
-            "unmapped": [{"property": name, "value": value} for name, value in found.unmapped],
+            "changes": len(mapping_preview.parsed.changes),
+            "ignored": mapping_preview.parsed.ignored_count,
+            "problem": mapping_preview.parsed.unreadable_reason,
+            "rejects": list(mapping_preview.parsed.problems),
+            "events": [
+                *map(_to_previewed_event, mapping_preview.deal_events),
+                *map(_to_previewed_event, mapping_preview.own_events),
+            ],
+            "unmapped": [
+                {"property": name, "value": raw_value}
+                for name, raw_value in mapping_preview.unmapped_values
+            ],
         }
     )

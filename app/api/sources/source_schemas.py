@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from app.api.http.schema_base import Given, Shown, example
+from app.api.http.schema_base import RequestModel, ResponseModel, json_schema_example
 from app.api.http.schema_types import (
     Address,
     Count,
@@ -14,8 +14,8 @@ from app.api.http.schema_types import (
     Key,
     Name,
     Secret,
+    optional_member,
     text,
-    unset,
 )
 
 ConnectorName = Literal[
@@ -31,13 +31,13 @@ ConnectorName = Literal[
     "cloudevents",
     "generic",
 ]
-Account = Annotated[
+AccountId = Annotated[
     str, text(200, 1), Field(description="The CRM's own id of the account; null: any.")
 ]
-Mapping = Annotated[
+MappingObject = Annotated[
     FreeObject, Field(description="How the CRM's fields are read; empty: the connector's own way.")
 ]
-WriteOnly = Annotated[
+SigningSecret = Annotated[
     Secret | None,
     Field(
         description="What deliveries are signed with; needed where the vendor makes it, else made and shown once."
@@ -50,7 +50,7 @@ EXAMPLE: dict[str, Any] = {  # Any: JSON values
     "mapping": {"stages": {"closedwon": "won", "closedlost": "lost"}},
     "team": "sales",
 }
-SHOWN: dict[str, Any] = {  # Any: JSON values
+EXAMPLE_SOURCE: dict[str, Any] = {  # Any: JSON values
     "key": "hubspot",
     **EXAMPLE,
     "hook_url": None,
@@ -69,7 +69,7 @@ SHOWN: dict[str, Any] = {  # Any: JSON values
 }
 
 
-class UnmappedPair(Shown):
+class UnmappedPair(ResponseModel):
     """A value that the mapping does not know."""
 
     property: Annotated[str, text(600)]
@@ -82,7 +82,7 @@ class UnmappedValue(UnmappedPair):
     count: Count
 
 
-class SourceHealth(Shown):
+class SourceHealth(ResponseModel):
     """How a source has been doing."""
 
     last_delivery_at: Instant | None
@@ -111,14 +111,14 @@ class SourceHealth(Shown):
     unmapped: Annotated[list[UnmappedValue], Field(max_length=1_000)]
 
 
-class Source(Shown):
+class Source(ResponseModel):
     """A system that events come from."""
 
     key: Key
     name: Name
     connector: ConnectorName
-    account: Account | None
-    mapping: Mapping
+    account: AccountId | None
+    mapping: MappingObject
     team: Annotated[Key | None, Field(description="The default team.")]
     hook_url: Annotated[
         Address | None, Field(description="Where deliveries go; only shown to an admin key.")
@@ -126,7 +126,7 @@ class Source(Shown):
     health: SourceHealth
     archived: bool
 
-    model_config = {"json_schema_extra": example(**SHOWN)}
+    model_config = {"json_schema_extra": json_schema_example(**EXAMPLE_SOURCE)}
 
 
 class ConnectedSource(Source):
@@ -136,53 +136,57 @@ class ConnectedSource(Source):
         Secret | None, Field(description="Null unless it was made now; it is not shown again.")
     ]
 
-    model_config = {"json_schema_extra": example(**SHOWN, secret=None)}
+    model_config = {"json_schema_extra": json_schema_example(**EXAMPLE_SOURCE, secret=None)}
 
 
-class SourcePage(Shown):
+class SourcePage(ResponseModel):
     """A page of sources."""
 
     items: Annotated[list[Source], Field(max_length=200)]
     next_cursor: Cursor | None
 
 
-class SourcePut(Given):
+class SourcePut(RequestModel):
     """A source as it shall be."""
 
     name: Name
     connector: Annotated[ConnectorName, Field(description="Fixed once the source is there.")] = (
         "api"
     )
-    account: Account | None = None
-    mapping: Mapping = {}
+    account: AccountId | None = None
+    mapping: MappingObject = {}
     team: Annotated[Key | None, Field(description="The default team; a CRM needs one.")] = None
-    secret: WriteOnly = None
+    secret: SigningSecret = None
 
     model_config = {
-        "json_schema_extra": example(
+        "json_schema_extra": json_schema_example(
             **{**EXAMPLE, "secret": "what-hubspot-calls-the-client-secret"}
         )
     }
 
 
-class SourcePatch(Given):
+class SourcePatch(RequestModel):
     """What shall change in a source; the mapping is merged member by member."""
 
-    name: Name = unset()
-    connector: ConnectorName = unset()
-    account: Account | None = unset()
-    mapping: Annotated[FreeObject, Field(description="A merge patch of the mapping.")] = unset()
-    team: Key | None = unset()
-    secret: Secret = unset()
+    name: Name = optional_member()
+    connector: ConnectorName = optional_member()
+    account: AccountId | None = optional_member()
+    mapping: Annotated[FreeObject, Field(description="A merge patch of the mapping.")] = (
+        optional_member()
+    )
+    team: Key | None = optional_member()
+    secret: Secret = optional_member()
 
     model_config = {
-        "json_schema_extra": example(mapping={"team": {"map": {"partners": "alliances"}}})
+        "json_schema_extra": json_schema_example(
+            mapping={"team": {"map": {"partners": "alliances"}}}
+        )
     }
 
 
-class SecretRotation(Given):
+class SecretRotation(RequestModel):
     """The new secret, where the vendor makes it."""
 
-    secret: WriteOnly = None
+    secret: SigningSecret = None
 
-    model_config = {"json_schema_extra": example(secret=None)}
+    model_config = {"json_schema_extra": json_schema_example(secret=None)}

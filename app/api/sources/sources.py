@@ -6,12 +6,33 @@ from typing import Any
 
 from fastapi import Request, Response
 
-from app.api.http.authentication import Call, Caller
-from app.api.http.body import JSON, merged
-from app.api.http.etags import Change, Creation, IfNoneMatch, shown, tag
-from app.api.http.pagination import Pages
-from app.api.http.resources import Archived, SourceKey, find, page, written
-from app.api.http.route import Contract, declare, deletes, desk, lists, patches, puts, reads
+from app.api.http.authentication import ContextDep, RequestContext
+from app.api.http.body import JSON, apply_merge_patch
+from app.api.http.etags import (
+    IfNoneMatch,
+    UpdatePreconditionDep,
+    WritePreconditionDep,
+    entity_tag,
+    with_etag,
+)
+from app.api.http.pagination import PagingDep
+from app.api.http.resources import (
+    IncludeArchived,
+    SourceKey,
+    find_resource,
+    list_page,
+    set_write_headers,
+)
+from app.api.http.route import (
+    Contract,
+    create_router,
+    delete_contract,
+    list_contract,
+    patch_contract,
+    put_contract,
+    read_contract,
+    route_contract,
+)
 from app.api.sources.source_schemas import (
     ConnectedSource,
     SecretRotation,
@@ -20,120 +41,165 @@ from app.api.sources.source_schemas import (
     SourcePatch,
     SourcePut,
 )
-from app.domain.playbook.configuration import Noun
+from app.domain.playbook.configuration import Resource
 from app.domain.sources.sources import Source as SourceValue
 from app.services.playbook import configuration
 from app.services.sources import sources as flow
-from app.services.sources.sources import Connected
-from app.store.playbook.configuration import Stored
-from app.store.sources.source_health import Health
+from app.services.sources.sources import SavedSource
+from app.store.playbook.configuration import StoredResource
+from app.store.sources.source_health import SourceHealthReport
 
-router = desk("sources")
+router = create_router("sources")
 
 
-def _health(found: Health) -> dict[str, Any]:  # Any: the members of a reply
+def _to_health_fields(
+    source_health: SourceHealthReport,
+) -> dict[str, Any]:  # Any: the members of a reply
     unmapped = [
-        {"property": name, "value": value, "count": count} for name, value, count in found.unmapped
+        {"property": name, "value": raw_value, "count": count}
+        for name, raw_value, count in source_health.unmapped
     ]
-    members = {name: getattr(found, name) for name in Health.__slots__}
-    return {**members, "unmapped": unmapped}
+    copied_fields = {name: getattr(source_health, name) for name in SourceHealthReport.__slots__}
+    return {**copied_fields, "unmapped": unmapped}
 
 
-async def _show(call: Call, found: Sequence[Stored]) -> list[Source]:
-    known = [stored.value for stored in found if isinstance(stored.value, SourceValue)]
-    health, hooks = await flow.health(call.service, call.actor, known)
-    url = f"{call.service.public_url}/hooks/"
+async def _to_sources(context: RequestContext, rows: Sequence[StoredResource]) -> list[Source]:
+    source_values = [stored.resource for stored in rows if isinstance(stored.resource, SourceValue)]
+    health, hooks = await flow.get_health(context.service, context.actor, source_values)
+    hook_base_url = f"{context.service.public_url}/hooks/"
     return [
-        Source.of(
-            stored.value,
-            hook_url=url + hooks[stored.value.key] if stored.value.key in hooks else None,
-            health=_health(health[stored.value.key]),
-            archived=stored.archived,
+        Source.from_domain(
+            stored.resource,
+            hook_url=hook_base_url + hooks[stored.resource.key]
+            if stored.resource.key in hooks
+            else None,
+            health=_to_health_fields(health[stored.resource.key]),
+            archived=stored.is_archived,
         )
-        for stored in found
+        for stored in rows
     ]
 
 
-async def _reply(call: Call, response: Response, done: Connected) -> ConnectedSource:
-    (reply,) = await _show(call, [Stored(done.written.value, done.written.changed, archived=False)])
-    written(call.request, response, done.written, reply)
-    return ConnectedSource.model_validate({**dict(reply), "secret": done.secret})
+async def _reply_to_write(
+    context: RequestContext, response: Response, write_result: SavedSource
+) -> ConnectedSource:
+    (reply,) = await _to_sources(
+        context,
+        [
+            StoredResource(
+                write_result.written_resource.resource,
+                write_result.written_resource.version,
+                is_archived=False,
+            )
+        ],
+    )
+    set_write_headers(context.request, response, write_result.written_resource, reply)
+    return ConnectedSource.model_validate({**dict(reply), "secret": write_result.secret})
 
 
-@router.get("/v1/sources", **lists())
+@router.get("/v1/sources", **list_contract())
 async def list_sources(
-    call: Caller, response: Response, paging: Pages, archived: Archived = False
+    context: ContextDep, response: Response, paging: PagingDep, archived: IncludeArchived = False
 ) -> SourcePage:
     """The organization's sources, by key, and how each is doing."""
 
-    def same(stored: Stored) -> Stored:
+    def return_stored(stored: StoredResource) -> StoredResource:
         return stored
 
-    found = await page(call, paging, response, "source", same, {}, archived=archived)
-    return SourcePage(items=await _show(call, found["items"]), next_cursor=found["next_cursor"])
+    page_fields = await list_page(
+        context, paging, response, "source", return_stored, {}, archived=archived
+    )
+    return SourcePage(
+        items=await _to_sources(context, page_fields["items"]),
+        next_cursor=page_fields["next_cursor"],
+    )
 
 
-@router.get("/v1/sources/{source}", response_model=Source, **reads())
+@router.get("/v1/sources/{source}", response_model=Source, **read_contract())
 async def get_source(
-    call: Caller, request: Request, response: Response, source: SourceKey, seen: IfNoneMatch = None
+    context: ContextDep,
+    request: Request,
+    response: Response,
+    source: SourceKey,
+    if_none_match: IfNoneMatch = None,
 ) -> object:
     """One source, and how it is doing."""
-    stored = await find(call, "source", source)
-    (reply,) = await _show(call, [stored])
-    return shown(request, response, reply, tag(stored.changed, reply))
+    stored = await find_resource(context, "source", source)
+    (reply,) = await _to_sources(context, [stored])
+    return with_etag(request, response, reply, entity_tag(stored.changed_version, reply))
 
 
-@router.put("/v1/sources/{source}", **puts("admin"))
+@router.put("/v1/sources/{source}", **put_contract("admin"))
 async def put_source(
-    call: Caller, response: Response, source: SourceKey, body: SourcePut, precondition: Creation
+    context: ContextDep,
+    response: Response,
+    source: SourceKey,
+    body: SourcePut,
+    precondition: WritePreconditionDep,
 ) -> ConnectedSource:
     """Creates the source, or replaces it; without a secret it keeps the one it has."""
-    noun = _value(source, body)
-    done = await flow.put(call.service, call.actor, noun, body.secret, precondition)
-    return await _reply(call, response, done)
+    new_source = _to_source_value(source, body)
+    write_result = await flow.put_source(
+        context.service, context.actor, new_source, body.secret, precondition
+    )
+    return await _reply_to_write(context, response, write_result)
 
 
-def _value(key: str, body: SourcePut) -> SourceValue:
+def _to_source_value(key: str, body: SourcePut) -> SourceValue:
     return SourceValue(key, body.name, body.connector, body.account, body.team, body.mapping)
 
 
-@router.patch("/v1/sources/{source}", **patches("admin"))
+@router.patch("/v1/sources/{source}", **patch_contract("admin"))
 async def patch_source(
-    call: Caller, response: Response, source: SourceKey, body: SourcePatch, precondition: Change
+    context: ContextDep,
+    response: Response,
+    source: SourceKey,
+    body: SourcePatch,
+    precondition: UpdatePreconditionDep,
 ) -> ConnectedSource:
     """Changes what the merge patch names."""
-    given = body.given()
-    secret = given.pop("secret", None)
+    fields = body.sent_fields()
+    secret = fields.pop("secret", None)
 
-    def edit(noun: Noun) -> Noun:
-        assert isinstance(noun, SourceValue)
-        return replace(noun, **_merged(noun, given))
+    def apply_patch(source_value: Resource) -> Resource:
+        assert isinstance(source_value, SourceValue)
+        return replace(source_value, **_merge_fields(source_value, fields))
 
-    done = await flow.patch(call.service, call.actor, source, edit, secret, precondition)
-    return await _reply(call, response, done)
+    write_result = await flow.patch_source(
+        context.service, context.actor, source, apply_patch, secret, precondition
+    )
+    return await _reply_to_write(context, response, write_result)
 
 
-def _merged(
-    noun: SourceValue, given: Mapping[str, Any]
+def _merge_fields(
+    source: SourceValue, fields: Mapping[str, Any]
 ) -> dict[str, Any]:  # Any: each member has its own type
-    if "mapping" not in given:
-        return dict(given)
-    return {**given, "mapping": merged(dict(noun.mapping), given["mapping"])}
+    if "mapping" not in fields:
+        return dict(fields)
+    return {**fields, "mapping": apply_merge_patch(dict(source.mapping), fields["mapping"])}
 
 
-@router.delete("/v1/sources/{source}", **deletes("admin"))
-async def delete_source(call: Caller, source: SourceKey, precondition: Change) -> None:
+@router.delete("/v1/sources/{source}", **delete_contract("admin"))
+async def delete_source(
+    context: ContextDep, source: SourceKey, precondition: UpdatePreconditionDep
+) -> None:
     """Archives the source; its hook takes nothing any more."""
-    await configuration.archive(call.service, call.actor, "source", source, precondition)
+    await configuration.archive_resource(
+        context.service, context.actor, "source", source, precondition
+    )
 
 
 @router.post(
     "/v1/sources/{source}/rotate",
-    **declare(Contract("admin", JSON, problems=(409,), etag=True, may_be_empty=True)),
+    **route_contract(
+        Contract("admin", JSON, problem_statuses=(409,), has_etag=True, is_body_optional=True)
+    ),
 )
 async def rotate_secret(
-    call: Caller, response: Response, source: SourceKey, body: SecretRotation | None = None
+    context: ContextDep, response: Response, source: SourceKey, body: SecretRotation | None = None
 ) -> ConnectedSource:
     """Gives the source a new secret; the one before is taken for another 24 hours."""
     secret = None if body is None else body.secret
-    return await _reply(call, response, await flow.rotate(call.service, call.actor, source, secret))
+    return await _reply_to_write(
+        context, response, await flow.rotate_secret(context.service, context.actor, source, secret)
+    )

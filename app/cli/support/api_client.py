@@ -7,13 +7,13 @@ from urllib.parse import quote
 
 import httpx
 
-from app.cli.support.terminal import CommandError, refusal
+from app.cli.support.terminal import CommandError, command_error
 
 DEFAULT_URL: Final = "http://127.0.0.1:8000"
-TIMEOUT: Final = 60.0
+TIMEOUT_SECONDS: Final = 60.0
 
 
-def ask(  # Any: JSON values
+def call_api(  # Any: JSON values
     method: str,
     path: str,
     *,
@@ -27,41 +27,43 @@ def ask(  # Any: JSON values
     """
     key = os.environ.get("SIGHTLINE_API_KEY", "")
     if not key:
-        raise refusal("unauthorized", "Set SIGHTLINE_API_KEY to an API key of the service.")
+        raise command_error("unauthorized", "Set SIGHTLINE_API_KEY to an API key of the service.")
     if not key.isascii() or not key.isprintable():
-        raise refusal("unauthorized", "SIGHTLINE_API_KEY is not an API key.")
+        raise command_error("unauthorized", "SIGHTLINE_API_KEY is not an API key.")
     headers = None if content is None else {"Content-Type": "application/json"}
     url = os.environ.get("SIGHTLINE_URL", DEFAULT_URL).rstrip("/")
     with httpx.Client(
-        base_url=url, timeout=TIMEOUT, headers={"Authorization": f"Bearer {key}"}
+        base_url=url, timeout=TIMEOUT_SECONDS, headers={"Authorization": f"Bearer {key}"}
     ) as client:
         try:
-            answer = client.request(
+            response = client.request(
                 method, path, params=query, json=body, content=content, headers=headers
             )
         except httpx.InvalidURL as error:
-            raise refusal("invalid-input", f"SIGHTLINE_URL is not an address: {error}.") from None
+            raise command_error(
+                "invalid-input", f"SIGHTLINE_URL is not an address: {error}."
+            ) from None
         except httpx.TransportError as error:
             detail = f"Nothing answers at {url} ({error}). Start it with: sightline serve"
-            raise refusal("unavailable", detail) from None
-    return read(answer)
+            raise command_error("unavailable", detail) from None
+    return read_json(response)
 
 
-def read(answer: httpx.Response) -> Any:  # Any: JSON values
+def read_json(response: httpx.Response) -> Any:  # Any: JSON values
     """The JSON of an answer. Raises: CommandError for a problem, and for what is no answer of ours."""
     try:
-        found = answer.json() if answer.content else None
+        document = response.json() if response.content else None
     except ValueError:
-        raise refusal(
-            "unavailable", f"{answer.url} answered {answer.status_code} without JSON."
+        raise command_error(
+            "unavailable", f"{response.url} answered {response.status_code} without JSON."
         ) from None
-    if answer.is_success:
-        return found
-    if isinstance(found, dict) and "detail" in found:
-        raise CommandError(found)
-    raise refusal("unavailable", f"{answer.url} answered {answer.status_code}.")
+    if response.is_success:
+        return document
+    if isinstance(document, dict) and "detail" in document:
+        raise CommandError(document)
+    raise command_error("unavailable", f"{response.url} answered {response.status_code}.")
 
 
-def segment(key: str) -> str:
+def quote_segment(key: str) -> str:
     """A key as one segment of a path."""
     return quote(key, safe="")

@@ -9,10 +9,11 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from app.cli.support.terminal import refusal
+from app import settings as environment
+from app.cli.support.terminal import command_error
 from app.main import make_service
-from app.services.runtime.context import Service
-from app.settings import Settings, load
+from app.services.runtime.context import ServiceContext
+from app.settings import Settings
 from app.store.operations import migrations
 from app.store.sql import dialect
 
@@ -27,61 +28,61 @@ DatabaseUrl = Annotated[
 ]
 
 
-def settings_for(url: str | None) -> Settings:
+def load_settings(url: str | None) -> Settings:
     """The environment's settings, with the database that was asked for. Raises: ValidationError, CommandError."""
-    settings = load(os.environ)
+    settings = environment.load_settings(os.environ)
     settings = settings if url is None else settings.model_copy(update={"database_url": url})
-    _check(settings.database_url)
+    _check_url(settings.database_url)
     return settings
 
 
-def _check(url: str) -> None:
+def _check_url(url: str) -> None:
     """Returns for an address of a database that we know. Raises: CommandError, without it: it may hold a password."""
-    if not dialect.known(url):
+    if not dialect.is_supported_url(url):
         example = Settings.model_fields["database_url"].default
-        raise refusal(
+        raise command_error(
             "invalid-input",
             f"The database URL must be like {example} or postgresql+asyncpg://host/name",
         )
-    file = dialect.file_of(url)
+    file = dialect.database_file(url)
     if file and not Path(file).absolute().parent.is_dir():
-        raise refusal(
+        raise command_error(
             "invalid-input", f"There is no folder {Path(file).absolute().parent} for the database."
         )
 
 
-def embedded(settings: Settings) -> bool:
+def is_embedded(settings: Settings) -> bool:
     """Whether the database is a file of our own."""
-    return dialect.file_of(settings.database_url) is not None
+    return dialect.database_file(settings.database_url) is not None
 
 
-def ready(settings: Settings) -> None:
+def prepare_schema(settings: Settings) -> None:
     """The schema is at head: embedded SQLite is brought there. Raises: CommandError on PostgreSQL that is not."""
-    if embedded(settings):
-        migrations.upgrade(settings.database_url)
+    if is_embedded(settings):
+        migrations.upgrade_database(settings.database_url)
     else:
-        ensured(settings)
+        require_current_schema(settings)
 
 
-def ensured(settings: Settings) -> None:
+def require_current_schema(settings: Settings) -> None:
     """Returns when the schema is at head. Raises: CommandError naming the command that brings it there."""
-    found = asyncio.run(_current(settings))
-    if found != migrations.head():
+    revision = asyncio.run(_current_revision(settings))
+    if revision != migrations.head_revision():
         state = (
             "has no schema yet"
-            if found is None
-            else f"is at revision {found}, not at {migrations.head()}"
+            if revision is None
+            else f"is at revision {revision}, not at {migrations.head_revision()}"
         )
-        raise refusal("conflict", f"The database {state}. Run: sightline db upgrade")
+        raise command_error("conflict", f"The database {state}. Run: sightline db upgrade")
 
 
-async def _current(settings: Settings) -> str | None:
-    async with opened(settings) as service:
-        return await migrations.current(service.database)
+async def _current_revision(settings: Settings) -> str | None:
+    async with open_service(settings) as service:
+        return await migrations.current_revision(service.database)
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Service]:
+async def open_service(settings: Settings) -> AsyncIterator[ServiceContext]:
     """A service whose connections are given back."""
     service = make_service(settings)
     try:
@@ -90,13 +91,13 @@ async def opened(settings: Settings) -> AsyncIterator[Service]:
         await service.database.close()
 
 
-def perform(url: str | None, work: Callable[[Service], Awaitable[T]]) -> T:
+def run_with_service(url: str | None, action: Callable[[ServiceContext], Awaitable[T]]) -> T:
     """What `work` gives on a database whose schema is at head. Raises: CommandError, and whatever `work` does."""
-    settings = settings_for(url)
-    ready(settings)
+    settings = load_settings(url)
+    prepare_schema(settings)
 
     async def run() -> T:
-        async with opened(settings) as service:
-            return await work(service)
+        async with open_service(settings) as service:
+            return await action(service)
 
     return asyncio.run(run())

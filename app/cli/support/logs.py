@@ -8,23 +8,23 @@ from typing import Any, Final
 
 from msgspec.json import Encoder
 
-STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {
+STANDARD_ATTRIBUTES: Final = frozenset(logging.makeLogRecord({}).__dict__) | {
     "message",
     "asctime",
     "color_message",
     "taskName",
 }
 
-DELETE: Final = b"\x7f"
+DELETE_CHARACTER: Final = b"\x7f"
 
 # One for all lines: json.dumps makes an encoder for every call that has options. The quick one is for those without
 # anything that would have to be escaped, for there are letters beyond ASCII that begin a new line,
 # and one in it that moves a terminal's cursor.
 _ENCODER: Final = json.JSONEncoder(default=str, separators=(",", ":"))
-_QUICK: Final = Encoder()
+_FAST_ENCODER: Final = Encoder()
 
 
-def configuration(
+def logging_configuration(
     log_format: str, level: str = "INFO"
 ) -> dict[str, Any]:  # Any: logging.config's own schema
     """What uvicorn hands to `logging.config.dictConfig`, in every worker."""
@@ -53,20 +53,24 @@ class JsonLine(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The record with everything that its writer added."""
-        found = {
-            "at": _at(record),
+        fields = {
+            "at": _format_time(record),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
-            **_extra(record),
+            **_extra_fields(record),
         }
         if record.exc_info:
-            found["exception"] = self.formatException(record.exc_info)
+            fields["exception"] = self.formatException(record.exc_info)
         try:
-            line = _QUICK.encode(found)
+            line = _FAST_ENCODER.encode(fields)
         except (TypeError, ValueError):  # something that JSON does not have
-            return _ENCODER.encode(found)
-        return line.decode() if line.isascii() and DELETE not in line else _ENCODER.encode(found)
+            return _ENCODER.encode(fields)
+        return (
+            line.decode()
+            if line.isascii() and DELETE_CHARACTER not in line
+            else _ENCODER.encode(fields)
+        )
 
 
 class ConsoleLine(logging.Formatter):
@@ -75,28 +79,39 @@ class ConsoleLine(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The record; only a traceback takes more than one line."""
         extra = [
-            f"{name}={_plain(value)}" for name, value in _extra(record).items() if value is not None
+            f"{name}={_escape_control_characters(member)}"
+            for name, member in _extra_fields(record).items()
+            if member is not None
         ]
         line = " ".join(
-            [_at(record), record.levelname.lower(), _plain(record.getMessage()), *extra]
+            [
+                _format_time(record),
+                record.levelname.lower(),
+                _escape_control_characters(record.getMessage()),
+                *extra,
+            ]
         )
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
-def _at(record: logging.LogRecord) -> str:
+def _format_time(record: logging.LogRecord) -> str:
     seconds, milliseconds = divmod(int(record.created * 1000), 1000)
-    return f"{_second(seconds)}.{milliseconds:03}Z"
+    return f"{_format_second(seconds)}.{milliseconds:03}Z"
 
 
 @lru_cache(maxsize=1)
-def _second(seconds: int) -> str:
+def _format_second(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat().removesuffix("+00:00")
 
 
-def _extra(record: logging.LogRecord) -> dict[str, object]:
-    return {name: value for name, value in record.__dict__.items() if name not in STANDARD}
+def _extra_fields(record: logging.LogRecord) -> dict[str, object]:
+    return {
+        name: member for name, member in record.__dict__.items() if name not in STANDARD_ATTRIBUTES
+    }
 
 
-def _plain(value: object) -> str:
+def _escape_control_characters(member: object) -> str:
     """The value as text in which no letter begins a new line or moves a terminal's cursor."""
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in str(value))
+    return "".join(
+        character if character.isprintable() else repr(character)[1:-1] for character in str(member)
+    )

@@ -30,77 +30,82 @@ class CommandError(Exception):
         self.problem = problem
 
 
-def refusal(code: str, detail: str) -> CommandError:
+def command_error(code: str, detail: str) -> CommandError:
     """A refusal of the command line's own, as a problem document."""
-    return CommandError(problems.problem(code, detail))
+    return CommandError(problems.problem_fields(code, detail))
 
 
-def guarded(command: Callable[P, R]) -> Callable[P, R]:
+def report_errors(command: Callable[P, R]) -> Callable[P, R]:
     """The command, failing with exit code 1 and one line on stderr: a problem document where `--json` was asked for."""
 
     @functools.wraps(command)
-    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+    def run_command(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return command(*args, **kwargs)
         except (typer.Exit, typer.Abort):
             raise
-        except Exception as error:  # noqa: BLE001  # whatever fails, a person reads a sentence
-            _tell(problem_of(error), as_json=bool(kwargs.get("as_json")))
+        except Exception as error:  # whatever fails, a person reads a sentence  # noqa: BLE001  # whatever fails, a person reads a sentence
+            _print_problem(to_problem(error), as_json=bool(kwargs.get("as_json")))
             raise typer.Exit(1) from None
 
-    return run
+    return run_command
 
 
-def problem_of(error: Exception) -> Mapping[str, object]:
+def to_problem(error: Exception) -> Mapping[str, object]:
     """What went wrong, as a problem document."""
     if isinstance(error, CommandError):
         return error.problem
     if isinstance(error, SightlineError):
-        return problems.of(error)
+        return problems.from_error(error)
     if isinstance(error, ValidationError):
-        found = error.errors(include_url=False, include_input=False)
+        setting_errors = error.errors(include_url=False, include_input=False)
         names = "; ".join(
-            f"SIGHTLINE_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in found
+            f"SIGHTLINE_{'_'.join(map(str, setting_error['loc'])).upper()}: {setting_error['msg']}"
+            for setting_error in setting_errors
         )
-        return problems.problem("invalid-input", f"A setting is not valid. {names}.")
+        return problems.problem_fields("invalid-input", f"A setting is not valid. {names}.")
     if isinstance(error, httpx.HTTPError):
-        return problems.problem(
+        return problems.problem_fields(
             "unavailable", f"The service did not answer: {str(error) or type(error).__name__}."
         )
     if isinstance(error, OSError):
-        return problems.problem(
+        return problems.problem_fields(
             "unavailable", f"{error.strerror or error}: {error.filename or 'no file'}"
         )
     text = str(error).strip().splitlines()
-    return problems.problem("internal-error", text[0] if text else type(error).__name__)
+    return problems.problem_fields("internal-error", text[0] if text else type(error).__name__)
 
 
-def _tell(problem: Mapping[str, object], *, as_json: bool) -> None:
+def _print_problem(problem: Mapping[str, object], *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(problem), err=True)
         return
     line = str(problem.get("detail") or problem.get("title") or "It failed.")
     err.print(f"sightline: {line}", style="red", markup=False, soft_wrap=True)
     errors = problem.get("errors")
-    more = (
-        [each for each in errors if isinstance(each, Mapping)] if isinstance(errors, list) else []
+    faults = (
+        [fault for fault in errors if isinstance(fault, Mapping)]
+        if isinstance(errors, list)
+        else []
     )
-    for each in (
-        more if len(more) > 1 or all(str(each.get("detail")) not in line for each in more) else []
+    for fault in (
+        faults
+        if len(faults) > 1 or all(str(fault.get("detail")) not in line for fault in faults)
+        else []
     ):
-        err.print(f"  {each.get('pointer')}: {each.get('detail')}", markup=False, soft_wrap=True)
+        err.print(f"  {fault.get('pointer')}: {fault.get('detail')}", markup=False, soft_wrap=True)
 
 
-def counted(number: int, noun: str) -> str:
+def pluralize(number: int, noun: str) -> str:
     """So many of a thing: `1 event`, `2 events`."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def say(line: str = "", style: str | None = None) -> None:
+def print_line(line: str = "", style: str | None = None) -> None:
     """Prints a line for a person, as it is."""
     out.print(line, style=style, markup=False, soft_wrap=True)
 
 
-def tell_json(value: object) -> None:
+def print_json(document: object) -> None:
     """Prints a JSON document for a script."""
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    typer.echo(json.dumps(document, ensure_ascii=False, indent=2))

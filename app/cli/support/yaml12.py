@@ -6,14 +6,14 @@ from typing import Any, Final
 
 import yaml
 
-from app.cli.support.terminal import refusal
+from app.cli.support.terminal import command_error
 
-INTEGER: Final = re.compile(r"[-+]?[0-9]+\Z|0o[0-7]+\Z|0x[0-9a-fA-F]+\Z")
-TIMESTAMP: Final = "tag:yaml.org,2002:timestamp"
-CORE: Final = (
+INTEGER_PATTERN: Final = re.compile(r"[-+]?[0-9]+\Z|0o[0-7]+\Z|0x[0-9a-fA-F]+\Z")
+TIMESTAMP_TAG: Final = "tag:yaml.org,2002:timestamp"
+CORE_SCHEMA: Final = (
     ("tag:yaml.org,2002:null", re.compile(r"(?:~|null|Null|NULL|)\Z"), ["~", "n", "N", ""]),
     ("tag:yaml.org,2002:bool", re.compile(r"(?:true|True|TRUE|false|False|FALSE)\Z"), list("tTfF")),
-    ("tag:yaml.org,2002:int", INTEGER, list("-+0123456789")),
+    ("tag:yaml.org,2002:int", INTEGER_PATTERN, list("-+0123456789")),
     (
         "tag:yaml.org,2002:float",
         re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z"),
@@ -22,10 +22,12 @@ CORE: Final = (
 )
 
 
-class Loader(yaml.SafeLoader):
+class CoreSchemaLoader(yaml.SafeLoader):
     """Reads the core schema: `no` and `2026-10-01` are texts, `010` is ten, and a key stands once in its mapping."""
 
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012  # PyYAML's own attribute
+    yaml_implicit_resolvers: dict[
+        str, list[tuple[str, re.Pattern[str]]]
+    ] = {}  # PyYAML's own attribute  # noqa: RUF012  # PyYAML's own attribute
 
     def construct_mapping(
         self, node: yaml.MappingNode, deep: bool = False
@@ -44,51 +46,60 @@ class Loader(yaml.SafeLoader):
             seen.add(key.value)
         return super().construct_mapping(node, deep=deep)
 
-    def construct_whole(self, node: yaml.ScalarNode) -> int:
+    def construct_integer(self, node: yaml.ScalarNode) -> int:
         """An integer: decimal even with leading zeros, 0o octal, 0x hexadecimal."""
         text = str(self.construct_scalar(node))
         return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
 
 
-class Dumper(yaml.SafeDumper):
+class CoreSchemaDumper(yaml.SafeDumper):
     """Writes what `Loader` and a reader of YAML 1.1 both read back, but for days, which stand as they are."""
 
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {  # noqa: RUF012  # PyYAML's own attribute
-        first: [pair for pair in pairs if pair[0] != TIMESTAMP]
+    yaml_implicit_resolvers: dict[
+        str, list[tuple[str, re.Pattern[str]]]
+    ] = {  # PyYAML's own attribute  # noqa: RUF012  # PyYAML's own attribute
+        first: [pair for pair in pairs if pair[0] != TIMESTAMP_TAG]
         for first, pairs in yaml.SafeDumper.yaml_implicit_resolvers.items()
     }
 
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002  # PyYAML's signature
+    def increase_indent(
+        self,
+        flow: bool = False,
+        indentless: bool = False,  # noqa: ARG002  # PyYAML's signature
+    ) -> None:  # PyYAML's signature
         """Indents lists below their key."""
         super().increase_indent(flow, False)
 
 
-for _tag, _pattern, _first in CORE:
-    Loader.add_implicit_resolver(_tag, _pattern, _first)
-    Dumper.add_implicit_resolver(_tag, _pattern, _first)
-Loader.add_constructor("tag:yaml.org,2002:int", Loader.construct_whole)
+for _tag, _pattern, _first in CORE_SCHEMA:
+    CoreSchemaLoader.add_implicit_resolver(_tag, _pattern, _first)
+    CoreSchemaDumper.add_implicit_resolver(_tag, _pattern, _first)
+CoreSchemaLoader.add_constructor("tag:yaml.org,2002:int", CoreSchemaLoader.construct_integer)
 
 
-def load(text: str) -> object:
+def load_yaml(text: str) -> object:
     """The one document in `text`. Raises: CommandError that says where it cannot be read."""
     try:
-        return yaml.load(text, Loader)  # noqa: S506  # a SafeLoader with fewer types
+        return yaml.load(text, CoreSchemaLoader)  # a SafeLoader with fewer types  # noqa: S506  # a SafeLoader with fewer types
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
-        raise refusal(
-            "malformed-input", f"This is not the YAML that is read here{place}: {error.problem}."
+        position = f", line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
+        raise command_error(
+            "malformed-input", f"This is not the YAML that is read here{position}: {error.problem}."
         ) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise refusal(
-            "malformed-input", f"This is not the YAML that is read here: {_first_line(error)}."
+        raise command_error(
+            "malformed-input", f"This is not the YAML that is read here: {first_error_line(error)}."
         ) from None
 
 
-def dump(value: object) -> str:
+def dump_yaml(document: object) -> str:
     """The value as YAML, in the order that it has."""
-    return yaml.dump(value, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=110)
+    return yaml.dump(
+        document, Dumper=CoreSchemaDumper, sort_keys=False, allow_unicode=True, width=110
+    )
 
 
-def _first_line(error: Exception) -> str:
+def first_error_line(error: Exception) -> str:
+    """Return the first line of an error, without its final period."""
     return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

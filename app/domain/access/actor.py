@@ -19,26 +19,26 @@ class Actor:
     team: str | None = None
     source: str | None = None
 
-    def may(self, scope: str) -> bool:
+    def has_scope(self, scope: str) -> bool:
         """Whether the key has the scope; `admin` has all of them."""
         return scope in self.scopes or "admin" in self.scopes
 
-    def require(self, scope: str) -> None:
+    def require_scope(self, scope: str) -> None:
         """Returns when the key has the scope. Raises: ForbiddenError."""
-        if not self.may(scope):
+        if not self.has_scope(scope):
             raise ForbiddenError(f"This needs a key with the scope '{scope}'.")
 
 
 def require_configuration(actor: Actor, scope: str = "playbook:write") -> None:
     """Returns when the key may change what is not one team's own act. Raises: ForbiddenError."""
-    actor.require(scope)
+    actor.require_scope(scope)
     if actor.team is not None or actor.source is not None:
         raise ForbiddenError("A key bound to a team or a source may not change the configuration.")
 
 
 def require_team(actor: Actor, team: str) -> None:
     """Returns when the key may act for that team: contribute, sign off, accept. Raises: ForbiddenError."""
-    actor.require("playbook:write")
+    actor.require_scope("playbook:write")
     if actor.team is not None and actor.team != team:
         raise ForbiddenError(
             f"This key is bound to the team '{actor.team}' and may not act for '{team}'."
@@ -51,14 +51,14 @@ def require_team(actor: Actor, team: str) -> None:
         )
 
 
-def require_issuing(
+def require_key_issuing(
     actor: Actor, scopes: frozenset[str], team: str | None, source: str | None
 ) -> None:
     """Returns when the key may issue such a key. Raises: ForbiddenError, for nobody issues beyond their own."""
-    actor.require("admin")
-    beyond = sorted(scope for scope in scopes if not actor.may(scope))
-    if beyond:
-        raise ForbiddenError(f"This key may not issue the scope '{beyond[0]}'.")
+    actor.require_scope("admin")
+    excess_scopes = sorted(scope for scope in scopes if not actor.has_scope(scope))
+    if excess_scopes:
+        raise ForbiddenError(f"This key may not issue the scope '{excess_scopes[0]}'.")
     if (actor.team is not None and team != actor.team) or (
         actor.source is not None and source != actor.source
     ):

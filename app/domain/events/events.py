@@ -10,22 +10,22 @@ from zoneinfo import ZoneInfo
 from msgspec import Raw
 from msgspec.json import Encoder
 
-from app.domain.primitives.decimals import ONE
+from app.domain.primitives.decimals import FIXED_SCALE
 
-KINDS: Final = ("outcome", "activity")
-FUTURE_HOURS: Final = 24
+EVENT_KINDS: Final = ("outcome", "activity")
+MAX_FUTURE_HOURS: Final = 24
 # json.dumps makes an encoder for every call that has options: this is the hot path.
 _ENCODER: Final = JSONEncoder(
     sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
 )
 # Ten times as fast, and writes the same text of everything but numbers with a point or an exponent.
-_SORTED: Final = Encoder(order="sorted")
-_ALIKE: Final = frozenset({str, int, bool, type(None)})
+_FAST_ENCODER: Final = Encoder(order="sorted")
+_FAST_TYPES: Final = frozenset({str, int, bool, type(None)})
 # What the rules that read an erased event's content made of it while it had one: a state and a value, or no match.
-Remembered: TypeAlias = Mapping[str, tuple[str, int] | None]
+ErasedMatches: TypeAlias = Mapping[str, tuple[str, int] | None]
 
 
-_NOTHING: Final[Mapping[str, object]] = {}
+_EMPTY_DATA: Final[Mapping[str, object]] = {}
 
 
 class Event(NamedTuple):
@@ -49,21 +49,21 @@ class Event(NamedTuple):
     subject: str | None = None
     objective: str | None = None
     offerings: tuple[tuple[str, int], ...] = ()
-    data: Mapping[str, object] = _NOTHING
-    erased: Remembered | None = None
+    data: Mapping[str, object] = _EMPTY_DATA
+    erased: ErasedMatches | None = None
 
     @property
     def weight(self) -> int:
         """What the event weighs as attention. Units: ten-thousandths."""
-        return ONE if self.effort is None else self.effort
+        return FIXED_SCALE if self.effort is None else self.effort
 
 
-def canonical(value: object) -> str:
+def to_canonical_json(value: object) -> str:
     """The one JSON text of a value: sorted names, no spaces."""
-    if type(value) is not dict or not _ALIKE.issuperset(map(type, value.values())):
+    if type(value) is not dict or not _FAST_TYPES.issuperset(map(type, value.values())):
         return _ENCODER.encode(value)
     try:
-        return _SORTED.encode(value).decode()
+        return _FAST_ENCODER.encode(value).decode()
     except UnicodeEncodeError:  # half of a surrogate pair
         return _ENCODER.encode(value)
 
@@ -73,15 +73,17 @@ def fingerprint(event: Event, data: str | None = None) -> str:
 
     Shape: 32 hex digits. None when it is not at hand: `data`, the canonical text of the event's data.
     """
-    known = data if data is not None else canonical(event.data) if event.data else "{}"
+    canonical_data = (
+        data if data is not None else to_canonical_json(event.data) if event.data else "{}"
+    )
     time = event.time if event.time.tzinfo is UTC else event.time.astimezone(UTC)
-    at = Raw(
-        _SORTED.encode(time)[:-2] + b'+00:00"'
+    encoded_time = Raw(
+        _FAST_ENCODER.encode(time)[:-2] + b'+00:00"'
     )  # for Z": as isoformat has it, which takes five times as long
     content = (
         *(
             event.type,
-            at,
+            encoded_time,
             event.team,
             event.kind,
             event.value,
@@ -89,11 +91,11 @@ def fingerprint(event: Event, data: str | None = None) -> str:
             event.effort,
             event.subject,
         ),
-        *(event.objective, event.offerings, Raw(known.encode("utf-8", "surrogatepass"))),
+        *(event.objective, event.offerings, Raw(canonical_data.encode("utf-8", "surrogatepass"))),
     )
-    return sha256(_SORTED.encode(content)).hexdigest()[:32]
+    return sha256(_FAST_ENCODER.encode(content)).hexdigest()[:32]
 
 
-def day_of(instant: datetime, time_zone: str) -> date:
+def to_local_day(instant: datetime, time_zone: str) -> date:
     """The organization's day in which `instant` falls."""
     return instant.astimezone(ZoneInfo(time_zone)).date()

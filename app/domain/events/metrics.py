@@ -7,24 +7,24 @@ from hashlib import sha256
 from operator import ge, gt, le, lt
 from typing import ClassVar, Final, NamedTuple, TypeAlias, TypeGuard
 
-from app.domain.events.events import Event, Remembered, canonical
-from app.domain.primitives.decimals import number, parse
+from app.domain.events.events import ErasedMatches, Event, to_canonical_json
+from app.domain.primitives.decimals import to_fixed_point, to_json_number
 
 AGGREGATIONS: Final = ("sum", "count", "mean", "min", "max", "last")
 OPERATORS: Final = ("eq", "ne", "in", "not_in", "gt", "gte", "lt", "lte", "exists")
-COMPARE: Final[Mapping[str, Callable[[float, float], bool]]] = {
+COMPARISONS: Final[Mapping[str, Callable[[float, float], bool]]] = {
     "gt": gt,
     "gte": ge,
     "lt": lt,
     "lte": le,
 }
 ABSENT: Final = object()
-LEFT_OUT: Final = "other_unit:"
-CODE: Final = 3  # letters of a currency (ISO 4217)
+OTHER_UNIT_PREFIX: Final = "other_unit:"
+CURRENCY_CODE_LENGTH: Final = 3  # letters of a currency (ISO 4217)
 
 Scalar: TypeAlias = str | bool | int | float
-Reader: TypeAlias = Callable[[Event], object]
-Valued: TypeAlias = Callable[[Event], int | None]
+PropertyReader: TypeAlias = Callable[[Event], object]
+ValueReader: TypeAlias = Callable[[Event], int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +40,21 @@ class Condition:
 
     def __eq__(self, other: object) -> bool:
         """Whether it is the same condition: true is not 1, as in what it matches."""
-        return isinstance(other, Condition) and _told(self) == _told(other)
+        return isinstance(other, Condition) and _condition_identity(self) == _condition_identity(
+            other
+        )
 
     def __hash__(self) -> int:
         """The same for the same condition."""
-        return hash(_told(self))
+        return hash(_condition_identity(self))
 
 
-def _told(condition: Condition) -> tuple[object, ...]:
+def _condition_identity(condition: Condition) -> tuple[object, ...]:
     value = condition.value
-    truths = tuple(
-        isinstance(one, bool) for one in (value if isinstance(value, tuple) else (value,))
+    boolean_flags = tuple(
+        isinstance(element, bool) for element in (value if isinstance(value, tuple) else (value,))
     )
-    return condition.property, condition.op, value, truths
+    return condition.property, condition.op, value, boolean_flags
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class Metric:
     canonical_source: str | None = None
 
 
-def matching_part(metric: Metric) -> tuple[object, ...]:
+def matching_definition(metric: Metric) -> tuple[object, ...]:
     """What of a metric decides which events match and count; a change of it restates history."""
     return (
         metric.unit,
@@ -89,12 +91,12 @@ def reads_content(metric: Metric) -> bool:
     return any(name == "subject" or name.startswith("data.") for name in names)
 
 
-def rule(metric: Metric) -> str:
+def matching_rule_id(metric: Metric) -> str:
     """The name of what decides which events match and count: metrics that match alike have the same."""
     where = [[condition.property, condition.op, condition.value] for condition in metric.where]
-    counted = metric.aggregation == "count"
-    content = [metric.unit, metric.events, metric.activities, where, metric.value, counted]
-    return sha256(canonical(content).encode()).hexdigest()[:16]
+    is_count = metric.aggregation == "count"
+    content = [metric.unit, metric.events, metric.activities, where, metric.value, is_count]
+    return sha256(to_canonical_json(content).encode()).hexdigest()[:16]
 
 
 class Match(NamedTuple):
@@ -116,13 +118,13 @@ class Match(NamedTuple):
 
         Only currencies are told apart: every set is read for every score, and units of free text would be many.
         """
-        currency = (
-            len(self.unit) == CODE
+        is_currency = (
+            len(self.unit) == CURRENCY_CODE_LENGTH
             and self.unit.isascii()
             and self.unit.isalpha()
             and self.unit.isupper()
         )
-        return f"{LEFT_OUT}{self.unit}" if currency else self.state
+        return f"{OTHER_UNIT_PREFIX}{self.unit}" if is_currency else self.state
 
 
 class Matcher:
@@ -132,12 +134,18 @@ class Matcher:
 
     def __init__(self, metrics: Mapping[str, Metric]) -> None:
         """Indexes the metrics by the event types that they name."""
-        by_type: dict[str, list[tuple[Metric, tuple[Callable[[Event], bool], ...], Valued]]] = {}
+        by_type: dict[
+            str, list[tuple[Metric, tuple[Callable[[Event], bool], ...], ValueReader]]
+        ] = {}
         for key in sorted(metrics):
             metric = metrics[key]
-            compiled = (metric, tuple(map(_condition, metric.where)), _valued(metric.value))
-            for kind in sorted({*metric.events, *metric.activities}):
-                by_type.setdefault(kind, []).append(compiled)
+            compiled = (
+                metric,
+                tuple(map(_compile_condition, metric.where)),
+                _value_reader(metric.value),
+            )
+            for event_type in sorted({*metric.events, *metric.activities}):
+                by_type.setdefault(event_type, []).append(compiled)
         self._by_type = by_type
 
     def match(self, event: Event) -> tuple[Match, ...]:
@@ -146,83 +154,88 @@ class Matcher:
         An erased one answers rules that read its content as it did when it was erased, and newer ones as it is now.
         """
         if event.erased is not None:
-            return tuple(self._remembered(event, event.erased))
+            return tuple(self._remembered_matches(event, event.erased))
         return tuple(
             [
-                _judge(metric, valued, event)
-                for metric, conditions, valued in self._by_type.get(event.type, ())
-                if not conditions or all(holds(event) for holds in conditions)
+                _match_metric(metric, read_value, event)
+                for metric, conditions, read_value in self._by_type.get(event.type, ())
+                if not conditions or all(is_met(event) for is_met in conditions)
             ]
         )
 
-    def _remembered(self, event: Event, erased: Remembered) -> Iterator[Match]:
-        for metric, conditions, reader in self._by_type.get(event.type, ()):
-            name = rule(metric) if reads_content(metric) else ""
-            known = erased.get(name)
-            if known is not None:
-                state, value = known  # and the unit, which the event still has
+    def _remembered_matches(self, event: Event, erased_matches: ErasedMatches) -> Iterator[Match]:
+        for metric, conditions, read_value in self._by_type.get(event.type, ()):
+            rule_id = matching_rule_id(metric) if reads_content(metric) else ""
+            remembered_match = erased_matches.get(rule_id)
+            if remembered_match is not None:
+                state, matched_value = remembered_match  # and the unit, which the event still has
                 yield Match(
-                    metric.key, state, value, (event.unit or "") if state == "other_unit" else ""
+                    metric.key,
+                    state,
+                    matched_value,
+                    (event.unit or "") if state == "other_unit" else "",
                 )
-            elif name not in erased and all(holds(event) for holds in conditions):
-                yield _judge(metric, reader, event)
+            elif rule_id not in erased_matches and all(is_met(event) for is_met in conditions):
+                yield _match_metric(metric, read_value, event)
 
-    def remember(self, event: Event) -> Remembered:
+    def remember_matches(self, event: Event) -> ErasedMatches:
         """What the rules that read its content make of an event: all that has to outlive the content."""
-        found = {match.metric: (match.state, match.value) for match in self.match(event)}
+        matches_by_metric = {
+            match.metric: (match.state, match.value) for match in self.match(event)
+        }
         return {
-            rule(metric): found.get(metric.key)
+            matching_rule_id(metric): matches_by_metric.get(metric.key)
             for metric, _, _ in self._by_type.get(event.type, ())
             if reads_content(metric)
         }
 
 
-def _judge(metric: Metric, valued: Valued, event: Event) -> Match:
+def _match_metric(metric: Metric, read_value: ValueReader, event: Event) -> Match:
     if event.type not in metric.events:
         return Match(metric.key, "work")
-    value = valued(event)
+    event_value = read_value(event)
     if metric.aggregation == "count":
-        return Match(metric.key, "counts", value or 0)
-    if value is None:
+        return Match(metric.key, "counts", event_value or 0)
+    if event_value is None:
         return Match(metric.key, "no_value")
     if metric.unit is not None and event.unit is not None and metric.unit != event.unit:
         return Match(metric.key, "other_unit", unit=event.unit)
-    return Match(metric.key, "counts", value)
+    return Match(metric.key, "counts", event_value)
 
 
-def _valued(path: str) -> Valued:
+def _value_reader(path: str) -> ValueReader:
     """A function from an event to the ten-thousandths of the property's value, None when it is no such number."""
     if path == "value":
         return lambda event: event.value
-    read = _reader(path)
-    return lambda event: _as_fixed(read(event))
+    read_property = _property_reader(path)
+    return lambda event: _to_fixed_point(read_property(event))
 
 
-def _as_fixed(value: object) -> int | None:
+def _to_fixed_point(value: object) -> int | None:
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
         return None
     try:
-        return parse(value)
+        return to_fixed_point(value)
     except ValueError:
         return None
 
 
-def _reader(path: str) -> Reader:
+def _property_reader(path: str) -> PropertyReader:
     """A function from an event to the property's value, ABSENT when it is lacking or null."""
     if path.startswith("data."):
         steps = path.split(".")[1:]
-        return lambda event: _walk(event.data, steps)
+        return lambda event: _resolve_path(event.data, steps)
     if path == "value":
-        return lambda event: ABSENT if event.value is None else number(event.value)
+        return lambda event: ABSENT if event.value is None else to_json_number(event.value)
 
-    def plain(event: Event) -> object:
-        found: object = getattr(event, path)
-        return ABSENT if found is None else found
+    def read_attribute(event: Event) -> object:
+        attribute: object = getattr(event, path)
+        return ABSENT if attribute is None else attribute
 
-    return plain
+    return read_attribute
 
 
-def _walk(data: object, steps: list[str]) -> object:
+def _resolve_path(data: object, steps: list[str]) -> object:
     for step in steps:
         if not isinstance(data, Mapping) or step not in data:
             return ABSENT
@@ -230,39 +243,45 @@ def _walk(data: object, steps: list[str]) -> object:
     return ABSENT if data is None else data
 
 
-def _condition(condition: Condition) -> Callable[[Event], bool]:
-    read, wanted, op = _reader(condition.property), condition.value, condition.op
+def _compile_condition(condition: Condition) -> Callable[[Event], bool]:
+    read_property, operand, op = _property_reader(condition.property), condition.value, condition.op
     if op == "exists":
-        expected = wanted is not False
-        return lambda event: (read(event) is not ABSENT) is expected
+        expects_presence = operand is not False
+        return lambda event: (read_property(event) is not ABSENT) is expects_presence
     if op in ("in", "not_in"):
-        options = wanted if isinstance(wanted, tuple) else (wanted,)
-        inside = op == "in"
-        return lambda event: any(_same(read(event), option) for option in options) is inside
+        options = operand if isinstance(operand, tuple) else (operand,)
+        is_membership = op == "in"
+        return lambda event: (
+            any(_is_same_value(read_property(event), option) for option in options) is is_membership
+        )
     if op in ("eq", "ne"):
-        equal = op == "eq"
-        return lambda event: _same(read(event), wanted) is equal
-    return _comparison(read, op, wanted)
+        is_equality = op == "eq"
+        return lambda event: _is_same_value(read_property(event), operand) is is_equality
+    return _compile_comparison(read_property, op, operand)
 
 
-def _comparison(read: Reader, op: str, wanted: object) -> Callable[[Event], bool]:
-    compare = COMPARE[op]
+def _compile_comparison(
+    read_property: PropertyReader, op: str, operand: object
+) -> Callable[[Event], bool]:
+    compare = COMPARISONS[op]
 
-    def holds(event: Event) -> bool:
-        value = read(event)
-        return _is_number(value) and _is_number(wanted) and compare(value, wanted)
+    def is_met(event: Event) -> bool:
+        property_value = read_property(event)
+        return (
+            _is_number(property_value) and _is_number(operand) and compare(property_value, operand)
+        )
 
-    return holds
+    return is_met
 
 
 def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _same(value: object, wanted: object) -> bool:
+def _is_same_value(left: object, right: object) -> bool:
     """Equality without conversion: true is not 1, "1" is not 1, and 1 is 1.0."""
-    if isinstance(value, bool) or isinstance(wanted, bool):
-        return value is wanted
-    if _is_number(value) and _is_number(wanted):
-        return value == wanted
-    return isinstance(value, str) and isinstance(wanted, str) and value == wanted
+    if isinstance(left, bool) or isinstance(right, bool):
+        return left is right
+    if _is_number(left) and _is_number(right):
+        return left == right
+    return isinstance(left, str) and isinstance(right, str) and left == right

@@ -14,10 +14,10 @@ from app.domain.playbook.objectives import KeyResult, Objective, Responsibility
 from app.domain.playbook.offerings import Offering
 from app.domain.playbook.organization import Organization, Policy, Team
 from app.domain.playbook.playbooks import Contribution, Playbook, Revision, Signoff
-from app.domain.primitives.errors import unknown
+from app.domain.primitives.errors import unknown_key_message
 from app.domain.sources.sources import Source
 
-Noun: TypeAlias = (
+Resource: TypeAlias = (
     Organization
     | Policy
     | Team
@@ -34,7 +34,7 @@ Noun: TypeAlias = (
 )
 
 # In this order they can be written without one naming what is not there yet.
-TABLES: Final[Mapping[str, str]] = {
+TABLE_NAMES: Final[Mapping[str, str]] = {
     "organization": "organizations",
     "policy": "policies",
     "team": "teams",
@@ -68,7 +68,7 @@ class Configuration:
     contributions: Mapping[str, Contribution] = field(default_factory=dict)
     signoffs: Mapping[str, Signoff] = field(default_factory=dict)
     revisions: Mapping[str, Revision] = field(default_factory=dict)
-    archived: Mapping[str, Mapping[str, Noun]] = field(default_factory=dict)
+    archived: Mapping[str, Mapping[str, Resource]] = field(default_factory=dict)
 
     @property
     def organization(self) -> Organization:
@@ -80,98 +80,117 @@ class Configuration:
         """The organization's policy."""
         return self.policies["policy"]
 
-    def of(self, kind: str) -> Mapping[str, Noun]:
+    def resources_of(self, kind: str) -> Mapping[str, Resource]:
         """The live things of one kind, by key."""
-        found: Mapping[str, Noun] = getattr(self, TABLES[kind])
-        return found
+        resources: Mapping[str, Resource] = getattr(self, TABLE_NAMES[kind])
+        return resources
 
-    def put(self, noun: Noun) -> "Configuration":
+    def with_resource(self, resource: Resource) -> "Configuration":
         """The configuration with `noun` live in it, in place of what had its key."""
-        kind = noun.kind
-        gone = {key: was for key, was in self.archived.get(kind, {}).items() if key != noun.key}
-        return self.having(kind, {**self.of(kind), noun.key: noun}, gone)
+        kind = resource.kind
+        archived = {
+            key: archived_resource
+            for key, archived_resource in self.archived.get(kind, {}).items()
+            if key != resource.key
+        }
+        return self.with_resources(
+            kind, {**self.resources_of(kind), resource.key: resource}, archived
+        )
 
-    def drop(self, kind: str, key: str) -> "Configuration":
+    def with_archived(self, kind: str, key: str) -> "Configuration":
         """The configuration with that thing archived."""
-        live = dict(self.of(kind))
-        was = live.pop(key)
-        gone = {**self.archived.get(kind, {}), key: was}
-        return self.having(kind, live, gone)
+        live = dict(self.resources_of(kind))
+        dropped = live.pop(key)
+        archived = {**self.archived.get(kind, {}), key: dropped}
+        return self.with_resources(kind, live, archived)
 
-    def having(
-        self, kind: str, live: Mapping[str, Noun], gone: Mapping[str, Noun]
+    def with_resources(
+        self, kind: str, live: Mapping[str, Resource], archived: Mapping[str, Resource]
     ) -> "Configuration":
         """The configuration with these things of one kind, live and archived, and no others."""
-        found: dict[str, Mapping[str, object]] = {
-            TABLES[kind]: live,
-            "archived": {**self.archived, kind: gone},
+        replacements: dict[str, Mapping[str, object]] = {
+            TABLE_NAMES[kind]: live,
+            "archived": {**self.archived, kind: archived},
         }
-        return replace(self, **found)  # type: ignore[arg-type]  # each kind under its own name
+        return replace(self, **replacements)  # type: ignore[arg-type]  # each kind under its own name
 
 
-class Draft:
+class ConfigurationDraft:
     """A configuration that many things are put into or dropped from, each at the cost of one: `present` is it now.
 
     What `present` was before does not stand any more: take it once all is done.
     """
 
-    def __init__(self, start: Configuration) -> None:
+    def __init__(self, configuration: Configuration) -> None:
         """The start itself stays as it is."""
-        self.present = start
-        self._own: dict[str, tuple[dict[str, Noun], dict[str, Noun]]] = {}
+        self.configuration = configuration
+        self._mutable_kinds: dict[str, tuple[dict[str, Resource], dict[str, Resource]]] = {}
 
-    def put(self, noun: Noun) -> None:
+    def put(self, resource: Resource) -> None:
         """As `Configuration.put`."""
-        live, gone = self._mutable(noun.kind)
-        live[noun.key] = noun
-        gone.pop(noun.key, None)
+        live, archived = self._mutable_resources(resource.kind)
+        live[resource.key] = resource
+        archived.pop(resource.key, None)
 
-    def drop(self, kind: str, key: str) -> None:
+    def archive(self, kind: str, key: str) -> None:
         """As `Configuration.drop`."""
-        live, gone = self._mutable(kind)
-        gone[key] = live.pop(key)
+        live, archived = self._mutable_resources(kind)
+        archived[key] = live.pop(key)
 
-    def _mutable(self, kind: str) -> tuple[dict[str, Noun], dict[str, Noun]]:
-        if kind not in self._own:
-            own = dict(self.present.of(kind)), dict(self.present.archived.get(kind, {}))
-            self._own[kind] = own
-            self.present = self.present.having(kind, *own)
-        return self._own[kind]
+    def _mutable_resources(self, kind: str) -> tuple[dict[str, Resource], dict[str, Resource]]:
+        if kind not in self._mutable_kinds:
+            copies = (
+                dict(self.configuration.resources_of(kind)),
+                dict(self.configuration.archived.get(kind, {})),
+            )
+            self._mutable_kinds[kind] = copies
+            self.configuration = self.configuration.with_resources(kind, *copies)
+        return self._mutable_kinds[kind]
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ConfigurationChange:
     """One change of configuration. Shape: `action` is create, update, restore or archive."""
 
     kind: str
     key: str
     action: str
-    before: Noun | None
-    after: Noun | None
+    before: Resource | None
+    after: Resource | None
 
 
-def changes(before: Configuration, after: Configuration) -> tuple[Change, ...]:
+def diff_configurations(
+    before: Configuration, after: Configuration
+) -> tuple[ConfigurationChange, ...]:
     """What differs between two configurations, in an order in which it can be written."""
-    return tuple(change for kind in TABLES for change in _changes_of(kind, before, after))
+    return tuple(change for kind in TABLE_NAMES for change in _diff_kind(kind, before, after))
 
 
-def _changes_of(kind: str, before: Configuration, after: Configuration) -> Iterable[Change]:
-    was, now = before.of(kind), after.of(kind)
-    if was is now:
+def _diff_kind(
+    kind: str, before: Configuration, after: Configuration
+) -> Iterable[ConfigurationChange]:
+    previous, current = before.resources_of(kind), after.resources_of(kind)
+    if previous is current:
         return
-    gone = before.archived.get(kind, {})
-    for key in sorted(now):
-        if key not in was:
-            yield Change(kind, key, "restore" if key in gone else "create", gone.get(key), now[key])
-        elif was[key] != now[key]:
-            yield Change(kind, key, "update", was[key], now[key])
-    for key in sorted(was.keys() - now.keys()):
-        yield Change(kind, key, "archive", was[key], None)
+    archived = before.archived.get(kind, {})
+    for key in sorted(current):
+        if key not in previous:
+            yield ConfigurationChange(
+                kind,
+                key,
+                "restore" if key in archived else "create",
+                archived.get(key),
+                current[key],
+            )
+        elif previous[key] != current[key]:
+            yield ConfigurationChange(kind, key, "update", previous[key], current[key])
+    for key in sorted(previous.keys() - current.keys()):
+        yield ConfigurationChange(kind, key, "archive", previous[key], None)
 
 
-def missing(configuration: Configuration, kind: str, key: str) -> str:
+def missing_message(configuration: Configuration, kind: str, key: str) -> str:
     """A sentence saying why there is no such live thing: it is archived, or unknown and another is near."""
-    noun = kind.replace("_", " ")
+    label = kind.replace("_", " ")
     if key in configuration.archived.get(kind, {}):
-        return f"The {noun} '{key}' is archived."
-    return unknown(noun, key, configuration.of(kind))
+        return f"The {label} '{key}' is archived."
+    return unknown_key_message(label, key, configuration.resources_of(kind))

@@ -4,23 +4,29 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from app.domain.events.metrics import Metric
-from app.domain.playbook.configuration import Configuration, Draft, Noun
-from app.domain.playbook.lifecycle import playbook_of
+from app.domain.playbook.configuration import Configuration, ConfigurationDraft, Resource
+from app.domain.playbook.lifecycle import get_playbook
 from app.domain.playbook.objectives import KeyResult, Objective, Responsibility
 from app.domain.playbook.offerings import Offering
 from app.domain.playbook.organization import Team
 from app.domain.playbook.playbooks import Playbook
-from app.domain.playbook.validation import check, circular, proposed, ring, turned
+from app.domain.playbook.validation import (
+    describe_cycle,
+    direction_error,
+    parent_cycle,
+    reset_acceptance,
+    validate_resource,
+)
 from app.domain.primitives.errors import Fault, ForbiddenError, InvalidError, PruneNeededError
 from app.domain.sources.sources import Source
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class Located:
     """A thing and where the document says it. Shape: `pointer` is a JSON Pointer."""
 
     pointer: str
-    noun: Noun
+    resource: Resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,28 +37,34 @@ class Document:
     """
 
     playbook: Playbook
-    sources: tuple[Placed, ...] = ()
-    teams: tuple[Placed, ...] = ()
-    metrics: tuple[Placed, ...] = ()
-    offerings: tuple[Placed, ...] = ()
-    objectives: tuple[Placed, ...] = ()
-    responsibilities: tuple[Placed, ...] = ()
-    key_results: tuple[Placed, ...] = ()
+    sources: tuple[Located, ...] = ()
+    teams: tuple[Located, ...] = ()
+    metrics: tuple[Located, ...] = ()
+    offerings: tuple[Located, ...] = ()
+    objectives: tuple[Located, ...] = ()
+    responsibilities: tuple[Located, ...] = ()
+    key_results: tuple[Located, ...] = ()
 
     @property
-    def placed(self) -> tuple[Placed, ...]:
+    def resources(self) -> tuple[Located, ...]:
         """Everything in an order in which nothing names what is not there yet, objectives' parents apart."""
-        book = Placed("/playbook", self.playbook)
-        before = (*self.teams, *self.sources, *self.metrics, *self.offerings, book)
-        return (*before, *self.objectives, *self.key_results, *self.responsibilities)
+        located_playbook = Located("/playbook", self.playbook)
+        prerequisites = (
+            *self.teams,
+            *self.sources,
+            *self.metrics,
+            *self.offerings,
+            located_playbook,
+        )
+        return (*prerequisites, *self.objectives, *self.key_results, *self.responsibilities)
 
 
-def names(document: Document) -> tuple[tuple[str, str], ...]:
+def list_names(document: Document) -> tuple[tuple[str, str], ...]:
     """Kind and key of everything the document names."""
-    return tuple((placed.noun.kind, placed.noun.key) for placed in document.placed)
+    return tuple((located.resource.kind, located.resource.key) for located in document.resources)
 
 
-def apply(
+def apply_document(
     configuration: Configuration, document: Document, *, prune: bool, accept: bool
 ) -> Configuration:
     """The configuration as the document says; applying it twice changes nothing.
@@ -60,192 +72,204 @@ def apply(
     Raises: InvalidError with all that is wrong, PruneNeededError when more than half of the playbook would be archived,
     ForbiddenError when the document accepts responsibilities and `accept` is not given.
     """
-    faults = [*_twice(document), *_elsewhere(configuration, document)]
-    draft = Draft(configuration)
-    _drop_unnamed(draft, document, prune=prune)
-    _drop_named(draft, document)
-    faults += _turned(draft.present, document)
-    faults += _put_all(draft, document, accept=accept)
-    faults += _rings(draft.present, document)
+    faults = [*_duplicate_keys(document), *_keys_of_other_playbooks(configuration, document)]
+    draft = ConfigurationDraft(configuration)
+    _archive_unnamed(draft, document, prune=prune)
+    _archive_named(draft, document)
+    faults += _direction_errors(draft.configuration, document)
+    faults += _put_resources(draft, document, accept=accept)
+    faults += _parent_cycles(draft.configuration, document)
     if faults:
         raise InvalidError(
             faults[0].detail, list(dict.fromkeys(faults))
         )  # an objective is judged twice
-    return draft.present
+    return draft.configuration
 
 
-def _twice(document: Document) -> Iterable[Fault]:
-    seen: set[tuple[str, str]] = set()
-    for placed in document.placed:
-        name = (placed.noun.kind, placed.noun.key)
-        if name in seen:
-            member = "team" if isinstance(placed.noun, Responsibility) else "key"
+def _duplicate_keys(document: Document) -> Iterable[Fault]:
+    seen_names: set[tuple[str, str]] = set()
+    for located in document.resources:
+        name = (located.resource.kind, located.resource.key)
+        if name in seen_names:
+            member = "team" if isinstance(located.resource, Responsibility) else "key"
             yield Fault(
-                f"{placed.pointer}/{member}",
-                f"The {placed.noun.kind.replace('_', ' ')} '{placed.noun.key}' is here twice.",
+                f"{located.pointer}/{member}",
+                f"The {located.resource.kind.replace('_', ' ')} '{located.resource.key}' is here twice.",
             )
-        seen.add(name)
+        seen_names.add(name)
 
 
-def _elsewhere(configuration: Configuration, document: Document) -> Iterable[Fault]:
+def _keys_of_other_playbooks(configuration: Configuration, document: Document) -> Iterable[Fault]:
     """A document takes nothing from another playbook: what has moved is moved by its own address."""
-    for placed in (*document.objectives, *document.key_results):
-        was = configuration.of(placed.noun.kind).get(placed.noun.key)
+    for located in (*document.objectives, *document.key_results):
+        existing = configuration.resources_of(located.resource.kind).get(located.resource.key)
         objective = (
-            configuration.objectives.get(was.objective) if isinstance(was, KeyResult) else was
+            configuration.objectives.get(existing.objective)
+            if isinstance(existing, KeyResult)
+            else existing
         )
         if isinstance(objective, Objective) and objective.playbook != document.playbook.key:
-            text = (
-                f"The {placed.noun.kind.replace('_', ' ')} '{placed.noun.key}' is of the playbook"
-            )
-            yield Fault(f"{placed.pointer}/key", f"{text} '{objective.playbook}'.")
+            prefix = f"The {located.resource.kind.replace('_', ' ')} '{located.resource.key}' is of the playbook"
+            yield Fault(f"{located.pointer}/key", f"{prefix} '{objective.playbook}'.")
 
 
-def _turned(configuration: Configuration, document: Document) -> Iterable[Fault]:
+def _direction_errors(configuration: Configuration, document: Document) -> Iterable[Fault]:
     """What is wrong for other playbooks' key results, the only ones left, with the metrics as they shall be."""
-    metrics = {
-        placed.noun.key: (placed, placed.noun)
-        for placed in document.metrics
-        if isinstance(placed.noun, Metric)
+    declared_metrics = {
+        located.resource.key: (located, located.resource)
+        for located in document.metrics
+        if isinstance(located.resource, Metric)
     }
-    for result in configuration.key_results.values():
-        if result.metric in metrics:
-            placed, metric = metrics[result.metric]
-            for fault in turned(metric, result):
-                yield Fault(placed.pointer + fault.pointer, fault.detail)
+    for key_result in configuration.key_results.values():
+        if key_result.metric in declared_metrics:
+            located, metric = declared_metrics[key_result.metric]
+            for fault in direction_error(metric, key_result):
+                yield Fault(located.pointer + fault.pointer, fault.detail)
 
 
-def _rings(configuration: Configuration, document: Document) -> Iterable[Fault]:
+def _parent_cycles(configuration: Configuration, document: Document) -> Iterable[Fault]:
     """Each ring of parents, told where the document closes it."""
-    places = {placed.noun.key: index for index, placed in enumerate(document.objectives)}
-    ended: set[str] = set()
-    for key in places:
-        found = ring(configuration.objectives, key, ended)
-        if len(found) > 1:
-            last = max(found, key=lambda one: places.get(one, -1))
-            start = found.index(last)
-            told = circular([*found[start:], *found[:start]])
-            yield Fault(f"{document.objectives[places[last]].pointer}/parent", told)
+    positions = {located.resource.key: index for index, located in enumerate(document.objectives)}
+    checked_keys: set[str] = set()
+    for key in positions:
+        cycle = parent_cycle(configuration.objectives, key, checked_keys)
+        if len(cycle) > 1:
+            closing_key = max(cycle, key=lambda member: positions.get(member, -1))
+            start = cycle.index(closing_key)
+            message = describe_cycle([*cycle[start:], *cycle[:start]])
+            yield Fault(f"{document.objectives[positions[closing_key]].pointer}/parent", message)
 
 
-def _put_all(draft: Draft, document: Document, *, accept: bool) -> Iterable[Fault]:
+def _put_resources(
+    draft: ConfigurationDraft, document: Document, *, accept: bool
+) -> Iterable[Fault]:
     # Objectives first stand without their parents, so that a child may come before its parent in the document.
-    rootless = [
-        Placed(p.pointer, replace(p.noun, parent=None))
-        for p in document.objectives
-        if isinstance(p.noun, Objective)
+    objectives_without_parent = [
+        Located(located.pointer, replace(located.resource, parent=None))
+        for located in document.objectives
+        if isinstance(located.resource, Objective)
     ]
-    ordered = [
-        p
-        for p in document.placed
-        if p.noun.kind not in ("objective", "key_result", "responsibility")
+    independent_resources = [
+        located
+        for located in document.resources
+        if located.resource.kind not in ("objective", "key_result", "responsibility")
     ]
-    for placed in [
-        *ordered,
-        *rootless,
+    for candidate in [
+        *independent_resources,
+        *objectives_without_parent,
         *document.objectives,
         *document.key_results,
         *document.responsibilities,
     ]:
-        noun = _settled(draft.present, placed.noun, accept=accept)
-        faults = check(draft.present, noun)
+        resource = _with_retained_fields(draft.configuration, candidate.resource, accept=accept)
+        faults = validate_resource(draft.configuration, resource)
         if not faults:
-            draft.put(noun)
+            draft.put(resource)
         for fault in faults:
-            yield Fault(placed.pointer + fault.pointer, fault.detail)
+            yield Fault(candidate.pointer + fault.pointer, fault.detail)
 
 
-def _drop_named(draft: Draft, document: Document) -> None:
+def _archive_named(draft: ConfigurationDraft, document: Document) -> None:
     """The objectives and key results that the document names stand aside, to be judged by what they will be together.
 
     Else a playbook could not move with its windows, nor a parent change places with its child.
     """
-    for placed in (*document.key_results, *document.objectives):
-        if placed.noun.key in draft.present.of(placed.noun.kind):
-            draft.drop(placed.noun.kind, placed.noun.key)
+    for located in (*document.key_results, *document.objectives):
+        if located.resource.key in draft.configuration.resources_of(located.resource.kind):
+            draft.archive(located.resource.kind, located.resource.key)
 
 
-def _settled(configuration: Configuration, noun: Noun, *, accept: bool) -> Noun:
+def _with_retained_fields(
+    configuration: Configuration, resource: Resource, *, accept: bool
+) -> Resource:
     """The thing with what a document does not say of it."""
-    if isinstance(noun, Responsibility):
-        after = proposed(configuration, noun)
-        if noun.status != "accepted" or after.status == "accepted":
-            return after
+    if isinstance(resource, Responsibility):
+        responsibility = reset_acceptance(configuration, resource)
+        if resource.status != "accepted" or responsibility.status == "accepted":
+            return responsibility
         if not accept:
             raise ForbiddenError("A document that accepts responsibilities needs an admin key.")
-        return replace(after, status="accepted")
-    if isinstance(noun, Playbook):
-        was = configuration.playbooks.get(noun.key) or configuration.archived.get(
+        return replace(responsibility, status="accepted")
+    if isinstance(resource, Playbook):
+        previous = configuration.playbooks.get(resource.key) or configuration.archived.get(
             "playbook", {}
-        ).get(noun.key)
-        if isinstance(was, Playbook):
+        ).get(resource.key)
+        if isinstance(previous, Playbook):
             return replace(
-                noun, state=was.state, revision=was.revision, published_at=was.published_at
+                resource,
+                state=previous.state,
+                revision=previous.revision,
+                published_at=previous.published_at,
             )
-    if isinstance(noun, Source):
-        there = configuration.sources.get(noun.key)
-        if there is not None:
-            return replace(there, name=noun.name)
-    return noun
+    if isinstance(resource, Source):
+        existing = configuration.sources.get(resource.key)
+        if existing is not None:
+            return replace(existing, name=resource.name)
+    return resource
 
 
-def _drop_unnamed(draft: Draft, document: Document, *, prune: bool) -> None:
+def _archive_unnamed(draft: ConfigurationDraft, document: Document, *, prune: bool) -> None:
     """What the playbook has and the document does not name any more is archived."""
-    playbook, configuration = document.playbook.key, draft.present
-    named = set(names(document))
-    mine = {o.key for o in configuration.objectives.values() if o.playbook == playbook}
-    have: list[Noun] = [
+    playbook, configuration = document.playbook.key, draft.configuration
+    named_keys = set(list_names(document))
+    objective_keys = {o.key for o in configuration.objectives.values() if o.playbook == playbook}
+    playbook_resources: list[Resource] = [
         *(
             configuration.responsibilities[k]
             for k, r in configuration.responsibilities.items()
-            if r.objective in mine
+            if r.objective in objective_keys
         ),
         *(
             configuration.key_results[k]
             for k, r in configuration.key_results.items()
-            if r.objective in mine
+            if r.objective in objective_keys
         ),
-        *(configuration.objectives[k] for k in mine),
+        *(configuration.objectives[k] for k in objective_keys),
     ]
-    gone = [noun for noun in have if (noun.kind, noun.key) not in named]
-    if len(gone) * 2 > len(have) and not prune:
-        text = (
-            f"The document would archive {len(gone)} of the {len(have)} parts that '{playbook}' has"
-        )
-        raise PruneNeededError(f"{text}; say prune=true if it shall.")
-    for noun in gone:
-        draft.drop(noun.kind, noun.key)
+    unnamed = [
+        resource
+        for resource in playbook_resources
+        if (resource.kind, resource.key) not in named_keys
+    ]
+    if len(unnamed) * 2 > len(playbook_resources) and not prune:
+        summary = f"The document would archive {len(unnamed)} of the {len(playbook_resources)} parts that '{playbook}' has"
+        raise PruneNeededError(f"{summary}; say prune=true if it shall.")
+    for resource in unnamed:
+        draft.archive(resource.kind, resource.key)
 
 
-def render(configuration: Configuration, key: str) -> Document:
+def render_document(configuration: Configuration, key: str) -> Document:
     """The document that, applied, gives this playbook and what it needs. Raises: NotFoundError."""
-    playbook = playbook_of(configuration, key)
+    playbook = get_playbook(configuration, key)
     objectives = sorted(
         (o for o in configuration.objectives.values() if o.playbook == key), key=lambda o: o.key
     )
-    mine = {o.key for o in objectives}
-    results = sorted(
-        (k for k in configuration.key_results.values() if k.objective in mine), key=lambda k: k.key
+    objective_keys = {o.key for o in objectives}
+    key_results = sorted(
+        (k for k in configuration.key_results.values() if k.objective in objective_keys),
+        key=lambda k: k.key,
     )
-    parts = sorted(
-        (r for r in configuration.responsibilities.values() if r.objective in mine),
+    responsibilities = sorted(
+        (r for r in configuration.responsibilities.values() if r.objective in objective_keys),
         key=lambda r: r.key,
     )
-    metrics = [configuration.metrics[name] for name in sorted({k.metric for k in results})]
+    metrics = [configuration.metrics[name] for name in sorted({k.metric for k in key_results})]
     sources = [s for s in configuration.sources.values() if s.connector == "api"]
     return Document(
         playbook,
-        sources=_placed(sources),
-        teams=_placed(configuration.teams.values()),
-        metrics=_placed(metrics),
-        offerings=_placed(configuration.offerings.values()),
-        objectives=_placed(objectives),
-        responsibilities=_placed(parts),
-        key_results=_placed(results),
+        sources=_locate(sources),
+        teams=_locate(configuration.teams.values()),
+        metrics=_locate(metrics),
+        offerings=_locate(configuration.offerings.values()),
+        objectives=_locate(objectives),
+        responsibilities=_locate(responsibilities),
+        key_results=_locate(key_results),
     )
 
 
-def _placed(
-    nouns: Iterable[Source | Team | Metric | Offering | Objective | Responsibility | KeyResult],
-) -> tuple[Placed, ...]:
-    return tuple(Placed("", noun) for noun in sorted(nouns, key=lambda noun: noun.key))
+def _locate(
+    resources: Iterable[Source | Team | Metric | Offering | Objective | Responsibility | KeyResult],
+) -> tuple[Located, ...]:
+    return tuple(
+        Located("", resource) for resource in sorted(resources, key=lambda resource: resource.key)
+    )

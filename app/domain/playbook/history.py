@@ -5,69 +5,79 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from app.domain.events.metrics import Metric
-from app.domain.playbook.configuration import Configuration, Noun
+from app.domain.playbook.configuration import Configuration, Resource
 
-ALWAYS: Final = ("organization", "policy")
-ACTIONS: Final = ("create", "update", "restore", "archive")
+PERMANENT_KINDS: Final = ("organization", "policy")
+CHANGE_ACTIONS: Final = ("create", "update", "restore", "archive")
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class ChangeToRevert:
     """A change to take back. None for what it created: `before`."""
 
     kind: str
     key: str
     action: str
-    before: Noun | None
+    before: Resource | None
 
 
-def undone(configuration: Configuration, changes: Iterable[Taken]) -> Configuration:
+def revert(configuration: Configuration, changes: Iterable[ChangeToRevert]) -> Configuration:
     """The configuration before those changes; of each thing only the earliest is given.
 
     An organization and its policy were always there: of days before them they are as they began.
     """
-    own: dict[str, tuple[dict[str, Noun], dict[str, Noun]]] = {}
+    resources_by_kind: dict[str, tuple[dict[str, Resource], dict[str, Resource]]] = {}
     for change in changes:
-        if change.before is None and change.kind in ALWAYS:
+        if change.before is None and change.kind in PERMANENT_KINDS:
             continue
-        if change.kind not in own:
-            found = configuration.of(change.kind), configuration.archived.get(change.kind, {})
-            own[change.kind] = dict(found[0]), dict(found[1])
-        live, gone = own[change.kind]
+        if change.kind not in resources_by_kind:
+            live_and_archived = (
+                configuration.resources_of(change.kind),
+                configuration.archived.get(change.kind, {}),
+            )
+            resources_by_kind[change.kind] = dict(live_and_archived[0]), dict(live_and_archived[1])
+        live, archived = resources_by_kind[change.kind]
         live.pop(change.key, None)
-        gone.pop(change.key, None)
+        archived.pop(change.key, None)
         if change.before is not None:
-            (gone if change.action == "restore" else live)[change.key] = change.before
-    for kind, (live, gone) in own.items():
-        configuration = configuration.having(kind, live, gone)
+            (archived if change.action == "restore" else live)[change.key] = change.before
+    for kind, (live, archived) in resources_by_kind.items():
+        configuration = configuration.with_resources(kind, live, archived)
     return configuration
 
 
-def restated(past: Configuration, present: Mapping[str, Metric]) -> Configuration:
+def with_current_metrics(
+    past_configuration: Configuration, current_metrics: Mapping[str, Metric]
+) -> Configuration:
     """The past configuration with its metrics matched as they are at present: redefining one restates history.
 
     Shape: `present` are the metrics by which events match now, archived ones too.
     """
-    live = {
-        key: _restated(metric, present.get(key, metric)) for key, metric in past.metrics.items()
+    restated_metrics = {
+        key: _with_current_matching(metric, current_metrics.get(key, metric))
+        for key, metric in past_configuration.metrics.items()
     }
-    return past if live == past.metrics else replace(past, metrics=live)
-
-
-def _restated(past: Metric, present: Metric) -> Metric:
-    counts = "count" in (past.aggregation, present.aggregation)
-    return replace(
-        past,
-        unit=present.unit,
-        events=present.events,
-        activities=present.activities,
-        where=present.where,
-        value=present.value,
-        aggregation=present.aggregation if counts else past.aggregation,
+    return (
+        past_configuration
+        if restated_metrics == past_configuration.metrics
+        else replace(past_configuration, metrics=restated_metrics)
     )
 
 
-def matched(
+def _with_current_matching(past_metric: Metric, current_metric: Metric) -> Metric:
+    is_count = "count" in (past_metric.aggregation, current_metric.aggregation)
+    return replace(
+        past_metric,
+        unit=current_metric.unit,
+        events=current_metric.events,
+        activities=current_metric.activities,
+        where=current_metric.where,
+        value=current_metric.value,
+        aggregation=current_metric.aggregation if is_count else past_metric.aggregation,
+    )
+
+
+def effective_metrics(
     configuration: Configuration, pending: Mapping[str, Metric | None]
 ) -> Mapping[str, Metric]:
     """The metrics by which events match, by key.
@@ -75,10 +85,10 @@ def matched(
     Archived ones too, for the days on which they were live; those whose history is still being restated as they were
     before, and one that was not there before (None) not at all.
     """
-    gone = {
-        key: noun
-        for key, noun in configuration.archived.get("metric", {}).items()
-        if isinstance(noun, Metric)
+    archived_metrics = {
+        key: resource
+        for key, resource in configuration.archived.get("metric", {}).items()
+        if isinstance(resource, Metric)
     }
-    found = {**gone, **configuration.metrics, **pending}
-    return {key: metric for key, metric in found.items() if metric is not None}
+    metrics = {**archived_metrics, **configuration.metrics, **pending}
+    return {key: metric for key, metric in metrics.items() if metric is not None}

@@ -6,111 +6,139 @@ from datetime import datetime
 from typing import Final
 
 from app.domain.playbook import serialization as codec
-from app.domain.playbook.configuration import Configuration, Noun
+from app.domain.playbook.configuration import Configuration, Resource
 from app.domain.playbook.playbooks import Contribution, Playbook, Revision, Signoff
-from app.domain.primitives.errors import NotFoundError, NotPublishedError, OldRevisionError, unknown
+from app.domain.primitives.errors import (
+    NotFoundError,
+    NotPublishedError,
+    OldRevisionError,
+    unknown_key_message,
+)
 
 # Fields that a revision does not cover: an objective's `state` it does.
-STATEFUL: Final = frozenset({"state", "revision", "published_at", "status", "by", "note"})
-OWN: Final = {"objective": STATEFUL - {"state"}}
+STATE_FIELDS: Final = frozenset({"state", "revision", "published_at", "status", "by", "note"})
+STATE_FIELDS_BY_KIND: Final = {"objective": STATE_FIELDS - {"state"}}
 
 
-def playbook_of(configuration: Configuration, key: str) -> Playbook:
+def get_playbook(configuration: Configuration, key: str) -> Playbook:
     """That playbook. Raises: NotFoundError naming the nearest known one."""
     if key not in configuration.playbooks:
-        raise NotFoundError(unknown("playbook", key, configuration.playbooks))
+        raise NotFoundError(unknown_key_message("playbook", key, configuration.playbooks))
     return configuration.playbooks[key]
 
 
-def content(configuration: Configuration, key: str) -> Mapping[str, Mapping[str, object]]:
+def revision_content(configuration: Configuration, key: str) -> Mapping[str, Mapping[str, object]]:
     """What a revision covers: the playbook's fields, its objectives, key results, and responsibilities' role and share.
 
     Shape: `<kind>:<key>` to the fields as JSON.
     """
-    objectives = {o.key: o for o in configuration.objectives.values() if o.playbook == key}
-    covered: list[Noun] = [
+    objectives = {
+        objective.key: objective
+        for objective in configuration.objectives.values()
+        if objective.playbook == key
+    }
+    covered_resources: list[Resource] = [
         configuration.playbooks[key],
         *objectives.values(),
-        *(k for k in configuration.key_results.values() if k.objective in objectives),
-        *(r for r in configuration.responsibilities.values() if r.objective in objectives),
+        *(
+            key_result
+            for key_result in configuration.key_results.values()
+            if key_result.objective in objectives
+        ),
+        *(
+            responsibility
+            for responsibility in configuration.responsibilities.values()
+            if responsibility.objective in objectives
+        ),
     ]
     return {
-        f"{noun.kind}:{noun.key}": codec.to_json(noun, OWN.get(noun.kind, STATEFUL))
-        for noun in covered
+        f"{resource.kind}:{resource.key}": codec.to_json(
+            resource, STATE_FIELDS_BY_KIND.get(resource.kind, STATE_FIELDS)
+        )
+        for resource in covered_resources
     }
 
 
-def unpublished(configuration: Configuration, key: str) -> int:
+def count_unpublished_changes(configuration: Configuration, key: str) -> int:
     """How many of the parts differ from the current revision; all of them before the first publishing."""
-    present = content(configuration, key)
+    current_content = revision_content(configuration, key)
     playbook = configuration.playbooks[key]
     revision = configuration.revisions.get(f"{key}/{playbook.revision}")
-    published = {} if revision is None else revision.content
+    published_content = {} if revision is None else revision.content
     return sum(
-        present.get(name) != published.get(name) for name in present.keys() | published.keys()
+        current_content.get(name) != published_content.get(name)
+        for name in current_content.keys() | published_content.keys()
     )
 
 
-def publish(configuration: Configuration, key: str, now: datetime) -> Configuration:
+def publish_playbook(configuration: Configuration, key: str, now: datetime) -> Configuration:
     """The playbook is published; without a change since its last revision nothing happens.
 
     Raises: NotPublishedError.
     """
-    playbook = playbook_of(configuration, key)
+    playbook = get_playbook(configuration, key)
     if playbook.state == "closed":
         raise NotPublishedError(f"The playbook '{key}' is closed.")
-    if playbook.state == "published" and unpublished(configuration, key) == 0:
+    if playbook.state == "published" and count_unpublished_changes(configuration, key) == 0:
         return configuration
     number = playbook.revision + 1
-    published = replace(playbook, state="published", revision=number, published_at=now)
-    return configuration.put(published).put(Revision(key, number, content(configuration, key)))
+    published_playbook = replace(playbook, state="published", revision=number, published_at=now)
+    return configuration.with_resource(published_playbook).with_resource(
+        Revision(key, number, revision_content(configuration, key))
+    )
 
 
-def close(configuration: Configuration, key: str) -> Configuration:
+def close_playbook(configuration: Configuration, key: str) -> Configuration:
     """The playbook is closed; closing it twice changes nothing. Raises: NotPublishedError for a draft."""
-    playbook = playbook_of(configuration, key)
+    playbook = get_playbook(configuration, key)
     if playbook.state == "draft":
         raise NotPublishedError(f"The playbook '{key}' was never published; archive it instead.")
-    return configuration.put(replace(playbook, state="closed"))
+    return configuration.with_resource(replace(playbook, state="closed"))
 
 
-def contribute(configuration: Configuration, found: Contribution) -> Configuration:
+def add_contribution(configuration: Configuration, contribution: Contribution) -> Configuration:
     """The team has contributed to the playbook. Raises: NotFoundError."""
-    playbook_of(configuration, found.playbook)
-    _team(configuration, found.team)
-    return configuration.put(found)
+    get_playbook(configuration, contribution.playbook)
+    _require_team(configuration, contribution.team)
+    return configuration.with_resource(contribution)
 
 
-def sign(configuration: Configuration, found: Signoff) -> Configuration:
+def add_signoff(configuration: Configuration, signoff: Signoff) -> Configuration:
     """The team has signed the current revision. Raises: OldRevisionError, NotPublishedError, NotFoundError."""
-    playbook = playbook_of(configuration, found.playbook)
-    _team(configuration, found.team)
+    playbook = get_playbook(configuration, signoff.playbook)
+    _require_team(configuration, signoff.team)
     if playbook.revision == 0:
         raise NotPublishedError(
-            f"The playbook '{found.playbook}' is not published yet: there is no revision to sign."
+            f"The playbook '{signoff.playbook}' is not published yet: there is no revision to sign."
         )
-    if found.revision != playbook.revision:
+    if signoff.revision != playbook.revision:
         raise OldRevisionError(
-            f"Revision {found.revision} is not the current one, which is {playbook.revision}."
+            f"Revision {signoff.revision} is not the current one, which is {playbook.revision}."
         )
-    return configuration.put(found)
+    return configuration.with_resource(signoff)
 
 
-def accept(  # an acceptance is all of these
-    configuration: Configuration, objective: str, team: str, *, accepted: bool, by: str, note: str
+def set_acceptance(  # an acceptance is all of these
+    configuration: Configuration,
+    objective: str,
+    team: str,
+    *,
+    is_accepted: bool,
+    by: str,
+    note: str,
 ) -> Configuration:
     """The team has accepted, or declined, its part in the objective. Raises: NotFoundError."""
     key = f"{objective}/{team}"
-    found = configuration.responsibilities.get(key)
-    if found is None:
+    responsibility = configuration.responsibilities.get(key)
+    if responsibility is None:
         raise NotFoundError(
             f"The team '{team}' has no responsibility for the objective '{objective}'."
         )
-    _team(configuration, team)
-    status = "accepted" if accepted else "declined"
-    return configuration.put(replace(found, status=status, by=by, note=note))
+    _require_team(configuration, team)
+    status = "accepted" if is_accepted else "declined"
+    return configuration.with_resource(replace(responsibility, status=status, by=by, note=note))
 
 
-def _team(configuration: Configuration, team: str) -> None:
+def _require_team(configuration: Configuration, team: str) -> None:
     if team not in configuration.teams:
-        raise NotFoundError(unknown("team", team, configuration.teams))
+        raise NotFoundError(unknown_key_message("team", team, configuration.teams))

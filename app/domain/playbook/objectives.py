@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import ClassVar, Final
 
-from app.domain.primitives.decimals import ONE
+from app.domain.primitives.decimals import FIXED_SCALE
 
 ROLES: Final = ("accountable", "responsible", "consulted", "informed")
 LOAD_BEARING: Final = frozenset({"accountable", "responsible"})
@@ -19,7 +19,7 @@ class Objective:
     playbook: str
     title: str
     description: str = ""
-    priority: int = ONE
+    priority: int = FIXED_SCALE
     parent: str | None = None
     state: str = "active"
 
@@ -39,7 +39,7 @@ class KeyResult:
     metric: str
     baseline: int
     target: int
-    weight: int = ONE
+    weight: int = FIXED_SCALE
     cadence_days: int = 7
     starts_on: date | None = None
     ends_on: date | None = None
@@ -56,7 +56,7 @@ class Responsibility:
     objective: str
     team: str
     role: str
-    share: int = ONE
+    share: int = FIXED_SCALE
     status: str = "proposed"
     by: str = ""
     note: str = ""
@@ -67,6 +67,6 @@ class Responsibility:
         return f"{self.objective}/{self.team}"
 
     @property
-    def bears(self) -> bool:
+    def is_load_bearing(self) -> bool:
         """Whether it carries weight in the score."""
         return self.status == "accepted" and self.role in LOAD_BEARING

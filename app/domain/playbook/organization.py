@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
-from app.domain.primitives.decimals import ONE
+from app.domain.primitives.decimals import FIXED_SCALE
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Team:
     key: str
     name: str
     function: str
-    size: int = ONE
+    size: int = FIXED_SCALE
 
 
 COMPONENTS: Final = (
@@ -40,14 +40,14 @@ COMPONENTS: Final = (
 )
 
 DEFAULT_WEIGHTS: Final[Mapping[str, int]] = {
-    "playbook": 10 * ONE,
-    "shared_responsibility": 15 * ONE,
-    "focus": 20 * ONE,
-    "outcomes": 30 * ONE,
-    "freshness": 10 * ONE,
-    "productivity": 5 * ONE,
-    "deliverability": 5 * ONE,
-    "agreement": 5 * ONE,
+    "playbook": 10 * FIXED_SCALE,
+    "shared_responsibility": 15 * FIXED_SCALE,
+    "focus": 20 * FIXED_SCALE,
+    "outcomes": 30 * FIXED_SCALE,
+    "freshness": 10 * FIXED_SCALE,
+    "productivity": 5 * FIXED_SCALE,
+    "deliverability": 5 * FIXED_SCALE,
+    "agreement": 5 * FIXED_SCALE,
 }
 
 
@@ -61,6 +61,6 @@ class Policy:
     focus_days: int = 28
     minimum_events: int = 10
     required_functions: int = 2
-    half_life_days: int = 14 * ONE
-    minimum_coverage: int = ONE // 2
+    half_life_days: int = 14 * FIXED_SCALE
+    minimum_coverage: int = FIXED_SCALE // 2
     unit: str | None = None

@@ -8,18 +8,18 @@ from functools import cache, partial
 from typing import Any, Final, TypeAlias, get_type_hints
 
 from app.domain.events.metrics import Condition, Metric
-from app.domain.playbook.configuration import Noun
+from app.domain.playbook.configuration import Resource
 from app.domain.playbook.objectives import KeyResult, Objective, Responsibility
 from app.domain.playbook.offerings import Offering
 from app.domain.playbook.organization import Organization, Policy, Team
 from app.domain.playbook.playbooks import Contribution, Playbook, Revision, Signoff
-from app.domain.primitives.decimals import number, parse
+from app.domain.primitives.decimals import to_fixed_point, to_json_number
 from app.domain.sources.sources import Source
 
-Show: TypeAlias = Callable[[Any], object]  # Any: each field has its own type
-CLASSES: Final[Mapping[str, type[Noun]]] = {
-    found.kind: found
-    for found in (
+FieldEncoder: TypeAlias = Callable[[Any], object]  # Any: each field has its own type
+RESOURCE_CLASSES: Final[Mapping[str, type[Resource]]] = {
+    resource_class.kind: resource_class
+    for resource_class in (
         Organization,
         Policy,
         Team,
@@ -35,7 +35,7 @@ CLASSES: Final[Mapping[str, type[Noun]]] = {
         Revision,
     )
 }
-FIXED: Final = frozenset(
+FIXED_POINT_FIELDS: Final = frozenset(
     {
         "size",
         "priority",
@@ -47,55 +47,65 @@ FIXED: Final = frozenset(
         "minimum_coverage",
     }
 )
-DAYS: Final = frozenset({"starts_on", "ends_on", "available_from", "retired_on"})
+DATE_FIELDS: Final = frozenset({"starts_on", "ends_on", "available_from", "retired_on"})
 
 
-def to_json(noun: Noun, without: frozenset[str] = frozenset()) -> dict[str, object]:
+def to_json(resource: Resource, excluded_fields: frozenset[str] = frozenset()) -> dict[str, object]:
     """All fields of a thing but for some, as they stand on the wire."""
-    found: dict[str, object] = {}
-    for name, shown in _shape(noun.kind, without):
-        value = getattr(noun, name)
-        found[name] = value if shown is None or value is None else shown(value)
-    return found
+    members: dict[str, object] = {}
+    for name, encode in _field_encoders(resource.kind, excluded_fields):
+        value = getattr(resource, name)
+        members[name] = value if encode is None or value is None else encode(value)
+    return members
 
 
 @cache
-def _shape(kind: str, without: frozenset[str]) -> Sequence[tuple[str, Show | None]]:
+def _field_encoders(
+    kind: str, excluded_fields: frozenset[str]
+) -> Sequence[tuple[str, FieldEncoder | None]]:
     """The fields of a kind of thing, and how JSON shows the values of each: as they are where it is None."""
-    hints = get_type_hints(CLASSES[kind])
-    names = [found.name for found in fields(CLASSES[kind]) if found.name not in without]
-    return [(name, _shown(name, hints[name])) for name in names]
+    hints = get_type_hints(RESOURCE_CLASSES[kind])
+    field_names = [
+        resource_field.name
+        for resource_field in fields(RESOURCE_CLASSES[kind])
+        if resource_field.name not in excluded_fields
+    ]
+    return [(name, _find_encoder(name, hints[name])) for name in field_names]
 
 
-def _shown(name: str, hint: object) -> Show | None:
-    if name in FIXED:
-        return number if hint is int else partial(_plain, name)
-    return None if hint in (str, str | None, int, bool) else partial(_plain, name)
+def _find_encoder(name: str, hint: object) -> FieldEncoder | None:
+    if name in FIXED_POINT_FIELDS:
+        return to_json_number if hint is int else partial(_encode_value, name)
+    return None if hint in (str, str | None, int, bool) else partial(_encode_value, name)
 
 
-def from_json(kind: str, content: Mapping[str, object]) -> Noun:
+def from_json(kind: str, content: Mapping[str, object]) -> Resource:
     """The thing that `to_json` made this of; fields that it lacks have their defaults."""
-    known = {found.name for found in fields(CLASSES[kind])}
-    values = {name: restore(kind, name, value) for name, value in content.items() if name in known}
-    return CLASSES[kind](**values)  # type: ignore[arg-type]  # the names and values are those of that class
+    field_names = {resource_field.name for resource_field in fields(RESOURCE_CLASSES[kind])}
+    arguments = {
+        name: decode_field(kind, name, value)
+        for name, value in content.items()
+        if name in field_names
+    }
+    return RESOURCE_CLASSES[kind](**arguments)  # type: ignore[arg-type]  # the names and values are those of that class
 
 
-def restore(kind: str, name: str, value: object) -> object:
+def decode_field(kind: str, name: str, value: object) -> object:
     """One field's value from its JSON."""
     if value is None:
         return None
-    if name in FIXED and isinstance(value, (int, float, Decimal)):
-        return parse(value)
-    if name in DAYS and isinstance(value, str):
+    if name in FIXED_POINT_FIELDS and isinstance(value, (int, float, Decimal)):
+        return to_fixed_point(value)
+    if name in DATE_FIELDS and isinstance(value, str):
         return date.fromisoformat(value)
     if name == "published_at" and isinstance(value, str):
         return datetime.fromisoformat(value)
     if name == "weights" and isinstance(value, Mapping):
-        return {key: parse(weight) for key, weight in value.items()}
-    return collections(kind, name, value)
+        return {key: to_fixed_point(weight) for key, weight in value.items()}
+    return to_tuples(kind, name, value)
 
 
-def collections(kind: str, name: str, value: object) -> object:
+def to_tuples(kind: str, name: str, value: object) -> object:
     """A metric's lists as tuples, its conditions as Conditions; everything else as it is."""
     if kind != "metric" or not isinstance(value, (list, tuple)):
         return value
@@ -103,30 +113,36 @@ def collections(kind: str, name: str, value: object) -> object:
         return tuple(value)
     return tuple(
         Condition(
-            found["property"],
-            found["op"],
-            tuple(found["value"]) if isinstance(found["value"], list) else found["value"],
+            condition["property"],
+            condition["op"],
+            tuple(condition["value"])
+            if isinstance(condition["value"], list)
+            else condition["value"],
         )
-        for found in value
+        for condition in value
     )
 
 
-def _plain(name: str, value: object) -> object:
-    if isinstance(value, int) and not isinstance(value, bool) and name in FIXED:
-        return number(value)
+def _encode_value(name: str, value: object) -> object:
+    if isinstance(value, int) and not isinstance(value, bool) and name in FIXED_POINT_FIELDS:
+        return to_json_number(value)
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     if isinstance(value, date):
         return value.isoformat()
     if name == "weights" and isinstance(value, Mapping):
-        return {key: number(weight) for key, weight in value.items()}
-    return flat(value)
+        return {key: to_json_number(weight) for key, weight in value.items()}
+    return to_json_collections(value)
 
 
-def flat(value: object) -> object:
+def to_json_collections(value: object) -> object:
     """Tuples as lists and conditions as objects."""
     if isinstance(value, Condition):
-        return {"property": value.property, "op": value.op, "value": flat(value.value)}
+        return {
+            "property": value.property,
+            "op": value.op,
+            "value": to_json_collections(value.value),
+        }
     if isinstance(value, tuple):
-        return [flat(item) for item in value]
+        return [to_json_collections(element) for element in value]
     return value

@@ -7,8 +7,8 @@ from functools import lru_cache
 from itertools import islice
 from typing import ClassVar, Final
 
-_COMPARED: Final = 1_000
-_NEAR: Final = 0.5
+_MAX_COMPARED_KEYS: Final = 1_000
+_MIN_LIKENESS: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +48,10 @@ class TooManyError(SightlineError):
 
     code = "too-many-requests"
 
-    def __init__(self, detail: str, wait: int) -> None:
+    def __init__(self, detail: str, wait_seconds: int) -> None:
         """Keeps how long to wait."""
         super().__init__(detail)
-        self.headers = {"Retry-After": str(wait)}
+        self.headers = {"Retry-After": str(wait_seconds)}
 
 
 class UnsupportedError(MalformedError):
@@ -150,39 +150,46 @@ class UnavailableError(SightlineError):
     code = "unavailable"
 
 
-def nearest(key: str, known: Iterable[str]) -> str:
+def nearest_key_hint(key: str, known_keys: Iterable[str]) -> str:
     """A clause naming the known key most like `key`, or the empty string when none is near.
 
     Only among the first 1,000, by what both begin and end with: a batch may ask ten thousand times.
     """
-    forwards, backwards = _ordered(tuple(islice(known, _COMPARED)))
-    close = {*_beside(forwards, key), *(other[::-1] for other in _beside(backwards, key[::-1]))}
-    likeness, found = max(
-        ((_likeness(key, other), other) for other in sorted(close)), default=(0.0, "")
+    forwards, backwards = _sort_both_ways(tuple(islice(known_keys, _MAX_COMPARED_KEYS)))
+    candidates = {
+        *_neighbors(forwards, key),
+        *(candidate[::-1] for candidate in _neighbors(backwards, key[::-1])),
+    }
+    likeness, nearest_key = max(
+        ((_compute_likeness(key, candidate), candidate) for candidate in sorted(candidates)),
+        default=(0.0, ""),
     )
-    return f"; the nearest known one is '{found}'" if likeness >= _NEAR else ""
+    return f"; the nearest known one is '{nearest_key}'" if likeness >= _MIN_LIKENESS else ""
 
 
 @lru_cache(maxsize=8)
-def _ordered(known: tuple[str, ...]) -> tuple[Sequence[str], Sequence[str]]:
+def _sort_both_ways(known_keys: tuple[str, ...]) -> tuple[Sequence[str], Sequence[str]]:
     """The keys in order, and in the order of how they end: spelled backwards."""
-    return sorted(known), sorted(key[::-1] for key in known)
+    return sorted(known_keys), sorted(key[::-1] for key in known_keys)
 
 
-def _beside(ordered: Sequence[str], key: str) -> Sequence[str]:
+def _neighbors(sorted_keys: Sequence[str], key: str) -> Sequence[str]:
     """The keys that begin most like `key`."""
-    place = bisect(ordered, key)
-    return ordered[max(place - 1, 0) : place + 1]
+    position = bisect(sorted_keys, key)
+    return sorted_keys[max(position - 1, 0) : position + 1]
 
 
-def _likeness(one: str, other: str) -> float:
+def _compute_likeness(left: str, right: str) -> float:
     """How much of both is what both begin and end with, from 0 to 1."""
-    shorter = min(len(one), len(other))
-    begin = next((n for n in range(shorter) if one[n] != other[n]), shorter)
-    end = next((n for n in range(shorter - begin) if one[-1 - n] != other[-1 - n]), shorter - begin)
-    return 2 * (begin + end) / (len(one) + len(other) or 1)
+    shorter_length = min(len(left), len(right))
+    prefix_length = next((n for n in range(shorter_length) if left[n] != right[n]), shorter_length)
+    suffix_length = next(
+        (n for n in range(shorter_length - prefix_length) if left[-1 - n] != right[-1 - n]),
+        shorter_length - prefix_length,
+    )
+    return 2 * (prefix_length + suffix_length) / (len(left) + len(right) or 1)
 
 
-def unknown(kind: str, key: str, known: Iterable[str]) -> str:
+def unknown_key_message(kind: str, key: str, known_keys: Iterable[str]) -> str:
     """A sentence saying that there is no such thing, with the nearest known key."""
-    return f"There is no {kind} '{key}'{nearest(key, known)}."
+    return f"There is no {kind} '{key}'{nearest_key_hint(key, known_keys)}."

@@ -13,52 +13,55 @@ from msgspec.json import Decoder
 
 from app.domain.primitives.errors import MalformedError
 
-DEPTH: Final = 64
-DIGITS: Final = 40
-EXPONENT: Final = 10_000
-_LONG: Final = 10**DIGITS
+MAX_DEPTH: Final = 64
+MAX_DIGITS: Final = 40
+MAX_EXPONENT: Final = 10_000
+_MAX_INTEGER: Final = 10**MAX_DIGITS
 _BOM: Final = b"\xef\xbb\xbf"
-_OPENING: Final = bytes.maketrans(b"{}", b"[]")
-_NO_BRACKET: Final = bytes(set(range(256)) - set(b'[]{}"'))
+_BRACES_TO_BRACKETS: Final = bytes.maketrans(b"{}", b"[]")
+_NON_BRACKET_BYTES: Final = bytes(set(range(256)) - set(b'[]{}"'))
 _SPACED_NAME: Final = re.compile(rb'"[ \t\n\r]+:')
-_HOSTILE_ESCAPE: Final = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+_FORBIDDEN_ESCAPE: Final = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
 
-def _constant(name: str) -> NoReturn:
+def _reject_constant(name: str) -> NoReturn:
     raise MalformedError(f"{name} is not a number that JSON has.")
 
 
-def _integer(text: str) -> int:
-    if len(text) > DIGITS and len(text.lstrip("-")) > DIGITS:
-        raise MalformedError(f"A number has more than {DIGITS} digits.")
+def _parse_integer(text: str) -> int:
+    if len(text) > MAX_DIGITS and len(text.lstrip("-")) > MAX_DIGITS:
+        raise MalformedError(f"A number has more than {MAX_DIGITS} digits.")
     return int(text)
 
 
-def _decimal(text: str) -> Decimal:
-    if len(text) > DIGITS + 2:  # a point and a sign
-        raise MalformedError(f"A number has more than {DIGITS} digits.")
+def _parse_decimal(text: str) -> Decimal:
+    if len(text) > MAX_DIGITS + 2:  # a point and a sign
+        raise MalformedError(f"A number has more than {MAX_DIGITS} digits.")
     try:
-        value = Decimal(text)
+        number = Decimal(text)
     except InvalidOperation as error:  # beyond what a Decimal's exponent can be
         raise MalformedError("A number's exponent is too large.") from error
     if "e" in text or "E" in text:
-        exponent = value.as_tuple().exponent
-        if not isinstance(exponent, int) or abs(exponent) > EXPONENT:
+        exponent = number.as_tuple().exponent
+        if not isinstance(exponent, int) or abs(exponent) > MAX_EXPONENT:
             raise MalformedError("A number's exponent is too large.")
-    return value
+    return number
 
 
-def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def _build_object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
-        raise MalformedError(f"The member name '{twice[:100]}' occurs twice in one object.")
+        duplicate, _ = Counter(name for name, _ in pairs).most_common(1)[0]
+        raise MalformedError(f"The member name '{duplicate[:100]}' occurs twice in one object.")
     return members
 
 
 # json.loads makes a decoder for every call that has hooks; one for all calls keeps its C scanner.
 _DECODER: Final = json.JSONDecoder(
-    parse_float=_decimal, parse_int=_integer, parse_constant=_constant, object_pairs_hook=_object
+    parse_float=_parse_decimal,
+    parse_int=_parse_integer,
+    parse_constant=_reject_constant,
+    object_pairs_hook=_build_object,
 )
 
 
@@ -73,68 +76,73 @@ def _check_depth(body: bytes) -> None:
     Brackets inside of texts do not count. What is no JSON may be judged wrongly after its first error: there
     the scanner stops.
     """
-    if body.count(b"[") + body.count(b"{") <= DEPTH:
+    if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
         return
     if b"\\" in body:
         body = body.replace(b"\\\\", b"").replace(b'\\"', b"")
-    brackets = b"".join(body.translate(_OPENING, _NO_BRACKET).split(b'"')[::2])
-    for _ in range(DEPTH):  # each pass takes the innermost pairs away
-        fewer = brackets.replace(b"[]", b"")
-        if len(fewer) == len(brackets):
+    brackets = b"".join(body.translate(_BRACES_TO_BRACKETS, _NON_BRACKET_BYTES).split(b'"')[::2])
+    for _ in range(MAX_DEPTH):  # each pass takes the innermost pairs away
+        remaining_brackets = brackets.replace(b"[]", b"")
+        if len(remaining_brackets) == len(brackets):
             break
-        brackets = fewer
-    if b"[]" in brackets or brackets.count(b"[") > DEPTH:
-        raise MalformedError(f"The JSON is nested deeper than {DEPTH} levels.")
+        brackets = remaining_brackets
+    if b"[]" in brackets or brackets.count(b"[") > MAX_DEPTH:
+        raise MalformedError(f"The JSON is nested deeper than {MAX_DEPTH} levels.")
 
 
-def _hostile(value: object) -> bool:
+def _has_forbidden_character(value: object) -> bool:
     """Whether any text in `value`, names included, holds U+0000 or half of a surrogate pair."""
     if isinstance(value, str):
-        return "\x00" in value or any("\ud800" <= letter <= "\udfff" for letter in value)
+        return "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value)
     if isinstance(value, Mapping):
-        return any(_hostile(name) or _hostile(member) for name, member in value.items())
-    return isinstance(value, list) and any(map(_hostile, value))
+        return any(
+            _has_forbidden_character(name) or _has_forbidden_character(member)
+            for name, member in value.items()
+        )
+    return isinstance(value, list) and any(map(_has_forbidden_character, value))
 
 
-class _DoubtfulError(Exception):
+class _NeedsStrictParsingError(Exception):
     """The body has to be read with care."""
 
 
-_QUICK: Final = Decoder(float_hook=_decimal)
+_FAST_DECODER: Final = Decoder(float_hook=_parse_decimal)
 
 
-def _names(value: object, left: int) -> int:
+def _count_members(value: object, remaining_depth: int) -> int:
     """How many members the objects in a value have. Raises: _DoubtfulError for too deep nesting or long integers."""
-    if left == 0:
-        raise _DoubtfulError
-    members, count = value, 0
+    if remaining_depth == 0:
+        raise _NeedsStrictParsingError
+    members, member_count = value, 0
     if type(value) is dict:
-        members, count = value.values(), len(value)
+        members, member_count = value.values(), len(value)
     for member in members:  # type: ignore[attr-defined]  # it is a list, or a view
-        kind = type(member)
-        if kind is dict or kind is list:
-            count += _names(member, left - 1)
-        elif kind is int and not -_LONG < member < _LONG:
-            raise _DoubtfulError
-    return count
+        member_type = type(member)
+        if member_type is dict or member_type is list:
+            member_count += _count_members(member, remaining_depth - 1)
+        elif member_type is int and not -_MAX_INTEGER < member < _MAX_INTEGER:
+            raise _NeedsStrictParsingError
+    return member_count
 
 
-def _quickly(body: bytes) -> object:
+def _parse_fast(body: bytes) -> object:
     """The JSON value of a body without anything unusual. Raises: _DoubtfulError.
 
     The quick decoder is as strict but for three things. It takes half of a surrogate pair or U+0000 from an escape. It
     takes long integers and deep nesting, which show in the value. And it takes a name twice: there are then fewer names
     in the value than the body has quotation marks before a colon, which each name has, for here no space is between.
     """
-    if _SPACED_NAME.search(body) or (b"\\" in body and _HOSTILE_ESCAPE.search(body)):
-        raise _DoubtfulError
+    if _SPACED_NAME.search(body) or (b"\\" in body and _FORBIDDEN_ESCAPE.search(body)):
+        raise _NeedsStrictParsingError
     try:
-        value: object = _QUICK.decode(body)
+        document: object = _FAST_DECODER.decode(body)
     except (MsgspecError, MalformedError, UnicodeDecodeError, RecursionError):
-        raise _DoubtfulError from None
-    if type(value) not in (dict, list) or _names(value, DEPTH) != body.count(b'":'):
-        raise _DoubtfulError
-    return value
+        raise _NeedsStrictParsingError from None
+    if type(document) not in (dict, list) or _count_members(document, MAX_DEPTH) != body.count(
+        b'":'
+    ):
+        raise _NeedsStrictParsingError
+    return document
 
 
 def loads(body: bytes) -> object:
@@ -144,12 +152,12 @@ def loads(body: bytes) -> object:
     name twice in one object, U+0000 or a lone surrogate, nesting deeper than 64 levels, numbers of more than 40 digits.
     """
     try:
-        return _quickly(body)
-    except _DoubtfulError:
-        return carefully(body)
+        return _parse_fast(body)
+    except _NeedsStrictParsingError:
+        return parse_strict(body)
 
 
-def carefully(body: bytes) -> object:
+def parse_strict(body: bytes) -> object:
     """The same, of any body, and more slowly: it is what says what is wrong. Raises: MalformedError."""
     if body.startswith(_BOM):
         raise MalformedError("The body begins with a byte order mark; send UTF-8 without one.")
@@ -159,60 +167,67 @@ def carefully(body: bytes) -> object:
         raise MalformedError("The body is not UTF-8.") from error
     _check_depth(body)
     try:
-        value: object = _DECODER.decode(text)
+        document: object = _DECODER.decode(text)
     except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
+        position = f"line {error.lineno}, column {error.colno}"
         raise MalformedError(
-            f"The body is not JSON: {error.msg.removesuffix(' at')} at {place}."
+            f"The body is not JSON: {error.msg.removesuffix(' at')} at {position}."
         ) from error
     # Only an escape can say them: a raw surrogate is no UTF-8, and the scanner refuses a raw U+0000.
-    if _HOSTILE_ESCAPE.search(body) and _hostile(value):
+    if _FORBIDDEN_ESCAPE.search(body) and _has_forbidden_character(document):
         raise MalformedError("A text holds U+0000 or half of a surrogate pair.")
-    return value
+    return document
 
 
-def _plain(value: object) -> str:
+def _encode_canonical(value: object) -> str:
     """The canonical text of one value, Decimals anywhere in it."""
     if isinstance(value, str):
         return encode_basestring(value)
     if isinstance(value, Decimal):
-        return shortest(value)
+        return shortest_number(value)
     if isinstance(value, Mapping):
         return (
             "{"
             + ",".join(
-                [f"{encode_basestring(name)}:{_plain(value[name])}" for name in sorted(value)]
+                [
+                    f"{encode_basestring(name)}:{_encode_canonical(value[name])}"
+                    for name in sorted(value)
+                ]
             )
             + "}"
         )
     if isinstance(value, list | tuple):
-        return "[" + ",".join(map(_plain, value)) + "]"
+        return "[" + ",".join(map(_encode_canonical, value)) + "]"
     return json.dumps(value, allow_nan=False)
 
 
-def shortest(value: Decimal) -> str:
+def shortest_number(number: Decimal) -> str:
     """The shortest text of a finite number that JSON takes: no needless zeros, an exponent only where it is shorter.
 
     Raises: ValueError for what is not finite.
     """
-    if not value.is_finite():
+    if not number.is_finite():
         raise ValueError("only finite numbers have a JSON text")
-    sign, digits, exponent = value.as_tuple()
-    text = "".join(map(str, digits)).lstrip("0")
-    trimmed = text.rstrip("0")
-    if not trimmed:
+    sign, digits, exponent = number.as_tuple()
+    digit_text = "".join(map(str, digits)).lstrip("0")
+    significant = digit_text.rstrip("0")
+    if not significant:
         return "0"
-    power = int(exponent) + len(text) - len(trimmed)
-    point = len(trimmed) + power
-    if power >= 0:
-        plain = trimmed + "0" * power if power <= DIGITS else ""
-    elif point > 0:
-        plain = f"{trimmed[:point]}.{trimmed[point:]}"
+    exponent_power = int(exponent) + len(digit_text) - len(significant)
+    point_position = len(significant) + exponent_power
+    if exponent_power >= 0:
+        plain_text = significant + "0" * exponent_power if exponent_power <= MAX_DIGITS else ""
+    elif point_position > 0:
+        plain_text = f"{significant[:point_position]}.{significant[point_position:]}"
     else:
-        plain = f"0.{'0' * -point}{trimmed}" if -point <= DIGITS else ""
-    scientific = f"{trimmed}e{power}"
-    best = plain if plain and len(plain) <= len(scientific) else scientific
-    return f"-{best}" if sign else best
+        plain_text = (
+            f"0.{'0' * -point_position}{significant}" if -point_position <= MAX_DIGITS else ""
+        )
+    scientific_text = f"{significant}e{exponent_power}"
+    shortest_text = (
+        plain_text if plain_text and len(plain_text) <= len(scientific_text) else scientific_text
+    )
+    return f"-{shortest_text}" if sign else shortest_text
 
 
 def dumps(value: object) -> str:
@@ -225,4 +240,4 @@ def dumps(value: object) -> str:
     except (
         TypeError
     ):  # a Decimal in it, or a mapping that is no dict: the C encoder cannot write those
-        return _plain(value)
+        return _encode_canonical(value)

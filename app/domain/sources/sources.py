@@ -17,7 +17,7 @@ CONNECTORS: Final = (
     "cloudevents",
     "generic",
 )
-CRMS: Final = frozenset(
+CRM_CONNECTORS: Final = frozenset(
     {
         "hubspot",
         "salesforce_outbound",

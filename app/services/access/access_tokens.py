@@ -5,12 +5,12 @@ from typing import Any, Final
 
 from app.domain.access.actor import SCOPES, Actor
 from app.domain.primitives.errors import NotAuthenticError
-from app.services.runtime.context import Service, Tokens
+from app.services.runtime.context import AccessTokenConfig, ServiceContext
 from app.store.access import api_keys as directory
 
-REFUSAL: Final = "The access token is not valid."
-PREFIX: Final = "sightline:"
-LONGEST_NAME: Final = 200
+INVALID_TOKEN_MESSAGE: Final = "The access token is not valid."  # noqa: S105  # the name contains a word; the text is no secret
+SCOPE_PREFIX: Final = "sightline:"
+MAX_NAME_LENGTH: Final = 200
 
 
 def is_token(presented: str) -> bool:
@@ -18,33 +18,46 @@ def is_token(presented: str) -> bool:
     return presented.count(".") == 2
 
 
-async def identify(service: Service, tokens: Tokens, presented: str) -> Actor:
+async def authenticate_token(
+    service: ServiceContext, token_config: AccessTokenConfig, presented: str
+) -> Actor:
     """Whose token it is and what it may do. Raises: NotAuthenticError, UnavailableError."""
-    claims = await tokens.read(presented)
+    claims = await token_config.verify_token(presented)
     key, team, subject = (
-        _text(claims, name) for name in (tokens.organization_claim, tokens.team_claim, "sub")
+        _read_text_claim(claims, name)
+        for name in (token_config.organization_claim, token_config.team_claim, "sub")
     )
     if key is None or subject is None:
-        raise NotAuthenticError(REFUSAL)
-    async with service.database.reading() as connection:
-        organization = await directory.owner(connection, "organization", key)
+        raise NotAuthenticError(INVALID_TOKEN_MESSAGE)
+    async with service.database.read_transaction() as connection:
+        organization = await directory.find_organization(connection, "organization", key)
     if organization is None:
-        raise NotAuthenticError(REFUSAL)
-    return Actor(organization, f"{subject} (token)", scopes(claims), team)
+        raise NotAuthenticError(INVALID_TOKEN_MESSAGE)
+    return Actor(organization, f"{subject} (token)", parse_scopes(claims), team)
 
 
-def scopes(claims: Mapping[str, Any]) -> frozenset[str]:  # Any: JSON values
+def parse_scopes(claims: Mapping[str, Any]) -> frozenset[str]:  # Any: JSON values
     """The scopes of ours that the token was given, as `sightline:read` and so on."""
-    given = claims.get("scope", "")
-    words = given.split() if isinstance(given, str) else given if isinstance(given, list) else []
-    return frozenset(scope for scope in SCOPES if f"{PREFIX}{scope}" in words)
+    scope_claim = claims.get("scope", "")
+    granted_scopes = (
+        scope_claim.split()
+        if isinstance(scope_claim, str)
+        else scope_claim
+        if isinstance(scope_claim, list)
+        else []
+    )
+    return frozenset(scope for scope in SCOPES if f"{SCOPE_PREFIX}{scope}" in granted_scopes)
 
 
-def _text(claims: Mapping[str, Any], name: str) -> str | None:  # Any: JSON values
+def _read_text_claim(claims: Mapping[str, Any], name: str) -> str | None:  # Any: JSON values
     """A claim that is a text of sane length. None when it is missing. Raises: NotAuthenticError for any other."""
-    found = claims.get(name)
-    if found is None:
+    claim = claims.get(name)
+    if claim is None:
         return None
-    if not isinstance(found, str) or not 0 < len(found) <= LONGEST_NAME or not found.isprintable():
-        raise NotAuthenticError(REFUSAL)
-    return found
+    if (
+        not isinstance(claim, str)
+        or not 0 < len(claim) <= MAX_NAME_LENGTH
+        or not claim.isprintable()
+    ):
+        raise NotAuthenticError(INVALID_TOKEN_MESSAGE)
+    return claim

@@ -8,29 +8,29 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from app.domain.access.actor import SCOPES, Actor, require_issuing
+from app.domain.access.actor import SCOPES, Actor, require_key_issuing
 from app.domain.primitives.errors import (
     Fault,
     InvalidError,
     NotAuthenticError,
     NotFoundError,
     UnavailableError,
-    unknown,
+    unknown_key_message,
 )
 from app.security import vault
-from app.services.runtime.api_key_cache import Known
-from app.services.runtime.context import Service
+from app.services.runtime.api_key_cache import CachedApiKey
+from app.services.runtime.context import ServiceContext
 from app.store.access import api_keys as keys
 from app.store.access import organization_version as cursor
-from app.store.access.api_keys import ApiKey
+from app.store.access.api_keys import StoredApiKey
 from app.store.playbook import configuration, journal
-from app.store.playbook.journal import Act
+from app.store.playbook.journal import RecordedAction
 from app.store.sql.database import Connection
 
-LONGEST_NAME: Final = 200
-USED_EVERY: Final = timedelta(minutes=1)
-NOBODY: Final = "0" * 64
-NEVER: Final = datetime.min.replace(tzinfo=UTC)
+MAX_NAME_LENGTH: Final = 200
+USE_NOTE_INTERVAL: Final = timedelta(minutes=1)
+UNMATCHABLE_DIGEST: Final = "0" * 64
+EARLIEST_INSTANT: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +44,20 @@ class IssueKey:
     expires_at: datetime | None = None
 
 
-async def authenticate(service: Service, presented: str) -> Actor:
+async def authenticate_key(service: ServiceContext, presented: str) -> Actor:
     """Whose key it is and what it may do. Raises: NotAuthenticError, the same for whatever is wrong with it."""
-    parts = vault.split_api_key(presented)
-    if parts is None:
+    key_parts = vault.split_api_key(presented)
+    if key_parts is None:
         raise NotAuthenticError("This needs a valid API key.")
-    name, secret = parts
+    key_id, secret = key_parts
     now = service.clock()
-    organization, key = await _known(service, name, now)
-    pepper = service.vault.pepper if key is None else key.pepper
-    given = service.vault.digest(pepper, secret)
-    matches = hmac.compare_digest(given, NOBODY if key is None else key.digest)
-    if key is None or organization is None or not matches or not _valid(key, now):
+    organization, key = await _find_key(service, key_id, now)
+    pepper_id = service.vault.pepper_id if key is None else key.pepper
+    presented_digest = service.vault.digest(pepper_id, secret)
+    is_match = hmac.compare_digest(
+        presented_digest, UNMATCHABLE_DIGEST if key is None else key.digest
+    )
+    if key is None or organization is None or not is_match or not _is_usable(key, now):
         raise NotAuthenticError("This needs a valid API key.")
     await _note_use(service, organization, key, now)
     return Actor(
@@ -63,131 +65,165 @@ async def authenticate(service: Service, presented: str) -> Actor:
     )
 
 
-def known(service: Service, presented: str) -> bool:
+def is_known_key(service: ServiceContext, presented: str) -> bool:
     """Whether it names a key that was good for this process before; asks no database."""
-    parts = vault.split_api_key(presented)
-    return parts is not None and parts[0] in service.noted
+    key_parts = vault.split_api_key(presented)
+    return key_parts is not None and key_parts[0] in service.last_key_use_noted
 
 
-async def _known(service: Service, name: str, now: datetime) -> tuple[UUID | None, ApiKey | None]:
+async def _find_key(
+    service: ServiceContext, key_id: str, now: datetime
+) -> tuple[UUID | None, StoredApiKey | None]:
     """The key of that id and whose it is, as it was at most some seconds ago. None when there is none."""
-    kept = service.keyring.find(name, now)
-    if kept is not None:
-        return kept.organization, kept.key
-    async with service.database.reading() as connection:
-        organization = await keys.owner(connection, "api_key", name)
-        key = None if organization is None else await keys.find(connection, organization, name)
+    cached_key = service.api_key_cache.get(key_id, now)
+    if cached_key is not None:
+        return cached_key.organization, cached_key.key
+    async with service.database.read_transaction() as connection:
+        organization = await keys.find_organization(connection, "api_key", key_id)
+        key = (
+            None
+            if organization is None
+            else await keys.find_api_key(connection, organization, key_id)
+        )
     if organization is not None and key is not None:
-        service.keyring.keep(name, Known(organization, key, now))
+        service.api_key_cache.put(key_id, CachedApiKey(organization, key, now))
     return organization, key
 
 
-async def _note_use(service: Service, organization: UUID, key: ApiKey, now: datetime) -> None:
+async def _note_use(
+    service: ServiceContext, organization: UUID, key: StoredApiKey, now: datetime
+) -> None:
     """The key's last use is noted about once a minute; a request does not fail for it, and tries no more often."""
-    last = max(key.last_used_at or NEVER, service.noted.get(key.id, NEVER))
-    service.noted[key.id] = last
-    if now - last < USED_EVERY:
+    last_noted = max(
+        key.last_used_at or EARLIEST_INSTANT,
+        service.last_key_use_noted.get(key.id, EARLIEST_INSTANT),
+    )
+    service.last_key_use_noted[key.id] = last_noted
+    if now - last_noted < USE_NOTE_INTERVAL:
         return
-    service.noted[key.id] = now
+    service.last_key_use_noted[key.id] = now
     with suppress(UnavailableError):
-        async with service.database.writing() as connection:
-            await keys.used(connection, organization, key.id, now)
+        async with service.database.write_transaction() as connection:
+            await keys.update_last_use(connection, organization, key.id, now)
 
 
-def _valid(key: ApiKey, now: datetime) -> bool:
+def _is_usable(key: StoredApiKey, now: datetime) -> bool:
     return key.revoked_at is None and (key.expires_at is None or now < key.expires_at)
 
 
-async def issue(service: Service, actor: Actor, wanted: IssueKey) -> tuple[ApiKey, str]:
+async def issue_key(
+    service: ServiceContext, actor: Actor, key_request: IssueKey
+) -> tuple[StoredApiKey, str]:
     """A new key, and the text of it, which is never told again. Raises: ForbiddenError, InvalidError."""
-    require_issuing(actor, wanted.scopes, wanted.team, wanted.source)
+    require_key_issuing(actor, key_request.scopes, key_request.team, key_request.source)
     now = service.clock()
     faults = []
-    if not wanted.scopes or not wanted.scopes <= set(SCOPES):
+    if not key_request.scopes or not key_request.scopes <= set(SCOPES):
         faults.append(Fault("/scopes", f"Must be some of {', '.join(SCOPES)}."))
-    if wanted.expires_at is not None and wanted.expires_at <= now:
+    if key_request.expires_at is not None and key_request.expires_at <= now:
         faults.append(Fault("/expires_at", "Must be in the future."))
-    if not 1 <= len(wanted.name) <= LONGEST_NAME:
-        faults.append(Fault("/name", f"Must have 1 to {LONGEST_NAME} characters."))
-    async with service.database.writing() as connection:
-        return await issue_within(service, connection, actor, wanted, faults)
+    if not 1 <= len(key_request.name) <= MAX_NAME_LENGTH:
+        faults.append(Fault("/name", f"Must have 1 to {MAX_NAME_LENGTH} characters."))
+    async with service.database.write_transaction() as connection:
+        return await issue_key_within(service, connection, actor, key_request, faults)
 
 
-async def issue_within(
-    service: Service,
+async def issue_key_within(
+    service: ServiceContext,
     connection: Connection,
     actor: Actor,
-    wanted: IssueKey,
+    key_request: IssueKey,
     faults: Sequence[Fault] = (),
-) -> tuple[ApiKey, str]:
+) -> tuple[StoredApiKey, str]:
     """As `issue`, in a transaction that is under way. Raises: InvalidError, for the faults given too."""
     now, faults = service.clock(), list(faults)
-    zone = await cursor.zone(connection, actor.organization)
-    position = await cursor.advance(connection, actor.organization, now, zone, catalogue=False)
-    known = await configuration.load(connection, actor.organization, ("team", "source"))
-    if wanted.team is not None and wanted.team not in known.teams:
-        faults.append(Fault("/team", unknown("team", wanted.team, known.teams)))
-    if wanted.source is not None and wanted.source not in known.sources:
-        faults.append(Fault("/source", unknown("source", wanted.source, known.sources)))
+    zone = await cursor.time_zone(connection, actor.organization)
+    position = await cursor.advance_version(
+        connection, actor.organization, now, zone, changes_configuration=False
+    )
+    current_configuration = await configuration.load_configuration(
+        connection, actor.organization, ("team", "source")
+    )
+    if key_request.team is not None and key_request.team not in current_configuration.teams:
+        faults.append(
+            Fault(
+                "/team", unknown_key_message("team", key_request.team, current_configuration.teams)
+            )
+        )
+    if key_request.source is not None and key_request.source not in current_configuration.sources:
+        faults.append(
+            Fault(
+                "/source",
+                unknown_key_message("source", key_request.source, current_configuration.sources),
+            )
+        )
     if faults:
         raise InvalidError("The key cannot be issued as asked.", faults)
-    key, text = _make(service, wanted, now, actor.name)
-    await keys.add(connection, actor.organization, key)
-    act = Act(actor.name, "api_key", key.id, "create", None, _described(key))
-    await journal.add(connection, actor.organization, position, act)
+    key, text = _make_key(service, key_request, now, actor.name)
+    await keys.add_api_key(connection, actor.organization, key)
+    act = RecordedAction(actor.name, "api_key", key.id, "create", None, _to_journal_content(key))
+    await journal.add_action(connection, actor.organization, position, act)
     return key, text
 
 
-async def revoke(service: Service, actor: Actor, name: str) -> None:
+async def revoke_key(service: ServiceContext, actor: Actor, key_id: str) -> None:
     """The key is refused from now on. Raises: NotFoundError, ForbiddenError."""
-    actor.require("admin")
+    actor.require_scope("admin")
     now = service.clock()
-    async with service.database.writing() as connection:
-        zone = await cursor.zone(connection, actor.organization)
-        position = await cursor.advance(connection, actor.organization, now, zone, catalogue=False)
-        key = await keys.find(connection, actor.organization, name)
+    async with service.database.write_transaction() as connection:
+        zone = await cursor.time_zone(connection, actor.organization)
+        position = await cursor.advance_version(
+            connection, actor.organization, now, zone, changes_configuration=False
+        )
+        key = await keys.find_api_key(connection, actor.organization, key_id)
         if key is None or key.revoked_at is not None:
             raise NotFoundError("There is no such API key.")
-        require_issuing(actor, frozenset(key.scopes), key.team, key.source)
-        await keys.revoke(connection, actor.organization, name, now)
-        act = Act(actor.name, "api_key", name, "archive", _described(key), None)
-        await journal.add(connection, actor.organization, position, act)
-    service.keyring.drop(name)
+        require_key_issuing(actor, frozenset(key.scopes), key.team, key.source)
+        await keys.revoke_api_key(connection, actor.organization, key_id, now)
+        act = RecordedAction(
+            actor.name, "api_key", key_id, "archive", _to_journal_content(key), None
+        )
+        await journal.add_action(connection, actor.organization, position, act)
+    service.api_key_cache.mark_revoked(key_id)
 
 
-def operator(organization: UUID) -> Actor:
+def operator_actor(organization: UUID) -> Actor:
     """Who runs the service, for whom no scope is too high."""
     return Actor(organization, "operator", frozenset({"admin"}))
 
 
-def _make(service: Service, wanted: IssueKey, now: datetime, by: str) -> tuple[ApiKey, str]:
-    text, name, secret = vault.new_api_key()
-    pepper = service.vault.pepper
-    key = ApiKey(
-        id=name,
-        name=wanted.name,
-        digest=service.vault.digest(pepper, secret),
-        pepper=pepper,
+def _make_key(
+    service: ServiceContext, key_request: IssueKey, now: datetime, created_by: str
+) -> tuple[StoredApiKey, str]:
+    text, key_id, secret = vault.generate_api_key()
+    pepper_id = service.vault.pepper_id
+    key = StoredApiKey(
+        id=key_id,
+        name=key_request.name,
+        digest=service.vault.digest(pepper_id, secret),
+        pepper=pepper_id,
         last_four=text[-4:],
-        scopes=tuple(scope for scope in SCOPES if scope in wanted.scopes),
-        team=wanted.team,
-        source=wanted.source,
+        scopes=tuple(scope for scope in SCOPES if scope in key_request.scopes),
+        team=key_request.team,
+        source=key_request.source,
         created_at=now,
-        created_by=by,
-        expires_at=wanted.expires_at,
+        created_by=created_by,
+        expires_at=key_request.expires_at,
         revoked_at=None,
         last_used_at=None,
     )
     return key, text
 
 
-def _described(key: ApiKey) -> dict[str, object]:
+def _to_journal_content(key: StoredApiKey) -> dict[str, object]:
     """What the journal keeps of a key: never its digest."""
-    expires = None if key.expires_at is None else key.expires_at.isoformat().replace("+00:00", "Z")
+    expires_at = (
+        None if key.expires_at is None else key.expires_at.isoformat().replace("+00:00", "Z")
+    )
     return {
         "name": key.name,
         "scopes": list(key.scopes),
         "team": key.team,
         "source": key.source,
-        "expires_at": expires,
+        "expires_at": expires_at,
     }

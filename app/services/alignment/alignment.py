@@ -8,26 +8,26 @@ from typing import Final
 from uuid import UUID
 
 from app.domain.access.actor import Actor
-from app.domain.playbook.lifecycle import unpublished
+from app.domain.playbook.lifecycle import count_unpublished_changes
 from app.domain.playbook.playbooks import Playbook
 from app.domain.primitives.errors import Fault, InvalidError
-from app.scoring.engine import score
-from app.scoring.playbook_index import Plan
+from app.scoring.engine import compute_alignment
+from app.scoring.playbook_index import PlaybookIndex
 from app.scoring.result import Alignment
 from app.scoring.snapshot import Snapshot
 from app.services.playbook import configuration_history as past
-from app.services.playbook.configuration_history import Past, Standing
-from app.services.runtime.context import Service
+from app.services.playbook.configuration_history import ConfigurationHistory, ScoringBasis
+from app.services.runtime.context import ServiceContext
 from app.store.access import organization_version as cursor
 from app.store.alignment import evidence_query as snapshot
 from app.store.sql.database import Connection
 
-BARE: Final = 20  # what an answer weighs that loses nothing, beside a loss
-ROWS: Final = 10  # of evidence, that weigh as much as a loss
+BASE_RESULT_COST: Final = 20  # what an answer weighs that loses nothing, beside a loss
+EVIDENCE_ROWS_PER_COST_UNIT: Final = 10  # of evidence, that weigh as much as a loss
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class AlignmentResult:
     """An alignment with what it is of.
 
     Shape: `restating` are the metrics whose change does not show in it yet, by key; `replies` is what was made of it
@@ -38,134 +38,173 @@ class Answer:
     alignment: Alignment
     playbook: Playbook
     unpublished_changes: int
-    other_current: tuple[str, ...]
-    restating: tuple[str, ...] = ()
-    replies: dict[str, tuple[bytes, str]] = field(default_factory=dict, compare=False, repr=False)
+    other_playbooks: tuple[str, ...]
+    restating_metrics: tuple[str, ...] = ()
+    cached_replies: dict[str, tuple[bytes, str]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
 
-class Once:
+class _RequestedOnce:
     """Stands for what was asked once."""
 
 
-async def kept(
-    service: Service,
+async def get_cached(
+    service: ServiceContext,
     actor: Actor,
     playbook: str | None = None,
     as_of: date | None = None,
     known_at: date | None = None,
-) -> Answer | None:
+) -> AlignmentResult | None:
     """The answer of before, where it still holds. None where it has to be worked out. Raises: InvalidError."""
-    actor.require("read")
-    at = await service.standings.ask(
-        actor.organization, partial(_standing, service, actor.organization)
+    actor.require_scope("read")
+    org_version = await service.version_flight.run(
+        actor.organization, partial(_load_version, service, actor.organization)
     )
-    days = asked(at.today(service.clock()), as_of, known_at)
-    return service.kept.find(
-        ("alignment", actor.organization), (playbook, *days), at.version, Answer
+    days = resolve_dates(org_version.today(service.clock()), as_of, known_at)
+    return service.answer_cache.get(
+        ("alignment", actor.organization), (playbook, *days), org_version.version, AlignmentResult
     )
 
 
-async def read(
-    service: Service,
+async def get_alignment(
+    service: ServiceContext,
     actor: Actor,
     playbook: str | None = None,
     as_of: date | None = None,
     known_at: date | None = None,
-) -> Answer:
+) -> AlignmentResult:
     """How aligned the organization is, or was. Raises: NoCurrentPlaybookError, NotFoundError, InvalidError."""
-    found = await kept(service, actor, playbook, as_of, known_at)
-    if found is not None:
-        return found
+    alignment_result = await get_cached(service, actor, playbook, as_of, known_at)
+    if alignment_result is not None:
+        return alignment_result
     now = service.clock()
-    async with service.database.reading() as connection:
-        at = await cursor.standing(connection, actor.organization)
-        days = asked(at.today(now), as_of, known_at)
-        known = await past.kept(connection, actor.organization, at, service.kept)
-        standing = await known.resolve(playbook, *days)
-        evidence = await _settled(
-            service, connection, actor.organization, at, standing, (playbook, *days)
+    async with service.database.read_transaction() as connection:
+        org_version = await cursor.load_version(connection, actor.organization)
+        days = resolve_dates(org_version.today(now), as_of, known_at)
+        config_history = await past.load_cached_history(
+            connection, actor.organization, org_version, service.answer_cache
         )
-        read = await snapshot.read(
-            connection, actor.organization, standing.plan, standing.frame, evidence
+        basis = await config_history.resolve_basis(playbook, *days)
+        evidence = await _closed_day_evidence(
+            service, connection, actor.organization, org_version, basis, (playbook, *days)
+        )
+        evidence_snapshot = await snapshot.read_snapshot(
+            connection, actor.organization, basis.playbook_index, basis.frame, evidence
         )
     # A large playbook takes a while: others are answered meanwhile.
-    found = await asyncio.to_thread(answer, read, standing, known)
-    weight = _weight(found) + (0 if standing.configuration is known.present else known.weight)
-    service.kept.keep(
-        ("alignment", actor.organization), (playbook, *days), at.version, found, weight
+    alignment_result = await asyncio.to_thread(
+        build_result, evidence_snapshot, basis, config_history
     )
-    return found
+    cost = _estimate_cost(alignment_result) + (
+        0 if basis.configuration is config_history.current_configuration else config_history.cost
+    )
+    service.answer_cache.put(
+        ("alignment", actor.organization),
+        (playbook, *days),
+        org_version.version,
+        alignment_result,
+        cost,
+    )
+    return alignment_result
 
 
-async def _settled(  # what it is of, and the question
-    service: Service,
+async def _closed_day_evidence(  # what it is of, and the question
+    service: ServiceContext,
     connection: Connection,
     organization: UUID,
-    at: cursor.Standing,
-    standing: Standing,
-    question: tuple[str | None, date, date],
-) -> snapshot.Settled | None:
+    org_version: cursor.OrganizationVersion,
+    basis: ScoringBasis,
+    query: tuple[str | None, date, date],
+) -> snapshot.ClosedDayEvidence | None:
     """The evidence that was recorded before the day on which the organization wrote last, read once that day.
 
     None when it is not worth it: for who asks the first time, for a day on which less was known, whose answer is the
     same all day, and on a database that is slower so.
     """
-    if question[-1] < at.recorded_day or not snapshot.settles(connection):
+    if query[-1] < org_version.recorded_day or not snapshot.supports_incremental_read(connection):
         return None
-    of, asked = ("settled", organization), (*question, at.recorded_day)
-    found = service.kept.find(of, asked, at.catalogue, snapshot.Settled)
-    if found is None and service.kept.find(of, asked, at.catalogue, Once) is None:
-        service.kept.keep(of, asked, at.catalogue, Once(), 1)
-    elif found is None:
-        before = at.recorded_day - timedelta(days=1)
-        found = await snapshot.settled(
-            connection, organization, standing.plan, standing.frame, before
+    cache_owner, cache_key = ("settled", organization), (*query, org_version.recorded_day)
+    closed_days = service.answer_cache.get(
+        cache_owner, cache_key, org_version.configuration_version, snapshot.ClosedDayEvidence
+    )
+    if (
+        closed_days is None
+        and service.answer_cache.get(
+            cache_owner, cache_key, org_version.configuration_version, _RequestedOnce
         )
-        service.kept.keep(of, asked, at.catalogue, found, found.folded.weight)
-    return found
+        is None
+    ):
+        service.answer_cache.put(
+            cache_owner, cache_key, org_version.configuration_version, _RequestedOnce(), 1
+        )
+    elif closed_days is None:
+        last_closed_day = org_version.recorded_day - timedelta(days=1)
+        closed_days = await snapshot.read_closed_days(
+            connection, organization, basis.playbook_index, basis.frame, last_closed_day
+        )
+        service.answer_cache.put(
+            cache_owner,
+            cache_key,
+            org_version.configuration_version,
+            closed_days,
+            closed_days.accumulator.cost,
+        )
+    return closed_days
 
 
-def _weight(found: Answer) -> int:
+def _estimate_cost(alignment_result: AlignmentResult) -> int:
     """What it weighs beside the configuration; its evidence is small, and can be much more than its losses."""
-    read = found.snapshot
-    said = sum(len(one.sources) for one in read.said.values())
-    rows = said + len(read.attention) + len(read.newest) + len(read.sold)
-    return BARE + len(found.alignment.losses) + rows // ROWS
-
-
-async def _standing(service: Service, organization: UUID) -> cursor.Standing:
-    async with service.database.glancing() as connection:
-        return await cursor.standing(connection, organization)
-
-
-def answer(found: Snapshot, standing: Standing, known: Past) -> Answer:
-    """The answer that follows from a snapshot."""
-    return Answer(
-        found,
-        score(found),
-        standing.playbook,
-        standing.plan.once(_unpublished),
-        standing.others,
-        known.restating,
+    evidence_snapshot = alignment_result.snapshot
+    source_count = sum(len(reading.sources) for reading in evidence_snapshot.readings.values())
+    row_count = (
+        source_count
+        + len(evidence_snapshot.effort_cells)
+        + len(evidence_snapshot.latest_activities)
+        + len(evidence_snapshot.sold_values)
+    )
+    return (
+        BASE_RESULT_COST
+        + len(alignment_result.alignment.losses)
+        + row_count // EVIDENCE_ROWS_PER_COST_UNIT
     )
 
 
-def _unpublished(plan: Plan) -> int:
-    return unpublished(plan.configuration, plan.playbook.key)
+async def _load_version(service: ServiceContext, organization: UUID) -> cursor.OrganizationVersion:
+    async with service.database.single_statement() as connection:
+        return await cursor.load_version(connection, organization)
 
 
-def asked(
-    today: date, as_of: date | None, known_at: date | None, name: str = "as_of"
+def build_result(
+    evidence_snapshot: Snapshot, basis: ScoringBasis, config_history: ConfigurationHistory
+) -> AlignmentResult:
+    """The answer that follows from a snapshot."""
+    return AlignmentResult(
+        evidence_snapshot,
+        compute_alignment(evidence_snapshot),
+        basis.playbook,
+        basis.playbook_index.memoize(_count_unpublished_changes),
+        basis.other_playbooks,
+        config_history.restating_metrics,
+    )
+
+
+def _count_unpublished_changes(playbook_index: PlaybookIndex) -> int:
+    return count_unpublished_changes(playbook_index.configuration, playbook_index.playbook.key)
+
+
+def resolve_dates(
+    today: date, as_of: date | None, known_at: date | None, parameter_name: str = "as_of"
 ) -> tuple[date, date]:
     """The days asked for, today where none was. Raises: InvalidError, naming the day by the parameter's name."""
-    day, known = as_of or today, known_at or today
+    day, known_day = as_of or today, known_at or today
     faults = []
     if day > today:
-        faults.append(Fault(name, "Must not be in the future."))
-    if known_at is not None and known < day:
-        faults.append(Fault("known_at", f"Must not be before {name}."))
-    if known > today:
+        faults.append(Fault(parameter_name, "Must not be in the future."))
+    if known_at is not None and known_day < day:
+        faults.append(Fault("known_at", f"Must not be before {parameter_name}."))
+    if known_day > today:
         faults.append(Fault("known_at", "Must not be in the future."))
     if faults:
         raise InvalidError(faults[0].detail, faults)
-    return day, known
+    return day, known_day

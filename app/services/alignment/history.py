@@ -8,25 +8,25 @@ from typing import Final
 
 from app.domain.access.actor import Actor
 from app.domain.primitives.errors import Fault, InvalidError, NoCurrentPlaybookError, NotFoundError
-from app.scoring.daily_evidence import Series
-from app.scoring.engine import outline
+from app.scoring.daily_evidence import SnapshotSeries
+from app.scoring.engine import compute_without_ledger
 from app.scoring.result import Alignment
 from app.services.playbook import configuration_history as past
-from app.services.playbook.configuration_history import Standing
-from app.services.runtime.context import Service
+from app.services.playbook.configuration_history import ScoringBasis
+from app.services.runtime.context import ServiceContext
 from app.store.access import organization_version as cursor
 from app.store.alignment import daily_evidence_query as series
-from app.store.alignment.evidence_query import ASKS_ORDER
+from app.store.alignment.evidence_query import EXTREME_AGGREGATIONS
 
-STEPS: Final = {"day": timedelta(days=1), "week": timedelta(days=7)}
-MOST: Final = 400
-LONG: Final = timedelta(days=89)
-WEIGHT: Final = 20  # of a point, beside a loss
-FIRST: Final = date(1900, 1, 1)  # no day is asked for before it
+STEP_LENGTHS: Final = {"day": timedelta(days=1), "week": timedelta(days=7)}
+MAX_POINTS: Final = 400
+DEFAULT_SPAN: Final = timedelta(days=89)
+POINT_COST: Final = 20  # of a point, beside a loss
+MIN_DAY: Final = date(1900, 1, 1)  # no day is asked for before it
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class ScorePoint:
     """The score of one day, without its ledger. None on a day without a current playbook: `alignment`."""
 
     as_of: date
@@ -34,98 +34,121 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class ScoreHistory:
     """The points in the order of their days, with what they are of."""
 
-    points: tuple[Point, ...]
+    points: tuple[ScorePoint, ...]
     known_at: date
     version: int
-    restating: tuple[str, ...]
+    restating_metrics: tuple[str, ...]
 
 
-async def read(
-    service: Service,
+async def get_history(
+    service: ServiceContext,
     actor: Actor,
     first: date | None = None,
     last: date | None = None,
     step: str = "day",
     playbook: str | None = None,
     known_at: date | None = None,
-) -> History:
+) -> ScoreHistory:
     """How aligned the organization was, day by day or week by week up to the last day.
 
     Raises: InvalidError, NotFoundError for a playbook that never was.
     """
-    actor.require("read")
+    actor.require_scope("read")
     now = service.clock()
-    async with service.database.reading() as connection:
-        at = await cursor.standing(connection, actor.organization)
-        asked, known_day = _asked(at.today(now), first, last, step, known_at)
-        mine, question = ("history", actor.organization), (playbook, tuple(asked), known_day)
-        kept = service.kept.find(mine, question, at.version, History)
-        if kept is not None:
-            return kept
-        known = await past.kept(connection, actor.organization, at, service.kept)
+    async with service.database.read_transaction() as connection:
+        org_version = await cursor.load_version(connection, actor.organization)
+        days, known_day = _resolve_days(org_version.today(now), first, last, step, known_at)
+        cache_owner, cache_key = ("history", actor.organization), (playbook, tuple(days), known_day)
+        cached = service.answer_cache.get(cache_owner, cache_key, org_version.version, ScoreHistory)
+        if cached is not None:
+            return cached
+        config_history = await past.load_cached_history(
+            connection, actor.organization, org_version, service.answer_cache
+        )
         if playbook is not None:
-            known.require(playbook)
-        found = [await _standing(known, playbook, day, known_day) for day in asked]
-        version = await cursor.version_on(connection, actor.organization, known_day)
-        standings = [standing for standing in found if standing is not None]
-        evidence = await series.read(connection, actor.organization, *needed(standings), known_day)
+            config_history.require_playbook(playbook)
+        daily_bases = [await _find_basis(config_history, playbook, day, known_day) for day in days]
+        version = await cursor.version_at_end_of_day(connection, actor.organization, known_day)
+        existing_bases = [basis for basis in daily_bases if basis is not None]
+        evidence = await series.read_daily_evidence(
+            connection, actor.organization, *find_required_evidence(existing_bases), known_day
+        )
     # Many scores are a second's work for a large playbook: others are answered meanwhile.
     points = await asyncio.to_thread(
-        _points, list(zip(asked, found, strict=True)), Series(evidence, version)
+        _build_points, list(zip(days, daily_bases, strict=True)), SnapshotSeries(evidence, version)
     )
-    history = History(points, known_day, version, known.restating)
-    service.kept.keep(mine, question, at.version, history, WEIGHT * len(points))
-    return history
+    score_history = ScoreHistory(points, known_day, version, config_history.restating_metrics)
+    service.answer_cache.put(
+        cache_owner, cache_key, org_version.version, score_history, POINT_COST * len(points)
+    )
+    return score_history
 
 
-def _points(found: Sequence[tuple[date, Standing | None]], folded: Series) -> tuple[Point, ...]:
+def _build_points(
+    daily_bases: Sequence[tuple[date, ScoringBasis | None]], snapshot_series: SnapshotSeries
+) -> tuple[ScorePoint, ...]:
     return tuple(
-        Point(day, None if one is None else outline(folded.snapshot(one.plan, one.frame)))
-        for day, one in found
+        ScorePoint(
+            day,
+            None
+            if basis is None
+            else compute_without_ledger(
+                snapshot_series.build_snapshot(basis.playbook_index, basis.frame)
+            ),
+        )
+        for day, basis in daily_bases
     )
 
 
-def _asked(
+def _resolve_days(
     today: date, first: date | None, last: date | None, step: str, known_at: date | None
 ) -> tuple[Sequence[date], date]:
     """The days asked for, in order: the last one and those before it by the step. Raises: InvalidError."""
-    end, known = last or today, known_at or today
-    start = first or max(end - LONG, FIRST)
+    end, known_day = last or today, known_at or today
+    start = first or max(end - DEFAULT_SPAN, MIN_DAY)
     faults = []
     if end > today:
         faults.append(Fault("to", "Must not be in the future."))
     if end < start:
         faults.append(Fault("to", "Must not be before 'from'."))
-    if known_at is not None and not end <= known <= today:
+    if known_at is not None and not end <= known_day <= today:
         faults.append(Fault("known_at", "Must not be before 'to' nor in the future."))
-    count = (end - start) // STEPS[step] + 1
-    if count > MOST:
-        faults.append(Fault("from", f"Asks for {count} points; at most {MOST} are given at once."))
+    point_count = (end - start) // STEP_LENGTHS[step] + 1
+    if point_count > MAX_POINTS:
+        faults.append(
+            Fault("from", f"Asks for {point_count} points; at most {MAX_POINTS} are given at once.")
+        )
     if faults:
         raise InvalidError(faults[0].detail, faults)
-    return [end - number * STEPS[step] for number in reversed(range(count))], known
+    return [end - number * STEP_LENGTHS[step] for number in reversed(range(point_count))], known_day
 
 
-async def _standing(
-    known: past.Past, playbook: str | None, day: date, known_at: date
-) -> Standing | None:
+async def _find_basis(
+    config_history: past.ConfigurationHistory, playbook: str | None, day: date, known_at: date
+) -> ScoringBasis | None:
     try:
-        return await known.resolve(playbook, day, known_at)
+        return await config_history.resolve_basis(playbook, day, known_at)
     except (NoCurrentPlaybookError, NotFoundError):
         return None
 
 
-def needed(standings: Sequence[Standing]) -> tuple[dict[str, bool], tuple[date, date]]:
+def find_required_evidence(
+    bases: Sequence[ScoringBasis],
+) -> tuple[dict[str, bool], tuple[date, date]]:
     """The metrics that the standings ask for, whether in some order, and the days between which evidence counts."""
-    metrics: dict[str, bool] = {}
-    days = [standing.frame.until for standing in standings]
-    for plan in {id(standing.plan): standing.plan for standing in standings}.values():
-        days.append(plan.playbook.starts_on)
-        for metric, first, _ in plan.windows:
-            ordered = plan.configuration.metrics[metric].aggregation in ASKS_ORDER
-            metrics[metric] = metrics.get(metric, False) or ordered
+    ordered_by_metric: dict[str, bool] = {}
+    days = [basis.frame.until for basis in bases]
+    for playbook_index in {
+        id(basis.playbook_index): basis.playbook_index for basis in bases
+    }.values():
+        days.append(playbook_index.playbook.starts_on)
+        for metric, first, _ in playbook_index.windows:
+            is_ordered = (
+                playbook_index.configuration.metrics[metric].aggregation in EXTREME_AGGREGATIONS
+            )
+            ordered_by_metric[metric] = ordered_by_metric.get(metric, False) or is_ordered
             days.append(first)
-    return metrics, (min(days, default=date.max), max(days, default=date.min))
+    return ordered_by_metric, (min(days, default=date.max), max(days, default=date.min))

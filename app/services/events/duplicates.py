@@ -6,34 +6,36 @@ from app.domain.events.events import Event, fingerprint
 from app.security.vault import Vault
 from app.store.events.event_queries import StoredEvent
 
-SHORT: Final = 32
+DIGEST_LENGTH: Final = 32
 
 
-def pseudonym(vault: Vault, told: str) -> str:
+def make_pseudonym(vault: Vault, text: str) -> str:
     """What stands for a text that is gone: equal for equal texts, and telling nothing without the service's pepper."""
-    return _digest(vault, vault.pepper, told)
+    return _compute_digest(vault, vault.pepper_id, text)
 
 
-def hidden(vault: Vault, digest: str) -> str:
+def keyed_digest(vault: Vault, digest: str) -> str:
     """What is kept of a digest that could be guessed back to its content."""
-    return f"{vault.pepper}.{_digest(vault, vault.pepper, digest)}"
+    return f"{vault.pepper_id}.{_compute_digest(vault, vault.pepper_id, digest)}"
 
 
-def hides(vault: Vault, kept: str, digest: str) -> bool:
+def matches_keyed_digest(vault: Vault, stored_digest: str, digest: str) -> bool:
     """Whether that digest was hidden. What was hidden with a pepper that is gone cannot be contradicted."""
-    pepper, _, told = kept.rpartition(".")
-    return pepper not in vault.peppers or told == _digest(vault, pepper, digest)
+    pepper_id, _, digest_part = stored_digest.rpartition(".")
+    return pepper_id not in vault.peppers or digest_part == _compute_digest(
+        vault, pepper_id, digest
+    )
 
 
-def repeats(vault: Vault, stored: StoredEvent, event: Event) -> bool:
+def is_same_event(vault: Vault, stored_event: StoredEvent, event: Event) -> bool:
     """Whether the event says what the recorded one of its name said.
 
     One that was erased under a pepper that the service has no more cannot be contradicted.
     """
-    if stored.event.erased is None:
-        return stored.fingerprint == fingerprint(event)
-    return hides(vault, stored.fingerprint, fingerprint(event))
+    if stored_event.event.erased is None:
+        return stored_event.fingerprint == fingerprint(event)
+    return matches_keyed_digest(vault, stored_event.fingerprint, fingerprint(event))
 
 
-def _digest(vault: Vault, pepper: str, told: str) -> str:
-    return vault.digest(pepper, f"erased\n{told}")[:SHORT]
+def _compute_digest(vault: Vault, pepper_id: str, text: str) -> str:
+    return vault.digest(pepper_id, f"erased\n{text}")[:DIGEST_LENGTH]

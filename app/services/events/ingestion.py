@@ -7,7 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from app.domain.access.actor import Actor
-from app.domain.events.events import Event, day_of
+from app.domain.events.events import Event, to_local_day
 from app.domain.primitives.errors import (
     BucketFullError,
     ForbiddenError,
@@ -16,12 +16,18 @@ from app.domain.primitives.errors import (
     SourceIsConnectedError,
     UnavailableError,
 )
-from app.domain.sources.sources import CRMS, Source
-from app.services.events.batch_pipeline import pass_through
-from app.services.events.duplicates import repeats
-from app.services.events.validation import Entry, Item, Name, conflict, judge
-from app.services.runtime.context import Service
-from app.services.runtime.matcher_cache import Catalogue, catalogue
+from app.domain.sources.sources import CRM_CONNECTORS, Source
+from app.services.events.batch_pipeline import record_pipelined
+from app.services.events.duplicates import is_same_event
+from app.services.events.validation import (
+    EventKey,
+    EventSubmission,
+    SubmissionResult,
+    conflict_error,
+    validate_batch,
+)
+from app.services.runtime.context import ServiceContext
+from app.services.runtime.matcher_cache import CompiledConfiguration, load_compiled_configuration
 from app.store.access import organization_version as cursor
 from app.store.events import event_queries as events
 from app.store.events import ingest
@@ -29,17 +35,20 @@ from app.store.events import metric_restatement as restatements
 from app.store.events import retraction as retract
 from app.store.events import rollup_overflow as room
 from app.store.events.event_queries import StoredEvent
-from app.store.events.rollups import Prepared
+from app.store.events.rollups import MatchedEvent
 from app.store.playbook import configuration as store
 from app.store.sql import column_types as types
 from app.store.sql.database import Connection
 
-ATTEMPTS: Final = 5
+MAX_ATTEMPTS: Final = 5
 
 
-async def record(
-    service: Service, actor: Actor, found: Iterable[Event], connectors: Collection[str] = ("api",)
-) -> list[Item]:
+async def ingest_events(
+    service: ServiceContext,
+    actor: Actor,
+    submitted_events: Iterable[Event],
+    connectors: Collection[str] = ("api",),
+) -> list[SubmissionResult]:
     """Records what is valid and new; answers for each event in the given order.
 
     A sequence of a single event is recorded together with others that came at the same time.
@@ -47,229 +56,295 @@ async def record(
 
     Raises: ForbiddenError, UnavailableError.
     """
-    actor.require("events:write")
-    if isinstance(found, Sequence) and len(found) == 1:
-        entry = Entry(actor, found[0], connectors)
+    actor.require_scope("events:write")
+    if isinstance(submitted_events, Sequence) and len(submitted_events) == 1:
+        submission = EventSubmission(actor, submitted_events[0], connectors)
         return [
-            await service.singles.take(
-                actor.organization, entry, partial(_record, service, actor.organization)
+            await service.event_coalescer.submit(
+                actor.organization,
+                submission,
+                partial(_ingest_with_retry, service, actor.organization),
             )
         ]
-    entries = (Entry(actor, event, connectors) for event in found)
-    known = service.catalogues.newest(actor.organization) or await _read_catalogue(
-        service, actor.organization
-    )
-    passed = await pass_through(service, actor.organization, known, entries)
-    if passed.whole:
-        return await _settle(service, actor.organization, passed.entries, passed.items, passed.done)
-    return await _record(service, actor.organization, passed.entries)
+    submissions = (EventSubmission(actor, event, connectors) for event in submitted_events)
+    compiled = service.compiled_configuration_cache.latest(
+        actor.organization
+    ) or await _load_compiled(service, actor.organization)
+    pipelined = await record_pipelined(service, actor.organization, compiled, submissions)
+    if pipelined.is_complete:
+        return await _build_results(
+            service,
+            actor.organization,
+            pipelined.submissions,
+            pipelined.outcomes,
+            pipelined.outcomes_by_key,
+        )
+    return await _ingest_with_retry(service, actor.organization, pipelined.submissions)
 
 
-async def _record(service: Service, organization: UUID, found: Sequence[Entry]) -> list[Item]:
-    done: dict[Name, Item] = {}
-    known = service.catalogues.newest(organization)
-    for _ in range(ATTEMPTS):
+async def _ingest_with_retry(
+    service: ServiceContext, organization: UUID, submissions: Sequence[EventSubmission]
+) -> list[SubmissionResult]:
+    outcomes_by_key: dict[EventKey, SubmissionResult] = {}
+    compiled = service.compiled_configuration_cache.latest(organization)
+    for _ in range(MAX_ATTEMPTS):
         now = service.clock()
-        read = known is None
-        known = known or await _read_catalogue(service, organization)
-        items = judge(known.configuration, found, now)
-        if not read and any(item.status == "invalid" for item in items):
+        is_reloaded = compiled is None
+        compiled = compiled or await _load_compiled(service, organization)
+        outcomes = validate_batch(compiled.configuration, submissions, now)
+        if not is_reloaded and any(outcome.status == "invalid" for outcome in outcomes):
             # It may be a newer configuration that knows what this one does not.
-            before, known = known, await _read_catalogue(service, organization)
-            if known.version != before.version:
-                items = judge(known.configuration, found, now)
-        fresh = [
-            entry.event
-            for entry, item in zip(found, items, strict=True)
-            if item.status == "recorded" and entry.name not in done
+            previous, compiled = compiled, await _load_compiled(service, organization)
+            if compiled.version != previous.version:
+                outcomes = validate_batch(compiled.configuration, submissions, now)
+        new_events = [
+            submission.event
+            for submission, outcome in zip(submissions, outcomes, strict=True)
+            if outcome.status == "recorded" and submission.key not in outcomes_by_key
         ]
-        prepared = ingest.prepare(fresh, known.matcher, now, known.time_zone)
-        if await _store(service, organization, known, prepared, done):
-            return await _settle(service, organization, found, items, done)
-        known = None
+        matched_events = ingest.match_events(new_events, compiled.matcher, now, compiled.time_zone)
+        if await _write_batch(service, organization, compiled, matched_events, outcomes_by_key):
+            return await _build_results(
+                service, organization, submissions, outcomes, outcomes_by_key
+            )
+        compiled = None
     raise UnavailableError(
         "The configuration is changing too fast to record events against it; try again."
     )
 
 
-async def _read_catalogue(service: Service, organization: UUID) -> Catalogue:
-    async with service.database.reading() as connection:
-        return await catalogue(connection, organization, service.catalogues)
+async def _load_compiled(service: ServiceContext, organization: UUID) -> CompiledConfiguration:
+    async with service.database.read_transaction() as connection:
+        return await load_compiled_configuration(
+            connection, organization, service.compiled_configuration_cache
+        )
 
 
-async def _store(
-    service: Service,
+async def _write_batch(
+    service: ServiceContext,
     organization: UUID,
-    known: Catalogue,
-    prepared: Sequence[Prepared],
-    done: dict[Name, Item],
+    compiled: CompiledConfiguration,
+    matched_events: Sequence[MatchedEvent],
+    outcomes_by_key: dict[EventKey, SubmissionResult],
 ) -> bool:
     """Whether the events were stored against that catalogue; `done` says what became of each, so far as anything did.
 
     Where a sum would overflow, the events that do not fit are found and refused, and the others are stored.
     """
     now = service.clock()
-    day = types.day_number(day_of(now, known.time_zone))
-    while prepared:
+    day = types.to_day_number(to_local_day(now, compiled.time_zone))
+    while matched_events:
         try:
-            async with service.database.writing() as connection:
-                recorded = await ingest.record(
-                    connection, organization, prepared, now, day, known.version
+            async with service.database.write_transaction() as connection:
+                recorded = await ingest.record_events(
+                    connection, organization, matched_events, now, day, compiled.version
                 )
                 if not recorded.uids:
                     await (
                         connection.rollback()
                     )  # nothing was new, so the organization's version stays
-                elif known.restating:
-                    await restatements.spoil(connection, organization, [p.day for p in prepared])
+                elif compiled.is_restating:
+                    await restatements.invalidate_days(
+                        connection, organization, [matched.day for matched in matched_events]
+                    )
         except BucketFullError as error:
-            left = await _that_fit(service, organization, prepared, day, error, done)
-            if len(left) == len(prepared):
+            fitting_events = await _reject_overflowing(
+                service, organization, matched_events, day, error, outcomes_by_key
+            )
+            if len(fitting_events) == len(matched_events):
                 # Each fits and their sum does not: halves of it do, or in the end a single one does not.
-                middle = len(left) // 2
-                first = await _store(service, organization, known, left[:middle], done)
-                return first and await _store(service, organization, known, left[middle:], done)
-            prepared = left
+                middle = len(fitting_events) // 2
+                is_first_half_written = await _write_batch(
+                    service, organization, compiled, fitting_events[:middle], outcomes_by_key
+                )
+                return is_first_half_written and await _write_batch(
+                    service, organization, compiled, fitting_events[middle:], outcomes_by_key
+                )
+            matched_events = fitting_events
             continue
         if recorded.seq is None:
             return False
-        done |= {
-            _name(p): Item("recorded", p.uid, None, (p, recorded.at))
-            for p in prepared
-            if p.uid in recorded.uids
+        outcomes_by_key |= {
+            _event_key(matched): SubmissionResult(
+                "recorded", matched.uid, None, (matched, recorded.recorded_at)
+            )
+            for matched in matched_events
+            if matched.uid in recorded.uids
         }
         return True
     return True
 
 
-async def _that_fit(
-    service: Service,
+async def _reject_overflowing(
+    service: ServiceContext,
     organization: UUID,
-    prepared: Sequence[Prepared],
+    matched_events: Sequence[MatchedEvent],
     day: int,
     error: BucketFullError,
-    done: dict[Name, Item],
-) -> Sequence[Prepared]:
+    outcomes_by_key: dict[EventKey, SubmissionResult],
+) -> Sequence[MatchedEvent]:
     """Those that are new and fit; the ones that do not are refused in `done`, and `_settle` tells of the recorded."""
-    async with service.database.reading() as connection:
-        kept = await events.find_named(connection, organization, [_name(p) for p in prepared])
-        fresh = [p for p in prepared if _name(p) not in kept]
-        full = await room.misfits(connection, organization, fresh, day)
-    if len(prepared) == len(fresh) == 1:
-        full = frozenset({fresh[0].uid})
-    done |= {_name(p): Item("invalid", None, error) for p in fresh if p.uid in full}
-    return [p for p in fresh if p.uid not in full]
+    async with service.database.read_transaction() as connection:
+        recorded_events = await events.find_events_by_key(
+            connection, organization, [_event_key(matched) for matched in matched_events]
+        )
+        new_events = [
+            matched for matched in matched_events if _event_key(matched) not in recorded_events
+        ]
+        overflowing_uids = await room.find_overflowing_events(
+            connection, organization, new_events, day
+        )
+    if len(matched_events) == len(new_events) == 1:
+        overflowing_uids = frozenset({new_events[0].uid})
+    outcomes_by_key |= {
+        _event_key(matched): SubmissionResult("invalid", None, error)
+        for matched in new_events
+        if matched.uid in overflowing_uids
+    }
+    return [matched for matched in new_events if matched.uid not in overflowing_uids]
 
 
-def _name(prepared: Prepared) -> Name:
-    return prepared.event.source, prepared.event.id
+def _event_key(matched: MatchedEvent) -> EventKey:
+    return matched.event.source, matched.event.id
 
 
-async def _settle(
-    service: Service,
+async def _build_results(
+    service: ServiceContext,
     organization: UUID,
-    found: Sequence[Entry],
-    items: Sequence[Item],
-    stored: Mapping[Name, Item],
-) -> list[Item]:
+    submissions: Sequence[EventSubmission],
+    outcomes: Sequence[SubmissionResult],
+    outcomes_by_key: Mapping[EventKey, SubmissionResult],
+) -> list[SubmissionResult]:
     """The answers: what was not new is a duplicate or a conflict of what is recorded."""
-    asked = [
-        entry.name
-        for entry, item in zip(found, items, strict=True)
-        if item.status in ("duplicate", "conflict")
-        or isinstance(item.problem, InvalidError)
-        or (item.status == "recorded" and entry.name not in stored)
+    lookup_keys = [
+        submission.key
+        for submission, outcome in zip(submissions, outcomes, strict=True)
+        if outcome.status in ("duplicate", "conflict")
+        or isinstance(outcome.problem, InvalidError)
+        or (outcome.status == "recorded" and submission.key not in outcomes_by_key)
     ]
-    kept: Mapping[Name, StoredEvent] = {}
-    if asked:
-        async with service.database.reading() as connection:
-            kept = await events.find_named(connection, organization, sorted(set(asked)))
-    answers = []
-    for entry, item in zip(found, items, strict=True):
-        name, event = entry.name, entry.event
-        if item.status == "recorded" and name in stored:
-            answers.append(stored[name])
+    recorded_events: Mapping[EventKey, StoredEvent] = {}
+    if lookup_keys:
+        async with service.database.read_transaction() as connection:
+            recorded_events = await events.find_events_by_key(
+                connection, organization, sorted(set(lookup_keys))
+            )
+    final_outcomes = []
+    for submission, outcome in zip(submissions, outcomes, strict=True):
+        event_key, event = submission.key, submission.event
+        if outcome.status == "recorded" and event_key in outcomes_by_key:
+            final_outcomes.append(outcomes_by_key[event_key])
         elif (
-            isinstance(item.problem, InvalidError)
-            and name in kept
-            and repeats(service.vault, kept[name], event)
+            isinstance(outcome.problem, InvalidError)
+            and event_key in recorded_events
+            and is_same_event(service.vault, recorded_events[event_key], event)
         ):
             # Sent again after its team was archived, say: it stands, and sending it again changes nothing.
-            answers.append(Item("duplicate", kept[name].uid))
-        elif item.status in ("recorded", "duplicate", "conflict") and name in kept:
-            same = repeats(service.vault, kept[name], event)
-            error = conflict(event, retracted=kept[name].retracted_at is not None)
-            answers.append(
-                Item("duplicate", kept[name].uid)
-                if same
-                else Item("conflict", kept[name].uid, error)
+            final_outcomes.append(SubmissionResult("duplicate", recorded_events[event_key].uid))
+        elif (
+            outcome.status in ("recorded", "duplicate", "conflict") and event_key in recorded_events
+        ):
+            is_same = is_same_event(service.vault, recorded_events[event_key], event)
+            error = conflict_error(
+                event, is_retracted=recorded_events[event_key].retracted_at is not None
+            )
+            final_outcomes.append(
+                SubmissionResult("duplicate", recorded_events[event_key].uid)
+                if is_same
+                else SubmissionResult("conflict", recorded_events[event_key].uid, error)
             )
         else:
             # The repetition in one batch of an event that could not be stored fails as that one did.
-            answers.append(
-                stored.get(name, item) if item.status in ("duplicate", "conflict") else item
+            final_outcomes.append(
+                outcomes_by_key.get(event_key, outcome)
+                if outcome.status in ("duplicate", "conflict")
+                else outcome
             )
-    return answers
+    return final_outcomes
 
 
-async def stored(service: Service, organization: UUID, item: Item) -> StoredEvent:
+async def get_recorded_event(
+    service: ServiceContext, organization: UUID, outcome: SubmissionResult
+) -> StoredEvent:
     """The recorded event that an item tells of: what was recorded just now is not read again.
 
     Raises: NotFoundError when it is not there.
     """
-    if item.fresh is not None:
-        return _as_stored(*item.fresh)
-    async with service.database.reading() as connection:
-        found = None if item.uid is None else await events.find(connection, organization, item.uid)
-    if found is None:
+    if outcome.newly_recorded is not None:
+        return _to_stored_event(*outcome.newly_recorded)
+    async with service.database.read_transaction() as connection:
+        stored_event = (
+            None
+            if outcome.uid is None
+            else await events.find_event(connection, organization, outcome.uid)
+        )
+    if stored_event is None:
         raise NotFoundError("There is no such event.")
-    return found
+    return stored_event
 
 
-def _as_stored(prepared: Prepared, at: datetime) -> StoredEvent:
+def _to_stored_event(matched: MatchedEvent, recorded_at: datetime) -> StoredEvent:
     """The event as it reads once it was recorded at that instant."""
-    metrics = tuple(match.metric for match in prepared.matches)
-    return StoredEvent(prepared.event, prepared.uid, at, metrics, None, None, prepared.fingerprint)
+    metrics = tuple(match.metric for match in matched.matches)
+    return StoredEvent(
+        matched.event, matched.uid, recorded_at, metrics, None, None, matched.fingerprint
+    )
 
 
 async def retract_event(
-    service: Service, actor: Actor, uid: UUID, reason: str
+    service: ServiceContext, actor: Actor, uid: UUID, reason: str
 ) -> tuple[StoredEvent, bool]:
     """The event does not stand any more; whether it did until now.
 
     Raises: NotFoundError, ForbiddenError, SourceIsConnectedError.
     """
-    actor.require("events:write")
+    actor.require_scope("events:write")
     now = service.clock()
-    async with service.database.writing() as connection:
+    async with service.database.write_transaction() as connection:
         # The cursor's row is locked first: neither the metrics nor the event can change under the retraction.
-        zone = await cursor.zone(connection, actor.organization)
-        position = await cursor.advance(connection, actor.organization, now, zone, catalogue=False)
-        found = await _retractable(connection, actor, uid)
-        if found.retracted_at is not None:
+        zone = await cursor.time_zone(connection, actor.organization)
+        position = await cursor.advance_version(
+            connection, actor.organization, now, zone, changes_configuration=False
+        )
+        stored_event = await _load_retractable(connection, actor, uid)
+        if stored_event.retracted_at is not None:
             await connection.rollback()  # nothing changes, so the organization's version stays
-            return found, False
-        known = await catalogue(connection, actor.organization, service.catalogues)
-        await retract.retract(
-            connection, actor.organization, {uid: reason}, position, actor.name, known.matcher, zone
+            return stored_event, False
+        compiled = await load_compiled_configuration(
+            connection, actor.organization, service.compiled_configuration_cache
         )
-        after = await events.find(connection, actor.organization, uid)
-    if after is None:
+        await retract.retract_events(
+            connection,
+            actor.organization,
+            {uid: reason},
+            position,
+            actor.name,
+            compiled.matcher,
+            zone,
+        )
+        retracted_event = await events.find_event(connection, actor.organization, uid)
+    if retracted_event is None:
         raise NotFoundError("There is no such event.")
-    return after, True
+    return retracted_event, True
 
 
-async def _retractable(connection: Connection, actor: Actor, uid: UUID) -> StoredEvent:
-    found = await events.find(connection, actor.organization, uid)
-    if found is None:
+async def _load_retractable(connection: Connection, actor: Actor, uid: UUID) -> StoredEvent:
+    stored_event = await events.find_event(connection, actor.organization, uid)
+    if stored_event is None:
         raise NotFoundError("There is no such event.")
-    if actor.team is not None and found.event.team != actor.team:
+    if actor.team is not None and stored_event.event.team != actor.team:
         raise ForbiddenError(f"This key is bound to the team '{actor.team}'.")
-    if actor.source is not None and found.event.source != actor.source:
+    if actor.source is not None and stored_event.event.source != actor.source:
         raise ForbiddenError(f"This key is bound to the source '{actor.source}'.")
-    source = await store.find(connection, actor.organization, "source", found.event.source)
-    if source is not None and isinstance(source.value, Source) and source.value.connector in CRMS:
+    source = await store.find_resource(
+        connection, actor.organization, "source", stored_event.event.source
+    )
+    if (
+        source is not None
+        and isinstance(source.resource, Source)
+        and source.resource.connector in CRM_CONNECTORS
+    ):
         raise SourceIsConnectedError(
-            f"The events of '{found.event.source}' follow its hook; correct it there."
+            f"The events of '{stored_event.event.source}' follow its hook; correct it there."
         )
-    return found
+    return stored_event

@@ -4,218 +4,267 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from uuid import UUID
 
-from app.domain.events.metrics import Matcher, Metric, matching_part
+from app.domain.events.metrics import Matcher, Metric, matching_definition
 from app.domain.playbook import history as past
 from app.domain.playbook.configuration import Configuration
 from app.domain.primitives.errors import BucketFullError, SightlineError
-from app.services.runtime.context import Service
+from app.services.runtime.context import ServiceContext
 from app.store.access import api_keys as keys
 from app.store.access import organization_version as cursor
-from app.store.access.organization_version import Position
+from app.store.access.organization_version import WritePosition
 from app.store.events import metric_restatement as restatements
 from app.store.events import rollup_rebuild as rebuild
-from app.store.events.metric_restatement import Part, Restatement
-from app.store.events.rollup_rebuild import Kept
+from app.store.events.metric_restatement import PendingRestatement, RestatedDay
+from app.store.events.rollup_rebuild import EventState
 from app.store.playbook import configuration as store
 from app.store.playbook import journal
-from app.store.playbook.journal import Act
+from app.store.playbook.journal import RecordedAction
 from app.store.sql.database import Connection
 
 LOG = logging.getLogger("sightline.restatement")
-QUEUE = "restatement"
-LATE = 2  # days that the last step does besides: while events come in, today is never done before
+QUEUE_NAME = "restatement"
+MAX_CATCH_UP_DAYS = (
+    2  # days that the last step does besides: while events come in, today is never done before
+)
 
 
-class Work:
+class MetricRestatement:
     """A restatement in the transaction of one of its steps; the cursor's row is locked."""
 
     def __init__(
         self,
         connection: Connection,
         organization: UUID,
-        now: Configuration,
-        before: Mapping[str, Metric | None],
+        configuration: Configuration,
+        previous_metrics: Mapping[str, Metric | None],
     ) -> None:
         """Takes the configuration as it is now, and the redefined metrics as they were before."""
-        self._own = connection, organization
-        self._zone = now.organization.time_zone
-        self.matched = past.matched(now, {})
-        self.touched = frozenset(before)
-        found = [*before.values(), *(self.matched.get(key) for key in before)]
-        self.types = {
-            name
-            for metric in found
+        self._scope = connection, organization
+        self._time_zone = configuration.organization.time_zone
+        self.effective_metrics = past.effective_metrics(configuration, {})
+        self.changed_metrics = frozenset(previous_metrics)
+        metric_versions = [
+            *previous_metrics.values(),
+            *(self.effective_metrics.get(key) for key in previous_metrics),
+        ]
+        self.event_types = {
+            event_type
+            for metric in metric_versions
             if metric is not None
-            for name in (*metric.events, *metric.activities)
+            for event_type in (*metric.events, *metric.activities)
         }
-        self._matcher = Matcher(self.matched)
+        self._matcher = Matcher(self.effective_metrics)
 
-    async def days(self) -> list[int]:
+    async def find_days(self) -> list[int]:
         """The days on which any event may match otherwise than before. Units: days since 1970."""
-        return await rebuild.days(*self._own, self.types)
+        return await rebuild.list_event_days(*self._scope, self.event_types)
 
-    async def kept(self, day: int) -> list[Kept]:
+    async def match_events(self, day: int) -> list[EventState]:
         """The events of one of the days, matched as they are from now on."""
-        return await rebuild.of_day(*self._own, self._matcher, day, self._zone, self.types)
+        return await rebuild.events_of_day(
+            *self._scope, self._matcher, day, self._time_zone, self.event_types
+        )
 
-    async def part(self, day: int) -> Part:
+    async def compute_day(self, day: int) -> RestatedDay:
         """One of the days as it is from now on."""
-        return restatements.made(day, await self.kept(day), self.touched)
+        return restatements.restate_day(day, await self.match_events(day), self.changed_metrics)
 
-    async def at_once(self, days: Collection[int]) -> None:
+    async def restate_days(self, days: Collection[int]) -> None:
         """History shows those days as they are from now on."""
         for day in days:
-            await restatements.apply(*self._own, await self.part(day), self.touched)
+            await restatements.apply_restated_day(
+                *self._scope, await self.compute_day(day), self.changed_metrics
+            )
 
 
-async def begin(  # a write of configuration
-    service: Service,
+async def begin_restatement(  # a write of configuration
+    service: ServiceContext,
     connection: Connection,
     organization: UUID,
     actor: str,
     before: Configuration,
     after: Configuration,
-    position: Position,
-    place: int,
+    position: WritePosition,
+    journal_index: int,
 ) -> None:
     """Events match the metrics as they are after the write, or will once history is restated.
 
     Shape: `place` is how many entries the write has made in the journal.
     """
-    now = past.matched(after, {})
-    if not redefined(past.matched(before, {}), now):
+    current_metrics = past.effective_metrics(after, {})
+    if not find_redefined_metrics(past.effective_metrics(before, {}), current_metrics):
         return
-    under_way = await restatements.find(connection, organization)
-    changed = redefined(past.matched(before, {} if under_way is None else under_way.metrics), now)
-    if under_way is not None:
-        await _end(connection, organization)
-    if not changed:
-        return
-    work = Work(connection, organization, after, changed)
-    events = await rebuild.events_of(
-        connection, organization, work.types, service.restate_at_once + 1
+    running = await restatements.find_restatement(connection, organization)
+    changed_metrics = find_redefined_metrics(
+        past.effective_metrics(before, {} if running is None else running.metrics), current_metrics
     )
-    if events > service.restate_at_once:
-        days = tuple(await work.days())
-        await restatements.begin(
-            connection, organization, Restatement(changed, days, actor, position.at)
+    if running is not None:
+        await _end_restatement(connection, organization)
+    if not changed_metrics:
+        return
+    rematching = MetricRestatement(connection, organization, after, changed_metrics)
+    event_count = await rebuild.count_events_of_types(
+        connection, organization, rematching.event_types, service.max_inline_restated_events + 1
+    )
+    if event_count > service.max_inline_restated_events:
+        days = tuple(await rematching.find_days())
+        await restatements.begin_restatement(
+            connection,
+            organization,
+            PendingRestatement(changed_metrics, days, actor, position.recorded_at),
         )
-        await keys.leave(connection, QUEUE, str(organization), organization)
-        await keys.enter(connection, QUEUE, str(organization), organization)
-    elif events:
-        await work.at_once(await work.days())
-        await _note(connection, organization, actor, changed, position, place)
+        await keys.remove_public_id(connection, QUEUE_NAME, str(organization), organization)
+        await keys.add_public_id(connection, QUEUE_NAME, str(organization), organization)
+    elif event_count:
+        await rematching.restate_days(await rematching.find_days())
+        await _journal_restatement(
+            connection, organization, actor, changed_metrics, position, journal_index
+        )
 
 
-def redefined(was: Mapping[str, Metric], now: Mapping[str, Metric]) -> Mapping[str, Metric | None]:
+def find_redefined_metrics(
+    previous: Mapping[str, Metric], current: Mapping[str, Metric]
+) -> Mapping[str, Metric | None]:
     """The metrics by which events match otherwise now, as they were; None for one that was not there."""
-    old, new = ({key: matching_part(metric) for key, metric in some.items()} for some in (was, now))
+    previous_parts, current_parts = (
+        {key: matching_definition(metric) for key, metric in metrics.items()}
+        for metrics in (previous, current)
+    )
     return {
-        key: was.get(key) for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key)
+        key: previous.get(key)
+        for key in sorted(previous_parts.keys() | current_parts.keys())
+        if previous_parts.get(key) != current_parts.get(key)
     }
 
 
-async def _end(connection: Connection, organization: UUID) -> None:
-    await restatements.end(connection, organization)
-    await keys.leave(connection, QUEUE, str(organization), organization)
+async def _end_restatement(connection: Connection, organization: UUID) -> None:
+    await restatements.end_restatement(connection, organization)
+    await keys.remove_public_id(connection, QUEUE_NAME, str(organization), organization)
 
 
-async def _note(  # what a journal's entry says
+async def _journal_restatement(  # what a journal's entry says
     connection: Connection,
     organization: UUID,
     actor: str,
     metrics: Collection[str],
-    position: Position,
-    place: int,
+    position: WritePosition,
+    journal_index: int,
 ) -> None:
     """The journal says that from here on history is as these metrics make it."""
-    for number, key in enumerate(sorted(metrics)):
-        await journal.add(
-            connection, organization, position, Act(actor, "metric", key, "restate"), place + number
+    for offset, key in enumerate(sorted(metrics)):
+        await journal.add_action(
+            connection,
+            organization,
+            position,
+            RecordedAction(actor, "metric", key, "restate"),
+            journal_index + offset,
         )
 
 
-async def waiting(service: Service) -> list[UUID]:
+async def list_restating_organizations(service: ServiceContext) -> list[UUID]:
     """The organizations whose history is being restated."""
-    async with service.database.reading() as connection:
-        return [organization for _, organization in await keys.owners(connection, QUEUE)]
+    async with service.database.read_transaction() as connection:
+        return [
+            organization for _, organization in await keys.list_public_ids(connection, QUEUE_NAME)
+        ]
 
 
-async def step(service: Service, organization: UUID) -> bool:
+async def run_step(service: ServiceContext, organization: UUID) -> bool:
     """Some days more are done, or after the last one history is restated; whether anything was left to do.
 
     Raises: BucketFullError when a day's sum would not fit as the metric is now.
     """
     now = service.clock()
-    async with service.database.writing() as connection:
-        await cursor.hold(connection, organization)
-        under_way = await restatements.find(connection, organization)
-        if under_way is None:
+    async with service.database.write_transaction() as connection:
+        await cursor.lock(connection, organization)
+        running = await restatements.find_restatement(connection, organization)
+        if running is None:
             return False
-        known = await store.load(connection, organization, ("organization", "metric"))
-        work = Work(connection, organization, known, under_way.metrics)
-        if not await _done(service, connection, organization, work, under_way.days):
-            return True
-        done = await restatements.done(connection, organization)
-        days = await work.days()
-        left = [day for day in days if day not in set(done)]
-        if len(left) > LATE:  # events came in for other days meanwhile
-            await restatements.plan(connection, organization, days)
-            return True
-        for day in done:
-            part = await restatements.parts(connection, organization, day)
-            await restatements.apply(connection, organization, part, work.touched)
-        await work.at_once(left)
-        position = await cursor.advance(
-            connection, organization, now, known.organization.time_zone, catalogue=True
+        configuration = await store.load_configuration(
+            connection, organization, ("organization", "metric")
         )
-        await _note(connection, organization, under_way.actor, under_way.metrics, position, 0)
-        await _end(connection, organization)
+        rematching = MetricRestatement(connection, organization, configuration, running.metrics)
+        if not await _restate_planned_days(
+            service, connection, organization, rematching, running.days
+        ):
+            return True
+        done_days = await restatements.list_restated_days(connection, organization)
+        days = await rematching.find_days()
+        remaining_days = [day for day in days if day not in set(done_days)]
+        if len(remaining_days) > MAX_CATCH_UP_DAYS:  # events came in for other days meanwhile
+            await restatements.set_remaining_days(connection, organization, days)
+            return True
+        for day in done_days:
+            restated_day = await restatements.load_restated_day(connection, organization, day)
+            await restatements.apply_restated_day(
+                connection, organization, restated_day, rematching.changed_metrics
+            )
+        await rematching.restate_days(remaining_days)
+        position = await cursor.advance_version(
+            connection,
+            organization,
+            now,
+            configuration.organization.time_zone,
+            changes_configuration=True,
+        )
+        await _journal_restatement(
+            connection, organization, running.actor, running.metrics, position, 0
+        )
+        await _end_restatement(connection, organization)
     return True
 
 
-async def _done(
-    service: Service, connection: Connection, organization: UUID, work: Work, planned: Sequence[int]
+async def _restate_planned_days(
+    service: ServiceContext,
+    connection: Connection,
+    organization: UUID,
+    rematching: MetricRestatement,
+    planned_days: Sequence[int],
 ) -> bool:
     """Does planned days for as many events as may be restated at once; whether all of them are done."""
-    before = set(await restatements.done(connection, organization))
-    left = [day for day in planned if day not in before]
-    seen = 0
-    for place, day in enumerate(left):
-        if seen > service.restate_at_once and len(left) - place > LATE:
+    done_days = set(await restatements.list_restated_days(connection, organization))
+    remaining_days = [day for day in planned_days if day not in done_days]
+    event_count = 0
+    for day_index, day in enumerate(remaining_days):
+        if (
+            event_count > service.max_inline_restated_events
+            and len(remaining_days) - day_index > MAX_CATCH_UP_DAYS
+        ):
             return False
-        found = await work.kept(day)
-        seen += len(found)
-        await restatements.keep(
-            connection, organization, restatements.made(day, found, work.touched)
+        event_states = await rematching.match_events(day)
+        event_count += len(event_states)
+        await restatements.save_restated_day(
+            connection,
+            organization,
+            restatements.restate_day(day, event_states, rematching.changed_metrics),
         )
     return True
 
 
-async def work(service: Service, pause: Callable[[bool], Awaitable[bool]]) -> None:
+async def run_worker(service: ServiceContext, pause: Callable[[bool], Awaitable[bool]]) -> None:
     """Restates whatever history is waiting for it, a step of each organization in turn, until it is told to end.
 
     Shape: `pause` is awaited before each round, told whether the last one did anything, and says whether to end.
     """
-    busy = False
-    while not await pause(busy):
-        busy = False
+    is_busy = False
+    while not await pause(is_busy):
+        is_busy = False
         try:
-            for organization in await waiting(service):
-                busy |= await _tried(service, organization)
+            for organization in await list_restating_organizations(service):
+                is_busy |= await _try_step(service, organization)
         except SightlineError as error:
             LOG.warning("restating history has to wait", extra={"problem": error.detail})
 
 
-async def _tried(service: Service, organization: UUID) -> bool:
+async def _try_step(service: ServiceContext, organization: UUID) -> bool:
     """Whether a step was made; what failed is tried again in the next round, for a step is a transaction."""
     try:
-        return await step(service, organization)
+        return await run_step(service, organization)
     except BucketFullError:
         # It would fail for ever. Answers stay those before, and say so, until the metric is defined otherwise.
         LOG.exception("history cannot be restated", extra={"organization": str(organization)})
-        async with service.database.writing() as connection:
-            await keys.leave(connection, QUEUE, str(organization), organization)
+        async with service.database.write_transaction() as connection:
+            await keys.remove_public_id(connection, QUEUE_NAME, str(organization), organization)
     except SightlineError as error:
         LOG.warning("restating history has to wait", extra={"problem": error.detail})
     except Exception:
@@ -223,7 +272,7 @@ async def _tried(service: Service, organization: UUID) -> bool:
     return False
 
 
-async def finish(service: Service, organization: UUID) -> None:
+async def finish_restatement(service: ServiceContext, organization: UUID) -> None:
     """History is restated: nothing is left to do."""
-    while await step(service, organization):
+    while await run_step(service, organization):
         pass

@@ -6,8 +6,8 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from app.domain.access.actor import Actor
-from app.domain.events.events import FUTURE_HOURS, Event, fingerprint
-from app.domain.playbook.configuration import Configuration, missing
+from app.domain.events.events import MAX_FUTURE_HOURS, Event, fingerprint
+from app.domain.playbook.configuration import Configuration, missing_message
 from app.domain.primitives.errors import (
     EventConflictError,
     Fault,
@@ -16,12 +16,12 @@ from app.domain.primitives.errors import (
     SightlineError,
     SourceIsConnectedError,
 )
-from app.store.events.rollups import Prepared
+from app.store.events.rollups import MatchedEvent
 
-Name = tuple[str, str]
+EventKey = tuple[str, str]
 
 
-class Entry(NamedTuple):
+class EventSubmission(NamedTuple):
     """An event as someone sends it. Shape: `connectors` are those whose sources take such events."""
 
     actor: Actor
@@ -29,12 +29,12 @@ class Entry(NamedTuple):
     connectors: Collection[str] = ("api",)
 
     @property
-    def name(self) -> Name:
+    def key(self) -> EventKey:
         """What names the event, for good."""
         return self.event.source, self.event.id
 
 
-class Item(NamedTuple):
+class SubmissionResult(NamedTuple):
     """What became of one event. Shape: `status` is recorded, duplicate, conflict, invalid or forbidden.
 
     None but for one that was recorded now: `fresh`, what was recorded and when.
@@ -43,94 +43,102 @@ class Item(NamedTuple):
     status: str
     uid: UUID | None = None
     problem: SightlineError | None = None
-    fresh: tuple[Prepared, datetime] | None = None
+    newly_recorded: tuple[MatchedEvent, datetime] | None = None
 
 
-NEW: Final = Item("recorded")
+ACCEPTED: Final = SubmissionResult("recorded")
 
 
-def judge(
-    known: Configuration,
-    found: Sequence[Entry],
+def validate_batch(
+    configuration: Configuration,
+    submissions: Sequence[EventSubmission],
     now: datetime,
-    seen: dict[Name, Event] | None = None,
-) -> list[Item]:
+    seen: dict[EventKey, Event] | None = None,
+) -> list[SubmissionResult]:
     """What can be said of each event without asking for the recorded ones; a repetition in the batch is told here.
 
     None when it is the whole batch: `seen`, the valid ones of the parts before, which those of this one are added to.
     """
     seen = {} if seen is None else seen
-    items: list[Item] = []
-    latest = now + timedelta(hours=FUTURE_HOURS)
-    for entry in found:
-        event = entry.event
-        problem = None if _plain(known, entry, latest) else refusal(known, entry, now)
-        name = event.source, event.id
+    outcomes: list[SubmissionResult] = []
+    latest_time = now + timedelta(hours=MAX_FUTURE_HOURS)
+    for submission in submissions:
+        event = submission.event
+        problem = (
+            None
+            if _passes_fast_check(configuration, submission, latest_time)
+            else rejection_reason(configuration, submission, now)
+        )
+        event_key = event.source, event.id
         if problem is not None:
-            items.append(
-                Item(
+            outcomes.append(
+                SubmissionResult(
                     "forbidden" if isinstance(problem, ForbiddenError) else "invalid", None, problem
                 )
             )
-        elif name not in seen:
-            seen[name] = event
-            items.append(NEW)
-        elif fingerprint(seen[name]) == fingerprint(event):
-            items.append(Item("duplicate"))
+        elif event_key not in seen:
+            seen[event_key] = event
+            outcomes.append(ACCEPTED)
+        elif fingerprint(seen[event_key]) == fingerprint(event):
+            outcomes.append(SubmissionResult("duplicate"))
         else:
-            items.append(Item("conflict", None, conflict(event)))
-    return items
+            outcomes.append(SubmissionResult("conflict", None, conflict_error(event)))
+    return outcomes
 
 
-def _plain(known: Configuration, entry: Entry, latest: datetime) -> bool:
+def _passes_fast_check(
+    configuration: Configuration, submission: EventSubmission, latest_time: datetime
+) -> bool:
     """Whether nothing about the event has to be looked at twice; most are such."""
-    actor, event = entry.actor, entry.event
-    source = known.sources.get(event.source)
+    actor, event = submission.actor, submission.event
+    source = configuration.sources.get(event.source)
     return (
         source is not None
-        and source.connector in entry.connectors
-        and event.team in known.teams
-        and event.time <= latest
+        and source.connector in submission.connectors
+        and event.team in configuration.teams
+        and event.time <= latest_time
         and event.objective is None
         and actor.team is None
         and actor.source is None
     )
 
 
-def refusal(known: Configuration, entry: Entry, now: datetime) -> SightlineError | None:
+def rejection_reason(
+    configuration: Configuration, submission: EventSubmission, now: datetime
+) -> SightlineError | None:
     """Why the event cannot be taken. None when it can."""
-    actor, event = entry.actor, entry.event
+    actor, event = submission.actor, submission.event
     if actor.team is not None and event.team != actor.team:
         return ForbiddenError(f"This key is bound to the team '{actor.team}'.")
     if actor.source is not None and event.source != actor.source:
         return ForbiddenError(f"This key is bound to the source '{actor.source}'.")
-    faults = list(_unknown(known, event))
-    if event.time > now + timedelta(hours=FUTURE_HOURS):
-        faults.append(Fault("/time", f"Must be at most {FUTURE_HOURS} hours ahead of now."))
+    faults = list(_find_unknown_references(configuration, event))
+    if event.time > now + timedelta(hours=MAX_FUTURE_HOURS):
+        faults.append(Fault("/time", f"Must be at most {MAX_FUTURE_HOURS} hours ahead of now."))
     if faults:
         return InvalidError(faults[0].detail, faults)
-    source = known.sources[event.source]
-    if source.connector not in entry.connectors:
+    source = configuration.sources[event.source]
+    if source.connector not in submission.connectors:
         return SourceIsConnectedError(
             f"The source '{event.source}' takes its events from its {source.connector} hook only."
         )
     return None
 
 
-def _unknown(known: Configuration, event: Event) -> Iterable[Fault]:
-    named = (("team", event.team), ("source", event.source), ("objective", event.objective))
-    for kind, key in named:
-        if key is not None and key not in known.of(kind):
-            yield Fault(f"/{kind}", missing(known, kind, key))
+def _find_unknown_references(configuration: Configuration, event: Event) -> Iterable[Fault]:
+    references = (("team", event.team), ("source", event.source), ("objective", event.objective))
+    for kind, key in references:
+        if key is not None and key not in configuration.resources_of(kind):
+            yield Fault(f"/{kind}", missing_message(configuration, kind, key))
 
 
-def conflict(event: Event, *, retracted: bool = False) -> EventConflictError:
+def conflict_error(event: Event, *, is_retracted: bool = False) -> EventConflictError:
     """The refusal of an event whose name stands for other content."""
-    what = f"The event '{event.id}' of '{event.source}' was recorded with other content"
-    if retracted:
+    message = f"The event '{event.id}' of '{event.source}' was recorded with other content"
+    if is_retracted:
         return EventConflictError(
-            f"{what} and retracted: a correction is a new event with a new id."
+            f"{message} and retracted: a correction is a new event with a new id."
         )
     return EventConflictError(
-        f"{what}, which stands; to correct it, retract it and record a new id."
+        f"{message}, which stands; to correct it, retract it and record a new id."
     )

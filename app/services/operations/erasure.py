@@ -12,31 +12,36 @@ from app.domain.events.metrics import Matcher
 from app.domain.playbook import history as past
 from app.domain.sources.sources import Source
 from app.security import identifiers as ids
-from app.services.events.duplicates import hidden, pseudonym
-from app.services.runtime.context import Service
-from app.services.runtime.matcher_cache import Catalogue, catalogue
-from app.services.sources.delivery_processing import Reader, Said, interpret, mapping_of
-from app.services.sources.event_writer import Work
-from app.services.sources.record_graph import DEAL, kin
+from app.services.events.duplicates import keyed_digest, make_pseudonym
+from app.services.runtime.context import ServiceContext
+from app.services.runtime.matcher_cache import CompiledConfiguration, load_compiled_configuration
+from app.services.sources.delivery_processing import (
+    EventReader,
+    ParsedDelivery,
+    parse_delivery,
+    parse_source_mapping,
+)
+from app.services.sources.event_writer import SourceTransaction
+from app.services.sources.record_graph import DEAL_PREFIX, merged_records
 from app.store.access import organization_version as cursor
 from app.store.events.event_queries import StoredEvent
 from app.store.operations import erasure as erasures
-from app.store.operations.erasure import Bare
+from app.store.operations.erasure import AnonymizedEvent
 from app.store.playbook import journal
-from app.store.playbook.journal import Act
+from app.store.playbook.journal import RecordedAction
 from app.store.sources import sources
 from app.store.sources.deliveries import StoredDelivery
 from app.store.sql.database import Connection
 
 # What stands in a body however it is written: an id of more characters may be cut, another sign may be escaped.
-CUT: Final = 15
-PLAIN: Final = re.compile(rf"[A-Za-z0-9_-]{{1,{CUT}}}")
-NEEDLES: Final = 50
-SLOT: Final = 4  # parts of a record's event id: type, id, slot and number
+MAX_CERTAIN_LENGTH: Final = 15
+PLAIN_TEXT: Final = re.compile(rf"[A-Za-z0-9_-]{{1,{MAX_CERTAIN_LENGTH}}}")
+MAX_NEEDLES: Final = 50
+RECORD_ID_PARTS: Final = 4  # parts of a record's event id: type, id, slot and number
 
 
 @dataclass(frozen=True, slots=True)
-class Erased:
+class ErasureResult:
     """What went. Shape: `subject` is what stands for it from now on; the rest are how many lost what they said."""
 
     subject: str
@@ -46,167 +51,248 @@ class Erased:
 
 
 @dataclass(frozen=True, slots=True)
-class _Errand:
+class _Erasure:
     """One erasure, in its transaction; the cursor's row is locked.
 
     Shape: `name` is what stands for the subject from now on; `names` are ids of events that stand, by source.
     """
 
-    service: Service
+    service: ServiceContext
     connection: Connection
     organization: UUID
-    position: cursor.Position
-    known: Catalogue
+    position: cursor.WritePosition
+    compiled: CompiledConfiguration
     subject: str
-    name: str
-    names: dict[str, set[str]]
+    placeholder: str
+    event_ids_by_source: dict[str, set[str]]
 
 
-async def erase(service: Service, actor: Actor, subject: str, read_event: Reader) -> Erased:
+async def erase_subject(
+    service: ServiceContext, actor: Actor, subject: str, read_event: EventReader
+) -> ErasureResult:
     """The content of the subject's events is gone, with the changes and the raw bodies that told it.
 
     Matches, values and roll-ups stay as they are. Raises: ForbiddenError.
     """
     require_configuration(actor, "admin")
     now = service.clock()
-    name = "erased/" + pseudonym(service.vault, f"{actor.organization}\n{subject}")
-    async with service.database.writing() as connection:
-        zone = await cursor.zone(connection, actor.organization)
-        position = await cursor.advance(connection, actor.organization, now, zone, catalogue=False)
-        known = await catalogue(connection, actor.organization)
-        errand = _Errand(
-            service, connection, actor.organization, position, known, subject, name, {}
+    placeholder = "erased/" + make_pseudonym(service.vault, f"{actor.organization}\n{subject}")
+    async with service.database.write_transaction() as connection:
+        zone = await cursor.time_zone(connection, actor.organization)
+        position = await cursor.advance_version(
+            connection, actor.organization, now, zone, changes_configuration=False
         )
-        gone = [(await _events(errand, subject), 0, 0)]
-        gone += [await _told(errand, source, read_event, now) for source in _connected(known)]
-        done = Erased(name, *map(sum, zip(*gone, strict=True)))
-        after = {"events": done.events, "changes": done.changes, "deliveries": done.deliveries}
-        await journal.add(
+        compiled = await load_compiled_configuration(connection, actor.organization)
+        current_erasure = _Erasure(
+            service, connection, actor.organization, position, compiled, subject, placeholder, {}
+        )
+        counts = [(await _erase_events(current_erasure, subject), 0, 0)]
+        counts += [
+            await _erase_source(current_erasure, source, read_event, now)
+            for source in _sources_with_deliveries(compiled)
+        ]
+        erasure_result = ErasureResult(placeholder, *map(sum, zip(*counts, strict=True)))
+        journaled_counts = {
+            "events": erasure_result.events,
+            "changes": erasure_result.changes,
+            "deliveries": erasure_result.deliveries,
+        }
+        await journal.add_action(
             connection,
             actor.organization,
             position,
-            Act(actor.name, "erasure", name, "erase", None, after),
+            RecordedAction(actor.name, "erasure", placeholder, "erase", None, journaled_counts),
         )
-    return done
+    return erasure_result
 
 
-def _connected(known: Catalogue) -> list[Source]:
+def _sources_with_deliveries(compiled: CompiledConfiguration) -> list[Source]:
     """The sources that have deliveries, archived ones too."""
-    gone = known.configuration.archived.get("source", {}).values()
-    found = [
-        *known.configuration.sources.values(),
-        *(one for one in gone if isinstance(one, Source)),
+    archived_sources = compiled.configuration.archived.get("source", {}).values()
+    all_sources = [
+        *compiled.configuration.sources.values(),
+        *(
+            archived_source
+            for archived_source in archived_sources
+            if isinstance(archived_source, Source)
+        ),
     ]
-    return [source for source in found if source.connector != "api"]
+    return [source for source in all_sources if source.connector != "api"]
 
 
-async def _events(errand: _Errand, subject: str, source: str | None = None) -> int:
+async def _erase_events(
+    current_erasure: _Erasure, subject: str, source_key: str | None = None
+) -> int:
     """The subject's events have no content, those of all sources (None); how many they were."""
-    both = errand.known.matcher, Matcher(past.matched(errand.known.configuration, {}))
+    matchers = (
+        current_erasure.compiled.matcher,
+        Matcher(past.effective_metrics(current_erasure.compiled.configuration, {})),
+    )
     count = 0
-    async for some in erasures.events_of(errand.connection, errand.organization, subject, source):
+    async for chunk in erasures.load_subject_events(
+        current_erasure.connection, current_erasure.organization, subject, source_key
+    ):
         await erasures.erase_events(
-            errand.connection,
-            errand.organization,
-            errand.name,
-            [_bare(errand.service, both, one) for one in some],
+            current_erasure.connection,
+            current_erasure.organization,
+            current_erasure.placeholder,
+            [
+                _anonymize_event(current_erasure.service, matchers, stored_event)
+                for stored_event in chunk
+            ],
         )
-        for one in some:
-            if one.retracted_at is None:  # what it was made of may belong to another subject by now
-                errand.names.setdefault(one.event.source, set()).add(one.event.id)
-        count += len(some)
+        for stored_event in chunk:
+            if (
+                stored_event.retracted_at is None
+            ):  # what it was made of may belong to another subject by now
+                current_erasure.event_ids_by_source.setdefault(
+                    stored_event.event.source, set()
+                ).add(stored_event.event.id)
+        count += len(chunk)
     return count
 
 
-def _bare(service: Service, matchers: Collection[Matcher], stored: StoredEvent) -> Bare:
-    rules = {
+def _anonymize_event(
+    service: ServiceContext, matchers: Collection[Matcher], stored_event: StoredEvent
+) -> AnonymizedEvent:
+    match_rules = {
         name: match
         for matcher in matchers
-        for name, match in matcher.remember(stored.event).items()
+        for name, match in matcher.remember_matches(stored_event.event).items()
     }
-    return Bare(stored.uid, hidden(service.vault, stored.fingerprint), rules)
+    return AnonymizedEvent(
+        stored_event.uid, keyed_digest(service.vault, stored_event.fingerprint), match_rules
+    )
 
 
-async def _told(
-    errand: _Errand, source: Source, read_event: Reader, now: datetime
+async def _erase_source(
+    current_erasure: _Erasure, source: Source, read_event: EventReader, now: datetime
 ) -> tuple[int, int, int]:
     """What a source told of the subject is gone; how many more events, changes and raw bodies went.
 
     Those are more events that are of a deal which the subject's went into.
     """
-    generation = await sources.generation(errand.connection, errand.organization, source.key)
-    own = errand.connection, errand.organization, source, errand.known, errand.position
-    work = Work(*own, errand.service.vault, generation)
-    mine = await _kin(work, errand.subject)
-    others = {entity.replace(":", "/", 1) for entity in mine if entity.startswith(DEAL)} - {
-        errand.subject
-    }
-    events = sum([await _events(errand, other, source.key) for other in sorted(others)])
-    found = mine | _records(errand.names.get(source.key, set()))
-    entities = await erasures.told(errand.connection, errand.organization, source.key, found)
-    uids = await erasures.tellers(errand.connection, errand.organization, source.key, entities)
-    uids |= await _mentioning(errand, source, entities, read_event, now)
-    changes = await erasures.erase_changes(
-        errand.connection, work.told, entities, errand.position, ids.uuid7(now)
+    generation = await sources.load_generation(
+        current_erasure.connection, current_erasure.organization, source.key
+    )
+    scope = (
+        current_erasure.connection,
+        current_erasure.organization,
+        source,
+        current_erasure.compiled,
+        current_erasure.position,
+    )
+    transaction = SourceTransaction(*scope, current_erasure.service.vault, generation)
+    subject_entities = await _subject_entities(transaction, current_erasure.subject)
+    merged_subjects = {
+        entity.replace(":", "/", 1) for entity in subject_entities if entity.startswith(DEAL_PREFIX)
+    } - {current_erasure.subject}
+    event_count = sum(
+        [
+            await _erase_events(current_erasure, merged_subject, source.key)
+            for merged_subject in sorted(merged_subjects)
+        ]
+    )
+    known_entities = subject_entities | _records_of_events(
+        current_erasure.event_ids_by_source.get(source.key, set())
+    )
+    entities = await erasures.find_known_records(
+        current_erasure.connection, current_erasure.organization, source.key, known_entities
+    )
+    delivery_uids = await erasures.find_reporting_deliveries(
+        current_erasure.connection, current_erasure.organization, source.key, entities
+    )
+    delivery_uids |= await _find_mentioning_deliveries(
+        current_erasure, source, entities, read_event, now
+    )
+    change_count = await erasures.erase_changes(
+        current_erasure.connection,
+        transaction.source_generation,
+        entities,
+        current_erasure.position,
+        ids.new_uuid7(now),
     )
     return (
-        events,
-        changes,
-        await erasures.erase_bodies(errand.connection, errand.organization, uids),
+        event_count,
+        change_count,
+        await erasures.erase_bodies(
+            current_erasure.connection, current_erasure.organization, delivery_uids
+        ),
     )
 
 
-async def _kin(work: Work, subject: str) -> set[str]:
+async def _subject_entities(transaction: SourceTransaction, subject: str) -> set[str]:
     """The subject's deal, with those that went into one another with it and what hangs on them; none for another."""
     entity = subject.replace("/", ":", 1)
     return (
-        {entity} | await kin(work.connection, work.told, entity)
-        if entity.startswith(DEAL)
+        {entity}
+        | await merged_records(transaction.connection, transaction.source_generation, entity)
+        if entity.startswith(DEAL_PREFIX)
         else set()
     )
 
 
-def _records(names: Collection[str]) -> set[str]:
+def _records_of_events(event_ids: Collection[str]) -> set[str]:
     """The records that events of these ids are made of."""
-    slots = [name.split("/") for name in names]
-    return {f"{parts[0]}:{parts[1]}" for parts in slots if len(parts) == SLOT}
+    split_ids = [event_id.split("/") for event_id in event_ids]
+    return {
+        f"{id_parts[0]}:{id_parts[1]}" for id_parts in split_ids if len(id_parts) == RECORD_ID_PARTS
+    }
 
 
-async def _mentioning(
-    errand: _Errand, source: Source, entities: Collection[str], read_event: Reader, now: datetime
+async def _find_mentioning_deliveries(
+    current_erasure: _Erasure,
+    source: Source,
+    entities: Collection[str],
+    read_event: EventReader,
+    now: datetime,
 ) -> set[UUID]:
     """The deliveries that tell of the subject, and those that name it and cannot be read."""
     # What a subject is named by, without what kind of thing it is: that many other bodies say.
-    texts = [errand.subject.rpartition("/")[2] or errand.subject]
-    texts += [entity.partition(":")[2] for entity in entities]
-    needles = {max(PLAIN.findall(text), key=len, default="") for text in texts}
-    naming, read = _naming(needles), mapping_of(source)
-    found: set[UUID] = set()
-    wanted = set() if "" in needles or len(needles) > NEEDLES else needles
-    async for some in erasures.bodies(errand.connection, errand.organization, source.key, wanted):
-        for kept in some:
-            said = interpret(source, read, kept, "POST", read_event, now)
-            unread = (said.unreadable or said.problems) and naming.search(_text(kept))
-            if unread or _tells(said, entities, errand.subject):
-                found.add(kept.uid)
-    return found
+    search_texts = [current_erasure.subject.rpartition("/")[2] or current_erasure.subject]
+    search_texts += [entity.partition(":")[2] for entity in entities]
+    needles = {
+        max(PLAIN_TEXT.findall(search_text), key=len, default="") for search_text in search_texts
+    }
+    needle_pattern, deal_mapping = _compile_needles(needles), parse_source_mapping(source)
+    delivery_uids: set[UUID] = set()
+    sql_needles = set() if "" in needles or len(needles) > MAX_NEEDLES else needles
+    async for chunk in erasures.find_deliveries_containing(
+        current_erasure.connection, current_erasure.organization, source.key, sql_needles
+    ):
+        for stored in chunk:
+            parsed = parse_delivery(source, deal_mapping, stored, "POST", read_event, now)
+            is_unreadable_mention = (
+                parsed.unreadable_reason or parsed.problems
+            ) and needle_pattern.search(_searchable_bytes(stored))
+            if is_unreadable_mention or _mentions_subject(
+                parsed, entities, current_erasure.subject
+            ):
+                delivery_uids.add(stored.uid)
+    return delivery_uids
 
 
-def _naming(needles: Collection[str]) -> re.Pattern[bytes]:
+def _compile_needles(needles: Collection[str]) -> re.Pattern[bytes]:
     """What finds one of these in a body; a number not within a longer one, for every body is full of times."""
-    numbers = [
-        rf"(?<!\d){needle}(?!\d)" if needle.isdigit() and len(needle) < CUT else needle
+    patterns = [
+        rf"(?<!\d){needle}(?!\d)"
+        if needle.isdigit() and len(needle) < MAX_CERTAIN_LENGTH
+        else needle
         for needle in needles
     ]
-    return re.compile("|".join(sorted(numbers)).encode())
+    return re.compile("|".join(sorted(patterns)).encode())
 
 
-def _text(kept: StoredDelivery) -> bytes:
-    return b"\n".join([kept.body or b"", *(value.encode() for value in kept.headers.values())])
+def _searchable_bytes(stored: StoredDelivery) -> bytes:
+    return b"\n".join(
+        [stored.body or b"", *(header.encode() for header in stored.headers.values())]
+    )
 
 
-def _tells(said: Said, entities: Collection[str], subject: str) -> bool:
-    named = {one.entity for one in said.changes} | {one.other for one in said.changes}
-    return not named.isdisjoint(entities) or any(
-        event.subject == subject for _, event in said.events
+def _mentions_subject(parsed: ParsedDelivery, entities: Collection[str], subject: str) -> bool:
+    mentioned_entities = {change.entity for change in parsed.changes} | {
+        change.other for change in parsed.changes
+    }
+    return not mentioned_entities.isdisjoint(entities) or any(
+        event.subject == subject for _, event in parsed.events
     )

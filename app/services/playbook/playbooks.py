@@ -5,82 +5,98 @@ from dataclasses import dataclass
 from app.domain.access.actor import Actor, require_configuration, require_team
 from app.domain.playbook import document as documents
 from app.domain.playbook import lifecycle as publishing
-from app.domain.playbook.configuration import Change, Configuration
+from app.domain.playbook.configuration import Configuration, ConfigurationChange
 from app.domain.playbook.document import Document
 from app.domain.playbook.playbooks import Contribution, Signoff
-from app.domain.primitives.errors import NotFoundError, unknown
+from app.domain.primitives.errors import NotFoundError, unknown_key_message
 from app.services.playbook.configuration import (
     UNCONDITIONAL,
-    Outcome,
     Precondition,
-    Written,
-    write,
-    written,
+    WriteOutcome,
+    WrittenResource,
+    to_written_resource,
+    write_configuration,
 )
-from app.services.runtime.context import Service
+from app.services.runtime.context import ServiceContext
 from app.store.playbook import configuration as store
 
 
 @dataclass(frozen=True, slots=True)
-class Applied:
+class AppliedDocument:
     """What applying a document did, or with a dry run would do. Shape: `unchanged` are (kind, key) pairs."""
 
-    changes: tuple[Change, ...]
+    changes: tuple[ConfigurationChange, ...]
     unchanged: tuple[tuple[str, str], ...]
     revision: int
 
 
-async def publish(
-    service: Service, actor: Actor, key: str, precondition: Precondition = UNCONDITIONAL
-) -> Written:
+async def publish_playbook(
+    service: ServiceContext, actor: Actor, key: str, precondition: Precondition = UNCONDITIONAL
+) -> WrittenResource:
     """The playbook is published as its next revision. Raises: NotFoundError, NotPublishedError, ForbiddenError."""
     require_configuration(actor)
     now = service.clock()
-    outcome = await write(
+    outcome = await write_configuration(
         service,
         actor,
-        lambda found: publishing.publish(found, key, now),
+        lambda configuration: publishing.publish_playbook(configuration, key, now),
         ("playbook", key, precondition),
     )
-    return written(outcome, "playbook", key)
+    return to_written_resource(outcome, "playbook", key)
 
 
-async def close(
-    service: Service, actor: Actor, key: str, precondition: Precondition = UNCONDITIONAL
-) -> Written:
+async def close_playbook(
+    service: ServiceContext, actor: Actor, key: str, precondition: Precondition = UNCONDITIONAL
+) -> WrittenResource:
     """The playbook is closed. Raises: NotFoundError, NotPublishedError, ForbiddenError."""
     require_configuration(actor)
-    outcome = await write(
-        service, actor, lambda found: publishing.close(found, key), ("playbook", key, precondition)
+    outcome = await write_configuration(
+        service,
+        actor,
+        lambda configuration: publishing.close_playbook(configuration, key),
+        ("playbook", key, precondition),
     )
-    return written(outcome, "playbook", key)
+    return to_written_resource(outcome, "playbook", key)
 
 
-async def contribute(
-    service: Service, actor: Actor, found: Contribution, precondition: Precondition = UNCONDITIONAL
-) -> Written:
+async def record_contribution(
+    service: ServiceContext,
+    actor: Actor,
+    contribution: Contribution,
+    precondition: Precondition = UNCONDITIONAL,
+) -> WrittenResource:
     """The team has contributed. Raises: NotFoundError, ForbiddenError."""
-    require_team(actor, found.team)
-    guard = ("contribution", found.key, precondition)
-    outcome = await write(service, actor, lambda known: publishing.contribute(known, found), guard)
-    return written(outcome, "contribution", found.key)
+    require_team(actor, contribution.team)
+    guard = ("contribution", contribution.key, precondition)
+    outcome = await write_configuration(
+        service,
+        actor,
+        lambda configuration: publishing.add_contribution(configuration, contribution),
+        guard,
+    )
+    return to_written_resource(outcome, "contribution", contribution.key)
 
 
-async def sign(
-    service: Service, actor: Actor, found: Signoff, precondition: Precondition = UNCONDITIONAL
-) -> Written:
+async def record_signoff(
+    service: ServiceContext,
+    actor: Actor,
+    signoff: Signoff,
+    precondition: Precondition = UNCONDITIONAL,
+) -> WrittenResource:
     """The team has signed the current revision.
 
     Raises: NotFoundError, OldRevisionError, NotPublishedError, ForbiddenError.
     """
-    require_team(actor, found.team)
-    guard = ("signoff", found.key, precondition)
-    outcome = await write(service, actor, lambda known: publishing.sign(known, found), guard)
-    return written(outcome, "signoff", found.key)
+    require_team(actor, signoff.team)
+    guard = ("signoff", signoff.key, precondition)
+    outcome = await write_configuration(
+        service, actor, lambda configuration: publishing.add_signoff(configuration, signoff), guard
+    )
+    return to_written_resource(outcome, "signoff", signoff.key)
 
 
-async def withdraw(
-    service: Service,
+async def withdraw_participation(
+    service: ServiceContext,
     actor: Actor,
     kind: str,
     playbook: str,
@@ -91,71 +107,87 @@ async def withdraw(
     require_team(actor, team)
     key = f"{playbook}/{team}"
 
-    def step(configuration: Configuration) -> Configuration:
-        publishing.playbook_of(configuration, playbook)
-        if key not in configuration.of(kind):
+    def remove_participation(configuration: Configuration) -> Configuration:
+        publishing.get_playbook(configuration, playbook)
+        if key not in configuration.resources_of(kind):
             raise NotFoundError(f"The team '{team}' has no {kind} for the playbook '{playbook}'.")
-        return configuration.drop(kind, key)
+        return configuration.with_archived(kind, key)
 
-    await write(service, actor, step, (kind, key, precondition))
+    await write_configuration(service, actor, remove_participation, (kind, key, precondition))
 
 
-async def accept(  # an acceptance is all of these
-    service: Service,
+async def record_acceptance(  # an acceptance is all of these
+    service: ServiceContext,
     actor: Actor,
     objective: str,
     team: str,
     *,
     accepted: bool,
-    by: str,
+    accepted_by: str,
     note: str,
     precondition: Precondition = UNCONDITIONAL,
-) -> Written:
+) -> WrittenResource:
     """The team has accepted, or declined, its part. Raises: NotFoundError, ForbiddenError."""
     require_team(actor, team)
 
-    def step(configuration: Configuration) -> Configuration:
+    def set_acceptance(configuration: Configuration) -> Configuration:
         if objective not in configuration.objectives:
-            raise NotFoundError(unknown("objective", objective, configuration.objectives))
-        return publishing.accept(
-            configuration, objective, team, accepted=accepted, by=by, note=note
+            raise NotFoundError(
+                unknown_key_message("objective", objective, configuration.objectives)
+            )
+        return publishing.set_acceptance(
+            configuration, objective, team, is_accepted=accepted, by=accepted_by, note=note
         )
 
-    outcome = await write(
-        service, actor, step, ("responsibility", f"{objective}/{team}", precondition)
+    outcome = await write_configuration(
+        service, actor, set_acceptance, ("responsibility", f"{objective}/{team}", precondition)
     )
-    return written(outcome, "responsibility", f"{objective}/{team}")
+    return to_written_resource(outcome, "responsibility", f"{objective}/{team}")
 
 
-async def document(service: Service, actor: Actor, key: str) -> Document:
+async def export_document(service: ServiceContext, actor: Actor, key: str) -> Document:
     """The playbook as code. Raises: NotFoundError."""
-    actor.require("read")
-    async with service.database.reading() as connection:
-        configuration = await store.load(connection, actor.organization)
-    return documents.render(configuration, key)
+    actor.require_scope("read")
+    async with service.database.read_transaction() as connection:
+        configuration = await store.load_configuration(connection, actor.organization)
+    return documents.render_document(configuration, key)
 
 
-async def apply(  # the three questions of `sightline apply`
-    service: Service, actor: Actor, found: Document, *, dry_run: bool, publish: bool, prune: bool
-) -> Applied:
+async def apply_document(  # the three questions of `sightline apply`
+    service: ServiceContext,
+    actor: Actor,
+    document: Document,
+    *,
+    dry_run: bool,
+    publish: bool,
+    prune: bool,
+) -> AppliedDocument:
     """The organization is as the document says, in one transaction.
 
     Raises: InvalidError, PruneNeededError, ForbiddenError.
     """
     require_configuration(actor)
     now = service.clock()
-    admin = actor.may("admin")
+    is_admin = actor.has_scope("admin")
 
-    def step(configuration: Configuration) -> Configuration:
-        after = documents.apply(configuration, found, prune=prune, accept=admin)
-        return publishing.publish(after, found.playbook.key, now) if publish else after
+    def transform(configuration: Configuration) -> Configuration:
+        changed_configuration = documents.apply_document(
+            configuration, document, prune=prune, accept=is_admin
+        )
+        return (
+            publishing.publish_playbook(changed_configuration, document.playbook.key, now)
+            if publish
+            else changed_configuration
+        )
 
-    outcome = await write(service, actor, step, dry_run=dry_run)
-    return _applied(outcome, found)
+    outcome = await write_configuration(service, actor, transform, dry_run=dry_run)
+    return _to_applied_document(outcome, document)
 
 
-def _applied(outcome: Outcome, found: Document) -> Applied:
-    changed = {(change.kind, change.key) for change in outcome.changes}
-    unchanged = tuple(name for name in documents.names(found) if name not in changed)
-    shown = tuple(change for change in outcome.changes if change.kind != "revision")
-    return Applied(shown, unchanged, outcome.after.playbooks[found.playbook.key].revision)
+def _to_applied_document(outcome: WriteOutcome, document: Document) -> AppliedDocument:
+    changed_names = {(change.kind, change.key) for change in outcome.changes}
+    unchanged = tuple(name for name in documents.list_names(document) if name not in changed_names)
+    reported_changes = tuple(change for change in outcome.changes if change.kind != "revision")
+    return AppliedDocument(
+        reported_changes, unchanged, outcome.after.playbooks[document.playbook.key].revision
+    )

@@ -6,44 +6,48 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from app.store.access.api_keys import ApiKey
+from app.store.access.api_keys import StoredApiKey
 
-LASTS: Final = timedelta(seconds=5)  # what a revocation takes at most to be seen by other processes
-MOST: Final = 10_000
+TTL: Final = timedelta(seconds=5)  # what a revocation takes at most to be seen by other processes
+MAX_ENTRIES: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class CachedApiKey:
     """A key as it was read."""
 
     organization: UUID
-    key: ApiKey
-    at: datetime
+    key: StoredApiKey
+    loaded_at: datetime
 
 
-class Keyring:
+class ApiKeyCache:
     """Keys by their public id, for some seconds. One revoked by this process is never taken from here again."""
 
     def __init__(self) -> None:
         """Knows none."""
-        self._kept: OrderedDict[str, Known | None] = OrderedDict()
+        self._cached_keys: OrderedDict[str, CachedApiKey | None] = OrderedDict()
 
-    def find(self, name: str, now: datetime) -> Known | None:
+    def get(self, key_id: str, now: datetime) -> CachedApiKey | None:
         """The key of that id. None when it has to be read."""
-        found = self._kept.get(name)
-        return found if found is not None and timedelta(0) <= now - found.at < LASTS else None
+        cached_key = self._cached_keys.get(key_id)
+        return (
+            cached_key
+            if cached_key is not None and timedelta(0) <= now - cached_key.loaded_at < TTL
+            else None
+        )
 
-    def keep(self, name: str, found: Known) -> None:
+    def put(self, key_id: str, cached_key: CachedApiKey) -> None:
         """It was just read."""
-        if name not in self._kept or self._kept[name] is not None:
-            self._put(name, found)
+        if key_id not in self._cached_keys or self._cached_keys[key_id] is not None:
+            self._store(key_id, cached_key)
 
-    def drop(self, name: str) -> None:
+    def mark_revoked(self, key_id: str) -> None:
         """It was revoked."""
-        self._put(name, None)
+        self._store(key_id, None)
 
-    def _put(self, name: str, found: Known | None) -> None:
-        self._kept[name] = found
-        self._kept.move_to_end(name)
-        if len(self._kept) > MOST:
-            self._kept.popitem(last=False)
+    def _store(self, key_id: str, cached_key: CachedApiKey | None) -> None:
+        self._cached_keys[key_id] = cached_key
+        self._cached_keys.move_to_end(key_id)
+        if len(self._cached_keys) > MAX_ENTRIES:
+            self._cached_keys.popitem(last=False)

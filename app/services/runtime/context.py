@@ -7,33 +7,33 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from app.security.rate_limiter import Limit
+from app.security.rate_limiter import RateLimiter
 from app.security.vault import Vault
-from app.services.events.validation import Entry, Item
-from app.services.runtime.api_key_cache import Keyring
-from app.services.runtime.hook_cache import Hooked, Hooks
-from app.services.runtime.matcher_cache import Catalogues
-from app.services.runtime.single_flight import Together
-from app.services.runtime.versioned_cache import Kept
-from app.services.runtime.write_coalescer import Coalescer
-from app.store.access.organization_version import Standing
+from app.services.events.validation import EventSubmission, SubmissionResult
+from app.services.runtime.api_key_cache import ApiKeyCache
+from app.services.runtime.hook_cache import CachedHook, HookCache
+from app.services.runtime.matcher_cache import CompiledConfigurationCache
+from app.services.runtime.single_flight import SingleFlight
+from app.services.runtime.versioned_cache import VersionedCache
+from app.services.runtime.write_coalescer import WriteCoalescer
+from app.store.access.organization_version import OrganizationVersion
 from app.store.sql.database import Database
 
 
 @dataclass(frozen=True, slots=True)
-class Tokens:
+class AccessTokenConfig:
     """How access tokens are read, and which of their claims name the organization and the team.
 
     Raises: `read` raises NotAuthenticError and UnavailableError.
     """
 
-    read: Callable[[str], Awaitable[Mapping[str, Any]]]  # Any: JSON values
+    verify_token: Callable[[str], Awaitable[Mapping[str, Any]]]  # Any: JSON values
     organization_claim: str
     team_claim: str
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class ServiceContext:
     """A running service, without HTTP. None when no issuer is configured: `tokens`.
 
     Shape: `noted` is when this process last noted an API key's use, by its id, and `refused` a hook's refusal, by
@@ -48,19 +48,23 @@ class Service:
     clock: Callable[[], datetime]
     vault: Vault
     public_url: str = "http://127.0.0.1:8000"
-    noted: dict[str, datetime] = field(default_factory=dict)
-    refused: dict[tuple[UUID, str], datetime] = field(default_factory=dict)
-    asked: Limit = field(default_factory=lambda: Limit("key", 0))
-    failed: Limit = field(default_factory=lambda: Limit("address", 0))
-    tokens: Tokens | None = None
-    restate_at_once: int = 10_000
-    catalogues: Catalogues = field(default_factory=Catalogues)
-    keyring: Keyring = field(default_factory=Keyring)
-    hooks: Hooks = field(default_factory=Hooks)
-    singles: Coalescer[Entry, Item] = field(default_factory=Coalescer)
-    arrivals: Coalescer[Any, Any] = field(
-        default_factory=partial(Coalescer, 500, 32)
+    last_key_use_noted: dict[str, datetime] = field(default_factory=dict)
+    last_rejection_noted: dict[tuple[UUID, str], datetime] = field(default_factory=dict)
+    request_limiter: RateLimiter = field(default_factory=lambda: RateLimiter("key", 0))
+    auth_failure_limiter: RateLimiter = field(default_factory=lambda: RateLimiter("address", 0))
+    token_config: AccessTokenConfig | None = None
+    max_inline_restated_events: int = 10_000
+    compiled_configuration_cache: CompiledConfigurationCache = field(
+        default_factory=CompiledConfigurationCache
+    )
+    api_key_cache: ApiKeyCache = field(default_factory=ApiKeyCache)
+    hook_cache: HookCache = field(default_factory=HookCache)
+    event_coalescer: WriteCoalescer[EventSubmission, SubmissionResult] = field(
+        default_factory=WriteCoalescer
+    )
+    delivery_coalescer: WriteCoalescer[Any, Any] = field(
+        default_factory=partial(WriteCoalescer, 500, 32)
     )  # Any: deliveries' own
-    kept: Kept = field(default_factory=Kept)
-    standings: Together[Standing] = field(default_factory=Together)
-    hookings: Together[Hooked] = field(default_factory=Together)
+    answer_cache: VersionedCache = field(default_factory=VersionedCache)
+    version_flight: SingleFlight[OrganizationVersion] = field(default_factory=SingleFlight)
+    hook_flight: SingleFlight[CachedHook] = field(default_factory=SingleFlight)

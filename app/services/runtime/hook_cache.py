@@ -8,14 +8,14 @@ from uuid import UUID
 
 from app.domain.sources.sources import Source
 
-LASTS: Final = timedelta(
+TTL: Final = timedelta(
     seconds=5
 )  # what a change takes at most to be seen by other processes, as with an API key
-MOST: Final = 1_000
+MAX_ENTRIES: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Hooked:
+class CachedHook:
     """What a hook's id stands for, and the secrets that may have signed, as it was read.
 
     Shape: each secret with the instant until which it is taken, None for the current one.
@@ -24,39 +24,39 @@ class Hooked:
     organization: UUID
     source: Source
     secrets: tuple[tuple[str, datetime | None], ...]
-    at: datetime
+    loaded_at: datetime
 
-    def live(self, now: datetime) -> tuple[str, ...]:
+    def active_secrets(self, now: datetime) -> tuple[str, ...]:
         """The secrets that are taken at that instant."""
         return tuple(secret for secret, until in self.secrets if until is None or until > now)
 
 
-class Hooks:
+class HookCache:
     """Hooks by their ids, for some seconds. What this process changed is never taken from here again."""
 
     def __init__(self) -> None:
         """Knows none."""
-        self._kept: OrderedDict[str, Hooked] = OrderedDict()
-        self.changes = 0
+        self._hooks: OrderedDict[str, CachedHook] = OrderedDict()
+        self.generation = 0
 
-    def find(self, hook_id: str, now: datetime) -> Hooked | None:
+    def get(self, hook_id: str, now: datetime) -> CachedHook | None:
         """What the hook stands for. None when it has to be read."""
-        found = self._kept.get(hook_id)
-        return found if found is not None and timedelta(0) <= now - found.at < LASTS else None
+        hook = self._hooks.get(hook_id)
+        return hook if hook is not None and timedelta(0) <= now - hook.loaded_at < TTL else None
 
-    def keep(self, hook_id: str, found: Hooked, changes: int) -> None:
+    def put(self, hook_id: str, hook: CachedHook, generation: int) -> None:
         """It was just read. Shape: `changes` as it was before that; what changed meanwhile may have been missed."""
-        if changes != self.changes:
+        if generation != self.generation:
             return
-        self._kept[hook_id] = found
-        self._kept.move_to_end(hook_id)
-        if len(self._kept) > MOST:
-            self._kept.popitem(last=False)
+        self._hooks[hook_id] = hook
+        self._hooks.move_to_end(hook_id)
+        if len(self._hooks) > MAX_ENTRIES:
+            self._hooks.popitem(last=False)
 
-    def drop(self, organization: UUID) -> None:
+    def invalidate(self, organization: UUID) -> None:
         """The organization's sources may have changed."""
-        self.changes += 1
+        self.generation += 1
         for hook_id in [
-            hook_id for hook_id, one in self._kept.items() if one.organization == organization
+            hook_id for hook_id, hook in self._hooks.items() if hook.organization == organization
         ]:
-            del self._kept[hook_id]
+            del self._hooks[hook_id]

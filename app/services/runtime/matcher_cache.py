@@ -13,12 +13,14 @@ from app.store.events import metric_restatement as restatements
 from app.store.playbook import configuration as store
 from app.store.sql.database import Connection
 
-KINDS: Final = ("organization", "team", "source", "metric", "objective")
-MOST: Final = 100_000  # things, in all catalogues that a process keeps: some hundred bytes each
+COMPILED_KINDS: Final = ("organization", "team", "source", "metric", "objective")
+DEFAULT_MAX_SIZE: Final = (
+    100_000  # things, in all catalogues that a process keeps: some hundred bytes each
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Catalogue:
+class CompiledConfiguration:
     """What an event is checked and matched against, as of one version of the configuration.
 
     Shape: `restating` says that history is being restated, and the days that events come in for have to be done again.
@@ -27,7 +29,7 @@ class Catalogue:
     configuration: Configuration
     matcher: Matcher
     version: int
-    restating: bool
+    is_restating: bool
 
     @property
     def time_zone(self) -> str:
@@ -37,52 +39,60 @@ class Catalogue:
     @property
     def size(self) -> int:
         """How many things it holds, archived ones too."""
-        known = self.configuration
-        return sum(len(known.of(kind)) + len(known.archived.get(kind, ())) for kind in KINDS)
+        configuration = self.configuration
+        return sum(
+            len(configuration.resources_of(kind)) + len(configuration.archived.get(kind, ()))
+            for kind in COMPILED_KINDS
+        )
 
 
-class Catalogues:
+class CompiledConfigurationCache:
     """The catalogues of the organizations that this process heard of last, in bounded memory.
 
     One may be out of date: every write asks the database for its version, under the lock of the organization's cursor.
     """
 
-    def __init__(self, most: int = MOST) -> None:
+    def __init__(self, max_size: int = DEFAULT_MAX_SIZE) -> None:
         """Holds at most so many things, or a single larger catalogue."""
-        self._most, self._size = most, 0
-        self._kept: OrderedDict[UUID, Catalogue] = OrderedDict()
+        self._max_size, self._total_size = max_size, 0
+        self._compiled_by_organization: OrderedDict[UUID, CompiledConfiguration] = OrderedDict()
 
-    def newest(self, organization: UUID) -> Catalogue | None:
+    def latest(self, organization: UUID) -> CompiledConfiguration | None:
         """The last one that was read. None when none is kept."""
-        found = self._kept.get(organization)
-        if found is not None:
-            self._kept.move_to_end(organization)
-        return found
+        compiled = self._compiled_by_organization.get(organization)
+        if compiled is not None:
+            self._compiled_by_organization.move_to_end(organization)
+        return compiled
 
-    def keep(self, organization: UUID, found: Catalogue) -> None:
+    def put(self, organization: UUID, compiled: CompiledConfiguration) -> None:
         """That one is the newest; those not asked for longest are let go."""
-        before = self._kept.pop(organization, None)
-        self._size += found.size - (0 if before is None else before.size)
-        self._kept[organization] = found
-        while self._size > self._most and len(self._kept) > 1:
-            _, gone = self._kept.popitem(last=False)
-            self._size -= gone.size
+        previous = self._compiled_by_organization.pop(organization, None)
+        self._total_size += compiled.size - (0 if previous is None else previous.size)
+        self._compiled_by_organization[organization] = compiled
+        while self._total_size > self._max_size and len(self._compiled_by_organization) > 1:
+            _, evicted = self._compiled_by_organization.popitem(last=False)
+            self._total_size -= evicted.size
 
 
-async def catalogue(
-    connection: Connection, organization: UUID, kept: Catalogues | None = None
-) -> Catalogue:
+async def load_compiled_configuration(
+    connection: Connection, organization: UUID, cache: CompiledConfigurationCache | None = None
+) -> CompiledConfiguration:
     """The organization's catalogue as it is now: the kept one while it is of the database's version.
 
     Raises: NotFoundError when the organization is gone.
     """
-    version = await cursor.catalogue(connection, organization)
-    newest = None if kept is None else kept.newest(organization)
-    if newest is not None and newest.version == version:
-        return newest
-    known = await store.load(connection, organization, KINDS)
-    pending = await restatements.pending(connection, organization)
-    found = Catalogue(known, Matcher(past.matched(known, pending)), version, bool(pending))
-    if kept is not None:
-        kept.keep(organization, found)
-    return found
+    version = await cursor.load_configuration_version(connection, organization)
+    latest = None if cache is None else cache.latest(organization)
+    if latest is not None and latest.version == version:
+        return latest
+    configuration = await store.load_configuration(connection, organization, COMPILED_KINDS)
+    pending_metrics = await restatements.load_previous_metrics(connection, organization)
+    compiled = CompiledConfiguration(
+        configuration,
+        Matcher(past.effective_metrics(configuration, pending_metrics)),
+        version,
+        bool(pending_metrics),
+    )
+    if cache is not None:
+        cache.put(organization, compiled)
+    return compiled

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Together(Generic[T]):
+class SingleFlight(Generic[T]):
     """Readings that are shared by those who asked before they began.
 
     Whoever asks while one is under way waits for the next: the one under way may not see what was written just before
@@ -16,26 +16,26 @@ class Together(Generic[T]):
 
     def __init__(self) -> None:
         """Nothing is being read."""
-        self._under_way: dict[Hashable, asyncio.Task[T]] = {}
-        self._next: dict[Hashable, asyncio.Task[T]] = {}
+        self._running: dict[Hashable, asyncio.Task[T]] = {}
+        self._queued: dict[Hashable, asyncio.Task[T]] = {}
 
-    async def ask(self, question: Hashable, read: Callable[[], Awaitable[T]]) -> T:
+    async def run(self, key: Hashable, load: Callable[[], Awaitable[T]]) -> T:
         """What a reading gave that began after this was asked; what it raises is raised for all who wait for it."""
-        found = self._next.get(question)
-        if found is None:
-            before = self._under_way.get(question)
-            found = asyncio.create_task(self._read(question, read, before))
-            (self._under_way if before is None else self._next)[question] = found
-        return await asyncio.shield(found)  # one who leaves takes nothing from the others
+        task = self._queued.get(key)
+        if task is None:
+            running_task = self._running.get(key)
+            task = asyncio.create_task(self._run_load(key, load, running_task))
+            (self._running if running_task is None else self._queued)[key] = task
+        return await asyncio.shield(task)  # one who leaves takes nothing from the others
 
-    async def _read(
-        self, question: Hashable, read: Callable[[], Awaitable[T]], before: asyncio.Task[T] | None
+    async def _run_load(
+        self, key: Hashable, load: Callable[[], Awaitable[T]], running_task: asyncio.Task[T] | None
     ) -> T:
-        if before is not None:
-            await asyncio.wait([before])
-            self._under_way[question] = self._next.pop(question)
+        if running_task is not None:
+            await asyncio.wait([running_task])
+            self._running[key] = self._queued.pop(key)
         try:
-            return await read()
+            return await load()
         finally:
-            if question not in self._next:
-                del self._under_way[question]
+            if key not in self._queued:
+                del self._running[key]

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from app.connectors import registry
-from app.connectors.connector import Answer, Delivery
+from app.connectors.connector import Acknowledgement, Delivery
 from app.domain.primitives.errors import (
     ForbiddenError,
     NotAuthenticError,
@@ -24,38 +24,38 @@ from app.domain.primitives.errors import (
 from app.domain.sources.mapping.mapping import DealMapping
 from app.domain.sources.sources import Source
 from app.security import identifiers as ids
-from app.services.runtime.context import Service
-from app.services.runtime.hook_cache import Hooked
-from app.services.runtime.matcher_cache import Catalogue, catalogue
+from app.services.runtime.context import ServiceContext
+from app.services.runtime.hook_cache import CachedHook
+from app.services.runtime.matcher_cache import CompiledConfiguration, load_compiled_configuration
 from app.services.sources import message_ids as messages
 from app.services.sources.delivery_processing import (
-    Reader,
-    interpret,
-    mapping_of,
-    outcome,
-    perform,
-    record_of,
-    wrong,
+    EventReader,
+    delivery_error,
+    new_delivery_record,
+    parse_delivery,
+    parse_source_mapping,
+    process_deliveries,
+    with_outcome,
 )
-from app.services.sources.event_writer import Work
+from app.services.sources.event_writer import SourceTransaction
 from app.store.access import api_keys as keys
 from app.store.access import organization_version as cursor
-from app.store.access.organization_version import Position
+from app.store.access.organization_version import WritePosition
 from app.store.playbook import configuration as store
 from app.store.sources import deliveries, sources
 from app.store.sources.deliveries import StoredDelivery
-from app.store.sql.database import Connection, part
+from app.store.sql.database import Connection, savepoint
 
 # CRMs punish a refusal; the senders of an open standard are told what they got wrong
 OPEN_STANDARDS: Final = frozenset({"standard_webhooks", "cloudevents"})
-AGAIN: Final = timedelta(minutes=1)
-NEVER: Final = datetime.min.replace(tzinfo=UTC)
+REJECTION_NOTE_INTERVAL: Final = timedelta(minutes=1)
+EARLIEST_INSTANT: Final = datetime.min.replace(tzinfo=UTC)
 LOG: Final = logging.getLogger("sightline.deliveries")
-STRANGER: Final = "There is no such hook, or the signature is not valid."
+UNKNOWN_HOOK_MESSAGE: Final = "There is no such hook, or the signature is not valid."
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class DeliveryReceipt:
     """What became of a delivery.
 
     None when it is answered as taken: `refusal`; when its sender reads our own receipt: `answer`.
@@ -64,262 +64,323 @@ class Taken:
     uid: UUID
     state: str
     problem: str | None
-    refusal: SightlineError | None = None
-    answer: Answer | None = None
+    error: SightlineError | None = None
+    reply: Acknowledgement | None = None
 
 
-class Arrival(NamedTuple):
+class VerifiedDelivery(NamedTuple):
     """A delivery that is authentic. Shape: `read_event` makes our own event of an element that already is one."""
 
-    hooked: Hooked
+    hook: CachedHook
     delivery: Delivery
     uid: UUID
-    now: datetime
-    read_event: Reader
+    received_at: datetime
+    read_event: EventReader
 
 
 # What is kept of a delivery and what is wrong with it as a whole; or why it came to nothing.
-Came = tuple[StoredDelivery, SightlineError | None] | Exception
+ProcessingResult = tuple[StoredDelivery, SightlineError | None] | Exception
 
 
-async def take(service: Service, hook_id: str, delivery: Delivery, read_event: Reader) -> Taken:
+async def receive_delivery(
+    service: ServiceContext, hook_id: str, delivery: Delivery, read_event: EventReader
+) -> DeliveryReceipt:
     """Takes a delivery; `read_event` makes our own event of an element that already is one.
 
     Raises: NotAuthenticError for an unknown hook or a signature that does not verify; UnavailableError when it
     cannot be kept.
     """
     now = service.clock()
-    hooked = await _hooked(service, hook_id, now)
-    connector = registry.get(hooked.source.connector)
-    signed = replace(delivery, url=f"{service.public_url}/hooks/{hook_id}")
+    hook = await _get_hook(service, hook_id, now)
+    connector = registry.get_connector(hook.source.connector)
+    signed_delivery = replace(delivery, url=f"{service.public_url}/hooks/{hook_id}")
     try:
-        connector.verify(signed, hooked.live(now), now)
+        connector.verify(signed_delivery, hook.active_secrets(now), now)
     except NotAuthenticError:
-        await _refused(service, hooked, now)
+        await _note_rejection(service, hook, now)
         raise
-    signed = replace(signed, body=connector.kept(signed.body))
-    arrival = Arrival(hooked, signed, ids.uuid7(now), now, read_event)
-    came = await _performed(service, arrival)
-    if isinstance(came, Exception):
-        return await _failed(service, arrival, came)
-    kept, refusal = came
-    told = isinstance(refusal, ForbiddenError) or connector.name in OPEN_STANDARDS
-    return Taken(kept.uid, kept.state, kept.problem, refusal if told else None, connector.answer)
+    signed_delivery = replace(
+        signed_delivery, body=connector.redact_credentials(signed_delivery.body)
+    )
+    arrival = VerifiedDelivery(hook, signed_delivery, ids.new_uuid7(now), now, read_event)
+    processed = await _process(service, arrival)
+    if isinstance(processed, Exception):
+        return await _store_failure(service, arrival, processed)
+    stored_delivery, error = processed
+    is_error_reported = isinstance(error, ForbiddenError) or connector.name in OPEN_STANDARDS
+    return DeliveryReceipt(
+        stored_delivery.uid,
+        stored_delivery.state,
+        stored_delivery.problem,
+        error if is_error_reported else None,
+        connector.acknowledgement,
+    )
 
 
-async def _performed(service: Service, arrival: Arrival) -> Came:
+async def _process(service: ServiceContext, arrival: VerifiedDelivery) -> ProcessingResult:
     """What is kept of the delivery with what came at the same time. Raises: NotAuthenticError, UnavailableError."""
-    organization = arrival.hooked.organization
+    organization = arrival.hook.organization
     try:
-        came: Came = await service.arrivals.take(
-            organization, arrival, partial(_write, service, organization)
+        processed: ProcessingResult = await service.delivery_coalescer.submit(
+            organization, arrival, partial(_write_batch, service, organization)
         )
     except (NotAuthenticError, UnavailableError):
         raise
-    except Exception as error:  # noqa: BLE001  # what was authentic is kept, whatever becomes of it
+    except Exception as error:  # what was authentic is kept, whatever becomes of it  # noqa: BLE001  # what was authentic is kept, whatever becomes of it
         return error
-    if isinstance(came, NotAuthenticError):
-        raise came
-    return came
+    if isinstance(processed, NotAuthenticError):
+        raise processed
+    return processed
 
 
-async def _refused(service: Service, hooked: Hooked, now: datetime) -> None:
+async def _note_rejection(service: ServiceContext, hook: CachedHook, now: datetime) -> None:
     """The source's health and the log tell of the refusal: a wrong secret would look like a CRM that has gone silent.
 
     Once a minute for each source and process: whoever forges deliveries makes no more writes than that.
     """
-    place = hooked.organization, hooked.source.key
-    if now - service.refused.get(place, NEVER) < AGAIN:
+    source_id = hook.organization, hook.source.key
+    if (
+        now - service.last_rejection_noted.get(source_id, EARLIEST_INSTANT)
+        < REJECTION_NOTE_INTERVAL
+    ):
         return
-    service.refused[place] = now
-    told = {"organization": str(hooked.organization), "source": hooked.source.key}
-    LOG.warning("a delivery was refused: its signature is not valid, or too old", extra=told)
+    service.last_rejection_noted[source_id] = now
+    log_fields = {"organization": str(hook.organization), "source": hook.source.key}
+    LOG.warning("a delivery was refused: its signature is not valid, or too old", extra=log_fields)
     try:
-        async with service.database.writing() as connection:
-            await sources.note_refusal(connection, *place, now)
+        async with service.database.write_transaction() as connection:
+            await sources.note_rejection(connection, *source_id, now)
     except UnavailableError:
-        service.refused.pop(place, None)  # the next one is noted
+        service.last_rejection_noted.pop(source_id, None)  # the next one is noted
 
 
-async def consents(service: Service, hook_id: str) -> bool:
+async def accepts_webhook_subscription(service: ServiceContext, hook_id: str) -> bool:
     """Whether a sender that asks may deliver there: to a live source whose senders ask."""
     try:
-        hooked = await _hooked(service, hook_id, service.clock())
+        hook = await _get_hook(service, hook_id, service.clock())
     except NotAuthenticError:
         return False
-    return registry.get(hooked.source.connector).asks
+    return registry.get_connector(hook.source.connector).supports_handshake
 
 
-async def _hooked(service: Service, hook_id: str, now: datetime) -> Hooked:
-    found = service.hooks.find(hook_id, now)
-    if found is None:  # it is read once for all that come at the same time
-        found = await service.hookings.ask(hook_id, partial(_read, service, hook_id, now))
-    return found
+async def _get_hook(service: ServiceContext, hook_id: str, now: datetime) -> CachedHook:
+    hook = service.hook_cache.get(hook_id, now)
+    if hook is None:  # it is read once for all that come at the same time
+        hook = await service.hook_flight.run(hook_id, partial(_load_hook, service, hook_id, now))
+    return hook
 
 
-async def _read(service: Service, hook_id: str, now: datetime) -> Hooked:
-    found = service.hooks.find(hook_id, now)
-    if found is not None:
-        return found
-    changes = service.hooks.changes
-    async with service.database.reading() as connection:
-        organization = await keys.owner(connection, "hook", hook_id)
-        hook = (
+async def _load_hook(service: ServiceContext, hook_id: str, now: datetime) -> CachedHook:
+    cached_hook = service.hook_cache.get(hook_id, now)
+    if cached_hook is not None:
+        return cached_hook
+    generation = service.hook_cache.generation
+    async with service.database.read_transaction() as connection:
+        organization = await keys.find_organization(connection, "hook", hook_id)
+        stored_hook = (
             None
             if organization is None
-            else await sources.hook_named(connection, organization, hook_id)
+            else await sources.find_hook(connection, organization, hook_id)
         )
-        if organization is None or hook is None:
-            raise NotAuthenticError(STRANGER)
-        stored = await store.find(connection, organization, "source", hook.source)
-    if stored is None or stored.archived or not isinstance(stored.value, Source):
-        raise NotAuthenticError(STRANGER)
-    place = f"hook/{organization}/{hook.source}"
+        if organization is None or stored_hook is None:
+            raise NotAuthenticError(UNKNOWN_HOOK_MESSAGE)
+        stored_source = await store.find_resource(
+            connection, organization, "source", stored_hook.source
+        )
+    if (
+        stored_source is None
+        or stored_source.is_archived
+        or not isinstance(stored_source.resource, Source)
+    ):
+        raise NotAuthenticError(UNKNOWN_HOOK_MESSAGE)
+    secret_context = f"hook/{organization}/{stored_hook.source}"
     secrets = [
-        (service.vault.open(sealed.text, place), sealed.until)
-        for sealed in hook.secrets
-        if sealed.until is None or sealed.until > now
+        (service.vault.open(sealed_secret.ciphertext, secret_context), sealed_secret.valid_until)
+        for sealed_secret in stored_hook.secrets
+        if sealed_secret.valid_until is None or sealed_secret.valid_until > now
     ]
-    found = Hooked(organization, stored.value, tuple(secrets), now)
-    service.hooks.keep(hook_id, found, changes)
-    return found
+    cached_hook = CachedHook(organization, stored_source.resource, tuple(secrets), now)
+    service.hook_cache.put(hook_id, cached_hook, generation)
+    return cached_hook
 
 
-async def _write(
-    service: Service, organization: UUID, arrivals: Sequence[Arrival]
-) -> Sequence[Came]:
+async def _write_batch(
+    service: ServiceContext, organization: UUID, arrivals: Sequence[VerifiedDelivery]
+) -> Sequence[ProcessingResult]:
     """What came at the same time, in one transaction; one that comes to nothing keeps no other from being kept.
 
     It is one piece of work; where that fails of anything that nobody foresaw, each is done by itself, to find the one.
     """
     try:
-        async with service.database.writing() as connection:
-            return await _Flush(service, connection, organization).perform(arrivals)
+        async with service.database.write_transaction() as connection:
+            return await _DeliveryBatch(service, connection, organization).process(arrivals)
     except (NotAuthenticError, UnavailableError):
         raise
     except Exception as error:
         if len(arrivals) == 1:
             raise
-        told = {
+        log_fields = {
             "organization": str(organization),
             "deliveries": len(arrivals),
             "error": type(error).__name__,
         }
         LOG.warning(
             "deliveries are taken one by one",
-            extra={**told, "stack": "".join(format_tb(error.__traceback__))},
+            extra={**log_fields, "stack": "".join(format_tb(error.__traceback__))},
         )
-    async with service.database.writing() as connection:
-        flush = _Flush(service, connection, organization)
-        return [await flush.apart(arrival) for arrival in arrivals]
+    async with service.database.write_transaction() as connection:
+        batch = _DeliveryBatch(service, connection, organization)
+        return [await batch.process_isolated(arrival) for arrival in arrivals]
 
 
 @dataclass(slots=True)
-class _Flush:
+class _DeliveryBatch:
     """A transaction in which deliveries are performed."""
 
-    service: Service
+    service: ServiceContext
     connection: Connection
     organization: UUID
 
-    async def apart(self, arrival: Arrival) -> Came:
+    async def process_isolated(self, arrival: VerifiedDelivery) -> ProcessingResult:
         """As `perform` for one; what it fails of is the answer. Raises: UnavailableError, for all of them."""
         try:
-            async with part(self.connection):
-                return (await self.perform([arrival]))[0]
+            async with savepoint(self.connection):
+                return (await self.process([arrival]))[0]
         except UnavailableError:
             raise
-        except Exception as error:  # noqa: BLE001  # it is told to whom it concerns
+        except Exception as error:  # it is told to whom it concerns  # noqa: BLE001  # it is told to whom it concerns
             return error
 
-    async def perform(self, arrivals: Sequence[Arrival]) -> Sequence[Came]:
+    async def process(self, arrivals: Sequence[VerifiedDelivery]) -> Sequence[ProcessingResult]:
         """What is kept of each delivery, once all they say is done; and what is wrong with it as a whole.
 
         It leaves what the deliveries would leave one by one in the given order, but at one instant.
         """
-        now = max(arrival.now for arrival in arrivals)
-        position, known = await self.locked(now)
-        came: dict[UUID, Came] = {}
-        for key, some in _by_source(arrivals).items():
-            source = known.configuration.sources.get(key)
+        now = max(arrival.received_at for arrival in arrivals)
+        position, compiled = await self.lock_organization(now)
+        processed: dict[UUID, ProcessingResult] = {}
+        for source_key, source_arrivals in _group_by_source(arrivals).items():
+            source = compiled.configuration.sources.get(source_key)
             if source is None:
-                came |= {arrival.uid: NotAuthenticError(STRANGER) for arrival in some}
+                processed |= {
+                    arrival.uid: NotAuthenticError(UNKNOWN_HOOK_MESSAGE)
+                    for arrival in source_arrivals
+                }
                 continue
-            generation = await sources.generation(self.connection, self.organization, key)
-            place, vault = (self.connection, self.organization), self.service.vault
-            work = Work(*place, source, known, position, vault, generation)
-            for each in _rounds(source, some):
-                came |= await _perform(work, each, mapping_of(source), now)
-        kept = [one[0] for one in came.values() if not isinstance(one, Exception)]
-        if not kept:
-            raise NotAuthenticError(STRANGER)
-        await deliveries.add(self.connection, self.organization, *kept)
-        return [came[arrival.uid] for arrival in arrivals]
+            generation = await sources.load_generation(
+                self.connection, self.organization, source_key
+            )
+            scope, vault = (self.connection, self.organization), self.service.vault
+            transaction = SourceTransaction(*scope, source, compiled, position, vault, generation)
+            for round_arrivals in _split_by_message_id(source, source_arrivals):
+                processed |= await _process_round(
+                    transaction, round_arrivals, parse_source_mapping(source), now
+                )
+        stored_deliveries = [
+            delivery_or_error[0]
+            for delivery_or_error in processed.values()
+            if not isinstance(delivery_or_error, Exception)
+        ]
+        if not stored_deliveries:
+            raise NotAuthenticError(UNKNOWN_HOOK_MESSAGE)
+        await deliveries.add_deliveries(self.connection, self.organization, *stored_deliveries)
+        return [processed[arrival.uid] for arrival in arrivals]
 
-    async def locked(self, now: datetime) -> tuple[Position, Catalogue]:
+    async def lock_organization(self, now: datetime) -> tuple[WritePosition, CompiledConfiguration]:
         """The next position, the cursor's row locked until the transaction ends; and what stands under the lock.
 
         Raises: NotAuthenticError when the organization is gone.
         """
         try:
-            zone = await cursor.zone(self.connection, self.organization)
-            position = await cursor.advance(
-                self.connection, self.organization, now, zone, catalogue=False
+            zone = await cursor.time_zone(self.connection, self.organization)
+            position = await cursor.advance_version(
+                self.connection, self.organization, now, zone, changes_configuration=False
             )
-            return position, await catalogue(
-                self.connection, self.organization, self.service.catalogues
+            return position, await load_compiled_configuration(
+                self.connection, self.organization, self.service.compiled_configuration_cache
             )
         except NotFoundError as error:
-            raise NotAuthenticError(STRANGER) from error
+            raise NotAuthenticError(UNKNOWN_HOOK_MESSAGE) from error
 
 
-def _by_source(arrivals: Sequence[Arrival]) -> Mapping[str, Sequence[Arrival]]:
-    found: dict[str, list[Arrival]] = {}
+def _group_by_source(
+    arrivals: Sequence[VerifiedDelivery],
+) -> Mapping[str, Sequence[VerifiedDelivery]]:
+    arrivals_by_source: dict[str, list[VerifiedDelivery]] = {}
     for arrival in arrivals:
-        found.setdefault(arrival.hooked.source.key, []).append(arrival)
-    return found
+        arrivals_by_source.setdefault(arrival.hook.source.key, []).append(arrival)
+    return arrivals_by_source
 
 
-def _rounds(source: Source, arrivals: Sequence[Arrival]) -> Iterator[Sequence[Arrival]]:
+def _split_by_message_id(
+    source: Source, arrivals: Sequence[VerifiedDelivery]
+) -> Iterator[Sequence[VerifiedDelivery]]:
     """The deliveries in their order, so that what comes under the id of an earlier one comes in a later round."""
-    connector, some, seen = registry.get(source.connector), list[Arrival](), set[str]()
+    connector, round_arrivals, seen_ids = (
+        registry.get_connector(source.connector),
+        list[VerifiedDelivery](),
+        set[str](),
+    )
     for arrival in arrivals:
-        id_ = connector.message(arrival.delivery.headers)
-        if id_ is not None and id_ in seen:
-            yield some
-            some, seen = [], set()
-        some.append(arrival)
-        seen |= set() if id_ is None else {id_}
-    yield some
+        message_id = connector.get_message_id(arrival.delivery.headers)
+        if message_id is not None and message_id in seen_ids:
+            yield round_arrivals
+            round_arrivals, seen_ids = [], set()
+        round_arrivals.append(arrival)
+        seen_ids |= set() if message_id is None else {message_id}
+    yield round_arrivals
 
 
-async def _perform(
-    work: Work, arrivals: Sequence[Arrival], read: DealMapping, now: datetime
-) -> Mapping[UUID, Came]:
+async def _process_round(
+    transaction: SourceTransaction,
+    arrivals: Sequence[VerifiedDelivery],
+    deal_mapping: DealMapping,
+    now: datetime,
+) -> Mapping[UUID, ProcessingResult]:
     # Received on the day on which its events are recorded.
-    kept = [
-        record_of(each.uid, work.source.key, each.delivery, work.position.at) for each in arrivals
+    stored_deliveries = [
+        new_delivery_record(
+            arrival.uid, transaction.source.key, arrival.delivery, transaction.position.recorded_at
+        )
+        for arrival in arrivals
     ]
-    said = [
-        interpret(work.source, read, one, each.delivery.method, each.read_event, each.now)
-        for one, each in zip(kept, arrivals, strict=True)
+    parsed_deliveries = [
+        parse_delivery(
+            transaction.source,
+            deal_mapping,
+            stored,
+            arrival.delivery.method,
+            arrival.read_event,
+            arrival.received_at,
+        )
+        for stored, arrival in zip(stored_deliveries, arrivals, strict=True)
     ]
-    said = await messages.checked(work, list(zip(kept, said, strict=True)))
-    done = await perform(work, list(zip(kept, said, strict=True)), read, now)
-    after = [
-        outcome(one, made.state, told.unreadable, made)
-        for one, told, made in zip(kept, said, done, strict=True)
+    parsed_deliveries = await messages.reject_conflicting_ids(
+        transaction, list(zip(stored_deliveries, parsed_deliveries, strict=True))
+    )
+    delivery_outcomes = await process_deliveries(
+        transaction, list(zip(stored_deliveries, parsed_deliveries, strict=True)), deal_mapping, now
+    )
+    updated_deliveries = [
+        with_outcome(stored, delivery_outcome.state, parsed.unreadable_reason, delivery_outcome)
+        for stored, parsed, delivery_outcome in zip(
+            stored_deliveries, parsed_deliveries, delivery_outcomes, strict=True
+        )
     ]
-    await messages.note(work, after)
+    await messages.remember_ids(transaction, updated_deliveries)
     return {
-        one.uid: (one, wrong(one, told, made))
-        for one, told, made in zip(after, said, done, strict=True)
+        stored.uid: (stored, delivery_error(stored, parsed, delivery_outcome))
+        for stored, parsed, delivery_outcome in zip(
+            updated_deliveries, parsed_deliveries, delivery_outcomes, strict=True
+        )
     }
 
 
-async def _failed(service: Service, arrival: Arrival, error: Exception) -> Taken:
+async def _store_failure(
+    service: ServiceContext, arrival: VerifiedDelivery, error: Exception
+) -> DeliveryReceipt:
     """The delivery is kept with its problem; an error that nobody foresaw is named by its kind alone, and logged."""
-    hooked = arrival.hooked
+    hook = arrival.hook
     problem = (
         error.detail
         if isinstance(error, SightlineError)
@@ -327,24 +388,33 @@ async def _failed(service: Service, arrival: Arrival, error: Exception) -> Taken
     )
     if not isinstance(error, SightlineError):
         # Where it happened and of what kind it was: its text may hold what the delivery said, or a statement's values.
-        told = {
+        log_fields = {
             "delivery": str(arrival.uid),
-            "source": hooked.source.key,
+            "source": hook.source.key,
             "error": type(error).__name__,
         }
         LOG.error(
-            "a delivery failed", extra={**told, "stack": "".join(format_tb(error.__traceback__))}
+            "a delivery failed",
+            extra={**log_fields, "stack": "".join(format_tb(error.__traceback__))},
         )
-    async with service.database.writing() as connection:
-        position, known = await _Flush(service, connection, hooked.organization).locked(arrival.now)
-        if hooked.source.key not in known.configuration.sources:
-            raise NotAuthenticError(STRANGER)
-        kept = outcome(
-            record_of(arrival.uid, hooked.source.key, arrival.delivery, position.at),
+    async with service.database.write_transaction() as connection:
+        position, compiled = await _DeliveryBatch(
+            service, connection, hook.organization
+        ).lock_organization(arrival.received_at)
+        if hook.source.key not in compiled.configuration.sources:
+            raise NotAuthenticError(UNKNOWN_HOOK_MESSAGE)
+        stored_delivery = with_outcome(
+            new_delivery_record(
+                arrival.uid, hook.source.key, arrival.delivery, position.recorded_at
+            ),
             "failed",
             problem,
         )
-        await deliveries.add(connection, hooked.organization, kept)
-    return Taken(
-        kept.uid, kept.state, kept.problem, None, registry.get(hooked.source.connector).answer
+        await deliveries.add_deliveries(connection, hook.organization, stored_delivery)
+    return DeliveryReceipt(
+        stored_delivery.uid,
+        stored_delivery.state,
+        stored_delivery.problem,
+        None,
+        registry.get_connector(hook.source.connector).acknowledgement,
     )

@@ -11,51 +11,71 @@ from uuid import UUID
 from app.connectors import registry
 from app.domain.primitives.errors import EventConflictError
 from app.domain.sources.sources import Source
-from app.services.events.duplicates import hidden, hides
-from app.services.sources.delivery_processing import Said
-from app.services.sources.event_writer import Work
+from app.services.events.duplicates import keyed_digest, matches_keyed_digest
+from app.services.sources.delivery_processing import ParsedDelivery
+from app.services.sources.event_writer import SourceTransaction
 from app.store.sources import deliveries
 from app.store.sources.deliveries import StoredDelivery
 
 
-async def checked(work: Work, found: Sequence[tuple[StoredDelivery, Said]]) -> list[Said]:
+async def reject_conflicting_ids(
+    transaction: SourceTransaction,
+    parsed_deliveries: Sequence[tuple[StoredDelivery, ParsedDelivery]],
+) -> list[ParsedDelivery]:
     """What deliveries say; nothing but a refusal where an id has come before with another body, which stands."""
-    named = [(id_of(work.source, kept), kept, said) for kept, said in found]
-    wanted = {id_ for id_, _, _ in named if id_ is not None}
-    before = await deliveries.digests_of(work.connection, *_place(work), wanted)
+    identified_deliveries = [
+        (get_message_id(transaction.source, stored), stored, parsed)
+        for stored, parsed in parsed_deliveries
+    ]
+    sent_ids = {message_id for message_id, _, _ in identified_deliveries if message_id is not None}
+    digests_by_id = await deliveries.find_body_digests(
+        transaction.connection, *_source_scope(transaction), sent_ids
+    )
     return [
-        said
-        if id_ is None or id_ not in before or hides(work.vault, before[id_], _digest(kept))
-        else _refused(said, id_)
-        for id_, kept, said in named
+        parsed
+        if message_id is None
+        or message_id not in digests_by_id
+        or matches_keyed_digest(transaction.vault, digests_by_id[message_id], _hash_body(stored))
+        else _reject_conflict(parsed, message_id)
+        for message_id, stored, parsed in identified_deliveries
     ]
 
 
-def _refused(said: Said, id_: str) -> Said:
-    refusal = EventConflictError(
-        f"The message '{id_}' came before with another body, which stands."
+def _reject_conflict(parsed: ParsedDelivery, message_id: str) -> ParsedDelivery:
+    error = EventConflictError(
+        f"The message '{message_id}' came before with another body, which stands."
     )
-    return replace(said, changes=(), events=(), unreadable=refusal.detail, refusal=refusal)
+    return replace(parsed, changes=(), events=(), unreadable_reason=error.detail, error=error)
 
 
-async def note(work: Work, found: Sequence[StoredDelivery]) -> None:
+async def remember_ids(
+    transaction: SourceTransaction, stored_deliveries: Sequence[StoredDelivery]
+) -> None:
     """Deliveries that have come to something stand under their ids, the first under each."""
-    digests: dict[str, str] = {}
-    for kept in found:
-        id_ = id_of(work.source, kept)
-        if id_ is not None and kept.state != "failed":
-            digests.setdefault(id_, hidden(work.vault, _digest(kept)))
-    await deliveries.keep_messages(work.connection, *_place(work), digests)
+    digests_by_id: dict[str, str] = {}
+    for stored in stored_deliveries:
+        message_id = get_message_id(transaction.source, stored)
+        if message_id is not None and stored.state != "failed":
+            digests_by_id.setdefault(
+                message_id, keyed_digest(transaction.vault, _hash_body(stored))
+            )
+    await deliveries.save_body_digests(
+        transaction.connection, *_source_scope(transaction), digests_by_id
+    )
 
 
-def id_of(source: Source, kept: StoredDelivery) -> str | None:
+def get_message_id(source: Source, stored: StoredDelivery) -> str | None:
     """The id that its sender gave a delivery. None when it gave none, or its body is kept no longer."""
-    return None if kept.body is None else registry.get(source.connector).message(kept.headers)
+    return (
+        None
+        if stored.body is None
+        else registry.get_connector(source.connector).get_message_id(stored.headers)
+    )
 
 
-def _place(work: Work) -> tuple[UUID, str]:
-    return work.organization, work.source.key
+def _source_scope(transaction: SourceTransaction) -> tuple[UUID, str]:
+    return transaction.organization, transaction.source.key
 
 
-def _digest(kept: StoredDelivery) -> str:
-    return sha256(kept.body or b"").hexdigest()
+def _hash_body(stored: StoredDelivery) -> str:
+    return sha256(stored.body or b"").hexdigest()

@@ -6,17 +6,22 @@ from datetime import datetime
 from uuid import UUID
 
 from app.domain.events.events import Event
-from app.domain.sources.crm.reconciliation import DesiredEvent, Plan, Slot, diff
+from app.domain.sources.crm.reconciliation import (
+    DesiredEvent,
+    ReconciliationPlan,
+    Slot,
+    plan_reconciliation,
+)
 from app.domain.sources.mapping.mapping import DealMapping
-from app.services.sources.event_writer import Work, insert, withdraw
-from app.services.sources.record_graph import Gathered, World, fold
+from app.services.sources.event_writer import SourceTransaction, record_new_events, retract_events
+from app.services.sources.record_graph import RecordGraph, RecordSet, project_events
 from app.store.sources import event_slots as store
 from app.store.sources import sources
 from app.store.sources.source_health import WITHOUT_AMOUNT
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
+class DeliveryChanges:
     """What one delivery told.
 
     Shape: `keys` are those of the changes that it was the first to tell; `reason` is that of what is retracted for it.
@@ -24,50 +29,63 @@ class Telling:
 
     entities: Collection[str]
     reason: str
-    keys: frozenset[str] = frozenset()
+    new_keys: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
-class _Settling:
+class _Reconciliation:
     """What is to be written. Shape: events by id; `record` may hold some that `gone` retracts again."""
 
-    work: Work
-    read: DealMapping
-    slots: dict[str, dict[str, Slot]]
-    record: dict[str, DesiredEvent] = field(default_factory=dict)
-    gone: dict[str, str] = field(default_factory=dict)
-    strange: dict[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
+    transaction: SourceTransaction
+    deal_mapping: DealMapping
+    slots_by_entity: dict[str, dict[str, Slot]]
+    events_to_record: dict[str, DesiredEvent] = field(default_factory=dict)
+    retraction_reasons: dict[str, str] = field(default_factory=dict)
+    unmapped_values: dict[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
 
-    def step(self, touched: Collection[str], gathered: Gathered, reason: str) -> tuple[int, int]:
+    def plan_step(
+        self, entities: Collection[str], record_set: RecordSet, reason: str
+    ) -> tuple[int, int]:
         """The events of these records are planned to be those they should have; how many come and go."""
-        teams, default = self.work.known.configuration.teams.keys(), self.work.source.team or ""
-        came = went = 0
-        for entity in sorted(touched):
-            folded = fold(entity, gathered, self.read, default)
-            plan: Plan = diff(folded.events, self.slots[entity], teams, default)
-            self.strange[entity] = (
-                *folded.unmapped,
-                *((WITHOUT_AMOUNT,) if folded.unknown_amount else ()),
+        teams, default_team = (
+            self.transaction.compiled.configuration.teams.keys(),
+            self.transaction.source.team or "",
+        )
+        recorded_count = retracted_count = 0
+        for entity in sorted(entities):
+            projected = project_events(entity, record_set, self.deal_mapping, default_team)
+            plan: ReconciliationPlan = plan_reconciliation(
+                projected.events, self.slots_by_entity[entity], teams, default_team
             )
-            self._follow(entity, plan)
-            self.gone |= dict.fromkeys(plan.to_retract, reason)
-            came, went = came + len(plan.to_record), went + len(plan.to_retract)
-        return came, went
+            self.unmapped_values[entity] = (
+                *projected.unmapped_values,
+                *((WITHOUT_AMOUNT,) if projected.has_unknown_amount else ()),
+            )
+            self._apply_plan(entity, plan)
+            self.retraction_reasons |= dict.fromkeys(plan.to_retract, reason)
+            recorded_count, retracted_count = (
+                recorded_count + len(plan.to_record),
+                retracted_count + len(plan.to_retract),
+            )
+        return recorded_count, retracted_count
 
-    def _follow(self, entity: str, plan: Plan) -> None:
+    def _apply_plan(self, entity: str, plan: ReconciliationPlan) -> None:
         """The slots are as they will be."""
-        mine = self.slots[entity]
-        for name in plan.to_retract:
-            slot, _ = name.rsplit("/", 1)
-            mine[slot] = Slot(mine[slot].recorded)
-        for name, desired in plan.to_record:
-            slot, number = name.rsplit("/", 1)
-            mine[slot] = Slot(int(number), desired)
-            self.record[name] = desired
+        slots = self.slots_by_entity[entity]
+        for event_id in plan.to_retract:
+            slot, _ = event_id.rsplit("/", 1)
+            slots[slot] = Slot(slots[slot].recorded_count)
+        for event_id, desired_event in plan.to_record:
+            slot, revision = event_id.rsplit("/", 1)
+            slots[slot] = Slot(int(revision), desired_event)
+            self.events_to_record[event_id] = desired_event
 
 
-async def settle(
-    work: Work, tellings: Sequence[Telling], read: DealMapping, now: datetime
+async def reconcile(
+    transaction: SourceTransaction,
+    delivery_changes: Sequence[DeliveryChanges],
+    deal_mapping: DealMapping,
+    now: datetime,
 ) -> Sequence[tuple[int, int]]:
     """The events of what was told, and of what hangs on it, are those they should have.
 
@@ -75,60 +93,89 @@ async def settle(
     each is compared with what was known after it and with what the one before left. An event that one brings and a
     later one takes away is recorded and retracted, once each; it is only read and written together.
     """
-    everything = {entity for one in tellings for entity in one.entities}
-    if not everything:
-        return [(0, 0)] * len(tellings)
-    since = (
-        {key: step for step, one in enumerate(tellings) for key in one.keys}
-        if len(tellings) > 1
+    changed_entities = {entity for delivery in delivery_changes for entity in delivery.entities}
+    if not changed_entities:
+        return [(0, 0)] * len(delivery_changes)
+    first_seen_steps = (
+        {
+            change_key: step
+            for step, delivery in enumerate(delivery_changes)
+            for change_key in delivery.new_keys
+        }
+        if len(delivery_changes) > 1
         else {}
     )
-    world = World(work.connection, work.told, since)
-    concerned = await world.concerned(everything, len(tellings))
-    slots, uids = await store.slots_of(
-        work.connection, work.organization, work.source.key, concerned
+    graph = RecordGraph(transaction.connection, transaction.source_generation, first_seen_steps)
+    affected_entities = await graph.affected_records(changed_entities, len(delivery_changes))
+    slots_by_entity, event_uids = await store.load_event_slots(
+        transaction.connection, transaction.organization, transaction.source.key, affected_entities
     )
-    settling = _Settling(work, read, slots)
-    done = []
-    for step, one in enumerate(tellings):
-        touched, gathered = (
-            await world.gather(one.entities, step) if one.entities else (set[str](), None)
+    reconciler = _Reconciliation(transaction, deal_mapping, slots_by_entity)
+    event_counts = []
+    for step, delivery in enumerate(delivery_changes):
+        step_entities, record_set = (
+            await graph.load(delivery.entities, step) if delivery.entities else (set[str](), None)
         )
         # The events of what was erased stand as they are: what they were made of is gone.
-        done.append(
+        event_counts.append(
             (0, 0)
-            if gathered is None
-            else settling.step(touched - gathered.erased, gathered, one.reason)
+            if record_set is None
+            else reconciler.plan_step(
+                step_entities - record_set.erased_entities, record_set, delivery.reason
+            )
         )
-    await _write(settling, uids, now)
-    return done
+    await _write_events(reconciler, event_uids, now)
+    return event_counts
 
 
-async def _write(settling: _Settling, uids: dict[str, UUID], now: datetime) -> None:
-    work, gone = settling.work, settling.gone
-    await sources.note_unmapped(
-        work.connection, work.organization, work.source.key, settling.strange
+async def _write_events(
+    reconciler: _Reconciliation, event_uids: dict[str, UUID], now: datetime
+) -> None:
+    transaction, retraction_reasons = reconciler.transaction, reconciler.retraction_reasons
+    await sources.save_unmapped_values(
+        transaction.connection,
+        transaction.organization,
+        transaction.source.key,
+        reconciler.unmapped_values,
     )
-    await withdraw(work, {uids[name]: reason for name, reason in gone.items() if name in uids})
-    new, seq = await insert(
-        work, [_event(work.source.key, *one) for one in settling.record.items()], now
+    await retract_events(
+        transaction,
+        {
+            event_uids[event_id]: reason
+            for event_id, reason in retraction_reasons.items()
+            if event_id in event_uids
+        },
     )
-    brief = {new[name]: reason for name, reason in gone.items() if name not in uids}
-    if brief:  # after they were recorded
-        await withdraw(replace(work, position=replace(work.position, seq=seq)), brief)
+    new_uids, seq = await record_new_events(
+        transaction,
+        [
+            _to_event(transaction.source.key, *named_event)
+            for named_event in reconciler.events_to_record.items()
+        ],
+        now,
+    )
+    transient_reasons = {
+        new_uids[event_id]: reason
+        for event_id, reason in retraction_reasons.items()
+        if event_id not in event_uids
+    }
+    if transient_reasons:  # after they were recorded
+        await retract_events(
+            replace(transaction, position=replace(transaction.position, seq=seq)), transient_reasons
+        )
 
 
-def _event(source: str, name: str, desired: DesiredEvent) -> Event:
+def _to_event(source_key: str, event_id: str, desired_event: DesiredEvent) -> Event:
     return Event(
-        id=name,
-        source=source,
-        type=desired.type,
-        time=desired.time,
-        team=desired.team,
-        kind=desired.kind,
-        value=desired.value,
-        unit=desired.unit,
-        subject=desired.subject,
-        offerings=desired.offerings,
-        data=desired.data,
+        id=event_id,
+        source=source_key,
+        type=desired_event.type,
+        time=desired_event.time,
+        team=desired_event.team,
+        kind=desired_event.kind,
+        value=desired_event.value,
+        unit=desired_event.unit,
+        subject=desired_event.subject,
+        offerings=desired_event.offerings,
+        data=desired_event.data,
     )

@@ -12,45 +12,45 @@ from zoneinfo import ZoneInfo
 from app.connectors.connector import Delivery
 from app.domain.access.actor import Actor, require_configuration
 from app.domain.events.events import Event
-from app.domain.playbook.configuration import missing
+from app.domain.playbook.configuration import missing_message
 from app.domain.primitives.errors import ConflictError, InvalidError, MalformedError, NotFoundError
 from app.domain.sources.crm.changes import Change
 from app.domain.sources.crm.reconciliation import DesiredEvent
 from app.domain.sources.mapping.mapping import DealMapping
 from app.domain.sources.sources import Source
 from app.security import identifiers as ids
-from app.services.runtime.context import Service
-from app.services.runtime.matcher_cache import catalogue
+from app.services.runtime.context import ServiceContext
+from app.services.runtime.matcher_cache import load_compiled_configuration
 from app.services.sources import message_ids as messages
 from app.services.sources.delivery_processing import (
-    Done,
-    Reader,
-    Said,
-    interpret,
-    mapping_of,
-    outcome,
-    perform,
+    DeliveryOutcome,
+    EventReader,
+    ParsedDelivery,
+    drop_erased_changes,
+    new_delivery_record,
+    parse_delivery,
+    parse_source_mapping,
+    process_deliveries,
     record_events,
-    record_of,
-    sparing,
+    with_outcome,
 )
-from app.services.sources.event_writer import Work
-from app.services.sources.reconciliation import Telling, settle
-from app.services.sources.record_graph import DEAL, fold, gathered_of
+from app.services.sources.event_writer import SourceTransaction
+from app.services.sources.reconciliation import DeliveryChanges, reconcile
+from app.services.sources.record_graph import DEAL_PREFIX, project_events, record_set_from
 from app.store.access import organization_version as cursor
 from app.store.playbook import configuration as store
 from app.store.playbook import journal
-from app.store.playbook.journal import Act
+from app.store.playbook.journal import RecordedAction
 from app.store.sources import changes, deliveries, sources
 from app.store.sources.deliveries import StoredDelivery
 from app.store.sql.database import Connection
 
-AT_ONCE: Final = 2_000
-RECORDS: Final = 10_000
+MAX_REPLAYED: Final = 2_000
+MAX_IMPORTED_RECORDS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Replayed:
+class ReplayResult:
     """What came of a replay.
 
     Shape: `states` counts the deliveries that were read again by their new state; `without_body` those that are kept
@@ -58,15 +58,15 @@ class Replayed:
     None when all were read: `continue_from`; else the time of the first that was not.
     """
 
-    states: Mapping[str, int]
-    without_body: int
-    recorded: int
-    retracted: int
+    state_counts: Mapping[str, int]
+    without_body_count: int
+    recorded_count: int
+    retracted_count: int
     continue_from: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
+class ImportResult:
     """What became of imported records, and what they alone, whatever else the source knows, leave unsaid.
 
     Shape: `reads` are the properties that the mapping reads of a record; `unmapped` are property and value with the ids
@@ -74,257 +74,412 @@ class Imported:
     says.
     """
 
-    kept: StoredDelivery
-    reads: Sequence[str]
-    unmapped: Sequence[tuple[tuple[str, str], Sequence[str]]]
-    without_amount: Sequence[str]
+    stored_delivery: StoredDelivery
+    mapped_properties: Sequence[str]
+    unmapped_values: Sequence[tuple[tuple[str, str], Sequence[str]]]
+    deals_without_amount: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
-class Previewed:
+class MappingPreview:
     """What a sample would make. Shape: `events` by our own events and by those of deals; `unmapped` as in a fold."""
 
-    said: Said
-    events: Sequence[DesiredEvent]
-    own: Sequence[Event]
-    unmapped: Sequence[tuple[str, str]]
+    parsed: ParsedDelivery
+    deal_events: Sequence[DesiredEvent]
+    own_events: Sequence[Event]
+    unmapped_values: Sequence[tuple[str, str]]
 
 
-async def replay_one(
-    service: Service, actor: Actor, key: str, uid: UUID, read_event: Reader
+async def replay_delivery(
+    service: ServiceContext, actor: Actor, key: str, uid: UUID, read_event: EventReader
 ) -> StoredDelivery:
     """One delivery is read again. Raises: NotFoundError, ConflictError when its body is kept no longer."""
     require_configuration(actor, "admin")
-    async with service.database.writing() as connection:
-        work, now = await _begin(service, connection, actor, key, f"replay of delivery {uid}")
-        found = await deliveries.find(connection, actor.organization, key, uid)
-        if found is None:
+    async with service.database.write_transaction() as connection:
+        transaction, now = await _begin_transaction(
+            service, connection, actor, key, f"replay of delivery {uid}"
+        )
+        stored_delivery = await deliveries.find_delivery(connection, actor.organization, key, uid)
+        if stored_delivery is None:
             raise NotFoundError("There is no such delivery.")
-        if found.body is None:
+        if stored_delivery.body is None:
             raise ConflictError(
                 "The body of this delivery is kept no longer: it cannot be read again."
             )
-        done = await _again(work, [found], read_event, now)
-        await _note(work, actor, done, {"delivery": str(uid)})
-        return await deliveries.find(connection, actor.organization, key, uid) or found
+        replayed = await _reprocess(transaction, [stored_delivery], read_event, now)
+        await _journal_replay(transaction, actor, replayed, {"delivery": str(uid)})
+        return (
+            await deliveries.find_delivery(connection, actor.organization, key, uid)
+            or stored_delivery
+        )
 
 
-async def replay(  # a replay is all of these
-    service: Service,
+async def replay_deliveries(  # a replay is all of these
+    service: ServiceContext,
     actor: Actor,
     key: str,
     since: datetime | date | None,
-    read_event: Reader,
+    read_event: EventReader,
     *,
     dry_run: bool = False,
-) -> Replayed:
+) -> ReplayResult:
     """The failed deliveries (None), or all since an instant or a day, are read again: at most 2,000, oldest first.
 
     Events that change are retracted and recorded anew; none doubles. With `dry_run` it is only told what would come of
     it. Raises: NotFoundError, ConflictError.
     """
     require_configuration(actor, "admin")
-    async with service.database.writing() as connection:
-        work, now = await _begin(service, connection, actor, key, "replay")
+    async with service.database.write_transaction() as connection:
+        transaction, now = await _begin_transaction(service, connection, actor, key, "replay")
         if since is not None and not isinstance(since, datetime):
-            since = datetime.combine(since, time.min, ZoneInfo(work.known.time_zone))
-        found = await deliveries.replayable(connection, actor.organization, key, since, AT_ONCE + 1)
-        done = await _again(work, found[:AT_ONCE], read_event, now)
-        rest = found[AT_ONCE].received_at if len(found) > AT_ONCE else None
+            since = datetime.combine(since, time.min, ZoneInfo(transaction.compiled.time_zone))
+        replayable = await deliveries.list_replayable_deliveries(
+            connection, actor.organization, key, since, MAX_REPLAYED + 1
+        )
+        replayed = await _reprocess(transaction, replayable[:MAX_REPLAYED], read_event, now)
+        next_received_at = (
+            replayable[MAX_REPLAYED].received_at if len(replayable) > MAX_REPLAYED else None
+        )
         if dry_run:
             await connection.rollback()
-        elif found:
-            await _note(work, actor, done, {"since": None if since is None else since.isoformat()})
-    return dataclasses.replace(done, continue_from=rest)
+        elif replayable:
+            await _journal_replay(
+                transaction,
+                actor,
+                replayed,
+                {"since": None if since is None else since.isoformat()},
+            )
+    return dataclasses.replace(replayed, continue_from=next_received_at)
 
 
-async def _note(work: Work, actor: Actor, done: Replayed, what: Mapping[str, object]) -> None:
+async def _journal_replay(
+    transaction: SourceTransaction,
+    actor: Actor,
+    replayed: ReplayResult,
+    selection: Mapping[str, object],
+) -> None:
     """The replay is in the journal."""
-    after = {**what, **done.states, "recorded": done.recorded, "retracted": done.retracted}
-    act = Act(actor.name, "source", work.source.key, "replay", None, after)
-    await journal.add(work.connection, work.organization, work.position, act)
+    journaled_content = {
+        **selection,
+        **replayed.state_counts,
+        "recorded": replayed.recorded_count,
+        "retracted": replayed.retracted_count,
+    }
+    act = RecordedAction(
+        actor.name, "source", transaction.source.key, "replay", None, journaled_content
+    )
+    await journal.add_action(
+        transaction.connection, transaction.organization, transaction.position, act
+    )
 
 
-async def _begin(
-    service: Service, connection: Connection, actor: Actor, key: str, reason: str
-) -> tuple[Work, datetime]:
+async def _begin_transaction(
+    service: ServiceContext, connection: Connection, actor: Actor, key: str, reason: str
+) -> tuple[SourceTransaction, datetime]:
     """The work on a source under its lock. Raises: NotFoundError, ConflictError for one that takes no deliveries."""
     now = service.clock()
-    zone = await cursor.zone(connection, actor.organization)
-    position = await cursor.advance(connection, actor.organization, now, zone, catalogue=False)
-    source = await _source(connection, actor, key)
-    known = await catalogue(connection, actor.organization, service.catalogues)
-    generation = await sources.generation(connection, actor.organization, key)
-    return Work(
-        connection, actor.organization, source, known, position, service.vault, generation, reason
+    zone = await cursor.time_zone(connection, actor.organization)
+    position = await cursor.advance_version(
+        connection, actor.organization, now, zone, changes_configuration=False
+    )
+    source = await _load_source(connection, actor, key)
+    compiled = await load_compiled_configuration(
+        connection, actor.organization, service.compiled_configuration_cache
+    )
+    generation = await sources.load_generation(connection, actor.organization, key)
+    return SourceTransaction(
+        connection,
+        actor.organization,
+        source,
+        compiled,
+        position,
+        service.vault,
+        generation,
+        reason,
     ), now
 
 
-async def _source(connection: Connection, actor: Actor, key: str) -> Source:
-    stored = await store.find(connection, actor.organization, "source", key)
-    if stored is None or stored.archived or not isinstance(stored.value, Source):
-        known = await store.load(connection, actor.organization, ("source",))
-        raise NotFoundError(missing(known, "source", key))
-    if stored.value.connector == "api":
+async def _load_source(connection: Connection, actor: Actor, key: str) -> Source:
+    stored_source = await store.find_resource(connection, actor.organization, "source", key)
+    if (
+        stored_source is None
+        or stored_source.is_archived
+        or not isinstance(stored_source.resource, Source)
+    ):
+        configuration = await store.load_configuration(connection, actor.organization, ("source",))
+        raise NotFoundError(missing_message(configuration, "source", key))
+    if stored_source.resource.connector == "api":
         raise ConflictError(
             f"The source '{key}' has no deliveries: its events come with an API key."
         )
-    return stored.value
+    return stored_source.resource
 
 
-async def _again(
-    work: Work, found: Sequence[StoredDelivery], read_event: Reader, now: datetime
-) -> Replayed:
+async def _reprocess(
+    transaction: SourceTransaction,
+    stored_deliveries: Sequence[StoredDelivery],
+    read_event: EventReader,
+    now: datetime,
+) -> ReplayResult:
     """These deliveries say what they say under the present mapping, and nothing else of them stands.
 
     Where they said anything else before, the source's changes begin a new generation.
     """
-    read, kept = mapping_of(work.source), {one.uid: one for one in found}
-    accounts = await journal.accounts(work.connection, work.organization, work.source.key)
-    said = await _said(
-        work, [one for one in found if one.body is not None], accounts, read_event, now
+    deal_mapping, stored_by_uid = (
+        parse_source_mapping(transaction.source),
+        {parsed.uid: parsed for parsed in stored_deliveries},
     )
-    bare = await changes.changes_told_by(work.connection, work.told, kept.keys() - said.keys())
-    before = await changes.changes_told_by(work.connection, work.told, said.keys())
-    fresh: dict[str, Change] = {}
-    for change in (change for one in said.values() for change in one.changes):
-        fresh.setdefault(change.key, change)
-    told = work.told
-    if any(fresh.get(change.key) != change for change in before):
-        work = dataclasses.replace(work, generation=work.generation + 1)
-    told_now = [(uid, one.changes) for uid, one in said.items()]
-    keys = await changes.add_changes(work.connection, work.told, work.position.seq, told_now)
-    new = {uid: len(some) for uid, some in zip(said, keys, strict=True)}
-    if work.told != told:
-        await changes.carry_over(work.connection, told, said.keys())
+    accounts = await journal.load_account_history(
+        transaction.connection, transaction.organization, transaction.source.key
+    )
+    parsed_by_uid = await _parse_again(
+        transaction,
+        [parsed for parsed in stored_deliveries if parsed.body is not None],
+        accounts,
+        read_event,
+        now,
+    )
+    bodiless_changes = await changes.changes_first_seen_in(
+        transaction.connection,
+        transaction.source_generation,
+        stored_by_uid.keys() - parsed_by_uid.keys(),
+    )
+    previous_changes = await changes.changes_first_seen_in(
+        transaction.connection, transaction.source_generation, parsed_by_uid.keys()
+    )
+    current_changes: dict[str, Change] = {}
+    for change in (change for parsed in parsed_by_uid.values() for change in parsed.changes):
+        current_changes.setdefault(change.key, change)
+    previous_generation = transaction.source_generation
+    if any(current_changes.get(change.key) != change for change in previous_changes):
+        transaction = dataclasses.replace(transaction, generation=transaction.generation + 1)
+    changes_by_delivery = [(uid, parsed.changes) for uid, parsed in parsed_by_uid.items()]
+    new_keys_by_delivery = await changes.add_changes(
+        transaction.connection,
+        transaction.source_generation,
+        transaction.position.seq,
+        changes_by_delivery,
+    )
+    new_key_counts = {
+        uid: len(new_keys)
+        for uid, new_keys in zip(parsed_by_uid, new_keys_by_delivery, strict=True)
+    }
+    if transaction.source_generation != previous_generation:
+        await changes.copy_to_next_generation(
+            transaction.connection, previous_generation, parsed_by_uid.keys()
+        )
         await sources.begin_generation(
-            work.connection, work.organization, work.source.key, work.generation
+            transaction.connection,
+            transaction.organization,
+            transaction.source.key,
+            transaction.generation,
         )
-    touched = {change.entity for change in (*bare, *before, *fresh.values())}
-    ((recorded, retracted),) = await settle(work, [Telling(touched, work.reason)], read, now)
-    states: Counter[str] = Counter()
-    for uid, one in said.items():
+    affected_entities = {
+        change.entity
+        for change in (*bodiless_changes, *previous_changes, *current_changes.values())
+    }
+    ((recorded_count, retracted_count),) = await reconcile(
+        transaction, [DeliveryChanges(affected_entities, transaction.reason)], deal_mapping, now
+    )
+    state_counts: Counter[str] = Counter()
+    for uid, parsed in parsed_by_uid.items():
         # Only a delivery that recorded its events may correct them: what another one told stands.
-        done = await record_events(
-            work, one, now, kept[uid].received_at if kept[uid].recorded else None
+        event_outcome = await record_events(
+            transaction,
+            parsed,
+            now,
+            stored_by_uid[uid].received_at if stored_by_uid[uid].recorded else None,
         )
-        recorded, retracted = recorded + done.recorded, retracted + done.retracted
-        states[done.state] += 1
+        recorded_count, retracted_count = (
+            recorded_count + event_outcome.recorded_count,
+            retracted_count + event_outcome.retracted_count,
+        )
+        state_counts[event_outcome.state] += 1
         # What its events came to is told of all deliveries together: a deal's changes come from several.
-        told_first = new[uid] + (kept[uid].changes if work.told == told else 0)
-        counts = kept[uid].recorded + done.recorded, kept[uid].retracted + done.retracted
-        alone = Done(done.state, told_first, *counts, done.problems)
-        after = outcome(kept[uid], done.state, one.unreadable, alone)
-        await deliveries.update_outcome(work.connection, work.organization, after)
-        await messages.note(work, [after])
-    return Replayed(states, len(kept) - len(said), recorded, retracted, None)
+        change_count = new_key_counts[uid] + (
+            stored_by_uid[uid].changes
+            if transaction.source_generation == previous_generation
+            else 0
+        )
+        event_counts = (
+            stored_by_uid[uid].recorded + event_outcome.recorded_count,
+            stored_by_uid[uid].retracted + event_outcome.retracted_count,
+        )
+        delivery_outcome = DeliveryOutcome(
+            event_outcome.state, change_count, *event_counts, event_outcome.problems
+        )
+        updated_delivery = with_outcome(
+            stored_by_uid[uid], event_outcome.state, parsed.unreadable_reason, delivery_outcome
+        )
+        await deliveries.update_outcome(
+            transaction.connection, transaction.organization, updated_delivery
+        )
+        await messages.remember_ids(transaction, [updated_delivery])
+    return ReplayResult(
+        state_counts, len(stored_by_uid) - len(parsed_by_uid), recorded_count, retracted_count, None
+    )
 
 
-async def _said(
-    work: Work,
-    found: Sequence[StoredDelivery],
+async def _parse_again(
+    transaction: SourceTransaction,
+    stored_deliveries: Sequence[StoredDelivery],
     accounts: Sequence[tuple[datetime, str | None]],
-    read_event: Reader,
+    read_event: EventReader,
     now: datetime,
-) -> dict[UUID, Said]:
+) -> dict[UUID, ParsedDelivery]:
     """What deliveries say now, but of what was erased, by uid."""
-    read = mapping_of(work.source)
-    said = []
-    for kept in found:
-        under = [
-            dataclasses.replace(work.source, account=one)
-            for one in _under(work.source, kept, accounts)
+    deal_mapping = parse_source_mapping(transaction.source)
+    parsed_deliveries = []
+    for stored in stored_deliveries:
+        candidate_sources = [
+            dataclasses.replace(transaction.source, account=parsed)
+            for parsed in _candidate_accounts(transaction.source, stored, accounts)
         ]
-        readings = [interpret(source, read, kept, "POST", read_event, now) for source in under]
-        said.append(min(readings, key=lambda one: (one.unreadable is not None, len(one.problems))))
-    said = await sparing(work, await messages.checked(work, list(zip(found, said, strict=True))))
-    return {kept.uid: one for kept, one in zip(found, said, strict=True)}
+        attempts = [
+            parse_delivery(source, deal_mapping, stored, "POST", read_event, now)
+            for source in candidate_sources
+        ]
+        parsed_deliveries.append(
+            min(
+                attempts,
+                key=lambda parsed: (parsed.unreadable_reason is not None, len(parsed.problems)),
+            )
+        )
+    parsed_deliveries = await drop_erased_changes(
+        transaction,
+        await messages.reject_conflicting_ids(
+            transaction, list(zip(stored_deliveries, parsed_deliveries, strict=True))
+        ),
+    )
+    return {
+        stored.uid: parsed
+        for stored, parsed in zip(stored_deliveries, parsed_deliveries, strict=True)
+    }
 
 
-def _under(
-    source: Source, kept: StoredDelivery, accounts: Sequence[tuple[datetime, str | None]]
+def _candidate_accounts(
+    source: Source, stored: StoredDelivery, accounts: Sequence[tuple[datetime, str | None]]
 ) -> Sequence[str | None]:
     """The accounts under which a delivery may be read again, each once.
 
     Whose a delivery is was asked when it came in: one that was taken is so under any account that the source has had
     since; one that failed is read under the present account alone.
     """
-    if kept.state == "failed":
+    if stored.state == "failed":
         return [source.account]
-    before = [account for at, account in accounts if at <= kept.received_at]
-    since = [account for at, account in accounts if at > kept.received_at]
-    return list(dict.fromkeys([*before[-1:], *since, source.account]))
+    earlier_accounts = [
+        account for changed_at, account in accounts if changed_at <= stored.received_at
+    ]
+    later_accounts = [
+        account for changed_at, account in accounts if changed_at > stored.received_at
+    ]
+    return list(dict.fromkeys([*earlier_accounts[-1:], *later_accounts, source.account]))
 
 
-async def take_records(
-    service: Service, actor: Actor, key: str, body: bytes, read_event: Reader
-) -> Imported:
+async def import_records(
+    service: ServiceContext, actor: Actor, key: str, body: bytes, read_event: EventReader
+) -> ImportResult:
     """Deals that existed before connecting are in the source's fold; kept like a delivery, unless it says nothing new.
 
     Raises: NotFoundError, ConflictError, MalformedError, InvalidError.
     """
     require_configuration(actor, "admin")
-    async with service.database.writing() as connection:
-        work, now = await _begin(service, connection, actor, key, "import")
-        read = mapping_of(work.source)
-        if not read.properties():
+    async with service.database.write_transaction() as connection:
+        transaction, now = await _begin_transaction(service, connection, actor, key, "import")
+        deal_mapping = parse_source_mapping(transaction.source)
+        if not deal_mapping.properties():
             raise ConflictError(f"The source '{key}' takes events as they are, and no deals.")
         delivery = Delivery("POST", "", {"content-type": "application/json"}, body)
-        kept = record_of(ids.uuid7(now), key, delivery, now, "records")
-        said = interpret(work.source, read, kept, "POST", read_event, now)
-        if said.unreadable is not None:
-            raise MalformedError(said.unreadable)
-        deals = sum(change.entity.startswith(DEAL) for change in said.changes)
-        if deals + len(said.problems) + said.ignored > RECORDS:
+        stored_delivery = new_delivery_record(ids.new_uuid7(now), key, delivery, now, "records")
+        parsed = parse_delivery(
+            transaction.source, deal_mapping, stored_delivery, "POST", read_event, now
+        )
+        if parsed.unreadable_reason is not None:
+            raise MalformedError(parsed.unreadable_reason)
+        deal_count = sum(change.entity.startswith(DEAL_PREFIX) for change in parsed.changes)
+        if deal_count + len(parsed.problems) + parsed.ignored_count > MAX_IMPORTED_RECORDS:
             raise InvalidError(
-                f"There are more than {RECORDS} records: send them in several requests."
+                f"There are more than {MAX_IMPORTED_RECORDS} records: send them in several requests."
             )
-        (done,) = await perform(work, [(kept, said)], read, now)
-        kept = outcome(kept, done.state, None, done)
-        if done.changes or said.problems:
-            await deliveries.add(connection, work.organization, kept)
+        (delivery_outcome,) = await process_deliveries(
+            transaction, [(stored_delivery, parsed)], deal_mapping, now
+        )
+        stored_delivery = with_outcome(
+            stored_delivery, delivery_outcome.state, None, delivery_outcome
+        )
+        if delivery_outcome.change_count or parsed.problems:
+            await deliveries.add_deliveries(connection, transaction.organization, stored_delivery)
         else:
             await connection.rollback()
-    return _imported(work.source, read, said, kept)
+    return _build_import_result(transaction.source, deal_mapping, parsed, stored_delivery)
 
 
-def _imported(source: Source, read: DealMapping, said: Said, kept: StoredDelivery) -> Imported:
-    gathered = gathered_of(said.changes)
-    unmapped: dict[tuple[str, str], list[str]] = {}
-    without_amount: list[str] = []
-    for entity in sorted(gathered.changes):
-        folded, id_ = fold(entity, gathered, read, source.team or ""), entity.partition(":")[2]
-        for pair in folded.unmapped:
-            unmapped.setdefault(pair, []).append(id_)
-        without_amount += [id_] if folded.unknown_amount else []
-    ordered = sorted(unmapped.items(), key=lambda one: (-len(one[1]), one[0]))
-    return Imported(kept, sorted(read.properties()), ordered, without_amount)
+def _build_import_result(
+    source: Source,
+    deal_mapping: DealMapping,
+    parsed: ParsedDelivery,
+    stored_delivery: StoredDelivery,
+) -> ImportResult:
+    record_set = record_set_from(parsed.changes)
+    ids_by_value: dict[tuple[str, str], list[str]] = {}
+    deals_without_amount: list[str] = []
+    for entity in sorted(record_set.changes):
+        projected, record_id = (
+            project_events(entity, record_set, deal_mapping, source.team or ""),
+            entity.partition(":")[2],
+        )
+        for property_value in projected.unmapped_values:
+            ids_by_value.setdefault(property_value, []).append(record_id)
+        deals_without_amount += [record_id] if projected.has_unknown_amount else []
+    unmapped_values = sorted(
+        ids_by_value.items(),
+        key=lambda value_with_ids: (-len(value_with_ids[1]), value_with_ids[0]),
+    )
+    return ImportResult(
+        stored_delivery, sorted(deal_mapping.properties()), unmapped_values, deals_without_amount
+    )
 
 
-async def preview(  # a sample is all of these
-    service: Service,
+async def preview_mapping(  # a sample is all of these
+    service: ServiceContext,
     actor: Actor,
     key: str,
     sample: Delivery,
-    own: Mapping[str, object] | None,
-    read_event: Reader,
-) -> Previewed:
+    trial_mapping: Mapping[str, object] | None,
+    read_event: EventReader,
+) -> MappingPreview:
     """What a sample would make of an empty source, under the source's mapping or under one that is tried out.
 
     Nothing is stored. Raises: NotFoundError, ConflictError, InvalidError.
     """
-    actor.require("read")
+    actor.require_scope("read")
     now = service.clock()
-    async with service.database.reading() as connection:
-        source = await _source(connection, actor, key)
-    if own is not None:
-        source = dataclasses.replace(source, mapping=own)
-    read = mapping_of(source)
-    said = interpret(
-        source, read, record_of(ids.uuid7(now), key, sample, now), sample.method, read_event, now
+    async with service.database.read_transaction() as connection:
+        source = await _load_source(connection, actor, key)
+    if trial_mapping is not None:
+        source = dataclasses.replace(source, mapping=trial_mapping)
+    deal_mapping = parse_source_mapping(source)
+    parsed = parse_delivery(
+        source,
+        deal_mapping,
+        new_delivery_record(ids.new_uuid7(now), key, sample, now),
+        sample.method,
+        read_event,
+        now,
     )
-    gathered = gathered_of(said.changes)
-    found = [fold(entity, gathered, read, source.team or "") for entity in sorted(gathered.changes)]
-    events = [event for folded in found for event in folded.events]
-    unmapped = sorted({pair for folded in found for pair in folded.unmapped})
-    return Previewed(said, events, [event for _, event in said.events], unmapped)
+    record_set = record_set_from(parsed.changes)
+    projections = [
+        project_events(entity, record_set, deal_mapping, source.team or "")
+        for entity in sorted(record_set.changes)
+    ]
+    deal_events = [event for projected in projections for event in projected.events]
+    unmapped_values = sorted(
+        {
+            property_value
+            for projected in projections
+            for property_value in projected.unmapped_values
+        }
+    )
+    return MappingPreview(
+        parsed, deal_events, [event for _, event in parsed.events], unmapped_values
+    )

@@ -11,14 +11,14 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.primitives.errors import ConflictError
-from app.store.tables.playbook import ApiKeyRow, Directory, table_of
+from app.store.tables.playbook import ApiKeyRow, DirectoryRow, get_table
 
-directory = table_of(Directory)
-api_key = table_of(ApiKeyRow)
+directory_table = get_table(DirectoryRow)
+api_key_table = get_table(ApiKeyRow)
 
 
 @dataclass(frozen=True, slots=True)
-class ApiKey:
+class StoredApiKey:
     """An API key without the key. None when it is not bound, or never expires, or is not revoked, or was not used."""
 
     id: str
@@ -36,112 +36,123 @@ class ApiKey:
     last_used_at: datetime | None
 
 
-async def enter(connection: AsyncConnection, kind: str, name: str, organization_id: UUID) -> None:
+async def add_public_id(
+    connection: AsyncConnection, kind: str, public_id: str, organization_id: UUID
+) -> None:
     """The directory knows whose that public id is. Raises: ConflictError when it is taken."""
     try:
         await connection.execute(
-            insert(directory).values(kind=kind, id=name, organization_id=organization_id)
+            insert(directory_table).values(kind=kind, id=public_id, organization_id=organization_id)
         )
     except IntegrityError as error:
-        raise ConflictError(f"There is already an {kind} '{name}'.") from error
+        raise ConflictError(f"There is already an {kind} '{public_id}'.") from error
 
 
-async def leave(connection: AsyncConnection, kind: str, name: str, organization_id: UUID) -> None:
+async def remove_public_id(
+    connection: AsyncConnection, kind: str, public_id: str, organization_id: UUID
+) -> None:
     """The directory does not know that public id any more."""
     where = (
-        directory.c.kind == kind,
-        directory.c.id == name,
-        directory.c.organization_id == organization_id,
+        directory_table.c.kind == kind,
+        directory_table.c.id == public_id,
+        directory_table.c.organization_id == organization_id,
     )
-    await connection.execute(delete(directory).where(*where))
+    await connection.execute(delete(directory_table).where(*where))
 
 
-async def owner(connection: AsyncConnection, kind: str, name: str) -> UUID | None:
+async def find_organization(connection: AsyncConnection, kind: str, public_id: str) -> UUID | None:
     """The organization to which a public id belongs. None when it is not known."""
-    statement = select(directory.c.organization_id).where(
-        directory.c.kind == kind, directory.c.id == name
+    statement = select(directory_table.c.organization_id).where(
+        directory_table.c.kind == kind, directory_table.c.id == public_id
     )
-    found: UUID | None = (await connection.execute(statement)).scalar_one_or_none()
-    return found
+    organization_id: UUID | None = (await connection.execute(statement)).scalar_one_or_none()
+    return organization_id
 
 
-async def owners(connection: AsyncConnection, kind: str) -> Sequence[tuple[str, UUID]]:
+async def list_public_ids(connection: AsyncConnection, kind: str) -> Sequence[tuple[str, UUID]]:
     """All public ids of a kind, by name, with their organizations."""
     statement = (
-        select(directory.c.id, directory.c.organization_id)
-        .where(directory.c.kind == kind)
-        .order_by(directory.c.id)
+        select(directory_table.c.id, directory_table.c.organization_id)
+        .where(directory_table.c.kind == kind)
+        .order_by(directory_table.c.id)
     )
-    return [(name, organization) for name, organization in await connection.execute(statement)]
+    return [
+        (public_id, organization_id)
+        for public_id, organization_id in await connection.execute(statement)
+    ]
 
 
-async def add(connection: AsyncConnection, organization_id: UUID, key: ApiKey) -> None:
+async def add_api_key(
+    connection: AsyncConnection, organization_id: UUID, key: StoredApiKey
+) -> None:
     """The key is known and can be found by its public id."""
-    await enter(connection, "api_key", key.id, organization_id)
-    values = {name: getattr(key, name) for name in ApiKey.__slots__}
+    await add_public_id(connection, "api_key", key.id, organization_id)
+    columns = {name: getattr(key, name) for name in StoredApiKey.__slots__}
     await connection.execute(
-        insert(api_key).values(
-            organization_id=organization_id, **{**values, "scopes": list(key.scopes)}
+        insert(api_key_table).values(
+            organization_id=organization_id, **{**columns, "scopes": list(key.scopes)}
         )
     )
 
 
-async def find(connection: AsyncConnection, organization_id: UUID, name: str) -> ApiKey | None:
+async def find_api_key(
+    connection: AsyncConnection, organization_id: UUID, key_id: str
+) -> StoredApiKey | None:
     """One key, revoked or not. None when the organization has no such."""
-    statement = select(api_key).where(
-        api_key.c.organization_id == organization_id, api_key.c.id == name
+    statement = select(api_key_table).where(
+        api_key_table.c.organization_id == organization_id, api_key_table.c.id == key_id
     )
     row = (await connection.execute(statement)).mappings().one_or_none()
-    return None if row is None else _key(row)
+    return None if row is None else _to_api_key(row)
 
 
-async def page(
+async def list_api_keys(
     connection: AsyncConnection,
     organization_id: UUID,
-    after: tuple[datetime, str] | None,
+    after_position: tuple[datetime, str] | None,
     limit: int,
-) -> list[ApiKey]:
+) -> list[StoredApiKey]:
     """At most `limit` keys that are not revoked, oldest first, after a position."""
-    statement = select(api_key).where(
-        api_key.c.organization_id == organization_id, api_key.c.revoked_at.is_(None)
+    statement = select(api_key_table).where(
+        api_key_table.c.organization_id == organization_id, api_key_table.c.revoked_at.is_(None)
     )
-    if after is not None:
-        at, name = after
-        later = (api_key.c.created_at == at) & (api_key.c.id > name)
-        statement = statement.where(or_(api_key.c.created_at > at, later))
-    statement = statement.order_by(api_key.c.created_at, api_key.c.id).limit(limit)
-    return [_key(row) for row in (await connection.execute(statement)).mappings()]
+    if after_position is not None:
+        created_at, key_id = after_position
+        is_tie_after = (api_key_table.c.created_at == created_at) & (api_key_table.c.id > key_id)
+        statement = statement.where(or_(api_key_table.c.created_at > created_at, is_tie_after))
+    statement = statement.order_by(api_key_table.c.created_at, api_key_table.c.id).limit(limit)
+    return [_to_api_key(row) for row in (await connection.execute(statement)).mappings()]
 
 
-async def revoke(
-    connection: AsyncConnection, organization_id: UUID, name: str, now: datetime
+async def revoke_api_key(
+    connection: AsyncConnection, organization_id: UUID, key_id: str, now: datetime
 ) -> bool:
     """Whether that key was there and valid until now; it is revoked."""
     statement = (
-        update(api_key)
+        update(api_key_table)
         .where(
-            api_key.c.organization_id == organization_id,
-            api_key.c.id == name,
-            api_key.c.revoked_at.is_(None),
+            api_key_table.c.organization_id == organization_id,
+            api_key_table.c.id == key_id,
+            api_key_table.c.revoked_at.is_(None),
         )
         .values(revoked_at=now)
-        .returning(api_key.c.id)
+        .returning(api_key_table.c.id)
     )
     return (await connection.execute(statement)).scalar_one_or_none() is not None
 
 
-async def used(
-    connection: AsyncConnection, organization_id: UUID, name: str, now: datetime
+async def update_last_use(
+    connection: AsyncConnection, organization_id: UUID, key_id: str, now: datetime
 ) -> None:
     """The key's last use is now."""
-    statement = update(api_key).where(
-        api_key.c.organization_id == organization_id, api_key.c.id == name
+    statement = update(api_key_table).where(
+        api_key_table.c.organization_id == organization_id, api_key_table.c.id == key_id
     )
     await connection.execute(statement.values(last_used_at=now))
 
 
-def _key(row: RowMapping) -> ApiKey:
-    values: dict[str, Any] = {
-        name: row[name] for name in ApiKey.__slots__
+def _to_api_key(row: RowMapping) -> StoredApiKey:
+    columns: dict[str, Any] = {
+        name: row[name] for name in StoredApiKey.__slots__
     }  # Any: columns of every type
-    return ApiKey(**{**values, "scopes": tuple(values["scopes"])})
+    return StoredApiKey(**{**columns, "scopes": tuple(columns["scopes"])})

@@ -8,94 +8,102 @@ from uuid import UUID
 from sqlalchemy import bindparam, case, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.events.events import day_of
+from app.domain.events.events import to_local_day
 from app.domain.primitives.errors import NotFoundError
 from app.store.sql import column_types as types
-from app.store.tables.playbook import ClosingRow, CursorRow, OrganizationRow, table_of
+from app.store.tables.playbook import ClosingRow, CursorRow, OrganizationRow, get_table
 
-cursor = table_of(CursorRow)
-closing = table_of(ClosingRow)
-organization = table_of(OrganizationRow)
+cursor_table = get_table(CursorRow)
+closing_table = get_table(ClosingRow)
+organization_table = get_table(OrganizationRow)
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class WritePosition:
     """Where a write stands: the version it makes, and the instant and day at which it is recorded."""
 
     seq: int
-    at: datetime
+    recorded_at: datetime
     day: date
 
 
-async def zone(connection: AsyncConnection, organization_id: UUID) -> str:
+async def time_zone(connection: AsyncConnection, organization_id: UUID) -> str:
     """The organization's time zone. Raises: NotFoundError when the organization is gone."""
-    statement = select(organization.c.time_zone).where(
-        organization.c.organization_id == organization_id
+    statement = select(organization_table.c.time_zone).where(
+        organization_table.c.organization_id == organization_id
     )
-    found = (await connection.execute(statement)).scalar_one_or_none()
-    if found is None:
+    zone_name = (await connection.execute(statement)).scalar_one_or_none()
+    if zone_name is None:
         raise NotFoundError("There is no such organization.")
-    return str(found)
+    return str(zone_name)
 
 
-async def begin(
+async def create_cursor(
     connection: AsyncConnection, organization_id: UUID, now: datetime, time_zone: str
 ) -> None:
     """A new organization has a cursor."""
     await connection.execute(
-        insert(cursor).values(
+        insert(cursor_table).values(
             organization_id=organization_id,
             seq=0,
             catalogue=0,
-            recorded_us=types.micros(now),
-            recorded_day=types.day_number(day_of(now, time_zone)),
+            recorded_us=types.to_microseconds(now),
+            recorded_day=types.to_day_number(to_local_day(now, time_zone)),
         )
     )
 
 
-async def advance(
+async def advance_version(
     connection: AsyncConnection,
     organization_id: UUID,
     now: datetime,
     time_zone: str,
     *,
-    catalogue: bool,
-) -> Position:
+    changes_configuration: bool,
+) -> WritePosition:
     """The next position.
 
     The cursor's row is locked until the transaction ends. `catalogue`: this changes configuration.
     """
-    us, day = types.micros(now), types.day_number(day_of(now, time_zone))
-    closes = cursor.c.recorded_day < day
-    values = {
-        "seq": cursor.c.seq + 1,
-        "closed_day": case((closes, cursor.c.recorded_day), else_=cursor.c.closed_day),
-        "closed_seq": case((closes, cursor.c.seq), else_=cursor.c.closed_seq),
-        "recorded_us": case((cursor.c.recorded_us > us, cursor.c.recorded_us), else_=us),
-        "recorded_day": case((cursor.c.recorded_day > day, cursor.c.recorded_day), else_=day),
+    now_us, day = types.to_microseconds(now), types.to_day_number(to_local_day(now, time_zone))
+    is_new_day = cursor_table.c.recorded_day < day
+    updated_columns = {
+        "seq": cursor_table.c.seq + 1,
+        "closed_day": case(
+            (is_new_day, cursor_table.c.recorded_day), else_=cursor_table.c.closed_day
+        ),
+        "closed_seq": case((is_new_day, cursor_table.c.seq), else_=cursor_table.c.closed_seq),
+        "recorded_us": case(
+            (cursor_table.c.recorded_us > now_us, cursor_table.c.recorded_us), else_=now_us
+        ),
+        "recorded_day": case(
+            (cursor_table.c.recorded_day > day, cursor_table.c.recorded_day), else_=day
+        ),
     }
-    if catalogue:
-        values["catalogue"] = cursor.c.seq + 1
+    if changes_configuration:
+        updated_columns["catalogue"] = cursor_table.c.seq + 1
     statement = (
-        update(cursor)
-        .where(cursor.c.organization_id == organization_id)
-        .values(values)
+        update(cursor_table)
+        .where(cursor_table.c.organization_id == organization_id)
+        .values(updated_columns)
         .returning(
-            cursor.c.seq,
-            cursor.c.recorded_us,
-            cursor.c.recorded_day,
-            cursor.c.closed_day,
-            cursor.c.closed_seq,
+            cursor_table.c.seq,
+            cursor_table.c.recorded_us,
+            cursor_table.c.recorded_day,
+            cursor_table.c.closed_day,
+            cursor_table.c.closed_seq,
         )
     )
-    seq, recorded, recorded_day, closed_day, closed_seq = (
+    seq, recorded_us, recorded_day, closed_day, closed_seq = (
         await connection.execute(statement)
     ).one()
-    await close(connection, organization_id, seq, closed_day, closed_seq)
-    return Position(seq, types.instant(recorded), types.day(recorded_day))
+    await close_day(connection, organization_id, seq, closed_day, closed_seq)
+    return WritePosition(
+        seq, types.from_microseconds(recorded_us), types.from_day_number(recorded_day)
+    )
 
 
-async def close(
+async def close_day(
     connection: AsyncConnection,
     organization_id: UUID,
     seq: int,
@@ -104,52 +112,58 @@ async def close(
 ) -> None:
     """The day before is closed, if it was the write of this version that began another."""
     if closed_seq is not None and closed_seq == seq - 1:
-        values = {"organization_id": organization_id, "day": closed_day, "seq": closed_seq}
-        await connection.execute(insert(closing).values(values))
+        closing_row = {"organization_id": organization_id, "day": closed_day, "seq": closed_seq}
+        await connection.execute(insert(closing_table).values(closing_row))
 
 
-async def hold(connection: AsyncConnection, organization_id: UUID) -> None:
+async def lock(connection: AsyncConnection, organization_id: UUID) -> None:
     """The cursor's row is locked until the transaction ends; the version stays."""
     await connection.execute(
-        update(cursor).where(cursor.c.organization_id == organization_id).values(seq=cursor.c.seq)
+        update(cursor_table)
+        .where(cursor_table.c.organization_id == organization_id)
+        .values(seq=cursor_table.c.seq)
     )
 
 
-async def version(connection: AsyncConnection, organization_id: UUID) -> int:
+async def current_version(connection: AsyncConnection, organization_id: UUID) -> int:
     """The organization's present version."""
-    statement = select(cursor.c.seq).where(cursor.c.organization_id == organization_id)
+    statement = select(cursor_table.c.seq).where(cursor_table.c.organization_id == organization_id)
     return int((await connection.execute(statement)).scalar_one())
 
 
-async def version_on(connection: AsyncConnection, organization_id: UUID, known_at: date) -> int:
+async def version_at_end_of_day(
+    connection: AsyncConnection, organization_id: UUID, known_at: date
+) -> int:
     """The organization's version at the end of that day, the present one for today; 0 before it was there."""
-    day = types.day_number(known_at)
-    statement = select(cursor.c.seq, cursor.c.recorded_day).where(
-        cursor.c.organization_id == organization_id
+    day = types.to_day_number(known_at)
+    statement = select(cursor_table.c.seq, cursor_table.c.recorded_day).where(
+        cursor_table.c.organization_id == organization_id
     )
-    seq, recorded = (await connection.execute(statement)).one()
-    if recorded <= day:
+    seq, recorded_day = (await connection.execute(statement)).one()
+    if recorded_day <= day:
         return int(seq)
-    closed = select(func.max(closing.c.seq)).where(
-        closing.c.organization_id == organization_id, closing.c.day <= day
+    closing_query = select(func.max(closing_table.c.seq)).where(
+        closing_table.c.organization_id == organization_id, closing_table.c.day <= day
     )
-    return int((await connection.execute(closed)).scalar_one() or 0)
+    return int((await connection.execute(closing_query)).scalar_one() or 0)
 
 
-async def catalogue(connection: AsyncConnection, organization_id: UUID) -> int:
+async def load_configuration_version(connection: AsyncConnection, organization_id: UUID) -> int:
     """The version of the organization's last configuration change.
 
     Raises: NotFoundError when the organization is gone.
     """
-    statement = select(cursor.c.catalogue).where(cursor.c.organization_id == organization_id)
-    found = (await connection.execute(statement)).scalar_one_or_none()
-    if found is None:
+    statement = select(cursor_table.c.catalogue).where(
+        cursor_table.c.organization_id == organization_id
+    )
+    configuration_version = (await connection.execute(statement)).scalar_one_or_none()
+    if configuration_version is None:
         raise NotFoundError("There is no such organization.")
-    return int(found)
+    return int(configuration_version)
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class OrganizationVersion:
     """Where an organization stands.
 
     Shape: `version` is that of its last write, `catalogue` that of its last change of configuration; `recorded_day`
@@ -157,31 +171,44 @@ class Standing:
     """
 
     version: int
-    catalogue: int
+    configuration_version: int
     recorded_day: date
     time_zone: str
 
     def today(self, now: datetime) -> date:
         """The organization's day: it never goes backwards, whatever the clock says."""
-        return max(day_of(now, self.time_zone), self.recorded_day)
+        return max(to_local_day(now, self.time_zone), self.recorded_day)
 
 
-STANDING: Final = (  # asked at every question, so made once
-    select(cursor.c.seq, cursor.c.catalogue, cursor.c.recorded_day, organization.c.time_zone)
+LOAD_VERSION_QUERY: Final = (  # asked at every question, so made once
+    select(
+        cursor_table.c.seq,
+        cursor_table.c.catalogue,
+        cursor_table.c.recorded_day,
+        organization_table.c.time_zone,
+    )
     .select_from(
-        cursor.join(organization, organization.c.organization_id == cursor.c.organization_id)
+        cursor_table.join(
+            organization_table,
+            organization_table.c.organization_id == cursor_table.c.organization_id,
+        )
     )
     .where(
-        cursor.c.organization_id == bindparam("one"),
-        organization.c.organization_id == bindparam("one"),
+        cursor_table.c.organization_id == bindparam("one"),
+        organization_table.c.organization_id == bindparam("one"),
     )
 )
 
 
-async def standing(connection: AsyncConnection, organization_id: UUID) -> Standing:
+async def load_version(connection: AsyncConnection, organization_id: UUID) -> OrganizationVersion:
     """Where the organization stands. Raises: NotFoundError when it is gone."""
-    found = (await connection.execute(STANDING, {"one": organization_id})).one_or_none()
-    if found is None:
+    row = (await connection.execute(LOAD_VERSION_QUERY, {"one": organization_id})).one_or_none()
+    if row is None:
         raise NotFoundError("There is no such organization.")
-    version, changed, day, time_zone = found
-    return Standing(int(version), int(changed), types.day(day), str(time_zone))
+    version, configuration_version, recorded_day, time_zone = row
+    return OrganizationVersion(
+        int(version),
+        int(configuration_version),
+        types.from_day_number(recorded_day),
+        str(time_zone),
+    )

@@ -10,34 +10,44 @@ from sqlalchemy import TextClause, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.events.metrics import Match
-from app.scoring.daily_evidence import AttentionDay, Cell, Evidence, MeasureDay, SoldDay
-from app.scoring.evidence_accumulator import whole
-from app.store.alignment.evidence_query import halves, matched_sets
-from app.store.events.rollup_rebuild import Kept
-from app.store.events.rollups import Prepared
+from app.scoring.daily_evidence import (
+    DailyEffort,
+    DailyEvidence,
+    DailyMeasure,
+    DailySales,
+    EffortKey,
+)
+from app.scoring.evidence_accumulator import join_sum
+from app.store.alignment.evidence_query import load_metrics_by_set, split_sum
+from app.store.events.rollup_rebuild import EventState
+from app.store.events.rollups import MatchedEvent
 from app.store.sql import column_types as types
-from app.store.sql.dialect import recordset
+from app.store.sql.dialect import json_recordset
 
-NAMES: Final = {"metric": "text"}
-Order = tuple[int, int, tuple[int, str, int]]
+METRIC_COLUMN_TYPES: Final = {"metric": "text"}
+DayExtremes = tuple[int, int, tuple[int, str, int]]
 
 
-async def read(
+async def read_daily_evidence(
     connection: AsyncConnection,
     organization_id: UUID,
     metrics: Mapping[str, bool],
     days: tuple[date, date],
     known_at: date,
-) -> Evidence:
+) -> DailyEvidence:
     """The evidence of those days. Shape: metrics by key, and whether low, high and last of each are asked for."""
-    asked = _Asked(connection, organization_id, days, known_at)
-    orders = await asked.orders(sorted(key for key, ordered in metrics.items() if ordered))
-    return Evidence(
-        await asked.measures(sorted(metrics), orders), await asked.attention(), await asked.sold()
+    query = _DailyEvidenceQuery(connection, organization_id, days, known_at)
+    extremes = await query.load_extremes(
+        sorted(key for key, needs_extremes in metrics.items() if needs_extremes)
+    )
+    return DailyEvidence(
+        await query.load_measures(sorted(metrics), extremes),
+        await query.load_attention(),
+        await query.load_sold(),
     )
 
 
-class _Asked:
+class _DailyEvidenceQuery:
     def __init__(
         self,
         connection: AsyncConnection,
@@ -45,141 +55,180 @@ class _Asked:
         days: tuple[date, date],
         known_at: date,
     ) -> None:
-        self._connection, self._organization = connection, organization_id
-        first, last = map(types.day_number, days)
-        self._values = {"first": first, "last": last, "known": types.day_number(known_at)}
+        self._connection, self._organization_id = connection, organization_id
+        first_day, last_day = map(types.to_day_number, days)
+        self._parameters = {
+            "first": first_day,
+            "last": last_day,
+            "known": types.to_day_number(known_at),
+        }
 
-    async def _rows(self, statement: TextClause, **more: str) -> Sequence[tuple[Any, ...]]:
-        bound = statement.bindparams(
-            bindparam("organization", self._organization, types.Identity())
+    async def _fetch_rows(
+        self, statement: TextClause, **extra_parameters: str
+    ) -> Sequence[tuple[Any, ...]]:
+        bound_statement = statement.bindparams(
+            bindparam("organization", self._organization_id, types.UuidColumn())
         )
         return [
-            tuple(row) for row in await self._connection.execute(bound, {**self._values, **more})
+            tuple(row)
+            for row in await self._connection.execute(
+                bound_statement, {**self._parameters, **extra_parameters}
+            )
         ]
 
-    def _named(self) -> str:
-        return recordset(self._connection, "metrics", NAMES, "w")
+    def _metrics_recordset(self) -> str:
+        return json_recordset(self._connection, "metrics", METRIC_COLUMN_TYPES, "w")
 
-    async def orders(self, metrics: Sequence[str]) -> Mapping[tuple[str, str, int], Order]:
+    async def load_extremes(
+        self, metrics: Sequence[str]
+    ) -> Mapping[tuple[str, str, int], DayExtremes]:
         """Low, high and last by metric, source and day, from the rows since the day's latest reset."""
         statement = text(
-            "select metric, source, day, low, high, last_us, last_id, last_value from (select m.metric, m.source, "  # noqa: S608  # constants
+            "select metric, source, day, low, high, last_us, last_id, last_value from (select m.metric, m.source, "  # constants  # noqa: S608  # constants
             "m.day, m.low, m.high, m.last_us, m.last_id, m.last_value, m.recorded_day, "
             "max(case when m.reset = 1 then m.recorded_day end) over (partition by m.metric, m.source, m.day) as since "
-            f"from {self._named()} join measure m on m.organization_id = :organization and m.metric = w.metric "
+            f"from {self._metrics_recordset()} join measure m on m.organization_id = :organization and m.metric = w.metric "
             "and +m.day between :first and :last and m.recorded_day <= :known) as f "
             "where (since is null or recorded_day >= since) and low is not null"
         )
-        found: dict[tuple[str, str, int], Order] = {}
-        for metric, source, day, low, high, us, name, value in (
-            await self._rows(statement, metrics=_listed(metrics)) if metrics else ()
+        extremes: dict[tuple[str, str, int], DayExtremes] = {}
+        for metric, source, day, low, high, last_us, event_id, value in (
+            await self._fetch_rows(statement, metrics=_to_json_rows(metrics)) if metrics else ()
         ):
-            place = metric, source, day
-            lows, highs, last = low, high, (us, name, value)
-            was = found.get(place, (lows, highs, last))
-            found[place] = min(lows, was[0]), max(highs, was[1]), max(last, was[2])
-        return found
+            key = metric, source, day
+            lowest, highest, last = low, high, (last_us, event_id, value)
+            previous = extremes.get(key, (lowest, highest, last))
+            extremes[key] = (
+                min(lowest, previous[0]),
+                max(highest, previous[1]),
+                max(last, previous[2]),
+            )
+        return extremes
 
-    async def measures(
-        self, metrics: Sequence[str], orders: Mapping[tuple[str, str, int], Order]
-    ) -> Mapping[str, Sequence[MeasureDay]]:
+    async def load_measures(
+        self, metrics: Sequence[str], extremes: Mapping[tuple[str, str, int], DayExtremes]
+    ) -> Mapping[str, Sequence[DailyMeasure]]:
         statement = text(
-            f"select m.metric, m.day, m.source, cast(sum(m.counted) as bigint), {halves('m.total')}, "  # noqa: S608  # constants
+            f"select m.metric, m.day, m.source, cast(sum(m.counted) as bigint), {split_sum('m.total')}, "  # constants  # noqa: S608  # constants
             "cast(sum(m.no_value) as bigint), cast(sum(m.other_unit) as bigint) "
-            f"from {self._named()} join measure m on m.organization_id = :organization "
+            f"from {self._metrics_recordset()} join measure m on m.organization_id = :organization "
             "and m.metric = w.metric and +m.day between :first and :last and m.recorded_day <= :known "
             "group by m.metric, m.day, m.source order by m.metric, m.day, m.source"
         )
-        found: dict[str, list[MeasureDay]] = {}
-        for metric, day, source, count, high, low, lacking, other in (
-            await self._rows(statement, metrics=_listed(metrics)) if metrics else ()
+        measures_by_metric: dict[str, list[DailyMeasure]] = {}
+        for metric, day, source, count, high, low, without_value, other_unit in (
+            await self._fetch_rows(statement, metrics=_to_json_rows(metrics)) if metrics else ()
         ):
-            order = orders.get((metric, source, day), ())
-            row = MeasureDay(
-                types.day(day), source, count, whole(high, low), lacking, other, *order
+            day_extremes = extremes.get((metric, source, day), ())
+            measure_day = DailyMeasure(
+                types.from_day_number(day),
+                source,
+                count,
+                join_sum(high, low),
+                without_value,
+                other_unit,
+                *day_extremes,
             )
-            found.setdefault(metric, []).append(row)
-        return found
+            measures_by_metric.setdefault(metric, []).append(measure_day)
+        return measures_by_metric
 
-    async def attention(self) -> Mapping[date, Sequence[AttentionDay]]:
-        sets = await matched_sets(self._connection, self._organization)
+    async def load_attention(self) -> Mapping[date, Sequence[DailyEffort]]:
+        metrics_by_set = await load_metrics_by_set(self._connection, self._organization_id)
         statement = text(
-            f"select day, team, kind, matching, objective, cast(sum(events) as bigint), {halves('effort')} "  # noqa: S608  # constants
+            f"select day, team, kind, matching, objective, cast(sum(events) as bigint), {split_sum('effort')} "  # constants  # noqa: S608  # constants
             "from attention where organization_id = :organization and day between :first and :last "
             "and recorded_day <= :known group by day, team, kind, matching, objective having sum(events) <> 0"
         )
-        found: dict[int, list[AttentionDay]] = {}
-        for day, team, kind, name, objective, events, high, low in await self._rows(statement):
-            row = AttentionDay(team, kind, sets[name], objective or None, events, whole(high, low))
-            found.setdefault(day, []).append(row)
-        return {types.day(day): rows for day, rows in found.items()}
+        attention_by_day: dict[int, list[DailyEffort]] = {}
+        for day, team, kind, set_name, objective, events, high, low in await self._fetch_rows(
+            statement
+        ):
+            attention_day = DailyEffort(
+                team, kind, metrics_by_set[set_name], objective or None, events, join_sum(high, low)
+            )
+            attention_by_day.setdefault(day, []).append(attention_day)
+        return {types.from_day_number(day): rows for day, rows in attention_by_day.items()}
 
-    async def sold(self) -> Mapping[date, Sequence[SoldDay]]:
+    async def load_sold(self) -> Mapping[date, Sequence[DailySales]]:
         statement = text(
-            f"select day, offering, team, unit, {halves('value')} from sold where organization_id = :organization "  # noqa: S608  # constants
+            f"select day, offering, team, unit, {split_sum('value')} from sold where organization_id = :organization "  # constants  # noqa: S608  # constants
             "and day between :first and :last and recorded_day <= :known "
             "group by day, offering, team, unit having sum(items) <> 0"
         )
-        found: dict[int, list[SoldDay]] = {}
-        for day, offering, team, unit, high, low in await self._rows(statement):
-            found.setdefault(day, []).append(SoldDay(offering, team, unit, whole(high, low)))
-        return {types.day(day): rows for day, rows in found.items()}
+        sold_by_day: dict[int, list[DailySales]] = {}
+        for day, offering, team, unit, high, low in await self._fetch_rows(statement):
+            sold_by_day.setdefault(day, []).append(
+                DailySales(offering, team, unit, join_sum(high, low))
+            )
+        return {types.from_day_number(day): rows for day, rows in sold_by_day.items()}
 
 
-async def hypothetical(  # the evidence, and what it takes to change it
+async def with_changed_metrics(  # the evidence, and what it takes to change it
     connection: AsyncConnection,
     organization_id: UUID,
-    evidence: Evidence,
-    found: Sequence[Kept],
-    touched: Collection[str],
+    evidence: DailyEvidence,
+    states: Sequence[EventState],
+    changed_metrics: Collection[str],
     known_at: date,
-) -> Evidence:
+) -> DailyEvidence:
     """The evidence as other metrics would make it. Shape: `found` are all events that they concern, matched by them."""
-    sets, known = await matched_sets(connection, organization_id), types.day_number(known_at)
-    measures: dict[str, list[MeasureDay]] = {
-        key: [row for row in rows if key not in touched] for key, rows in evidence.measures.items()
+    metrics_by_set, known_day = (
+        await load_metrics_by_set(connection, organization_id),
+        types.to_day_number(known_at),
+    )
+    measures: dict[str, list[DailyMeasure]] = {
+        key: [row for row in rows if key not in changed_metrics]
+        for key, rows in evidence.measures.items()
     }
-    work: dict[date, dict[Cell, list[int]]] = {}
+    effort_by_day: dict[date, dict[EffortKey, list[int]]] = {}
 
-    def attend(day: date, place: Cell, events: int, effort: int) -> None:
-        cell = work.setdefault(day, {}).setdefault(place, [0, 0])
+    def add_effort(day: date, cell_key: EffortKey, events: int, effort: int) -> None:
+        cell = effort_by_day.setdefault(day, {}).setdefault(cell_key, [0, 0])
         cell[0] += events
         cell[1] += effort
 
-    for day, rows in evidence.attention.items():
+    for day, rows in evidence.efforts.items():
         for row in rows:
-            attend(day, row[:4], row.events, row.effort)
-    for one in sorted(found, key=lambda one: one.prepared.day):
-        if one.recorded > known or (one.retracted is not None and one.retracted <= known):
-            continue
-        prepared, event, day = one.prepared, one.prepared.event, types.day(one.prepared.day)
-        for match in prepared.matches:
-            if match.metric in touched:
-                measures.setdefault(match.metric, []).append(_said(day, prepared, match))
-        for metrics, sign in (
-            (sets[one.matching], -1),
-            (frozenset(m.metric for m in prepared.matches), 1),
+            add_effort(day, row[:4], row.events, row.effort)
+    for state in sorted(states, key=lambda state: state.matched_event.day):
+        if state.recorded_day > known_day or (
+            state.retracted_day is not None and state.retracted_day <= known_day
         ):
-            attend(
+            continue
+        matched_event, event, day = (
+            state.matched_event,
+            state.matched_event.event,
+            types.from_day_number(state.matched_event.day),
+        )
+        for match in matched_event.matches:
+            if match.metric in changed_metrics:
+                measures.setdefault(match.metric, []).append(
+                    _to_measure_day(day, matched_event, match)
+                )
+        for metrics, sign in (
+            (metrics_by_set[state.stored_matching], -1),
+            (frozenset(match.metric for match in matched_event.matches), 1),
+        ):
+            add_effort(
                 day, (event.team, event.kind, metrics, event.objective), sign, sign * event.weight
             )
     attention = {
-        day: [AttentionDay(*place, *sums) for place, sums in of.items() if sums[0]]
-        for day, of in work.items()
+        day: [DailyEffort(*cell_key, *sums) for cell_key, sums in cells.items() if sums[0]]
+        for day, cells in effort_by_day.items()
     }
-    return Evidence(measures, attention, evidence.sold)
+    return DailyEvidence(measures, attention, evidence.sales)
 
 
-def _said(day: date, prepared: Prepared, match: Match) -> MeasureDay:
+def _to_measure_day(day: date, matched_event: MatchedEvent, match: Match) -> DailyMeasure:
     """What one event says of a metric."""
     if match.state != "counts":
-        out = int(match.state == "no_value"), int(match.state == "other_unit")
-        return MeasureDay(day, prepared.event.source, 0, 0, *out)
-    last = (prepared.time_us, prepared.event.id, match.value)
-    return MeasureDay(
-        day, prepared.event.source, 1, match.value, 0, 0, match.value, match.value, last
+        excluded_counts = int(match.state == "no_value"), int(match.state == "other_unit")
+        return DailyMeasure(day, matched_event.event.source, 0, 0, *excluded_counts)
+    last = (matched_event.time_us, matched_event.event.id, match.value)
+    return DailyMeasure(
+        day, matched_event.event.source, 1, match.value, 0, 0, match.value, match.value, last
     )
 
 
-def _listed(metrics: Sequence[str]) -> str:
+def _to_json_rows(metrics: Sequence[str]) -> str:
     return dumps([[key] for key in metrics])

@@ -17,24 +17,24 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.events.events import Event, canonical, fingerprint
+from app.domain.events.events import Event, fingerprint, to_canonical_json
 from app.domain.events.metrics import Match, Matcher
 from app.security import identifiers as ids
 from app.store.events import ingest_sqlite as embedded_ingest
-from app.store.events.ingest_sqlite import Moving
+from app.store.events.ingest_sqlite import VersionBump
 from app.store.events.rollups import (
-    KEYS,
+    KEY_COLUMNS,
     MERGE_ATTENTION,
     MERGE_MEASURE,
     MERGE_SOLD,
-    Prepared,
-    fitting,
+    MatchedEvent,
+    overflow_translated,
 )
 from app.store.sql import column_types as types
-from app.store.sql.bulk_parameters import packed, unnest
-from app.store.sql.dialect import at_once, embedded, recordset
+from app.store.sql.bulk_parameters import pack_columns, unpack_columns_sql
+from app.store.sql.dialect import is_embedded, json_recordset, run_in_driver_thread
 
-EVENT: Final = {
+EVENT_COLUMN_TYPES: Final = {
     "uid": "uuid",
     "source": "text",
     "id": "text",
@@ -53,7 +53,7 @@ EVENT: Final = {
     "fingerprint": "text",
     "matching": "text",
 }
-PAIR: Final = {
+MATCH_COLUMN_TYPES: Final = {
     "uid": "uuid",
     "metric": "text",
     "counted": "int",
@@ -61,12 +61,12 @@ PAIR: Final = {
     "no_value": "int",
     "value": "bigint",
 }
-ITEM: Final = {"uid": "uuid", "offering": "text", "value": "bigint"}
-SET: Final = {"id": "text", "metrics": "text"}
+OFFERING_COLUMN_TYPES: Final = {"uid": "uuid", "offering": "text", "value": "bigint"}
+MATCHING_COLUMN_TYPES: Final = {"id": "text", "metrics": "text"}
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class IngestOutcome:
     """What became of a batch, and the instant it is recorded at.
 
     None when the catalogue had changed and nothing was done: `seq`.
@@ -74,111 +74,129 @@ class Recorded:
 
     seq: int | None
     uids: frozenset[UUID]
-    at: datetime
+    recorded_at: datetime
 
 
-def matching_id(matches: Sequence[Match]) -> str:
+def to_matching_id(matches: Sequence[Match]) -> str:
     """The name of a set of matches; the empty set has the empty name."""
     if not matches:
         return ""
-    return sha256(canonical([[m.metric, m.label] for m in matches]).encode()).hexdigest()[:32]
+    return sha256(
+        to_canonical_json([[match.metric, match.label] for match in matches]).encode()
+    ).hexdigest()[:32]
 
 
-def prepare(
+def match_events(
     events: Sequence[Event], matcher: Matcher, now: datetime, time_zone: str
-) -> list[Prepared]:
+) -> list[MatchedEvent]:
     """The events as they will be recorded, sorted by (source, id): the order is what keeps writers from deadlock."""
-    prepared = []
-    zone, match, names = (
+    matched_events = []
+    zone, match_event, matching_ids = (
         ZoneInfo(time_zone),
         matcher.match,
         dict[tuple[tuple[str, str, str], ...], str](),
     )
-    in_order = sorted(events, key=attrgetter("source", "id"))
-    for event, uid in zip(in_order, ids.uuid7s(now, len(in_order)), strict=True):
-        matches = match(event)
-        kinds = tuple([(metric, state, unit) for metric, state, _, unit in matches])
-        if kinds not in names:
-            names[kinds] = matching_id(matches)
-        day = types.day_number(event.time.astimezone(zone))
-        data = canonical(event.data) if event.data else None
-        content = fingerprint(event, data or "{}")
-        prepared.append(
-            Prepared(
-                event, uid, types.micros(event.time), day, names[kinds], matches, content, data
+    sorted_events = sorted(events, key=attrgetter("source", "id"))
+    for event, uid in zip(sorted_events, ids.new_uuid7s(now, len(sorted_events)), strict=True):
+        matches = match_event(event)
+        match_set = tuple([(metric, state, unit) for metric, state, _, unit in matches])
+        if match_set not in matching_ids:
+            matching_ids[match_set] = to_matching_id(matches)
+        day = types.to_day_number(event.time.astimezone(zone))
+        data_json = to_canonical_json(event.data) if event.data else None
+        event_fingerprint = fingerprint(event, data_json or "{}")
+        matched_events.append(
+            MatchedEvent(
+                event,
+                uid,
+                types.to_microseconds(event.time),
+                day,
+                matching_ids[match_set],
+                matches,
+                event_fingerprint,
+                data_json,
             )
         )
-    return prepared
+    return matched_events
 
 
-def columns(prepared: Sequence[Prepared]) -> list[Sequence[object]]:
+def to_event_columns(matched_events: Sequence[MatchedEvent]) -> list[Sequence[object]]:
     """The columns of `event`, as EVENT names them; ids as hex digits."""
-    if not prepared:
-        return [[] for _ in EVENT]
-    events, uids, times, days, matchings, _, fingerprints, data = zip(*prepared, strict=True)
+    if not matched_events:
+        return [[] for _ in EVENT_COLUMN_TYPES]
+    events, uids, times, days, matchings, _, fingerprints, data_texts = zip(
+        *matched_events, strict=True
+    )
     (
-        named,
+        event_ids,
         sources,
-        kinds,
+        event_types,
         _,
         teams,
-        sorts,
-        values,
+        activity_kinds,
+        amounts,
         units,
         efforts,
         subjects,
         objectives,
-        offered,
+        offering_lists,
         *_,
     ) = zip(*events, strict=True)
-    offerings = [_sold(offered_here) if offered_here else None for offered_here in offered]
-    told = (
-        named,
-        kinds,
+    offerings = [
+        _to_offerings_json(sold_offerings) if sold_offerings else None
+        for sold_offerings in offering_lists
+    ]
+    event_columns = (
+        event_ids,
+        event_types,
         times,
         days,
         teams,
-        sorts,
-        values,
+        activity_kinds,
+        amounts,
         units,
         efforts,
         subjects,
         objectives,
         offerings,
     )
-    return [[uid.hex for uid in uids], sources, *told, data, fingerprints, matchings]
+    return [[uid.hex for uid in uids], sources, *event_columns, data_texts, fingerprints, matchings]
 
 
-def _sold(offerings: Sequence[tuple[str, int]]) -> str:
-    return canonical([{"offering": key, "value": value} for key, value in offerings])
+def _to_offerings_json(offerings: Sequence[tuple[str, int]]) -> str:
+    return to_canonical_json([{"offering": key, "value": value} for key, value in offerings])
 
 
-async def record(  # one batch is all of these
+async def record_events(  # one batch is all of these
     connection: AsyncConnection,
     organization_id: UUID,
-    prepared: Sequence[Prepared],
+    matched_events: Sequence[MatchedEvent],
     now: datetime,
     recorded_day: int,
-    catalogue: int,
-) -> Recorded:
+    configuration_version: int,
+) -> IngestOutcome:
     """Records what is new, with its roll-ups, at the organization's next version.
 
     Raises: BucketFullError when a sum would no longer fit; then nothing was recorded.
     """
-    perform = _record_embedded if embedded(connection) else _record_server
-    with fitting():
-        return await perform(connection, organization_id, prepared, now, recorded_day, catalogue)
+    record_batch = _record_sqlite if is_embedded(connection) else _record_postgresql
+    with overflow_translated():
+        return await record_batch(
+            connection, organization_id, matched_events, now, recorded_day, configuration_version
+        )
 
 
 # Where in the statement's arguments each table's columns begin.
-SEPARATOR_AT: Final = 5
-EVENTS_AT: Final = SEPARATOR_AT + 1
-PAIRS_AT: Final = EVENTS_AT + len(EVENT)
-ITEMS_AT: Final = PAIRS_AT + len(PAIR)
-SETS_AT: Final = ITEMS_AT + len(ITEM)
-LAST: Final = "(array_agg({0} order by i.time_us desc, i.id desc) filter (where p.counted = 1))[1]"
+SEPARATOR_POSITION: Final = 5
+EVENTS_POSITION: Final = SEPARATOR_POSITION + 1
+MATCHES_POSITION: Final = EVENTS_POSITION + len(EVENT_COLUMN_TYPES)
+OFFERINGS_POSITION: Final = MATCHES_POSITION + len(MATCH_COLUMN_TYPES)
+MATCHINGS_POSITION: Final = OFFERINGS_POSITION + len(OFFERING_COLUMN_TYPES)
+LATEST_VALUE_SQL: Final = (
+    "(array_agg({0} order by i.time_us desc, i.id desc) filter (where p.counted = 1))[1]"
+)
 # One statement: the cursor, the events that are new, and what they add. Source: database.md, section 2.
-RECORD: Final = f"""
+RECORD_STATEMENT: Final = f"""
 with cur as (
   update cursor set seq = seq + 1, recorded_us = greatest(recorded_us, $2::bigint),
     recorded_day = greatest(recorded_day, $3::int),
@@ -191,13 +209,13 @@ closes as (
   select $1::uuid, closed_day, closed_seq from cur where closed_seq = seq - 1),
 kinds as (
   insert into matching (organization_id, id, metrics)
-  select $1::uuid, coalesce(u.id, ''), u.metrics from {unnest(SEPARATOR_AT, SETS_AT, SET)} as u({", ".join(SET)}), cur
+  select $1::uuid, coalesce(u.id, ''), u.metrics from {unpack_columns_sql(SEPARATOR_POSITION, MATCHINGS_POSITION, MATCHING_COLUMN_TYPES)} as u({", ".join(MATCHING_COLUMN_TYPES)}), cur
   on conflict do nothing),
 ins as (
-  insert into event (organization_id, {", ".join(EVENT)}, recorded_us, recorded_day, seq)
-  select $1::uuid, {", ".join(f"u.{name}" for name in EVENT if name != "matching")}, coalesce(u.matching, ''),
+  insert into event (organization_id, {", ".join(EVENT_COLUMN_TYPES)}, recorded_us, recorded_day, seq)
+  select $1::uuid, {", ".join(f"u.{name}" for name in EVENT_COLUMN_TYPES if name != "matching")}, coalesce(u.matching, ''),
     cur.recorded_us, cur.recorded_day, cur.seq
-  from {unnest(SEPARATOR_AT, EVENTS_AT, EVENT)} as u({", ".join(EVENT)}), cur
+  from {unpack_columns_sql(SEPARATOR_POSITION, EVENTS_POSITION, EVENT_COLUMN_TYPES)} as u({", ".join(EVENT_COLUMN_TYPES)}), cur
   on conflict (organization_id, source, id) do nothing
   returning uid, source, id, time_us, day, recorded_day, team, kind, unit, effort, objective, matching),
 measured as (
@@ -206,27 +224,27 @@ measured as (
   select $1::uuid, p.metric, i.source, i.day, i.recorded_day, count(*), sum(p.counted), sum(p.other_unit),
     sum(p.no_value), sum(p.value)::bigint,
     min(p.value) filter (where p.counted = 1), max(p.value) filter (where p.counted = 1),
-    {LAST.format("i.time_us")}, {LAST.format("i.id")}, {LAST.format("p.value")}, 0
-  from ins i join {unnest(SEPARATOR_AT, PAIRS_AT, PAIR)} as p({", ".join(PAIR)}) on p.uid = i.uid
+    {LATEST_VALUE_SQL.format("i.time_us")}, {LATEST_VALUE_SQL.format("i.id")}, {LATEST_VALUE_SQL.format("p.value")}, 0
+  from ins i join {unpack_columns_sql(SEPARATOR_POSITION, MATCHES_POSITION, MATCH_COLUMN_TYPES)} as p({", ".join(MATCH_COLUMN_TYPES)}) on p.uid = i.uid
   group by p.metric, i.source, i.day, i.recorded_day order by p.metric, i.source, i.day, i.recorded_day
-  on conflict (organization_id, {KEYS["measure"]}) do update set {MERGE_MEASURE}),
+  on conflict (organization_id, {KEY_COLUMNS["measure"]}) do update set {MERGE_MEASURE}),
 attended as (
   insert into attention as r (organization_id, team, kind, matching, objective, day, recorded_day, events, effort)
   select $1::uuid, team, kind, matching, coalesce(objective, ''), day, recorded_day, count(*),
     sum(coalesce(effort, 10000))::bigint
   from ins group by 2, 3, 4, 5, 6, 7 order by 2, 3, 4, 5, 6, 7
-  on conflict (organization_id, {KEYS["attention"]}) do update set {MERGE_ATTENTION}),
+  on conflict (organization_id, {KEY_COLUMNS["attention"]}) do update set {MERGE_ATTENTION}),
 vended as (
   insert into sold as r (organization_id, offering, team, unit, day, recorded_day, items, value)
   select $1::uuid, s.offering, i.team, coalesce(i.unit, ''), i.day, i.recorded_day, count(*), sum(s.value)::bigint
-  from ins i join {unnest(SEPARATOR_AT, ITEMS_AT, ITEM)} as s({", ".join(ITEM)}) on s.uid = i.uid
+  from ins i join {unpack_columns_sql(SEPARATOR_POSITION, OFFERINGS_POSITION, OFFERING_COLUMN_TYPES)} as s({", ".join(OFFERING_COLUMN_TYPES)}) on s.uid = i.uid
   group by 2, 3, 4, 5, 6 order by 2, 3, 4, 5, 6
-  on conflict (organization_id, {KEYS["sold"]}) do update set {MERGE_SOLD})
+  on conflict (organization_id, {KEY_COLUMNS["sold"]}) do update set {MERGE_SOLD})
 select (select seq from cur), (select recorded_us from cur), array(select uid from ins)
 """  # noqa: S608  # every name in it is a constant of this package
 
 
-def _pairs(prepared: Sequence[Prepared]) -> list[tuple[object, ...]]:
+def _to_match_rows(matched_events: Sequence[MatchedEvent]) -> list[tuple[object, ...]]:
     return [
         (
             uid,
@@ -236,76 +254,95 @@ def _pairs(prepared: Sequence[Prepared]) -> list[tuple[object, ...]]:
             int(state == "no_value"),
             value,
         )
-        for uid, matches in [(p.uid.hex, p.matches) for p in prepared]
+        for uid, matches in [(matched.uid.hex, matched.matches) for matched in matched_events]
         for metric, state, value, _ in matches
     ]
 
 
-def _transposed(rows: Sequence[tuple[object, ...]], width: int) -> Sequence[Sequence[object]]:
+def _transpose(rows: Sequence[tuple[object, ...]], width: int) -> Sequence[Sequence[object]]:
     return list(zip(*rows, strict=True)) if rows else [()] * width
 
 
-def _sets(prepared: Sequence[Prepared]) -> dict[str, str]:
-    found = {p.matching: p.matches for p in prepared}
+def _to_match_sets(matched_events: Sequence[MatchedEvent]) -> dict[str, str]:
+    matches_by_name = {matched.matching: matched.matches for matched in matched_events}
     return {
-        name: canonical([[match.metric, match.label] for match in matches])
-        for name, matches in found.items()
+        name: to_canonical_json([[match.metric, match.label] for match in matches])
+        for name, matches in matches_by_name.items()
     }
 
 
-async def _record_server(  # as `record`
+async def _record_postgresql(  # as `record`
     connection: AsyncConnection,
     organization_id: UUID,
-    prepared: Sequence[Prepared],
+    matched_events: Sequence[MatchedEvent],
     now: datetime,
     recorded_day: int,
-    catalogue: int,
-) -> Recorded:
-    items = [
-        (p.uid.hex, offering, value) for p in prepared for offering, value in p.event.offerings
+    configuration_version: int,
+) -> IngestOutcome:
+    offering_rows = [
+        (matched.uid.hex, offering, value)
+        for matched in matched_events
+        for offering, value in matched.event.offerings
     ]
-    told = (
-        *columns(prepared),
-        *_transposed(_pairs(prepared), len(PAIR)),
-        *_transposed(items, len(ITEM)),
-        *_transposed(sorted(_sets(prepared).items()), len(SET)),
+    parameter_columns = (
+        *to_event_columns(matched_events),
+        *_transpose(_to_match_rows(matched_events), len(MATCH_COLUMN_TYPES)),
+        *_transpose(offering_rows, len(OFFERING_COLUMN_TYPES)),
+        *_transpose(sorted(_to_match_sets(matched_events).items()), len(MATCHING_COLUMN_TYPES)),
     )
-    arguments = (organization_id, types.micros(now), recorded_day, catalogue, *packed(told))
-    row = (await connection.exec_driver_sql(RECORD, arguments)).one()
-    seq, at, uids = tuple(row)
-    return Recorded(seq, frozenset(uids), now if at is None else types.instant(at))
+    arguments = (
+        organization_id,
+        types.to_microseconds(now),
+        recorded_day,
+        configuration_version,
+        *pack_columns(parameter_columns),
+    )
+    row = (await connection.exec_driver_sql(RECORD_STATEMENT, arguments)).one()
+    seq, recorded_us, uids = tuple(row)
+    return IngestOutcome(
+        seq, frozenset(uids), now if recorded_us is None else types.from_microseconds(recorded_us)
+    )
 
 
-async def _record_embedded(  # as `record`
+async def _record_sqlite(  # as `record`
     connection: AsyncConnection,
     organization_id: UUID,
-    prepared: Sequence[Prepared],
+    matched_events: Sequence[MatchedEvent],
     now: datetime,
     recorded_day: int,
-    catalogue: int,
-) -> Recorded:
-    moving = Moving(str(organization_id), types.micros(now), recorded_day, catalogue)
-    rows = list(zip(*columns(prepared), strict=True))
-    done = await at_once(
+    configuration_version: int,
+) -> IngestOutcome:
+    bump = VersionBump(
+        str(organization_id), types.to_microseconds(now), recorded_day, configuration_version
+    )
+    event_rows = list(zip(*to_event_columns(matched_events), strict=True))
+    outcome = await run_in_driver_thread(
         connection,
-        partial(embedded_ingest.write, moving, prepared, tuple(EVENT), rows, _sets(prepared)),
+        partial(
+            embedded_ingest.write_batch,
+            bump,
+            matched_events,
+            tuple(EVENT_COLUMN_TYPES),
+            event_rows,
+            _to_match_sets(matched_events),
+        ),
     )
     return (
-        Recorded(None, frozenset(), now)
-        if done is None
-        else Recorded(done[0], done[2], types.instant(done[1]))
+        IngestOutcome(None, frozenset(), now)
+        if outcome is None
+        else IngestOutcome(outcome[0], outcome[2], types.from_microseconds(outcome[1]))
     )
 
 
-async def note_sets(
-    connection: AsyncConnection, organization_id: UUID, sets: dict[str, str]
+async def save_match_sets(
+    connection: AsyncConnection, organization_id: UUID, match_sets: dict[str, str]
 ) -> None:
     """The sets of matches are known by their names."""
-    if not sets:
+    if not match_sets:
         return
-    rows = recordset(connection, "rows", {"id": "text", "metrics": "text"}, "d")
+    from_clause = json_recordset(connection, "rows", {"id": "text", "metrics": "text"}, "d")
     statement = text(
-        f"insert into matching (organization_id, id, metrics) select :organization, d.id, d.metrics from {rows} "  # noqa: S608  # constants
+        f"insert into matching (organization_id, id, metrics) select :organization, d.id, d.metrics from {from_clause} "  # constants  # noqa: S608  # constants
         "where true on conflict do nothing"
-    ).bindparams(bindparam("organization", organization_id, types.Identity()))
-    await connection.execute(statement, {"rows": dumps(sorted(sets.items()))})
+    ).bindparams(bindparam("organization", organization_id, types.UuidColumn()))
+    await connection.execute(statement, {"rows": dumps(sorted(match_sets.items()))})

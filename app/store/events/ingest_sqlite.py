@@ -6,37 +6,46 @@ from json import dumps
 from typing import NamedTuple
 from uuid import UUID
 
-from app.store.events.rollups import KEYS, SHAPES, Deltas, Prepared, check_bounds, rows_of
+from app.store.events.rollups import (
+    KEY_COLUMNS,
+    ROLLUP_DEFINITIONS,
+    MatchedEvent,
+    RollupDeltas,
+    check_bounds,
+    to_rollup_rows,
+)
 
-MOVE = """
+BUMP_VERSION = """
 update cursor set seq = seq + 1, recorded_us = max(recorded_us, ?1), recorded_day = max(recorded_day, ?2),
   closed_day = iif(recorded_day < ?2, recorded_day, closed_day), closed_seq = iif(recorded_day < ?2, seq, closed_seq)
 where organization_id = ?3 and catalogue = ?4 returning seq, recorded_us, recorded_day, closed_day, closed_seq
 """
-CLOSE = "insert into closing (organization_id, day, seq) values (?, ?, ?)"
-NOTE = "insert into matching (organization_id, id, metrics) values (?, ?, ?) on conflict do nothing"
+INSERT_CLOSING = "insert into closing (organization_id, day, seq) values (?, ?, ?)"
+INSERT_MATCHING = (
+    "insert into matching (organization_id, id, metrics) values (?, ?, ?) on conflict do nothing"
+)
 # A cross join, for SQLite keeps to its order: each name is looked up, and not each event compared with all names.
-KNOWN = """
+SELECT_RECORDED = """
 select sent.key from json_each(?2) as sent
 cross join event as e on e.organization_id = ?1 and e.source = sent.value->>0 and e.id = sent.value->>1
 """
 
 
-class Moving(NamedTuple):
+class VersionBump(NamedTuple):
     """Whose cursor is moved, to when, and the version of the configuration that it has to be at."""
 
-    organization: str
+    organization_id: str
     now_us: int
     recorded_day: int
-    catalogue: int
+    configuration_version: int
 
 
-def write(
-    moving: Moving,
-    prepared: Sequence[Prepared],
-    names: Sequence[str],
+def write_batch(
+    bump: VersionBump,
+    matched_events: Sequence[MatchedEvent],
+    column_names: Sequence[str],
     rows: Sequence[Sequence[object]],
-    sets: Mapping[str, str],
+    match_sets: Mapping[str, str],
     connection: sqlite3.Connection,
 ) -> tuple[int, int, frozenset[UUID]] | None:
     """The version, the instant and the ids of what was recorded. None when the configuration has changed.
@@ -44,47 +53,62 @@ def write(
     Shape: `rows` are those of `event`, by its columns `names`, in the order of `prepared`.
     Raises: BucketFullError; sqlite3.Error.
     """
-    organization = moving.organization
-    told = (moving.now_us, moving.recorded_day, organization, moving.catalogue)
-    moved = connection.execute(MOVE, told).fetchone()
-    if moved is None:
+    organization_id = bump.organization_id
+    bump_parameters = (bump.now_us, bump.recorded_day, organization_id, bump.configuration_version)
+    cursor_row = connection.execute(BUMP_VERSION, bump_parameters).fetchone()
+    if cursor_row is None:
         return None
-    seq, recorded_us, recorded_day, closed_day, closed_seq = moved
+    seq, recorded_us, recorded_day, closed_day, closed_seq = cursor_row
     if closed_seq == seq - 1:
-        connection.execute(CLOSE, (organization, closed_day, closed_seq))
-    connection.executemany(NOTE, [(organization, *one) for one in sorted(sets.items())])
-    sent = dumps([(p.event.source, p.event.id) for p in prepared])
-    known = {place for (place,) in connection.execute(KNOWN, (organization, sent))}
-    new = _first_of_each(prepared, known)
-    places = ", ".join("?" * (len(names) + 4))
-    insert = f"insert into event (organization_id, recorded_us, recorded_day, seq, {', '.join(names)}) values ({places})"  # noqa: S608  # constants
-    fixed = (organization, recorded_us, recorded_day, seq)
+        connection.execute(INSERT_CLOSING, (organization_id, closed_day, closed_seq))
     connection.executemany(
-        insert, [(*fixed, str(prepared[place].uid), *rows[place][1:]) for place in new]
+        INSERT_MATCHING, [(organization_id, *match_set) for match_set in sorted(match_sets.items())]
     )
-    deltas = Deltas()
-    for place in new:
-        deltas.add(prepared[place], recorded_day)
-    _add(connection, organization, deltas)
-    return seq, recorded_us, frozenset(prepared[place].uid for place in new)
+    event_keys_json = dumps(
+        [(matched.event.source, matched.event.id) for matched in matched_events]
+    )
+    recorded_indexes = {
+        index
+        for (index,) in connection.execute(SELECT_RECORDED, (organization_id, event_keys_json))
+    }
+    new_indexes = _first_new_indexes(matched_events, recorded_indexes)
+    placeholders = ", ".join("?" * (len(column_names) + 4))
+    insertion = f"insert into event (organization_id, recorded_us, recorded_day, seq, {', '.join(column_names)}) values ({placeholders})"  # constants  # noqa: S608  # constants
+    shared_columns = (organization_id, recorded_us, recorded_day, seq)
+    connection.executemany(
+        insertion,
+        [
+            (*shared_columns, str(matched_events[index].uid), *rows[index][1:])
+            for index in new_indexes
+        ],
+    )
+    deltas = RollupDeltas()
+    for index in new_indexes:
+        deltas.add_event(matched_events[index], recorded_day)
+    _add_to_rollups(connection, organization_id, deltas)
+    return seq, recorded_us, frozenset(matched_events[index].uid for index in new_indexes)
 
 
-def _first_of_each(prepared: Sequence[Prepared], known: Collection[int]) -> list[int]:
+def _first_new_indexes(
+    matched_events: Sequence[MatchedEvent], recorded_indexes: Collection[int]
+) -> list[int]:
     """The places of those that are not known yet; of several of one name the first."""
-    found: dict[tuple[str, str], int] = {}
-    for place, p in enumerate(prepared):
-        if place not in known:
-            found.setdefault((p.event.source, p.event.id), place)
-    return list(found.values())
+    first_indexes: dict[tuple[str, str], int] = {}
+    for index, matched in enumerate(matched_events):
+        if index not in recorded_indexes:
+            first_indexes.setdefault((matched.event.source, matched.event.id), index)
+    return list(first_indexes.values())
 
 
-def _add(connection: sqlite3.Connection, organization: str, deltas: Deltas) -> None:
-    for table, rows in rows_of(deltas).items():
+def _add_to_rollups(
+    connection: sqlite3.Connection, organization_id: str, deltas: RollupDeltas
+) -> None:
+    for table, rows in to_rollup_rows(deltas).items():
         check_bounds(rows)
-        columns, merge = SHAPES[table]
-        places = ", ".join("?" * (len(columns) + 1))
+        columns, merge = ROLLUP_DEFINITIONS[table]
+        placeholders = ", ".join("?" * (len(columns) + 1))
         statement = (
-            f"insert into {table} as r (organization_id, {', '.join(columns)}) values ({places}) "  # noqa: S608  # names are constants of this package
-            f"on conflict (organization_id, {KEYS[table]}) do update set {merge}"
+            f"insert into {table} as r (organization_id, {', '.join(columns)}) values ({placeholders}) "  # names are constants of this package  # noqa: S608  # names are constants of this package
+            f"on conflict (organization_id, {KEY_COLUMNS[table]}) do update set {merge}"
         )
-        connection.executemany(statement, [(organization, *row) for row in rows])
+        connection.executemany(statement, [(organization_id, *row) for row in rows])

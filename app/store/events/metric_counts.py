@@ -8,13 +8,13 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.store.tables.events import MeasureRow
-from app.store.tables.playbook import table_of
+from app.store.tables.playbook import get_table
 
-measure = table_of(MeasureRow)
+measure_table = get_table(MeasureRow)
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class MetricCounts:
     """Live events that match a metric, that count for it, and that do not for their unit or for want of a number."""
 
     matched: int = 0
@@ -23,17 +23,20 @@ class Figures:
     no_value: int = 0
 
 
-async def figures(
+async def count_by_metric(
     connection: AsyncConnection, organization_id: UUID, metrics: Collection[str]
-) -> Mapping[str, Figures]:
+) -> Mapping[str, MetricCounts]:
     """The figures of each of these metrics."""
-    names = ("matched", "counted", "other_unit", "no_value")
+    column_names = ("matched", "counted", "other_unit", "no_value")
     statement = (
-        select(measure.c.metric, *(func.sum(measure.c[name]) for name in names))
-        .where(measure.c.organization_id == organization_id, measure.c.metric.in_(sorted(metrics)))
-        .group_by(measure.c.metric)
+        select(measure_table.c.metric, *(func.sum(measure_table.c[name]) for name in column_names))
+        .where(
+            measure_table.c.organization_id == organization_id,
+            measure_table.c.metric.in_(sorted(metrics)),
+        )
+        .group_by(measure_table.c.metric)
     )
-    found = {
-        key: Figures(*map(int, counts)) for key, *counts in await connection.execute(statement)
+    counts_by_metric = {
+        key: MetricCounts(*map(int, counts)) for key, *counts in await connection.execute(statement)
     }
-    return {key: found.get(key, Figures()) for key in metrics}
+    return {key: counts_by_metric.get(key, MetricCounts()) for key in metrics}

@@ -10,53 +10,65 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.events.metrics import Matcher
-from app.store.access.organization_version import Position
-from app.store.events.event_queries import event, retraction, to_event
-from app.store.events.rollups import Deltas, Prepared, apply
+from app.store.access.organization_version import WritePosition
+from app.store.events.event_queries import event_table, retraction_table, to_event
+from app.store.events.rollups import MatchedEvent, RollupDeltas, apply_deltas
 from app.store.sql import column_types as types
-from app.store.sql.dialect import embedded
+from app.store.sql.dialect import is_embedded
 from app.store.tables.events import RestatedDayRow
-from app.store.tables.playbook import table_of
+from app.store.tables.playbook import get_table
 
-CHUNK = 5000
-restated_day = table_of(RestatedDayRow)
+CHUNK_SIZE = 5000
+restated_day_table = get_table(RestatedDayRow)
 
 
-async def retract(  # a retraction is all of these
+async def retract_events(  # a retraction is all of these
     connection: AsyncConnection,
     organization_id: UUID,
     reasons: Mapping[UUID, str],
-    position: Position,
+    position: WritePosition,
     actor: str,
     matcher: Matcher,
     time_zone: str,
 ) -> int:
     """Those of the events that stood do not any more; returns how many. The cursor's row must be locked."""
-    wanted = sorted(reasons)
-    fresh: list[UUID] = []
-    for start in range(0, len(wanted), CHUNK):
-        fresh += await _insert(
-            connection, organization_id, wanted[start : start + CHUNK], reasons, position, actor
+    sorted_uids = sorted(reasons)
+    new_uids: list[UUID] = []
+    for start in range(0, len(sorted_uids), CHUNK_SIZE):
+        new_uids += await _insert_retractions(
+            connection,
+            organization_id,
+            sorted_uids[start : start + CHUNK_SIZE],
+            reasons,
+            position,
+            actor,
         )
-    if not fresh:
+    if not new_uids:
         return 0
-    deltas = Deltas()
-    recorded = types.day_number(position.day)
-    gone = [found async for found in _events(connection, organization_id, matcher, fresh)]
-    for found in gone:
-        deltas.add(found, recorded, -1)
-    await _renew(connection, organization_id, deltas, gone, recorded, matcher, time_zone)
-    await _spoil(connection, organization_id, gone)
-    await apply(connection, organization_id, deltas)
-    return len(fresh)
+    deltas = RollupDeltas()
+    recorded_day = types.to_day_number(position.day)
+    retracted_events = [
+        matched_event
+        async for matched_event in _load_matched_events(
+            connection, organization_id, matcher, new_uids
+        )
+    ]
+    for matched_event in retracted_events:
+        deltas.add_event(matched_event, recorded_day, -1)
+    await _recompute_extremes(
+        connection, organization_id, deltas, retracted_events, recorded_day, matcher, time_zone
+    )
+    await _invalidate_restated_days(connection, organization_id, retracted_events)
+    await apply_deltas(connection, organization_id, deltas)
+    return len(new_uids)
 
 
-async def _insert(  # as `retract`
+async def _insert_retractions(  # as `retract`
     connection: AsyncConnection,
     organization_id: UUID,
     uids: Sequence[UUID],
     reasons: Mapping[UUID, str],
-    position: Position,
+    position: WritePosition,
     actor: str,
 ) -> list[UUID]:
     rows = [
@@ -65,94 +77,105 @@ async def _insert(  # as `retract`
             "uid": uid,
             "reason": reasons[uid],
             "actor": actor,
-            "recorded_us": types.micros(position.at),
-            "recorded_day": types.day_number(position.day),
+            "recorded_us": types.to_microseconds(position.recorded_at),
+            "recorded_day": types.to_day_number(position.day),
             "seq": position.seq,
         }
         for uid in uids
     ]
-    found: list[UUID] = []
+    inserted_uids: list[UUID] = []
     for start in range(0, len(rows), 1000):
-        insert = (sqlite.insert if embedded(connection) else postgresql.insert)(retraction)
-        statement = (
-            insert.values(rows[start : start + 1000])
-            .on_conflict_do_nothing()
-            .returning(retraction.c.uid)
+        insertion = (sqlite.insert if is_embedded(connection) else postgresql.insert)(
+            retraction_table
         )
-        found += (await connection.execute(statement)).scalars().all()
-    return found
+        statement = (
+            insertion.values(rows[start : start + 1000])
+            .on_conflict_do_nothing()
+            .returning(retraction_table.c.uid)
+        )
+        inserted_uids += (await connection.execute(statement)).scalars().all()
+    return inserted_uids
 
 
-async def _spoil(
-    connection: AsyncConnection, organization_id: UUID, gone: Iterable[Prepared]
+async def _invalidate_restated_days(
+    connection: AsyncConnection, organization_id: UUID, retracted_events: Iterable[MatchedEvent]
 ) -> None:
     """Where history is being restated, the days of these events have to be done again."""
     where = (
-        restated_day.c.organization_id == organization_id,
-        restated_day.c.day.in_({found.day for found in gone}),
+        restated_day_table.c.organization_id == organization_id,
+        restated_day_table.c.day.in_({matched_event.day for matched_event in retracted_events}),
     )
-    await connection.execute(delete(restated_day).where(*where))
+    await connection.execute(delete(restated_day_table).where(*where))
 
 
-async def _events(
+async def _load_matched_events(
     connection: AsyncConnection, organization_id: UUID, matcher: Matcher, uids: Sequence[UUID]
-) -> AsyncIterator[Prepared]:
-    for start in range(0, len(uids), CHUNK):
-        some = uids[start : start + CHUNK]
-        statement = select(event).where(
-            event.c.organization_id == organization_id, event.c.uid.in_(some)
+) -> AsyncIterator[MatchedEvent]:
+    for start in range(0, len(uids), CHUNK_SIZE):
+        chunk = uids[start : start + CHUNK_SIZE]
+        statement = select(event_table).where(
+            event_table.c.organization_id == organization_id, event_table.c.uid.in_(chunk)
         )
         for row in (await connection.execute(statement)).mappings():
-            found = to_event(row)
-            matches = matcher.match(found)
-            yield Prepared(found, row["uid"], row["time_us"], row["day"], row["matching"], matches)
+            event = to_event(row)
+            matches = matcher.match(event)
+            yield MatchedEvent(
+                event, row["uid"], row["time_us"], row["day"], row["matching"], matches
+            )
 
 
-async def _renew(  # as `retract`
+async def _recompute_extremes(  # as `retract`
     connection: AsyncConnection,
     organization_id: UUID,
-    deltas: Deltas,
-    gone: Iterable[Prepared],
-    recorded: int,
+    deltas: RollupDeltas,
+    retracted_events: Iterable[MatchedEvent],
+    recorded_day: int,
     matcher: Matcher,
     time_zone: str,
 ) -> None:
     """Low, high and last of every bucket that lost a value are those of the events that still stand."""
-    touched: dict[tuple[str, int], set[str]] = {}
-    for found in gone:
-        counted = {m.metric for m in found.matches if m.state == "counts"}
-        if counted:
-            touched.setdefault((found.event.source, found.day), set()).update(counted)
-    for (source, day), metrics in sorted(touched.items()):
+    metrics_by_day: dict[tuple[str, int], set[str]] = {}
+    for matched_event in retracted_events:
+        counted_metrics = {
+            match.metric for match in matched_event.matches if match.state == "counts"
+        }
+        if counted_metrics:
+            metrics_by_day.setdefault(
+                (matched_event.event.source, matched_event.day), set()
+            ).update(counted_metrics)
+    for (source, day), metrics in sorted(metrics_by_day.items()):
         for metric in metrics:
-            bucket = deltas.bucket(metric, source, day, recorded)
+            bucket = deltas.get_bucket(metric, source, day, recorded_day)
             bucket.reset, bucket.low, bucket.high, bucket.last = 1, None, None, None
-        for row in await _live(connection, organization_id, source, day, time_zone):
-            standing = to_event(row)
-            for match in matcher.match(standing):
+        for row in await _load_live_events(connection, organization_id, source, day, time_zone):
+            live_event = to_event(row)
+            for match in matcher.match(live_event):
                 if match.state == "counts" and match.metric in metrics:
-                    bucket = deltas.bucket(match.metric, source, day, recorded)
-                    bucket.extend(match.value, row["time_us"], standing.id)
+                    bucket = deltas.get_bucket(match.metric, source, day, recorded_day)
+                    bucket.add_value(match.value, row["time_us"], live_event.id)
 
 
-async def _live(
+async def _load_live_events(
     connection: AsyncConnection, organization_id: UUID, source: str, day: int, time_zone: str
 ) -> Sequence[RowMapping]:
-    first, last = bounds(types.day(day), time_zone)
-    statement = select(event).where(
-        event.c.organization_id == organization_id,
-        event.c.time_us >= types.micros(first),
-        event.c.time_us < types.micros(last),
-        event.c.source == source,
-        event.c.day == day,
-        ~select(retraction.c.uid)
-        .where(retraction.c.organization_id == organization_id, retraction.c.uid == event.c.uid)
+    earliest, latest = day_bounds(types.from_day_number(day), time_zone)
+    statement = select(event_table).where(
+        event_table.c.organization_id == organization_id,
+        event_table.c.time_us >= types.to_microseconds(earliest),
+        event_table.c.time_us < types.to_microseconds(latest),
+        event_table.c.source == source,
+        event_table.c.day == day,
+        ~select(retraction_table.c.uid)
+        .where(
+            retraction_table.c.organization_id == organization_id,
+            retraction_table.c.uid == event_table.c.uid,
+        )
         .exists(),
     )
     return (await connection.execute(statement)).mappings().all()
 
 
-def bounds(day: date, time_zone: str) -> tuple[datetime, datetime]:
+def day_bounds(day: date, time_zone: str) -> tuple[datetime, datetime]:
     """Instants between which the day lies, generously: the day itself is compared besides."""
     midnight = datetime.combine(day, time.min, ZoneInfo(time_zone))
     return midnight - timedelta(hours=3), midnight + timedelta(hours=30)

@@ -7,63 +7,83 @@ from uuid import UUID
 from sqlalchemy import bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.store.events.rollups import ATTENTION, BOUND, KEYS, MEASURE, SOLD, Deltas, Prepared
-from app.store.sql.column_types import Identity
-from app.store.sql.dialect import recordset
+from app.store.events.rollups import (
+    ATTENTION_COLUMN_TYPES,
+    KEY_COLUMNS,
+    MAX_INTEGER,
+    MEASURE_COLUMN_TYPES,
+    SOLD_COLUMN_TYPES,
+    MatchedEvent,
+    RollupDeltas,
+)
+from app.store.sql.column_types import UuidColumn
+from app.store.sql.dialect import json_recordset
 
-Cells = dict[tuple[str, tuple[object, ...]], int]
-SUMS = {"measure": ("total", MEASURE), "attention": ("effort", ATTENTION), "sold": ("value", SOLD)}
+SumsByCell = dict[tuple[str, tuple[object, ...]], int]
+SUM_COLUMNS = {
+    "measure": ("total", MEASURE_COLUMN_TYPES),
+    "attention": ("effort", ATTENTION_COLUMN_TYPES),
+    "sold": ("value", SOLD_COLUMN_TYPES),
+}
 
 
-async def misfits(
+async def find_overflowing_events(
     connection: AsyncConnection,
     organization_id: UUID,
-    prepared: Sequence[Prepared],
+    matched_events: Sequence[MatchedEvent],
     recorded_day: int,
 ) -> frozenset[UUID]:
     """Those of the events that, taken in order, would make a sum no longer fit in 64 bits."""
-    added = {one.uid: _cells(one, recorded_day) for one in prepared}
-    sums: Cells = {}
-    for table in SUMS:
-        places = sorted(
-            {place for cells in added.values() for name, place in cells if name == table}, key=str
+    cells_by_event = {matched.uid: _to_cells(matched, recorded_day) for matched in matched_events}
+    sums: SumsByCell = {}
+    for table in SUM_COLUMNS:
+        keys = sorted(
+            {
+                key
+                for cells in cells_by_event.values()
+                for cell_table, key in cells
+                if cell_table == table
+            },
+            key=str,
         )
-        sums |= await _kept(connection, organization_id, table, places)
-    refused = set()
-    for uid, cells in added.items():
-        after = {cell: sums.get(cell, 0) + value for cell, value in cells.items()}
-        if all(abs(value) <= BOUND for value in after.values()):
-            sums |= after
+        sums |= await _load_sums(connection, organization_id, table, keys)
+    overflowing = set()
+    for uid, cells in cells_by_event.items():
+        new_sums = {cell: sums.get(cell, 0) + addition for cell, addition in cells.items()}
+        if all(abs(addition) <= MAX_INTEGER for addition in new_sums.values()):
+            sums |= new_sums
         else:
-            refused.add(uid)
-    return frozenset(refused)
+            overflowing.add(uid)
+    return frozenset(overflowing)
 
 
-def _cells(prepared: Prepared, recorded_day: int) -> Cells:
+def _to_cells(matched_event: MatchedEvent, recorded_day: int) -> SumsByCell:
     """What one event adds to each sum."""
-    deltas = Deltas()
-    deltas.add(prepared, recorded_day)
+    deltas = RollupDeltas()
+    deltas.add_event(matched_event, recorded_day)
     return {
-        **{("measure", place): bucket.total for place, bucket in deltas.measure.items()},
-        **{("attention", place): effort for place, (_, effort) in deltas.attention.items()},
-        **{("sold", place): value for place, (_, value) in deltas.sold.items()},
+        **{("measure", key): bucket.total for key, bucket in deltas.measure.items()},
+        **{("attention", key): effort for key, (_, effort) in deltas.attention.items()},
+        **{("sold", key): value for key, (_, value) in deltas.sold.items()},
     }
 
 
-async def _kept(
+async def _load_sums(
     connection: AsyncConnection,
     organization_id: UUID,
     table: str,
-    places: Sequence[tuple[object, ...]],
-) -> Cells:
+    keys: Sequence[tuple[object, ...]],
+) -> SumsByCell:
     """The sums as they are kept."""
-    column, shape = SUMS[table]
-    names = KEYS[table].split(", ")
-    rows = recordset(connection, "places", {name: shape[name] for name in names}, "d")
-    same = " and ".join(f"t.{name} = d.{name}" for name in names)
+    column, column_types = SUM_COLUMNS[table]
+    key_columns = KEY_COLUMNS[table].split(", ")
+    from_clause = json_recordset(
+        connection, "places", {name: column_types[name] for name in key_columns}, "d"
+    )
+    join_condition = " and ".join(f"t.{name} = d.{name}" for name in key_columns)
     statement = text(
-        f"select {', '.join(f't.{name}' for name in names)}, t.{column} from {rows} "  # noqa: S608  # constants
-        f"join {table} t on t.organization_id = :organization and {same}"
-    ).bindparams(bindparam("organization", organization_id, Identity()))
-    found = await connection.execute(statement, {"places": dumps(places)})
-    return {(table, tuple(row[:-1])): row[-1] for row in found}
+        f"select {', '.join(f't.{name}' for name in key_columns)}, t.{column} from {from_clause} "  # constants  # noqa: S608  # constants
+        f"join {table} t on t.organization_id = :organization and {join_condition}"
+    ).bindparams(bindparam("organization", organization_id, UuidColumn()))
+    sum_rows = await connection.execute(statement, {"places": dumps(keys)})
+    return {(table, tuple(row[:-1])): row[-1] for row in sum_rows}

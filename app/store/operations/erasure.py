@@ -9,186 +9,250 @@ from uuid import UUID
 from sqlalchemy import Text, bindparam, cast, delete, func, insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.events.events import Remembered, canonical
-from app.domain.sources.crm.changes import ERASED
-from app.store.access.organization_version import Position
-from app.store.events.event_queries import StoredEvent, event, find_some
-from app.store.operations.privileges import lifted
-from app.store.sources.changes import ENTITY, Told, change
-from app.store.sources.deliveries import GONE, StoredDelivery, delivery, to_delivery
+from app.domain.events.events import ErasedMatches, to_canonical_json
+from app.domain.sources.crm.changes import ERASED_VERB
+from app.store.access.organization_version import WritePosition
+from app.store.events.event_queries import StoredEvent, event_table, find_events
+from app.store.operations.privileges import append_only_suspended
+from app.store.sources.changes import ENTITY_COLUMN_TYPES, SourceGeneration, change_table
+from app.store.sources.deliveries import (
+    ERASED_BODY_PROBLEM,
+    StoredDelivery,
+    delivery_table,
+    to_delivery,
+)
 from app.store.sql import column_types as types
-from app.store.sql.dialect import each, embedded, holds, recordset
+from app.store.sql.dialect import contains_bytes, is_embedded, json_recordset, lateral_lookup
 from app.store.tables.events import UnmappedRow
-from app.store.tables.playbook import table_of
+from app.store.tables.playbook import get_table
 
-unmapped = table_of(UnmappedRow)
-CHUNK: Final = 1_000
-BODIES: Final = 200
+unmapped_table = get_table(UnmappedRow)
+CHUNK_SIZE: Final = 1_000
+BODY_PAGE_SIZE: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Bare:
+class AnonymizedEvent:
     """An event without its content: a digest of what it was, and what the rules made of it."""
 
     uid: UUID
     fingerprint: str
-    rules: Remembered
+    rules: ErasedMatches
 
 
-async def events_of(
+async def load_subject_events(
     connection: AsyncConnection, organization_id: UUID, subject: str, source: str | None = None
 ) -> AsyncIterator[list[StoredEvent]]:
     """The events of the subject that have their content, retracted ones too, some at a time; of all sources (None)."""
     where = [
-        event.c.organization_id == organization_id,
-        event.c.subject == subject,
-        event.c.erased.is_(None),
+        event_table.c.organization_id == organization_id,
+        event_table.c.subject == subject,
+        event_table.c.erased.is_(None),
     ]
-    where += [] if source is None else [event.c.source == source]
-    uids = sorted((await connection.execute(select(event.c.uid).where(*where))).scalars())
-    for start in range(0, len(uids), CHUNK):
-        yield await find_some(connection, organization_id, uids[start : start + CHUNK])
+    where += [] if source is None else [event_table.c.source == source]
+    uids = sorted((await connection.execute(select(event_table.c.uid).where(*where))).scalars())
+    for start in range(0, len(uids), CHUNK_SIZE):
+        yield await find_events(connection, organization_id, uids[start : start + CHUNK_SIZE])
 
 
 async def erase_events(
-    connection: AsyncConnection, organization_id: UUID, pseudonym: str, found: Sequence[Bare]
+    connection: AsyncConnection,
+    organization_id: UUID,
+    pseudonym: str,
+    anonymized_events: Sequence[AnonymizedEvent],
 ) -> None:
     """The events have no data, and the pseudonym for their subject."""
-    rows = [(one.uid, one.fingerprint, canonical(one.rules)) for one in found]
-    if not embedded(connection):
+    rows = [
+        (anonymized.uid, anonymized.fingerprint, to_canonical_json(anonymized.rules))
+        for anonymized in anonymized_events
+    ]
+    if not is_embedded(connection):
         arguments = (organization_id, pseudonym, *map(list, zip(*rows, strict=True)))
         await connection.exec_driver_sql("select erase_events($1, $2, $3, $4, $5)", arguments)
         return
-    async with lifted(connection):
+    async with append_only_suspended(connection):
         for uid, fingerprint, rules in rows:
-            values = {
+            erased_columns = {
                 "subject": pseudonym,
                 "data": None,
                 "fingerprint": fingerprint,
                 "erased": rules,
             }
-            where = event.c.organization_id == organization_id, event.c.uid == uid
-            await connection.execute(update(event).where(*where).values(**values))
+            where = event_table.c.organization_id == organization_id, event_table.c.uid == uid
+            await connection.execute(update(event_table).where(*where).values(**erased_columns))
 
 
-async def told(
+async def find_known_records(
     connection: AsyncConnection, organization_id: UUID, source: str, entities: Collection[str]
 ) -> frozenset[str]:
     """Those of these records of which anything is known, in any generation: none that was erased."""
-    wanted, found = sorted(entities), set()
-    for start in range(0, len(wanted), CHUNK):
-        some = change.c.entity.in_(wanted[start : start + CHUNK]), change.c.verb != ERASED
-        where = change.c.organization_id == organization_id, change.c.source == source, *some
-        found |= set(
-            (await connection.execute(select(change.c.entity).where(*where).distinct())).scalars()
+    sorted_entities, known_records = sorted(entities), set()
+    for start in range(0, len(sorted_entities), CHUNK_SIZE):
+        chunk_conditions = (
+            change_table.c.entity.in_(sorted_entities[start : start + CHUNK_SIZE]),
+            change_table.c.verb != ERASED_VERB,
         )
-    return frozenset(found)
+        where = (
+            change_table.c.organization_id == organization_id,
+            change_table.c.source == source,
+            *chunk_conditions,
+        )
+        known_records |= set(
+            (
+                await connection.execute(select(change_table.c.entity).where(*where).distinct())
+            ).scalars()
+        )
+    return frozenset(known_records)
 
 
-async def tellers(
+async def find_reporting_deliveries(
     connection: AsyncConnection, organization_id: UUID, source: str, entities: Collection[str]
 ) -> set[UUID]:
     """The deliveries that were the first to tell a change of one of these records, in any generation."""
-    wanted, found = sorted(entities), set()
-    for start in range(0, len(wanted), CHUNK):
-        some = change.c.entity.in_(wanted[start : start + CHUNK])
-        where = change.c.organization_id == organization_id, change.c.source == source, some
-        found |= set(
-            (await connection.execute(select(change.c.delivery).where(*where).distinct())).scalars()
+    sorted_entities, delivery_ids = sorted(entities), set()
+    for start in range(0, len(sorted_entities), CHUNK_SIZE):
+        in_chunk = change_table.c.entity.in_(sorted_entities[start : start + CHUNK_SIZE])
+        where = (
+            change_table.c.organization_id == organization_id,
+            change_table.c.source == source,
+            in_chunk,
         )
-    return found
+        delivery_ids |= set(
+            (
+                await connection.execute(select(change_table.c.delivery).where(*where).distinct())
+            ).scalars()
+        )
+    return delivery_ids
 
 
 async def erase_changes(  # changes are of all of these
-    connection: AsyncConnection, told: Told, entities: Collection[str], position: Position, by: UUID
+    connection: AsyncConnection,
+    source_generation: SourceGeneration,
+    entities: Collection[str],
+    position: WritePosition,
+    delivery_id: UUID,
 ) -> int:
     """Nothing is known of these records but that they were erased; how many changes went."""
-    wanted, gone = sorted(entities), 0
-    for start in range(0, len(wanted), CHUNK):
-        some = wanted[start : start + CHUNK]
-        gone += await _delete_changes(connection, told, some)
-        where = unmapped.c.organization_id == told.organization, unmapped.c.source == told.source
-        await connection.execute(delete(unmapped).where(*where, unmapped.c.entity.in_(some)))
-        rows = [_mark(told, entity, position, by) for entity in some]
-        await connection.execute(insert(change), rows)
-    return gone
+    sorted_entities, deleted_count = sorted(entities), 0
+    for start in range(0, len(sorted_entities), CHUNK_SIZE):
+        chunk = sorted_entities[start : start + CHUNK_SIZE]
+        deleted_count += await _delete_changes(connection, source_generation, chunk)
+        where = (
+            unmapped_table.c.organization_id == source_generation.organization_id,
+            unmapped_table.c.source == source_generation.source,
+        )
+        await connection.execute(
+            delete(unmapped_table).where(*where, unmapped_table.c.entity.in_(chunk))
+        )
+        rows = [
+            _erasure_marker(source_generation, entity, position, delivery_id) for entity in chunk
+        ]
+        await connection.execute(insert(change_table), rows)
+    return deleted_count
 
 
-async def _delete_changes(connection: AsyncConnection, told: Told, entities: Sequence[str]) -> int:
-    if not embedded(connection):
-        arguments = (told.organization, told.source, list(entities))
-        found = await connection.exec_driver_sql("select erase_changes($1, $2, $3)", arguments)
-        return int(found.scalar_one())
-    where = change.c.organization_id == told.organization, change.c.source == told.source
-    async with lifted(connection):
+async def _delete_changes(
+    connection: AsyncConnection, source_generation: SourceGeneration, entities: Sequence[str]
+) -> int:
+    if not is_embedded(connection):
+        arguments = (source_generation.organization_id, source_generation.source, list(entities))
+        deletion = await connection.exec_driver_sql("select erase_changes($1, $2, $3)", arguments)
+        return int(deletion.scalar_one())
+    where = (
+        change_table.c.organization_id == source_generation.organization_id,
+        change_table.c.source == source_generation.source,
+    )
+    async with append_only_suspended(connection):
         return int(
             (
                 await connection.execute(
-                    delete(change).where(*where, change.c.entity.in_(entities))
+                    delete(change_table).where(*where, change_table.c.entity.in_(entities))
                 )
             ).rowcount
         )
 
 
-def _mark(told: Told, entity: str, position: Position, by: UUID) -> dict[str, object]:
+def _erasure_marker(
+    source_generation: SourceGeneration, entity: str, position: WritePosition, delivery_id: UUID
+) -> dict[str, object]:
     return {
-        "organization_id": told.organization,
-        "source": told.source,
-        "generation": told.generation,
-        "key": f"{ERASED}/{entity}",
+        "organization_id": source_generation.organization_id,
+        "source": source_generation.source,
+        "generation": source_generation.generation,
+        "key": f"{ERASED_VERB}/{entity}",
         "entity": entity,
         "other": None,
-        "at": position.at,
-        "verb": ERASED,
+        "at": position.recorded_at,
+        "verb": ERASED_VERB,
         "fields": {},
-        "delivery": by,
+        "delivery": delivery_id,
         "seq": position.seq,
         "sequence": "",
     }
 
 
-async def erased(
-    connection: AsyncConnection, told: Told, entities: Collection[str]
+async def find_erased_records(
+    connection: AsyncConnection, source_generation: SourceGeneration, entities: Collection[str]
 ) -> frozenset[str]:
     """Those of these records that were erased."""
     if not entities:
         return frozenset()
-    mine = "c.organization_id = :organization and c.source = :source and c.entity = d.entity"
-    found = each(connection, recordset(connection, "entities", ENTITY, "d"), "change", "c", mine)
+    join_condition = (
+        "c.organization_id = :organization and c.source = :source and c.entity = d.entity"
+    )
+    lookup = lateral_lookup(
+        connection,
+        json_recordset(connection, "entities", ENTITY_COLUMN_TYPES, "d"),
+        "change",
+        "c",
+        join_condition,
+    )
     statement = text(
-        f"select c.entity from {found} where c.generation = :generation and c.verb = '{ERASED}'"  # noqa: S608  # constants
-    ).bindparams(bindparam("organization", told.organization, types.Identity()))
-    named = dumps([[entity] for entity in sorted(entities)])
-    values = {"source": told.source, "generation": told.generation, "entities": named}
-    return frozenset((await connection.execute(statement, values)).scalars())
+        f"select c.entity from {lookup} where c.generation = :generation and c.verb = '{ERASED_VERB}'"  # constants  # noqa: S608  # constants
+    ).bindparams(bindparam("organization", source_generation.organization_id, types.UuidColumn()))
+    entities_json = dumps([[entity] for entity in sorted(entities)])
+    parameters = {
+        "source": source_generation.source,
+        "generation": source_generation.generation,
+        "entities": entities_json,
+    }
+    return frozenset((await connection.execute(statement, parameters)).scalars())
 
 
-async def bodies(
+async def find_deliveries_containing(
     connection: AsyncConnection, organization_id: UUID, source: str, needles: Collection[str]
 ) -> AsyncIterator[list[StoredDelivery]]:
     """The source's deliveries whose raw body or headers hold one of these, some at a time; all of them for none.
 
     A CloudEvent may be told by headers alone, which were kept longer than bodies once.
     """
-    after: UUID | None = None
-    headers = cast(delivery.c.headers, Text)
-    kept = [delivery.c.body.is_not(None), headers != "{}"]
-    held = [holds(connection, delivery.c.body, needle.encode()) for needle in sorted(needles)]
-    held += [headers.contains(needle, autoescape=True) for needle in sorted(needles)]
+    after_uid: UUID | None = None
+    headers = cast(delivery_table.c.headers, Text)
+    has_content = [delivery_table.c.body.is_not(None), headers != "{}"]
+    contains_needle = [
+        contains_bytes(connection, delivery_table.c.body, needle.encode())
+        for needle in sorted(needles)
+    ]
+    contains_needle += [headers.contains(needle, autoescape=True) for needle in sorted(needles)]
     where = [
-        delivery.c.organization_id == organization_id,
-        delivery.c.source == source,
-        or_(*(held or kept)),
+        delivery_table.c.organization_id == organization_id,
+        delivery_table.c.source == source,
+        or_(*(contains_needle or has_content)),
     ]
     while True:
-        more = [] if after is None else [delivery.c.uid > after]
-        statement = select(delivery).where(*where, *more).order_by(delivery.c.uid).limit(BODIES)
-        found = [to_delivery(row) for row in (await connection.execute(statement)).mappings()]
-        if found:
-            yield found
-        if len(found) < BODIES:
+        page_condition = [] if after_uid is None else [delivery_table.c.uid > after_uid]
+        statement = (
+            select(delivery_table)
+            .where(*where, *page_condition)
+            .order_by(delivery_table.c.uid)
+            .limit(BODY_PAGE_SIZE)
+        )
+        deliveries = [to_delivery(row) for row in (await connection.execute(statement)).mappings()]
+        if deliveries:
+            yield deliveries
+        if len(deliveries) < BODY_PAGE_SIZE:
             return
-        after = found[-1].uid
+        after_uid = deliveries[-1].uid
 
 
 async def erase_bodies(
@@ -198,14 +262,19 @@ async def erase_bodies(
 
     They say so.
     """
-    wanted, found = sorted(uids), 0
-    gone: dict[str, object] = {"body": None, "headers": {}, "rejects": [], "problem": GONE}
-    for start in range(0, len(wanted), CHUNK):
+    sorted_uids, body_count = sorted(uids), 0
+    erased_columns: dict[str, object] = {
+        "body": None,
+        "headers": {},
+        "rejects": [],
+        "problem": ERASED_BODY_PROBLEM,
+    }
+    for start in range(0, len(sorted_uids), CHUNK_SIZE):
         where = (
-            delivery.c.organization_id == organization_id,
-            delivery.c.uid.in_(wanted[start : start + CHUNK]),
+            delivery_table.c.organization_id == organization_id,
+            delivery_table.c.uid.in_(sorted_uids[start : start + CHUNK_SIZE]),
         )
-        bare = select(func.count(delivery.c.body)).where(*where)
-        found += int((await connection.execute(bare)).scalar_one())
-        await connection.execute(update(delivery).where(*where).values(**gone))
-    return found
+        count_query = select(func.count(delivery_table.c.body)).where(*where)
+        body_count += int((await connection.execute(count_query)).scalar_one())
+        await connection.execute(update(delivery_table).where(*where).values(**erased_columns))
+    return body_count

@@ -6,43 +6,48 @@ from uuid import UUID
 from sqlalchemy import Table, delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.store.access.api_keys import directory
-from app.store.operations.privileges import lifted
-from app.store.tables.playbook import CursorRow, OrganizationRow, Row, table_of
+from app.store.access.api_keys import directory_table
+from app.store.operations.privileges import append_only_suspended
+from app.store.tables.playbook import CursorRow, OrganizationRow, Row, get_table
 
 # Whoever writes holds the cursor's row, and whoever deletes again finds the organization: they go in the last step.
-LAST: Final = (table_of(CursorRow), table_of(OrganizationRow))
-NAME: Final = "organization"
+LAST_DELETED_TABLES: Final = (get_table(CursorRow), get_table(OrganizationRow))
+ORGANIZATION_KIND: Final = "organization"
 
 
-def tables() -> list[Table]:
+def list_organization_tables() -> list[Table]:
     """The tables of all that an organization has, those first that others do not lean on."""
-    kept = {*LAST, directory}
-    return [table for table in reversed(Row.metadata.sorted_tables) if table not in kept]
+    excluded = {*LAST_DELETED_TABLES, directory_table}
+    return [table for table in reversed(Row.metadata.sorted_tables) if table not in excluded]
 
 
-async def close_doors(connection: AsyncConnection, organization_id: UUID) -> None:
+async def revoke_access(connection: AsyncConnection, organization_id: UUID) -> None:
     """No key and no hook leads to the organization any more, and no work is waiting for it."""
-    where = directory.c.organization_id == organization_id, directory.c.kind != NAME
-    await connection.execute(delete(directory).where(*where))
+    where = (
+        directory_table.c.organization_id == organization_id,
+        directory_table.c.kind != ORGANIZATION_KIND,
+    )
+    await connection.execute(delete(directory_table).where(*where))
 
 
-async def remove(
-    connection: AsyncConnection, organization_id: UUID, table: Table, most: int | None
+async def delete_rows(
+    connection: AsyncConnection, organization_id: UUID, table: Table, max_rows: int | None
 ) -> int:
     """At most so many of the organization's rows of a table are gone, or all of them (None); returns how many."""
     statement = delete(table).where(table.c.organization_id == organization_id)
-    if most is not None:
+    if max_rows is not None:
         keys = tuple(table.primary_key.columns)
-        some = select(*keys).where(table.c.organization_id == organization_id).limit(most)
-        statement = statement.where(tuple_(*keys).in_(some))
-    async with lifted(connection):
+        chunk_query = (
+            select(*keys).where(table.c.organization_id == organization_id).limit(max_rows)
+        )
+        statement = statement.where(tuple_(*keys).in_(chunk_query))
+    async with append_only_suspended(connection):
         return int((await connection.execute(statement)).rowcount)
 
 
-async def forget(connection: AsyncConnection, organization_id: UUID) -> int:
+async def delete_organization(connection: AsyncConnection, organization_id: UUID) -> int:
     """Nothing is left of the organization; returns how many rows went. The cursor's row must be locked."""
-    gone = 0
-    for table in (*tables(), *LAST, directory):
-        gone += await remove(connection, organization_id, table, None)
-    return gone
+    deleted_count = 0
+    for table in (*list_organization_tables(), *LAST_DELETED_TABLES, directory_table):
+        deleted_count += await delete_rows(connection, organization_id, table, None)
+    return deleted_count

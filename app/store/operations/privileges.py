@@ -8,23 +8,23 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.primitives.errors import ConflictError, NotFoundError
-from app.store.sql.dialect import embedded
+from app.store.sql.dialect import is_embedded
 from app.store.tables.events import ChangeRow, EventRow, RetractionRow
-from app.store.tables.playbook import JournalRow, Row, table_of
+from app.store.tables.playbook import JournalRow, Row, get_table
 
 # What can be added to and never changed, but for the columns that are derived.
-APPEND_ONLY: Final = {
-    table_of(row).name for row in (EventRow, RetractionRow, JournalRow, ChangeRow)
+APPEND_ONLY_TABLES: Final = {
+    get_table(row).name for row in (EventRow, RetractionRow, JournalRow, ChangeRow)
 }
-DERIVED: Final = {"event": "matching"}
-ERASE_EVENTS: Final = "erase_events(uuid, text, uuid[], text[], text[])"
-ERASE_CHANGES: Final = "erase_changes(uuid, text, text[])"
+DERIVED_COLUMNS: Final = {"event": "matching"}
+ERASE_EVENTS_SIGNATURE: Final = "erase_events(uuid, text, uuid[], text[], text[])"
+ERASE_CHANGES_SIGNATURE: Final = "erase_changes(uuid, text, text[])"
 
 
 @asynccontextmanager
-async def lifted(connection: AsyncConnection) -> AsyncIterator[None]:
+async def append_only_suspended(connection: AsyncConnection) -> AsyncIterator[None]:
     """Within, what is append-only can be changed by this transaction, and by no other meanwhile."""
-    if not embedded(connection):
+    if not is_embedded(connection):
         await connection.exec_driver_sql("select set_config('sightline.erasing', 'on', true)")
         yield
         await connection.exec_driver_sql("select set_config('sightline.erasing', '', true)")
@@ -33,32 +33,32 @@ async def lifted(connection: AsyncConnection) -> AsyncIterator[None]:
     await connection.exec_driver_sql(
         "pragma secure_delete = on"
     )  # what goes is overwritten, not only forgotten
-    triggers = await connection.exec_driver_sql(
+    trigger_rows = await connection.exec_driver_sql(
         "select name, sql from sqlite_master where type = 'trigger'"
     )
-    found = [(str(row["name"]), str(row["sql"])) for row in triggers.mappings()]
-    for name, _ in found:
+    dropped_triggers = [(str(row["name"]), str(row["sql"])) for row in trigger_rows.mappings()]
+    for name, _ in dropped_triggers:
         await connection.exec_driver_sql(f'drop trigger "{name}"')
     yield
-    for _, sql in found:
+    for _, sql in dropped_triggers:
         await connection.exec_driver_sql(sql)
 
 
-async def owns(connection: AsyncConnection) -> bool:
+async def is_table_owner(connection: AsyncConnection) -> bool:
     """Whether the service is connected as one who can change or delete what is append-only, where it need not be."""
-    return not embedded(connection) and await _may_change(connection)
+    return not is_embedded(connection) and await _can_change_append_only(connection)
 
 
-async def _may_change(connection: AsyncConnection) -> bool:
-    asked = " or ".join(
-        f"has_table_privilege('{name}', 'update, delete')" for name in sorted(APPEND_ONLY)
+async def _can_change_append_only(connection: AsyncConnection) -> bool:
+    privileges = " or ".join(
+        f"has_table_privilege('{name}', 'update, delete')" for name in sorted(APPEND_ONLY_TABLES)
     )
-    return bool((await connection.execute(text(f"select {asked}"))).scalar_one())
+    return bool((await connection.execute(text(f"select {privileges}"))).scalar_one())
 
 
 async def require_owner(connection: AsyncConnection) -> None:
     """Returns when what is append-only may be deleted by whoever is connected. Raises: ConflictError."""
-    if not embedded(connection) and not await _may_change(connection):
+    if not is_embedded(connection) and not await _can_change_append_only(connection):
         raise ConflictError(
             "This needs the owner of the tables: connect as the role that ran `sightline db upgrade`."
         )
@@ -69,22 +69,22 @@ async def grant_service(connection: AsyncConnection, role: str | None) -> list[s
 
     None for no other than those: `role`. Raises: ConflictError, NotFoundError.
     """
-    if embedded(connection):
+    if is_embedded(connection):
         if role is not None:
             raise ConflictError("An embedded database has no roles.")
         return []
-    if role is None and not await _may_change(connection):
+    if role is None and not await _can_change_append_only(connection):
         return []
     await require_owner(connection)
-    roles = set(await _service_roles(connection)) | (
-        {await _quoted(connection, role)} if role is not None else set()
+    roles = set(await _load_service_roles(connection)) | (
+        {await _quote_role(connection, role)} if role is not None else set()
     )
-    for each in sorted(roles):
-        await _grant(connection, each)
+    for service_role in sorted(roles):
+        await _grant_role(connection, service_role)
     return sorted(roles)
 
 
-async def _service_roles(connection: AsyncConnection) -> list[str]:
+async def _load_service_roles(connection: AsyncConnection) -> list[str]:
     """The roles that record events and do not own them."""
     statement = text(
         "select distinct a.grantee\\:\\:regrole\\:\\:text from pg_class c, aclexplode(c.relacl) a "
@@ -93,26 +93,28 @@ async def _service_roles(connection: AsyncConnection) -> list[str]:
     return list((await connection.execute(statement)).scalars())
 
 
-async def _quoted(connection: AsyncConnection, role: str) -> str:
+async def _quote_role(connection: AsyncConnection, role: str) -> str:
     statement = text("select quote_ident(rolname) from pg_roles where rolname = :role")
-    found = (await connection.execute(statement, {"role": role})).scalar_one_or_none()
-    if found is None:
+    quoted_role = (await connection.execute(statement, {"role": role})).scalar_one_or_none()
+    if quoted_role is None:
         raise NotFoundError(
             f"There is no role '{role}': make it first (create role ... login password ...)."
         )
-    return str(found)
+    return str(quoted_role)
 
 
-async def _grant(connection: AsyncConnection, role: str) -> None:
+async def _grant_role(connection: AsyncConnection, role: str) -> None:
     """The role may do all that the service does, and neither change nor delete an event. Shape: `role` is quoted."""
     schema = (await connection.execute(text("select quote_ident(current_schema())"))).scalar_one()
     await connection.exec_driver_sql(f"grant usage on schema {schema} to {role}")
     await connection.exec_driver_sql(f"grant select on alembic_version to {role}")
     for name in Row.metadata.tables:
-        rights = "select, insert" if name in APPEND_ONLY else "select, insert, update, delete"
+        rights = (
+            "select, insert" if name in APPEND_ONLY_TABLES else "select, insert, update, delete"
+        )
         await connection.exec_driver_sql(f"revoke all on {name} from {role}")
         await connection.exec_driver_sql(f"grant {rights} on {name} to {role}")
-    for name, column in DERIVED.items():
+    for name, column in DERIVED_COLUMNS.items():
         await connection.exec_driver_sql(f"grant update ({column}) on {name} to {role}")
-    for function in (ERASE_EVENTS, ERASE_CHANGES):
+    for function in (ERASE_EVENTS_SIGNATURE, ERASE_CHANGES_SIGNATURE):
         await connection.exec_driver_sql(f"grant execute on function {function} to {role}")

@@ -8,15 +8,15 @@ from uuid import UUID
 from sqlalchemy import and_, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.playbook.history import ACTIONS
-from app.store.access.organization_version import Position
-from app.store.tables.playbook import JournalRow, table_of
+from app.domain.playbook.history import CHANGE_ACTIONS
+from app.store.access.organization_version import WritePosition
+from app.store.tables.playbook import JournalRow, get_table
 
-journal = table_of(JournalRow)
+journal_table = get_table(JournalRow)
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class JournalRecord:
     """One change. None before it was there and after it was archived."""
 
     seq: int
@@ -31,7 +31,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class RecordedAction:
     """What was done to something that is not part of the configuration: an API key, a secret."""
 
     actor: str
@@ -53,52 +53,65 @@ class JournalFilter:
     last: date | None = None
 
 
-async def add(
-    connection: AsyncConnection, organization_id: UUID, position: Position, act: Act, after: int = 0
+async def add_action(
+    connection: AsyncConnection,
+    organization_id: UUID,
+    position: WritePosition,
+    action: RecordedAction,
+    preceding_changes: int = 0,
 ) -> None:
     """The act is in the journal, after so many changes of configuration in the same write."""
-    values = {name: getattr(act, name) for name in Act.__slots__}
-    when = {"seq": position.seq, "position": after, "at": position.at, "day": position.day}
+    action_columns = {name: getattr(action, name) for name in RecordedAction.__slots__}
+    position_columns = {
+        "seq": position.seq,
+        "position": preceding_changes,
+        "at": position.recorded_at,
+        "day": position.day,
+    }
     await connection.execute(
-        insert(journal).values(organization_id=organization_id, **when, **values)
+        insert(journal_table).values(
+            organization_id=organization_id, **position_columns, **action_columns
+        )
     )
 
 
-async def page(
+async def list_journal_records(
     connection: AsyncConnection,
     organization_id: UUID,
-    wanted: JournalFilter,
-    after: tuple[int, int] | None,
+    journal_filter: JournalFilter,
+    after_position: tuple[int, int] | None,
     limit: int,
-) -> list[Entry]:
+) -> list[JournalRecord]:
     """At most `limit` entries, newest first, after a position."""
-    statement = select(journal).where(journal.c.organization_id == organization_id)
+    statement = select(journal_table).where(journal_table.c.organization_id == organization_id)
     for name in ("kind", "key", "actor"):
-        if getattr(wanted, name) is not None:
-            statement = statement.where(journal.c[name] == getattr(wanted, name))
-    if wanted.first is not None:
-        statement = statement.where(journal.c.day >= wanted.first)
-    if wanted.last is not None:
-        statement = statement.where(journal.c.day <= wanted.last)
-    if after is not None:
-        seq, position = after
-        earlier = and_(journal.c.seq == seq, journal.c.position < position)
-        statement = statement.where(or_(journal.c.seq < seq, earlier))
-    statement = statement.order_by(journal.c.seq.desc(), journal.c.position.desc()).limit(limit)
+        if getattr(journal_filter, name) is not None:
+            statement = statement.where(journal_table.c[name] == getattr(journal_filter, name))
+    if journal_filter.first is not None:
+        statement = statement.where(journal_table.c.day >= journal_filter.first)
+    if journal_filter.last is not None:
+        statement = statement.where(journal_table.c.day <= journal_filter.last)
+    if after_position is not None:
+        seq, position = after_position
+        is_tie_before = and_(journal_table.c.seq == seq, journal_table.c.position < position)
+        statement = statement.where(or_(journal_table.c.seq < seq, is_tie_before))
+    statement = statement.order_by(
+        journal_table.c.seq.desc(), journal_table.c.position.desc()
+    ).limit(limit)
     rows = (await connection.execute(statement)).mappings()
-    return [Entry(**{name: row[name] for name in Entry.__slots__}) for row in rows]
+    return [JournalRecord(**{name: row[name] for name in JournalRecord.__slots__}) for row in rows]
 
 
-async def accounts(
+async def load_account_history(
     connection: AsyncConnection, organization_id: UUID, source: str
 ) -> list[tuple[datetime, str | None]]:
     """When the source's account became which, oldest first. None for any."""
-    statement = select(journal.c.at, journal.c.after).where(
-        journal.c.organization_id == organization_id,
-        journal.c.kind == "source",
-        journal.c.key == source,
-        journal.c.action.in_(ACTIONS),
-        journal.c.after.is_not(None),
+    statement = select(journal_table.c.at, journal_table.c.after).where(
+        journal_table.c.organization_id == organization_id,
+        journal_table.c.kind == "source",
+        journal_table.c.key == source,
+        journal_table.c.action.in_(CHANGE_ACTIONS),
+        journal_table.c.after.is_not(None),
     )
-    statement = statement.order_by(journal.c.seq, journal.c.position)
+    statement = statement.order_by(journal_table.c.seq, journal_table.c.position)
     return [(row.at, row.after["account"]) for row in await connection.execute(statement)]

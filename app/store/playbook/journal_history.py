@@ -8,78 +8,89 @@ from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.playbook import serialization as codec
-from app.domain.playbook.configuration import Noun
-from app.domain.playbook.history import ACTIONS, Taken
-from app.store.playbook.configuration import NOUNS
-from app.store.tables.playbook import JournalRow, table_of
+from app.domain.playbook.configuration import Resource
+from app.domain.playbook.history import CHANGE_ACTIONS, ChangeToRevert
+from app.store.playbook.configuration import ROW_CLASSES
+from app.store.tables.playbook import JournalRow, get_table
 
-journal = table_of(JournalRow)
+journal_table = get_table(JournalRow)
 
 
-async def changes_after(
-    connection: AsyncConnection, organization_id: UUID, day: date, until: date
-) -> Mapping[date, Sequence[Taken]]:
+async def load_changes_between(
+    connection: AsyncConnection, organization_id: UUID, after_day: date, until_day: date
+) -> Mapping[date, Sequence[ChangeToRevert]]:
     """What changed after that day and up to the other: for each day on which anything did, each thing's first change.
 
     Taking back those of one day after the other, the last one first, gives the configuration of each day's beginning.
     """
-    columns = (journal.c.day, journal.c.kind, journal.c.key, journal.c.action, journal.c.before)
+    columns = (
+        journal_table.c.day,
+        journal_table.c.kind,
+        journal_table.c.key,
+        journal_table.c.action,
+        journal_table.c.before,
+    )
     statement = (
         select(*columns)
         .where(
-            journal.c.organization_id == organization_id,
-            journal.c.day > day,
-            journal.c.day <= until,
-            journal.c.kind.in_(tuple(NOUNS)),
-            journal.c.action.in_(ACTIONS),
+            journal_table.c.organization_id == organization_id,
+            journal_table.c.day > after_day,
+            journal_table.c.day <= until_day,
+            journal_table.c.kind.in_(tuple(ROW_CLASSES)),
+            journal_table.c.action.in_(CHANGE_ACTIONS),
         )
-        .order_by(journal.c.seq.desc(), journal.c.position.desc())
+        .order_by(journal_table.c.seq.desc(), journal_table.c.position.desc())
     )
     earliest: dict[date, dict[tuple[str, str], RowMapping]] = {}
     for row in (await connection.execute(statement)).mappings():
         earliest.setdefault(row["day"], {})[row["kind"], row["key"]] = row
-    return {on: [_taken(row) for row in rows.values()] for on, rows in earliest.items()}
+    return {
+        changed_on: [_to_change_to_revert(row) for row in rows.values()]
+        for changed_on, rows in earliest.items()
+    }
 
 
-def _taken(row: RowMapping) -> Taken:
+def _to_change_to_revert(row: RowMapping) -> ChangeToRevert:
     before = None if row["before"] is None else codec.from_json(row["kind"], row["before"])
-    return Taken(row["kind"], row["key"], row["action"], before)
+    return ChangeToRevert(row["kind"], row["key"], row["action"], before)
 
 
-async def published_on(connection: AsyncConnection, organization_id: UUID) -> Mapping[str, date]:
+async def load_publication_days(
+    connection: AsyncConnection, organization_id: UUID
+) -> Mapping[str, date]:
     """The day on which each playbook was first published, by its key; drafts are not in it."""
-    columns = (journal.c.day, journal.c.key, journal.c.after)
+    columns = (journal_table.c.day, journal_table.c.key, journal_table.c.after)
     statement = (
         select(*columns)
         .where(
-            journal.c.organization_id == organization_id,
-            journal.c.kind == "playbook",
-            journal.c.after.is_not(None),
+            journal_table.c.organization_id == organization_id,
+            journal_table.c.kind == "playbook",
+            journal_table.c.after.is_not(None),
         )
-        .order_by(journal.c.seq, journal.c.position)
+        .order_by(journal_table.c.seq, journal_table.c.position)
     )
-    found: dict[str, date] = {}
+    days_by_playbook: dict[str, date] = {}
     for row in await connection.execute(statement):
         if row.after["state"] != "draft":
-            found.setdefault(row.key, row.day)
-    return found
+            days_by_playbook.setdefault(row.key, row.day)
+    return days_by_playbook
 
 
-async def replayed(
+async def replay_journal(
     connection: AsyncConnection, organization_id: UUID
-) -> Mapping[tuple[str, str], Noun | None]:
+) -> Mapping[tuple[str, str], Resource | None]:
     """Every thing as its last entry in the journal left it, by kind and key; None for one that was archived."""
     statement = (
-        select(journal.c.kind, journal.c.key, journal.c.after)
+        select(journal_table.c.kind, journal_table.c.key, journal_table.c.after)
         .where(
-            journal.c.organization_id == organization_id,
-            journal.c.kind.in_(tuple(NOUNS)),
-            journal.c.action.in_(ACTIONS),
+            journal_table.c.organization_id == organization_id,
+            journal_table.c.kind.in_(tuple(ROW_CLASSES)),
+            journal_table.c.action.in_(CHANGE_ACTIONS),
         )
-        .order_by(journal.c.seq, journal.c.position)
+        .order_by(journal_table.c.seq, journal_table.c.position)
     )
-    last = {(row.kind, row.key): row.after for row in await connection.execute(statement)}
+    last_states = {(row.kind, row.key): row.after for row in await connection.execute(statement)}
     return {
-        (kind, key): None if after is None else codec.from_json(kind, after)
-        for (kind, key), after in last.items()
+        (kind, key): None if state is None else codec.from_json(kind, state)
+        for (kind, key), state in last_states.items()
     }

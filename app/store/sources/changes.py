@@ -13,12 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.domain.primitives import strict_json
 from app.domain.sources.crm.changes import Change
 from app.store.sql import column_types as types
-from app.store.sql.dialect import each, embedded, recordset
-from app.store.sql.multi_query import Part, ask
+from app.store.sql.dialect import is_embedded, json_recordset, lateral_lookup
+from app.store.sql.multi_query import JsonQuery, query_many
 from app.store.tables.events import ChangeRow
-from app.store.tables.playbook import table_of
+from app.store.tables.playbook import get_table
 
-CHANGE: Final = {
+CHANGE_COLUMN_TYPES: Final = {
     "key": "text",
     "entity": "text",
     "other": "text",
@@ -27,9 +27,9 @@ CHANGE: Final = {
     "fields": "text",
     "sequence": "text",
 }
-change = table_of(ChangeRow)
-ROWS: Final = 5_000  # of one statement: a replay has any number
-READ: Final = (
+change_table = get_table(ChangeRow)
+MAX_ROWS_PER_STATEMENT: Final = 5_000  # of one statement: a replay has any number
+CHANGE_FIELDS: Final = (
     "entity",
     "key",
     "at",
@@ -38,28 +38,28 @@ READ: Final = (
     "other",
     "sequence",
 )  # in the order of a Change
-ENTITY: Final = {"entity": "text"}
+ENTITY_COLUMN_TYPES: Final = {"entity": "text"}
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class SourceGeneration:
     """Whose changes are meant: those of one source, in the generation that is in force."""
 
-    organization: UUID
+    organization_id: UUID
     source: str
     generation: int = 1
 
-    def where(self) -> tuple[ColumnElement[bool], ...]:
+    def to_conditions(self) -> tuple[ColumnElement[bool], ...]:
         """The conditions on `change`, the organization first."""
         return (
-            change.c.organization_id == self.organization,
-            change.c.source == self.source,
-            change.c.generation == self.generation,
+            change_table.c.organization_id == self.organization_id,
+            change_table.c.source == self.source,
+            change_table.c.generation == self.generation,
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class RecordChanges:
     """What was ever told of some records.
 
     Shape: `changes` by entity; `links` by deal: the records that were ever associated with it and the deals that went
@@ -72,117 +72,164 @@ class Known:
 
 async def add_changes(
     connection: AsyncConnection,
-    told: Told,
+    source_generation: SourceGeneration,
     seq: int,
-    found: Sequence[tuple[UUID, Sequence[Change]]],
+    deliveries: Sequence[tuple[UUID, Sequence[Change]]],
 ) -> list[frozenset[str]]:
     """The changes that deliveries told are kept, each once.
 
     Returns by delivery, in the given order, the keys of those that it was the first to tell.
     """
-    first: dict[str, tuple[UUID, Change]] = {}
-    for uid, said in found:
-        for key, one in {one.key: one for one in said}.items():
-            first.setdefault(key, (uid, one))
-    rows = [_row(uid, one) for _, (uid, one) in sorted(first.items())]
-    new: set[str] = set()
-    for start in range(0, len(rows), ROWS):
-        new |= await _insert(connection, told, seq, rows[start : start + ROWS])
+    first_reports: dict[str, tuple[UUID, Change]] = {}
+    for delivery_id, changes in deliveries:
+        for key, change in {change.key: change for change in changes}.items():
+            first_reports.setdefault(key, (delivery_id, change))
+    rows = [
+        _to_row(delivery_id, change) for _, (delivery_id, change) in sorted(first_reports.items())
+    ]
+    new_keys: set[str] = set()
+    for start in range(0, len(rows), MAX_ROWS_PER_STATEMENT):
+        new_keys |= await _insert_changes(
+            connection, source_generation, seq, rows[start : start + MAX_ROWS_PER_STATEMENT]
+        )
     return [
-        frozenset(one.key for one in said if one.key in new and first[one.key][0] == uid)
-        for uid, said in found
+        frozenset(
+            change.key
+            for change in changes
+            if change.key in new_keys and first_reports[change.key][0] == delivery_id
+        )
+        for delivery_id, changes in deliveries
     ]
 
 
-def _row(uid: UUID, one: Change) -> tuple[object, ...]:
-    fields = strict_json.dumps(dict(one.fields))
+def _to_row(delivery_id: UUID, change: Change) -> tuple[object, ...]:
+    fields_json = strict_json.dumps(dict(change.fields))
     return (
-        one.key,
-        one.entity,
-        one.other,
-        types.micros(one.at),
-        one.verb,
-        fields,
-        one.sequence,
-        str(uid),
+        change.key,
+        change.entity,
+        change.other,
+        types.to_microseconds(change.at),
+        change.verb,
+        fields_json,
+        change.sequence,
+        str(delivery_id),
     )
 
 
-async def _insert(
-    connection: AsyncConnection, told: Told, seq: int, rows: Sequence[tuple[object, ...]]
+async def _insert_changes(
+    connection: AsyncConnection,
+    source_generation: SourceGeneration,
+    seq: int,
+    rows: Sequence[tuple[object, ...]],
 ) -> set[str]:
     # As one parameter: a statement with values for so many rows takes longer to make than to run.
-    columns = {**CHANGE, "delivery": "identity"}
-    names = ", ".join(columns)
+    column_types = {**CHANGE_COLUMN_TYPES, "delivery": "identity"}
+    column_list = ", ".join(column_types)
     statement = text(
-        f"insert into change (organization_id, source, generation, seq, {names}) "  # noqa: S608  # constants
-        f"select :organization, :source, :generation, :seq, {', '.join(f'd.{name}' for name in columns)} "
-        f"from {recordset(connection, 'rows', columns, 'd')} where true on conflict do nothing returning key"
+        f"insert into change (organization_id, source, generation, seq, {column_list}) "  # constants  # noqa: S608  # constants
+        f"select :organization, :source, :generation, :seq, {', '.join(f'd.{name}' for name in column_types)} "
+        f"from {json_recordset(connection, 'rows', column_types, 'd')} where true on conflict do nothing returning key"
     ).bindparams(
-        bindparam("organization", told.organization, types.Identity()),
-        bindparam("generation", told.generation, types.Count),
-        bindparam("seq", seq, types.Whole),
-        bindparam("source", told.source, types.Words),
+        bindparam("organization", source_generation.organization_id, types.UuidColumn()),
+        bindparam("generation", source_generation.generation, types.Int32),
+        bindparam("seq", seq, types.Int64),
+        bindparam("source", source_generation.source, types.CollatedText),
     )
     return set((await connection.execute(statement, {"rows": dumps(rows)})).scalars())
 
 
-async def known_of(
-    connection: AsyncConnection, told: Told, entities: Collection[str], deals: Collection[str] = ()
-) -> Known:
+async def load_changes(
+    connection: AsyncConnection,
+    source_generation: SourceGeneration,
+    entities: Collection[str],
+    deals: Collection[str] = (),
+) -> RecordChanges:
     """All changes of these entities, and what links other records to these deals."""
-    mine = "c.organization_id = :organization and c.source = :source and c.{} = d.entity"
-    named, linked = (
-        each(
-            connection, recordset(connection, name, ENTITY, "d"), "change", "c", mine.format(column)
+    join_condition = "c.organization_id = :organization and c.source = :source and c.{} = d.entity"
+    entity_lookup, deal_lookup = (
+        lateral_lookup(
+            connection,
+            json_recordset(connection, parameter, ENTITY_COLUMN_TYPES, "d"),
+            "change",
+            "c",
+            join_condition.format(column),
         )
-        for name, column in (("entities", "entity"), ("deals", "other"))
+        for parameter, column in (("entities", "entity"), ("deals", "other"))
     )
-    parts = [
-        Part(", ".join(READ), f"select c.* from {named} where c.generation = :generation"),  # noqa: S608  # constants
-        Part("other, entity, key", f"select c.* from {linked} where c.generation = :generation"),  # noqa: S608  # constants
+    queries = [
+        JsonQuery(
+            ", ".join(CHANGE_FIELDS),
+            f"select c.* from {entity_lookup} where c.generation = :generation",  # noqa: S608  # constants
+        ),  # constants
+        JsonQuery(
+            "other, entity, key",
+            f"select c.* from {deal_lookup} where c.generation = :generation",  # noqa: S608  # constants
+        ),  # constants
     ]
-    values: dict[str, object] = {
-        "source": told.source,
-        "generation": told.generation,
-        "entities": dumps([[one] for one in sorted(entities)]),
-        "deals": dumps([[one] for one in sorted(deals)]),
+    parameters: dict[str, object] = {
+        "source": source_generation.source,
+        "generation": source_generation.generation,
+        "entities": dumps([[record] for record in sorted(entities)]),
+        "deals": dumps([[record] for record in sorted(deals)]),
     }
-    found = Known({entity: [] for entity in entities}, {deal: [] for deal in deals})
-    rows, links = await ask(connection, told.organization, parts, values)
-    for entity, key, at, verb, fields, other, sequence in rows:
-        said = strict_json.loads(fields.encode())
-        found.changes[entity].append(
-            Change(entity, key, types.instant(at), verb, said, other, sequence)  # type: ignore[arg-type]  # as they were kept
+    record_changes = RecordChanges(
+        {entity: [] for entity in entities}, {deal: [] for deal in deals}
+    )
+    rows, links = await query_many(
+        connection, source_generation.organization_id, queries, parameters
+    )
+    for entity, key, occurred_us, verb, fields_json, other_entity, sequence in rows:
+        parsed_fields = strict_json.loads(fields_json.encode())
+        record_changes.changes[entity].append(
+            Change(
+                entity,
+                key,
+                types.from_microseconds(occurred_us),
+                verb,
+                parsed_fields,  # type: ignore[arg-type]  # as they were kept
+                other_entity,
+                sequence,
+            )
         )
     for deal, entity, key in links:
-        found.links[deal].append((entity, key))
-    return found
+        record_changes.links[deal].append((entity, key))
+    return record_changes
 
 
-async def changes_told_by(
-    connection: AsyncConnection, told: Told, uids: Collection[UUID]
+async def changes_first_seen_in(
+    connection: AsyncConnection, source_generation: SourceGeneration, uids: Collection[UUID]
 ) -> list[Change]:
     """The changes that these deliveries were the first to tell."""
-    wanted, found = sorted(uids), []
-    for start in range(0, len(wanted), 1000):
-        statement = select(change).where(
-            *told.where(), change.c.delivery.in_(wanted[start : start + 1000])
+    delivery_ids, changes = sorted(uids), []
+    for start in range(0, len(delivery_ids), 1000):
+        statement = select(change_table).where(
+            *source_generation.to_conditions(),
+            change_table.c.delivery.in_(delivery_ids[start : start + 1000]),
         )
-        found += [_change(row) for row in (await connection.execute(statement)).mappings()]
-    return found
+        changes += [_to_change(row) for row in (await connection.execute(statement)).mappings()]
+    return changes
 
 
-def _change(row: RowMapping) -> Change:
-    return Change(**{name: row[name] for name in READ})
+def _to_change(row: RowMapping) -> Change:
+    return Change(**{name: row[name] for name in CHANGE_FIELDS})
 
 
-async def carry_over(connection: AsyncConnection, told: Told, but: Collection[UUID]) -> None:
+async def copy_to_next_generation(
+    connection: AsyncConnection,
+    source_generation: SourceGeneration,
+    excluded_deliveries: Collection[UUID],
+) -> None:
     """The changes of the generation, but those that these deliveries told, are in the next one too, unless there."""
-    names = [column.name for column in change.columns]
+    column_names = [column.name for column in change_table.columns]
     columns = [
-        literal(told.generation + 1) if name == "generation" else change.c[name] for name in names
+        literal(source_generation.generation + 1) if name == "generation" else change_table.c[name]
+        for name in column_names
     ]
-    kept = select(*columns).where(*told.where(), change.c.delivery.not_in(sorted(but)))
-    insertion = (sqlite.insert if embedded(connection) else postgresql.insert)(change)
-    await connection.execute(insertion.from_select(names, kept).on_conflict_do_nothing())
+    selection = select(*columns).where(
+        *source_generation.to_conditions(),
+        change_table.c.delivery.not_in(sorted(excluded_deliveries)),
+    )
+    insertion = (sqlite.insert if is_embedded(connection) else postgresql.insert)(change_table)
+    await connection.execute(
+        insertion.from_select(column_names, selection).on_conflict_do_nothing()
+    )

@@ -12,12 +12,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.store.sql import column_types as types
-from app.store.sql.dialect import each, embedded, recordset
+from app.store.sql.dialect import is_embedded, json_recordset, lateral_lookup
 from app.store.tables.events import DeliveryRow, MessageRow
-from app.store.tables.playbook import table_of
+from app.store.tables.playbook import get_table
 
-delivery, message = table_of(DeliveryRow), table_of(MessageRow)
-GONE: Final = "It told of what was erased: its body is kept no longer."
+delivery_table, message_table = get_table(DeliveryRow), get_table(MessageRow)
+ERASED_BODY_PROBLEM: Final = "It told of what was erased: its body is kept no longer."
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,55 +45,59 @@ class StoredDelivery:
     origin: str = "hook"
 
 
-async def add(connection: AsyncConnection, organization_id: UUID, *found: StoredDelivery) -> None:
+async def add_deliveries(
+    connection: AsyncConnection, organization_id: UUID, *deliveries: StoredDelivery
+) -> None:
     """The deliveries are kept."""
     rows = [
         {
             "organization_id": organization_id,
-            **{name: getattr(one, name) for name in StoredDelivery.__slots__},
-            "headers": dict(one.headers),
-            "rejects": [dict(reject) for reject in one.rejects],
+            **{name: getattr(delivery, name) for name in StoredDelivery.__slots__},
+            "headers": dict(delivery.headers),
+            "rejects": [dict(reject) for reject in delivery.rejects],
         }
-        for one in found
+        for delivery in deliveries
     ]
     if rows:
-        await connection.execute(insert(delivery), rows)
+        await connection.execute(insert(delivery_table), rows)
 
 
-async def find(
+async def find_delivery(
     connection: AsyncConnection, organization_id: UUID, source: str, uid: UUID
 ) -> StoredDelivery | None:
     """One delivery with its body. None when the source has none such."""
-    statement = select(delivery).where(
-        delivery.c.organization_id == organization_id,
-        delivery.c.source == source,
-        delivery.c.uid == uid,
+    statement = select(delivery_table).where(
+        delivery_table.c.organization_id == organization_id,
+        delivery_table.c.source == source,
+        delivery_table.c.uid == uid,
     )
     row = (await connection.execute(statement)).mappings().one_or_none()
     return None if row is None else to_delivery(row)
 
 
-async def page(  # a page is its filters
+async def list_deliveries(  # a page is its filters
     connection: AsyncConnection,
     organization_id: UUID,
     source: str,
     state: str | None,
-    after: tuple[datetime, UUID] | None,
+    after_position: tuple[datetime, UUID] | None,
     limit: int,
 ) -> list[StoredDelivery]:
     """At most `limit` deliveries of the source, newest first, after a position."""
-    statement = select(delivery).where(
-        delivery.c.organization_id == organization_id, delivery.c.source == source
+    statement = select(delivery_table).where(
+        delivery_table.c.organization_id == organization_id, delivery_table.c.source == source
     )
     if state is not None:
-        statement = statement.where(delivery.c.state == state)
-    if after is not None:
-        at, uid = after
-        earlier = and_(delivery.c.received_at == at, delivery.c.uid < uid)
-        statement = statement.where(or_(delivery.c.received_at < at, earlier))
-    statement = statement.order_by(delivery.c.received_at.desc(), delivery.c.uid.desc()).limit(
-        limit
-    )
+        statement = statement.where(delivery_table.c.state == state)
+    if after_position is not None:
+        received_at, uid = after_position
+        is_tie_before = and_(
+            delivery_table.c.received_at == received_at, delivery_table.c.uid < uid
+        )
+        statement = statement.where(or_(delivery_table.c.received_at < received_at, is_tie_before))
+    statement = statement.order_by(
+        delivery_table.c.received_at.desc(), delivery_table.c.uid.desc()
+    ).limit(limit)
     return [to_delivery(row) for row in (await connection.execute(statement)).mappings()]
 
 
@@ -102,7 +106,7 @@ def to_delivery(row: RowMapping) -> StoredDelivery:
     return StoredDelivery(**{name: row[name] for name in StoredDelivery.__slots__})
 
 
-async def replayable(
+async def list_replayable_deliveries(
     connection: AsyncConnection,
     organization_id: UUID,
     source: str,
@@ -110,74 +114,93 @@ async def replayable(
     limit: int,
 ) -> list[StoredDelivery]:
     """At most `limit` deliveries, oldest first: all since an instant, or the failed ones whose body is kept (None)."""
-    statement = select(delivery).where(
-        delivery.c.organization_id == organization_id, delivery.c.source == source
+    statement = select(delivery_table).where(
+        delivery_table.c.organization_id == organization_id, delivery_table.c.source == source
     )
     if since is None:
-        statement = statement.where(delivery.c.state == "failed", delivery.c.body.is_not(None))
+        statement = statement.where(
+            delivery_table.c.state == "failed", delivery_table.c.body.is_not(None)
+        )
     else:
-        statement = statement.where(delivery.c.received_at >= since)
-    statement = statement.order_by(delivery.c.received_at, delivery.c.uid).limit(limit)
+        statement = statement.where(delivery_table.c.received_at >= since)
+    statement = statement.order_by(delivery_table.c.received_at, delivery_table.c.uid).limit(limit)
     return [to_delivery(row) for row in (await connection.execute(statement)).mappings()]
 
 
 async def update_outcome(
-    connection: AsyncConnection, organization_id: UUID, found: StoredDelivery
+    connection: AsyncConnection, organization_id: UUID, delivery: StoredDelivery
 ) -> None:
     """What became of the delivery is now this."""
-    names = ("state", "problem", "changes", "recorded", "retracted")
-    values = {name: getattr(found, name) for name in names} | {
-        "rejects": [dict(one) for one in found.rejects]
+    column_names = ("state", "problem", "changes", "recorded", "retracted")
+    outcome = {name: getattr(delivery, name) for name in column_names} | {
+        "rejects": [dict(reject) for reject in delivery.rejects]
     }
-    where = (delivery.c.organization_id == organization_id, delivery.c.uid == found.uid)
-    await connection.execute(update(delivery).where(*where).values(**values))
+    where = (
+        delivery_table.c.organization_id == organization_id,
+        delivery_table.c.uid == delivery.uid,
+    )
+    await connection.execute(update(delivery_table).where(*where).values(**outcome))
 
 
 async def empty_bodies(
-    connection: AsyncConnection, organization_id: UUID, before: datetime, most: int
+    connection: AsyncConnection, organization_id: UUID, received_before: datetime, max_bodies: int
 ) -> int:
     """At most so many raw bodies that came in before an instant are kept no longer, oldest first; returns how many.
 
     Their headers go with them: those of a CloudEvent are what it says. Those that another transaction has in hand are
     left to it.
     """
-    mine = delivery.c.organization_id == organization_id
-    old = select(delivery.c.uid).where(
-        mine, delivery.c.received_at < before, delivery.c.body.is_not(None)
+    in_organization = delivery_table.c.organization_id == organization_id
+    expired_query = select(delivery_table.c.uid).where(
+        in_organization,
+        delivery_table.c.received_at < received_before,
+        delivery_table.c.body.is_not(None),
     )
-    old = old.order_by(delivery.c.received_at).limit(most).with_for_update(skip_locked=True)
-    uids = list((await connection.execute(old)).scalars())
+    expired_query = (
+        expired_query.order_by(delivery_table.c.received_at)
+        .limit(max_bodies)
+        .with_for_update(skip_locked=True)
+    )
+    uids = list((await connection.execute(expired_query)).scalars())
     if uids:
         await connection.execute(
-            update(delivery).where(mine, delivery.c.uid.in_(uids)).values(body=None, headers={})
+            update(delivery_table)
+            .where(in_organization, delivery_table.c.uid.in_(uids))
+            .values(body=None, headers={})
         )
     return len(uids)
 
 
-async def digests_of(
-    connection: AsyncConnection, organization_id: UUID, source: str, wanted: Collection[str]
+async def find_body_digests(
+    connection: AsyncConnection, organization_id: UUID, source: str, message_ids: Collection[str]
 ) -> Mapping[str, str]:
     """The hashes of the bodies that came under those ids of the sender's, by id."""
-    if not wanted:
+    if not message_ids:
         return {}
-    mine = "m.organization_id = :organization and m.source = :source and m.id = d.id"
-    found = each(
-        connection, recordset(connection, "ids", {"id": "text"}, "d"), "message", "m", mine
+    join_condition = "m.organization_id = :organization and m.source = :source and m.id = d.id"
+    lookup = lateral_lookup(
+        connection,
+        json_recordset(connection, "ids", {"id": "text"}, "d"),
+        "message",
+        "m",
+        join_condition,
     )
-    statement = text(f"select m.id, m.digest from {found}").bindparams(  # noqa: S608  # constants
-        bindparam("organization", organization_id, types.Identity())
+    statement = text(f"select m.id, m.digest from {lookup}").bindparams(  # constants  # noqa: S608  # constants
+        bindparam("organization", organization_id, types.UuidColumn())
     )
-    values = {"source": source, "ids": dumps([[id_] for id_ in sorted(wanted)])}
-    return {str(id_): str(digest) for id_, digest in await connection.execute(statement, values)}
+    parameters = {"source": source, "ids": dumps([[id_] for id_ in sorted(message_ids)])}
+    return {
+        str(id_): str(digest) for id_, digest in await connection.execute(statement, parameters)
+    }
 
 
-async def keep_messages(
-    connection: AsyncConnection, organization_id: UUID, source: str, found: Mapping[str, str]
+async def save_body_digests(
+    connection: AsyncConnection, organization_id: UUID, source: str, digests: Mapping[str, str]
 ) -> None:
     """Bodies of those hashes came under those ids; the first under each stands."""
-    if not found:
+    if not digests:
         return
-    insertion = (sqlite.insert if embedded(connection) else postgresql.insert)(message)
-    own = {"organization_id": organization_id, "source": source}
-    rows = [{**own, "id": id_, "digest": digest} for id_, digest in sorted(found.items())]
+    insertion = (sqlite.insert if is_embedded(connection) else postgresql.insert)(message_table)
+    scope = {"organization_id": organization_id, "source": source}
+    rows = [{**scope, "id": id_, "digest": digest} for id_, digest in sorted(digests.items())]
     await connection.execute(insertion.on_conflict_do_nothing(), rows)

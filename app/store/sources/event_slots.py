@@ -9,64 +9,70 @@ from sqlalchemy import RowMapping, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.sources.crm.reconciliation import DesiredEvent, Slot
-from app.store.events.event_queries import event, to_event
+from app.store.events.event_queries import event_table, to_event
 from app.store.sql import column_types as types
-from app.store.sql.dialect import each, recordset
+from app.store.sql.dialect import json_recordset, lateral_lookup
 
-RANGE: Final = {"first": "text", "after": "text"}
+RANGE_COLUMN_TYPES: Final = {"first": "text", "after": "text"}
 
 
-async def slots_of(
+async def load_event_slots(
     connection: AsyncConnection, organization_id: UUID, source: str, entities: Collection[str]
 ) -> tuple[dict[str, dict[str, Slot]], dict[str, UUID]]:
     """By entity the slots that it has, and by event id the uid of each live event."""
     slots: dict[str, dict[str, Slot]] = {entity: {} for entity in entities}
     uids: dict[str, UUID] = {}
-    for row in await _events_of(connection, organization_id, source, entities):
-        name, number = row["id"].rsplit("/", 1)
-        kind, identity, _ = name.split("/", 2)
-        mine = slots[f"{kind}:{identity}"]
-        was = mine.get(name, Slot(0))
-        live = was.live
+    for row in await _load_event_rows(connection, organization_id, source, entities):
+        slot_name, version = row["id"].rsplit("/", 1)
+        kind, record_id, _ = slot_name.split("/", 2)
+        record_slots = slots[f"{kind}:{record_id}"]
+        previous = record_slots.get(slot_name, Slot(0))
+        live_event = previous.live
         if row["gone"] is None:
-            live, uids[row["id"]] = _desired(name, row), row["uid"]
-        mine[name] = Slot(max(was.recorded, int(number)), live)
+            live_event, uids[row["id"]] = _to_desired_event(slot_name, row), row["uid"]
+        record_slots[slot_name] = Slot(max(previous.recorded_count, int(version)), live_event)
     return slots, uids
 
 
-async def _events_of(
+async def _load_event_rows(
     connection: AsyncConnection, organization_id: UUID, source: str, entities: Collection[str]
 ) -> Sequence[RowMapping]:
     prefixes = [entity.replace(":", "/", 1) for entity in sorted(entities)]
     # '0' is the character after '/': the range is that of all ids that begin with the prefix and a slash
     ranges = dumps([(f"{prefix}/", f"{prefix}0") for prefix in prefixes])
-    columns = ", ".join(f"e.{column.name}" for column in event.columns)
-    mine = "e.organization_id = :organization and e.source = :source and e.id >= w.first and e.id < w.after"
-    found = each(connection, recordset(connection, "ranges", RANGE, "w"), "event", "e", mine)
-    gone = (
+    columns = ", ".join(f"e.{column.name}" for column in event_table.columns)
+    join_condition = "e.organization_id = :organization and e.source = :source and e.id >= w.first and e.id < w.after"
+    lookup = lateral_lookup(
+        connection,
+        json_recordset(connection, "ranges", RANGE_COLUMN_TYPES, "w"),
+        "event",
+        "e",
+        join_condition,
+    )
+    retraction_query = (
         "select r.uid from retraction r where r.organization_id = :organization and r.uid = e.uid"
     )
     statement = (
-        text(f"select {columns}, ({gone}) as gone from {found}")  # noqa: S608  # constants
-        .bindparams(bindparam("organization", organization_id, types.Identity()))
-        .columns(uid=types.Identity())
+        text(f"select {columns}, ({retraction_query}) as gone from {lookup}")  # constants  # noqa: S608  # constants
+        .bindparams(bindparam("organization", organization_id, types.UuidColumn()))
+        .columns(uid=types.UuidColumn())
     )
     return (
         (await connection.execute(statement, {"source": source, "ranges": ranges})).mappings().all()
     )
 
 
-def _desired(slot: str, row: RowMapping) -> DesiredEvent:
-    found = to_event(row)
+def _to_desired_event(slot: str, row: RowMapping) -> DesiredEvent:
+    event = to_event(row)
     return DesiredEvent(
         slot=slot,
-        type=found.type,
-        time=found.time,
-        team=found.team,
-        kind=found.kind,
-        value=found.value,
-        unit=found.unit,
-        subject=found.subject,
-        offerings=found.offerings,
-        data=found.data,
+        type=event.type,
+        time=event.time,
+        team=event.team,
+        kind=event.kind,
+        value=event.value,
+        unit=event.unit,
+        subject=event.subject,
+        offerings=event.offerings,
+        data=event.data,
     )

@@ -11,27 +11,32 @@ from uuid import UUID
 from sqlalchemy import TextClause, bindparam, func, select, text, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.sources.silence import LEAST, WEEKS, silent
-from app.domain.sources.sources import CRMS, Source
-from app.store.events.event_queries import event
+from app.domain.sources.silence import HISTORY_WEEKS, MIN_GAP_HOURS, is_silent
+from app.domain.sources.sources import CRM_CONNECTORS, Source
+from app.store.events.event_queries import event_table
 from app.store.sql import column_types as types
-from app.store.sql.dialect import recordset
+from app.store.sql.dialect import json_recordset
 from app.store.tables.events import UnmappedRow
-from app.store.tables.playbook import table_of
+from app.store.tables.playbook import get_table
 
-unmapped = table_of(UnmappedRow)
-LISTED: Final = 100
-AN_HOUR: Final = 200  # events of each hour that the lag is of
-HOURS: Final = 24
-HOUR: Final = 3_600_000_000
+unmapped_table = get_table(UnmappedRow)
+MAX_UNMAPPED_VALUES: Final = 100
+MAX_LAG_EVENTS_PER_HOUR: Final = 200  # events of each hour that the lag is of
+HOURS_PER_DAY: Final = 24
+MICROSECONDS_PER_HOUR: Final = 3_600_000_000
 # A win without an amount is noted beside the values that are not mapped: no property of a CRM has an empty name.
 WITHOUT_AMOUNT: Final = ("", "won")
-NAMED: Final = {"source": "text"}
-TIMES: Final = {"place": "whole", "source": "text", "first": "whole", "last": "whole"}
+SOURCE_COLUMN_TYPES: Final = {"source": "text"}
+INTERVAL_COLUMN_TYPES: Final = {
+    "place": "whole",
+    "source": "text",
+    "first": "whole",
+    "last": "whole",
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class SourceHealthReport:
     """How a source has been doing.
 
     None when nothing was ever delivered: `last_delivery_at`; when no delivery was ever refused: `last_refused_at`; when
@@ -51,116 +56,141 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
-class _Delivered:
+class _DeliveryCounts:
     """None when nothing was: `last`; when nothing was by the hook: `hooked`; when nothing was refused: `refused`.
 
     Units: microseconds since the epoch.
     """
 
-    last: int | None
-    hooked: int | None
-    refused: int | None
-    count: int
-    failed: int
+    last_received_us: int | None
+    last_hook_received_us: int | None
+    last_refused_us: int | None
+    delivery_count: int
+    failed_count: int
 
 
-async def health(
+async def load_source_health(
     connection: AsyncConnection, organization_id: UUID, sources: Sequence[Source], now: datetime
-) -> Mapping[str, Health]:
+) -> Mapping[str, SourceHealthReport]:
     """How each of the sources has been doing until now, by its key."""
     if not sources:
         return {}
-    keys, at = sorted(source.key for source in sources), types.micros(now)
-    delivered = await _delivered(connection, organization_id, keys, now)
-    last = {key: one.hooked for key, one in delivered.items() if one.hooked is not None}
-    quiet = await _silent(connection, organization_id, last, at)
-    lags = await _lags(connection, organization_id, sources, now)
-    seen = await _noted(connection, organization_id, keys)
-    found = {}
+    keys, now_us = sorted(source.key for source in sources), types.to_microseconds(now)
+    counts_by_source = await _count_deliveries(connection, organization_id, keys, now)
+    last_received = {
+        key: counts.last_hook_received_us
+        for key, counts in counts_by_source.items()
+        if counts.last_hook_received_us is not None
+    }
+    silent_sources = await _find_silent_sources(connection, organization_id, last_received, now_us)
+    lags = await _load_lags(connection, organization_id, sources, now)
+    unmapped_by_source = await _count_unmapped_values(connection, organization_id, keys)
+    health_by_source = {}
     for key in keys:
-        one, lag, noted = delivered[key], lags.get(key, []), seen.get(key, {})
-        found[key] = Health(
-            None if one.last is None else types.instant(one.last),
-            None if one.refused is None else types.instant(one.refused),
-            one.count,
-            one.failed,
-            key in quiet,
+        counts, lag, unmapped_counts = (
+            counts_by_source[key],
+            lags.get(key, []),
+            unmapped_by_source.get(key, {}),
+        )
+        health_by_source[key] = SourceHealthReport(
+            None
+            if counts.last_received_us is None
+            else types.from_microseconds(counts.last_received_us),
+            None
+            if counts.last_refused_us is None
+            else types.from_microseconds(counts.last_refused_us),
+            counts.delivery_count,
+            counts.failed_count,
+            key in silent_sources,
             median_low(lag) if lag else None,
             max(lag, default=None),
-            noted.get(WITHOUT_AMOUNT, 0),
-            tuple((*pair, count) for pair, count in noted.items() if pair != WITHOUT_AMOUNT)[
-                :LISTED
-            ],
+            unmapped_counts.get(WITHOUT_AMOUNT, 0),
+            tuple(
+                (*pair, count) for pair, count in unmapped_counts.items() if pair != WITHOUT_AMOUNT
+            )[:MAX_UNMAPPED_VALUES],
         )
-    return found
+    return health_by_source
 
 
-async def _delivered(
+async def _count_deliveries(
     connection: AsyncConnection, organization_id: UUID, keys: Sequence[str], now: datetime
-) -> Mapping[str, _Delivered]:
-    mine = "from delivery d where d.organization_id = :organization and d.source = w.source"
-    newest = "order by d.received_at desc limit 1"
+) -> Mapping[str, _DeliveryCounts]:
+    from_source = "from delivery d where d.organization_id = :organization and d.source = w.source"
+    newest_first = "order by d.received_at desc limit 1"
     statement = text(
-        f"select w.source, (select d.received_at {mine} {newest}), "  # noqa: S608  # constants
-        f"(select d.received_at {mine} and d.origin = 'hook' {newest}), "
+        f"select w.source, (select d.received_at {from_source} {newest_first}), "  # constants  # noqa: S608  # constants
+        f"(select d.received_at {from_source} and d.origin = 'hook' {newest_first}), "
         "(select h.refused_at from hook h where h.organization_id = :organization and h.source = w.source), "
-        f"(select count(*) {mine} and d.received_at > :since), "
-        f"(select count(*) {mine} and d.received_at > :since and d.state = 'failed') "
-        f"from {recordset(connection, 'sources', NAMED, 'w')}"
+        f"(select count(*) {from_source} and d.received_at > :since), "
+        f"(select count(*) {from_source} and d.received_at > :since and d.state = 'failed') "
+        f"from {json_recordset(connection, 'sources', SOURCE_COLUMN_TYPES, 'w')}"
     )
-    since = types.micros(now - timedelta(hours=HOURS))
-    values = {"sources": dumps([[key] for key in keys]), "since": since}
+    since_us = types.to_microseconds(now - timedelta(hours=HOURS_PER_DAY))
+    parameters = {"sources": dumps([[key] for key in keys]), "since": since_us}
     return {
-        key: _Delivered(*rest)
-        for key, *rest in await rows_of(connection, statement, organization_id, values)
+        key: _DeliveryCounts(*columns)
+        for key, *columns in await fetch_rows(connection, statement, organization_id, parameters)
     }
 
 
-async def _silent(
-    connection: AsyncConnection, organization_id: UUID, last: Mapping[str, int], now: int
+async def _find_silent_sources(
+    connection: AsyncConnection,
+    organization_id: UUID,
+    last_received: Mapping[str, int],
+    now_us: int,
 ) -> Collection[str]:
     """Those of the sources that are silent. Shape: `last` is when each was last delivered to by its hook."""
-    hours = [
-        (source, at // HOUR - ago)
-        for source, at in sorted(last.items())
-        if now - at > LEAST * HOUR  # of most sources nothing more has to be asked
-        for ago in range(HOURS * 7 * WEEKS + 1)
+    source_hours = [
+        (source, received_us // MICROSECONDS_PER_HOUR - hours_ago)
+        for source, received_us in sorted(last_received.items())
+        if now_us - received_us
+        > MIN_GAP_HOURS * MICROSECONDS_PER_HOUR  # of most sources nothing more has to be asked
+        for hours_ago in range(HOURS_PER_DAY * 7 * HISTORY_WEEKS + 1)
     ]
-    places = await delivered_in(
+    active_indexes = await find_intervals_with_deliveries(
         connection,
         organization_id,
-        [(source, hour * HOUR, (hour + 1) * HOUR) for source, hour in hours],
+        [
+            (source, hour * MICROSECONDS_PER_HOUR, (hour + 1) * MICROSECONDS_PER_HOUR)
+            for source, hour in source_hours
+        ],
     )
-    active: dict[str, list[int]] = {}
-    for place in places:
-        source, hour = hours[place]
-        active.setdefault(source, []).append(hour)
-    return {source for source, found in active.items() if silent(found, now // HOUR)}
+    active_hours: dict[str, list[int]] = {}
+    for index in active_indexes:
+        source, hour = source_hours[index]
+        active_hours.setdefault(source, []).append(hour)
+    return {
+        source
+        for source, hours in active_hours.items()
+        if is_silent(hours, now_us // MICROSECONDS_PER_HOUR)
+    }
 
 
-async def delivered_in(
-    connection: AsyncConnection, organization_id: UUID, times: Sequence[tuple[str, int, int]]
+async def find_intervals_with_deliveries(
+    connection: AsyncConnection, organization_id: UUID, intervals: Sequence[tuple[str, int, int]]
 ) -> Sequence[int]:
     """The places of those times in which anything was delivered to the source's hook.
 
     Each time is looked up, not its deliveries: what it costs does not hang on how many there were.
     Shape: source, first instant, first instant after. Units: microseconds since the epoch.
     """
-    if not times:
+    if not intervals:
         return []
     statement = text(
-        f"select w.place from {recordset(connection, 'rows', TIMES, 'w')} where exists (select 1 from delivery d "  # noqa: S608  # constants
+        f"select w.place from {json_recordset(connection, 'rows', INTERVAL_COLUMN_TYPES, 'w')} where exists (select 1 from delivery d "  # constants  # noqa: S608  # constants
         "where d.organization_id = :organization and d.source = w.source and d.received_at >= w.first "
         "and d.received_at < w.last and d.origin = 'hook')"
     )
-    rows = [[place, *found] for place, found in enumerate(times)]
+    rows = [[index, *interval] for index, interval in enumerate(intervals)]
     return [
-        place
-        for (place,) in await rows_of(connection, statement, organization_id, {"rows": dumps(rows)})
+        index
+        for (index,) in await fetch_rows(
+            connection, statement, organization_id, {"rows": dumps(rows)}
+        )
     ]
 
 
-async def _lags(
+async def _load_lags(
     connection: AsyncConnection, organization_id: UUID, sources: Sequence[Source], now: datetime
 ) -> Mapping[str, Sequence[int]]:
     """The lags of events that were recorded in the last day, by source; of each hour only the newest ones.
@@ -168,53 +198,86 @@ async def _lags(
     An event's uid begins with the time at which it was recorded, and is what the table is ordered by.
     """
     slices = []
-    for ago in range(HOURS):
-        first, last = (_earliest(now - timedelta(hours=hours)) for hours in (ago + 1, ago))
-        within = (event.c.uid >= first, event.c.uid < last) if ago else (event.c.uid >= first,)
-        columns = (event.c.source, event.c.id, event.c.time_us, event.c.recorded_us)
-        some = select(*columns).where(event.c.organization_id == organization_id, *within)
-        slices.append(select(some.order_by(event.c.uid.desc()).limit(AN_HOUR).subquery()))
+    for hours_ago in range(HOURS_PER_DAY):
+        first_uid, last_uid = (
+            _first_uid_at(now - timedelta(hours=hours)) for hours in (hours_ago + 1, hours_ago)
+        )
+        uid_conditions = (
+            (event_table.c.uid >= first_uid, event_table.c.uid < last_uid)
+            if hours_ago
+            else (event_table.c.uid >= first_uid,)
+        )
+        columns = (
+            event_table.c.source,
+            event_table.c.id,
+            event_table.c.time_us,
+            event_table.c.recorded_us,
+        )
+        hour_query = select(*columns).where(
+            event_table.c.organization_id == organization_id, *uid_conditions
+        )
+        slices.append(
+            select(
+                hour_query.order_by(event_table.c.uid.desc())
+                .limit(MAX_LAG_EVENTS_PER_HOUR)
+                .subquery()
+            )
+        )
     connectors = {source.key: source.connector for source in sources}
-    found: dict[str, list[int]] = {}
-    for source, name, occurred, recorded in await connection.execute(union_all(*slices)):
-        corrects = connectors.get(source) in CRMS and not name.endswith("/1")
-        if source in connectors and not corrects:
-            found.setdefault(source, []).append(max(0, recorded - occurred) // 1_000_000)
-    return found
+    lags_by_source: dict[str, list[int]] = {}
+    for source, event_id, occurred_us, recorded_us in await connection.execute(union_all(*slices)):
+        is_correction = connectors.get(source) in CRM_CONNECTORS and not event_id.endswith("/1")
+        if source in connectors and not is_correction:
+            lags_by_source.setdefault(source, []).append(
+                max(0, recorded_us - occurred_us) // 1_000_000
+            )
+    return lags_by_source
 
 
-def _earliest(at: datetime) -> UUID:
+def _first_uid_at(instant: datetime) -> UUID:
     """The least uid of an event that is recorded at that instant."""
-    return UUID(int=types.micros(at) // 1000 << 80)
+    return UUID(int=types.to_microseconds(instant) // 1000 << 80)
 
 
-async def _noted(
+async def _count_unmapped_values(
     connection: AsyncConnection, organization_id: UUID, keys: Sequence[str]
 ) -> Mapping[str, Mapping[tuple[str, str], int]]:
     """How many records have each value that is not mapped, by source, the most frequent ones first."""
-    count = func.count().label("number")
-    order = (count.desc(), unmapped.c.property, unmapped.c.value)
-    place = func.row_number().over(partition_by=unmapped.c.source, order_by=order).label("place")
+    record_count = func.count().label("number")
+    order = (record_count.desc(), unmapped_table.c.property, unmapped_table.c.value)
+    rank = (
+        func.row_number().over(partition_by=unmapped_table.c.source, order_by=order).label("place")
+    )
     ranked = (
-        select(unmapped.c.source, unmapped.c.property, unmapped.c.value, count, place)
-        .where(unmapped.c.organization_id == organization_id, unmapped.c.source.in_(keys))
-        .group_by(unmapped.c.source, unmapped.c.property, unmapped.c.value)
+        select(
+            unmapped_table.c.source,
+            unmapped_table.c.property,
+            unmapped_table.c.value,
+            record_count,
+            rank,
+        )
+        .where(
+            unmapped_table.c.organization_id == organization_id, unmapped_table.c.source.in_(keys)
+        )
+        .group_by(unmapped_table.c.source, unmapped_table.c.property, unmapped_table.c.value)
         .subquery()
     )
-    listed = (ranked.c.place <= LISTED) | (ranked.c.property == WITHOUT_AMOUNT[0])
-    found: dict[str, dict[tuple[str, str], int]] = {}
-    statement = select(ranked).where(listed).order_by(ranked.c.source, ranked.c.place)
-    for source, name, value, number, _ in await connection.execute(statement):
-        found.setdefault(source, {})[name, value] = number
-    return found
+    is_reported = (ranked.c.place <= MAX_UNMAPPED_VALUES) | (ranked.c.property == WITHOUT_AMOUNT[0])
+    counts_by_source: dict[str, dict[tuple[str, str], int]] = {}
+    statement = select(ranked).where(is_reported).order_by(ranked.c.source, ranked.c.place)
+    for source, property_name, unmapped_value, frequency, _ in await connection.execute(statement):
+        counts_by_source.setdefault(source, {})[property_name, unmapped_value] = frequency
+    return counts_by_source
 
 
-async def rows_of(
+async def fetch_rows(
     connection: AsyncConnection,
     statement: TextClause,
     organization_id: UUID,
-    values: Mapping[str, object],
+    parameters: Mapping[str, object],
 ) -> Iterable[tuple[Any, ...]]:  # Any: each column has its own type
     """What a statement answers of one organization."""
-    bound = statement.bindparams(bindparam("organization", organization_id, types.Identity()))
-    return [tuple(row) for row in await connection.execute(bound, values)]
+    bound_statement = statement.bindparams(
+        bindparam("organization", organization_id, types.UuidColumn())
+    )
+    return [tuple(row) for row in await connection.execute(bound_statement, parameters)]

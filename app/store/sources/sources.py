@@ -10,139 +10,152 @@ from sqlalchemy import ColumnElement, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.store.sql.dialect import embedded
+from app.store.sql.dialect import is_embedded
 from app.store.tables.events import UnmappedRow
-from app.store.tables.playbook import HookRow, table_of
+from app.store.tables.playbook import HookRow, get_table
 
-hook = table_of(HookRow)
-unmapped = table_of(UnmappedRow)
-CHUNK: Final = 1_000  # a statement has room for 32,767 parameters
+hook_table = get_table(HookRow)
+unmapped_table = get_table(UnmappedRow)
+CHUNK_SIZE: Final = 1_000  # a statement has room for 32,767 parameters
 
 
 @dataclass(frozen=True, slots=True)
-class Sealed:
+class SealedSecret:
     """A sealed secret. None when it is the current one: `until`."""
 
-    text: str
-    until: datetime | None
+    ciphertext: str
+    valid_until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
-class Hook:
+class StoredHook:
     """Where a source's deliveries come in. Shape: secrets newest first."""
 
     source: str
     hook_id: str
-    secrets: tuple[Sealed, ...]
+    secrets: tuple[SealedSecret, ...]
     generation: int = 1
 
 
-async def hook_of(connection: AsyncConnection, organization_id: UUID, source: str) -> Hook | None:
+async def find_hook_of_source(
+    connection: AsyncConnection, organization_id: UUID, source: str
+) -> StoredHook | None:
     """The source's hook. None when it has none."""
-    return await _hook(connection, organization_id, hook.c.source == source)
+    return await _load_hook(connection, organization_id, hook_table.c.source == source)
 
 
-async def hook_ids(connection: AsyncConnection, organization_id: UUID) -> Mapping[str, str]:
+async def load_hook_ids(connection: AsyncConnection, organization_id: UUID) -> Mapping[str, str]:
     """The ids of all hooks of the organization, by source."""
-    statement = select(hook.c.source, hook.c.hook_id).where(
-        hook.c.organization_id == organization_id
+    statement = select(hook_table.c.source, hook_table.c.hook_id).where(
+        hook_table.c.organization_id == organization_id
     )
     return {source: str(hook_id) for source, hook_id in await connection.execute(statement)}
 
 
-async def hook_named(
+async def find_hook(
     connection: AsyncConnection, organization_id: UUID, hook_id: str
-) -> Hook | None:
+) -> StoredHook | None:
     """The hook of that id. None when the organization has none such."""
-    return await _hook(connection, organization_id, hook.c.hook_id == hook_id)
+    return await _load_hook(connection, organization_id, hook_table.c.hook_id == hook_id)
 
 
-async def _hook(
-    connection: AsyncConnection, organization_id: UUID, where: ColumnElement[bool]
-) -> Hook | None:
-    statement = select(hook).where(hook.c.organization_id == organization_id, where)
+async def _load_hook(
+    connection: AsyncConnection, organization_id: UUID, condition: ColumnElement[bool]
+) -> StoredHook | None:
+    statement = select(hook_table).where(hook_table.c.organization_id == organization_id, condition)
     row = (await connection.execute(statement)).mappings().one_or_none()
     if row is None:
         return None
     secrets = [
-        Sealed(
-            found["text"],
-            None if found["until"] is None else datetime.fromisoformat(found["until"]),
+        SealedSecret(
+            secret["text"],
+            None if secret["until"] is None else datetime.fromisoformat(secret["until"]),
         )
-        for found in row["secrets"]
+        for secret in row["secrets"]
     ]
-    return Hook(row["source"], row["hook_id"], tuple(secrets), row["generation"])
+    return StoredHook(row["source"], row["hook_id"], tuple(secrets), row["generation"])
 
 
-async def note_refusal(
-    connection: AsyncConnection, organization_id: UUID, source: str, at: datetime
+async def note_rejection(
+    connection: AsyncConnection, organization_id: UUID, source: str, refused_at: datetime
 ) -> None:
     """The source's hook last refused a delivery at that instant."""
-    where = (hook.c.organization_id == organization_id, hook.c.source == source)
-    await connection.execute(update(hook).where(*where).values(refused_at=at))
+    where = (hook_table.c.organization_id == organization_id, hook_table.c.source == source)
+    await connection.execute(update(hook_table).where(*where).values(refused_at=refused_at))
 
 
-async def keep_hook(connection: AsyncConnection, organization_id: UUID, found: Hook) -> None:
+async def save_hook(connection: AsyncConnection, organization_id: UUID, hook: StoredHook) -> None:
     """The hook is as given."""
     secrets = [
-        {"text": sealed.text, "until": None if sealed.until is None else sealed.until.isoformat()}
-        for sealed in found.secrets
+        {
+            "text": sealed.ciphertext,
+            "until": None if sealed.valid_until is None else sealed.valid_until.isoformat(),
+        }
+        for sealed in hook.secrets
     ]
-    there = await hook_of(connection, organization_id, found.source)
-    if there is None:
-        values = {
-            "source": found.source,
-            "hook_id": found.hook_id,
+    stored_hook = await find_hook_of_source(connection, organization_id, hook.source)
+    if stored_hook is None:
+        columns = {
+            "source": hook.source,
+            "hook_id": hook.hook_id,
             "secrets": secrets,
             "generation": 1,
         }
-        await connection.execute(insert(hook).values(organization_id=organization_id, **values))
+        await connection.execute(
+            insert(hook_table).values(organization_id=organization_id, **columns)
+        )
         return
-    where = (hook.c.organization_id == organization_id, hook.c.source == found.source)
-    await connection.execute(update(hook).where(*where).values(secrets=secrets))
+    where = (hook_table.c.organization_id == organization_id, hook_table.c.source == hook.source)
+    await connection.execute(update(hook_table).where(*where).values(secrets=secrets))
 
 
-async def generation(connection: AsyncConnection, organization_id: UUID, source: str) -> int:
+async def load_generation(connection: AsyncConnection, organization_id: UUID, source: str) -> int:
     """The generation of changes that the source's deals are folded from."""
-    where = (hook.c.organization_id == organization_id, hook.c.source == source)
-    found = (await connection.execute(select(hook.c.generation).where(*where))).scalar_one_or_none()
-    return 1 if found is None else int(found)
+    where = (hook_table.c.organization_id == organization_id, hook_table.c.source == source)
+    number = (
+        await connection.execute(select(hook_table.c.generation).where(*where))
+    ).scalar_one_or_none()
+    return 1 if number is None else int(number)
 
 
 async def begin_generation(
-    connection: AsyncConnection, organization_id: UUID, source: str, number: int
+    connection: AsyncConnection, organization_id: UUID, source: str, generation: int
 ) -> None:
     """From now on the source's deals are folded from that generation of changes."""
-    where = (hook.c.organization_id == organization_id, hook.c.source == source)
-    await connection.execute(update(hook).where(*where).values(generation=number))
+    where = (hook_table.c.organization_id == organization_id, hook_table.c.source == source)
+    await connection.execute(update(hook_table).where(*where).values(generation=generation))
 
 
-async def note_unmapped(
+async def save_unmapped_values(
     connection: AsyncConnection,
     organization_id: UUID,
     source: str,
-    found: Mapping[str, Sequence[tuple[str, str]]],
+    pairs_by_entity: Mapping[str, Sequence[tuple[str, str]]],
 ) -> None:
     """The values that the mapping does not know are, for these entities, those."""
     where, entities = (
-        (unmapped.c.organization_id == organization_id, unmapped.c.source == source),
-        sorted(found),
+        (unmapped_table.c.organization_id == organization_id, unmapped_table.c.source == source),
+        sorted(pairs_by_entity),
     )
-    for start in range(0, len(entities), CHUNK):
+    for start in range(0, len(entities), CHUNK_SIZE):
         await connection.execute(
-            delete(unmapped).where(*where, unmapped.c.entity.in_(entities[start : start + CHUNK]))
+            delete(unmapped_table).where(
+                *where, unmapped_table.c.entity.in_(entities[start : start + CHUNK_SIZE])
+            )
         )
     rows = [
         {
             "organization_id": organization_id,
             "source": source,
             "entity": entity,
-            "property": name,
-            "value": value[:512],
+            "property": property_name,
+            "value": unmapped_value[:512],
         }
-        for entity, pairs in sorted(found.items())
-        for name, value in sorted(set(pairs))
+        for entity, pairs in sorted(pairs_by_entity.items())
+        for property_name, unmapped_value in sorted(set(pairs))
     ]
     if rows:
-        insertion = (sqlite.insert if embedded(connection) else postgresql.insert)(unmapped)
+        insertion = (sqlite.insert if is_embedded(connection) else postgresql.insert)(
+            unmapped_table
+        )
         await connection.execute(insertion.on_conflict_do_nothing(), rows)

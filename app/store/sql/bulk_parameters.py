@@ -8,13 +8,15 @@ from typing import Final
 
 from app.security import identifiers as ids
 
-BETWEEN: Final = "\x1f"
+DEFAULT_SEPARATOR: Final = "\x1f"
 
 
-def packed(columns: Sequence[Sequence[object]], between: str = BETWEEN) -> list[str]:
+def pack_columns(
+    columns: Sequence[Sequence[object]], separator: str = DEFAULT_SEPARATOR
+) -> list[str]:
     """What separates the values, and the values of each column. NULL is an empty value, and an empty text is NULL."""
     texts = [
-        between.join(
+        separator.join(
             [
                 value if type(value) is str else "" if value is None else str(value)
                 for value in column
@@ -23,20 +25,22 @@ def packed(columns: Sequence[Sequence[object]], between: str = BETWEEN) -> list[
         for column in columns
     ]
     if all(
-        text.count(between) == max(0, len(column) - 1)
+        text.count(separator) == max(0, len(column) - 1)
         for text, column in zip(texts, columns, strict=True)
     ):
-        return [between, *texts]
-    return packed(
-        columns, f"{BETWEEN}{ids.random_bytes(16).hex()}{BETWEEN}"
+        return [separator, *texts]
+    return pack_columns(
+        columns, f"{DEFAULT_SEPARATOR}{ids.random_bytes(16).hex()}{DEFAULT_SEPARATOR}"
     )  # a value holds the separator
 
 
-def unnest(separator: int, first: int, shape: Mapping[str, str]) -> str:
+def unpack_columns_sql(
+    separator_position: int, first_position: int, column_types: Mapping[str, str]
+) -> str:
     """The rows of packed columns. Shape: the places of the parameters; the columns' types, by their names."""
     columns = [
-        f"string_to_array(${first + place}::text, ${separator}::text, '')"
-        + ("" if kind == "text" else f"::{kind}[]")
-        for place, kind in enumerate(shape.values())
+        f"string_to_array(${first_position + offset}::text, ${separator_position}::text, '')"
+        + ("" if column_type == "text" else f"::{column_type}[]")
+        for offset, column_type in enumerate(column_types.values())
     ]
     return f"unnest({', '.join(columns)})"

@@ -9,42 +9,42 @@ from sqlalchemy import BigInteger, Dialect, Integer, LargeBinary, Text, TypeDeco
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import TypeEngine
 
-from app.domain.events.events import canonical
+from app.domain.events.events import to_canonical_json
 from app.domain.primitives import strict_json
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-FIRST_DAY = EPOCH.date().toordinal()
+EPOCH_ORDINAL = EPOCH.date().toordinal()
 
 
-def micros(instant: datetime) -> int:
+def to_microseconds(instant: datetime) -> int:
     """Microseconds since the epoch, exactly."""
-    since = instant - EPOCH
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    elapsed = instant - EPOCH
+    return (elapsed.days * 86_400 + elapsed.seconds) * 1_000_000 + elapsed.microseconds
 
 
-def instant(value: int) -> datetime:
+def from_microseconds(microseconds: int) -> datetime:
     """The instant that many microseconds after the epoch."""
-    return EPOCH + timedelta(microseconds=value)
+    return EPOCH + timedelta(microseconds=microseconds)
 
 
-def day_number(day: date) -> int:
+def to_day_number(day: date) -> int:
     """Days since 1970-01-01."""
-    return day.toordinal() - FIRST_DAY
+    return day.toordinal() - EPOCH_ORDINAL
 
 
-def day(value: int) -> date:
+def from_day_number(number: int) -> date:
     """The date that many days after 1970-01-01."""
-    return date.fromordinal(value + FIRST_DAY)
+    return date.fromordinal(number + EPOCH_ORDINAL)
 
 
 # STRICT tables of SQLite know INTEGER, TEXT and BLOB only; PostgreSQL orders text by code point only when told to.
-Whole: TypeEngine[int] = BigInteger().with_variant(sqlite.INTEGER(), "sqlite")
-Count: TypeEngine[int] = Integer().with_variant(sqlite.INTEGER(), "sqlite")
-Words: TypeEngine[str] = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
-Bytes: TypeEngine[bytes] = LargeBinary()
+Int64: TypeEngine[int] = BigInteger().with_variant(sqlite.INTEGER(), "sqlite")
+Int32: TypeEngine[int] = Integer().with_variant(sqlite.INTEGER(), "sqlite")
+CollatedText: TypeEngine[str] = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+Binary: TypeEngine[bytes] = LargeBinary()
 
 
-class Instant(TypeDecorator[datetime]):
+class InstantColumn(TypeDecorator[datetime]):
     """A UTC instant as microseconds since the epoch."""
 
     impl = BigInteger
@@ -54,18 +54,26 @@ class Instant(TypeDecorator[datetime]):
         self, dialect: Dialect
     ) -> TypeEngine[Any]:  # Any: SQLAlchemy's own signature
         """INTEGER on SQLite, bigint elsewhere."""
-        return dialect.type_descriptor(Whole)
+        return dialect.type_descriptor(Int64)
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002  # SQLAlchemy's signature
+    def process_bind_param(
+        self,
+        value: datetime | None,
+        dialect: Dialect,  # noqa: ARG002  # SQLAlchemy's signature
+    ) -> int | None:  # SQLAlchemy's signature
         """Instant to number."""
-        return None if value is None else micros(value)
+        return None if value is None else to_microseconds(value)
 
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002  # Any: SQLAlchemy's signature
+    def process_result_value(
+        self,
+        value: Any | None,
+        dialect: Dialect,  # noqa: ARG002  # Any: SQLAlchemy's signature
+    ) -> datetime | None:  # Any: SQLAlchemy's signature
         """Number to instant."""
-        return None if value is None else instant(value)
+        return None if value is None else from_microseconds(value)
 
 
-class Day(TypeDecorator[date]):
+class DayColumn(TypeDecorator[date]):
     """A date as days since 1970-01-01."""
 
     impl = Integer
@@ -75,18 +83,26 @@ class Day(TypeDecorator[date]):
         self, dialect: Dialect
     ) -> TypeEngine[Any]:  # Any: SQLAlchemy's own signature
         """INTEGER on both."""
-        return dialect.type_descriptor(Count)
+        return dialect.type_descriptor(Int32)
 
-    def process_bind_param(self, value: date | None, dialect: Dialect) -> int | None:  # noqa: ARG002  # SQLAlchemy's signature
+    def process_bind_param(
+        self,
+        value: date | None,
+        dialect: Dialect,  # noqa: ARG002  # SQLAlchemy's signature
+    ) -> int | None:  # SQLAlchemy's signature
         """Date to number."""
-        return None if value is None else day_number(value)
+        return None if value is None else to_day_number(value)
 
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> date | None:  # noqa: ARG002  # Any: SQLAlchemy's signature
+    def process_result_value(
+        self,
+        value: Any | None,
+        dialect: Dialect,  # noqa: ARG002  # Any: SQLAlchemy's signature
+    ) -> date | None:  # Any: SQLAlchemy's signature
         """Number to date."""
-        return None if value is None else day(value)
+        return None if value is None else from_day_number(value)
 
 
-class Json(TypeDecorator[Any]):
+class JsonColumn(TypeDecorator[Any]):
     """A JSON value as its canonical text, so that both databases give back the same bytes."""
 
     impl = Text
@@ -96,32 +112,48 @@ class Json(TypeDecorator[Any]):
         self, dialect: Dialect
     ) -> TypeEngine[Any]:  # Any: SQLAlchemy's own signature
         """Text on both."""
-        return dialect.type_descriptor(Words)
+        return dialect.type_descriptor(CollatedText)
 
-    def process_bind_param(self, value: object, dialect: Dialect) -> str | None:  # noqa: ARG002  # SQLAlchemy's signature
+    def process_bind_param(
+        self,
+        value: object,
+        dialect: Dialect,  # noqa: ARG002  # SQLAlchemy's signature
+    ) -> str | None:  # SQLAlchemy's signature
         """Value to text."""
-        return None if value is None else canonical(value)
+        return None if value is None else to_canonical_json(value)
 
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> Any:  # noqa: ARG002  # Any: a JSON value is anything
+    def process_result_value(
+        self,
+        value: Any | None,
+        dialect: Dialect,  # noqa: ARG002  # Any: a JSON value is anything
+    ) -> Any:  # Any: a JSON value is anything
         """Text to value."""
         return None if value is None else loads(value)
 
 
-class ExactJson(Json):
+class DecimalJsonColumn(JsonColumn):
     """A JSON value whose numbers with a point are Decimals: what a CRM said, digit for digit."""
 
     cache_ok = True
 
-    def process_bind_param(self, value: object, dialect: Dialect) -> str | None:  # noqa: ARG002  # SQLAlchemy's signature
+    def process_bind_param(
+        self,
+        value: object,
+        dialect: Dialect,  # noqa: ARG002  # SQLAlchemy's signature
+    ) -> str | None:  # SQLAlchemy's signature
         """Value to text."""
         return None if value is None else strict_json.dumps(value)
 
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> Any:  # noqa: ARG002  # Any: a JSON value is anything
+    def process_result_value(
+        self,
+        value: Any | None,
+        dialect: Dialect,  # noqa: ARG002  # Any: a JSON value is anything
+    ) -> Any:  # Any: a JSON value is anything
         """Text to value."""
         return None if value is None else strict_json.loads(value.encode())
 
 
-class Identity(TypeDecorator[UUID]):
+class UuidColumn(TypeDecorator[UUID]):
     """A UUID: native on PostgreSQL, 36 characters on SQLite."""
 
     impl = Text
@@ -131,8 +163,10 @@ class Identity(TypeDecorator[UUID]):
         self, dialect: Dialect
     ) -> TypeEngine[Any]:  # Any: SQLAlchemy's own signature
         """Uuid or text."""
-        native: TypeEngine[Any] = Text().with_variant(postgresql.UUID(as_uuid=True), "postgresql")
-        return dialect.type_descriptor(native)
+        column_type: TypeEngine[Any] = Text().with_variant(
+            postgresql.UUID(as_uuid=True), "postgresql"
+        )
+        return dialect.type_descriptor(column_type)
 
     def process_bind_param(self, value: UUID | None, dialect: Dialect) -> UUID | str | None:
         """UUID to what the database takes."""
@@ -140,6 +174,10 @@ class Identity(TypeDecorator[UUID]):
             return value
         return str(value)
 
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> UUID | None:  # noqa: ARG002  # Any: SQLAlchemy's signature
+    def process_result_value(
+        self,
+        value: Any | None,
+        dialect: Dialect,  # noqa: ARG002  # Any: SQLAlchemy's signature
+    ) -> UUID | None:  # Any: SQLAlchemy's signature
         """What the database gives to UUID."""
         return value if value is None or isinstance(value, UUID) else UUID(value)

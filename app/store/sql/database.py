@@ -15,7 +15,7 @@ from app.store.sql import dialect
 Connection: TypeAlias = AsyncConnection
 
 # SQLSTATE classes: insufficient resources, operator intervention (timeouts too), locks, rollbacks, connections
-PASSING = ("53", "57", "55", "40", "08")
+TRANSIENT_SQLSTATES = ("53", "57", "55", "40", "08")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,30 +26,34 @@ class Database:
     reader: AsyncEngine
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
+    async def read_transaction(self) -> AsyncIterator[AsyncConnection]:
         """One consistent, read-only view. Raises: UnavailableError when the database cannot be asked now."""
-        async with _Translated(), self.reader.connect() as connection:
-            await dialect.begin_reading(connection)
+        async with _TranslateTransientErrors(), self.reader.connect() as connection:
+            await dialect.use_consistent_snapshot(connection)
             async with connection.begin():
                 yield connection
 
     @asynccontextmanager
-    async def glancing(self) -> AsyncIterator[AsyncConnection]:
+    async def single_statement(self) -> AsyncIterator[AsyncConnection]:
         """For one statement that reads, without the round trips that a view of several takes.
 
         Raises: UnavailableError when the database cannot be asked now.
         """
-        async with _Translated(), self.reader.connect() as connection:
-            await dialect.begin_glancing(connection)
+        async with _TranslateTransientErrors(), self.reader.connect() as connection:
+            await dialect.use_autocommit(connection)
             yield connection
 
     @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncConnection]:
+    async def write_transaction(self) -> AsyncIterator[AsyncConnection]:
         """One transaction, committed when the block ends well.
 
         Raises: UnavailableError when it cannot be stored now.
         """
-        async with _Translated(), self.writer.connect() as connection, connection.begin():
+        async with (
+            _TranslateTransientErrors(),
+            self.writer.connect() as connection,
+            connection.begin(),
+        ):
             yield connection
 
     async def close(self) -> None:
@@ -59,22 +63,22 @@ class Database:
             await self.reader.dispose()
 
 
-async def opened(connection: AsyncConnection) -> None:
+async def begin(connection: AsyncConnection) -> None:
     """The transaction has begun on the server too, which it otherwise does with its first statement.
 
     Raises: UnavailableError when the database cannot be asked now.
     """
-    async with _Translated():
-        await dialect.open_now(connection)
+    async with _TranslateTransientErrors():
+        await dialect.begin_on_server(connection)
 
 
 @asynccontextmanager
-async def part(connection: AsyncConnection) -> AsyncIterator[None]:
+async def savepoint(connection: AsyncConnection) -> AsyncIterator[None]:
     """A part of a transaction that comes to nothing alone when its block fails.
 
     Raises: UnavailableError when it cannot be stored now.
     """
-    async with _Translated(), connection.begin_nested():
+    async with _TranslateTransientErrors(), connection.begin_nested():
         yield
 
 
@@ -82,13 +86,13 @@ def connect(
     url: str, *, pool_size: int = 5, pool_timeout: float = 5.0, statement_timeout: float = 30.0
 ) -> Database:
     """The database at `url`; nothing is opened before it is asked."""
-    writer, reader = dialect.engines(
+    writer, reader = dialect.create_engines(
         url, pool_size=pool_size, pool_timeout=pool_timeout, statement_timeout=statement_timeout
     )
     return Database(writer, reader)
 
 
-class _Translated:
+class _TranslateTransientErrors:
     """Turns what passes by itself (a full pool, a timeout, a lost connection, a full disk) into UnavailableError."""
 
     async def __aenter__(self) -> None:
@@ -98,15 +102,15 @@ class _Translated:
         self, _type: object, error: BaseException | None, _traceback: object
     ) -> None:
         if isinstance(error, (PoolTimeoutError, OSError)) or (
-            isinstance(error, DBAPIError) and _passes(error)
+            isinstance(error, DBAPIError) and _is_transient(error)
         ):
             raise UnavailableError(
                 "The database cannot be reached or is busy; try again shortly."
             ) from error
 
 
-def _passes(error: DBAPIError) -> bool:
-    state = getattr(error.orig, "sqlstate", None)
-    if state is not None:
-        return str(state).startswith(PASSING)
+def _is_transient(error: DBAPIError) -> bool:
+    sqlstate = getattr(error.orig, "sqlstate", None)
+    if sqlstate is not None:
+        return str(sqlstate).startswith(TRANSIENT_SQLSTATES)
     return error.connection_invalidated or isinstance(error, OperationalError)

@@ -9,26 +9,30 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.store.sql import column_types as types
-from app.store.sql.dialect import listed
+from app.store.sql.dialect import json_array_column
 
 
-class Part(NamedTuple):
+class JsonQuery(NamedTuple):
     """One of the lists: those columns of what a query gives, in any order."""
 
     columns: str
-    query: str
+    sql: str
 
 
-async def ask(
+async def query_many(
     connection: AsyncConnection,
     organization_id: UUID,
-    parts: Sequence[Part],
-    values: Mapping[str, object],
-    before: str = "",
+    queries: Sequence[JsonQuery],
+    parameters: Mapping[str, object],
+    with_clause: str = "",
 ) -> Sequence[Sequence[Any]]:  # Any: each column has its own type
     """The rows of each part, numbers and texts as JSON has them. Shape: `before` names what several parts read."""
-    lists = ", ".join(listed(connection, part.columns, part.query) for part in parts)
-    statement = text(f"{before} select {lists}").bindparams(
-        bindparam("organization", organization_id, types.Identity())
+    array_columns = ", ".join(
+        json_array_column(connection, query.columns, query.sql) for query in queries
     )
-    return [loads(found) for found in (await connection.execute(statement, values)).one()]
+    statement = text(f"{with_clause} select {array_columns}").bindparams(
+        bindparam("organization", organization_id, types.UuidColumn())
+    )
+    return [
+        loads(json_rows) for json_rows in (await connection.execute(statement, parameters)).one()
+    ]

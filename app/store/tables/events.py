@@ -7,11 +7,20 @@ from uuid import UUID
 from sqlalchemy import Index, UniqueConstraint, text
 from sqlmodel import Field
 
-from app.store.sql.column_types import Bytes, Count, ExactJson, Identity
-from app.store.tables.playbook import OPTIONS, Row, instant, json, key, tenant, whole, words
+from app.store.sql.column_types import Binary, DecimalJsonColumn, Int32, UuidColumn
+from app.store.tables.playbook import (
+    TABLE_OPTIONS,
+    Row,
+    bigint_column,
+    instant_column,
+    json_column,
+    key_column,
+    organization_column,
+    text_column,
+)
 
-KEPT = text("body is not null")  # deliveries whose raw body is kept
-LINKS = text("other is not null")  # most changes name no other record
+HAS_BODY = text("body is not null")  # deliveries whose raw body is kept
+HAS_OTHER_ENTITY = text("other is not null")  # most changes name no other record
 
 
 class EventRow(Row, table=True):
@@ -24,54 +33,54 @@ class EventRow(Row, table=True):
     __table_args__ = (
         UniqueConstraint("organization_id", "source", "id"),
         Index(None, "organization_id", "time_us", "uid"),
-        OPTIONS,
+        TABLE_OPTIONS,
     )
-    organization_id: UUID = tenant()
-    uid: UUID = Field(primary_key=True, sa_type=Identity)
-    source: str = words()
-    id: str = words()
-    type: str = words()
-    time_us: int = whole()
-    day: int = Field(sa_type=Count)
-    recorded_us: int = whole()
-    recorded_day: int = Field(sa_type=Count)
-    seq: int = whole()
-    team: str = words()
-    kind: str = words()
-    value: int | None = whole(nullable=True)
-    unit: str | None = words(nullable=True)
-    effort: int | None = whole(nullable=True)
-    subject: str | None = words(nullable=True)
-    objective: str | None = words(nullable=True)
-    offerings: str | None = words(nullable=True)
-    data: str | None = words(nullable=True)
-    fingerprint: str = words()
-    matching: str = words()
-    erased: str | None = words(nullable=True)
+    organization_id: UUID = organization_column()
+    uid: UUID = Field(primary_key=True, sa_type=UuidColumn)
+    source: str = text_column()
+    id: str = text_column()
+    type: str = text_column()
+    time_us: int = bigint_column()
+    day: int = Field(sa_type=Int32)
+    recorded_us: int = bigint_column()
+    recorded_day: int = Field(sa_type=Int32)
+    seq: int = bigint_column()
+    team: str = text_column()
+    kind: str = text_column()
+    value: int | None = bigint_column(nullable=True)
+    unit: str | None = text_column(nullable=True)
+    effort: int | None = bigint_column(nullable=True)
+    subject: str | None = text_column(nullable=True)
+    objective: str | None = text_column(nullable=True)
+    offerings: str | None = text_column(nullable=True)
+    data: str | None = text_column(nullable=True)
+    fingerprint: str = text_column()
+    matching: str = text_column()
+    erased: str | None = text_column(nullable=True)
 
 
 class RetractionRow(Row, table=True):
     """That an event does not stand any more, from when on, and why."""
 
     __tablename__ = "retraction"
-    __table_args__ = (OPTIONS,)
-    organization_id: UUID = tenant()
-    uid: UUID = Field(primary_key=True, sa_type=Identity)
-    reason: str = words()
-    actor: str = words()
-    recorded_us: int = whole()
-    recorded_day: int = Field(sa_type=Count)
-    seq: int = whole()
+    __table_args__ = (TABLE_OPTIONS,)
+    organization_id: UUID = organization_column()
+    uid: UUID = Field(primary_key=True, sa_type=UuidColumn)
+    reason: str = text_column()
+    actor: str = text_column()
+    recorded_us: int = bigint_column()
+    recorded_day: int = Field(sa_type=Int32)
+    seq: int = bigint_column()
 
 
 class MatchingRow(Row, table=True):
     """A set of metrics that events matched, each with its state. Shape: `metrics` is [[key, state], ...] by key."""
 
     __tablename__ = "matching"
-    __table_args__ = (OPTIONS,)
-    organization_id: UUID = tenant()
-    id: str = key()
-    metrics: Any = json()  # Any: a JSON value
+    __table_args__ = (TABLE_OPTIONS,)
+    organization_id: UUID = organization_column()
+    id: str = key_column()
+    metrics: Any = json_column()  # Any: a JSON value
 
 
 class MeasureRow(Row, table=True):
@@ -81,54 +90,54 @@ class MeasureRow(Row, table=True):
     """
 
     __tablename__ = "measure"
-    __table_args__ = (Index(None, "organization_id", "day"), OPTIONS)
-    organization_id: UUID = tenant()
-    metric: str = key()
-    source: str = key()
-    day: int = Field(primary_key=True, sa_type=Count)
-    recorded_day: int = Field(primary_key=True, sa_type=Count)
-    matched: int = whole()
-    counted: int = whole()
-    other_unit: int = whole()
-    no_value: int = whole()
-    total: int = whole()
-    low: int | None = whole(nullable=True)
-    high: int | None = whole(nullable=True)
-    last_us: int | None = whole(nullable=True)
-    last_id: str | None = words(nullable=True)
-    last_value: int | None = whole(nullable=True)
-    reset: int = Field(sa_type=Count)
+    __table_args__ = (Index(None, "organization_id", "day"), TABLE_OPTIONS)
+    organization_id: UUID = organization_column()
+    metric: str = key_column()
+    source: str = key_column()
+    day: int = Field(primary_key=True, sa_type=Int32)
+    recorded_day: int = Field(primary_key=True, sa_type=Int32)
+    matched: int = bigint_column()
+    counted: int = bigint_column()
+    other_unit: int = bigint_column()
+    no_value: int = bigint_column()
+    total: int = bigint_column()
+    low: int | None = bigint_column(nullable=True)
+    high: int | None = bigint_column(nullable=True)
+    last_us: int | None = bigint_column(nullable=True)
+    last_id: str | None = text_column(nullable=True)
+    last_value: int | None = bigint_column(nullable=True)
+    reset: int = Field(sa_type=Int32)
 
 
 class AttentionRow(Row, table=True):
     """Where a team's work of one day went, by what it matched and named: additive deltas."""
 
     __tablename__ = "attention"
-    __table_args__ = (Index(None, "organization_id", "day"), OPTIONS)
-    organization_id: UUID = tenant()
-    team: str = key()
-    kind: str = key()
-    matching: str = key()
-    objective: str = key()
-    day: int = Field(primary_key=True, sa_type=Count)
-    recorded_day: int = Field(primary_key=True, sa_type=Count)
-    events: int = whole()
-    effort: int = whole()
+    __table_args__ = (Index(None, "organization_id", "day"), TABLE_OPTIONS)
+    organization_id: UUID = organization_column()
+    team: str = key_column()
+    kind: str = key_column()
+    matching: str = key_column()
+    objective: str = key_column()
+    day: int = Field(primary_key=True, sa_type=Int32)
+    recorded_day: int = Field(primary_key=True, sa_type=Int32)
+    events: int = bigint_column()
+    effort: int = bigint_column()
 
 
 class SoldRow(Row, table=True):
     """What a team sold of an offering on one day, by unit: additive deltas."""
 
     __tablename__ = "sold"
-    __table_args__ = (Index(None, "organization_id", "day"), OPTIONS)
-    organization_id: UUID = tenant()
-    offering: str = key()
-    team: str = key()
-    unit: str = key()
-    day: int = Field(primary_key=True, sa_type=Count)
-    recorded_day: int = Field(primary_key=True, sa_type=Count)
-    items: int = whole()
-    value: int = whole()
+    __table_args__ = (Index(None, "organization_id", "day"), TABLE_OPTIONS)
+    organization_id: UUID = organization_column()
+    offering: str = key_column()
+    team: str = key_column()
+    unit: str = key_column()
+    day: int = Field(primary_key=True, sa_type=Int32)
+    recorded_day: int = Field(primary_key=True, sa_type=Int32)
+    items: int = bigint_column()
+    value: int = bigint_column()
 
 
 class RestatementRow(Row, table=True):
@@ -138,12 +147,12 @@ class RestatementRow(Row, table=True):
     """
 
     __tablename__ = "restatement"
-    __table_args__ = (OPTIONS,)
-    organization_id: UUID = tenant()
-    metrics: Any = json()  # Any: a JSON value
-    days: Any = json()  # Any: a JSON value
-    actor: str = words()
-    started_at: datetime = instant()
+    __table_args__ = (TABLE_OPTIONS,)
+    organization_id: UUID = organization_column()
+    metrics: Any = json_column()  # Any: a JSON value
+    days: Any = json_column()  # Any: a JSON value
+    actor: str = text_column()
+    started_at: datetime = instant_column()
 
 
 class RestatedDayRow(Row, table=True):
@@ -153,10 +162,10 @@ class RestatedDayRow(Row, table=True):
     """
 
     __tablename__ = "restated_day"
-    __table_args__ = (OPTIONS,)
-    organization_id: UUID = tenant()
-    day: int = Field(primary_key=True, sa_type=Count)
-    content: Any = json()  # Any: a JSON value
+    __table_args__ = (TABLE_OPTIONS,)
+    organization_id: UUID = organization_column()
+    day: int = Field(primary_key=True, sa_type=Int32)
+    content: Any = json_column()  # Any: a JSON value
 
 
 class DeliveryRow(Row, table=True):
@@ -169,25 +178,25 @@ class DeliveryRow(Row, table=True):
             "ix_delivery_kept",
             "organization_id",
             "received_at",
-            sqlite_where=KEPT,
-            postgresql_where=KEPT,
+            sqlite_where=HAS_BODY,
+            postgresql_where=HAS_BODY,
         ),
-        OPTIONS,
+        TABLE_OPTIONS,
     )
-    organization_id: UUID = tenant()
-    uid: UUID = Field(primary_key=True, sa_type=Identity)
-    source: str = words()
-    received_at: datetime = instant()
-    content_type: str = words()
-    headers: Any = json()  # Any: a JSON value
-    body: bytes | None = Field(sa_type=Bytes, nullable=True)
-    state: str = words()
-    problem: str | None = words(nullable=True)
-    rejects: Any = json()  # Any: a JSON value
-    changes: int = Field(sa_type=Count)
-    recorded: int = Field(sa_type=Count)
-    retracted: int = Field(sa_type=Count)
-    origin: str = words()
+    organization_id: UUID = organization_column()
+    uid: UUID = Field(primary_key=True, sa_type=UuidColumn)
+    source: str = text_column()
+    received_at: datetime = instant_column()
+    content_type: str = text_column()
+    headers: Any = json_column()  # Any: a JSON value
+    body: bytes | None = Field(sa_type=Binary, nullable=True)
+    state: str = text_column()
+    problem: str | None = text_column(nullable=True)
+    rejects: Any = json_column()  # Any: a JSON value
+    changes: int = Field(sa_type=Int32)
+    recorded: int = Field(sa_type=Int32)
+    retracted: int = Field(sa_type=Int32)
+    origin: str = text_column()
 
 
 class ChangeRow(Row, table=True):
@@ -199,43 +208,43 @@ class ChangeRow(Row, table=True):
         Index(
             "ix_change_links",
             *("organization_id", "source", "other"),
-            sqlite_where=LINKS,
-            postgresql_where=LINKS,
+            sqlite_where=HAS_OTHER_ENTITY,
+            postgresql_where=HAS_OTHER_ENTITY,
         ),
-        OPTIONS,
+        TABLE_OPTIONS,
     )
-    organization_id: UUID = tenant()
-    source: str = key()
-    generation: int = Field(primary_key=True, sa_type=Count)
-    key: str = key()
-    entity: str = words()
-    other: str | None = words(nullable=True)
-    at: datetime = instant()
-    verb: str = words()
-    fields: Any = Field(sa_type=ExactJson)  # Any: a JSON value
-    delivery: UUID = Field(sa_type=Identity)
-    seq: int = whole()
-    sequence: str = words()
+    organization_id: UUID = organization_column()
+    source: str = key_column()
+    generation: int = Field(primary_key=True, sa_type=Int32)
+    key: str = key_column()
+    entity: str = text_column()
+    other: str | None = text_column(nullable=True)
+    at: datetime = instant_column()
+    verb: str = text_column()
+    fields: Any = Field(sa_type=DecimalJsonColumn)  # Any: a JSON value
+    delivery: UUID = Field(sa_type=UuidColumn)
+    seq: int = bigint_column()
+    sequence: str = text_column()
 
 
 class MessageRow(Row, table=True):
     """The id under which a sender repeats a delivery, and the hash of the body that came under it."""
 
     __tablename__ = "message"
-    __table_args__ = (OPTIONS,)
-    organization_id: UUID = tenant()
-    source: str = key()
-    id: str = key()
-    digest: str = words()
+    __table_args__ = (TABLE_OPTIONS,)
+    organization_id: UUID = organization_column()
+    source: str = key_column()
+    id: str = key_column()
+    digest: str = text_column()
 
 
 class UnmappedRow(Row, table=True):
     """A value that a source's mapping does not know, with the entity in which it was seen last."""
 
     __tablename__ = "unmapped"
-    __table_args__ = (OPTIONS,)
-    organization_id: UUID = tenant()
-    source: str = key()
-    entity: str = key()
-    property: str = key()
-    value: str = key()
+    __table_args__ = (TABLE_OPTIONS,)
+    organization_id: UUID = organization_column()
+    source: str = key_column()
+    entity: str = key_column()
+    property: str = key_column()
+    value: str = key_column()

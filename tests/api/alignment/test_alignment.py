@@ -4,40 +4,48 @@ from math import isclose
 
 import pytest
 
-from tests.api.conftest import SERVER, event
+from tests.api.conftest import POSTGRESQL_ONLY, make_event
 
 
 @pytest.fixture
-async def caller(world):
+async def caller(api):
     """A strategy with some evidence, part of it off the playbook."""
-    await world.strategy()
-    await world.admin.put(
+    await api.strategy()
+    await api.admin.put(
         "/v1/objectives/win/responsibilities/sales/acceptance", {"accepted": True, "by": "Ada"}
     )
-    await world.admin.made("/v1/objectives/lose", {"playbook": "fy26-q4", "title": "Lose"})
-    given = [event(n, value=1000 * n) for n in range(12)]
-    given += [
-        event(n, id=f"call-{n}", type="call.held", kind="activity", team="marketing")
+    await api.admin.made("/v1/objectives/lose", {"playbook": "fy26-q4", "title": "Lose"})
+    events = [make_event(n, value=1000 * n) for n in range(12)]
+    events += [
+        make_event(n, id=f"call-{n}", type="call.held", kind="activity", team="marketing")
         for n in range(12)
     ]
-    recorded = await world.admin.post("/v1/event-batches", {"events": given})
-    assert recorded.json()["recorded"] == 24, recorded.text
-    return await world.client("read")
+    reply = await api.admin.post("/v1/event-batches", {"events": events})
+    assert reply.json()["recorded"] == 24, reply.text
+    return await api.client("read")
 
 
 async def test_the_answer_says_what_it_is_of_and_explains_itself(caller):
     reply = await caller.get("/v1/alignment")
     assert reply.status_code == 200, reply.text
-    found = reply.json()
-    assert (found["playbook"], found["revision"], found["unpublished_changes"]) == ("fy26-q4", 1, 1)
-    assert (found["as_of"], found["known_at"], found["method"]) == ("2026-11-23", "2026-11-23", "1")
-    assert [one["name"] for one in found["components"]] == [
+    answer = reply.json()
+    assert (answer["playbook"], answer["revision"], answer["unpublished_changes"]) == (
+        "fy26-q4",
+        1,
+        1,
+    )
+    assert (answer["as_of"], answer["known_at"], answer["method"]) == (
+        "2026-11-23",
+        "2026-11-23",
+        "1",
+    )
+    assert [component["name"] for component in answer["components"]] == [
         "playbook", "shared_responsibility", "focus", "outcomes",
         "freshness", "productivity", "deliverability", "agreement",
     ]  # fmt: skip
-    assert 0 <= found["floor"] <= found["score"] <= 1
-    assert 0 < len(found["losses"]) <= 10
-    assert sum(one["weight"] for one in found["components"]) == 100
+    assert 0 <= answer["floor"] <= answer["score"] <= 1
+    assert 0 < len(answer["losses"]) <= 10
+    assert sum(component["weight"] for component in answer["components"]) == 100
 
 
 async def test_the_ledger_explains_every_missing_point_and_its_evidence_can_be_read(caller):
@@ -58,56 +66,56 @@ async def test_the_ledger_explains_every_missing_point_and_its_evidence_can_be_r
         assert evidence.status_code == 200, (loss["evidence"], evidence.text)
 
 
-async def test_a_cursor_of_an_older_answer_is_a_conflict(world, caller):
+async def test_a_cursor_of_an_older_answer_is_a_conflict(api, caller):
     cursor = (await caller.get("/v1/alignment/ledger", params={"limit": 1})).json()["next_cursor"]
-    await world.admin.post("/v1/events", event(99))
-    refused = await caller.get("/v1/alignment/ledger", params={"limit": 1, "cursor": cursor})
-    assert (refused.status_code, refused.json()["code"]) == (409, "alignment-changed")
+    await api.admin.post("/v1/events", make_event(99))
+    rejection = await caller.get("/v1/alignment/ledger", params={"limit": 1, "cursor": cursor})
+    assert (rejection.status_code, rejection.json()["code"]) == (409, "alignment-changed")
 
 
-async def test_an_unchanged_answer_is_not_sent_twice(world, caller):
-    seen = {"If-None-Match": (await caller.get("/v1/alignment")).headers["etag"]}
-    assert (await caller.get("/v1/alignment", headers=seen)).status_code == 304
-    await world.admin.post("/v1/events", event(99))
-    assert (await caller.get("/v1/alignment", headers=seen)).status_code == 200
+async def test_an_unchanged_answer_is_not_sent_twice(api, caller):
+    cached_headers = {"If-None-Match": (await caller.get("/v1/alignment")).headers["etag"]}
+    assert (await caller.get("/v1/alignment", headers=cached_headers)).status_code == 304
+    await api.admin.post("/v1/events", make_event(99))
+    assert (await caller.get("/v1/alignment", headers=cached_headers)).status_code == 200
 
 
-async def test_a_question_that_is_asked_again_is_answered_as_at_first(world, caller):
+async def test_a_repeated_request_is_answered_like_the_first(api, caller):
     first = await caller.get("/v1/alignment")
     etag = first.headers["etag"]
     for _ in range(2):
-        again = await caller.get("/v1/alignment")
-        assert (again.content, again.headers["etag"]) == (first.content, etag)
-        for seen, status in (
+        repeated_reply = await caller.get("/v1/alignment")
+        assert (repeated_reply.content, repeated_reply.headers["etag"]) == (first.content, etag)
+        for if_none_match, status in (
             (etag, 304),
             (f"W/{etag}", 304),
             ("no tag", 422),
             ("x" * 1_001, 422),
             ('"other"', 200),
         ):
-            reply = await caller.get("/v1/alignment", headers={"If-None-Match": seen})
-            assert reply.status_code == status, seen
+            reply = await caller.get("/v1/alignment", headers={"If-None-Match": if_none_match})
+            assert reply.status_code == status, if_none_match
     assert (await caller.get("/v1/alignment", params={"nonsense": 1})).status_code == 422
     assert (await caller.get("/v1/alignment", params={"as_of": "2999-01-01"})).status_code == 422
-    writes = await world.client("events:write")
-    assert (await writes.get("/v1/alignment")).status_code == 403
+    event_writer = await api.client("events:write")
+    assert (await event_writer.get("/v1/alignment")).status_code == 403
 
 
-async def test_each_team_is_seen_by_itself(caller):
+async def test_each_team_has_its_own_view(caller):
     page = (await caller.get("/v1/alignment/teams")).json()
     assert [view["team"] for view in page["items"]] == ["marketing", "sales"]
     marketing, sales = page["items"]
     assert marketing["work"]["off_playbook"] == 1
     assert sales["work"]["shares"] == [{"objective": "win", "share": 1.0}]
     assert sales["bears"] == [{"objective": "win", "role": "accountable", "share": 1.0}]
-    alone = (await caller.get("/v1/alignment/teams/sales")).json()
-    assert {**alone, "losses": alone["losses"][:10]} == sales
-    missing = await caller.get("/v1/alignment/teams/slaes")
-    assert missing.status_code == 404
-    assert "'sales'" in missing.json()["detail"]
+    sales_alone = (await caller.get("/v1/alignment/teams/sales")).json()
+    assert {**sales_alone, "losses": sales_alone["losses"][:10]} == sales
+    rejection = await caller.get("/v1/alignment/teams/slaes")
+    assert rejection.status_code == 404
+    assert "'sales'" in rejection.json()["detail"]
 
 
-async def test_each_objective_is_seen_by_itself(caller):
+async def test_each_objective_has_its_own_view(caller):
     first = (await caller.get("/v1/alignment/objectives", params={"limit": 1})).json()
     params = {"limit": 1, "cursor": first["next_cursor"]}
     second = (await caller.get("/v1/alignment/objectives", params=params)).json()
@@ -124,9 +132,9 @@ async def test_pairs_of_teams_say_how_far_they_work_on_the_same(caller):
     assert page["items"] == [{"one": "marketing", "other": "sales", "overlap": 0.0}]
 
 
-async def test_without_a_current_playbook_the_problem_names_what_there_is(admin):
-    nothing = await admin.get("/v1/alignment")
-    assert (nothing.status_code, nothing.json()["code"]) == (404, "no-current-playbook")
+async def test_without_a_current_playbook_the_problem_names_the_existing_ones(admin):
+    rejection = await admin.get("/v1/alignment")
+    assert (rejection.status_code, rejection.json()["code"]) == (404, "no-current-playbook")
     await admin.made(
         "/v1/playbooks/next", {"title": "Next", "starts_on": "2027-01-01", "ends_on": "2027-12-31"}
     )
@@ -148,9 +156,9 @@ async def test_days_that_cannot_be_answered_are_refused(caller, params):
     assert (await caller.get("/v1/alignment", params=params)).status_code == 422
 
 
-@SERVER
+@POSTGRESQL_ONLY
 @pytest.mark.parametrize("position", ["x", "1 2", "1 2026-11-23 -1", "1 x 2", "x 2026-11-23 2"])
-async def test_a_forged_position_in_the_ledger_is_refused(world, forged, position):
-    await world.strategy()
-    refused = await forged("/v1/alignment/ledger", position)
-    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "cursor")
+async def test_a_forged_position_in_the_ledger_is_refused(api, get_forged_page, position):
+    await api.strategy()
+    rejection = await get_forged_page("/v1/alignment/ledger", position)
+    assert (rejection.status_code, rejection.json()["errors"][0]["pointer"]) == (422, "cursor")

@@ -5,18 +5,18 @@ from typing import Any
 
 import pytest
 
-from tests.api.conftest import Client, World, event
+from tests.api.conftest import ApiHarness, Client, make_event
 
-LATE, EARLY = "2026-11-20T12:00:00Z", "2026-10-05T12:00:00Z"
-CALL: dict[str, object] = {
+LATE_TIME, EARLY_TIME = "2026-11-20T12:00:00Z", "2026-10-05T12:00:00Z"
+CALL_FIELDS: dict[str, object] = {
     "type": "call.held",
     "kind": "activity",
     "team": "marketing",
     "value": None,
 }
-KIT, MOON = {"offering": "kit", "value": 10}, {"offering": "moon", "value": 10}
+KIT_SALE, MOON_SALE = {"offering": "kit", "value": 10}, {"offering": "moon", "value": 10}
 # By component, reason, team, objective and offering: how many things its evidence lists.
-EXPECTED = {
+EXPECTED_COUNTS = {
     ("playbook", "not_signed", "marketing", None, None): 1,  # the list of those who signed
     ("playbook", "did_not_contribute", "sales", None, None): 1,
     ("shared_responsibility", "single_function", None, "lose", None): 1,
@@ -36,84 +36,91 @@ EXPECTED = {
 }
 
 
-def numbered(*groups: tuple[int, dict[str, object]]) -> Iterable[dict[str, object]]:
-    wanted = [more for times, more in groups for _ in range(times)]
-    return [event(number, **{"time": LATE, **more}) for number, more in enumerate(wanted)]
+def make_numbered_events(*groups: tuple[int, dict[str, object]]) -> Iterable[dict[str, object]]:
+    all_overrides = [overrides for count, overrides in groups for _ in range(count)]
+    return [
+        make_event(number, **{"time": LATE_TIME, **overrides})
+        for number, overrides in enumerate(all_overrides)
+    ]
 
 
-async def furnish(world: World) -> None:
+async def seed_lossy_organization(api: ApiHarness) -> None:
     """An organization that does everything wrong that it can: one loss for almost every reason."""
-    await world.strategy()
-    put = world.admin.made
-    await put("/v1/sources/crm", {"name": "CRM"})
-    await put("/v1/objectives/lose", {"playbook": "fy26-q4", "title": "Lose"})
-    await put("/v1/objectives/lose/responsibilities/sales", {"role": "accountable", "share": 1})
-    await put(
+    await api.seed_strategy()
+    put_object = api.admin.put_object
+    await put_object("/v1/sources/crm", {"name": "CRM"})
+    await put_object("/v1/objectives/lose", {"playbook": "fy26-q4", "title": "Lose"})
+    await put_object(
+        "/v1/objectives/lose/responsibilities/sales", {"role": "accountable", "share": 1}
+    )
+    await put_object(
         "/v1/playbooks/ventures",
         {"title": "Ventures", "starts_on": "2026-01-01", "ends_on": "2026-12-31"},
     )
-    await put("/v1/objectives/fly", {"playbook": "ventures", "title": "Fly"})
-    await put("/v1/offerings/kit", {"name": "Kit", "available_from": "2026-11-01"})
+    await put_object("/v1/objectives/fly", {"playbook": "ventures", "title": "Fly"})
+    await put_object("/v1/offerings/kit", {"name": "Kit", "available_from": "2026-11-01"})
     for objective in ("win", "lose"):
-        await put(
+        await put_object(
             f"/v1/objectives/{objective}/responsibilities/sales/acceptance",
             {"accepted": True, "by": "Ada"},
         )
-    await put("/v1/playbooks/fy26-q4/contributions/marketing", {"by": "Ada"})
-    await put("/v1/playbooks/fy26-q4/signoffs/sales", {"revision": 1, "by": "Ada"})
+    await put_object("/v1/playbooks/fy26-q4/contributions/marketing", {"by": "Ada"})
+    await put_object("/v1/playbooks/fy26-q4/signoffs/sales", {"revision": 1, "by": "Ada"})
     for path, body in (
         ("metrics/revenue", {"canonical_source": "billing"}),
         ("policy", {"minimum_events": 2}),
     ):
-        assert (await world.admin.patch(f"/v1/{path}", body)).status_code == 200
-    assert (await world.admin.post("/v1/playbooks/ventures/publish")).status_code == 200
-    events = numbered(
-        (2, {"offerings": [KIT, MOON]}),
+        assert (await api.admin.patch(f"/v1/{path}", body)).status_code == 200
+    assert (await api.admin.post("/v1/playbooks/ventures/publish")).status_code == 200
+    events = make_numbered_events(
+        (2, {"offerings": [KIT_SALE, MOON_SALE]}),
         (1, {}),
-        (1, {"time": EARLY, "offerings": [KIT]}),
+        (1, {"time": EARLY_TIME, "offerings": [KIT_SALE]}),
         (2, {"source": "crm", "value": 7}),
-        (4, CALL),
-        (3, {**CALL, "objective": "fly"}),
-        (2, {**CALL, "objective": "win"}),
+        (4, CALL_FIELDS),
+        (3, {**CALL_FIELDS, "objective": "fly"}),
+        (2, {**CALL_FIELDS, "objective": "win"}),
     )
-    recorded = await world.admin.post("/v1/event-batches", {"events": events})
-    assert recorded.json()["recorded"] == 15, recorded.text
+    reply = await api.admin.post("/v1/event-batches", {"events": events})
+    assert reply.json()["recorded"] == 15, reply.text
 
 
-async def everything(reader: Client, address: str) -> list[Any]:
+async def read_all_pages(reader: Client, address: str) -> list[Any]:
     """What the address lists, two things a page."""
-    following: str | None = f"{address}{'&' if '?' in address else '?'}limit=2"
-    found: list[Any] = []
-    while following is not None:
-        reply = await reader.get(following)
-        assert reply.status_code == 200, (following, reply.text)
-        found += reply.json()["items"]
-        following = reply.links["next"]["url"] if "next" in reply.links else None
-    return found
+    next_url: str | None = f"{address}{'&' if '?' in address else '?'}limit=2"
+    rows: list[Any] = []
+    while next_url is not None:
+        reply = await reader.get(next_url)
+        assert reply.status_code == 200, (next_url, reply.text)
+        rows += reply.json()["items"]
+        next_url = reply.links["next"]["url"] if "next" in reply.links else None
+    return rows
 
 
 @pytest.fixture
-async def reader(world: World) -> Client:
-    await furnish(world)
-    return await world.client("read")
+async def reader(api: ApiHarness) -> Client:
+    await seed_lossy_organization(api)
+    return await api.create_client("read")
 
 
-async def test_every_loss_leads_to_what_it_is_made_of(reader: Client):
-    ledger = await everything(reader, "/v1/alignment/ledger")
-    found = {
+async def test_the_evidence_of_every_loss_can_be_read(reader: Client):
+    ledger = await read_all_pages(reader, "/v1/alignment/ledger")
+    evidence_counts = {
         (loss["component"], loss["reason"], loss["team"], loss["objective"], loss["offering"]): len(
-            await everything(reader, loss["evidence"])
+            await read_all_pages(reader, loss["evidence"])
         )
         for loss in ledger
     }
-    assert found == EXPECTED
-    assert len(ledger) == len(EXPECTED)
+    assert evidence_counts == EXPECTED_COUNTS
+    assert len(ledger) == len(EXPECTED_COUNTS)
 
 
-async def test_stretches_of_days_list_what_is_in_any_of_them(reader: Client):
-    both = await everything(reader, "/v1/events?days=2026-10-01..2026-10-05,2026-11-20..2026-11-20")
-    early = await everything(reader, "/v1/events?days=2026-10-01..2026-10-05")
-    between = await everything(
+async def test_several_day_ranges_list_the_events_of_all_of_them(reader: Client):
+    both_ranges = await read_all_pages(
+        reader, "/v1/events?days=2026-10-01..2026-10-05,2026-11-20..2026-11-20"
+    )
+    early_range = await read_all_pages(reader, "/v1/events?days=2026-10-01..2026-10-05")
+    gaps = await read_all_pages(
         reader, "/v1/events?days=2026-10-06..2026-11-19,2026-11-21..2026-11-30"
     )
-    assert (len(both), len(early), len(between)) == (15, 1, 0)
+    assert (len(both_ranges), len(early_range), len(gaps)) == (15, 1, 0)

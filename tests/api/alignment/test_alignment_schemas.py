@@ -4,23 +4,27 @@ from datetime import date
 from typing import get_args
 
 from app.api.alignment import alignment_schemas as alignment_shapes
-from app.api.alignment.alignment_schemas import losses
+from app.api.alignment.alignment_schemas import to_losses
 from app.domain.playbook.organization import COMPONENTS
-from app.scoring.evidence_links import Evidence
+from app.scoring.evidence_links import EvidenceQuery
 from app.scoring.ledger import Loss
 
 
-class Account:
-    def detail(self, loss):  # noqa: ARG002  # as the ledger asks
+class FixedExplanation:
+    def detail(self, loss):  # as the ledger asks  # noqa: ARG002  # as the ledger asks
         return "31% of the recorded work of sales served no objective"
 
-    def evidence(self, loss):  # noqa: ARG002  # as the ledger asks
-        return Evidence("events", (("team", "sales"), ("from", date(2026, 10, 27).isoformat())))
+    def evidence(self, loss):  # as the ledger asks  # noqa: ARG002  # as the ledger asks
+        return EvidenceQuery(
+            "events", (("team", "sales"), ("from", date(2026, 10, 27).isoformat()))
+        )
 
 
 def test_a_loss_is_shown_with_the_address_of_its_evidence():
-    (shown,) = losses([Loss("focus", "off_playbook", 1 / 3, Account(), team="sales")])
-    assert shown.model_dump() == {
+    (loss_view,) = to_losses(
+        [Loss("focus", "off_playbook", 1 / 3, FixedExplanation(), team="sales")]
+    )
+    assert loss_view.model_dump() == {
         "component": "focus",
         "reason": "off_playbook",
         "points": 1 / 3,

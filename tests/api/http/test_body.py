@@ -2,18 +2,18 @@
 
 import pytest
 
-from app.api.http.body import merged
-from tests.api.conftest import EMBEDDED
+from app.api.http.body import apply_merge_patch
+from tests.api.conftest import SQLITE_ONLY
 
-SALES = '{"name": "Sales", "function": "sales"'
+SALES_JSON_START = '{"name": "Sales", "function": "sales"'
 
 
-async def put(admin, content, **headers):
+async def put_sales(admin, content, **headers):
     headers = {"Content-Type": "application/json", **headers}
     return await admin.http.put("/v1/teams/sales", content=content, headers=headers)
 
 
-@EMBEDDED
+@SQLITE_ONLY
 @pytest.mark.parametrize(
     "content",
     [
@@ -21,13 +21,13 @@ async def put(admin, content, **headers):
         b"{",
         b"nonsense",
         b'{"name": "a", "name": "b", "function": "sales"}',
-        SALES.encode() + b', "size": NaN}',
-        SALES.encode() + b', "size": Infinity}',
-        SALES.encode() + b', "size": ' + b"9" * 5_000 + b"}",
+        SALES_JSON_START.encode() + b', "size": NaN}',
+        SALES_JSON_START.encode() + b', "size": Infinity}',
+        SALES_JSON_START.encode() + b', "size": ' + b"9" * 5_000 + b"}",
         b"[" * 60_000,
         b'{"name": "\xff", "function": "sales"}',
-        SALES.encode("utf-16"),
-        b"\xef\xbb\xbf" + SALES.encode() + b"}",
+        SALES_JSON_START.encode("utf-16"),
+        b"\xef\xbb\xbf" + SALES_JSON_START.encode() + b"}",
         b'{"name": "a\\u0000b", "function": "sales"}',
         b'{"name": "\\ud800", "function": "sales"}',
         b'{"name": "a\x00b", "function": "sales"}',
@@ -35,32 +35,33 @@ async def put(admin, content, **headers):
     ],
 )
 async def test_what_cannot_be_read_is_malformed(admin, content):
-    reply = await put(admin, content)
+    reply = await put_sales(admin, content)
     assert (reply.status_code, reply.json()["code"]) == (400, "malformed-input"), reply.text
 
 
-@EMBEDDED
+@SQLITE_ONLY
 @pytest.mark.parametrize(
     "size", ["1e400", "1E+400", "true", '"5"', "null", "0", "-1", "0.00001", "1000000000001", "[]"]
 )
 async def test_a_number_outside_its_bounds_is_refused_by_name(admin, size):
-    reply = await put(admin, f'{SALES}, "size": {size}}}'.encode())
+    reply = await put_sales(admin, f'{SALES_JSON_START}, "size": {size}}}'.encode())
     assert reply.status_code == 422, reply.text
     assert [error["pointer"] for error in reply.json()["errors"]] == ["/size"]
 
 
 @pytest.mark.parametrize(
-    ("size", "kept"), [("5.0", 5), ("0.5e1", 5), ("2.5", 2.5), ("1e12", 10**12), ("0.0001", 0.0001)]
+    ("size", "expected"),
+    [("5.0", 5), ("0.5e1", 5), ("2.5", 2.5), ("1e12", 10**12), ("0.0001", 0.0001)],
 )
-async def test_a_number_may_be_written_as_json_lets_it(admin, size, kept):
-    reply = await put(admin, f'{SALES}, "size": {size}}}'.encode())
+async def test_a_number_may_be_written_as_json_lets_it(admin, size, expected):
+    reply = await put_sales(admin, f'{SALES_JSON_START}, "size": {size}}}'.encode())
     assert reply.status_code == 201, reply.text
-    assert reply.json()["size"] == kept
+    assert reply.json()["size"] == expected
 
 
-@EMBEDDED
+@SQLITE_ONLY
 @pytest.mark.parametrize(
-    "given",
+    "content_type",
     [
         None,
         "text/plain",
@@ -70,40 +71,46 @@ async def test_a_number_may_be_written_as_json_lets_it(admin, size, kept):
         "",
     ],
 )
-async def test_another_media_type_is_refused_and_the_right_one_named(admin, given):
-    headers = {} if given is None else {"Content-Type": given}
-    reply = await admin.http.put("/v1/teams/sales", content=f"{SALES}}}".encode(), headers=headers)
+async def test_another_media_type_is_refused_and_the_right_one_named(admin, content_type):
+    headers = {} if content_type is None else {"Content-Type": content_type}
+    reply = await admin.http.put(
+        "/v1/teams/sales", content=f"{SALES_JSON_START}}}".encode(), headers=headers
+    )
     assert (reply.status_code, reply.headers["accept"]) == (415, "application/json")
 
 
-@EMBEDDED
+@SQLITE_ONLY
 @pytest.mark.parametrize(
-    "given",
+    "content_type",
     ["application/json", "Application/JSON; charset=UTF-8", 'application/json;charset="utf-8"'],
 )
-async def test_the_media_type_may_be_written_in_any_case_and_with_its_charset(admin, given):
-    assert (await put(admin, f"{SALES}}}".encode(), **{"Content-Type": given})).status_code == 201
+async def test_the_media_type_may_be_written_in_any_case_and_with_its_charset(admin, content_type):
+    assert (
+        await put_sales(admin, f"{SALES_JSON_START}}}".encode(), **{"Content-Type": content_type})
+    ).status_code == 201
 
 
-async def test_a_method_that_is_not_taken_is_a_405_whatever_its_media_type(admin):
+async def test_an_unsupported_method_is_a_405_whatever_its_media_type(admin):
     reply = await admin.http.post(
         "/v1/teams/sales", content=b"x", headers={"Content-Type": "text/plain"}
     )
     assert reply.status_code == 405
 
 
-@EMBEDDED
+@SQLITE_ONLY
 @pytest.mark.parametrize("encoding", ["gzip", "br", "deflate, gzip"])
 async def test_a_compressed_body_is_refused(admin, encoding):
-    reply = await put(admin, f"{SALES}}}".encode(), **{"Content-Encoding": encoding})
+    reply = await put_sales(
+        admin, f"{SALES_JSON_START}}}".encode(), **{"Content-Encoding": encoding}
+    )
     assert (reply.status_code, reply.headers["accept-encoding"]) == (415, "identity")
 
 
 async def test_a_body_of_the_limit_is_read_and_one_byte_more_is_not(admin):
-    body = f"{SALES}}}".encode()
-    full = body + b" " * (64 * 1024 - len(body))
-    assert (await put(admin, full)).status_code == 201
-    assert (await put(admin, full + b" ")).status_code == 413
+    body = f"{SALES_JSON_START}}}".encode()
+    full_body = body + b" " * (64 * 1024 - len(body))
+    assert (await put_sales(admin, full_body)).status_code == 201
+    assert (await put_sales(admin, full_body + b" ")).status_code == 413
 
 
 async def test_a_body_that_does_not_say_its_length_is_bounded_too(admin):
@@ -111,7 +118,7 @@ async def test_a_body_that_does_not_say_its_length_is_bounded_too(admin):
         for _ in range(65):
             yield b" " * 1024
 
-    reply = await put(admin, chunks())
+    reply = await put_sales(admin, chunks())
     assert (reply.status_code, reply.json()["code"]) == (413, "too-large")
 
 
@@ -136,4 +143,4 @@ async def test_a_body_that_does_not_say_its_length_is_bounded_too(admin):
     ],
 )
 def test_a_merge_patch_gives_what_rfc_7396_says(target, patch, expected):
-    assert merged(target, patch) == expected
+    assert apply_merge_patch(target, patch) == expected

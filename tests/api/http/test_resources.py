@@ -1,6 +1,6 @@
 """What all resources with a key share, taken from the document; each is shown by itself in its own file."""
 
-from tests.api.test_operation import filled, operations
+from tests.api.http.test_route import fill_path, list_operations
 
 BODIES = {
     "/v1/teams/{team}": {"name": "A", "function": "a"},
@@ -11,28 +11,28 @@ BODIES = {
 }
 
 
-async def test_every_key_can_be_created_read_archived_and_brought_back(world):
-    admin = world.admin
+async def test_every_keyed_resource_can_be_created_read_archived_and_restored(api):
+    admin = api.admin
     for path, body in BODIES.items():
-        place = path.split("{")[0] + "a-thing"
-        assert (await admin.put(place, body)).status_code == 201, path
-        read = await admin.get(place)
-        assert (read.status_code, read.json()["key"]) == (200, "a-thing")
+        object_path = path.split("{")[0] + "a-thing"
+        assert (await admin.put(object_path, body)).status_code == 201, path
+        object_reply = await admin.get(object_path)
+        assert (object_reply.status_code, object_reply.json()["key"]) == (200, "a-thing")
         assert (
-            await admin.get(place, headers={"If-None-Match": read.headers["etag"]})
+            await admin.get(object_path, headers={"If-None-Match": object_reply.headers["etag"]})
         ).status_code == 304
-        assert (await admin.delete(place)).status_code == 204
+        assert (await admin.delete(object_path)).status_code == 204
         for method in ("GET", "DELETE", "PATCH"):
-            gone = await admin.send(method, place, {} if method == "PATCH" else None)
-            assert gone.status_code == 404, (method, place)
-        assert (await admin.put(place, body)).status_code == 201, path
-        assert (await admin.get(place)).json()["archived"] is False
+            missing_reply = await admin.send(method, object_path, {} if method == "PATCH" else None)
+            assert missing_reply.status_code == 404, (method, object_path)
+        assert (await admin.put(object_path, body)).status_code == 201, path
+        assert (await admin.get(object_path)).json()["archived"] is False
 
 
-async def test_every_put_of_a_key_is_covered_here_or_in_its_own_file(world):
-    puts = {path for method, path, _ in operations() if method == "PUT"}
-    needing = {path for path in puts if path not in BODIES}
-    assert needing == {
+async def test_every_keyed_put_is_covered_here_or_in_its_own_file(api):
+    put_paths = {path for method, path, _ in list_operations() if method == "PUT"}
+    uncovered_paths = {path for path in put_paths if path not in BODIES}
+    assert uncovered_paths == {
         "/v1/policy",
         "/v1/objectives/{objective}",
         "/v1/key-results/{key_result}",
@@ -43,8 +43,8 @@ async def test_every_put_of_a_key_is_covered_here_or_in_its_own_file(world):
     }
 
 
-async def test_a_key_that_is_no_slug_is_refused_in_every_address(world):
-    for method, path, _ in operations():
+async def test_a_key_that_is_no_slug_is_refused_in_every_address(api):
+    for method, path, _ in list_operations():
         if "{" in path and method in ("GET", "DELETE"):
             names = dict.fromkeys(
                 (
@@ -60,5 +60,5 @@ async def test_a_key_that_is_no_slug_is_refused_in_every_address(world):
                 ),
                 "a_b%20",
             )
-            reply = await world.admin.send(method, filled(path, names))
+            reply = await api.admin.send(method, fill_path(path, names))
             assert reply.status_code in (404, 422), (method, path)

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from app.api.app import build
-from app.api.http.route import Contract, declare, deprecation, desk
-from app.api.openapi.document import document
+from app.api.app import create_application
+from app.api.http.route import Contract, create_router, deprecation_headers, route_contract
+from app.api.openapi.document import build_document
 from app.api.operations.health import Health
-from tests.api.conftest import EMBEDDED, SERVER, Client, event
-from tests.support.contract import contract
+from tests.api.conftest import POSTGRESQL_ONLY, SQLITE_ONLY, Client, make_event
+from tests.support.openapi_contract import get_contract
 
 SCOPES = ("read", "events:write", "playbook:write", "admin")
-NAMES = {
+PATH_NAMES = {
     "team": "sales",
     "metric": "revenue",
     "offering": "onboarding",
@@ -25,23 +25,23 @@ NAMES = {
 }
 
 
-def operations(*, secured: bool = True) -> list[tuple[str, str, dict[str, Any]]]:
+def list_operations(*, is_secured: bool = True) -> list[tuple[str, str, dict[str, Any]]]:
     """Method, path and description of every operation in the document."""
     return [
         (method.upper(), path, operation)
-        for path, methods in contract()["paths"].items()
+        for path, methods in get_contract()["paths"].items()
         for method, operation in methods.items()
-        if bool(operation["security"]) is secured
+        if bool(operation["security"]) is is_secured
     ]
 
 
-def filled(path: str, names: dict[str, str]) -> str:
+def fill_path(path: str, names: dict[str, str]) -> str:
     for name, value in names.items():
         path = path.replace(f"{{{name}}}", value)
     return path
 
 
-def body_of(operation: dict[str, Any]) -> dict[str, Any]:
+def build_example_body(operation: dict[str, Any]) -> dict[str, Any]:
     """What httpx sends: the operation's own example, in its own media type."""
     content = operation.get("requestBody", {}).get("content")
     if content is None:
@@ -50,64 +50,66 @@ def body_of(operation: dict[str, Any]) -> dict[str, Any]:
     return {"json": media["examples"]["example"]["value"], "headers": {"Content-Type": media_type}}
 
 
-@EMBEDDED
-async def test_every_operation_needs_a_key_and_says_so_in_one_way(world):
-    stranger = Client(world.app, None)
-    first: dict[str, Any] | None = None
-    wrong = [
+@SQLITE_ONLY
+async def test_every_operation_requires_a_key_and_rejects_in_one_way(api):
+    stranger = Client(api.app, None)
+    first_problem: dict[str, Any] | None = None
+    wrong_headers = [
         {},
         {"Authorization": "Bearer nonsense"},
-        {"Authorization": f"Basic {world.admin.key}"},
+        {"Authorization": f"Basic {api.admin.key}"},
     ]
-    wrong += [
-        {"Authorization": f"Bearer {world.admin.key[:-1]}0"},
+    wrong_headers += [
+        {"Authorization": f"Bearer {api.admin.key[:-1]}0"},
         {"Authorization": f"Bearer sightline_{'a' * 60}"},
     ]
-    for method, path, _ in operations():
-        for headers in wrong:
+    for method, path, _ in list_operations():
+        for headers in wrong_headers:
             reply = await stranger.http.request(
-                method, filled(path, {**NAMES, "uid": "x", "id": "x"}), headers=headers
+                method, fill_path(path, {**PATH_NAMES, "uid": "x", "id": "x"}), headers=headers
             )
             assert reply.status_code == 401, (method, path, headers)
             assert reply.headers["www-authenticate"].startswith("Bearer")
-            said = {
+            problem = {
                 name: value
                 for name, value in reply.json().items()
                 if name not in ("instance", "request_id")
             }
-            first = first or said
-            assert said == first
+            first_problem = first_problem or problem
+            assert problem == first_problem
 
 
-async def test_a_key_in_the_query_is_no_key(world):
-    reply = await Client(world.app, None).get("/v1/teams", params={"api_key": world.admin.key})
+async def test_a_key_in_the_query_is_no_key(api):
+    reply = await Client(api.app, None).get("/v1/teams", params={"api_key": api.admin.key})
     assert reply.status_code == 401
 
 
-async def test_a_revoked_and_an_expired_key_are_refused(world):
-    reply = await world.admin.post(
+async def test_a_revoked_and_an_expired_key_are_refused(api):
+    reply = await api.admin.post(
         "/v1/api-keys", {"name": "short", "scopes": ["read"], "expires_at": "2026-11-23T13:00:00Z"}
     )
-    caller = Client(world.app, reply.json()["api_key"])
+    caller = Client(api.app, reply.json()["api_key"])
     assert (await caller.get("/v1/teams")).status_code == 200
-    world.clock.pass_time(hours=1)
+    api.clock.pass_time(hours=1)
     assert (await caller.get("/v1/teams")).status_code == 401
-    lasting = await world.client("read")
-    listed = (await world.admin.get("/v1/api-keys")).json()["items"]
-    assert (await world.admin.delete(f"/v1/api-keys/{listed[-1]['id']}")).status_code == 204
-    assert (await lasting.get("/v1/teams")).status_code == 401
+    revoked_caller = await api.client("read")
+    keys = (await api.admin.get("/v1/api-keys")).json()["items"]
+    assert (await api.admin.delete(f"/v1/api-keys/{keys[-1]['id']}")).status_code == 204
+    assert (await revoked_caller.get("/v1/teams")).status_code == 401
 
 
-@EMBEDDED
-async def test_every_operation_refuses_a_key_with_all_scopes_but_its_own(world):
+@SQLITE_ONLY
+async def test_every_operation_refuses_a_key_with_all_scopes_but_its_own(api):
     callers = {
-        scope: await world.client(*(s for s in SCOPES if s not in (scope, "admin")))
+        scope: await api.client(*(granted for granted in SCOPES if granted not in (scope, "admin")))
         for scope in SCOPES
     }
-    for method, path, operation in operations():
+    for method, path, operation in list_operations():
         (scope,) = operation["x-required-scopes"]
-        names = {**NAMES, "uid": "0192f0c1-7f3a-7c11-9a53-2f6d0e9c1b3a", "id": "0aZ3bY7cX1d"}
-        reply = await callers[scope].http.request(method, filled(path, names), **body_of(operation))
+        names = {**PATH_NAMES, "uid": "0192f0c1-7f3a-7c11-9a53-2f6d0e9c1b3a", "id": "0aZ3bY7cX1d"}
+        reply = await callers[scope].http.request(
+            method, fill_path(path, names), **build_example_body(operation)
+        )
         assert (reply.status_code, reply.json()["code"]) == (403, "forbidden"), (
             method,
             path,
@@ -115,52 +117,62 @@ async def test_every_operation_refuses_a_key_with_all_scopes_but_its_own(world):
         )
 
 
-@EMBEDDED
-async def test_another_organizations_things_are_not_there(world):
-    await world.strategy()
-    admin = world.admin
+@SQLITE_ONLY
+async def test_objects_of_another_organization_are_not_found(api):
+    await api.strategy()
+    admin = api.admin
     await admin.made(
         "/v1/offerings/onboarding", {"name": "Onboarding", "available_from": "2026-01-01"}
     )
-    recorded = (await admin.post("/v1/events", event())).json()
+    recorded_event = (await admin.post("/v1/events", make_event())).json()
     await admin.made("/v1/playbooks/fy26-q4/contributions/sales", {"by": "Ada"})
     await admin.made("/v1/playbooks/fy26-q4/signoffs/sales", {"by": "Ada", "revision": 1})
-    key = (await admin.get("/v1/api-keys")).json()["items"][0]["id"]
-    other = await world.organization("other")
-    mine = {**NAMES, "uid": recorded["uid"], "id": key}
-    random = {
-        **dict.fromkeys(NAMES, "nowhere"),
+    key_id = (await admin.get("/v1/api-keys")).json()["items"][0]["id"]
+    other_admin = await api.organization("other")
+    existing_names = {**PATH_NAMES, "uid": recorded_event["uid"], "id": key_id}
+    unknown_names = {
+        **dict.fromkeys(PATH_NAMES, "nowhere"),
         "uid": "0192f0c1-7f3a-7c11-9a53-2f6d0e9c1b3a",
         "id": "0aZ3bY7cX1d",
     }
-    before = (await admin.get("/v1/organization")).json()["version"]
-    for method, path, operation in operations():
-        top = (
+    version_before = (await admin.get("/v1/organization")).json()["version"]
+    for method, path, operation in list_operations():
+        creates_object = (
             path.count("/") == 3 and method == "PUT"
         )  # another organization may have a thing of that name
-        if "{" not in path or top:
+        if "{" not in path or creates_object:
             continue
-        found = await other.http.request(method, filled(path, mine), **body_of(operation))
-        never = await other.http.request(method, filled(path, random), **body_of(operation))
-        assert (found.status_code, never.status_code) == (404, 404), (method, path, found.text)
-        assert _neutral(found.json()) == _neutral(never.json()), (method, path)
-    assert (await admin.get("/v1/organization")).json()["version"] == before
+        existing_reply = await other_admin.http.request(
+            method, fill_path(path, existing_names), **build_example_body(operation)
+        )
+        unknown_reply = await other_admin.http.request(
+            method, fill_path(path, unknown_names), **build_example_body(operation)
+        )
+        assert (existing_reply.status_code, unknown_reply.status_code) == (404, 404), (
+            method,
+            path,
+            existing_reply.text,
+        )
+        assert _strip_request_details(existing_reply.json()) == _strip_request_details(
+            unknown_reply.json()
+        ), (method, path)
+    assert (await admin.get("/v1/organization")).json()["version"] == version_before
 
 
-def _neutral(problem: dict[str, Any]) -> dict[str, Any]:
-    said = {
+def _strip_request_details(problem: dict[str, Any]) -> dict[str, Any]:
+    fields = {
         name: value for name, value in problem.items() if name not in ("instance", "request_id")
     }
-    return {**said, "detail": re.sub("'[a-z0-9/-]+'", "?", said["detail"])}
+    return {**fields, "detail": re.sub("'[a-z0-9/-]+'", "?", fields["detail"])}
 
 
-@EMBEDDED
-async def test_every_operation_refuses_a_parameter_that_it_does_not_know(world):
-    await world.strategy()
-    for method, path, operation in operations():
-        names = {**NAMES, "uid": "0192f0c1-7f3a-7c11-9a53-2f6d0e9c1b3a", "id": "0aZ3bY7cX1d"}
-        reply = await world.admin.http.request(
-            method, filled(path, names), params={"strange": "1"}, **body_of(operation)
+@SQLITE_ONLY
+async def test_every_operation_refuses_a_parameter_that_it_does_not_know(api):
+    await api.strategy()
+    for method, path, operation in list_operations():
+        names = {**PATH_NAMES, "uid": "0192f0c1-7f3a-7c11-9a53-2f6d0e9c1b3a", "id": "0aZ3bY7cX1d"}
+        reply = await api.admin.http.request(
+            method, fill_path(path, names), params={"strange": "1"}, **build_example_body(operation)
         )
         assert reply.status_code == 422, (method, path, reply.text)
         assert reply.json()["errors"][0]["pointer"] == "strange"
@@ -172,111 +184,121 @@ async def test_a_parameter_given_twice_is_refused(admin):
     assert reply.json()["errors"][0]["pointer"] == "limit"
 
 
-@EMBEDDED
-async def test_every_body_has_one_media_type_and_a_limit(world):
-    names = {**NAMES, "uid": "0192f0c1-7f3a-7c11-9a53-2f6d0e9c1b3a", "id": "0aZ3bY7cX1d"}
-    said = {"POST": "accept-post", "PATCH": "accept-patch", "PUT": "accept"}
-    for method, path, operation in operations():
+@SQLITE_ONLY
+async def test_every_body_has_one_media_type_and_a_limit(api):
+    names = {**PATH_NAMES, "uid": "0192f0c1-7f3a-7c11-9a53-2f6d0e9c1b3a", "id": "0aZ3bY7cX1d"}
+    accept_headers = {"POST": "accept-post", "PATCH": "accept-patch", "PUT": "accept"}
+    for method, path, operation in list_operations():
         if "requestBody" not in operation:
             continue
         (media_type,) = operation["requestBody"]["content"]
         if media_type == "application/octet-stream":
             continue  # of several forms, told apart by the sender's standard: test_cloudevents, test_hooks
-        wrong = await world.admin.http.request(
-            method, filled(path, names), content=b"{}", headers={"Content-Type": "text/plain"}
+        wrong_type_reply = await api.admin.http.request(
+            method, fill_path(path, names), content=b"{}", headers={"Content-Type": "text/plain"}
         )
-        assert (wrong.status_code, wrong.headers[said[method]]) == (415, media_type), (method, path)
+        assert (wrong_type_reply.status_code, wrong_type_reply.headers[accept_headers[method]]) == (
+            415,
+            media_type,
+        ), (method, path)
         headers = {
             "Content-Type": media_type,
             "Content-Length": str(operation["x-max-body-bytes"] + 1),
         }
-        large = await world.admin.http.request(
-            method, filled(path, names), content=b"{}", headers=headers
+        large_reply = await api.admin.http.request(
+            method, fill_path(path, names), content=b"{}", headers=headers
         )
-        assert (large.status_code, large.json()["code"]) == (413, "too-large"), (method, path)
+        assert (large_reply.status_code, large_reply.json()["code"]) == (413, "too-large"), (
+            method,
+            path,
+        )
 
 
-@EMBEDDED
-@pytest.mark.parametrize("value", ["bearer", "BEARER"])
-async def test_the_name_of_the_scheme_may_be_written_in_any_case(world, value):
-    reply = await Client(world.app, None).get("/livez")
+@SQLITE_ONLY
+@pytest.mark.parametrize("scheme", ["bearer", "BEARER"])
+async def test_the_name_of_the_scheme_may_be_written_in_any_case(api, scheme):
+    reply = await Client(api.app, None).get("/livez")
     assert reply.status_code == 200
-    caller = Client(world.app, None)
-    caller.http.headers["Authorization"] = f"{value} {world.admin.key}"
+    caller = Client(api.app, None)
+    caller.http.headers["Authorization"] = f"{scheme} {api.admin.key}"
     assert (await caller.get("/v1/teams")).status_code == 200
 
 
-async def test_more_parameters_than_anything_takes_are_refused_without_a_look_at_them(world):
+async def test_too_many_parameters_are_rejected_before_they_are_parsed(api):
     for name in ("a", "archived"):
-        many = "&".join(f"{name}={number}" for number in range(51))
-        refused = await Client(world.app, None).get(f"/livez?{many}")
-        assert (refused.status_code, refused.json()["detail"]) == (
+        query = "&".join(f"{name}={number}" for number in range(51))
+        rejection = await Client(api.app, None).get(f"/livez?{query}")
+        assert (rejection.status_code, rejection.json()["detail"]) == (
             422,
             "There are more than 50 parameters.",
         )
-    twice = await world.admin.get("/v1/teams?limit=1&archived=true&limit=1")
-    assert [fault["pointer"] for fault in twice.json()["errors"]] == ["limit"]
+    duplicate_reply = await api.admin.get("/v1/teams?limit=1&archived=true&limit=1")
+    assert [fault["pointer"] for fault in duplicate_reply.json()["errors"]] == ["limit"]
 
 
-@EMBEDDED
-async def test_an_operation_that_is_deprecated_says_so_in_every_reply_and_in_the_document(world):
-    found = desk("health")
-    leaves = deprecation(date(2026, 11, 1), date(2027, 5, 1), "https://sightline.example/moved")
+@SQLITE_ONLY
+async def test_a_deprecated_operation_is_marked_in_every_reply_and_in_the_document(api):
+    router = create_router("health")
+    deprecation_notice = deprecation_headers(
+        date(2026, 11, 1), date(2027, 5, 1), "https://sightline.example/moved"
+    )
 
-    @found.get("/old", **declare(Contract("read", deprecated=leaves)))
+    @router.get("/old", **route_contract(Contract("read", deprecation_headers=deprecation_notice)))
     async def get_old() -> Health:
         """What was."""
         return Health(status="ok")
 
-    world.app.router.routes.extend(found.routes)
-    for caller in (world.admin, Client(world.app, None)):
+    api.app.router.routes.extend(router.routes)
+    for caller in (api.admin, Client(api.app, None)):
         reply = await caller.get("/old")
         assert reply.headers["deprecation"] == "@1793491200"
         assert reply.headers["sunset"] == "Sat, 01 May 2027 00:00:00 GMT"
         assert reply.headers["link"] == '<https://sightline.example/moved>; rel="deprecation"'
-    app = build()
-    app.router.routes.extend(found.routes)
-    said = document(app)["paths"]["/old"]["get"]
-    assert said["deprecated"]
-    assert {"Deprecation", "Sunset", "Link"} <= said["responses"]["200"]["headers"].keys()
-    assert "deprecation" not in (await world.admin.get("/v1/teams")).headers
+    app = create_application()
+    app.router.routes.extend(router.routes)
+    operation = build_document(app)["paths"]["/old"]["get"]
+    assert operation["deprecated"]
+    assert {"Deprecation", "Sunset", "Link"} <= operation["responses"]["200"]["headers"].keys()
+    assert "deprecation" not in (await api.admin.get("/v1/teams")).headers
 
 
-@EMBEDDED
-async def test_no_request_may_set_what_the_service_sets(world):
-    await world.strategy()
-    shapes = contract()["components"]["schemas"]
-    seen = 0
-    for method, path, operation in operations():
-        replies = (
+@SQLITE_ONLY
+async def test_no_request_may_set_fields_that_the_service_sets(api):
+    await api.strategy()
+    schemas = get_contract()["components"]["schemas"]
+    checked_count = 0
+    for method, path, operation in list_operations():
+        reply_schema = (
             operation["responses"]
             .get("200", {})
             .get("content", {})
             .get("application/json", {})
             .get("schema", {})
         )
-        sent = body_of(operation)
-        if method not in ("PUT", "PATCH") or "$ref" not in replies:
+        example_request = build_example_body(operation)
+        if method not in ("PUT", "PATCH") or "$ref" not in reply_schema:
             continue
-        shown = shapes[replies["$ref"].rpartition("/")[2]]["properties"]
-        known = operation["requestBody"]["content"]
-        (media,) = known.values()
-        taken = shapes[media["schema"]["$ref"].rpartition("/")[2]]["properties"]
-        for name in shown.keys() - taken.keys():
-            more = {**sent, "json": {**sent["json"], name: "x"}}
-            reply = await world.admin.http.request(method, filled(path, NAMES), **more)
+        reply_properties = schemas[reply_schema["$ref"].rpartition("/")[2]]["properties"]
+        request_content = operation["requestBody"]["content"]
+        (media,) = request_content.values()
+        request_properties = schemas[media["schema"]["$ref"].rpartition("/")[2]]["properties"]
+        for name in reply_properties.keys() - request_properties.keys():
+            altered_request = {**example_request, "json": {**example_request["json"], name: "x"}}
+            reply = await api.admin.http.request(
+                method, fill_path(path, PATH_NAMES), **altered_request
+            )
             assert reply.status_code == 422, (method, path, name, reply.text)
             assert f"/{name}" in [error["pointer"] for error in reply.json()["errors"]], (
                 method,
                 path,
                 name,
             )
-            seen += 1
-    assert seen > 30
+            checked_count += 1
+    assert checked_count > 30
 
 
 # What openapi.md, section 6, asks in parameters; what it asks in bodies is in test_body.py.
-CHOKING = (
+CRASHING_QUERIES = (
     "/v1/events?id=a%00b",
     "/v1/events?type=a%00b",
     "/v1/events?unit=%00",
@@ -300,40 +322,43 @@ CHOKING = (
 )
 
 
-@SERVER
-async def test_a_parameter_that_would_choke_a_database_is_refused(admin):
-    for query in CHOKING:
-        refused = await admin.get(query)
-        assert (refused.status_code, refused.json()["code"]) == (422, "invalid-input"), (
+@POSTGRESQL_ONLY
+async def test_a_parameter_that_would_fail_in_the_database_is_rejected(admin):
+    for query in CRASHING_QUERIES:
+        rejection = await admin.get(query)
+        assert (rejection.status_code, rejection.json()["code"]) == (422, "invalid-input"), (
             query,
-            refused.text,
+            rejection.text,
         )
 
 
-@SERVER
-async def test_an_instant_that_is_none_or_beyond_the_calendar_is_refused(world):
-    await world.strategy()
-    beyond = ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00")
-    for time in (0, 1796000000, "1796000000", *beyond, "2026-11-20T12:00:00"):
-        refused = await world.admin.post("/v1/events", event(time=time))
-        assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/time"), time
+@POSTGRESQL_ONLY
+async def test_an_invalid_or_out_of_range_instant_is_rejected(api):
+    await api.strategy()
+    out_of_range = ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00")
+    for time in (0, 1796000000, "1796000000", *out_of_range, "2026-11-20T12:00:00"):
+        rejection = await api.admin.post("/v1/events", make_event(time=time))
+        assert (rejection.status_code, rejection.json()["errors"][0]["pointer"]) == (
+            422,
+            "/time",
+        ), time
 
 
-async def test_what_a_caller_says_never_breaks_a_header(world):
-    await world.strategy()
+async def test_values_sent_by_a_caller_never_break_a_header(api):
+    await api.strategy()
     for number in (1, 2):
         assert (
-            await world.admin.post("/v1/events", event(number, unit="\u20ac\r\n"))
+            await api.admin.post("/v1/events", make_event(number, unit="\u20ac\r\n"))
         ).status_code == 201
-    page = await world.admin.get("/v1/events", params={"unit": "\u20ac\r\n", "limit": 1})
+    page = await api.admin.get("/v1/events", params={"unit": "\u20ac\r\n", "limit": 1})
     assert page.headers["link"].isascii()
     assert "%E2%82%AC%0D%0A" in page.headers["link"]
     for header in ("If-Match", "If-None-Match", "X-Request-Id", "Idempotency-Key"):
-        reply = await world.admin.get("/v1/teams/sales", headers={header: "\u20ac".encode()})
+        reply = await api.admin.get("/v1/teams/sales", headers={header: "\u20ac".encode()})
         assert reply.status_code in (200, 422), header
 
 
-async def test_an_empty_list_where_something_is_counted_is_refused(admin):
-    refused = await admin.put("/v1/metrics/m", {"name": "M", "events": [], "aggregation": "sum"})
-    assert refused.json()["errors"][0]["pointer"] == "/events"
+async def test_a_list_that_must_not_be_empty_is_rejected_when_empty(admin):
+    rejection = await admin.put("/v1/metrics/m", {"name": "M", "events": [], "aggregation": "sum"})
+    assert rejection.json()["errors"][0]["pointer"] == "/events"
     assert (await admin.post("/v1/event-batches", {"events": []})).status_code == 422

@@ -2,13 +2,13 @@
 
 import pytest
 
-from app.api.http.schema_base import examples, made
+from app.api.http.schema_base import collect_examples, to_domain
 from app.api.playbook.teams import TeamPatch, TeamPut
 from app.domain.playbook.organization import Team
-from tests.api.conftest import event
-from tests.support.contract import contract
+from tests.api.conftest import make_event
+from tests.support.openapi_contract import get_contract
 
-PLACES = {
+PATHS_BY_SCHEMA = {
     "Team": "/v1/teams/sales",
     "Metric": "/v1/metrics/revenue",
     "Playbook": "/v1/playbooks/fy26-q4",
@@ -20,47 +20,49 @@ PLACES = {
 }
 
 
-async def test_every_reply_has_exactly_the_members_of_its_schema(world):
-    await world.strategy()
-    schemas = contract()["components"]["schemas"]
-    for name, path in PLACES.items():
-        assert (await world.admin.get(path)).json().keys() == schemas[name]["properties"].keys(), (
-            name
-        )
-    recorded = await world.admin.post("/v1/events", event())
-    assert recorded.json().keys() == schemas["Event"]["properties"].keys()
+async def test_every_reply_has_exactly_the_members_of_its_schema(api):
+    await api.strategy()
+    schemas = get_contract()["components"]["schemas"]
+    for name, path in PATHS_BY_SCHEMA.items():
+        assert (await api.admin.get(path)).json().keys() == schemas[name]["properties"].keys(), name
+    event_reply = await api.admin.post("/v1/events", make_event())
+    assert event_reply.json().keys() == schemas["Event"]["properties"].keys()
 
 
-async def test_a_member_that_only_replies_have_is_refused_in_a_request(world):
-    await world.strategy()
-    schemas = contract()["components"]["schemas"]
-    tried = 0
-    for name, path in PLACES.items():
-        put = schemas[f"{name}Put"]
-        shown = (await world.admin.get(path)).json()
-        good = {member: value for member, value in shown.items() if member in put["properties"]}
-        assert (await world.admin.put(path, good)).status_code == 200, path
-        for member in shown.keys() - put["properties"].keys():
-            refused = await world.admin.put(path, {**good, member: shown[member]})
-            assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (
+async def test_a_member_that_only_replies_have_is_refused_in_a_request(api):
+    await api.strategy()
+    schemas = get_contract()["components"]["schemas"]
+    checked_count = 0
+    for name, path in PATHS_BY_SCHEMA.items():
+        put_schema = schemas[f"{name}Put"]
+        current_view = (await api.admin.get(path)).json()
+        valid_request = {
+            member: value
+            for member, value in current_view.items()
+            if member in put_schema["properties"]
+        }
+        assert (await api.admin.put(path, valid_request)).status_code == 200, path
+        for member in current_view.keys() - put_schema["properties"].keys():
+            rejection = await api.admin.put(path, {**valid_request, member: current_view[member]})
+            assert (rejection.status_code, rejection.json()["errors"][0]["pointer"]) == (
                 422,
                 f"/{member}",
             ), path
-            tried += 1
-    assert tried > 10
+            checked_count += 1
+    assert checked_count > 10
 
 
-def test_what_was_sent_becomes_the_domains_value():
-    assert made(Team, TeamPut.model_validate({"name": "A", "function": "b"}), key="a") == Team(
+def test_a_request_becomes_a_domain_object():
+    assert to_domain(Team, TeamPut.model_validate({"name": "A", "function": "b"}), key="a") == Team(
         "a", "A", "b"
     )
 
 
-def test_a_patch_tells_what_was_sent_from_what_was_not():
-    assert TeamPatch.model_validate({}).given() == {}
-    assert TeamPatch.model_validate({"size": 2}).given() == {"size": 20_000}
+def test_a_patch_distinguishes_sent_from_missing_members():
+    assert TeamPatch.model_validate({}).sent_fields() == {}
+    assert TeamPatch.model_validate({"size": 2}).sent_fields() == {"size": 20_000}
 
 
 @pytest.mark.parametrize("name", ["Team", "TeamPut", "TeamPatch", "Problem", "IssuedApiKey"])
-def test_every_shape_keeps_its_own_example(name):
-    assert examples()[name]
+def test_every_schema_has_its_own_example(name):
+    assert collect_examples()[name]

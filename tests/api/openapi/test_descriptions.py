@@ -1,10 +1,10 @@
 """Every member of the contract says what it is."""
 
-from tests.support.contract import contract
+from tests.support.openapi_contract import get_contract
 
 
 def test_every_member_of_every_shape_says_what_it_is():
-    shapes = contract()["components"]["schemas"]
+    shapes = get_contract()["components"]["schemas"]
     silent = [
         f"{n}.{m}"
         for n, shape in shapes.items()

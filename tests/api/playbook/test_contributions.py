@@ -1,36 +1,40 @@
 """Contributions over HTTP: an act of the team."""
 
-ADDRESS = "/v1/playbooks/fy26-q4/contributions"
+CONTRIBUTIONS_PATH = "/v1/playbooks/fy26-q4/contributions"
 
 
-async def test_a_team_contributes_and_withdraws(world):
-    await world.strategy()
-    sales = await world.client("read", "playbook:write", team="sales")
-    made = await sales.put(f"{ADDRESS}/sales", {"by": "Ada", "note": "Onboarding"})
-    assert made.status_code == 201, made.text
-    (listed,) = (await sales.get(ADDRESS)).json()["items"]
-    assert listed == made.json()
-    assert listed == {
+async def test_a_team_contributes_and_withdraws(api):
+    await api.strategy()
+    sales = await api.client("read", "playbook:write", team="sales")
+    created_reply = await sales.put(
+        f"{CONTRIBUTIONS_PATH}/sales", {"by": "Ada", "note": "Onboarding"}
+    )
+    assert created_reply.status_code == 201, created_reply.text
+    (contribution,) = (await sales.get(CONTRIBUTIONS_PATH)).json()["items"]
+    assert contribution == created_reply.json()
+    assert contribution == {
         "playbook": "fy26-q4", "team": "sales", "by": "Ada", "note": "Onboarding", "archived": False
     }  # fmt: skip
-    assert (await sales.delete(f"{ADDRESS}/sales")).status_code == 204
-    assert (await sales.delete(f"{ADDRESS}/sales")).status_code == 404
-    assert (await sales.get(ADDRESS)).json()["items"] == []
+    assert (await sales.delete(f"{CONTRIBUTIONS_PATH}/sales")).status_code == 204
+    assert (await sales.delete(f"{CONTRIBUTIONS_PATH}/sales")).status_code == 404
+    assert (await sales.get(CONTRIBUTIONS_PATH)).json()["items"] == []
 
 
-async def test_nobody_contributes_for_another_team(world):
-    await world.strategy()
+async def test_nobody_contributes_for_another_team(api):
+    await api.strategy()
     for team in ("marketing", None):
-        other = await world.client("playbook:write", team=team)
-        assert (await other.put(f"{ADDRESS}/sales", {"by": "Bob"})).status_code == 403
-    assert (await world.admin.put(f"{ADDRESS}/sales", {"by": "Admin"})).status_code == 201
-    assert (await world.admin.put(f"{ADDRESS}/nobody", {"by": "Admin"})).status_code == 404
-    assert (await world.admin.get("/v1/playbooks/nowhere/contributions")).status_code == 404
+        other_caller = await api.client("playbook:write", team=team)
+        assert (
+            await other_caller.put(f"{CONTRIBUTIONS_PATH}/sales", {"by": "Bob"})
+        ).status_code == 403
+    assert (await api.admin.put(f"{CONTRIBUTIONS_PATH}/sales", {"by": "Admin"})).status_code == 201
+    assert (await api.admin.put(f"{CONTRIBUTIONS_PATH}/nobody", {"by": "Admin"})).status_code == 404
+    assert (await api.admin.get("/v1/playbooks/nowhere/contributions")).status_code == 404
 
 
-async def test_a_team_bound_key_writes_nothing_else(world):
-    await world.strategy()
-    sales = await world.client("playbook:write", team="sales")
+async def test_a_team_bound_key_writes_nothing_else(api):
+    await api.strategy()
+    sales = await api.client("playbook:write", team="sales")
     assert (
         await sales.put("/v1/teams/sales", {"name": "S", "function": "sales"})
     ).status_code == 403

@@ -3,14 +3,19 @@
 from copy import deepcopy
 from typing import Any
 
-from app.api.playbook.document_schemas import EXAMPLE, PlaybookDocument, to_domain, to_wire
+from app.api.playbook.document_schemas import (
+    EXAMPLE,
+    PlaybookDocument,
+    to_document,
+    to_json_document,
+)
 from app.domain.playbook.objectives import Responsibility
 
 
-def test_everything_in_the_document_has_its_place():
-    document = to_domain(PlaybookDocument.model_validate(EXAMPLE))
-    places = {placed.noun.key: placed.pointer for placed in document.placed}
-    assert places == {
+def test_every_object_in_the_document_has_a_pointer():
+    document = to_document(PlaybookDocument.model_validate(EXAMPLE))
+    pointers = {located.resource.key: located.pointer for located in document.resources}
+    assert pointers == {
         "sales": "/teams/0",
         "billing": "/sources/0",
         "revenue": "/metrics/0",
@@ -23,16 +28,18 @@ def test_everything_in_the_document_has_its_place():
 
 
 def test_a_document_goes_to_the_wire_and_comes_back_the_same():
-    document = to_domain(PlaybookDocument.model_validate(EXAMPLE))
-    assert to_domain(PlaybookDocument.model_validate(to_wire(document))) == document
+    document = to_document(PlaybookDocument.model_validate(EXAMPLE))
+    assert to_document(PlaybookDocument.model_validate(to_json_document(document))) == document
 
 
-def test_an_acceptance_is_kept_on_the_way():
-    said: dict[str, Any] = deepcopy(dict(EXAMPLE))
-    said["playbook"]["objectives"][0]["responsibilities"][0]["accepted"] = True
-    document = to_domain(PlaybookDocument.model_validate(said))
-    (placed,) = document.responsibilities
-    assert isinstance(placed.noun, Responsibility)
-    assert placed.noun.status == "accepted"
-    shown = to_wire(document)["playbook"]["objectives"][0]["responsibilities"]
-    assert shown == [{"team": "sales", "role": "accountable", "share": 50, "accepted": True}]
+def test_an_acceptance_survives_the_round_trip():
+    wire_document: dict[str, Any] = deepcopy(dict(EXAMPLE))
+    wire_document["playbook"]["objectives"][0]["responsibilities"][0]["accepted"] = True
+    document = to_document(PlaybookDocument.model_validate(wire_document))
+    (located,) = document.responsibilities
+    assert isinstance(located.resource, Responsibility)
+    assert located.resource.status == "accepted"
+    responsibilities = to_json_document(document)["playbook"]["objectives"][0]["responsibilities"]
+    assert responsibilities == [
+        {"team": "sales", "role": "accountable", "share": 50, "accepted": True}
+    ]

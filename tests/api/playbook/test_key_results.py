@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.api.conftest import EMBEDDED
+from tests.api.conftest import SQLITE_ONLY
 
-RESULT = {
+KEY_RESULT = {
     "objective": "win",
     "title": "1M",
     "metric": "revenue",
@@ -18,17 +18,17 @@ RESULT = {
 
 
 @pytest.fixture
-async def caller(world):
-    await world.strategy()
-    return world.admin
+async def caller(api):
+    await api.strategy()
+    return api.admin
 
 
 async def test_a_key_result_comes_back_as_it_was_sent(caller):
-    made = await caller.made("/v1/key-results/a", RESULT)
-    assert made == {"key": "a", **RESULT, "archived": False}
-    changed = await caller.patch("/v1/key-results/a", {"starts_on": None, "target": 5})
-    assert changed.json() == {**made, "starts_on": None, "target": 5}
-    assert (await caller.get("/v1/key-results/a")).json() == changed.json()
+    created = await caller.made("/v1/key-results/a", KEY_RESULT)
+    assert created == {"key": "a", **KEY_RESULT, "archived": False}
+    patch_reply = await caller.patch("/v1/key-results/a", {"starts_on": None, "target": 5})
+    assert patch_reply.json() == {**created, "starts_on": None, "target": 5}
+    assert (await caller.get("/v1/key-results/a")).json() == patch_reply.json()
     assert (await caller.delete("/v1/key-results/a")).status_code == 204
 
 
@@ -42,11 +42,11 @@ async def test_a_key_result_comes_back_as_it_was_sent(caller):
     ],
 )
 async def test_key_results_are_found_by(caller, filters, expected):
-    found = (await caller.get("/v1/key-results", params=filters)).json()["items"]
-    assert [one["key"] for one in found] == expected
+    key_results = (await caller.get("/v1/key-results", params=filters)).json()["items"]
+    assert [key_result["key"] for key_result in key_results] == expected
 
 
-@EMBEDDED
+@SQLITE_ONLY
 @pytest.mark.parametrize(
     ("member", "value"),
     [
@@ -66,12 +66,12 @@ async def test_key_results_are_found_by(caller, filters, expected):
     ],
 )
 async def test_a_key_result_that_cannot_be_measured_is_refused_by_name(caller, member, value):
-    refused = await caller.put("/v1/key-results/a", {**RESULT, member: value})
-    assert refused.status_code == 422, refused.text
-    assert refused.json()["errors"][0]["pointer"] == f"/{member}"
+    rejection = await caller.put("/v1/key-results/a", {**KEY_RESULT, member: value})
+    assert rejection.status_code == 422, rejection.text
+    assert rejection.json()["errors"][0]["pointer"] == f"/{member}"
 
 
 async def test_a_whole_number_may_be_written_with_a_point(caller):
-    assert (await caller.made("/v1/key-results/a", {**RESULT, "cadence_days": 7.0}))[
+    assert (await caller.made("/v1/key-results/a", {**KEY_RESULT, "cadence_days": 7.0}))[
         "cadence_days"
     ] == 7

@@ -6,7 +6,7 @@ import pytest
 
 from app.api.playbook import metrics
 from app.domain.events.metrics import AGGREGATIONS, OPERATORS
-from tests.api.conftest import EMBEDDED
+from tests.api.conftest import SQLITE_ONLY
 
 METRIC = {
     "name": "New enterprise ARR",
@@ -24,63 +24,65 @@ METRIC = {
 }
 
 
-METRIC_OF_INVOICES: dict[str, object] = {
+INVOICE_METRIC: dict[str, object] = {
     "unit": "EUR",
     "events": ["invoice.paid"],
     "activities": ["call.held"],
     "aggregation": "sum",
 }
-FIGURES = ("events_matched", "events_counted", "events_in_other_unit", "events_without_value")
-UNSEEN = {**dict.fromkeys(FIGURES, 0), "restatement": None}
+COUNT_FIELDS = ("events_matched", "events_counted", "events_in_other_unit", "events_without_value")
+COMPUTED_FIELDS = {**dict.fromkeys(COUNT_FIELDS, 0), "restatement": None}
 
 
-async def test_a_metric_says_how_many_events_match_count_and_were_left_out(admin):
+async def test_a_metric_reports_how_many_events_it_matches_counts_and_leaves_out(admin):
     await admin.made("/v1/teams/sales", {"name": "Sales", "function": "sales"})
     await admin.made("/v1/sources/billing", {"name": "Billing", "connector": "api"})
-    await admin.made("/v1/metrics/arr", {"name": "ARR", **METRIC_OF_INVOICES})
-    before = await admin.get("/v1/metrics/arr")
-    common = {"source": "billing", "team": "sales", "time": "2026-11-20T10:00:00Z"}
-    kinds: dict[str, dict[str, object]] = {
+    await admin.made("/v1/metrics/arr", {"name": "ARR", **INVOICE_METRIC})
+    reply_before = await admin.get("/v1/metrics/arr")
+    common_fields = {"source": "billing", "team": "sales", "time": "2026-11-20T10:00:00Z"}
+    fields_by_id: dict[str, dict[str, object]] = {
         "counts": {"type": "invoice.paid", "value": 5, "unit": "EUR"},
         "other": {"type": "invoice.paid", "value": 5, "unit": "USD"},
         "bare": {"type": "invoice.paid"},
         "work": {"type": "call.held", "kind": "activity"},
     }
-    for name, more in kinds.items():
-        assert (await admin.post("/v1/events", {"id": name, **common, **more})).status_code == 201
-    found = await admin.get("/v1/metrics/arr")
-    assert [found.json()[name] for name in FIGURES] == [4, 1, 1, 1]
-    assert found.headers["etag"] != before.headers["etag"]
-    assert (await admin.get("/v1/metrics")).json()["items"] == [found.json()]
+    for name, event_fields in fields_by_id.items():
+        assert (
+            await admin.post("/v1/events", {"id": name, **common_fields, **event_fields})
+        ).status_code == 201
+    reply_after = await admin.get("/v1/metrics/arr")
+    assert [reply_after.json()[name] for name in COUNT_FIELDS] == [4, 1, 1, 1]
+    assert reply_after.headers["etag"] != reply_before.headers["etag"]
+    assert (await admin.get("/v1/metrics")).json()["items"] == [reply_after.json()]
 
 
 async def test_a_metric_comes_back_as_it_was_sent(admin):
-    made = await admin.made("/v1/metrics/arr", METRIC)
-    assert made == {"key": "arr", **METRIC, **UNSEEN, "archived": False}
-    assert (await admin.get("/v1/metrics/arr")).json() == made
-    assert (await admin.get("/v1/metrics")).json()["items"] == [made]
+    created = await admin.made("/v1/metrics/arr", METRIC)
+    assert created == {"key": "arr", **METRIC, **COMPUTED_FIELDS, "archived": False}
+    assert (await admin.get("/v1/metrics/arr")).json() == created
+    assert (await admin.get("/v1/metrics")).json()["items"] == [created]
 
 
 async def test_a_list_in_a_patch_is_replaced_as_a_whole(admin):
     await admin.made("/v1/metrics/arr", METRIC)
-    changed = await admin.patch(
+    patch_reply = await admin.patch(
         "/v1/metrics/arr", {"where": [], "unit": None, "canonical_source": "later"}
     )
-    assert changed.json() == {
+    assert patch_reply.json() == {
         "key": "arr",
         **METRIC,
         "where": [],
         "unit": None,
         "canonical_source": "later",
-        **UNSEEN,
+        **COMPUTED_FIELDS,
         "archived": False,
     }
     assert (await admin.delete("/v1/metrics/arr")).status_code == 204
 
 
-@EMBEDDED
+@SQLITE_ONLY
 @pytest.mark.parametrize(
-    ("member", "value", "place"),
+    ("member", "value", "pointer"),
     [
         ("events", [], "/events"),
         ("events", ["a b"], "/events/0"),
@@ -100,17 +102,17 @@ async def test_a_list_in_a_patch_is_replaced_as_a_whole(admin):
         ("where", [{"property": "value", "op": "eq", "value": 1, "or": 2}], "/where/0/or"),
     ],
 )
-async def test_a_metric_that_says_nothing_sensible_is_refused_by_place(admin, member, value, place):
-    refused = await admin.put("/v1/metrics/arr", {**METRIC, member: value})
-    assert refused.status_code == 422, refused.text
-    assert [error["pointer"] for error in refused.json()["errors"]] == [place]
+async def test_an_invalid_metric_is_rejected_with_a_pointer(admin, member, value, pointer):
+    rejection = await admin.put("/v1/metrics/arr", {**METRIC, member: value})
+    assert rejection.status_code == 422, rejection.text
+    assert [error["pointer"] for error in rejection.json()["errors"]] == [pointer]
 
 
-async def test_a_metric_that_a_key_result_needs_stays(world):
-    await world.strategy()
-    refused = await world.admin.delete("/v1/metrics/revenue")
-    assert (refused.status_code, refused.json()["code"]) == (409, "in-use")
-    assert "revenue-2m" in refused.json()["detail"]
+async def test_a_metric_that_a_key_result_needs_cannot_be_deleted(api):
+    await api.strategy()
+    rejection = await api.admin.delete("/v1/metrics/revenue")
+    assert (rejection.status_code, rejection.json()["code"]) == (409, "in-use")
+    assert "revenue-2m" in rejection.json()["detail"]
 
 
 def test_the_wire_knows_the_same_operators_and_aggregations_as_the_domain():

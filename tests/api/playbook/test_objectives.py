@@ -4,20 +4,20 @@ import pytest
 
 
 @pytest.fixture
-async def caller(world):
-    await world.strategy()
-    return world.admin
+async def caller(api):
+    await api.strategy()
+    return api.admin
 
 
 async def test_an_objective_comes_back_as_it_was_sent(caller):
     objective = {
         "playbook": "fy26-q4", "title": "Keep", "description": "", "priority": 2.5, "parent": "win", "state": "paused"
     }  # fmt: skip
-    made = await caller.made("/v1/objectives/keep", objective)
-    assert made == {"key": "keep", **objective, "archived": False}
-    changed = await caller.patch("/v1/objectives/keep", {"parent": None, "state": "active"})
-    assert changed.json() == {**made, "parent": None, "state": "active"}
-    assert (await caller.get("/v1/objectives/keep")).json() == changed.json()
+    created = await caller.made("/v1/objectives/keep", objective)
+    assert created == {"key": "keep", **objective, "archived": False}
+    patch_reply = await caller.patch("/v1/objectives/keep", {"parent": None, "state": "active"})
+    assert patch_reply.json() == {**created, "parent": None, "state": "active"}
+    assert (await caller.get("/v1/objectives/keep")).json() == patch_reply.json()
 
 
 @pytest.mark.parametrize(
@@ -39,25 +39,30 @@ async def test_objectives_are_found_by(caller, filters, expected):
     await caller.made("/v1/objectives/b", {"playbook": "fy26-q4", "title": "B", "state": "paused"})
     await caller.made("/v1/objectives/b/responsibilities/sales", {"role": "informed"})
     page = (await caller.get("/v1/objectives", params=filters)).json()
-    assert [one["key"] for one in page["items"]] == expected
+    assert [objective["key"] for objective in page["items"]] == expected
     assert (page["next_cursor"] is None) is ("limit" not in filters)
 
 
-async def test_the_objectives_of_a_team_go_on_after_a_page(caller):
+async def test_the_objectives_of_a_team_are_paged(caller):
     await caller.made("/v1/objectives/a", {"playbook": "fy26-q4", "title": "A"})
     await caller.made("/v1/objectives/a/responsibilities/sales", {"role": "informed"})
-    first = (await caller.get("/v1/objectives", params={"team": "sales", "limit": 1})).json()
-    params = {"team": "sales", "limit": 1, "cursor": first["next_cursor"]}
-    second = (await caller.get("/v1/objectives", params=params)).json()
-    assert [one["key"] for one in (*first["items"], *second["items"])] == ["a", "win"]
-    assert second["next_cursor"] is None
+    first_page = (await caller.get("/v1/objectives", params={"team": "sales", "limit": 1})).json()
+    params = {"team": "sales", "limit": 1, "cursor": first_page["next_cursor"]}
+    second_page = (await caller.get("/v1/objectives", params=params)).json()
+    assert [objective["key"] for objective in (*first_page["items"], *second_page["items"])] == [
+        "a",
+        "win",
+    ]
+    assert second_page["next_cursor"] is None
 
 
-async def test_an_archived_objective_takes_its_parts_along(caller):
+async def test_archiving_an_objective_archives_its_parts(caller):
     assert (await caller.delete("/v1/objectives/win")).status_code == 204
     assert (await caller.get("/v1/key-results/revenue-2m")).status_code == 404
     assert (await caller.get("/v1/objectives/win/responsibilities/sales")).status_code == 404
-    listed = (
+    objectives = (
         await caller.get("/v1/objectives", params={"team": "sales", "archived": "true"})
     ).json()["items"]
-    assert [(one["key"], one["archived"]) for one in listed] == [("win", True)]
+    assert [(objective["key"], objective["archived"]) for objective in objectives] == [
+        ("win", True)
+    ]

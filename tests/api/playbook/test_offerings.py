@@ -9,12 +9,12 @@ OFFERING = {
 
 
 async def test_an_offering_comes_back_as_it_was_sent_and_takes_a_null_in_a_patch(admin):
-    made = await admin.made("/v1/offerings/plus", OFFERING)
-    assert made == {"key": "plus", **OFFERING, "archived": False}
-    assert (await admin.get("/v1/offerings/plus")).json() == made
-    changed = (await admin.patch("/v1/offerings/plus", {"retired_on": None})).json()
-    assert changed == {**made, "retired_on": None}
-    assert (await admin.get("/v1/offerings")).json()["items"] == [changed]
+    created = await admin.made("/v1/offerings/plus", OFFERING)
+    assert created == {"key": "plus", **OFFERING, "archived": False}
+    assert (await admin.get("/v1/offerings/plus")).json() == created
+    patched = (await admin.patch("/v1/offerings/plus", {"retired_on": None})).json()
+    assert patched == {**created, "retired_on": None}
+    assert (await admin.get("/v1/offerings")).json()["items"] == [patched]
     assert (await admin.delete("/v1/offerings/plus")).status_code == 204
 
 
@@ -30,6 +30,6 @@ async def test_a_day_is_an_iso_day_and_nothing_else(admin):
         "٢٠٢٦-01-01",
         "",
     ):
-        refused = await admin.put("/v1/offerings/plus", {"name": "Plus", "available_from": day})
-        assert refused.status_code == 422, day
-        assert refused.json()["errors"][0]["pointer"] == "/available_from"
+        rejection = await admin.put("/v1/offerings/plus", {"name": "Plus", "available_from": day})
+        assert rejection.status_code == 422, day
+        assert rejection.json()["errors"][0]["pointer"] == "/available_from"

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from tests.api.conftest import EMBEDDED
+from tests.api.conftest import SQLITE_ONLY
 
-DEFAULT: dict[str, Any] = {
+DEFAULT_POLICY: dict[str, Any] = {
     "weights": {
         "playbook": 10, "shared_responsibility": 15, "focus": 20, "outcomes": 30,
         "freshness": 10, "productivity": 5, "deliverability": 5, "agreement": 5,
@@ -17,23 +17,23 @@ DEFAULT: dict[str, Any] = {
 
 
 async def test_a_new_organization_has_the_default_policy(admin):
-    assert (await admin.get("/v1/policy")).json() == DEFAULT
+    assert (await admin.get("/v1/policy")).json() == DEFAULT_POLICY
 
 
-async def test_a_patch_changes_one_weight_and_a_put_sets_the_rest_back(admin):
-    changed = await admin.patch(
+async def test_a_patch_changes_one_weight_and_a_put_resets_every_other_field(admin):
+    patch_reply = await admin.patch(
         "/v1/policy", {"weights": {"focus": 0}, "half_life_days": 7.5, "unit": "EUR"}
     )
-    assert changed.json() == {
-        **DEFAULT, "weights": {**DEFAULT["weights"], "focus": 0}, "half_life_days": 7.5, "unit": "EUR"
+    assert patch_reply.json() == {
+        **DEFAULT_POLICY, "weights": {**DEFAULT_POLICY["weights"], "focus": 0}, "half_life_days": 7.5, "unit": "EUR"
     }  # fmt: skip
-    back = await admin.put("/v1/policy", {"focus_days": 14})
-    assert (back.status_code, back.json()) == (200, {**DEFAULT, "focus_days": 14})
+    put_reply = await admin.put("/v1/policy", {"focus_days": 14})
+    assert (put_reply.status_code, put_reply.json()) == (200, {**DEFAULT_POLICY, "focus_days": 14})
 
 
-@EMBEDDED
+@SQLITE_ONLY
 @pytest.mark.parametrize(
-    ("patch", "place"),
+    ("patch", "pointer"),
     [
         ({"weights": {"focus": -1}}, "/weights/focus"),
         ({"weights": {"luck": 1}}, "/weights/luck"),
@@ -48,7 +48,7 @@ async def test_a_patch_changes_one_weight_and_a_put_sets_the_rest_back(admin):
         ({"minimum_coverage": -0.1}, "/minimum_coverage"),
     ],
 )
-async def test_a_policy_outside_its_bounds_is_refused_by_name(admin, patch, place):
-    refused = await admin.patch("/v1/policy", patch)
-    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, place)
-    assert (await admin.get("/v1/policy")).json() == DEFAULT
+async def test_a_policy_outside_its_bounds_is_refused_by_name(admin, patch, pointer):
+    rejection = await admin.patch("/v1/policy", patch)
+    assert (rejection.status_code, rejection.json()["errors"][0]["pointer"]) == (422, pointer)
+    assert (await admin.get("/v1/policy")).json() == DEFAULT_POLICY

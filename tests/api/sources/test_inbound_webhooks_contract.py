@@ -14,54 +14,61 @@ import pytest
 from sqlalchemy import text
 
 from app.connectors.registry import CONNECTORS
-from tests.api.conftest import NOW, Client, World
-from tests.api.test_hooks_lives import ADDRESS, connect
-from tests.support.lives import (
-    ORGANIZATION,
-    STATUS,
-    TELLERS,
-    Step,
-    Teller,
-    dump,
-    iso,
-    script,
-    standard,
+from tests.api.conftest import NOW, ApiHarness, Client
+from tests.api.sources.test_inbound_webhooks_lives import PUBLIC_URL, connect_crm
+from tests.support.deal_scenarios import (
+    CRM_SIMULATORS,
+    SALESFORCE_ORGANIZATION_ID,
+    STATUS_BY_STAGE,
+    CrmSimulator,
+    DealStep,
+    build_deal_steps,
+    sign_standard_webhook,
+    to_iso_format,
+    to_json_bytes,
 )
 
 MIB = 1024 * 1024
-FIRST, SECOND = script(merges=False)[:2]
-OWN = {"type": "deal.won", "time": iso(FIRST.at), "team": "sales", "value": 5}
+FIRST_STEP, SECOND_STEP = build_deal_steps(supports_merges=False)[:2]
+EVENT_FIELDS = {
+    "type": "deal.won",
+    "time": to_iso_format(FIRST_STEP.occurred_at),
+    "team": "sales",
+    "value": 5,
+}
 
 
-def own(step: Step) -> bytes:
-    return dump({"id": f"{step.deal}", **OWN})
+def encode_event(step: DealStep) -> bytes:
+    return to_json_bytes({"id": f"{step.deal}", **EVENT_FIELDS})
 
 
-def cloud(step: Step) -> bytes:
-    said = {
+def encode_cloudevent(step: DealStep) -> bytes:
+    attributes = {
         "specversion": "1.0",
         "id": f"{step.deal}",
         "source": "/shop",
         "type": "deal.won",
-        "time": iso(step.at),
+        "time": to_iso_format(step.occurred_at),
     }
-    return dump({**said, "data": {"value": 5, "status": STATUS[step.stage]}})
+    return to_json_bytes(
+        {**attributes, "data": {"value": 5, "status": STATUS_BY_STAGE[step.stage]}}
+    )
 
 
-def cloud_sign(body: bytes, secret: str, at: datetime, url: str) -> Mapping[str, str]:
-    kind = "-batch" if body.startswith(b"[") else ""
+def sign_cloudevent(body: bytes, secret: str, signed_at: datetime, url: str) -> Mapping[str, str]:
+    media_suffix = "-batch" if body.startswith(b"[") else ""
     return {
-        **standard(body, secret, at, url),
-        "content-type": f"application/cloudevents{kind}+json",
+        **sign_standard_webhook(body, secret, signed_at, url),
+        "content-type": f"application/cloudevents{media_suffix}+json",
     }
 
 
-EVERY = {
-    **{one.connector: one for one in TELLERS},
-    "standard_webhooks": Teller("standard_webhooks", own, standard),
-    "cloudevents": Teller("cloudevents", cloud, cloud_sign),
+SIMULATORS = {
+    **{simulator.connector: simulator for simulator in CRM_SIMULATORS},
+    "standard_webhooks": CrmSimulator("standard_webhooks", encode_event, sign_standard_webhook),
+    "cloudevents": CrmSimulator("cloudevents", encode_cloudevent, sign_cloudevent),
 }
-SIGNED = (
+SIGNED_CONNECTORS = (
     "hubspot",
     "salesforce_cdc",
     "twenty",
@@ -70,10 +77,10 @@ SIGNED = (
     "standard_webhooks",
     "cloudevents",
 )
-OPEN = ("standard_webhooks", "cloudevents")
+EVENT_CONNECTORS = ("standard_webhooks", "cloudevents")
 # What is authentic and not our business.
-IGNORED = {
-    "hubspot": dump(
+IGNORED_BODIES = {
+    "hubspot": to_json_bytes(
         [
             {
                 "subscriptionType": "contact.creation",
@@ -83,49 +90,55 @@ IGNORED = {
             }
         ]
     ),
-    "pipedrive": dump(
+    "pipedrive": to_json_bytes(
         {"meta": {"action": "create", "entity": "person", "entity_id": "1", "company_id": "7"}}
     ),
-    "pipedrive_v1": dump(
+    "pipedrive_v1": to_json_bytes(
         {"meta": {"action": "added", "object": "person", "id": 1, "company_id": 7}}
     ),
-    "salesforce_outbound": EVERY["salesforce_outbound"]
-    .tell(FIRST)
+    "salesforce_outbound": SIMULATORS["salesforce_outbound"]
+    .encode_step(FIRST_STEP)
     .replace(b"sf:Opportunity", b"sf:Contact"),
-    "salesforce_cdc": dump({"payload": {"ChangeEventHeader": {"entityName": "Contact"}}}),
-    "twenty": EVERY["twenty"].tell(FIRST).replace(b"opportunity.", b"person."),
-    "close": EVERY["close"].tell(FIRST).replace(b'"opportunity"', b'"lead"'),
+    "salesforce_cdc": to_json_bytes({"payload": {"ChangeEventHeader": {"entityName": "Contact"}}}),
+    "twenty": SIMULATORS["twenty"].encode_step(FIRST_STEP).replace(b"opportunity.", b"person."),
+    "close": SIMULATORS["close"].encode_step(FIRST_STEP).replace(b'"opportunity"', b'"lead"'),
     "generic": b"[]",
     "standard_webhooks": b'{"events": []}',
     "cloudevents": b"[]",
 }
-FOREIGN = {
+FOREIGN_ACCOUNTS = {
     "hubspot": (b"4242001", b"4242002"),
     "pipedrive": (b'"company_id": "7"', b'"company_id": "8"'),
     "pipedrive_v1": (b'"company_id": 7', b'"company_id": 8'),
-    "salesforce_outbound": (ORGANIZATION.encode(), b"00D000000000062EAA"),
+    "salesforce_outbound": (SALESFORCE_ORGANIZATION_ID.encode(), b"00D000000000062EAA"),
     "twenty": (b"w-1", b"w-2"),
     "close": (b"orga_1", b"orga_2"),
 }
 
 
-def half(name: str) -> bytes | None:
+def make_partly_bad_body(name: str) -> bytes | None:
     """Something good beside something bad. None for those that send one thing at a time."""
-    one = EVERY[name].tell(SECOND)
+    body = SIMULATORS[name].encode_step(SECOND_STEP)
     if name == "salesforce_outbound":
-        start, middle, end = one.partition(b"<Notification>")
-        good, _, tail = end.partition(b"</Notification>")
-        bad = good.replace(b"SystemModstamp", b"Other")
-        return start + b"".join(middle + each + b"</Notification>" for each in (bad, good)) + tail
+        start, middle, end = body.partition(b"<Notification>")
+        good_element, _, tail = end.partition(b"</Notification>")
+        bad_element = good_element.replace(b"SystemModstamp", b"Other")
+        return (
+            start
+            + b"".join(
+                middle + element + b"</Notification>" for element in (bad_element, good_element)
+            )
+            + tail
+        )
     if name in ("standard_webhooks", "salesforce_cdc"):
-        return dump({"events": [7, json.loads(one)]})
+        return to_json_bytes({"events": [7, json.loads(body)]})
     if name in ("hubspot", "generic", "cloudevents"):
-        found = json.loads(one)
-        return dump([7, *(found if isinstance(found, list) else [found])])
+        document = json.loads(body)
+        return to_json_bytes([7, *(document if isinstance(document, list) else [document])])
     return None
 
 
-def expected(name: str) -> dict[str, tuple[int, str | None]]:
+def get_expected_answers(name: str) -> dict[str, tuple[int, str | None]]:
     """The table."""
     forged: tuple[int, str | None] = (
         (200, "processed") if name == "salesforce_outbound" else (401, None)
@@ -136,33 +149,33 @@ def expected(name: str) -> dict[str, tuple[int, str | None]]:
         "ignored": (200, "ignored"),
         "forged": forged,
         "another address": (401, None),
-        "unreadable": (400 if name in OPEN else 200, "failed"),
+        "unreadable": (400 if name in EVENT_CONNECTORS else 200, "failed"),
         "too large": (413, None),
         "compressed": (415, None),
         "another content type": (200, "processed"),
         "cannot be stored": (503, None),
     }
-    if name in SIGNED:
+    if name in SIGNED_CONNECTORS:
         table |= {
             "stale": (401, None),
             "from the future": (401, None),
             "300 seconds": (200, "processed"),
         }
-    if name in FOREIGN:
+    if name in FOREIGN_ACCOUNTS:
         table["foreign"] = (403 if name == "salesforce_outbound" else 200, "failed")
-    if half(name) is not None:
+    if make_partly_bad_body(name) is not None:
         table["half bad"] = (200, "processed")
-    if name in OPEN:
+    if name in EVENT_CONNECTORS:
         table["one that is bad"] = (400, "failed")
     if name == "cloudevents":
         table["another content type"] = (415, "failed")
     return table
 
 
-def situations(name: str) -> dict[str, tuple[bytes, Mapping[str, Any]]]:
+def build_situations(name: str) -> dict[str, tuple[bytes, Mapping[str, Any]]]:
     """The bodies, and what is odd about how they are sent."""
-    body = EVERY[name].tell(FIRST)
-    odd = {
+    body = SIMULATORS[name].encode_step(FIRST_STEP)
+    odd_headers = {
         "content-type": "application/cloudevents+avro"
         if name == "cloudevents"
         else "application/x-anything"
@@ -170,25 +183,28 @@ def situations(name: str) -> dict[str, tuple[bytes, Mapping[str, Any]]]:
     table: dict[str, tuple[bytes, Mapping[str, Any]]] = {
         "stored": (body, {}),
         "repeated": (body, {}),
-        "ignored": (IGNORED[name], {}),
+        "ignored": (IGNORED_BODIES[name], {}),
         "forged": (body, {"forged": True}),
         "another address": (body, {"path": "/hooks/nowhere"}),
         "unreadable": (b"{", {}),
         "too large": (b" " * (2 * MIB + 1), {}),
         "compressed": (body, {"headers": {"content-encoding": "gzip"}}),
-        "another content type": (body, {"headers": odd}),
+        "another content type": (body, {"headers": odd_headers}),
         "stale": (body, {"at": NOW - timedelta(seconds=301)}),
         "from the future": (body, {"at": NOW + timedelta(seconds=301)}),
         "300 seconds": (body, {"at": NOW - timedelta(seconds=300)}),
-        "half bad": (half(name) or b"", {}),
+        "half bad": (make_partly_bad_body(name) or b"", {}),
         "one that is bad": (b'{"id": 1}', {}),
-        "cannot be stored": (EVERY[name].tell(replace(FIRST, deal=99)), {}),
+        "cannot be stored": (SIMULATORS[name].encode_step(replace(FIRST_STEP, deal=99)), {}),
     }
-    if name in FOREIGN:
-        table["foreign"] = (body.replace(*FOREIGN[name]), {})
+    if name in FOREIGN_ACCOUNTS:
+        table["foreign"] = (body.replace(*FOREIGN_ACCOUNTS[name]), {})
     # What breaks the database comes last.
     return {
-        one: table[one] for one in sorted(expected(name), key=lambda one: one == "cannot be stored")
+        situation: table[situation]
+        for situation in sorted(
+            get_expected_answers(name), key=lambda situation: situation == "cannot be stored"
+        )
     }
 
 
@@ -197,65 +213,84 @@ def database_url(sqlite_url: str) -> str:
     return sqlite_url
 
 
-@pytest.mark.parametrize("name", list(EVERY))
-async def test_every_situation_is_answered_as_the_table_says(world: World, name: str):
-    await world.strategy()
-    teller = EVERY[name]
-    url, secret = await connect(world, teller)
-    caller = Client(world.app, None).http
-    wrong = {"hubspot": "another-client-secret", "close": "0e" * 32, "twenty": "00" * 32}.get(
-        name, "a:" + "b" * 20
+@pytest.mark.parametrize("name", list(SIMULATORS))
+async def test_every_situation_is_answered_as_the_table_says(api: ApiHarness, name: str):
+    await api.seed_strategy()
+    simulator = SIMULATORS[name]
+    url, secret = await connect_crm(api, simulator)
+    caller = Client(api.app, None).http
+    wrong_secret = {
+        "hubspot": "another-client-secret",
+        "close": "0e" * 32,
+        "twenty": "00" * 32,
+    }.get(name, "a:" + "b" * 20)
+    wrong_secret = (
+        "whsec_" + "B" * 43 + "="
+        if simulator.sign in (sign_standard_webhook, sign_cloudevent)
+        else wrong_secret
     )
-    wrong = "whsec_" + "B" * 43 + "=" if teller.sign in (standard, cloud_sign) else wrong
-    found: dict[str, tuple[int, str | None]] = {}
-    before: object = None
-    for situation, (body, how) in situations(name).items():
+    answers: dict[str, tuple[int, str | None]] = {}
+    events_before: object = None
+    for situation, (body, variation) in build_situations(name).items():
         if situation == "cannot be stored":
-            before = (await world.admin.get("/v1/events", params={"source": "crm"})).json()
-            async with world.app.state.service.database.writing() as connection:
+            events_before = (await api.admin.get("/v1/events", params={"source": "crm"})).json()
+            async with api.app.state.service.database.writing() as connection:
                 await connection.execute(text("alter table delivery rename to elsewhere"))
-        listed = set() if situation == "cannot be stored" else await kept(world)
-        headers = teller.sign(body, wrong if "forged" in how else secret, how.get("at", NOW), url)
-        path = how.get("path", url.removeprefix(ADDRESS))
-        reply = await caller.post(path, content=body, headers={**headers, **how.get("headers", {})})
+        deliveries_before = (
+            set() if situation == "cannot be stored" else await list_delivery_states(api)
+        )
+        headers = simulator.sign(
+            body, wrong_secret if "forged" in variation else secret, variation.get("at", NOW), url
+        )
+        path = variation.get("path", url.removeprefix(PUBLIC_URL))
+        reply = await caller.post(
+            path, content=body, headers={**headers, **variation.get("headers", {})}
+        )
         if situation == "cannot be stored":
             assert reply.headers["retry-after"]
-            assert (await world.admin.get("/v1/events", params={"source": "crm"})).json() == before
-            found[situation] = (reply.status_code, None)
+            assert (
+                await api.admin.get("/v1/events", params={"source": "crm"})
+            ).json() == events_before
+            answers[situation] = (reply.status_code, None)
             continue
-        new = await kept(world) - listed
-        found[situation] = (reply.status_code, next(iter(new))[1] if new else None)
-        acknowledged = b"<Ack>true</Ack>" in reply.content
-        assert acknowledged is (name == "salesforce_outbound" and reply.status_code == 200), (
+        new_deliveries = await list_delivery_states(api) - deliveries_before
+        answers[situation] = (
+            reply.status_code,
+            next(iter(new_deliveries))[1] if new_deliveries else None,
+        )
+        is_acknowledged = b"<Ack>true</Ack>" in reply.content
+        assert is_acknowledged is (name == "salesforce_outbound" and reply.status_code == 200), (
             situation
         )
         if reply.status_code == 401:
             assert reply.json()["detail"] == "There is no such hook, or the signature is not valid."
-    assert found == expected(name)
+    assert answers == get_expected_answers(name)
 
 
-async def kept(world: World) -> set[tuple[str, str]]:
+async def list_delivery_states(api: ApiHarness) -> set[tuple[str, str]]:
     """The deliveries that are kept, by name, each with its state."""
-    listed = (await world.admin.get("/v1/sources/crm/deliveries", params={"limit": 200})).json()[
+    deliveries = (await api.admin.get("/v1/sources/crm/deliveries", params={"limit": 200})).json()[
         "items"
     ]
-    return {(one["uid"], one["state"]) for one in listed}
+    return {(delivery["uid"], delivery["state"]) for delivery in deliveries}
 
 
-async def test_what_is_bad_of_a_batch_is_named_by_its_place_and_the_rest_stands(world: World):
-    await world.strategy()
-    teller = EVERY["hubspot"]
-    url, secret = await connect(world, teller)
-    body = half("hubspot") or b""
-    headers = teller.sign(body, secret, NOW, url)
-    reply = await Client(world.app, None).http.post(
-        url.removeprefix(ADDRESS), content=body, headers=headers
+async def test_a_bad_element_of_a_batch_is_reported_and_the_good_ones_are_recorded(api: ApiHarness):
+    await api.seed_strategy()
+    simulator = SIMULATORS["hubspot"]
+    url, secret = await connect_crm(api, simulator)
+    body = make_partly_bad_body("hubspot") or b""
+    headers = simulator.sign(body, secret, NOW, url)
+    reply = await Client(api.app, None).http.post(
+        url.removeprefix(PUBLIC_URL), content=body, headers=headers
     )
-    shown = (await world.admin.get(f"/v1/sources/crm/deliveries/{reply.json()['delivery']}")).json()
-    assert "not a JSON object" in shown["problem"]
-    events = (await world.admin.get("/v1/events", params={"source": "crm"})).json()["items"]
-    assert [one["subject"] for one in events] == [f"deal/{SECOND.deal}"]
+    delivery = (
+        await api.admin.get(f"/v1/sources/crm/deliveries/{reply.json()['delivery']}")
+    ).json()
+    assert "not a JSON object" in delivery["problem"]
+    events = (await api.admin.get("/v1/events", params={"source": "crm"})).json()["items"]
+    assert [event["subject"] for event in events] == [f"deal/{SECOND_STEP.deal}"]
 
 
 def test_the_table_has_every_connector():
-    assert set(EVERY) == set(CONNECTORS) == set(IGNORED)
+    assert set(SIMULATORS) == set(CONNECTORS) == set(IGNORED_BODIES)

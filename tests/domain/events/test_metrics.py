@@ -10,14 +10,14 @@ from app.domain.events.metrics import (
     AGGREGATIONS,
     Condition,
     Matcher,
-    matching_part,
+    matching_definition,
+    matching_rule_id,
     reads_content,
-    rule,
 )
-from tests.support.services import NOW, ONE, event, metric
+from tests.support.service_harness import NOW, SCALE, make_event, make_metric
 
 ABSENT = object()
-SHOWN = {
+SAMPLE_VALUES = {
     "absent": ABSENT,
     "null": None,
     "true": True,
@@ -29,21 +29,23 @@ SHOWN = {
 }
 
 
-def holds(op: str, value: object, found: object, path: str = "data.x") -> bool:
-    data = {} if found is ABSENT else {"x": found}
+def condition_holds(op: str, value: object, actual: object, path: str = "data.x") -> bool:
+    data = {} if actual is ABSENT else {"x": actual}
     condition = Condition(path, op, value)  # type: ignore[arg-type]  # whatever JSON holds
-    return bool(Matcher({"m": metric("m", where=(condition,))}).match(event("e", data=data)))
+    return bool(
+        Matcher({"m": make_metric("m", where=(condition,))}).match(make_event("e", data=data))
+    )
 
 
-def states(found: Event, **more: object) -> list[tuple[str, int]]:
+def match_states(candidate: Event, **metric_fields: object) -> list[tuple[str, int]]:
     return [
         (match.state, match.value)
-        for match in Matcher({"m": metric("m", where=(), **more)}).match(found)
+        for match in Matcher({"m": make_metric("m", where=(), **metric_fields)}).match(candidate)
     ]
 
 
 @pytest.mark.parametrize(
-    ("op", "value", "holding"),
+    ("op", "value", "expected_names"),
     [
         ("eq", 1, {"one", "float"}),
         ("eq", True, {"true"}),
@@ -58,21 +60,23 @@ def states(found: Event, **more: object) -> list[tuple[str, int]]:
         ("gte", 1, {"one", "float", "two"}),
         ("lt", 2, {"one", "float"}),
         ("lte", 1.5, {"one", "float"}),
-        ("exists", True, set(SHOWN) - {"absent", "null"}),
-        ("exists", None, set(SHOWN) - {"absent", "null"}),
+        ("exists", True, set(SAMPLE_VALUES) - {"absent", "null"}),
+        ("exists", None, set(SAMPLE_VALUES) - {"absent", "null"}),
         ("exists", False, {"absent", "null"}),
     ],
 )
-def test_an_operator_holds_for_just_these(op: str, value: object, holding: set[str]):
-    assert {name for name, found in SHOWN.items() if holds(op, value, found)} == holding
+def test_an_operator_holds_for_just_these(op: str, value: object, expected_names: set[str]):
+    assert {
+        name for name, sample in SAMPLE_VALUES.items() if condition_holds(op, value, sample)
+    } == expected_names
 
 
 @pytest.mark.parametrize(
     ("op", "value"), [("gt", 0), ("gte", 0), ("lt", 9), ("lte", 9), ("eq", 1), ("in", (1,))]
 )
 def test_a_list_or_an_object_is_no_number_and_equals_nothing(op: str, value: object):
-    assert not holds(op, value, [1])
-    assert not holds(op, value, {"x": 1})
+    assert not condition_holds(op, value, [1])
+    assert not condition_holds(op, value, {"x": 1})
 
 
 @pytest.mark.parametrize(
@@ -87,18 +91,24 @@ def test_a_list_or_an_object_is_no_number_and_equals_nothing(op: str, value: obj
         ("data.deal.tier", "gold"),
     ],
 )
-def test_every_property_of_an_event_can_be_asked(path: str, value: object):
-    found = event("e", unit="EUR", subject="deal/1", data={"deal": {"tier": "gold"}})
-    bare = event("e", team="x", source="x", kind="activity", value=None, data={"deal": "gold"})
-    asked = Matcher({"m": metric("m", where=(Condition(path, "eq", value),))})  # type: ignore[arg-type]  # a scalar
-    assert asked.match(found)
-    assert not asked.match(bare)
+def test_a_condition_can_read_every_property_of_an_event(path: str, value: object):
+    matching_event = make_event("e", unit="EUR", subject="deal/1", data={"deal": {"tier": "gold"}})
+    different_event = make_event(
+        "e", team="x", source="x", kind="activity", value=None, data={"deal": "gold"}
+    )
+    matcher = Matcher({"m": make_metric("m", where=(Condition(path, "eq", value),))})  # type: ignore[arg-type]  # a scalar
+    assert matcher.match(matching_event)
+    assert not matcher.match(different_event)
 
 
 def test_all_conditions_must_hold():
-    two = metric("m", where=(Condition("data.a", "eq", 1), Condition("data.b", "eq", 2)))
+    metric_with_two_conditions = make_metric(
+        "m", where=(Condition("data.a", "eq", 1), Condition("data.b", "eq", 2))
+    )
     verdicts = [
-        bool(Matcher({"m": two}).match(event("e", data={"a": a, "b": b})))
+        bool(
+            Matcher({"m": metric_with_two_conditions}).match(make_event("e", data={"a": a, "b": b}))
+        )
         for a, b in product((1, 9), (2, 9))
     ]
     assert verdicts == [True, False, False, False]
@@ -106,13 +116,13 @@ def test_all_conditions_must_hold():
 
 def test_an_event_counts_by_its_events_and_is_work_by_its_activities():
     kinds = {"events": ("won",), "activities": ("call", "won")}
-    assert states(event("e", type="won"), **kinds) == [("counts", 100 * ONE)]
-    assert states(event("e", type="call"), **kinds) == [("work", 0)]
-    assert states(event("e", type="other"), **kinds) == []
+    assert match_states(make_event("e", type="won"), **kinds) == [("counts", 100 * SCALE)]
+    assert match_states(make_event("e", type="call"), **kinds) == [("work", 0)]
+    assert match_states(make_event("e", type="other"), **kinds) == []
 
 
 @pytest.mark.parametrize(
-    ("mine", "its", "state"),
+    ("metric_unit", "event_unit", "state"),
     [
         (None, None, "counts"),
         ("EUR", None, "counts"),
@@ -122,38 +132,43 @@ def test_an_event_counts_by_its_events_and_is_work_by_its_activities():
         ("EUR", "eur", "other_unit"),
     ],
 )
-def test_units_must_not_differ_where_both_have_one(mine: str | None, its: str | None, state: str):
-    assert states(event("e", unit=its), unit=mine)[0][0] == state
+def test_units_must_not_differ_where_both_have_one(
+    metric_unit: str | None, event_unit: str | None, state: str
+):
+    assert match_states(make_event("e", unit=event_unit), unit=metric_unit)[0][0] == state
 
 
 @pytest.mark.parametrize(
-    ("its", "label"), [("USD", "other_unit:USD"), ("usd", "other_unit"), ("hours", "other_unit")]
+    ("event_unit", "label"),
+    [("USD", "other_unit:USD"), ("usd", "other_unit"), ("hours", "other_unit")],
 )
 def test_a_set_of_matches_names_the_currency_that_is_left_out_and_no_other_unit(
-    its: str, label: str
+    event_unit: str, label: str
 ):
-    (match,) = Matcher({"m": metric("m", where=(), unit="EUR")}).match(event("e", unit=its))
+    (match,) = Matcher({"m": make_metric("m", where=(), unit="EUR")}).match(
+        make_event("e", unit=event_unit)
+    )
     assert (match.state, match.label) == ("other_unit", label)
 
 
 @pytest.mark.parametrize("aggregation", sorted(set(AGGREGATIONS) - {"count"}))
 def test_an_event_without_a_number_matches_and_does_not_count(aggregation: str):
-    assert states(event("e", value=None), aggregation=aggregation) == [("no_value", 0)]
+    assert match_states(make_event("e", value=None), aggregation=aggregation) == [("no_value", 0)]
 
 
 def test_a_count_needs_neither_a_value_nor_the_unit():
-    assert states(event("e", value=None, unit="USD"), aggregation="count", unit="EUR") == [
-        ("counts", 0)
-    ]
+    assert match_states(
+        make_event("e", value=None, unit="USD"), aggregation="count", unit="EUR"
+    ) == [("counts", 0)]
 
 
 @pytest.mark.parametrize(
     ("amount", "state", "value"),
     [
         (12.5, "counts", 125_000),
-        (-3, "counts", -3 * ONE),
+        (-3, "counts", -3 * SCALE),
         (0, "counts", 0),
-        (10**12, "counts", 10**12 * ONE),
+        (10**12, "counts", 10**12 * SCALE),
         (10**12 + 1, "no_value", 0),
         (0.00001, "no_value", 0),
         ("12", "no_value", 0),
@@ -166,23 +181,25 @@ def test_a_count_needs_neither_a_value_nor_the_unit():
 def test_a_value_from_the_data_is_a_number_within_the_limits_or_none(
     amount: object, state: str, value: int
 ):
-    found = event("e", value=7 * ONE, data={"deal": {"amount": amount}})
-    assert states(found, value="data.deal.amount") == [(state, value)]
+    candidate = make_event("e", value=7 * SCALE, data={"deal": {"amount": amount}})
+    assert match_states(candidate, value="data.deal.amount") == [(state, value)]
 
 
 @pytest.mark.parametrize("data", [{}, {"deal": None}, {"deal": "x"}, {"deal": []}, {"deal": {}}])
 def test_a_path_that_leads_nowhere_gives_no_value(data: dict[str, object]):
-    assert states(event("e", data=data), value="data.deal.amount") == [("no_value", 0)]
+    assert match_states(make_event("e", data=data), value="data.deal.amount") == [("no_value", 0)]
 
 
-def test_matches_come_by_key():
-    found = Matcher({key: metric(key) for key in ("zeta", "alpha", "mid")}).match(event("e"))
-    assert [match.metric for match in found] == ["alpha", "mid", "zeta"]
+def test_matches_are_sorted_by_key():
+    matches = Matcher({key: make_metric(key) for key in ("zeta", "alpha", "mid")}).match(
+        make_event("e")
+    )
+    assert [match.metric for match in matches] == ["alpha", "mid", "zeta"]
 
 
 def test_only_what_decides_the_matching_is_in_its_matching_part():
-    base = metric("m")
-    others = {
+    base = make_metric("m")
+    changed_fields = {
         "name": "other",
         "canonical_source": "billing",
         "aggregation": "mean",
@@ -194,11 +211,11 @@ def test_only_what_decides_the_matching_is_in_its_matching_part():
     }
     changed = {
         name
-        for name, value in others.items()
-        if matching_part(metric("m", **{name: value})) != matching_part(base)
+        for name, value in changed_fields.items()
+        if matching_definition(make_metric("m", **{name: value})) != matching_definition(base)
     }
     assert changed == {"unit", "events", "activities", "where", "value"}
-    assert matching_part(metric("m", aggregation="count")) != matching_part(base)
+    assert matching_definition(make_metric("m", aggregation="count")) != matching_definition(base)
     assert NOW.tzinfo is not None
 
 
@@ -207,16 +224,21 @@ def test_a_condition_on_true_is_another_than_one_on_1():
         Condition("data.x", "in", value)
         for value in (1, True, (1,), (True,), (1, True), (True, 1), "1")
     ]
-    assert [conditions.index(one) for one in conditions] == list(range(len(conditions)))
-    assert all(one == replace(one) and hash(one) == hash(replace(one)) for one in conditions)
+    assert [conditions.index(condition) for condition in conditions] == list(range(len(conditions)))
+    assert all(
+        condition == replace(condition) and hash(condition) == hash(replace(condition))
+        for condition in conditions
+    )
     assert Condition("data.x", "eq", 1) == Condition("data.x", "eq", 1.0)
-    one, true = (metric("m", where=(Condition("data.x", "eq", value),)) for value in (1, True))
-    assert matching_part(one) != matching_part(true)
+    metric_of_one, metric_of_true = (
+        make_metric("m", where=(Condition("data.x", "eq", value),)) for value in (1, True)
+    )
+    assert matching_definition(metric_of_one) != matching_definition(metric_of_true)
 
 
-def erased(found: Event, matcher: Matcher) -> Event:
+def erase_content(original: Event, matcher: Matcher) -> Event:
     """The event as an erasure leaves it."""
-    return found._replace(subject="erased/x", data={}, erased=matcher.remember(found))
+    return original._replace(subject="erased/x", data={}, erased=matcher.remember_matches(original))
 
 
 WHERE = [
@@ -225,7 +247,7 @@ WHERE = [
     for op, value in (("eq", 1), ("ne", 1))
 ]
 METRICS = {
-    key: metric(key, where=where, value=value, aggregation=aggregation, unit=unit)
+    key: make_metric(key, where=where, value=value, aggregation=aggregation, unit=unit)
     for number, where in enumerate([(), *WHERE])
     for value in ("value", "data.x")
     for aggregation, unit in (("sum", None), ("sum", "EUR"), ("count", None))
@@ -239,36 +261,46 @@ METRICS = {
 def test_an_erased_event_matches_as_it_did_with_its_content(
     data: dict[str, object], subject: str | None, unit: str | None
 ):
-    found, matcher = event("e", data=data, subject=subject, unit=unit), Matcher(METRICS)
-    assert matcher.match(erased(found, matcher)) == matcher.match(found)
-    assert Matcher({}).match(erased(found, matcher)) == ()
+    original, matcher = make_event("e", data=data, subject=subject, unit=unit), Matcher(METRICS)
+    assert matcher.match(erase_content(original, matcher)) == matcher.match(original)
+    assert Matcher({}).match(erase_content(original, matcher)) == ()
 
 
 def test_a_rule_that_is_new_since_the_erasure_sees_an_event_without_content():
-    found = event("e", data={"x": 1})
-    bare = erased(found, Matcher({}))
-    assert states(bare, value="data.x") == [("no_value", 0)]
-    new = Matcher({"m": metric("m", where=(Condition("data.x", "eq", 1),))})
-    assert (len(new.match(found)), new.match(bare)) == (1, ())
+    original = make_event("e", data={"x": 1})
+    anonymized = erase_content(original, Matcher({}))
+    assert match_states(anonymized, value="data.x") == [("no_value", 0)]
+    matcher = Matcher({"m": make_metric("m", where=(Condition("data.x", "eq", 1),))})
+    assert (len(matcher.match(original)), matcher.match(anonymized)) == (1, ())
 
 
 def test_only_what_is_lost_with_the_content_is_remembered():
-    remembered = Matcher(METRICS).remember(event("e", data={"x": 1}))
-    assert remembered.keys() == {rule(one) for one in METRICS.values() if reads_content(one)}
-    assert not reads_content(metric("m", where=(Condition("unit", "eq", "EUR"),)))
+    remembered = Matcher(METRICS).remember_matches(make_event("e", data={"x": 1}))
+    assert remembered.keys() == {
+        matching_rule_id(content_metric)
+        for content_metric in METRICS.values()
+        if reads_content(content_metric)
+    }
+    assert not reads_content(make_metric("m", where=(Condition("unit", "eq", "EUR"),)))
 
 
 def test_a_rule_is_named_by_what_decides_the_matching_alone():
-    base = metric("m")
-    assert rule(metric("other", name="Other", aggregation="max", canonical_source="x")) == rule(
-        base
-    )
-    changed: list[dict[str, object]] = [
+    base = make_metric("m")
+    assert matching_rule_id(
+        make_metric("other", name="Other", aggregation="max", canonical_source="x")
+    ) == matching_rule_id(base)
+    changed_fields: list[dict[str, object]] = [
         {"unit": "EUR"},
         {"events": ("x",)},
         {"activities": ()},
         {"where": ()},
         {"value": "data.x"},
     ]
-    names = {rule(metric("m", **more)) for more in changed}
-    assert len(names | {rule(base), rule(metric("m", aggregation="count"))}) == len(changed) + 2
+    names = {matching_rule_id(make_metric("m", **overrides)) for overrides in changed_fields}
+    assert (
+        len(
+            names
+            | {matching_rule_id(base), matching_rule_id(make_metric("m", aggregation="count"))}
+        )
+        == len(changed_fields) + 2
+    )

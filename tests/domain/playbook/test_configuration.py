@@ -3,93 +3,110 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.domain.playbook.configuration import TABLES, Configuration, Draft, Noun, changes
+from app.domain.playbook.configuration import (
+    TABLE_NAMES,
+    Configuration,
+    ConfigurationDraft,
+    Resource,
+    diff_configurations,
+)
 from app.domain.playbook.objectives import Objective
 from app.domain.playbook.organization import Organization, Policy, Team
-from tests.support.configurations import NOUNS, known, result
-from tests.support.services import ONE
+from tests.support.configurations import NOUNS, make_configuration, make_key_result
+from tests.support.service_harness import SCALE
 
 EMPTY = Configuration({"acme": Organization("acme", "Acme")})
-KINDS = [kind for kind in TABLES if kind != "organization"]
-ANY = st.sampled_from(KINDS).flatmap(NOUNS.__getitem__)
+KINDS = [kind for kind in TABLE_NAMES if kind != "organization"]
+ANY_NOUN = st.sampled_from(KINDS).flatmap(NOUNS.__getitem__)
 
 
-def filled(found: list[Noun], start: Configuration = EMPTY) -> Configuration:
-    for noun in found:
-        start = start.put(noun)
+def put_all(nouns: list[Resource], start: Configuration = EMPTY) -> Configuration:
+    for noun in nouns:
+        start = start.with_resource(noun)
     return start
 
 
-def replayed(start: Configuration, end: Configuration) -> Configuration:
+def replay_changes(start: Configuration, end: Configuration) -> Configuration:
     """The configuration that writing the changes one by one comes to."""
-    for change in changes(start, end):
+    for change in diff_configurations(start, end):
         start = (
-            start.drop(change.kind, change.key) if change.after is None else start.put(change.after)
+            start.with_archived(change.kind, change.key)
+            if change.after is None
+            else start.with_resource(change.after)
         )
     return start
 
 
 @settings(max_examples=40)
-@given(st.lists(ANY, max_size=6), ANY)
-def test_what_was_put_is_there_and_all_else_as_it_was(found: list[Noun], noun: Noun):
-    before = filled(found)
-    after = before.put(noun)
-    assert after.of(noun.kind)[noun.key] == noun
-    for kind in TABLES:
-        for key, other in before.of(kind).items():
-            assert after.of(kind)[key] == (noun if (kind, key) == (noun.kind, noun.key) else other)
-
-
-@settings(max_examples=40)
-@given(st.lists(ANY, max_size=6), ANY)
-def test_putting_twice_is_putting_once(found: list[Noun], noun: Noun):
-    once = filled(found).put(noun)
-    assert changes(once, once.put(noun)) == ()
-
-
-@settings(max_examples=40)
-@given(st.lists(ANY, max_size=6), ANY)
-def test_what_was_dropped_is_archived_and_putting_it_again_restores_it(
-    found: list[Noun], noun: Noun
+@given(st.lists(ANY_NOUN, max_size=6), ANY_NOUN)
+def test_put_stores_the_noun_and_leaves_everything_else_unchanged(
+    nouns: list[Resource], noun: Resource
 ):
-    there = filled(found).put(noun)
-    gone = there.drop(noun.kind, noun.key)
-    assert noun.key not in gone.of(noun.kind)
-    assert gone.archived[noun.kind][noun.key] == noun
-    (archived,) = changes(there, gone)
-    (restored,) = changes(gone, gone.put(noun))
+    before = put_all(nouns)
+    after = before.with_resource(noun)
+    assert after.resources_of(noun.kind)[noun.key] == noun
+    for kind in TABLE_NAMES:
+        for key, previous_noun in before.resources_of(kind).items():
+            assert after.resources_of(kind)[key] == (
+                noun if (kind, key) == (noun.kind, noun.key) else previous_noun
+            )
+
+
+@settings(max_examples=40)
+@given(st.lists(ANY_NOUN, max_size=6), ANY_NOUN)
+def test_putting_twice_is_putting_once(nouns: list[Resource], noun: Resource):
+    stored = put_all(nouns).with_resource(noun)
+    assert diff_configurations(stored, stored.with_resource(noun)) == ()
+
+
+@settings(max_examples=40)
+@given(st.lists(ANY_NOUN, max_size=6), ANY_NOUN)
+def test_what_was_dropped_is_archived_and_putting_it_again_restores_it(
+    nouns: list[Resource], noun: Resource
+):
+    before = put_all(nouns).with_resource(noun)
+    after = before.with_archived(noun.kind, noun.key)
+    assert noun.key not in after.resources_of(noun.kind)
+    assert after.archived[noun.kind][noun.key] == noun
+    (archived,) = diff_configurations(before, after)
+    (restored,) = diff_configurations(after, after.with_resource(noun))
     assert (archived.action, archived.before, archived.after) == ("archive", noun, None)
     assert (restored.action, restored.before, restored.after) == ("restore", noun, noun)
-    assert noun.key not in gone.put(noun).archived[noun.kind]
+    assert noun.key not in after.with_resource(noun).archived[noun.kind]
 
 
 @settings(max_examples=40)
-@given(st.lists(ANY, max_size=6), st.lists(ANY, max_size=6), st.data())
-def test_the_changes_from_one_to_the_other_make_the_other(
-    one: list[Noun], more: list[Noun], data: st.DataObject
+@given(st.lists(ANY_NOUN, max_size=6), st.lists(ANY_NOUN, max_size=6), st.data())
+def test_replaying_the_changes_between_two_configurations_gives_the_second(
+    initial_nouns: list[Resource], added_nouns: list[Resource], data: st.DataObject
 ):
-    before = filled(one)
-    after = filled(more, before)
+    before = put_all(initial_nouns)
+    after = put_all(added_nouns, before)
     for noun in (
-        data.draw(st.lists(st.sampled_from(one), unique_by=lambda n: (n.kind, n.key)))
-        if one
+        data.draw(st.lists(st.sampled_from(initial_nouns), unique_by=lambda n: (n.kind, n.key)))
+        if initial_nouns
         else []
     ):
-        after = after.drop(noun.kind, noun.key)
-    again = replayed(before, after)
-    assert all(again.of(kind) == after.of(kind) for kind in TABLES)
-    assert changes(again, after) == ()
+        after = after.with_archived(noun.kind, noun.key)
+    replayed_configuration = replay_changes(before, after)
+    assert all(
+        replayed_configuration.resources_of(kind) == after.resources_of(kind)
+        for kind in TABLE_NAMES
+    )
+    assert diff_configurations(replayed_configuration, after) == ()
 
 
 def test_a_change_says_what_it_is_in_an_order_in_which_it_can_be_written():
-    before = known()
+    before = make_configuration()
     after = (
-        before.put(Team("sales", "Sales", "sales", ONE))
-        .put(result("more"))
-        .put(Team("ops", "Ops", "operations"))
+        before.with_resource(Team("sales", "Sales", "sales", SCALE))
+        .with_resource(make_key_result("more"))
+        .with_resource(Team("ops", "Ops", "operations"))
     )
-    after = after.drop("responsibility", "win/sales")
-    assert [(change.action, change.kind, change.key) for change in changes(before, after)] == [
+    after = after.with_archived("responsibility", "win/sales")
+    assert [
+        (change.action, change.kind, change.key) for change in diff_configurations(before, after)
+    ] == [
         ("create", "team", "ops"),
         ("update", "team", "sales"),
         ("create", "key_result", "more"),
@@ -102,15 +119,15 @@ def test_a_new_configuration_has_the_default_policy():
     assert EMPTY.organization.key == "acme"
 
 
-def test_a_draft_comes_to_what_single_steps_come_to_and_leaves_its_start_alone():
-    start = known().drop("key_result", "arr-2m")
-    before = {kind: dict(start.of(kind)) for kind in TABLES}
-    draft = Draft(start)
-    draft.put(result())
+def test_a_draft_equals_single_steps_and_does_not_change_its_start():
+    start = make_configuration().with_archived("key_result", "arr-2m")
+    before = {kind: dict(start.resources_of(kind)) for kind in TABLE_NAMES}
+    draft = ConfigurationDraft(start)
+    draft.put(make_key_result())
     draft.put(Objective("new", "q4", "New"))
-    draft.drop("objective", "win")
-    assert draft.present == start.put(result()).put(Objective("new", "q4", "New")).drop(
-        "objective", "win"
-    )
-    assert {kind: dict(start.of(kind)) for kind in TABLES} == before
+    draft.archive("objective", "win")
+    assert draft.configuration == start.with_resource(make_key_result()).with_resource(
+        Objective("new", "q4", "New")
+    ).with_archived("objective", "win")
+    assert {kind: dict(start.resources_of(kind)) for kind in TABLE_NAMES} == before
     assert "arr-2m" in start.archived["key_result"]

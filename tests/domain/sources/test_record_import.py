@@ -4,58 +4,58 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.connectors.hubspot import STOCK
+from app.connectors.hubspot import DEFAULT_MAPPING
 from app.domain.primitives.errors import MalformedError
-from app.domain.sources.mapping.generic_envelope import Records
-from app.domain.sources.mapping.mapping import parse
-from app.domain.sources.record_import import changes
+from app.domain.sources.mapping.generic_envelope import ParsedRecords
+from app.domain.sources.mapping.mapping import parse_mapping
+from app.domain.sources.record_import import parse_record_import
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
-MAPPING = parse({"data": {"size": {"property": "/custom/size"}}}, STOCK)
+MAPPING = parse_mapping({"data": {"size": {"property": "/custom/size"}}}, DEFAULT_MAPPING)
 
 
-def told(*records: object, **more: object) -> Records:
-    return changes({"records": list(records), **more}, MAPPING, NOW)
+def read_import(*records: object, **options: object) -> ParsedRecords:
+    return parse_record_import({"records": list(records), **options}, MAPPING, NOW)
 
 
 def test_a_record_is_a_snapshot_of_the_properties_that_the_mapping_reads():
-    ((_, one), (_, two)) = told(
+    ((_, first), (_, second)) = read_import(
         {"id": 7, "amount": "", "custom": {"size": 3}, "name": "x"}, {"id": "8", "amount": 0}
     ).changes
-    assert (one.entity, one.verb, one.at, one.fields) == (
+    assert (first.entity, first.verb, first.at, first.fields) == (
         "deal:7",
         "snapshot",
         NOW,
         {"amount": None, "/custom/size": 3},
     )
-    assert two.fields == {"amount": 0}
+    assert second.fields == {"amount": 0}
 
 
 def test_columns_of_a_table_may_be_named_by_their_pointer():
-    ((_, one),) = told({"Record ID": "7", "/custom/size": "3"}).changes
-    assert one.fields == {"/custom/size": "3"}
+    ((_, change),) = read_import({"Record ID": "7", "/custom/size": "3"}).changes
+    assert change.fields == {"/custom/size": "3"}
 
 
-def test_a_snapshot_is_of_the_time_that_it_says_else_that_the_import_says():
-    dated = {"id": 7, "amount": 1, "hs_lastmodifieddate": "2026-10-01T00:00:00Z"}
-    ((_, one), (_, two)) = told(
-        dated, {"id": 8, "amount": 1}, taken_at="2026-11-01T00:00:00Z"
+def test_a_snapshot_has_its_own_time_or_else_the_time_of_the_import():
+    dated_record = {"id": 7, "amount": 1, "hs_lastmodifieddate": "2026-10-01T00:00:00Z"}
+    ((_, first), (_, second)) = read_import(
+        dated_record, {"id": 8, "amount": 1}, taken_at="2026-11-01T00:00:00Z"
     ).changes
-    assert (one.at.isoformat(), two.at.isoformat()) == (
+    assert (first.at.isoformat(), second.at.isoformat()) == (
         "2026-10-01T00:00:00+00:00",
         "2026-11-01T00:00:00+00:00",
     )
-    later = changes(
+    later_changes = parse_record_import(
         {"records": [{"id": 9, "amount": 1}]}, MAPPING, datetime(2026, 12, 1, tzinfo=UTC)
     ).changes
     assert (
-        later[0][1].key == told({"id": 9, "amount": 1}).changes[0][1].key
+        later_changes[0][1].key == read_import({"id": 9, "amount": 1}).changes[0][1].key
     )  # an import again says nothing new
 
 
 def test_what_is_no_record_has_its_problem_and_a_repetition_is_ignored():
-    found = told({"id": 7, "amount": 1}, {"id": 7, "amount": 1}, {"amount": 1}, 5, {"id": 7})
-    assert ([place for place, _ in found.problems], found.ignored, len(found.changes)) == (
+    batch = read_import({"id": 7, "amount": 1}, {"id": 7, "amount": 1}, {"amount": 1}, 5, {"id": 7})
+    assert ([index for index, _ in batch.problems], batch.ignored_count, len(batch.changes)) == (
         [2, 3, 4],
         1,
         1,
@@ -68,32 +68,32 @@ def test_what_is_no_record_has_its_problem_and_a_repetition_is_ignored():
 )
 def test_a_body_without_records_is_malformed(body: object):
     with pytest.raises(MalformedError):
-        changes(body, MAPPING, NOW)
+        parse_record_import(body, MAPPING, NOW)
 
 
 @pytest.mark.parametrize("name", ["createdate", "closedate", "hs_lastmodifieddate"])
 def test_a_record_with_a_date_that_cannot_be_read_is_set_aside_with_its_date(name: str):
-    found = told(
+    batch = read_import(
         {"id": 7, "dealstage": "contractsent", name: "31/12/2025"},
         {"id": 8, "amount": "1", name: ""},
     )
-    ((place, problem),) = found.problems
-    assert (place, [change.entity for _, change in found.changes]) == (0, ["deal:8"])
+    ((index, problem),) = batch.problems
+    assert (index, [change.entity for _, change in batch.changes]) == (0, ["deal:8"])
     assert problem.startswith(f"Its {name}, '31/12/2025', cannot be read as a time")
 
 
-CLOSED = "It is won and has no closedate: it would be dated by the import."
+UNDATED_PROBLEM = "It is won and has no closedate: it would be dated by the import."
 
 
 @pytest.mark.parametrize(
     ("record", "problem"),
     [
-        ({"dealstage": "closedwon"}, CLOSED),
-        ({"dealstage": "closedwon", "closedate": ""}, CLOSED),
-        ({"dealstage": "closedlost", "closedate": None}, CLOSED.replace("won", "lost", 1)),
+        ({"dealstage": "closedwon"}, UNDATED_PROBLEM),
+        ({"dealstage": "closedwon", "closedate": ""}, UNDATED_PROBLEM),
+        ({"dealstage": "closedlost", "closedate": None}, UNDATED_PROBLEM.replace("won", "lost", 1)),
         (
             {"dealstage": "closedwon", "closedate": "2026-12-01"},
-            CLOSED.replace(" and has no", ", and its").replace(
+            UNDATED_PROBLEM.replace(" and has no", ", and its").replace(
                 ":", " lies after 2026-11-23 00:00 UTC, when that was so:"
             ),
         ),
@@ -102,70 +102,85 @@ CLOSED = "It is won and has no closedate: it would be dated by the import."
 def test_a_closed_deal_that_only_the_import_would_date_is_set_aside(
     record: dict[str, object], problem: str
 ):
-    assert told({"id": 7, **record}).problems == ((0, problem),)
-    assert told({"id": 7, **record, "hs_lastmodifieddate": "2026-10-01"}).problems == (), (
+    assert read_import({"id": 7, **record}).problems == ((0, problem),)
+    assert read_import({"id": 7, **record, "hs_lastmodifieddate": "2026-10-01"}).problems == (), (
         "the CRM says when, at latest"
     )
-    assert told({"id": 7, **record, "dealstage": "contractsent"}).problems == (), (
+    assert read_import({"id": 7, **record, "dealstage": "contractsent"}).problems == (), (
         "an open deal needs no date"
     )
 
 
 def test_a_mapping_without_a_closing_date_sets_closed_deals_aside():
-    undated = parse({"closed_at": None}, STOCK)
-    found = changes(
-        {"records": [{"id": 7, "dealstage": "closedwon", "closedate": "2026-10-02"}]}, undated, NOW
+    undated_mapping = parse_mapping({"closed_at": None}, DEFAULT_MAPPING)
+    batch = parse_record_import(
+        {"records": [{"id": 7, "dealstage": "closedwon", "closedate": "2026-10-02"}]},
+        undated_mapping,
+        NOW,
     )
-    assert "the mapping has no closed_at" in found.problems[0][1]
+    assert "the mapping has no closed_at" in batch.problems[0][1]
 
 
-def test_a_generic_record_is_of_its_own_time():
-    own = {
+def test_a_generic_record_has_its_own_time():
+    spec = {
         "entity": {"type": "deal", "id": "/id"},
         "occurred_at": {"property": "/at"},
         "status": {"property": "/state", "map": {"won": "won"}},
     }
     record = {"id": 7, "state": "won", "at": "2026-10-02"}
-    ((_, one),) = changes({"records": [record]}, parse(own, {}, "generic"), NOW).changes
-    assert one.at == datetime(2026, 10, 2, tzinfo=UTC)
+    ((_, change),) = parse_record_import(
+        {"records": [record]}, parse_mapping(spec, {}, "generic"), NOW
+    ).changes
+    assert change.at == datetime(2026, 10, 2, tzinfo=UTC)
 
 
-ITEMS = parse(
-    {"line_items": {"offering": {"property": "hs_sku"}, "value": {"property": "amount"}}}, STOCK
+LINE_ITEM_MAPPING = parse_mapping(
+    {"line_items": {"offering": {"property": "hs_sku"}, "value": {"property": "amount"}}},
+    DEFAULT_MAPPING,
 )
 
 
-def carrying(*items: object) -> Records:
-    return changes(
-        {"records": [{"id": 7, "amount": 1, "line_items": list(items)}, {"id": 8, "amount": 1}]},
-        ITEMS,
+def import_with_line_items(*line_items: object) -> ParsedRecords:
+    return parse_record_import(
+        {
+            "records": [
+                {"id": 7, "amount": 1, "line_items": list(line_items)},
+                {"id": 8, "amount": 1},
+            ]
+        },
+        LINE_ITEM_MAPPING,
         NOW,
     )
 
 
-def test_a_record_s_line_items_are_put_to_its_deal():
-    found = carrying(
+def test_a_record_s_line_items_are_associated_with_its_deal():
+    batch = import_with_line_items(
         {"id": 70, "properties": {"hs_sku": "care", "amount": "5"}}, {"hs_sku": "help", "amount": 6}
     )
-    said = [(place, one.entity, one.verb, one.other, one.fields) for place, one in found.changes]
-    assert said[1:5] == [
+    change_rows = [
+        (index, change.entity, change.verb, change.other, change.fields)
+        for index, change in batch.changes
+    ]
+    assert change_rows[1:5] == [
         (0, "line_item:70", "snapshot", None, {"hs_sku": "care", "amount": "5"}),
         (0, "line_item:70", "associated", "deal:7", {}),
         (0, "line_item:7.2", "snapshot", None, {"hs_sku": "help", "amount": 6}),
         (0, "line_item:7.2", "associated", "deal:7", {}),
     ]
-    assert (len(said), found.ignored) == (6, 0)
-    assert len(told({"id": 7, "amount": 1, "line_items": [{"id": 70}]}).changes) == 1, (
+    assert (len(change_rows), batch.ignored_count) == (6, 0)
+    assert len(read_import({"id": 7, "amount": 1, "line_items": [{"id": 70}]}).changes) == 1, (
         "the mapping reads none"
     )
 
 
-@pytest.mark.parametrize("items", [[5], [{"id": "a/b"}]])
-def test_a_record_with_a_line_item_that_is_none_is_set_aside(items: list[object]):
-    found = carrying(*items)
-    assert ([place for place, _ in found.problems], len(found.changes)) == ([0], 1)
+@pytest.mark.parametrize("line_items", [[5], [{"id": "a/b"}]])
+def test_a_record_with_an_invalid_line_item_is_set_aside(line_items: list[object]):
+    batch = import_with_line_items(*line_items)
+    assert ([index for index, _ in batch.problems], len(batch.changes)) == ([0], 1)
 
 
 def test_a_record_with_line_items_that_are_no_list_is_set_aside():
-    found = changes({"records": [{"id": 7, "amount": 1, "line_items": {}}]}, ITEMS, NOW)
-    assert found.problems == ((0, "Its line_items are no list."),)
+    batch = parse_record_import(
+        {"records": [{"id": 7, "amount": 1, "line_items": {}}]}, LINE_ITEM_MAPPING, NOW
+    )
+    assert batch.problems == ((0, "Its line_items are no list."),)

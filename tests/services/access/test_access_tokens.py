@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from app.domain.primitives.errors import NotAuthenticError
-from app.services.access.access_tokens import identify, is_token, scopes
-from app.services.runtime.context import Tokens
-from tests.support.services import House
+from app.services.access.access_tokens import authenticate_token, is_token, parse_scopes
+from app.services.runtime.context import AccessTokenConfig
+from tests.support.service_harness import ServiceHarness
 
 CLAIMS = {
     "sub": "user-7",
@@ -17,27 +17,29 @@ CLAIMS = {
 }
 
 
-def reading(claims: Mapping[str, Any]) -> Tokens:
+def make_tokens(claims: Mapping[str, Any]) -> AccessTokenConfig:
     async def read(_presented: str) -> Mapping[str, Any]:
         return claims
 
-    return Tokens(read, "org", "team")
+    return AccessTokenConfig(read, "org", "team")
 
 
-async def test_a_token_says_whose_it_is_and_what_it_may(built: House):
-    actor = await built.organization()
-    found = await identify(built.service, reading({**CLAIMS, "team": "sales"}), "a.b.c")
-    assert (found.organization, found.name, found.team) == (
+async def test_a_token_identifies_its_organization_and_scopes(harness: ServiceHarness):
+    actor = await harness.create_organization()
+    token_actor = await authenticate_token(
+        harness.service, make_tokens({**CLAIMS, "team": "sales"}), "a.b.c"
+    )
+    assert (token_actor.organization, token_actor.name, token_actor.team) == (
         actor.organization,
         "user-7 (token)",
         "sales",
     )
-    assert found.scopes == {"read", "admin"}
-    assert (await identify(built.service, reading(CLAIMS), "a.b.c")).team is None
+    assert token_actor.scopes == {"read", "admin"}
+    assert (await authenticate_token(harness.service, make_tokens(CLAIMS), "a.b.c")).team is None
 
 
 @pytest.mark.parametrize(
-    "more",
+    "claim_overrides",
     [
         {"org": None},
         {"org": "other"},
@@ -48,17 +50,28 @@ async def test_a_token_says_whose_it_is_and_what_it_may(built: House):
         {"sub": "x" * 201},
     ],
 )
-async def test_a_token_of_nobody_or_for_nobody_is_refused(built: House, more):
-    await built.organization()
+async def test_a_token_without_a_valid_subject_or_organization_is_rejected(
+    harness: ServiceHarness, claim_overrides
+):
+    await harness.create_organization()
     with pytest.raises(NotAuthenticError):
-        await identify(built.service, reading({**CLAIMS, **more}), "a.b.c")
+        await authenticate_token(
+            harness.service, make_tokens({**CLAIMS, **claim_overrides}), "a.b.c"
+        )
 
 
 def test_scopes_are_ours_alone_and_may_be_a_text_or_a_list():
-    assert scopes({"scope": ["sightline:events:write", "read", "sightline:"]}) == {"events:write"}
-    assert scopes({"scope": 7}) == scopes({}) == scopes({"scope": "read admin"}) == frozenset()
+    assert parse_scopes({"scope": ["sightline:events:write", "read", "sightline:"]}) == {
+        "events:write"
+    }
+    assert (
+        parse_scopes({"scope": 7})
+        == parse_scopes({})
+        == parse_scopes({"scope": "read admin"})
+        == frozenset()
+    )
 
 
-def test_an_api_key_has_not_the_form_of_a_token():
+def test_an_api_key_does_not_look_like_a_token():
     assert is_token("a.b.c")
     assert not is_token(f"sightline_{'a' * 60}")

@@ -13,107 +13,127 @@ from app.scoring.result import Alignment
 from app.services.alignment import alignment
 from app.services.events import ingestion as events
 from app.services.playbook import configuration, playbooks
-from tests.support.configurations import book
-from tests.support.services import NOW, ONE, House, event, furnish, house, metric, record
+from tests.support.configurations import make_playbook
+from tests.support.service_harness import (
+    NOW,
+    SCALE,
+    ServiceHarness,
+    make_event,
+    make_metric,
+    open_harness,
+    record_events,
+    seed_playbook,
+)
 
 TODAY = NOW.date()
 DAY = timedelta(days=1)
 
 
-def published(key: str, first: date, last: date, state: str = "published") -> Playbook:
-    return replace(book(key, first, last), state=state)
+def make_playbook_in_state(key: str, first: date, last: date, state: str = "published") -> Playbook:
+    return replace(make_playbook(key, first, last), state=state)
 
 
-async def test_no_day_of_the_future_is_answered_and_none_known_before_it_was(built: House):
-    actor = await built.organization()
-    await furnish(built, actor)
+async def test_a_future_day_and_a_known_at_before_as_of_are_rejected(harness: ServiceHarness):
+    actor = await harness.create_organization()
+    await seed_playbook(harness, actor)
     for as_of, known_at, pointer in (
         (TODAY + DAY, None, "as_of"),
         (None, TODAY - DAY, "known_at"),
         (TODAY - DAY, TODAY - 2 * DAY, "known_at"),
         (None, TODAY + DAY, "known_at"),
     ):
-        with pytest.raises(InvalidError) as refused:
-            await alignment.read(built.service, actor, as_of=as_of, known_at=known_at)
-        assert {fault.pointer for fault in refused.value.faults} == {pointer}, (as_of, known_at)
+        with pytest.raises(InvalidError) as exception_info:
+            await alignment.get_alignment(harness.service, actor, as_of=as_of, known_at=known_at)
+        assert {fault.pointer for fault in exception_info.value.faults} == {pointer}, (
+            as_of,
+            known_at,
+        )
     for as_of in (None, TODAY):
         assert (
-            await alignment.read(built.service, actor, as_of=as_of)
+            await alignment.get_alignment(harness.service, actor, as_of=as_of)
         ).snapshot.frame.as_of == TODAY
 
 
-async def test_today_is_the_organization_s_own(built: House):
-    actor = await built.organization("far", "Pacific/Kiritimati")
-    await furnish(built, actor)
-    assert (await alignment.read(built.service, actor)).snapshot.frame.as_of == TODAY + DAY
+async def test_today_is_the_organization_s_own(harness: ServiceHarness):
+    actor = await harness.create_organization("far", "Pacific/Kiritimati")
+    await seed_playbook(harness, actor)
+    assert (
+        await alignment.get_alignment(harness.service, actor)
+    ).snapshot.frame.as_of == TODAY + DAY
 
 
-async def test_an_answer_says_its_version_its_edits_and_the_other_playbooks(built: House):
-    actor = await built.organization()
-    await furnish(built, actor)
-    await configuration.write(
-        built.service,
+async def test_an_answer_says_its_version_its_edits_and_the_other_playbooks(
+    harness: ServiceHarness,
+):
+    actor = await harness.create_organization()
+    await seed_playbook(harness, actor)
+    await configuration.write_configuration(
+        harness.service,
         actor,
-        lambda found: found.put(published("year", TODAY - 99 * DAY, TODAY)),
+        lambda current: current.with_resource(
+            make_playbook_in_state("year", TODAY - 99 * DAY, TODAY)
+        ),
     )
-    await playbooks.publish(built.service, actor, "q4")
-    first = await alignment.read(built.service, actor)
-    await configuration.put(built.service, actor, Objective("more", "q4", "More"))
-    second = await alignment.read(built.service, actor)
-    assert (first.playbook.key, first.other_current) == ("q4", ("year",))
+    await playbooks.publish_playbook(harness.service, actor, "q4")
+    first = await alignment.get_alignment(harness.service, actor)
+    await configuration.put_resource(harness.service, actor, Objective("more", "q4", "More"))
+    second = await alignment.get_alignment(harness.service, actor)
+    assert (first.playbook.key, first.other_playbooks) == ("q4", ("year",))
     assert (first.unpublished_changes, second.unpublished_changes) == (0, 1)
     assert second.snapshot.version == first.snapshot.version + 1
-    drafted = await alignment.read(built.service, actor, "year")
-    assert (drafted.playbook.key, drafted.other_current) == ("year", ("q4",))
+    drafted = await alignment.get_alignment(harness.service, actor, "year")
+    assert (drafted.playbook.key, drafted.other_playbooks) == ("year", ("q4",))
 
 
-async def test_only_a_key_that_may_read_is_answered(built: House):
-    actor = await built.organization()
-    await furnish(built, actor)
+async def test_only_a_key_that_may_read_is_answered(harness: ServiceHarness):
+    actor = await harness.create_organization()
+    await seed_playbook(harness, actor)
     writer = Actor(actor.organization, "writer", frozenset({"events:write", "playbook:write"}))
     with pytest.raises(ForbiddenError):
-        await alignment.read(built.service, writer)
+        await alignment.get_alignment(harness.service, writer)
 
 
-async def story(url: str) -> tuple[Alignment, dict[str, object]]:
+async def score_quarter(url: str) -> tuple[Alignment, dict[str, object]]:
     """The same quarter on any database."""
-    async with house(url) as built:
-        actor = await built.organization("acme", "Europe/Berlin")
-        await furnish(built, actor)
-        await configuration.put(
-            built.service, actor, metric("calls", events=("call.held",), aggregation="count")
+    async with open_harness(url) as harness:
+        actor = await harness.create_organization("acme", "Europe/Berlin")
+        await seed_playbook(harness, actor)
+        await configuration.put_resource(
+            harness.service, actor, make_metric("calls", events=("call.held",), aggregation="count")
         )
-        await playbooks.publish(built.service, actor, "q4")
-        await playbooks.contribute(built.service, actor, Contribution("q4", "sales", "Ann"))
-        await playbooks.sign(built.service, actor, Signoff("q4", "sales", 2, "Ann"))
-        built.clock.at = NOW - 40 * DAY
+        await playbooks.publish_playbook(harness.service, actor, "q4")
+        await playbooks.record_contribution(
+            harness.service, actor, Contribution("q4", "sales", "Ann")
+        )
+        await playbooks.record_signoff(harness.service, actor, Signoff("q4", "sales", 2, "Ann"))
+        harness.clock.now = NOW - 40 * DAY
         for week in range(6):
-            wanted = [
-                event(
+            submitted_events = [
+                make_event(
                     f"w{week}-{n}",
                     type=("invoice.paid", "call.held", "noise")[n % 3],
                     team=("sales", "marketing")[n % 2],
-                    value=(n * 7919 + week) * ONE // 7,
+                    value=(n * 7919 + week) * SCALE // 7,
                     effort=n * 3333,
                     kind=("outcome", "activity")[n % 2],
-                    offerings=(("onboarding", n * ONE // 3),) if n % 4 == 0 else (),
-                    time=built.clock.at - n * timedelta(hours=5),
+                    offerings=(("onboarding", n * SCALE // 3),) if n % 4 == 0 else (),
+                    time=harness.clock.now - n * timedelta(hours=5),
                 )
                 for n in range(15)
             ]
-            items = await record(built, actor, *wanted)
-            assert items[3].uid is not None
-            await events.retract_event(built.service, actor, items[3].uid, "a mistake")
-            built.clock.forward(days=8)
-        built.clock.at = NOW + 10 * DAY
-        answer = await alignment.read(built.service, actor)
+            outcomes = await record_events(harness, actor, *submitted_events)
+            assert outcomes[3].uid is not None
+            await events.retract_event(harness.service, actor, outcomes[3].uid, "a mistake")
+            harness.clock.advance(days=8)
+        harness.clock.now = NOW + 10 * DAY
+        answer = await alignment.get_alignment(harness.service, actor)
         snapshot = answer.snapshot
         return answer.alignment, {
             "version": snapshot.version,
-            "said": dict(snapshot.said),
-            "attention": sorted(map(repr, snapshot.attention)),
-            "newest": sorted(map(repr, snapshot.newest)),
-            "sold": sorted(map(repr, snapshot.sold)),
+            "said": dict(snapshot.readings),
+            "attention": sorted(map(repr, snapshot.effort_cells)),
+            "newest": sorted(map(repr, snapshot.latest_activities)),
+            "sold": sorted(map(repr, snapshot.sold_values)),
         }
 
 
@@ -121,7 +141,7 @@ async def story(url: str) -> tuple[Alignment, dict[str, object]]:
 async def test_both_databases_give_the_same_answer_bit_for_bit(
     sqlite_url: str, postgresql_url: str
 ):
-    embedded, server = await story(sqlite_url), await story(postgresql_url)
+    embedded, server = await score_quarter(sqlite_url), await score_quarter(postgresql_url)
     assert embedded[1] == server[1]
     assert embedded[0] == server[0]
     assert repr(embedded[0]) == repr(server[0])

@@ -8,80 +8,109 @@ from sqlalchemy import text
 
 from app.domain.access.actor import Actor
 from app.domain.events.metrics import Metric
-from app.domain.playbook.document import Document, Placed
+from app.domain.playbook.document import Document, Located
 from app.domain.playbook.objectives import KeyResult, Objective
 from app.domain.playbook.organization import Policy
 from app.domain.playbook.playbooks import Contribution
 from app.domain.primitives.errors import ForbiddenError, InvalidError
 from app.services.alignment import alignment, comparison
-from app.services.alignment.alignment import Answer
+from app.services.alignment.alignment import AlignmentResult
 from app.services.playbook import configuration, playbooks
 from app.store.tables.playbook import Row
-from tests.flows.test_history import quarter
-from tests.support.services import NOW, ONE, House, event, furnish, metric, record
+from tests.services.alignment.test_history import record_quarter
+from tests.support.service_harness import (
+    NOW,
+    SCALE,
+    ServiceHarness,
+    make_event,
+    make_metric,
+    record_events,
+    seed_playbook,
+)
 
 TODAY = NOW.date()
 DAY = timedelta(days=1)
 
 
-def said(answer: Answer) -> object:
+def comparable_fields(answer: AlignmentResult) -> object:
     """All that an answer says but the version, which applying moves."""
-    shown = [(*loss[:3], *loss[4:], loss.detail, loss.evidence) for loss in answer.alignment.losses]
-    return replace(answer.alignment, losses=(), version=0), shown, answer.other_current
+    losses = [
+        (*loss[:3], *loss[4:], loss.detail, loss.evidence) for loss in answer.alignment.losses
+    ]
+    return replace(answer.alignment, losses=(), version=0), losses, answer.other_playbooks
 
 
-async def test_what_changed_between_two_days_is_the_difference_of_their_ledgers(built: House):
-    actor = await quarter(built)
-    found = await comparison.changes(built.service, actor, TODAY - 14 * DAY, playbook="q4")
-    assert found.before is not None
-    assert said(found.before) == said(
-        await alignment.read(built.service, actor, "q4", TODAY - 14 * DAY)
+async def test_what_changed_between_two_days_is_the_difference_of_their_ledgers(
+    harness: ServiceHarness,
+):
+    actor = await record_quarter(harness)
+    period_changes = await comparison.compare_days(
+        harness.service, actor, TODAY - 14 * DAY, playbook="q4"
     )
-    assert said(found.after) == said(await alignment.read(built.service, actor, "q4"))
-    raw = [sum(loss.points for loss in one.alignment.losses) for one in (found.before, found.after)]
-    assert sum(one.change for one in found.differences) == pytest.approx(raw[1] - raw[0])
-    sizes = [abs(one.change) for one in found.differences]
+    assert period_changes.before is not None
+    assert comparable_fields(period_changes.before) == comparable_fields(
+        await alignment.get_alignment(harness.service, actor, "q4", TODAY - 14 * DAY)
+    )
+    assert comparable_fields(period_changes.after) == comparable_fields(
+        await alignment.get_alignment(harness.service, actor, "q4")
+    )
+    point_totals = [
+        sum(loss.points for loss in answer.alignment.losses)
+        for answer in (period_changes.before, period_changes.after)
+    ]
+    assert sum(difference.change for difference in period_changes.differences) == pytest.approx(
+        point_totals[1] - point_totals[0]
+    )
+    sizes = [abs(difference.change) for difference in period_changes.differences]
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[0] > 0
-    same = await comparison.changes(built.service, actor, TODAY, TODAY, "q4")
+    same = await comparison.compare_days(harness.service, actor, TODAY, TODAY, "q4")
     assert same.differences == ()
     with pytest.raises(InvalidError):
-        await comparison.changes(built.service, actor, TODAY, TODAY - DAY)
+        await comparison.compare_days(harness.service, actor, TODAY, TODAY - DAY)
 
 
-async def tables(built: House) -> dict[str, object]:
-    async with built.service.database.reading() as connection:
+async def dump_tables(harness: ServiceHarness) -> dict[str, object]:
+    async with harness.service.database.read_transaction() as connection:
         return {
             name: sorted(map(repr, (await connection.execute(text(f"select * from {name}"))).all()))
             for name in Row.metadata.tables
         }
 
 
-def changed(document: Document, kind: str) -> Document:
+def alter_document(document: Document, kind: str) -> Document:
     """The document with something else in it."""
     if kind == "nothing":
         return document
     if kind == "priority":
         objectives = [
-            replace(one, noun=replace(one.noun, priority=50 * ONE))
-            if isinstance(one.noun, Objective)
-            else one
-            for one in document.objectives[:1]
+            replace(located, resource=replace(located.resource, priority=50 * SCALE))
+            if isinstance(located.resource, Objective)
+            else located
+            for located in document.objectives[:1]
         ]
         return replace(document, objectives=(*objectives, *document.objectives[1:]))
     if kind == "window":
         return replace(document, playbook=replace(document.playbook, starts_on=TODAY - 45 * DAY))
     if kind == "new metric":
-        made = metric("fresh", events=("noise", "invoice.paid"), aggregation="max", where=())
-        result = KeyResult("fresh-kr", "win", "Fresh", "fresh", 0, 900 * ONE)
-        more = (*document.metrics, Placed("", made)), (*document.key_results, Placed("", result))
-        return replace(document, metrics=more[0], key_results=more[1])
+        new_metric = make_metric(
+            "fresh", events=("noise", "invoice.paid"), aggregation="max", where=()
+        )
+        key_result = KeyResult("fresh-kr", "win", "Fresh", "fresh", 0, 900 * SCALE)
+        extended_nouns = (
+            (*document.metrics, Located("", new_metric)),
+            (*document.key_results, Located("", key_result)),
+        )
+        return replace(document, metrics=extended_nouns[0], key_results=extended_nouns[1])
     metrics = [
         replace(
-            one, noun=replace(one.noun, events=("noise",), activities=("invoice.paid",), where=())
+            located,
+            resource=replace(
+                located.resource, events=("noise",), activities=("invoice.paid",), where=()
+            ),
         )
-        for one in document.metrics
-        if isinstance(one.noun, Metric)
+        for located in document.metrics
+        if isinstance(located.resource, Metric)
     ]
     return replace(document, metrics=tuple(metrics))
 
@@ -89,77 +118,100 @@ def changed(document: Document, kind: str) -> Document:
 @pytest.mark.parametrize(
     "kind", ["nothing", "priority", "window", "new metric", "redefined metrics"]
 )
-async def test_a_what_if_is_what_applying_makes_and_stores_nothing(built: House, kind: str):
-    actor = await quarter(built)
-    document = changed(await playbooks.document(built.service, actor, "q4"), kind)
-    before = await tables(built)
-    reader = Actor(actor.organization, "reader", frozenset({"read"}))
-    found = await comparison.what_if(built.service, reader, document)
-    assert await tables(built) == before
-    assert found.before is not None
-    assert said(found.before) == said(await alignment.read(built.service, actor, "q4"))
-    await playbooks.apply(built.service, actor, document, dry_run=False, publish=False, prune=True)
-    assert said(found.after) == said(await alignment.read(built.service, actor, "q4"))
-    assert bool(found.differences) == (kind != "nothing")
-
-
-async def test_a_playbook_that_is_over_and_would_go_on_is_scored_by_what_is_configured_since(
-    built: House,
+async def test_a_what_if_is_what_applying_makes_and_stores_nothing(
+    harness: ServiceHarness, kind: str
 ):
-    actor = await built.organization()
-    await furnish(built, actor)
-    await record(built, actor, *(event(str(n)) for n in range(3)))
-    built.clock.forward(days=60)
-    await configuration.put(built.service, actor, Policy(minimum_events=2, focus_days=90))
-    await playbooks.contribute(built.service, actor, Contribution("q4", "sales", "Ann"))
-    document = await playbooks.document(built.service, actor, "q4")
-    late = [TODAY + ago * DAY for ago in (50, 60, 70)]
-    longer = [
-        replace(document, playbook=replace(document.playbook, ends_on=ends_on)) for ends_on in late
+    actor = await record_quarter(harness)
+    document = alter_document(await playbooks.export_document(harness.service, actor, "q4"), kind)
+    before = await dump_tables(harness)
+    reader = Actor(actor.organization, "reader", frozenset({"read"}))
+    what_if = await comparison.evaluate_what_if(harness.service, reader, document)
+    assert await dump_tables(harness) == before
+    assert what_if.before is not None
+    assert comparable_fields(what_if.before) == comparable_fields(
+        await alignment.get_alignment(harness.service, actor, "q4")
+    )
+    await playbooks.apply_document(
+        harness.service, actor, document, dry_run=False, publish=False, prune=True
+    )
+    assert comparable_fields(what_if.after) == comparable_fields(
+        await alignment.get_alignment(harness.service, actor, "q4")
+    )
+    assert bool(what_if.differences) == (kind != "nothing")
+
+
+async def test_an_ended_playbook_that_is_extended_is_scored_with_the_present_configuration(
+    harness: ServiceHarness,
+):
+    actor = await harness.create_organization()
+    await seed_playbook(harness, actor)
+    await record_events(harness, actor, *(make_event(str(n)) for n in range(3)))
+    harness.clock.advance(days=60)
+    await configuration.put_resource(
+        harness.service, actor, Policy(minimum_events=2, focus_days=90)
+    )
+    await playbooks.record_contribution(harness.service, actor, Contribution("q4", "sales", "Ann"))
+    document = await playbooks.export_document(harness.service, actor, "q4")
+    later_ends = [TODAY + ago * DAY for ago in (50, 60, 70)]
+    extended_documents = [
+        replace(document, playbook=replace(document.playbook, ends_on=ends_on))
+        for ends_on in later_ends
     ]
-    found = [(await comparison.what_if(built.service, actor, one)).after for one in longer]
-    figures = [one.alignment.components for one in found]
-    assert [one.coverage > 0 for some in figures for one in some if one.name == "focus"] == [
+    answers = [
+        (await comparison.evaluate_what_if(harness.service, actor, extended_document)).after
+        for extended_document in extended_documents
+    ]
+    figures = [answer.alignment.components for answer in answers]
+    assert [
+        component.coverage > 0
+        for components in figures
+        for component in components
+        if component.name == "focus"
+    ] == [
         False,
         True,
         True,
     ]
-    await playbooks.apply(
-        built.service, actor, longer[-1], dry_run=False, publish=False, prune=True
+    await playbooks.apply_document(
+        harness.service, actor, extended_documents[-1], dry_run=False, publish=False, prune=True
     )
-    assert said(found[-1]) == said(await alignment.read(built.service, actor, "q4"))
+    assert comparable_fields(answers[-1]) == comparable_fields(
+        await alignment.get_alignment(harness.service, actor, "q4")
+    )
 
 
-async def test_a_playbook_that_is_not_there_yet_has_nothing_before(built: House):
-    actor = await built.organization()
-    await furnish(built, actor)
-    document = await playbooks.document(built.service, actor, "q4")
+async def test_a_new_playbook_has_no_previous_alignment(harness: ServiceHarness):
+    actor = await harness.create_organization()
+    await seed_playbook(harness, actor)
+    document = await playbooks.export_document(harness.service, actor, "q4")
     objective = Objective("next", "q5", "Next")
-    other = replace(
+    new_document = replace(
         document,
         playbook=replace(document.playbook, key="q5"),
-        objectives=(Placed("", objective),),
+        objectives=(Located("", objective),),
         key_results=(),
         responsibilities=(),
     )
-    long_ago = await comparison.what_if(
-        built.service, actor, document, date(1900, 1, 1), date(1900, 1, 1)
+    long_ago = await comparison.evaluate_what_if(
+        harness.service, actor, document, date(1900, 1, 1), date(1900, 1, 1)
     )
     assert long_ago.before is None
-    found = await comparison.what_if(built.service, actor, other)
-    assert found.before is None
-    assert len(found.differences) == len(found.after.alignment.losses) > 0
+    what_if = await comparison.evaluate_what_if(harness.service, actor, new_document)
+    assert what_if.before is None
+    assert len(what_if.differences) == len(what_if.after.alignment.losses) > 0
 
 
 async def test_a_what_if_of_too_many_events_is_refused_and_needs_a_key_that_reads(
-    built: House, monkeypatch: pytest.MonkeyPatch
+    harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
 ):
-    actor = await quarter(built)
-    monkeypatch.setattr(comparison, "MOST_EVENTS", 10)
-    document = changed(await playbooks.document(built.service, actor, "q4"), "redefined metrics")
+    actor = await record_quarter(harness)
+    monkeypatch.setattr(comparison, "MAX_REMATCHED_EVENTS", 10)
+    document = alter_document(
+        await playbooks.export_document(harness.service, actor, "q4"), "redefined metrics"
+    )
     with pytest.raises(InvalidError, match="More than 10 events"):
-        await comparison.what_if(built.service, actor, document)
+        await comparison.evaluate_what_if(harness.service, actor, document)
     with pytest.raises(ForbiddenError):
-        await comparison.what_if(
-            built.service, Actor(actor.organization, "w", frozenset({"events:write"})), document
+        await comparison.evaluate_what_if(
+            harness.service, Actor(actor.organization, "w", frozenset({"events:write"})), document
         )

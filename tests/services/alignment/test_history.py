@@ -14,81 +14,99 @@ from app.domain.primitives.errors import InvalidError, NotFoundError
 from app.services.alignment import alignment, history
 from app.services.events import ingestion as events
 from app.services.playbook import configuration, playbooks
-from tests.support.services import NOW, ONE, House, event, furnish, metric, record
+from tests.support.service_harness import (
+    NOW,
+    SCALE,
+    ServiceHarness,
+    make_event,
+    make_metric,
+    record_events,
+    seed_playbook,
+)
 
 TODAY = NOW.date()
 DAY = timedelta(days=1)
 
 
-async def quarter(built: House) -> Actor:
+async def record_quarter(harness: ServiceHarness) -> Actor:
     """Six weeks of work, of retractions, and of a playbook that changes under them; a second one runs beside it."""
-    built.clock.at = NOW - 45 * DAY
-    actor = await built.organization("acme", "Europe/Berlin")
-    await furnish(built, actor)
-    await configuration.put(
-        built.service, actor, Offering("onboarding", "Onboarding", TODAY - 20 * DAY)
+    harness.clock.now = NOW - 45 * DAY
+    actor = await harness.create_organization("acme", "Europe/Berlin")
+    await seed_playbook(harness, actor)
+    await configuration.put_resource(
+        harness.service, actor, Offering("onboarding", "Onboarding", TODAY - 20 * DAY)
     )
     for name in AGGREGATIONS:
-        await configuration.put(built.service, actor, metric(name, aggregation=name))
-        result = KeyResult(
-            f"by-{name}", "win", name, name, 0, 100 * ONE, starts_on=TODAY - 40 * DAY
+        await configuration.put_resource(
+            harness.service, actor, make_metric(name, aggregation=name)
         )
-        await configuration.put(built.service, actor, result)
+        key_result = KeyResult(
+            f"by-{name}", "win", name, name, 0, 100 * SCALE, starts_on=TODAY - 40 * DAY
+        )
+        await configuration.put_resource(harness.service, actor, key_result)
     for week in range(6):
-        wanted = [
-            event(
+        submitted_events = [
+            make_event(
                 f"w{week}-{n}",
                 type=("invoice.paid", "call.held", "noise")[n % 3],
                 team=("sales", "marketing")[n % 2],
-                value=(n * 7919 + week) * ONE // 7,
+                value=(n * 7919 + week) * SCALE // 7,
                 effort=n * 3333,
                 kind=("outcome", "activity")[n % 2],
-                offerings=(("onboarding", n * ONE // 3),) if n % 4 == 0 else (),
-                time=built.clock.at - n * timedelta(hours=7),
+                offerings=(("onboarding", n * SCALE // 3),) if n % 4 == 0 else (),
+                time=harness.clock.now - n * timedelta(hours=7),
             )
             for n in range(24)
         ]
-        items = await record(built, actor, *wanted)
-        for item in items[::5]:
-            assert item.uid is not None
-            await events.retract_event(built.service, actor, item.uid, "a mistake")
-        built.clock.forward(days=3)
-        await configuration.put(
-            built.service, actor, Team("sales", "Sales", "sales", (5 + week) * ONE)
+        outcomes = await record_events(harness, actor, *submitted_events)
+        for outcome in outcomes[::5]:
+            assert outcome.uid is not None
+            await events.retract_event(harness.service, actor, outcome.uid, "a mistake")
+        harness.clock.advance(days=3)
+        await configuration.put_resource(
+            harness.service, actor, Team("sales", "Sales", "sales", (5 + week) * SCALE)
         )
-        await configuration.put(
-            built.service, actor, Objective("more", "q4", "More", priority=(week + 1) * ONE)
+        await configuration.put_resource(
+            harness.service, actor, Objective("more", "q4", "More", priority=(week + 1) * SCALE)
         )
-        built.clock.forward(days=4)
+        harness.clock.advance(days=4)
         if week == 2:
-            beside = Playbook("side", "Beside", "", TODAY - 30 * DAY, TODAY - 10 * DAY)
-            await configuration.put(built.service, actor, beside)
-            await configuration.put(built.service, actor, Objective("aside", "side", "Aside"))
-            await configuration.put(
-                built.service, actor, KeyResult("calls", "aside", "Calls", "count", 0, 50 * ONE)
+            side_playbook = Playbook("side", "Beside", "", TODAY - 30 * DAY, TODAY - 10 * DAY)
+            await configuration.put_resource(harness.service, actor, side_playbook)
+            await configuration.put_resource(
+                harness.service, actor, Objective("aside", "side", "Aside")
             )
-            await playbooks.publish(built.service, actor, "side")
-    built.clock.at = NOW
+            await configuration.put_resource(
+                harness.service, actor, KeyResult("calls", "aside", "Calls", "count", 0, 50 * SCALE)
+            )
+            await playbooks.publish_playbook(harness.service, actor, "side")
+    harness.clock.now = NOW
     return actor
 
 
-@pytest.mark.parametrize(("playbook", "known"), [(None, None), ("q4", TODAY), ("side", None)])
+@pytest.mark.parametrize(("playbook", "known_at"), [(None, None), ("q4", TODAY), ("side", None)])
 async def test_every_point_is_the_answer_of_its_day(
-    built: House, playbook: str | None, known: date | None
+    harness: ServiceHarness, playbook: str | None, known_at: date | None
 ):
-    actor = await quarter(built)
-    found = await history.read(
-        built.service, actor, TODAY - 50 * DAY, TODAY, "day", playbook, known
+    actor = await record_quarter(harness)
+    timeline = await history.get_history(
+        harness.service, actor, TODAY - 50 * DAY, TODAY, "day", playbook, known_at
     )
-    assert [point.as_of for point in found.points] == [TODAY - n * DAY for n in range(50, -1, -1)]
-    shown = 0
-    for point in found.points:
+    assert [point.as_of for point in timeline.points] == [
+        TODAY - n * DAY for n in range(50, -1, -1)
+    ]
+    answered_days = 0
+    for point in timeline.points:
         if point.alignment is None:
             with pytest.raises(NotFoundError):
-                await alignment.read(built.service, actor, playbook, point.as_of, known)
+                await alignment.get_alignment(
+                    harness.service, actor, playbook, point.as_of, known_at
+                )
             continue
-        shown += 1
-        single = await alignment.read(built.service, actor, playbook, point.as_of, known)
+        answered_days += 1
+        single = await alignment.get_alignment(
+            harness.service, actor, playbook, point.as_of, known_at
+        )
         for name in (
             "frame",
             "version",
@@ -103,37 +121,40 @@ async def test_every_point_is_the_answer_of_its_day(
                 point.as_of,
                 name,
             )
-    assert shown > 40
+    assert answered_days > 40
     assert (
-        len({point.alignment.floor for point in found.points if point.alignment is not None}) > 10
+        len({point.alignment.floor for point in timeline.points if point.alignment is not None})
+        > 10
     )
 
 
-async def test_weeks_go_back_from_the_last_day(built: House):
-    actor = await built.organization()
-    await furnish(built, actor)
-    found = await history.read(built.service, actor, TODAY - 20 * DAY, TODAY - DAY, "week")
-    assert [point.as_of for point in found.points] == [
+async def test_weeks_go_back_from_the_last_day(harness: ServiceHarness):
+    actor = await harness.create_organization()
+    await seed_playbook(harness, actor)
+    timeline = await history.get_history(
+        harness.service, actor, TODAY - 20 * DAY, TODAY - DAY, "week"
+    )
+    assert [point.as_of for point in timeline.points] == [
         TODAY - 15 * DAY,
         TODAY - 8 * DAY,
         TODAY - DAY,
     ]
-    usual = await history.read(built.service, actor)
-    assert len(usual.points) == 90
-    first = await history.read(built.service, actor, None, date(1900, 1, 3))
-    assert [point.as_of.day for point in first.points] == [1, 2, 3]
+    default_timeline = await history.get_history(harness.service, actor)
+    assert len(default_timeline.points) == 90
+    early_timeline = await history.get_history(harness.service, actor, None, date(1900, 1, 3))
+    assert [point.as_of.day for point in early_timeline.points] == [1, 2, 3]
 
 
-async def test_days_without_a_playbook_are_points_without_a_score(built: House):
-    actor = await built.organization()
-    found = await history.read(built.service, actor, TODAY - DAY, TODAY)
-    assert [point.alignment for point in found.points] == [None, None]
+async def test_days_without_a_playbook_are_points_without_a_score(harness: ServiceHarness):
+    actor = await harness.create_organization()
+    timeline = await history.get_history(harness.service, actor, TODAY - DAY, TODAY)
+    assert [point.alignment for point in timeline.points] == [None, None]
     with pytest.raises(NotFoundError):
-        await history.read(built.service, actor, playbook="none")
+        await history.get_history(harness.service, actor, playbook="none")
 
 
 @pytest.mark.parametrize(
-    ("first", "last", "known", "pointer"),
+    ("first", "last", "known_at", "pointer"),
     [
         (None, TODAY + DAY, None, "to"),
         (TODAY, TODAY - DAY, None, "to"),
@@ -142,9 +163,13 @@ async def test_days_without_a_playbook_are_points_without_a_score(built: House):
     ],
 )
 async def test_days_that_cannot_be_asked_for_are_refused(
-    built: House, first: date | None, last: date | None, known: date | None, pointer: str
+    harness: ServiceHarness,
+    first: date | None,
+    last: date | None,
+    known_at: date | None,
+    pointer: str,
 ):
-    actor = await built.organization()
-    with pytest.raises(InvalidError) as refused:
-        await history.read(built.service, actor, first, last, known_at=known)
-    assert pointer in {fault.pointer for fault in refused.value.faults}
+    actor = await harness.create_organization()
+    with pytest.raises(InvalidError) as exception_info:
+        await history.get_history(harness.service, actor, first, last, known_at=known_at)
+    assert pointer in {fault.pointer for fault in exception_info.value.faults}

@@ -10,133 +10,176 @@ from app.domain.access.actor import Actor
 from app.domain.events.events import Event
 from app.services.alignment import alignment
 from app.services.events import ingestion as events
-from app.services.events.batch_pipeline import PART, Passed, _one_after_the_other
+from app.services.events.batch_pipeline import CHUNK_SIZE, PipelineResult, _record_chunks
 from app.services.playbook import configuration
-from app.store.events.ingest import Recorded
-from app.store.events.rollups import Prepared
-from tests.flows.test_events import clean
-from tests.support.services import ONE, House, event, furnish, measures, metric
+from app.store.events.ingest import IngestOutcome
+from app.store.events.rollups import MatchedEvent
+from tests.services.events.test_ingestion import has_consistent_rollups
+from tests.support.service_harness import (
+    SCALE,
+    ServiceHarness,
+    make_event,
+    make_metric,
+    measures_by_metric,
+    seed_playbook,
+)
 
-LARGEST = 10**12 * ONE
+MAX_EVENT_VALUE = 10**12 * SCALE
 
 
-def many(count: int, **more: object) -> list[Event]:
-    return [event(f"n{number:05}", **more) for number in range(count)]
+def make_events(count: int, **fields: object) -> list[Event]:
+    return [make_event(f"n{number:05}", **fields) for number in range(count)]
 
 
-async def furnished(built: House) -> Actor:
-    actor = await built.organization()
-    await furnish(built, actor)
+async def create_seeded_organization(harness: ServiceHarness) -> Actor:
+    actor = await harness.create_organization()
+    await seed_playbook(harness, actor)
     return actor
 
 
-async def total(built: House, actor: Actor) -> tuple[int, int]:
+async def load_count_and_total(harness: ServiceHarness, actor: Actor) -> tuple[int, int]:
     """How many events of the metric count, and their sum."""
-    answer = await alignment.read(built.service, actor)
-    found = measures(answer.snapshot)["arr", "billing"]
-    return found.count, found.total
+    answer = await alignment.get_alignment(harness.service, actor)
+    measure = measures_by_metric(answer.snapshot)["arr", "billing"]
+    return measure.count, measure.total
 
 
-async def told(built: House, actor: Actor, found: list[Event]) -> list[str]:
-    return [item.status for item in await events.record(built.service, actor, iter(found))]
+async def record_statuses(
+    harness: ServiceHarness, actor: Actor, submitted_events: list[Event]
+) -> list[str]:
+    return [
+        outcome.status
+        for outcome in await events.ingest_events(harness.service, actor, iter(submitted_events))
+    ]
 
 
-async def test_every_part_is_recorded_once_and_repetitions_are_told_across_parts(built: House):
-    actor = await furnished(built)
-    batch = [*many(2 * PART + 3), event("n00000"), event("n00001", value=ONE)]
-    assert await told(built, actor, batch) == ["recorded"] * (2 * PART + 3) + [
+async def test_every_chunk_is_recorded_once_and_duplicates_are_detected_across_chunks(
+    harness: ServiceHarness,
+):
+    actor = await create_seeded_organization(harness)
+    batch = [
+        *make_events(2 * CHUNK_SIZE + 3),
+        make_event("n00000"),
+        make_event("n00001", value=SCALE),
+    ]
+    assert await record_statuses(harness, actor, batch) == ["recorded"] * (2 * CHUNK_SIZE + 3) + [
         "duplicate",
         "conflict",
     ]
-    assert await total(built, actor) == (2 * PART + 3, (2 * PART + 3) * 100 * ONE)
-    assert await clean(built, actor)
+    assert await load_count_and_total(harness, actor) == (
+        2 * CHUNK_SIZE + 3,
+        (2 * CHUNK_SIZE + 3) * 100 * SCALE,
+    )
+    assert await has_consistent_rollups(harness, actor)
 
 
-async def test_a_batch_that_says_nothing_new_leaves_the_version_as_it_is(built: House):
-    actor = await furnished(built)
-    await told(built, actor, many(PART + 1))
-    before = (await alignment.read(built.service, actor)).alignment.version
-    assert await told(built, actor, many(PART + 1)) == ["duplicate"] * (PART + 1)
-    assert (await alignment.read(built.service, actor)).alignment.version == before
+async def test_a_batch_of_duplicates_leaves_the_version_unchanged(harness: ServiceHarness):
+    actor = await create_seeded_organization(harness)
+    await record_statuses(harness, actor, make_events(CHUNK_SIZE + 1))
+    before = (await alignment.get_alignment(harness.service, actor)).alignment.version
+    assert await record_statuses(harness, actor, make_events(CHUNK_SIZE + 1)) == ["duplicate"] * (
+        CHUNK_SIZE + 1
+    )
+    assert (await alignment.get_alignment(harness.service, actor)).alignment.version == before
 
 
-async def test_one_that_cannot_be_taken_in_a_later_part_keeps_no_other_from_being_recorded(
-    built: House,
+async def test_an_invalid_event_in_a_later_chunk_does_not_block_the_others(
+    harness: ServiceHarness,
 ):
-    actor = await furnished(built)
-    batch = [*many(PART + 1), event("wrong", team="sale"), event("last")]
-    assert await told(built, actor, batch) == ["recorded"] * (PART + 1) + ["invalid", "recorded"]
-    assert (await total(built, actor))[0] == PART + 2
-    assert await clean(built, actor)
+    actor = await create_seeded_organization(harness)
+    batch = [*make_events(CHUNK_SIZE + 1), make_event("wrong", team="sale"), make_event("last")]
+    assert await record_statuses(harness, actor, batch) == ["recorded"] * (CHUNK_SIZE + 1) + [
+        "invalid",
+        "recorded",
+    ]
+    assert (await load_count_and_total(harness, actor))[0] == CHUNK_SIZE + 2
+    assert await has_consistent_rollups(harness, actor)
 
 
-async def test_a_sum_that_would_not_fit_in_a_later_part_is_refused_alone(built: House):
-    actor = await furnished(built)
-    fits = (2**63 - 1) // LARGEST
-    found = await told(built, actor, many(fits + 3, value=LARGEST))
-    assert (found.count("recorded"), found.count("invalid")) == (fits, 3)
-    assert (await total(built, actor))[0] == fits
-    assert await clean(built, actor)
+async def test_an_overflowing_event_in_a_later_chunk_is_rejected_alone(harness: ServiceHarness):
+    actor = await create_seeded_organization(harness)
+    fits = (2**63 - 1) // MAX_EVENT_VALUE
+    submission_statuses = await record_statuses(
+        harness, actor, make_events(fits + 3, value=MAX_EVENT_VALUE)
+    )
+    assert (submission_statuses.count("recorded"), submission_statuses.count("invalid")) == (
+        fits,
+        3,
+    )
+    assert (await load_count_and_total(harness, actor))[0] == fits
+    assert await has_consistent_rollups(harness, actor)
 
 
-async def test_what_changed_since_the_catalogue_was_read_counts_for_every_part(built: House):
-    actor = await furnished(built)
-    await told(built, actor, many(1))  # the catalogue is kept now
-    await configuration.write(built.service, actor, lambda known: known.put(metric("more")))
-    later = await events.record(
-        built.service, actor, (event(f"later{number}") for number in range(PART + 1))
+async def test_a_configuration_change_after_the_compilation_counts_for_every_chunk(
+    harness: ServiceHarness,
+):
+    actor = await create_seeded_organization(harness)
+    await record_statuses(harness, actor, make_events(1))  # the catalogue is kept now
+    await configuration.write_configuration(
+        harness.service, actor, lambda current: current.with_resource(make_metric("more"))
+    )
+    outcomes = await events.ingest_events(
+        harness.service, actor, (make_event(f"later{number}") for number in range(CHUNK_SIZE + 1))
     )
     matched = [
-        [match.metric for match in item.fresh[0].matches]
-        for item in later
-        if item.fresh is not None
+        [match.metric for match in outcome.newly_recorded[0].matches]
+        for outcome in outcomes
+        if outcome.newly_recorded is not None
     ]
-    assert matched == [["arr", "more"]] * (PART + 1)
-    assert await clean(built, actor)
+    assert matched == [["arr", "more"]] * (CHUNK_SIZE + 1)
+    assert await has_consistent_rollups(harness, actor)
 
 
-async def test_what_breaks_while_a_later_part_is_read_leaves_nothing(built: House):
-    actor = await furnished(built)
+async def test_an_error_while_reading_a_later_chunk_stores_nothing(harness: ServiceHarness):
+    actor = await create_seeded_organization(harness)
 
-    def broken() -> Iterator[Event]:
-        yield from many(PART + 1)
+    def yield_then_fail() -> Iterator[Event]:
+        yield from make_events(CHUNK_SIZE + 1)
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await events.record(built.service, actor, broken())
-    assert await told(built, actor, many(PART + 1)) == ["recorded"] * (PART + 1)
+        await events.ingest_events(harness.service, actor, yield_then_fail())
+    assert await record_statuses(harness, actor, make_events(CHUNK_SIZE + 1)) == ["recorded"] * (
+        CHUNK_SIZE + 1
+    )
 
 
 # Not on SQLite, where a BEGIN that the thread of the driver is in cannot be taken back: nobody is cut off there.
 @pytest.mark.parametrize(
     "database_url", [pytest.param("postgresql", marks=pytest.mark.postgresql)], indirect=True
 )
-async def test_who_gives_up_in_the_middle_has_recorded_all_of_it_or_nothing(built: House):
-    actor = await furnished(built)
-    await told(built, actor, [event("first")])
+async def test_a_batch_cancelled_in_the_middle_is_recorded_completely_or_not_at_all(
+    harness: ServiceHarness,
+):
+    actor = await create_seeded_organization(harness)
+    await record_statuses(harness, actor, [make_event("first")])
     for turns in range(12):
-        batch = [event(f"{turns}-{number}") for number in range(2 * PART + 1)]
-        asked = create_task(events.record(built.service, actor, iter(batch)))
+        batch = [make_event(f"{turns}-{number}") for number in range(2 * CHUNK_SIZE + 1)]
+        request_task = create_task(events.ingest_events(harness.service, actor, iter(batch)))
         for _ in range(turns):
             await sleep(0)
-        asked.cancel()
+        request_task.cancel()
         with pytest.raises(CancelledError):
-            await asked
-        again = await told(built, actor, batch)
-        assert set(again) in ({"recorded"}, {"duplicate"}), turns
-    assert await clean(built, actor)
+            await request_task
+        repeated = await record_statuses(harness, actor, batch)
+        assert set(repeated) in ({"recorded"}, {"duplicate"}), turns
+    assert await has_consistent_rollups(harness, actor)
 
 
 @pytest.mark.parametrize(
     "database_url", [pytest.param("postgresql", marks=pytest.mark.postgresql)], indirect=True
 )
-async def test_who_gives_up_while_the_transaction_begins_leaves_no_connection_in_one(built: House):
+async def test_cancelling_while_the_transaction_begins_leaves_no_open_transaction(
+    harness: ServiceHarness,
+):
     """Whoever leaves before the first part is read waits for what is under way on the connection."""
-    async with built.service.database.writing() as connection:
-        reading = create_task(_one_after_the_other(connection, _never, iter(()), Passed()))
+    async with harness.service.database.write_transaction() as connection:
+        reading = create_task(
+            _record_chunks(connection, _fail_on_record, iter(()), PipelineResult())
+        )
         await sleep(0)
         (beginning,) = [
-            one for one in all_tasks() if getattr(one.get_coro(), "__name__", "") == "opened"
+            task for task in all_tasks() if getattr(task.get_coro(), "__name__", "") == "opened"
         ]
         reading.cancel()
         with pytest.raises(CancelledError):
@@ -144,20 +187,22 @@ async def test_who_gives_up_while_the_transaction_begins_leaves_no_connection_in
         assert beginning.done()
 
 
-async def test_where_two_parts_fail_the_later_is_told_and_the_other_leaves_no_noise(built: House):
+async def test_when_two_chunks_fail_the_later_error_is_raised_and_the_other_is_not_logged(
+    harness: ServiceHarness,
+):
     noise: list[object] = []
     get_running_loop().set_exception_handler(lambda _, context: noise.append(context))
 
-    def parts() -> Iterator[Sequence[Prepared]]:
+    def make_chunks() -> Iterator[Sequence[MatchedEvent]]:
         yield ()
         raise ValueError("the later one")
 
-    async with built.service.database.writing() as connection:
+    async with harness.service.database.write_transaction() as connection:
         with pytest.raises(ValueError, match="the later one"):
-            await _one_after_the_other(connection, _never, parts(), Passed())
+            await _record_chunks(connection, _fail_on_record, make_chunks(), PipelineResult())
     collect()
     assert noise == []
 
 
-async def _never(prepared: Sequence[Prepared]) -> Recorded:
+async def _fail_on_record(prepared: Sequence[MatchedEvent]) -> IngestOutcome:
     raise AssertionError(prepared)

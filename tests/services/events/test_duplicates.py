@@ -3,47 +3,53 @@
 from dataclasses import replace
 
 from app.domain.events.events import Event, fingerprint
-from app.security.identifiers import uuid7
+from app.security.identifiers import new_uuid7
 from app.security.vault import Vault
-from app.services.events.duplicates import hidden, pseudonym, repeats
+from app.services.events.duplicates import is_same_event, keyed_digest, make_pseudonym
 from app.store.events.event_queries import StoredEvent
-from tests.support.services import NOW, event
+from tests.support.service_harness import NOW, make_event
 
-OLD, NEW = bytes(range(32)), bytes(range(1, 33))
-VAULT = Vault({}, {"p1": OLD})
-ROTATED = Vault({}, {"p2": NEW, "p1": OLD})
-
-
-def stored(found: Event) -> StoredEvent:
-    return StoredEvent(found, uuid7(NOW), NOW, (), None, None, fingerprint(found))
+OLD_PEPPER, NEW_PEPPER = bytes(range(32)), bytes(range(1, 33))
+VAULT = Vault({}, {"p1": OLD_PEPPER})
+ROTATED = Vault({}, {"p2": NEW_PEPPER, "p1": OLD_PEPPER})
 
 
-def erased(found: Event) -> StoredEvent:
-    before = stored(found)
+def make_stored_event(sent_event: Event) -> StoredEvent:
+    return StoredEvent(sent_event, new_uuid7(NOW), NOW, (), None, None, fingerprint(sent_event))
+
+
+def make_erased_event(sent_event: Event) -> StoredEvent:
+    stored_event = make_stored_event(sent_event)
     return replace(
-        before,
-        event=found._replace(subject="erased/x", data={}, erased={}),
-        fingerprint=hidden(VAULT, before.fingerprint),
+        stored_event,
+        event=sent_event._replace(subject="erased/x", data={}, erased={}),
+        fingerprint=keyed_digest(VAULT, stored_event.fingerprint),
     )
 
 
-def test_the_same_content_repeats_and_another_does_not():
-    assert repeats(VAULT, stored(event("a")), event("a"))
-    assert not repeats(VAULT, stored(event("a")), event("a", value=1))
+def test_the_same_content_is_a_duplicate_and_other_content_is_not():
+    assert is_same_event(VAULT, make_stored_event(make_event("a")), make_event("a"))
+    assert not is_same_event(VAULT, make_stored_event(make_event("a")), make_event("a", value=1))
 
 
-def test_an_erased_event_still_knows_what_it_said():
-    assert repeats(VAULT, erased(event("a")), event("a"))
-    assert not repeats(VAULT, erased(event("a")), event("a", value=1))
-    assert fingerprint(event("a")) not in erased(event("a")).fingerprint
+def test_a_duplicate_of_an_erased_event_is_detected():
+    assert is_same_event(VAULT, make_erased_event(make_event("a")), make_event("a"))
+    assert not is_same_event(VAULT, make_erased_event(make_event("a")), make_event("a", value=1))
+    assert fingerprint(make_event("a")) not in make_erased_event(make_event("a")).fingerprint
 
 
-def test_it_knows_as_long_as_the_pepper_is_there_and_then_cannot_be_contradicted():
-    assert repeats(ROTATED, erased(event("a")), event("a"))
-    assert not repeats(ROTATED, erased(event("a")), event("a", value=1))
-    assert repeats(Vault({}, {"p2": NEW}), erased(event("a")), event("a", value=1))
+def test_duplicates_of_erased_events_are_detected_with_old_peppers_and_assumed_without_them():
+    assert is_same_event(ROTATED, make_erased_event(make_event("a")), make_event("a"))
+    assert not is_same_event(ROTATED, make_erased_event(make_event("a")), make_event("a", value=1))
+    assert is_same_event(
+        Vault({}, {"p2": NEW_PEPPER}), make_erased_event(make_event("a")), make_event("a", value=1)
+    )
 
 
 def test_a_pseudonym_is_the_same_for_the_same_text_and_another_for_another_pepper():
-    assert pseudonym(VAULT, "deal/42") == pseudonym(VAULT, "deal/42") != pseudonym(VAULT, "deal/43")
-    assert pseudonym(VAULT, "deal/42") != pseudonym(ROTATED, "deal/42")
+    assert (
+        make_pseudonym(VAULT, "deal/42")
+        == make_pseudonym(VAULT, "deal/42")
+        != make_pseudonym(VAULT, "deal/43")
+    )
+    assert make_pseudonym(VAULT, "deal/42") != make_pseudonym(ROTATED, "deal/42")

@@ -14,300 +14,369 @@ from app.services.playbook import configuration
 from app.store.events import event_queries as kept
 from app.store.events import rollup_rebuild as rebuild
 from app.store.playbook import configuration as store
-from tests.support.services import NOW, ONE, House, event, furnish, measures, metric, record
+from tests.support.service_harness import (
+    NOW,
+    SCALE,
+    ServiceHarness,
+    make_event,
+    make_metric,
+    measures_by_metric,
+    record_events,
+    seed_playbook,
+)
 
 
-async def statuses(built: House, actor: Actor, *found: object) -> list[str]:
-    return [item.status for item in await record(built, actor, *found)]  # type: ignore[arg-type]  # events
+async def record_statuses(
+    harness: ServiceHarness, actor: Actor, *submitted_events: object
+) -> list[str]:
+    return [outcome.status for outcome in await record_events(harness, actor, *submitted_events)]  # type: ignore[arg-type]  # events
 
 
-async def clean(built: House, actor: Actor) -> bool:
+async def has_consistent_rollups(harness: ServiceHarness, actor: Actor) -> bool:
     """Whether the roll-ups are what the events say."""
-    async with built.service.database.reading() as connection:
-        known = await store.load(connection, actor.organization)
-        rebuilt = await rebuild.recompute(
-            connection, actor.organization, Matcher(known.metrics), known.organization.time_zone
+    async with harness.service.database.read_transaction() as connection:
+        current_configuration = await store.load_configuration(connection, actor.organization)
+        recomputed = await rebuild.recompute_rollups(
+            connection,
+            actor.organization,
+            Matcher(current_configuration.metrics),
+            current_configuration.organization.time_zone,
         )
-        found = await rebuild.differences(connection, actor.organization, rebuilt)
-    return set(found.values()) == {0}
+        differences = await rebuild.count_differences(connection, actor.organization, recomputed)
+    return set(differences.values()) == {0}
 
 
-async def test_an_event_is_recorded_once_and_its_repetition_is_a_duplicate(built: House):
-    actor = await built.organization()
-    await furnish(built, actor)
-    first, again = await record(built, actor, event("a")), await record(built, actor, event("a"))
-    assert (first[0].status, again[0].status) == ("recorded", "duplicate")
-    assert first[0].uid == again[0].uid
+async def test_an_event_is_recorded_once_and_its_repetition_is_a_duplicate(harness: ServiceHarness):
+    actor = await harness.create_organization()
+    await seed_playbook(harness, actor)
+    first, repeated = (
+        await record_events(harness, actor, make_event("a")),
+        await record_events(harness, actor, make_event("a")),
+    )
+    assert (first[0].status, repeated[0].status) == ("recorded", "duplicate")
+    assert first[0].uid == repeated[0].uid
 
 
-async def test_a_repetition_inside_one_batch_is_told_apart_from_a_conflict(built: House):
-    actor = await built.organization()
-    await furnish(built, actor)
-    assert await statuses(built, actor, event("a"), event("a"), event("a", value=1)) == [
+async def test_a_repetition_inside_one_batch_is_distinguished_from_a_conflict(
+    harness: ServiceHarness,
+):
+    actor = await harness.create_organization()
+    await seed_playbook(harness, actor)
+    assert await record_statuses(
+        harness, actor, make_event("a"), make_event("a"), make_event("a", value=1)
+    ) == [
         "recorded",
         "duplicate",
         "conflict",
     ]
 
 
-async def test_other_content_under_the_same_name_is_a_conflict_and_the_stored_one_stands(
-    built: House,
+async def test_other_content_under_the_same_id_is_a_conflict_and_the_stored_event_stays(
+    harness: ServiceHarness,
 ):
-    actor = await built.organization()
-    await furnish(built, actor)
-    await record(built, actor, event("a"))
-    items = await record(built, actor, event("a", value=5 * ONE))
-    assert items[0].status == "conflict"
-    answer = await alignment.read(built.service, actor)
-    assert measures(answer.snapshot)["arr", "billing"].total == 100 * ONE
+    actor = await harness.create_organization()
+    await seed_playbook(harness, actor)
+    await record_events(harness, actor, make_event("a"))
+    outcomes = await record_events(harness, actor, make_event("a", value=5 * SCALE))
+    assert outcomes[0].status == "conflict"
+    answer = await alignment.get_alignment(harness.service, actor)
+    assert measures_by_metric(answer.snapshot)["arr", "billing"].total == 100 * SCALE
 
 
-async def test_what_is_unknown_is_refused_and_names_the_nearest(built: House):
-    actor = await built.organization()
-    await furnish(built, actor)
-    items = await record(
-        built, actor, event("a", team="sale"), event("b", objective="wim"), event("c")
+async def test_an_unknown_reference_is_rejected_and_the_nearest_key_is_suggested(
+    harness: ServiceHarness,
+):
+    actor = await harness.create_organization()
+    await seed_playbook(harness, actor)
+    outcomes = await record_events(
+        harness,
+        actor,
+        make_event("a", team="sale"),
+        make_event("b", objective="wim"),
+        make_event("c"),
     )
-    assert [item.status for item in items] == ["invalid", "invalid", "recorded"]
-    assert "'sales'" in str(items[0].problem)
-    assert "'win'" in str(items[1].problem)
+    assert [outcome.status for outcome in outcomes] == ["invalid", "invalid", "recorded"]
+    assert "'sales'" in str(outcomes[0].problem)
+    assert "'win'" in str(outcomes[1].problem)
 
 
-async def test_an_event_of_the_far_future_is_refused(built: House):
-    actor = await built.organization()
-    await furnish(built, actor)
+async def test_an_event_of_the_far_future_is_refused(harness: ServiceHarness):
+    actor = await harness.create_organization()
+    await seed_playbook(harness, actor)
     near, far = NOW + timedelta(hours=24), NOW + timedelta(hours=24, seconds=1)
-    assert await statuses(built, actor, event("a", time=near), event("b", time=far)) == [
+    assert await record_statuses(
+        harness, actor, make_event("a", time=near), make_event("b", time=far)
+    ) == [
         "recorded",
         "invalid",
     ]
 
 
-async def test_a_bound_key_records_for_its_own_team_and_source_alone(built: House):
-    actor = await built.organization()
-    await furnish(built, actor)
+async def test_a_bound_key_records_for_its_own_team_and_source_alone(harness: ServiceHarness):
+    actor = await harness.create_organization()
+    await seed_playbook(harness, actor)
     bound = Actor(
         actor.organization, "bound", frozenset({"events:write"}), team="marketing", source="billing"
     )
-    assert await statuses(built, bound, event("a"), event("b", team="marketing")) == [
+    assert await record_statuses(
+        harness, bound, make_event("a"), make_event("b", team="marketing")
+    ) == [
         "forbidden",
         "recorded",
     ]
 
 
-async def test_a_sum_that_would_not_fit_is_refused_alone(built: House):
-    actor = await built.organization()
-    await furnish(built, actor)
-    largest = 10**12 * ONE
-    many = [event(f"n{i:04}", value=largest) for i in range(930)]
-    found = await statuses(built, actor, *many)
-    assert found.count("recorded") == (2**63 - 1) // largest
-    assert found.count("invalid") == len(many) - found.count("recorded")
-    assert await clean(built, actor)
-
-
-async def test_recording_then_retracting_leaves_every_figure_as_it_was(built: House):
-    actor = await built.organization()
-    await furnish(built, actor)
-    await record(built, actor, *(event(f"e{i}", value=i * ONE) for i in range(12)))
-    before = await alignment.read(built.service, actor)
-    item = (await record(built, actor, event("extra", value=77 * ONE, offerings=(("x", ONE),))))[0]
-    assert item.uid is not None
-    between = await alignment.read(built.service, actor)
-    built.clock.forward(minutes=5)
-    found, now = await events.retract_event(built.service, actor, item.uid, "a mistake")
-    after = await alignment.read(built.service, actor)
-    assert (now, found.retraction_reason) == (True, "a mistake")
-    assert between.alignment.score != before.alignment.score
-    assert (after.alignment.score, after.snapshot.said) == (
-        before.alignment.score,
-        before.snapshot.said,
+async def test_a_sum_that_would_not_fit_is_refused_alone(harness: ServiceHarness):
+    actor = await harness.create_organization()
+    await seed_playbook(harness, actor)
+    largest = 10**12 * SCALE
+    large_events = [make_event(f"n{i:04}", value=largest) for i in range(930)]
+    submission_statuses = await record_statuses(harness, actor, *large_events)
+    assert submission_statuses.count("recorded") == (2**63 - 1) // largest
+    assert submission_statuses.count("invalid") == len(large_events) - submission_statuses.count(
+        "recorded"
     )
-    assert after.snapshot.attention == before.snapshot.attention
-    assert after.snapshot.sold == before.snapshot.sold
-    assert await clean(built, actor)
+    assert await has_consistent_rollups(harness, actor)
 
 
-async def test_a_second_retraction_answers_the_first(built: House):
-    actor = await built.organization()
-    await furnish(built, actor)
-    uid = (await record(built, actor, event("a")))[0].uid
+async def test_recording_then_retracting_leaves_every_figure_as_it_was(harness: ServiceHarness):
+    actor = await harness.create_organization()
+    await seed_playbook(harness, actor)
+    await record_events(harness, actor, *(make_event(f"e{i}", value=i * SCALE) for i in range(12)))
+    before = await alignment.get_alignment(harness.service, actor)
+    outcome = (
+        await record_events(
+            harness, actor, make_event("extra", value=77 * SCALE, offerings=(("x", SCALE),))
+        )
+    )[0]
+    assert outcome.uid is not None
+    between = await alignment.get_alignment(harness.service, actor)
+    harness.clock.advance(minutes=5)
+    retracted_event, is_new = await events.retract_event(
+        harness.service, actor, outcome.uid, "a mistake"
+    )
+    after = await alignment.get_alignment(harness.service, actor)
+    assert (is_new, retracted_event.retraction_reason) == (True, "a mistake")
+    assert between.alignment.score != before.alignment.score
+    assert (after.alignment.score, after.snapshot.readings) == (
+        before.alignment.score,
+        before.snapshot.readings,
+    )
+    assert after.snapshot.effort_cells == before.snapshot.effort_cells
+    assert after.snapshot.sold_values == before.snapshot.sold_values
+    assert await has_consistent_rollups(harness, actor)
+
+
+async def test_a_second_retraction_answers_the_first(harness: ServiceHarness):
+    actor = await harness.create_organization()
+    await seed_playbook(harness, actor)
+    uid = (await record_events(harness, actor, make_event("a")))[0].uid
     assert uid is not None
-    await events.retract_event(built.service, actor, uid, "first")
-    found, now = await events.retract_event(built.service, actor, uid, "second")
-    assert (now, found.retraction_reason) == (False, "first")
+    await events.retract_event(harness.service, actor, uid, "first")
+    retracted_event, is_new = await events.retract_event(harness.service, actor, uid, "second")
+    assert (is_new, retracted_event.retraction_reason) == (False, "first")
 
 
-async def test_a_retracted_event_is_not_revived_by_sending_it_again(built: House):
-    actor = await built.organization()
-    await furnish(built, actor)
-    uid = (await record(built, actor, event("a")))[0].uid
+async def test_a_retracted_event_is_not_revived_by_sending_it_again(harness: ServiceHarness):
+    actor = await harness.create_organization()
+    await seed_playbook(harness, actor)
+    uid = (await record_events(harness, actor, make_event("a")))[0].uid
     assert uid is not None
-    await events.retract_event(built.service, actor, uid, "a mistake")
-    assert await statuses(built, actor, event("a")) == ["duplicate"]
-    assert measures((await alignment.read(built.service, actor)).snapshot) == {}
+    await events.retract_event(harness.service, actor, uid, "a mistake")
+    assert await record_statuses(harness, actor, make_event("a")) == ["duplicate"]
+    assert (
+        measures_by_metric((await alignment.get_alignment(harness.service, actor)).snapshot) == {}
+    )
 
 
-async def test_redefining_a_metric_restates_what_its_events_count_for(built: House):
-    actor = await built.organization()
-    await furnish(built, actor)
-    await record(built, actor, event("a"), event("b", data={"segment": "small"}, value=5 * ONE))
-    await configuration.put(built.service, actor, metric(where=()))
-    both = await alignment.read(built.service, actor)
-    assert measures(both.snapshot)["arr", "billing"].total == 105 * ONE
-    assert await clean(built, actor)
+async def test_redefining_a_metric_restates_what_its_events_count_for(harness: ServiceHarness):
+    actor = await harness.create_organization()
+    await seed_playbook(harness, actor)
+    await record_events(
+        harness, actor, make_event("a"), make_event("b", data={"segment": "small"}, value=5 * SCALE)
+    )
+    await configuration.put_resource(harness.service, actor, make_metric(where=()))
+    both = await alignment.get_alignment(harness.service, actor)
+    assert measures_by_metric(both.snapshot)["arr", "billing"].total == 105 * SCALE
+    assert await has_consistent_rollups(harness, actor)
 
 
-async def test_an_event_is_seen_in_the_organization_s_own_day(built: House):
-    actor = await built.organization("far", "Pacific/Kiritimati")
-    await furnish(built, actor)
-    await record(built, actor, event("a", time=NOW - timedelta(hours=1)))
-    answer = await alignment.read(built.service, actor)
-    assert answer.snapshot.newest[0].day.isoformat() == "2026-11-24"
+async def test_an_event_is_seen_in_the_organization_s_own_day(harness: ServiceHarness):
+    actor = await harness.create_organization("far", "Pacific/Kiritimati")
+    await seed_playbook(harness, actor)
+    await record_events(harness, actor, make_event("a", time=NOW - timedelta(hours=1)))
+    answer = await alignment.get_alignment(harness.service, actor)
+    assert answer.snapshot.latest_activities[0].day.isoformat() == "2026-11-24"
 
 
-async def test_recorded_order_never_goes_backwards_when_the_clock_does(built: House):
-    actor = await built.organization()
-    await furnish(built, actor)
-    await record(built, actor, event("a"))
-    built.clock.forward(hours=-3)
-    await record(built, actor, event("b", time=NOW - timedelta(days=1)))
-    async with built.service.database.reading() as connection:
-        found = await kept.find_named(
+async def test_recorded_order_never_goes_backwards_when_the_clock_does(harness: ServiceHarness):
+    actor = await harness.create_organization()
+    await seed_playbook(harness, actor)
+    await record_events(harness, actor, make_event("a"))
+    harness.clock.advance(hours=-3)
+    await record_events(harness, actor, make_event("b", time=NOW - timedelta(days=1)))
+    async with harness.service.database.read_transaction() as connection:
+        stored_events = await kept.find_events_by_key(
             connection, actor.organization, [("billing", "a"), ("billing", "b")]
         )
-    assert found["billing", "b"].recorded_at >= found["billing", "a"].recorded_at
+    assert stored_events["billing", "b"].recorded_at >= stored_events["billing", "a"].recorded_at
 
 
-async def test_many_sums_that_would_not_fit_are_refused_without_trying_each_half(built: House):
-    actor = await built.organization()
-    await furnish(built, actor)
-    many = [event(f"n{i:04}", value=10**16) for i in range(3000)]
+async def test_many_sums_that_would_not_fit_are_refused_without_trying_each_half(
+    harness: ServiceHarness,
+):
+    actor = await harness.create_organization()
+    await seed_playbook(harness, actor)
+    large_events = [make_event(f"n{i:04}", value=10**16) for i in range(3000)]
     statements = []
 
-    def count(*_: object) -> None:
+    def count_statement(*_: object) -> None:
         statements.append(1)
 
-    writer = built.service.database.writer.sync_engine
-    listen(writer, "before_cursor_execute", count)
-    found = await statuses(built, actor, *many)
-    assert (found.count("recorded"), found.count("invalid")) == (922, 2078)
+    writer = harness.service.database.writer.sync_engine
+    listen(writer, "before_cursor_execute", count_statement)
+    submission_statuses = await record_statuses(harness, actor, *large_events)
+    assert (submission_statuses.count("recorded"), submission_statuses.count("invalid")) == (
+        922,
+        2078,
+    )
     assert len(statements) < 40
 
 
-async def test_what_was_recorded_is_in_the_score_though_the_clock_went_back(built: House):
-    actor = await built.organization()
-    await furnish(built, actor)
-    await record(built, actor, event("a"))
-    built.clock.forward(days=-2)
-    answer = await alignment.read(built.service, actor)
-    assert measures(answer.snapshot)["arr", "billing"].count == 1
+async def test_a_recorded_event_counts_even_if_the_clock_goes_back(harness: ServiceHarness):
+    actor = await harness.create_organization()
+    await seed_playbook(harness, actor)
+    await record_events(harness, actor, make_event("a"))
+    harness.clock.advance(days=-2)
+    answer = await alignment.get_alignment(harness.service, actor)
+    assert measures_by_metric(answer.snapshot)["arr", "billing"].count == 1
     assert answer.alignment.frame.as_of == NOW.date()
 
 
 async def test_an_event_sent_again_after_its_team_was_archived_is_a_duplicate_and_a_new_one_is_refused(
-    built: House,
+    harness: ServiceHarness,
 ):
-    actor = await built.organization()
-    await furnish(built, actor)
-    await configuration.put(built.service, actor, Team("guests", "Guests", "guests"))
-    await record(built, actor, event("a", team="guests"))
-    await configuration.archive(built.service, actor, "team", "guests")
-    again, new = event("a", team="guests"), event("b", team="guests")
-    assert await statuses(built, actor, again, new) == ["duplicate", "invalid"]
+    actor = await harness.create_organization()
+    await seed_playbook(harness, actor)
+    await configuration.put_resource(harness.service, actor, Team("guests", "Guests", "guests"))
+    await record_events(harness, actor, make_event("a", team="guests"))
+    await configuration.archive_resource(harness.service, actor, "team", "guests")
+    repeated, new = make_event("a", team="guests"), make_event("b", team="guests")
+    assert await record_statuses(harness, actor, repeated, new) == ["duplicate", "invalid"]
 
 
 async def test_a_retraction_and_a_redefinition_at_once_leave_the_roll_ups_as_the_events_say(
-    built: House,
+    harness: ServiceHarness,
 ):
-    actor = await built.organization()
-    await furnish(built, actor)
-    items = await record(built, actor, *(event(f"e{i}") for i in range(6)))
+    actor = await harness.create_organization()
+    await seed_playbook(harness, actor)
+    outcomes = await record_events(harness, actor, *(make_event(f"e{i}") for i in range(6)))
     retractions = [
-        events.retract_event(built.service, actor, item.uid, "x") for item in items if item.uid
+        events.retract_event(harness.service, actor, outcome.uid, "x")
+        for outcome in outcomes
+        if outcome.uid
     ]
     kinds = [("deal.won",), ("invoice.paid",), ("call.held", "invoice.paid")]
     redefinitions = [
-        configuration.put(built.service, actor, metric(events=kind, activities=()))
+        configuration.put_resource(harness.service, actor, make_metric(events=kind, activities=()))
         for kind in kinds
     ]
     await gather(
-        *(one for pair in zip(retractions[:3], redefinitions, strict=True) for one in pair)
+        *(
+            operation
+            for pair in zip(retractions[:3], redefinitions, strict=True)
+            for operation in pair
+        )
     )
-    for rest in retractions[3:]:
-        await rest
-    assert await clean(built, actor)
+    for retraction in retractions[3:]:
+        await retraction
+    assert await has_consistent_rollups(harness, actor)
 
 
-async def test_the_same_event_is_retracted_once_by_two_at_once(built: House):
-    actor = await built.organization()
-    await furnish(built, actor)
-    uid = (await record(built, actor, event("a")))[0].uid
+async def test_the_same_event_is_retracted_once_by_two_at_once(harness: ServiceHarness):
+    actor = await harness.create_organization()
+    await seed_playbook(harness, actor)
+    uid = (await record_events(harness, actor, make_event("a")))[0].uid
     assert uid is not None
-    both = await gather(
-        *(events.retract_event(built.service, actor, uid, str(n)) for n in range(2))
+    retractions = await gather(
+        *(events.retract_event(harness.service, actor, uid, str(n)) for n in range(2))
     )
-    assert sorted(now for _, now in both) == [False, True]
-    assert await clean(built, actor)
+    assert sorted(is_new for _, is_new in retractions) == [False, True]
+    assert await has_consistent_rollups(harness, actor)
 
 
 async def test_a_refused_event_is_not_called_recorded_for_sharing_its_name_with_one_that_was(
-    built: House,
+    harness: ServiceHarness,
 ):
-    actor = await built.organization()
-    await furnish(built, actor)
-    assert await statuses(built, actor, event("a"), event("a", team="nobody")) == [
+    actor = await harness.create_organization()
+    await seed_playbook(harness, actor)
+    assert await record_statuses(
+        harness, actor, make_event("a"), make_event("a", team="nobody")
+    ) == [
         "recorded",
         "invalid",
     ]
 
 
-async def test_an_event_sent_again_leaves_the_organization_s_version_as_it_is(built: House):
-    actor = await built.organization()
-    await furnish(built, actor)
-    await record(built, actor, event("a"))
-    before = (await alignment.read(built.service, actor)).snapshot.version
-    await record(built, actor, event("a"))
-    assert (await alignment.read(built.service, actor)).snapshot.version == before
+async def test_an_event_sent_again_leaves_the_organization_s_version_as_it_is(
+    harness: ServiceHarness,
+):
+    actor = await harness.create_organization()
+    await seed_playbook(harness, actor)
+    await record_events(harness, actor, make_event("a"))
+    before = (await alignment.get_alignment(harness.service, actor)).snapshot.version
+    await record_events(harness, actor, make_event("a"))
+    assert (await alignment.get_alignment(harness.service, actor)).snapshot.version == before
 
 
-async def test_events_that_are_recorded_take_no_room_from_those_that_are_new(built: House):
-    actor = await built.organization()
-    await furnish(built, actor)
-    old = [event(f"old{i}", value=10**16) for i in range(500)]
-    await record(built, actor, *old)
-    found = await statuses(
-        built, actor, *old, *(event(f"new{i}", value=10**16) for i in range(423))
+async def test_recorded_events_do_not_count_against_the_limit_for_new_ones(harness: ServiceHarness):
+    actor = await harness.create_organization()
+    await seed_playbook(harness, actor)
+    old_events = [make_event(f"old{i}", value=10**16) for i in range(500)]
+    await record_events(harness, actor, *old_events)
+    submission_statuses = await record_statuses(
+        harness, actor, *old_events, *(make_event(f"new{i}", value=10**16) for i in range(423))
     )
-    assert found[:500] == ["duplicate"] * 500
-    assert (found.count("recorded"), found.count("invalid")) == (422, 1)
+    assert submission_statuses[:500] == ["duplicate"] * 500
+    assert (submission_statuses.count("recorded"), submission_statuses.count("invalid")) == (422, 1)
 
 
 async def test_events_that_fit_one_by_one_are_all_recorded_though_their_sum_alone_would_not(
-    built: House,
+    harness: ServiceHarness,
 ):
-    actor = await built.organization()
-    await furnish(built, actor)
-    await record(built, actor, *(event(f"down{i}", value=-(10**16)) for i in range(900)))
-    found = await statuses(built, actor, *(event(f"up{i}", value=10**16) for i in range(1000)))
-    assert found == ["recorded"] * 1000
-    assert await clean(built, actor)
+    actor = await harness.create_organization()
+    await seed_playbook(harness, actor)
+    await record_events(
+        harness, actor, *(make_event(f"down{i}", value=-(10**16)) for i in range(900))
+    )
+    submission_statuses = await record_statuses(
+        harness, actor, *(make_event(f"up{i}", value=10**16) for i in range(1000))
+    )
+    assert submission_statuses == ["recorded"] * 1000
+    assert await has_consistent_rollups(harness, actor)
 
 
-async def test_single_events_at_once_are_told_apart_within_and_across_flushes(built: House):
-    actor = await built.organization()
-    await furnish(built, actor)
-    await record(built, actor, event("old"))
-    wanted = [
-        *(event(f"n{i}") for i in range(20)),
-        event("n3"),
-        event("n4", value=1),
-        event("old"),
-        event("old", value=1),
-        event("bad", team="sale"),
+async def test_concurrent_single_events_are_distinguished_within_and_across_flushes(
+    harness: ServiceHarness,
+):
+    actor = await harness.create_organization()
+    await seed_playbook(harness, actor)
+    await record_events(harness, actor, make_event("old"))
+    submitted_events = [
+        *(make_event(f"n{i}") for i in range(20)),
+        make_event("n3"),
+        make_event("n4", value=1),
+        make_event("old"),
+        make_event("old", value=1),
+        make_event("bad", team="sale"),
     ]
-    found = await gather(*(events.record(built.service, actor, [one]) for one in wanted))
-    assert [item.status for (item,) in found] == [
+    outcome_lists = await gather(
+        *(
+            events.ingest_events(harness.service, actor, [submitted_event])
+            for submitted_event in submitted_events
+        )
+    )
+    assert [outcome.status for (outcome,) in outcome_lists] == [
         *(["recorded"] * 20),
         "duplicate",
         "conflict",
@@ -315,31 +384,41 @@ async def test_single_events_at_once_are_told_apart_within_and_across_flushes(bu
         "conflict",
         "invalid",
     ]
-    assert found[20][0].uid == found[3][0].uid
-    assert await clean(built, actor)
+    assert outcome_lists[20][0].uid == outcome_lists[3][0].uid
+    assert await has_consistent_rollups(harness, actor)
 
 
-async def test_an_event_recorded_now_reads_as_the_stored_one_does(built: House):
-    actor = await built.organization()
-    await furnish(built, actor)
+async def test_an_event_recorded_now_reads_as_the_stored_one_does(harness: ServiceHarness):
+    actor = await harness.create_organization()
+    await seed_playbook(harness, actor)
     data = {"segment": "enterprise", "b": [1, 2.0, 1e20, None], "a": {"x": True}}
-    (item,) = await record(built, actor, event("a", data=data, offerings=(("x", ONE),), effort=0))
-    assert item.uid is not None
-    async with built.service.database.reading() as connection:
-        found = await kept.find(connection, actor.organization, item.uid)
-    assert await events.stored(built.service, actor.organization, item) == found
+    (outcome,) = await record_events(
+        harness, actor, make_event("a", data=data, offerings=(("x", SCALE),), effort=0)
+    )
+    assert outcome.uid is not None
+    async with harness.service.database.read_transaction() as connection:
+        stored_event = await kept.find_event(connection, actor.organization, outcome.uid)
+    assert (
+        await events.get_recorded_event(harness.service, actor.organization, outcome)
+        == stored_event
+    )
 
 
-async def test_one_that_stops_waiting_loses_nothing_of_the_others(built: House):
-    actor = await built.organization()
-    await furnish(built, actor)
-    tasks = [create_task(events.record(built.service, actor, [event(f"n{i}")])) for i in range(6)]
+async def test_a_cancelled_request_loses_no_other_event(harness: ServiceHarness):
+    actor = await harness.create_organization()
+    await seed_playbook(harness, actor)
+    tasks = [
+        create_task(events.ingest_events(harness.service, actor, [make_event(f"n{i}")]))
+        for i in range(6)
+    ]
     await sleep(0)
     tasks[2].cancel()
-    found = await gather(*tasks, return_exceptions=True)
-    assert [type(answer) for answer in found].count(CancelledError) == 1
-    await built.service.singles.close()
+    answers = await gather(*tasks, return_exceptions=True)
+    assert [type(answer) for answer in answers].count(CancelledError) == 1
+    await harness.service.event_coalescer.close()
     names = [("billing", f"n{i}") for i in range(6) if i != 2]
-    async with built.service.database.reading() as connection:
-        assert set(names) <= set(await kept.find_named(connection, actor.organization, names))
-    assert await clean(built, actor)
+    async with harness.service.database.read_transaction() as connection:
+        assert set(names) <= set(
+            await kept.find_events_by_key(connection, actor.organization, names)
+        )
+    assert await has_consistent_rollups(harness, actor)

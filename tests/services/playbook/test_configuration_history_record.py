@@ -9,64 +9,68 @@ from hypothesis import HealthCheck, Phase, given, settings
 from sqlalchemy import text
 
 from app.domain.playbook import serialization as codec
-from app.domain.playbook.configuration import TABLES
+from app.domain.playbook.configuration import TABLE_NAMES
 from app.store.playbook import configuration, journal
 from app.store.playbook.journal import JournalFilter
 from app.store.tables.playbook import Row
-from tests.reference_model.chronicle import timelines
-from tests.reference_model.relive import Life
 from tests.reference_model.timeline import Timeline
+from tests.reference_model.timeline_runner import TimelineRunner
+from tests.reference_model.timeline_strategies import timelines
 
-laws = settings(
+property_settings = settings(
     max_examples=5,
     phases=tuple(set(Phase) - {Phase.shrink, Phase.explain}),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-Things = dict[tuple[str, str], Mapping[str, object]]
+ConfigurationByKey = dict[tuple[str, str], Mapping[str, object]]
 
 
 @pytest.fixture
-def life(database_url: str) -> Iterator[Life]:
+def timeline_runner(database_url: str) -> Iterator[TimelineRunner]:
     with asyncio.Runner() as runner:
-        found = Life(database_url, runner)
-        yield found
-        runner.run(found.service.database.close())
+        new_runner = TimelineRunner(database_url, runner)
+        yield new_runner
+        runner.run(new_runner.service.database.close())
 
 
-async def replayed(life: Life) -> Things:
+async def replay_journal(timeline_runner: TimelineRunner) -> ConfigurationByKey:
     """What is there by the journal alone, its entries in their order."""
-    there: Things = {}
-    async with life.service.database.reading() as connection:
-        entries = await journal.page(
-            connection, life.actor.organization, JournalFilter(), None, 100_000
+    objects: ConfigurationByKey = {}
+    async with timeline_runner.service.database.read_transaction() as connection:
+        entries = await journal.list_journal_records(
+            connection, timeline_runner.actor.organization, JournalFilter(), None, 100_000
         )
-    for entry in reversed(entries):
+    for journal_entry in reversed(entries):
         if (
-            entry.action == "restate"
+            journal_entry.action == "restate"
         ):  # says from when on history is as the metric makes it, and changes nothing
             continue
-        if entry.kind in TABLES and entry.after is not None:
-            assert there.get((entry.kind, entry.key)) == (
-                entry.before if entry.action == "update" else None
+        if journal_entry.kind in TABLE_NAMES and journal_entry.after is not None:
+            assert objects.get((journal_entry.kind, journal_entry.key)) == (
+                journal_entry.before if journal_entry.action == "update" else None
             )
-            there[entry.kind, entry.key] = entry.after
-        elif entry.kind in TABLES:
-            assert there.pop((entry.kind, entry.key)) == entry.before
-    return there
+            objects[journal_entry.kind, journal_entry.key] = journal_entry.after
+        elif journal_entry.kind in TABLE_NAMES:
+            assert objects.pop((journal_entry.kind, journal_entry.key)) == journal_entry.before
+    return objects
 
 
-async def stored(life: Life) -> Things:
+async def load_stored_configuration(timeline_runner: TimelineRunner) -> ConfigurationByKey:
     """What is there by the tables."""
-    async with life.service.database.reading() as connection:
-        known = await configuration.load(connection, life.actor.organization)
+    async with timeline_runner.service.database.read_transaction() as connection:
+        current_configuration = await configuration.load_configuration(
+            connection, timeline_runner.actor.organization
+        )
     return {
-        (kind, key): codec.to_json(noun) for kind in TABLES for key, noun in known.of(kind).items()
+        (kind, key): codec.to_json(noun)
+        for kind in TABLE_NAMES
+        for key, noun in current_configuration.resources_of(kind).items()
     }
 
 
-async def dump(life: Life) -> dict[str, list[str]]:
+async def dump_tables(timeline_runner: TimelineRunner) -> dict[str, list[str]]:
     """Every row of every table."""
-    async with life.service.database.reading() as connection:
+    async with timeline_runner.service.database.read_transaction() as connection:
         return {
             name: sorted(
                 map(str, await connection.execute(text(f'select * from "{name}"')))
@@ -75,30 +79,36 @@ async def dump(life: Life) -> dict[str, list[str]]:
         }
 
 
-@laws
-@given(found=timelines())
-def test_replaying_the_whole_journal_gives_the_present_tables(life: Life, found: Timeline) -> None:
-    async def both() -> tuple[Things, Things]:
-        await life.relive(found)
-        return await replayed(life), await stored(life)
+@property_settings
+@given(timeline=timelines())
+def test_replaying_the_whole_journal_gives_the_present_tables(
+    timeline_runner: TimelineRunner, timeline: Timeline
+) -> None:
+    async def load_both() -> tuple[ConfigurationByKey, ConfigurationByKey]:
+        await timeline_runner.run_timeline(timeline)
+        return await replay_journal(timeline_runner), await load_stored_configuration(
+            timeline_runner
+        )
 
-    by_journal, by_tables = life.runner.run(both())
+    by_journal, by_tables = timeline_runner.runner.run(load_both())
     assert by_journal == by_tables
 
 
-@laws
-@given(found=timelines())
-def test_asking_for_the_past_changes_nothing(life: Life, found: Timeline) -> None:
-    async def ask() -> tuple[object, object]:
-        await life.relive(found)
-        before = await dump(life)
-        first, last = found.days()[0], found.days()[-1]
+@property_settings
+@given(timeline=timelines())
+def test_asking_for_the_past_changes_nothing(
+    timeline_runner: TimelineRunner, timeline: Timeline
+) -> None:
+    async def query_past() -> tuple[object, object]:
+        await timeline_runner.run_timeline(timeline)
+        before = await dump_tables(timeline_runner)
+        first, last = timeline.list_days()[0], timeline.list_days()[-1]
         for age in range((last - first).days + 3):
             day = last - timedelta(days=age)
             for playbook in (None, "main", "nothing"):
-                await life.ask(playbook, day, day)
-                await life.ask(playbook, day, last)
-        return before, await dump(life)
+                await timeline_runner.get_answer(playbook, day, day)
+                await timeline_runner.get_answer(playbook, day, last)
+        return before, await dump_tables(timeline_runner)
 
-    before, after = life.runner.run(ask())
+    before, after = timeline_runner.runner.run(query_past())
     assert before == after

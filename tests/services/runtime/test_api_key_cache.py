@@ -4,43 +4,45 @@ from datetime import timedelta
 from uuid import UUID
 
 from app.services.runtime import api_key_cache as keyring
-from app.services.runtime.api_key_cache import LASTS, Keyring, Known
-from app.store.access.api_keys import ApiKey
-from tests.support.services import NOW
+from app.services.runtime.api_key_cache import TTL, ApiKeyCache, CachedApiKey
+from app.store.access.api_keys import StoredApiKey
+from tests.support.service_harness import NOW
 
-KEY = ApiKey("k", "key", "", "p1", "abcd", ("read",), None, None, NOW, "tester", None, None, None)
-KNOWN = Known(UUID(int=1), KEY, NOW)
-
-
-def test_a_key_is_known_for_some_seconds():
-    ring = Keyring()
-    ring.keep("k", KNOWN)
-    assert ring.find("k", NOW + LASTS - timedelta(microseconds=1)) is KNOWN
-    assert ring.find("k", NOW + LASTS) is None
-    assert ring.find("other", NOW) is None
+KEY = StoredApiKey(
+    "k", "key", "", "p1", "abcd", ("read",), None, None, NOW, "tester", None, None, None
+)
+CACHED_KEY = CachedApiKey(UUID(int=1), KEY, NOW)
 
 
-def test_a_clock_that_goes_backwards_keeps_no_key_longer():
-    ring = Keyring()
-    ring.keep("k", KNOWN)
-    assert ring.find("k", NOW - timedelta(seconds=1)) is None
+def test_a_key_is_cached_for_some_seconds():
+    cache = ApiKeyCache()
+    cache.put("k", CACHED_KEY)
+    assert cache.get("k", NOW + TTL - timedelta(microseconds=1)) is CACHED_KEY
+    assert cache.get("k", NOW + TTL) is None
+    assert cache.get("other", NOW) is None
 
 
-def test_a_revoked_key_does_not_come_back_by_a_reading_that_was_under_way():
-    ring = Keyring()
-    ring.keep("k", KNOWN)
-    ring.drop("k")
-    ring.keep("k", KNOWN)
-    assert ring.find("k", NOW) is None
+def test_a_clock_that_goes_backwards_does_not_extend_the_ttl():
+    cache = ApiKeyCache()
+    cache.put("k", CACHED_KEY)
+    assert cache.get("k", NOW - timedelta(seconds=1)) is None
+
+
+def test_a_revoked_key_is_not_restored_by_a_read_that_started_before():
+    cache = ApiKeyCache()
+    cache.put("k", CACHED_KEY)
+    cache.mark_revoked("k")
+    cache.put("k", CACHED_KEY)
+    assert cache.get("k", NOW) is None
 
 
 def test_memory_is_bounded(monkeypatch):
-    monkeypatch.setattr(keyring, "MOST", 3)
-    ring = Keyring()
+    monkeypatch.setattr(keyring, "MAX_ENTRIES", 3)
+    cache = ApiKeyCache()
     for number in range(5):
-        ring.keep(str(number), KNOWN)
-    assert [number for number in range(5) if ring.find(str(number), NOW)] == [2, 3, 4]
+        cache.put(str(number), CACHED_KEY)
+    assert [number for number in range(5) if cache.get(str(number), NOW)] == [2, 3, 4]
 
 
-def test_it_lasts_no_longer_than_security_allows():
-    assert timedelta(seconds=30) >= LASTS
+def test_the_ttl_is_within_the_security_limit():
+    assert timedelta(seconds=30) >= TTL

@@ -11,95 +11,103 @@ from app.domain.primitives.errors import NotAuthenticError
 from app.domain.sources.sources import Source
 from app.services.playbook import configuration
 from app.services.runtime import hook_cache as hooked
-from app.services.runtime.hook_cache import LASTS, Hooked, Hooks
+from app.services.runtime.hook_cache import TTL, CachedHook, HookCache
 from app.services.sources import sources
-from tests.flows.test_deliveries import DAY, connect, deliver
-from tests.support.services import NOW, House, created, house
-from tests.support.statements import executed
+from tests.services.sources.test_inbound_webhooks import DAY, connect_hubspot, deliver_changes
+from tests.support.service_harness import NOW, ServiceHarness, make_deal_creation, open_harness
+from tests.support.sql_statements import record_statements
 
-OTHER = UUID(int=2)
-HOOKED = Hooked(
+OTHER_ORGANIZATION = UUID(int=2)
+CACHED_HOOK = CachedHook(
     UUID(int=1), Source("crm", "CRM", "hubspot"), (("new", None), ("old", NOW + DAY)), NOW
 )
 
 
-def test_a_hook_is_known_for_some_seconds():
-    hooks = Hooks()
-    hooks.keep("h", HOOKED, hooks.changes)
-    assert hooks.find("h", NOW + LASTS - timedelta(microseconds=1)) is HOOKED
-    assert hooks.find("h", NOW + LASTS) is None
-    assert hooks.find("h", NOW - timedelta(seconds=1)) is None
-    assert hooks.find("other", NOW) is None
+def test_a_hook_is_cached_for_some_seconds():
+    hooks = HookCache()
+    hooks.put("h", CACHED_HOOK, hooks.generation)
+    assert hooks.get("h", NOW + TTL - timedelta(microseconds=1)) is CACHED_HOOK
+    assert hooks.get("h", NOW + TTL) is None
+    assert hooks.get("h", NOW - timedelta(seconds=1)) is None
+    assert hooks.get("other", NOW) is None
 
 
-def test_a_secret_is_taken_until_its_end_and_no_longer():
-    assert HOOKED.live(NOW) == ("new", "old")
-    assert HOOKED.live(NOW + DAY) == ("new",)
+def test_a_secret_is_accepted_until_its_end():
+    assert CACHED_HOOK.active_secrets(NOW) == ("new", "old")
+    assert CACHED_HOOK.active_secrets(NOW + DAY) == ("new",)
 
 
-def test_what_changed_is_read_anew_and_does_not_come_back_by_a_reading_that_was_under_way():
-    hooks = Hooks()
-    before = hooks.changes
-    hooks.keep("h", HOOKED, before)
-    hooks.keep("o", replace(HOOKED, organization=OTHER), before)
-    hooks.drop(HOOKED.organization)
-    hooks.keep("h", HOOKED, before)
-    assert hooks.find("h", NOW) is None
-    assert hooks.find("o", NOW) is not None
-    hooks.keep("h", HOOKED, hooks.changes)
-    assert hooks.find("h", NOW) is HOOKED
+def test_an_invalidated_hook_is_not_restored_by_a_read_that_started_before():
+    hooks = HookCache()
+    before = hooks.generation
+    hooks.put("h", CACHED_HOOK, before)
+    hooks.put("o", replace(CACHED_HOOK, organization=OTHER_ORGANIZATION), before)
+    hooks.invalidate(CACHED_HOOK.organization)
+    hooks.put("h", CACHED_HOOK, before)
+    assert hooks.get("h", NOW) is None
+    assert hooks.get("o", NOW) is not None
+    hooks.put("h", CACHED_HOOK, hooks.generation)
+    assert hooks.get("h", NOW) is CACHED_HOOK
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(hooked, "MOST", 3)
-    hooks = Hooks()
+    monkeypatch.setattr(hooked, "MAX_ENTRIES", 3)
+    hooks = HookCache()
     for number in range(5):
-        hooks.keep(str(number), HOOKED, hooks.changes)
-    assert [number for number in range(5) if hooks.find(str(number), NOW)] == [2, 3, 4]
+        hooks.put(str(number), CACHED_HOOK, hooks.generation)
+    assert [number for number in range(5) if hooks.get(str(number), NOW)] == [2, 3, 4]
 
 
-async def test_a_known_hook_is_not_asked_for(built: House):
-    _, hook = await connect(built)
-    await deliver(built, hook, [created(1, NOW - DAY)])
-    with executed(built.service.database) as said:
-        await deliver(built, hook, [created(2, NOW - DAY)])
-    assert not any("directory" in one or "hook.secrets" in one for one in said)
+async def test_a_cached_hook_is_not_queried(harness: ServiceHarness):
+    _, hook = await connect_hubspot(harness)
+    await deliver_changes(harness, hook, [make_deal_creation(1, NOW - DAY)])
+    with record_statements(harness.service.database) as statements:
+        await deliver_changes(harness, hook, [make_deal_creation(2, NOW - DAY)])
+    assert not any(
+        "directory" in statement or "hook.secrets" in statement for statement in statements
+    )
 
 
-async def test_a_secret_that_was_replaced_is_refused_at_once_here(built: House):
-    actor, hook = await connect(built)
-    await deliver(built, hook, [created(1, NOW - DAY)])
-    await put(built, actor, "the-new-client-secret")
+async def test_a_secret_that_was_replaced_is_refused_at_once_here(harness: ServiceHarness):
+    actor, hook = await connect_hubspot(harness)
+    await deliver_changes(harness, hook, [make_deal_creation(1, NOW - DAY)])
+    await put_hubspot_source(harness, actor, "the-new-client-secret")
     with pytest.raises(NotAuthenticError):
-        await deliver(built, hook, [created(2, NOW - DAY)])
+        await deliver_changes(harness, hook, [make_deal_creation(2, NOW - DAY)])
     assert (
-        await deliver(built, hook, [created(2, NOW - DAY)], secret="the-new-client-secret")
+        await deliver_changes(
+            harness, hook, [make_deal_creation(2, NOW - DAY)], secret="the-new-client-secret"
+        )
     ).state == "processed"
 
 
-async def test_a_source_that_was_archived_is_refused_at_once_here(built: House):
-    actor, hook = await connect(built)
-    await deliver(built, hook, [created(1, NOW - DAY)])
-    await configuration.archive(built.service, actor, "source", "hubspot")
+async def test_a_source_that_was_archived_is_refused_at_once_here(harness: ServiceHarness):
+    actor, hook = await connect_hubspot(harness)
+    await deliver_changes(harness, hook, [make_deal_creation(1, NOW - DAY)])
+    await configuration.archive_resource(harness.service, actor, "source", "hubspot")
     with pytest.raises(NotAuthenticError):
-        await deliver(built, hook, [created(2, NOW - DAY)])
+        await deliver_changes(harness, hook, [make_deal_creation(2, NOW - DAY)])
 
 
-async def test_what_another_process_changed_holds_within_seconds(built: House, database_url: str):
-    actor, hook = await connect(built)
-    await deliver(built, hook, [created(1, NOW - DAY)])
-    async with house(database_url) as other:
-        await put(other, actor, "the-new-client-secret")
-    assert (await deliver(built, hook, [created(2, NOW - DAY)])).state == "processed"
-    built.clock.forward(seconds=LASTS.total_seconds())
+async def test_a_change_by_another_process_takes_effect_within_seconds(
+    harness: ServiceHarness, database_url: str
+):
+    actor, hook = await connect_hubspot(harness)
+    await deliver_changes(harness, hook, [make_deal_creation(1, NOW - DAY)])
+    async with open_harness(database_url) as other_harness:
+        await put_hubspot_source(other_harness, actor, "the-new-client-secret")
+    assert (
+        await deliver_changes(harness, hook, [make_deal_creation(2, NOW - DAY)])
+    ).state == "processed"
+    harness.clock.advance(seconds=TTL.total_seconds())
     with pytest.raises(NotAuthenticError):
-        await deliver(built, hook, [created(3, NOW - DAY)])
+        await deliver_changes(harness, hook, [make_deal_creation(3, NOW - DAY)])
 
 
-async def put(built: House, actor: Actor, secret: str) -> None:
+async def put_hubspot_source(harness: ServiceHarness, actor: Actor, secret: str) -> None:
     source = Source("hubspot", "HubSpot", "hubspot", "4242001", "marketing")
-    await sources.put(built.service, actor, source, secret)
+    await sources.put_source(harness.service, actor, source, secret)
 
 
-def test_it_lasts_no_longer_than_security_allows():
-    assert timedelta(seconds=30) >= LASTS
+def test_the_ttl_is_within_the_security_limit():
+    assert timedelta(seconds=30) >= TTL

@@ -4,75 +4,75 @@ import asyncio
 
 import pytest
 
-from app.services.runtime.single_flight import Together
+from app.services.runtime.single_flight import SingleFlight
 
 
-class Reader:
+class CountingReader:
     """Reads numbers that grow, each when it is let."""
 
     def __init__(self) -> None:
-        self.begun = 0
-        self.go = asyncio.Event()
+        self.started_reads = 0
+        self.finish_allowed = asyncio.Event()
 
     async def read(self) -> int:
-        self.begun += 1
-        number = self.begun
-        await self.go.wait()
+        self.started_reads += 1
+        number = self.started_reads
+        await self.finish_allowed.wait()
         return number
 
 
-async def turns() -> None:
+async def run_ready_tasks() -> None:
     for _ in range(9):
         await asyncio.sleep(0)
 
 
-async def test_who_asks_while_a_reading_is_under_way_is_answered_by_the_next():
-    together, reader = Together[int](), Reader()
-    first = asyncio.create_task(together.ask("q", reader.read))
-    await turns()
-    later = [asyncio.create_task(together.ask("q", reader.read)) for _ in range(5)]
-    await turns()
-    assert reader.begun == 1
-    reader.go.set()
+async def test_a_call_during_a_running_load_gets_the_next_one():
+    single_flight, reader = SingleFlight[int](), CountingReader()
+    first = asyncio.create_task(single_flight.run("q", reader.read))
+    await run_ready_tasks()
+    later_tasks = [asyncio.create_task(single_flight.run("q", reader.read)) for _ in range(5)]
+    await run_ready_tasks()
+    assert reader.started_reads == 1
+    reader.finish_allowed.set()
     assert await first == 1
-    assert await asyncio.gather(*later) == [2] * 5
-    assert await together.ask("q", reader.read) == 3
+    assert await asyncio.gather(*later_tasks) == [2] * 5
+    assert await single_flight.run("q", reader.read) == 3
 
 
-async def test_other_questions_do_not_wait():
-    together, reader = Together[int](), Reader()
-    first = asyncio.create_task(together.ask("q", reader.read))
-    await turns()
-    other = asyncio.create_task(together.ask("r", reader.read))
-    await turns()
-    assert reader.begun == 2
-    reader.go.set()
-    assert list(await asyncio.gather(first, other)) == [1, 2]
+async def test_other_keys_do_not_wait():
+    single_flight, reader = SingleFlight[int](), CountingReader()
+    first = asyncio.create_task(single_flight.run("q", reader.read))
+    await run_ready_tasks()
+    other_task = asyncio.create_task(single_flight.run("r", reader.read))
+    await run_ready_tasks()
+    assert reader.started_reads == 2
+    reader.finish_allowed.set()
+    assert list(await asyncio.gather(first, other_task)) == [1, 2]
 
 
-async def test_one_who_leaves_takes_nothing_from_the_others():
-    together, reader = Together[int](), Reader()
-    asking = [asyncio.create_task(together.ask("q", reader.read)) for _ in range(2)]
-    later = [asyncio.create_task(together.ask("q", reader.read)) for _ in range(2)]
-    await turns()
-    asking[0].cancel()
-    later[1].cancel()
-    await turns()
-    reader.go.set()
-    assert list(await asyncio.gather(asking[1], later[0])) == [2, 2]
+async def test_a_cancelled_call_does_not_affect_the_others():
+    single_flight, reader = SingleFlight[int](), CountingReader()
+    first_tasks = [asyncio.create_task(single_flight.run("q", reader.read)) for _ in range(2)]
+    later_tasks = [asyncio.create_task(single_flight.run("q", reader.read)) for _ in range(2)]
+    await run_ready_tasks()
+    first_tasks[0].cancel()
+    later_tasks[1].cancel()
+    await run_ready_tasks()
+    reader.finish_allowed.set()
+    assert list(await asyncio.gather(first_tasks[1], later_tasks[0])) == [2, 2]
 
 
-async def test_what_a_reading_raises_is_raised_for_all_who_waited_for_it_and_for_nobody_after():
-    together, reader = Together[int](), Reader()
+async def test_an_error_is_raised_for_all_waiting_calls_and_for_no_later_one():
+    single_flight, reader = SingleFlight[int](), CountingReader()
 
     async def fail() -> int:
-        await reader.go.wait()
+        await reader.finish_allowed.wait()
         raise ValueError("gone")
 
-    asking = [asyncio.create_task(together.ask("q", fail)) for _ in range(3)]
-    await turns()
-    reader.go.set()
-    for one in asking:
+    tasks = [asyncio.create_task(single_flight.run("q", fail)) for _ in range(3)]
+    await run_ready_tasks()
+    reader.finish_allowed.set()
+    for task in tasks:
         with pytest.raises(ValueError, match="gone"):
-            await one
-    assert await together.ask("q", reader.read) == 1
+            await task
+    assert await single_flight.run("q", reader.read) == 1

@@ -4,29 +4,39 @@ from uuid import UUID
 
 from app.connectors.connector import Delivery
 from app.domain.sources.sources import Source
-from app.services.sources.delivery_processing import SENTENCE, cut, interpret, mapping_of, record_of
-from tests.flows.test_deliveries import MAPPING, read_nothing
-from tests.support.services import NOW, created, hubspot
+from app.services.sources.delivery_processing import (
+    MAX_PROBLEM_LENGTH,
+    new_delivery_record,
+    parse_delivery,
+    parse_source_mapping,
+    truncate,
+)
+from tests.services.sources.test_inbound_webhooks import MAPPING, fail_on_read
+from tests.support.service_harness import NOW, make_deal_creation, make_hubspot_delivery
 
 SOURCE = Source("hubspot", "HubSpot", "hubspot", "4242001", "sales", MAPPING)
 
 
-def test_a_kept_delivery_says_what_it_said():
-    delivery = hubspot(
-        "hook", "a-client-secret-of-the-app", [created(1, NOW), {"portalId": 1}], NOW
+def test_a_stored_delivery_can_be_parsed_again():
+    delivery = make_hubspot_delivery(
+        "hook", "a-client-secret-of-the-app", [make_deal_creation(1, NOW), {"portalId": 1}], NOW
     )
-    kept = record_of(UUID(int=1), "hubspot", delivery, NOW)
-    said = interpret(SOURCE, mapping_of(SOURCE), kept, "POST", read_nothing, NOW)
-    assert [change.entity for change in said.changes] == ["deal:1"]
-    assert [problem["index"] for problem in said.problems] == [1]
-    bodiless = record_of(UUID(int=1), "hubspot", Delivery("POST", "", {}, b""), NOW)
+    stored_delivery = new_delivery_record(UUID(int=1), "hubspot", delivery, NOW)
+    parsed = parse_delivery(
+        SOURCE, parse_source_mapping(SOURCE), stored_delivery, "POST", fail_on_read, NOW
+    )
+    assert [change.entity for change in parsed.changes] == ["deal:1"]
+    assert [problem["index"] for problem in parsed.problems] == [1]
+    bodiless = new_delivery_record(UUID(int=1), "hubspot", Delivery("POST", "", {}, b""), NOW)
     assert (
-        interpret(SOURCE, mapping_of(SOURCE), bodiless, "POST", read_nothing, NOW).unreadable
+        parse_delivery(
+            SOURCE, parse_source_mapping(SOURCE), bodiless, "POST", fail_on_read, NOW
+        ).unreadable_reason
         is not None
     )
 
 
-def test_headers_that_a_connector_reads_are_kept_and_secrets_are_not():
+def test_headers_that_a_connector_reads_are_stored_and_secrets_are_not():
     headers = {
         "ce-id": "1",
         "ce-source": "s",
@@ -34,15 +44,19 @@ def test_headers_that_a_connector_reads_are_kept_and_secrets_are_not():
         "authorization": "Basic x",
         "cookie": "c",
     }
-    kept = record_of(UUID(int=1), "hubspot", Delivery("POST", "", headers, b""), NOW)
-    assert kept.headers == {"ce-id": "1", "ce-source": "s", "content-type": "x"}
+    stored_delivery = new_delivery_record(
+        UUID(int=1), "hubspot", Delivery("POST", "", headers, b""), NOW
+    )
+    assert stored_delivery.headers == {"ce-id": "1", "ce-source": "s", "content-type": "x"}
 
 
-def test_an_attribute_that_is_percent_encoded_is_kept_whole():
-    said = "%E5%95%86" * 200  # two hundred letters, as many as a subject may have
-    kept = record_of(UUID(int=1), "shop", Delivery("POST", "", {"ce-subject": said}, b""), NOW)
-    assert kept.headers["ce-subject"] == said
+def test_a_percent_encoded_attribute_is_not_truncated():
+    encoded_subject = "%E5%95%86" * 200  # two hundred letters, as many as a subject may have
+    stored_delivery = new_delivery_record(
+        UUID(int=1), "shop", Delivery("POST", "", {"ce-subject": encoded_subject}, b""), NOW
+    )
+    assert stored_delivery.headers["ce-subject"] == encoded_subject
 
 
-def test_a_long_sentence_is_cut():
-    assert len(cut("x" * 5_000)) == SENTENCE
+def test_a_long_problem_text_is_truncated():
+    assert len(truncate("x" * 5_000)) == MAX_PROBLEM_LENGTH

@@ -7,25 +7,27 @@ import pytest
 from app.domain.playbook.organization import Team
 from app.domain.primitives.errors import InvalidError
 from app.domain.sources.sources import Source
-from app.services.sources.event_writer import acceptable
-from tests.support.configurations import known
-from tests.support.services import NOW, event
+from app.services.sources.event_writer import normalize_event
+from tests.support.configurations import make_configuration
+from tests.support.service_harness import NOW, make_event
 
 
-def test_an_event_out_of_a_delivery_is_of_its_source_known_and_not_far_ahead():
-    configuration = known(Team("ops", "Ops", "any")).drop("team", "ops")
+def test_an_event_of_a_delivery_must_match_its_source_be_valid_and_not_be_far_ahead():
+    configuration = make_configuration(Team("ops", "Ops", "any")).with_archived("team", "ops")
     source = Source("billing", "Billing", team="sales")
-    assert acceptable(configuration, source, event("a"), NOW) == event("a")
-    assert acceptable(configuration, source, event("a", team="ops"), NOW) == event(
+    assert normalize_event(configuration, source, make_event("a"), NOW) == make_event("a")
+    assert normalize_event(configuration, source, make_event("a", team="ops"), NOW) == make_event(
         "a", team="sales"
     )
-    for wrong, words in (
-        (event("a", source="other"), "another source"),
-        (event("a", time=NOW + timedelta(hours=24, seconds=1)), "ahead"),
-        (event("a", objective="wim"), "'win'"),
-        (event("a", team="sale"), "'sales'"),
+    for invalid_event, message in (
+        (make_event("a", source="other"), "another source"),
+        (make_event("a", time=NOW + timedelta(hours=24, seconds=1)), "ahead"),
+        (make_event("a", objective="wim"), "'win'"),
+        (make_event("a", team="sale"), "'sales'"),
     ):
-        with pytest.raises(InvalidError, match=words):
-            acceptable(configuration, source, wrong, NOW)
+        with pytest.raises(InvalidError, match=message):
+            normalize_event(configuration, source, invalid_event, NOW)
     with pytest.raises(InvalidError):
-        acceptable(configuration, Source("billing", "Billing"), event("a", team="ops"), NOW)
+        normalize_event(
+            configuration, Source("billing", "Billing"), make_event("a", team="ops"), NOW
+        )

@@ -16,26 +16,46 @@ from sqlalchemy import ColumnElement, RowMapping, Table, select
 from app.connectors.connector import Delivery
 from app.domain.access.actor import Actor
 from app.domain.sources.sources import Source
-from app.services.runtime.hook_cache import Hooked
+from app.services.runtime.hook_cache import CachedHook
 from app.services.sources import inbound_webhooks as deliveries
 from app.services.sources import sources
-from app.services.sources.delivery_processing import Reader
-from app.services.sources.inbound_webhooks import Arrival
-from app.store.events.event_queries import event, retraction
-from app.store.sources.changes import change
-from app.store.sources.deliveries import delivery
-from app.store.sources.sources import unmapped
-from tests.flows.test_deliveries import MAPPING, SECRET, read, read_nothing
-from tests.flows.test_events import clean
-from tests.support.services import NOW, PUBLIC, House, furnish, house
+from app.services.sources.delivery_processing import EventReader
+from app.services.sources.inbound_webhooks import VerifiedDelivery
+from app.store.events.event_queries import event_table, retraction_table
+from app.store.sources.changes import change_table
+from app.store.sources.deliveries import delivery_table
+from app.store.sources.sources import unmapped_table
+from tests.services.events.test_ingestion import has_consistent_rollups
+from tests.services.sources.test_inbound_webhooks import (
+    MAPPING,
+    SECRET,
+    fail_on_read,
+    parse_relay_event,
+)
+from tests.support.service_harness import (
+    NOW,
+    PUBLIC_URL,
+    ServiceHarness,
+    open_harness,
+    seed_playbook,
+)
 
-AT = NOW - timedelta(days=10)
-ITEMS = {"line_items": {"offering": {"property": "hs_sku"}, "value": {"property": "amount"}}}
+START = NOW - timedelta(days=10)
+LINE_ITEM_MAPPING = {
+    "line_items": {"offering": {"property": "hs_sku"}, "value": {"property": "amount"}}
+}
 # What tells one run from another, and nothing of what it left.
-TIMES = {"organization_id", "uid", "seq", "recorded_us", "recorded_day", "received_at"}
-NAMES = count()
+RUN_DEPENDENT_COLUMNS = {
+    "organization_id",
+    "uid",
+    "seq",
+    "recorded_us",
+    "recorded_day",
+    "received_at",
+}
+ORGANIZATION_NUMBERS = count()
 # FLUSH_EXAMPLES=500 is the deep run. Shrinking goes through hundreds of databases: only where someone waits for it.
-laws = settings(
+flush_settings = settings(
     max_examples=int(os.environ.get("FLUSH_EXAMPLES", "10")),
     phases=tuple(
         set(Phase) - (set() if "FLUSH_SHRINK" in os.environ else {Phase.shrink, Phase.explain})
@@ -46,192 +66,247 @@ laws = settings(
 
 @pytest.fixture
 def runner() -> Iterator[asyncio.Runner]:
-    with asyncio.Runner() as found:
-        yield found
+    with asyncio.Runner() as started_runner:
+        yield started_runner
 
 
-def said(hour: int, kind: str, **more: object) -> dict[str, object]:
+def make_crm_change(hour: int, kind: str, **fields: object) -> dict[str, object]:
     """One thing that HubSpot says."""
-    occurred = int((AT + timedelta(hours=hour)).timestamp() * 1000)
-    return {"subscriptionType": kind, "portalId": 4242001, "occurredAt": occurred, **more}
+    occurred = int((START + timedelta(hours=hour)).timestamp() * 1000)
+    return {"subscriptionType": kind, "portalId": 4242001, "occurredAt": occurred, **fields}
 
 
-hours, deals = st.integers(0, 40), st.integers(1, 3)
-values = st.sampled_from(
+hour_offsets, deal_ids = st.integers(0, 40), st.integers(1, 3)
+property_changes = st.sampled_from(
     [
-        ("dealstage", stage)
-        for stage in ("qualifiedtobuy", "contractsent", "closedwon", "closedlost", "no-stage")
+        ("dealstage", deal_stage)
+        for deal_stage in ("qualifiedtobuy", "contractsent", "closedwon", "closedlost", "no-stage")
     ]
     + [("amount", "100"), ("amount", "200"), ("amount", "much"), ("amount", "")]
     + [("pipeline", "default"), ("pipeline", "no-team"), ("customer_segment", "enterprise")]
 )
-ofcall = st.sampled_from(
-    [("hs_timestamp", str(int(AT.timestamp() * 1000))), ("hs_call_status", "COMPLETED")]
+call_properties = st.sampled_from(
+    [("hs_timestamp", str(int(START.timestamp() * 1000))), ("hs_call_status", "COMPLETED")]
 )
-ofitem = st.sampled_from(
+line_item_properties = st.sampled_from(
     [("amount", "70"), ("amount", "30"), ("hs_sku", "onboarding"), ("hs_sku", "support")]
 )
 
 
-def changing(
-    kind: str, id_: int, pair: tuple[str, str], hour: int, **more: object
+def make_property_change(
+    kind: str, id_: int, pair: tuple[str, str], hour: int, **fields: object
 ) -> dict[str, object]:
     name, value = pair
-    return said(hour, kind, objectId=id_, propertyName=name, propertyValue=value, **more)
+    return make_crm_change(
+        hour, kind, objectId=id_, propertyName=name, propertyValue=value, **fields
+    )
 
 
-def object_of(type_: str, id_: int, pair: tuple[str, str], hour: int) -> dict[str, object]:
-    return changing("object.propertyChange", id_, pair, hour, objectTypeId=type_)
+def make_object_change(type_: str, id_: int, pair: tuple[str, str], hour: int) -> dict[str, object]:
+    return make_property_change("object.propertyChange", id_, pair, hour, objectTypeId=type_)
 
 
-def linking(type_: str, id_: int, deal: int, hour: int, *, removed: bool) -> dict[str, object]:
+def make_association_change(
+    type_: str, id_: int, deal: int, hour: int, *, removed: bool
+) -> dict[str, object]:
     ends = {
         "fromObjectTypeId": type_,
         "toObjectTypeId": "0-3",
         "fromObjectId": id_,
         "toObjectId": deal,
     }
-    return said(hour, "object.associationChange", **ends, associationRemoved=removed)
+    return make_crm_change(hour, "object.associationChange", **ends, associationRemoved=removed)
 
 
-def merging(hour: int, deal: int, new: int | None) -> dict[str, object]:
-    more = {} if new is None else {"newObjectId": new}
-    return said(hour, "deal.merge", primaryObjectId=deal, mergedObjectIds=[deal % 3 + 1], **more)
+def make_merge(hour: int, deal: int, new: int | None) -> dict[str, object]:
+    fields = {} if new is None else {"newObjectId": new}
+    return make_crm_change(
+        hour, "deal.merge", primaryObjectId=deal, mergedObjectIds=[deal % 3 + 1], **fields
+    )
 
 
-elements = st.one_of(
-    st.builds(changing, st.just("deal.propertyChange"), deals, values, hours),
-    st.builds(changing, st.just("deal.propertyChange"), deals, values, hours),
+change_elements = st.one_of(
     st.builds(
-        said,
-        hours,
-        st.sampled_from(["deal.creation", "deal.deletion", "deal.restore"]),
-        objectId=deals,
+        make_property_change,
+        st.just("deal.propertyChange"),
+        deal_ids,
+        property_changes,
+        hour_offsets,
     ),
-    st.builds(object_of, st.just("0-48"), st.integers(7, 8), ofcall, hours),
-    st.builds(object_of, st.just("0-8"), st.just(5), ofitem, hours),
     st.builds(
-        linking,
+        make_property_change,
+        st.just("deal.propertyChange"),
+        deal_ids,
+        property_changes,
+        hour_offsets,
+    ),
+    st.builds(
+        make_crm_change,
+        hour_offsets,
+        st.sampled_from(["deal.creation", "deal.deletion", "deal.restore"]),
+        objectId=deal_ids,
+    ),
+    st.builds(
+        make_object_change, st.just("0-48"), st.integers(7, 8), call_properties, hour_offsets
+    ),
+    st.builds(make_object_change, st.just("0-8"), st.just(5), line_item_properties, hour_offsets),
+    st.builds(
+        make_association_change,
         st.sampled_from(["0-48", "0-8"]),
         st.sampled_from([5, 7]),
-        deals,
-        hours,
+        deal_ids,
+        hour_offsets,
         removed=st.booleans(),
     ),
-    st.builds(merging, hours, deals, st.sampled_from([None, None, 4])),
+    st.builds(make_merge, hour_offsets, deal_ids, st.sampled_from([None, None, 4])),
     st.sampled_from(
-        [{}, said(0, "deal.creation", objectId="?"), said(1_000, "deal.creation", objectId=1)]
+        [
+            {},
+            make_crm_change(0, "deal.creation", objectId="?"),
+            make_crm_change(1_000, "deal.creation", objectId=1),
+        ]
     ),
-    st.just({**said(0, "deal.creation", objectId=1), "portalId": 1}),
+    st.just({**make_crm_change(0, "deal.creation", objectId=1), "portalId": 1}),
 )
-bodies = st.one_of(st.lists(elements, max_size=4).map(json.dumps), st.just("[{"), st.just("{}"))
-relayed = st.lists(
-    st.fixed_dictionaries({}, optional={"id": st.sampled_from("abc"), "value": deals}), max_size=3
+change_bodies = st.one_of(
+    st.lists(change_elements, max_size=4).map(json.dumps), st.just("[{"), st.just("{}")
+)
+relayed_elements = st.lists(
+    st.fixed_dictionaries({}, optional={"id": st.sampled_from("abc"), "value": deal_ids}),
+    max_size=3,
 )
 
 
 @st.composite
-def stories(draw: st.DrawFn, told: st.SearchStrategy[str]) -> list[str]:
+def draw_with_repeats(draw: st.DrawFn, payload_strategy: st.SearchStrategy[str]) -> list[str]:
     """Some that are told, some of them again."""
-    some = draw(st.lists(told, min_size=1, max_size=8))
-    return some + draw(st.lists(st.sampled_from(some), max_size=2))
+    payloads = draw(st.lists(payload_strategy, min_size=1, max_size=8))
+    return payloads + draw(st.lists(st.sampled_from(payloads), max_size=2))
 
 
-def cut(some: Sequence[Arrival], places: set[int]) -> Iterator[Sequence[Arrival]]:
+def split_batch(
+    arrivals: Sequence[VerifiedDelivery], cut_points: set[int]
+) -> Iterator[Sequence[VerifiedDelivery]]:
     """What comes at once, in order."""
-    ends = [0, *sorted(place for place in places if 0 < place < len(some)), len(some)]
-    return (some[first:last] for first, last in pairwise(ends))
+    ends = [
+        0,
+        *sorted(cut_point for cut_point in cut_points if 0 < cut_point < len(arrivals)),
+        len(arrivals),
+    ]
+    return (arrivals[start:stop] for start, stop in pairwise(ends))
 
 
-async def connected(built: House, source: Source, secret: str | None) -> tuple[Actor, Hooked]:
-    actor = await built.organization(f"o{next(NAMES)}")
-    await furnish(built, actor)
-    await sources.put(built.service, actor, source, secret)
-    return actor, Hooked(actor.organization, source, (), NOW)
+async def connect_source(
+    harness: ServiceHarness, source: Source, secret: str | None
+) -> tuple[Actor, CachedHook]:
+    actor = await harness.create_organization(f"o{next(ORGANIZATION_NUMBERS)}")
+    await seed_playbook(harness, actor)
+    await sources.put_source(harness.service, actor, source, secret)
+    return actor, CachedHook(actor.organization, source, (), NOW)
 
 
-async def left(built: House, actor: Actor) -> Mapping[str, object]:
+async def dump_delivery_tables(harness: ServiceHarness, actor: Actor) -> Mapping[str, object]:
     """All that is in the tables of what was delivered, but when it came there."""
-    async with built.service.database.reading() as connection:
-        found = {
-            table.name: (await connection.execute(select(table).where(owned(table, actor))))
+    async with harness.service.database.read_transaction() as connection:
+        rows_by_table = {
+            table.name: (await connection.execute(select(table).where(belongs_to(table, actor))))
             .mappings()
             .all()
-            for table in (event, retraction, change, delivery, unmapped)
+            for table in (
+                event_table,
+                retraction_table,
+                change_table,
+                delivery_table,
+                unmapped_table,
+            )
         }
-    names = {row["uid"]: row["id"] for row in found["event"]}
+    names = {row["uid"]: row["id"] for row in rows_by_table["event"]}
     return {
         table: sorted(
-            (names.get(row["uid"], str(row["uid"])) if "uid" in row else "", str(bare(row)))
+            (
+                names.get(row["uid"], str(row["uid"])) if "uid" in row else "",
+                str(without_run_columns(row)),
+            )
             for row in rows
         )
-        for table, rows in found.items()
+        for table, rows in rows_by_table.items()
     }
 
 
-def bare(row: RowMapping) -> Mapping[str, object]:
-    return {name: value for name, value in row.items() if name not in TIMES}
+def without_run_columns(row: RowMapping) -> Mapping[str, object]:
+    return {name: value for name, value in row.items() if name not in RUN_DEPENDENT_COLUMNS}
 
 
-def owned(table: Table, actor: Actor) -> ColumnElement[bool]:
+def belongs_to(table: Table, actor: Actor) -> ColumnElement[bool]:
     return table.c.organization_id == actor.organization
 
 
-async def both(
+async def dump_separate_and_batched(
     url: str,
     source: Source,
     secret: str | None,
-    came: Sequence[tuple[Delivery, Reader]],
-    places: set[int],
+    signed_deliveries: Sequence[tuple[Delivery, EventReader]],
+    cut_points: set[int],
 ) -> list[Mapping[str, object]]:
     """What is left of deliveries that came one by one, and of the same ones that came at once."""
-    async with house(url) as built:
-        found = []
-        for ends in (set(range(len(came))), places):
-            actor, hooked = await connected(built, source, secret)
+    async with open_harness(url) as harness:
+        dumps = []
+        for ends in (set(range(len(signed_deliveries))), cut_points):
+            actor, cached_hook = await connect_source(harness, source, secret)
             arrivals = [
-                Arrival(hooked, one, UUID(int=place + 1), NOW, reader)
-                for place, (one, reader) in enumerate(came)
+                VerifiedDelivery(cached_hook, incoming, UUID(int=index + 1), NOW, reader)
+                for index, (incoming, reader) in enumerate(signed_deliveries)
             ]
-            for some in cut(arrivals, ends):
+            for batch in split_batch(arrivals, ends):
                 async with (
-                    built.service.database.writing() as connection
+                    harness.service.database.write_transaction() as connection
                 ):  # nothing is done again one by one
-                    await deliveries._Flush(built.service, connection, actor.organization).perform(
-                        some
-                    )
-            assert await clean(built, actor)
-            found.append(await left(built, actor))
-    return found
+                    await deliveries._DeliveryBatch(
+                        harness.service, connection, actor.organization
+                    ).process(batch)
+            assert await has_consistent_rollups(harness, actor)
+            dumps.append(await dump_delivery_tables(harness, actor))
+    return dumps
 
 
-@laws
-@given(told=stories(bodies), places=st.sets(st.integers(1, 9), max_size=3))
-def test_what_hubspot_tells_at_once_leaves_what_it_leaves_one_by_one(
-    database_url: str, runner: asyncio.Runner, told: list[str], places: set[int]
+@flush_settings
+@given(payloads=draw_with_repeats(change_bodies), cut_points=st.sets(st.integers(1, 9), max_size=3))
+def test_hubspot_deliveries_in_one_batch_store_the_same_as_one_by_one(
+    database_url: str, runner: asyncio.Runner, payloads: list[str], cut_points: set[int]
 ) -> None:
-    source = Source("hubspot", "HubSpot", "hubspot", "4242001", "marketing", MAPPING | ITEMS)
+    source = Source(
+        "hubspot", "HubSpot", "hubspot", "4242001", "marketing", MAPPING | LINE_ITEM_MAPPING
+    )
     headers = {"content-type": "application/json"}
-    came = [
-        (Delivery("POST", f"{PUBLIC}/hooks/x", headers, body.encode()), read_nothing)
-        for body in told
+    signed_deliveries = [
+        (Delivery("POST", f"{PUBLIC_URL}/hooks/x", headers, body.encode()), fail_on_read)
+        for body in payloads
     ]
-    apart, together = runner.run(both(database_url, source, SECRET, came, places))
-    assert together == apart
+    separate, batched = runner.run(
+        dump_separate_and_batched(database_url, source, SECRET, signed_deliveries, cut_points)
+    )
+    assert batched == separate
 
 
-@laws
+@flush_settings
 @given(
-    told=stories(st.tuples(st.sampled_from("xyz"), relayed).map(json.dumps)),
-    places=st.sets(st.integers(1, 9), max_size=3),
+    payloads=draw_with_repeats(st.tuples(st.sampled_from("xyz"), relayed_elements).map(json.dumps)),
+    cut_points=st.sets(st.integers(1, 9), max_size=3),
 )
-def test_events_that_are_relayed_at_once_leave_what_they_leave_one_by_one(
-    database_url: str, runner: asyncio.Runner, told: list[str], places: set[int]
+def test_relayed_events_in_one_batch_store_the_same_as_one_by_one(
+    database_url: str, runner: asyncio.Runner, payloads: list[str], cut_points: set[int]
 ) -> None:
-    came = []
-    for message, some in map(json.loads, told):
-        body = json.dumps({"events": some}).encode()
-        came.append((Delivery("POST", f"{PUBLIC}/hooks/x", {"webhook-id": message}, body), read))
+    signed_deliveries = []
+    for message, submitted_elements in map(json.loads, payloads):
+        body = json.dumps({"events": submitted_elements}).encode()
+        signed_deliveries.append(
+            (
+                Delivery("POST", f"{PUBLIC_URL}/hooks/x", {"webhook-id": message}, body),
+                parse_relay_event,
+            )
+        )
     source = Source("relay", "Relay", "standard_webhooks", team="sales")
-    apart, together = runner.run(both(database_url, source, None, came, places))
-    assert together == apart
+    separate, batched = runner.run(
+        dump_separate_and_batched(database_url, source, None, signed_deliveries, cut_points)
+    )
+    assert batched == separate

@@ -8,59 +8,77 @@ import pytest
 
 from app.domain.primitives.errors import NotFoundError
 from app.store.access import organization_version as cursor
-from tests.support.services import NOW, House
+from tests.support.service_harness import NOW, ServiceHarness
 
 
-async def test_writers_at_once_get_versions_of_their_own(built: House):
-    actor = await built.organization()
+async def test_concurrent_writers_get_distinct_versions(harness: ServiceHarness):
+    actor = await harness.create_organization()
 
     async def advance() -> int:
-        async with built.service.database.writing() as connection:
+        async with harness.service.database.write_transaction() as connection:
             return (
-                await cursor.advance(connection, actor.organization, NOW, "UTC", catalogue=False)
+                await cursor.advance_version(
+                    connection, actor.organization, NOW, "UTC", changes_configuration=False
+                )
             ).seq
 
-    async with built.service.database.reading() as connection:
-        start = await cursor.version(connection, actor.organization)
-    found = await asyncio.gather(*(advance() for _ in range(10)))
-    assert sorted(found) == list(range(start + 1, start + 11))
+    async with harness.service.database.read_transaction() as connection:
+        start = await cursor.current_version(connection, actor.organization)
+    versions = await asyncio.gather(*(advance() for _ in range(10)))
+    assert sorted(versions) == list(range(start + 1, start + 11))
 
 
-async def test_recorded_time_stands_still_when_the_clock_goes_back(built: House):
-    actor = await built.organization()
-    async with built.service.database.writing() as connection:
-        late = await cursor.advance(
-            connection, actor.organization, NOW + timedelta(days=2), "UTC", catalogue=False
+async def test_recorded_time_stands_still_when_the_clock_goes_back(harness: ServiceHarness):
+    actor = await harness.create_organization()
+    async with harness.service.database.write_transaction() as connection:
+        late = await cursor.advance_version(
+            connection,
+            actor.organization,
+            NOW + timedelta(days=2),
+            "UTC",
+            changes_configuration=False,
         )
-        early = await cursor.advance(connection, actor.organization, NOW, "UTC", catalogue=False)
-    assert (early.at, early.day) == (late.at, late.day)
+        early = await cursor.advance_version(
+            connection, actor.organization, NOW, "UTC", changes_configuration=False
+        )
+    assert (early.recorded_at, early.day) == (late.recorded_at, late.day)
     assert early.seq == late.seq + 1
 
 
-async def test_only_a_change_of_configuration_moves_the_catalogue(built: House):
-    actor = await built.organization()
-    async with built.service.database.writing() as connection:
-        before = await cursor.catalogue(connection, actor.organization)
-        await cursor.advance(connection, actor.organization, NOW, "UTC", catalogue=False)
-        assert await cursor.catalogue(connection, actor.organization) == before
-        changed = await cursor.advance(connection, actor.organization, NOW, "UTC", catalogue=True)
-        assert await cursor.catalogue(connection, actor.organization) == changed.seq
+async def test_only_a_change_of_configuration_moves_the_catalogue(harness: ServiceHarness):
+    actor = await harness.create_organization()
+    async with harness.service.database.write_transaction() as connection:
+        before = await cursor.load_configuration_version(connection, actor.organization)
+        await cursor.advance_version(
+            connection, actor.organization, NOW, "UTC", changes_configuration=False
+        )
+        assert await cursor.load_configuration_version(connection, actor.organization) == before
+        changed = await cursor.advance_version(
+            connection, actor.organization, NOW, "UTC", changes_configuration=True
+        )
+        assert (
+            await cursor.load_configuration_version(connection, actor.organization) == changed.seq
+        )
 
 
-async def test_the_recorded_day_is_the_organization_s_own(built: House):
-    actor = await built.organization("far", "Pacific/Kiritimati")
-    async with built.service.database.writing() as connection:
-        zone = await cursor.zone(connection, actor.organization)
-        position = await cursor.advance(connection, actor.organization, NOW, zone, catalogue=False)
-    assert (zone, position.day, position.at) == (
+async def test_the_recorded_day_is_the_organization_s_own(harness: ServiceHarness):
+    actor = await harness.create_organization("far", "Pacific/Kiritimati")
+    async with harness.service.database.write_transaction() as connection:
+        time_zone = await cursor.time_zone(connection, actor.organization)
+        position = await cursor.advance_version(
+            connection, actor.organization, NOW, time_zone, changes_configuration=False
+        )
+    assert (time_zone, position.day, position.recorded_at) == (
         "Pacific/Kiritimati",
         NOW.date() + timedelta(days=1),
         NOW,
     )
 
 
-async def test_an_organization_that_is_not_there_has_neither_zone_nor_catalogue(built: House):
-    async with built.service.database.reading() as connection:
-        for ask in (cursor.zone, cursor.catalogue):
+async def test_a_missing_organization_has_neither_time_zone_nor_configuration_version(
+    harness: ServiceHarness,
+):
+    async with harness.service.database.read_transaction() as connection:
+        for load in (cursor.time_zone, cursor.load_configuration_version):
             with pytest.raises(NotFoundError):
-                await ask(connection, uuid4())
+                await load(connection, uuid4())

@@ -7,55 +7,61 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from app.domain.events.metrics import Matcher
-from app.scoring.engine import score
+from app.scoring.engine import compute_alignment
 from app.scoring.result import Alignment
 from app.store.events import rollup_rebuild as rebuild
 from app.store.playbook import configuration
 from app.store.sql.database import connect
-from tests.reference_model import model, replay, strategies
-from tests.reference_model.replay import Stage
+from tests.reference_model import alignment as model
+from tests.reference_model import world_replay as replay
+from tests.reference_model import world_strategies as strategies
 from tests.reference_model.world import World
+from tests.reference_model.world_replay import ReplayDatabase
 
-Loop = asyncio.Runner
-
-
-@pytest.fixture
-def runner() -> Iterator[Loop]:
-    with asyncio.Runner() as found:
-        yield found
+AsyncioRunner = asyncio.Runner
 
 
 @pytest.fixture
-def stage(runner: Loop, database_url: str) -> Iterator[Stage]:
+def runner() -> Iterator[AsyncioRunner]:
+    with asyncio.Runner() as started_runner:
+        yield started_runner
+
+
+@pytest.fixture
+def replay_database(runner: AsyncioRunner, database_url: str) -> Iterator[ReplayDatabase]:
     database = connect(database_url)
-    yield Stage(database)
+    yield ReplayDatabase(database)
     runner.run(database.close())
 
 
-def check_agreement(found: Alignment, wanted: model.Alignment) -> None:
+def check_agreement(
+    scored_alignment: Alignment, expected_alignment: model.ReferenceAlignment
+) -> None:
     """The answer is the model's, to rounding."""
-    for part in found.components:
-        expected = wanted.components[part.name]
-        assert part.applies == expected.applies, part.name
-        assert (part.score is None) == (expected.score is None), part.name
-        if part.score is not None and expected.score is not None:
-            assert part.score == pytest.approx(float(expected.score), abs=1e-9), part.name
-        assert part.coverage == pytest.approx(float(expected.cov), abs=1e-9), part.name
-    assert found.floor == pytest.approx(float(wanted.floor), abs=1e-9)
-    assert found.coverage == pytest.approx(float(wanted.coverage), abs=1e-9)
+    for component in scored_alignment.components:
+        expected = expected_alignment.components[component.name]
+        assert component.applies == expected.applies, component.name
+        assert (component.score is None) == (expected.score is None), component.name
+        if component.score is not None and expected.score is not None:
+            assert component.score == pytest.approx(float(expected.score), abs=1e-9), component.name
+        assert component.coverage == pytest.approx(float(expected.coverage), abs=1e-9), (
+            component.name
+        )
+    assert scored_alignment.floor == pytest.approx(float(expected_alignment.floor), abs=1e-9)
+    assert scored_alignment.coverage == pytest.approx(float(expected_alignment.coverage), abs=1e-9)
     losses = {
         (x.component, x.reason, x.team, x.objective, x.key_result, x.offering, x.metric): x.points
-        for x in found.losses
+        for x in scored_alignment.losses
     }
     expected_losses = {
         (x.component, x.reason, x.team, x.objective, x.key_result, x.offering, x.metric): float(
             points
         )
-        for x, points in wanted.ledger.items()
+        for x, points in expected_alignment.ledger.items()
         if points >= 2e-12  # at the edge itself a double may fall on either side
     }
     assert losses == pytest.approx(expected_losses, abs=1e-9)
-    assert tuple(found.silent_teams) == wanted.silent_teams
+    assert tuple(scored_alignment.silent_teams) == expected_alignment.silent_teams
 
 
 @settings(
@@ -64,13 +70,13 @@ def check_agreement(found: Alignment, wanted: model.Alignment) -> None:
 )
 @given(world=strategies.worlds(max_events=40))
 def test_an_alignment_from_roll_ups_is_that_of_the_raw_events(
-    stage: Stage, runner: Loop, world: World
+    replay_database: ReplayDatabase, runner: AsyncioRunner, world: World
 ) -> None:
-    async def live() -> Alignment:
-        actor = await replay.play(stage, world)
-        return score(await replay.look(stage, actor, world))
+    async def score_replayed() -> Alignment:
+        actor = await replay.replay_world(replay_database, world)
+        return compute_alignment(await replay.read_world_snapshot(replay_database, actor, world))
 
-    check_agreement(runner.run(live()), model.align(world))
+    check_agreement(runner.run(score_replayed()), model.compute_alignment(world))
 
 
 @settings(
@@ -78,14 +84,21 @@ def test_an_alignment_from_roll_ups_is_that_of_the_raw_events(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(world=strategies.worlds(max_events=40))
-def test_roll_ups_equal_a_rebuild_from_the_events(stage: Stage, runner: Loop, world: World) -> None:
-    async def differences() -> dict[str, int]:
-        actor = await replay.play(stage, world, batches=3)
-        async with stage.database.reading() as connection:
-            known = await configuration.load(connection, actor.organization)
-            rebuilt = await rebuild.recompute(
-                connection, actor.organization, Matcher(known.metrics), known.organization.time_zone
+def test_roll_ups_equal_a_rebuild_from_the_events(
+    replay_database: ReplayDatabase, runner: AsyncioRunner, world: World
+) -> None:
+    async def compare_with_rebuild() -> dict[str, int]:
+        actor = await replay.replay_world(replay_database, world, batches=3)
+        async with replay_database.database.read_transaction() as connection:
+            current_configuration = await configuration.load_configuration(
+                connection, actor.organization
             )
-            return dict(await rebuild.differences(connection, actor.organization, rebuilt))
+            recomputed = await rebuild.recompute_rollups(
+                connection,
+                actor.organization,
+                Matcher(current_configuration.metrics),
+                current_configuration.organization.time_zone,
+            )
+            return dict(await rebuild.count_differences(connection, actor.organization, recomputed))
 
-    assert set(runner.run(differences()).values()) == {0}
+    assert set(runner.run(compare_with_rebuild()).values()) == {0}

@@ -4,68 +4,90 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from app.scoring.engine import score
+from app.scoring.engine import compute_alignment
 from app.scoring.result import Alignment
 from app.store.sql.database import connect
-from tests.reference_model import replay
+from tests.reference_model import world_replay as replay
+from tests.reference_model.expectations import ExpectedAlignment
 from tests.reference_model.ledger import Loss
-from tests.reference_model.pencil import Expected
-from tests.reference_model.replay import Stage
-from tests.reference_model.worked import WORKED
+from tests.reference_model.worked_examples import WORKED_EXAMPLES
 from tests.reference_model.world import World
+from tests.reference_model.world_replay import ReplayDatabase
 
-Build = Callable[[], tuple[World, Expected]]
-worked = pytest.mark.parametrize("build", WORKED.values(), ids=WORKED.keys())
+Build = Callable[[], tuple[World, ExpectedAlignment]]
+for_worked_organizations = pytest.mark.parametrize(
+    "build", WORKED_EXAMPLES.values(), ids=WORKED_EXAMPLES.keys()
+)
 
 
-def near(wanted: object) -> object:
-    return pytest.approx(wanted, abs=1e-12, rel=0)
+def approximate(expected_figure: object) -> object:
+    return pytest.approx(expected_figure, abs=1e-12, rel=0)
 
 
-async def answer(url: str, world: World) -> Alignment:
+async def score_world(url: str, world: World) -> Alignment:
     database = connect(url)
-    stage = Stage(database)
-    actor = await replay.play(stage, world)
-    found = score(await replay.look(stage, actor, world))
+    replay_database = ReplayDatabase(database)
+    actor = await replay.replay_world(replay_database, world)
+    scored_alignment = compute_alignment(
+        await replay.read_world_snapshot(replay_database, actor, world)
+    )
     await database.close()
-    return found
+    return scored_alignment
 
 
-def ledger(found: Alignment) -> Mapping[Loss, float]:
+def points_by_loss(scored_alignment: Alignment) -> Mapping[Loss, float]:
     return {
         Loss(
             x.component, x.reason, x.team, x.objective, x.key_result, x.offering, x.metric
         ): x.points
-        for x in found.losses
+        for x in scored_alignment.losses
     }
 
 
-@worked
-async def test_the_service_gives_the_numbers_of_the_pencil(database_url: str, build: Build) -> None:
+@for_worked_organizations
+async def test_the_service_gives_the_numbers_of_the_worked_examples(
+    database_url: str, build: Build
+) -> None:
     world, expected = build()
-    found = await answer(database_url, world)
-    assert found.score == (None if expected.score is None else near(float(expected.score)))
-    assert (found.floor, found.coverage) == (
-        near(float(expected.floor)),
-        near(float(expected.coverage)),
+    scored_alignment = await score_world(database_url, world)
+    assert scored_alignment.score == (
+        None if expected.score is None else approximate(float(expected.score))
     )
-    assert (found.weakest, found.silent_teams) == (expected.weakest, expected.silent_teams)
-    assert {part.name for part in found.components if not part.applies} == expected.not_applying
-    for part in found.components:
-        wanted, covered = expected.components[part.name]
-        assert part.score == (None if wanted is None else near(float(wanted))), part.name
-        assert part.coverage == near(float(covered)), part.name
-    assert ledger(found) == near({loss: float(points) for loss, points in expected.ledger.items()})
-    assert len(found.losses) == len(expected.ledger)
+    assert (scored_alignment.floor, scored_alignment.coverage) == (
+        approximate(float(expected.floor)),
+        approximate(float(expected.coverage)),
+    )
+    assert (scored_alignment.weakest, scored_alignment.silent_teams) == (
+        expected.weakest,
+        expected.silent_teams,
+    )
+    assert {
+        component.name for component in scored_alignment.components if not component.applies
+    } == expected.not_applying
+    for component in scored_alignment.components:
+        expected_score, expected_coverage = expected.components[component.name]
+        assert component.score == (
+            None if expected_score is None else approximate(float(expected_score))
+        ), component.name
+        assert component.coverage == approximate(float(expected_coverage)), component.name
+    assert points_by_loss(scored_alignment) == approximate(
+        {loss: float(points) for loss, points in expected.ledger.items()}
+    )
+    assert len(scored_alignment.losses) == len(expected.ledger)
 
 
-@worked
+@for_worked_organizations
 @pytest.mark.postgresql
 async def test_both_databases_give_the_same_bits(
     sqlite_url: str, postgresql_url: str, build: Build
 ) -> None:
     world, _ = build()
-    one, other = await answer(sqlite_url, world), await answer(postgresql_url, world)
-    assert repr(one) == repr(other)
-    assert one == other
-    assert [x.points.hex() for x in one.losses] == [x.points.hex() for x in other.losses]
+    sqlite_alignment, postgresql_alignment = (
+        await score_world(sqlite_url, world),
+        await score_world(postgresql_url, world),
+    )
+    assert repr(sqlite_alignment) == repr(postgresql_alignment)
+    assert sqlite_alignment == postgresql_alignment
+    assert [x.points.hex() for x in sqlite_alignment.losses] == [
+        x.points.hex() for x in postgresql_alignment.losses
+    ]

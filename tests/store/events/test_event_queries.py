@@ -8,7 +8,7 @@ from itertools import product
 import pytest
 
 from app.domain.access.actor import Actor
-from app.domain.events.events import day_of
+from app.domain.events.events import to_local_day
 from app.domain.events.metrics import Match, Matcher
 from app.domain.playbook.configuration import Configuration
 from app.domain.playbook.objectives import KeyResult, Objective
@@ -19,58 +19,74 @@ from app.services.playbook import configuration
 from app.store.events import event_queries as events
 from app.store.events.event_queries import EventFilter, StoredEvent
 from app.store.playbook import configuration as store
-from tests.support.configurations import book
-from tests.support.services import NOW, ONE, House, event, furnish, metric, record
+from tests.support.configurations import make_playbook
+from tests.support.service_harness import (
+    NOW,
+    SCALE,
+    ServiceHarness,
+    make_event,
+    make_metric,
+    record_events,
+    seed_playbook,
+)
 
 TODAY = NOW.date()
 YESTERDAY = TODAY - timedelta(days=1)
-Law = Callable[[StoredEvent, "Told"], bool]
+FilterPredicate = Callable[[StoredEvent, "FilterOracle"], bool]
 
 
-class Told:
+class FilterOracle:
     """The events with the configuration, as Python reads them."""
 
-    def __init__(self, known: Configuration) -> None:
-        self.known = known
-        self.matcher = Matcher(known.metrics)
+    def __init__(self, loaded_configuration: Configuration) -> None:
+        self.configuration = loaded_configuration
+        self.matcher = Matcher(loaded_configuration.metrics)
 
-    def matches(self, found: StoredEvent) -> dict[str, Match]:
-        return {match.metric: match for match in self.matcher.match(found.event)}
+    def match_by_metric(self, stored_event: StoredEvent) -> dict[str, Match]:
+        return {match.metric: match for match in self.matcher.match(stored_event.event)}
 
-    def leads(self, found: StoredEvent, objective: str) -> bool:
-        metrics = {k.metric for k in self.known.key_results.values() if k.objective == objective}
-        return not metrics.isdisjoint(self.matches(found))
+    def is_measured_by_objective(self, stored_event: StoredEvent, objective: str) -> bool:
+        metrics = {
+            k.metric for k in self.configuration.key_results.values() if k.objective == objective
+        }
+        return not metrics.isdisjoint(self.match_by_metric(stored_event))
 
-    def belongs(self, found: StoredEvent, objective: str) -> bool:
-        named = found.event.objective
-        return named == objective if named is not None else self.leads(found, objective)
+    def belongs_to_objective(self, stored_event: StoredEvent, objective: str) -> bool:
+        own_objective = stored_event.event.objective
+        return (
+            own_objective == objective
+            if own_objective is not None
+            else self.is_measured_by_objective(stored_event, objective)
+        )
 
-    def toward(self, found: StoredEvent, playbook: str) -> bool:
+    def is_toward_playbook(self, stored_event: StoredEvent, playbook: str) -> bool:
         active = [
             o.key
-            for o in self.known.objectives.values()
+            for o in self.configuration.objectives.values()
             if o.playbook == playbook and o.state == "active"
         ]
-        return any(self.belongs(found, objective) for objective in active)
+        return any(self.belongs_to_objective(stored_event, objective) for objective in active)
 
-    def elsewhere(self, found: StoredEvent) -> bool:
-        far = self.known.playbooks["far"]
+    def is_toward_other_playbook(self, stored_event: StoredEvent) -> bool:
+        far = self.configuration.playbooks["far"]
         return (
-            self.toward(found, "far")
-            and far.starts_on <= day_of(found.event.time, "UTC") <= far.ends_on
+            self.is_toward_playbook(stored_event, "far")
+            and far.starts_on <= to_local_day(stored_event.event.time, "UTC") <= far.ends_on
         )
 
 
-def day(found: StoredEvent) -> date:
-    return day_of(found.event.time, "UTC")
+def event_day(stored_event: StoredEvent) -> date:
+    return to_local_day(stored_event.event.time, "UTC")
 
 
-def stands(found: StoredEvent, known_at: date) -> bool:
-    gone = found.retracted_at
-    return found.recorded_at.date() <= known_at and (gone is None or gone.date() > known_at)
+def is_live_at(stored_event: StoredEvent, known_at: date) -> bool:
+    retracted_at = stored_event.retracted_at
+    return stored_event.recorded_at.date() <= known_at and (
+        retracted_at is None or retracted_at.date() > known_at
+    )
 
 
-LAWS: dict[EventFilter, Law] = {
+PREDICATES_BY_FILTER: dict[EventFilter, FilterPredicate] = {
     EventFilter(): lambda _e, _t: True,
     EventFilter(type="call.held"): lambda e, _t: e.event.type == "call.held",
     EventFilter(team="sales"): lambda e, _t: e.event.team == "sales",
@@ -81,54 +97,62 @@ LAWS: dict[EventFilter, Law] = {
     EventFilter(unit="EUR"): lambda e, _t: e.event.unit == "EUR",
     EventFilter(sold_unit="EUR"): lambda e, _t: e.event.unit in ("EUR", None),
     EventFilter(offering="a"): lambda e, _t: "a" in dict(e.event.offerings),
-    EventFilter(metric="arr"): lambda e, t: "arr" in t.matches(e),
+    EventFilter(metric="arr"): lambda e, t: "arr" in t.match_by_metric(e),
     EventFilter(counts_for="arr"): lambda e, t: (
-        "arr" in t.matches(e) and t.matches(e)["arr"].state == "counts"
+        "arr" in t.match_by_metric(e) and t.match_by_metric(e)["arr"].state == "counts"
     ),
-    EventFilter(objective="win"): lambda e, t: t.belongs(e, "win"),
-    EventFilter(refreshes="win"): lambda e, t: e.event.objective == "win" or t.leads(e, "win"),
-    EventFilter(off_playbook="q4"): lambda e, t: not t.toward(e, "q4"),
+    EventFilter(objective="win"): lambda e, t: t.belongs_to_objective(e, "win"),
+    EventFilter(refreshes="win"): lambda e, t: (
+        e.event.objective == "win" or t.is_measured_by_objective(e, "win")
+    ),
+    EventFilter(off_playbook="q4"): lambda e, t: not t.is_toward_playbook(e, "q4"),
     EventFilter(off_playbook="q4", other_playbook=True): lambda e, t: (
-        not t.toward(e, "q4") and t.elsewhere(e)
+        not t.is_toward_playbook(e, "q4") and t.is_toward_other_playbook(e)
     ),
     EventFilter(off_playbook="q4", other_playbook=False): lambda e, t: (
-        not t.toward(e, "q4") and not t.elsewhere(e)
+        not t.is_toward_playbook(e, "q4") and not t.is_toward_other_playbook(e)
     ),
-    EventFilter(first=TODAY): lambda e, _t: day(e) >= TODAY,
-    EventFilter(days=((TODAY, TODAY), (TODAY, YESTERDAY))): lambda e, _t: day(e) == TODAY,
-    EventFilter(days=((YESTERDAY, YESTERDAY), (TODAY, TODAY))): lambda e, _t: day(e) >= YESTERDAY,
-    EventFilter(last=YESTERDAY): lambda e, _t: day(e) <= YESTERDAY,
+    EventFilter(first=TODAY): lambda e, _t: event_day(e) >= TODAY,
+    EventFilter(days=((TODAY, TODAY), (TODAY, YESTERDAY))): lambda e, _t: event_day(e) == TODAY,
+    EventFilter(days=((YESTERDAY, YESTERDAY), (TODAY, TODAY))): lambda e, _t: (
+        event_day(e) >= YESTERDAY
+    ),
+    EventFilter(last=YESTERDAY): lambda e, _t: event_day(e) <= YESTERDAY,
     EventFilter(configuration_from=TODAY): lambda _e, _t: True,
-    EventFilter(as_of=YESTERDAY, known_at=TODAY): lambda e, _t: day(e) <= YESTERDAY,
+    EventFilter(as_of=YESTERDAY, known_at=TODAY): lambda e, _t: event_day(e) <= YESTERDAY,
     EventFilter(team="sales", kind="outcome", metric="arr"): lambda e, t: (
-        (e.event.team, e.event.kind) == ("sales", "outcome") and "arr" in t.matches(e)
+        (e.event.team, e.event.kind) == ("sales", "outcome") and "arr" in t.match_by_metric(e)
     ),
 }
 
 
-async def lively(built: House) -> tuple[Actor, list[StoredEvent], Told]:
+async def create_varied_events(
+    harness: ServiceHarness,
+) -> tuple[Actor, list[StoredEvent], FilterOracle]:
     """An organization with events of every kind, some retracted the day after; all of them, however they stand."""
-    actor = await built.organization()
-    await furnish(built, actor)
-    far = book("far", YESTERDAY, TODAY, state="published", revision=1, published_at=NOW)
+    actor = await harness.create_organization()
+    await seed_playbook(harness, actor)
+    far = make_playbook("far", YESTERDAY, TODAY, state="published", revision=1, published_at=NOW)
     for noun in (
         Source("other", "Other"),
         far,
         Objective("rest", "q4", "Rest", state="paused"),
         Objective("there", "far", "There"),
-        metric("calls", events=("call.held",), aggregation="count", where=(), activities=()),
-        KeyResult("count-calls", "there", "Calls", "calls", 0, ONE),
+        make_metric("calls", events=("call.held",), aggregation="count", where=(), activities=()),
+        KeyResult("count-calls", "there", "Calls", "calls", 0, SCALE),
     ):
-        await configuration.put(built.service, actor, noun)
-    await configuration.write(built.service, actor, lambda known: known.put(far))
+        await configuration.put_resource(harness.service, actor, noun)
+    await configuration.write_configuration(
+        harness.service, actor, lambda loaded_configuration: loaded_configuration.with_resource(far)
+    )
     kinds = product(
         ("sales", "marketing"),
         ("invoice.paid", "call.held"),
         ("enterprise", "small"),
         (None, "win", "rest", "there"),
     )
-    wanted = [
-        event(
+    submitted_events = [
+        make_event(
             f"e{number}",
             source=("billing", "other")[number % 2],
             type=kind,
@@ -136,85 +160,108 @@ async def lively(built: House) -> tuple[Actor, list[StoredEvent], Told]:
             kind=("outcome", "activity")[number % 3 == 0],
             unit=(None, "EUR", "USD")[number % 3],
             subject=(None, "deal/1", "deal/2")[number % 3],
-            value=None if number % 5 == 0 else number * ONE,
+            value=None if number % 5 == 0 else number * SCALE,
             objective=objective,
-            offerings=((("a", ONE),), (("ab", ONE), ("a", 2)), (("ab", ONE),), ())[number % 4],
+            offerings=((("a", SCALE),), (("ab", SCALE), ("a", 2)), (("ab", SCALE),), ())[
+                number % 4
+            ],
             data={"segment": segment},
             time=NOW - timedelta(hours=12 * (number % 5)),
         )
         for number, (team, kind, segment, objective) in enumerate(kinds)
     ]
-    items = await record(built, actor, *wanted)
-    assert {item.status for item in items} == {"recorded"}
-    built.clock.forward(days=1)
-    for item in items[::7]:
-        assert item.uid is not None
-        await flow.retract_event(built.service, actor, item.uid, "a mistake")
-    async with built.service.database.reading() as connection:
-        known = await store.load(connection, actor.organization)
-        named = [(one.source, one.id) for one in wanted]
-        found = list((await events.find_named(connection, actor.organization, named)).values())
-    return actor, found, Told(known)
+    outcomes = await record_events(harness, actor, *submitted_events)
+    assert {outcome.status for outcome in outcomes} == {"recorded"}
+    harness.clock.advance(days=1)
+    for outcome in outcomes[::7]:
+        assert outcome.uid is not None
+        await flow.retract_event(harness.service, actor, outcome.uid, "a mistake")
+    async with harness.service.database.read_transaction() as connection:
+        loaded_configuration = await store.load_configuration(connection, actor.organization)
+        event_keys = [
+            (submitted_event.source, submitted_event.id) for submitted_event in submitted_events
+        ]
+        stored_events = list(
+            (await events.find_events_by_key(connection, actor.organization, event_keys)).values()
+        )
+    return actor, stored_events, FilterOracle(loaded_configuration)
 
 
-async def listed(
-    built: House, actor: Actor, known: Configuration, wanted: EventFilter, limit: int = 200
+async def list_all_pages(
+    harness: ServiceHarness,
+    actor: Actor,
+    loaded_configuration: Configuration,
+    event_filter: EventFilter,
+    limit: int = 200,
 ) -> list[StoredEvent]:
     """All pages, one after the other."""
-    found: list[StoredEvent] = []
-    async with built.service.database.reading() as connection:
+    listed_events: list[StoredEvent] = []
+    async with harness.service.database.read_transaction() as connection:
         while True:
-            after = (found[-1].event.time, found[-1].uid) if found else None
-            page = await events.page(connection, actor.organization, known, wanted, after, limit)
-            found += page
+            after = (listed_events[-1].event.time, listed_events[-1].uid) if listed_events else None
+            page = await events.list_events(
+                connection, actor.organization, loaded_configuration, event_filter, after, limit
+            )
+            listed_events += page
             if len(page) < limit:
-                return found
+                return listed_events
 
 
-async def test_every_filter_lists_exactly_what_it_says(built: House):
-    actor, everything, told = await lively(built)
-    tried = {
+async def test_every_filter_lists_exactly_what_it_says(harness: ServiceHarness):
+    actor, all_events, oracle = await create_varied_events(harness)
+    used_fields = {
         field.name
         for field in fields(EventFilter)
-        for wanted in LAWS
-        if getattr(wanted, field.name) is not None
+        for event_filter in PREDICATES_BY_FILTER
+        if getattr(event_filter, field.name) is not None
     }
-    assert tried == {field.name for field in fields(EventFilter)}
-    for wanted, law in LAWS.items():
+    assert used_fields == {field.name for field in fields(EventFilter)}
+    for event_filter, predicate in PREDICATES_BY_FILTER.items():
         expected = {
             e.event.id
-            for e in everything
-            if law(e, told) and (e.retracted_at is None or wanted.known_at)
+            for e in all_events
+            if predicate(e, oracle) and (e.retracted_at is None or event_filter.known_at)
         }
-        found = await listed(built, actor, told.known, wanted)
-        assert {e.event.id for e in found} == expected, wanted
-        assert 0 < len(expected) <= len(everything), wanted
+        listed_events = await list_all_pages(harness, actor, oracle.configuration, event_filter)
+        assert {e.event.id for e in listed_events} == expected, event_filter
+        assert 0 < len(expected) <= len(all_events), event_filter
 
 
-async def test_the_past_lists_what_was_known_then(built: House):
-    actor, everything, told = await lively(built)
+async def test_known_at_lists_the_events_recorded_by_then(harness: ServiceHarness):
+    actor, all_events, oracle = await create_varied_events(harness)
     for known_at in (YESTERDAY, TODAY, TODAY + timedelta(days=1)):
         for as_of in (YESTERDAY, TODAY):
-            wanted = EventFilter(as_of=as_of, known_at=known_at)
-            expected = {e.event.id for e in everything if stands(e, known_at) and day(e) <= as_of}
-            assert {e.event.id for e in await listed(built, actor, told.known, wanted)} == expected
-    only = await listed(built, actor, told.known, EventFilter(as_of=TODAY))
-    assert {e.event.id for e in only} == {e.event.id for e in everything}
+            event_filter = EventFilter(as_of=as_of, known_at=known_at)
+            expected = {
+                e.event.id for e in all_events if is_live_at(e, known_at) and event_day(e) <= as_of
+            }
+            assert {
+                e.event.id
+                for e in await list_all_pages(harness, actor, oracle.configuration, event_filter)
+            } == expected
+    past_events = await list_all_pages(
+        harness, actor, oracle.configuration, EventFilter(as_of=TODAY)
+    )
+    assert {e.event.id for e in past_events} == {e.event.id for e in all_events}
 
 
-async def test_pages_are_complete_newest_first_and_without_repeats(built: House):
-    actor, everything, told = await lively(built)
-    standing = sorted(
-        ((e.event.time, e.uid) for e in everything if e.retracted_at is None), reverse=True
+async def test_pages_are_complete_newest_first_and_without_repeats(harness: ServiceHarness):
+    actor, all_events, oracle = await create_varied_events(harness)
+    live_keys = sorted(
+        ((e.event.time, e.uid) for e in all_events if e.retracted_at is None), reverse=True
     )
     for limit in (1, 3, 200):
-        found = await listed(built, actor, told.known, EventFilter(), limit)
-        assert [(e.event.time, e.uid) for e in found] == standing
+        listed_events = await list_all_pages(
+            harness, actor, oracle.configuration, EventFilter(), limit
+        )
+        assert [(e.event.time, e.uid) for e in listed_events] == live_keys
 
 
-async def test_what_is_unknown_is_refused_and_names_the_nearest(built: House):
-    actor, _, told = await lively(built)
-    for wanted, nearest in (
+async def test_an_unknown_reference_is_rejected_and_the_nearest_key_is_suggested(
+    harness: ServiceHarness,
+):
+    actor, _, oracle = await create_varied_events(harness)
+    for event_filter, nearest in (
         (EventFilter(metric="art"), "'arr'"),
         (EventFilter(counts_for="art"), "'arr'"),
         (EventFilter(objective="wim"), "'win'"),
@@ -222,31 +269,41 @@ async def test_what_is_unknown_is_refused_and_names_the_nearest(built: House):
         (EventFilter(off_playbook="q5"), "'q4'"),
     ):
         with pytest.raises(InvalidError, match=nearest):
-            await listed(built, actor, told.known, wanted)
+            await list_all_pages(harness, actor, oracle.configuration, event_filter)
 
 
-async def test_an_event_is_found_by_its_uid_with_all_that_was_said(built: House):
-    actor = await built.organization()
-    await furnish(built, actor)
-    said = event(
+async def test_an_event_is_found_by_its_uid_with_all_fields(harness: ServiceHarness):
+    actor = await harness.create_organization()
+    await seed_playbook(harness, actor)
+    submitted_event = make_event(
         "a",
         unit="EUR",
         effort=0,
         subject="deal/1",
         objective="win",
-        offerings=(("x", ONE),),
+        offerings=(("x", SCALE),),
         data={"segment": "é"},
     )
-    (item,) = await record(built, actor, said)
-    assert item.uid is not None
-    other = await built.organization("other")
-    async with built.service.database.reading() as connection:
-        found = await events.find(connection, actor.organization, item.uid)
-        assert await events.find(connection, other.organization, item.uid) is None
-        assert await events.find_named(connection, other.organization, [("billing", "a")]) == {}
-    assert found is not None
-    assert (found.event, found.recorded_at, found.retracted_at, found.metrics) == (
-        said,
+    (outcome,) = await record_events(harness, actor, submitted_event)
+    assert outcome.uid is not None
+    other_actor = await harness.create_organization("other")
+    async with harness.service.database.read_transaction() as connection:
+        stored_event = await events.find_event(connection, actor.organization, outcome.uid)
+        assert await events.find_event(connection, other_actor.organization, outcome.uid) is None
+        assert (
+            await events.find_events_by_key(
+                connection, other_actor.organization, [("billing", "a")]
+            )
+            == {}
+        )
+    assert stored_event is not None
+    assert (
+        stored_event.event,
+        stored_event.recorded_at,
+        stored_event.retracted_at,
+        stored_event.metrics,
+    ) == (
+        submitted_event,
         NOW,
         None,
         (),

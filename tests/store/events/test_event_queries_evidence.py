@@ -4,25 +4,29 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
-from fractions import Fraction as F  # noqa: N817  # the arithmetic reads like arithmetic
+from fractions import Fraction as F  # the arithmetic reads like arithmetic  # noqa: N817  # the arithmetic reads like arithmetic
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from app.scoring.engine import score
-from app.scoring.evidence_links import address
+from app.scoring.engine import compute_alignment
+from app.scoring.evidence_links import to_url
 from app.scoring.ledger import Loss
-from app.scoring.views import objective_views
+from app.scoring.views import build_objective_views
 from app.store.playbook import configuration
 from app.store.sql.database import connect
 from tests.reference_model import ledger as judge
-from tests.reference_model import replay, strategies
-from tests.reference_model.made_of import made_of, names, refreshing
-from tests.reference_model.pencil import Expected, at, event
-from tests.reference_model.replay import Stage
-from tests.reference_model.scene import look
-from tests.reference_model.worked import WORKED
+from tests.reference_model import world_replay as replay
+from tests.reference_model import world_strategies as strategies
+from tests.reference_model.component_inputs import collect_inputs
+from tests.reference_model.expectations import ExpectedAlignment, make_event, make_instant
+from tests.reference_model.loss_events import (
+    find_loss_events,
+    find_refreshing_events,
+    to_event_keys,
+)
+from tests.reference_model.worked_examples import WORKED_EXAMPLES
 from tests.reference_model.world import (
     Event,
     KeyResult,
@@ -35,47 +39,67 @@ from tests.reference_model.world import (
     Retraction,
     World,
 )
-from tests.support.library import Library
+from tests.reference_model.world_replay import ReplayDatabase
+from tests.support.evidence_lookup import EvidenceLookup
 
 
-def judged(x: Loss) -> judge.Loss:
+def to_model_loss(loss: Loss) -> judge.Loss:
     """The loss as the model knows it."""
     return judge.Loss(
-        x.component, x.reason, x.team, x.objective, x.key_result, x.offering, x.metric
+        loss.component,
+        loss.reason,
+        loss.team,
+        loss.objective,
+        loss.key_result,
+        loss.offering,
+        loss.metric,
     )
 
 
-async def examine(stage: Stage, world: World) -> tuple[Sequence[Loss], Sequence[object]]:
+async def find_wrong_evidence(
+    replay_database: ReplayDatabase, world: World
+) -> tuple[Sequence[Loss], Sequence[object]]:
     """The losses of the world's alignment; and those of them, and of its objectives, whose evidence is another."""
-    actor = await replay.play(stage, world)
-    snapshot = await replay.look(stage, actor, world)
-    losses, scene = score(snapshot).losses, look(world)
-    async with stage.database.reading() as connection:
-        known = await configuration.load(connection, actor.organization)
-        library = Library(connection, actor, lambda _: asyncio.sleep(0, known))
-        asked = [(loss, loss.evidence, made_of(scene, judged(loss))) for loss in losses]
-        fresh = [
-            (v.objective, v.evidence, names(refreshing(scene, v.objective)))
-            for v in objective_views(snapshot)
+    actor = await replay.replay_world(replay_database, world)
+    snapshot = await replay.read_world_snapshot(replay_database, actor, world)
+    losses, component_inputs = compute_alignment(snapshot).losses, collect_inputs(world)
+    async with replay_database.database.read_transaction() as connection:
+        current_configuration = await configuration.load_configuration(
+            connection, actor.organization
+        )
+        evidence_lookup = EvidenceLookup(
+            connection, actor, lambda _: asyncio.sleep(0, current_configuration)
+        )
+        loss_checks = [
+            (loss, loss.evidence, find_loss_events(component_inputs, to_model_loss(loss)))
+            for loss in losses
         ]
-        wrong = [
-            (x, address(e), wanted)
-            for x, e, wanted in (*asked, *fresh)
-            if not await library.right(e, wanted)
+        objective_checks = [
+            (
+                view.objective,
+                view.evidence,
+                to_event_keys(find_refreshing_events(component_inputs, view.objective)),
+            )
+            for view in build_objective_views(snapshot)
         ]
-    return losses, wrong
+        mismatches = [
+            (x, to_url(e), expected_names)
+            for x, e, expected_names in (*loss_checks, *objective_checks)
+            if not await evidence_lookup.matches_evidence(e, expected_names)
+        ]
+    return losses, mismatches
 
 
 @pytest.fixture
 def runner() -> Iterator[asyncio.Runner]:
-    with asyncio.Runner() as found:
-        yield found
+    with asyncio.Runner() as started_runner:
+        yield started_runner
 
 
 @pytest.fixture
-def stage(runner: asyncio.Runner, sqlite_url: str) -> Iterator[Stage]:
+def replay_database(runner: asyncio.Runner, sqlite_url: str) -> Iterator[ReplayDatabase]:
     database = connect(sqlite_url)
-    yield Stage(database)
+    yield ReplayDatabase(database)
     runner.run(database.close())
 
 
@@ -84,27 +108,35 @@ def stage(runner: asyncio.Runner, sqlite_url: str) -> Iterator[Stage]:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(world=strategies.worlds(max_events=40))
-def test_every_evidence_address_lists_exactly_what_its_loss_is_made_of(
-    stage: Stage, runner: asyncio.Runner, world: World
+def test_every_evidence_address_lists_exactly_the_events_of_its_loss(
+    replay_database: ReplayDatabase, runner: asyncio.Runner, world: World
 ) -> None:
-    _, wrong = runner.run(examine(stage, world))
-    assert wrong == []
+    _, mismatches = runner.run(find_wrong_evidence(replay_database, world))
+    assert mismatches == []
 
 
-def something_every_day() -> World:
+def make_daily_world() -> World:
     """Whatever can be listed happens on every day, so that a day too many or too few shows; and much that cannot be.
 
     The sources differ in the first and the last days and agree in between; new ventures run from the 12th to the 15th.
     """
-    world, _ = WORKED["harbor"]()
+    world, _ = WORKED_EXAMPLES["harbor"]()
     spans = {"first": (1, 3), "second": (4, 5), "middle": (8, 11), "last": (14, 19)}
     end, days = date(2025, 10, 18), range(1, 20)
 
-    def daily(name: str, type: str, kind: str = "outcome", **rest: object) -> list[Event]:  # noqa: A002  # as it is sent
-        return [event(f"{name}-{day}", type, "sales", at(10, day), kind, **rest) for day in days]
+    def make_daily_events(
+        name: str,
+        type: str,  # noqa: A002  # as it is sent
+        kind: str = "outcome",
+        **fields: object,
+    ) -> list[Event]:
+        return [
+            make_event(f"{name}-{day}", type, "sales", make_instant(10, day), kind, **fields)
+            for day in days
+        ]
 
-    late = at(10, 18, 23)
-    crm = daily(
+    retracted_at = make_instant(10, 18, 23)
+    crm = make_daily_events(
         "won",
         "deal.won",
         value=F(2),
@@ -114,7 +146,7 @@ def something_every_day() -> World:
         world,
         as_of=end,
         known_at=end,
-        others=(Playbook("ventures", date(2025, 10, 12), date(2025, 10, 15)),),
+        other_playbooks=(Playbook("ventures", date(2025, 10, 12), date(2025, 10, 15)),),
         metrics=(
             Metric(
                 "new-arr", ("deal.won",), "sum", activities=("call.held",), canonical_source="crm"
@@ -146,7 +178,7 @@ def something_every_day() -> World:
         policy=Policy(focus_days=8, minimum_events=2, unit="EUR"),
         events=(
             *crm,
-            *daily(
+            *make_daily_events(
                 "dollar",
                 "deal.won",
                 value=F(2),
@@ -158,17 +190,19 @@ def something_every_day() -> World:
                 replace(e, source="billing", value=F(2 if 8 <= day <= 11 else 1))
                 for day, e in zip(days, crm, strict=True)
             ),
-            *daily("call", "call.held", "activity"),
-            *daily("flight", "call.held", "activity", objective="fly"),
-            *daily("walk", "walk.taken", "activity", effort=F(0)),
-            *daily("pause", "pause.taken", source="billing"),
+            *make_daily_events("call", "call.held", "activity"),
+            *make_daily_events("flight", "call.held", "activity", objective="fly"),
+            *make_daily_events("walk", "walk.taken", "activity", effort=F(0)),
+            *make_daily_events("pause", "pause.taken", source="billing"),
             *(
-                replace(e, recorded_at=late + timedelta(hours=2))
-                for e in daily("late", "deal.won", value=F(9))
+                replace(e, recorded_at=retracted_at + timedelta(hours=2))
+                for e in make_daily_events("late", "deal.won", value=F(9))
             ),
-            *daily("mistake", "deal.won", value=F(9)),
+            *make_daily_events("mistake", "deal.won", value=F(9)),
         ),
-        retractions=tuple(Retraction("crm", f"mistake-{day}", late) for day in days if day < 18),
+        retractions=tuple(
+            Retraction("crm", f"mistake-{day}", retracted_at) for day in days if day < 18
+        ),
     )
 
 
@@ -176,8 +210,8 @@ async def test_an_evidence_address_lists_no_day_too_many_and_none_too_few(
     database_url: str,
 ) -> None:
     database = connect(database_url)
-    losses, wrong = await examine(Stage(database), something_every_day())
-    assert wrong == []
+    losses, mismatches = await find_wrong_evidence(ReplayDatabase(database), make_daily_world())
+    assert mismatches == []
     assert {(x.component, x.reason) for x in losses} >= {
         ("agreement", "sources_disagree"),
         ("deliverability", "not_yet_available"),
@@ -192,17 +226,17 @@ async def test_an_evidence_address_lists_no_day_too_many_and_none_too_few(
         ("productivity", "other_playbook"),
     }
     [differing] = [x for x in losses if x.component == "agreement"]
-    query = dict(parse_qsl(urlsplit(address(differing.evidence)).query))
+    query = dict(parse_qsl(urlsplit(to_url(differing.evidence)).query))
     assert query["days"] == "2025-10-01..2025-10-05,2025-10-14..2025-10-18"
     await database.close()
 
 
-@pytest.mark.parametrize("build", WORKED.values(), ids=WORKED.keys())
+@pytest.mark.parametrize("build", WORKED_EXAMPLES.values(), ids=WORKED_EXAMPLES.keys())
 async def test_every_loss_of_a_worked_organization_has_its_evidence(
-    database_url: str, build: Callable[[], tuple[World, Expected]]
+    database_url: str, build: Callable[[], tuple[World, ExpectedAlignment]]
 ) -> None:
     world, expected = build()
     database = connect(database_url)
-    losses, wrong = await examine(Stage(database), world)
-    assert (wrong, len(losses)) == ([], len(expected.ledger))
+    losses, mismatches = await find_wrong_evidence(ReplayDatabase(database), world)
+    assert (mismatches, len(losses)) == ([], len(expected.ledger))
     await database.close()

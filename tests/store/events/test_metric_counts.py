@@ -3,37 +3,50 @@
 from app.services.events import ingestion as events
 from app.services.playbook import configuration
 from app.store.events import metric_counts as metrics
-from app.store.events.metric_counts import Figures
-from tests.support.services import House, event, furnish, metric, record
+from app.store.events.metric_counts import MetricCounts
+from tests.support.service_harness import (
+    ServiceHarness,
+    make_event,
+    make_metric,
+    record_events,
+    seed_playbook,
+)
 
 
-async def test_the_figures_are_those_of_the_live_events(built: House):
-    actor, other = await built.organization(), await built.organization("other")
-    for one in (actor, other):
-        await furnish(built, one)
-    await configuration.put(built.service, actor, metric("euros", unit="EUR", where=()))
-    items = await record(
-        built,
-        actor,
-        event("a", unit="EUR"),
-        event("b", unit="USD"),
-        event("c", value=None),
-        event("d", type="call.held"),
-        event("e", unit="EUR", data={}),
-        event("f", type="noise"),
+async def test_the_figures_are_those_of_the_live_events(harness: ServiceHarness):
+    actor, other_actor = (
+        await harness.create_organization(),
+        await harness.create_organization("other"),
     )
-    wanted = ["arr", "euros", "ghost"]
+    for tenant in (actor, other_actor):
+        await seed_playbook(harness, tenant)
+    await configuration.put_resource(
+        harness.service, actor, make_metric("euros", unit="EUR", where=())
+    )
+    outcomes = await record_events(
+        harness,
+        actor,
+        make_event("a", unit="EUR"),
+        make_event("b", unit="USD"),
+        make_event("c", value=None),
+        make_event("d", type="call.held"),
+        make_event("e", unit="EUR", data={}),
+        make_event("f", type="noise"),
+    )
+    metric_keys = ["arr", "euros", "ghost"]
 
-    async def figures(who: object) -> dict[str, Figures]:
-        async with built.service.database.reading() as connection:
-            return dict(await metrics.figures(connection, who, wanted))  # type: ignore[arg-type]  # an identity
+    async def load_figures(organization: object) -> dict[str, MetricCounts]:
+        async with harness.service.database.read_transaction() as connection:
+            return dict(await metrics.count_by_metric(connection, organization, metric_keys))  # type: ignore[arg-type]  # an identity
 
-    assert await figures(actor.organization) == {
-        "arr": Figures(4, 2, 0, 1),
-        "euros": Figures(5, 2, 1, 1),
-        "ghost": Figures(),
+    assert await load_figures(actor.organization) == {
+        "arr": MetricCounts(4, 2, 0, 1),
+        "euros": MetricCounts(5, 2, 1, 1),
+        "ghost": MetricCounts(),
     }
-    assert await figures(other.organization) == dict.fromkeys(wanted, Figures())
-    assert items[0].uid is not None
-    await events.retract_event(built.service, actor, items[0].uid, "a mistake")
-    assert (await figures(actor.organization))["euros"] == Figures(4, 1, 1, 1)
+    assert await load_figures(other_actor.organization) == dict.fromkeys(
+        metric_keys, MetricCounts()
+    )
+    assert outcomes[0].uid is not None
+    await events.retract_event(harness.service, actor, outcomes[0].uid, "a mistake")
+    assert (await load_figures(actor.organization))["euros"] == MetricCounts(4, 1, 1, 1)

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from app.domain.access.actor import Actor
 from app.domain.events.metrics import AGGREGATIONS, Matcher
-from app.domain.playbook.configuration import Configuration, Noun
+from app.domain.playbook.configuration import Configuration, Resource
 from app.domain.playbook.objectives import KeyResult
 from app.services.alignment import alignment
 from app.services.events import ingestion as events
@@ -20,10 +20,20 @@ from app.services.operations import rollup_check as maintenance
 from app.services.playbook import configuration
 from app.store.events import rollup_rebuild as rebuild
 from app.store.playbook import configuration as store
-from app.store.sql.column_types import micros
-from tests.support.services import NOW, ONE, House, event, furnish, house, measures, metric, record
+from app.store.sql.column_types import to_microseconds
+from tests.support.service_harness import (
+    NOW,
+    SCALE,
+    ServiceHarness,
+    make_event,
+    make_metric,
+    measures_by_metric,
+    open_harness,
+    record_events,
+    seed_playbook,
+)
 
-SOUND = {"event": 0, "measure": 0, "attention": 0, "sold": 0}
+NO_DIFFERENCES = {"event": 0, "measure": 0, "attention": 0, "sold": 0}
 TAMPERINGS = {
     "measure": "update measure set total = total + 1",
     "attention": "update attention set events = events + 1",
@@ -35,102 +45,121 @@ HOURS = (0, 1, 13, 30)
 
 @pytest.fixture
 def runner() -> Iterator[asyncio.Runner]:
-    with asyncio.Runner() as found:
-        yield found
+    with asyncio.Runner() as started_runner:
+        yield started_runner
 
 
-async def differences(built: House, actor: Actor) -> Mapping[str, int]:
-    return await maintenance.differences(built.service, actor.organization)
+async def load_differences(harness: ServiceHarness, actor: Actor) -> Mapping[str, int]:
+    return await maintenance.count_rollup_differences(harness.service, actor.organization)
 
 
-async def with_all_aggregations(built: House, key: str = "acme") -> Actor:
+async def create_with_all_aggregations(harness: ServiceHarness, key: str = "acme") -> Actor:
     """An organization with a key result for every way to aggregate."""
-    actor = await built.organization(key)
-    await furnish(built, actor)
-    nouns: list[Noun] = [
-        metric(aggregation, aggregation=aggregation) for aggregation in AGGREGATIONS
+    actor = await harness.create_organization(key)
+    await seed_playbook(harness, actor)
+    nouns: list[Resource] = [
+        make_metric(aggregation, aggregation=aggregation) for aggregation in AGGREGATIONS
     ]
-    nouns += [KeyResult(f"by-{name}", "win", name, name, 0, ONE) for name in AGGREGATIONS]
-    await configuration.write(
-        built.service, actor, lambda known: reduce(Configuration.put, nouns, known)
+    nouns += [KeyResult(f"by-{name}", "win", name, name, 0, SCALE) for name in AGGREGATIONS]
+    await configuration.write_configuration(
+        harness.service, actor, lambda current: reduce(Configuration.with_resource, nouns, current)
     )
     return actor
 
 
-async def figures(built: House, actor: Actor) -> dict[str, tuple[object, ...]]:
+async def load_extremes(harness: ServiceHarness, actor: Actor) -> dict[str, tuple[object, ...]]:
     """Low, high and last as a score reads them, by the metric that asks for each."""
-    found = measures((await alignment.read(built.service, actor)).snapshot)
-    asked = {"min": "low", "max": "high", "last": "last"}
+    measured = measures_by_metric((await alignment.get_alignment(harness.service, actor)).snapshot)
+    fields_by_aggregation = {"min": "low", "max": "high", "last": "last"}
     return {
-        name: tuple(getattr(one, part) for (key, _), one in found.items() if key == name)
-        for name, part in asked.items()
+        name: tuple(getattr(measure, part) for (key, _), measure in measured.items() if key == name)
+        for name, part in fields_by_aggregation.items()
     }
 
 
-@pytest.mark.parametrize("which", sorted(TAMPERINGS))
-async def test_what_was_tampered_with_is_found_and_mended(built: House, which: str):
-    actor = await built.organization()
-    await furnish(built, actor)
-    await record(built, actor, event("a", offerings=(("x", ONE),)), event("b", type="call.held"))
-    before = await alignment.read(built.service, actor)
-    assert await differences(built, actor) == SOUND
-    async with built.service.database.writing() as connection:
-        await connection.execute(text(TAMPERINGS[which]))
-    found = await differences(built, actor)
-    assert {name for name, number in found.items() if number} == {which}
-    assert await maintenance.restore(built.service, actor.organization) == (2, found)
-    assert await differences(built, actor) == SOUND
-    after = await alignment.read(built.service, actor)
-    assert (after.snapshot.said, after.snapshot.attention) == (
-        before.snapshot.said,
-        before.snapshot.attention,
+@pytest.mark.parametrize("rollup", sorted(TAMPERINGS))
+async def test_a_tampered_rollup_is_detected_and_rebuilt(harness: ServiceHarness, rollup: str):
+    actor = await harness.create_organization()
+    await seed_playbook(harness, actor)
+    await record_events(
+        harness,
+        actor,
+        make_event("a", offerings=(("x", SCALE),)),
+        make_event("b", type="call.held"),
+    )
+    before = await alignment.get_alignment(harness.service, actor)
+    assert await load_differences(harness, actor) == NO_DIFFERENCES
+    async with harness.service.database.write_transaction() as connection:
+        await connection.execute(text(TAMPERINGS[rollup]))
+    tampered_differences = await load_differences(harness, actor)
+    assert {name for name, number in tampered_differences.items() if number} == {rollup}
+    assert await maintenance.rebuild_rollups(harness.service, actor.organization) == (
+        2,
+        tampered_differences,
+    )
+    assert await load_differences(harness, actor) == NO_DIFFERENCES
+    after = await alignment.get_alignment(harness.service, actor)
+    assert (after.snapshot.readings, after.snapshot.effort_cells) == (
+        before.snapshot.readings,
+        before.snapshot.effort_cells,
     )
 
 
-async def test_restoring_what_is_sound_changes_nothing(built: House):
-    actor = await built.organization()
-    await furnish(built, actor)
-    await record(built, actor, event("a"))
-    version = (await alignment.read(built.service, actor)).snapshot.version
-    assert await maintenance.restore(built.service, actor.organization) == (1, SOUND)
-    assert (await alignment.read(built.service, actor)).snapshot.version == version
+async def test_rebuilding_correct_rollups_changes_nothing(harness: ServiceHarness):
+    actor = await harness.create_organization()
+    await seed_playbook(harness, actor)
+    await record_events(harness, actor, make_event("a"))
+    version = (await alignment.get_alignment(harness.service, actor)).snapshot.version
+    assert await maintenance.rebuild_rollups(harness.service, actor.organization) == (
+        1,
+        NO_DIFFERENCES,
+    )
+    assert (await alignment.get_alignment(harness.service, actor)).snapshot.version == version
 
 
-async def test_another_organization_s_roll_ups_are_left_alone(built: House):
-    one, other = await built.organization("one"), await built.organization("other")
-    for actor in (one, other):
-        await furnish(built, actor)
-        await record(built, actor, event("a"))
-    async with built.service.database.writing() as connection:
+async def test_another_organization_s_roll_ups_are_left_alone(harness: ServiceHarness):
+    first_actor, other_actor = (
+        await harness.create_organization("one"),
+        await harness.create_organization("other"),
+    )
+    for actor in (first_actor, other_actor):
+        await seed_playbook(harness, actor)
+        await record_events(harness, actor, make_event("a"))
+    async with harness.service.database.write_transaction() as connection:
         await connection.execute(text("update measure set total = total + 1"))
-    await maintenance.restore(built.service, one.organization)
-    assert await differences(built, one) == SOUND
-    assert await differences(built, other) == {**SOUND, "measure": 2}
+    await maintenance.rebuild_rollups(harness.service, first_actor.organization)
+    assert await load_differences(harness, first_actor) == NO_DIFFERENCES
+    assert await load_differences(harness, other_actor) == {**NO_DIFFERENCES, "measure": 2}
 
 
 @pytest.mark.parametrize("hours", [0, 24, 72])
-async def test_low_high_and_last_forget_a_retracted_value(built: House, hours: int):
-    actor = await with_all_aggregations(built)
-    said = (("low", 1, 5), ("middle", 5, 4), ("high", 9, 3))
-    found = [
-        event(name, value=value * ONE, time=NOW - timedelta(hours=ago)) for name, value, ago in said
+async def test_low_high_and_last_forget_a_retracted_value(harness: ServiceHarness, hours: int):
+    actor = await create_with_all_aggregations(harness)
+    event_specs = (("low", 1, 5), ("middle", 5, 4), ("high", 9, 3))
+    submitted_events = [
+        make_event(name, value=value * SCALE, time=NOW - timedelta(hours=hours_ago))
+        for name, value, hours_ago in event_specs
     ]
-    items = await record(built, actor, *found)
-    assert await figures(built, actor) == {
-        "min": (ONE,),
-        "max": (9 * ONE,),
-        "last": (((micros(NOW - timedelta(hours=3))), "high", 9 * ONE),),
+    outcomes = await record_events(harness, actor, *submitted_events)
+    assert await load_extremes(harness, actor) == {
+        "min": (SCALE,),
+        "max": (9 * SCALE,),
+        "last": (((to_microseconds(NOW - timedelta(hours=3))), "high", 9 * SCALE),),
     }
-    built.clock.forward(hours=hours)
-    for item in (items[0], items[2]):
-        assert item.uid is not None
-        await events.retract_event(built.service, actor, item.uid, "a mistake")
-    left = await figures(built, actor)
-    assert (left["min"], left["max"]) == ((5 * ONE,), (5 * ONE,))
-    assert left["last"] == (((micros(NOW - timedelta(hours=4))), "middle", 5 * ONE),)
-    await record(built, actor, event("again", value=9 * ONE, time=NOW - timedelta(hours=3)))
-    assert (await figures(built, actor))["max"] == (9 * ONE,)
-    assert await differences(built, actor) == SOUND
+    harness.clock.advance(hours=hours)
+    for outcome in (outcomes[0], outcomes[2]):
+        assert outcome.uid is not None
+        await events.retract_event(harness.service, actor, outcome.uid, "a mistake")
+    extremes_after = await load_extremes(harness, actor)
+    assert (extremes_after["min"], extremes_after["max"]) == ((5 * SCALE,), (5 * SCALE,))
+    assert extremes_after["last"] == (
+        ((to_microseconds(NOW - timedelta(hours=4))), "middle", 5 * SCALE),
+    )
+    await record_events(
+        harness, actor, make_event("again", value=9 * SCALE, time=NOW - timedelta(hours=3))
+    )
+    assert (await load_extremes(harness, actor))["max"] == (9 * SCALE,)
+    assert await load_differences(harness, actor) == NO_DIFFERENCES
 
 
 @settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -143,46 +172,64 @@ async def test_low_high_and_last_forget_a_retracted_value(built: House, hours: i
         max_size=6,
     )
 )
-def test_whatever_is_recorded_and_retracted_agrees_with_a_rebuild(
+def test_rollups_after_any_recording_and_retraction_equal_a_rebuild(
     database_url: str, runner: asyncio.Runner, steps: list[tuple[int, int, int | None]]
 ):
-    async def play() -> Mapping[str, int]:
-        async with house(database_url) as built:
-            actor = await with_all_aggregations(built, f"o{len(steps)}-{abs(hash(tuple(steps)))}")
-            for number, (value, ago, retract) in enumerate(steps):
-                found = event(f"e{number}", value=value * ONE, time=NOW - timedelta(hours=ago))
-                (item,) = await record(built, actor, found)
-                if retract is not None and item.uid is not None:
-                    built.clock.forward(hours=retract)
-                    await events.retract_event(built.service, actor, item.uid, "a mistake")
-            standing = [
+    async def record_and_retract() -> Mapping[str, int]:
+        async with open_harness(database_url) as harness:
+            actor = await create_with_all_aggregations(
+                harness, f"o{len(steps)}-{abs(hash(tuple(steps)))}"
+            )
+            for number, (value, hours_ago, retract_after) in enumerate(steps):
+                submitted_event = make_event(
+                    f"e{number}", value=value * SCALE, time=NOW - timedelta(hours=hours_ago)
+                )
+                (outcome,) = await record_events(harness, actor, submitted_event)
+                if retract_after is not None and outcome.uid is not None:
+                    harness.clock.advance(hours=retract_after)
+                    await events.retract_event(harness.service, actor, outcome.uid, "a mistake")
+            live_values = [
                 (v, NOW - timedelta(hours=h), f"e{n}")
-                for n, (v, h, gone) in enumerate(steps)
-                if gone is None
+                for n, (v, h, retracted_after) in enumerate(steps)
+                if retracted_after is None
             ]
-            shown = await figures(built, actor)
-            assert shown["min"] == ((min(v for v, _, _ in standing) * ONE,) if standing else ())
-            assert shown["max"] == ((max(v for v, _, _ in standing) * ONE,) if standing else ())
-            last = max(((at, name, v) for v, at, name in standing), default=None)
-            assert shown["last"] == (((micros(last[0]), last[1], last[2] * ONE),) if last else ())
-            return await differences(built, actor)
+            extremes = await load_extremes(harness, actor)
+            assert extremes["min"] == (
+                (min(v for v, _, _ in live_values) * SCALE,) if live_values else ()
+            )
+            assert extremes["max"] == (
+                (max(v for v, _, _ in live_values) * SCALE,) if live_values else ()
+            )
+            latest = max(((instant, name, v) for v, instant, name in live_values), default=None)
+            assert extremes["last"] == (
+                ((to_microseconds(latest[0]), latest[1], latest[2] * SCALE),) if latest else ()
+            )
+            return await load_differences(harness, actor)
 
-    assert runner.run(play()) == SOUND
+    assert runner.run(record_and_retract()) == NO_DIFFERENCES
 
 
-async def test_only_events_of_a_type_are_asked_for(built: House):
-    actor = await built.organization()
-    await furnish(built, actor)
-    async with built.service.database.reading() as connection:
-        assert not await rebuild.any_event(connection, actor.organization)
-    await record(built, actor, event("a"))
-    async with built.service.database.reading() as connection:
-        known = await store.load(connection, actor.organization)
-        assert await rebuild.any_event(connection, actor.organization)
+async def test_only_events_of_the_given_types_are_counted(harness: ServiceHarness):
+    actor = await harness.create_organization()
+    await seed_playbook(harness, actor)
+    async with harness.service.database.read_transaction() as connection:
+        assert not await rebuild.has_events(connection, actor.organization)
+    await record_events(harness, actor, make_event("a"))
+    async with harness.service.database.read_transaction() as connection:
+        current_configuration = await store.load_configuration(connection, actor.organization)
+        assert await rebuild.has_events(connection, actor.organization)
         assert (
-            await rebuild.events_of(connection, actor.organization, ["x", "invoice.paid"], 9) == 1
+            await rebuild.count_events_of_types(
+                connection, actor.organization, ["x", "invoice.paid"], 9
+            )
+            == 1
         )
-        assert await rebuild.events_of(connection, actor.organization, ["deal.won"], 9) == 0
         assert (
-            await rebuild.recompute(connection, actor.organization, Matcher(known.metrics), "UTC")
-        ).events == 1
+            await rebuild.count_events_of_types(connection, actor.organization, ["deal.won"], 9)
+            == 0
+        )
+        assert (
+            await rebuild.recompute_rollups(
+                connection, actor.organization, Matcher(current_configuration.metrics), "UTC"
+            )
+        ).event_count == 1

@@ -12,102 +12,116 @@ from app.services.access import api_keys as keys
 from app.services.access import organizations
 from app.store.operations import organization_deletion as removal
 from app.store.sql import column_types as types
-from app.store.tables.playbook import Directory, Row, table_of
-from tests.support.services import NOW, House
+from app.store.tables.playbook import DirectoryRow, Row, get_table
+from tests.support.service_harness import NOW, ServiceHarness
 
-DIRECTORY = table_of(Directory)
-MADE = {"organization", "cursor", "policy"}  # there as soon as an organization is
+DIRECTORY = get_table(DirectoryRow)
+CREATED_WITH_ORGANIZATION = {
+    "organization",
+    "cursor",
+    "policy",
+}  # there as soon as an organization is
 UUIDS = [UUID(int=number) for number in range(200)]
 
 
-def value(column: Column[Any], number: int) -> object:
+def make_column_value(column: Column[Any], number: int) -> object:
     """Something that the column takes, the same for the same number."""
-    if isinstance(column.type, types.Identity):
+    if isinstance(column.type, types.UuidColumn):
         return UUIDS[number]
-    if isinstance(column.type, types.Instant):
+    if isinstance(column.type, types.InstantColumn):
         return NOW
-    if isinstance(column.type, types.Day):
+    if isinstance(column.type, types.DayColumn):
         return NOW.date()
-    if isinstance(column.type, types.Json):
+    if isinstance(column.type, types.JsonColumn):
         return {}
     return {int: number, str: f"k{number}", bytes: b"raw"}[column.type.python_type]
 
 
-def rows(table: Table, organization: UUID) -> list[dict[str, object]]:
+def make_rows(table: Table, organization: UUID) -> list[dict[str, object]]:
     """Three rows of a table, or one where there is one alone; equal names lean on each other."""
-    several = len(table.primary_key.columns) > 1
+    has_several_rows = len(table.primary_key.columns) > 1
     return [
         {
-            column.name: organization if column.name == "organization_id" else value(column, number)
+            column.name: organization
+            if column.name == "organization_id"
+            else make_column_value(column, number)
             for column in table.columns
         }
-        for number in range(101, 104 if several else 102)
+        for number in range(101, 104 if has_several_rows else 102)
     ]
 
 
-async def furnish(built: House, key: str) -> tuple[UUID, str]:
-    secret = await organizations.create(built.service, Organization(key, key))
-    identity = await organizations.find(built.service, key)
-    async with built.service.database.writing() as connection:
+async def fill_organization(harness: ServiceHarness, key: str) -> tuple[UUID, str]:
+    secret = await organizations.create_organization(harness.service, Organization(key, key))
+    identity = await organizations.find_organization(harness.service, key)
+    async with harness.service.database.write_transaction() as connection:
         for table in Row.metadata.sorted_tables:
             if table is DIRECTORY:
                 await connection.execute(
                     insert(table).values(kind="hook", id=key, organization_id=identity)
                 )
-            elif table.name not in MADE:
-                await connection.execute(insert(table), rows(table, identity))
+            elif table.name not in CREATED_WITH_ORGANIZATION:
+                await connection.execute(insert(table), make_rows(table, identity))
     return identity, secret
 
 
-async def left(built: House, identity: UUID) -> dict[str, int]:
+async def count_remaining_rows(harness: ServiceHarness, identity: UUID) -> dict[str, int]:
     """How many rows each table has of the organization, those that have any."""
-    found = {}
-    async with built.service.database.reading() as connection:
+    row_counts = {}
+    async with harness.service.database.read_transaction() as connection:
         for table in Row.metadata.tables.values():
             statement = select(table).where(table.c.organization_id == identity)
-            found[table.name] = len((await connection.execute(statement)).all())
-    return {name: rows for name, rows in found.items() if rows}
+            row_counts[table.name] = len((await connection.execute(statement)).all())
+    return {name: row_count for name, row_count in row_counts.items() if row_count}
 
 
 def test_every_table_names_its_organization_and_is_deleted_from():
     assert all("organization_id" in table.c for table in Row.metadata.tables.values())
-    assert {*removal.tables(), *removal.LAST, DIRECTORY} == set(Row.metadata.tables.values())
+    assert {*removal.list_organization_tables(), *removal.LAST_DELETED_TABLES, DIRECTORY} == set(
+        Row.metadata.tables.values()
+    )
 
 
-async def test_nothing_is_left_of_a_deleted_organization_and_all_of_another(
-    built: House, monkeypatch: pytest.MonkeyPatch
+async def test_a_deleted_organization_leaves_no_row_and_another_keeps_all(
+    harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(organizations, "AT_ONCE", 2)
-    (mine, secret), (theirs, _) = await furnish(built, "acme"), await furnish(built, "other")
-    before = await left(built, theirs)
+    monkeypatch.setattr(organizations, "DELETE_BATCH_SIZE", 2)
+    (acme_identity, secret), (other_identity, _) = (
+        await fill_organization(harness, "acme"),
+        await fill_organization(harness, "other"),
+    )
+    before = await count_remaining_rows(harness, other_identity)
     assert before.keys() == set(Row.metadata.tables), "the test has to put a row into every table"
-    expected = sum((await left(built, mine)).values())
+    expected = sum((await count_remaining_rows(harness, acme_identity)).values())
     steps: list[int] = []
-    gone = await organizations.delete(built.service, "acme", steps.append)
-    assert (await left(built, mine), await left(built, theirs)) == ({}, before)
-    assert gone == expected - 2  # its admin's key and its hook went first
+    deleted_count = await organizations.delete_organization(harness.service, "acme", steps.append)
+    assert (
+        await count_remaining_rows(harness, acme_identity),
+        await count_remaining_rows(harness, other_identity),
+    ) == ({}, before)
+    assert deleted_count == expected - 2  # its admin's key and its hook went first
     assert steps == sorted(steps)
     with pytest.raises(NotFoundError):
-        await organizations.find(built.service, "acme")
+        await organizations.find_organization(harness.service, "acme")
     with pytest.raises(NotAuthenticError):
-        await keys.authenticate(built.service, secret)
-    await organizations.create(built.service, Organization("acme", "Acme again"))
+        await keys.authenticate_key(harness.service, secret)
+    await organizations.create_organization(harness.service, Organization("acme", "Acme again"))
 
 
-async def test_whoever_is_interrupted_deletes_again(built: House):
-    identity, secret = await furnish(built, "acme")
+async def test_an_interrupted_deletion_can_be_repeated(harness: ServiceHarness):
+    identity, secret = await fill_organization(harness, "acme")
 
-    def stop(_gone: int) -> None:
+    def stop(_deleted_count: int) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        await organizations.delete(built.service, "acme", stop)
+        await organizations.delete_organization(harness.service, "acme", stop)
     with pytest.raises(NotAuthenticError):
-        await keys.authenticate(built.service, secret)
-    await organizations.delete(built.service, "acme", lambda _: None)
-    assert await left(built, identity) == {}
+        await keys.authenticate_key(harness.service, secret)
+    await organizations.delete_organization(harness.service, "acme", lambda _: None)
+    assert await count_remaining_rows(harness, identity) == {}
 
 
-async def test_what_is_unknown_is_not_deleted(built: House):
+async def test_an_unknown_organization_is_not_deleted(harness: ServiceHarness):
     with pytest.raises(NotFoundError, match="acme"):
-        await organizations.delete(built.service, "acme", lambda _: None)
+        await organizations.delete_organization(harness.service, "acme", lambda _: None)

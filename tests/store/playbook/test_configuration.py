@@ -3,17 +3,17 @@
 from functools import reduce
 
 from app.domain.access.actor import Actor
-from app.domain.playbook.configuration import TABLES, Configuration, Noun
+from app.domain.playbook.configuration import TABLE_NAMES, Configuration, Resource
 from app.domain.playbook.objectives import Objective, Responsibility
 from app.domain.playbook.organization import Team
 from app.domain.playbook.playbooks import Contribution, Revision, Signoff
 from app.services.playbook import configuration as flow
 from app.store.playbook import configuration as store
-from app.store.playbook.configuration import Stored
-from tests.support.configurations import known
-from tests.support.services import House
+from app.store.playbook.configuration import StoredResource
+from tests.support.configurations import make_configuration
+from tests.support.service_harness import ServiceHarness
 
-MORE = (
+EXTRA_NOUNS = (
     Contribution("q4", "sales", "Ann", "a note"),
     Signoff("q4", "sales", 1, "Ann"),
     Revision("q4", 1, {"playbook:q4": {"title": "Win", "more": [1, None, {"a": 1.5}]}}),
@@ -22,143 +22,178 @@ MORE = (
 )
 
 
-async def filled(built: House, key: str = "acme") -> tuple[Actor, Configuration]:
+async def store_every_kind(
+    harness: ServiceHarness, key: str = "acme"
+) -> tuple[Actor, Configuration]:
     """An organization with at least one thing of every kind, and what it should read."""
-    actor = await built.organization(key)
-    whole = known(*MORE)
-    nouns = [noun for kind in TABLES if kind != "organization" for noun in whole.of(kind).values()]
-    outcome = await flow.write(
-        built.service, actor, lambda found: reduce(Configuration.put, nouns, found)
+    actor = await harness.create_organization(key)
+    full_configuration = make_configuration(*EXTRA_NOUNS)
+    nouns = [
+        noun
+        for kind in TABLE_NAMES
+        if kind != "organization"
+        for noun in full_configuration.resources_of(kind).values()
+    ]
+    outcome = await flow.write_configuration(
+        harness.service, actor, lambda current: reduce(Configuration.with_resource, nouns, current)
     )
     return actor, outcome.after
 
 
-async def load(built: House, actor: Actor) -> Configuration:
-    async with built.service.database.reading() as connection:
-        return await store.load(connection, actor.organization)
+async def load_configuration(harness: ServiceHarness, actor: Actor) -> Configuration:
+    async with harness.service.database.read_transaction() as connection:
+        return await store.load_configuration(connection, actor.organization)
 
 
-async def find(built: House, actor: Actor, kind: str, key: str) -> Stored | None:
-    async with built.service.database.reading() as connection:
-        return await store.find(connection, actor.organization, kind, key)
+async def find_stored(
+    harness: ServiceHarness, actor: Actor, kind: str, key: str
+) -> StoredResource | None:
+    async with harness.service.database.read_transaction() as connection:
+        return await store.find_resource(connection, actor.organization, kind, key)
 
 
-async def paged(built: House, actor: Actor, kind: str, limit: int, **more: object) -> list[str]:
+async def list_paged_keys(
+    harness: ServiceHarness, actor: Actor, kind: str, limit: int, **options: object
+) -> list[str]:
     """The keys of all pages, one after the other."""
-    equals = more.get("equals", {})
-    archived = bool(more.get("archived"))
-    found: list[str] = []
-    async with built.service.database.reading() as connection:
+    equals = options.get("equals", {})
+    archived = bool(options.get("archived"))
+    loaded_keys: list[str] = []
+    async with harness.service.database.read_transaction() as connection:
         while True:
-            page = await store.page(
+            page = await store.list_resources(
                 connection,
                 actor.organization,
                 kind,
                 equals=equals,  # type: ignore[arg-type]  # columns and their values
-                after=found[-1] if found else None,
+                after_key=loaded_keys[-1] if loaded_keys else None,
                 limit=limit,
-                archived=archived,
+                include_archived=archived,
             )
-            found += [stored.value.key for stored in page]
+            loaded_keys += [stored.resource.key for stored in page]
             if len(page) < limit:
-                return found
+                return loaded_keys
 
 
-async def test_what_is_saved_is_loaded_as_it_was(built: House):
-    actor, wanted = await filled(built)
-    found = await load(built, actor)
-    for kind in TABLES:
-        assert dict(found.of(kind)) == dict(wanted.of(kind)), kind
-        assert len(wanted.of(kind)) > 0, kind
+async def test_saved_configuration_is_loaded_unchanged(harness: ServiceHarness):
+    actor, expected = await store_every_kind(harness)
+    loaded = await load_configuration(harness, actor)
+    for kind in TABLE_NAMES:
+        assert dict(loaded.resources_of(kind)) == dict(expected.resources_of(kind)), kind
+        assert len(expected.resources_of(kind)) > 0, kind
 
 
-async def test_each_thing_is_found_by_its_key_and_in_its_page(built: House):
-    actor, wanted = await filled(built)
-    for kind in set(TABLES) - {"organization", "policy"}:
-        for key, noun in wanted.of(kind).items():
-            stored = await find(built, actor, kind, key)
+async def test_each_object_is_found_by_its_key_and_in_its_page(harness: ServiceHarness):
+    actor, expected = await store_every_kind(harness)
+    for kind in set(TABLE_NAMES) - {"organization", "policy"}:
+        for key, noun in expected.resources_of(kind).items():
+            stored = await find_stored(harness, actor, kind, key)
             assert stored is not None
-            assert (stored.value, stored.archived) == (noun, False)
+            assert (stored.resource, stored.is_archived) == (noun, False)
         for limit in (1, 100):
-            assert sorted(await paged(built, actor, kind, limit)) == sorted(wanted.of(kind))
+            assert sorted(await list_paged_keys(harness, actor, kind, limit)) == sorted(
+                expected.resources_of(kind)
+            )
 
 
-async def test_some_kinds_alone_can_be_loaded(built: House):
-    actor, wanted = await filled(built)
-    async with built.service.database.reading() as connection:
-        found = await store.load(connection, actor.organization, ("team", "metric"))
-    assert (dict(found.teams), dict(found.metrics)) == (dict(wanted.teams), dict(wanted.metrics))
-    assert (found.objectives, found.organizations) == ({}, {})
+async def test_selected_kinds_can_be_loaded(harness: ServiceHarness):
+    actor, expected = await store_every_kind(harness)
+    async with harness.service.database.read_transaction() as connection:
+        loaded = await store.load_configuration(connection, actor.organization, ("team", "metric"))
+    assert (dict(loaded.teams), dict(loaded.metrics)) == (
+        dict(expected.teams),
+        dict(expected.metrics),
+    )
+    assert (loaded.objectives, loaded.organizations) == ({}, {})
 
 
-async def test_pages_go_by_each_part_of_a_key_in_its_own_order(built: House):
-    actor = await built.organization()
+async def test_pages_go_by_each_part_of_a_key_in_its_own_order(harness: ServiceHarness):
+    actor = await harness.create_organization()
     # By whole text "a-b/x" would come before "a/y": the minus sorts before the slash.
     objectives = [Objective(key, "q4", key) for key in ("a", "a-b", "b")]
-    borne = [
-        Responsibility(o.key, team, "informed")
-        for o in objectives
+    responsibilities = [
+        Responsibility(objective.key, team, "informed")
+        for objective in objectives
         for team in ("marketing", "sales")
     ]
-    nouns: list[Noun] = [*known().teams.values(), known().playbooks["q4"], *objectives, *borne]
-    await flow.write(built.service, actor, lambda found: reduce(Configuration.put, nouns, found))
-    wanted = ["a/marketing", "a/sales", "a-b/marketing", "a-b/sales", "b/marketing", "b/sales"]
+    nouns: list[Resource] = [
+        *make_configuration().teams.values(),
+        make_configuration().playbooks["q4"],
+        *objectives,
+        *responsibilities,
+    ]
+    await flow.write_configuration(
+        harness.service, actor, lambda current: reduce(Configuration.with_resource, nouns, current)
+    )
+    expected_keys = [
+        "a/marketing",
+        "a/sales",
+        "a-b/marketing",
+        "a-b/sales",
+        "b/marketing",
+        "b/sales",
+    ]
     for limit in (1, 4):
-        assert await paged(built, actor, "responsibility", limit) == wanted
+        assert await list_paged_keys(harness, actor, "responsibility", limit) == expected_keys
     assert (
-        await paged(built, actor, "responsibility", 1, equals={"objective": "a-b"}) == wanted[2:4]
+        await list_paged_keys(harness, actor, "responsibility", 1, equals={"objective": "a-b"})
+        == expected_keys[2:4]
     )
 
 
-async def test_revisions_are_counted_not_spelled(built: House):
-    actor, _ = await filled(built)
-    assert await paged(built, actor, "revision", 1) == ["q4/1", "q4/9", "q4/10"]
+async def test_revisions_are_counted_not_spelled(harness: ServiceHarness):
+    actor, _ = await store_every_kind(harness)
+    assert await list_paged_keys(harness, actor, "revision", 1) == ["q4/1", "q4/9", "q4/10"]
 
 
-async def test_keys_are_ordered_by_code_point_on_both_databases(built: House):
-    actor = await built.organization()
+async def test_keys_are_ordered_by_code_point_on_both_databases(harness: ServiceHarness):
+    actor = await harness.create_organization()
     nouns = [Team(key, key, "any") for key in ("b", "a-b", "ab", "a0", "a")]
-    await flow.write(built.service, actor, lambda found: reduce(Configuration.put, nouns, found))
-    assert await paged(built, actor, "team", 2) == ["a", "a-b", "a0", "ab", "b"]
+    await flow.write_configuration(
+        harness.service, actor, lambda current: reduce(Configuration.with_resource, nouns, current)
+    )
+    assert await list_paged_keys(harness, actor, "team", 2) == ["a", "a-b", "a0", "ab", "b"]
 
 
-async def test_what_is_archived_is_out_of_sight_and_comes_back(built: House):
-    actor, wanted = await filled(built)
-    before = await find(built, actor, "key_result", "arr-2m")
-    await flow.archive(built.service, actor, "key_result", "arr-2m")
-    stored = await find(built, actor, "key_result", "arr-2m")
+async def test_an_archived_object_is_hidden_and_can_be_restored(harness: ServiceHarness):
+    actor, expected = await store_every_kind(harness)
+    before = await find_stored(harness, actor, "key_result", "arr-2m")
+    await flow.archive_resource(harness.service, actor, "key_result", "arr-2m")
+    stored = await find_stored(harness, actor, "key_result", "arr-2m")
     assert before is not None
     assert stored is not None
-    assert (stored.archived, stored.value) == (True, before.value)
-    assert stored.changed > before.changed
-    found = await load(built, actor)
-    assert found.key_results == {}
-    assert found.archived["key_result"] == {"arr-2m": before.value}
-    assert await paged(built, actor, "key_result", 5) == []
-    assert await paged(built, actor, "key_result", 5, archived=True) == ["arr-2m"]
-    await flow.put(built.service, actor, wanted.key_results["arr-2m"])
-    assert dict((await load(built, actor)).key_results) == dict(wanted.key_results)
+    assert (stored.is_archived, stored.resource) == (True, before.resource)
+    assert stored.changed_version > before.changed_version
+    loaded = await load_configuration(harness, actor)
+    assert loaded.key_results == {}
+    assert loaded.archived["key_result"] == {"arr-2m": before.resource}
+    assert await list_paged_keys(harness, actor, "key_result", 5) == []
+    assert await list_paged_keys(harness, actor, "key_result", 5, archived=True) == ["arr-2m"]
+    await flow.put_resource(harness.service, actor, expected.key_results["arr-2m"])
+    assert dict((await load_configuration(harness, actor)).key_results) == dict(
+        expected.key_results
+    )
 
 
-async def test_an_unchanged_thing_keeps_the_version_of_its_last_change(built: House):
-    actor, _ = await filled(built)
-    before = await find(built, actor, "team", "sales")
-    await flow.put(built.service, actor, Team("ops", "Ops", "operations"))
-    assert await find(built, actor, "team", "sales") == before
+async def test_an_unchanged_object_keeps_the_version_of_its_last_change(harness: ServiceHarness):
+    actor, _ = await store_every_kind(harness)
+    before = await find_stored(harness, actor, "team", "sales")
+    await flow.put_resource(harness.service, actor, Team("ops", "Ops", "operations"))
+    assert await find_stored(harness, actor, "team", "sales") == before
 
 
-async def test_nothing_is_found_in_another_organization(built: House):
-    _, wanted = await filled(built)
-    other = await built.organization("other")
-    for kind in TABLES:
+async def test_nothing_is_found_in_another_organization(harness: ServiceHarness):
+    _, expected = await store_every_kind(harness)
+    other_actor = await harness.create_organization("other")
+    for kind in TABLE_NAMES:
         if kind not in ("organization", "policy"):
-            for key in wanted.of(kind):
-                assert await find(built, other, kind, key) is None
-            assert await paged(built, other, kind, 9, archived=True) == []
+            for key in expected.resources_of(kind):
+                assert await find_stored(harness, other_actor, kind, key) is None
+            assert await list_paged_keys(harness, other_actor, kind, 9, archived=True) == []
 
 
-def test_a_key_is_parted_into_its_columns():
-    assert store.parts("team", "sales") == {"key": "sales"}
-    assert store.parts("responsibility", "win/sales") == {"objective": "win", "team": "sales"}
-    assert store.parts("revision", "q4/12") == {"playbook": "q4", "revision": 12}
-    assert store.identity("organization") == ()
+def test_a_key_is_split_into_its_columns():
+    assert store.split_key("team", "sales") == {"key": "sales"}
+    assert store.split_key("responsibility", "win/sales") == {"objective": "win", "team": "sales"}
+    assert store.split_key("revision", "q4/12") == {"playbook": "q4", "revision": 12}
+    assert store.key_columns("organization") == ()

@@ -6,7 +6,7 @@ from sqlalchemy import text
 
 from app.domain.access.actor import Actor
 from app.domain.playbook import serialization as codec
-from app.domain.playbook.configuration import TABLES, Configuration
+from app.domain.playbook.configuration import TABLE_NAMES, Configuration
 from app.domain.playbook.organization import Team
 from app.domain.sources.sources import Source
 from app.services.access import api_keys as keys
@@ -15,92 +15,114 @@ from app.services.playbook import configuration, playbooks
 from app.services.sources import sources
 from app.store.playbook import configuration as store
 from app.store.playbook import journal
-from app.store.playbook.journal import Entry, JournalFilter
-from tests.support.services import NOW, House, furnish
+from app.store.playbook.journal import JournalFilter, JournalRecord
+from tests.support.service_harness import NOW, ServiceHarness, seed_playbook
 
 SECRET = "a-client-secret-of-the-app"
 
 
-async def listed(
-    built: House, actor: Actor, wanted: JournalFilter | None = None, limit: int = 200
-) -> list[Entry]:
+async def list_all_pages(
+    harness: ServiceHarness,
+    actor: Actor,
+    journal_filter: JournalFilter | None = None,
+    limit: int = 200,
+) -> list[JournalRecord]:
     """All pages, one after the other."""
-    found: list[Entry] = []
-    async with built.service.database.reading() as connection:
+    journal_entries: list[JournalRecord] = []
+    async with harness.service.database.read_transaction() as connection:
         while True:
-            after = (found[-1].seq, found[-1].position) if found else None
-            page = await journal.page(
-                connection, actor.organization, wanted or JournalFilter(), after, limit
+            after = (
+                (journal_entries[-1].seq, journal_entries[-1].position) if journal_entries else None
             )
-            found += page
+            page = await journal.list_journal_records(
+                connection, actor.organization, journal_filter or JournalFilter(), after, limit
+            )
+            journal_entries += page
             if len(page) < limit:
-                return found
+                return journal_entries
 
 
-async def busy(built: House) -> Actor:
+async def create_changed_organization(harness: ServiceHarness) -> Actor:
     """An organization that was changed in every way."""
-    actor = await built.organization()
-    await furnish(built, actor)
-    await configuration.put(built.service, actor, Team("ops", "Ops", "operations"))
-    await configuration.patch(
-        built.service, actor, "team", "ops", lambda _: Team("ops", "Operations", "operations")
+    actor = await harness.create_organization()
+    await seed_playbook(harness, actor)
+    await configuration.put_resource(harness.service, actor, Team("ops", "Ops", "operations"))
+    await configuration.patch_resource(
+        harness.service, actor, "team", "ops", lambda _: Team("ops", "Operations", "operations")
     )
-    await configuration.archive(built.service, actor, "team", "ops")
-    built.clock.forward(days=1)
-    await configuration.put(built.service, actor, Team("ops", "Ops", "operations"))
-    await playbooks.publish(built.service, actor, "q4")
-    await configuration.archive(built.service, actor, "objective", "win")
+    await configuration.archive_resource(harness.service, actor, "team", "ops")
+    harness.clock.advance(days=1)
+    await configuration.put_resource(harness.service, actor, Team("ops", "Ops", "operations"))
+    await playbooks.publish_playbook(harness.service, actor, "q4")
+    await configuration.archive_resource(harness.service, actor, "objective", "win")
     return actor
 
 
-async def test_every_change_is_an_entry_with_before_and_after(built: House):
-    actor = await busy(built)
-    found = await listed(built, actor, JournalFilter(kind="team", key="ops"))
-    shown = [
-        (entry.action, (entry.before or {}).get("name"), (entry.after or {}).get("name"))
-        for entry in found
+async def test_every_change_is_an_entry_with_before_and_after(harness: ServiceHarness):
+    actor = await create_changed_organization(harness)
+    journal_entries = await list_all_pages(harness, actor, JournalFilter(kind="team", key="ops"))
+    actions = [
+        (
+            journal_entry.action,
+            (journal_entry.before or {}).get("name"),
+            (journal_entry.after or {}).get("name"),
+        )
+        for journal_entry in journal_entries
     ]
-    assert shown == [
+    assert actions == [
         ("restore", "Operations", "Ops"),
         ("archive", "Operations", None),
         ("update", "Ops", "Operations"),
         ("create", None, "Ops"),
     ]
-    assert {entry.actor for entry in found} == {"tester"}
-    assert [entry.at for entry in found] == [NOW + timedelta(days=1), NOW, NOW, NOW]
+    assert {journal_entry.actor for journal_entry in journal_entries} == {"tester"}
+    assert [journal_entry.at for journal_entry in journal_entries] == [
+        NOW + timedelta(days=1),
+        NOW,
+        NOW,
+        NOW,
+    ]
 
 
-async def test_replaying_the_journal_gives_the_tables(built: House):
-    actor = await busy(built)
-    replayed: dict[str, dict[str, object]] = {kind: {} for kind in TABLES}
-    for entry in reversed(await listed(built, actor)):
-        if entry.kind not in TABLES:
+async def test_replaying_the_journal_gives_the_tables(harness: ServiceHarness):
+    actor = await create_changed_organization(harness)
+    replayed: dict[str, dict[str, object]] = {kind: {} for kind in TABLE_NAMES}
+    for journal_entry in reversed(await list_all_pages(harness, actor)):
+        if journal_entry.kind not in TABLE_NAMES:
             continue
-        if entry.after is None:
-            del replayed[entry.kind][entry.key]
+        if journal_entry.after is None:
+            del replayed[journal_entry.kind][journal_entry.key]
         else:
-            replayed[entry.kind][entry.key] = codec.from_json(entry.kind, entry.after)
-    async with built.service.database.reading() as connection:
-        found: Configuration = await store.load(connection, actor.organization)
-    assert {kind: dict(found.of(kind)) for kind in TABLES} == replayed
+            replayed[journal_entry.kind][journal_entry.key] = codec.from_json(
+                journal_entry.kind, journal_entry.after
+            )
+    async with harness.service.database.read_transaction() as connection:
+        stored_configuration: Configuration = await store.load_configuration(
+            connection, actor.organization
+        )
+    assert {kind: dict(stored_configuration.resources_of(kind)) for kind in TABLE_NAMES} == replayed
 
 
-async def test_a_write_that_changes_nothing_is_no_entry(built: House):
-    actor = await busy(built)
-    before = await listed(built, actor)
-    await configuration.put(built.service, actor, Team("ops", "Ops", "operations"))
-    assert await listed(built, actor) == before
+async def test_a_write_that_changes_nothing_is_no_entry(harness: ServiceHarness):
+    actor = await create_changed_organization(harness)
+    before = await list_all_pages(harness, actor)
+    await configuration.put_resource(harness.service, actor, Team("ops", "Ops", "operations"))
+    assert await list_all_pages(harness, actor) == before
 
 
-async def test_pages_are_complete_and_newest_first(built: House):
-    actor = await busy(built)
-    everything = [(entry.seq, entry.position) for entry in await listed(built, actor)]
-    assert everything == sorted(set(everything), reverse=True)
-    assert len(everything) > 10
+async def test_pages_are_complete_and_newest_first(harness: ServiceHarness):
+    actor = await create_changed_organization(harness)
+    all_positions = [
+        (journal_entry.seq, journal_entry.position)
+        for journal_entry in await list_all_pages(harness, actor)
+    ]
+    assert all_positions == sorted(set(all_positions), reverse=True)
+    assert len(all_positions) > 10
     for limit in (1, 3):
         assert [
-            (entry.seq, entry.position) for entry in await listed(built, actor, limit=limit)
-        ] == everything
+            (journal_entry.seq, journal_entry.position)
+            for journal_entry in await list_all_pages(harness, actor, limit=limit)
+        ] == all_positions
 
 
 FILTERS = (
@@ -116,49 +138,64 @@ FILTERS = (
 )
 
 
-async def test_a_filter_lists_exactly_what_it_says(built: House):
-    actor = await busy(built)
-    everything = await listed(built, actor)
-    for wanted in FILTERS:
+async def test_a_filter_lists_exactly_what_it_says(harness: ServiceHarness):
+    actor = await create_changed_organization(harness)
+    all_entries = await list_all_pages(harness, actor)
+    for journal_filter in FILTERS:
         expected = [
-            entry
-            for entry in everything
-            if wanted.kind in (None, entry.kind)
-            and wanted.key in (None, entry.key)
-            and wanted.actor in (None, entry.actor)
-            and (wanted.first is None or entry.at.date() >= wanted.first)
-            and (wanted.last is None or entry.at.date() <= wanted.last)
+            journal_entry
+            for journal_entry in all_entries
+            if journal_filter.kind in (None, journal_entry.kind)
+            and journal_filter.key in (None, journal_entry.key)
+            and journal_filter.actor in (None, journal_entry.actor)
+            and (journal_filter.first is None or journal_entry.at.date() >= journal_filter.first)
+            and (journal_filter.last is None or journal_entry.at.date() <= journal_filter.last)
         ]
-        assert await listed(built, actor, wanted) == expected, wanted
-        assert bool(expected) == (wanted.key != "nothing"), wanted
+        assert await list_all_pages(harness, actor, journal_filter) == expected, journal_filter
+        assert bool(expected) == (journal_filter.key != "nothing"), journal_filter
 
 
-async def test_no_secret_is_ever_in_the_journal(built: House):
-    actor = await built.organization()
-    await furnish(built, actor)
-    await sources.put(built.service, actor, Source("crm", "CRM", "hubspot", "42", "sales"), SECRET)
-    await sources.rotate(built.service, actor, "crm", SECRET + "-2")
-    made = await sources.put(
-        built.service, actor, Source("hooks", "Hooks", "standard_webhooks"), None
+async def test_no_secret_is_ever_in_the_journal(harness: ServiceHarness):
+    actor = await harness.create_organization()
+    await seed_playbook(harness, actor)
+    await sources.put_source(
+        harness.service, actor, Source("crm", "CRM", "hubspot", "42", "sales"), SECRET
     )
-    key, shown = await keys.issue(built.service, actor, IssueKey("mine", frozenset({"read"})))
-    await keys.revoke(built.service, actor, key.id)
-    async with built.service.database.reading() as connection:
-        rows = [str(tuple(row)) for row in await connection.execute(text("select * from journal"))]
-        hooks = [str(tuple(row)) for row in await connection.execute(text("select * from hook"))]
-        stored = [
+    await sources.rotate_secret(harness.service, actor, "crm", SECRET + "-2")
+    connected = await sources.put_source(
+        harness.service, actor, Source("hooks", "Hooks", "standard_webhooks"), None
+    )
+    key, plain_key = await keys.issue_key(
+        harness.service, actor, IssueKey("mine", frozenset({"read"}))
+    )
+    await keys.revoke_key(harness.service, actor, key.id)
+    async with harness.service.database.read_transaction() as connection:
+        journal_rows = [
+            str(tuple(row)) for row in await connection.execute(text("select * from journal"))
+        ]
+        hook_rows = [
+            str(tuple(row)) for row in await connection.execute(text("select * from hook"))
+        ]
+        key_rows = [
             str(tuple(row)) for row in await connection.execute(text("select * from api_key"))
         ]
-    assert made.secret is not None
-    for secret in (SECRET, made.secret, shown, shown[21:64], key.digest):
-        assert not any(secret in row for row in rows)
-    for secret in (SECRET, made.secret, shown, shown[21:64]):
-        assert not any(secret in row for row in [*hooks, *stored])
-    acts = [(entry.kind, entry.action) for entry in await listed(built, actor)]
-    assert {("source", "rotate"), ("api_key", "create"), ("api_key", "archive")} <= set(acts)
+    assert connected.secret is not None
+    for secret in (SECRET, connected.secret, plain_key, plain_key[21:64], key.digest):
+        assert not any(secret in row for row in journal_rows)
+    for secret in (SECRET, connected.secret, plain_key, plain_key[21:64]):
+        assert not any(secret in row for row in [*hook_rows, *key_rows])
+    actions = [
+        (journal_entry.kind, journal_entry.action)
+        for journal_entry in await list_all_pages(harness, actor)
+    ]
+    assert {("source", "rotate"), ("api_key", "create"), ("api_key", "archive")} <= set(actions)
 
 
-async def test_another_organization_s_journal_is_not_shown(built: House):
-    await busy(built)
-    other = await built.organization("other")
-    assert {entry.key for entry in await listed(built, other)} & {"ops", "q4", "win"} == set()
+async def test_another_organization_s_journal_is_not_shown(harness: ServiceHarness):
+    await create_changed_organization(harness)
+    other_actor = await harness.create_organization("other")
+    assert {journal_entry.key for journal_entry in await list_all_pages(harness, other_actor)} & {
+        "ops",
+        "q4",
+        "win",
+    } == set()

@@ -12,32 +12,47 @@ from tests.support.configurations import DAYS, INSTANTS
 
 
 @given(INSTANTS)
-def test_an_instant_is_its_microseconds_exactly(at: datetime):
-    assert types.instant(types.micros(at)) == at
-    assert types.micros(at + timedelta(microseconds=1)) == types.micros(at) + 1
+def test_an_instant_is_its_microseconds_exactly(instant: datetime):
+    assert types.from_microseconds(types.to_microseconds(instant)) == instant
+    assert (
+        types.to_microseconds(instant + timedelta(microseconds=1))
+        == types.to_microseconds(instant) + 1
+    )
 
 
 @given(DAYS)
-def test_a_day_is_its_number(found: date):
-    assert types.day(types.day_number(found)) == found
-    assert types.day_number(found + timedelta(days=1)) == types.day_number(found) + 1
+def test_a_day_is_its_number(calendar_day: date):
+    assert types.from_day_number(types.to_day_number(calendar_day)) == calendar_day
+    assert (
+        types.to_day_number(calendar_day + timedelta(days=1))
+        == types.to_day_number(calendar_day) + 1
+    )
 
 
 def test_both_count_from_the_epoch():
-    assert types.micros(datetime(1970, 1, 1, tzinfo=UTC)) == types.day_number(date(1970, 1, 1)) == 0
-    assert types.micros(datetime(1969, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)) == -1
+    assert (
+        types.to_microseconds(datetime(1970, 1, 1, tzinfo=UTC))
+        == types.to_day_number(date(1970, 1, 1))
+        == 0
+    )
+    assert types.to_microseconds(datetime(1969, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)) == -1
 
 
 @given(INSTANTS, st.integers(0, 10**9))
-def test_an_event_s_uid_is_a_uuid_of_version_7_in_the_order_of_time(at: datetime, later: int):
-    one, other = ids.uuid7(at), ids.uuid7(at + timedelta(microseconds=later + 1))
-    assert (one.version, one.variant) == (7, UUID(int=0x8000 << 48).variant)
-    assert one < other
-    assert one.int >> 80 == types.micros(at) // 1000
+def test_an_event_s_uid_is_a_uuid_of_version_7_in_the_order_of_time(
+    instant: datetime, microseconds_later: int
+):
+    first_uid, later_uid = (
+        ids.new_uuid7(instant),
+        ids.new_uuid7(instant + timedelta(microseconds=microseconds_later + 1)),
+    )
+    assert (first_uid.version, first_uid.variant) == (7, UUID(int=0x8000 << 48).variant)
+    assert first_uid < later_uid
+    assert first_uid.int >> 80 == types.to_microseconds(instant) // 1000
 
 
 def test_random_text_is_of_its_alphabet_and_never_twice_the_same():
-    found = {ids.base62(32) for _ in range(50)}
-    assert len(found) == 50
-    assert all(len(text) == 32 and set(text) <= set(ids.ALPHABET) for text in found)
+    texts = {ids.random_base62(32) for _ in range(50)}
+    assert len(texts) == 50
+    assert all(len(text) == 32 and set(text) <= set(ids.BASE62_ALPHABET) for text in texts)
     assert len(ids.random_bytes(12)) == 12

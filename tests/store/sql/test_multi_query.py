@@ -1,39 +1,42 @@
 """Several lists come back as one answer, whatever is in them."""
 
-from app.store.sql.multi_query import Part, ask
-from tests.support.services import House, furnish
+from app.store.sql.multi_query import JsonQuery, query_many
+from tests.support.service_harness import ServiceHarness, seed_playbook
 
-STRANGE = 'quo"te, back\\slash, new\nline, é and 😀'
+SPECIAL_CHARACTERS = 'quo"te, back\\slash, new\nline, é and 😀'
 
 
-async def test_lists_come_back_in_the_order_of_their_parts_and_empty_ones_are_empty(built: House):
-    actor = await built.organization()
-    await furnish(built, actor)
-    teams = Part(
+async def test_rows_are_returned_in_the_order_of_the_queries(harness: ServiceHarness):
+    actor = await harness.create_organization()
+    await seed_playbook(harness, actor)
+    teams = JsonQuery(
         "key, size",
         "select key, size from team where organization_id = :organization and size > :least",
     )
-    large = (
+    large_query = (
         "select cast(:large as bigint) as number, :words as words, null as missing where :large > 0"
     )
-    values = {"least": 10**15, "large": 2**63 - 1, "words": STRANGE}
-    async with built.service.database.reading() as connection:
-        none, one = await ask(
-            connection, actor.organization, [teams, Part("number, words, missing", large)], values
+    parameters = {"least": 10**15, "large": 2**63 - 1, "words": SPECIAL_CHARACTERS}
+    async with harness.service.database.read_transaction() as connection:
+        no_teams, number_rows = await query_many(
+            connection,
+            actor.organization,
+            [teams, JsonQuery("number, words, missing", large_query)],
+            parameters,
         )
-        (some,) = await ask(connection, actor.organization, [teams], {"least": 0})
-    assert (none, one) == ([], [[2**63 - 1, STRANGE, None]])
-    assert min(some)[0] == "marketing"
+        (all_teams,) = await query_many(connection, actor.organization, [teams], {"least": 0})
+    assert (no_teams, number_rows) == ([], [[2**63 - 1, SPECIAL_CHARACTERS, None]])
+    assert min(all_teams)[0] == "marketing"
 
 
-async def test_what_parts_share_is_named_before_them(built: House):
-    actor = await built.organization()
-    await furnish(built, actor)
-    before = "with mine as (select key, size from team where organization_id = :organization)"
+async def test_queries_can_share_a_common_table_expression(harness: ServiceHarness):
+    actor = await harness.create_organization()
+    await seed_playbook(harness, actor)
+    common_table = "with mine as (select key, size from team where organization_id = :organization)"
     parts = [
-        Part("key", "select key from mine"),
-        Part("number", "select count(*) as number from mine"),
+        JsonQuery("key", "select key from mine"),
+        JsonQuery("number", "select count(*) as number from mine"),
     ]
-    async with built.service.database.reading() as connection:
-        rows, number = await ask(connection, actor.organization, parts, {}, before)
+    async with harness.service.database.read_transaction() as connection:
+        rows, number = await query_many(connection, actor.organization, parts, {}, common_table)
     assert number == [[len(rows)]] != [[0]]

@@ -13,38 +13,42 @@ from sqlalchemy import (
 from sqlalchemy.sql.schema import ColumnCollectionConstraint
 
 from app.store.tables.events import EventRow
-from app.store.tables.playbook import NAMING, Row, table_of
-from tests.support.statements import TENANTLESS
+from app.store.tables.playbook import NAMING_CONVENTION, Row, get_table
+from tests.support.sql_statements import TABLES_WITHOUT_TENANT
 
 
-def parts_of(table: Table) -> list[ColumnCollectionConstraint | Index]:
+def list_constraints(table: Table) -> list[ColumnCollectionConstraint | Index]:
     """Its keys, constraints and indexes."""
-    named = [part for part in table.constraints if isinstance(part, ColumnCollectionConstraint)]
-    return [*named, *table.indexes]
+    constraints = [
+        constraint
+        for constraint in table.constraints
+        if isinstance(constraint, ColumnCollectionConstraint)
+    ]
+    return [*constraints, *table.indexes]
 
 
-def misled(metadata: MetaData) -> list[str]:
+def find_constraints_without_tenant(metadata: MetaData) -> list[str]:
     """Keys, constraints and indexes of a tenant's table that the organization does not lead."""
-    found = []
+    problems = []
     for table in metadata.tables.values():
-        if table.name in TENANTLESS:
+        if table.name in TABLES_WITHOUT_TENANT:
             continue
-        for part in parts_of(table):
-            columns = [column.name for column in part.columns]
+        for constraint in list_constraints(table):
+            columns = [column.name for column in constraint.columns]
             if columns and columns[0] != "organization_id":
-                found.append(f"{table.name}: {part.name}")
+                problems.append(f"{table.name}: {constraint.name}")
         for key in table.foreign_key_constraints:
             remote = key.elements[0].target_fullname.split(".")
             if remote[1] != "organization_id" or key.ondelete or key.onupdate:
-                found.append(f"{table.name}: {key.name}")
+                problems.append(f"{table.name}: {key.name}")
         if not list(table.primary_key.columns):
-            found.append(f"{table.name}: no primary key")
-    return found
+            problems.append(f"{table.name}: no primary key")
+    return problems
 
 
 def test_the_organization_leads_every_key_constraint_and_index():
-    assert table_of(EventRow).name in Row.metadata.tables
-    assert misled(Row.metadata) == []
+    assert get_table(EventRow).name in Row.metadata.tables
+    assert find_constraints_without_tenant(Row.metadata) == []
 
 
 @pytest.mark.parametrize(
@@ -93,8 +97,8 @@ def test_the_organization_leads_every_key_constraint_and_index():
         ([Column("organization_id", Integer)], "thing: no primary key"),
     ],
 )
-def test_a_table_that_is_led_by_something_else_is_found(parts: list[Column[int]], problem: str):
-    metadata = MetaData(naming_convention=NAMING)
+def test_a_table_with_another_leading_column_is_detected(parts: list[Column[int]], problem: str):
+    metadata = MetaData(naming_convention=NAMING_CONVENTION)
     Table(
         "other",
         metadata,
@@ -102,11 +106,15 @@ def test_a_table_that_is_led_by_something_else_is_found(parts: list[Column[int]]
         Column("a", Integer, primary_key=True),
     )
     Table("thing", metadata, *parts)
-    assert problem in misled(metadata)
+    assert problem in find_constraints_without_tenant(metadata)
 
 
 def test_every_constraint_has_a_name_of_its_own():
-    names = [str(part.name) for table in Row.metadata.tables.values() for part in parts_of(table)]
+    names = [
+        str(constraint.name)
+        for table in Row.metadata.tables.values()
+        for constraint in list_constraints(table)
+    ]
     assert "None" not in names
     assert len(names) == len(set(names))
     assert max(map(len, names)) <= 63, "PostgreSQL would cut it"

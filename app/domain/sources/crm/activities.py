@@ -6,28 +6,28 @@ from datetime import datetime
 from typing import Final
 
 from app.domain.sources.crm.changes import Change, Scalar
-from app.domain.sources.crm.deals import data_at, team_at
-from app.domain.sources.crm.reconciliation import DesiredEvent, Folded
-from app.domain.sources.crm.record_links import Homes, associated
-from app.domain.sources.crm.timeline import History, unread
+from app.domain.sources.crm.deals import event_data_as_of, resolve_team
+from app.domain.sources.crm.reconciliation import DesiredEvent, ProjectedEvents
+from app.domain.sources.crm.record_links import MergeIndex, find_associated_deals
+from app.domain.sources.crm.timeline import RecordTimeline, unreadable_values
 from app.domain.sources.mapping.mapping import DealMapping
-from app.domain.sources.mapping.values import instant, text
+from app.domain.sources.mapping.values import parse_instant, to_text
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class ActivityRule:
     """How one kind of activity says when it was and whether it was. Source: HubSpot's property names."""
 
     slot: str
-    times: tuple[str, ...]
-    outcome: str
-    held: frozenset[str]
-    not_held: frozenset[str]
-    direction: str | None = None
+    time_properties: tuple[str, ...]
+    outcome_property: str
+    held_outcomes: frozenset[str]
+    not_held_outcomes: frozenset[str]
+    direction_property: str | None = None
 
 
-RULES: Final[Mapping[str, Rule]] = {
-    "call": Rule(
+ACTIVITY_RULES: Final[Mapping[str, ActivityRule]] = {
+    "call": ActivityRule(
         "held",
         ("hs_timestamp",),
         "hs_call_status",
@@ -48,14 +48,14 @@ RULES: Final[Mapping[str, Rule]] = {
             )
         ),
     ),
-    "meeting": Rule(
+    "meeting": ActivityRule(
         "held",
         ("hs_meeting_start_time", "hs_timestamp"),
         "hs_meeting_outcome",
         frozenset({"COMPLETED"}),
         frozenset({"CANCELED", "NO_SHOW", "RESCHEDULED", "SCHEDULED"}),
     ),
-    "email": Rule(
+    "email": ActivityRule(
         "sent",
         ("hs_timestamp",),
         "hs_email_status",
@@ -64,106 +64,126 @@ RULES: Final[Mapping[str, Rule]] = {
         "hs_email_direction",
     ),
 }
-INCOMING: Final = "INCOMING_EMAIL"
+INCOMING_DIRECTION: Final = "INCOMING_EMAIL"
 
 
-def properties(kind: str, mapping: DealMapping) -> frozenset[str]:
+def activity_properties(kind: str, mapping: DealMapping) -> frozenset[str]:
     """The raw properties of an activity that are read: the built-in ones, and those that name a team.
 
     A connector of another CRM translates its own to these names (RULES), and its outcome to HubSpot's words.
     """
-    rule = RULES[kind]
-    team = mapping.team.properties if mapping.team is not None else ()
+    rule = ACTIVITY_RULES[kind]
+    team_properties = mapping.team.properties if mapping.team is not None else ()
     return frozenset(
-        name for name in (*rule.times, rule.outcome, rule.direction, *team) if name is not None
+        name
+        for name in (
+            *rule.time_properties,
+            rule.outcome_property,
+            rule.direction_property,
+            *team_properties,
+        )
+        if name is not None
     )
 
 
-def deal_of(changes: Iterable[Change], homes: Homes | None = None) -> str | None:
+def find_deal(changes: Iterable[Change], merge_index: MergeIndex | None = None) -> str | None:
     """The deal whose fields an activity inherits: of those associated now the first one. None when there is none."""
-    standing = associated(History(changes), homes or Homes())
-    return min(standing, key=lambda deal: (standing[deal], len(deal), deal), default=None)
+    associated_since = find_associated_deals(RecordTimeline(changes), merge_index or MergeIndex())
+    return min(
+        associated_since, key=lambda deal: (associated_since[deal], len(deal), deal), default=None
+    )
 
 
-def fold(
+def project_events(
     changes: Iterable[Change],
     deal: str | None,
     deal_changes: Iterable[Change],
     mapping: DealMapping,
     default_team: str,
-) -> Folded:
+) -> ProjectedEvents:
     """The event that one activity should have now.
 
     Shape: `deal` is what `deal_of` says; `deal_changes` are those of the deal and of those that it continues.
     """
-    history = History(changes)
-    if not history.changes:
-        return Folded()
-    kind, _, id_ = history.changes[0].entity.partition(":")
-    rule = RULES[kind]
-    unmapped = _unknown_values(history, rule, mapping)
-    at = _held_at(history, rule) if history.alive else None
-    if at is None:
-        return Folded((), unmapped)
-    inherited = History(deal_changes)
+    timeline = RecordTimeline(changes)
+    if not timeline.changes:
+        return ProjectedEvents()
+    kind, _, id_ = timeline.changes[0].entity.partition(":")
+    rule = ACTIVITY_RULES[kind]
+    unmapped_values = _find_unknown_values(timeline, rule, mapping)
+    occurred_at = _find_held_at(timeline, rule) if timeline.is_alive else None
+    if occurred_at is None:
+        return ProjectedEvents((), unmapped_values)
+    deal_timeline = RecordTimeline(deal_changes)
     event = DesiredEvent(
         slot=f"{kind}/{id_}/{rule.slot}",
         type=f"{kind}.{rule.slot}",
-        time=at,
-        team=team_at([history, inherited], mapping.team, default_team, at),
+        time=occurred_at,
+        team=resolve_team([timeline, deal_timeline], mapping.team, default_team, occurred_at),
         kind="activity",
         subject=None if deal is None else deal.replace(":", "/", 1),
-        data=data_at(inherited, mapping, at),
+        data=event_data_as_of(deal_timeline, mapping, occurred_at),
     )
-    return Folded((event,), unmapped)
+    return ProjectedEvents((event,), unmapped_values)
 
 
-def _held_at(history: History, rule: Rule) -> datetime | None:
+def _find_held_at(timeline: RecordTimeline, rule: ActivityRule) -> datetime | None:
     """When it was held or sent. None when it was not, or not yet."""
-    direction = history.latest(rule.direction)
-    if direction is not None and _word(direction) == INCOMING:
+    direction = timeline.latest_value(rule.direction_property)
+    if direction is not None and _to_option_code(direction) == INCOMING_DIRECTION:
         return None
-    said = next(
-        (at for name in rule.times if (at := instant(history.latest(name))) is not None), None
+    stated_time = next(
+        (
+            parsed_time
+            for name in rule.time_properties
+            if (parsed_time := parse_instant(timeline.latest_value(name))) is not None
+        ),
+        None,
     )
-    planned = said or history.created
-    newest = history.newest
-    if planned is None or newest is None:
+    planned_at = stated_time or timeline.created_at
+    latest_change_at = timeline.latest_change_at
+    if planned_at is None or latest_change_at is None:
         return None
-    outcome = history.latest(rule.outcome)
-    word = None if outcome is None else _word(outcome)
-    if word in rule.held:  # said done before its planned time: it was over by then
-        return min(planned, _done_since(history, rule) or planned)
-    if word in rule.not_held:
+    outcome = timeline.latest_value(rule.outcome_property)
+    outcome_code = None if outcome is None else _to_option_code(outcome)
+    if outcome_code in rule.held_outcomes:  # said done before its planned time: it was over by then
+        return min(planned_at, _find_done_since(timeline, rule) or planned_at)
+    if outcome_code in rule.not_held_outcomes:
         return None
-    return planned if planned <= newest else None
+    return planned_at if planned_at <= latest_change_at else None
 
 
-def _done_since(history: History, rule: Rule) -> datetime | None:
+def _find_done_since(timeline: RecordTimeline, rule: ActivityRule) -> datetime | None:
     """Since when the outcome has said, without a break, that it was done."""
     since: datetime | None = None
-    for at, value in history.past(rule.outcome):
-        done = value is not None and _word(value) in rule.held
-        since = (since or at) if done else None
+    for changed_at, value in timeline.value_history(rule.outcome_property):
+        is_held = value is not None and _to_option_code(value) in rule.held_outcomes
+        since = (since or changed_at) if is_held else None
     return since
 
 
-def _word(value: Scalar) -> str:
+def _to_option_code(value: Scalar) -> str:
     """An option of an enumeration, however it is spelled."""
-    return text(value).strip().upper().replace(" ", "_").replace("-", "_")
+    return to_text(value).strip().upper().replace(" ", "_").replace("-", "_")
 
 
-def _unknown_values(
-    history: History, rule: Rule, mapping: DealMapping
+def _find_unknown_values(
+    timeline: RecordTimeline, rule: ActivityRule, mapping: DealMapping
 ) -> tuple[tuple[str, str], ...]:
     """Every value the activity ever had that is not known or cannot be read. Shape: (property, value), sorted."""
-    known = rule.held | rule.not_held
-    found = {
-        (rule.outcome, value[:200])
-        for value in history.seen(rule.outcome)
-        if _word(value) not in known
+    known_outcomes = rule.held_outcomes | rule.not_held_outcomes
+    unknown_pairs = {
+        (rule.outcome_property, value[:200])
+        for value in timeline.distinct_values(rule.outcome_property)
+        if _to_option_code(value) not in known_outcomes
     }
-    for name in rule.times:
-        found |= {(name, value[:200]) for value in history.seen(name) if instant(value) is None}
-    found |= unread(history, [mapping.team], lambda rule, value: rule.apply(value) is not None)
-    return tuple(sorted(found))
+    for name in rule.time_properties:
+        unknown_pairs |= {
+            (name, value[:200])
+            for value in timeline.distinct_values(name)
+            if parse_instant(value) is None
+        }
+    unknown_pairs |= unreadable_values(
+        timeline, [mapping.team], lambda rule, value: rule.apply(value) is not None
+    )
+    return tuple(sorted(unknown_pairs))

@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-VERBS: Final = (
+CHANGE_VERBS: Final = (
     *("created", "changed", "snapshot", "deleted", "restored"),
     *("associated", "dissociated", "merged", "continued"),
 )
-ERASED: Final = "erased"  # no delivery says it: all that is left of a record after an erasure
-LINKS: Final = ("associated", "dissociated", "merged", "continued")
+ERASED_VERB: Final = "erased"  # no delivery says it: all that is left of a record after an erasure
+LINK_VERBS: Final = ("associated", "dissociated", "merged", "continued")
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _IDENTITY: Final = re.compile(
     r"[!-.0-~]{1,100}"
@@ -55,7 +55,7 @@ class Change:
     sequence: str = ""
 
 
-def identity(raw: object) -> str | None:
+def to_record_id(raw: object) -> str | None:
     """A record's id as text. None for what cannot be one: neither text nor whole number, over 100, or with a slash."""
     text = str(raw) if isinstance(raw, int | str) and not isinstance(raw, bool) else ""
     return text if _IDENTITY.fullmatch(text) else None
@@ -66,6 +66,6 @@ def from_milliseconds(milliseconds: int) -> datetime:
     return EPOCH + timedelta(milliseconds=milliseconds)
 
 
-def milliseconds(instant: datetime) -> int:
+def to_milliseconds(instant: datetime) -> int:
     """Whole milliseconds since the epoch, rounded down."""
     return (instant - EPOCH) // timedelta(milliseconds=1)

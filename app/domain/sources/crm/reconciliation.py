@@ -27,7 +27,7 @@ class DesiredEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class Folded:
+class ProjectedEvents:
     """What a record's changes come to.
 
     Shape: `unmapped` are (property, value) pairs that were seen and that the mapping does not know or cannot read;
@@ -35,8 +35,8 @@ class Folded:
     """
 
     events: tuple[DesiredEvent, ...] = ()
-    unmapped: tuple[tuple[str, str], ...] = ()
-    unknown_amount: bool = False
+    unmapped_values: tuple[tuple[str, str], ...] = ()
+    has_unknown_amount: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,52 +46,56 @@ class Slot:
     Shape: `recorded` counts every event ever recorded in it; the live one, if any, is the newest.
     """
 
-    recorded: int
+    recorded_count: int
     live: DesiredEvent | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ReconciliationPlan:
     """What to write. Shape: ids are `<slot>/<n>`."""
 
     to_record: tuple[tuple[str, DesiredEvent], ...] = ()
     to_retract: tuple[str, ...] = ()
 
 
-def diff(
+def plan_reconciliation(
     desired: Iterable[DesiredEvent],
-    recorded: Mapping[str, Slot],
+    slots: Mapping[str, Slot],
     teams: Collection[str] | None = None,
     default_team: str | None = None,
-) -> Plan:
+) -> ReconciliationPlan:
     """What to record and retract so that exactly the desired events are live. Nothing for one whose content stands.
 
     Shape: `recorded` holds every slot of the record, the empty ones too; `teams` are those that still take events
     (None: all): what is new for another team goes to `default_team`, what stands already keeps its team.
     """
-    wanted = {event.slot: event for event in desired}
-    record: list[tuple[str, DesiredEvent]] = []
-    retract: list[str] = []
-    for name, event in sorted(wanted.items()):
-        slot = recorded.get(name, Slot(0))
-        if _same(slot.live, event):
+    events_by_slot = {event.slot: event for event in desired}
+    to_record: list[tuple[str, DesiredEvent]] = []
+    to_retract: list[str] = []
+    for name, event in sorted(events_by_slot.items()):
+        slot = slots.get(name, Slot(0))
+        if _is_same_content(slot.live, event):
             continue
-        new = event
+        assigned_event = event
         if teams is not None and default_team is not None and event.team not in teams:
-            new = replace(event, team=default_team)
-            if _same(slot.live, new):
+            assigned_event = replace(event, team=default_team)
+            if _is_same_content(slot.live, assigned_event):
                 continue
         if slot.live is not None:
-            retract.append(f"{name}/{slot.recorded}")
-        record.append((f"{name}/{slot.recorded + 1}", new))
-    standing = [(name, slot.recorded) for name, slot in recorded.items() if slot.live is not None]
-    retract += [f"{name}/{number}" for name, number in standing if name not in wanted]
-    return Plan(tuple(record), tuple(sorted(retract)))
+            to_retract.append(f"{name}/{slot.recorded_count}")
+        to_record.append((f"{name}/{slot.recorded_count + 1}", assigned_event))
+    live_slots = [
+        (name, slot.recorded_count) for name, slot in slots.items() if slot.live is not None
+    ]
+    to_retract += [
+        f"{name}/{revision}" for name, revision in live_slots if name not in events_by_slot
+    ]
+    return ReconciliationPlan(tuple(to_record), tuple(sorted(to_retract)))
 
 
-def _same(live: DesiredEvent | None, event: DesiredEvent) -> bool:
+def _is_same_content(live: DesiredEvent | None, event: DesiredEvent) -> bool:
     """Whether the content is equal; `True` is not 1, though Python says so."""
     if live != event or live is None:
         return False
-    kinds = {name: isinstance(value, bool) for name, value in live.data.items()}
-    return kinds == {name: isinstance(value, bool) for name, value in event.data.items()}
+    boolean_flags = {name: isinstance(value, bool) for name, value in live.data.items()}
+    return boolean_flags == {name: isinstance(value, bool) for name, value in event.data.items()}

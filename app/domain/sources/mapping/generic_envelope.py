@@ -20,35 +20,37 @@ from hashlib import sha256
 from typing import Final
 
 from app.domain.primitives import strict_json
-from app.domain.sources.crm.changes import Change, Scalar, identity
+from app.domain.sources.crm.changes import Change, Scalar, to_record_id
 from app.domain.sources.mapping import json_pointer as pointers
-from app.domain.sources.mapping.parser import RuleReader
-from app.domain.sources.mapping.rules import Moment, Rule
-from app.domain.sources.mapping.values import text
+from app.domain.sources.mapping.parser import RuleParser
+from app.domain.sources.mapping.rules import InstantRule, Rule
+from app.domain.sources.mapping.values import to_text
 
-KINDS: Final = ("snapshot", "created", "changed", "deleted", "restored")
-TYPES: Final = ("deal",)
-CONDITIONS: Final = 16
-CHOICES: Final = 256
+CHANGE_KINDS: Final = ("snapshot", "created", "changed", "deleted", "restored")
+RECORD_TYPES: Final = ("deal",)
+MAX_CONDITIONS: Final = 16
+MAX_CHOICES: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class RecordCondition:
     """What a record must say. Shape: one of `values` (as text); or with `exists`, whether it says anything."""
 
     property: str
-    values: frozenset[str] = frozenset()
-    exists: bool | None = None
+    accepted_values: frozenset[str] = frozenset()
+    must_exist: bool | None = None
 
-    def holds(self, record: object) -> bool:
+    def is_met_by(self, record: object) -> bool:
         """Whether it is so. A null is nothing."""
-        value = pointers.find(record, self.property)
-        there = value is not pointers.ABSENT and value is not None
-        if self.exists is not None:
-            return there is self.exists
-        said = pointers.resolve(record, self.property)
+        value = pointers.find_value(record, self.property)
+        is_present = value is not pointers.ABSENT and value is not None
+        if self.must_exist is not None:
+            return is_present is self.must_exist
+        scalar = pointers.resolve_scalar(record, self.property)
         return (
-            said is not None and not isinstance(said, pointers.Absent) and text(said) in self.values
+            scalar is not None
+            and not isinstance(scalar, pointers.Absent)
+            and to_text(scalar) in self.accepted_values
         )
 
 
@@ -58,65 +60,77 @@ class Envelope:
 
     type: str
     id: Rule
-    occurred_at: Moment
-    each: str | None = None
-    when: tuple[Condition, ...] = ()
+    occurred_at: InstantRule
+    records_property: str | None = None
+    conditions: tuple[RecordCondition, ...] = ()
     kind: Rule = field(default_factory=lambda: Rule(const="snapshot"))
     sequence: Rule | None = None
-    dedupe: tuple[str, ...] = ()
+    dedupe_properties: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Records:
+class ParsedRecords:
     """What a body says. Shape: changes and problems with their places, from 0; `ignored` did not meet `when`."""
 
     changes: tuple[tuple[int, Change], ...] = ()
     problems: tuple[tuple[int, str], ...] = ()
-    ignored: int = 0
+    ignored_count: int = 0
 
 
-def read(body: object, envelope: Envelope, properties: Collection[str]) -> Records | None:
+def parse_records(
+    body: object, envelope: Envelope, properties: Collection[str]
+) -> ParsedRecords | None:
     """The changes that a body says, each once; `properties` are those of the mapping.
 
     Shape: the body is a record, or a list of them, or holds a list at `each`. None when it is none of these.
     """
-    found = body if envelope.each is None else pointers.find(body, envelope.each)
-    records = [found] if isinstance(found, Mapping) and envelope.each is None else found
+    content = (
+        body
+        if envelope.records_property is None
+        else pointers.find_value(body, envelope.records_property)
+    )
+    records = (
+        [content] if isinstance(content, Mapping) and envelope.records_property is None else content
+    )
     if not isinstance(records, list):
         return None
     changes: dict[str, tuple[int, Change]] = {}
     problems: list[tuple[int, str]] = []
-    ignored = 0
+    ignored_count = 0
     for index, record in enumerate(records):
-        if not all(condition.holds(record) for condition in envelope.when):
-            ignored += 1
+        if not all(condition.is_met_by(record) for condition in envelope.conditions):
+            ignored_count += 1
             continue
-        change = change_of(record, envelope, properties)
+        change = parse_change(record, envelope, properties)
         if isinstance(change, str):
             problems.append((index, change))
         else:
-            ignored += change.key in changes
+            ignored_count += change.key in changes
             changes.setdefault(change.key, (index, change))
-    return Records(tuple(changes.values()), tuple(problems), ignored)
+    return ParsedRecords(tuple(changes.values()), tuple(problems), ignored_count)
 
 
-def change_of(record: object, envelope: Envelope, properties: Collection[str]) -> Change | str:
+def parse_change(record: object, envelope: Envelope, properties: Collection[str]) -> Change | str:
     """The change that one record says, or the sentence that says why it says none."""
     if not isinstance(record, Mapping):
         return "The record is not a JSON object."
-    id_ = identity(_whole(envelope.id.of(record)))
+    id_ = to_record_id(_to_integer_if_whole(envelope.id.evaluate_record(record)))
     if id_ is None:
         return "The record has no id where the mapping's entity says it is: a text without spaces or slashes, or a number."
-    at = envelope.occurred_at.of(record)
-    if at is None:
+    occurred_at = envelope.occurred_at.evaluate_record(record)
+    if occurred_at is None:
         return "The record has no time that can be read where the mapping's occurred_at says."
-    verb = text(envelope.kind.of(record))
-    if verb not in KINDS:
-        return f"The record's kind is none that the mapping lists; they come to {', '.join(KINDS)}."
-    sequence = None if envelope.sequence is None else envelope.sequence.of(record)
-    fields = pointers.picked(record, properties) if verb not in ("deleted", "restored") else {}
-    told = [_json(record, name) for name in envelope.dedupe] or [
-        at.isoformat(),
+    verb = to_text(envelope.kind.evaluate_record(record))
+    if verb not in CHANGE_KINDS:
+        return f"The record's kind is none that the mapping lists; they come to {', '.join(CHANGE_KINDS)}."
+    sequence = None if envelope.sequence is None else envelope.sequence.evaluate_record(record)
+    fields = (
+        pointers.pick_properties(record, properties) if verb not in ("deleted", "restored") else {}
+    )
+    identifying_content = [
+        _find_json_value(record, name) for name in envelope.dedupe_properties
+    ] or [
+        occurred_at.isoformat(),
         strict_json.dumps(fields),
     ]
     key = "|".join(
@@ -125,75 +139,104 @@ def change_of(record: object, envelope: Envelope, properties: Collection[str]) -
             envelope.type,
             id_,
             verb,
-            sha256(strict_json.dumps(told).encode()).hexdigest()[:32],
+            sha256(strict_json.dumps(identifying_content).encode()).hexdigest()[:32],
         )
     )
-    said = "" if sequence is None else text(sequence)
-    return Change(f"{envelope.type}:{id_}", key, at, verb, fields, sequence=said[:64])
+    sequence_text = "" if sequence is None else to_text(sequence)
+    return Change(
+        f"{envelope.type}:{id_}", key, occurred_at, verb, fields, sequence=sequence_text[:64]
+    )
 
 
-def _whole(value: Scalar) -> Scalar:
+def _to_integer_if_whole(value: Scalar) -> Scalar:
     return int(value) if not isinstance(value, str | bool | None) and value == int(value) else value
 
 
-def _json(record: object, name: str) -> object:
-    found = pointers.find(record, name)
-    return None if found is pointers.ABSENT else found
+def _find_json_value(record: object, name: str) -> object:
+    member = pointers.find_value(record, name)
+    return None if member is pointers.ABSENT else member
 
 
-class EnvelopeReader(RuleReader):
+class EnvelopeParser(RuleParser):
     """Reads a generic mapping's own part."""
 
-    def envelope(self, raw: Mapping[str, object]) -> Envelope | None:
+    def parse_envelope(self, raw: Mapping[str, object]) -> Envelope | None:
         """The envelope. None when it lacks what it needs, with a fault."""
-        entity = self.members("/entity", raw.get("entity"), ("type", "id"))
-        if entity and entity.get("type", "deal") not in TYPES:
-            self.fault("/entity/type", f"must be one of {', '.join(TYPES)}")
-        said = entity.get("id")
-        id_ = self.rule("/entity/id", {"property": said} if isinstance(said, str) else said)
-        if entity and said is None:
-            self.fault("/entity/id", "is required")
-        occurred = self.moment("/occurred_at", raw.get("occurred_at"))
-        if raw.get("occurred_at") is None:
-            self.fault("/occurred_at", "is required: when a record's change happened")
-        kind = self.rule(
-            "/kind", raw.get("kind", {"const": "snapshot"}), to=KINDS, parses=("text",)
+        entity = self.parse_members("/entity", raw.get("entity"), ("type", "id"))
+        if entity and entity.get("type", "deal") not in RECORD_TYPES:
+            self.add_fault("/entity/type", f"must be one of {', '.join(RECORD_TYPES)}")
+        id_rule = entity.get("id")
+        parsed_id_rule = self.parse_rule(
+            "/entity/id", {"property": id_rule} if isinstance(id_rule, str) else id_rule
         )
-        each = raw.get("each")
-        where = None if each is None else self.property("/each", each)
-        when = self.conditions("/when", raw.get("when", []))
-        sequence = self.rule("/sequence", raw.get("sequence"), parses=("text",))
-        dedupe = self.names("/dedupe", raw.get("dedupe", []))
-        if id_ is None or occurred is None or kind is None:
+        if entity and id_rule is None:
+            self.add_fault("/entity/id", "is required")
+        occurred_at_rule = self.parse_instant_rule("/occurred_at", raw.get("occurred_at"))
+        if raw.get("occurred_at") is None:
+            self.add_fault("/occurred_at", "is required: when a record's change happened")
+        kind_rule = self.parse_rule(
+            "/kind", raw.get("kind", {"const": "snapshot"}), targets=CHANGE_KINDS, parses=("text",)
+        )
+        records_raw = raw.get("each")
+        records_property = (
+            None if records_raw is None else self.parse_property("/each", records_raw)
+        )
+        conditions = self.parse_conditions("/when", raw.get("when", []))
+        sequence_rule = self.parse_rule("/sequence", raw.get("sequence"), parses=("text",))
+        dedupe_properties = self.parse_property_list("/dedupe", raw.get("dedupe", []))
+        if parsed_id_rule is None or occurred_at_rule is None or kind_rule is None:
             return None
-        return Envelope("deal", id_, occurred, where, when, kind, sequence, dedupe)
+        return Envelope(
+            "deal",
+            parsed_id_rule,
+            occurred_at_rule,
+            records_property,
+            conditions,
+            kind_rule,
+            sequence_rule,
+            dedupe_properties,
+        )
 
-    def conditions(self, at: str, raw: object) -> tuple[Condition, ...]:
+    def parse_conditions(self, pointer: str, raw: object) -> tuple[RecordCondition, ...]:
         """The conditions of `when`."""
-        if not isinstance(raw, list | tuple) or len(raw) > CONDITIONS:
-            self.fault(at, f"must be a list of at most {CONDITIONS} conditions")
+        if not isinstance(raw, list | tuple) or len(raw) > MAX_CONDITIONS:
+            self.add_fault(pointer, f"must be a list of at most {MAX_CONDITIONS} conditions")
             return ()
-        return tuple(self.condition(f"{at}/{index}", one) for index, one in enumerate(raw))
+        return tuple(
+            self.parse_condition(f"{pointer}/{index}", condition_raw)
+            for index, condition_raw in enumerate(raw)
+        )
 
-    def condition(self, at: str, raw: object) -> Condition:
+    def parse_condition(self, pointer: str, raw: object) -> RecordCondition:
         """One condition: a property, and one of `in`, `equals` and `exists`."""
-        self.rules += 1
-        found = self.members(at, raw, ("property", "in", "equals", "exists"))
-        name = self.property(f"{at}/property", found.get("property"))
-        if len(found.keys() & {"in", "equals", "exists"}) != 1:
-            self.fault(at, "must have one of in, equals and exists")
-        if "exists" in found:
-            return Condition(name, exists=self.flag(f"{at}/exists", found["exists"]))
-        values = found.get("in", [found["equals"]] if "equals" in found else [])
-        if not isinstance(values, list | tuple) or len(values) > CHOICES:
-            self.fault(f"{at}/in", f"must be a list of at most {CHOICES} values")
-            return Condition(name)
-        place = f"{at}/equals" if "equals" in found else f"{at}/in"
-        return Condition(name, frozenset(text(self.said(place, one, None)) for one in values))
+        self.rule_count += 1
+        members = self.parse_members(pointer, raw, ("property", "in", "equals", "exists"))
+        name = self.parse_property(f"{pointer}/property", members.get("property"))
+        if len(members.keys() & {"in", "equals", "exists"}) != 1:
+            self.add_fault(pointer, "must have one of in, equals and exists")
+        if "exists" in members:
+            return RecordCondition(
+                name, must_exist=self.parse_flag(f"{pointer}/exists", members["exists"])
+            )
+        accepted_values = members.get("in", [members["equals"]] if "equals" in members else [])
+        if not isinstance(accepted_values, list | tuple) or len(accepted_values) > MAX_CHOICES:
+            self.add_fault(f"{pointer}/in", f"must be a list of at most {MAX_CHOICES} values")
+            return RecordCondition(name)
+        value_pointer = f"{pointer}/equals" if "equals" in members else f"{pointer}/in"
+        return RecordCondition(
+            name,
+            frozenset(
+                to_text(self.parse_constant(value_pointer, accepted, None))
+                for accepted in accepted_values
+            ),
+        )
 
-    def names(self, at: str, raw: object) -> tuple[str, ...]:
+    def parse_property_list(self, pointer: str, raw: object) -> tuple[str, ...]:
         """A list of properties."""
-        if not isinstance(raw, list | tuple) or len(raw) > CONDITIONS:
-            self.fault(at, f"must be a list of at most {CONDITIONS} properties")
+        if not isinstance(raw, list | tuple) or len(raw) > MAX_CONDITIONS:
+            self.add_fault(pointer, f"must be a list of at most {MAX_CONDITIONS} properties")
             return ()
-        return tuple(self.property(f"{at}/{index}", one) for index, one in enumerate(raw))
+        return tuple(
+            self.parse_property(f"{pointer}/{index}", property_raw)
+            for index, property_raw in enumerate(raw)
+        )

@@ -11,7 +11,7 @@ from typing import Final
 
 from app.domain.sources.crm.changes import Scalar
 
-PARTS: Final = 16
+MAX_PARTS: Final = 16
 _BAD_ESCAPE: Final = re.compile(r"~(?![01])")
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,5}")
 
@@ -30,60 +30,60 @@ def is_pointer(name: str) -> bool:
     return name.startswith("/")
 
 
-def problem(name: str) -> str | None:
+def find_pointer_problem(name: str) -> str | None:
     """What is wrong with a property. None when it can be resolved."""
     if not is_pointer(name):
         return None
     if _BAD_ESCAPE.search(name):
         return "is no JSON Pointer: ~ must be written ~0, and / in a name ~1"
-    if name.count("/") > PARTS:
-        return f"must have at most {PARTS} parts"
+    if name.count("/") > MAX_PARTS:
+        return f"must have at most {MAX_PARTS} parts"
     return None
 
 
-def parts(name: str) -> list[str]:
+def split_pointer(name: str) -> list[str]:
     """The steps from the record to the property; a plain name is one."""
     if not is_pointer(name):
         return [name]
-    return [part.replace("~1", "/").replace("~0", "~") for part in name[1:].split("/")]
+    return [segment.replace("~1", "/").replace("~0", "~") for segment in name[1:].split("/")]
 
 
-def find(record: object, name: str) -> object:
+def find_value(record: object, name: str) -> object:
     """Whatever stands at a property. `ABSENT` where nothing does."""
-    found = record
-    for part in parts(name):
-        if isinstance(found, Mapping):
-            found = found.get(part, ABSENT)
-        elif isinstance(found, list) and _INDEX.fullmatch(part) and int(part) < len(found):
-            found = found[int(part)]
-        elif found is None:  # what would stand in something empty is known to be empty
+    node = record
+    for segment in split_pointer(name):
+        if isinstance(node, Mapping):
+            node = node.get(segment, ABSENT)
+        elif isinstance(node, list) and _INDEX.fullmatch(segment) and int(segment) < len(node):
+            node = node[int(segment)]
+        elif node is None:  # what would stand in something empty is known to be empty
             return None
         else:
             return ABSENT
-    return found
+    return node
 
 
-def resolve(record: object, name: str) -> Scalar | Absent:
+def resolve_scalar(record: object, name: str) -> Scalar | Absent:
     """The value of a property: set, null (None), or `ABSENT`; an object or a list is no value, so it is absent.
 
     Units: numbers as `strict_json` reads them, int or Decimal, exact.
     """
-    return scalar(find(record, name))
+    return to_scalar(find_value(record, name))
 
 
-def scalar(found: object) -> Scalar | Absent:
+def to_scalar(node: object) -> Scalar | Absent:
     """A value of JSON as a property has it: `ABSENT` for an object or a list."""
-    return found if found is None or isinstance(found, str | int | bool | Decimal) else ABSENT
+    return node if node is None or isinstance(node, str | int | bool | Decimal) else ABSENT
 
 
-def picked(record: object, properties: Iterable[str]) -> dict[str, Scalar]:
+def pick_properties(record: object, properties: Iterable[str]) -> dict[str, Scalar]:
     """What a record says of these properties, as the `fields` of a change: None is known to be empty.
 
     Shape: by the property as it was given, name or pointer; what the record does not mention is not in it.
     """
     fields: dict[str, Scalar] = {}
     for name in sorted(properties):
-        value = resolve(record, name)
-        if not isinstance(value, Absent):
-            fields[name] = value
+        scalar = resolve_scalar(record, name)
+        if not isinstance(scalar, Absent):
+            fields[name] = scalar
     return fields

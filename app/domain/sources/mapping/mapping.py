@@ -8,14 +8,19 @@ from decimal import Decimal
 from typing import Final
 
 from app.domain.primitives.errors import Fault, InvalidError
-from app.domain.sources.mapping.generic_envelope import Envelope, EnvelopeReader
-from app.domain.sources.mapping.parser import ENTRIES, RULES, UNIT, escape
-from app.domain.sources.mapping.rules import SOURCES, Moment, Rule
+from app.domain.sources.mapping.generic_envelope import Envelope, EnvelopeParser
+from app.domain.sources.mapping.parser import (
+    MAX_MAP_ENTRIES,
+    MAX_RULES,
+    MAX_UNIT_LENGTH,
+    escape_pointer,
+)
+from app.domain.sources.mapping.rules import SOURCE_OPERATORS, InstantRule, Rule
 
-CLASSES: Final = ("open", "won", "lost")
-KINDS: Final = ("outcome", "activity")
-RESERVED: Final = ("pipeline", "stage", "original_value", "original_unit")
-DEALS: Final = (
+DEAL_CLASSES: Final = ("open", "won", "lost")
+EVENT_KINDS: Final = ("outcome", "activity")
+RESERVED_DATA_NAMES: Final = ("pipeline", "stage", "original_value", "original_unit")
+DEAL_MEMBERS: Final = (
     *(
         "stage",
         "pipeline",
@@ -29,29 +34,38 @@ DEALS: Final = (
     ),
     *("team", "value", "unit", "rates", "offerings", "line_items", "data"),
 )
-ENVELOPE: Final = ("version", "when", "each", "kind", "entity", "occurred_at", "sequence", "dedupe")
-EVENTS: Final = ("version", "team", "kind", "value", "unit", "effort", "objective", "data")
-FORMS: Final[Mapping[str, tuple[str, ...]]] = {
-    "deals": ("version", *DEALS),
-    "generic": (*ENVELOPE, *DEALS),
-    "events": EVENTS,
+ENVELOPE_MEMBERS: Final = (
+    "version",
+    "when",
+    "each",
+    "kind",
+    "entity",
+    "occurred_at",
+    "sequence",
+    "dedupe",
+)
+EVENT_MEMBERS: Final = ("version", "team", "kind", "value", "unit", "effort", "objective", "data")
+MEMBERS_BY_FORM: Final[Mapping[str, tuple[str, ...]]] = {
+    "deals": ("version", *DEAL_MEMBERS),
+    "generic": (*ENVELOPE_MEMBERS, *DEAL_MEMBERS),
+    "events": EVENT_MEMBERS,
 }
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
+class CurrencyRate:
     """What one `unit` is worth in `to` from a day on."""
 
     unit: str
-    to: str
+    target_unit: str
     rate: Decimal
     valid_from: date
 
 
 @dataclass(frozen=True, slots=True)
-class LineItems:
+class LineItemRules:
     """How the line items of a deal say what was sold; `value`, else `price` times `quantity`. None when: not used."""
 
     offering: Rule | None = None
@@ -97,15 +111,15 @@ class DealMapping:
     status: Rule | None = None
     won: Rule | None = None
     closed: Rule | None = None
-    created_at: Moment | None = None
-    modified_at: Moment | None = None
-    closed_at: Moment | None = None
+    created_at: InstantRule | None = None
+    modified_at: InstantRule | None = None
+    closed_at: InstantRule | None = None
     team: Rule | None = None
     value: Rule | None = None
     unit: Rule | None = None
-    rates: tuple[Rate, ...] = ()
+    rates: tuple[CurrencyRate, ...] = ()
     offerings: Rule | None = None
-    line_items: LineItems | None = None
+    line_items: LineItemRules | None = None
     data: Mapping[str, Rule] = field(default_factory=dict)
     envelope: Envelope | None = None
     event: EventRules | None = None
@@ -123,207 +137,245 @@ class DealMapping:
             self.unit,
         ]
         rules += [self.offerings, *self.data.values()]
-        moments = [self.created_at, self.modified_at, self.closed_at]
-        read = {name for rule in rules if rule is not None for name in rule.properties}
+        instant_rules = [self.created_at, self.modified_at, self.closed_at]
+        property_names = {name for rule in rules if rule is not None for name in rule.properties}
         return frozenset(
-            read | {name for moment in moments if moment is not None for name in moment.properties}
+            property_names
+            | {
+                name
+                for instant_rule in instant_rules
+                if instant_rule is not None
+                for name in instant_rule.properties
+            }
         )
 
     def line_item_properties(self) -> frozenset[str]:
         """The properties of a line item that the rules read: none where no rule says its offering."""
-        items = self.line_items
+        line_item_rules = self.line_items
         rules = (
             ()
-            if items is None or items.offering is None
-            else (items.offering, items.value, items.price, items.quantity)
+            if line_item_rules is None or line_item_rules.offering is None
+            else (
+                line_item_rules.offering,
+                line_item_rules.value,
+                line_item_rules.price,
+                line_item_rules.quantity,
+            )
         )
         return frozenset(name for rule in rules if rule is not None for name in rule.properties)
 
-    def teams(self) -> frozenset[str]:
+    def team_keys(self) -> frozenset[str]:
         """The keys of the teams that the rules name: the caller checks that they exist."""
         rules = [self.team, self.event.team if self.event is not None else None]
-        named = [
-            value
+        named_teams = [
+            team
             for rule in rules
             if rule
-            for value in (*(rule.map or {}).values(), rule.default, rule.const)
+            for team in (*(rule.map or {}).values(), rule.default, rule.const)
         ]
-        return frozenset(value for value in named if isinstance(value, str))
+        return frozenset(team for team in named_teams if isinstance(team, str))
 
-    def rate_on(self, unit: str, day: date) -> Rate | None:
+    def find_rate(self, unit: str, day: date) -> CurrencyRate | None:
         """The rate that converts `unit` on `day`: the one that became valid last. None when no rate is valid yet."""
-        valid = [rate for rate in self.rates if rate.unit == unit and rate.valid_from <= day]
-        return max(valid, key=lambda rate: rate.valid_from, default=None)
+        valid_rates = [rate for rate in self.rates if rate.unit == unit and rate.valid_from <= day]
+        return max(valid_rates, key=lambda rate: rate.valid_from, default=None)
 
 
-def merged(defaults: Mapping[str, object], own: Mapping[str, object]) -> dict[str, object]:
+def merge_defaults(
+    defaults: Mapping[str, object], overrides: Mapping[str, object]
+) -> dict[str, object]:
     """The defaults with what the source says laid over them, member by member; null takes a default away (RFC 7396).
 
     A rule that says where its value comes from takes the default's `property`, `first_of` or `const` away.
     """
-    given = any(name in own for name in SOURCES)
-    result = {name: value for name, value in defaults.items() if not (given and name in SOURCES)}
-    for name, value in own.items():
-        if value is None:
-            result.pop(name, None)
-        elif isinstance(value, Mapping):
-            below = result.get(name)
-            result[name] = merged(below if isinstance(below, Mapping) else {}, value)
+    overrides_source = any(name in overrides for name in SOURCE_OPERATORS)
+    members = {
+        name: member
+        for name, member in defaults.items()
+        if not (overrides_source and name in SOURCE_OPERATORS)
+    }
+    for name, member in overrides.items():
+        if member is None:
+            members.pop(name, None)
+        elif isinstance(member, Mapping):
+            nested_defaults = members.get(name)
+            members[name] = merge_defaults(
+                nested_defaults if isinstance(nested_defaults, Mapping) else {}, member
+            )
         else:
-            result[name] = value
-    return result
+            members[name] = member
+    return members
 
 
-def parse(own: object, defaults: Mapping[str, object], form: str = "deals") -> DealMapping:
+def parse_mapping(
+    overrides: object, defaults: Mapping[str, object], form: str = "deals"
+) -> DealMapping:
     """The mapping in force: what the source says over its connector's defaults.
 
     Shape: `form` is the connector's: `deals` (a CRM), `generic`, `events` (CloudEvents), or `none`: it takes none.
     Raises: InvalidError, with a fault at each wrong place (`/mapping/...`).
     """
-    if own is not None and not isinstance(own, Mapping):
+    if overrides is not None and not isinstance(overrides, Mapping):
         raise InvalidError("The mapping is not valid.", [Fault("/mapping", "must be an object")])
     if form == "none":
-        if own:
+        if overrides:
             raise InvalidError(
                 "The mapping is not valid.",
                 [Fault("/mapping", "this connector takes events as they are")],
             )
         return DealMapping()
-    reader = _Reader()
-    mapping = reader.mapping(merged(defaults, own or {}), form)
-    if reader.faults:
-        raise InvalidError("The mapping is not valid.", reader.faults)
+    parser = _MappingParser()
+    mapping = parser.parse_mapping(merge_defaults(defaults, overrides or {}), form)
+    if parser.faults:
+        raise InvalidError("The mapping is not valid.", parser.faults)
     return mapping
 
 
-class _Reader(EnvelopeReader):
+class _MappingParser(EnvelopeParser):
     """Reads one mapping."""
 
-    def mapping(self, raw: Mapping[str, object], form: str) -> DealMapping:
-        self.members("", raw, FORMS[form])
+    def parse_mapping(self, raw: Mapping[str, object], form: str) -> DealMapping:
+        self.parse_members("", raw, MEMBERS_BY_FORM[form])
         if raw.get("version", 1) != 1 or isinstance(raw.get("version"), bool):
-            self.fault("/version", "must be 1")
+            self.add_fault("/version", "must be 1")
         if form == "events":
-            mapping = DealMapping(event=self.event(raw))
+            mapping = DealMapping(event=self.parse_event_rules(raw))
         else:
-            mapping = self.deals(raw, self.envelope(raw) if form == "generic" else None)
-        self.limits()
+            mapping = self.parse_deal_mapping(
+                raw, self.parse_envelope(raw) if form == "generic" else None
+            )
+        self.check_limits()
         return mapping
 
-    def deals(self, raw: Mapping[str, object], envelope: Envelope | None) -> DealMapping:
+    def parse_deal_mapping(
+        self, raw: Mapping[str, object], envelope: Envelope | None
+    ) -> DealMapping:
         return DealMapping(
-            stage=self.rule("/stage", raw.get("stage"), parses=("text",)),
-            pipeline=self.rule("/pipeline", raw.get("pipeline"), parses=("text",)),
-            stages=self.map("/stages", raw.get("stages", {}), CLASSES),
-            status=self.rule(
-                "/status", raw.get("status"), to=CLASSES, parses=("text",), needs_map=True
+            stage=self.parse_rule("/stage", raw.get("stage"), parses=("text",)),
+            pipeline=self.parse_rule("/pipeline", raw.get("pipeline"), parses=("text",)),
+            stages=self.parse_map("/stages", raw.get("stages", {}), DEAL_CLASSES),
+            status=self.parse_rule(
+                "/status", raw.get("status"), targets=DEAL_CLASSES, parses=("text",), needs_map=True
             ),
-            won=self.rule("/won", raw.get("won"), parses=("bool",)),
-            closed=self.rule("/closed", raw.get("closed"), parses=("bool",)),
-            created_at=self.moment("/created_at", raw.get("created_at")),
-            modified_at=self.moment("/modified_at", raw.get("modified_at")),
-            closed_at=self.moment("/closed_at", raw.get("closed_at")),
-            team=self.rule("/team", raw.get("team"), to="key", parses=("text",), needs_map=True),
-            value=self.rule("/value", raw.get("value"), parses=("decimal",)),
-            unit=self.rule("/unit", raw.get("unit"), to="unit", parses=("text",)),
-            rates=self.rates("/rates", raw.get("rates", [])),
-            offerings=self.rule("/offerings", raw.get("offerings"), to="key", parses=("text",)),
-            line_items=self.line_items("/line_items", raw.get("line_items")),
-            data=self.data("/data", raw.get("data", {})),
+            won=self.parse_rule("/won", raw.get("won"), parses=("bool",)),
+            closed=self.parse_rule("/closed", raw.get("closed"), parses=("bool",)),
+            created_at=self.parse_instant_rule("/created_at", raw.get("created_at")),
+            modified_at=self.parse_instant_rule("/modified_at", raw.get("modified_at")),
+            closed_at=self.parse_instant_rule("/closed_at", raw.get("closed_at")),
+            team=self.parse_rule(
+                "/team", raw.get("team"), targets="key", parses=("text",), needs_map=True
+            ),
+            value=self.parse_rule("/value", raw.get("value"), parses=("decimal",)),
+            unit=self.parse_rule("/unit", raw.get("unit"), targets="unit", parses=("text",)),
+            rates=self.parse_rates("/rates", raw.get("rates", [])),
+            offerings=self.parse_rule(
+                "/offerings", raw.get("offerings"), targets="key", parses=("text",)
+            ),
+            line_items=self.parse_line_items("/line_items", raw.get("line_items")),
+            data=self.parse_data("/data", raw.get("data", {})),
             envelope=envelope,
         )
 
-    def event(self, raw: Mapping[str, object]) -> EventRules:
+    def parse_event_rules(self, raw: Mapping[str, object]) -> EventRules:
         return EventRules(
-            team=self.rule("/team", raw.get("team"), to="key", parses=("text",)),
-            kind=self.rule("/kind", raw.get("kind"), to=KINDS, parses=("text",)),
-            value=self.rule("/value", raw.get("value"), parses=("decimal",)),
-            unit=self.rule("/unit", raw.get("unit"), to="unit", parses=("text",)),
-            effort=self.rule("/effort", raw.get("effort"), parses=("decimal",)),
-            objective=self.rule("/objective", raw.get("objective"), to="key", parses=("text",)),
-            data=self.data("/data", raw["data"]) if raw.get("data") is not None else None,
+            team=self.parse_rule("/team", raw.get("team"), targets="key", parses=("text",)),
+            kind=self.parse_rule("/kind", raw.get("kind"), targets=EVENT_KINDS, parses=("text",)),
+            value=self.parse_rule("/value", raw.get("value"), parses=("decimal",)),
+            unit=self.parse_rule("/unit", raw.get("unit"), targets="unit", parses=("text",)),
+            effort=self.parse_rule("/effort", raw.get("effort"), parses=("decimal",)),
+            objective=self.parse_rule(
+                "/objective", raw.get("objective"), targets="key", parses=("text",)
+            ),
+            data=self.parse_data("/data", raw["data"]) if raw.get("data") is not None else None,
         )
 
-    def line_items(self, at: str, raw: object) -> LineItems | None:
+    def parse_line_items(self, pointer: str, raw: object) -> LineItemRules | None:
         if raw is None:
             return None
-        found = self.members(at, raw, ("offering", "value", "price", "quantity"))
-        return LineItems(
-            offering=self.rule(f"{at}/offering", found.get("offering"), to="key", parses=("text",)),
-            value=self.rule(f"{at}/value", found.get("value"), parses=("decimal",)),
-            price=self.rule(f"{at}/price", found.get("price"), parses=("decimal",)),
-            quantity=self.rule(f"{at}/quantity", found.get("quantity"), parses=("decimal",)),
+        members = self.parse_members(pointer, raw, ("offering", "value", "price", "quantity"))
+        return LineItemRules(
+            offering=self.parse_rule(
+                f"{pointer}/offering", members.get("offering"), targets="key", parses=("text",)
+            ),
+            value=self.parse_rule(f"{pointer}/value", members.get("value"), parses=("decimal",)),
+            price=self.parse_rule(f"{pointer}/price", members.get("price"), parses=("decimal",)),
+            quantity=self.parse_rule(
+                f"{pointer}/quantity", members.get("quantity"), parses=("decimal",)
+            ),
         )
 
-    def data(self, at: str, raw: object) -> Mapping[str, Rule]:
+    def parse_data(self, pointer: str, raw: object) -> Mapping[str, Rule]:
         if not isinstance(raw, Mapping):
-            self.fault(at, "must be an object")
+            self.add_fault(pointer, "must be an object")
             return {}
         fields = {}
-        for name, value in sorted(raw.items())[: RULES + 1]:
-            here = f"{at}/{escape(name)}"
-            if name in RESERVED or not _NAME.fullmatch(name):
-                said = ", ".join(RESERVED)
-                self.fault(
-                    here, f"must be named by letters, digits, _ and -, at most 64, and not {said}"
+        for name, rule_raw in sorted(raw.items())[: MAX_RULES + 1]:
+            member_pointer = f"{pointer}/{escape_pointer(name)}"
+            if name in RESERVED_DATA_NAMES or not _NAME.fullmatch(name):
+                reserved_names = ", ".join(RESERVED_DATA_NAMES)
+                self.add_fault(
+                    member_pointer,
+                    f"must be named by letters, digits, _ and -, at most 64, and not {reserved_names}",
                 )
-            rule = self.rule(here, value)
+            rule = self.parse_rule(member_pointer, rule_raw)
             if rule is not None:
                 fields[name] = rule
         return fields
 
-    def rates(self, at: str, raw: object) -> tuple[Rate, ...]:
+    def parse_rates(self, pointer: str, raw: object) -> tuple[CurrencyRate, ...]:
         if not isinstance(raw, list | tuple):
-            self.fault(at, "must be a list")
+            self.add_fault(pointer, "must be a list")
             return ()
-        self.entries += len(raw)
-        found: dict[tuple[str, date], Rate] = {}
-        for index, item in enumerate(raw[: ENTRIES + 1]):
-            rate = self.rate(f"{at}/{index}", item)
+        self.entry_count += len(raw)
+        rates_by_day: dict[tuple[str, date], CurrencyRate] = {}
+        for index, rate_raw in enumerate(raw[: MAX_MAP_ENTRIES + 1]):
+            rate = self.parse_rate(f"{pointer}/{index}", rate_raw)
             if (
                 rate is not None
-                and found.setdefault((rate.unit, rate.valid_from), rate) is not rate
+                and rates_by_day.setdefault((rate.unit, rate.valid_from), rate) is not rate
             ):
-                self.fault(
-                    f"{at}/{index}", "another rate is valid from the same day for the same unit"
+                self.add_fault(
+                    f"{pointer}/{index}",
+                    "another rate is valid from the same day for the same unit",
                 )
-        return tuple(sorted(found.values(), key=lambda rate: (rate.unit, rate.valid_from)))
+        return tuple(sorted(rates_by_day.values(), key=lambda rate: (rate.unit, rate.valid_from)))
 
-    def rate(self, at: str, raw: object) -> Rate | None:
-        before = len(self.faults)
-        rule = self.members(at, raw, ("from", "to", "rate", "valid_from"))
+    def parse_rate(self, pointer: str, raw: object) -> CurrencyRate | None:
+        fault_count = len(self.faults)
+        members = self.parse_members(pointer, raw, ("from", "to", "rate", "valid_from"))
         if not isinstance(raw, Mapping):
             return None
-        unit, to = (
-            self.text(f"{at}/from", rule.get("from"), UNIT),
-            self.text(f"{at}/to", rule.get("to"), UNIT),
+        unit, target_unit = (
+            self.parse_text(f"{pointer}/from", members.get("from"), MAX_UNIT_LENGTH),
+            self.parse_text(f"{pointer}/to", members.get("to"), MAX_UNIT_LENGTH),
         )
-        if unit and unit == to:
-            self.fault(f"{at}/to", "must differ from 'from'")
-        number = _number(rule.get("rate"))
-        if number is None:
-            self.fault(
-                f"{at}/rate", "must be a number above 0 and at most 1e12, with at most 12 decimals"
+        if unit and unit == target_unit:
+            self.add_fault(f"{pointer}/to", "must differ from 'from'")
+        factor = _parse_rate_factor(members.get("rate"))
+        if factor is None:
+            self.add_fault(
+                f"{pointer}/rate",
+                "must be a number above 0 and at most 1e12, with at most 12 decimals",
             )
-        day = _day(rule.get("valid_from"))
+        day = _parse_day(members.get("valid_from"))
         if day is None:
-            self.fault(f"{at}/valid_from", "must be a day: YYYY-MM-DD")
-        if number is None or day is None or len(self.faults) > before:
+            self.add_fault(f"{pointer}/valid_from", "must be a day: YYYY-MM-DD")
+        if factor is None or day is None or len(self.faults) > fault_count:
             return None
-        return Rate(unit, to, number, day)
+        return CurrencyRate(unit, target_unit, factor, day)
 
 
-def _number(raw: object) -> Decimal | None:
+def _parse_rate_factor(raw: object) -> Decimal | None:
     if isinstance(raw, bool) or not isinstance(raw, int | float | Decimal):
         return None
-    value = Decimal(repr(raw)) if isinstance(raw, float) else Decimal(raw)
-    if not value.is_finite() or not 0 < value <= 10**12:
+    factor = Decimal(repr(raw)) if isinstance(raw, float) else Decimal(raw)
+    if not factor.is_finite() or not 0 < factor <= 10**12:
         return None
-    exponent = value.as_tuple().exponent
-    return value if isinstance(exponent, int) and exponent >= -12 else None
+    exponent = factor.as_tuple().exponent
+    return factor if isinstance(exponent, int) and exponent >= -12 else None
 
 
-def _day(raw: object) -> date | None:
+def _parse_day(raw: object) -> date | None:
     if not isinstance(raw, str) or not _DAY.fullmatch(raw):
         return None
     try:

@@ -9,108 +9,124 @@ from zoneinfo import ZoneInfo
 from app.domain.primitives.errors import Fault
 from app.domain.sources.crm.changes import Scalar
 from app.domain.sources.mapping import json_pointer as pointers
-from app.domain.sources.mapping.rules import PARSES, SCALE, SOURCES, Moment, Rule
-from app.domain.sources.mapping.values import FORMATS
+from app.domain.sources.mapping.rules import (
+    MAX_SCALE,
+    PARSE_KINDS,
+    SOURCE_OPERATORS,
+    InstantRule,
+    Rule,
+)
+from app.domain.sources.mapping.values import INSTANT_FORMATS
 
-RULES: Final = 64
-ENTRIES: Final = 4096
-LETTERS: Final = 512
-UNIT: Final = 32
-ALTERNATIVES: Final = 16
-SLUG: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
-MEMBERS: Final = (*SOURCES, "default", "map", "parse", "scale", "upper", "split")
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+MAX_RULES: Final = 64
+MAX_MAP_ENTRIES: Final = 4096
+MAX_TEXT_LENGTH: Final = 512
+MAX_UNIT_LENGTH: Final = 32
+MAX_ALTERNATIVES: Final = 16
+KEY_PATTERN: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+RULE_MEMBERS: Final = (*SOURCE_OPERATORS, "default", "map", "parse", "scale", "upper", "split")
+_CONTROL_CHARACTER: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
-def escape(name: object) -> str:
+def escape_pointer(name: object) -> str:
     """A member's name as a part of a JSON Pointer."""
     return str(name).replace("~", "~0").replace("/", "~1")
 
 
-class RuleReader:
+class RuleParser:
     """What the readers of all mappings share. Shape: `faults` point into the mapping (`/mapping/...`)."""
 
     def __init__(self) -> None:
         """Nothing is wrong yet."""
         self.faults: list[Fault] = []
-        self.entries = 0
-        self.rules = 0
+        self.entry_count = 0
+        self.rule_count = 0
 
-    def fault(self, at: str, detail: str) -> None:
+    def add_fault(self, pointer: str, detail: str) -> None:
         """Something is wrong at a place."""
-        self.faults.append(Fault(f"/mapping{at}", detail))
+        self.faults.append(Fault(f"/mapping{pointer}", detail))
 
-    def limits(self) -> None:
+    def check_limits(self) -> None:
         """The mapping is within its bounds, or a fault says which it is not."""
-        if self.rules > RULES:
-            self.fault("", f"must have at most {RULES} rules")
-        if self.entries > ENTRIES:
-            self.fault("", f"must have at most {ENTRIES} entries in its maps")
+        if self.rule_count > MAX_RULES:
+            self.add_fault("", f"must have at most {MAX_RULES} rules")
+        if self.entry_count > MAX_MAP_ENTRIES:
+            self.add_fault("", f"must have at most {MAX_MAP_ENTRIES} entries in its maps")
 
-    def members(self, at: str, raw: object, known: Sequence[str]) -> Mapping[str, object]:
+    def parse_members(
+        self, pointer: str, raw: object, allowed_members: Sequence[str]
+    ) -> Mapping[str, object]:
         """The members of an object, none but known ones. Shape: empty for what is no object, with a fault."""
         if not isinstance(raw, Mapping):
-            self.fault(at, "must be an object")
+            self.add_fault(pointer, "must be an object")
             return {}
         for name in raw:
-            if name not in known:
-                self.fault(
-                    f"{at}/{escape(name)}", f"is not a member here; known are {', '.join(known)}"
+            if name not in allowed_members:
+                self.add_fault(
+                    f"{pointer}/{escape_pointer(name)}",
+                    f"is not a member here; known are {', '.join(allowed_members)}",
                 )
         return raw
 
-    def text(self, at: str, raw: object, limit: int = LETTERS) -> str:
+    def parse_text(self, pointer: str, raw: object, max_length: int = MAX_TEXT_LENGTH) -> str:
         """A printable text; empty with a fault."""
-        if not isinstance(raw, str) or not raw.strip() or len(raw) > limit or _CONTROL.search(raw):
-            self.fault(at, f"must be a text of 1 to {limit} printable characters")
+        if (
+            not isinstance(raw, str)
+            or not raw.strip()
+            or len(raw) > max_length
+            or _CONTROL_CHARACTER.search(raw)
+        ):
+            self.add_fault(pointer, f"must be a text of 1 to {max_length} printable characters")
             return ""
         return raw
 
-    def slug(self, at: str, raw: object) -> str:
+    def parse_key(self, pointer: str, raw: object) -> str:
         """A key of ours; empty with a fault."""
-        if not isinstance(raw, str) or len(raw) > 64 or not SLUG.fullmatch(raw):
-            self.fault(
-                at,
+        if not isinstance(raw, str) or len(raw) > 64 or not KEY_PATTERN.fullmatch(raw):
+            self.add_fault(
+                pointer,
                 "must be a key: lower-case letters and digits, parted by single hyphens, at most 64",
             )
             return ""
         return raw
 
-    def property(self, at: str, raw: object) -> str:
+    def parse_property(self, pointer: str, raw: object) -> str:
         """A property: a plain name, or a JSON Pointer of at most 16 parts; empty with a fault."""
-        name = self.text(at, raw)
-        wrong = pointers.problem(name)
-        if wrong is not None:
-            self.fault(at, wrong)
+        name = self.parse_text(pointer, raw)
+        problem = pointers.find_pointer_problem(name)
+        if problem is not None:
+            self.add_fault(pointer, problem)
         return name
 
-    def map(self, at: str, raw: object, to: Sequence[str] | None = None) -> dict[str, str]:
+    def parse_map(
+        self, pointer: str, raw: object, targets: Sequence[str] | None = None
+    ) -> dict[str, str]:
         """A map to one of `to`, or to keys of ours where that is None."""
         if not isinstance(raw, Mapping):
-            self.fault(at, "must be an object")
+            self.add_fault(pointer, "must be an object")
             return {}
-        self.entries += len(raw)
-        if self.entries > ENTRIES:
+        self.entry_count += len(raw)
+        if self.entry_count > MAX_MAP_ENTRIES:
             return {}
-        result = {}
-        for name, value in raw.items():
-            here = f"{at}/{escape(name)}"
-            self.text(here, name)
-            if to is None:
-                result[name] = self.slug(here, value)
-            elif isinstance(value, str) and value in to:
-                result[name] = value
+        mapped_values = {}
+        for name, target in raw.items():
+            member_pointer = f"{pointer}/{escape_pointer(name)}"
+            self.parse_text(member_pointer, name)
+            if targets is None:
+                mapped_values[name] = self.parse_key(member_pointer, target)
+            elif isinstance(target, str) and target in targets:
+                mapped_values[name] = target
             else:
-                self.fault(here, f"must be one of {', '.join(to)}")
-        return result
+                self.add_fault(member_pointer, f"must be one of {', '.join(targets)}")
+        return mapped_values
 
-    def rule(  # what a rule may hold differs by where it stands
+    def parse_rule(  # what a rule may hold differs by where it stands
         self,
-        at: str,
+        pointer: str,
         raw: object,
         *,
-        to: Sequence[str] | str | None = None,
-        parses: Sequence[str] = PARSES,
+        targets: Sequence[str] | str | None = None,
+        parses: Sequence[str] = PARSE_KINDS,
         needs_map: bool = False,
     ) -> Rule | None:
         """One rule. None when there is none, or it is no object.
@@ -120,103 +136,124 @@ class RuleReader:
         """
         if raw is None:
             return None
-        self.rules += 1
-        mapped = to is not None and to != "unit"
-        known = [name for name in MEMBERS if name != "map" or mapped]
-        found = self.members(at, raw, known)
+        self.rule_count += 1
+        allows_map = targets is not None and targets != "unit"
+        allowed_members = [name for name in RULE_MEMBERS if name != "map" or allows_map]
+        members = self.parse_members(pointer, raw, allowed_members)
         if not isinstance(raw, Mapping):
             return None
-        properties = self.sources(at, found, needless=to == "unit")
-        options = to if not isinstance(to, str) else None
-        table = self.map(f"{at}/map", found["map"], options) if mapped and "map" in found else None
-        if needs_map and table is None and "const" not in found and "map" not in found:
-            self.fault(f"{at}/map", "is required")
-        kind = found.get("parse", parses[0])
-        if not isinstance(kind, str) or kind not in parses:
-            self.fault(f"{at}/parse", f"must be one of {', '.join(parses)}")
+        properties = self.parse_sources(pointer, members, is_optional=targets == "unit")
+        options = targets if not isinstance(targets, str) else None
+        value_map = (
+            self.parse_map(f"{pointer}/map", members["map"], options)
+            if allows_map and "map" in members
+            else None
+        )
+        if needs_map and value_map is None and "const" not in members and "map" not in members:
+            self.add_fault(f"{pointer}/map", "is required")
+        parse_kind = members.get("parse", parses[0])
+        if not isinstance(parse_kind, str) or parse_kind not in parses:
+            self.add_fault(f"{pointer}/parse", f"must be one of {', '.join(parses)}")
         return Rule(
             properties=properties,
-            const=self.said(f"{at}/const", found.get("const"), to),
-            default=self.said(f"{at}/default", found.get("default"), to),
-            map=table,
-            parse=str(kind),
-            scale=self.whole(f"{at}/scale", found.get("scale", 0), -SCALE, SCALE),
-            upper=self.flag(f"{at}/upper", found.get("upper", False)),
-            split=self.split(f"{at}/split", found.get("split")),
+            const=self.parse_constant(f"{pointer}/const", members.get("const"), targets),
+            default=self.parse_constant(f"{pointer}/default", members.get("default"), targets),
+            map=value_map,
+            parse=str(parse_kind),
+            scale=self.parse_integer(
+                f"{pointer}/scale", members.get("scale", 0), -MAX_SCALE, MAX_SCALE
+            ),
+            upper=self.parse_flag(f"{pointer}/upper", members.get("upper", False)),
+            split=self.parse_split(f"{pointer}/split", members.get("split")),
         )
 
-    def moment(self, at: str, raw: object) -> Moment | None:
+    def parse_instant_rule(self, pointer: str, raw: object) -> InstantRule | None:
         """A rule whose value is an instant. None when there is none, or it is no object."""
         if raw is None:
             return None
-        self.rules += 1
-        found = self.members(at, raw, ("property", "first_of", "format", "zone"))
+        self.rule_count += 1
+        members = self.parse_members(pointer, raw, ("property", "first_of", "format", "zone"))
         if not isinstance(raw, Mapping):
             return None
-        form, zone = found.get("format", "any"), found.get("zone", "UTC")
-        if form not in FORMATS:
-            self.fault(f"{at}/format", f"must be one of {', '.join(FORMATS)}")
+        form, zone_name = members.get("format", "any"), members.get("zone", "UTC")
+        if form not in INSTANT_FORMATS:
+            self.add_fault(f"{pointer}/format", f"must be one of {', '.join(INSTANT_FORMATS)}")
         try:
-            place = ZoneInfo(zone if isinstance(zone, str) else "")
+            time_zone = ZoneInfo(zone_name if isinstance(zone_name, str) else "")
         except (KeyError, ValueError, OSError):
-            self.fault(f"{at}/zone", "must be an IANA time zone, such as Europe/Oslo")
-            place = ZoneInfo("UTC")
-        return Moment(self.sources(at, found, needless=False), str(form), place)
-
-    def sources(self, at: str, found: Mapping[str, object], *, needless: bool) -> tuple[str, ...]:
-        """The properties that a rule reads, in order; a constant reads none."""
-        given = [name for name in SOURCES if name in found]
-        if len(given) > 1:
-            self.fault(f"{at}/{given[1]}", f"cannot stand beside '{given[0]}'")
-        if not given and not (needless and "default" in found):
-            self.fault(f"{at}/property", "is required")
-        if "property" in found:
-            return (self.property(f"{at}/property", found["property"]),)
-        several = found.get("first_of", ())
-        if (
-            not isinstance(several, list | tuple)
-            or len(several) > ALTERNATIVES
-            or ("first_of" in found and not several)
-        ):
-            self.fault(f"{at}/first_of", f"must be a list of 1 to {ALTERNATIVES} properties")
-            return ()
-        return tuple(
-            self.property(f"{at}/first_of/{index}", one) for index, one in enumerate(several)
+            self.add_fault(f"{pointer}/zone", "must be an IANA time zone, such as Europe/Oslo")
+            time_zone = ZoneInfo("UTC")
+        return InstantRule(
+            self.parse_sources(pointer, members, is_optional=False), str(form), time_zone
         )
 
-    def said(self, at: str, raw: object, to: Sequence[str] | str | None) -> Scalar:
+    def parse_sources(
+        self, pointer: str, members: Mapping[str, object], *, is_optional: bool
+    ) -> tuple[str, ...]:
+        """The properties that a rule reads, in order; a constant reads none."""
+        source_operators = [name for name in SOURCE_OPERATORS if name in members]
+        if len(source_operators) > 1:
+            self.add_fault(
+                f"{pointer}/{source_operators[1]}", f"cannot stand beside '{source_operators[0]}'"
+            )
+        if not source_operators and not (is_optional and "default" in members):
+            self.add_fault(f"{pointer}/property", "is required")
+        if "property" in members:
+            return (self.parse_property(f"{pointer}/property", members["property"]),)
+        alternatives = members.get("first_of", ())
+        if (
+            not isinstance(alternatives, list | tuple)
+            or len(alternatives) > MAX_ALTERNATIVES
+            or ("first_of" in members and not alternatives)
+        ):
+            self.add_fault(
+                f"{pointer}/first_of", f"must be a list of 1 to {MAX_ALTERNATIVES} properties"
+            )
+            return ()
+        return tuple(
+            self.parse_property(f"{pointer}/first_of/{index}", alternative)
+            for index, alternative in enumerate(alternatives)
+        )
+
+    def parse_constant(
+        self, pointer: str, raw: object, targets: Sequence[str] | str | None
+    ) -> Scalar:
         """A value that the mapping itself says."""
         if raw is None:
             return None
-        if to in ("key", "unit"):
-            return self.slug(at, raw) if to == "key" else self.text(at, raw, UNIT)
-        if to is not None and raw not in to:
-            self.fault(at, f"must be one of {', '.join(to)}")
+        if targets in ("key", "unit"):
+            return (
+                self.parse_key(pointer, raw)
+                if targets == "key"
+                else self.parse_text(pointer, raw, MAX_UNIT_LENGTH)
+            )
+        if targets is not None and raw not in targets:
+            self.add_fault(pointer, f"must be one of {', '.join(targets)}")
             return None
         if isinstance(raw, int | float | Decimal):
             return Decimal(repr(raw)) if isinstance(raw, float) else raw
-        return self.text(at, raw)
+        return self.parse_text(pointer, raw)
 
-    def whole(self, at: str, raw: object, low: int, high: int) -> int:
+    def parse_integer(self, pointer: str, raw: object, minimum: int, maximum: int) -> int:
         """A whole number between two."""
-        if isinstance(raw, bool) or not isinstance(raw, int) or not low <= raw <= high:
-            self.fault(at, f"must be a whole number from {low} to {high}")
+        if isinstance(raw, bool) or not isinstance(raw, int) or not minimum <= raw <= maximum:
+            self.add_fault(pointer, f"must be a whole number from {minimum} to {maximum}")
             return 0
         return raw
 
-    def flag(self, at: str, raw: object) -> bool:
+    def parse_flag(self, pointer: str, raw: object) -> bool:
         """True or false."""
         if not isinstance(raw, bool):
-            self.fault(at, "must be true or false")
+            self.add_fault(pointer, "must be true or false")
         return raw is True
 
-    def split(self, at: str, raw: object) -> tuple[str, int] | None:
+    def parse_split(self, pointer: str, raw: object) -> tuple[str, int] | None:
         """A separator and which part. None when the text is not split."""
         if raw is None:
             return None
-        found = self.members(at, raw, ("by", "index"))
-        by = found.get("by")
-        if not isinstance(by, str) or not 1 <= len(by) <= 16:
-            self.fault(f"{at}/by", "must be a text of 1 to 16 characters")
+        members = self.parse_members(pointer, raw, ("by", "index"))
+        separator = members.get("by")
+        if not isinstance(separator, str) or not 1 <= len(separator) <= 16:
+            self.add_fault(f"{pointer}/by", "must be a text of 1 to 16 characters")
             return None
-        return by, self.whole(f"{at}/index", found.get("index", 0), 0, 255)
+        return separator, self.parse_integer(f"{pointer}/index", members.get("index", 0), 0, 255)

@@ -19,12 +19,12 @@ from typing import Final
 
 from app.domain.sources.crm.changes import Scalar
 from app.domain.sources.mapping import json_pointer as pointers
-from app.domain.sources.mapping.values import decimal, instant, scaled, text
+from app.domain.sources.mapping.values import parse_decimal, parse_instant, scale_decimal, to_text
 
-PARSES: Final = ("text", "decimal", "int", "bool")
-SOURCES: Final = ("property", "first_of", "const")
-SCALE: Final = 9
-BOOLEANS: Final[Mapping[str, bool]] = {
+PARSE_KINDS: Final = ("text", "decimal", "int", "bool")
+SOURCE_OPERATORS: Final = ("property", "first_of", "const")
+MAX_SCALE: Final = 9
+BOOLEAN_TEXTS: Final[Mapping[str, bool]] = {
     **dict.fromkeys(("true", "1", "yes"), True),
     **dict.fromkeys(("false", "0", "no"), False),
 }
@@ -51,69 +51,83 @@ class Rule:
         """
         if raw is None:
             return None
-        said = text(raw)
+        mapped_text = to_text(raw)
         if self.split is not None:
-            found = said.split(self.split[0])
-            if self.split[1] >= len(found):
+            segments = mapped_text.split(self.split[0])
+            if self.split[1] >= len(segments):
                 return None
-            said = found[self.split[1]]
-        said = said.upper() if self.upper else said
+            mapped_text = segments[self.split[1]]
+        mapped_text = mapped_text.upper() if self.upper else mapped_text
         if self.map is not None:
-            looked_up = self.map.get(said)
-            if looked_up is None:
+            mapped_value = self.map.get(mapped_text)
+            if mapped_value is None:
                 return None
-            said = looked_up
-        return self._parsed(said)
+            mapped_text = mapped_value
+        return self._parse_text(mapped_text)
 
-    def _parsed(self, said: str) -> Scalar:
+    def _parse_text(self, mapped_text: str) -> Scalar:
         if self.parse == "text":
-            return said
+            return mapped_text
         if self.parse == "bool":
-            return BOOLEANS.get(said.strip().lower())
-        number = decimal(said)
+            return BOOLEAN_TEXTS.get(mapped_text.strip().lower())
+        number = parse_decimal(mapped_text)
         if number is None:
             return None
-        exact = scaled(number, self.scale)
+        exact = scale_decimal(number, self.scale)
         if self.parse == "decimal":
             return exact
         return int(exact) if abs(exact) < 10**18 and exact == int(exact) else None
 
-    def read(self, look: Callable[[str], Scalar]) -> Scalar:
+    def evaluate(self, read_property: Callable[[str], Scalar]) -> Scalar:
         """The rule's value where `look` gives the value of a property, None for null and absent alike."""
         if self.const is not None:
             return self.const
-        raw = next((value for name in self.properties if (value := look(name)) is not None), None)
-        found = self.apply(raw)
-        return self.default if found is None else found
+        raw = next(
+            (
+                candidate
+                for name in self.properties
+                if (candidate := read_property(name)) is not None
+            ),
+            None,
+        )
+        mapped = self.apply(raw)
+        return self.default if mapped is None else mapped
 
-    def of(self, record: object) -> Scalar:
+    def evaluate_record(self, record: object) -> Scalar:
         """The rule's value of a whole record."""
-        return self.read(lambda name: _value(record, name))
+        return self.evaluate(lambda name: _read_property(record, name))
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class InstantRule:
     """A rule whose value is an instant. Shape: `form` is one of `values.FORMATS`; `zone` is for times without one."""
 
     properties: tuple[str, ...]
     form: str = "any"
     zone: tzinfo = UTC
 
-    def read(self, look: Callable[[str], Scalar]) -> datetime | None:
+    def evaluate(self, read_property: Callable[[str], Scalar]) -> datetime | None:
         """The first of the properties that is set, as an instant. None when none is, or it cannot be read."""
-        return self.at(
-            next((value for name in self.properties if (value := look(name)) is not None), None)
+        return self.parse_instant(
+            next(
+                (
+                    candidate
+                    for name in self.properties
+                    if (candidate := read_property(name)) is not None
+                ),
+                None,
+            )
         )
 
-    def at(self, value: Scalar) -> datetime | None:
+    def parse_instant(self, raw: Scalar) -> datetime | None:
         """The instant that one value says. None when it says none."""
-        return instant(value, self.form, self.zone)
+        return parse_instant(raw, self.form, self.zone)
 
-    def of(self, record: object) -> datetime | None:
+    def evaluate_record(self, record: object) -> datetime | None:
         """The instant that a whole record says. None as for `read`."""
-        return self.read(lambda name: _value(record, name))
+        return self.evaluate(lambda name: _read_property(record, name))
 
 
-def _value(record: object, name: str) -> Scalar:
-    value = pointers.resolve(record, name)
-    return None if isinstance(value, pointers.Absent) else value
+def _read_property(record: object, name: str) -> Scalar:
+    scalar = pointers.resolve_scalar(record, name)
+    return None if isinstance(scalar, pointers.Absent) else scalar

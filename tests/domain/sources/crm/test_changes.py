@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.sources.crm.changes import from_milliseconds, identity, milliseconds
+from app.domain.sources.crm.changes import from_milliseconds, to_milliseconds, to_record_id
 
 
 @given(st.integers(0, 10**13))
-def test_milliseconds_come_back(count):
-    assert milliseconds(from_milliseconds(count)) == count
+def test_milliseconds_round_trip(count):
+    assert to_milliseconds(from_milliseconds(count)) == count
 
 
 @pytest.mark.parametrize(
@@ -30,4 +30,4 @@ def test_milliseconds_come_back(count):
     ],
 )
 def test_an_id_is_text_that_fits_into_the_id_of_an_event(raw, id_):
-    assert identity(raw) == id_
+    assert to_record_id(raw) == id_

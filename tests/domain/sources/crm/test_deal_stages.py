@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app.domain.sources.crm.changes import Change, Scalar
-from app.domain.sources.crm.deal_stages import class_at, moments
-from app.domain.sources.crm.timeline import History
-from app.domain.sources.mapping.mapping import parse
+from app.domain.sources.crm.deal_stages import find_deal_class, find_transitions
+from app.domain.sources.crm.timeline import RecordTimeline
+from app.domain.sources.mapping.mapping import parse_mapping
 
 START = datetime(2026, 10, 1, tzinfo=UTC)
-MAPPING = parse(
+MAPPING = parse_mapping(
     {
         "stage": {"property": "stage"},
         "stages": {"signed": "won", "gone": "lost"},
@@ -24,27 +24,32 @@ MAPPING = parse(
 )
 
 
-def at(minutes: int) -> datetime:
+def at_minute(minutes: int) -> datetime:
     return START + timedelta(minutes=minutes)
 
 
-def said(minutes: int, verb: str = "changed", sequence: str = "", **fields: Scalar) -> Change:
+def make_change(
+    minutes: int, verb: str = "changed", sequence: str = "", **fields: Scalar
+) -> Change:
     return Change(
         "deal:1",
         f"{minutes}|{verb}|{sequence}|{fields}",
-        at(minutes),
+        at_minute(minutes),
         verb,
         fields,
         sequence=sequence,
     )
 
 
-def found(*changes: Change) -> dict[str, datetime]:
-    return {slot.split("/")[0]: when for slot, _, when in moments(History(changes), MAPPING)}
+def read_transition_times(*changes: Change) -> dict[str, datetime]:
+    return {
+        slot.split("/")[0]: instant
+        for slot, _, instant in find_transitions(RecordTimeline(changes), MAPPING)
+    }
 
 
 @pytest.mark.parametrize(
-    ("fields", "class_"),
+    ("fields", "stage_class"),
     [
         ({"status": "won", "stage": "gone"}, "won"),
         ({"status": "open", "stage": "signed"}, "open"),
@@ -58,40 +63,62 @@ def found(*changes: Change) -> dict[str, datetime]:
         ({"stage": None}, None),
     ],
 )
-def test_the_first_that_says_anything_decides(fields: dict[str, Scalar], class_: str | None):
+def test_the_status_comes_before_the_flags_and_the_flags_before_the_stage(
+    fields: dict[str, Scalar], stage_class: str | None
+):
     assert (
-        class_at(History([Change("deal:1", "k", START, "changed", fields)]), MAPPING, START)
-        == class_
+        find_deal_class(
+            RecordTimeline([Change("deal:1", "k", START, "changed", fields)]), MAPPING, START
+        )
+        == stage_class
     )
 
 
-def test_a_status_moves_no_deal_and_its_stage_does():
-    assert found(said(0, status="open", stage="a"), said(1, stage="b"), said(2, status="won")) == {
-        "moved": at(1),
-        "won": at(2),
+def test_a_status_is_no_move_and_a_stage_is():
+    assert read_transition_times(
+        make_change(0, status="open", stage="a"),
+        make_change(1, stage="b"),
+        make_change(2, status="won"),
+    ) == {
+        "moved": at_minute(1),
+        "won": at_minute(2),
     }
 
 
-def test_a_deal_first_known_as_won_was_won_when_it_says_that_it_was_closed():
-    told = said(9, "snapshot", status="won", closed=at(4).isoformat(), created=at(1).isoformat())
-    assert found(told) == {"created": at(1), "won": at(4)}
-    assert found(said(2, status="open"), told)["won"] == at(
+def test_a_deal_first_seen_as_won_is_dated_by_its_closing_time():
+    won_snapshot = make_change(
+        9,
+        "snapshot",
+        status="won",
+        closed=at_minute(4).isoformat(),
+        created=at_minute(1).isoformat(),
+    )
+    assert read_transition_times(won_snapshot) == {"created": at_minute(1), "won": at_minute(4)}
+    assert read_transition_times(make_change(2, status="open"), won_snapshot)["won"] == at_minute(
         9
     )  # it was seen open: the change is seen too
-    assert found(said(9, status="won", closed=at(4).isoformat())) == {
-        "won": at(9)
+    assert read_transition_times(make_change(9, status="won", closed=at_minute(4).isoformat())) == {
+        "won": at_minute(9)
     }  # a change is of its own time
-    assert found(said(9, "snapshot", status="won", closed=at(12).isoformat())) == {"won": at(9)}
+    assert read_transition_times(
+        make_change(9, "snapshot", status="won", closed=at_minute(12).isoformat())
+    ) == {"won": at_minute(9)}
 
 
-def test_the_sequence_orders_what_is_of_one_instant():
-    assert found(said(0, sequence="2", status="won"), said(0, sequence="1", status="lost")) == {
-        "won": at(0)
-    }
-    assert found(said(0, sequence="1", status="won"), said(0, sequence="2", status="lost")) == {
-        "lost": at(0)
-    }
+def test_the_sequence_orders_changes_of_one_instant():
+    assert read_transition_times(
+        make_change(0, sequence="2", status="won"), make_change(0, sequence="1", status="lost")
+    ) == {"won": at_minute(0)}
+    assert read_transition_times(
+        make_change(0, sequence="1", status="won"), make_change(0, sequence="2", status="lost")
+    ) == {"lost": at_minute(0)}
 
 
-def test_a_win_that_kept_its_first_won_time_is_not_read_from_it_when_reopened():
-    assert found(said(0, status="won"), said(1, status="open", closed=at(0).isoformat())) == {}
+def test_a_reopened_deal_with_a_first_won_time_is_not_won():
+    assert (
+        read_transition_times(
+            make_change(0, status="won"),
+            make_change(1, status="open", closed=at_minute(0).isoformat()),
+        )
+        == {}
+    )

@@ -2,8 +2,8 @@
 
 from decimal import Decimal
 
-from app.domain.sources.mapping.cloudevent_fields import STOCK, members
-from app.domain.sources.mapping.mapping import EventRules, parse
+from app.domain.sources.mapping.cloudevent_fields import DEFAULT_EVENT_RULES, read_event_members
+from app.domain.sources.mapping.mapping import EventRules, parse_mapping
 
 RECORD = {
     "type": "invoice.paid",
@@ -17,14 +17,14 @@ RECORD = {
 }
 
 
-def rules(**own: object) -> EventRules:
-    found = parse(own, STOCK, "events").event
-    assert found is not None
-    return found
+def parse_event_rules(**spec: object) -> EventRules:
+    event_rules = parse_mapping(spec, DEFAULT_EVENT_RULES, "events").event
+    assert event_rules is not None
+    return event_rules
 
 
-def test_by_default_the_members_stand_in_the_data_and_the_rest_is_the_event_s_data():
-    assert members(RECORD, rules()) == {
+def test_by_default_the_members_are_read_from_the_data_and_removed_from_it():
+    assert read_event_members(RECORD, parse_event_rules()) == {
         "team": "sales",
         "kind": "outcome",
         "value": Decimal("12.5"),
@@ -33,17 +33,17 @@ def test_by_default_the_members_stand_in_the_data_and_the_rest_is_the_event_s_da
     }
 
 
-def test_a_mapping_says_otherwise():
-    found = members(
+def test_a_mapping_overrides_the_default_members():
+    fields = read_event_members(
         {"type": "x", "region": "no", "data": {"cents": 1250}},
-        rules(
+        parse_event_rules(
             team={"property": "/region", "map": {"no": "nordics"}},
             value={"property": "/data/cents", "scale": -2},
             unit={"const": "NOK"},
             data={"place": {"property": "/region", "upper": True}},
         ),
     )
-    assert found == {
+    assert fields == {
         "team": "nordics",
         "value": Decimal("12.50"),
         "unit": "NOK",
@@ -51,6 +51,11 @@ def test_a_mapping_says_otherwise():
     }
 
 
-def test_what_cannot_be_read_stands_as_it_came_to_be_refused():
-    assert members({"data": {"value": "much", "team": "Sales!"}}, rules())["value"] == "much"
-    assert members({}, rules()) == {}
+def test_an_unreadable_member_stays_unchanged_and_is_refused_later():
+    assert (
+        read_event_members({"data": {"value": "much", "team": "Sales!"}}, parse_event_rules())[
+            "value"
+        ]
+        == "much"
+    )
+    assert read_event_members({}, parse_event_rules()) == {}

@@ -8,10 +8,10 @@ import pytest
 
 from app.domain.primitives import strict_json
 from app.domain.primitives.errors import InvalidError
-from app.domain.sources.mapping.generic_envelope import read
-from app.domain.sources.mapping.mapping import parse
+from app.domain.sources.mapping.generic_envelope import parse_records
+from app.domain.sources.mapping.mapping import parse_mapping
 
-OWN = {  # crm-webhooks.md, 8.3
+MAPPING_SPEC = {  # crm-webhooks.md, 8.3
     "version": 1,
     "when": [{"property": "/type", "in": ["deal.won", "deal.lost", "deal.deleted"]}],
     "kind": {"property": "/type", "map": {"deal.deleted": "deleted"}, "default": "snapshot"},
@@ -42,17 +42,17 @@ RECORD = {
 }
 
 
-def records(body, **changed):
-    mapping = parse({**OWN, **changed}, {}, "generic")
+def read_body(body, **overrides):
+    mapping = parse_mapping({**MAPPING_SPEC, **overrides}, {}, "generic")
     assert mapping.envelope is not None
-    exact = strict_json.loads(json.dumps(body).encode())
-    return read(exact, mapping.envelope, mapping.properties())
+    parsed_body = strict_json.loads(json.dumps(body).encode())
+    return parse_records(parsed_body, mapping.envelope, mapping.properties())
 
 
 def test_a_record_is_a_change_with_the_properties_that_the_mapping_reads():
-    found = records(RECORD)
-    ((place, change),) = found.changes
-    assert (place, change.entity, change.verb, change.at) == (
+    batch = read_body(RECORD)
+    ((index, change),) = batch.changes
+    assert (index, change.entity, change.verb, change.at) == (
         0,
         "deal:42",
         "snapshot",
@@ -68,55 +68,55 @@ def test_a_record_is_a_change_with_the_properties_that_the_mapping_reads():
 
 
 def test_numbers_stay_exact_and_ids_beyond_a_double_keep_their_digits():
-    ((_, change),) = records({**RECORD, "data": {"id": 9007199254740993, "amount": 0.1}}).changes
+    ((_, change),) = read_body({**RECORD, "data": {"id": 9007199254740993, "amount": 0.1}}).changes
     assert change.entity == "deal:9007199254740993"
     assert change.fields["/data/amount"] == Decimal("0.1")
 
 
-def test_null_is_known_and_what_is_not_there_is_not_mentioned():
-    ((_, change),) = records({**RECORD, "data": {"id": "42", "amount": None}}).changes
+def test_null_is_a_field_and_an_absent_property_is_not():
+    ((_, change),) = read_body({**RECORD, "data": {"id": "42", "amount": None}}).changes
     assert change.fields == {"/type": "deal.won", "/data/amount": None}
 
 
 def test_a_deletion_says_nothing_of_the_fields():
-    ((_, change),) = records({**RECORD, "type": "deal.deleted"}).changes
+    ((_, change),) = read_body({**RECORD, "type": "deal.deleted"}).changes
     assert (change.verb, change.fields) == ("deleted", {})
 
 
-def test_records_stand_in_the_body_or_in_a_list_or_where_each_says():
-    other = {**RECORD, "id": "evt-2"}
-    assert len(records([RECORD, other]).changes) == 2
-    assert len(records({"events": [RECORD, other]}, each="/events").changes) == 2
-    assert records({"events": {}}, each="/events") is None
-    assert records("nothing") is None
+def test_records_are_the_body_or_a_list_or_found_by_the_each_pointer():
+    second_record = {**RECORD, "id": "evt-2"}
+    assert len(read_body([RECORD, second_record]).changes) == 2
+    assert len(read_body({"events": [RECORD, second_record]}, each="/events").changes) == 2
+    assert read_body({"events": {}}, each="/events") is None
+    assert read_body("nothing") is None
 
 
 def test_what_does_not_meet_the_conditions_is_ignored_and_a_repetition_too():
-    found = records([RECORD, {**RECORD, "type": "contact.created"}, RECORD, 5])
-    assert (len(found.changes), found.ignored, found.problems) == (1, 3, ())
+    batch = read_body([RECORD, {**RECORD, "type": "contact.created"}, RECORD, 5])
+    assert (len(batch.changes), batch.ignored_count, batch.problems) == (1, 3, ())
 
 
-def test_what_cannot_be_read_is_set_aside_in_its_place():
-    nameless = {**RECORD, "data": {}}
-    timeless = {**RECORD, "timestamp": "yesterday"}
-    found = records([RECORD, nameless, timeless, 5], when=[])
-    assert [place for place, _ in found.problems] == [1, 2, 3]
-    assert [place for place, _ in found.changes] == [0]
+def test_an_unreadable_record_is_rejected_with_its_index():
+    record_without_id = {**RECORD, "data": {}}
+    record_without_time = {**RECORD, "timestamp": "yesterday"}
+    batch = read_body([RECORD, record_without_id, record_without_time, 5], when=[])
+    assert [index for index, _ in batch.problems] == [1, 2, 3]
+    assert [index for index, _ in batch.changes] == [0]
 
 
-def test_the_same_id_is_the_same_change_and_without_dedupe_the_content_tells():
-    again = {**RECORD, "data": {"id": 42, "amount": 5}}
-    assert len(records([RECORD, again]).changes) == 1
-    assert len(records([RECORD, again, RECORD], dedupe=[]).changes) == 2
+def test_changes_are_deduplicated_by_id_or_by_content_without_dedupe():
+    changed_record = {**RECORD, "data": {"id": 42, "amount": 5}}
+    assert len(read_body([RECORD, changed_record]).changes) == 1
+    assert len(read_body([RECORD, changed_record, RECORD], dedupe=[]).changes) == 2
 
 
 def test_the_sequence_orders_changes_of_one_instant():
-    ((_, change),) = records({**RECORD, "n": 7}, sequence={"property": "/n"}).changes
+    ((_, change),) = read_body({**RECORD, "n": 7}, sequence={"property": "/n"}).changes
     assert change.sequence == "7"
 
 
 @pytest.mark.parametrize(
-    ("condition", "holds"),
+    ("condition", "is_met"),
     [
         ({"property": "/n", "equals": 5}, True),
         ({"property": "/n", "in": ["4", "6"]}, False),
@@ -126,12 +126,12 @@ def test_the_sequence_orders_changes_of_one_instant():
         ({"property": "/none", "exists": True}, False),
     ],
 )
-def test_a_condition_is_in_equals_or_exists(condition, holds):
-    assert len(records({**RECORD, "n": 5, "none": None}, when=[condition]).changes) == holds
+def test_a_condition_is_in_equals_or_exists(condition, is_met):
+    assert len(read_body({**RECORD, "n": 5, "none": None}, when=[condition]).changes) == is_met
 
 
 @pytest.mark.parametrize(
-    ("changed", "pointer"),
+    ("overrides", "pointer"),
     [
         ({"version": 2}, "/mapping/version"),
         ({"entity": {"type": "person", "id": "/id"}}, "/mapping/entity/type"),
@@ -150,7 +150,7 @@ def test_a_condition_is_in_equals_or_exists(condition, holds):
         ({"each": 5}, "/mapping/each"),
     ],
 )
-def test_a_wrong_envelope_says_where(changed, pointer):
-    with pytest.raises(InvalidError) as caught:
-        parse({**OWN, **changed}, {}, "generic")
-    assert [fault.pointer for fault in caught.value.faults] == [pointer]
+def test_a_wrong_envelope_says_where(overrides, pointer):
+    with pytest.raises(InvalidError) as excinfo:
+        parse_mapping({**MAPPING_SPEC, **overrides}, {}, "generic")
+    assert [fault.pointer for fault in excinfo.value.faults] == [pointer]

@@ -4,7 +4,12 @@ from decimal import Decimal
 
 import pytest
 
-from app.domain.sources.mapping.json_pointer import ABSENT, picked, problem, resolve
+from app.domain.sources.mapping.json_pointer import (
+    ABSENT,
+    find_pointer_problem,
+    pick_properties,
+    resolve_scalar,
+)
 
 RECORD = {
     "amount": 0,
@@ -38,16 +43,19 @@ RECORD = {
     ],
 )
 def test_a_property_is_set_null_or_absent(name: str, value: object):
-    assert resolve(RECORD, name) == value
+    assert resolve_scalar(RECORD, name) == value
 
 
-def test_what_is_picked_keeps_null_and_leaves_out_what_is_absent():
-    assert picked(RECORD, ["none", "/list/0/id", "missing"]) == {"none": None, "/list/0/id": 7}
-    assert picked("no record", ["a"]) == {}
+def test_picked_properties_include_null_and_omit_absent_ones():
+    assert pick_properties(RECORD, ["none", "/list/0/id", "missing"]) == {
+        "none": None,
+        "/list/0/id": 7,
+    }
+    assert pick_properties("no record", ["a"]) == {}
 
 
 @pytest.mark.parametrize(
-    ("name", "good"), [("a~2", True), ("/a~2", False), ("/a" * 16, True), ("/a" * 17, False)]
+    ("name", "is_valid"), [("a~2", True), ("/a~2", False), ("/a" * 16, True), ("/a" * 17, False)]
 )
-def test_a_pointer_that_cannot_be_resolved_is_a_problem(name: str, good: bool):
-    assert (problem(name) is None) is good
+def test_a_pointer_that_cannot_be_resolved_is_a_problem(name: str, is_valid: bool):
+    assert (find_pointer_problem(name) is None) is is_valid

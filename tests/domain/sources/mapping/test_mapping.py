@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.connectors.hubspot import STOCK
+from app.connectors.hubspot import DEFAULT_MAPPING
 from app.domain.primitives.errors import InvalidError
-from app.domain.sources.mapping.mapping import DealMapping, parse
+from app.domain.sources.mapping.mapping import DealMapping, parse_mapping
 from app.domain.sources.mapping.rules import Rule
 
 SAMPLE = {  # api.md, Sources
@@ -26,26 +26,26 @@ SAMPLE = {  # api.md, Sources
 }
 
 
-def faults(own):
-    with pytest.raises(InvalidError) as caught:
-        parse(own, STOCK)
-    return [fault.pointer for fault in caught.value.faults]
+def error_pointers(spec):
+    with pytest.raises(InvalidError) as excinfo:
+        parse_mapping(spec, DEFAULT_MAPPING)
+    return [fault.pointer for fault in excinfo.value.faults]
 
 
-def rate_on(mapping, day):
+def find_rate(mapping, day):
     rate = mapping.rate_on("USD", date.fromisoformat(day))
     return rate and rate.rate
 
 
 def test_the_sample_of_the_contract_is_read_over_the_defaults():
-    mapping = parse(SAMPLE, STOCK)
+    mapping = parse_mapping(SAMPLE, DEFAULT_MAPPING)
     assert mapping.stage == Rule(("dealstage",))
     assert mapping.stages["closedwon"] == "won"
     assert mapping.stages["contractsent"] == "open"
     assert mapping.team == Rule(("pipeline",), map={"default": "sales"})
     assert mapping.unit == Rule(("deal_currency_code",), default="EUR")
-    assert rate_on(mapping, "2026-07-01") == Decimal("0.92")
-    assert mapping.teams() == {"sales"}
+    assert find_rate(mapping, "2026-07-01") == Decimal("0.92")
+    assert mapping.team_keys() == {"sales"}
     assert mapping.properties() == {
         *(
             "dealstage",
@@ -60,16 +60,16 @@ def test_the_sample_of_the_contract_is_read_over_the_defaults():
     }
 
 
-def test_nothing_said_is_a_stock_account():
-    assert parse(None, STOCK) == parse({}, STOCK)
-    assert parse({}, STOCK).properties() == {
+def test_an_empty_mapping_is_the_default_mapping():
+    assert parse_mapping(None, DEFAULT_MAPPING) == parse_mapping({}, DEFAULT_MAPPING)
+    assert parse_mapping({}, DEFAULT_MAPPING).properties() == {
         *("dealstage", "pipeline", "amount", "deal_currency_code"),
         *("createdate", "closedate", "hs_lastmodifieddate"),
     }
 
 
-def test_null_takes_a_default_away():
-    mapping = parse({"unit": None, "stages": {"contractsent": None}}, STOCK)
+def test_null_removes_a_default():
+    mapping = parse_mapping({"unit": None, "stages": {"contractsent": None}}, DEFAULT_MAPPING)
     assert mapping.unit is None
     assert "contractsent" not in mapping.stages
 
@@ -80,15 +80,15 @@ def test_the_rate_that_became_valid_last_holds():
         {"from": "USD", "to": "EUR", "rate": Decimal(rate), "valid_from": day}
         for day, rate in days.items()
     ]
-    mapping = parse({"rates": rates}, STOCK)
-    assert rate_on(mapping, "2025-12-31") is None
-    assert rate_on(mapping, "2026-06-30") == Decimal("0.9")
-    assert rate_on(mapping, "2026-07-01") == Decimal("0.8")
-    assert mapping.rate_on("NOK", date(2026, 7, 1)) is None
+    mapping = parse_mapping({"rates": rates}, DEFAULT_MAPPING)
+    assert find_rate(mapping, "2025-12-31") is None
+    assert find_rate(mapping, "2026-06-30") == Decimal("0.9")
+    assert find_rate(mapping, "2026-07-01") == Decimal("0.8")
+    assert mapping.find_rate("NOK", date(2026, 7, 1)) is None
 
 
 @pytest.mark.parametrize(
-    ("own", "pointer"),
+    ("spec", "pointer"),
     [
         ([], "/mapping"),
         ({"stgaes": {}}, "/mapping/stgaes"),
@@ -140,35 +140,35 @@ def test_the_rate_that_became_valid_last_holds():
         ),
     ],
 )
-def test_a_wrong_mapping_says_where(own, pointer):
-    assert faults(own) == [pointer]
+def test_a_wrong_mapping_says_where(spec, pointer):
+    assert error_pointers(spec) == [pointer]
 
 
-def test_all_that_is_wrong_is_said_at_once():
-    assert faults({"stages": {"a": "b"}, "nonsense": 1}) == [
+def test_every_error_is_reported_at_once():
+    assert error_pointers({"stages": {"a": "b"}, "nonsense": 1}) == [
         "/mapping/nonsense",
         "/mapping/stages/a",
     ]
 
 
 def test_a_connector_without_defaults_has_no_mapping():
-    assert parse({}, {}, "none") == DealMapping()
+    assert parse_mapping({}, {}, "none") == DealMapping()
     with pytest.raises(InvalidError, match="mapping"):
-        parse({"team": {}}, {}, "none")
+        parse_mapping({"team": {}}, {}, "none")
 
 
-scalars = (
+scalar_strategy = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.decimals() | st.text(max_size=5)
 )
-anything = st.recursive(
-    scalars,
-    lambda below: (
-        st.lists(below, max_size=3)
+json_strategy = st.recursive(
+    scalar_strategy,
+    lambda children: (
+        st.lists(children, max_size=3)
         | st.dictionaries(
             st.sampled_from(
                 ["property", "map", "default", "parse", "from", "to", "rate", "valid_from", "x"]
             ),
-            below,
+            children,
             max_size=4,
         )
     ),
@@ -177,14 +177,16 @@ anything = st.recursive(
 
 
 @given(
-    st.dictionaries(st.sampled_from([*SAMPLE, "stage", "pipeline", "odd"]), anything, max_size=5)
+    st.dictionaries(
+        st.sampled_from([*SAMPLE, "stage", "pipeline", "odd"]), json_strategy, max_size=5
+    )
 )
-def test_any_json_is_a_mapping_or_is_refused_with_pointers(own):
+def test_any_json_is_a_mapping_or_is_refused_with_pointers(spec):
     try:
-        mapping = parse(own, STOCK)
+        mapping = parse_mapping(spec, DEFAULT_MAPPING)
     except InvalidError as error:
-        places = [fault.pointer for fault in error.faults]
+        pointers = [fault.pointer for fault in error.faults]
     else:
-        places = ["/mapping"] if all(mapping.properties()) else []
-    assert places
-    assert all(place.startswith("/mapping") for place in places)
+        pointers = ["/mapping"] if all(mapping.properties()) else []
+    assert pointers
+    assert all(pointer.startswith("/mapping") for pointer in pointers)

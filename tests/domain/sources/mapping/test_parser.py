@@ -2,13 +2,13 @@
 
 import pytest
 
-from app.connectors.hubspot import STOCK
+from app.connectors.hubspot import DEFAULT_MAPPING
 from app.domain.primitives.errors import InvalidError
-from app.domain.sources.mapping.mapping import parse
+from app.domain.sources.mapping.mapping import parse_mapping
 
 
 @pytest.mark.parametrize(
-    ("own", "pointer"),
+    ("spec", "pointer"),
     [
         ({"value": {"first_of": []}}, "/mapping/value/first_of"),
         ({"value": {"first_of": ["a"] * 17}}, "/mapping/value/first_of"),
@@ -32,12 +32,18 @@ from app.domain.sources.mapping.mapping import parse
         ({"version": 2}, "/mapping/version"),
     ],
 )
-def test_a_wrong_rule_says_where(own: dict[str, object], pointer: str):
-    with pytest.raises(InvalidError) as caught:
-        parse(own, STOCK)
-    assert [fault.pointer for fault in caught.value.faults] == [pointer]
+def test_a_wrong_rule_says_where(spec: dict[str, object], pointer: str):
+    with pytest.raises(InvalidError) as excinfo:
+        parse_mapping(spec, DEFAULT_MAPPING)
+    assert [fault.pointer for fault in excinfo.value.faults] == [pointer]
 
 
-def test_a_rule_of_ones_own_takes_the_place_of_the_default_s_property():
-    assert parse({"value": {"first_of": ["/a", "b"]}}, STOCK).properties() >= {"/a", "b"}
-    assert "amount" not in parse({"value": {"first_of": ["/a", "b"]}}, STOCK).properties()
+def test_a_custom_rule_replaces_the_property_of_the_default():
+    assert parse_mapping({"value": {"first_of": ["/a", "b"]}}, DEFAULT_MAPPING).properties() >= {
+        "/a",
+        "b",
+    }
+    assert (
+        "amount"
+        not in parse_mapping({"value": {"first_of": ["/a", "b"]}}, DEFAULT_MAPPING).properties()
+    )

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from app.domain.sources.mapping.rules import Moment, Rule
+from app.domain.sources.mapping.rules import InstantRule, Rule
 
 
 @pytest.mark.parametrize(
@@ -33,20 +33,20 @@ from app.domain.sources.mapping.rules import Moment, Rule
     ],
 )
 def test_an_operator_reads_one_raw_value(rule: Rule, raw: str | int | None, value: object):
-    found = rule.apply(raw)
-    assert found == value
-    assert isinstance(found, bool) == isinstance(value, bool)
+    parsed = rule.apply(raw)
+    assert parsed == value
+    assert isinstance(parsed, bool) == isinstance(value, bool)
 
 
 def test_the_first_that_is_set_counts_and_the_default_only_when_nothing_can_be_read():
     rule = Rule(("/owner/id", "owner"), default="nobody", map={"7": "sales", "x": "ops"})
-    assert rule.of({"owner": {"id": 7}}) == "sales"
-    assert rule.of({"owner": "x"}) == "ops"
-    assert rule.of({"owner": None}) == "nobody"
-    assert rule.of({"owner": "strange"}) == "nobody"
-    assert Rule(const="EUR").of({}) == "EUR"
+    assert rule.evaluate_record({"owner": {"id": 7}}) == "sales"
+    assert rule.evaluate_record({"owner": "x"}) == "ops"
+    assert rule.evaluate_record({"owner": None}) == "nobody"
+    assert rule.evaluate_record({"owner": "strange"}) == "nobody"
+    assert Rule(const="EUR").evaluate_record({}) == "EUR"
 
 
-def test_a_moment_is_read_where_the_first_property_is_set():
-    assert Moment(("a", "b")).of({"a": None, "b": "2026-10-01"}) is not None
-    assert Moment(("a",)).of({}) is None
+def test_an_instant_is_read_from_the_first_property_that_is_set():
+    assert InstantRule(("a", "b")).evaluate_record({"a": None, "b": "2026-10-01"}) is not None
+    assert InstantRule(("a",)).evaluate_record({}) is None

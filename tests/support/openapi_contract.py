@@ -3,11 +3,11 @@
 from functools import cache
 from typing import Any
 
-from app.api.app import build
-from app.api.openapi.document import document
+from app.api.app import create_application
+from app.api.openapi.document import build_document
 
 
 @cache
-def contract() -> dict[str, Any]:
+def get_contract() -> dict[str, Any]:
     """The whole document. Whoever reads it leaves it as it is."""
-    return document(build())
+    return build_document(create_application())

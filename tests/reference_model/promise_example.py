@@ -1,10 +1,15 @@
 """Sold what cannot be delivered, and two sources that disagree; too little is covered for a score."""
 
 from datetime import date
-from fractions import Fraction as F  # noqa: N817  # the arithmetic reads like arithmetic
+from fractions import Fraction as F  # the arithmetic reads like arithmetic  # noqa: N817  # the arithmetic reads like arithmetic
 
+from tests.reference_model.expectations import (
+    NOT_APPLICABLE,
+    ExpectedAlignment,
+    make_event,
+    make_instant,
+)
 from tests.reference_model.ledger import Loss
-from tests.reference_model.pencil import NOT_HERE, Expected, at, event
 from tests.reference_model.world import (
     DEFAULT_WEIGHTS,
     KeyResult,
@@ -50,40 +55,67 @@ WORLD = World(
         weights={**DEFAULT_WEIGHTS, "playbook": F(0)}, minimum_coverage=F(3, 4), unit="EUR"
     ),
     events=(
-        event(
+        make_event(
             "w1",
             "deal.won",
             "sales",
-            at(11, 1, 3, 30),
+            make_instant(11, 1, 3, 30),
             value=F(400),
             unit="EUR",
             offerings=(ONBOARDING, MOONBASE),
         ),
-        event("w2", "deal.won", "sales", at(10, 29), value=F(100), offerings=(LEGACY,)),
+        make_event(
+            "w2", "deal.won", "sales", make_instant(10, 29), value=F(100), offerings=(LEGACY,)
+        ),
         # Dollars: not a value of a metric in euros, and not a sale in the policy's unit.
-        event("w3", "deal.won", "sales", at(10, 30), value=F(999), unit="USD", offerings=(LEGACY,)),
+        make_event(
+            "w3",
+            "deal.won",
+            "sales",
+            make_instant(10, 30),
+            value=F(999),
+            unit="USD",
+            offerings=(LEGACY,),
+        ),
         # Occurred in time, but nobody knew until the day after.
-        event("w4", "deal.won", "sales", at(10, 30), value=F(5000), recorded_at=at(11, 2)),
+        make_event(
+            "w4",
+            "deal.won",
+            "sales",
+            make_instant(10, 30),
+            value=F(5000),
+            recorded_at=make_instant(11, 2),
+        ),
         # Recorded twice by mistake, and taken back on the last day.
-        event("w5", "deal.won", "sales", at(10, 29), value=F(100), offerings=(LEGACY,)),
-        event("b1", "deal.won", "sales", at(10, 31), value=F(300), unit="EUR", source="billing"),
+        make_event(
+            "w5", "deal.won", "sales", make_instant(10, 29), value=F(100), offerings=(LEGACY,)
+        ),
+        make_event(
+            "b1",
+            "deal.won",
+            "sales",
+            make_instant(10, 31),
+            value=F(300),
+            unit="EUR",
+            source="billing",
+        ),
     ),
-    retractions=(Retraction("crm", "w5", at(11, 1)),),
+    retractions=(Retraction("crm", "w5", make_instant(11, 1)),),
 )
 
 # The weights that apply: 90 without playbook's; those that are not null: 65.
-EXPECTED = Expected(
+EXPECTED = ExpectedAlignment(
     components={
         # sales 1, operations contributed and did not sign: 1/2. Shown, and counts for nothing: its weight is 0
         "playbook": (F(3, 4), F(1)),
         # balance 1, but two are accountable
         "shared_responsibility": (F(1, 2), F(1)),
         # sales has 4 events of 10
-        "focus": NOT_HERE,
+        "focus": NOT_APPLICABLE,
         # arr: v = 400 + 100 of crm, x = 1/4; day 5 of 10: e = 1/2; a = 3/4. nps: nothing, a = 1/2. (3 * 3/4 + 1/2) / 4
         "outcomes": (F(11, 16), F(3, 4)),
         "freshness": (F(1), F(1)),
-        "productivity": NOT_HERE,
+        "productivity": NOT_APPLICABLE,
         # 300 of 300 + 100 (moonbase, unknown) + 100 (legacy, retired that day)
         "deliverability": (F(3, 5), F(1)),
         # crm 500, billing 300: 1 - 200/500

@@ -55,63 +55,80 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from tests.reference_model.components import Part, components
-from tests.reference_model.ledger import Loss, ledger
-from tests.reference_model.scene import ZERO, Scene, attention_facts, borne, look
+from tests.reference_model.component_inputs import (
+    ZERO,
+    ComponentInputs,
+    collect_inputs,
+    compute_borne_weights,
+    find_attention_events,
+)
+from tests.reference_model.components import ComponentScore, score_components
+from tests.reference_model.ledger import Loss, compute_ledger
 from tests.reference_model.world import COMPONENTS, World
 
 
 @dataclass(frozen=True, slots=True)
-class Alignment:
+class ReferenceAlignment:
     """The answer. `raw` is the score before minimum_coverage is asked: the ledger sums to 1 - raw."""
 
     score: Fraction | None
-    raw: Fraction | None
+    raw_score: Fraction | None
     floor: Fraction
     coverage: Fraction
     weakest: str
     silent_teams: tuple[str, ...]
-    components: Mapping[str, Part]
-    lost: Mapping[str, Fraction]
+    components: Mapping[str, ComponentScore]
+    lost_points: Mapping[str, Fraction]
     ledger: Mapping[Loss, Fraction]
 
 
-def align(world: World) -> Alignment:
+def compute_alignment(world: World) -> ReferenceAlignment:
     """The alignment of the world's playbook, as of and known at the world's days."""
-    scene = look(world)
-    parts = components(scene)
+    inputs = collect_inputs(world)
+    components = score_components(inputs)
     weights = world.policy.weights
-    applying = sum((weights[c] for c in COMPONENTS if parts[c].applies), ZERO)
-    counted = sum((weights[c] for c in COMPONENTS if parts[c].score is not None), ZERO)
-    earned = {c: weights[c] * score for c in COMPONENTS if (score := parts[c].score) is not None}
-    raw = sum(earned.values(), ZERO) / counted if counted else None
+    applicable_weight = sum((weights[c] for c in COMPONENTS if components[c].applies), ZERO)
+    scored_weight = sum((weights[c] for c in COMPONENTS if components[c].score is not None), ZERO)
+    earned_points = {
+        c: weights[c] * score for c in COMPONENTS if (score := components[c].score) is not None
+    }
+    raw_score = sum(earned_points.values(), ZERO) / scored_weight if scored_weight else None
     coverage = (
-        sum((weights[c] * parts[c].cov for c in COMPONENTS), ZERO) / applying if applying else ZERO
+        sum((weights[c] * components[c].coverage for c in COMPONENTS), ZERO) / applicable_weight
+        if applicable_weight
+        else ZERO
     )
-    floor = sum((earned[c] * parts[c].cov for c in earned), ZERO) / applying if applying else ZERO
-    lost = {
-        c: (weights[c] - earned[c]) / counted if c in earned and counted else ZERO
+    floor = (
+        sum((earned_points[c] * components[c].coverage for c in earned_points), ZERO)
+        / applicable_weight
+        if applicable_weight
+        else ZERO
+    )
+    lost_points = {
+        c: (weights[c] - earned_points[c]) / scored_weight
+        if c in earned_points and scored_weight
+        else ZERO
         for c in COMPONENTS
     }
-    return Alignment(
-        score=raw if coverage >= world.policy.minimum_coverage else None,
-        raw=raw,
+    return ReferenceAlignment(
+        score=raw_score if coverage >= world.policy.minimum_coverage else None,
+        raw_score=raw_score,
         floor=floor,
         coverage=coverage,
-        weakest=max(COMPONENTS, key=lambda c: lost[c]),
-        silent_teams=silent_teams(scene),
-        components=parts,
-        lost=lost,
-        ledger=ledger(scene, parts),
+        weakest=max(COMPONENTS, key=lambda c: lost_points[c]),
+        silent_teams=find_silent_teams(inputs),
+        components=components,
+        lost_points=lost_points,
+        ledger=compute_ledger(inputs, components),
     )
 
 
-def silent_teams(scene: Scene) -> tuple[str, ...]:
+def find_silent_teams(inputs: ComponentInputs) -> tuple[str, ...]:
     """The teams that bear an objective and have no event in the attention window."""
     return tuple(
         sorted(
             t.key
-            for t in scene.world.teams
-            if borne(scene, t.key) and not attention_facts(scene, t.key)
+            for t in inputs.world.teams
+            if compute_borne_weights(inputs, t.key) and not find_attention_events(inputs, t.key)
         )
     )

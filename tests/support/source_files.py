@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-Function = ast.FunctionDef | ast.AsyncFunctionDef
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SourceFile:
     """One Python file. Shape: `path` is relative to the repository, with slashes."""
 
     path: str
@@ -33,82 +33,87 @@ class Source:
         ]
 
     @property
-    def functions(self) -> list[Function]:
+    def functions(self) -> list[FunctionNode]:
         """Its functions and methods, however deep."""
-        return [node for node in ast.walk(self.tree) if isinstance(node, Function)]
+        return [node for node in ast.walk(self.tree) if isinstance(node, FunctionNode)]
 
     @property
     def imports(self) -> list[tuple[int, str]]:
         """What it imports, as dotted names with their lines: `from a import b` is `a.b`."""
-        found = []
+        imported_names = []
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Import):
-                found += [(node.lineno, alias.name) for alias in node.names]
+                imported_names += [(node.lineno, alias.name) for alias in node.names]
             elif isinstance(node, ast.ImportFrom):
-                found += [(node.lineno, f"{node.module}.{alias.name}") for alias in node.names]
-        return found
+                imported_names += [
+                    (node.lineno, f"{node.module}.{alias.name}") for alias in node.names
+                ]
+        return imported_names
 
     @property
     def strings(self) -> list[tuple[int, str]]:
         """Its strings but for docstrings, with their lines."""
         tree = self.tree
-        owners = [
+        documented_nodes = [
             node
             for node in ast.walk(tree)
-            if isinstance(node, ast.Module | ast.ClassDef | Function)
+            if isinstance(node, ast.Module | ast.ClassDef | FunctionNode)
         ]
-        docs = {
+        docstring_ids = {
             id(node.body[0].value)
-            for node in owners
+            for node in documented_nodes
             if node.body and isinstance(node.body[0], ast.Expr)
         }
         constants = [
             node
             for node in ast.walk(tree)
-            if isinstance(node, ast.Constant) and id(node) not in docs
+            if isinstance(node, ast.Constant) and id(node) not in docstring_ids
         ]
         return [(node.lineno, node.value) for node in constants if isinstance(node.value, str)]
 
     @property
-    def calls(self) -> list[tuple[int, str]]:
+    def references(self) -> list[tuple[int, str]]:
         """The dotted names it calls or mentions, spelled in full by its imports, with their lines."""
-        names = _spelled_out(self.tree)
-        found = []
+        full_names = _resolve_import_names(self.tree)
+        references = []
         for node in ast.walk(self.tree):
             if isinstance(node, (ast.Attribute, ast.Name)):
-                first, dot, rest = ast.unparse(node).partition(".")
-                found.append((node.lineno, names.get(first, first) + dot + rest))
-        return found
+                head, dot, tail = ast.unparse(node).partition(".")
+                references.append((node.lineno, full_names.get(head, head) + dot + tail))
+        return references
 
 
-def _spelled_out(tree: ast.Module) -> dict[str, str]:
-    names: dict[str, str] = {}
+def _resolve_import_names(tree: ast.Module) -> dict[str, str]:
+    full_names: dict[str, str] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            names |= {alias.asname: alias.name for alias in node.names if alias.asname}
+            full_names |= {alias.asname: alias.name for alias in node.names if alias.asname}
         elif isinstance(node, ast.ImportFrom):
-            names |= {
+            full_names |= {
                 alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names
             }
-    return names
+    return full_names
 
 
-def sources(folder: str) -> list[Source]:
+def read_source_files(folder: str) -> list[SourceFile]:
     """The Python files below a folder of the repository. Raises: AssertionError when there is none to look at."""
-    found = [Source(path, (ROOT / path).read_text(encoding="utf-8")) for path in _python(folder)]
-    assert found, f"{folder} holds no Python file: the test would hold nothing"
-    return found
+    files = [
+        SourceFile(path, (ROOT / path).read_text(encoding="utf-8"))
+        for path in _list_python_files(folder)
+    ]
+    assert files, f"{folder} holds no Python file: the test would hold nothing"
+    return files
 
 
-def _python(folder: str) -> Iterator[str]:
+def _list_python_files(folder: str) -> Iterator[str]:
     for path in sorted((ROOT / folder).rglob("*.py")):
         yield path.relative_to(ROOT).as_posix()
 
 
-def ours() -> list[Path]:
+def list_repository_files() -> list[Path]:
     """Every file that is or would be committed."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
-    listed = subprocess.run(
+    file_names = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.split("\0")
-    return [ROOT / name for name in listed if name and (ROOT / name).is_file()]
+    return [ROOT / name for name in file_names if name and (ROOT / name).is_file()]

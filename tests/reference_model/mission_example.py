@@ -1,10 +1,15 @@
 """Sales is on a mission of its own, one objective is unmeasured and another gathers dust."""
 
 from datetime import date
-from fractions import Fraction as F  # noqa: N817  # the arithmetic reads like arithmetic
+from fractions import Fraction as F  # the arithmetic reads like arithmetic  # noqa: N817  # the arithmetic reads like arithmetic
 
+from tests.reference_model.expectations import (
+    NOT_APPLICABLE,
+    ExpectedAlignment,
+    make_event,
+    make_instant,
+)
 from tests.reference_model.ledger import Loss
-from tests.reference_model.pencil import NOT_HERE, Expected, at, event
 from tests.reference_model.world import (
     KeyResult,
     Metric,
@@ -18,7 +23,7 @@ from tests.reference_model.world import (
 
 WORLD = World(
     playbook=Playbook("keep", date(2025, 10, 1), date(2025, 10, 30), revision=2),
-    others=(Playbook("moon", date(2025, 9, 1), date(2025, 12, 31)),),
+    other_playbooks=(Playbook("moon", date(2025, 9, 1), date(2025, 12, 31)),),
     as_of=date(2025, 10, 24),
     known_at=date(2025, 10, 24),
     teams=(
@@ -50,18 +55,28 @@ WORLD = World(
     signoffs={"marketing": 1, "operations": 2},
     policy=Policy(minimum_events=2, half_life_days=F(7)),
     events=(
-        event("p1", "partner.signed", "sales", at(10, 3)),
-        event("s1", "demo.held", "sales", at(10, 20), "activity", effort=F(4)),
-        event("s2", "demo.held", "sales", at(10, 21), "activity", effort=F(3), objective="fly"),
-        event("m1", "campaign.sent", "marketing", at(10, 20), "activity", objective="brand"),
-        event("m2", "survey.sent", "marketing", at(10, 21), "activity"),
-        event("o1", "churn.reported", "operations", at(10, 10), value=F(9)),
-        event("o2", "churn.reported", "operations", at(10, 22), value=F(8)),
+        make_event("p1", "partner.signed", "sales", make_instant(10, 3)),
+        make_event("s1", "demo.held", "sales", make_instant(10, 20), "activity", effort=F(4)),
+        make_event(
+            "s2",
+            "demo.held",
+            "sales",
+            make_instant(10, 21),
+            "activity",
+            effort=F(3),
+            objective="fly",
+        ),
+        make_event(
+            "m1", "campaign.sent", "marketing", make_instant(10, 20), "activity", objective="brand"
+        ),
+        make_event("m2", "survey.sent", "marketing", make_instant(10, 21), "activity"),
+        make_event("o1", "churn.reported", "operations", make_instant(10, 10), value=F(9)),
+        make_event("o2", "churn.reported", "operations", make_instant(10, 22), value=F(8)),
     ),
 )
 
 # P: retain 1/2, brand 1/4, expand 1/4. The weights that apply: 90.
-EXPECTED = Expected(
+EXPECTED = ExpectedAlignment(
     components={
         # sales neither: 0; marketing 1/2 + 1/2 * 1/2 (revision 1 of 2); operations 1. (2 * 0 + 3/4 + 1) / 4
         "playbook": (F(7, 16), F(1)),
@@ -78,8 +93,8 @@ EXPECTED = Expected(
         "freshness": (F(13, 16), F(1)),
         # sales: all off, 0; marketing: 1/2 * 3/5 + 1/2 * 0. (2 * 0 + 3/10) / 3; operations has no activity
         "productivity": (F(1, 10), F(3, 4)),
-        "deliverability": NOT_HERE,
-        "agreement": NOT_HERE,
+        "deliverability": NOT_APPLICABLE,
+        "agreement": NOT_APPLICABLE,
     },
     not_applying=frozenset({"deliverability", "agreement"}),
     # The sum of the weighed scores is 10 * 7/16 + 15 * 3/10 + 20 * 25/48 + 30 * 29/80 + 10 * 13/16 + 5 * 1/10, of 90.

@@ -3,20 +3,20 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from fractions import Fraction as F  # noqa: N817  # the arithmetic reads like arithmetic
+from fractions import Fraction as F  # the arithmetic reads like arithmetic  # noqa: N817  # the arithmetic reads like arithmetic
 
 from tests.reference_model.ledger import Loss
 from tests.reference_model.world import Event
 
-Figure = tuple[F | None, F]
-NOT_HERE: Figure = (None, F(0))
+ScoreAndCoverage = tuple[F | None, F]
+NOT_APPLICABLE: ScoreAndCoverage = (None, F(0))
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class ExpectedAlignment:
     """What a person with a pencil says. `components` are (score, coverage); `ledger` lacks nothing."""
 
-    components: Mapping[str, Figure]
+    components: Mapping[str, ScoreAndCoverage]
     not_applying: frozenset[str]
     score: F | None
     floor: F
@@ -26,19 +26,19 @@ class Expected:
     ledger: Mapping[Loss, F]
 
 
-def at(month: int, day: int, hour: int = 12, minute: int = 0) -> datetime:
+def make_instant(month: int, day: int, hour: int = 12, minute: int = 0) -> datetime:
     """An instant of 2025 in UTC."""
     return datetime(2025, month, day, hour, minute, tzinfo=UTC)
 
 
-def event(
+def make_event(
     id: str,
-    type: str,  # noqa: A002  # as the event names it
+    type: str,  # as the event names it  # noqa: A002  # as the event names it
     team: str,
     time: datetime,
     kind: str = "outcome",
-    **rest: object,
+    **overrides: object,
 ) -> Event:
     """An event of the source `crm`, recorded when it occurred unless told otherwise."""
-    given: dict[str, object] = {"source": "crm", "recorded_at": time, **rest}
-    return Event(id=id, type=type, team=team, time=time, kind=kind, **given)  # type: ignore[arg-type]  # a test's shorthand
+    fields: dict[str, object] = {"source": "crm", "recorded_at": time, **overrides}
+    return Event(id=id, type=type, team=team, time=time, kind=kind, **fields)  # type: ignore[arg-type]  # a test's shorthand

@@ -1,10 +1,15 @@
 """Two teams pull at one objective half-way through its window: healthy, a little behind pace."""
 
 from datetime import date
-from fractions import Fraction as F  # noqa: N817  # the arithmetic reads like arithmetic
+from fractions import Fraction as F  # the arithmetic reads like arithmetic  # noqa: N817  # the arithmetic reads like arithmetic
 
+from tests.reference_model.expectations import (
+    NOT_APPLICABLE,
+    ExpectedAlignment,
+    make_event,
+    make_instant,
+)
 from tests.reference_model.ledger import Loss
-from tests.reference_model.pencil import NOT_HERE, Expected, at, event
 from tests.reference_model.world import (
     KeyResult,
     Metric,
@@ -32,17 +37,17 @@ WORLD = World(
     signoffs={"sales": 1, "marketing": 1},
     policy=Policy(minimum_events=2),
     events=(
-        event("d1", "deal.won", "sales", at(10, 2), value=F(30)),
-        event("d2", "deal.won", "sales", at(10, 8), value=F(10)),
-        event("c1", "call.held", "marketing", at(10, 3), "activity"),
-        event("c2", "call.held", "marketing", at(10, 4), "activity"),
-        event("c3", "call.held", "marketing", at(10, 9), "activity"),
-        event("n1", "newsletter.sent", "marketing", at(10, 9), "activity"),
+        make_event("d1", "deal.won", "sales", make_instant(10, 2), value=F(30)),
+        make_event("d2", "deal.won", "sales", make_instant(10, 8), value=F(10)),
+        make_event("c1", "call.held", "marketing", make_instant(10, 3), "activity"),
+        make_event("c2", "call.held", "marketing", make_instant(10, 4), "activity"),
+        make_event("c3", "call.held", "marketing", make_instant(10, 9), "activity"),
+        make_event("n1", "newsletter.sent", "marketing", make_instant(10, 9), "activity"),
     ),
 )
 
 # No offerings and no canonical source: deliverability and agreement do not apply. The weights that do: 90.
-EXPECTED = Expected(
+EXPECTED = ExpectedAlignment(
     components={
         # sales contributed and signed: 1; marketing signed only: 1/2. (3 * 1 + 1 * 1/2) / 4
         "playbook": (F(7, 8), F(1)),
@@ -56,8 +61,8 @@ EXPECTED = Expected(
         "freshness": (F(1), F(1)),
         # marketing alone has activities: 3/4 * 9/10; it is 1 of 4 heads
         "productivity": (F(27, 40), F(1, 4)),
-        "deliverability": NOT_HERE,
-        "agreement": NOT_HERE,
+        "deliverability": NOT_APPLICABLE,
+        "agreement": NOT_APPLICABLE,
     },
     not_applying=frozenset({"deliverability", "agreement"}),
     # The sum of the weighed scores is 10 * 7/8 + 15 + 20 * 15/16 + 30 * 9/10 + 10 + 5 * 27/40, of 90.
