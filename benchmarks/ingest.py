@@ -485,7 +485,7 @@ async def create_organization(settings: Settings) -> tuple[Actor, str, str]:
 def load_durable_databases() -> Any:  # Any: the suite's own server, which only a checkout has
     """The suite's way to a PostgreSQL, made durable and put on a disk."""
     postgres = importlib.import_module("tests.support.postgres_server")
-    postgres.SETTINGS.update(DURABLE_SETTINGS)
+    postgres.SERVER_SETTINGS.update(DURABLE_SETTINGS)
     postgres.ROOM = 1 << 62
     return importlib.import_module("tests.support.databases")
 
@@ -511,10 +511,14 @@ def main(arguments: Sequence[str]) -> None:
     databases = load_durable_databases()
     database_run = databases.Run()
     try:
-        server = databases.Postgresql()
+        server = databases.PostgresqlServer()
         size = SMALL_SIZE if options.small else BenchmarkSize(max_seconds=options.seconds)
-        rows = run_benchmark(server.address(server.fresh()), size)
-        points = measure_by_clients(server.address(server.fresh()), size) if options.growth else []
+        rows = run_benchmark(server.address(server.acquire_database()), size)
+        points = (
+            measure_by_clients(server.address(server.acquire_database()), size)
+            if options.growth
+            else []
+        )
         server.close()
     finally:
         database_run.close()

@@ -334,8 +334,12 @@ def main() -> None:
     databases = importlib.import_module("tests.support.databases")  # only of a checkout
     database_run = databases.Run()
     try:
-        server = databases.Postgresql()
-        print(format_report(asyncio.run(measure_questions(server.address(server.fresh()), size))))
+        server = databases.PostgresqlServer()
+        print(
+            format_report(
+                asyncio.run(measure_questions(server.address(server.acquire_database()), size))
+            )
+        )
         server.close()
     finally:
         database_run.close()

@@ -412,8 +412,8 @@ def main(arguments: Sequence[str]) -> None:
     databases: Any = load_durable_databases()  # Any: the suite's own, which only a checkout has
     database_run = databases.Run()
     try:
-        server = databases.Postgresql()
-        url = server.address(server.fresh())
+        server = databases.PostgresqlServer()
+        url = server.address(server.acquire_database())
         rows, uncached = asyncio.run(measure_all(url, keys, extent, growth=options.growth))
         server.close()
     finally:

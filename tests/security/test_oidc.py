@@ -98,16 +98,16 @@ async def test_the_keys_are_fetched_once_and_again_for_an_unknown_one_but_not_of
     trusted_issuer = make_issuer(signer, clock)
     for _ in range(3):
         await trusted_issuer.verify_token(signer.token())
-    assert signer.asked == 1
+    assert signer.key_requests == 1
     for _ in range(3):
         with pytest.raises(NotAuthenticError):
             await trusted_issuer.verify_token(signer.token(headers={"kid": "new"}))
-    assert signer.asked == 1, "less than 30 seconds after"
+    assert signer.key_requests == 1, "less than 30 seconds after"
     clock.advance(seconds=31)
     for _ in range(3):
         with pytest.raises(NotAuthenticError):
             await trusted_issuer.verify_token(signer.token(headers={"kid": "new"}))
-    assert signer.asked == 2
+    assert signer.key_requests == 2
 
 
 async def test_keys_outlive_an_issuer_that_does_not_answer(signer):
@@ -117,7 +117,7 @@ async def test_keys_outlive_an_issuer_that_does_not_answer(signer):
     signer.broken = True
     clock.advance(hours=1)
     assert (await trusted_issuer.verify_token(signer.token()))["sub"] == "user-7"
-    assert signer.asked == 2
+    assert signer.key_requests == 2
     with pytest.raises(UnavailableError):
         await make_issuer(signer).verify_token(signer.token())
 

@@ -103,12 +103,12 @@ EVERY_FILTER = EventFilter(
 )
 # Store functions that the scenario need not run, and why.
 NOT_RUN = {
-    "operations.migrations.upgrade": "run by Alembic, as the owner",
-    "operations.migrations.downgrade": "the same",
-    "operations.migrations.check": "the same",
-    "operations.migrations.drift": "the same",
-    "operations.migrations.config": "the same",
-    "operations.migrations.head": "asks no database",
+    "operations.migrations.upgrade_database": "run by Alembic, as the owner",
+    "operations.migrations.downgrade_database": "the same",
+    "operations.migrations.check_schema": "the same",
+    "operations.migrations.describe_drift": "the same",
+    "operations.migrations.create_alembic_config": "the same",
+    "operations.migrations.head_revision": "asks no database",
 }
 EMBEDDED_ONLY, SERVER_ONLY = {"sql.dialect.at_once"}, {"alignment.evidence_query.settled"}
 

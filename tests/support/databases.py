@@ -55,7 +55,7 @@ def migrate(url: str) -> None:
     command = [
         sys.executable,
         "-c",
-        "import sys; from app.store.migrations import upgrade; upgrade(sys.argv[1])",
+        "import sys; from app.store.operations.migrations import upgrade_database; upgrade_database(sys.argv[1])",
         url,
     ]
     process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

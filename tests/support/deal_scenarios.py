@@ -64,7 +64,7 @@ def build_deal_steps(*, supports_merges: bool, supports_restores: bool = False) 
     add_step("deleted", 5)
     add_step("changed", 6, stage="won", value=10)
     add_step("changed", 7, stage="won", value=30)
-    add_step("merged" if supports_merges else "deleted", 6, into=7)
+    add_step("merged" if supports_merges else "deleted", 6, merged_into=7)
     add_step("changed", 8, stage="won", value=None)
     if supports_restores:
         add_step("deleted", 1)

@@ -234,10 +234,11 @@ def to_components(
     alignment: AlignmentValue,
 ) -> list[dict[str, Any]]:  # Any: the members of components
     """The components of an alignment on the wire."""
-    names = ("name", "score", "coverage", "applies", "lost", "summary")
+    names = ("name", "score", "coverage", "applies", "summary")
     return [
         {
             **{name: getattr(component, name) for name in names},
+            "lost": component.lost_points,
             "weight": to_json_number(component.weight),
         }
         for component in alignment.components

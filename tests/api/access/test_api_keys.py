@@ -31,7 +31,7 @@ async def test_a_key_is_shown_once_and_listed_without_its_secret(admin):
 
 async def test_keys_are_listed_in_pages_oldest_first(api):
     for number in range(3):
-        api.clock.pass_time(seconds=1)
+        api.clock.advance(seconds=1)
         await api.admin.post("/v1/api-keys", {**KEY_REQUEST, "name": f"key {number}"})
     first_page = (await api.admin.get("/v1/api-keys", params={"limit": 2})).json()
     second_page = (
@@ -47,8 +47,8 @@ async def test_keys_are_listed_in_pages_oldest_first(api):
 
 
 async def test_nobody_issues_a_key_beyond_their_own(api):
-    await api.strategy()
-    bound_admin = await api.client("admin", team="sales")
+    await api.seed_strategy()
+    bound_admin = await api.create_client("admin", team="sales")
     assert (await bound_admin.post("/v1/api-keys", KEY_REQUEST)).status_code == 403
     assert (
         await bound_admin.post("/v1/api-keys", {**KEY_REQUEST, "team": "sales"})

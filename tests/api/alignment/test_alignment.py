@@ -10,11 +10,11 @@ from tests.api.conftest import POSTGRESQL_ONLY, make_event
 @pytest.fixture
 async def caller(api):
     """A strategy with some evidence, part of it off the playbook."""
-    await api.strategy()
+    await api.seed_strategy()
     await api.admin.put(
         "/v1/objectives/win/responsibilities/sales/acceptance", {"accepted": True, "by": "Ada"}
     )
-    await api.admin.made("/v1/objectives/lose", {"playbook": "fy26-q4", "title": "Lose"})
+    await api.admin.put_object("/v1/objectives/lose", {"playbook": "fy26-q4", "title": "Lose"})
     events = [make_event(n, value=1000 * n) for n in range(12)]
     events += [
         make_event(n, id=f"call-{n}", type="call.held", kind="activity", team="marketing")
@@ -22,7 +22,7 @@ async def caller(api):
     ]
     reply = await api.admin.post("/v1/event-batches", {"events": events})
     assert reply.json()["recorded"] == 24, reply.text
-    return await api.client("read")
+    return await api.create_client("read")
 
 
 async def test_the_answer_says_what_it_is_of_and_explains_itself(caller):
@@ -97,7 +97,7 @@ async def test_a_repeated_request_is_answered_like_the_first(api, caller):
             assert reply.status_code == status, if_none_match
     assert (await caller.get("/v1/alignment", params={"nonsense": 1})).status_code == 422
     assert (await caller.get("/v1/alignment", params={"as_of": "2999-01-01"})).status_code == 422
-    event_writer = await api.client("events:write")
+    event_writer = await api.create_client("events:write")
     assert (await event_writer.get("/v1/alignment")).status_code == 403
 
 
@@ -135,7 +135,7 @@ async def test_pairs_of_teams_say_how_far_they_work_on_the_same(caller):
 async def test_without_a_current_playbook_the_problem_names_the_existing_ones(admin):
     rejection = await admin.get("/v1/alignment")
     assert (rejection.status_code, rejection.json()["code"]) == (404, "no-current-playbook")
-    await admin.made(
+    await admin.put_object(
         "/v1/playbooks/next", {"title": "Next", "starts_on": "2027-01-01", "ends_on": "2027-12-31"}
     )
     assert "'next'" in (await admin.get("/v1/alignment")).json()["detail"]
@@ -159,6 +159,6 @@ async def test_days_that_cannot_be_answered_are_refused(caller, params):
 @POSTGRESQL_ONLY
 @pytest.mark.parametrize("position", ["x", "1 2", "1 2026-11-23 -1", "1 x 2", "x 2026-11-23 2"])
 async def test_a_forged_position_in_the_ledger_is_refused(api, get_forged_page, position):
-    await api.strategy()
+    await api.seed_strategy()
     rejection = await get_forged_page("/v1/alignment/ledger", position)
     assert (rejection.status_code, rejection.json()["errors"][0]["pointer"]) == (422, "cursor")

@@ -11,25 +11,27 @@ from tests.api.conftest import PLAYBOOK, make_event
 async def caller(api):
     """A strategy that changed a week after its publishing, and evidence of both weeks."""
     api.clock.now -= timedelta(days=14)
-    api.admin = await api.organization("younger")  # a day of an organization never goes backwards
-    await api.strategy()
+    api.admin = await api.create_organization(
+        "younger"
+    )  # a day of an organization never goes backwards
+    await api.seed_strategy()
     early_events = [make_event(n, time="2026-11-08T12:00:00Z", value=1000 * n) for n in range(12)]
     assert (await api.admin.post("/v1/event-batches", {"events": early_events})).json()[
         "recorded"
     ] == 12
-    api.clock.pass_time(days=7)
+    api.clock.advance(days=7)
     await api.admin.put(
         "/v1/objectives/win/responsibilities/sales/acceptance", {"accepted": True, "by": "Ada"}
     )
-    await api.admin.made("/v1/objectives/lose", {"playbook": "fy26-q4", "title": "Lose"})
-    api.clock.pass_time(days=7)
+    await api.admin.put_object("/v1/objectives/lose", {"playbook": "fy26-q4", "title": "Lose"})
+    api.clock.advance(days=7)
     late_events = [
         make_event(100 + n, time="2026-11-10T12:00:00Z", team="marketing") for n in range(12)
     ]
     assert (await api.admin.post("/v1/event-batches", {"events": late_events})).json()[
         "recorded"
     ] == 12
-    return await api.client("read")
+    return await api.create_client("read")
 
 
 async def test_a_past_day_is_selected_by_as_of_and_known_at(api, caller):
@@ -147,11 +149,11 @@ async def test_a_read_key_may_ask_what_if_and_nothing_is_stored(api, caller):
 
 
 async def test_a_metric_says_how_far_its_history_is_restated(api):
-    await api.strategy()
+    await api.seed_strategy()
     await api.admin.post("/v1/events", make_event())
     assert (await api.admin.get("/v1/metrics/revenue")).json()["restatement"] is None
     service = api.app.state.service
-    object.__setattr__(service, "restate_at_once", 0)
+    object.__setattr__(service, "max_inline_restated_events", 0)
     metric = (await api.admin.patch("/v1/metrics/revenue", {"unit": "EUR"})).json()
     assert metric["restatement"] == {
         "started_at": "2026-11-23T12:00:00Z",
@@ -162,7 +164,7 @@ async def test_a_metric_says_how_far_its_history_is_restated(api):
 
 
 async def test_the_journal_shows_from_when_on_a_metric_was_restated(api):
-    await api.strategy()
+    await api.seed_strategy()
     await api.admin.post("/v1/events", make_event())
     await api.admin.patch("/v1/metrics/revenue", {"unit": "EUR"})
     changes = (await api.admin.get("/v1/journal", params={"kind": "metric"})).json()["items"]

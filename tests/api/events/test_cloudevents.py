@@ -106,24 +106,24 @@ async def test_a_batch_records_valid_events_and_reports_invalid_ones(seeded_api)
 
 
 async def test_a_key_bound_to_a_source_needs_no_source_parameter_and_accepts_no_other(seeded_api):
-    bound_client = await seeded_api.client("events:write", source="billing")
+    bound_client = await seeded_api.create_client("events:write", source="billing")
     assert (await post_cloudevent(bound_client, EVENT, source=None)).json()["recorded"] == 1
-    await seeded_api.admin.made("/v1/sources/other", {"name": "Other"})
+    await seeded_api.admin.put_object("/v1/sources/other", {"name": "Other"})
     assert (await post_cloudevent(bound_client, EVENT, source="other")).status_code == 403
-    reader = await seeded_api.client("read")
+    reader = await seeded_api.create_client("read")
     assert (await post_cloudevent(reader, EVENT)).status_code == 403
 
 
 async def test_a_cloudevents_source_uses_its_own_mapping_and_a_crm_source_is_rejected(seeded_api):
     mapping = {"team": {"const": "marketing"}, "value": {"property": "/data/amount", "scale": -2}}
-    await seeded_api.admin.made(
+    await seeded_api.admin.put_object(
         "/v1/sources/shop",
         {"name": "Shop", "connector": "cloudevents", "team": "sales", "mapping": mapping},
     )
     shop_event = {**EVENT, "data": {"amount": 990}}
     assert (await post_cloudevent(seeded_api.admin, shop_event, source="shop")).status_code == 200
     assert [event[2:4] for event in await list_stored_events(seeded_api)] == [(9.9, "marketing")]
-    await seeded_api.admin.made(
+    await seeded_api.admin.put_object(
         "/v1/sources/crm", {"name": "P", "connector": "pipedrive", "team": "sales"}
     )
     rejection = await post_cloudevent(seeded_api.admin, EVENT, source="crm")

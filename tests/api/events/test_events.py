@@ -7,8 +7,8 @@ from tests.api.conftest import POSTGRESQL_ONLY, make_event
 
 @pytest.fixture
 async def caller(api):
-    await api.strategy()
-    return await api.client("read", "events:write")
+    await api.seed_strategy()
+    return await api.create_client("read", "events:write")
 
 
 async def test_a_repeated_event_is_recorded_once_and_gets_the_same_answer(caller):
@@ -89,7 +89,7 @@ async def test_a_batch_is_not_empty_not_too_long_and_an_object(caller):
 
 
 async def test_a_bound_keys_foreign_team_or_source_is_forbidden_one_by_one(api, caller):
-    bound_client = await api.client("events:write", team="marketing")
+    bound_client = await api.create_client("events:write", team="marketing")
     reply = await bound_client.post(
         "/v1/event-batches", {"events": [make_event(1), make_event(2, team="marketing")]}
     )

@@ -16,7 +16,7 @@ from tests.api.conftest import make_event
 @pytest.fixture
 async def api_with_events(api, monkeypatch):
     monkeypatch.setattr(exports, "PAGE_SIZE", 3)
-    await api.strategy()
+    await api.seed_strategy()
     formula_event = make_event(
         1, subject="=1+1", value=-5, data={"note": "+2", "line": "a\nb"}, unit="@EUR"
     )

@@ -76,7 +76,7 @@ async def test_every_reply_says_how_many_requests_are_left_and_the_next_one_is_r
     assert (rejection.status_code, rejection.json()["code"]) == (429, "too-many-requests")
     assert rejection.headers["retry-after"] == "12"
     assert rejection.headers["ratelimit"] == '"key";r=0;t=60'
-    strict_api.clock.pass_time(seconds=12)
+    strict_api.clock.advance(seconds=12)
     assert (await strict_api.admin.get("/v1/teams")).status_code == 200
     assert "ratelimit" not in (await strict_api.admin.get("/livez")).headers
 
@@ -87,7 +87,7 @@ async def test_an_address_that_fails_too_often_needs_a_recently_verified_key(str
         Client(strict_api.app, None),
         Client(strict_api.app, f"sightline_{'a' * 60}"),
     )
-    unverified_key = (await strict_api.organization("other")).key or ""
+    unverified_key = (await strict_api.create_organization("other")).key or ""
     for caller in (stranger, unknown_caller, stranger):
         rejection = await caller.get("/v1/teams")
         assert (rejection.status_code, rejection.headers["ratelimit-policy"]) == (
@@ -100,7 +100,7 @@ async def test_an_address_that_fails_too_often_needs_a_recently_verified_key(str
     assert (await strict_api.admin.get("/v1/teams")).status_code == 200, (
         "nobody is locked out by somebody else"
     )
-    strict_api.clock.pass_time(minutes=1)
+    strict_api.clock.advance(minutes=1)
     assert (await Client(strict_api.app, unverified_key).get("/v1/teams")).status_code == 200
 
 

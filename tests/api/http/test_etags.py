@@ -86,7 +86,7 @@ async def test_what_is_no_list_of_tags_is_refused(admin, header):
 
 
 async def test_what_is_computed_changes_the_tag_but_no_precondition(api):
-    await api.strategy()
+    await api.seed_strategy()
     admin = api.admin
     etag = (await admin.get("/v1/playbooks/fy26-q4")).headers["etag"]
     await admin.patch("/v1/objectives/win", {"title": "Win more"})

@@ -92,7 +92,7 @@ async def test_an_unexpected_error_is_an_opaque_problem_and_a_log_line(broken_cl
 async def test_a_rejection_is_logged_with_its_caller_and_reason(api, caplog):
     with caplog.at_level(logging.INFO, "sightline.request"):
         await Client(api.app, None).get("/v1/teams")
-        await (await api.client("read")).put(
+        await (await api.create_client("read")).put(
             "/v1/teams/sales", {"name": "Sales", "function": "sales"}
         )
     records = [

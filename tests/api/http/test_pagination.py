@@ -12,7 +12,7 @@ from tests.api.conftest import SQLITE_ONLY
 @pytest.fixture
 async def admin_with_teams(admin):
     for name in ("a", "a-a", "b", "c", "d"):
-        await admin.made(f"/v1/teams/{name}", {"name": name, "function": "sales"})
+        await admin.put_object(f"/v1/teams/{name}", {"name": name, "function": "sales"})
     return admin
 
 
@@ -40,7 +40,7 @@ async def test_a_cursor_of_another_list_or_organization_or_an_altered_one_is_rej
     api, admin_with_teams
 ):
     cursor = (await admin_with_teams.get("/v1/teams", params={"limit": 2})).json()["next_cursor"]
-    other_admin = await api.organization("other")
+    other_admin = await api.create_organization("other")
     altered_cursor = ("A" if cursor[0] != "A" else "B") + cursor[1:]
     for caller, path, params in (
         (admin_with_teams, "/v1/metrics", {"cursor": cursor}),

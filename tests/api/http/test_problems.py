@@ -40,7 +40,7 @@ async def test_all_errors_are_reported_at_once_each_with_a_pointer(admin):
 
 
 async def test_an_unknown_key_in_a_body_names_the_nearest(api):
-    await api.strategy()
+    await api.seed_strategy()
     rejection = await api.admin.put("/v1/objectives/more", {"playbook": "fy26-q3", "title": "More"})
     assert rejection.status_code == 422
     assert rejection.json()["errors"] == [
@@ -115,13 +115,13 @@ async def test_an_invalid_parameter_is_named_as_in_the_query(admin, value):
 
 
 async def test_what_is_archived_is_not_called_unknown(admin):
-    await admin.made("/v1/teams/ops", {"name": "Ops", "function": "operations"})
+    await admin.put_object("/v1/teams/ops", {"name": "Ops", "function": "operations"})
     assert (await admin.delete("/v1/teams/ops")).status_code == 204
     assert "is archived" in (await admin.get("/v1/teams/ops")).json()["detail"]
 
 
 async def test_a_filter_by_an_unknown_team_names_the_nearest(admin):
-    await admin.made("/v1/teams/sales", {"name": "Sales", "function": "sales"})
+    await admin.put_object("/v1/teams/sales", {"name": "Sales", "function": "sales"})
     rejection = await admin.get("/v1/events?team=sale")
     assert (rejection.status_code, "'sales'" in rejection.json()["detail"]) == (422, True)
 
@@ -146,13 +146,13 @@ async def test_a_database_timeout_is_a_503_with_retry_after(postgresql_url):
             ),
         )
         assert (await admin.get("/v1/teams")).status_code == 200
-        async with database.writing() as blocking_connection:
+        async with database.write_transaction() as blocking_connection:
             await blocking_connection.execute(text("lock table team in access exclusive mode"))
             rejection = await admin.get("/v1/teams")
             assert (rejection.status_code, rejection.headers["retry-after"]) == (503, "1"), (
                 "a statement that waits"
             )
-        async with database.reading(), database.reading():
+        async with database.read_transaction(), database.read_transaction():
             rejection = await asyncio.wait_for(admin.get("/v1/teams"), 20)
             assert (rejection.status_code, rejection.json()["code"]) == (503, "unavailable"), (
                 "a pool that is empty"

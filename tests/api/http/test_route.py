@@ -90,9 +90,9 @@ async def test_a_revoked_and_an_expired_key_are_refused(api):
     )
     caller = Client(api.app, reply.json()["api_key"])
     assert (await caller.get("/v1/teams")).status_code == 200
-    api.clock.pass_time(hours=1)
+    api.clock.advance(hours=1)
     assert (await caller.get("/v1/teams")).status_code == 401
-    revoked_caller = await api.client("read")
+    revoked_caller = await api.create_client("read")
     keys = (await api.admin.get("/v1/api-keys")).json()["items"]
     assert (await api.admin.delete(f"/v1/api-keys/{keys[-1]['id']}")).status_code == 204
     assert (await revoked_caller.get("/v1/teams")).status_code == 401
@@ -101,7 +101,9 @@ async def test_a_revoked_and_an_expired_key_are_refused(api):
 @SQLITE_ONLY
 async def test_every_operation_refuses_a_key_with_all_scopes_but_its_own(api):
     callers = {
-        scope: await api.client(*(granted for granted in SCOPES if granted not in (scope, "admin")))
+        scope: await api.create_client(
+            *(granted for granted in SCOPES if granted not in (scope, "admin"))
+        )
         for scope in SCOPES
     }
     for method, path, operation in list_operations():
@@ -119,16 +121,16 @@ async def test_every_operation_refuses_a_key_with_all_scopes_but_its_own(api):
 
 @SQLITE_ONLY
 async def test_objects_of_another_organization_are_not_found(api):
-    await api.strategy()
+    await api.seed_strategy()
     admin = api.admin
-    await admin.made(
+    await admin.put_object(
         "/v1/offerings/onboarding", {"name": "Onboarding", "available_from": "2026-01-01"}
     )
     recorded_event = (await admin.post("/v1/events", make_event())).json()
-    await admin.made("/v1/playbooks/fy26-q4/contributions/sales", {"by": "Ada"})
-    await admin.made("/v1/playbooks/fy26-q4/signoffs/sales", {"by": "Ada", "revision": 1})
+    await admin.put_object("/v1/playbooks/fy26-q4/contributions/sales", {"by": "Ada"})
+    await admin.put_object("/v1/playbooks/fy26-q4/signoffs/sales", {"by": "Ada", "revision": 1})
     key_id = (await admin.get("/v1/api-keys")).json()["items"][0]["id"]
-    other_admin = await api.organization("other")
+    other_admin = await api.create_organization("other")
     existing_names = {**PATH_NAMES, "uid": recorded_event["uid"], "id": key_id}
     unknown_names = {
         **dict.fromkeys(PATH_NAMES, "nowhere"),
@@ -168,7 +170,7 @@ def _strip_request_details(problem: dict[str, Any]) -> dict[str, Any]:
 
 @SQLITE_ONLY
 async def test_every_operation_refuses_a_parameter_that_it_does_not_know(api):
-    await api.strategy()
+    await api.seed_strategy()
     for method, path, operation in list_operations():
         names = {**PATH_NAMES, "uid": "0192f0c1-7f3a-7c11-9a53-2f6d0e9c1b3a", "id": "0aZ3bY7cX1d"}
         reply = await api.admin.http.request(
@@ -264,7 +266,7 @@ async def test_a_deprecated_operation_is_marked_in_every_reply_and_in_the_docume
 
 @SQLITE_ONLY
 async def test_no_request_may_set_fields_that_the_service_sets(api):
-    await api.strategy()
+    await api.seed_strategy()
     schemas = get_contract()["components"]["schemas"]
     checked_count = 0
     for method, path, operation in list_operations():
@@ -334,7 +336,7 @@ async def test_a_parameter_that_would_fail_in_the_database_is_rejected(admin):
 
 @POSTGRESQL_ONLY
 async def test_an_invalid_or_out_of_range_instant_is_rejected(api):
-    await api.strategy()
+    await api.seed_strategy()
     out_of_range = ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00")
     for time in (0, 1796000000, "1796000000", *out_of_range, "2026-11-20T12:00:00"):
         rejection = await api.admin.post("/v1/events", make_event(time=time))
@@ -345,7 +347,7 @@ async def test_an_invalid_or_out_of_range_instant_is_rejected(api):
 
 
 async def test_values_sent_by_a_caller_never_break_a_header(api):
-    await api.strategy()
+    await api.seed_strategy()
     for number in (1, 2):
         assert (
             await api.admin.post("/v1/events", make_event(number, unit="\u20ac\r\n"))

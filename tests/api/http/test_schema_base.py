@@ -21,7 +21,7 @@ PATHS_BY_SCHEMA = {
 
 
 async def test_every_reply_has_exactly_the_members_of_its_schema(api):
-    await api.strategy()
+    await api.seed_strategy()
     schemas = get_contract()["components"]["schemas"]
     for name, path in PATHS_BY_SCHEMA.items():
         assert (await api.admin.get(path)).json().keys() == schemas[name]["properties"].keys(), name
@@ -30,7 +30,7 @@ async def test_every_reply_has_exactly_the_members_of_its_schema(api):
 
 
 async def test_a_member_that_only_replies_have_is_refused_in_a_request(api):
-    await api.strategy()
+    await api.seed_strategy()
     schemas = get_contract()["components"]["schemas"]
     checked_count = 0
     for name, path in PATHS_BY_SCHEMA.items():

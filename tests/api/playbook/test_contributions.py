@@ -4,8 +4,8 @@ CONTRIBUTIONS_PATH = "/v1/playbooks/fy26-q4/contributions"
 
 
 async def test_a_team_contributes_and_withdraws(api):
-    await api.strategy()
-    sales = await api.client("read", "playbook:write", team="sales")
+    await api.seed_strategy()
+    sales = await api.create_client("read", "playbook:write", team="sales")
     created_reply = await sales.put(
         f"{CONTRIBUTIONS_PATH}/sales", {"by": "Ada", "note": "Onboarding"}
     )
@@ -21,9 +21,9 @@ async def test_a_team_contributes_and_withdraws(api):
 
 
 async def test_nobody_contributes_for_another_team(api):
-    await api.strategy()
+    await api.seed_strategy()
     for team in ("marketing", None):
-        other_caller = await api.client("playbook:write", team=team)
+        other_caller = await api.create_client("playbook:write", team=team)
         assert (
             await other_caller.put(f"{CONTRIBUTIONS_PATH}/sales", {"by": "Bob"})
         ).status_code == 403
@@ -33,8 +33,8 @@ async def test_nobody_contributes_for_another_team(api):
 
 
 async def test_a_team_bound_key_writes_nothing_else(api):
-    await api.strategy()
-    sales = await api.client("playbook:write", team="sales")
+    await api.seed_strategy()
+    sales = await api.create_client("playbook:write", team="sales")
     assert (
         await sales.put("/v1/teams/sales", {"name": "S", "function": "sales"})
     ).status_code == 403

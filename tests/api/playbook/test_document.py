@@ -161,7 +161,7 @@ def replace_at(node, path, new_value):
 async def test_an_acceptance_in_a_document_is_honored_for_an_admin_alone(api):
     path = ("playbook", "objectives", 1, "responsibilities", 0, "accepted")
     accepting_document = replace_at(DOCUMENT, path, new_value=True)
-    writer = await api.client("playbook:write", "read")
+    writer = await api.create_client("playbook:write", "read")
     assert (await writer.post("/v1/apply", accepting_document)).status_code == 403
     assert (await api.admin.post("/v1/apply", accepting_document)).status_code == 200
     responsibility = (await writer.get("/v1/objectives/win/responsibilities/sales")).json()

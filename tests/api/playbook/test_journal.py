@@ -6,12 +6,13 @@ from typing import get_args
 
 import pytest
 
+import app
 from app.api.playbook import journal
 from tests.api.conftest import POSTGRESQL_ONLY
 
 
 async def test_every_change_is_listed_newest_first_with_before_and_after(admin):
-    await admin.made("/v1/teams/sales", {"name": "Sales", "function": "sales", "size": 2.5})
+    await admin.put_object("/v1/teams/sales", {"name": "Sales", "function": "sales", "size": 2.5})
     await admin.patch("/v1/teams/sales", {"size": 3})
     latest_change, first_change = (await admin.get("/v1/journal", params={"key": "sales"})).json()[
         "items"
@@ -46,13 +47,13 @@ async def test_every_change_is_listed_newest_first_with_before_and_after(admin):
     ],
 )
 async def test_changes_are_found_by(admin, filters, expected):
-    await admin.made("/v1/teams/sales", {"name": "Sales", "function": "sales"})
+    await admin.put_object("/v1/teams/sales", {"name": "Sales", "function": "sales"})
     changes = (await admin.get("/v1/journal", params=filters)).json()["items"]
     assert [change["key"] for change in changes] == expected
 
 
 async def test_paging_through_the_journal_returns_every_change(api):
-    await api.strategy()
+    await api.seed_strategy()
     all_changes = (await api.admin.get("/v1/journal")).json()["items"]
     paged_changes, params = [], {"limit": 3}
     while True:
@@ -71,8 +72,10 @@ async def test_an_invalid_day_is_rejected(admin):
 
 
 async def test_a_rotated_secret_is_listed(api):
-    await api.strategy()
-    await api.admin.made("/v1/sources/relay", {"name": "Relay", "connector": "standard_webhooks"})
+    await api.seed_strategy()
+    await api.admin.put_object(
+        "/v1/sources/relay", {"name": "Relay", "connector": "standard_webhooks"}
+    )
     assert (await api.admin.post("/v1/sources/relay/rotate")).status_code == 200
     reply = await api.admin.get("/v1/journal", params={"key": "relay"})
     assert reply.status_code == 200, reply.text
@@ -97,10 +100,14 @@ def find_action_literals(path, class_name, argument_index):
 
 
 def test_every_action_that_the_code_writes_is_in_the_schema():
-    app_folder = Path(journal.__file__).parents[1]
-    actions = set(find_action_literals(app_folder / "domain" / "configuration.py", "Change", 2))
-    for module_path in (app_folder / "flows").glob("*.py"):
-        actions |= set(find_action_literals(module_path, "Act", 3))
+    app_folder = Path(app.__file__).parent
+    actions = set(
+        find_action_literals(
+            app_folder / "domain" / "playbook" / "configuration.py", "ConfigurationChange", 2
+        )
+    )
+    for module_path in (app_folder / "services").rglob("*.py"):
+        actions |= set(find_action_literals(module_path, "RecordedAction", 3))
     assert {"create", "archive", "rotate"} <= actions <= set(get_args(journal.Action))
 
 

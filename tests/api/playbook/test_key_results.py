@@ -19,12 +19,12 @@ KEY_RESULT = {
 
 @pytest.fixture
 async def caller(api):
-    await api.strategy()
+    await api.seed_strategy()
     return api.admin
 
 
 async def test_a_key_result_comes_back_as_it_was_sent(caller):
-    created = await caller.made("/v1/key-results/a", KEY_RESULT)
+    created = await caller.put_object("/v1/key-results/a", KEY_RESULT)
     assert created == {"key": "a", **KEY_RESULT, "archived": False}
     patch_reply = await caller.patch("/v1/key-results/a", {"starts_on": None, "target": 5})
     assert patch_reply.json() == {**created, "starts_on": None, "target": 5}
@@ -72,6 +72,6 @@ async def test_a_key_result_that_cannot_be_measured_is_refused_by_name(caller, m
 
 
 async def test_a_whole_number_may_be_written_with_a_point(caller):
-    assert (await caller.made("/v1/key-results/a", {**KEY_RESULT, "cadence_days": 7.0}))[
+    assert (await caller.put_object("/v1/key-results/a", {**KEY_RESULT, "cadence_days": 7.0}))[
         "cadence_days"
     ] == 7

@@ -35,9 +35,9 @@ COMPUTED_FIELDS = {**dict.fromkeys(COUNT_FIELDS, 0), "restatement": None}
 
 
 async def test_a_metric_reports_how_many_events_it_matches_counts_and_leaves_out(admin):
-    await admin.made("/v1/teams/sales", {"name": "Sales", "function": "sales"})
-    await admin.made("/v1/sources/billing", {"name": "Billing", "connector": "api"})
-    await admin.made("/v1/metrics/arr", {"name": "ARR", **INVOICE_METRIC})
+    await admin.put_object("/v1/teams/sales", {"name": "Sales", "function": "sales"})
+    await admin.put_object("/v1/sources/billing", {"name": "Billing", "connector": "api"})
+    await admin.put_object("/v1/metrics/arr", {"name": "ARR", **INVOICE_METRIC})
     reply_before = await admin.get("/v1/metrics/arr")
     common_fields = {"source": "billing", "team": "sales", "time": "2026-11-20T10:00:00Z"}
     fields_by_id: dict[str, dict[str, object]] = {
@@ -57,14 +57,14 @@ async def test_a_metric_reports_how_many_events_it_matches_counts_and_leaves_out
 
 
 async def test_a_metric_comes_back_as_it_was_sent(admin):
-    created = await admin.made("/v1/metrics/arr", METRIC)
+    created = await admin.put_object("/v1/metrics/arr", METRIC)
     assert created == {"key": "arr", **METRIC, **COMPUTED_FIELDS, "archived": False}
     assert (await admin.get("/v1/metrics/arr")).json() == created
     assert (await admin.get("/v1/metrics")).json()["items"] == [created]
 
 
 async def test_a_list_in_a_patch_is_replaced_as_a_whole(admin):
-    await admin.made("/v1/metrics/arr", METRIC)
+    await admin.put_object("/v1/metrics/arr", METRIC)
     patch_reply = await admin.patch(
         "/v1/metrics/arr", {"where": [], "unit": None, "canonical_source": "later"}
     )
@@ -109,7 +109,7 @@ async def test_an_invalid_metric_is_rejected_with_a_pointer(admin, member, value
 
 
 async def test_a_metric_that_a_key_result_needs_cannot_be_deleted(api):
-    await api.strategy()
+    await api.seed_strategy()
     rejection = await api.admin.delete("/v1/metrics/revenue")
     assert (rejection.status_code, rejection.json()["code"]) == (409, "in-use")
     assert "revenue-2m" in rejection.json()["detail"]

@@ -5,7 +5,7 @@ import pytest
 
 @pytest.fixture
 async def caller(api):
-    await api.strategy()
+    await api.seed_strategy()
     return api.admin
 
 
@@ -13,7 +13,7 @@ async def test_an_objective_comes_back_as_it_was_sent(caller):
     objective = {
         "playbook": "fy26-q4", "title": "Keep", "description": "", "priority": 2.5, "parent": "win", "state": "paused"
     }  # fmt: skip
-    created = await caller.made("/v1/objectives/keep", objective)
+    created = await caller.put_object("/v1/objectives/keep", objective)
     assert created == {"key": "keep", **objective, "archived": False}
     patch_reply = await caller.patch("/v1/objectives/keep", {"parent": None, "state": "active"})
     assert patch_reply.json() == {**created, "parent": None, "state": "active"}
@@ -35,17 +35,21 @@ async def test_an_objective_comes_back_as_it_was_sent(caller):
     ],
 )
 async def test_objectives_are_found_by(caller, filters, expected):
-    await caller.made("/v1/objectives/a", {"playbook": "fy26-q4", "title": "A", "parent": "win"})
-    await caller.made("/v1/objectives/b", {"playbook": "fy26-q4", "title": "B", "state": "paused"})
-    await caller.made("/v1/objectives/b/responsibilities/sales", {"role": "informed"})
+    await caller.put_object(
+        "/v1/objectives/a", {"playbook": "fy26-q4", "title": "A", "parent": "win"}
+    )
+    await caller.put_object(
+        "/v1/objectives/b", {"playbook": "fy26-q4", "title": "B", "state": "paused"}
+    )
+    await caller.put_object("/v1/objectives/b/responsibilities/sales", {"role": "informed"})
     page = (await caller.get("/v1/objectives", params=filters)).json()
     assert [objective["key"] for objective in page["items"]] == expected
     assert (page["next_cursor"] is None) is ("limit" not in filters)
 
 
 async def test_the_objectives_of_a_team_are_paged(caller):
-    await caller.made("/v1/objectives/a", {"playbook": "fy26-q4", "title": "A"})
-    await caller.made("/v1/objectives/a/responsibilities/sales", {"role": "informed"})
+    await caller.put_object("/v1/objectives/a", {"playbook": "fy26-q4", "title": "A"})
+    await caller.put_object("/v1/objectives/a/responsibilities/sales", {"role": "informed"})
     first_page = (await caller.get("/v1/objectives", params={"team": "sales", "limit": 1})).json()
     params = {"team": "sales", "limit": 1, "cursor": first_page["next_cursor"]}
     second_page = (await caller.get("/v1/objectives", params=params)).json()

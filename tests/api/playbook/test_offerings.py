@@ -9,7 +9,7 @@ OFFERING = {
 
 
 async def test_an_offering_comes_back_as_it_was_sent_and_takes_a_null_in_a_patch(admin):
-    created = await admin.made("/v1/offerings/plus", OFFERING)
+    created = await admin.put_object("/v1/offerings/plus", OFFERING)
     assert created == {"key": "plus", **OFFERING, "archived": False}
     assert (await admin.get("/v1/offerings/plus")).json() == created
     patched = (await admin.patch("/v1/offerings/plus", {"retired_on": None})).json()

@@ -4,8 +4,8 @@ from tests.api.conftest import make_event
 
 
 async def test_the_caller_sees_its_organization_scopes_and_binding(api):
-    await api.strategy()
-    caller = await api.client("read", "events:write", team="sales", source="billing")
+    await api.seed_strategy()
+    caller = await api.create_client("read", "events:write", team="sales", source="billing")
     organization = (await caller.get("/v1/organization")).json()
     assert (organization["key"], organization["name"], organization["time_zone"]) == (
         "acme",
@@ -20,7 +20,7 @@ async def test_the_caller_sees_its_organization_scopes_and_binding(api):
 
 
 async def test_the_version_rises_with_every_write_and_so_does_the_tag(api):
-    await api.strategy()
+    await api.seed_strategy()
     reply_before = await api.admin.get("/v1/organization")
     await api.admin.post("/v1/events", make_event())
     reply_after = await api.admin.get(
@@ -39,7 +39,7 @@ async def test_the_time_zone_is_an_iana_name_and_fixed_once_events_exist(api):
         await api.admin.patch("/v1/organization", {"time_zone": "Europe/Berlin"})
     ).status_code == 200
     assert (await api.admin.patch("/v1/organization", {"time_zone": "Berlin"})).status_code == 422
-    await api.strategy()
+    await api.seed_strategy()
     await api.admin.post("/v1/events", make_event())
     rejection = await api.admin.patch("/v1/organization", {"time_zone": "UTC"})
     assert (rejection.status_code, rejection.json()["errors"][0]["pointer"]) == (422, "/time_zone")

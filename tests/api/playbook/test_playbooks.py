@@ -11,7 +11,7 @@ DRAFT_FIELDS = {
 
 
 async def test_a_playbook_begins_as_a_draft_is_published_and_closed(admin):
-    created = await admin.made("/v1/playbooks/q4", PLAYBOOK)
+    created = await admin.put_object("/v1/playbooks/q4", PLAYBOOK)
     assert created == {"key": "q4", **PLAYBOOK, **DRAFT_FIELDS}
     published = (await admin.post("/v1/playbooks/q4/publish")).json()
     assert (published["state"], published["revision"], published["unpublished_changes"]) == (
@@ -28,7 +28,7 @@ async def test_a_playbook_begins_as_a_draft_is_published_and_closed(admin):
 
 
 async def test_an_edit_takes_effect_at_once_and_counts_until_it_is_published(admin):
-    await admin.made("/v1/playbooks/q4", PLAYBOOK)
+    await admin.put_object("/v1/playbooks/q4", PLAYBOOK)
     await admin.post("/v1/playbooks/q4/publish")
     patched = (await admin.patch("/v1/playbooks/q4", {"title": "Win more"})).json()
     assert (patched["title"], patched["unpublished_changes"], patched["revision"]) == (
@@ -43,7 +43,7 @@ async def test_an_edit_takes_effect_at_once_and_counts_until_it_is_published(adm
 
 
 async def test_a_draft_cannot_be_closed_but_archived(admin):
-    await admin.made("/v1/playbooks/q4", PLAYBOOK)
+    await admin.put_object("/v1/playbooks/q4", PLAYBOOK)
     assert (await admin.post("/v1/playbooks/q4/close")).status_code == 409
     assert (await admin.delete("/v1/playbooks/q4")).status_code == 204
     assert (await admin.post("/v1/playbooks/q4/publish")).status_code == 404

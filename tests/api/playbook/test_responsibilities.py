@@ -7,7 +7,7 @@ RESPONSIBILITY_PATH = "/v1/objectives/win/responsibilities/sales"
 
 @pytest.fixture
 async def caller(api):
-    await api.strategy()
+    await api.seed_strategy()
     return api.admin
 
 
@@ -18,7 +18,7 @@ async def test_a_team_accepts_and_declines_its_own_part(api, caller):
         50,
         "proposed",
     )
-    sales = await api.client("read", "playbook:write", team="sales")
+    sales = await api.create_client("read", "playbook:write", team="sales")
     accepted_reply = await sales.put(
         f"{RESPONSIBILITY_PATH}/acceptance", {"accepted": True, "by": "Ada", "note": "Ours"}
     )
@@ -37,7 +37,7 @@ async def test_a_team_accepts_and_declines_its_own_part(api, caller):
 
 async def test_nobody_accepts_for_another_team(api, caller):
     for binding in ({"team": "marketing"}, {}):
-        other_caller = await api.client("playbook:write", **binding)
+        other_caller = await api.create_client("playbook:write", **binding)
         rejection = await other_caller.put(
             f"{RESPONSIBILITY_PATH}/acceptance", {"accepted": True, "by": "Bob"}
         )
@@ -54,7 +54,9 @@ async def test_another_share_is_proposed_again_and_the_same_is_not(caller):
 
 
 async def test_responsibilities_are_listed_by_team_and_withdrawn(caller):
-    await caller.made("/v1/objectives/win/responsibilities/marketing", {"role": "responsible"})
+    await caller.put_object(
+        "/v1/objectives/win/responsibilities/marketing", {"role": "responsible"}
+    )
     responsibilities = (await caller.get("/v1/objectives/win/responsibilities")).json()["items"]
     assert [responsibility["team"] for responsibility in responsibilities] == ["marketing", "sales"]
     assert (await caller.delete(RESPONSIBILITY_PATH)).status_code == 204

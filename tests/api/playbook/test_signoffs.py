@@ -4,8 +4,8 @@ SIGNOFFS_PATH = "/v1/playbooks/fy26-q4/signoffs"
 
 
 async def test_a_team_signs_the_current_revision_alone(api):
-    await api.strategy()
-    sales = await api.client("read", "playbook:write", team="sales")
+    await api.seed_strategy()
+    sales = await api.create_client("read", "playbook:write", team="sales")
     assert (
         await sales.put(f"{SIGNOFFS_PATH}/sales", {"revision": 2, "by": "Ada"})
     ).status_code == 409
@@ -26,8 +26,8 @@ async def test_a_team_signs_the_current_revision_alone(api):
 
 
 async def test_a_draft_has_nothing_to_sign(api):
-    await api.strategy()
-    await api.admin.made(
+    await api.seed_strategy()
+    await api.admin.put_object(
         "/v1/playbooks/fy27", {"title": "Next", "starts_on": "2027-01-01", "ends_on": "2027-12-31"}
     )
     rejection = await api.admin.put(

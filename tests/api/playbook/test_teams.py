@@ -26,21 +26,21 @@ async def test_writing_the_same_again_changes_nothing(admin):
 
 
 async def test_a_merge_patch_changes_what_it_names_and_nothing_else(admin):
-    await admin.made("/v1/teams/sales", TEAM)
+    await admin.put_object("/v1/teams/sales", TEAM)
     patch_reply = await admin.patch("/v1/teams/sales", {"size": 14})
     assert patch_reply.status_code == 200
     assert patch_reply.json() == {"key": "sales", **TEAM, "size": 14, "archived": False}
 
 
 async def test_a_merge_patch_may_not_remove_a_required_member(admin):
-    await admin.made("/v1/teams/sales", TEAM)
+    await admin.put_object("/v1/teams/sales", TEAM)
     rejection = await admin.patch("/v1/teams/sales", {"name": None})
     assert rejection.status_code == 422
     assert rejection.json()["errors"][0]["pointer"] == "/name"
 
 
 async def test_an_archived_team_is_not_found_listed_on_request_and_restored_by_a_put(admin):
-    await admin.made("/v1/teams/sales", TEAM)
+    await admin.put_object("/v1/teams/sales", TEAM)
     assert (await admin.delete("/v1/teams/sales")).status_code == 204
     assert (await admin.get("/v1/teams/sales")).status_code == 404
     assert (await admin.delete("/v1/teams/sales")).status_code == 404

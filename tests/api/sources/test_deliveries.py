@@ -13,10 +13,10 @@ UIDS = [UUID(f"0192f0c1-7f3a-7c11-9a53-2f6d0e9c1b3{n}") for n in range(4)]
 
 @pytest.fixture
 async def caller(api):
-    await api.strategy()
+    await api.seed_strategy()
     service = api.app.state.service
     actor = await authenticate_key(service, api.admin.key)
-    async with service.database.writing() as connection:
+    async with service.database.write_transaction() as connection:
         for number, uid in enumerate(UIDS):
             state = "failed" if number == 3 else "processed"
             delivery = StoredDelivery(
@@ -46,7 +46,7 @@ async def test_deliveries_are_found_by_their_state(caller):
 
 
 async def test_raw_deliveries_are_for_an_admin_alone(api, caller):
-    reader = await api.client("read", "events:write", "playbook:write")
+    reader = await api.create_client("read", "events:write", "playbook:write")
     assert (await reader.get("/v1/sources/billing/deliveries")).status_code == 403
     assert (await reader.get(f"/v1/sources/billing/deliveries/{UIDS[0]}")).status_code == 403
     assert (await caller.get("/v1/sources/nowhere/deliveries")).status_code == 404

@@ -45,8 +45,8 @@ class WebhookSender:
 
 @pytest.fixture
 async def sender(api):
-    await api.strategy()
-    source = await api.admin.made(
+    await api.seed_strategy()
+    source = await api.admin.put_object(
         "/v1/sources/relay", {"name": "Relay", "connector": "standard_webhooks"}
     )
     return WebhookSender(api.app, source["hook_url"], source["secret"])
@@ -143,7 +143,7 @@ async def test_a_connected_sources_events_come_from_its_hook_only(api, sender):
 
 
 async def test_a_recorded_event_is_accepted_again_after_its_team_was_archived(api, sender):
-    await api.admin.made("/v1/teams/ops", {"name": "Ops", "function": "operations"})
+    await api.admin.put_object("/v1/teams/ops", {"name": "Ops", "function": "operations"})
     assert (await sender.send({**make_event_body(), "team": "ops"})).status_code == 200
     assert (await api.admin.delete("/v1/teams/ops")).status_code == 204
     repeated_reply = await sender.send({**make_event_body(), "team": "ops"})
@@ -163,8 +163,8 @@ SALESFORCE_SOURCE = {
 async def test_salesforce_is_acknowledged_unless_it_is_another_organization_or_sends_a_document_type(
     api,
 ):
-    await api.strategy()
-    source = await api.admin.made("/v1/sources/crm", SALESFORCE_SOURCE)
+    await api.seed_strategy()
+    source = await api.admin.put_object("/v1/sources/crm", SALESFORCE_SOURCE)
     assert source["secret"] is None
     http, path = Client(api.app, None).http, source["hook_url"].removeprefix(PUBLIC_URL)
     body = samples.read_sample("salesforce_outbound", "won.xml")
@@ -199,8 +199,8 @@ async def test_salesforce_is_acknowledged_unless_it_is_another_organization_or_s
 
 
 async def test_the_session_of_salesforce_is_never_stored(api):
-    await api.strategy()
-    source = await api.admin.made("/v1/sources/crm", SALESFORCE_SOURCE)
+    await api.seed_strategy()
+    source = await api.admin.put_object("/v1/sources/crm", SALESFORCE_SOURCE)
     body = samples.read_sample("salesforce_outbound", "won.xml")
     body_with_session = body.replace(
         b'<SessionId xsi:nil="true"/>', b"<SessionId>00D!live</SessionId>"
@@ -222,14 +222,14 @@ async def test_the_session_of_salesforce_is_never_stored(api):
 
 
 async def test_a_gap_is_a_failed_delivery_that_names_the_records_to_import(api):
-    await api.strategy()
+    await api.seed_strategy()
     source_document = {
         "name": "Salesforce",
         "connector": "salesforce_cdc",
         "account": "00D5g000004XyZA",
         "team": "sales",
     }
-    source = await api.admin.made("/v1/sources/crm", source_document)
+    source = await api.admin.put_object("/v1/sources/crm", source_document)
     sender = WebhookSender(api.app, source["hook_url"], source["secret"])
     assert (await sender.send(samples.read_sample("salesforce_cdc", "gap.json"))).json()[
         "state"
@@ -239,8 +239,8 @@ async def test_a_gap_is_a_failed_delivery_that_names_the_records_to_import(api):
 
 
 async def test_an_invalid_cloudevent_on_a_hook_gets_the_fitting_status(api):
-    await api.strategy()
-    source = await api.admin.made(
+    await api.seed_strategy()
+    source = await api.admin.put_object(
         "/v1/sources/shop", {"name": "Shop", "connector": "cloudevents", "team": "sales"}
     )
     http, path = Client(api.app, None).http, source["hook_url"].removeprefix(PUBLIC_URL)
@@ -297,7 +297,7 @@ async def test_an_invalid_cloudevent_on_a_hook_gets_the_fitting_status(api):
 
 
 async def test_only_a_cloudevents_hook_accepts_a_webhook_subscription(api, sender):
-    source = await api.admin.made(
+    source = await api.admin.put_object(
         "/v1/sources/shop", {"name": "Shop", "connector": "cloudevents", "team": "sales"}
     )
     path = source["hook_url"].removeprefix(PUBLIC_URL)

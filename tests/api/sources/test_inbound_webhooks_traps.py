@@ -16,56 +16,54 @@ from app.domain.primitives.strict_json import dumps
 from tests.support import sample_deliveries as samples
 from tests.support.source_files import ROOT
 
-THIS_FILE, CONNECTOR_TESTS = "api/test_hooks_traps.py", "connectors/test_"
-ORDER_TEST = (
-    "api/test_hooks_lives.py test_the_lives_of_deals_end_in_the_same_alignment_in_every_order"
-)
-CONTRACT_TEST = "api/test_hooks_contract.py test_every_situation_is_answered_as_the_table_says"
+THIS_FILE, CONNECTOR_TESTS = "api/sources/test_inbound_webhooks_traps.py", "connectors/test_"
+ORDER_TEST = "api/sources/test_inbound_webhooks_lives.py test_the_lives_of_deals_end_in_the_same_alignment_in_every_order"
+CONTRACT_TEST = "api/sources/test_inbound_webhooks_contract.py test_every_situation_is_answered_as_the_table_says"
 TESTS_BY_TRAP: dict[str, Sequence[str]] = {
     "at-least-once, same id or new id on retry": [
         ORDER_TEST,
-        f"{CONNECTOR_TESTS}hubspot.py test_an_attempt_more_and_another_event_id_are_the_same_change",
+        f"{CONNECTOR_TESTS}hubspot.py test_a_retry_with_another_event_id_is_the_same_change",
         f"{CONNECTOR_TESTS}pipedrive.py test_a_retry_is_the_same_change",
         f"{CONNECTOR_TESTS}pipedrive_v1.py test_one_edit_that_fires_twice_is_one_change_though_its_counters_have_moved",
-        f"{CONNECTOR_TESTS}twenty.py test_an_upsert_that_a_wildcard_tells_twice_is_one_deal",
-        "api/test_hooks.py test_a_webhook_id_that_comes_again_with_another_body_is_a_conflict",
+        f"{CONNECTOR_TESTS}twenty.py test_an_upsert_that_a_wildcard_sends_twice_is_one_deal",
+        "api/sources/test_inbound_webhooks.py test_a_webhook_id_that_comes_again_with_another_body_is_a_conflict",
     ],
     "out of order within a batch, between requests, between retries": [
         ORDER_TEST,
-        "domain/test_deals.py test_a_late_fact_is_inserted_in_history",
-        "domain/test_deals.py test_any_order_and_any_repetition_gives_the_same_events",
+        "domain/sources/crm/test_deals.py test_a_late_change_is_inserted_in_history",
+        "domain/sources/crm/test_deals.py test_any_order_and_any_repetition_gives_the_same_events",
     ],
     "retry carries newer data (Salesforce OM)": [
         (
             f"{CONNECTOR_TESTS}salesforce_outbound.py "
             "test_a_retry_that_carries_newer_data_is_another_change_and_an_exact_repetition_is_the_same"
         ),
-        f"{CONNECTOR_TESTS}close.py test_an_edit_that_is_told_again_with_more_is_another_change_and_a_repetition_is_the_same",
+        f"{CONNECTOR_TESTS}close.py test_an_edit_sent_again_with_more_fields_is_another_change_and_a_repetition_is_the_same",
     ],
     "amount changes after won": [
-        "domain/test_deals.py test_an_amount_corrected_after_the_win_changes_the_win_at_its_own_time",
-        "flows/test_deliveries.py test_a_correction_retracts_the_win_and_records_it_anew_at_its_own_time",
+        "domain/sources/crm/test_deals.py test_an_amount_corrected_after_the_win_changes_the_win_at_its_own_time",
+        "services/sources/test_inbound_webhooks.py test_a_correction_retracts_the_win_and_records_a_new_one_at_the_same_time",
     ],
     "reopened, re-won": [
-        "domain/test_deals.py test_a_reopened_deal_has_no_win_and_won_again_it_has_a_new_one",
+        "domain/sources/crm/test_deals.py test_a_reopened_deal_has_no_win_and_won_again_it_has_a_new_one",
         f"{CONNECTOR_TESTS}pipedrive.py test_a_reopened_deal_keeps_first_won_time_and_is_not_won",
     ],
     "stage event without amount": [
-        "domain/test_deals.py test_a_stage_without_an_amount_is_a_win_of_unknown_amount",
-        "flows/test_deliveries.py test_a_win_of_unknown_amount_is_kept_counted_and_named_in_the_loss",
+        "domain/sources/crm/test_deals.py test_a_stage_without_an_amount_is_a_win_of_unknown_amount",
+        "services/sources/test_inbound_webhooks.py test_a_win_without_amount_is_counted_and_named_in_the_loss",
     ],
     "null, empty text, zero, absent": [
         f"{CONNECTOR_TESTS}hubspot.py test_empty_text_is_null_zero_is_zero",
-        f"{CONNECTOR_TESTS}pipedrive.py test_null_zero_empty_text_and_absent_are_told_apart_in_typed_custom_fields_too",
-        f"{CONNECTOR_TESTS}pipedrive_v1.py test_null_zero_and_absent_are_told_apart",
+        f"{CONNECTOR_TESTS}pipedrive.py test_null_zero_empty_text_and_absent_are_distinguished_in_typed_custom_fields_too",
+        f"{CONNECTOR_TESTS}pipedrive_v1.py test_null_zero_and_absent_are_distinguished",
         f"{CONNECTOR_TESTS}salesforce_outbound.py test_nil_is_null_zero_is_zero_and_what_is_not_in_the_message_is_absent",
         (
             f"{CONNECTOR_TESTS}salesforce_cdc.py "
             "test_an_empty_field_of_an_update_is_unchanged_unless_the_header_says_that_it_changed"
         ),
-        f"{CONNECTOR_TESTS}twenty.py test_null_empty_zero_and_absent_are_told_apart",
-        f"{CONNECTOR_TESTS}close.py test_null_zero_and_absent_are_told_apart",
-        "domain/test_envelopes.py test_null_is_known_and_what_is_not_there_is_not_mentioned",
+        f"{CONNECTOR_TESTS}twenty.py test_null_empty_zero_and_absent_are_distinguished",
+        f"{CONNECTOR_TESTS}close.py test_null_zero_and_absent_are_distinguished",
+        "domain/sources/mapping/test_generic_envelope.py test_null_is_a_field_and_an_absent_property_is_not",
     ],
     "money units": [
         f"{CONNECTOR_TESTS}close.py test_amounts_are_cents_and_times_without_a_zone_are_utc",
@@ -73,50 +71,50 @@ TESTS_BY_TRAP: dict[str, Sequence[str]] = {
         f"{THIS_FILE} test_money_is_text_decimal_text_number_cents_or_micros_and_comes_to_the_same_amount",
     ],
     "currency": [
-        "domain/test_deals.py test_a_foreign_currency_is_converted_at_the_rate_of_the_day_of_the_win",
-        "domain/test_deals.py test_a_currency_without_a_rate_keeps_its_unit",
-        "flows/test_deliveries.py test_a_win_in_another_currency_is_left_out_counted_and_named_in_the_loss",
+        "domain/sources/crm/test_deals.py test_a_foreign_currency_is_converted_at_the_rate_of_the_day_of_the_win",
+        "domain/sources/crm/test_deals.py test_a_currency_without_a_rate_keeps_its_unit",
+        "services/sources/test_inbound_webhooks.py test_a_win_in_another_currency_is_left_out_counted_and_named_in_the_loss",
     ],
     "time zones": [
         f"{CONNECTOR_TESTS}pipedrive_v1.py test_times_without_a_zone_are_utc",
-        f"{CONNECTOR_TESTS}reading.py test_a_time_is_seconds_milliseconds_or_iso_8601_and_utc_without_a_zone",
-        f"{CONNECTOR_TESTS}reading.py test_what_is_no_time_is_set_aside",
+        f"{CONNECTOR_TESTS}element_parsing.py test_a_time_is_seconds_milliseconds_or_iso_8601_and_utc_without_a_zone",
+        f"{CONNECTOR_TESTS}element_parsing.py test_what_is_no_time_is_set_aside",
     ],
     "2^53 and floats": [
         f"{CONNECTOR_TESTS}hubspot.py test_an_id_above_two_to_the_53_is_kept_exactly",
         f"{CONNECTOR_TESTS}pipedrive.py test_an_amount_beyond_two_to_the_53_is_exact",
         f"{CONNECTOR_TESTS}close.py test_money_beyond_two_to_the_53_is_exact",
-        "domain/test_envelopes.py test_numbers_stay_exact_and_ids_beyond_a_double_keep_their_digits",
+        "domain/sources/mapping/test_generic_envelope.py test_numbers_stay_exact_and_ids_beyond_a_double_keep_their_digits",
     ],
     "NaN, duplicate member names, huge exponents": [
-        "domain/test_strict_json.py test_what_could_be_read_in_two_ways_is_refused_with_a_sentence",
+        "domain/primitives/test_strict_json.py test_ambiguous_json_is_refused_with_a_message",
         f"{THIS_FILE} test_nan_duplicate_names_and_huge_exponents_are_refused_by_every_connector_that_reads_json",
     ],
     "deletions": [
-        "domain/test_deals.py test_a_deleted_deal_is_not_lost_it_is_gone_and_restored_it_is_back",
+        "domain/sources/crm/test_deals.py test_a_deleted_deal_has_no_events_until_it_is_restored",
         f"{CONNECTOR_TESTS}twenty.py test_soft_and_hard_deletion_are_no_loss_and_a_restored_deal_is_back",
         ORDER_TEST,
     ],
     "merges": [
-        f"{CONNECTOR_TESTS}pipedrive.py test_a_merge_is_said_by_either_side",
+        f"{CONNECTOR_TESTS}pipedrive.py test_a_merge_is_reported_by_either_side",
         f"{CONNECTOR_TESTS}pipedrive_v1.py test_the_sample_deal_is_reopened_and_deleted_and_a_merge_tells_its_new_amount",
         ORDER_TEST,
     ],
     "privacy erasure against append-only": [
         f"{CONNECTOR_TESTS}hubspot.py test_only_what_the_mapping_reads_is_kept",
-        f"{CONNECTOR_TESTS}hubspot.py test_what_says_nothing_that_is_read_is_ignored",
+        f"{CONNECTOR_TESTS}hubspot.py test_an_element_without_mapped_content_is_ignored",
     ],
     "import and bulk storms": [
         f"{THIS_FILE} test_ten_batches_of_a_hundred_are_read_well_within_the_five_seconds"
     ],
-    "source switches itself off": ["domain/test_silence.py"],
+    "source switches itself off": ["domain/sources/test_silence.py"],
     "time limits": [
         f"{THIS_FILE} test_ten_batches_of_a_hundred_are_read_well_within_the_five_seconds",
-        f"{CONNECTOR_TESTS}salesforce_outbound.py test_what_a_body_repeats_costs_no_more_than_its_length",
+        f"{CONNECTOR_TESTS}salesforce_outbound.py test_a_hostile_body_is_processed_in_linear_time",
     ],
     "batch partial failure": [
         CONTRACT_TEST,
-        f"{CONNECTOR_TESTS}hubspot.py test_a_bad_element_is_set_aside_and_the_others_stand",
+        f"{CONNECTOR_TESTS}hubspot.py test_a_bad_element_is_set_aside_and_the_others_are_accepted",
         (
             f"{CONNECTOR_TESTS}salesforce_outbound.py "
             "test_several_notifications_are_several_changes_and_a_bad_one_does_not_block_them"
@@ -129,7 +127,7 @@ TESTS_BY_TRAP: dict[str, Sequence[str]] = {
     "proxies": [
         f"{CONNECTOR_TESTS}hubspot.py test_the_address_is_signed_verbatim_or_with_hubspots_twelve_escapes_decoded",
         f"{CONNECTOR_TESTS}twenty.py test_the_raw_body_is_what_is_signed",
-        "api/test_hooks.py test_a_delivery_is_bounded_and_never_decompressed",
+        "api/sources/test_inbound_webhooks.py test_a_delivery_is_bounded_and_never_decompressed",
     ],
     "XML": [
         f"{CONNECTOR_TESTS}salesforce_outbound.py test_a_document_type_is_refused_before_anything_is_read_or_kept",
@@ -145,7 +143,7 @@ TESTS_BY_TRAP: dict[str, Sequence[str]] = {
     ],
     "thin payloads": [
         f"{CONNECTOR_TESTS}salesforce_cdc.py test_a_gap_is_set_aside_with_what_to_import",
-        "domain/test_deals.py test_a_win_whose_amount_comes_later_in_the_same_instant_has_it",
+        "domain/sources/crm/test_deals.py test_a_win_whose_amount_comes_later_in_the_same_instant_has_it",
     ],
     "permissions": [f"{THIS_FILE} test_the_guides_name_what_a_limited_user_silently_misses"],
 }

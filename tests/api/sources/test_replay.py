@@ -21,8 +21,8 @@ SAMPLE = [
 
 @pytest.fixture
 async def caller(api):
-    await api.strategy()
-    await api.admin.made("/v1/sources/hubspot", HUBSPOT_SOURCE)
+    await api.seed_strategy()
+    await api.admin.put_object("/v1/sources/hubspot", HUBSPOT_SOURCE)
     return api.admin
 
 
@@ -104,7 +104,7 @@ async def test_an_import_can_be_replayed_like_a_delivery(caller):
 
 
 async def test_a_read_key_may_preview_a_sample(api, caller):
-    reader = await api.client("read")
+    reader = await api.create_client("read")
     preview = (await reader.post("/v1/sources/hubspot/preview", {"body": SAMPLE})).json()
     assert [event["type"] for event in preview["events"]] == ["deal.created"]
     broken_preview = (await reader.post("/v1/sources/hubspot/preview", {"body": "[{"})).json()
@@ -120,7 +120,7 @@ async def test_a_read_key_may_preview_a_sample(api, caller):
 async def test_only_an_admin_imports_and_replays_and_only_a_connected_source(api, caller, path):
     body = {"records": [RECORD]} if path == "records" else None
     assert (
-        await (await api.client("read")).post(f"/v1/sources/hubspot/{path}", body)
+        await (await api.create_client("read")).post(f"/v1/sources/hubspot/{path}", body)
     ).status_code == 403
     assert (await caller.post(f"/v1/sources/nowhere/{path}", body)).status_code == 404
     assert (await caller.post(f"/v1/sources/billing/{path}", body)).status_code == 409

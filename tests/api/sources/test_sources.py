@@ -18,12 +18,12 @@ HUBSPOT_SOURCE = {
 
 @pytest.fixture
 async def caller(api):
-    await api.admin.made("/v1/teams/sales", {"name": "Sales", "function": "sales"})
+    await api.admin.put_object("/v1/teams/sales", {"name": "Sales", "function": "sales"})
     return api.admin
 
 
 async def test_a_source_of_events_by_http_has_no_hook_and_no_secret(caller):
-    created = await caller.made("/v1/sources/billing", {"name": "Billing"})
+    created = await caller.put_object("/v1/sources/billing", {"name": "Billing"})
     assert (created["connector"], created["hook_url"], created["secret"], created["mapping"]) == (
         "api",
         None,
@@ -51,7 +51,7 @@ async def test_a_given_secret_is_never_shown(api, caller):
     assert created_reply.status_code == 201, created_reply.text
     assert created_reply.json()["secret"] is None
     assert created_reply.json()["hook_url"].startswith("http://127.0.0.1:8000/hooks/")
-    reader = await api.client("read")
+    reader = await api.create_client("read")
     texts = [
         (await caller.get("/v1/sources/hubspot")).text,
         (await caller.get("/v1/sources")).text,
@@ -65,9 +65,9 @@ async def test_a_given_secret_is_never_shown(api, caller):
 
 async def test_a_generated_secret_is_shown_once_and_not_changed_by_the_next_put(caller):
     relay_source = {"name": "Relay", "connector": "standard_webhooks"}
-    created = await caller.made("/v1/sources/relay", relay_source)
+    created = await caller.put_object("/v1/sources/relay", relay_source)
     assert created["secret"].startswith("whsec_")
-    replaced = await caller.made("/v1/sources/relay", {**relay_source, "name": "The relay"})
+    replaced = await caller.put_object("/v1/sources/relay", {**relay_source, "name": "The relay"})
     assert (replaced["secret"], replaced["hook_url"]) == (None, created["hook_url"])
     rotated_reply = await caller.post("/v1/sources/relay/rotate")
     assert rotated_reply.status_code == 200, rotated_reply.text
@@ -77,7 +77,7 @@ async def test_a_generated_secret_is_shown_once_and_not_changed_by_the_next_put(
 async def test_a_vendors_secret_is_required_and_rotated_by_naming_the_new_one(caller):
     rejection = await caller.put("/v1/sources/hubspot", {**HUBSPOT_SOURCE, "secret": None})
     assert (rejection.status_code, rejection.json()["errors"][0]["pointer"]) == (422, "/secret")
-    await caller.made("/v1/sources/hubspot", HUBSPOT_SOURCE)
+    await caller.put_object("/v1/sources/hubspot", HUBSPOT_SOURCE)
     assert (await caller.post("/v1/sources/hubspot/rotate")).status_code == 422
     rotated_reply = await caller.post(
         "/v1/sources/hubspot/rotate", {"secret": "zzzzzzzz-zzzz-zzzz"}
@@ -90,7 +90,7 @@ async def test_a_mapping_is_patched_member_by_member(caller):
         "stages": {"closedwon": "won"},
         "rates": [{"from": "USD", "to": "EUR", "rate": 0.92, "valid_from": "2026-07-01"}],
     }
-    await caller.made("/v1/sources/hubspot", {**HUBSPOT_SOURCE, "mapping": mapping})
+    await caller.put_object("/v1/sources/hubspot", {**HUBSPOT_SOURCE, "mapping": mapping})
     mapping_reply = await caller.patch(
         "/v1/sources/hubspot", {"mapping": {"stages": {"closedlost": "lost"}, "rates": None}}
     )
@@ -120,7 +120,7 @@ async def test_a_source_that_cannot_work_is_refused_by_name(caller, member, valu
 
 
 async def test_a_source_keeps_its_connector(caller):
-    await caller.made("/v1/sources/hubspot", HUBSPOT_SOURCE)
+    await caller.put_object("/v1/sources/hubspot", HUBSPOT_SOURCE)
     rejection = await caller.put("/v1/sources/hubspot", {"name": "Billing"})
     assert (rejection.status_code, rejection.json()["errors"][0]["pointer"]) == (422, "/connector")
     assert (await caller.delete("/v1/sources/hubspot")).status_code == 204

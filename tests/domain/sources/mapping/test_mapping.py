@@ -33,7 +33,7 @@ def error_pointers(spec):
 
 
 def find_rate(mapping, day):
-    rate = mapping.rate_on("USD", date.fromisoformat(day))
+    rate = mapping.find_rate("USD", date.fromisoformat(day))
     return rate and rate.rate
 
 
