@@ -37,6 +37,7 @@ from app.domain.events.events import Event
 from app.domain.events.metrics import Metric
 from app.domain.playbook.configuration import Configuration, ConfigurationDraft
 from app.domain.playbook.organization import Organization, Team
+from app.domain.primitives import epoch
 from app.domain.sources.sources import Source
 from app.main import make_service
 from app.security.vault import generate_key
@@ -46,7 +47,6 @@ from app.services.runtime.matcher_cache import load_compiled_configuration
 from app.services.sources import sources
 from app.settings import Settings
 from app.store.events import ingest
-from app.store.sql import column_types as types
 from benchmarks.load import LoadMeasurement, build_post_request, send_requests
 from benchmarks.report import (
     RatioRow,
@@ -163,7 +163,7 @@ async def measure_statements(bench: IngestBenchmark, size: int, clients: int, na
         events = [_to_event(make_wire_event()) for _ in range(size)]
         recorder = ArgumentRecorder()
         prepared = ingest.match_events(events, compiled.matcher, NOW, "UTC")
-        day = types.to_day_number(NOW.date())
+        day = epoch.to_day_number(NOW.date())
         await ingest.record_events(
             recorder, bench.actor.organization, prepared, NOW, day, compiled.version
         )  # type: ignore[arg-type]  # it stands for one

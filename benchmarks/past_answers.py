@@ -22,12 +22,14 @@ from uuid import UUID
 
 from app.domain.access.actor import Actor
 from app.domain.events.events import Event
+from app.domain.events.matched_event import MatchedEvent
 from app.domain.events.metrics import AGGREGATIONS, Metric
 from app.domain.playbook.configuration import Configuration, ConfigurationDraft, Resource
 from app.domain.playbook.objectives import KeyResult, Objective, Responsibility
 from app.domain.playbook.offerings import Offering
 from app.domain.playbook.organization import Organization, Team
 from app.domain.playbook.playbooks import Contribution, Playbook, Signoff
+from app.domain.primitives import epoch
 from app.domain.sources.sources import Source
 from app.main import GC_THRESHOLDS
 from app.security import identifiers as ids
@@ -40,8 +42,6 @@ from app.services.runtime.context import ServiceContext
 from app.services.runtime.matcher_cache import load_compiled_configuration
 from app.services.runtime.versioned_cache import VersionedCache
 from app.store.events import ingest
-from app.store.events.rollups import MatchedEvent
-from app.store.sql import column_types as types
 from app.store.sql.database import connect
 
 SCALE: Final = 10_000
@@ -200,7 +200,7 @@ class HistoryCompany:
         day_events = [
             event for copy in range(self.copies) for event in make_day_events(self.size, day, copy)
         ]
-        day_number = types.to_day_number(self.clock.now.date())
+        day_number = epoch.to_day_number(self.clock.now.date())
         prepared: Sequence[MatchedEvent] = ()
         for start in range(0, len(day_events), BATCH_SIZE):
             prepared = ingest.match_events(

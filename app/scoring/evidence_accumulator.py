@@ -5,6 +5,7 @@ from copy import copy
 from json import loads
 from typing import Any, Final, NamedTuple, TypeAlias
 
+from app.domain.primitives import epoch
 from app.scoring.effort import EffortCell, EffortTotals
 from app.scoring.playbook_index import MetricWindow, PlaybookIndex
 from app.scoring.snapshot import (
@@ -14,7 +15,6 @@ from app.scoring.snapshot import (
     SoldValue,
     SourceMeasure,
 )
-from app.store.sql import column_types as types
 
 RowSequence: TypeAlias = Sequence[Sequence[Any]]  # Any: each column has its own type
 WindowSpan: TypeAlias = tuple[str, int, int]
@@ -176,13 +176,13 @@ class EvidenceAccumulator:
             if minimum < 0:
                 self.latest.pop((set_name, objective), None)
             elif day is not None and (
-                previous is None or previous.day < types.from_day_number(day)
+                previous is None or previous.day < epoch.from_day_number(day)
             ):
                 latest_days[set_name, objective] = day
         latest_days |= {(set_name, objective): day for set_name, objective, day in latest}
         for (set_name, objective), day in latest_days.items():
             self.latest[set_name, objective] = LatestActivity(
-                self._metrics_by_set[set_name], objective or None, types.from_day_number(day)
+                self._metrics_by_set[set_name], objective or None, epoch.from_day_number(day)
             )
 
     def _add_sold(self, rows: RowSequence) -> None:
@@ -197,7 +197,7 @@ class EvidenceAccumulator:
                 self.sold[key] = SoldValue(
                     offering,
                     team,
-                    types.from_day_number(day),
+                    epoch.from_day_number(day),
                     value + (0 if previous is None else previous.value),
                 )
 
@@ -228,4 +228,4 @@ class EvidenceAccumulator:
 def _to_span(window: MetricWindow, frame: ScoringFrame) -> WindowSpan:
     """The window as far as evidence goes, its days as numbers."""
     metric, first, last = window
-    return metric, types.to_day_number(first), types.to_day_number(min(last, frame.until))
+    return metric, epoch.to_day_number(first), epoch.to_day_number(min(last, frame.until))

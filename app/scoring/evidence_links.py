@@ -4,17 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
-from urllib.parse import quote, urlencode
 
 from app.domain.playbook.configuration import Configuration
 from app.scoring.snapshot import ScoringFrame
 
-RESOURCE_PATHS: dict[str, str] = {
-    "signoffs": "/v1/playbooks/{playbook}/signoffs",
-    "contributions": "/v1/playbooks/{playbook}/contributions",
-    "responsibilities": "/v1/objectives/{objective}/responsibilities",
-}
-LIST_PATHS: dict[str, str] = {"events": "/v1/events", "key-results": "/v1/key-results"}
 MAX_PERIODS: Final = (
     50  # what an address can hold; nobody has so many, and from the first to the last day holds all
 )
@@ -29,14 +22,6 @@ class EvidenceQuery:
 
     resource: str
     filters: tuple[tuple[str, str], ...]
-
-
-def to_url(evidence: EvidenceQuery) -> str:
-    """The address, path and query, at which the API lists that evidence."""
-    if evidence.resource in LIST_PATHS:
-        return f"{LIST_PATHS[evidence.resource]}?{urlencode(evidence.filters)}"
-    (path_name, path_value), *filters = evidence.filters
-    return f"{RESOURCE_PATHS[evidence.resource].format(**{path_name: quote(path_value, safe='')})}?{urlencode(filters)}"
 
 
 @dataclass(frozen=True, slots=True)

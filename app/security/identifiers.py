@@ -6,7 +6,7 @@ from uuid import UUID
 
 from msgspec import convert
 
-from app.store.sql.column_types import to_microseconds
+from app.domain.primitives.epoch import to_microseconds
 
 BASE62_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 

@@ -17,13 +17,13 @@ from app.domain.playbook.configuration import Configuration, Resource
 from app.domain.playbook.organization import Organization
 from app.domain.primitives.errors import NoCurrentPlaybookError, NotFoundError
 from app.domain.sources import sources
-from app.scoring.evidence_links import to_url
 from app.scoring.ledger import Loss
 from app.security import identifiers as ids
 from app.security.vault import Vault
 from app.services.access import organizations
 from app.services.alignment import alignment
 from app.services.alignment.alignment import AlignmentResult
+from app.services.alignment.evidence_urls import to_url
 from app.services.events import ingestion as events
 from app.services.playbook import configuration
 from app.services.playbook import playbooks as acts

@@ -18,6 +18,7 @@ from app.domain.playbook import objectives, offerings, playbooks
 from app.domain.playbook import organization as teams
 from app.domain.playbook.configuration import Configuration, Resource, diff_configurations
 from app.domain.playbook.organization import Organization
+from app.domain.primitives import epoch
 from app.domain.sources import sources
 from app.scoring.playbook_index import PlaybookIndex
 from app.scoring.snapshot import Snapshot, build_frame
@@ -29,7 +30,6 @@ from app.store.alignment import evidence_query as snapshot
 from app.store.events import ingest
 from app.store.events import retraction as retract
 from app.store.playbook import configuration as store
-from app.store.sql import column_types as types
 from app.store.sql.database import Connection, Database
 from tests.reference_model import world as w
 
@@ -129,7 +129,7 @@ class WorldReplay:
     async def record_events(self, recorded_at: datetime, events: Sequence[Event]) -> None:
         size = max(1, len(events) // self.batches) if self.batches else max(1, len(events))
         day, zone = (
-            types.to_day_number(to_local_day(recorded_at, self.compiled.time_zone)),
+            epoch.to_day_number(to_local_day(recorded_at, self.compiled.time_zone)),
             self.compiled.time_zone,
         )
         for start in range(0, len(events), size):

@@ -9,9 +9,9 @@ from app.domain.playbook.offerings import Offering
 from app.domain.playbook.playbooks import Contribution
 from app.domain.primitives.decimals import FIXED_SCALE
 from app.scoring.engine import compute_alignment
-from app.scoring.evidence_links import to_url
 from app.scoring.snapshot import LatestActivity, Snapshot, SoldValue
 from app.scoring.views import TeamView, build_objective_views, build_team_pairs, build_team_views
+from app.services.alignment.evidence_urls import to_url
 from tests.scoring.snapshot_builders import (
     FIRST_DAY,
     LAST_DAY,

@@ -10,7 +10,8 @@ from pydantic import TypeAdapter
 from app.api.events import event_filters as api
 from app.domain.access.actor import Actor
 from app.domain.playbook.configuration import Configuration
-from app.scoring.evidence_links import EvidenceQuery, to_url
+from app.scoring.evidence_links import EvidenceQuery
+from app.services.alignment.evidence_urls import to_url
 from app.store.events import event_queries as events
 from app.store.events.event_queries import EventFilter
 from app.store.sql.database import Connection

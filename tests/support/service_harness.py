@@ -23,9 +23,9 @@ from app.scoring.snapshot import Snapshot, SourceMeasure
 from app.security.vault import Vault
 from app.services.access import organizations
 from app.services.events import ingestion as events
-from app.services.events.validation import SubmissionResult
 from app.services.playbook import configuration
 from app.services.runtime.context import ServiceContext
+from app.services.runtime.submissions import SubmissionResult
 from app.store.sql.database import connect
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -20,10 +20,10 @@ from app.api.http.schema_types import (
     text,
 )
 from app.domain.primitives.decimals import to_json_number
-from app.scoring.evidence_links import to_url
 from app.scoring.ledger import Loss as LossValue
 from app.scoring.result import Alignment as AlignmentValue
 from app.services.alignment.alignment import AlignmentResult
+from app.services.alignment.evidence_urls import to_url
 
 ComponentName = Literal[
     "playbook",

@@ -19,9 +19,9 @@ from app.api.http.schema_base import ResponseModel, json_schema_example
 from app.api.http.schema_types import Address, Cursor, Day, Fraction, Int32, Key
 from app.domain.primitives.decimals import to_json_number
 from app.scoring.effort import TeamEffort
-from app.scoring.evidence_links import to_url
 from app.scoring.key_result_progress import KeyResultStanding as KeyResultStandingValue
 from app.scoring.views import Bearing, ObjectiveView, TeamView
+from app.services.alignment.evidence_urls import to_url
 
 MAX_ENTITIES = 10_000
 EXAMPLE_TEAM: dict[str, Any] = {  # Any: JSON values

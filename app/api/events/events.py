@@ -38,8 +38,8 @@ from app.api.http.schema_types import Uid
 from app.domain.events.events import Event as EventValue
 from app.domain.primitives.errors import InvalidError, NotFoundError, SightlineError
 from app.services.events import ingestion as flow
-from app.services.events.validation import SubmissionResult
 from app.services.playbook import configuration_history as past
+from app.services.runtime.submissions import SubmissionResult
 from app.store.events import event_queries as kept
 from app.store.events.event_queries import StoredEvent
 

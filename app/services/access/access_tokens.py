@@ -6,7 +6,7 @@ from typing import Any, Final
 from app.domain.access.actor import SCOPES, Actor
 from app.domain.primitives.errors import NotAuthenticError
 from app.services.runtime.context import AccessTokenConfig, ServiceContext
-from app.store.access import api_keys as directory
+from app.store.access import directory
 
 INVALID_TOKEN_MESSAGE: Final = "The access token is not valid."  # noqa: S105  # the name contains a word; the text is no secret
 SCOPE_PREFIX: Final = "sightline:"

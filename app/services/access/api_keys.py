@@ -21,6 +21,7 @@ from app.security import vault
 from app.services.runtime.api_key_cache import CachedApiKey
 from app.services.runtime.context import ServiceContext
 from app.store.access import api_keys as keys
+from app.store.access import directory
 from app.store.access import organization_version as cursor
 from app.store.access.api_keys import StoredApiKey
 from app.store.playbook import configuration, journal
@@ -79,7 +80,7 @@ async def _find_key(
     if cached_key is not None:
         return cached_key.organization, cached_key.key
     async with service.database.read_transaction() as connection:
-        organization = await keys.find_organization(connection, "api_key", key_id)
+        organization = await directory.find_organization(connection, "api_key", key_id)
         key = (
             None
             if organization is None

@@ -12,7 +12,7 @@ from app.security import identifiers as ids
 from app.services.access import api_keys as keys
 from app.services.access.api_keys import IssueKey
 from app.services.runtime.context import ServiceContext
-from app.store.access import api_keys as directory
+from app.store.access import directory
 from app.store.access import organization_version as cursor
 from app.store.operations import organization_deletion as removal
 from app.store.operations import privileges as owner

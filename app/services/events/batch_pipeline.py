@@ -10,20 +10,15 @@ from typing import Final
 from uuid import UUID
 
 from app.domain.events.events import Event, to_local_day
+from app.domain.events.matched_event import MatchedEvent
+from app.domain.primitives import epoch
 from app.domain.primitives.errors import BucketFullError
-from app.services.events.validation import (
-    ACCEPTED,
-    EventKey,
-    EventSubmission,
-    SubmissionResult,
-    validate_batch,
-)
+from app.services.events.validation import ACCEPTED, validate_batch
 from app.services.runtime.context import ServiceContext
 from app.services.runtime.matcher_cache import CompiledConfiguration
+from app.services.runtime.submissions import EventKey, EventSubmission, SubmissionResult
 from app.store.events import ingest
 from app.store.events.ingest import IngestOutcome
-from app.store.events.rollups import MatchedEvent
-from app.store.sql import column_types as types
 from app.store.sql.database import Connection, begin
 
 # As much as a socket takes at once: more would not be on its way while the next part is read. Batches of 1,000 and of
@@ -71,7 +66,7 @@ async def record_pipelined(
     None is when one cannot be taken, the catalogue has changed, history is being restated, or a sum would not fit.
     """
     pipelined, now = PipelineResult(), service.clock()
-    day = types.to_day_number(to_local_day(now, compiled.time_zone))
+    day = epoch.to_day_number(to_local_day(now, compiled.time_zone))
     try:
         async with service.database.write_transaction() as connection:
             write_chunk = partial(

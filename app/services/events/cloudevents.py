@@ -20,8 +20,8 @@ from app.domain.primitives.errors import (
 from app.domain.sources.mapping import mapping
 from app.domain.sources.sources import Source
 from app.services.events import ingestion as events
-from app.services.events.validation import SubmissionResult
 from app.services.runtime.context import ServiceContext
+from app.services.runtime.submissions import SubmissionResult
 from app.store.playbook import configuration as store
 
 CLOUDEVENTS_CONNECTOR: Final = "cloudevents"

@@ -8,6 +8,8 @@ from uuid import UUID
 
 from app.domain.access.actor import Actor
 from app.domain.events.events import Event, to_local_day
+from app.domain.events.matched_event import MatchedEvent
+from app.domain.primitives import epoch
 from app.domain.primitives.errors import (
     BucketFullError,
     ForbiddenError,
@@ -18,16 +20,10 @@ from app.domain.primitives.errors import (
 )
 from app.domain.sources.sources import CRM_CONNECTORS, Source
 from app.services.events.batch_pipeline import record_pipelined
-from app.services.events.duplicates import is_same_event
-from app.services.events.validation import (
-    EventKey,
-    EventSubmission,
-    SubmissionResult,
-    conflict_error,
-    validate_batch,
-)
+from app.services.events.validation import conflict_error, is_same_event, validate_batch
 from app.services.runtime.context import ServiceContext
 from app.services.runtime.matcher_cache import CompiledConfiguration, load_compiled_configuration
+from app.services.runtime.submissions import EventKey, EventSubmission, SubmissionResult
 from app.store.access import organization_version as cursor
 from app.store.events import event_queries as events
 from app.store.events import ingest
@@ -35,9 +31,7 @@ from app.store.events import metric_restatement as restatements
 from app.store.events import retraction as retract
 from app.store.events import rollup_overflow as room
 from app.store.events.event_queries import StoredEvent
-from app.store.events.rollups import MatchedEvent
 from app.store.playbook import configuration as store
-from app.store.sql import column_types as types
 from app.store.sql.database import Connection
 
 MAX_ATTEMPTS: Final = 5
@@ -132,7 +126,7 @@ async def _write_batch(
     Where a sum would overflow, the events that do not fit are found and refused, and the others are stored.
     """
     now = service.clock()
-    day = types.to_day_number(to_local_day(now, compiled.time_zone))
+    day = epoch.to_day_number(to_local_day(now, compiled.time_zone))
     while matched_events:
         try:
             async with service.database.write_transaction() as connection:

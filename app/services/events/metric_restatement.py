@@ -9,7 +9,7 @@ from app.domain.playbook import history as past
 from app.domain.playbook.configuration import Configuration
 from app.domain.primitives.errors import BucketFullError, SightlineError
 from app.services.runtime.context import ServiceContext
-from app.store.access import api_keys as keys
+from app.store.access import directory
 from app.store.access import organization_version as cursor
 from app.store.access.organization_version import WritePosition
 from app.store.events import metric_restatement as restatements
@@ -113,8 +113,8 @@ async def begin_restatement(  # a write of configuration
             organization,
             PendingRestatement(changed_metrics, days, actor, position.recorded_at),
         )
-        await keys.remove_public_id(connection, QUEUE_NAME, str(organization), organization)
-        await keys.add_public_id(connection, QUEUE_NAME, str(organization), organization)
+        await directory.remove_public_id(connection, QUEUE_NAME, str(organization), organization)
+        await directory.add_public_id(connection, QUEUE_NAME, str(organization), organization)
     elif event_count:
         await rematching.restate_days(await rematching.find_days())
         await _journal_restatement(
@@ -139,7 +139,7 @@ def find_redefined_metrics(
 
 async def _end_restatement(connection: Connection, organization: UUID) -> None:
     await restatements.end_restatement(connection, organization)
-    await keys.remove_public_id(connection, QUEUE_NAME, str(organization), organization)
+    await directory.remove_public_id(connection, QUEUE_NAME, str(organization), organization)
 
 
 async def _journal_restatement(  # what a journal's entry says
@@ -165,7 +165,8 @@ async def list_restating_organizations(service: ServiceContext) -> list[UUID]:
     """The organizations whose history is being restated."""
     async with service.database.read_transaction() as connection:
         return [
-            organization for _, organization in await keys.list_public_ids(connection, QUEUE_NAME)
+            organization
+            for _, organization in await directory.list_public_ids(connection, QUEUE_NAME)
         ]
 
 
@@ -264,7 +265,9 @@ async def _try_step(service: ServiceContext, organization: UUID) -> bool:
         # It would fail for ever. Answers stay those before, and say so, until the metric is defined otherwise.
         LOG.exception("history cannot be restated", extra={"organization": str(organization)})
         async with service.database.write_transaction() as connection:
-            await keys.remove_public_id(connection, QUEUE_NAME, str(organization), organization)
+            await directory.remove_public_id(
+                connection, QUEUE_NAME, str(organization), organization
+            )
     except SightlineError as error:
         LOG.warning("restating history has to wait", extra={"problem": error.detail})
     except Exception:

@@ -1,11 +1,9 @@
 """What can be said of an event that is sent, before the recorded ones are asked."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
-from uuid import UUID
+from typing import Final
 
-from app.domain.access.actor import Actor
 from app.domain.events.events import MAX_FUTURE_HOURS, Event, fingerprint
 from app.domain.playbook.configuration import Configuration, missing_message
 from app.domain.primitives.errors import (
@@ -16,35 +14,10 @@ from app.domain.primitives.errors import (
     SightlineError,
     SourceIsConnectedError,
 )
-from app.store.events.rollups import MatchedEvent
-
-EventKey = tuple[str, str]
-
-
-class EventSubmission(NamedTuple):
-    """An event as someone sends it. Shape: `connectors` are those whose sources take such events."""
-
-    actor: Actor
-    event: Event
-    connectors: Collection[str] = ("api",)
-
-    @property
-    def key(self) -> EventKey:
-        """What names the event, for good."""
-        return self.event.source, self.event.id
-
-
-class SubmissionResult(NamedTuple):
-    """What became of one event. Shape: `status` is recorded, duplicate, conflict, invalid or forbidden.
-
-    None but for one that was recorded now: `fresh`, what was recorded and when.
-    """
-
-    status: str
-    uid: UUID | None = None
-    problem: SightlineError | None = None
-    newly_recorded: tuple[MatchedEvent, datetime] | None = None
-
+from app.security.pseudonyms import matches_keyed_digest
+from app.security.vault import Vault
+from app.services.runtime.submissions import EventKey, EventSubmission, SubmissionResult
+from app.store.events.event_queries import StoredEvent
 
 ACCEPTED: Final = SubmissionResult("recorded")
 
@@ -142,3 +115,13 @@ def conflict_error(event: Event, *, is_retracted: bool = False) -> EventConflict
     return EventConflictError(
         f"{message}, which stands; to correct it, retract it and record a new id."
     )
+
+
+def is_same_event(vault: Vault, stored_event: StoredEvent, event: Event) -> bool:
+    """Whether the event says what the recorded one of its name said.
+
+    One that was erased under a pepper that the service has no more cannot be contradicted.
+    """
+    if stored_event.event.erased is None:
+        return stored_event.fingerprint == fingerprint(event)
+    return matches_keyed_digest(vault, stored_event.fingerprint, fingerprint(event))

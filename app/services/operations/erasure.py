@@ -12,7 +12,7 @@ from app.domain.events.metrics import Matcher
 from app.domain.playbook import history as past
 from app.domain.sources.sources import Source
 from app.security import identifiers as ids
-from app.services.events.duplicates import keyed_digest, make_pseudonym
+from app.security.pseudonyms import keyed_digest, make_pseudonym
 from app.services.runtime.context import ServiceContext
 from app.services.runtime.matcher_cache import CompiledConfiguration, load_compiled_configuration
 from app.services.sources.delivery_processing import (

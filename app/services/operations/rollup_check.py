@@ -8,7 +8,7 @@ from app.domain.playbook import history as past
 from app.domain.playbook.configuration import TABLE_NAMES, Resource
 from app.services.events import metric_restatement as restatement
 from app.services.runtime.context import ServiceContext
-from app.store.access import api_keys as keys
+from app.store.access import directory
 from app.store.access import organization_version as cursor
 from app.store.events import metric_restatement as restatements
 from app.store.events import rollup_rebuild as rebuild
@@ -21,7 +21,7 @@ from app.store.sql.database import Connection
 async def list_organizations(service: ServiceContext) -> Sequence[tuple[str, UUID]]:
     """Every organization's key and identity, by key."""
     async with service.database.read_transaction() as connection:
-        return await keys.list_public_ids(connection, "organization")
+        return await directory.list_public_ids(connection, "organization")
 
 
 async def count_rollup_differences(

@@ -9,11 +9,11 @@ from uuid import UUID
 
 from app.security.rate_limiter import RateLimiter
 from app.security.vault import Vault
-from app.services.events.validation import EventSubmission, SubmissionResult
 from app.services.runtime.api_key_cache import ApiKeyCache
 from app.services.runtime.hook_cache import CachedHook, HookCache
 from app.services.runtime.matcher_cache import CompiledConfigurationCache
 from app.services.runtime.single_flight import SingleFlight
+from app.services.runtime.submissions import EventSubmission, SubmissionResult
 from app.services.runtime.versioned_cache import VersionedCache
 from app.services.runtime.write_coalescer import WriteCoalescer
 from app.store.access.organization_version import OrganizationVersion

@@ -7,10 +7,11 @@ from uuid import UUID
 
 from app.domain.events.events import MAX_FUTURE_HOURS, Event, fingerprint
 from app.domain.playbook.configuration import Configuration
+from app.domain.primitives import epoch
 from app.domain.primitives.errors import ConflictError, Fault, InvalidError, unknown_key_message
 from app.domain.sources.sources import Source
 from app.security.vault import Vault
-from app.services.events.duplicates import is_same_event
+from app.services.events.validation import is_same_event
 from app.services.runtime.matcher_cache import CompiledConfiguration
 from app.store.access.organization_version import WritePosition
 from app.store.events import event_revisions as versions
@@ -19,7 +20,6 @@ from app.store.events import metric_restatement as restatements
 from app.store.events import retraction as retract
 from app.store.events.event_revisions import EventRevisions
 from app.store.sources.changes import SourceGeneration
-from app.store.sql import column_types as types
 from app.store.sql.database import Connection
 
 
@@ -60,7 +60,7 @@ async def record_new_events(
     matched_events = ingest.match_events(
         new_events, transaction.compiled.matcher, now, transaction.compiled.time_zone
     )
-    day = types.to_day_number(transaction.position.day)
+    day = epoch.to_day_number(transaction.position.day)
     recorded = await ingest.record_events(
         transaction.connection,
         transaction.organization,

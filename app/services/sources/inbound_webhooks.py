@@ -38,7 +38,7 @@ from app.services.sources.delivery_processing import (
     with_outcome,
 )
 from app.services.sources.event_writer import SourceTransaction
-from app.store.access import api_keys as keys
+from app.store.access import directory
 from app.store.access import organization_version as cursor
 from app.store.access.organization_version import WritePosition
 from app.store.playbook import configuration as store
@@ -176,7 +176,7 @@ async def _load_hook(service: ServiceContext, hook_id: str, now: datetime) -> Ca
         return cached_hook
     generation = service.hook_cache.generation
     async with service.database.read_transaction() as connection:
-        organization = await keys.find_organization(connection, "hook", hook_id)
+        organization = await directory.find_organization(connection, "hook", hook_id)
         stored_hook = (
             None
             if organization is None

@@ -11,7 +11,7 @@ from uuid import UUID
 from app.connectors import registry
 from app.domain.primitives.errors import EventConflictError
 from app.domain.sources.sources import Source
-from app.services.events.duplicates import keyed_digest, matches_keyed_digest
+from app.security.pseudonyms import keyed_digest, matches_keyed_digest
 from app.services.sources.delivery_processing import ParsedDelivery
 from app.services.sources.event_writer import SourceTransaction
 from app.store.sources import deliveries

@@ -28,7 +28,7 @@ from app.services.playbook.configuration import (
     write_configuration,
 )
 from app.services.runtime.context import ServiceContext
-from app.store.access import api_keys as keys
+from app.store.access import directory
 from app.store.playbook import journal
 from app.store.playbook.journal import RecordedAction
 from app.store.sources import source_health as store_health
@@ -152,7 +152,7 @@ async def _write_source(  # as `put`
             )
         if hook is None:
             hook = StoredHook(key, ids.random_base62(HOOK_LENGTH), ())
-            await keys.add_public_id(connection, "hook", hook.hook_id, actor.organization)
+            await directory.add_public_id(connection, "hook", hook.hook_id, actor.organization)
         if new_secret is not None:
             sealed_secret = SealedSecret(
                 service.vault.seal(new_secret, encryption_context(actor, key)), None

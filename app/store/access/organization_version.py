@@ -9,8 +9,8 @@ from sqlalchemy import bindparam, case, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.events.events import to_local_day
+from app.domain.primitives import epoch
 from app.domain.primitives.errors import NotFoundError
-from app.store.sql import column_types as types
 from app.store.tables.playbook import ClosingRow, CursorRow, OrganizationRow, get_table
 
 cursor_table = get_table(CursorRow)
@@ -47,8 +47,8 @@ async def create_cursor(
             organization_id=organization_id,
             seq=0,
             catalogue=0,
-            recorded_us=types.to_microseconds(now),
-            recorded_day=types.to_day_number(to_local_day(now, time_zone)),
+            recorded_us=epoch.to_microseconds(now),
+            recorded_day=epoch.to_day_number(to_local_day(now, time_zone)),
         )
     )
 
@@ -65,7 +65,7 @@ async def advance_version(
 
     The cursor's row is locked until the transaction ends. `catalogue`: this changes configuration.
     """
-    now_us, day = types.to_microseconds(now), types.to_day_number(to_local_day(now, time_zone))
+    now_us, day = epoch.to_microseconds(now), epoch.to_day_number(to_local_day(now, time_zone))
     is_new_day = cursor_table.c.recorded_day < day
     updated_columns = {
         "seq": cursor_table.c.seq + 1,
@@ -99,7 +99,7 @@ async def advance_version(
     ).one()
     await close_day(connection, organization_id, seq, closed_day, closed_seq)
     return WritePosition(
-        seq, types.from_microseconds(recorded_us), types.from_day_number(recorded_day)
+        seq, epoch.from_microseconds(recorded_us), epoch.from_day_number(recorded_day)
     )
 
 
@@ -135,7 +135,7 @@ async def version_at_end_of_day(
     connection: AsyncConnection, organization_id: UUID, known_at: date
 ) -> int:
     """The organization's version at the end of that day, the present one for today; 0 before it was there."""
-    day = types.to_day_number(known_at)
+    day = epoch.to_day_number(known_at)
     statement = select(cursor_table.c.seq, cursor_table.c.recorded_day).where(
         cursor_table.c.organization_id == organization_id
     )
@@ -209,6 +209,6 @@ async def load_version(connection: AsyncConnection, organization_id: UUID) -> Or
     return OrganizationVersion(
         int(version),
         int(configuration_version),
-        types.from_day_number(recorded_day),
+        epoch.from_day_number(recorded_day),
         str(time_zone),
     )

@@ -9,7 +9,9 @@ from uuid import UUID
 from sqlalchemy import TextClause, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.domain.events.matched_event import MatchedEvent
 from app.domain.events.metrics import Match
+from app.domain.primitives import epoch
 from app.scoring.daily_evidence import (
     DailyEffort,
     DailyEvidence,
@@ -20,7 +22,6 @@ from app.scoring.daily_evidence import (
 from app.scoring.evidence_accumulator import join_sum
 from app.store.alignment.evidence_query import load_metrics_by_set, split_sum
 from app.store.events.rollup_rebuild import EventState
-from app.store.events.rollups import MatchedEvent
 from app.store.sql import column_types as types
 from app.store.sql.dialect import json_recordset
 
@@ -56,11 +57,11 @@ class _DailyEvidenceQuery:
         known_at: date,
     ) -> None:
         self._connection, self._organization_id = connection, organization_id
-        first_day, last_day = map(types.to_day_number, days)
+        first_day, last_day = map(epoch.to_day_number, days)
         self._parameters = {
             "first": first_day,
             "last": last_day,
-            "known": types.to_day_number(known_at),
+            "known": epoch.to_day_number(known_at),
         }
 
     async def _fetch_rows(
@@ -121,7 +122,7 @@ class _DailyEvidenceQuery:
         ):
             day_extremes = extremes.get((metric, source, day), ())
             measure_day = DailyMeasure(
-                types.from_day_number(day),
+                epoch.from_day_number(day),
                 source,
                 count,
                 join_sum(high, low),
@@ -147,7 +148,7 @@ class _DailyEvidenceQuery:
                 team, kind, metrics_by_set[set_name], objective or None, events, join_sum(high, low)
             )
             attention_by_day.setdefault(day, []).append(attention_day)
-        return {types.from_day_number(day): rows for day, rows in attention_by_day.items()}
+        return {epoch.from_day_number(day): rows for day, rows in attention_by_day.items()}
 
     async def load_sold(self) -> Mapping[date, Sequence[DailySales]]:
         statement = text(
@@ -160,7 +161,7 @@ class _DailyEvidenceQuery:
             sold_by_day.setdefault(day, []).append(
                 DailySales(offering, team, unit, join_sum(high, low))
             )
-        return {types.from_day_number(day): rows for day, rows in sold_by_day.items()}
+        return {epoch.from_day_number(day): rows for day, rows in sold_by_day.items()}
 
 
 async def with_changed_metrics(  # the evidence, and what it takes to change it
@@ -174,7 +175,7 @@ async def with_changed_metrics(  # the evidence, and what it takes to change it
     """The evidence as other metrics would make it. Shape: `found` are all events that they concern, matched by them."""
     metrics_by_set, known_day = (
         await load_metrics_by_set(connection, organization_id),
-        types.to_day_number(known_at),
+        epoch.to_day_number(known_at),
     )
     measures: dict[str, list[DailyMeasure]] = {
         key: [row for row in rows if key not in changed_metrics]
@@ -198,7 +199,7 @@ async def with_changed_metrics(  # the evidence, and what it takes to change it
         matched_event, event, day = (
             state.matched_event,
             state.matched_event.event,
-            types.from_day_number(state.matched_event.day),
+            epoch.from_day_number(state.matched_event.day),
         )
         for match in matched_event.matches:
             if match.metric in changed_metrics:

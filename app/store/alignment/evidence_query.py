@@ -15,11 +15,11 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.domain.primitives import epoch
 from app.scoring.evidence_accumulator import EvidenceAccumulator, RollupRows
 from app.scoring.playbook_index import PlaybookIndex
 from app.scoring.snapshot import ScoringFrame, Snapshot
 from app.store.alignment import loss_annotations as remarks
-from app.store.sql import column_types as types
 from app.store.sql.dialect import is_embedded, json_recordset
 from app.store.sql.multi_query import JsonQuery, query_many
 from app.store.tables.events import MatchingRow
@@ -242,9 +242,9 @@ async def _add_evidence(
     queries = (*activity_queries, *_evidence_queries(prefix, len(accumulator.periods)))
     parameters = {**activity_parameters, **_query_parameters(accumulator)}
     if since is not None:
-        parameters["since"] = types.to_day_number(since)
+        parameters["since"] = epoch.to_day_number(since)
     if until is not None:
-        parameters["known"] = types.to_day_number(min(until, accumulator.frame.known_at))
+        parameters["known"] = epoch.to_day_number(min(until, accumulator.frame.known_at))
     rows = await query_many(
         connection, organization_id, queries, parameters, _with_clause(connection, prefix)
     )
@@ -278,7 +278,7 @@ def _query_parameters(accumulator: EvidenceAccumulator) -> Mapping[str, object]:
     }
     extreme_metrics = {key for key in metrics if metrics[key].aggregation in EXTREME_AGGREGATIONS}
     return {
-        **{name: types.to_day_number(day) for name, day in days.items()},
+        **{name: epoch.to_day_number(day) for name, day in days.items()},
         "windows": dumps(
             [
                 [n, *span, int(span[0] in extreme_metrics)]
@@ -293,7 +293,7 @@ def _query_parameters(accumulator: EvidenceAccumulator) -> Mapping[str, object]:
 def _to_version(version_row: Sequence[Any], known_at: date) -> int:
     """The organization's version at the end of that day, as `cursor.version_on` says."""
     seq, recorded_day, closed_seq = version_row
-    return seq if recorded_day <= types.to_day_number(known_at) else closed_seq or 0
+    return seq if recorded_day <= epoch.to_day_number(known_at) else closed_seq or 0
 
 
 async def load_metrics_by_set(

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.events.events import to_local_day
 from app.domain.events.metrics import OTHER_UNIT_PREFIX
+from app.domain.primitives import epoch
 from app.domain.sources.silence import HISTORY_WEEKS, SourceActivity, summarize_activity
 from app.domain.sources.sources import CRM_CONNECTORS
 from app.scoring.playbook_index import MetricWindow, PlaybookIndex
@@ -24,7 +25,6 @@ from app.store.sources.source_health import (
     fetch_rows,
     find_intervals_with_deliveries,
 )
-from app.store.sql import column_types as types
 from app.store.sql.dialect import json_recordset
 from app.store.sql.multi_query import JsonQuery, query_many
 
@@ -61,7 +61,7 @@ async def excluded_currencies(
     units: dict[tuple[int, str], str] = {}
     for index, window in enumerate(windows):
         metric, first, last = window
-        day_range = types.to_day_number(first), types.to_day_number(min(last, frame.until))
+        day_range = epoch.to_day_number(first), epoch.to_day_number(min(last, frame.until))
         for set_name, set_labels in labels.items():
             label = set_labels.get(metric, "")
             if label.startswith(OTHER_UNIT_PREFIX):
@@ -73,7 +73,7 @@ async def excluded_currencies(
         "and a.day between w.first and w.last and a.recorded_day <= :known and a.matching = w.matching "
         "group by w.place, a.matching having sum(a.events) > 0"
     )
-    parameters = {"rows": dumps(rows), "known": types.to_day_number(frame.known_at)}
+    parameters = {"rows": dumps(rows), "known": epoch.to_day_number(frame.known_at)}
     counts_by_window: dict[MetricWindow, dict[str, int]] = {}
     for index, set_name, events in (
         await fetch_rows(connection, statement, organization_id, parameters) if rows else ()
@@ -117,7 +117,7 @@ def source_activity_queries(
         playbook_index.configuration.sources,
         playbook_index.configuration.organization.time_zone,
     )
-    pairs, known_day = _canonical_pairs(playbook_index), types.to_day_number(frame.known_at)
+    pairs, known_day = _canonical_pairs(playbook_index), epoch.to_day_number(frame.known_at)
     hook_sources = sorted({source for _, source in pairs if sources[source].connector != "api"})
     event_pairs = [pair for pair in pairs if sources[pair[1]].connector not in CRM_CONNECTORS]
     delivery_query = JsonQuery(
@@ -163,7 +163,7 @@ async def source_activity_from_rows(  # a connection, and what was asked
         playbook_index.configuration.organization.time_zone,
     )
     for source, day in recorded_rows:
-        days_by_source.setdefault(source, set()).add(types.from_day_number(day))
+        days_by_source.setdefault(source, set()).add(epoch.from_day_number(day))
     activity_by_source = {}
     for source, days in sorted(days_by_source.items()):
         recent = max(days) - timedelta(weeks=HISTORY_WEEKS)
@@ -196,7 +196,7 @@ async def _load_delivery_days(
     """The days of the four weeks up to the last one on which anything was delivered to a hook, by source."""
     source_days: list[tuple[str, date]] = []
     for source, received_us in last_received.items():
-        day = to_local_day(types.from_microseconds(received_us), time_zone)
+        day = to_local_day(epoch.from_microseconds(received_us), time_zone)
         source_days += [
             (source, day - timedelta(days=days_ago)) for days_ago in range(7 * HISTORY_WEEKS + 1)
         ]
@@ -213,4 +213,4 @@ async def _load_delivery_days(
 
 def _midnight_us(day: date, time_zone: str) -> int:
     """The first instant of a day, in microseconds since the epoch."""
-    return types.to_microseconds(datetime.combine(day, time.min, ZoneInfo(time_zone)))
+    return epoch.to_microseconds(datetime.combine(day, time.min, ZoneInfo(time_zone)))

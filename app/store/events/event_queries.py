@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.events.events import ErasedMatches, Event
 from app.domain.playbook.configuration import Configuration
+from app.domain.primitives import epoch
 from app.domain.primitives.errors import InvalidError, unknown_key_message
 from app.scoring.playbook_index import active_objectives, objectives_by_metric
-from app.store.sql import column_types as types
 from app.store.sql.dialect import in_list
 from app.store.tables.events import EventRow, MatchingRow, RetractionRow
 from app.store.tables.playbook import get_table
@@ -70,7 +70,7 @@ def to_event(row: RowMapping) -> Event:
         id=row["id"],
         source=row["source"],
         type=row["type"],
-        time=types.from_microseconds(row["time_us"]),
+        time=epoch.from_microseconds(row["time_us"]),
         team=row["team"],
         kind=row["kind"],
         value=row["value"],
@@ -141,7 +141,7 @@ async def list_events(  # a page is its filters
     match_sets = await _load_match_sets(connection, organization_id)
     where += _match_conditions(configuration, event_filter, match_sets)
     if after_position is not None:
-        after_us = types.to_microseconds(after_position[0])
+        after_us = epoch.to_microseconds(after_position[0])
         where.append(
             or_(
                 event_table.c.time_us < after_us,
@@ -191,11 +191,11 @@ def _to_stored_event(row: RowMapping) -> StoredEvent:
     return StoredEvent(
         event=to_event(row),
         uid=row["uid"],
-        recorded_at=types.from_microseconds(row["recorded_us"]),
+        recorded_at=epoch.from_microseconds(row["recorded_us"]),
         metrics=tuple(key for key, _ in row["metrics"] or ()),
         retracted_at=None
         if row["retracted_us"] is None
-        else types.from_microseconds(row["retracted_us"]),
+        else epoch.from_microseconds(row["retracted_us"]),
         retraction_reason=row["reason"],
         fingerprint=row["fingerprint"],
     )
@@ -216,9 +216,9 @@ def _column_conditions(event_filter: EventFilter) -> list[ColumnElement[bool]]:
         # keys have no character that LIKE or JSON would read otherwise
         where.append(event_table.c.offerings.like(f'%"offering":"{event_filter.offering}",%'))
     if event_filter.first is not None:
-        where.append(event_table.c.day >= types.to_day_number(event_filter.first))
+        where.append(event_table.c.day >= epoch.to_day_number(event_filter.first))
     if event_filter.last is not None:
-        where.append(event_table.c.day <= types.to_day_number(event_filter.last))
+        where.append(event_table.c.day <= epoch.to_day_number(event_filter.last))
     if event_filter.days is not None:
         where.append(
             or_(false(), *(_is_day_between(first, last) for first, last in event_filter.days))
@@ -227,21 +227,21 @@ def _column_conditions(event_filter: EventFilter) -> list[ColumnElement[bool]]:
 
 
 def _is_day_between(first: date, last: date) -> ColumnElement[bool]:
-    return event_table.c.day.between(types.to_day_number(first), types.to_day_number(last))
+    return event_table.c.day.between(epoch.to_day_number(first), epoch.to_day_number(last))
 
 
 def _time_conditions(event_filter: EventFilter) -> list[ColumnElement[bool]]:
     """Live ones: occurred by `as_of`, recorded and not retracted by `known_at`."""
     where = []
     if event_filter.as_of is not None:
-        where.append(event_table.c.day <= types.to_day_number(event_filter.as_of))
+        where.append(event_table.c.day <= epoch.to_day_number(event_filter.as_of))
     known_day = event_filter.known_at or event_filter.as_of
     is_live: ColumnElement[bool] = retraction_table.c.uid.is_(
         None
     )  # the statement joins the retraction, if there is one
     if known_day is not None:
-        where.append(event_table.c.recorded_day <= types.to_day_number(known_day))
-        is_live = or_(is_live, retraction_table.c.recorded_day > types.to_day_number(known_day))
+        where.append(event_table.c.recorded_day <= epoch.to_day_number(known_day))
+        is_live = or_(is_live, retraction_table.c.recorded_day > epoch.to_day_number(known_day))
     return [*where, is_live]
 
 

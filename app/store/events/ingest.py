@@ -18,7 +18,9 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.events.events import Event, fingerprint, to_canonical_json
+from app.domain.events.matched_event import MatchedEvent
 from app.domain.events.metrics import Match, Matcher
+from app.domain.primitives import epoch
 from app.security import identifiers as ids
 from app.store.events import ingest_sqlite as embedded_ingest
 from app.store.events.ingest_sqlite import VersionBump
@@ -27,7 +29,6 @@ from app.store.events.rollups import (
     MERGE_ATTENTION,
     MERGE_MEASURE,
     MERGE_SOLD,
-    MatchedEvent,
     overflow_translated,
 )
 from app.store.sql import column_types as types
@@ -102,14 +103,14 @@ def match_events(
         match_set = tuple([(metric, state, unit) for metric, state, _, unit in matches])
         if match_set not in matching_ids:
             matching_ids[match_set] = to_matching_id(matches)
-        day = types.to_day_number(event.time.astimezone(zone))
+        day = epoch.to_day_number(event.time.astimezone(zone))
         data_json = to_canonical_json(event.data) if event.data else None
         event_fingerprint = fingerprint(event, data_json or "{}")
         matched_events.append(
             MatchedEvent(
                 event,
                 uid,
-                types.to_microseconds(event.time),
+                epoch.to_microseconds(event.time),
                 day,
                 matching_ids[match_set],
                 matches,
@@ -292,7 +293,7 @@ async def _record_postgresql(  # as `record`
     )
     arguments = (
         organization_id,
-        types.to_microseconds(now),
+        epoch.to_microseconds(now),
         recorded_day,
         configuration_version,
         *pack_columns(parameter_columns),
@@ -300,7 +301,7 @@ async def _record_postgresql(  # as `record`
     row = (await connection.exec_driver_sql(RECORD_STATEMENT, arguments)).one()
     seq, recorded_us, uids = tuple(row)
     return IngestOutcome(
-        seq, frozenset(uids), now if recorded_us is None else types.from_microseconds(recorded_us)
+        seq, frozenset(uids), now if recorded_us is None else epoch.from_microseconds(recorded_us)
     )
 
 
@@ -313,7 +314,7 @@ async def _record_sqlite(  # as `record`
     configuration_version: int,
 ) -> IngestOutcome:
     bump = VersionBump(
-        str(organization_id), types.to_microseconds(now), recorded_day, configuration_version
+        str(organization_id), epoch.to_microseconds(now), recorded_day, configuration_version
     )
     event_rows = list(zip(*to_event_columns(matched_events), strict=True))
     outcome = await run_in_driver_thread(
@@ -330,7 +331,7 @@ async def _record_sqlite(  # as `record`
     return (
         IngestOutcome(None, frozenset(), now)
         if outcome is None
-        else IngestOutcome(outcome[0], outcome[2], types.from_microseconds(outcome[1]))
+        else IngestOutcome(outcome[0], outcome[2], epoch.from_microseconds(outcome[1]))
     )
 
 

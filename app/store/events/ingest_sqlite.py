@@ -6,10 +6,10 @@ from json import dumps
 from typing import NamedTuple
 from uuid import UUID
 
+from app.domain.events.matched_event import MatchedEvent
 from app.store.events.rollups import (
     KEY_COLUMNS,
     ROLLUP_DEFINITIONS,
-    MatchedEvent,
     RollupDeltas,
     check_bounds,
     to_rollup_rows,

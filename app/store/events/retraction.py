@@ -9,11 +9,12 @@ from sqlalchemy import RowMapping, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.domain.events.matched_event import MatchedEvent
 from app.domain.events.metrics import Matcher
+from app.domain.primitives import epoch
 from app.store.access.organization_version import WritePosition
 from app.store.events.event_queries import event_table, retraction_table, to_event
-from app.store.events.rollups import MatchedEvent, RollupDeltas, apply_deltas
-from app.store.sql import column_types as types
+from app.store.events.rollups import RollupDeltas, apply_deltas
 from app.store.sql.dialect import is_embedded
 from app.store.tables.events import RestatedDayRow
 from app.store.tables.playbook import get_table
@@ -46,7 +47,7 @@ async def retract_events(  # a retraction is all of these
     if not new_uids:
         return 0
     deltas = RollupDeltas()
-    recorded_day = types.to_day_number(position.day)
+    recorded_day = epoch.to_day_number(position.day)
     retracted_events = [
         matched_event
         async for matched_event in _load_matched_events(
@@ -77,8 +78,8 @@ async def _insert_retractions(  # as `retract`
             "uid": uid,
             "reason": reasons[uid],
             "actor": actor,
-            "recorded_us": types.to_microseconds(position.recorded_at),
-            "recorded_day": types.to_day_number(position.day),
+            "recorded_us": epoch.to_microseconds(position.recorded_at),
+            "recorded_day": epoch.to_day_number(position.day),
             "seq": position.seq,
         }
         for uid in uids
@@ -158,11 +159,11 @@ async def _recompute_extremes(  # as `retract`
 async def _load_live_events(
     connection: AsyncConnection, organization_id: UUID, source: str, day: int, time_zone: str
 ) -> Sequence[RowMapping]:
-    earliest, latest = day_bounds(types.from_day_number(day), time_zone)
+    earliest, latest = day_bounds(epoch.from_day_number(day), time_zone)
     statement = select(event_table).where(
         event_table.c.organization_id == organization_id,
-        event_table.c.time_us >= types.to_microseconds(earliest),
-        event_table.c.time_us < types.to_microseconds(latest),
+        event_table.c.time_us >= epoch.to_microseconds(earliest),
+        event_table.c.time_us < epoch.to_microseconds(latest),
         event_table.c.source == source,
         event_table.c.day == day,
         ~select(retraction_table.c.uid)

@@ -7,13 +7,13 @@ from uuid import UUID
 from sqlalchemy import bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.domain.events.matched_event import MatchedEvent
 from app.store.events.rollups import (
     ATTENTION_COLUMN_TYPES,
     KEY_COLUMNS,
     MAX_INTEGER,
     MEASURE_COLUMN_TYPES,
     SOLD_COLUMN_TYPES,
-    MatchedEvent,
     RollupDeltas,
 )
 from app.store.sql.column_types import UuidColumn

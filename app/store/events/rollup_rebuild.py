@@ -9,7 +9,9 @@ from sqlalchemy import ColumnElement, and_, bindparam, delete, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.events.events import to_canonical_json
+from app.domain.events.matched_event import MatchedEvent
 from app.domain.events.metrics import Matcher
+from app.domain.primitives import epoch
 from app.store.events.event_queries import event_table, retraction_table, to_event
 from app.store.events.ingest import save_match_sets, to_matching_id
 from app.store.events.retraction import day_bounds
@@ -17,7 +19,6 @@ from app.store.events.rollups import (
     ATTENTION_COLUMN_TYPES,
     MEASURE_COLUMN_TYPES,
     SOLD_COLUMN_TYPES,
-    MatchedEvent,
     RollupDeltas,
     apply_deltas,
     to_cell_rows,
@@ -126,11 +127,11 @@ async def events_of_day(  # a day of an organization
         retraction_table.c.organization_id == event_table.c.organization_id,
         retraction_table.c.uid == event_table.c.uid,
     )
-    earliest, latest = day_bounds(types.from_day_number(day), time_zone)
+    earliest, latest = day_bounds(epoch.from_day_number(day), time_zone)
     where: list[ColumnElement[bool]] = [
         event_table.c.organization_id == organization_id,
-        event_table.c.time_us >= types.to_microseconds(earliest),
-        event_table.c.time_us < types.to_microseconds(latest),
+        event_table.c.time_us >= epoch.to_microseconds(earliest),
+        event_table.c.time_us < epoch.to_microseconds(latest),
         event_table.c.day == day,
     ]
     if event_types is not None:

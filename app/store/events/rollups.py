@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from json import dumps
-from typing import Final, NamedTuple
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import bindparam, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.events.events import Event
+from app.domain.events.matched_event import MatchedEvent
 from app.domain.events.metrics import Match
 from app.domain.primitives.errors import BucketFullError
 from app.store.sql.column_types import UuidColumn
@@ -86,23 +86,6 @@ KEY_COLUMNS: Final = {
     "attention": "team, kind, matching, objective, day, recorded_day",
     "sold": "offering, team, unit, day, recorded_day",
 }
-
-
-class MatchedEvent(NamedTuple):
-    """An event ready to be recorded: its id, its day, and what it matched.
-
-    Units: `day` in days since 1970. Shape: `fingerprint` is empty for one that is recorded already.
-    None when there is none, or it is recorded already: `data`, the canonical text of the event's.
-    """
-
-    event: Event
-    uid: UUID
-    time_us: int
-    day: int
-    matching: str
-    matches: tuple[Match, ...]
-    fingerprint: str = ""
-    data: str | None = None
 
 
 @dataclass(slots=True)

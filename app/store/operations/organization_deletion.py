@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import Table, delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.store.access.api_keys import directory_table
+from app.store.access.directory import directory_table
 from app.store.operations.privileges import append_only_suspended
 from app.store.tables.playbook import CursorRow, OrganizationRow, Row, get_table
 

@@ -19,6 +19,7 @@ from app.domain.playbook.configuration import (
     ConfigurationChange,
     Resource,
 )
+from app.domain.primitives import epoch
 from app.store.access.organization_version import WritePosition
 from app.store.sql import column_types as types
 from app.store.sql.column_types import JsonColumn
@@ -48,8 +49,8 @@ journal_table = tables.get_table(tables.JournalRow)
 ColumnReader = Callable[[Any], object]  # Any: each column has its own type
 COLUMN_READERS: Final[Mapping[type, ColumnReader]] = {
     JsonColumn: loads,
-    types.InstantColumn: types.from_microseconds,
-    types.DayColumn: types.from_day_number,
+    types.InstantColumn: epoch.from_microseconds,
+    types.DayColumn: epoch.from_day_number,
 }
 
 

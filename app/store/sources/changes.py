@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, RowMapping, bindparam, literal, select, te
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.primitives import strict_json
+from app.domain.primitives import epoch, strict_json
 from app.domain.sources.crm.changes import Change
 from app.store.sql import column_types as types
 from app.store.sql.dialect import is_embedded, json_recordset, lateral_lookup
@@ -108,7 +108,7 @@ def _to_row(delivery_id: UUID, change: Change) -> tuple[object, ...]:
         change.key,
         change.entity,
         change.other,
-        types.to_microseconds(change.at),
+        epoch.to_microseconds(change.at),
         change.verb,
         fields_json,
         change.sequence,
@@ -184,7 +184,7 @@ async def load_changes(
             Change(
                 entity,
                 key,
-                types.from_microseconds(occurred_us),
+                epoch.from_microseconds(occurred_us),
                 verb,
                 parsed_fields,  # type: ignore[arg-type]  # as they were kept
                 other_entity,

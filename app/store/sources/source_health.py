@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import TextClause, bindparam, func, select, text, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.domain.primitives import epoch
 from app.domain.sources.silence import HISTORY_WEEKS, MIN_GAP_HOURS, is_silent
 from app.domain.sources.sources import CRM_CONNECTORS, Source
 from app.store.events.event_queries import event_table
@@ -75,7 +76,7 @@ async def load_source_health(
     """How each of the sources has been doing until now, by its key."""
     if not sources:
         return {}
-    keys, now_us = sorted(source.key for source in sources), types.to_microseconds(now)
+    keys, now_us = sorted(source.key for source in sources), epoch.to_microseconds(now)
     counts_by_source = await _count_deliveries(connection, organization_id, keys, now)
     last_received = {
         key: counts.last_hook_received_us
@@ -95,10 +96,10 @@ async def load_source_health(
         health_by_source[key] = SourceHealthReport(
             None
             if counts.last_received_us is None
-            else types.from_microseconds(counts.last_received_us),
+            else epoch.from_microseconds(counts.last_received_us),
             None
             if counts.last_refused_us is None
-            else types.from_microseconds(counts.last_refused_us),
+            else epoch.from_microseconds(counts.last_refused_us),
             counts.delivery_count,
             counts.failed_count,
             key in silent_sources,
@@ -125,7 +126,7 @@ async def _count_deliveries(
         f"(select count(*) {from_source} and d.received_at > :since and d.state = 'failed') "
         f"from {json_recordset(connection, 'sources', SOURCE_COLUMN_TYPES, 'w')}"
     )
-    since_us = types.to_microseconds(now - timedelta(hours=HOURS_PER_DAY))
+    since_us = epoch.to_microseconds(now - timedelta(hours=HOURS_PER_DAY))
     parameters = {"sources": dumps([[key] for key in keys]), "since": since_us}
     return {
         key: _DeliveryCounts(*columns)
@@ -236,7 +237,7 @@ async def _load_lags(
 
 def _first_uid_at(instant: datetime) -> UUID:
     """The least uid of an event that is recorded at that instant."""
-    return UUID(int=types.to_microseconds(instant) // 1000 << 80)
+    return UUID(int=epoch.to_microseconds(instant) // 1000 << 80)
 
 
 async def _count_unmapped_values(

@@ -1,6 +1,6 @@
 """Column types that mean the same on both databases: exact integers, C-ordered text, JSON as canonical text."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from json import loads
 from typing import Any
 from uuid import UUID
@@ -11,31 +11,12 @@ from sqlalchemy.types import TypeEngine
 
 from app.domain.events.events import to_canonical_json
 from app.domain.primitives import strict_json
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-EPOCH_ORDINAL = EPOCH.date().toordinal()
-
-
-def to_microseconds(instant: datetime) -> int:
-    """Microseconds since the epoch, exactly."""
-    elapsed = instant - EPOCH
-    return (elapsed.days * 86_400 + elapsed.seconds) * 1_000_000 + elapsed.microseconds
-
-
-def from_microseconds(microseconds: int) -> datetime:
-    """The instant that many microseconds after the epoch."""
-    return EPOCH + timedelta(microseconds=microseconds)
-
-
-def to_day_number(day: date) -> int:
-    """Days since 1970-01-01."""
-    return day.toordinal() - EPOCH_ORDINAL
-
-
-def from_day_number(number: int) -> date:
-    """The date that many days after 1970-01-01."""
-    return date.fromordinal(number + EPOCH_ORDINAL)
-
+from app.domain.primitives.epoch import (
+    from_day_number,
+    from_microseconds,
+    to_day_number,
+    to_microseconds,
+)
 
 # STRICT tables of SQLite know INTEGER, TEXT and BLOB only; PostgreSQL orders text by code point only when told to.
 Int64: TypeEngine[int] = BigInteger().with_variant(sqlite.INTEGER(), "sqlite")

@@ -3,7 +3,7 @@ from datetime import date
 import pytest
 
 from app.scoring.engine import compute_alignment
-from app.scoring.evidence_links import to_url
+from app.services.alignment.evidence_urls import to_url
 from tests.scoring.snapshot_builders import (
     filter_losses,
     make_key_result,

@@ -6,8 +6,8 @@ from app.domain.playbook.offerings import Offering
 from app.domain.playbook.organization import Policy
 from app.domain.primitives.decimals import FIXED_SCALE
 from app.scoring.engine import compute_alignment
-from app.scoring.evidence_links import to_url
 from app.scoring.snapshot import SoldValue
+from app.services.alignment.evidence_urls import to_url
 from tests.scoring.snapshot_builders import filter_losses, make_snapshot
 
 OFFERING = Offering("plus", "Plus", date(2026, 10, 10), date(2026, 11, 1))

@@ -2,8 +2,8 @@ import pytest
 
 from app.domain.playbook.configuration import Resource
 from app.scoring.engine import compute_alignment
-from app.scoring.evidence_links import to_url
 from app.scoring.snapshot import Snapshot
+from app.services.alignment.evidence_urls import to_url
 from tests.scoring.snapshot_builders import (
     OTHER_PLAYBOOK,
     filter_losses,

@@ -5,8 +5,8 @@ import pytest
 from app.domain.playbook.organization import Policy
 from app.domain.primitives.decimals import FIXED_SCALE
 from app.scoring.engine import compute_alignment
-from app.scoring.evidence_links import to_url
 from app.scoring.snapshot import LatestActivity, Snapshot
+from app.services.alignment.evidence_urls import to_url
 from tests.scoring.snapshot_builders import (
     FIRST_DAY,
     SCORED_DAY,

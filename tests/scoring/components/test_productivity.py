@@ -1,7 +1,7 @@
 import pytest
 
 from app.scoring.engine import compute_alignment
-from app.scoring.evidence_links import to_url
+from app.services.alignment.evidence_urls import to_url
 from tests.scoring.snapshot_builders import (
     LAST_DAY,
     filter_losses,

@@ -8,12 +8,12 @@ import pytest
 
 from app.domain.access.actor import Actor
 from app.domain.events.events import Event
+from app.domain.events.matched_event import MatchedEvent
 from app.services.alignment import alignment
 from app.services.events import ingestion as events
 from app.services.events.batch_pipeline import CHUNK_SIZE, PipelineResult, _record_chunks
 from app.services.playbook import configuration
 from app.store.events.ingest import IngestOutcome
-from app.store.events.rollups import MatchedEvent
 from tests.services.events.test_ingestion import has_consistent_rollups
 from tests.support.service_harness import (
     SCALE,

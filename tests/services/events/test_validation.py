@@ -9,7 +9,8 @@ from app.domain.access.actor import Actor
 from app.domain.playbook.configuration import Configuration, Resource
 from app.domain.playbook.organization import Organization, Team
 from app.domain.sources.sources import Source
-from app.services.events.validation import EventSubmission, validate_batch
+from app.services.events.validation import validate_batch
+from app.services.runtime.submissions import EventSubmission
 from tests.support.service_harness import NOW, SCALE, make_event
 
 ACTOR = Actor(UUID(int=1), "tester", frozenset({"events:write"}))

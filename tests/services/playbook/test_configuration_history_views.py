@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from app.domain.playbook.document import Document
 from app.domain.playbook.objectives import Objective
-from app.scoring.evidence_links import to_url
 from app.services.alignment import comparison, history
 from app.services.alignment.alignment import AlignmentResult
+from app.services.alignment.evidence_urls import to_url
 from app.services.playbook import configuration_history as past
 from app.services.playbook import playbooks
 from tests.reference_model.component_inputs import collect_inputs

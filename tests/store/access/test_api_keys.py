@@ -8,6 +8,7 @@ import pytest
 from app.domain.access.actor import Actor
 from app.domain.primitives.errors import ConflictError
 from app.store.access import api_keys as keys
+from app.store.access import directory
 from app.store.access.api_keys import StoredApiKey
 from tests.support.service_harness import NOW, ServiceHarness
 
@@ -44,7 +45,7 @@ async def test_a_stored_key_is_found_unchanged(harness: ServiceHarness):
     stored_key = make_api_key("a", team="sales", source="billing", expires_at=NOW + MINUTE)
     await add_keys(harness, actor, stored_key)
     async with harness.service.database.read_transaction() as connection:
-        assert await keys.find_organization(connection, "api_key", "a") == actor.organization
+        assert await directory.find_organization(connection, "api_key", "a") == actor.organization
         assert await keys.find_api_key(connection, actor.organization, "a") == stored_key
         assert await keys.find_api_key(connection, actor.organization, "b") is None
 
@@ -58,10 +59,15 @@ async def test_a_public_id_belongs_to_one_organization_alone(harness: ServiceHar
     with pytest.raises(ConflictError, match="'a'"):
         await add_keys(harness, other_actor, make_api_key("a"))
     async with harness.service.database.read_transaction() as connection:
-        assert await keys.find_organization(connection, "api_key", "a") == first_actor.organization
-        assert await keys.find_organization(connection, "hook", "a") is None
+        assert (
+            await directory.find_organization(connection, "api_key", "a")
+            == first_actor.organization
+        )
+        assert await directory.find_organization(connection, "hook", "a") is None
         assert await keys.find_api_key(connection, other_actor.organization, "a") is None
-        assert [name for name, _ in await keys.list_public_ids(connection, "organization")] == [
+        assert [
+            name for name, _ in await directory.list_public_ids(connection, "organization")
+        ] == [
             "one",
             "other",
         ]

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from app.scoring.engine import compute_alignment
-from app.scoring.evidence_links import to_url
 from app.scoring.ledger import Loss
 from app.scoring.views import build_objective_views
+from app.services.alignment.evidence_urls import to_url
 from app.store.playbook import configuration
 from app.store.sql.database import connect
 from tests.reference_model import ledger as judge

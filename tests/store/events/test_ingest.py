@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from app.domain.access.actor import Actor
 from app.domain.events.events import Event
 from app.domain.events.metrics import Matcher
+from app.domain.primitives import epoch
 from app.domain.primitives.errors import BucketFullError
 from app.services.runtime.matcher_cache import load_compiled_configuration
 from app.store.events import ingest
 from app.store.events import rollup_rebuild as rebuild
 from app.store.events.ingest import IngestOutcome, match_events, to_matching_id
-from app.store.sql import column_types as types
 from app.store.sql.database import Database
 from tests.store.events.test_rollups import EVENTS
 from tests.support.service_harness import (
@@ -31,7 +31,7 @@ from tests.support.service_harness import (
     seed_playbook,
 )
 
-DAY = types.to_day_number(NOW.date())
+DAY = epoch.to_day_number(NOW.date())
 
 
 @pytest.fixture
@@ -193,7 +193,7 @@ def test_events_are_prepared_in_the_order_of_their_names_with_times_and_days():
     assert [matched_event.event.id for matched_event in matched_events] == ["c", "a", "b"]
     assert {matched_event.day for matched_event in matched_events} == {DAY + 1}
     assert {matched_event.time_us for matched_event in matched_events} == {
-        types.to_microseconds(NOW) - 3_600_000_000
+        epoch.to_microseconds(NOW) - 3_600_000_000
     }
     assert len({matched_event.uid for matched_event in matched_events}) == 3
 

@@ -5,10 +5,10 @@ from uuid import UUID
 from app.domain.access.actor import Actor
 from app.domain.events.events import Event
 from app.domain.events.metrics import Matcher
+from app.domain.primitives.epoch import to_day_number
 from app.store.events import rollup_overflow as room
 from app.store.events.ingest import match_events
 from app.store.events.rollups import MAX_INTEGER
-from app.store.sql.column_types import to_day_number
 from tests.support.service_harness import (
     NOW,
     SCALE,

@@ -14,13 +14,13 @@ from app.domain.access.actor import Actor
 from app.domain.events.metrics import AGGREGATIONS, Matcher
 from app.domain.playbook.configuration import Configuration, Resource
 from app.domain.playbook.objectives import KeyResult
+from app.domain.primitives.epoch import to_microseconds
 from app.services.alignment import alignment
 from app.services.events import ingestion as events
 from app.services.operations import rollup_check as maintenance
 from app.services.playbook import configuration
 from app.store.events import rollup_rebuild as rebuild
 from app.store.playbook import configuration as store
-from app.store.sql.column_types import to_microseconds
 from tests.support.service_harness import (
     NOW,
     SCALE,

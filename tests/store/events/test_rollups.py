@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.domain.events.events import Event
+from app.domain.events.matched_event import MatchedEvent
 from app.domain.events.metrics import Matcher
 from app.domain.primitives.errors import BucketFullError
 from app.store.events.ingest import match_events
 from app.store.events.rollups import (
     MAX_INTEGER,
-    MatchedEvent,
     MeasureBucket,
     RollupDeltas,
     check_bounds,

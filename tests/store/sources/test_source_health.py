@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from app.domain.access.actor import Actor
 from app.domain.events.metrics import Matcher
+from app.domain.primitives import epoch
 from app.domain.sources.sources import Source
 from app.services.playbook import configuration
 from app.store.access import organization_version as cursor
@@ -12,7 +13,6 @@ from app.store.events import ingest
 from app.store.sources import deliveries, sources
 from app.store.sources import source_health as health
 from app.store.sources.source_health import SourceHealthReport
-from app.store.sql import column_types as types
 from tests.store.sources.test_sources import BILLING, HOUR, load_billing_health, make_delivery
 from tests.support.service_harness import (
     NOW,
@@ -138,7 +138,7 @@ async def test_a_correction_of_a_deal_is_no_lag(harness: ServiceHarness):
     ]
     async with harness.service.database.write_transaction() as connection:
         version = await cursor.load_configuration_version(connection, actor.organization)
-        day = types.to_day_number(NOW.date())
+        day = epoch.to_day_number(NOW.date())
         prepared = ingest.match_events(events, Matcher({}), NOW, "UTC")
         await ingest.record_events(connection, actor.organization, prepared, NOW, day, version)
     assert (await load_all_health(harness, actor))["crm"].lag_worst_seconds == 60

@@ -6,36 +6,36 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain.primitives import epoch
 from app.security import identifiers as ids
-from app.store.sql import column_types as types
 from tests.support.configurations import DAYS, INSTANTS
 
 
 @given(INSTANTS)
 def test_an_instant_is_its_microseconds_exactly(instant: datetime):
-    assert types.from_microseconds(types.to_microseconds(instant)) == instant
+    assert epoch.from_microseconds(epoch.to_microseconds(instant)) == instant
     assert (
-        types.to_microseconds(instant + timedelta(microseconds=1))
-        == types.to_microseconds(instant) + 1
+        epoch.to_microseconds(instant + timedelta(microseconds=1))
+        == epoch.to_microseconds(instant) + 1
     )
 
 
 @given(DAYS)
 def test_a_day_is_its_number(calendar_day: date):
-    assert types.from_day_number(types.to_day_number(calendar_day)) == calendar_day
+    assert epoch.from_day_number(epoch.to_day_number(calendar_day)) == calendar_day
     assert (
-        types.to_day_number(calendar_day + timedelta(days=1))
-        == types.to_day_number(calendar_day) + 1
+        epoch.to_day_number(calendar_day + timedelta(days=1))
+        == epoch.to_day_number(calendar_day) + 1
     )
 
 
 def test_both_count_from_the_epoch():
     assert (
-        types.to_microseconds(datetime(1970, 1, 1, tzinfo=UTC))
-        == types.to_day_number(date(1970, 1, 1))
+        epoch.to_microseconds(datetime(1970, 1, 1, tzinfo=UTC))
+        == epoch.to_day_number(date(1970, 1, 1))
         == 0
     )
-    assert types.to_microseconds(datetime(1969, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)) == -1
+    assert epoch.to_microseconds(datetime(1969, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)) == -1
 
 
 @given(INSTANTS, st.integers(0, 10**9))
@@ -48,7 +48,7 @@ def test_an_event_s_uid_is_a_uuid_of_version_7_in_the_order_of_time(
     )
     assert (first_uid.version, first_uid.variant) == (7, UUID(int=0x8000 << 48).variant)
     assert first_uid < later_uid
-    assert first_uid.int >> 80 == types.to_microseconds(instant) // 1000
+    assert first_uid.int >> 80 == epoch.to_microseconds(instant) // 1000
 
 
 def test_random_text_is_of_its_alphabet_and_never_twice_the_same():

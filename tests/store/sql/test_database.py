@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from app.domain.primitives.errors import UnavailableError
-from app.store.access import api_keys as keys
+from app.store.access import directory
 from app.store.access import organization_version as cursor
 from app.store.sql import dialect
 from app.store.sql.database import connect
@@ -23,7 +23,7 @@ async def test_a_failed_transaction_stores_nothing(harness: ServiceHarness):
 
     async def fail() -> None:
         async with harness.service.database.write_transaction() as connection:
-            await keys.add_public_id(connection, "api_key", "x", actor.organization)
+            await directory.add_public_id(connection, "api_key", "x", actor.organization)
             await cursor.advance_version(
                 connection, actor.organization, NOW, "UTC", changes_configuration=False
             )
@@ -34,7 +34,7 @@ async def test_a_failed_transaction_stores_nothing(harness: ServiceHarness):
     with pytest.raises(RuntimeError, match="half way"):
         await fail()
     async with harness.service.database.read_transaction() as connection:
-        assert await keys.find_organization(connection, "api_key", "x") is None
+        assert await directory.find_organization(connection, "api_key", "x") is None
         assert await cursor.current_version(connection, actor.organization) == before
 
 
@@ -50,7 +50,7 @@ async def test_reading_never_writes(harness: ServiceHarness):
     message = str(exception_info.value.__cause__ or exception_info.value).lower()
     assert "readonly" in message or "read-only" in message
     async with harness.service.database.read_transaction() as connection:
-        assert await keys.list_public_ids(connection, "organization") != []
+        assert await directory.list_public_ids(connection, "organization") != []
 
 
 async def test_reading_sees_one_state_throughout(harness: ServiceHarness):

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 from app.domain.events.events import Event, fingerprint
 from app.security.identifiers import new_uuid7
+from app.security.pseudonyms import keyed_digest, make_pseudonym
 from app.security.vault import Vault
-from app.services.events.duplicates import is_same_event, keyed_digest, make_pseudonym
+from app.services.events.validation import is_same_event
 from app.store.events.event_queries import StoredEvent
 from tests.support.service_harness import NOW, make_event
 

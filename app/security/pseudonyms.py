@@ -1,10 +1,8 @@
-"""Whether what is sent again is what was recorded, also where the recorded content is gone."""
+"""Keyed digests: compare erased content without keeping it."""
 
 from typing import Final
 
-from app.domain.events.events import Event, fingerprint
 from app.security.vault import Vault
-from app.store.events.event_queries import StoredEvent
 
 DIGEST_LENGTH: Final = 32
 
@@ -25,16 +23,6 @@ def matches_keyed_digest(vault: Vault, stored_digest: str, digest: str) -> bool:
     return pepper_id not in vault.peppers or digest_part == _compute_digest(
         vault, pepper_id, digest
     )
-
-
-def is_same_event(vault: Vault, stored_event: StoredEvent, event: Event) -> bool:
-    """Whether the event says what the recorded one of its name said.
-
-    One that was erased under a pepper that the service has no more cannot be contradicted.
-    """
-    if stored_event.event.erased is None:
-        return stored_event.fingerprint == fingerprint(event)
-    return matches_keyed_digest(vault, stored_event.fingerprint, fingerprint(event))
 
 
 def _compute_digest(vault: Vault, pepper_id: str, text: str) -> str:
