@@ -13,7 +13,7 @@ from app.services.sources import sources
 from app.store.operations import migrations
 from app.store.sql import column_types as types
 from app.store.sql.database import connect
-from app.store.tables.playbook import Row
+from app.store.tables.base import Row
 from tests.support.service_harness import (
     NOW,
     ServiceHarness,

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from sqlalchemy import event
 
 from app.store.sql.database import Database
-from app.store.tables.playbook import Row
+from app.store.tables.base import Row
 
 # Tables without a tenant, and why.
 TABLES_WITHOUT_TENANT = {

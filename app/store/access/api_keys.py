@@ -9,7 +9,8 @@ from sqlalchemy import RowMapping, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.store.access.directory import add_public_id
-from app.store.tables.playbook import ApiKeyRow, get_table
+from app.store.tables.access import ApiKeyRow
+from app.store.tables.base import get_table
 
 api_key_table = get_table(ApiKeyRow)
 

@@ -8,7 +8,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.primitives.errors import ConflictError
-from app.store.tables.playbook import DirectoryRow, get_table
+from app.store.tables.access import DirectoryRow
+from app.store.tables.base import get_table
 
 directory_table = get_table(DirectoryRow)
 

@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.domain.events.events import to_local_day
 from app.domain.primitives import epoch
 from app.domain.primitives.errors import NotFoundError
-from app.store.tables.playbook import ClosingRow, CursorRow, OrganizationRow, get_table
+from app.store.tables.base import get_table
+from app.store.tables.organizations import ClosingRow, CursorRow, OrganizationRow
 
 cursor_table = get_table(CursorRow)
 closing_table = get_table(ClosingRow)

@@ -22,8 +22,8 @@ from app.scoring.snapshot import ScoringFrame, Snapshot
 from app.store.alignment import loss_annotations as remarks
 from app.store.sql.dialect import is_embedded, json_recordset
 from app.store.sql.multi_query import JsonQuery, query_many
-from app.store.tables.events import MatchingRow
-from app.store.tables.playbook import get_table
+from app.store.tables.base import get_table
+from app.store.tables.rollups import MatchingRow
 
 EXTREME_AGGREGATIONS: Final = frozenset({"min", "max", "last"})
 matching_table = get_table(MatchingRow)

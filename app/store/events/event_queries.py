@@ -15,8 +15,9 @@ from app.domain.primitives import epoch
 from app.domain.primitives.errors import InvalidError, unknown_key_message
 from app.scoring.playbook_index import active_objectives, objectives_by_metric
 from app.store.sql.dialect import in_list
-from app.store.tables.events import EventRow, MatchingRow, RetractionRow
-from app.store.tables.playbook import get_table
+from app.store.tables.base import get_table
+from app.store.tables.events import EventRow, RetractionRow
+from app.store.tables.rollups import MatchingRow
 
 event_table = get_table(EventRow)
 retraction_table = get_table(RetractionRow)

@@ -19,8 +19,8 @@ from app.store.events.rollup_rebuild import (
     update_matches,
 )
 from app.store.events.rollups import RollupDeltas, to_cell_rows, to_measure_rows
-from app.store.tables.events import AttentionRow, MeasureRow, RestatedDayRow, RestatementRow
-from app.store.tables.playbook import get_table
+from app.store.tables.base import get_table
+from app.store.tables.rollups import AttentionRow, MeasureRow, RestatedDayRow, RestatementRow
 
 attention_table, measure_table = get_table(AttentionRow), get_table(MeasureRow)
 restatement_table, restated_day_table = get_table(RestatementRow), get_table(RestatedDayRow)

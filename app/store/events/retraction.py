@@ -16,8 +16,8 @@ from app.store.access.organization_version import WritePosition
 from app.store.events.event_queries import event_table, retraction_table, to_event
 from app.store.events.rollups import RollupDeltas, apply_deltas
 from app.store.sql.dialect import is_embedded
-from app.store.tables.events import RestatedDayRow
-from app.store.tables.playbook import get_table
+from app.store.tables.base import get_table
+from app.store.tables.rollups import RestatedDayRow
 
 CHUNK_SIZE = 5000
 restated_day_table = get_table(RestatedDayRow)

@@ -26,8 +26,8 @@ from app.store.events.rollups import (
 )
 from app.store.sql import column_types as types
 from app.store.sql.dialect import in_list, json_recordset
-from app.store.tables.events import AttentionRow, MeasureRow, SoldRow
-from app.store.tables.playbook import get_table
+from app.store.tables.base import get_table
+from app.store.tables.rollups import AttentionRow, MeasureRow, SoldRow
 
 ROLLUP_TABLES: Final = {
     "measure": (get_table(MeasureRow), MEASURE_COLUMN_TYPES),

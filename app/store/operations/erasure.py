@@ -23,8 +23,8 @@ from app.store.sources.deliveries import (
 )
 from app.store.sql import column_types as types
 from app.store.sql.dialect import contains_bytes, is_embedded, json_recordset, lateral_lookup
-from app.store.tables.events import UnmappedRow
-from app.store.tables.playbook import get_table
+from app.store.tables.base import get_table
+from app.store.tables.sources import UnmappedRow
 
 unmapped_table = get_table(UnmappedRow)
 CHUNK_SIZE: Final = 1_000

@@ -8,7 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.store.access.directory import directory_table
 from app.store.operations.privileges import append_only_suspended
-from app.store.tables.playbook import CursorRow, OrganizationRow, Row, get_table
+from app.store.tables.base import Row, get_table
+from app.store.tables.organizations import CursorRow, OrganizationRow
 
 # Whoever writes holds the cursor's row, and whoever deletes again finds the organization: they go in the last step.
 LAST_DELETED_TABLES: Final = (get_table(CursorRow), get_table(OrganizationRow))

@@ -9,8 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.primitives.errors import ConflictError, NotFoundError
 from app.store.sql.dialect import is_embedded
-from app.store.tables.events import ChangeRow, EventRow, RetractionRow
-from app.store.tables.playbook import JournalRow, Row, get_table
+from app.store.tables.base import Row, get_table
+from app.store.tables.events import EventRow, RetractionRow
+from app.store.tables.organizations import JournalRow
+from app.store.tables.sources import ChangeRow
 
 # What can be added to and never changed, but for the columns that are derived.
 APPEND_ONLY_TABLES: Final = {

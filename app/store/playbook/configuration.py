@@ -25,13 +25,14 @@ from app.store.sql import column_types as types
 from app.store.sql.column_types import JsonColumn
 from app.store.sql.dialect import is_embedded
 from app.store.sql.multi_query import JsonQuery, query_many
+from app.store.tables import base, organizations, sources
 from app.store.tables import playbook as tables
 
 ROW_CLASSES: Final[Mapping[str, type[SQLModel]]] = {
-    "organization": tables.OrganizationRow,
-    "policy": tables.PolicyRow,
-    "team": tables.TeamRow,
-    "source": tables.SourceRow,
+    "organization": organizations.OrganizationRow,
+    "policy": organizations.PolicyRow,
+    "team": organizations.TeamRow,
+    "source": sources.SourceRow,
     "metric": tables.MetricRow,
     "offering": tables.OfferingRow,
     "playbook": tables.PlaybookRow,
@@ -43,9 +44,9 @@ ROW_CLASSES: Final[Mapping[str, type[SQLModel]]] = {
     "revision": tables.RevisionRow,
 }
 TABLES_BY_KIND: Final[Mapping[str, Table]] = {
-    kind: tables.get_table(row) for kind, row in ROW_CLASSES.items()
+    kind: base.get_table(row) for kind, row in ROW_CLASSES.items()
 }
-journal_table = tables.get_table(tables.JournalRow)
+journal_table = base.get_table(organizations.JournalRow)
 ColumnReader = Callable[[Any], object]  # Any: each column has its own type
 COLUMN_READERS: Final[Mapping[type, ColumnReader]] = {
     JsonColumn: loads,

@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.playbook.history import CHANGE_ACTIONS
 from app.store.access.organization_version import WritePosition
-from app.store.tables.playbook import JournalRow, get_table
+from app.store.tables.base import get_table
+from app.store.tables.organizations import JournalRow
 
 journal_table = get_table(JournalRow)
 

@@ -11,7 +11,8 @@ from app.domain.playbook import serialization as codec
 from app.domain.playbook.configuration import Resource
 from app.domain.playbook.history import CHANGE_ACTIONS, ChangeToRevert
 from app.store.playbook.configuration import ROW_CLASSES
-from app.store.tables.playbook import JournalRow, get_table
+from app.store.tables.base import get_table
+from app.store.tables.organizations import JournalRow
 
 journal_table = get_table(JournalRow)
 

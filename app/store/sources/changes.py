@@ -15,8 +15,8 @@ from app.domain.sources.crm.changes import Change
 from app.store.sql import column_types as types
 from app.store.sql.dialect import is_embedded, json_recordset, lateral_lookup
 from app.store.sql.multi_query import JsonQuery, query_many
-from app.store.tables.events import ChangeRow
-from app.store.tables.playbook import get_table
+from app.store.tables.base import get_table
+from app.store.tables.sources import ChangeRow
 
 CHANGE_COLUMN_TYPES: Final = {
     "key": "text",

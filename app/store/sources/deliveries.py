@@ -13,8 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.store.sql import column_types as types
 from app.store.sql.dialect import is_embedded, json_recordset, lateral_lookup
-from app.store.tables.events import DeliveryRow, MessageRow
-from app.store.tables.playbook import get_table
+from app.store.tables.base import get_table
+from app.store.tables.sources import DeliveryRow, MessageRow
 
 delivery_table, message_table = get_table(DeliveryRow), get_table(MessageRow)
 ERASED_BODY_PROBLEM: Final = "It told of what was erased: its body is kept no longer."

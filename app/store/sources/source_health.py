@@ -17,8 +17,8 @@ from app.domain.sources.sources import CRM_CONNECTORS, Source
 from app.store.events.event_queries import event_table
 from app.store.sql import column_types as types
 from app.store.sql.dialect import json_recordset
-from app.store.tables.events import UnmappedRow
-from app.store.tables.playbook import get_table
+from app.store.tables.base import get_table
+from app.store.tables.sources import UnmappedRow
 
 unmapped_table = get_table(UnmappedRow)
 MAX_UNMAPPED_VALUES: Final = 100

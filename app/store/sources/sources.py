@@ -11,8 +11,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.store.sql.dialect import is_embedded
-from app.store.tables.events import UnmappedRow
-from app.store.tables.playbook import HookRow, get_table
+from app.store.tables.base import get_table
+from app.store.tables.sources import HookRow, UnmappedRow
 
 hook_table = get_table(HookRow)
 unmapped_table = get_table(UnmappedRow)

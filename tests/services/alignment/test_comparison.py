@@ -16,7 +16,7 @@ from app.domain.primitives.errors import ForbiddenError, InvalidError
 from app.services.alignment import alignment, comparison
 from app.services.alignment.alignment import AlignmentResult
 from app.services.playbook import configuration, playbooks
-from app.store.tables.playbook import Row
+from app.store.tables.base import Row
 from tests.services.alignment.test_history import record_quarter
 from tests.support.service_harness import (
     NOW,

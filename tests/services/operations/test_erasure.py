@@ -27,8 +27,8 @@ from app.services.sources import sources
 from app.store.playbook import journal
 from app.store.playbook.journal import JournalFilter
 from app.store.sources import deliveries as kept_deliveries
+from app.store.tables.base import Row, get_table
 from app.store.tables.events import EventRow, RetractionRow
-from app.store.tables.playbook import Row, get_table
 from tests.support.service_harness import (
     NOW,
     PUBLIC_URL,

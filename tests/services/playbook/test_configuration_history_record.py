@@ -12,7 +12,7 @@ from app.domain.playbook import serialization as codec
 from app.domain.playbook.configuration import TABLE_NAMES
 from app.store.playbook import configuration, journal
 from app.store.playbook.journal import JournalFilter
-from app.store.tables.playbook import Row
+from app.store.tables.base import Row
 from tests.reference_model.timeline import Timeline
 from tests.reference_model.timeline_runner import TimelineRunner
 from tests.reference_model.timeline_strategies import timelines

@@ -17,8 +17,8 @@ from app.store.sources import changes, deliveries
 from app.store.sources.changes import SourceGeneration
 from app.store.sources.deliveries import StoredDelivery
 from app.store.sql.database import Connection
-from app.store.tables.events import ChangeRow
-from app.store.tables.playbook import get_table
+from app.store.tables.base import get_table
+from app.store.tables.sources import ChangeRow
 from tests.support.service_harness import NOW, ServiceHarness, seed_playbook
 
 DELIVERY_BODIES = [b'[{"objectId":42}]', b'[{"objectId":4711}]', b"nothing of ours", b"\x00\xff42"]

@@ -12,7 +12,8 @@ from app.services.access import api_keys as keys
 from app.services.access import organizations
 from app.store.operations import organization_deletion as removal
 from app.store.sql import column_types as types
-from app.store.tables.playbook import DirectoryRow, Row, get_table
+from app.store.tables.access import DirectoryRow
+from app.store.tables.base import Row, get_table
 from tests.support.service_harness import NOW, ServiceHarness
 
 DIRECTORY = get_table(DirectoryRow)

@@ -19,7 +19,7 @@ from app.store.operations.privileges import (
     DERIVED_COLUMNS,
     ERASE_EVENTS_SIGNATURE,
 )
-from app.store.tables.playbook import Row
+from app.store.tables.base import Row
 from tests.store.test_statements import fail_on_read, run_scenario
 from tests.support.database_roles import execute_statements, generate_role_name, grant_service_role
 from tests.support.service_harness import (

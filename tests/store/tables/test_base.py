@@ -12,8 +12,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.schema import ColumnCollectionConstraint
 
+from app.store.tables.base import NAMING_CONVENTION, Row, get_table
 from app.store.tables.events import EventRow
-from app.store.tables.playbook import NAMING_CONVENTION, Row, get_table
 from tests.support.sql_statements import TABLES_WITHOUT_TENANT
 
 
