@@ -13,8 +13,7 @@ from app.store.access import organization_version as cursor
 from app.store.events import metric_restatement as restatements
 from app.store.events import rollup_rebuild as rebuild
 from app.store.events.rollup_rebuild import RecomputedRollups
-from app.store.playbook import configuration
-from app.store.playbook import journal_history as history
+from app.store.playbook import configuration, journal
 from app.store.sql.database import Connection
 
 
@@ -37,7 +36,7 @@ async def count_journal_differences(service: ServiceContext, organization: UUID)
     """How many things are not as the journal says, replayed from its beginning."""
     async with service.database.read_transaction() as connection:
         current = await configuration.load_configuration(connection, organization)
-        replayed = await history.replay_journal(connection, organization)
+        replayed = await journal.replay_journal(connection, organization)
     live_resources = {
         (kind, key): resource
         for kind in TABLE_NAMES

@@ -18,7 +18,7 @@ from app.services.runtime.versioned_cache import VersionedCache
 from app.store.access import organization_version as cursor
 from app.store.events import metric_restatement as restatements
 from app.store.playbook import configuration as store
-from app.store.playbook import journal_history as journal
+from app.store.playbook import journal
 from app.store.sql.database import Connection
 
 ALL_KINDS: Final = tuple(store.ROW_CLASSES)
