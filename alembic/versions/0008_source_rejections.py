@@ -1,4 +1,4 @@
-"""When a hook last refused a delivery: a wrong secret is no silent CRM."""
+"""Add the time of a hook's last rejection, to tell a wrong secret from a silent CRM."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,10 +13,10 @@ BIGINT = sa.BigInteger().with_variant(sqlite.INTEGER(), "sqlite")
 
 
 def upgrade() -> None:
-    """Adds the column."""
+    """Add the column."""
     op.add_column("hook", sa.Column("refused_at", BIGINT, nullable=True))
 
 
 def downgrade() -> None:
-    """Takes it away."""
+    """Drop the column."""
     op.drop_column("hook", "refused_at")

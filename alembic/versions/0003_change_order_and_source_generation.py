@@ -1,4 +1,4 @@
-"""What a deal's life needs: the order within an instant, generations of changes, and where a delivery came from."""
+"""Add the order of changes within an instant, generations of changes, and the origin of deliveries."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,7 +14,7 @@ TEXT = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
-    """Adds the columns, and refuses changes of the one that is append-only."""
+    """Add the columns, and a trigger that keeps `change.sequence` append-only."""
     op.add_column("change", sa.Column("sequence", TEXT, nullable=False, server_default=""))
     op.add_column("hook", sa.Column("generation", INTEGER, nullable=False, server_default="1"))
     op.add_column("delivery", sa.Column("origin", TEXT, nullable=False, server_default="hook"))
@@ -31,7 +31,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Takes the columns away."""
+    """Drop the columns and the trigger."""
     op.execute(
         "drop trigger change_orders"
         + ("" if op.get_bind().dialect.name == "sqlite" else " on change")

@@ -1,4 +1,7 @@
-"""How sources do: wins without an amount are noted with their deal, and raw bodies that are still kept are found."""
+"""Add source health: won deals without an amount, and an index of stored raw bodies.
+
+Number 0005 was never released: this revision follows 0004.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -18,7 +21,10 @@ and not exists (select 1 from retraction as r where r.organization_id = e.organi
 
 
 def upgrade() -> None:
-    """Notes the wins, and adds the index. Sets of matches name a currency from now on: `sightline db rebuild`."""
+    """Record the won deals without an amount, and create the index.
+
+    Match sets contain a currency from this revision on: run `sightline db rebuild`.
+    """
     op.execute(INSERT_WINS_WITHOUT_AMOUNT)
     op.create_index(
         "ix_delivery_kept",
@@ -30,6 +36,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Takes both away."""
+    """Drop the index and delete the recorded deals."""
     op.drop_index("ix_delivery_kept", "delivery")
     op.execute("delete from unmapped where property = ''")

@@ -1,4 +1,4 @@
-"""Erasures: what the rules made of an event's content, and a road past the triggers for the owner alone."""
+"""Add erasure: the matches of erased events, and a way past the triggers for the owner only."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,14 +11,14 @@ depends_on = None
 
 TEXT = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
 RAISE_APPEND_ONLY = "raise exception '% is append-only', tg_table_name;"
-# In a transaction that says so, whoever owns the table may. On SQLite there are no owners: the triggers are taken away
-# and put back within the transaction that erases.
+# The owner of a table may change append-only rows in a transaction that sets `sightline.erasing`.
+# SQLite has no owners: there, the erasing transaction drops the triggers and creates them again.
 ALLOW_OWNER_ERASURE = (
     "if current_setting('sightline.erasing', true) = 'on' and pg_has_role(current_user, "
     "(select relowner from pg_catalog.pg_class where oid = tg_relid), 'usage') then "
     "if tg_op = 'DELETE' then return old; end if; return new; end if; "
 )
-# They run as the owner, whoever calls them, and can do nothing else.
+# SECURITY DEFINER: the functions run with the owner's privileges, whichever role calls them.
 CREATE_ERASE_EVENTS = """
 create function erase_events(organization uuid, pseudonym text, uids uuid[], prints text[], remembered text[])
 returns bigint language plpgsql security definer set search_path = {schema}, pg_temp as $$
@@ -54,7 +54,7 @@ FUNCTION_SIGNATURES = (
 
 
 def upgrade() -> None:
-    """Adds the column and refuses its change; what is append-only can be erased by the owner of the tables alone."""
+    """Add the column `event.erased` and, on PostgreSQL, the functions that erase append-only rows."""
     op.add_column("event", sa.Column("erased", TEXT, nullable=True))
     if op.get_bind().dialect.name == "sqlite":
         op.execute(
@@ -78,7 +78,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Takes them away; what was erased stays so."""
+    """Drop the column and the functions; erased events stay erased."""
     is_sqlite = op.get_bind().dialect.name == "sqlite"
     op.execute("drop trigger event_erases" + ("" if is_sqlite else " on event"))
     op.drop_column("event", "erased")

@@ -1,4 +1,4 @@
-"""The past: the version at the end of each day, the journal by day, and restatements in the background."""
+"""Add the version at the end of each day, the journal by day, and background restatement."""
 
 from json import dumps
 
@@ -16,7 +16,7 @@ INTEGER = sa.Integer().with_variant(sqlite.INTEGER(), "sqlite")
 TEXT = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
 UUID_TEXT = sa.Text().with_variant(postgresql.UUID(), "postgresql")
 TABLE_OPTIONS = {"sqlite_strict": True, "sqlite_with_rowid": False}
-# What was written before this revision and left no trace but a version (a repeated delivery) is in no day's closing.
+# Earlier writes that left nothing but a new version (a repeated delivery) are in no row of `closing`.
 INSERT_CLOSINGS = """
 insert into closing (organization_id, day, seq)
 select w.organization_id, w.day, max(w.seq) from (
@@ -26,8 +26,6 @@ select w.organization_id, w.day, max(w.seq) from (
 join cursor as c on c.organization_id = w.organization_id and w.day < c.recorded_day
 group by w.organization_id, w.day
 """
-
-
 SELECT_ARCHIVED_METRICS = "select organization_id, key from metric where archived_at is not null order by organization_id, key"
 SELECT_EVENT_DAYS = (
     "select distinct day from event where organization_id = :organization order by day"
@@ -43,7 +41,10 @@ ENQUEUE_RESTATEMENT = (
 
 
 def schedule_restatements() -> None:
-    """Archived metrics match again, for the days on which they were live: until now nothing was kept of them."""
+    """Schedule a restatement of the days on which archived metrics were live.
+
+    Until this revision, roll-ups had no rows of archived metrics.
+    """
     connection = op.get_bind()
     metrics_by_organization: dict[object, list[str]] = {}
     for organization, key in connection.execute(sa.text(SELECT_ARCHIVED_METRICS)):
@@ -58,7 +59,7 @@ def schedule_restatements() -> None:
 
 
 def upgrade() -> None:
-    """Makes the tables, closes the days that are over, and has the history of archived metrics restated."""
+    """Create the tables, close past days, and schedule the restatement of archived metrics."""
     op.add_column("cursor", sa.Column("closed_day", INTEGER, nullable=True))
     op.add_column("cursor", sa.Column("closed_seq", BIGINT, nullable=True))
     op.create_table(
@@ -93,7 +94,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Takes them away again."""
+    """Drop the tables, the index and the columns."""
     op.execute("delete from directory where kind = 'restatement'")
     op.drop_index("ix_journal_organization_id_day", "journal")
     op.drop_table("restated_day")

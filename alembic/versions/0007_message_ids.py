@@ -1,4 +1,4 @@
-"""The ids under which senders repeat a delivery, and the hash of the body that came under each."""
+"""Add the message ids of deliveries, each with the hash of its body."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,7 +14,7 @@ UUID_TEXT = sa.Text().with_variant(postgresql.UUID(), "postgresql")
 
 
 def upgrade() -> None:
-    """Makes the table."""
+    """Create the table."""
     op.create_table(
         "message",
         sa.Column("organization_id", UUID_TEXT, nullable=False),
@@ -28,5 +28,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Takes it away."""
+    """Drop the table."""
     op.drop_table("message")

@@ -1,4 +1,4 @@
-"""Which changes name a record is looked up in an index of those that name one: most do not."""
+"""Replace the index of changes by `other` with a partial one: most changes have no `other`."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,7 +13,7 @@ HAS_OTHER_ENTITY = sa.text("other is not null")
 
 
 def upgrade() -> None:
-    """The smaller index in place of the one of all changes."""
+    """Create the partial index and drop the full one."""
     op.create_index(
         "ix_change_links",
         "change",
@@ -25,6 +25,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """The one of all changes again."""
+    """Create the full index and drop the partial one."""
     op.create_index("ix_change_organization_id_source_other", "change", INDEX_COLUMNS)
     op.drop_index("ix_change_links", "change")
