@@ -478,7 +478,7 @@ async def test_an_unexpected_error_is_logged_without_content_of_the_delivery(
         "relay",
         "RuntimeError",
     )
-    assert "in _read" in log_fields["stack"]
+    assert "in _parse_events" in log_fields["stack"]
     assert "confidential" not in str(log_fields)
 
 
