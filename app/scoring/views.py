@@ -26,6 +26,7 @@ from app.scoring.evidence_links import EvidenceQuery
 from app.scoring.key_result_progress import KeyResultStanding
 from app.scoring.ledger import Loss, scale_losses, sort_by_points
 from app.scoring.snapshot import Snapshot, SoldValue
+from app.scoring.work_losses import select_teams_with_enough_work
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ def build_team_views(snapshot: Snapshot) -> tuple[TeamView, ...]:
     )
     team_figures = _TeamFigures(context)
     silent_team_keys = find_silent_teams(context)
-    efforts = focus.teams_with_enough_work(context, context.team_efforts)
+    efforts = select_teams_with_enough_work(context, context.team_efforts)
     median_effort = _median_effort_per_head(context, efforts)
     playbook_index, views = context.playbook_index, []
     for team in playbook_index.teams:
@@ -178,7 +179,7 @@ def build_team_pairs(snapshot: Snapshot) -> tuple[TeamPair, ...]:
     context = build_context(snapshot)
     shares_by_team = {
         team: team_effort.shares
-        for team, team_effort in focus.teams_with_enough_work(context, context.team_efforts).items()
+        for team, team_effort in select_teams_with_enough_work(context, context.team_efforts).items()
     }
     return tuple(
         TeamPair(
@@ -273,12 +274,12 @@ class _TeamFigures:
         self._agreement_by_objective = agreement.compute_agreements(context)
         self._sold_by_team = _group_sold_by_team(context)
         self._working_efforts = (
-            focus.teams_with_enough_work(context, context.team_efforts)
+            select_teams_with_enough_work(context, context.team_efforts)
             if context.playbook_index.objectives
             else {}
         )
         self._active_efforts = (
-            focus.teams_with_enough_work(context, context.activity_efforts)
+            select_teams_with_enough_work(context, context.activity_efforts)
             if context.has_evidence
             else {}
         )
