@@ -136,7 +136,7 @@ def make_effort_cell(
     **overrides,
 ) -> EffortCell:
     """Events of a team that matched the metrics `on`; each weighs 1 unless their effort is given."""
-    fields: dict[str, Any] = {"kind": "outcome", "running": frozenset()} | overrides
+    fields: dict[str, Any] = {"kind": "outcome", "running_playbooks": frozenset()} | overrides
     weight = int((events if effort is None else effort) * FIXED_SCALE)
     return EffortCell(
         team=team_key,

@@ -95,10 +95,10 @@ def test_an_organization_that_does_everything_right_scores_exactly_1():
         make_snapshot(
             *teams, *objectives, *responsibilities, *contributions, *signoffs, *measured_nouns,
             measures={("arr-1", "crm"): make_measure(100), ("arr-2", "crm"): make_measure(100)},
-            attention=tuple(
+            effort_cells=tuple(
                 make_effort_cell(t.key, objective_key=o, events=n, kind="activity") for t in teams for o, n in (("win", 10), ("keep", 20))
             ),
-            newest=(LatestActivity(frozenset(("arr",)), None, SCORED_DAY),),
+            latest_activities=(LatestActivity(frozenset(("arr",)), None, SCORED_DAY),),
         )
     )  # fmt: skip
     assert [c.score for c in alignment.components] == [1, 1, 1, 1, 1, 1, None, None]
@@ -186,7 +186,7 @@ def test_teams_that_bear_an_objective_without_any_event_are_silent_and_consulted
         make_snapshot(
             *map(make_team, ("ann", "bob", "cyd")), make_objective("win"),
             make_responsibility("win", "ann"), make_responsibility("win", "bob"), make_responsibility("win", "cyd", "consulted"),
-            attention=(make_effort_cell("bob", events=1, effort=0),),
+            effort_cells=(make_effort_cell("bob", events=1, effort=0),),
         )
     )  # fmt: skip
     assert alignment.silent_teams == ("ann",)

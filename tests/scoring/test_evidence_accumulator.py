@@ -172,28 +172,28 @@ async def fail_on_read(*_: object) -> None:
 
 @pytest.mark.parametrize("seed", range(2))
 async def test_services_with_and_without_cache_give_the_same_answer_after_random_operations(
-    built: ServiceHarness, seed: int
+    harness: ServiceHarness, seed: int
 ):
-    actor = await record_quarter(built)
-    random_history = RandomHistory(built, actor, seed)
+    actor = await record_quarter(harness)
+    random_history = RandomHistory(harness, actor, seed)
     await random_history.record_events()
-    first_service, second_service = with_empty_cache(built.service), with_empty_cache(built.service)
+    first_service, second_service = with_empty_cache(harness.service), with_empty_cache(harness.service)
     for number in range(30):
         await random_history.run_random_operation()
-        expected = await load_comparable_answer(with_empty_cache(built.service), actor)
+        expected = await load_comparable_answer(with_empty_cache(harness.service), actor)
         assert await load_comparable_answer(first_service, actor) == expected, number
         if random_history.rng.random() < 0.4:
             assert await load_comparable_answer(second_service, actor) == expected, number
     assert await maintenance.count_rollup_differences(
-        built.service, actor.organization
+        harness.service, actor.organization
     ) == dict.fromkeys(("event", "measure", "attention", "sold"), 0)
 
 
 async def test_closed_days_are_read_on_the_second_request_and_cached_until_the_day_ends(
-    built: ServiceHarness,
+    harness: ServiceHarness,
 ):
-    actor = await record_quarter(built)
-    service, today = with_empty_cache(built.service), built.clock.now.date()
+    actor = await record_quarter(harness)
+    service, today = with_empty_cache(harness.service), harness.clock.now.date()
 
     async def load_cached_evidence() -> ClosedDayEvidence | None:
         async with service.database.read_transaction() as connection:
@@ -206,10 +206,10 @@ async def test_closed_days_are_read_on_the_second_request_and_cached_until_the_d
             ClosedDayEvidence,
         )
 
-    await record_events(built, actor, make_event("a"))
+    await record_events(harness, actor, make_event("a"))
     await load_comparable_answer(service, actor)
     assert await load_cached_evidence() is None
-    await record_events(built, actor, make_event("b"))
+    await record_events(harness, actor, make_event("b"))
     await load_comparable_answer(service, actor)
     cached_evidence = await load_cached_evidence()
     async with service.database.read_transaction() as connection:
@@ -217,19 +217,19 @@ async def test_closed_days_are_read_on_the_second_request_and_cached_until_the_d
     if cached_evidence is None:
         return
     assert cached_evidence.day == today - DAY
-    await record_events(built, actor, make_event("c"))
+    await record_events(harness, actor, make_event("c"))
     await load_comparable_answer(service, actor)
     assert await load_cached_evidence() is cached_evidence
-    await maintenance.rebuild_rollups(built.service, actor.organization)
+    await maintenance.rebuild_rollups(harness.service, actor.organization)
     await configuration.put_resource(
-        built.service, actor, Team("sales", "Sales", "sales", 3 * SCALE)
+        harness.service, actor, Team("sales", "Sales", "sales", 3 * SCALE)
     )
     assert await load_cached_evidence() is None
 
 
-async def test_a_rebuild_of_closed_days_is_visible_immediately(built: ServiceHarness):
-    actor = await record_quarter(built)
-    service = with_empty_cache(built.service)
+async def test_a_rebuild_of_closed_days_is_visible_immediately(harness: ServiceHarness):
+    actor = await record_quarter(harness)
+    service = with_empty_cache(harness.service)
     before = await load_comparable_answer(with_empty_cache(service), actor)
     async with service.database.write_transaction() as connection:
         for table, sums in (
@@ -238,19 +238,19 @@ async def test_a_rebuild_of_closed_days_is_visible_immediately(built: ServiceHar
         ):
             await connection.exec_driver_sql(f"update {table} set {sums}")
     for name in "ab":
-        await record_events(built, actor, make_event(name, type="noise", data=None))
+        await record_events(harness, actor, make_event(name, type="noise", data=None))
         await load_comparable_answer(service, actor)
-    await maintenance.rebuild_rollups(built.service, actor.organization)
+    await maintenance.rebuild_rollups(harness.service, actor.organization)
     after = await load_comparable_answer(service, actor)
     assert after == await load_comparable_answer(with_empty_cache(service), actor)
     assert after[2] == before[2]
 
 
-async def test_no_evidence_is_cached_for_an_earlier_known_at(built: ServiceHarness):
-    actor = await record_quarter(built)
-    service, day = with_empty_cache(built.service), built.clock.now.date() - 9 * DAY
+async def test_no_evidence_is_cached_for_an_earlier_known_at(harness: ServiceHarness):
+    actor = await record_quarter(harness)
+    service, day = with_empty_cache(harness.service), harness.clock.now.date() - 9 * DAY
     for name in "abc":
-        await record_events(built, actor, make_event(name))
+        await record_events(harness, actor, make_event(name))
         answer = await alignment.get_alignment(service, actor, "q4", day, day)
         async with service.database.read_transaction() as connection:
             plan, frame = answer.snapshot.playbook_index, answer.snapshot.frame

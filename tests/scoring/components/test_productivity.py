@@ -23,7 +23,7 @@ MEASURES = {("k1", "crm"): make_measure(100), ("k2", "crm"): make_measure(40)}
 
 def score_productivity(*attention, measures=MEASURES):
     alignment = compute_alignment(
-        make_snapshot(*WORLD, as_of=LAST_DAY, measures=measures, attention=attention)
+        make_snapshot(*WORLD, as_of=LAST_DAY, measures=measures, effort_cells=attention)
     )
     return alignment, alignment.components[5]
 
