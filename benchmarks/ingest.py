@@ -42,11 +42,13 @@ from app.domain.sources.sources import Source
 from app.main import make_service
 from app.security.vault import generate_key
 from app.services.access import organizations
+from app.services.events.matching import match_events
 from app.services.playbook import configuration
-from app.services.runtime.matcher_cache import load_compiled_configuration
+from app.services.runtime.compiled_configuration import load_compiled_configuration
 from app.services.sources import sources
 from app.settings import Settings
-from app.store.events import ingest
+from app.store.events import ingest, ingest_postgresql
+from app.store.events.ingest_batch import IngestBatch
 from benchmarks.load import LoadMeasurement, build_post_request, send_requests
 from benchmarks.report import (
     RatioRow,
@@ -162,22 +164,21 @@ async def measure_statements(bench: IngestBenchmark, size: int, clients: int, na
     for _ in range(batch_count + clients):
         events = [_to_event(make_wire_event()) for _ in range(size)]
         recorder = ArgumentRecorder()
-        prepared = ingest.match_events(events, compiled.matcher, NOW, "UTC")
+        prepared = match_events(events, compiled.matcher, NOW, "UTC")
         day = epoch.to_day_number(NOW.date())
-        await ingest.record_events(
-            recorder, bench.actor.organization, prepared, NOW, day, compiled.version
-        )  # type: ignore[arg-type]  # it stands for one
+        batch = IngestBatch(bench.actor.organization, prepared, NOW, day, compiled.version)
+        await ingest.record_events(recorder, batch)  # type: ignore[arg-type]  # it stands for one
         statement_arguments.append(recorder.arguments)
     connections = [await asyncpg.connect(bench.url.replace("+asyncpg", "")) for _ in range(clients)]
     remaining = iter(statement_arguments[clients:])
     for connection, arguments in zip(
         connections, statement_arguments, strict=False
     ):  # prepares the statement
-        await connection.fetchrow(ingest.RECORD_STATEMENT, *arguments)
+        await connection.fetchrow(ingest_postgresql.RECORD_STATEMENT, *arguments)
 
     async def execute_remaining(connection: asyncpg.Connection) -> None:
         for arguments in remaining:
-            await connection.fetchrow(ingest.RECORD_STATEMENT, *arguments)
+            await connection.fetchrow(ingest_postgresql.RECORD_STATEMENT, *arguments)
 
     start = time.perf_counter()
     await asyncio.gather(*map(execute_remaining, connections))

@@ -37,11 +37,13 @@ from app.security.vault import Vault
 from app.services.access import organizations
 from app.services.alignment import alignment, history
 from app.services.events import ingestion as events
+from app.services.events.matching import match_events
 from app.services.playbook import configuration, playbooks
 from app.services.runtime.context import ServiceContext
-from app.services.runtime.matcher_cache import load_compiled_configuration
+from app.services.runtime.compiled_configuration import load_compiled_configuration
 from app.services.runtime.versioned_cache import VersionedCache
 from app.store.events import ingest
+from app.store.events.ingest_batch import IngestBatch
 from app.store.sql.database import connect
 
 SCALE: Final = 10_000
@@ -203,14 +205,14 @@ class HistoryCompany:
         day_number = epoch.to_day_number(self.clock.now.date())
         prepared: Sequence[MatchedEvent] = ()
         for start in range(0, len(day_events), BATCH_SIZE):
-            prepared = ingest.match_events(
+            prepared = match_events(
                 day_events[start : start + BATCH_SIZE], compiled.matcher, self.clock.now, "UTC"
             )
             async with self.service.database.write_transaction() as connection:
-                arguments = (prepared, self.clock.now, day_number, compiled.version)
-                recorded = await ingest.record_events(
-                    connection, self.actor.organization, *arguments
+                batch = IngestBatch(
+                    self.actor.organization, prepared, self.clock.now, day_number, compiled.version
                 )
+                recorded = await ingest.record_events(connection, batch)
             assert len(recorded.uids) == len(prepared)
         if day % 9 == 0:
             await events.retract_event(self.service, self.actor, prepared[0].uid, "a mistake")

@@ -23,12 +23,14 @@ from app.domain.sources import sources
 from app.scoring.playbook_index import PlaybookIndex
 from app.scoring.snapshot import Snapshot, build_frame
 from app.security import identifiers as ids
-from app.services.runtime.matcher_cache import CompiledConfiguration, load_compiled_configuration
+from app.services.events.matching import match_events
+from app.services.runtime.compiled_configuration import CompiledConfiguration, load_compiled_configuration
 from app.store.access import organization_version as cursor
 from app.store.access.organization_version import WritePosition
 from app.store.alignment import evidence_query as snapshot
 from app.store.events import ingest
 from app.store.events import retraction as retract
+from app.store.events.ingest_batch import IngestBatch
 from app.store.playbook import configuration as store
 from app.store.sql.database import Connection, Database
 from tests.reference_model import world as w
@@ -133,17 +135,13 @@ class WorldReplay:
             self.compiled.time_zone,
         )
         for start in range(0, len(events), size):
-            prepared = ingest.match_events(
+            prepared = match_events(
                 events[start : start + size], self.compiled.matcher, recorded_at, zone
             )
-            recorded = await ingest.record_events(
-                self.connection,
-                self.actor.organization,
-                prepared,
-                recorded_at,
-                day,
-                self.compiled.version,
+            batch = IngestBatch(
+                self.actor.organization, prepared, recorded_at, day, self.compiled.version
             )
+            recorded = await ingest.record_events(self.connection, batch)
             assert recorded.uids == {matched.uid for matched in prepared}
             self.uids |= {
                 (matched.event.source, matched.event.id): matched.uid for matched in prepared

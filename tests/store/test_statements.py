@@ -111,8 +111,11 @@ NOT_RUN = {
     "operations.migrations.head_revision": "asks no database",
 }
 # Store functions that run on one of the databases only.
-SQLITE_ONLY = {"sql.dialect.run_in_driver_thread"}
-POSTGRESQL_ONLY = {"alignment.evidence_query.read_closed_days"}
+SQLITE_ONLY = {"sql.dialect.run_in_driver_thread", "events.ingest_sqlite.record_batch"}
+POSTGRESQL_ONLY = {
+    "alignment.evidence_query.read_closed_days",
+    "events.ingest_postgresql.record_batch",
+}
 
 
 @contextmanager

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from itertools import islice
 from typing import Final
 from uuid import UUID
@@ -13,12 +12,13 @@ from app.domain.events.events import Event, to_local_day
 from app.domain.events.matched_event import MatchedEvent
 from app.domain.primitives import epoch
 from app.domain.primitives.errors import BucketFullError
+from app.services.events.matching import match_events
 from app.services.events.validation import ACCEPTED, validate_batch
 from app.services.runtime.context import ServiceContext
 from app.services.runtime.matcher_cache import CompiledConfiguration
 from app.services.runtime.submissions import EventKey, EventSubmission, SubmissionResult
 from app.store.events import ingest
-from app.store.events.ingest import IngestOutcome
+from app.store.events.ingest_batch import IngestBatch, IngestOutcome
 from app.store.sql.database import Connection, begin
 
 # As much as a socket takes at once: more would not be on its way while the next part is read. Batches of 1,000 and of
@@ -69,14 +69,11 @@ async def record_pipelined(
     day = epoch.to_day_number(to_local_day(now, compiled.time_zone))
     try:
         async with service.database.write_transaction() as connection:
-            write_chunk = partial(
-                ingest.record_events,
-                connection,
-                organization,
-                now=now,
-                recorded_day=day,
-                configuration_version=compiled.version,
-            )
+
+            async def write_chunk(matched_events: Sequence[MatchedEvent]) -> IngestOutcome:
+                batch = IngestBatch(organization, matched_events, now, day, compiled.version)
+                return await ingest.record_events(connection, batch)
+
             await _record_chunks(
                 connection,
                 write_chunk,
@@ -112,7 +109,7 @@ def _match_chunks(
             for submission, outcome in zip(chunk, outcomes, strict=True)
             if outcome is ACCEPTED
         ]
-        yield ingest.match_events(new_events, compiled.matcher, now, compiled.time_zone)
+        yield match_events(new_events, compiled.matcher, now, compiled.time_zone)
 
 
 async def _record_chunks(

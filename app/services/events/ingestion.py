@@ -20,6 +20,7 @@ from app.domain.primitives.errors import (
 )
 from app.domain.sources.sources import CRM_CONNECTORS, Source
 from app.services.events.batch_pipeline import record_pipelined
+from app.services.events.matching import match_events
 from app.services.events.validation import conflict_error, is_same_event, validate_batch
 from app.services.runtime.context import ServiceContext
 from app.services.runtime.matcher_cache import CompiledConfiguration, load_compiled_configuration
@@ -31,6 +32,7 @@ from app.store.events import metric_restatement as restatements
 from app.store.events import retraction as retract
 from app.store.events import rollup_overflow as room
 from app.store.events.event_queries import StoredEvent
+from app.store.events.ingest_batch import IngestBatch
 from app.store.playbook import configuration as store
 from app.store.sql.database import Connection
 
@@ -96,7 +98,7 @@ async def _ingest_with_retry(
             for submission, outcome in zip(submissions, outcomes, strict=True)
             if outcome.status == "recorded" and submission.key not in outcomes_by_key
         ]
-        matched_events = ingest.match_events(new_events, compiled.matcher, now, compiled.time_zone)
+        matched_events = match_events(new_events, compiled.matcher, now, compiled.time_zone)
         if await _write_batch(service, organization, compiled, matched_events, outcomes_by_key):
             return await _build_results(
                 service, organization, submissions, outcomes, outcomes_by_key
@@ -130,9 +132,8 @@ async def _write_batch(
     while matched_events:
         try:
             async with service.database.write_transaction() as connection:
-                recorded = await ingest.record_events(
-                    connection, organization, matched_events, now, day, compiled.version
-                )
+                batch = IngestBatch(organization, matched_events, now, day, compiled.version)
+                recorded = await ingest.record_events(connection, batch)
                 if not recorded.uids:
                     await (
                         connection.rollback()

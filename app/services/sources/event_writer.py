@@ -11,6 +11,7 @@ from app.domain.primitives import epoch
 from app.domain.primitives.errors import ConflictError, Fault, InvalidError, unknown_key_message
 from app.domain.sources.sources import Source
 from app.security.vault import Vault
+from app.services.events.matching import match_events
 from app.services.events.validation import is_same_event
 from app.services.runtime.matcher_cache import CompiledConfiguration
 from app.store.access.organization_version import WritePosition
@@ -19,6 +20,7 @@ from app.store.events import ingest
 from app.store.events import metric_restatement as restatements
 from app.store.events import retraction as retract
 from app.store.events.event_revisions import EventRevisions
+from app.store.events.ingest_batch import IngestBatch
 from app.store.sources.changes import SourceGeneration
 from app.store.sql.database import Connection
 
@@ -57,18 +59,14 @@ async def record_new_events(
     """The events are recorded; returns the uids of those that are new, by id, and the version they came with."""
     if not new_events:
         return {}, transaction.position.seq
-    matched_events = ingest.match_events(
+    matched_events = match_events(
         new_events, transaction.compiled.matcher, now, transaction.compiled.time_zone
     )
     day = epoch.to_day_number(transaction.position.day)
-    recorded = await ingest.record_events(
-        transaction.connection,
-        transaction.organization,
-        matched_events,
-        now,
-        day,
-        transaction.compiled.version,
+    batch = IngestBatch(
+        transaction.organization, matched_events, now, day, transaction.compiled.version
     )
+    recorded = await ingest.record_events(transaction.connection, batch)
     if transaction.compiled.is_restating:
         await restatements.invalidate_days(
             transaction.connection,

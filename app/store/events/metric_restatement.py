@@ -11,11 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.domain.events.metrics import Metric
 from app.domain.playbook import serialization as codec
 from app.store.events import rollups
-from app.store.events.ingest import save_match_sets
 from app.store.events.rollup_rebuild import (
     EventState,
     RecomputedRollups,
     recompute_extremes,
+    save_match_sets,
     update_matches,
 )
 from app.store.events.rollups import RollupDeltas, to_cell_rows, to_measure_rows

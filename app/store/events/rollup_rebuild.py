@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from json import dumps
 from typing import Final
 from uuid import UUID
 
@@ -9,11 +10,10 @@ from sqlalchemy import ColumnElement, and_, bindparam, delete, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.events.events import to_canonical_json
-from app.domain.events.matched_event import MatchedEvent
+from app.domain.events.matched_event import MatchedEvent, to_match_set_json, to_matching_id
 from app.domain.events.metrics import Matcher
 from app.domain.primitives import epoch
 from app.store.events.event_queries import event_table, retraction_table, to_event
-from app.store.events.ingest import save_match_sets, to_matching_id
 from app.store.events.retraction import day_bounds
 from app.store.events.rollups import (
     ATTENTION_COLUMN_TYPES,
@@ -77,7 +77,7 @@ class RecomputedRollups:
         if matched_event.matching:
             self.match_sets.setdefault(
                 matched_event.matching,
-                to_canonical_json([[match.metric, match.label] for match in matched_event.matches]),
+                to_match_set_json(matched_event.matches),
             )
         if matched_event.matching != stored_matching:
             self.changed_matchings[matched_event.uid] = matched_event.matching
@@ -201,6 +201,20 @@ async def replace_rollups(
         organization_id,
         [(str(uid), name) for uid, name in sorted(recomputed.changed_matchings.items())],
     )
+
+
+async def save_match_sets(
+    connection: AsyncConnection, organization_id: UUID, match_sets: dict[str, str]
+) -> None:
+    """Save match sets by their ids; one that exists stays unchanged."""
+    if not match_sets:
+        return
+    from_clause = json_recordset(connection, "rows", {"id": "text", "metrics": "text"}, "d")
+    statement = text(
+        f"insert into matching (organization_id, id, metrics) select :organization, d.id, d.metrics from {from_clause} "  # constants  # noqa: S608  # constants
+        "where true on conflict do nothing"
+    ).bindparams(bindparam("organization", organization_id, types.UuidColumn()))
+    await connection.execute(statement, {"rows": dumps(sorted(match_sets.items()))})
 
 
 async def update_matches(

@@ -6,8 +6,8 @@ from app.domain.access.actor import Actor
 from app.domain.events.events import Event
 from app.domain.events.metrics import Matcher
 from app.domain.primitives.epoch import to_day_number
+from app.services.events.matching import match_events
 from app.store.events import rollup_overflow as room
-from app.store.events.ingest import match_events
 from app.store.events.rollups import MAX_INTEGER
 from tests.support.service_harness import (
     NOW,

@@ -7,9 +7,11 @@ from app.domain.access.actor import Actor
 from app.domain.events.metrics import Matcher
 from app.domain.primitives import epoch
 from app.domain.sources.sources import Source
+from app.services.events.matching import match_events
 from app.services.playbook import configuration
 from app.store.access import organization_version as cursor
 from app.store.events import ingest
+from app.store.events.ingest_batch import IngestBatch
 from app.store.sources import deliveries, sources
 from app.store.sources import source_health as health
 from app.store.sources.source_health import SourceHealthReport
@@ -139,8 +141,9 @@ async def test_a_correction_of_a_deal_is_no_lag(harness: ServiceHarness):
     async with harness.service.database.write_transaction() as connection:
         version = await cursor.load_configuration_version(connection, actor.organization)
         day = epoch.to_day_number(NOW.date())
-        prepared = ingest.match_events(events, Matcher({}), NOW, "UTC")
-        await ingest.record_events(connection, actor.organization, prepared, NOW, day, version)
+        prepared = match_events(events, Matcher({}), NOW, "UTC")
+        batch = IngestBatch(actor.organization, prepared, NOW, day, version)
+        await ingest.record_events(connection, batch)
     assert (await load_all_health(harness, actor))["crm"].lag_worst_seconds == 60
 
 

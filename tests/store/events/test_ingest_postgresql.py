@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.store.sql.bulk_parameters import DEFAULT_SEPARATOR, pack_columns, unpack_columns_sql
+from app.store.events.ingest_postgresql import DEFAULT_SEPARATOR, pack_columns, unpack_columns_sql
 from tests.support.service_harness import open_harness
 
 TEXTS = [

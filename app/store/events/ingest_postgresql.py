@@ -1,0 +1,176 @@
+"""Recording of events on PostgreSQL, in one statement.
+
+Each column is one text parameter. asyncpg checks for each element of an array whether it is an
+array itself, which takes longer than all its other work.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.domain.events.matched_event import MatchedEvent
+from app.domain.primitives import epoch
+from app.security import identifiers
+from app.store.events.event_columns import EVENT_COLUMN_TYPES, to_event_columns, to_match_sets
+from app.store.events.ingest_batch import IngestBatch, IngestOutcome
+from app.store.events.rollups import KEY_COLUMNS, MERGE_ATTENTION, MERGE_MEASURE, MERGE_SOLD
+
+DEFAULT_SEPARATOR: Final = "\x1f"
+MATCH_COLUMN_TYPES: Final = {
+    "uid": "uuid",
+    "metric": "text",
+    "counted": "int",
+    "other_unit": "int",
+    "no_value": "int",
+    "value": "bigint",
+}
+OFFERING_COLUMN_TYPES: Final = {"uid": "uuid", "offering": "text", "value": "bigint"}
+MATCHING_COLUMN_TYPES: Final = {"id": "text", "metrics": "text"}
+
+
+def pack_columns(
+    columns: Sequence[Sequence[object]], separator: str = DEFAULT_SEPARATOR
+) -> list[str]:
+    """Return a separator, then the values of each column joined by it.
+
+    NULL becomes an empty value; an empty text becomes NULL in the database.
+    """
+    texts = [
+        separator.join(
+            [
+                value if type(value) is str else "" if value is None else str(value)
+                for value in column
+            ]
+        )
+        for column in columns
+    ]
+    if all(
+        text.count(separator) == max(0, len(column) - 1)
+        for text, column in zip(texts, columns, strict=True)
+    ):
+        return [separator, *texts]
+    # A value contains the separator: try again with a random one.
+    return pack_columns(
+        columns, f"{DEFAULT_SEPARATOR}{identifiers.random_bytes(16).hex()}{DEFAULT_SEPARATOR}"
+    )
+
+
+def unpack_columns_sql(
+    separator_position: int, first_position: int, column_types: Mapping[str, str]
+) -> str:
+    """Return the FROM item that unpacks columns which begin at `first_position`."""
+    columns = [
+        f"string_to_array(${first_position + offset}::text, ${separator_position}::text, '')"
+        + ("" if column_type == "text" else f"::{column_type}[]")
+        for offset, column_type in enumerate(column_types.values())
+    ]
+    return f"unnest({', '.join(columns)})"
+
+
+# Positions in the statement's arguments: the separator, and the first column of each table.
+SEPARATOR_POSITION: Final = 5
+EVENTS_POSITION: Final = SEPARATOR_POSITION + 1
+MATCHES_POSITION: Final = EVENTS_POSITION + len(EVENT_COLUMN_TYPES)
+OFFERINGS_POSITION: Final = MATCHES_POSITION + len(MATCH_COLUMN_TYPES)
+MATCHINGS_POSITION: Final = OFFERINGS_POSITION + len(OFFERING_COLUMN_TYPES)
+LATEST_VALUE_SQL: Final = (
+    "(array_agg({0} order by i.time_us desc, i.id desc) filter (where p.counted = 1))[1]"
+)
+# One statement advances the version, inserts the new events and adds them to the roll-ups.
+RECORD_STATEMENT: Final = f"""
+with cur as (
+  update cursor set seq = seq + 1, recorded_us = greatest(recorded_us, $2::bigint),
+    recorded_day = greatest(recorded_day, $3::int),
+    closed_day = case when recorded_day < $3::int then recorded_day else closed_day end,
+    closed_seq = case when recorded_day < $3::int then seq else closed_seq end
+  where organization_id = $1::uuid and catalogue = $4::bigint
+  returning seq, recorded_us, recorded_day, closed_day, closed_seq),
+closes as (
+  insert into closing (organization_id, day, seq)
+  select $1::uuid, closed_day, closed_seq from cur where closed_seq = seq - 1),
+kinds as (
+  insert into matching (organization_id, id, metrics)
+  select $1::uuid, coalesce(u.id, ''), u.metrics from {unpack_columns_sql(SEPARATOR_POSITION, MATCHINGS_POSITION, MATCHING_COLUMN_TYPES)} as u({", ".join(MATCHING_COLUMN_TYPES)}), cur
+  on conflict do nothing),
+ins as (
+  insert into event (organization_id, {", ".join(EVENT_COLUMN_TYPES)}, recorded_us, recorded_day, seq)
+  select $1::uuid, {", ".join(f"u.{name}" for name in EVENT_COLUMN_TYPES if name != "matching")}, coalesce(u.matching, ''),
+    cur.recorded_us, cur.recorded_day, cur.seq
+  from {unpack_columns_sql(SEPARATOR_POSITION, EVENTS_POSITION, EVENT_COLUMN_TYPES)} as u({", ".join(EVENT_COLUMN_TYPES)}), cur
+  on conflict (organization_id, source, id) do nothing
+  returning uid, source, id, time_us, day, recorded_day, team, kind, unit, effort, objective, matching),
+measured as (
+  insert into measure as r (organization_id, metric, source, day, recorded_day, matched, counted, other_unit,
+    no_value, total, low, high, last_us, last_id, last_value, reset)
+  select $1::uuid, p.metric, i.source, i.day, i.recorded_day, count(*), sum(p.counted), sum(p.other_unit),
+    sum(p.no_value), sum(p.value)::bigint,
+    min(p.value) filter (where p.counted = 1), max(p.value) filter (where p.counted = 1),
+    {LATEST_VALUE_SQL.format("i.time_us")}, {LATEST_VALUE_SQL.format("i.id")}, {LATEST_VALUE_SQL.format("p.value")}, 0
+  from ins i join {unpack_columns_sql(SEPARATOR_POSITION, MATCHES_POSITION, MATCH_COLUMN_TYPES)} as p({", ".join(MATCH_COLUMN_TYPES)}) on p.uid = i.uid
+  group by p.metric, i.source, i.day, i.recorded_day order by p.metric, i.source, i.day, i.recorded_day
+  on conflict (organization_id, {KEY_COLUMNS["measure"]}) do update set {MERGE_MEASURE}),
+attended as (
+  insert into attention as r (organization_id, team, kind, matching, objective, day, recorded_day, events, effort)
+  select $1::uuid, team, kind, matching, coalesce(objective, ''), day, recorded_day, count(*),
+    sum(coalesce(effort, 10000))::bigint
+  from ins group by 2, 3, 4, 5, 6, 7 order by 2, 3, 4, 5, 6, 7
+  on conflict (organization_id, {KEY_COLUMNS["attention"]}) do update set {MERGE_ATTENTION}),
+vended as (
+  insert into sold as r (organization_id, offering, team, unit, day, recorded_day, items, value)
+  select $1::uuid, s.offering, i.team, coalesce(i.unit, ''), i.day, i.recorded_day, count(*), sum(s.value)::bigint
+  from ins i join {unpack_columns_sql(SEPARATOR_POSITION, OFFERINGS_POSITION, OFFERING_COLUMN_TYPES)} as s({", ".join(OFFERING_COLUMN_TYPES)}) on s.uid = i.uid
+  group by 2, 3, 4, 5, 6 order by 2, 3, 4, 5, 6
+  on conflict (organization_id, {KEY_COLUMNS["sold"]}) do update set {MERGE_SOLD})
+select (select seq from cur), (select recorded_us from cur), array(select uid from ins)
+"""  # noqa: S608  # every name in it is a constant of this package
+
+
+async def record_batch(connection: AsyncConnection, batch: IngestBatch) -> IngestOutcome:
+    """Record the events of a batch that are new, and add them to the roll-ups."""
+    matched_events = batch.matched_events
+    match_sets = sorted(to_match_sets(matched_events).items())
+    parameter_columns = (
+        *to_event_columns(matched_events),
+        *_transpose(_to_match_rows(matched_events), len(MATCH_COLUMN_TYPES)),
+        *_transpose(_to_offering_rows(matched_events), len(OFFERING_COLUMN_TYPES)),
+        *_transpose(match_sets, len(MATCHING_COLUMN_TYPES)),
+    )
+    arguments = (
+        batch.organization_id,
+        epoch.to_microseconds(batch.now),
+        batch.recorded_day,
+        batch.configuration_version,
+        *pack_columns(parameter_columns),
+    )
+    row = (await connection.exec_driver_sql(RECORD_STATEMENT, arguments)).one()
+    seq, recorded_us, uids = tuple(row)
+    recorded_at = batch.now if recorded_us is None else epoch.from_microseconds(recorded_us)
+    return IngestOutcome(seq, frozenset(uids), recorded_at)
+
+
+def _to_match_rows(matched_events: Sequence[MatchedEvent]) -> list[tuple[object, ...]]:
+    return [
+        (
+            uid,
+            metric,
+            int(state == "counts"),
+            int(state == "other_unit"),
+            int(state == "no_value"),
+            value,
+        )
+        for uid, matches in [(matched.uid.hex, matched.matches) for matched in matched_events]
+        for metric, state, value, _ in matches
+    ]
+
+
+def _to_offering_rows(matched_events: Sequence[MatchedEvent]) -> list[tuple[object, ...]]:
+    return [
+        (matched.uid.hex, offering, value)
+        for matched in matched_events
+        for offering, value in matched.event.offerings
+    ]
+
+
+def _transpose(rows: Sequence[tuple[object, ...]], width: int) -> Sequence[Sequence[object]]:
+    return list(zip(*rows, strict=True)) if rows else [()] * width
