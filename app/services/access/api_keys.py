@@ -18,7 +18,7 @@ from app.domain.primitives.errors import (
     unknown_key_message,
 )
 from app.security import vault
-from app.services.runtime.api_key_cache import CachedApiKey
+from app.services.runtime.cache_entries import CachedApiKey
 from app.services.runtime.context import ServiceContext
 from app.store.access import api_keys as keys
 from app.store.access import directory
@@ -79,6 +79,7 @@ async def _find_key(
     cached_key = service.api_key_cache.get(key_id, now)
     if cached_key is not None:
         return cached_key.organization, cached_key.key
+    generation = service.api_key_cache.generation
     async with service.database.read_transaction() as connection:
         organization = await directory.find_organization(connection, "api_key", key_id)
         key = (
@@ -87,7 +88,7 @@ async def _find_key(
             else await keys.find_api_key(connection, organization, key_id)
         )
     if organization is not None and key is not None:
-        service.api_key_cache.put(key_id, CachedApiKey(organization, key, now))
+        service.api_key_cache.put(key_id, CachedApiKey(organization, key), now, generation)
     return organization, key
 
 
@@ -185,7 +186,7 @@ async def revoke_key(service: ServiceContext, actor: Actor, key_id: str) -> None
             actor.name, "api_key", key_id, "archive", _to_journal_content(key), None
         )
         await journal.add_action(connection, actor.organization, position, act)
-    service.api_key_cache.mark_revoked(key_id)
+    service.api_key_cache.invalidate(lambda cached_key: cached_key.key.id == key_id)
 
 
 def operator_actor(organization: UUID) -> Actor:

@@ -58,7 +58,7 @@ async def delete_organization(
     async with service.database.write_transaction() as connection:
         await owner.require_owner(connection)
         await removal.revoke_access(connection, organization_id)
-    service.hook_cache.invalidate(organization_id)
+    service.hook_cache.invalidate(lambda hook: hook.organization == organization_id)
     for table in removal.list_organization_tables():
         has_more = True
         while has_more:

@@ -14,8 +14,8 @@ from app.domain.primitives import epoch
 from app.domain.primitives.errors import BucketFullError
 from app.services.events.matching import match_events
 from app.services.events.validation import ACCEPTED, validate_batch
+from app.services.runtime.compiled_configuration import CompiledConfiguration
 from app.services.runtime.context import ServiceContext
-from app.services.runtime.matcher_cache import CompiledConfiguration
 from app.services.runtime.submissions import EventKey, EventSubmission, SubmissionResult
 from app.store.events import ingest
 from app.store.events.ingest_batch import IngestBatch, IngestOutcome

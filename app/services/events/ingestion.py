@@ -22,8 +22,12 @@ from app.domain.sources.sources import CRM_CONNECTORS, Source
 from app.services.events.batch_pipeline import record_pipelined
 from app.services.events.matching import match_events
 from app.services.events.validation import conflict_error, is_same_event, validate_batch
+from app.services.runtime.compiled_configuration import (
+    CompiledConfiguration,
+    find_latest_compiled,
+    load_compiled_configuration,
+)
 from app.services.runtime.context import ServiceContext
-from app.services.runtime.matcher_cache import CompiledConfiguration, load_compiled_configuration
 from app.services.runtime.submissions import EventKey, EventSubmission, SubmissionResult
 from app.store.access import organization_version as cursor
 from app.store.events import event_queries as events
@@ -63,8 +67,8 @@ async def ingest_events(
             )
         ]
     submissions = (EventSubmission(actor, event, connectors) for event in submitted_events)
-    compiled = service.compiled_configuration_cache.latest(
-        actor.organization
+    compiled = find_latest_compiled(
+        service.compiled_configuration_cache, actor.organization
     ) or await _load_compiled(service, actor.organization)
     pipelined = await record_pipelined(service, actor.organization, compiled, submissions)
     if pipelined.is_complete:
@@ -82,7 +86,7 @@ async def _ingest_with_retry(
     service: ServiceContext, organization: UUID, submissions: Sequence[EventSubmission]
 ) -> list[SubmissionResult]:
     outcomes_by_key: dict[EventKey, SubmissionResult] = {}
-    compiled = service.compiled_configuration_cache.latest(organization)
+    compiled = find_latest_compiled(service.compiled_configuration_cache, organization)
     for _ in range(MAX_ATTEMPTS):
         now = service.clock()
         is_reloaded = compiled is None

@@ -13,8 +13,11 @@ from app.domain.playbook import history as past
 from app.domain.sources.sources import Source
 from app.security import identifiers as ids
 from app.security.pseudonyms import keyed_digest, make_pseudonym
+from app.services.runtime.compiled_configuration import (
+    CompiledConfiguration,
+    load_compiled_configuration,
+)
 from app.services.runtime.context import ServiceContext
-from app.services.runtime.matcher_cache import CompiledConfiguration, load_compiled_configuration
 from app.services.sources.delivery_processing import (
     EventReader,
     ParsedDelivery,

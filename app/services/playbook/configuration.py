@@ -108,7 +108,7 @@ async def write_configuration(
                 await connection.rollback()
             return outcome
     finally:  # whoever gave up may have done so after the commit
-        service.hook_cache.invalidate(actor.organization)
+        service.hook_cache.invalidate(lambda hook: hook.organization == actor.organization)
 
 
 async def _apply_transform(

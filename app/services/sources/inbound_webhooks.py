@@ -25,8 +25,8 @@ from app.domain.sources.mapping.mapping import DealMapping
 from app.domain.sources.sources import Source
 from app.security import identifiers as ids
 from app.services.runtime.context import ServiceContext
-from app.services.runtime.hook_cache import CachedHook
-from app.services.runtime.matcher_cache import CompiledConfiguration, load_compiled_configuration
+from app.services.runtime.cache_entries import CachedHook
+from app.services.runtime.compiled_configuration import CompiledConfiguration, load_compiled_configuration
 from app.services.sources import message_ids as messages
 from app.services.sources.delivery_processing import (
     EventReader,
@@ -199,8 +199,8 @@ async def _load_hook(service: ServiceContext, hook_id: str, now: datetime) -> Ca
         for sealed_secret in stored_hook.secrets
         if sealed_secret.valid_until is None or sealed_secret.valid_until > now
     ]
-    cached_hook = CachedHook(organization, stored_source.resource, tuple(secrets), now)
-    service.hook_cache.put(hook_id, cached_hook, generation)
+    cached_hook = CachedHook(organization, stored_source.resource, tuple(secrets))
+    service.hook_cache.put(hook_id, cached_hook, now, generation)
     return cached_hook
 
 

@@ -20,7 +20,7 @@ from app.domain.sources.mapping.mapping import DealMapping
 from app.domain.sources.sources import Source
 from app.security import identifiers as ids
 from app.services.runtime.context import ServiceContext
-from app.services.runtime.matcher_cache import load_compiled_configuration
+from app.services.runtime.compiled_configuration import load_compiled_configuration
 from app.services.sources import message_ids as messages
 from app.services.sources.delivery_processing import (
     DeliveryOutcome,

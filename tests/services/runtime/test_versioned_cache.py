@@ -85,6 +85,15 @@ def test_an_old_version_is_released_when_a_newer_one_is_cached():
     assert cache.get("y", "a", 1, str) == "other"
 
 
+def test_the_latest_value_can_be_read_without_its_version():
+    cache = VersionedCache()
+    cache.put("x", "a", 1, "old", 1)
+    cache.put("x", "a", 2, "new", 1)
+    assert cache.get_latest("x", "a", str) == "new"
+    assert cache.get_latest("x", "a", bytes) is None
+    assert cache.get_latest("y", "a", str) is None
+
+
 async def test_answers_without_losses_have_a_cost_too(harness: ServiceHarness):
     actor = await harness.create_organization()
     await seed_playbook(harness, actor)

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, RowMapping, Table, select
 from app.connectors.connector import Delivery
 from app.domain.access.actor import Actor
 from app.domain.sources.sources import Source
-from app.services.runtime.hook_cache import CachedHook
+from app.services.runtime.cache_entries import CachedHook
 from app.services.sources import inbound_webhooks as deliveries
 from app.services.sources import sources
 from app.services.sources.delivery_processing import EventReader
@@ -202,7 +202,7 @@ async def connect_source(
     actor = await harness.create_organization(f"o{next(ORGANIZATION_NUMBERS)}")
     await seed_playbook(harness, actor)
     await sources.put_source(harness.service, actor, source, secret)
-    return actor, CachedHook(actor.organization, source, (), NOW)
+    return actor, CachedHook(actor.organization, source, ())
 
 
 async def dump_delivery_tables(harness: ServiceHarness, actor: Actor) -> Mapping[str, object]:

@@ -1,20 +1,17 @@
-"""The catalogue is read once per version of the configuration, and a stale one is noticed by whoever writes."""
+"""A configuration is compiled once per version, and a write of events notices an outdated one."""
 
 from collections.abc import AsyncIterator
-from uuid import UUID
 
 import pytest
 
-from app.domain.events.metrics import Matcher
-from app.domain.playbook.configuration import Configuration
-from app.domain.playbook.organization import Organization, Team
+from app.domain.playbook.organization import Team
 from app.services.events import ingestion as events
 from app.services.playbook import configuration
-from app.services.runtime.matcher_cache import (
-    CompiledConfiguration,
-    CompiledConfigurationCache,
+from app.services.runtime.compiled_configuration import (
+    find_latest_compiled,
     load_compiled_configuration,
 )
+from app.services.runtime.versioned_cache import VersionedCache
 from tests.support.service_harness import (
     SCALE,
     ServiceHarness,
@@ -24,35 +21,6 @@ from tests.support.service_harness import (
     record_events,
     seed_playbook,
 )
-
-
-def make_compiled_configuration(version: int, teams: int) -> CompiledConfiguration:
-    base_configuration = Configuration(organizations={"acme": Organization("acme", "Acme")})
-    for number in range(teams):
-        base_configuration = base_configuration.with_resource(
-            Team(f"team-{number}", "Team", "sales", SCALE)
-        )
-    return CompiledConfiguration(base_configuration, Matcher({}), version, is_restating=False)
-
-
-def test_memory_is_bounded_and_the_least_recently_used_are_evicted_first():
-    cache = CompiledConfigurationCache(max_size=10)
-    for number in range(3):
-        cache.put(UUID(int=number), make_compiled_configuration(1, 3))  # four things each
-        cache.latest(UUID(int=0))
-    assert [number for number in range(3) if cache.latest(UUID(int=number)) is not None] == [0, 2]
-
-
-def test_a_configuration_larger_than_the_bound_is_cached_alone():
-    cache = CompiledConfigurationCache(max_size=10)
-    cache.put(UUID(int=1), make_compiled_configuration(1, 2))
-    cache.put(UUID(int=2), make_compiled_configuration(1, 50))
-    assert cache.latest(UUID(int=1)) is None
-    assert cache.latest(UUID(int=2)) is not None
-    cache.put(UUID(int=2), make_compiled_configuration(2, 1))
-    cache.put(UUID(int=1), make_compiled_configuration(1, 2))
-    assert cache.latest(UUID(int=1)) is not None
-    assert cache.latest(UUID(int=2)) is not None
 
 
 @pytest.fixture
@@ -69,7 +37,7 @@ async def test_the_cached_configuration_is_used_while_its_version_is_current(
 ):
     actor = await harness.create_organization()
     await seed_playbook(harness, actor)
-    cache = CompiledConfigurationCache()
+    cache = VersionedCache()
     async with harness.service.database.read_transaction() as connection:
         first = await load_compiled_configuration(connection, actor.organization, cache)
         assert await load_compiled_configuration(connection, actor.organization, cache) is first
@@ -79,6 +47,20 @@ async def test_the_cached_configuration_is_used_while_its_version_is_current(
     await configuration.put_resource(harness.service, actor, make_metric("other"))
     async with harness.service.database.read_transaction() as connection:
         assert await load_compiled_configuration(connection, actor.organization, cache) is not first
+
+
+async def test_a_configuration_larger_than_the_cache_is_cached_alone(harness: ServiceHarness):
+    small = await harness.create_organization()
+    large = await harness.create_organization("large")
+    await seed_playbook(harness, large)
+    cache = VersionedCache(max_cost=3)
+    for actor in (small, large):
+        async with harness.service.database.read_transaction() as connection:
+            await load_compiled_configuration(connection, actor.organization, cache)
+    assert find_latest_compiled(cache, small.organization) is None
+    compiled = find_latest_compiled(cache, large.organization)
+    assert compiled is not None
+    assert compiled.size > cache.max_cost
 
 
 async def test_a_team_that_another_process_made_is_known_at_once(
