@@ -11,6 +11,8 @@ from app.domain.events.events import ErasedMatches, Event, to_canonical_json
 from app.domain.primitives.decimals import to_fixed_point, to_json_number
 
 AGGREGATIONS: Final = ("sum", "count", "mean", "min", "max", "last")
+# Aggregations whose value cannot fall as events arrive.
+RISING_AGGREGATIONS: Final = frozenset({"sum", "count"})
 OPERATORS: Final = ("eq", "ne", "in", "not_in", "gt", "gte", "lt", "lte", "exists")
 COMPARISONS: Final[Mapping[str, Callable[[float, float], bool]]] = {
     "gt": gt,

@@ -5,18 +5,17 @@ from dataclasses import dataclass, replace
 
 from app.domain.events.metrics import Metric
 from app.domain.playbook.configuration import Configuration, ConfigurationDraft, Resource
+from app.domain.playbook.dependents import (
+    describe_cycle,
+    find_direction_faults,
+    find_parent_cycle,
+)
 from app.domain.playbook.lifecycle import get_playbook
 from app.domain.playbook.objectives import KeyResult, Objective, Responsibility
 from app.domain.playbook.offerings import Offering
 from app.domain.playbook.organization import Team
 from app.domain.playbook.playbooks import Playbook
-from app.domain.playbook.validation import (
-    describe_cycle,
-    direction_error,
-    parent_cycle,
-    reset_acceptance,
-    validate_resource,
-)
+from app.domain.playbook.validation import reset_acceptance, validate_resource
 from app.domain.primitives.errors import Fault, ForbiddenError, InvalidError, PruneNeededError
 from app.domain.sources.sources import Source
 
@@ -123,7 +122,7 @@ def _direction_errors(configuration: Configuration, document: Document) -> Itera
     for key_result in configuration.key_results.values():
         if key_result.metric in declared_metrics:
             located, metric = declared_metrics[key_result.metric]
-            for fault in direction_error(metric, key_result):
+            for fault in find_direction_faults(metric, key_result):
                 yield Fault(located.pointer + fault.pointer, fault.detail)
 
 
@@ -132,7 +131,7 @@ def _parent_cycles(configuration: Configuration, document: Document) -> Iterable
     positions = {located.resource.key: index for index, located in enumerate(document.objectives)}
     checked_keys: set[str] = set()
     for key in positions:
-        cycle = parent_cycle(configuration.objectives, key, checked_keys)
+        cycle = find_parent_cycle(configuration.objectives, key, checked_keys)
         if len(cycle) > 1:
             closing_key = max(cycle, key=lambda member: positions.get(member, -1))
             start = cycle.index(closing_key)
