@@ -44,7 +44,7 @@ from app.store.events import event_queries as kept_events
 from app.store.events import ingest_sqlite as embedded_ingest
 from app.store.events import metric_counts as metrics
 from app.store.events import metric_restatement as restatements
-from app.store.events.event_queries import EventFilter
+from app.store.events.event_filters_sql import EventFilter
 from app.store.operations import migrations
 from app.store.operations import privileges as owner
 from app.store.playbook import configuration as store

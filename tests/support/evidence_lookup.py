@@ -13,7 +13,7 @@ from app.domain.playbook.configuration import Configuration
 from app.scoring.evidence_links import EvidenceQuery
 from app.services.alignment.evidence_urls import to_url
 from app.store.events import event_queries as events
-from app.store.events.event_queries import EventFilter
+from app.store.events.event_filters_sql import EventFilter
 from app.store.sql.database import Connection
 
 EventNames = set[tuple[str, str]]

@@ -10,7 +10,7 @@ from pydantic.json_schema import SkipJsonSchema
 from app.api.http.schema_types import DAY_PATTERN, Day, EventId, EventType, Key, Subject, Unit, text
 from app.domain.primitives.errors import Fault, InvalidError
 from app.scoring.evidence_links import MAX_PERIODS
-from app.store.events.event_queries import EventFilter
+from app.store.events.event_filters_sql import EventFilter
 
 _DAY_REGEX = DAY_PATTERN.strip("^$")
 _DAY_RANGE_REGEX = rf"{_DAY_REGEX}\.\.{_DAY_REGEX}"

@@ -13,7 +13,8 @@ from app.api.events.event_schemas import Event, to_event
 from app.api.http.authentication import ContextDep, RequestContext
 from app.api.http.route import Contract, create_router, route_contract
 from app.store.events import event_queries as kept
-from app.store.events.event_queries import EventFilter, StoredEvent
+from app.store.events.event_filters_sql import EventFilter
+from app.store.events.event_queries import StoredEvent
 from app.store.playbook import configuration
 
 router = create_router("events")

@@ -21,7 +21,8 @@ from app.services.playbook import configuration
 from app.services.sources import inbound_webhooks as deliveries
 from app.services.sources import sources
 from app.store.events import event_queries as events
-from app.store.events.event_queries import EventFilter, StoredEvent
+from app.store.events.event_filters_sql import EventFilter
+from app.store.events.event_queries import StoredEvent
 from app.store.playbook import configuration as store
 from app.store.sources import deliveries as kept
 from app.store.sources.source_health import SourceHealthReport

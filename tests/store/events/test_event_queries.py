@@ -17,7 +17,8 @@ from app.domain.sources.sources import Source
 from app.services.events import ingestion as flow
 from app.services.playbook import configuration
 from app.store.events import event_queries as events
-from app.store.events.event_queries import EventFilter, StoredEvent
+from app.store.events.event_filters_sql import EventFilter
+from app.store.events.event_queries import StoredEvent
 from app.store.playbook import configuration as store
 from tests.support.configurations import make_playbook
 from tests.support.service_harness import (

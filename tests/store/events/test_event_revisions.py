@@ -14,7 +14,8 @@ from app.services.sources import replay as replays
 from app.services.sources import sources
 from app.services.sources.inbound_webhooks import DeliveryReceipt
 from app.services.sources.replay import ReplayResult
-from app.store.events.event_queries import EventFilter, StoredEvent, list_events
+from app.store.events.event_filters_sql import EventFilter
+from app.store.events.event_queries import StoredEvent, list_events
 from app.store.playbook import configuration as store
 from tests.services.events.test_ingestion import has_consistent_rollups
 from tests.support.service_harness import NOW, SCALE, ServiceHarness, seed_playbook
