@@ -1,4 +1,4 @@
-"""The benchmarks run, small."""
+"""The benchmarks run at their smallest size."""
 
 import asyncpg
 import pytest

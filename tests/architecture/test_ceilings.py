@@ -1,4 +1,4 @@
-"""In every large code base the tail is terrible: the ceilings are numbers, and these tests hold them."""
+"""Limits on the size of modules, functions and folders, and reasons for each exception."""
 
 import ast
 import re
@@ -7,7 +7,7 @@ from tests.support.source_files import FunctionNode, SourceFile, read_source_fil
 
 MAX_MODULE_LINES = 400
 MAX_FUNCTION_LINES = 50
-# An ignore names its code, and then, after another #, its reason.
+# An ignore names its code, then its reason after a second `#`.
 EXPLAINED_IGNORE = re.compile(r"#\s*type:\s*ignore\[[a-z0-9, -]+\]\s+#\s*\S")
 EXPLAINED_NOQA = re.compile(r"#\s*noqa:\s*[A-Z]+[0-9]+(,\s*[A-Z]+[0-9]+)*\s+#\s*\S", re.IGNORECASE)
 
@@ -47,7 +47,10 @@ def find_unexplained_ignores(source: SourceFile) -> list[str]:
 
 
 def find_unexplained_any(source: SourceFile) -> list[str]:
-    """Public signatures with Any in them and no comment, in the signature or right above it, that says why."""
+    """Return public signatures that use Any without a comment that says why.
+
+    The comment is in the signature or on the line above it.
+    """
     lines = source.text.splitlines()
     violations = []
     for node in source.functions:

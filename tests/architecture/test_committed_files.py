@@ -1,10 +1,10 @@
-"""What is committed could be read by anyone, anywhere: no registry, no machine, no secret file, nothing half done."""
+"""Committed files name no package registry and no machine, and hold no secret or generated file."""
 
 import re
 
 from tests.support.source_files import ROOT, list_repository_files
 
-# Written with character classes, so that this file does not name what it forbids.
+# The character classes keep this file from matching its own patterns.
 FORBIDDEN_PATTERNS = {
     "a package registry's host": re.compile(
         r"pyp[i][.]o|pythonh[o]sted|npmj[s][.]|deb[.]deb[i]an|registry[.]npm"

@@ -1,4 +1,4 @@
-"""Imports point inwards only. import-linter holds the rings (`make check`); these tests hold what it cannot say."""
+"""Import rules that import-linter cannot check: pure modules, declared libraries."""
 
 import re
 import sys
@@ -7,13 +7,14 @@ import tomllib
 from tests.support.source_files import ROOT, SourceFile, read_source_files
 
 STANDARD_LIBRARY = set(sys.stdlib_module_names)
-# The inner rings think: whatever these give depends on the machine, the moment or chance.
+# The inner layers are pure: these modules depend on the machine, the time or chance.
 IMPURE_MODULES = {
-    "io", "os", "time", "random", "secrets", "asyncio", "logging", "threading", "multiprocessing", "subprocess",
-    "socket", "ssl", "http", "pathlib", "shutil", "tempfile", "glob", "sqlite3", "platform", "locale", "signal",
-    "urllib.request", "urllib.error", "concurrent", "queue", "select", "selectors", "getpass", "fcntl",
+    "io", "os", "time", "random", "secrets", "asyncio", "logging", "threading", "multiprocessing",
+    "subprocess", "socket", "ssl", "http", "pathlib", "shutil", "tempfile", "glob", "sqlite3",
+    "platform", "locale", "signal", "urllib.request", "urllib.error", "concurrent", "queue",
+    "select", "selectors", "getpass", "fcntl",
 }  # fmt: skip
-ALLOWED_IMPORTS_BY_RING = {
+ALLOWED_IMPORTS_BY_LAYER = {
     "app/domain/": (STANDARD_LIBRARY - IMPURE_MODULES) | {"app.domain", "msgspec"},
     "app/scoring/": (STANDARD_LIBRARY - IMPURE_MODULES) | {"app.domain", "app.scoring"},
     "app/connectors/": (STANDARD_LIBRARY - IMPURE_MODULES)
@@ -22,11 +23,11 @@ ALLOWED_IMPORTS_BY_RING = {
 
 
 def find_forbidden_imports(source: SourceFile) -> list[str]:
-    """Imports that the ring of this file may not have."""
+    """Return the imports that the layer of this file may not have."""
     allowed = next(
         (
             names
-            for folder, names in ALLOWED_IMPORTS_BY_RING.items()
+            for folder, names in ALLOWED_IMPORTS_BY_LAYER.items()
             if source.path.startswith(folder)
         ),
         None,
@@ -46,7 +47,7 @@ def list_module_prefixes(name: str) -> set[str]:
 
 
 def read_declared_libraries() -> set[str]:
-    """The import names of the dependencies in pyproject.toml."""
+    """Return the import names of the dependencies in pyproject.toml."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     names = {
         re.split(r"[^\w-]", dependency)[0].lower().replace("-", "_")
@@ -64,7 +65,7 @@ def find_undeclared_imports(source: SourceFile, libraries: set[str]) -> list[str
     ]
 
 
-def test_the_inner_rings_import_only_pure_modules():
+def test_the_inner_layers_import_only_pure_modules():
     assert [
         violation
         for source in read_source_files("app")
@@ -88,7 +89,7 @@ def test_the_inner_rings_import_only_pure_modules():
 
 
 def test_every_library_that_is_imported_is_declared():
-    # These come with FastAPI and Pydantic, whose own documentation imports from them.
+    # FastAPI and Pydantic install these, and their documentation imports from them.
     libraries = read_declared_libraries() | {"starlette", "pydantic_core"}
     assert [
         violation

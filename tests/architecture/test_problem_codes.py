@@ -1,4 +1,4 @@
-"""Domain errors know no HTTP: one table, in app/api/http/problems.py, says how each refusal shows."""
+"""Domain errors know no HTTP: one table in app/api/http/problems.py maps each to a problem."""
 
 import ast
 import re
@@ -11,7 +11,7 @@ TABLE = "app/api/http/problems.py"
 
 
 def find_error_codes(source: SourceFile) -> list[str]:
-    """The codes that this file's error classes carry."""
+    """Return the codes of the error classes that this file defines."""
     classes = [
         node
         for node in ast.walk(source.tree)
@@ -36,7 +36,7 @@ def find_error_codes(source: SourceFile) -> list[str]:
 
 
 def find_http_references(source: SourceFile) -> list[str]:
-    """Places of the inner rings that think in HTTP."""
+    """Return the uses of HTTP terms in a file of the inner layers."""
     names = re.compile(r"status_code|HTTPException|HTTPStatus|http\.")
     return [
         f"{source.path}:{line}: {name}" for line, name in source.references if names.search(name)
@@ -53,7 +53,8 @@ def test_every_error_has_its_row_and_every_row_its_use():
     assert [code for code, times in code_counts.items() if times > 1] == [], (
         "codes that two errors share"
     )
-    # The table names each code once; a row is used when an error carries it or another line says it.
+    # The table names each code once. A row is used when an error has its code,
+    # or when another line names it.
     string_counts = Counter(
         text for source in read_source_files("app") for _, text in source.strings
     )
@@ -70,15 +71,15 @@ def test_a_refusal_shows_as_a_failed_request_with_a_stable_code():
     assert [code for code in PROBLEM_KINDS if not re.fullmatch(r"[a-z]+(-[a-z]+)*", code)] == []
 
 
-def test_the_inner_rings_know_no_http():
+def test_the_inner_layers_know_no_http():
     source_files = [
         source
-        for package in ("domain", "scoring", "flows", "store")
+        for package in ("domain", "scoring", "connectors", "store", "services")
         for source in read_source_files(f"app/{package}")
     ]
     assert [
         violation for source in source_files for violation in find_http_references(source)
     ] == []
     assert find_http_references(
-        SourceFile("app/flows/x.py", "from http import HTTPStatus\nx = HTTPStatus.OK\n")
+        SourceFile("app/services/x.py", "from http import HTTPStatus\nx = HTTPStatus.OK\n")
     )

@@ -1,4 +1,4 @@
-"""What reaches out of the program has one door each: connections, the wall clock, chance, the environment."""
+"""Only declared modules open connections, read clock or environment, or use randomness."""
 
 import re
 
@@ -8,7 +8,7 @@ ENGINE_PATTERN = re.compile(
     r"sqlalchemy\.(\w+\.)*(create_engine|create_async_engine|engine_from_config|async_engine_from_config)"
     r"|(asyncpg|aiosqlite|sqlite3)\.(connect|create_pool)"
 )
-ENGINE_MODULES = {"app/store/sql/dialect.py": "knows how each database wants to be opened"}
+ENGINE_MODULES = {"app/store/sql/dialect.py": "opens connections to each kind of database"}
 
 WALL_CLOCK_PATTERN = re.compile(
     r"(datetime\.)?datetime\.(now|utcnow|today)|(datetime\.)?date\.today|time\.(time|time_ns|localtime|gmtime|ctime|strftime)"
@@ -22,8 +22,7 @@ RANDOM_MODULES: dict[str, str] = {
 
 ENVIRONMENT_PATTERN = re.compile(r"os\.(environ|getenv|environb)(\.\w+)*")
 ENVIRONMENT_MODULES = {
-    "app/cli.py": "starts everything",
-    "app/cli/": "the same, were it a package",
+    "app/cli/": "starts the program",
     "app/main.py": "makes the application that a server imports",
 }
 
@@ -118,4 +117,4 @@ def test_every_declared_exception_is_used():
         for path in modules
         if not (path in files_by_path and find_forbidden_uses(pattern, {}, files_by_path[path]))
     ]
-    assert unused == [], "declared doors that nobody goes through"
+    assert unused == [], "declared exceptions that no module needs"
