@@ -24,13 +24,17 @@ from app.scoring.playbook_index import PlaybookIndex
 from app.scoring.snapshot import Snapshot, build_frame
 from app.security import identifiers as ids
 from app.services.events.matching import match_events
-from app.services.runtime.compiled_configuration import CompiledConfiguration, load_compiled_configuration
+from app.services.runtime.compiled_configuration import (
+    CompiledConfiguration,
+    load_compiled_configuration,
+)
 from app.store.access import organization_version as cursor
 from app.store.access.organization_version import WritePosition
 from app.store.alignment import evidence_query as snapshot
 from app.store.events import ingest
 from app.store.events import retraction as retract
 from app.store.events.ingest_batch import IngestBatch
+from app.store.events.retraction import RetractionBatch
 from app.store.playbook import configuration as store
 from app.store.sql.database import Connection, Database
 from tests.reference_model import world as w
@@ -159,8 +163,10 @@ class WorldReplay:
                 self.uids[retraction.source, retraction.id]: "a mistake"
                 for retraction in retractions
             }
-            arguments = (organization, reasons, position, "player", self.compiled.matcher, zone)
-            assert await retract.retract_events(self.connection, *arguments) == len(retractions)
+            batch = RetractionBatch(
+                organization, reasons, "player", position, self.compiled.matcher, zone
+            )
+            assert await retract.retract_events(self.connection, batch) == len(retractions)
 
 
 async def read_world_snapshot(

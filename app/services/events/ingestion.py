@@ -37,6 +37,7 @@ from app.store.events import retraction as retract
 from app.store.events import rollup_overflow as room
 from app.store.events.event_queries import StoredEvent
 from app.store.events.ingest_batch import IngestBatch
+from app.store.events.retraction import RetractionBatch
 from app.store.playbook import configuration as store
 from app.store.sql.database import Connection
 
@@ -312,15 +313,10 @@ async def retract_event(
         compiled = await load_compiled_configuration(
             connection, actor.organization, service.compiled_configuration_cache
         )
-        await retract.retract_events(
-            connection,
-            actor.organization,
-            {uid: reason},
-            position,
-            actor.name,
-            compiled.matcher,
-            zone,
+        batch = RetractionBatch(
+            actor.organization, {uid: reason}, actor.name, position, compiled.matcher, zone
         )
+        await retract.retract_events(connection, batch)
         retracted_event = await events.find_event(connection, actor.organization, uid)
     if retracted_event is None:
         raise NotFoundError("There is no such event.")

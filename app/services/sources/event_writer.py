@@ -21,6 +21,7 @@ from app.store.events import metric_restatement as restatements
 from app.store.events import retraction as retract
 from app.store.events.event_revisions import EventRevisions
 from app.store.events.ingest_batch import IngestBatch
+from app.store.events.retraction import RetractionBatch
 from app.store.sources.changes import SourceGeneration
 from app.store.sql.database import Connection
 
@@ -46,11 +47,15 @@ class SourceTransaction:
 
 async def retract_events(transaction: SourceTransaction, reasons: Mapping[UUID, str]) -> None:
     """These events do not stand any more."""
-    scope, compiled = (transaction.connection, transaction.organization), transaction.compiled
-    actor = f"source {transaction.source.key}"
-    await retract.retract_events(
-        *scope, reasons, transaction.position, actor, compiled.matcher, compiled.time_zone
+    batch = RetractionBatch(
+        transaction.organization,
+        reasons,
+        f"source {transaction.source.key}",
+        transaction.position,
+        transaction.compiled.matcher,
+        transaction.compiled.time_zone,
     )
+    await retract.retract_events(transaction.connection, batch)
 
 
 async def record_new_events(
