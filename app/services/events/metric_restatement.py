@@ -9,10 +9,10 @@ from app.domain.playbook import history as past
 from app.domain.playbook.configuration import Configuration
 from app.domain.primitives.errors import BucketFullError, SightlineError
 from app.services.runtime.context import ServiceContext
-from app.store.access import directory
 from app.store.access import organization_version as cursor
 from app.store.access.organization_version import WritePosition
 from app.store.events import metric_restatement as restatements
+from app.store.events import restatement_queue
 from app.store.events import rollup_rebuild as rebuild
 from app.store.events.metric_restatement import PendingRestatement, RestatedDay
 from app.store.events.rollup_rebuild import EventState
@@ -22,7 +22,6 @@ from app.store.playbook.journal import RecordedAction
 from app.store.sql.database import Connection
 
 LOG = logging.getLogger("sightline.restatement")
-QUEUE_NAME = "restatement"
 MAX_CATCH_UP_DAYS = (
     2  # days that the last step does besides: while events come in, today is never done before
 )
@@ -113,8 +112,7 @@ async def begin_restatement(  # a write of configuration
             organization,
             PendingRestatement(changed_metrics, days, actor, position.recorded_at),
         )
-        await directory.remove_public_id(connection, QUEUE_NAME, str(organization), organization)
-        await directory.add_public_id(connection, QUEUE_NAME, str(organization), organization)
+        await restatement_queue.enqueue_organization(connection, organization)
     elif event_count:
         await rematching.restate_days(await rematching.find_days())
         await _journal_restatement(
@@ -139,7 +137,7 @@ def find_redefined_metrics(
 
 async def _end_restatement(connection: Connection, organization: UUID) -> None:
     await restatements.end_restatement(connection, organization)
-    await directory.remove_public_id(connection, QUEUE_NAME, str(organization), organization)
+    await restatement_queue.dequeue_organization(connection, organization)
 
 
 async def _journal_restatement(  # what a journal's entry says
@@ -164,10 +162,7 @@ async def _journal_restatement(  # what a journal's entry says
 async def list_restating_organizations(service: ServiceContext) -> list[UUID]:
     """The organizations whose history is being restated."""
     async with service.database.read_transaction() as connection:
-        return [
-            organization
-            for _, organization in await directory.list_public_ids(connection, QUEUE_NAME)
-        ]
+        return await restatement_queue.list_queued_organizations(connection)
 
 
 async def run_step(service: ServiceContext, organization: UUID) -> bool:
@@ -265,9 +260,7 @@ async def _try_step(service: ServiceContext, organization: UUID) -> bool:
         # It would fail for ever. Answers stay those before, and say so, until the metric is defined otherwise.
         LOG.exception("history cannot be restated", extra={"organization": str(organization)})
         async with service.database.write_transaction() as connection:
-            await directory.remove_public_id(
-                connection, QUEUE_NAME, str(organization), organization
-            )
+            await restatement_queue.dequeue_organization(connection, organization)
     except SightlineError as error:
         LOG.warning("restating history has to wait", extra={"problem": error.detail})
     except Exception:
