@@ -49,6 +49,7 @@ from app.store.operations import migrations
 from app.store.operations import privileges as owner
 from app.store.playbook import configuration as store
 from app.store.playbook import journal
+from app.store.playbook.configuration import ResourceFilter
 from app.store.playbook.journal import JournalFilter
 from app.store.sources import deliveries as kept_deliveries
 from app.store.tables.base import Row, get_table
@@ -332,27 +333,13 @@ async def query_everything(harness: ServiceHarness, actor: Actor) -> None:
         )
         for kind in store.ROW_CLASSES:
             for stored in await store.list_resources(
-                connection,
-                organization,
-                kind,
-                equals={},
-                after_key=None,
-                limit=9,
-                include_archived=True,
+                connection, organization, ResourceFilter(kind, include_archived=True), None, 9
             ):
                 await store.find_resource(connection, organization, kind, stored.resource.key)
                 after = stored.resource.key if store.key_columns(kind) else None
-                await store.list_resources(
-                    connection, organization, kind, equals={}, after_key=after, limit=9
-                )
-        await store.list_resources(
-            connection,
-            organization,
-            "objective",
-            equals={"playbook": "q4"},
-            after_key=None,
-            limit=9,
-        )
+                await store.list_resources(connection, organization, ResourceFilter(kind), after, 9)
+        objectives_of_playbook = ResourceFilter("objective", {"playbook": "q4"})
+        await store.list_resources(connection, organization, objectives_of_playbook, None, 9)
         for journal_filter in (JournalFilter(), JournalFilter("team", "ops", "tester", DAY, DAY)):
             await journal.list_journal_records(connection, organization, journal_filter, (9, 9), 9)
         (candidate, *_) = await kept_deliveries.list_deliveries(

@@ -19,7 +19,7 @@ from app.domain.primitives.errors import NotFoundError
 from app.services.playbook import configuration_history as past
 from app.services.playbook.configuration import WrittenResource
 from app.store.playbook import configuration
-from app.store.playbook.configuration import StoredResource
+from app.store.playbook.configuration import ResourceFilter, StoredResource
 
 PageItem = TypeVar("PageItem")
 ResourceT = TypeVar("ResourceT", bound=Resource)
@@ -84,11 +84,9 @@ async def list_page(
         rows = await configuration.list_resources(
             connection,
             context.actor.organization,
-            kind,
-            equals=filters,
-            after_key=paging.after,
-            limit=paging.limit + 1,
-            include_archived=archived,
+            ResourceFilter(kind, filters, archived),
+            paging.after,
+            paging.limit + 1,
         )
     return _to_page_fields(paging, response, to_model, rows)
 

@@ -1,7 +1,7 @@
 """The organization's configuration: read whole or piece by piece, written with its journal."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cache, partial
 from json import loads
 from typing import Any, Final
@@ -87,18 +87,18 @@ def to_row(resource: Resource) -> dict[str, object]:
     """A thing's columns."""
     table = TABLES_BY_KIND[resource.kind]
     return {
-        field.name: codec.to_json_collections(getattr(resource, field.name))
-        if isinstance(table.c[field.name].type, JsonColumn)
-        else getattr(resource, field.name)
-        for field in fields(resource)
+        resource_field.name: codec.to_json_collections(getattr(resource, resource_field.name))
+        if isinstance(table.c[resource_field.name].type, JsonColumn)
+        else getattr(resource, resource_field.name)
+        for resource_field in fields(resource)
     }
 
 
 def from_row(kind: str, row: RowMapping) -> Resource:
     """The thing that a row keeps."""
     arguments = {
-        field.name: codec.to_tuples(kind, field.name, row[field.name])
-        for field in fields(codec.RESOURCE_CLASSES[kind])
+        resource_field.name: codec.to_tuples(kind, resource_field.name, row[resource_field.name])
+        for resource_field in fields(codec.RESOURCE_CLASSES[kind])
     }
     return codec.RESOURCE_CLASSES[kind](**arguments)  # type: ignore[arg-type]  # the names and values are those of that class
 
@@ -129,7 +129,10 @@ async def load_configuration(
 @cache
 def _kind_query(kind: str) -> JsonQuery:
     """All things of a kind: their fields, in order, and when they were archived."""
-    column_names = (*(field.name for field in fields(codec.RESOURCE_CLASSES[kind])), "archived_at")
+    column_names = (
+        *(resource_field.name for resource_field in fields(codec.RESOURCE_CLASSES[kind])),
+        "archived_at",
+    )
     column_list = ", ".join(f'"{name}"' for name in column_names)
     rows = TABLES_BY_KIND[kind].name
     query = f"select {column_list} from {rows} where organization_id = :organization"  # constants  # noqa: S608  # constants
@@ -140,15 +143,15 @@ def _kind_query(kind: str) -> JsonQuery:
 def _column_readers(kind: str) -> Sequence[tuple[int, ColumnReader]]:
     """The places of the fields that are not as the database says them, and how each is read."""
     readers: list[tuple[int, ColumnReader]] = []
-    for index, field in enumerate(fields(codec.RESOURCE_CLASSES[kind])):
-        read_column = COLUMN_READERS.get(type(TABLES_BY_KIND[kind].c[field.name].type))
+    for index, resource_field in enumerate(fields(codec.RESOURCE_CLASSES[kind])):
+        read_column = COLUMN_READERS.get(type(TABLES_BY_KIND[kind].c[resource_field.name].type))
         if read_column is not None:
             readers.append(
                 (
                     index,
                     LazyRevision
                     if kind == "revision"
-                    else partial(_read_collection, kind, field.name, read_column),
+                    else partial(_read_collection, kind, resource_field.name, read_column),
                 )
             )
     return readers
@@ -199,21 +202,31 @@ async def find_resource(
     return None if row is None else _to_stored_resource(kind, row)
 
 
-async def list_resources(  # a page is its filters
+@dataclass(frozen=True, slots=True)
+class ResourceFilter:
+    """The kind of the resources to list, and the conditions on them."""
+
+    kind: str
+    # Column names with the values that they must have.
+    equals: Mapping[str, object] = field(default_factory=dict)
+    include_archived: bool = False
+
+
+async def list_resources(
     connection: AsyncConnection,
     organization_id: UUID,
-    kind: str,
-    *,
-    equals: Mapping[str, object],
+    resource_filter: ResourceFilter,
     after_key: str | None,
     limit: int,
-    include_archived: bool = False,
 ) -> list[StoredResource]:
-    """At most `limit` things by key, after the key `after`; archived ones too when asked."""
+    """Return at most `limit` resources in the order of their keys, after `after_key`."""
+    kind = resource_filter.kind
     table = TABLES_BY_KIND[kind]
     statement = select(table).where(table.c.organization_id == organization_id)
-    statement = statement.where(*(table.c[name] == value for name, value in equals.items()))
-    if not include_archived:
+    statement = statement.where(
+        *(table.c[name] == expected for name, expected in resource_filter.equals.items())
+    )
+    if not resource_filter.include_archived:
         statement = statement.where(table.c.archived_at.is_(None))
     if after_key is not None:
         statement = statement.where(_is_beyond_position(table, split_key(kind, after_key)))

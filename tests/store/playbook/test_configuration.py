@@ -9,7 +9,7 @@ from app.domain.playbook.organization import Team
 from app.domain.playbook.playbooks import Contribution, Revision, Signoff
 from app.services.playbook import configuration as flow
 from app.store.playbook import configuration as store
-from app.store.playbook.configuration import StoredResource
+from app.store.playbook.configuration import ResourceFilter, StoredResource
 from tests.support.configurations import make_configuration
 from tests.support.service_harness import ServiceHarness
 
@@ -53,22 +53,15 @@ async def find_stored(
 
 
 async def list_paged_keys(
-    harness: ServiceHarness, actor: Actor, kind: str, limit: int, **options: object
+    harness: ServiceHarness, actor: Actor, resource_filter: ResourceFilter, limit: int
 ) -> list[str]:
-    """The keys of all pages, one after the other."""
-    equals = options.get("equals", {})
-    archived = bool(options.get("archived"))
+    """Return the keys of all pages."""
     loaded_keys: list[str] = []
     async with harness.service.database.read_transaction() as connection:
         while True:
+            after_key = loaded_keys[-1] if loaded_keys else None
             page = await store.list_resources(
-                connection,
-                actor.organization,
-                kind,
-                equals=equals,  # type: ignore[arg-type]  # columns and their values
-                after_key=loaded_keys[-1] if loaded_keys else None,
-                limit=limit,
-                include_archived=archived,
+                connection, actor.organization, resource_filter, after_key, limit
             )
             loaded_keys += [stored.resource.key for stored in page]
             if len(page) < limit:
@@ -91,9 +84,9 @@ async def test_each_object_is_found_by_its_key_and_in_its_page(harness: ServiceH
             assert stored is not None
             assert (stored.resource, stored.is_archived) == (noun, False)
         for limit in (1, 100):
-            assert sorted(await list_paged_keys(harness, actor, kind, limit)) == sorted(
-                expected.resources_of(kind)
-            )
+            assert sorted(
+                await list_paged_keys(harness, actor, ResourceFilter(kind), limit)
+            ) == sorted(expected.resources_of(kind))
 
 
 async def test_selected_kinds_can_be_loaded(harness: ServiceHarness):
@@ -134,16 +127,25 @@ async def test_pages_go_by_each_part_of_a_key_in_its_own_order(harness: ServiceH
         "b/sales",
     ]
     for limit in (1, 4):
-        assert await list_paged_keys(harness, actor, "responsibility", limit) == expected_keys
+        assert (
+            await list_paged_keys(harness, actor, ResourceFilter("responsibility"), limit)
+            == expected_keys
+        )
     assert (
-        await list_paged_keys(harness, actor, "responsibility", 1, equals={"objective": "a-b"})
+        await list_paged_keys(
+            harness, actor, ResourceFilter("responsibility", {"objective": "a-b"}), 1
+        )
         == expected_keys[2:4]
     )
 
 
 async def test_revisions_are_counted_not_spelled(harness: ServiceHarness):
     actor, _ = await store_every_kind(harness)
-    assert await list_paged_keys(harness, actor, "revision", 1) == ["q4/1", "q4/9", "q4/10"]
+    assert await list_paged_keys(harness, actor, ResourceFilter("revision"), 1) == [
+        "q4/1",
+        "q4/9",
+        "q4/10",
+    ]
 
 
 async def test_keys_are_ordered_by_code_point_on_both_databases(harness: ServiceHarness):
@@ -152,7 +154,13 @@ async def test_keys_are_ordered_by_code_point_on_both_databases(harness: Service
     await flow.write_configuration(
         harness.service, actor, lambda current: reduce(Configuration.with_resource, nouns, current)
     )
-    assert await list_paged_keys(harness, actor, "team", 2) == ["a", "a-b", "a0", "ab", "b"]
+    assert await list_paged_keys(harness, actor, ResourceFilter("team"), 2) == [
+        "a",
+        "a-b",
+        "a0",
+        "ab",
+        "b",
+    ]
 
 
 async def test_an_archived_object_is_hidden_and_can_be_restored(harness: ServiceHarness):
@@ -167,8 +175,10 @@ async def test_an_archived_object_is_hidden_and_can_be_restored(harness: Service
     loaded = await load_configuration(harness, actor)
     assert loaded.key_results == {}
     assert loaded.archived["key_result"] == {"arr-2m": before.resource}
-    assert await list_paged_keys(harness, actor, "key_result", 5) == []
-    assert await list_paged_keys(harness, actor, "key_result", 5, archived=True) == ["arr-2m"]
+    assert await list_paged_keys(harness, actor, ResourceFilter("key_result"), 5) == []
+    assert await list_paged_keys(
+        harness, actor, ResourceFilter("key_result", include_archived=True), 5
+    ) == ["arr-2m"]
     await flow.put_resource(harness.service, actor, expected.key_results["arr-2m"])
     assert dict((await load_configuration(harness, actor)).key_results) == dict(
         expected.key_results
@@ -189,7 +199,12 @@ async def test_nothing_is_found_in_another_organization(harness: ServiceHarness)
         if kind not in ("organization", "policy"):
             for key in expected.resources_of(kind):
                 assert await find_stored(harness, other_actor, kind, key) is None
-            assert await list_paged_keys(harness, other_actor, kind, 9, archived=True) == []
+            assert (
+                await list_paged_keys(
+                    harness, other_actor, ResourceFilter(kind, include_archived=True), 9
+                )
+                == []
+            )
 
 
 def test_a_key_is_split_into_its_columns():
