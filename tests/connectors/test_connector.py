@@ -16,7 +16,7 @@ from app.domain.primitives.errors import (
     MalformedError,
     NotAuthenticError,
 )
-from app.domain.sources.mapping.mapping import parse_mapping
+from app.domain.sources.mapping.mapping_parser import parse_mapping
 from app.services.sources.record_graph import project_events, record_set_from
 from tests.support import sample_deliveries as samples
 from tests.support.source_files import ROOT

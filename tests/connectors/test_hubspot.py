@@ -17,7 +17,7 @@ from app.domain.primitives.decimals import FIXED_SCALE
 from app.domain.primitives.errors import InvalidError, MalformedError, NotAuthenticError
 from app.domain.sources.crm import activities, deals
 from app.domain.sources.crm.changes import EPOCH
-from app.domain.sources.mapping.mapping import parse_mapping
+from app.domain.sources.mapping.mapping_parser import parse_mapping
 
 SAMPLES = Path(__file__).parents[2] / "openapi" / "deliveries" / "hubspot"
 SECRET = "yyyyyyyy-yyyy-yyyy-yyyy-yyyyyyyyyyyy"

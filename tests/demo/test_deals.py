@@ -6,7 +6,7 @@ from app.connectors.connector import Delivery
 from app.connectors.hubspot import HubSpotConnector
 from app.demo.company import MAPPING, PORTAL_ID, Quarter
 from app.demo.deals import build_webhook_elements, generate_deals, to_generic_element
-from app.domain.sources.mapping.mapping import parse_mapping
+from app.domain.sources.mapping.mapping_parser import parse_mapping
 
 QUARTER = Quarter(date(2026, 9, 28))
 

@@ -6,7 +6,8 @@ from app.connectors.connector import Connector, Delivery, Translation
 from app.domain.sources.crm import deals
 from app.domain.sources.crm.changes import Change
 from app.domain.sources.crm.reconciliation import DesiredEvent
-from app.domain.sources.mapping.mapping import DealMapping, parse_mapping
+from app.domain.sources.mapping.mapping import DealMapping
+from app.domain.sources.mapping.mapping_parser import parse_mapping
 from tests.support.source_files import ROOT
 
 HOOK_URL = "https://sightline.example/hooks/x"

@@ -17,7 +17,7 @@ from app.domain.primitives.errors import (
     SightlineError,
     SourceIsConnectedError,
 )
-from app.domain.sources.mapping import mapping
+from app.domain.sources.mapping import mapping_parser
 from app.domain.sources.sources import Source
 from app.services.events import ingestion as events
 from app.services.runtime.context import ServiceContext
@@ -54,7 +54,7 @@ async def ingest_cloudevents(
     event_source = await _resolve_source(service, actor, source_key)
     connector = registry.get_connector(CLOUDEVENTS_CONNECTOR)
     custom_mapping = event_source.mapping if event_source.connector == CLOUDEVENTS_CONNECTOR else {}
-    mapping_rules = mapping.parse_mapping(
+    mapping_rules = mapping_parser.parse_mapping(
         custom_mapping, connector.default_mapping, connector.mapping_form
     )
     translation = connector.translate(delivery, None, mapping_rules)

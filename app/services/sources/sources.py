@@ -16,7 +16,7 @@ from app.domain.primitives.errors import (
     NotFoundError,
     unknown_key_message,
 )
-from app.domain.sources.mapping import mapping
+from app.domain.sources.mapping import mapping_parser
 from app.domain.sources.sources import Source
 from app.security import identifiers as ids
 from app.services.playbook.configuration import (
@@ -109,7 +109,7 @@ def check_source(configuration: Configuration, source: Source) -> None:
         return
     connector = registry.get_connector(source.connector)
     connector.check_account(source.account)
-    deal_mapping = mapping.parse_mapping(
+    deal_mapping = mapping_parser.parse_mapping(
         source.mapping, connector.default_mapping, connector.mapping_form
     )
     unknown_teams = sorted(deal_mapping.team_keys() - configuration.teams.keys())

@@ -7,7 +7,7 @@ import pytest
 from app.connectors.hubspot import DEFAULT_MAPPING
 from app.domain.primitives.errors import MalformedError
 from app.domain.sources.mapping.generic_envelope import ParsedRecords
-from app.domain.sources.mapping.mapping import parse_mapping
+from app.domain.sources.mapping.mapping_parser import parse_mapping
 from app.domain.sources.record_import import parse_record_import
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)

@@ -14,7 +14,7 @@ from app.domain.sources.crm.activities import (
     project_events,
 )
 from app.domain.sources.crm.changes import Change, to_milliseconds
-from app.domain.sources.mapping.mapping import parse_mapping
+from app.domain.sources.mapping.mapping_parser import parse_mapping
 
 START = datetime(2026, 10, 1, tzinfo=UTC)
 MAPPING = parse_mapping(

@@ -7,7 +7,7 @@ import pytest
 from app.domain.sources.crm.changes import Change, Scalar
 from app.domain.sources.crm.deal_stages import find_deal_class, find_transitions
 from app.domain.sources.crm.timeline import RecordTimeline
-from app.domain.sources.mapping.mapping import parse_mapping
+from app.domain.sources.mapping.mapping_parser import parse_mapping
 
 START = datetime(2026, 10, 1, tzinfo=UTC)
 MAPPING = parse_mapping(

@@ -7,7 +7,7 @@ from app.domain.primitives.decimals import FIXED_SCALE
 from app.domain.sources.crm.changes import Change, Scalar
 from app.domain.sources.crm.line_items import find_unmapped, sum_by_offering
 from app.domain.sources.crm.timeline import RecordTimeline
-from app.domain.sources.mapping.mapping import parse_mapping
+from app.domain.sources.mapping.mapping_parser import parse_mapping
 
 OCCURRED_AT = datetime(2026, 10, 1, tzinfo=UTC)
 MAPPING = parse_mapping(

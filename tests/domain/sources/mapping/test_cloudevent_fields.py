@@ -3,7 +3,8 @@
 from decimal import Decimal
 
 from app.domain.sources.mapping.cloudevent_fields import DEFAULT_EVENT_RULES, read_event_members
-from app.domain.sources.mapping.mapping import EventRules, parse_mapping
+from app.domain.sources.mapping.mapping import EventRules
+from app.domain.sources.mapping.mapping_parser import parse_mapping
 
 RECORD = {
     "type": "invoice.paid",

@@ -9,7 +9,7 @@ import pytest
 from app.domain.primitives import strict_json
 from app.domain.primitives.errors import InvalidError
 from app.domain.sources.mapping.generic_envelope import parse_records
-from app.domain.sources.mapping.mapping import parse_mapping
+from app.domain.sources.mapping.mapping_parser import parse_mapping
 
 MAPPING_SPEC = {  # crm-webhooks.md, 8.3
     "version": 1,

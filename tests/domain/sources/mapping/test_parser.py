@@ -4,7 +4,7 @@ import pytest
 
 from app.connectors.hubspot import DEFAULT_MAPPING
 from app.domain.primitives.errors import InvalidError
-from app.domain.sources.mapping.mapping import parse_mapping
+from app.domain.sources.mapping.mapping_parser import parse_mapping
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from app.connectors.hubspot import DEFAULT_MAPPING
 from app.domain.primitives.errors import InvalidError
-from app.domain.sources.mapping.mapping import DealMapping, parse_mapping
+from app.domain.sources.mapping.mapping import DealMapping
+from app.domain.sources.mapping.mapping_parser import parse_mapping
 from app.domain.sources.mapping.rules import Rule
 
 SAMPLE = {  # api.md, Sources
