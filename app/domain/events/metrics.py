@@ -287,3 +287,16 @@ def _is_same_value(left: object, right: object) -> bool:
     if _is_number(left) and _is_number(right):
         return left == right
     return isinstance(left, str) and isinstance(right, str) and left == right
+
+
+def find_redefined_metrics(
+    previous: Mapping[str, Metric], current: Mapping[str, Metric]
+) -> Mapping[str, Metric | None]:
+    """Return the metrics whose matching differs, as they were before, by key; None for a new one."""
+    previous_definitions = {key: matching_definition(metric) for key, metric in previous.items()}
+    current_definitions = {key: matching_definition(metric) for key, metric in current.items()}
+    return {
+        key: previous.get(key)
+        for key in sorted(previous_definitions.keys() | current_definitions.keys())
+        if previous_definitions.get(key) != current_definitions.get(key)
+    }

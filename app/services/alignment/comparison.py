@@ -6,10 +6,11 @@ from datetime import date
 from typing import Final
 
 from app.domain.access.actor import Actor
-from app.domain.events.metrics import Metric
+from app.domain.events.metrics import Metric, find_redefined_metrics
 from app.domain.playbook import document as documents
 from app.domain.playbook.configuration import Configuration
 from app.domain.playbook.document import Document
+from app.domain.playbook.playbooks import current_playbooks
 from app.domain.primitives.errors import Fault, InvalidError, NotFoundError
 from app.scoring.daily_evidence import DailyEvidence, SnapshotSeries
 from app.scoring.ledger_diff import LedgerDifference, diff_ledgers
@@ -162,7 +163,7 @@ def _build_what_if_basis(
         configuration, document, prune=True, accept=True
     )
     playbook_index = PlaybookIndex(changed_configuration, document.playbook.key)
-    other_playbooks = past.current_playbooks(
+    other_playbooks = current_playbooks(
         [
             playbook
             for playbook in changed_configuration.playbooks.values()
@@ -182,7 +183,7 @@ async def _read_what_if_snapshot(
 ) -> Snapshot:
     """The evidence of that standing; events are matched anew where the document redefines a metric."""
     organization = actor.organization
-    redefined_metrics = restatement.find_redefined_metrics(
+    redefined_metrics = find_redefined_metrics(
         config_history.effective_metrics,
         {**config_history.effective_metrics, **basis.configuration.metrics},
     )

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from uuid import UUID
 
-from app.domain.events.metrics import Matcher, Metric, matching_definition
+from app.domain.events.metrics import Matcher, Metric, find_redefined_metrics
 from app.domain.playbook import history as past
 from app.domain.playbook.configuration import Configuration
 from app.domain.primitives.errors import BucketFullError, SightlineError
@@ -118,21 +118,6 @@ async def begin_restatement(  # a write of configuration
         await _journal_restatement(
             connection, organization, actor, changed_metrics, position, journal_index
         )
-
-
-def find_redefined_metrics(
-    previous: Mapping[str, Metric], current: Mapping[str, Metric]
-) -> Mapping[str, Metric | None]:
-    """The metrics by which events match otherwise now, as they were; None for one that was not there."""
-    previous_parts, current_parts = (
-        {key: matching_definition(metric) for key, metric in metrics.items()}
-        for metrics in (previous, current)
-    )
-    return {
-        key: previous.get(key)
-        for key in sorted(previous_parts.keys() | current_parts.keys())
-        if previous_parts.get(key) != current_parts.get(key)
-    }
 
 
 async def _end_restatement(connection: Connection, organization: UUID) -> None:

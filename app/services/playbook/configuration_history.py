@@ -1,6 +1,6 @@
 """What a question about a day is answered from: the configuration as it stood, the playbook, and the frame."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
@@ -10,7 +10,7 @@ from app.domain.events.metrics import Metric
 from app.domain.playbook import history as past
 from app.domain.playbook.configuration import Configuration
 from app.domain.playbook.history import ChangeToRevert
-from app.domain.playbook.playbooks import Playbook
+from app.domain.playbook.playbooks import Playbook, current_playbooks, explain_no_current_playbook
 from app.domain.primitives.errors import NoCurrentPlaybookError, NotFoundError, unknown_key_message
 from app.scoring.playbook_index import PlaybookIndex, SharedMemo
 from app.scoring.snapshot import ScoringFrame, build_frame
@@ -19,6 +19,7 @@ from app.store.access import organization_version as cursor
 from app.store.events import metric_restatement as restatements
 from app.store.playbook import configuration as store
 from app.store.playbook import journal
+from app.store.playbook.configuration import ResourceFilter, StoredResource
 from app.store.sql.database import Connection
 
 ALL_KINDS: Final = tuple(store.ROW_CLASSES)
@@ -277,34 +278,38 @@ async def configuration_as_of(
     return config_history.current_configuration if day is None else await config_history.as_of(day)
 
 
-def current_playbooks(playbooks: Collection[Playbook], day: date) -> list[str]:
-    """The published ones whose window holds the day, the one that starts last first."""
-    active_playbooks = [
-        playbook
-        for playbook in playbooks
-        if playbook.state == "published" and playbook.starts_on <= day <= playbook.ends_on
+async def list_resources_as_of(
+    connection: Connection,
+    organization: UUID,
+    day: date,
+    resource_filter: ResourceFilter,
+    after_key: str | None,
+) -> list[StoredResource]:
+    """Return the resources as they were at the end of `day`, in the order of their keys.
+
+    `after_key` is the last key of the previous page.
+    """
+    kind = resource_filter.kind
+    configuration = await configuration_as_of(connection, organization, day, (kind,))
+    candidates = [
+        StoredResource(resource, 0, is_archived=False)
+        for resource in configuration.resources_of(kind).values()
     ]
-    return [
-        playbook.key
-        for playbook in sorted(
-            active_playbooks,
-            key=lambda playbook: (playbook.starts_on.toordinal(), playbook.key),
-            reverse=True,
-        )
+    if resource_filter.include_archived:
+        candidates += [
+            StoredResource(resource, 0, is_archived=True)
+            for resource in configuration.archived.get(kind, {}).values()
+        ]
+    required_fields = resource_filter.equals.items()
+    matches = [
+        stored
+        for stored in candidates
+        if all(getattr(stored.resource, name) == required for name, required in required_fields)
+        and (after_key is None or _sort_key(stored.resource.key) > _sort_key(after_key))
     ]
+    return sorted(matches, key=lambda stored: _sort_key(stored.resource.key))
 
 
-def explain_no_current_playbook(playbooks: Collection[Playbook], day: date) -> str:
-    """Why no playbook is current on that day: which ended last, and which is still a draft."""
-    ended = sorted(
-        (playbook.ends_on, playbook.key)
-        for playbook in playbooks
-        if playbook.state != "draft" and playbook.ends_on < day
-    )
-    drafts = sorted(playbook.key for playbook in playbooks if playbook.state == "draft")
-    explanation = f"No published playbook's window holds {day.isoformat()}."
-    if ended:
-        explanation += f" The last one, '{ended[-1][1]}', ended on {ended[-1][0].isoformat()}."
-    if drafts:
-        explanation += f" There is a draft: '{drafts[0]}'."
-    return explanation
+def _sort_key(key: str) -> tuple[str, ...]:
+    """Split a key of several parts, so that keys sort part by part, as the database's columns do."""
+    return tuple(key.split("/"))

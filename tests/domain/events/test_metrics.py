@@ -10,6 +10,7 @@ from app.domain.events.metrics import (
     AGGREGATIONS,
     Condition,
     Matcher,
+    find_redefined_metrics,
     matching_definition,
     matching_rule_id,
     reads_content,
@@ -304,3 +305,20 @@ def test_a_rule_is_named_by_what_decides_the_matching_alone():
         )
         == len(changed_fields) + 2
     )
+
+
+def test_redefined_metrics_are_those_whose_matching_differs_as_they_were_before():
+    kept = make_metric("kept")
+    redefined = make_metric("redefined")
+    removed = make_metric("removed")
+    previous = {"kept": kept, "redefined": redefined, "removed": removed}
+    current = {
+        "kept": replace(kept, name="Another name"),
+        "redefined": replace(redefined, where=()),
+        "added": make_metric("added"),
+    }
+    assert find_redefined_metrics(previous, current) == {
+        "added": None,
+        "redefined": redefined,
+        "removed": removed,
+    }
