@@ -16,7 +16,7 @@ from app.api.http.schema_base import RequestModel
 from app.api.http.schema_types import Day, Key
 from app.domain.playbook.configuration import Resource, missing_message
 from app.domain.primitives.errors import NotFoundError
-from app.services.playbook import configuration_history as past
+from app.services.playbook import configuration_history
 from app.services.playbook.configuration import WrittenResource
 from app.store.playbook import configuration
 from app.store.playbook.configuration import ResourceFilter, StoredResource
@@ -43,7 +43,7 @@ async def find_resource(
     """A live thing as it is kept, or as it was. Raises: NotFoundError for what is archived or was never there."""
     async with context.service.database.read_transaction() as connection:
         if as_of is not None:
-            past_configuration = await past.configuration_as_of(
+            past_configuration = await configuration_history.configuration_as_of(
                 connection, context.actor.organization, as_of, (kind,)
             )
             if key not in past_configuration.resources_of(kind):
@@ -73,18 +73,18 @@ async def list_page(
 ) -> dict[str, Any]:  # Any: the members of a page, whose shape the caller knows
     """The members of one page: things by key. None among `equals` filters nothing."""
     filters = {name: expected for name, expected in equals.items() if expected is not None}
+    resource_filter = ResourceFilter(kind, filters, archived)
     if as_of is not None:
-        return _to_page_fields(
-            paging,
-            response,
-            to_model,
-            await _list_as_of(context, kind, as_of, filters, paging.after, archived=archived),
-        )
+        async with context.service.database.read_transaction() as connection:
+            rows = await configuration_history.list_resources_as_of(
+                connection, context.actor.organization, as_of, resource_filter, paging.after
+            )
+        return _to_page_fields(paging, response, to_model, rows)
     async with context.service.database.read_transaction() as connection:
         rows = await configuration.list_resources(
             connection,
             context.actor.organization,
-            ResourceFilter(kind, filters, archived),
+            resource_filter,
             paging.after,
             paging.limit + 1,
         )
@@ -101,47 +101,6 @@ def _to_page_fields(
         response, rows, [stored.resource.key for stored in rows]
     )
     return {"items": [to_model(stored) for stored in page_rows], "next_cursor": next_cursor}
-
-
-async def _list_as_of(
-    context: RequestContext,
-    kind: str,
-    as_of: date,
-    filters: Mapping[str, object],
-    after: str | None,
-    *,
-    archived: bool,
-) -> list[StoredResource]:
-    """The things as they stood at the end of that day."""
-    async with context.service.database.read_transaction() as connection:
-        past_configuration = await past.configuration_as_of(
-            connection, context.actor.organization, as_of, (kind,)
-        )
-    resources = [
-        StoredResource(resource, 0, False)
-        for resource in past_configuration.resources_of(kind).values()
-    ]
-    resources += [
-        StoredResource(resource, 0, True)
-        for resource in past_configuration.archived.get(kind, {}).values()
-        if archived
-    ]
-    matches = [
-        candidate
-        for candidate in resources
-        if all(getattr(candidate.resource, name) == expected for name, expected in filters.items())
-    ]
-    ordered = sorted(matches, key=lambda candidate: _key_order(candidate.resource.key))
-    return [
-        candidate
-        for candidate in ordered
-        if after is None or _key_order(candidate.resource.key) > _key_order(after)
-    ]
-
-
-def _key_order(key: str) -> tuple[str, ...]:
-    """Where a key of several parts stands among its like."""
-    return tuple(key.split("/"))
 
 
 def set_write_headers(
