@@ -92,7 +92,7 @@ class TimelineRunner:
                     current = rules.put_responsibility(current, merged)
                     if merged.status != "proposed":
                         answer_fields = {
-                            "accepted": merged.status == "accepted",
+                            "is_accepted": merged.status == "accepted",
                             "by": "",
                             "note": "",
                         }
