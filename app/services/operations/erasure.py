@@ -18,13 +18,12 @@ from app.services.runtime.compiled_configuration import (
     load_compiled_configuration,
 )
 from app.services.runtime.context import ServiceContext
-from app.services.sources.delivery_processing import (
+from app.services.sources.delivery_parsing import (
     EventReader,
     ParsedDelivery,
     parse_delivery,
     parse_source_mapping,
 )
-from app.services.sources.event_writer import SourceTransaction
 from app.services.sources.record_graph import DEAL_PREFIX, merged_records
 from app.store.access import organization_version as cursor
 from app.store.events.event_queries import StoredEvent
@@ -33,6 +32,7 @@ from app.store.operations.erasure import AnonymizedEvent
 from app.store.playbook import journal
 from app.store.playbook.journal import RecordedAction
 from app.store.sources import sources
+from app.store.sources.changes import SourceGeneration
 from app.store.sources.deliveries import StoredDelivery
 from app.store.sql.database import Connection
 
@@ -178,15 +178,10 @@ async def _erase_source(
     generation = await sources.load_generation(
         current_erasure.connection, current_erasure.organization, source.key
     )
-    scope = (
-        current_erasure.connection,
-        current_erasure.organization,
-        source,
-        current_erasure.compiled,
-        current_erasure.position,
+    source_generation = SourceGeneration(current_erasure.organization, source.key, generation)
+    subject_entities = await _subject_entities(
+        current_erasure.connection, source_generation, current_erasure.subject
     )
-    transaction = SourceTransaction(*scope, current_erasure.service.vault, generation)
-    subject_entities = await _subject_entities(transaction, current_erasure.subject)
     merged_subjects = {
         entity.replace(":", "/", 1) for entity in subject_entities if entity.startswith(DEAL_PREFIX)
     } - {current_erasure.subject}
@@ -210,7 +205,7 @@ async def _erase_source(
     )
     change_count = await erasures.erase_changes(
         current_erasure.connection,
-        transaction.source_generation,
+        source_generation,
         entities,
         current_erasure.position,
         ids.new_uuid7(now),
@@ -224,12 +219,13 @@ async def _erase_source(
     )
 
 
-async def _subject_entities(transaction: SourceTransaction, subject: str) -> set[str]:
+async def _subject_entities(
+    connection: Connection, source_generation: SourceGeneration, subject: str
+) -> set[str]:
     """The subject's deal, with those that went into one another with it and what hangs on them; none for another."""
     entity = subject.replace("/", ":", 1)
     return (
-        {entity}
-        | await merged_records(transaction.connection, transaction.source_generation, entity)
+        {entity} | await merged_records(connection, source_generation, entity)
         if entity.startswith(DEAL_PREFIX)
         else set()
     )

@@ -2,11 +2,9 @@
 
 import json
 import logging
-from asyncio import gather
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from itertools import permutations
-from uuid import UUID
 
 import pytest
 from standardwebhooks.webhooks import Webhook
@@ -14,12 +12,11 @@ from standardwebhooks.webhooks import Webhook
 from app.connectors.connector import Delivery
 from app.domain.access.actor import Actor
 from app.domain.events.events import Event
-from app.domain.primitives.errors import InvalidError, NotAuthenticError, UnavailableError
+from app.domain.primitives.errors import InvalidError, NotAuthenticError
 from app.domain.sources.sources import Source
 from app.services.alignment import alignment
 from app.services.playbook import configuration
-from app.services.sources import inbound_webhooks as deliveries
-from app.services.sources import sources
+from app.services.sources import inbound_webhooks, sources
 from app.store.events import event_queries as events
 from app.store.events.event_filters_sql import EventFilter
 from app.store.events.event_queries import StoredEvent
@@ -69,9 +66,9 @@ def fail_on_read(_raw: object) -> Event:
 
 async def deliver_changes(
     harness: ServiceHarness, hook: str, elements: object, secret: str = SECRET
-) -> deliveries.DeliveryReceipt:
+) -> inbound_webhooks.DeliveryReceipt:
     delivery = make_hubspot_delivery(hook, secret, elements, harness.clock.now)  # type: ignore[arg-type]  # a list of elements, or bytes
-    return await deliveries.receive_delivery(harness.service, hook, delivery, fail_on_read)
+    return await inbound_webhooks.receive_delivery(harness.service, hook, delivery, fail_on_read)
 
 
 async def get_hubspot_health(harness: ServiceHarness, actor: Actor) -> SourceHealthReport:
@@ -293,11 +290,11 @@ async def test_a_stale_signature_is_refused_and_one_of_exactly_300_seconds_is_no
     delivery = make_hubspot_delivery(hook, SECRET, make_deal_changes(NOW - 10 * DAY), NOW)
     harness.clock.advance(seconds=300)
     assert (
-        await deliveries.receive_delivery(harness.service, hook, delivery, fail_on_read)
+        await inbound_webhooks.receive_delivery(harness.service, hook, delivery, fail_on_read)
     ).state == "processed"
     harness.clock.advance(seconds=1)
     with pytest.raises(NotAuthenticError):
-        await deliveries.receive_delivery(harness.service, hook, delivery, fail_on_read)
+        await inbound_webhooks.receive_delivery(harness.service, hook, delivery, fail_on_read)
 
 
 async def test_an_authentic_body_that_cannot_be_read_is_stored_as_failed(harness: ServiceHarness):
@@ -388,7 +385,7 @@ class Relay:
         read_event: Callable[..., Event],
         message_id: str = "msg_1",
         **headers: str,
-    ) -> deliveries.DeliveryReceipt:
+    ) -> inbound_webhooks.DeliveryReceipt:
         body = json.dumps({"events": elements})
         signature = Webhook(self.secret).sign(message_id, self.harness.clock.now, body)
         signature_headers = {
@@ -401,7 +398,7 @@ class Relay:
             {**headers, **signature_headers, "webhook-signature": signature},
             body.encode(),
         )
-        return await deliveries.receive_delivery(
+        return await inbound_webhooks.receive_delivery(
             self.harness.service, self.hook, delivery, read_event
         )
 
@@ -481,108 +478,3 @@ async def test_an_unexpected_error_is_logged_without_content_of_the_delivery(
     )
     assert "in _parse_events" in log_fields["stack"]
     assert "confidential" not in str(log_fields)
-
-
-async def process_after_interruption(
-    harness: ServiceHarness,
-    hook: str,
-    elements: list[dict[str, object]],
-    interrupt: Callable[..., object],
-) -> None:
-    """Something is done after the delivery was verified and before its transaction begins."""
-    cached_hook = await deliveries._get_hook(harness.service, hook, NOW)
-    await interrupt()  # type: ignore[misc]  # a coroutine function
-    verified_delivery = deliveries.VerifiedDelivery(
-        cached_hook,
-        make_hubspot_delivery(hook, SECRET, elements, NOW),
-        UUID(int=1),
-        NOW,
-        fail_on_read,
-    )
-    await deliveries._write_batch(harness.service, cached_hook.organization, [verified_delivery])
-
-
-async def test_a_delivery_is_parsed_with_the_mapping_of_the_time_it_is_processed(
-    harness: ServiceHarness,
-):
-    actor, hook = await connect_hubspot(harness)
-
-    async def remap() -> None:
-        new_mapping = {**MAPPING, "value": {"property": "arr_value"}}
-        source = Source("hubspot", "HubSpot", "hubspot", "4242001", "marketing", new_mapping)
-        await sources.put_source(harness.service, actor, source, None)
-
-    await process_after_interruption(
-        harness,
-        hook,
-        [
-            *make_deal_changes(NOW - 10 * DAY),
-            make_property_change(42, "arr_value", "7", NOW - 5 * DAY),
-        ],
-        remap,
-    )
-    won = next(e for e in await list_live_events(harness, actor) if e.event.type == "deal.won")
-    assert won.event.value == 7 * SCALE
-
-
-async def test_a_delivery_of_a_source_archived_in_the_meantime_stores_nothing(
-    harness: ServiceHarness,
-):
-    actor, hook = await connect_hubspot(harness)
-
-    async def archive() -> None:
-        await configuration.archive_resource(harness.service, actor, "source", "hubspot")
-
-    with pytest.raises(NotAuthenticError):
-        await process_after_interruption(harness, hook, make_deal_changes(NOW - 10 * DAY), archive)
-    async with harness.service.database.read_transaction() as connection:
-        assert (
-            await kept.list_deliveries(connection, actor.organization, "hubspot", None, None, 10)
-            == []
-        )
-    assert await list_live_events(harness, actor) == []
-
-
-async def test_concurrent_deliveries_are_stored_as_one_batch_and_a_failure_stays_isolated(
-    relay: Relay,
-):
-    def fragile(element: Mapping[str, object]) -> Event:
-        if element["id"] == "poison":
-            raise RuntimeError
-        return parse_relay_event(element)
-
-    names = ["a", "b", "poison", "c", "a"]
-    arriving = [
-        relay.deliver([{"id": name}], fragile, f"msg_{index}") for index, name in enumerate(names)
-    ]
-    receipts = await gather(*arriving)
-    assert [receipt.state for receipt in receipts] == [
-        "processed",
-        "processed",
-        "failed",
-        "processed",
-        "processed",
-    ]
-    assert len({receipt.uid for receipt in receipts}) == len(names)
-    assert sorted(
-        stored_event.event.id
-        for stored_event in await list_live_events(relay.harness, relay.actor, "relay")
-    ) == [
-        "a",
-        "b",
-        "c",
-    ]
-    assert await has_consistent_rollups(relay.harness, relay.actor)
-
-
-async def test_all_concurrent_deliveries_are_unavailable_when_none_can_be_stored(
-    relay: Relay, monkeypatch: pytest.MonkeyPatch
-):
-    async def busy(*_: object) -> None:
-        raise UnavailableError("The database cannot be reached or is busy; try again shortly.")
-
-    monkeypatch.setattr(kept, "add_deliveries", busy)
-    arriving = [relay.deliver([{"id": name}], parse_relay_event, f"msg_{name}") for name in "abc"]
-    answers = await gather(*arriving, return_exceptions=True)
-    assert [type(answer) for answer in answers] == [UnavailableError] * 3
-    assert await list_live_events(relay.harness, relay.actor, "relay") == []

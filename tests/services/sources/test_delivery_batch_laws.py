@@ -17,10 +17,9 @@ from app.connectors.connector import Delivery
 from app.domain.access.actor import Actor
 from app.domain.sources.sources import Source
 from app.services.runtime.cache_entries import CachedHook
-from app.services.sources import inbound_webhooks as deliveries
 from app.services.sources import sources
-from app.services.sources.delivery_processing import EventReader
-from app.services.sources.inbound_webhooks import VerifiedDelivery
+from app.services.sources.delivery_batch import VerifiedDelivery, process_together
+from app.services.sources.delivery_parsing import EventReader
 from app.store.events.event_queries import event_table, retraction_table
 from app.store.sources.changes import change_table
 from app.store.sources.deliveries import delivery_table
@@ -258,12 +257,9 @@ async def dump_separate_and_batched(
                 for index, (incoming, reader) in enumerate(signed_deliveries)
             ]
             for batch in split_batch(arrivals, ends):
-                async with (
-                    harness.service.database.write_transaction() as connection
-                ):  # nothing is done again one by one
-                    await deliveries._DeliveryBatch(
-                        harness.service, connection, actor.organization
-                    ).process(batch)
+                # Without the retry one by one after an unexpected error.
+                async with harness.service.database.write_transaction() as connection:
+                    await process_together(harness.service, connection, actor.organization, batch)
             assert await has_consistent_rollups(harness, actor)
             dumps.append(await dump_delivery_tables(harness, actor))
     return dumps
