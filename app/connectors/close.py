@@ -1,6 +1,7 @@
 """Close: HMAC with a key in hexadecimal, amounts in cents, times without a zone (crm-webhooks.md, section 5.2)."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final
@@ -21,6 +22,7 @@ from app.connectors.element_parsing import (
     translate_elements,
 )
 from app.domain.primitives.errors import Fault, InvalidError
+from app.domain.sources.crm import activity_properties
 from app.domain.sources.crm.changes import Change, Scalar
 from app.domain.sources.mapping.mapping import DealMapping
 
@@ -39,34 +41,50 @@ DEFAULT_MAPPING: Final[Mapping[str, object]] = MappingProxyType(
         "closed_at": {"first_of": ["date_won", "date_lost"]},
     }
 )
-# Activities in the words of the fold: kind, when it was, how it went, and what Close's own words come to.
-ActivityMapping = tuple[str, tuple[str, ...], str, str, Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityMapping:
+    """How the activities of one type become changes."""
+
+    kind: str
+    # The first property with a time counts.
+    time_properties: tuple[str, ...]
+    # The name of this time in a change.
+    time_field: str
+    # The status of a change by Close's status.
+    outcomes: Mapping[str, str]
+
+
 ACTIVITY_MAPPINGS: Final[Mapping[str, ActivityMapping]] = MappingProxyType(
     {
-        "activity.call": (
-            *("call", ("activity_at", "date_created"), "hs_timestamp", "hs_call_status"),
-            {"completed": "COMPLETED", "no-answer": "NO_ANSWER", "busy": "BUSY", "failed": "FAILED"}
-            | {
+        "activity.call": ActivityMapping(
+            "call",
+            ("activity_at", "date_created"),
+            activity_properties.OCCURRED_AT,
+            {
+                "completed": "COMPLETED",
+                "no-answer": "NO_ANSWER",
+                "busy": "BUSY",
+                "failed": "FAILED",
                 "cancel": "CANCELED",
                 "timeout": "NO_ANSWER",
                 "created": "QUEUED",
                 "in-progress": "IN_PROGRESS",
             },
         ),
-        "activity.meeting": (
-            *(
-                "meeting",
-                ("starts_at", "activity_at"),
-                "hs_meeting_start_time",
-                "hs_meeting_outcome",
-            ),
+        "activity.meeting": ActivityMapping(
+            "meeting",
+            ("starts_at", "activity_at"),
+            activity_properties.STARTS_AT,
             {
                 "completed": "COMPLETED",
                 "upcoming": "SCHEDULED",
                 "in-progress": "SCHEDULED",
                 "canceled": "CANCELED",
-            }
-            | {"declined-by-lead": "CANCELED", "declined-by-org": "CANCELED"},
+                "declined-by-lead": "CANCELED",
+                "declined-by-org": "CANCELED",
+            },
         ),
     }
 )
@@ -143,7 +161,7 @@ def _to_changes(
     record = record_raw if isinstance(record_raw, Mapping) else {}
     record_digest = short_digest([changed_at_raw, dict(record)])
     key = f"close|{organization}|{parse_record_id(event.get('id'), 'event.id')}|{record_digest}"
-    entity = f"deal:{id_}" if kind == "opportunity" else f"{ACTIVITY_MAPPINGS[kind][0]}:{id_}"
+    entity = f"deal:{id_}" if kind == "opportunity" else f"{ACTIVITY_MAPPINGS[kind].kind}:{id_}"
     if action == "deleted":
         return [Change(entity, key, changed_at, "deleted")]
     verb = (
@@ -160,16 +178,19 @@ def _to_changes(
 def _to_activity_fields(
     kind: str, record: Mapping[str, object], mapping: DealMapping
 ) -> dict[str, Scalar]:
-    """A call or a meeting in the words of the fold. Close puts it to a lead, not to an opportunity."""
-    _, time_properties, time_field, outcome_field, outcomes = ACTIVITY_MAPPINGS[kind]
+    """Return the fields of a call or a meeting. Close links it to a lead, not to an opportunity."""
+    activity_mapping = ACTIVITY_MAPPINGS[kind]
+    time_properties = activity_mapping.time_properties
     team_fields = pick_fields(record, mapping.team.properties if mapping.team is not None else ())
     properties = pick_fields(record, (*time_properties, "status"))
     started_at = next(
         (properties[name] for name in time_properties if properties.get(name) is not None), None
     )
-    state = properties.get("status")
+    status = properties.get("status")
     return {
         **team_fields,
-        time_field: started_at,
-        outcome_field: outcomes.get(state, state) if isinstance(state, str) else state,
+        activity_mapping.time_field: started_at,
+        activity_properties.STATUS: (
+            activity_mapping.outcomes.get(status, status) if isinstance(status, str) else status
+        ),
     }

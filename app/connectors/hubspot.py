@@ -19,7 +19,7 @@ from app.connectors.element_parsing import (
 )
 from app.domain.primitives import strict_json
 from app.domain.primitives.errors import Fault, InvalidError, MalformedError
-from app.domain.sources.crm import activities
+from app.domain.sources.crm import activity_properties
 from app.domain.sources.crm.changes import Change, Scalar, from_milliseconds
 from app.domain.sources.mapping.mapping import DealMapping
 
@@ -42,6 +42,25 @@ VERB_BY_EVENT: Final[Mapping[str, str]] = MappingProxyType(
         "propertyChange": "changed",
         "deletion": "deleted",
         "restore": "restored",
+    }
+)
+# HubSpot's properties of activities, by kind, and their names in a change.
+ACTIVITY_PROPERTIES: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
+    {
+        "call": {
+            "hs_timestamp": activity_properties.OCCURRED_AT,
+            "hs_call_status": activity_properties.STATUS,
+        },
+        "meeting": {
+            "hs_meeting_start_time": activity_properties.STARTS_AT,
+            "hs_timestamp": activity_properties.OCCURRED_AT,
+            "hs_meeting_outcome": activity_properties.STATUS,
+        },
+        "email": {
+            "hs_timestamp": activity_properties.OCCURRED_AT,
+            "hs_email_status": activity_properties.STATUS,
+            "hs_email_direction": activity_properties.DIRECTION,
+        },
     }
 )
 DEFAULT_MAPPING: Final[Mapping[str, object]] = MappingProxyType(
@@ -137,8 +156,7 @@ class HubSpotConnector(Connector):
         if not isinstance(elements, list):
             raise MalformedError("The body is not a JSON array: HubSpot sends its events in one.")
         properties_by_kind = {
-            kind: activities.activity_properties(kind, mapping)
-            for kind in activities.ACTIVITY_RULES
+            kind: list_activity_properties(kind, mapping) for kind in ACTIVITY_PROPERTIES
         }
         properties_by_kind |= {
             "deal": mapping.properties(),
@@ -147,6 +165,12 @@ class HubSpotConnector(Connector):
         return translate_elements(
             elements, lambda element: _to_changes(element, account, properties_by_kind)
         )
+
+
+def list_activity_properties(kind: str, mapping: DealMapping) -> frozenset[str]:
+    """Return the properties of an activity that are read: the built-in ones and the team's."""
+    team_properties = mapping.team.properties if mapping.team is not None else ()
+    return frozenset((*ACTIVITY_PROPERTIES[kind], *team_properties))
 
 
 def _verify_v1(delivery: Delivery, secrets: Sequence[str]) -> None:
@@ -230,7 +254,8 @@ def _to_record_change(
     ):  # a sensitive value is a word on the wire, not the value
         raise SkipElementError
     key = f"{key_prefix}|{id_}|{verb}|{property_name}|{timestamp}|{_short_hash(property_value)}"
-    changed_fields: dict[str, Scalar] = {property_name: property_value or None}
+    field_name = ACTIVITY_PROPERTIES.get(kind, {}).get(property_name, property_name)
+    changed_fields: dict[str, Scalar] = {field_name: property_value or None}
     return Change(f"{kind}:{id_}", key, occurred_at, "changed", changed_fields)
 
 

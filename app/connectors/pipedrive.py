@@ -21,6 +21,7 @@ from app.connectors.element_parsing import (
     short_digest,
     translate_elements,
 )
+from app.domain.sources.crm import activity_properties
 from app.domain.sources.crm.changes import Change, Scalar
 from app.domain.sources.mapping.mapping import DealMapping
 
@@ -43,12 +44,12 @@ DEFAULT_MAPPING: Final[Mapping[str, object]] = MappingProxyType(
         },
     }
 )
-# Activities in the words of the fold (app/domain/sources/crm/activities.py): when, how it went, done, not done.
-ACTIVITY_FIELDS: Final[Mapping[str, tuple[str, str, str, str]]] = MappingProxyType(
+# By kind of activity: the name of its time in a change, the status if done, and if not done.
+ACTIVITY_FIELDS: Final[Mapping[str, tuple[str, str, str]]] = MappingProxyType(
     {
-        "call": ("hs_timestamp", "hs_call_status", "COMPLETED", "SCHEDULED"),
-        "meeting": ("hs_meeting_start_time", "hs_meeting_outcome", "COMPLETED", "SCHEDULED"),
-        "email": ("hs_timestamp", "hs_email_status", "SENT", "SCHEDULED"),
+        "call": (activity_properties.OCCURRED_AT, "COMPLETED", "SCHEDULED"),
+        "meeting": (activity_properties.STARTS_AT, "COMPLETED", "SCHEDULED"),
+        "email": (activity_properties.OCCURRED_AT, "SENT", "SCHEDULED"),
     }
 )
 # What changes without anybody's doing: it must not tell one notification of an edit from another.
@@ -330,15 +331,19 @@ def _to_activity_changes(
     if kind in ACTIVITY_FIELDS and action == "delete":
         append_change(kind, "deleted", {})
     elif kind in ACTIVITY_FIELDS:
-        time_field, outcome_field, done_state, open_state = ACTIVITY_FIELDS[kind]
+        time_field, done_status, open_status = ACTIVITY_FIELDS[kind]
         team_fields = pick_fields(
             record, mapping.team.properties if mapping.team is not None else ()
         )
-        state = done_state if record.get("done") in (True, 1) else open_state
+        status = done_status if record.get("done") in (True, 1) else open_status
         append_change(
             kind,
             "created" if action == "create" else "changed",
-            {**team_fields, time_field: _planned_time(record), outcome_field: state},
+            {
+                **team_fields,
+                time_field: _planned_time(record),
+                activity_properties.STATUS: status,
+            },
         )
         deal = record.get("deal_id")
         if previous.get("deal_id") not in (None, deal):

@@ -12,10 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.connectors.connector import Delivery
-from app.connectors.hubspot import DEFAULT_MAPPING, HubSpotConnector, decode_signed_url
+from app.connectors.hubspot import (
+    ACTIVITY_PROPERTIES,
+    DEFAULT_MAPPING,
+    HubSpotConnector,
+    decode_signed_url,
+    list_activity_properties,
+)
 from app.domain.primitives.decimals import FIXED_SCALE
 from app.domain.primitives.errors import InvalidError, MalformedError, NotAuthenticError
 from app.domain.sources.crm import activities, deals
+from app.domain.sources.crm.activity_properties import STORED_NAMES
 from app.domain.sources.crm.changes import EPOCH
 from app.domain.sources.mapping.mapping_parser import parse_mapping
 
@@ -511,3 +518,22 @@ def test_every_element_is_a_change_or_set_aside_or_ignored_and_never_an_error(el
     assert len(translation.changes) + len(translation.rejects) + translation.ignored == len(
         valid_elements
     )
+
+
+def test_no_property_of_an_activity_about_a_person_is_read():
+    default_mapping = parse_mapping({}, DEFAULT_MAPPING)
+    assert {
+        kind: list_activity_properties(kind, default_mapping) for kind in ACTIVITY_PROPERTIES
+    } == {
+        "call": {"hs_timestamp", "hs_call_status"},
+        "meeting": {"hs_timestamp", "hs_meeting_start_time", "hs_meeting_outcome"},
+        "email": {"hs_timestamp", "hs_email_status", "hs_email_direction"},
+    }
+    team_mapping = parse_mapping(
+        {"team": {"property": "hubspot_owner_id", "map": {"7": "sales"}}}, DEFAULT_MAPPING
+    )
+    assert "hubspot_owner_id" in list_activity_properties("call", team_mapping)
+
+
+def test_the_names_that_earlier_versions_stored_are_read_as_today_s_names():
+    assert ACTIVITY_PROPERTIES == STORED_NAMES

@@ -1,40 +1,48 @@
-"""A record's past, put in source-time order: what each property was at any instant."""
+"""A record's changes in source-time order, and the values of its properties at any instant."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from typing import Final
 
+from app.domain.sources.crm.activity_properties import STORED_NAMES
 from app.domain.sources.crm.changes import Change, Scalar
 from app.domain.sources.mapping.rules import Rule
 from app.domain.sources.mapping.values import to_text
 
 ValueHistory = list[tuple[datetime, Scalar]]
+MAX_REPORTED_LENGTH: Final = 200  # characters of an unmapped value in a report
 
 
 class RecordTimeline:
-    """One record's changes, each once, in source-time order; what is of one instant holds at its end."""
+    """One record's changes in source-time order, without duplicates.
+
+    Of several changes at one instant, the last one in the order of sequence and key counts.
+    """
 
     def __init__(self, changes: Iterable[Change], entity: str | None = None) -> None:
-        """The past of a record; `own` is the entity whose being created, deleted and restored counts (None: all)."""
+        """Build the timeline of a record.
+
+        Only `entity` is created, deleted and restored by the changes; None means any record. Pass
+        it if the changes include those of merged records.
+        """
         changes_by_key = {change.key: change for change in changes}
         self.changes = sorted(
-            changes_by_key.values(),
-            key=lambda recorded_change: (
-                recorded_change.at,
-                recorded_change.sequence,
-                recorded_change.key,
-            ),
+            changes_by_key.values(), key=lambda change: (change.at, change.sequence, change.key)
         )
         self.created_at: datetime | None = None
         self.is_alive = True
+        kind = self.changes[0].entity.partition(":")[0] if self.changes else ""
+        self._current_names = STORED_NAMES.get(kind, {})
         self._value_histories: dict[str, ValueHistory] = {}
         for change in self.changes:
             if change.verb == "created" and self.created_at is None:
                 self.created_at = change.at
             elif change.verb in ("deleted", "restored") and entity in (None, change.entity):
                 self.is_alive = change.verb == "restored"
-            for name, value in change.fields.items():
-                self._value_histories.setdefault(name, []).append((change.at, value))
+            for name, scalar in change.fields.items():
+                current_name = self._current_names.get(name, name)
+                self._value_histories.setdefault(current_name, []).append((change.at, scalar))
 
     @property
     def latest_change_at(self) -> datetime | None:
@@ -43,7 +51,9 @@ class RecordTimeline:
 
     def value_history(self, name: str | None) -> ValueHistory:
         """Every value that the property was set to, null too, oldest first."""
-        return self._value_histories.get(name, []) if name is not None else []
+        if name is None:
+            return []
+        return self._value_histories.get(self._current_names.get(name, name), [])
 
     def change_times(self, *rules: Rule | None) -> list[datetime]:
         """The instants at which a property that one of the rules reads was set, oldest first, each once."""
@@ -104,7 +114,7 @@ def unreadable_values(
 ) -> set[tuple[str, str]]:
     """The values that the properties of these rules ever had and that are not readable. Shape: (property, value)."""
     return {
-        (name, value[:200])
+        (name, value[:MAX_REPORTED_LENGTH])
         for rule in rules
         if rule is not None
         for name in rule.properties

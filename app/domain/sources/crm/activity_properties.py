@@ -1,0 +1,32 @@
+"""Names of the properties of calls, meetings and e-mails in a change, the same for every CRM.
+
+A connector translates the properties of its CRM to these names.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+OCCURRED_AT: Final = "activity_occurred_at"
+STARTS_AT: Final = "activity_starts_at"
+STATUS: Final = "activity_status"
+DIRECTION: Final = "activity_direction"
+
+# Changes stored by earlier versions carry HubSpot's names, those of other CRMs too. A timeline reads
+# both. Unmapped values are reported under these names, because the API has always shown them.
+STORED_NAMES: Final[Mapping[str, Mapping[str, str]]] = {
+    "call": {"hs_timestamp": OCCURRED_AT, "hs_call_status": STATUS},
+    "meeting": {
+        "hs_meeting_start_time": STARTS_AT,
+        "hs_timestamp": OCCURRED_AT,
+        "hs_meeting_outcome": STATUS,
+    },
+    "email": {
+        "hs_timestamp": OCCURRED_AT,
+        "hs_email_status": STATUS,
+        "hs_email_direction": DIRECTION,
+    },
+}
+REPORTED_NAMES: Final[Mapping[str, Mapping[str, str]]] = {
+    kind: {name: stored_name for stored_name, name in names.items()}
+    for kind, names in STORED_NAMES.items()
+}
