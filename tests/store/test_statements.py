@@ -25,33 +25,30 @@ from app.domain.playbook.organization import Organization, Team
 from app.domain.playbook.playbooks import Contribution, Signoff
 from app.domain.primitives.errors import EventConflictError, NotAuthenticError
 from app.domain.sources.sources import Source
-from app.services.access import api_keys as keys
+from app.services.access import authentication
+from app.services.access import api_keys as api_keys_service
 from app.services.access import organizations
 from app.services.access.api_keys import IssueKey
 from app.services.alignment import alignment, comparison, history
-from app.services.events import ingestion as events
-from app.services.events import metric_restatement as restatement
-from app.services.operations import erasure as erasures
-from app.services.operations import retention
-from app.services.operations import rollup_check as maintenance
-from app.services.playbook import configuration, playbooks
-from app.services.sources import inbound_webhooks as deliveries
-from app.services.sources import replay as replays
-from app.services.sources import sources
-from app.store.access import api_keys as kept_keys
-from app.store.access import organization_version as cursor
-from app.store.events import event_queries as kept_events
-from app.store.events import ingest_sqlite as embedded_ingest
-from app.store.events import metric_counts as metrics
-from app.store.events import metric_restatement as restatements
+from app.services.events import ingestion
+from app.services.events import metric_restatement as metric_restatement_service
+from app.services.operations import erasure as erasure_service
+from app.services.operations import retention, rollup_check
+from app.services.playbook import configuration as configuration_service
+from app.services.playbook import playbooks
+from app.services.sources import inbound_webhooks, replay
+from app.services.sources import sources as sources_service
+from app.store.access import api_keys as api_keys_store
+from app.store.access import organization_version
+from app.store.events import event_queries, ingest_sqlite, metric_counts
+from app.store.events import metric_restatement as metric_restatement_store
 from app.store.events.event_filters_sql import EventFilter
-from app.store.operations import migrations
-from app.store.operations import privileges as owner
-from app.store.playbook import configuration as store
+from app.store.operations import migrations, privileges
+from app.store.playbook import configuration as configuration_store
 from app.store.playbook import journal
 from app.store.playbook.configuration import ResourceFilter
 from app.store.playbook.journal import JournalFilter
-from app.store.sources import deliveries as kept_deliveries
+from app.store.sources import deliveries
 from app.store.tables.base import Row, get_table
 from app.store.tables.rollups import SoldRow
 from tests.support.configurations import make_playbook
@@ -168,19 +165,21 @@ async def configure_organization(harness: ServiceHarness, actor: Actor) -> None:
     """The configuration is written in every way there is."""
     service = harness.service
     await seed_playbook(harness, actor)
-    await configuration.put_resource(service, actor, Offering("onboarding", "Onboarding", DAY))
-    await configuration.put_resource(service, actor, Team("ops", "Ops", "operations"))
-    await configuration.patch_resource(
+    await configuration_service.put_resource(
+        service, actor, Offering("onboarding", "Onboarding", DAY)
+    )
+    await configuration_service.put_resource(service, actor, Team("ops", "Ops", "operations"))
+    await configuration_service.patch_resource(
         service, actor, "team", "ops", lambda _: Team("ops", "Operations", "operations")
     )
-    await configuration.archive_resource(service, actor, "team", "ops")
+    await configuration_service.archive_resource(service, actor, "team", "ops")
     moved_organization = Organization("acme", "Acme", "Europe/Berlin")
-    await configuration.patch_resource(
+    await configuration_service.patch_resource(
         service, actor, "organization", "acme", lambda _: moved_organization
     )
     next_playbook = make_playbook("next", date(2026, 11, 1), date(2027, 1, 31))
-    await configuration.put_resource(service, actor, next_playbook)
-    await configuration.put_resource(service, actor, Objective("far", "next", "Far"))
+    await configuration_service.put_resource(service, actor, next_playbook)
+    await configuration_service.put_resource(service, actor, Objective("far", "next", "Far"))
     await playbooks.publish_playbook(service, actor, "next")
     await playbooks.publish_playbook(service, actor, "q4")
     await playbooks.record_contribution(service, actor, Contribution("q4", "sales", "Ann"))
@@ -213,13 +212,13 @@ async def exercise_events(harness: ServiceHarness, actor: Actor) -> None:
         make_event("d", type="call.held", subject="person/zoe"),
     )
     assert outcomes[0].uid is not None
-    await events.retract_event(service, actor, outcomes[0].uid, "a mistake")
-    await configuration.put_resource(service, actor, make_metric(where=()))
+    await ingestion.retract_event(service, actor, outcomes[0].uid, "a mistake")
+    await configuration_service.put_resource(service, actor, make_metric(where=()))
     source = Source(
         "hubspot", "HubSpot", "hubspot", "4242001", "marketing", {"value": {"property": "amount"}}
     )
-    hook = (await sources.put_source(service, actor, source, SECRET)).hook_id or ""
-    await sources.rotate_secret(service, actor, "hubspot", SECRET + "-2")
+    hook = (await sources_service.put_source(service, actor, source, SECRET)).hook_id or ""
+    await sources_service.rotate_secret(service, actor, "hubspot", SECRET + "-2")
     occurred_at = NOW - timedelta(days=9)
     deal_changes = [
         make_deal_creation(1, occurred_at),
@@ -232,15 +231,15 @@ async def exercise_events(harness: ServiceHarness, actor: Actor) -> None:
         b"nothing",
     ):
         delivery = make_hubspot_delivery(hook, SECRET, elements, harness.clock.now)
-        await deliveries.receive_delivery(service, hook, delivery, fail_on_read)  # type: ignore[arg-type]  # never returns
+        await inbound_webhooks.receive_delivery(service, hook, delivery, fail_on_read)  # type: ignore[arg-type]  # never returns
     with suppress(NotAuthenticError):
-        await deliveries.receive_delivery(
+        await inbound_webhooks.receive_delivery(
             service,
             hook,
             make_hubspot_delivery(hook, "forged", deal_changes, harness.clock.now),
             fail_on_read,  # type: ignore[arg-type]  # never returns
         )
-    relay = await sources.put_source(
+    relay = await sources_service.put_source(
         service, actor, Source("relay", "Relay", "standard_webhooks", team="sales"), None
     )
     for value in (SCALE, 2 * SCALE):
@@ -257,21 +256,23 @@ async def exercise_events(harness: ServiceHarness, actor: Actor) -> None:
             body.encode(),
         )
         with suppress(EventConflictError):
-            await deliveries.receive_delivery(
+            await inbound_webhooks.receive_delivery(
                 service,
                 relay.hook_id or "",
                 message,
                 lambda element: make_event("r", source="relay", value=element["value"]),
             )
-    await sources.get_health(service, actor, [source])
+    await sources_service.get_health(service, actor, [source])
     await record_events(
         harness, actor, *(make_event(f"day-{n}", time=NOW - timedelta(days=n)) for n in range(6))
     )
     service = replace(service, max_inline_restated_events=0)
     for redefined_metric in (make_metric(unit="EUR"), make_metric(unit="USD")):
-        await configuration.put_resource(service, actor, redefined_metric)
-        assert await restatement.list_restating_organizations(service) == [actor.organization]
-        await restatement.run_step(service, actor.organization)
+        await configuration_service.put_resource(service, actor, redefined_metric)
+        assert await metric_restatement_service.list_restating_organizations(service) == [
+            actor.organization
+        ]
+        await metric_restatement_service.run_step(service, actor.organization)
     harness.clock.advance(days=1)
     await record_events(
         harness,
@@ -280,15 +281,15 @@ async def exercise_events(harness: ServiceHarness, actor: Actor) -> None:
         *(make_event(f"ago-{n}", time=NOW - timedelta(days=n)) for n in range(20, 24)),
     )
     for _ in range(5):
-        await restatement.run_step(service, actor.organization)
+        await metric_restatement_service.run_step(service, actor.organization)
     async with service.database.read_transaction() as connection:
-        await restatements.load_progress(connection, actor.organization)
-    await restatement.finish_restatement(service, actor.organization)
-    await replays.replay_deliveries(service, actor, "hubspot", None, fail_on_read)  # type: ignore[arg-type]  # never returns
+        await metric_restatement_store.load_progress(connection, actor.organization)
+    await metric_restatement_service.finish_restatement(service, actor.organization)
+    await replay.replay_deliveries(service, actor, "hubspot", None, fail_on_read)  # type: ignore[arg-type]  # never returns
     new_mapping = {"value": {"property": "other"}}
     remapped_source = Source("hubspot", "HubSpot", "hubspot", "4242001", "marketing", new_mapping)
-    await sources.put_source(service, actor, remapped_source, None)
-    await replays.replay_deliveries(service, actor, "hubspot", occurred_at, fail_on_read)  # type: ignore[arg-type]  # never returns
+    await sources_service.put_source(service, actor, remapped_source, None)
+    await replay.replay_deliveries(service, actor, "hubspot", occurred_at, fail_on_read)  # type: ignore[arg-type]  # never returns
     await retention.empty_old_bodies(service, actor.organization, 0)
     await record_events(
         harness, actor, *(make_event(f"large-{n}", value=10**12 * SCALE) for n in range(923))
@@ -318,64 +319,68 @@ async def query_everything(harness: ServiceHarness, actor: Actor) -> None:
     await organizations.find_organization(service, "acme")
     now = datetime(2026, 11, 23, tzinfo=UTC)
     async with service.database.read_transaction() as connection:
-        current_configuration = await store.load_configuration(connection, organization)
+        current_configuration = await configuration_store.load_configuration(
+            connection, organization
+        )
         for name in (field.name for field in fields(EventFilter)):
             required_fields = {"off_playbook": "q4"} if name == "other_playbook" else {}
             event_filter = replace(
                 EventFilter(**required_fields),  # type: ignore[arg-type]  # a field of it
                 **{name: getattr(EVERY_FILTER, name)},
             )
-            await kept_events.list_events(
+            await event_queries.list_events(
                 connection, organization, current_configuration, event_filter, None, 9
             )
-        await kept_events.list_events(
+        await event_queries.list_events(
             connection, organization, current_configuration, EVERY_FILTER, (now, uuid4()), 9
         )
-        for kind in store.ROW_CLASSES:
-            for stored in await store.list_resources(
+        for kind in configuration_store.ROW_CLASSES:
+            for stored in await configuration_store.list_resources(
                 connection, organization, ResourceFilter(kind, include_archived=True), None, 9
             ):
-                await store.find_resource(connection, organization, kind, stored.resource.key)
-                after = stored.resource.key if store.key_columns(kind) else None
-                await store.list_resources(connection, organization, ResourceFilter(kind), after, 9)
+                await configuration_store.find_resource(
+                    connection, organization, kind, stored.resource.key
+                )
+                after = stored.resource.key if configuration_store.key_columns(kind) else None
+                await configuration_store.list_resources(
+                    connection, organization, ResourceFilter(kind), after, 9
+                )
         objectives_of_playbook = ResourceFilter("objective", {"playbook": "q4"})
-        await store.list_resources(connection, organization, objectives_of_playbook, None, 9)
+        await configuration_store.list_resources(
+            connection, organization, objectives_of_playbook, None, 9
+        )
         for journal_filter in (JournalFilter(), JournalFilter("team", "ops", "tester", DAY, DAY)):
             await journal.list_journal_records(connection, organization, journal_filter, (9, 9), 9)
-        (candidate, *_) = await kept_deliveries.list_deliveries(
+        (candidate, *_) = await deliveries.list_deliveries(
             connection, organization, "hubspot", "processed", (now, uuid4()), 9
-        ) or (
-            await kept_deliveries.list_deliveries(
-                connection, organization, "hubspot", None, None, 9
-            )
-        )
-        await kept_deliveries.find_delivery(connection, organization, "hubspot", candidate.uid)
-        await kept_keys.list_api_keys(connection, organization, (now, "x"), 9)
-        await metrics.count_by_metric(connection, organization, ["arr"])
-        await cursor.current_version(connection, organization)
+        ) or (await deliveries.list_deliveries(connection, organization, "hubspot", None, None, 9))
+        await deliveries.find_delivery(connection, organization, "hubspot", candidate.uid)
+        await api_keys_store.list_api_keys(connection, organization, (now, "x"), 9)
+        await metric_counts.count_by_metric(connection, organization, ["arr"])
+        await organization_version.current_version(connection, organization)
     await migrations.current_revision(service.database)
 
 
 async def maintain_organization(harness: ServiceHarness, actor: Actor) -> None:
     """Keys are issued, used and revoked; the roll-ups are checked and mended."""
     service = harness.service
-    key, text = await keys.issue_key(
+    key, text = await api_keys_service.issue_key(
         service, actor, IssueKey("mine", frozenset({"read"}), "sales", "billing")
     )
-    await keys.authenticate_key(service, text)
-    await keys.revoke_key(service, actor, key.id)
-    await maintenance.list_organizations(service)
-    await maintenance.count_rollup_differences(service, actor.organization)
-    await maintenance.count_journal_differences(service, actor.organization)
-    await maintenance.list_restatements(service)
+    await authentication.authenticate_key(service, text)
+    await api_keys_service.revoke_key(service, actor, key.id)
+    await rollup_check.list_organizations(service)
+    await rollup_check.count_rollup_differences(service, actor.organization)
+    await rollup_check.count_journal_differences(service, actor.organization)
+    await rollup_check.list_restatements(service)
     async with service.database.write_transaction() as connection:
         sold = get_table(SoldRow)
         await connection.execute(delete(sold).where(sold.c.organization_id == actor.organization))
-    await maintenance.rebuild_rollups(service, actor.organization)
+    await rollup_check.rebuild_rollups(service, actor.organization)
     for subject in ("deal/1", "person/zoe", "nobody"):
-        await erasures.erase_subject(service, actor, subject, fail_on_read)  # type: ignore[arg-type]  # never returns
+        await erasure_service.erase_subject(service, actor, subject, fail_on_read)  # type: ignore[arg-type]  # never returns
     async with service.database.read_transaction() as connection:
-        await owner.is_table_owner(connection)
+        await privileges.is_table_owner(connection)
 
 
 async def run_scenario(harness: ServiceHarness) -> None:
@@ -397,7 +402,7 @@ async def test_every_statement_stays_within_its_organization_and_runs_on_citus(d
             await run_scenario(harness)
             await organizations.delete_organization(harness.service, "acme", lambda _: None)
             async with harness.service.database.write_transaction() as connection:
-                await owner.grant_service(connection, None)
+                await privileges.grant_service(connection, None)
     assert (
         sorted(
             {
@@ -436,10 +441,10 @@ async def test_every_statement_stays_within_its_organization_and_runs_on_citus(d
 
 def test_direct_driver_statements_stay_within_their_organization():
     driver_statements = (
-        embedded_ingest.BUMP_VERSION,
-        embedded_ingest.SELECT_RECORDED,
-        embedded_ingest.INSERT_CLOSING,
-        embedded_ingest.INSERT_MATCHING,
+        ingest_sqlite.BUMP_VERSION,
+        ingest_sqlite.SELECT_RECORDED,
+        ingest_sqlite.INSERT_CLOSING,
+        ingest_sqlite.INSERT_MATCHING,
     )
     assert [
         violation

@@ -22,7 +22,7 @@ from app.scoring.daily_evidence import (
 from app.scoring.evidence_accumulator import join_sum
 from app.store.alignment.evidence_query import load_metrics_by_set, split_sum
 from app.store.events.rollup_rebuild import EventState
-from app.store.sql import column_types as types
+from app.store.sql import column_types
 from app.store.sql.dialect import json_recordset
 
 METRIC_COLUMN_TYPES: Final = {"metric": "text"}
@@ -68,7 +68,7 @@ class _DailyEvidenceQuery:
         self, statement: TextClause, **extra_parameters: str
     ) -> Sequence[tuple[Any, ...]]:
         bound_statement = statement.bindparams(
-            bindparam("organization", self._organization_id, types.UuidColumn())
+            bindparam("organization", self._organization_id, column_types.UuidColumn())
         )
         return [
             tuple(row)

@@ -19,7 +19,7 @@ from app.domain.primitives import epoch
 from app.scoring.evidence_accumulator import EvidenceAccumulator, RollupRows
 from app.scoring.playbook_index import PlaybookIndex
 from app.scoring.snapshot import ScoringFrame, Snapshot
-from app.store.alignment import loss_annotations as remarks
+from app.store.alignment import loss_annotations
 from app.store.sql.dialect import is_embedded, json_recordset
 from app.store.sql.multi_query import JsonQuery, query_many
 from app.store.tables.base import get_table
@@ -205,10 +205,10 @@ async def read_snapshot(
         team_efforts=None
         if accumulator.effort_totals is None
         else accumulator.effort_totals.to_team_efforts(),
-        excluded_currencies=await remarks.excluded_currencies(
+        excluded_currencies=await loss_annotations.excluded_currencies(
             connection, organization_id, frame, readings, accumulator.labels
         ),
-        source_activities=await remarks.source_activity_from_rows(
+        source_activities=await loss_annotations.source_activity_from_rows(
             connection, organization_id, playbook_index, delivery_rows, accumulator.recorded_days
         ),
     )
@@ -236,7 +236,7 @@ async def _add_evidence(
 ) -> tuple[Sequence[Any], Sequence[tuple[str, int | None]]]:
     """What was recorded after the one day and up to the other is added; the version, and when hooks were heard of."""
     prefix = "" if since is None else "new_"
-    activity_queries, activity_parameters = remarks.source_activity_queries(
+    activity_queries, activity_parameters = loss_annotations.source_activity_queries(
         connection, accumulator.playbook_index, accumulator.frame, f"{prefix}measure"
     )
     queries = (*activity_queries, *_evidence_queries(prefix, len(accumulator.periods)))

@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.events.metrics import Metric
-from app.domain.playbook import serialization as codec
+from app.domain.playbook import serialization
 from app.store.events import rollups
 from app.store.events.rollup_rebuild import (
     EventState,
@@ -77,7 +77,7 @@ async def find_restatement(
 
 
 def _to_metric(content: Mapping[str, object] | None) -> Metric | None:
-    resource = None if content is None else codec.from_json("metric", content)
+    resource = None if content is None else serialization.from_json("metric", content)
     return resource if isinstance(resource, Metric) else None
 
 
@@ -87,7 +87,7 @@ async def begin_restatement(
     """That restatement is under way, in place of any other."""
     await end_restatement(connection, organization_id)
     metrics = {
-        key: None if metric is None else codec.to_json(metric)
+        key: None if metric is None else serialization.to_json(metric)
         for key, metric in restatement.metrics.items()
     }
     columns = {

@@ -24,7 +24,7 @@ from app.store.events.rollups import (
     to_cell_rows,
     to_measure_rows,
 )
-from app.store.sql import column_types as types
+from app.store.sql.column_types import UuidColumn
 from app.store.sql.dialect import in_list, json_recordset
 from app.store.tables.base import get_table
 from app.store.tables.rollups import AttentionRow, MeasureRow, SoldRow
@@ -213,7 +213,7 @@ async def save_match_sets(
     statement = text(
         f"insert into matching (organization_id, id, metrics) select :organization, d.id, d.metrics from {from_clause} "  # constants  # noqa: S608  # constants
         "where true on conflict do nothing"
-    ).bindparams(bindparam("organization", organization_id, types.UuidColumn()))
+    ).bindparams(bindparam("organization", organization_id, UuidColumn()))
     await connection.execute(statement, {"rows": dumps(sorted(match_sets.items()))})
 
 
@@ -227,7 +227,7 @@ async def update_matches(
     statement = text(
         f"update event set matching = d.matching from {from_clause} "  # constants  # noqa: S608  # constants
         "where event.organization_id = :organization and event.uid = d.uid"
-    ).bindparams(bindparam("organization", organization_id, types.UuidColumn()))
+    ).bindparams(bindparam("organization", organization_id, UuidColumn()))
     await connection.execute(
         statement, {"rows": to_canonical_json([list(pair) for pair in matchings])}
     )

@@ -21,7 +21,7 @@ from app.store.sources.deliveries import (
     delivery_table,
     to_delivery,
 )
-from app.store.sql import column_types as types
+from app.store.sql import column_types
 from app.store.sql.dialect import contains_bytes, is_embedded, json_recordset, lateral_lookup
 from app.store.tables.base import get_table
 from app.store.tables.sources import UnmappedRow
@@ -209,7 +209,9 @@ async def find_erased_records(
     )
     statement = text(
         f"select c.entity from {lookup} where c.generation = :generation and c.verb = '{ERASED_VERB}'"  # constants  # noqa: S608  # constants
-    ).bindparams(bindparam("organization", source_generation.organization_id, types.UuidColumn()))
+    ).bindparams(
+        bindparam("organization", source_generation.organization_id, column_types.UuidColumn())
+    )
     entities_json = dumps([[entity] for entity in sorted(entities)])
     parameters = {
         "source": source_generation.source,

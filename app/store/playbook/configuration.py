@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import SQLModel
 
-from app.domain.playbook import serialization as codec
+from app.domain.playbook import serialization
 from app.domain.playbook.configuration import (
     TABLE_NAMES,
     Configuration,
@@ -21,27 +21,26 @@ from app.domain.playbook.configuration import (
 )
 from app.domain.primitives import epoch
 from app.store.access.organization_version import WritePosition
-from app.store.sql import column_types as types
+from app.store.sql import column_types
 from app.store.sql.column_types import JsonColumn
 from app.store.sql.dialect import is_embedded
 from app.store.sql.multi_query import JsonQuery, query_many
-from app.store.tables import base, organizations, sources
-from app.store.tables import playbook as tables
+from app.store.tables import base, organizations, playbook, sources
 
 ROW_CLASSES: Final[Mapping[str, type[SQLModel]]] = {
     "organization": organizations.OrganizationRow,
     "policy": organizations.PolicyRow,
     "team": organizations.TeamRow,
     "source": sources.SourceRow,
-    "metric": tables.MetricRow,
-    "offering": tables.OfferingRow,
-    "playbook": tables.PlaybookRow,
-    "objective": tables.ObjectiveRow,
-    "key_result": tables.KeyResultRow,
-    "responsibility": tables.ResponsibilityRow,
-    "contribution": tables.ContributionRow,
-    "signoff": tables.SignoffRow,
-    "revision": tables.RevisionRow,
+    "metric": playbook.MetricRow,
+    "offering": playbook.OfferingRow,
+    "playbook": playbook.PlaybookRow,
+    "objective": playbook.ObjectiveRow,
+    "key_result": playbook.KeyResultRow,
+    "responsibility": playbook.ResponsibilityRow,
+    "contribution": playbook.ContributionRow,
+    "signoff": playbook.SignoffRow,
+    "revision": playbook.RevisionRow,
 }
 TABLES_BY_KIND: Final[Mapping[str, Table]] = {
     kind: base.get_table(row) for kind, row in ROW_CLASSES.items()
@@ -50,8 +49,8 @@ journal_table = base.get_table(organizations.JournalRow)
 ColumnReader = Callable[[Any], object]  # Any: each column has its own type
 COLUMN_READERS: Final[Mapping[type, ColumnReader]] = {
     JsonColumn: loads,
-    types.InstantColumn: epoch.from_microseconds,
-    types.DayColumn: epoch.from_day_number,
+    column_types.InstantColumn: epoch.from_microseconds,
+    column_types.DayColumn: epoch.from_day_number,
 }
 
 
@@ -87,7 +86,9 @@ def to_row(resource: Resource) -> dict[str, object]:
     """A thing's columns."""
     table = TABLES_BY_KIND[resource.kind]
     return {
-        resource_field.name: codec.to_json_collections(getattr(resource, resource_field.name))
+        resource_field.name: serialization.to_json_collections(
+            getattr(resource, resource_field.name)
+        )
         if isinstance(table.c[resource_field.name].type, JsonColumn)
         else getattr(resource, resource_field.name)
         for resource_field in fields(resource)
@@ -97,10 +98,12 @@ def to_row(resource: Resource) -> dict[str, object]:
 def from_row(kind: str, row: RowMapping) -> Resource:
     """The thing that a row keeps."""
     arguments = {
-        resource_field.name: codec.to_tuples(kind, resource_field.name, row[resource_field.name])
-        for resource_field in fields(codec.RESOURCE_CLASSES[kind])
+        resource_field.name: serialization.to_tuples(
+            kind, resource_field.name, row[resource_field.name]
+        )
+        for resource_field in fields(serialization.RESOURCE_CLASSES[kind])
     }
-    return codec.RESOURCE_CLASSES[kind](**arguments)  # type: ignore[arg-type]  # the names and values are those of that class
+    return serialization.RESOURCE_CLASSES[kind](**arguments)  # type: ignore[arg-type]  # the names and values are those of that class
 
 
 async def load_configuration(
@@ -114,7 +117,7 @@ async def load_configuration(
     )
     for kind, rows in zip(kinds, rows_by_kind, strict=True):
         live[kind], archived[kind] = {}, {}
-        resource_class, readers = codec.RESOURCE_CLASSES[kind], _column_readers(kind)
+        resource_class, readers = serialization.RESOURCE_CLASSES[kind], _column_readers(kind)
         for *columns, archived_at in rows:
             for index, read_column in readers:
                 if columns[index] is not None:
@@ -130,7 +133,7 @@ async def load_configuration(
 def _kind_query(kind: str) -> JsonQuery:
     """All things of a kind: their fields, in order, and when they were archived."""
     column_names = (
-        *(resource_field.name for resource_field in fields(codec.RESOURCE_CLASSES[kind])),
+        *(resource_field.name for resource_field in fields(serialization.RESOURCE_CLASSES[kind])),
         "archived_at",
     )
     column_list = ", ".join(f'"{name}"' for name in column_names)
@@ -143,7 +146,7 @@ def _kind_query(kind: str) -> JsonQuery:
 def _column_readers(kind: str) -> Sequence[tuple[int, ColumnReader]]:
     """The places of the fields that are not as the database says them, and how each is read."""
     readers: list[tuple[int, ColumnReader]] = []
-    for index, resource_field in enumerate(fields(codec.RESOURCE_CLASSES[kind])):
+    for index, resource_field in enumerate(fields(serialization.RESOURCE_CLASSES[kind])):
         read_column = COLUMN_READERS.get(type(TABLES_BY_KIND[kind].c[resource_field.name].type))
         if read_column is not None:
             readers.append(
@@ -160,7 +163,7 @@ def _column_readers(kind: str) -> Sequence[tuple[int, ColumnReader]]:
 def _read_collection(
     kind: str, name: str, read_column: ColumnReader, value: Any
 ) -> object:  # Any: the same
-    return codec.to_tuples(kind, name, read_column(value))
+    return serialization.to_tuples(kind, name, read_column(value))
 
 
 class LazyRevision(Mapping[str, Any]):  # Any: JSON values
@@ -312,6 +315,6 @@ def _journal_row(
         "kind": change.kind,
         "key": change.key,
         "action": change.action,
-        "before": None if change.before is None else codec.to_json(change.before),
-        "after": None if change.after is None else codec.to_json(change.after),
+        "before": None if change.before is None else serialization.to_json(change.before),
+        "after": None if change.after is None else serialization.to_json(change.after),
     }

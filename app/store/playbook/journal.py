@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import RowMapping, and_, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.playbook import serialization as codec
+from app.domain.playbook import serialization
 from app.domain.playbook.configuration import Resource
 from app.domain.playbook.history import CHANGE_ACTIONS, ChangeToRevert
 from app.store.access.organization_version import WritePosition
@@ -156,7 +156,7 @@ async def load_changes_between(
 
 
 def _to_change_to_revert(row: RowMapping) -> ChangeToRevert:
-    before = None if row["before"] is None else codec.from_json(row["kind"], row["before"])
+    before = None if row["before"] is None else serialization.from_json(row["kind"], row["before"])
     return ChangeToRevert(row["kind"], row["key"], row["action"], before)
 
 
@@ -196,6 +196,6 @@ async def replay_journal(
     )
     last_states = {(row.kind, row.key): row.after for row in await connection.execute(statement)}
     return {
-        (kind, key): None if state is None else codec.from_json(kind, state)
+        (kind, key): None if state is None else serialization.from_json(kind, state)
         for (kind, key), state in last_states.items()
     }

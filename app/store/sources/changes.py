@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.primitives import epoch, strict_json
 from app.domain.sources.crm.changes import Change
-from app.store.sql import column_types as types
+from app.store.sql.column_types import CollatedText, Int32, Int64, UuidColumn
 from app.store.sql.dialect import is_embedded, json_recordset, lateral_lookup
 from app.store.sql.multi_query import JsonQuery, query_many
 from app.store.tables.base import get_table
@@ -130,10 +130,10 @@ async def _insert_changes(
         f"select :organization, :source, :generation, :seq, {', '.join(f'd.{name}' for name in column_types)} "
         f"from {json_recordset(connection, 'rows', column_types, 'd')} where true on conflict do nothing returning key"
     ).bindparams(
-        bindparam("organization", source_generation.organization_id, types.UuidColumn()),
-        bindparam("generation", source_generation.generation, types.Int32),
-        bindparam("seq", seq, types.Int64),
-        bindparam("source", source_generation.source, types.CollatedText),
+        bindparam("organization", source_generation.organization_id, UuidColumn()),
+        bindparam("generation", source_generation.generation, Int32),
+        bindparam("seq", seq, Int64),
+        bindparam("source", source_generation.source, CollatedText),
     )
     return set((await connection.execute(statement, {"rows": dumps(rows)})).scalars())
 

@@ -11,7 +11,7 @@ from sqlalchemy import RowMapping, and_, bindparam, insert, or_, select, text, u
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.store.sql import column_types as types
+from app.store.sql import column_types
 from app.store.sql.dialect import is_embedded, json_recordset, lateral_lookup
 from app.store.tables.base import get_table
 from app.store.tables.sources import DeliveryRow, MessageRow
@@ -186,7 +186,7 @@ async def find_body_digests(
         join_condition,
     )
     statement = text(f"select m.id, m.digest from {lookup}").bindparams(  # constants  # noqa: S608  # constants
-        bindparam("organization", organization_id, types.UuidColumn())
+        bindparam("organization", organization_id, column_types.UuidColumn())
     )
     parameters = {"source": source, "ids": dumps([[id_] for id_ in sorted(message_ids)])}
     return {

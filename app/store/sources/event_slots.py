@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.sources.crm.reconciliation import DesiredEvent, Slot
 from app.store.events.event_queries import event_table, to_event
-from app.store.sql import column_types as types
+from app.store.sql import column_types
 from app.store.sql.dialect import json_recordset, lateral_lookup
 
 RANGE_COLUMN_TYPES: Final = {"first": "text", "after": "text"}
@@ -54,8 +54,8 @@ async def _load_event_rows(
     )
     statement = (
         text(f"select {columns}, ({retraction_query}) as gone from {lookup}")  # constants  # noqa: S608  # constants
-        .bindparams(bindparam("organization", organization_id, types.UuidColumn()))
-        .columns(uid=types.UuidColumn())
+        .bindparams(bindparam("organization", organization_id, column_types.UuidColumn()))
+        .columns(uid=column_types.UuidColumn())
     )
     return (
         (await connection.execute(statement, {"source": source, "ranges": ranges})).mappings().all()

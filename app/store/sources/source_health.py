@@ -15,7 +15,7 @@ from app.domain.primitives import epoch
 from app.domain.sources.silence import HISTORY_WEEKS, MIN_GAP_HOURS, is_silent
 from app.domain.sources.sources import CRM_CONNECTORS, Source
 from app.store.events.event_queries import event_table
-from app.store.sql import column_types as types
+from app.store.sql import column_types
 from app.store.sql.dialect import json_recordset
 from app.store.tables.base import get_table
 from app.store.tables.sources import UnmappedRow
@@ -279,6 +279,6 @@ async def fetch_rows(
 ) -> Iterable[tuple[Any, ...]]:  # Any: each column has its own type
     """What a statement answers of one organization."""
     bound_statement = statement.bindparams(
-        bindparam("organization", organization_id, types.UuidColumn())
+        bindparam("organization", organization_id, column_types.UuidColumn())
     )
     return [tuple(row) for row in await connection.execute(bound_statement, parameters)]

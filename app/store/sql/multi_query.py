@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.store.sql import column_types as types
+from app.store.sql import column_types
 from app.store.sql.dialect import json_array_column
 
 
@@ -31,7 +31,7 @@ async def query_many(
         json_array_column(connection, query.columns, query.sql) for query in queries
     )
     statement = text(f"{with_clause} select {array_columns}").bindparams(
-        bindparam("organization", organization_id, types.UuidColumn())
+        bindparam("organization", organization_id, column_types.UuidColumn())
     )
     return [
         loads(json_rows) for json_rows in (await connection.execute(statement, parameters)).one()

@@ -7,7 +7,7 @@ import pytest
 from app.scoring.engine import compute_alignment
 from app.scoring.result import Alignment
 from app.store.sql.database import connect
-from tests.reference_model import world_replay as replay
+from tests.reference_model import world_replay
 from tests.reference_model.expectations import ExpectedAlignment
 from tests.reference_model.ledger import Loss
 from tests.reference_model.worked_examples import WORKED_EXAMPLES
@@ -27,9 +27,9 @@ def approximate(expected_figure: object) -> object:
 async def score_world(url: str, world: World) -> Alignment:
     database = connect(url)
     replay_database = ReplayDatabase(database)
-    actor = await replay.replay_world(replay_database, world)
+    actor = await world_replay.replay_world(replay_database, world)
     scored_alignment = compute_alignment(
-        await replay.read_world_snapshot(replay_database, actor, world)
+        await world_replay.read_world_snapshot(replay_database, actor, world)
     )
     await database.close()
     return scored_alignment

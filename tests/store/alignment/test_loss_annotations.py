@@ -9,8 +9,8 @@ from app.domain.sources.silence import SourceActivity
 from app.domain.sources.sources import Source
 from app.scoring.snapshot import Snapshot
 from app.services.alignment import alignment
-from app.services.events import ingestion as events
-from app.services.playbook import configuration
+from app.services.events import ingestion
+from app.services.playbook import configuration as configuration_service
 from app.services.runtime.versioned_cache import VersionedCache
 from app.store.sources import deliveries
 from tests.store.sources.test_sources import make_delivery
@@ -35,14 +35,14 @@ async def create_with_canonical_source(
     harness.clock.now = NOW - 45 * DAY
     actor = await harness.create_organization(time_zone=time_zone)
     await seed_playbook(harness, actor)
-    await configuration.put_resource(harness.service, actor, source)
-    await configuration.put_resource(
+    await configuration_service.put_resource(harness.service, actor, source)
+    await configuration_service.put_resource(
         harness.service, actor, make_metric(canonical_source=source.key, unit="EUR")
     )
-    await configuration.put_resource(
+    await configuration_service.put_resource(
         harness.service, actor, make_metric("things", events=("thing",), where=())
     )
-    await configuration.put_resource(
+    await configuration_service.put_resource(
         harness.service, actor, KeyResult("ten", "win", "Ten", "things", 0, 10 * SCALE)
     )
     await record_events(
@@ -145,7 +145,7 @@ async def test_the_activity_of_a_source_without_a_hook_is_measured_by_its_events
             harness, actor, make_event(name, source="ledger", type=kind, time=harness.clock.now)
         )
         if name == "taken-back" and outcome.uid is not None:
-            await events.retract_event(harness.service, actor, outcome.uid, "a mistake")
+            await ingestion.retract_event(harness.service, actor, outcome.uid, "a mistake")
     harness.clock.now = now
     last_active_day = TODAY - 17 * DAY
     answer_snapshot, detail = await load_snapshot_and_detail(harness, actor, TODAY)
@@ -159,7 +159,7 @@ async def test_the_activity_of_a_source_without_a_hook_is_measured_by_its_events
 
 async def test_a_missing_canonical_source_has_no_activity(harness: ServiceHarness):
     actor = await create_with_canonical_source(harness, Source("ledger", "Ledger"))
-    await configuration.put_resource(
+    await configuration_service.put_resource(
         harness.service, actor, make_metric(canonical_source="to-come")
     )
     answer_snapshot, _ = await load_snapshot_and_detail(harness, actor, TODAY)

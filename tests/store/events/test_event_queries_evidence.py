@@ -14,11 +14,9 @@ from app.scoring.engine import compute_alignment
 from app.scoring.ledger import Loss
 from app.scoring.views import build_objective_views
 from app.services.alignment.evidence_urls import to_url
-from app.store.playbook import configuration
+from app.store.playbook import configuration as configuration_store
 from app.store.sql.database import connect
-from tests.reference_model import ledger as judge
-from tests.reference_model import world_replay as replay
-from tests.reference_model import world_strategies as strategies
+from tests.reference_model import ledger, world_replay, world_strategies
 from tests.reference_model.component_inputs import collect_inputs
 from tests.reference_model.expectations import ExpectedAlignment, make_event, make_instant
 from tests.reference_model.loss_events import (
@@ -43,9 +41,9 @@ from tests.reference_model.world_replay import ReplayDatabase
 from tests.support.evidence_lookup import EvidenceLookup
 
 
-def to_model_loss(loss: Loss) -> judge.Loss:
+def to_model_loss(loss: Loss) -> ledger.Loss:
     """The loss as the model knows it."""
-    return judge.Loss(
+    return ledger.Loss(
         loss.component,
         loss.reason,
         loss.team,
@@ -60,11 +58,11 @@ async def find_wrong_evidence(
     replay_database: ReplayDatabase, world: World
 ) -> tuple[Sequence[Loss], Sequence[object]]:
     """The losses of the world's alignment; and those of them, and of its objectives, whose evidence is another."""
-    actor = await replay.replay_world(replay_database, world)
-    snapshot = await replay.read_world_snapshot(replay_database, actor, world)
+    actor = await world_replay.replay_world(replay_database, world)
+    snapshot = await world_replay.read_world_snapshot(replay_database, actor, world)
     losses, component_inputs = compute_alignment(snapshot).losses, collect_inputs(world)
     async with replay_database.database.read_transaction() as connection:
-        current_configuration = await configuration.load_configuration(
+        current_configuration = await configuration_store.load_configuration(
             connection, actor.organization
         )
         evidence_lookup = EvidenceLookup(
@@ -107,7 +105,7 @@ def replay_database(runner: asyncio.Runner, sqlite_url: str) -> Iterator[ReplayD
     max_examples=25,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(world=strategies.worlds(max_events=40))
+@given(world=world_strategies.worlds(max_events=40))
 def test_every_evidence_address_lists_exactly_the_events_of_its_loss(
     replay_database: ReplayDatabase, runner: asyncio.Runner, world: World
 ) -> None:

@@ -15,8 +15,7 @@ from app.domain.primitives import epoch
 from app.domain.primitives.errors import BucketFullError
 from app.services.events.matching import match_events
 from app.services.runtime.compiled_configuration import load_compiled_configuration
-from app.store.events import ingest
-from app.store.events import rollup_rebuild as rebuild
+from app.store.events import ingest, rollup_rebuild
 from app.store.events.ingest_batch import IngestBatch, IngestOutcome
 from app.store.sql.database import Database
 from tests.store.events.test_rollups import EVENTS
@@ -55,7 +54,7 @@ async def record_events(
 async def load_rollup_rows(database: Database, actor: Actor) -> dict[str, list[tuple[object, ...]]]:
     rows_by_rollup = {}
     async with database.read_transaction() as connection:
-        for name, (table, _) in rebuild.ROLLUP_TABLES.items():
+        for name, (table, _) in rollup_rebuild.ROLLUP_TABLES.items():
             rows = await connection.execute(
                 table.select().where(table.c.organization_id == actor.organization)
             )

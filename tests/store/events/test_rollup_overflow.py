@@ -7,7 +7,7 @@ from app.domain.events.events import Event
 from app.domain.events.metrics import Matcher
 from app.domain.primitives.epoch import to_day_number
 from app.services.events.matching import match_events
-from app.store.events import rollup_overflow as room
+from app.store.events import rollup_overflow
 from app.store.events.rollups import MAX_INTEGER
 from tests.support.service_harness import (
     NOW,
@@ -28,7 +28,7 @@ async def list_overflowing_ids(
 ) -> list[str]:
     prepared = match_events(submitted_events, Matcher({"arr": make_metric()}), NOW, "UTC")
     async with harness.service.database.read_transaction() as connection:
-        overflowing_uids = await room.find_overflowing_events(
+        overflowing_uids = await rollup_overflow.find_overflowing_events(
             connection, actor.organization, prepared, to_day_number(NOW.date())
         )
     names: dict[UUID, str] = {

@@ -8,10 +8,11 @@ from sqlalchemy import Column, Table, insert, select
 
 from app.domain.playbook.organization import Organization
 from app.domain.primitives.errors import NotAuthenticError, NotFoundError
-from app.services.access import api_keys as keys
+from app.services.access import authentication
+from app.services.access import api_keys as api_keys_service
 from app.services.access import organizations
-from app.store.operations import organization_deletion as removal
-from app.store.sql import column_types as types
+from app.store.operations import organization_deletion
+from app.store.sql import column_types
 from app.store.tables.access import DirectoryRow
 from app.store.tables.base import Row, get_table
 from tests.support.service_harness import NOW, ServiceHarness
@@ -27,13 +28,13 @@ UUIDS = [UUID(int=number) for number in range(200)]
 
 def make_column_value(column: Column[Any], number: int) -> object:
     """Something that the column takes, the same for the same number."""
-    if isinstance(column.type, types.UuidColumn):
+    if isinstance(column.type, column_types.UuidColumn):
         return UUIDS[number]
-    if isinstance(column.type, types.InstantColumn):
+    if isinstance(column.type, column_types.InstantColumn):
         return NOW
-    if isinstance(column.type, types.DayColumn):
+    if isinstance(column.type, column_types.DayColumn):
         return NOW.date()
-    if isinstance(column.type, types.JsonColumn):
+    if isinstance(column.type, column_types.JsonColumn):
         return {}
     return {int: number, str: f"k{number}", bytes: b"raw"}[column.type.python_type]
 
@@ -78,9 +79,11 @@ async def count_remaining_rows(harness: ServiceHarness, identity: UUID) -> dict[
 
 def test_every_table_names_its_organization_and_is_deleted_from():
     assert all("organization_id" in table.c for table in Row.metadata.tables.values())
-    assert {*removal.list_organization_tables(), *removal.LAST_DELETED_TABLES, DIRECTORY} == set(
-        Row.metadata.tables.values()
-    )
+    assert {
+        *organization_deletion.list_organization_tables(),
+        *organization_deletion.LAST_DELETED_TABLES,
+        DIRECTORY,
+    } == set(Row.metadata.tables.values())
 
 
 async def test_a_deleted_organization_leaves_no_row_and_another_keeps_all(
@@ -105,7 +108,7 @@ async def test_a_deleted_organization_leaves_no_row_and_another_keeps_all(
     with pytest.raises(NotFoundError):
         await organizations.find_organization(harness.service, "acme")
     with pytest.raises(NotAuthenticError):
-        await keys.authenticate_key(harness.service, secret)
+        await authentication.authenticate_key(harness.service, secret)
     await organizations.create_organization(harness.service, Organization("acme", "Acme again"))
 
 
@@ -118,7 +121,7 @@ async def test_an_interrupted_deletion_can_be_repeated(harness: ServiceHarness):
     with pytest.raises(KeyboardInterrupt):
         await organizations.delete_organization(harness.service, "acme", stop)
     with pytest.raises(NotAuthenticError):
-        await keys.authenticate_key(harness.service, secret)
+        await authentication.authenticate_key(harness.service, secret)
     await organizations.delete_organization(harness.service, "acme", lambda _: None)
     assert await count_remaining_rows(harness, identity) == {}
 

@@ -7,8 +7,8 @@ from app.domain.playbook.configuration import TABLE_NAMES, Configuration, Resour
 from app.domain.playbook.objectives import Objective, Responsibility
 from app.domain.playbook.organization import Team
 from app.domain.playbook.playbooks import Contribution, Revision, Signoff
-from app.services.playbook import configuration as flow
-from app.store.playbook import configuration as store
+from app.services.playbook import configuration as configuration_service
+from app.store.playbook import configuration as configuration_store
 from app.store.playbook.configuration import ResourceFilter, StoredResource
 from tests.support.configurations import make_configuration
 from tests.support.service_harness import ServiceHarness
@@ -34,7 +34,7 @@ async def store_every_kind(
         if kind != "organization"
         for noun in full_configuration.resources_of(kind).values()
     ]
-    outcome = await flow.write_configuration(
+    outcome = await configuration_service.write_configuration(
         harness.service, actor, lambda current: reduce(Configuration.with_resource, nouns, current)
     )
     return actor, outcome.after
@@ -42,14 +42,14 @@ async def store_every_kind(
 
 async def load_configuration(harness: ServiceHarness, actor: Actor) -> Configuration:
     async with harness.service.database.read_transaction() as connection:
-        return await store.load_configuration(connection, actor.organization)
+        return await configuration_store.load_configuration(connection, actor.organization)
 
 
 async def find_stored(
     harness: ServiceHarness, actor: Actor, kind: str, key: str
 ) -> StoredResource | None:
     async with harness.service.database.read_transaction() as connection:
-        return await store.find_resource(connection, actor.organization, kind, key)
+        return await configuration_store.find_resource(connection, actor.organization, kind, key)
 
 
 async def list_paged_keys(
@@ -60,7 +60,7 @@ async def list_paged_keys(
     async with harness.service.database.read_transaction() as connection:
         while True:
             after_key = loaded_keys[-1] if loaded_keys else None
-            page = await store.list_resources(
+            page = await configuration_store.list_resources(
                 connection, actor.organization, resource_filter, after_key, limit
             )
             loaded_keys += [stored.resource.key for stored in page]
@@ -92,7 +92,9 @@ async def test_each_object_is_found_by_its_key_and_in_its_page(harness: ServiceH
 async def test_selected_kinds_can_be_loaded(harness: ServiceHarness):
     actor, expected = await store_every_kind(harness)
     async with harness.service.database.read_transaction() as connection:
-        loaded = await store.load_configuration(connection, actor.organization, ("team", "metric"))
+        loaded = await configuration_store.load_configuration(
+            connection, actor.organization, ("team", "metric")
+        )
     assert (dict(loaded.teams), dict(loaded.metrics)) == (
         dict(expected.teams),
         dict(expected.metrics),
@@ -115,7 +117,7 @@ async def test_pages_go_by_each_part_of_a_key_in_its_own_order(harness: ServiceH
         *objectives,
         *responsibilities,
     ]
-    await flow.write_configuration(
+    await configuration_service.write_configuration(
         harness.service, actor, lambda current: reduce(Configuration.with_resource, nouns, current)
     )
     expected_keys = [
@@ -151,7 +153,7 @@ async def test_revisions_are_counted_not_spelled(harness: ServiceHarness):
 async def test_keys_are_ordered_by_code_point_on_both_databases(harness: ServiceHarness):
     actor = await harness.create_organization()
     nouns = [Team(key, key, "any") for key in ("b", "a-b", "ab", "a0", "a")]
-    await flow.write_configuration(
+    await configuration_service.write_configuration(
         harness.service, actor, lambda current: reduce(Configuration.with_resource, nouns, current)
     )
     assert await list_paged_keys(harness, actor, ResourceFilter("team"), 2) == [
@@ -166,7 +168,7 @@ async def test_keys_are_ordered_by_code_point_on_both_databases(harness: Service
 async def test_an_archived_object_is_hidden_and_can_be_restored(harness: ServiceHarness):
     actor, expected = await store_every_kind(harness)
     before = await find_stored(harness, actor, "key_result", "arr-2m")
-    await flow.archive_resource(harness.service, actor, "key_result", "arr-2m")
+    await configuration_service.archive_resource(harness.service, actor, "key_result", "arr-2m")
     stored = await find_stored(harness, actor, "key_result", "arr-2m")
     assert before is not None
     assert stored is not None
@@ -179,7 +181,7 @@ async def test_an_archived_object_is_hidden_and_can_be_restored(harness: Service
     assert await list_paged_keys(
         harness, actor, ResourceFilter("key_result", include_archived=True), 5
     ) == ["arr-2m"]
-    await flow.put_resource(harness.service, actor, expected.key_results["arr-2m"])
+    await configuration_service.put_resource(harness.service, actor, expected.key_results["arr-2m"])
     assert dict((await load_configuration(harness, actor)).key_results) == dict(
         expected.key_results
     )
@@ -188,7 +190,9 @@ async def test_an_archived_object_is_hidden_and_can_be_restored(harness: Service
 async def test_an_unchanged_object_keeps_the_version_of_its_last_change(harness: ServiceHarness):
     actor, _ = await store_every_kind(harness)
     before = await find_stored(harness, actor, "team", "sales")
-    await flow.put_resource(harness.service, actor, Team("ops", "Ops", "operations"))
+    await configuration_service.put_resource(
+        harness.service, actor, Team("ops", "Ops", "operations")
+    )
     assert await find_stored(harness, actor, "team", "sales") == before
 
 
@@ -208,7 +212,10 @@ async def test_nothing_is_found_in_another_organization(harness: ServiceHarness)
 
 
 def test_a_key_is_split_into_its_columns():
-    assert store.split_key("team", "sales") == {"key": "sales"}
-    assert store.split_key("responsibility", "win/sales") == {"objective": "win", "team": "sales"}
-    assert store.split_key("revision", "q4/12") == {"playbook": "q4", "revision": 12}
-    assert store.key_columns("organization") == ()
+    assert configuration_store.split_key("team", "sales") == {"key": "sales"}
+    assert configuration_store.split_key("responsibility", "win/sales") == {
+        "objective": "win",
+        "team": "sales",
+    }
+    assert configuration_store.split_key("revision", "q4/12") == {"playbook": "q4", "revision": 12}
+    assert configuration_store.key_columns("organization") == ()
