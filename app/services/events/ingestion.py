@@ -19,7 +19,7 @@ from app.domain.primitives.errors import (
     UnavailableError,
 )
 from app.domain.sources.sources import CRM_CONNECTORS, Source
-from app.services.events.batch_pipeline import record_pipelined
+from app.services.events.batch_pipeline import record_on_fast_path
 from app.services.events.matching import match_events
 from app.services.events.validation import conflict_error, is_same_event, validate_batch
 from app.services.runtime.compiled_configuration import (
@@ -64,26 +64,26 @@ async def ingest_events(
             await service.event_coalescer.submit(
                 actor.organization,
                 submission,
-                partial(_ingest_with_retry, service, actor.organization),
+                partial(_record_on_slow_path, service, actor.organization),
             )
         ]
     submissions = (EventSubmission(actor, event, connectors) for event in submitted_events)
     compiled = find_latest_compiled(
         service.compiled_configuration_cache, actor.organization
     ) or await _load_compiled(service, actor.organization)
-    pipelined = await record_pipelined(service, actor.organization, compiled, submissions)
-    if pipelined.is_complete:
-        return await _build_results(
-            service,
-            actor.organization,
-            pipelined.submissions,
-            pipelined.outcomes,
-            pipelined.outcomes_by_key,
-        )
-    return await _ingest_with_retry(service, actor.organization, pipelined.submissions)
+    attempt = await record_on_fast_path(service, actor.organization, compiled, submissions)
+    if not attempt.is_complete:
+        return await _record_on_slow_path(service, actor.organization, attempt.submissions)
+    return await _build_results(
+        service,
+        actor.organization,
+        attempt.submissions,
+        attempt.outcomes,
+        attempt.outcomes_by_key,
+    )
 
 
-async def _ingest_with_retry(
+async def _record_on_slow_path(
     service: ServiceContext, organization: UUID, submissions: Sequence[EventSubmission]
 ) -> list[SubmissionResult]:
     outcomes_by_key: dict[EventKey, SubmissionResult] = {}
@@ -104,7 +104,7 @@ async def _ingest_with_retry(
             if outcome.status == "recorded" and submission.key not in outcomes_by_key
         ]
         matched_events = match_events(new_events, compiled.matcher, now, compiled.time_zone)
-        if await _write_batch(service, organization, compiled, matched_events, outcomes_by_key):
+        if await _write_fitting(service, organization, compiled, matched_events, outcomes_by_key):
             return await _build_results(
                 service, organization, submissions, outcomes, outcomes_by_key
             )
@@ -121,7 +121,7 @@ async def _load_compiled(service: ServiceContext, organization: UUID) -> Compile
         )
 
 
-async def _write_batch(
+async def _write_fitting(
     service: ServiceContext,
     organization: UUID,
     compiled: CompiledConfiguration,
@@ -154,10 +154,10 @@ async def _write_batch(
             if len(fitting_events) == len(matched_events):
                 # Each fits and their sum does not: halves of it do, or in the end a single one does not.
                 middle = len(fitting_events) // 2
-                is_first_half_written = await _write_batch(
+                is_first_half_written = await _write_fitting(
                     service, organization, compiled, fitting_events[:middle], outcomes_by_key
                 )
-                return is_first_half_written and await _write_batch(
+                return is_first_half_written and await _write_fitting(
                     service, organization, compiled, fitting_events[middle:], outcomes_by_key
                 )
             matched_events = fitting_events
