@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+# The folders whose Python files people write.
+PYTHON_FOLDERS = ("app", "tests", "benchmarks", "openapi", "alembic", "docs")
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -113,6 +115,15 @@ def read_source_files(folder: str) -> list[SourceFile]:
     ]
     assert files, f"{folder} has no Python file: the test would check nothing"
     return files
+
+
+def read_python_files() -> list[SourceFile]:
+    """Return the Python files of the whole repository."""
+    return [
+        SourceFile(path, (ROOT / path).read_text(encoding="utf-8"))
+        for folder in PYTHON_FOLDERS
+        for path in _list_python_files(folder)
+    ]
 
 
 def _list_python_files(folder: str) -> Iterator[str]:
