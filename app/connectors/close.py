@@ -21,7 +21,6 @@ from app.connectors.element_parsing import (
     to_name_set,
     translate_elements,
 )
-from app.domain.primitives.errors import Fault, InvalidError
 from app.domain.sources.crm import activity_properties
 from app.domain.sources.crm.changes import Change, Scalar
 from app.domain.sources.mapping.mapping import DealMapping
@@ -97,13 +96,6 @@ class CloseConnector(Connector):
     mapping_form: str = "deals"
     default_mapping: Mapping[str, object] = DEFAULT_MAPPING
     is_secret_required: bool = True
-
-    def generate_secret(self, random_bytes: bytes) -> str:
-        """Never a secret. Raises: InvalidError: Close makes it."""
-        raise InvalidError(
-            "Close makes the secret.",
-            [Fault("/secret", "is required: the webhook's signature_key")],
-        )
 
     def check_secret(self, secret: str) -> None:
         """Returns only for a signature key: 16 to 128 bytes in hexadecimal. Raises: InvalidError."""

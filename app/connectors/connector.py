@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
 
+from app.domain.primitives.errors import Fault, InvalidError
 from app.domain.sources.crm.changes import Change
 from app.domain.sources.mapping.mapping import DealMapping
 
@@ -85,10 +86,15 @@ class Connector(Protocol):
 
     @property
     def is_secret_required(self) -> bool:
-        """Whether the vendor makes the secret; else `new_secret` does."""
+        """Whether the vendor makes the secret; else `generate_secret` does."""
 
     def generate_secret(self, random_bytes: bytes) -> str:
-        """A secret in the scheme's notation. Raises: InvalidError where the vendor makes it, or for too few bytes."""
+        """Make a secret in the notation of the scheme.
+
+        Raises: InvalidError where the vendor makes the secret, or for too few bytes.
+        """
+        detail = f"The secret that {self.name} gave you is required."
+        raise InvalidError(detail, [Fault("/secret", detail)])
 
     def check_secret(self, secret: str) -> None:
         """Returns only for a secret that can verify something. Raises: InvalidError, with a fault at /secret."""

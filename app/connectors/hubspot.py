@@ -18,7 +18,7 @@ from app.connectors.element_parsing import (
     translate_elements,
 )
 from app.domain.primitives import strict_json
-from app.domain.primitives.errors import Fault, InvalidError, MalformedError
+from app.domain.primitives.errors import MalformedError
 from app.domain.sources.crm import activity_properties
 from app.domain.sources.crm.changes import Change, Scalar, from_milliseconds
 from app.domain.sources.mapping.mapping import DealMapping
@@ -63,6 +63,7 @@ ACTIVITY_PROPERTIES: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
         },
     }
 )
+RECORD_ID_PROPERTIES: Final = ("hs_object_id", "Record ID")
 DEFAULT_MAPPING: Final[Mapping[str, object]] = MappingProxyType(
     {
         "stage": {"property": "dealstage"},
@@ -101,12 +102,6 @@ class HubSpotConnector(Connector):
     mapping_form: str = "deals"
     default_mapping: Mapping[str, object] = DEFAULT_MAPPING
     is_secret_required: bool = True
-
-    def generate_secret(self, random_bytes: bytes) -> str:
-        """Never a secret. Raises: InvalidError: HubSpot makes it."""
-        raise InvalidError(
-            "HubSpot makes the secret.", [Fault("/secret", "is required: the app's client secret")]
-        )
 
     def check_secret(self, secret: str) -> None:
         """Returns only for what can be a client secret, with or without `v1:` before it. Raises: InvalidError."""

@@ -25,6 +25,7 @@ from app.domain.sources.crm import activity_properties
 from app.domain.sources.crm.changes import Change, Scalar
 from app.domain.sources.mapping.mapping import DealMapping
 
+RECORD_ID_PROPERTIES: Final = ("Deal - ID",)
 # A reopened deal keeps first_won_time: it is read nowhere.
 DEFAULT_MAPPING: Final[Mapping[str, object]] = MappingProxyType(
     {

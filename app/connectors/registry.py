@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from app.connectors import hubspot, pipedrive, salesforce_ids
 from app.connectors.close import CloseConnector
 from app.connectors.cloudevents import CloudEventsConnector
 from app.connectors.connector import Connector
@@ -28,6 +29,16 @@ _ALL_CONNECTORS: Final[tuple[Connector, ...]] = (
         CloseConnector(),
     ),
     *(StandardWebhooksConnector(), CloudEventsConnector(), GenericConnector()),
+)
+# Properties that hold the id of a record in an export or an answer of the CRM's API, the first
+# one present counts. Any source accepts all of them.
+RECORD_ID_PROPERTIES: Final = (
+    "id",
+    "Id",
+    "ID",
+    *hubspot.RECORD_ID_PROPERTIES,
+    *pipedrive.RECORD_ID_PROPERTIES,
+    *salesforce_ids.RECORD_ID_PROPERTIES,
 )
 CONNECTORS: Final[Mapping[str, Connector]] = MappingProxyType(
     {connector.name: connector for connector in _ALL_CONNECTORS}

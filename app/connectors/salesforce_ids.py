@@ -8,6 +8,7 @@ from typing import Final
 from app.connectors.element_parsing import RejectElementError
 from app.domain.primitives.errors import Fault, InvalidError
 
+RECORD_ID_PROPERTIES: Final = ("Opportunity ID",)
 STANDARD_MAPPING: Final[Mapping[str, object]] = MappingProxyType(
     {
         "stage": {"property": "StageName"},

@@ -188,9 +188,6 @@ def _choose_secret(source: Source, submitted_secret: str | None, *, has_secret: 
         return submitted_secret
     if has_secret:
         return None
-    if connector.is_secret_required:
-        detail = f"The secret that {source.connector} gave you is required."
-        raise InvalidError(detail, [Fault("/secret", detail)])
     return connector.generate_secret(ids.random_bytes(SECRET_BYTES))
 
 
