@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Literal, get_args
 
-CONNECTORS: Final = (
+ConnectorName = Literal[
     "api",
     "hubspot",
     "salesforce_outbound",
@@ -16,7 +16,8 @@ CONNECTORS: Final = (
     "standard_webhooks",
     "cloudevents",
     "generic",
-)
+]
+CONNECTORS: Final[tuple[ConnectorName, ...]] = get_args(ConnectorName)
 CRM_CONNECTORS: Final = frozenset(
     {
         "hubspot",
