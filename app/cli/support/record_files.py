@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
 from app.cli.support.terminal import command_error
+from app.connectors.registry import RECORD_ID_PROPERTIES
 from app.domain.sources.mapping import json_pointer as pointers
-from app.domain.sources.record_import import ID_PROPERTIES
 
 TABLE_SUFFIXES: Final = (".csv", ".tsv")
 SEPARATORS: Final = (",", ";", "\t")
@@ -121,7 +121,7 @@ def has_ambiguous_day(record: Record) -> bool:
 
 def record_id(record: Record) -> str:
     """The record's id as a person finds it. Shape: empty when it has none."""
-    return str(next((record[name] for name in ID_PROPERTIES if name in record), ""))[:100]
+    return str(next((record[name] for name in RECORD_ID_PROPERTIES if name in record), ""))[:100]
 
 
 def missing_properties(
@@ -147,7 +147,7 @@ def unread_columns(records: Sequence[Record | str], read_properties: Collection[
     """The columns that nothing reads."""
     read_names = {name.removeprefix("/") for name in read_properties} | {
         *read_properties,
-        *ID_PROPERTIES,
+        *RECORD_ID_PROPERTIES,
         "line_items",
         "properties",
     }

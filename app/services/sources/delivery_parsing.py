@@ -89,7 +89,9 @@ def parse_delivery(
 
 def _parse_import(stored: StoredDelivery, deal_mapping: DealMapping) -> Translation:
     body = strict_json.loads(stored.body or b"")
-    import_changes = record_import.parse_record_import(body, deal_mapping, stored.received_at)
+    import_changes = record_import.parse_record_import(
+        body, deal_mapping, stored.received_at, registry.RECORD_ID_PROPERTIES
+    )
     return Translation(
         changes=tuple(change for _, change in import_changes.changes),
         rejects=tuple(
