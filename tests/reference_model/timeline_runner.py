@@ -27,6 +27,7 @@ from app.services.alignment.evidence_urls import to_url
 from app.services.events import ingestion as events
 from app.services.playbook import configuration
 from app.services.playbook import playbooks as acts
+from app.services.playbook.playbooks import ResponsibilityAnswer
 from app.services.runtime.context import ServiceContext
 from app.store.sql.database import connect
 from tests.reference_model import ledger as judge
@@ -121,8 +122,8 @@ class TimelineRunner:
             case ClosePlaybook(key):
                 await acts.close_playbook(service, actor, key)
             case AnswerResponsibility(objective, team, accepted):
-                await acts.record_acceptance(
-                    service, actor, objective, team, accepted=accepted, accepted_by="", note=""
+                await acts.record_answer(
+                    service, actor, ResponsibilityAnswer(objective, team, accepted, "", "")
                 )
             case ChangeParticipation():
                 await self.change_participation(action)

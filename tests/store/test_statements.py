@@ -25,9 +25,8 @@ from app.domain.playbook.organization import Organization, Team
 from app.domain.playbook.playbooks import Contribution, Signoff
 from app.domain.primitives.errors import EventConflictError, NotAuthenticError
 from app.domain.sources.sources import Source
-from app.services.access import authentication
 from app.services.access import api_keys as api_keys_service
-from app.services.access import organizations
+from app.services.access import authentication, organizations
 from app.services.access.api_keys import IssueKey
 from app.services.alignment import alignment, comparison, history
 from app.services.events import ingestion
@@ -36,6 +35,7 @@ from app.services.operations import erasure as erasure_service
 from app.services.operations import retention, rollup_check
 from app.services.playbook import configuration as configuration_service
 from app.services.playbook import playbooks
+from app.services.playbook.playbooks import ResponsibilityAnswer
 from app.services.sources import inbound_webhooks, replay
 from app.services.sources import sources as sources_service
 from app.store.access import api_keys as api_keys_store
@@ -184,8 +184,8 @@ async def configure_organization(harness: ServiceHarness, actor: Actor) -> None:
     await playbooks.publish_playbook(service, actor, "q4")
     await playbooks.record_contribution(service, actor, Contribution("q4", "sales", "Ann"))
     await playbooks.record_signoff(service, actor, Signoff("q4", "sales", 2, "Ann"))
-    await playbooks.record_acceptance(
-        service, actor, "win", "sales", accepted=True, accepted_by="Ann", note=""
+    await playbooks.record_answer(
+        service, actor, ResponsibilityAnswer("win", "sales", True, "Ann", "")
     )
     await playbooks.withdraw_participation(service, actor, "contribution", "q4", "sales")
     document = await playbooks.export_document(service, actor, "q4")

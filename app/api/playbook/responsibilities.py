@@ -47,6 +47,7 @@ from app.api.http.schema_types import (
 from app.domain.playbook.objectives import Responsibility as ResponsibilityValue
 from app.domain.primitives.decimals import FIXED_SCALE
 from app.services.playbook import configuration, playbooks
+from app.services.playbook.playbooks import ResponsibilityAnswer
 from app.store.playbook.configuration import StoredResource
 
 router = create_router("objectives")
@@ -206,15 +207,9 @@ async def put_acceptance(
     precondition: UpdatePreconditionDep,
 ) -> Responsibility:
     """Says for the team whether it takes its part; needs a key bound to the team, or an admin key."""
-    write_result = await playbooks.record_acceptance(
-        context.service,
-        context.actor,
-        objective,
-        team,
-        accepted=body.accepted,
-        accepted_by=body.by,
-        note=body.note,
-        precondition=precondition,
+    answer = ResponsibilityAnswer(objective, team, body.accepted, body.by, body.note)
+    write_result = await playbooks.record_answer(
+        context.service, context.actor, answer, precondition
     )
     set_write_headers(request, response, write_result)
     return Responsibility.from_domain(write_result.resource, archived=False)

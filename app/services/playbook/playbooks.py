@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from app.domain.access.actor import Actor, require_configuration, require_team
 from app.domain.playbook import document as documents
-from app.domain.playbook import lifecycle as publishing
+from app.domain.playbook import lifecycle
 from app.domain.playbook.configuration import Configuration, ConfigurationChange
 from app.domain.playbook.document import Document
 from app.domain.playbook.playbooks import Contribution, Signoff
@@ -30,6 +30,18 @@ class AppliedDocument:
     revision: int
 
 
+@dataclass(frozen=True, slots=True)
+class ResponsibilityAnswer:
+    """A team's answer to its part in an objective."""
+
+    objective: str
+    team: str
+    is_accepted: bool
+    # The name of the person who answered.
+    answered_by: str
+    note: str
+
+
 async def publish_playbook(
     service: ServiceContext, actor: Actor, key: str, precondition: Precondition = UNCONDITIONAL
 ) -> WrittenResource:
@@ -39,7 +51,7 @@ async def publish_playbook(
     outcome = await write_configuration(
         service,
         actor,
-        lambda configuration: publishing.publish_playbook(configuration, key, now),
+        lambda configuration: lifecycle.publish_playbook(configuration, key, now),
         ("playbook", key, precondition),
     )
     return to_written_resource(outcome, "playbook", key)
@@ -53,7 +65,7 @@ async def close_playbook(
     outcome = await write_configuration(
         service,
         actor,
-        lambda configuration: publishing.close_playbook(configuration, key),
+        lambda configuration: lifecycle.close_playbook(configuration, key),
         ("playbook", key, precondition),
     )
     return to_written_resource(outcome, "playbook", key)
@@ -71,7 +83,7 @@ async def record_contribution(
     outcome = await write_configuration(
         service,
         actor,
-        lambda configuration: publishing.add_contribution(configuration, contribution),
+        lambda configuration: lifecycle.add_contribution(configuration, contribution),
         guard,
     )
     return to_written_resource(outcome, "contribution", contribution.key)
@@ -90,7 +102,7 @@ async def record_signoff(
     require_team(actor, signoff.team)
     guard = ("signoff", signoff.key, precondition)
     outcome = await write_configuration(
-        service, actor, lambda configuration: publishing.add_signoff(configuration, signoff), guard
+        service, actor, lambda configuration: lifecycle.add_signoff(configuration, signoff), guard
     )
     return to_written_resource(outcome, "signoff", signoff.key)
 
@@ -108,7 +120,7 @@ async def withdraw_participation(
     key = f"{playbook}/{team}"
 
     def remove_participation(configuration: Configuration) -> Configuration:
-        publishing.get_playbook(configuration, playbook)
+        lifecycle.get_playbook(configuration, playbook)
         if key not in configuration.resources_of(kind):
             raise NotFoundError(f"The team '{team}' has no {kind} for the playbook '{playbook}'.")
         return configuration.with_archived(kind, key)
@@ -116,33 +128,37 @@ async def withdraw_participation(
     await write_configuration(service, actor, remove_participation, (kind, key, precondition))
 
 
-async def record_acceptance(  # an acceptance is all of these
+async def record_answer(
     service: ServiceContext,
     actor: Actor,
-    objective: str,
-    team: str,
-    *,
-    accepted: bool,
-    accepted_by: str,
-    note: str,
+    answer: ResponsibilityAnswer,
     precondition: Precondition = UNCONDITIONAL,
 ) -> WrittenResource:
-    """The team has accepted, or declined, its part. Raises: NotFoundError, ForbiddenError."""
-    require_team(actor, team)
+    """Record that a team accepts or declines its part in an objective.
+
+    Raises: NotFoundError, ForbiddenError.
+    """
+    require_team(actor, answer.team)
+    key = f"{answer.objective}/{answer.team}"
 
     def set_acceptance(configuration: Configuration) -> Configuration:
-        if objective not in configuration.objectives:
+        if answer.objective not in configuration.objectives:
             raise NotFoundError(
-                unknown_key_message("objective", objective, configuration.objectives)
+                unknown_key_message("objective", answer.objective, configuration.objectives)
             )
-        return publishing.set_acceptance(
-            configuration, objective, team, is_accepted=accepted, by=accepted_by, note=note
+        return lifecycle.set_acceptance(
+            configuration,
+            answer.objective,
+            answer.team,
+            is_accepted=answer.is_accepted,
+            by=answer.answered_by,
+            note=answer.note,
         )
 
     outcome = await write_configuration(
-        service, actor, set_acceptance, ("responsibility", f"{objective}/{team}", precondition)
+        service, actor, set_acceptance, ("responsibility", key, precondition)
     )
-    return to_written_resource(outcome, "responsibility", f"{objective}/{team}")
+    return to_written_resource(outcome, "responsibility", key)
 
 
 async def export_document(service: ServiceContext, actor: Actor, key: str) -> Document:
@@ -153,7 +169,7 @@ async def export_document(service: ServiceContext, actor: Actor, key: str) -> Do
     return documents.render_document(configuration, key)
 
 
-async def apply_document(  # the three questions of `sightline apply`
+async def apply_document(
     service: ServiceContext,
     actor: Actor,
     document: Document,
@@ -175,7 +191,7 @@ async def apply_document(  # the three questions of `sightline apply`
             configuration, document, prune=prune, accept=is_admin
         )
         return (
-            publishing.publish_playbook(changed_configuration, document.playbook.key, now)
+            lifecycle.publish_playbook(changed_configuration, document.playbook.key, now)
             if publish
             else changed_configuration
         )

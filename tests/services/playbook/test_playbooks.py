@@ -18,6 +18,7 @@ from app.domain.primitives.errors import (
 )
 from app.services.playbook import configuration, playbooks
 from app.services.playbook.configuration import Precondition
+from app.services.playbook.playbooks import ResponsibilityAnswer
 from app.store.access import organization_version as cursor
 from app.store.playbook import configuration as store
 from tests.support.configurations import make_configuration
@@ -93,14 +94,9 @@ async def test_a_team_accepts_and_declines_its_own_part(harness: ServiceHarness)
     owner = await harness.create_organization()
     await seed_playbook(harness, owner)
     for accepted, status in ((False, "declined"), (True, "accepted")):
-        written = await playbooks.record_acceptance(
-            harness.service,
-            make_bound_actor(owner, "sales"),
-            "win",
-            "sales",
-            accepted=accepted,
-            accepted_by="Ann",
-            note="so",
+        answer = ResponsibilityAnswer("win", "sales", accepted, "Ann", "so")
+        written = await playbooks.record_answer(
+            harness.service, make_bound_actor(owner, "sales"), answer
         )
         assert isinstance(written.resource, Responsibility)
         assert (written.resource.status, written.resource.by, written.resource.note) == (
@@ -109,12 +105,12 @@ async def test_a_team_accepts_and_declines_its_own_part(harness: ServiceHarness)
             "so",
         )
     with pytest.raises(NotFoundError, match="'win'"):
-        await playbooks.record_acceptance(
-            harness.service, owner, "wim", "sales", accepted=True, accepted_by="", note=""
+        await playbooks.record_answer(
+            harness.service, owner, ResponsibilityAnswer("wim", "sales", True, "", "")
         )
     with pytest.raises(NotFoundError, match="'ops'"):
-        await playbooks.record_acceptance(
-            harness.service, owner, "win", "ops", accepted=True, accepted_by="", note=""
+        await playbooks.record_answer(
+            harness.service, owner, ResponsibilityAnswer("win", "ops", True, "", "")
         )
 
 
@@ -135,14 +131,10 @@ async def test_acts_of_a_team_are_its_own(harness: ServiceHarness):
                 harness.service, actor, Contribution("q4", "sales", actor.name)
             ),
             playbooks.record_signoff(harness.service, actor, Signoff("q4", "sales", 1, str(team))),
-            playbooks.record_acceptance(
+            playbooks.record_answer(
                 harness.service,
                 actor,
-                "win",
-                "sales",
-                accepted=False,
-                accepted_by=str(team),
-                note="",
+                ResponsibilityAnswer("win", "sales", False, str(team), ""),
             ),
             playbooks.withdraw_participation(harness.service, actor, "contribution", "q4", "sales"),
         ):
