@@ -159,11 +159,11 @@ async def list_playbooks(
         context, paging, response, "playbook", return_stored, {}, archived=archived
     )
     counts = await _count_unpublished(
-        context, [stored.value.key for stored in page_fields["items"]]
+        context, [stored.resource.key for stored in page_fields["items"]]
     )
     page_playbooks = [
         Playbook.from_domain(
-            stored.value, archived=stored.archived, unpublished_changes=counts[stored.value.key]
+            stored.resource, archived=stored.is_archived, unpublished_changes=counts[stored.resource.key]
         )
         for stored in page_fields["items"]
     ]

@@ -350,10 +350,10 @@ async def test_the_same_event_id_with_other_content_is_a_conflict_and_the_record
 async def test_a_webhook_id_that_comes_again_with_another_body_is_a_conflict(api, sender):
     """The trap of 7.3: same id with another body is a conflict, not an update."""
     assert (await sender.send(make_event_body(1))).status_code == 200
-    sender.number = 0
+    sender.last_number = 0
     assert (await sender.send(make_event_body(1))).json()["state"] == "processed"
     for other_body in (make_event_body(2), {"events": [make_event_body(1), make_event_body(2)]}):
-        sender.number = 0
+        sender.last_number = 0
         rejection = await sender.send(other_body)
         assert (rejection.status_code, rejection.json()["code"]) == (409, "event-conflict")
         assert "'msg_1' came before with another body" in rejection.json()["detail"]
@@ -369,7 +369,7 @@ async def test_a_webhook_id_that_comes_again_with_another_body_is_a_conflict(api
 
 async def test_a_rejected_body_may_be_corrected_under_the_same_webhook_id(api, sender):
     assert (await sender.send({**make_event_body(), "team": "ops"})).status_code == 400
-    sender.number = 0
+    sender.last_number = 0
     assert (await sender.send(make_event_body())).json()["state"] == "processed"
-    sender.number = 0
+    sender.last_number = 0
     assert (await sender.send({**make_event_body(), "team": "ops"})).status_code == 409
