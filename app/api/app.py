@@ -12,7 +12,7 @@ from app.api.alignment import alignment
 from app.api.events import cloudevents, events, exports
 from app.api.http import problems
 from app.api.http.middleware import OuterMiddleware
-from app.api.http.route import fast_routes
+from app.api.http.route import list_direct_routes
 from app.api.openapi import document
 from app.api.operations import erasure as erasures
 from app.api.operations import health
@@ -96,5 +96,5 @@ def create_application(
         app.router.routes.extend(router.routes)
     problems.install_handlers(app)
     document.install_openapi(app)
-    app.add_middleware(OuterMiddleware, fast_routes=fast_routes(app))
+    app.add_middleware(OuterMiddleware, direct_routes=list_direct_routes(app))
     return app

@@ -34,18 +34,12 @@ from app.api.alignment.view_schemas import (
     to_objective_alignment,
     to_team_alignment,
 )
-from app.api.http.authentication import ContextDep
+from app.api.http.authentication import ContextDep, RequestContext
 from app.api.http.body import JSON, MIB
 from app.api.http.etags import IfNoneMatch, body_etag, json_with_etag, short_digest, with_etag
 from app.api.http.pagination import Paging, PagingDep, parse_integer
 from app.api.http.resources import ObjectiveKey, TeamKey
-from app.api.http.route import (
-    Contract,
-    create_router,
-    read_contract,
-    route_contract,
-    with_cached_reply,
-)
+from app.api.http.route import Contract, create_router, read_contract, route_contract
 from app.api.http.schema_types import Day, Key
 from app.api.playbook.document_schemas import PlaybookDocument, to_document
 from app.domain.primitives.errors import AlignmentChangedError, NotFoundError, unknown_key_message
@@ -53,7 +47,7 @@ from app.scoring.views import build_objective_views, build_team_pairs, build_tea
 from app.services.alignment import alignment, comparison
 from app.services.alignment import history as alignment_history
 from app.services.alignment.alignment import AlignmentResult
-from app.services.runtime.context import ServiceContext
+from app.services.alignment.history import HistoryQuery
 
 router = create_router("alignment")
 MAX_LISTED_LOSSES = 10
@@ -99,27 +93,40 @@ AlignmentResultDep = Annotated[AlignmentResult, Depends(_load_alignment)]
 REPLY_CACHE: Final = "alignment"
 
 
-async def _get_cached_reply(request: Request) -> Response | None:
-    """The reply to who asks again in the same words what is asked all day. None for any other question."""
-    service: ServiceContext = request.app.state.service
-    query = service.answer_cache.get(REPLY_CACHE, request.scope["query_string"], 0, AlignmentQuery)
-    alignment_result = (
-        None if query is None else await alignment.get_cached(service, request.state.actor, *query)
+async def _find_cached_reply(context: RequestContext) -> Response | None:
+    """Return the cached reply to a query string that was sent before, or None.
+
+    A query string always means the same `AlignmentQuery`, so its parsing is cached without a
+    version. The reply itself is cached at the alignment, which has one.
+    """
+    query = context.service.answer_cache.get(
+        REPLY_CACHE, context.request.scope["query_string"], 0, AlignmentQuery
     )
-    reply = None if alignment_result is None else alignment_result.cached_replies.get(REPLY_CACHE)
-    if_none_match = request.headers.getlist("if-none-match")
-    return (
-        json_with_etag(request, *reply)
-        if reply is not None and if_none_match in ([], [reply[1]])
-        else None
-    )
+    if query is None:
+        return None
+    alignment_result = await alignment.get_cached(context.service, context.actor, *query)
+    if alignment_result is None or REPLY_CACHE not in alignment_result.cached_replies:
+        return None
+    body, etag = alignment_result.cached_replies[REPLY_CACHE]
+    if context.request.headers.getlist("if-none-match") not in ([], [etag]):
+        return None  # other tags are parsed, and may be refused, by the endpoint
+    return json_with_etag(context.request, body, etag)
 
 
-@router.get("/v1/alignment", response_model=Alignment, **read_contract("read", 404))
-@with_cached_reply(_get_cached_reply)
+@router.get(
+    "/v1/alignment",
+    response_model=Alignment,
+    **route_contract(
+        Contract(
+            "read",
+            problem_statuses=(404,),
+            has_etag=True,
+            find_cached_reply=_find_cached_reply,
+        )
+    ),
+)
 async def get_alignment(
     context: ContextDep,
-    request: Request,
     query: AlignmentQueryDep,
     alignment_result: AlignmentResultDep,
     if_none_match: IfNoneMatch = None,
@@ -128,10 +135,12 @@ async def get_alignment(
     reply = alignment_result.cached_replies.get(REPLY_CACHE)
     if reply is None:
         body = to_alignment(alignment_result).model_dump_json().encode()
-        reply = alignment_result.cached_replies[REPLY_CACHE] = body, body_etag(body)
-    # What the words of a question come to never changes: they are not read again.
-    context.service.answer_cache.put(REPLY_CACHE, request.scope["query_string"], 0, query, 1)
-    return json_with_etag(request, *reply)
+        reply = body, body_etag(body)
+        alignment_result.cached_replies[REPLY_CACHE] = reply
+    context.service.answer_cache.put(
+        REPLY_CACHE, context.request.scope["query_string"], 0, query, 1
+    )
+    return json_with_etag(context.request, *reply)
 
 
 @router.get(
@@ -183,7 +192,9 @@ async def get_alignment_history(
     """How aligned the organization was, day by day or week by week, each with its own day's configuration."""
     return to_history(
         await alignment_history.get_history(
-            context.service, context.actor, first_day, last_day, step, playbook, known_at
+            context.service,
+            context.actor,
+            HistoryQuery(first_day, last_day, step, playbook, known_at),
         )
     )
 

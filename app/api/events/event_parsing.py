@@ -5,8 +5,16 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Annotated, Any, Final, Literal
 
+from fastapi import Body
 from msgspec import Meta, Struct, convert
-from pydantic import BeforeValidator, Field, ValidationError, WithJsonSchema
+from pydantic import (
+    BeforeValidator,
+    Field,
+    GetCoreSchemaHandler,
+    ValidationError,
+    WithJsonSchema,
+)
+from pydantic_core import CoreSchema, core_schema
 
 from app.api.http.problems import to_faults
 from app.api.http.schema_base import RequestModel, json_schema_example
@@ -144,10 +152,8 @@ class NewEvent(RequestModel):
     model_config = {"json_schema_extra": json_schema_example(**EXAMPLE)}
 
 
-def to_domain_event(body: NewEvent | EventValue) -> EventValue:
-    """The domain's event, which it may be already."""
-    if isinstance(body, EventValue):
-        return body
+def to_domain_event(body: NewEvent) -> EventValue:
+    """Convert a request body to the domain's event."""
     return EventValue(
         body.id,
         body.source,
@@ -267,3 +273,18 @@ def to_invalid_error(error: ValidationError) -> InvalidError:
     return InvalidError(
         f"{body_faults[0].pointer or 'the body'}: {body_faults[0].detail}", body_faults
     )
+
+
+class _NewEventSchema:
+    """Validates a body with `parse_event` and documents it as `NewEvent`."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:  # Any: Pydantic's own
+        return core_schema.no_info_wrap_validator_function(
+            lambda raw_event, _: parse_event(raw_event), handler.generate_schema(NewEvent)
+        )
+
+
+NewEventBody = Annotated[EventValue, _NewEventSchema, Body()]

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import Path, Request, Response
 
 from app.api.events.event_filters import EventFilterDep
-from app.api.events.event_parsing import NewEvent, parse_event, to_domain_event
+from app.api.events.event_parsing import NewEventBody, parse_event
 from app.api.events.event_schemas import (
     EXAMPLE_UID,
     BatchProblem,
@@ -32,7 +32,6 @@ from app.api.http.route import (
     list_contract,
     read_contract,
     route_contract,
-    with_body_parser,
 )
 from app.api.http.schema_types import Uid
 from app.domain.events.events import Event as EventValue
@@ -77,16 +76,13 @@ async def list_events(
             problem_statuses=(409,),
             has_etag=True,
             can_create=True,
-            direct=True,
+            parse_body=parse_event,
         )
     ),
 )
-@with_body_parser(parse_event)
-async def record_event(context: ContextDep, body: NewEvent) -> Response:
+async def record_event(context: ContextDep, body: NewEventBody) -> Response:
     """Records one event. The same one again is answered as it is recorded, with 200."""
-    (submission,) = await flow.ingest_events(
-        context.service, context.actor, [to_domain_event(body)]
-    )
+    (submission,) = await flow.ingest_events(context.service, context.actor, [body])
     if submission.problem is not None:
         raise submission.problem
     return _event_response(
@@ -98,9 +94,8 @@ async def record_event(context: ContextDep, body: NewEvent) -> Response:
 @router.post(
     "/v1/event-batches",
     response_model=EventBatchResult,
-    **route_contract(Contract("events:write", JSON, 16 * MIB, direct=True)),
+    **route_contract(Contract("events:write", JSON, 16 * MIB, parse_body=parse_batch)),
 )
-@with_body_parser(parse_batch)
 async def record_event_batch(context: ContextDep, body: NewEventBatch) -> Response:
     """Records what is valid and new of up to 10,000 events; says what became of the rest."""
     parsed_events: list[EventValue | InvalidError] = []

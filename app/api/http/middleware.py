@@ -93,9 +93,9 @@ class _RequestLog:
 class OuterMiddleware:
     """Wraps the whole application. Shape: `lanes` are the ways past it, by method and path."""
 
-    def __init__(self, app: ASGIApp, fast_routes: Mapping[tuple[str, str], ASGIApp]) -> None:
+    def __init__(self, app: ASGIApp, direct_routes: Mapping[tuple[str, str], ASGIApp]) -> None:
         """Around `app`."""
-        self.app, self.fast_routes = app, fast_routes
+        self.app, self.direct_routes = app, direct_routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
@@ -108,7 +108,7 @@ class OuterMiddleware:
         app = (
             self.app
             if scope.get("root_path")
-            else self.fast_routes.get((scope["method"], scope["path"]), self.app)
+            else self.direct_routes.get((scope["method"], scope["path"]), self.app)
         )
         try:
             await app(scope, receive, request_log.send_message)

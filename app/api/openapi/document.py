@@ -9,7 +9,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from app.api.http.route import CONTRACT_KEY, Contract
+from app.api.http.route import Contract, ContractRoute
 from app.api.http.schema_base import collect_examples
 from app.api.openapi.components import HEADERS, OPENAPI_INFO, RESPONSES, SECURITY, SERVERS, TAGS
 from app.api.openapi.descriptions import FIELD_DESCRIPTIONS
@@ -66,8 +66,16 @@ def build_document(app: FastAPI, *, for_clients: bool = False) -> Node:
         _add_descriptions(schema)
         if name in examples_by_schema:
             schema["examples"] = [deepcopy(examples_by_schema[name])]
+    contracts = {
+        (route.path, method.lower()): route.contract
+        for route in app.routes
+        if isinstance(route, ContractRoute)
+        for method in route.methods
+    }
     for path, method, operation in _iterate_operations(specification):
-        _complete_operation(path, method, operation, schemas)
+        contract = contracts[path, method]
+        _complete_operation(operation, contract, schemas)
+        operation["responses"] = _build_responses(path, method, operation, contract, schemas)
     components["securitySchemes"] = deepcopy(SECURITY)
     serialized = dumps([specification["paths"], RESPONSES])
     components["headers"] = {
@@ -150,8 +158,7 @@ def _replace_with_references(schema: Node, schemas: Node) -> None:
             member["items"] = {"$ref": f"#/components/schemas/{item_schema['title']}"}
 
 
-def _complete_operation(path: str, method: str, operation: Node, schemas: Node) -> None:
-    contract = Contract(**operation.pop(CONTRACT_KEY))
+def _complete_operation(operation: Node, contract: Contract, schemas: Node) -> None:
     words = operation["operationId"].replace("_", " ")
     operation["summary"] = words[0].upper() + words[1:]
     if contract.deprecation_headers:
@@ -175,7 +182,6 @@ def _complete_operation(path: str, method: str, operation: Node, schemas: Node) 
         }
     _add_examples(operation.get("requestBody", {}), schemas)
     _add_request_example(operation, is_raw=contract.media_type == "*/*")
-    operation["responses"] = _build_responses(path, method, operation, contract, schemas)
 
 
 def _add_request_example(operation: Node, *, is_raw: bool) -> None:
