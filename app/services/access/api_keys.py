@@ -1,10 +1,8 @@
 """API keys: issued once, checked at every request, revoked at once."""
 
-import hmac
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -12,16 +10,12 @@ from app.domain.access.actor import SCOPES, Actor, require_key_issuing
 from app.domain.primitives.errors import (
     Fault,
     InvalidError,
-    NotAuthenticError,
     NotFoundError,
-    UnavailableError,
     unknown_key_message,
 )
 from app.security import vault
-from app.services.runtime.cache_entries import CachedApiKey
 from app.services.runtime.context import ServiceContext
 from app.store.access import api_keys as keys
-from app.store.access import directory
 from app.store.access import organization_version as cursor
 from app.store.access.api_keys import StoredApiKey
 from app.store.playbook import configuration, journal
@@ -29,9 +23,6 @@ from app.store.playbook.journal import RecordedAction
 from app.store.sql.database import Connection
 
 MAX_NAME_LENGTH: Final = 200
-USE_NOTE_INTERVAL: Final = timedelta(minutes=1)
-UNMATCHABLE_DIGEST: Final = "0" * 64
-EARLIEST_INSTANT: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,74 +34,6 @@ class IssueKey:
     team: str | None = None
     source: str | None = None
     expires_at: datetime | None = None
-
-
-async def authenticate_key(service: ServiceContext, presented: str) -> Actor:
-    """Whose key it is and what it may do. Raises: NotAuthenticError, the same for whatever is wrong with it."""
-    key_parts = vault.split_api_key(presented)
-    if key_parts is None:
-        raise NotAuthenticError("This needs a valid API key.")
-    key_id, secret = key_parts
-    now = service.clock()
-    organization, key = await _find_key(service, key_id, now)
-    pepper_id = service.vault.pepper_id if key is None else key.pepper
-    presented_digest = service.vault.digest(pepper_id, secret)
-    is_match = hmac.compare_digest(
-        presented_digest, UNMATCHABLE_DIGEST if key is None else key.digest
-    )
-    if key is None or organization is None or not is_match or not _is_usable(key, now):
-        raise NotAuthenticError("This needs a valid API key.")
-    await _note_use(service, organization, key, now)
-    return Actor(
-        organization, f"{key.name} ({key.id})", frozenset(key.scopes), key.team, key.source
-    )
-
-
-def is_known_key(service: ServiceContext, presented: str) -> bool:
-    """Whether it names a key that was good for this process before; asks no database."""
-    key_parts = vault.split_api_key(presented)
-    return key_parts is not None and key_parts[0] in service.last_key_use_noted
-
-
-async def _find_key(
-    service: ServiceContext, key_id: str, now: datetime
-) -> tuple[UUID | None, StoredApiKey | None]:
-    """The key of that id and whose it is, as it was at most some seconds ago. None when there is none."""
-    cached_key = service.api_key_cache.get(key_id, now)
-    if cached_key is not None:
-        return cached_key.organization, cached_key.key
-    generation = service.api_key_cache.generation
-    async with service.database.read_transaction() as connection:
-        organization = await directory.find_organization(connection, "api_key", key_id)
-        key = (
-            None
-            if organization is None
-            else await keys.find_api_key(connection, organization, key_id)
-        )
-    if organization is not None and key is not None:
-        service.api_key_cache.put(key_id, CachedApiKey(organization, key), now, generation)
-    return organization, key
-
-
-async def _note_use(
-    service: ServiceContext, organization: UUID, key: StoredApiKey, now: datetime
-) -> None:
-    """The key's last use is noted about once a minute; a request does not fail for it, and tries no more often."""
-    last_noted = max(
-        key.last_used_at or EARLIEST_INSTANT,
-        service.last_key_use_noted.get(key.id, EARLIEST_INSTANT),
-    )
-    service.last_key_use_noted[key.id] = last_noted
-    if now - last_noted < USE_NOTE_INTERVAL:
-        return
-    service.last_key_use_noted[key.id] = now
-    with suppress(UnavailableError):
-        async with service.database.write_transaction() as connection:
-            await keys.update_last_use(connection, organization, key.id, now)
-
-
-def _is_usable(key: StoredApiKey, now: datetime) -> bool:
-    return key.revoked_at is None and (key.expires_at is None or now < key.expires_at)
 
 
 async def issue_key(

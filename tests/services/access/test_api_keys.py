@@ -16,7 +16,7 @@ from app.domain.primitives.errors import (
 from app.security import vault
 from app.security.vault import Vault
 from app.services.access import api_keys as keys
-from app.services.access import organizations
+from app.services.access import authentication, organizations
 from app.services.access.api_keys import IssueKey
 from app.store.access import api_keys as kept
 from app.store.access.api_keys import StoredApiKey
@@ -29,7 +29,7 @@ SECOND = timedelta(seconds=1)
 async def is_refused(harness: ServiceHarness, presented: str) -> bool:
     """Whether the key is refused, in the words that say nothing."""
     try:
-        await keys.authenticate_key(harness.service, presented)
+        await authentication.authenticate_key(harness.service, presented)
     except NotAuthenticError as error:
         return error.detail == "This needs a valid API key."
     return False
@@ -47,7 +47,7 @@ async def test_a_key_identifies_its_organization_and_scopes(harness: ServiceHarn
     await seed_playbook(harness, actor)
     key_request = IssueKey("ci", frozenset({"read", "events:write"}), "sales", "billing")
     key, text = await keys.issue_key(harness.service, actor, key_request)
-    authenticated_actor = await keys.authenticate_key(harness.service, text)
+    authenticated_actor = await authentication.authenticate_key(harness.service, text)
     assert authenticated_actor == Actor(
         actor.organization, f"ci ({key.id})", key_request.scopes, "sales", "billing"
     )
@@ -105,7 +105,7 @@ async def test_another_pepper_refuses_and_a_missing_one_is_unavailable(harness: 
     assert await is_refused(harness, text)
     harness.service = replace(harness.service, vault=Vault(secret_keys, {"p2": bytes(32)}))
     with pytest.raises(UnavailableError):
-        await keys.authenticate_key(harness.service, text)
+        await authentication.authenticate_key(harness.service, text)
 
 
 async def test_keys_remain_valid_after_a_new_pepper_while_the_old_one_is_configured(
@@ -129,7 +129,7 @@ async def test_the_last_use_is_written_at_most_once_a_minute(harness: ServiceHar
     last_uses = [(await load_key(harness, actor, key.id)).last_used_at]
     for seconds in (0, 59, 1, 59, 61):
         harness.clock.advance(seconds=seconds)
-        await keys.authenticate_key(harness.service, text)
+        await authentication.authenticate_key(harness.service, text)
         last_uses.append((await load_key(harness, actor, key.id)).last_used_at)
     assert last_uses == [None, NOW, NOW, NOW + 60 * SECOND, NOW + 60 * SECOND, NOW + 180 * SECOND]
 
@@ -188,4 +188,6 @@ async def test_the_operator_can_issue_any_key(harness: ServiceHarness):
         harness.service, keys.operator_actor(identity), IssueKey("rescue", frozenset({"admin"}))
     )
     assert key.created_by == "operator"
-    assert (await keys.authenticate_key(harness.service, text)).organization == actor.organization
+    assert (
+        await authentication.authenticate_key(harness.service, text)
+    ).organization == actor.organization

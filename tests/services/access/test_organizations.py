@@ -4,8 +4,7 @@ import pytest
 
 from app.domain.playbook.organization import Organization, Policy
 from app.domain.primitives.errors import ConflictError, InvalidError, NotFoundError
-from app.services.access import api_keys as keys
-from app.services.access import organizations
+from app.services.access import authentication, organizations
 from app.store.playbook import configuration as store
 from app.store.playbook import journal
 from app.store.playbook.journal import JournalFilter
@@ -17,7 +16,7 @@ async def test_a_new_organization_has_its_policy_its_journal_and_a_key(harness: 
         harness.service, Organization("acme", "Acme", "Asia/Kolkata")
     )
     identity = await organizations.find_organization(harness.service, "acme")
-    actor = await keys.authenticate_key(harness.service, text)
+    actor = await authentication.authenticate_key(harness.service, text)
     assert (actor.organization, actor.scopes, actor.team, actor.source) == (
         identity,
         frozenset({"admin"}),

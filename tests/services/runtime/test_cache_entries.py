@@ -8,7 +8,7 @@ import pytest
 from app.domain.access.actor import Actor
 from app.domain.primitives.errors import NotAuthenticError
 from app.domain.sources.sources import Source
-from app.services.access import api_keys
+from app.services.access import api_keys, authentication
 from app.services.access.api_keys import IssueKey
 from app.services.playbook import configuration
 from app.services.runtime.cache_entries import CACHE_TTL, CachedHook
@@ -93,14 +93,14 @@ async def test_a_revoked_key_is_refused_at_once_here_and_after_the_ttl_elsewhere
     )
     async with open_harness(database_url) as other_harness:
         for service in (harness.service, other_harness.service):
-            await api_keys.authenticate_key(service, presented)
+            await authentication.authenticate_key(service, presented)
         await api_keys.revoke_key(harness.service, actor, key.id)
         with pytest.raises(NotAuthenticError):
-            await api_keys.authenticate_key(harness.service, presented)
-        await api_keys.authenticate_key(other_harness.service, presented)
+            await authentication.authenticate_key(harness.service, presented)
+        await authentication.authenticate_key(other_harness.service, presented)
         other_harness.clock.advance(seconds=CACHE_TTL.total_seconds())
         with pytest.raises(NotAuthenticError):
-            await api_keys.authenticate_key(other_harness.service, presented)
+            await authentication.authenticate_key(other_harness.service, presented)
 
 
 async def put_hubspot_source(harness: ServiceHarness, actor: Actor, secret: str) -> None:
