@@ -8,9 +8,7 @@ from sqlalchemy import Column, Table, insert, select
 
 from app.domain.playbook.organization import Organization
 from app.domain.primitives.errors import NotAuthenticError, NotFoundError
-from app.services.access import authentication
-from app.services.access import api_keys as api_keys_service
-from app.services.access import organizations
+from app.services.access import authentication, organizations
 from app.store.operations import organization_deletion
 from app.store.sql import column_types
 from app.store.tables.access import DirectoryRow
