@@ -13,11 +13,13 @@ from app.domain.playbook.document import Document
 from app.domain.playbook.playbooks import current_playbooks
 from app.domain.primitives.errors import Fault, InvalidError, NotFoundError
 from app.scoring.daily_evidence import DailyEvidence, SnapshotSeries
+from app.scoring.evidence_rematch import rematch_evidence
 from app.scoring.ledger_diff import LedgerDifference, diff_ledgers
 from app.scoring.playbook_index import PlaybookIndex
 from app.scoring.snapshot import Snapshot, build_frame
 from app.services.alignment import history
-from app.services.alignment.alignment import AlignmentResult, build_result, resolve_dates
+from app.services.alignment.alignment import AlignmentResult, build_result
+from app.services.alignment.days import resolve_dates
 from app.services.events import metric_restatement as restatement
 from app.services.playbook import configuration_history as past
 from app.services.playbook.configuration_history import ConfigurationHistory, ScoringBasis
@@ -227,11 +229,10 @@ async def _rematch_evidence(
         for day in await rematching.find_days()
         for event_state in await rematching.match_events(day)
     ]
-    return await series.with_changed_metrics(
-        connection,
-        actor.organization,
+    return rematch_evidence(
         evidence,
         event_states,
         rematching.changed_metrics,
+        await snapshot.load_metrics_by_set(connection, actor.organization),
         basis.frame.known_at,
     )

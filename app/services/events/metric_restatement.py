@@ -2,8 +2,10 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
+from app.domain.events.matched_event import EventState
 from app.domain.events.metrics import Matcher, Metric, find_redefined_metrics
 from app.domain.playbook import history as past
 from app.domain.playbook.configuration import Configuration
@@ -15,7 +17,6 @@ from app.store.events import metric_restatement as restatements
 from app.store.events import restatement_queue
 from app.store.events import rollup_rebuild as rebuild
 from app.store.events.metric_restatement import PendingRestatement, RestatedDay
-from app.store.events.rollup_rebuild import EventState
 from app.store.playbook import configuration as store
 from app.store.playbook import journal
 from app.store.playbook.journal import RecordedAction
@@ -76,47 +77,59 @@ class MetricRestatement:
             )
 
 
-async def begin_restatement(  # a write of configuration
-    service: ServiceContext,
-    connection: Connection,
-    organization: UUID,
-    actor: str,
-    before: Configuration,
-    after: Configuration,
-    position: WritePosition,
-    journal_index: int,
-) -> None:
-    """Events match the metrics as they are after the write, or will once history is restated.
+@dataclass(frozen=True, slots=True)
+class ConfigurationWrite:
+    """A write of configuration, which may redefine metrics."""
 
-    Shape: `place` is how many entries the write has made in the journal.
+    # The name of whoever writes.
+    actor: str
+    before: Configuration
+    after: Configuration
+    position: WritePosition
+    # The number of entries that the write has made in the journal.
+    journal_length: int
+
+
+async def begin_restatement(
+    service: ServiceContext, connection: Connection, organization: UUID, write: ConfigurationWrite
+) -> None:
+    """Restate history if a write redefines metrics: at once, or later when many events are affected.
+
+    A restatement in progress is replaced: events match the metrics as they are after the write.
     """
-    current_metrics = past.effective_metrics(after, {})
-    if not find_redefined_metrics(past.effective_metrics(before, {}), current_metrics):
+    current_metrics = past.effective_metrics(write.after, {})
+    if not find_redefined_metrics(past.effective_metrics(write.before, {}), current_metrics):
         return
     running = await restatements.find_restatement(connection, organization)
     changed_metrics = find_redefined_metrics(
-        past.effective_metrics(before, {} if running is None else running.metrics), current_metrics
+        past.effective_metrics(write.before, {} if running is None else running.metrics),
+        current_metrics,
     )
     if running is not None:
         await _end_restatement(connection, organization)
     if not changed_metrics:
         return
-    rematching = MetricRestatement(connection, organization, after, changed_metrics)
+    restatement = MetricRestatement(connection, organization, write.after, changed_metrics)
     event_count = await rebuild.count_events_of_types(
-        connection, organization, rematching.event_types, service.max_inline_restated_events + 1
+        connection, organization, restatement.event_types, service.max_inline_restated_events + 1
     )
     if event_count > service.max_inline_restated_events:
-        days = tuple(await rematching.find_days())
+        days = tuple(await restatement.find_days())
         await restatements.begin_restatement(
             connection,
             organization,
-            PendingRestatement(changed_metrics, days, actor, position.recorded_at),
+            PendingRestatement(changed_metrics, days, write.actor, write.position.recorded_at),
         )
         await restatement_queue.enqueue_organization(connection, organization)
     elif event_count:
-        await rematching.restate_days(await rematching.find_days())
+        await restatement.restate_days(await restatement.find_days())
         await _journal_restatement(
-            connection, organization, actor, changed_metrics, position, journal_index
+            connection,
+            organization,
+            write.actor,
+            changed_metrics,
+            write.position,
+            write.journal_length,
         )
 
 
@@ -125,7 +138,7 @@ async def _end_restatement(connection: Connection, organization: UUID) -> None:
     await restatement_queue.dequeue_organization(connection, organization)
 
 
-async def _journal_restatement(  # what a journal's entry says
+async def _journal_restatement(
     connection: Connection,
     organization: UUID,
     actor: str,
@@ -164,13 +177,13 @@ async def run_step(service: ServiceContext, organization: UUID) -> bool:
         configuration = await store.load_configuration(
             connection, organization, ("organization", "metric")
         )
-        rematching = MetricRestatement(connection, organization, configuration, running.metrics)
+        restatement = MetricRestatement(connection, organization, configuration, running.metrics)
         if not await _restate_planned_days(
-            service, connection, organization, rematching, running.days
+            service, connection, organization, restatement, running.days
         ):
             return True
         done_days = await restatements.list_restated_days(connection, organization)
-        days = await rematching.find_days()
+        days = await restatement.find_days()
         remaining_days = [day for day in days if day not in set(done_days)]
         if len(remaining_days) > MAX_CATCH_UP_DAYS:  # events came in for other days meanwhile
             await restatements.set_remaining_days(connection, organization, days)
@@ -178,9 +191,9 @@ async def run_step(service: ServiceContext, organization: UUID) -> bool:
         for day in done_days:
             restated_day = await restatements.load_restated_day(connection, organization, day)
             await restatements.apply_restated_day(
-                connection, organization, restated_day, rematching.changed_metrics
+                connection, organization, restated_day, restatement.changed_metrics
             )
-        await rematching.restate_days(remaining_days)
+        await restatement.restate_days(remaining_days)
         position = await cursor.advance_version(
             connection,
             organization,
@@ -199,7 +212,7 @@ async def _restate_planned_days(
     service: ServiceContext,
     connection: Connection,
     organization: UUID,
-    rematching: MetricRestatement,
+    restatement: MetricRestatement,
     planned_days: Sequence[int],
 ) -> bool:
     """Does planned days for as many events as may be restated at once; whether all of them are done."""
@@ -212,12 +225,12 @@ async def _restate_planned_days(
             and len(remaining_days) - day_index > MAX_CATCH_UP_DAYS
         ):
             return False
-        event_states = await rematching.match_events(day)
+        event_states = await restatement.match_events(day)
         event_count += len(event_states)
         await restatements.save_restated_day(
             connection,
             organization,
-            restatements.restate_day(day, event_states, rematching.changed_metrics),
+            restatements.restate_day(day, event_states, restatement.changed_metrics),
         )
     return True
 

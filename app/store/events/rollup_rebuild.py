@@ -1,4 +1,4 @@
-"""Roll-ups made anew from the events: to prove that the kept ones are right, and to make them so."""
+"""Roll-ups computed from the events, to check the stored ones or to replace them."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,12 @@ from sqlalchemy import ColumnElement, and_, bindparam, delete, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.events.events import to_canonical_json
-from app.domain.events.matched_event import MatchedEvent, to_match_set_json, to_matching_id
+from app.domain.events.matched_event import (
+    EventState,
+    MatchedEvent,
+    to_match_set_json,
+    to_matching_id,
+)
 from app.domain.events.metrics import Matcher
 from app.domain.primitives import epoch
 from app.store.events.event_queries import event_table, retraction_table, to_event
@@ -39,22 +44,9 @@ ADDITIVE_COLUMNS: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class EventState:
-    """An event as it is kept: when it was recorded and retracted, and the matched set that it has.
-
-    Units: days since 1970. None while it stands: `retracted`.
-    """
-
-    matched_event: MatchedEvent
-    recorded_day: int
-    retracted_day: int | None
-    stored_matching: str
-
-
 @dataclass(slots=True)
 class RecomputedRollups:
-    """What the events say: the roll-ups, and the events whose matched set is another than the one kept."""
+    """The roll-ups according to the events, and the events whose match set changes."""
 
     deltas: RollupDeltas = field(default_factory=RollupDeltas)
     match_sets: dict[str, str] = field(default_factory=dict)
@@ -62,7 +54,7 @@ class RecomputedRollups:
     event_count: int = 0
 
     def add_events(self, states: Sequence[EventState]) -> None:
-        """Adds all events of a day."""
+        """Add all events of a day."""
         self.event_count += len(states)
         for state in states:
             matched_event = state.matched_event
@@ -73,7 +65,7 @@ class RecomputedRollups:
         recompute_extremes(self.deltas, states)
 
     def note_matching(self, matched_event: MatchedEvent, stored_matching: str) -> bool:
-        """Whether the event's matched set is another than the one kept; if so it is among the moved."""
+        """Remember the event when its match set differs from the stored one; return whether it does."""
         if matched_event.matching:
             self.match_sets.setdefault(
                 matched_event.matching,
@@ -87,7 +79,10 @@ class RecomputedRollups:
 async def recompute_rollups(
     connection: AsyncConnection, organization_id: UUID, matcher: Matcher, time_zone: str
 ) -> RecomputedRollups:
-    """The roll-ups as the events alone give them. The cursor's row must be locked, or the view consistent."""
+    """Compute all roll-ups from the events.
+
+    The cursor row must be locked, or the connection must have a consistent view.
+    """
     recomputed = RecomputedRollups()
     for day in await list_event_days(connection, organization_id):
         recomputed.add_events(
@@ -99,7 +94,7 @@ async def recompute_rollups(
 async def list_event_days(
     connection: AsyncConnection, organization_id: UUID, event_types: Collection[str] | None = None
 ) -> list[int]:
-    """The days on which any event occurred, or one of these types. Units: days since 1970, in order."""
+    """Return the days with events, or with events of some types, as days since 1970, in order."""
     where = (
         []
         if event_types is None
@@ -113,7 +108,7 @@ async def list_event_days(
     return sorted((await connection.execute(statement)).scalars())
 
 
-async def events_of_day(  # a day of an organization
+async def events_of_day(
     connection: AsyncConnection,
     organization_id: UUID,
     matcher: Matcher,
@@ -121,7 +116,7 @@ async def events_of_day(  # a day of an organization
     time_zone: str,
     event_types: Collection[str] | None = None,
 ) -> list[EventState]:
-    """The events that occurred on that day, or those of these types, matched by that matcher; retracted ones too."""
+    """Load the events of a day, retracted ones too, with new matches."""
     retraction_join = and_(
         retraction_table.c.organization_id == organization_id,
         retraction_table.c.organization_id == event_table.c.organization_id,
@@ -155,10 +150,10 @@ async def events_of_day(  # a day of an organization
 
 
 def recompute_extremes(deltas: RollupDeltas, states: Sequence[EventState]) -> None:
-    """Buckets of days on which a value was retracted hold low, high and last of all that stood at the end of that day.
+    """Set low, high and last of each bucket with a retraction to those at the end of its day.
 
-    Shape: `found` are all events of one occurred day. One recorded later on the day of a retraction is in both counts,
-    and one that was recorded and retracted on it is in neither.
+    `states` are all events of one day. On the day of the retraction, an event recorded later that day
+    counts, and an event recorded and retracted that day does not.
     """
     states_by_series: dict[tuple[str, str], list[tuple[EventState, int]]] = {}
     for state in states:
@@ -178,7 +173,7 @@ def recompute_extremes(deltas: RollupDeltas, states: Sequence[EventState]) -> No
             bucket = deltas.get_bucket(
                 metric, source, states_with_value[0][0].matched_event.day, retraction_day
             )
-            bucket.reset, bucket.low, bucket.high, bucket.last = 1, None, None, None
+            bucket.reset_extremes()
             for state, value in states_with_value:
                 if state.recorded_day <= retraction_day and (
                     state.retracted_day is None or state.retracted_day > retraction_day
@@ -191,7 +186,7 @@ def recompute_extremes(deltas: RollupDeltas, states: Sequence[EventState]) -> No
 async def replace_rollups(
     connection: AsyncConnection, organization_id: UUID, recomputed: RecomputedRollups
 ) -> None:
-    """The kept roll-ups and matched sets are those that were recomputed."""
+    """Replace the stored roll-ups and match sets by the recomputed ones."""
     for table, _ in ROLLUP_TABLES.values():
         await connection.execute(delete(table).where(table.c.organization_id == organization_id))
     await save_match_sets(connection, organization_id, recomputed.match_sets)
@@ -211,7 +206,8 @@ async def save_match_sets(
         return
     from_clause = json_recordset(connection, "rows", {"id": "text", "metrics": "text"}, "d")
     statement = text(
-        f"insert into matching (organization_id, id, metrics) select :organization, d.id, d.metrics from {from_clause} "  # constants  # noqa: S608  # constants
+        "insert into matching (organization_id, id, metrics) select "  # noqa: S608  # constants
+        f":organization, d.id, d.metrics from {from_clause} "
         "where true on conflict do nothing"
     ).bindparams(bindparam("organization", organization_id, UuidColumn()))
     await connection.execute(statement, {"rows": dumps(sorted(match_sets.items()))})
@@ -220,12 +216,12 @@ async def save_match_sets(
 async def update_matches(
     connection: AsyncConnection, organization_id: UUID, matchings: Sequence[tuple[str, str]]
 ) -> None:
-    """Those events have these matched sets. Shape: pairs of uid and name of the set."""
+    """Set the match set of events, given as pairs of uid and id of the set."""
     if not matchings:
         return
     from_clause = json_recordset(connection, "rows", {"uid": "identity", "matching": "text"}, "d")
     statement = text(
-        f"update event set matching = d.matching from {from_clause} "  # constants  # noqa: S608  # constants
+        f"update event set matching = d.matching from {from_clause} "  # noqa: S608  # constants
         "where event.organization_id = :organization and event.uid = d.uid"
     ).bindparams(bindparam("organization", organization_id, UuidColumn()))
     await connection.execute(
@@ -236,7 +232,7 @@ async def update_matches(
 async def count_differences(
     connection: AsyncConnection, organization_id: UUID, recomputed: RecomputedRollups
 ) -> Mapping[str, int]:
-    """How many rows of each roll-up, and how many matched sets, are not as the events say."""
+    """Count, by roll-up, the rows that differ from the stored ones; and the changed match sets."""
     recomputed_rows = {
         "measure": to_measure_rows(recomputed.deltas),
         "attention": to_cell_rows(recomputed.deltas.attention),
@@ -251,7 +247,7 @@ async def count_differences(
         additive_indexes = [
             index for index, column in enumerate(column_types) if column in ADDITIVE_COLUMNS
         ]
-        # A row that adds nothing is as good as none: work that moved to another matched set leaves such ones behind.
+        # Rows that add nothing are ignored: a change of match sets leaves them behind.
         stored, expected = (
             {
                 tuple(row)
@@ -265,7 +261,7 @@ async def count_differences(
 
 
 async def has_events(connection: AsyncConnection, organization_id: UUID) -> bool:
-    """Whether the organization has any event at all."""
+    """Return whether the organization has any event."""
     statement = (
         select(event_table.c.uid).where(event_table.c.organization_id == organization_id).limit(1)
     )
@@ -275,7 +271,7 @@ async def has_events(connection: AsyncConnection, organization_id: UUID) -> bool
 async def count_events_of_types(
     connection: AsyncConnection, organization_id: UUID, event_types: Collection[str], max_count: int
 ) -> int:
-    """How many events the organization has of these types; counted no further than `most`."""
+    """Count the events of some types, up to `max_count`."""
     where = (
         event_table.c.organization_id == organization_id,
         in_list(connection, event_table.c.type, sorted(event_types)),
