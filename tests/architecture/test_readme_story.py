@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 
-from tests.reference_model.worked_examples import WORKED_EXAMPLES
+from tests.reference_model.examples.worked_examples import WORKED_EXAMPLES
 from tests.support.source_files import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -172,7 +172,7 @@ def test_the_worked_organizations_of_the_readme_are_those_that_are_computed():
     names = [re.sub(r"\[(\w+)\].*", r"\1", cell) for cell in rows[0][1:]]
     table = {row[0]: dict(zip(names, row[1:], strict=True)) for row in rows[2:]}
     for name in names:
-        _, expected = WORKED_EXAMPLES[name]()
+        _, expected = WORKED_EXAMPLES[name]
         for figure in ("score", "floor", "coverage"):
             assert table[figure][name] == str(getattr(expected, figure)).replace("None", "null"), (
                 name,

@@ -1,6 +1,5 @@
 """The independent model against a pencil, and the laws of scoring.md section 6 on the model itself."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from fractions import Fraction
@@ -14,9 +13,9 @@ from hypothesis import strategies as st
 from tests.reference_model.alignment import compute_alignment
 from tests.reference_model.component_inputs import collect_inputs
 from tests.reference_model.evidence import get_local_day
+from tests.reference_model.examples.worked_examples import WORKED_EXAMPLES
 from tests.reference_model.expectations import ExpectedAlignment
 from tests.reference_model.views import build_objective_view, build_team_view, compute_overlaps
-from tests.reference_model.worked_examples import WORKED_EXAMPLES
 from tests.reference_model.world import COMPONENTS, Policy, World
 from tests.reference_model.world_strategies import worlds
 
@@ -25,11 +24,11 @@ TOLERANCE = Fraction(1, 10**9)
 property_settings = settings(max_examples=60, deadline=None)
 
 
-@pytest.mark.parametrize("build", WORKED_EXAMPLES.values(), ids=WORKED_EXAMPLES.keys())
+@pytest.mark.parametrize("example", WORKED_EXAMPLES.values(), ids=WORKED_EXAMPLES.keys())
 def test_the_model_agrees_with_the_worked_examples(
-    build: Callable[[], tuple[World, ExpectedAlignment]],
+    example: tuple[World, ExpectedAlignment],
 ) -> None:
-    world, expected = build()
+    world, expected = example
     alignment = compute_alignment(world)
     assert {
         c: (p.score, p.coverage) for c, p in alignment.components.items()
@@ -45,18 +44,18 @@ def test_the_model_agrees_with_the_worked_examples(
     assert alignment.ledger == expected.ledger
 
 
-@pytest.mark.parametrize("build", WORKED_EXAMPLES.values(), ids=WORKED_EXAMPLES.keys())
+@pytest.mark.parametrize("example", WORKED_EXAMPLES.values(), ids=WORKED_EXAMPLES.keys())
 def test_the_worked_examples_explain_every_point(
-    build: Callable[[], tuple[World, ExpectedAlignment]],
+    example: tuple[World, ExpectedAlignment],
 ) -> None:
-    world, expected = build()
+    world, expected = example
     raw_score = compute_alignment(world).raw_score
     assert raw_score is not None
     assert sum(expected.ledger.values()) == 1 - raw_score
 
 
 def test_a_team_on_its_own_mission_sees_it_in_its_view() -> None:
-    world, _ = WORKED_EXAMPLES["mission"]()
+    world, _ = WORKED_EXAMPLES["mission"]
     view = build_team_view(world, "marketing")
     assert view.components["focus"].score == Fraction(5, 6)
     # It bears retain with 1/2 * 1/4 and brand with 1/4 * 1: (1/3) * (3/5) + (2/3) * 0, of which a third is measured.
@@ -78,7 +77,7 @@ def test_a_team_on_its_own_mission_sees_it_in_its_view() -> None:
 
 
 def test_off_playbook_work_never_overlaps() -> None:
-    world, _ = WORKED_EXAMPLES["mission"]()
+    world, _ = WORKED_EXAMPLES["mission"]
     assert compute_overlaps(world) == {
         ("marketing", "operations"): Fraction(1, 2),
         ("marketing", "sales"): 0,
@@ -87,7 +86,7 @@ def test_off_playbook_work_never_overlaps() -> None:
 
 
 def test_an_objective_is_stale_whatever_its_progress() -> None:
-    world, _ = WORKED_EXAMPLES["mission"]()
+    world, _ = WORKED_EXAMPLES["mission"]
     assert [build_objective_view(world, o).is_stale for o in ("retain", "brand", "expand")] == [
         False,
         False,
@@ -202,7 +201,7 @@ def test_the_views_of_the_teams_never_claim_more_than_the_ledger(world: World) -
 
 
 def test_a_finished_playbook_keeps_its_number_and_one_not_begun_has_no_evidence() -> None:
-    world, _ = WORKED_EXAMPLES["harbor"]()
+    world, _ = WORKED_EXAMPLES["harbor"]
     last = replace(
         world, as_of=world.playbook.ends_on, known_at=world.playbook.ends_on + timedelta(days=9)
     )

@@ -1,6 +1,6 @@
 """The organizations that were scored with a pencil, played through the real service: its numbers are the pencil's."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import pytest
 
@@ -8,15 +8,15 @@ from app.scoring.engine import compute_alignment
 from app.scoring.result import Alignment
 from app.store.sql.database import connect
 from tests.reference_model import world_replay
+from tests.reference_model.examples.worked_examples import WORKED_EXAMPLES
 from tests.reference_model.expectations import ExpectedAlignment
 from tests.reference_model.ledger import Loss
-from tests.reference_model.worked_examples import WORKED_EXAMPLES
 from tests.reference_model.world import World
 from tests.reference_model.world_replay import ReplayDatabase
 
-Build = Callable[[], tuple[World, ExpectedAlignment]]
+WorkedExample = tuple[World, ExpectedAlignment]
 for_worked_organizations = pytest.mark.parametrize(
-    "build", WORKED_EXAMPLES.values(), ids=WORKED_EXAMPLES.keys()
+    "example", WORKED_EXAMPLES.values(), ids=WORKED_EXAMPLES.keys()
 )
 
 
@@ -46,9 +46,9 @@ def points_by_loss(scored_alignment: Alignment) -> Mapping[Loss, float]:
 
 @for_worked_organizations
 async def test_the_service_gives_the_numbers_of_the_worked_examples(
-    database_url: str, build: Build
+    database_url: str, example: WorkedExample
 ) -> None:
-    world, expected = build()
+    world, expected = example
     scored_alignment = await score_world(database_url, world)
     assert scored_alignment.score == (
         None if expected.score is None else approximate(float(expected.score))
@@ -79,9 +79,9 @@ async def test_the_service_gives_the_numbers_of_the_worked_examples(
 @for_worked_organizations
 @pytest.mark.postgresql
 async def test_both_databases_give_the_same_bits(
-    sqlite_url: str, postgresql_url: str, build: Build
+    sqlite_url: str, postgresql_url: str, example: WorkedExample
 ) -> None:
-    world, _ = build()
+    world, _ = example
     sqlite_alignment, postgresql_alignment = (
         await score_world(sqlite_url, world),
         await score_world(postgresql_url, world),

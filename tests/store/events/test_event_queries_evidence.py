@@ -1,7 +1,7 @@
 """The law of evidence: the address of a loss lists exactly the events that the loss is made of."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from fractions import Fraction as F  # the arithmetic reads like arithmetic  # noqa: N817  # the arithmetic reads like arithmetic
@@ -18,13 +18,13 @@ from app.store.playbook import configuration as configuration_store
 from app.store.sql.database import connect
 from tests.reference_model import ledger, world_replay, world_strategies
 from tests.reference_model.component_inputs import collect_inputs
+from tests.reference_model.examples.worked_examples import WORKED_EXAMPLES
 from tests.reference_model.expectations import ExpectedAlignment, make_event, make_instant
 from tests.reference_model.loss_events import (
     find_loss_events,
     find_refreshing_events,
     to_event_keys,
 )
-from tests.reference_model.worked_examples import WORKED_EXAMPLES
 from tests.reference_model.world import (
     Event,
     KeyResult,
@@ -118,7 +118,7 @@ def make_daily_world() -> World:
 
     The sources differ in the first and the last days and agree in between; new ventures run from the 12th to the 15th.
     """
-    world, _ = WORKED_EXAMPLES["harbor"]()
+    world, _ = WORKED_EXAMPLES["harbor"]
     spans = {"first": (1, 3), "second": (4, 5), "middle": (8, 11), "last": (14, 19)}
     end, days = date(2025, 10, 18), range(1, 20)
 
@@ -229,11 +229,11 @@ async def test_an_evidence_address_lists_no_day_too_many_and_none_too_few(
     await database.close()
 
 
-@pytest.mark.parametrize("build", WORKED_EXAMPLES.values(), ids=WORKED_EXAMPLES.keys())
+@pytest.mark.parametrize("example", WORKED_EXAMPLES.values(), ids=WORKED_EXAMPLES.keys())
 async def test_every_loss_of_a_worked_organization_has_its_evidence(
-    database_url: str, build: Callable[[], tuple[World, ExpectedAlignment]]
+    database_url: str, example: tuple[World, ExpectedAlignment]
 ) -> None:
-    world, expected = build()
+    world, expected = example
     database = connect(database_url)
     losses, mismatches = await find_wrong_evidence(ReplayDatabase(database), world)
     assert (mismatches, len(losses)) == ([], len(expected.ledger))
