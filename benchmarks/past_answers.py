@@ -36,11 +36,12 @@ from app.security import identifiers as ids
 from app.security.vault import Vault
 from app.services.access import organizations
 from app.services.alignment import alignment, history
+from app.services.alignment.history import HistoryQuery
 from app.services.events import ingestion as events
 from app.services.events.matching import match_events
 from app.services.playbook import configuration, playbooks
-from app.services.runtime.context import ServiceContext
 from app.services.runtime.compiled_configuration import load_compiled_configuration
+from app.services.runtime.context import ServiceContext
 from app.services.runtime.versioned_cache import VersionedCache
 from app.store.events import ingest
 from app.store.events.ingest_batch import IngestBatch
@@ -253,7 +254,7 @@ class HistoryCompany:
     async def history(self) -> None:
         """All the days."""
         series = await history.get_history(
-            self.cold_service, self.actor, START.date(), self.last_day, "day"
+            self.cold_service, self.actor, HistoryQuery(START.date(), self.last_day)
         )
         assert len(series.points) == DAYS
 

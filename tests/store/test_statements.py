@@ -29,6 +29,7 @@ from app.services.access import api_keys as api_keys_service
 from app.services.access import authentication, organizations
 from app.services.access.api_keys import IssueKey
 from app.services.alignment import alignment, comparison, history
+from app.services.alignment.history import HistoryQuery
 from app.services.events import ingestion
 from app.services.events import metric_restatement as metric_restatement_service
 from app.services.operations import erasure as erasure_service
@@ -305,7 +306,7 @@ async def query_everything(harness: ServiceHarness, actor: Actor) -> None:
         await record_events(harness, actor, make_event(f"turn-{turn}"))
         await alignment.get_alignment(service, actor)
     await alignment.get_alignment(service, actor, "q4", DAY, DAY)
-    await history.get_history(service, actor, DAY - timedelta(days=30), DAY)
+    await history.get_history(service, actor, HistoryQuery(DAY - timedelta(days=30), DAY))
     await comparison.compare_days(service, actor, DAY, playbook="q4")
     document = await playbooks.export_document(service, actor, "q4")
     await comparison.evaluate_what_if(service, actor, document)

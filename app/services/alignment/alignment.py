@@ -10,11 +10,11 @@ from uuid import UUID
 from app.domain.access.actor import Actor
 from app.domain.playbook.lifecycle import count_unpublished_changes
 from app.domain.playbook.playbooks import Playbook
-from app.domain.primitives.errors import Fault, InvalidError
 from app.scoring.engine import compute_alignment
 from app.scoring.playbook_index import PlaybookIndex
 from app.scoring.result import Alignment
 from app.scoring.snapshot import Snapshot
+from app.services.alignment.days import resolve_dates
 from app.services.playbook import configuration_history as past
 from app.services.playbook.configuration_history import ConfigurationHistory, ScoringBasis
 from app.services.runtime.context import ServiceContext
@@ -191,20 +191,3 @@ def build_result(
 
 def _count_unpublished_changes(playbook_index: PlaybookIndex) -> int:
     return count_unpublished_changes(playbook_index.configuration, playbook_index.playbook.key)
-
-
-def resolve_dates(
-    today: date, as_of: date | None, known_at: date | None, parameter_name: str = "as_of"
-) -> tuple[date, date]:
-    """The days asked for, today where none was. Raises: InvalidError, naming the day by the parameter's name."""
-    day, known_day = as_of or today, known_at or today
-    faults = []
-    if day > today:
-        faults.append(Fault(parameter_name, "Must not be in the future."))
-    if known_at is not None and known_day < day:
-        faults.append(Fault("known_at", f"Must not be before {parameter_name}."))
-    if known_day > today:
-        faults.append(Fault("known_at", "Must not be in the future."))
-    if faults:
-        raise InvalidError(faults[0].detail, faults)
-    return day, known_day

@@ -7,10 +7,11 @@ from datetime import date, timedelta
 from typing import Final
 
 from app.domain.access.actor import Actor
-from app.domain.primitives.errors import Fault, InvalidError, NoCurrentPlaybookError, NotFoundError
+from app.domain.primitives.errors import Fault, NoCurrentPlaybookError, NotFoundError
 from app.scoring.daily_evidence import SnapshotSeries
 from app.scoring.engine import compute_without_ledger
 from app.scoring.result import Alignment
+from app.services.alignment.days import find_future_days, raise_faults
 from app.services.playbook import configuration_history as past
 from app.services.playbook.configuration_history import ScoringBasis
 from app.services.runtime.context import ServiceContext
@@ -43,24 +44,36 @@ class ScoreHistory:
     restating_metrics: tuple[str, ...]
 
 
-async def get_history(
-    service: ServiceContext,
-    actor: Actor,
-    first: date | None = None,
-    last: date | None = None,
-    step: str = "day",
-    playbook: str | None = None,
-    known_at: date | None = None,
-) -> ScoreHistory:
-    """How aligned the organization was, day by day or week by week up to the last day.
+@dataclass(frozen=True, slots=True)
+class HistoryQuery:
+    """The days and the playbook that a history is requested for."""
 
-    Raises: InvalidError, NotFoundError for a playbook that never was.
+    # None: 89 days before the last day.
+    first: date | None = None
+    # None: today.
+    last: date | None = None
+    # "day" or "week".
+    step: str = "day"
+    # None: the playbook that is current on each day.
+    playbook: str | None = None
+    # Only what was recorded by the end of this day. None: today.
+    known_at: date | None = None
+
+
+async def get_history(
+    service: ServiceContext, actor: Actor, query: HistoryQuery | None = None
+) -> ScoreHistory:
+    """Compute the score of every day, or of every seventh day back from the last one.
+
+    Raises: InvalidError; NotFoundError for a playbook that never existed.
     """
+    query = query or HistoryQuery()
+    playbook = query.playbook
     actor.require_scope("read")
     now = service.clock()
     async with service.database.read_transaction() as connection:
         org_version = await cursor.load_version(connection, actor.organization)
-        days, known_day = _resolve_days(org_version.today(now), first, last, step, known_at)
+        days, known_day = _resolve_days(org_version.today(now), query)
         cache_owner, cache_key = ("history", actor.organization), (playbook, tuple(days), known_day)
         cached = service.answer_cache.get(cache_owner, cache_key, org_version.version, ScoreHistory)
         if cached is not None:
@@ -103,27 +116,24 @@ def _build_points(
     )
 
 
-def _resolve_days(
-    today: date, first: date | None, last: date | None, step: str, known_at: date | None
-) -> tuple[Sequence[date], date]:
-    """The days asked for, in order: the last one and those before it by the step. Raises: InvalidError."""
-    end, known_day = last or today, known_at or today
-    start = first or max(end - DEFAULT_SPAN, MIN_DAY)
-    faults = []
-    if end > today:
-        faults.append(Fault("to", "Must not be in the future."))
+def _resolve_days(today: date, query: HistoryQuery) -> tuple[Sequence[date], date]:
+    """Return the days of the points in order, and the day of `known_at`. Raises: InvalidError."""
+    end = query.last or today
+    known_day = query.known_at or today
+    start = query.first or max(end - DEFAULT_SPAN, MIN_DAY)
+    step = STEP_LENGTHS[query.step]
+    faults = find_future_days(today, [("to", end)])
     if end < start:
         faults.append(Fault("to", "Must not be before 'from'."))
-    if known_at is not None and not end <= known_day <= today:
+    if query.known_at is not None and not end <= known_day <= today:
         faults.append(Fault("known_at", "Must not be before 'to' nor in the future."))
-    point_count = (end - start) // STEP_LENGTHS[step] + 1
+    point_count = (end - start) // step + 1
     if point_count > MAX_POINTS:
         faults.append(
             Fault("from", f"Asks for {point_count} points; at most {MAX_POINTS} are given at once.")
         )
-    if faults:
-        raise InvalidError(faults[0].detail, faults)
-    return [end - number * STEP_LENGTHS[step] for number in reversed(range(point_count))], known_day
+    raise_faults(faults)
+    return [end - number * step for number in reversed(range(point_count))], known_day
 
 
 async def _find_basis(

@@ -12,6 +12,7 @@ from app.domain.playbook.organization import Team
 from app.domain.playbook.playbooks import Playbook
 from app.domain.primitives.errors import InvalidError, NotFoundError
 from app.services.alignment import alignment, history
+from app.services.alignment.history import HistoryQuery
 from app.services.events import ingestion as events
 from app.services.playbook import configuration, playbooks
 from tests.support.service_harness import (
@@ -89,9 +90,8 @@ async def test_every_point_is_the_answer_of_its_day(
     harness: ServiceHarness, playbook: str | None, known_at: date | None
 ):
     actor = await record_quarter(harness)
-    timeline = await history.get_history(
-        harness.service, actor, TODAY - 50 * DAY, TODAY, "day", playbook, known_at
-    )
+    query = HistoryQuery(TODAY - 50 * DAY, TODAY, "day", playbook, known_at)
+    timeline = await history.get_history(harness.service, actor, query)
     assert [point.as_of for point in timeline.points] == [
         TODAY - n * DAY for n in range(50, -1, -1)
     ]
@@ -132,7 +132,7 @@ async def test_weeks_go_back_from_the_last_day(harness: ServiceHarness):
     actor = await harness.create_organization()
     await seed_playbook(harness, actor)
     timeline = await history.get_history(
-        harness.service, actor, TODAY - 20 * DAY, TODAY - DAY, "week"
+        harness.service, actor, HistoryQuery(TODAY - 20 * DAY, TODAY - DAY, "week")
     )
     assert [point.as_of for point in timeline.points] == [
         TODAY - 15 * DAY,
@@ -141,16 +141,18 @@ async def test_weeks_go_back_from_the_last_day(harness: ServiceHarness):
     ]
     default_timeline = await history.get_history(harness.service, actor)
     assert len(default_timeline.points) == 90
-    early_timeline = await history.get_history(harness.service, actor, None, date(1900, 1, 3))
+    early_timeline = await history.get_history(
+        harness.service, actor, HistoryQuery(None, date(1900, 1, 3))
+    )
     assert [point.as_of.day for point in early_timeline.points] == [1, 2, 3]
 
 
 async def test_days_without_a_playbook_are_points_without_a_score(harness: ServiceHarness):
     actor = await harness.create_organization()
-    timeline = await history.get_history(harness.service, actor, TODAY - DAY, TODAY)
+    timeline = await history.get_history(harness.service, actor, HistoryQuery(TODAY - DAY, TODAY))
     assert [point.alignment for point in timeline.points] == [None, None]
     with pytest.raises(NotFoundError):
-        await history.get_history(harness.service, actor, playbook="none")
+        await history.get_history(harness.service, actor, HistoryQuery(playbook="none"))
 
 
 @pytest.mark.parametrize(
@@ -170,6 +172,7 @@ async def test_days_that_cannot_be_asked_for_are_refused(
     pointer: str,
 ):
     actor = await harness.create_organization()
+    query = HistoryQuery(first, last, known_at=known_at)
     with pytest.raises(InvalidError) as exception_info:
-        await history.get_history(harness.service, actor, first, last, known_at=known_at)
+        await history.get_history(harness.service, actor, query)
     assert pointer in {fault.pointer for fault in exception_info.value.faults}

@@ -17,6 +17,7 @@ from app.domain.playbook.objectives import Objective
 from app.services.alignment import comparison, history
 from app.services.alignment.alignment import AlignmentResult
 from app.services.alignment.evidence_urls import to_url
+from app.services.alignment.history import HistoryQuery
 from app.services.playbook import configuration_history as past
 from app.services.playbook import playbooks
 from tests.reference_model.component_inputs import collect_inputs
@@ -72,11 +73,7 @@ def test_every_point_of_a_history_is_the_answer_of_its_day(
                 await history.get_history(
                     timeline_runner.service,
                     timeline_runner.actor,
-                    first,
-                    last_day,
-                    step,
-                    None,
-                    known_at,
+                    HistoryQuery(first, last_day, step, None, known_at),
                 )
             ).points
             days = [point.as_of for point in points]

@@ -15,6 +15,7 @@ from app.domain.playbook.organization import COMPONENTS, Policy
 from app.domain.playbook.playbooks import Contribution, Signoff
 from app.domain.sources.sources import Source
 from app.services.alignment import alignment, history
+from app.services.alignment.history import HistoryQuery
 from app.services.events import ingestion as events
 from app.services.playbook import configuration, playbooks
 from app.services.runtime.context import ServiceContext
@@ -154,7 +155,7 @@ async def test_another_process_with_cached_answers_sees_every_write_immediately(
 async def load_answer_and_history(service: ServiceContext, actor: Actor) -> tuple[object, ...]:
     """All that an answer and a history say."""
     answer = await alignment.get_alignment(service, actor)
-    days = await history.get_history(service, actor, NOW.date() - 3 * DAY, None, "day")
+    days = await history.get_history(service, actor, HistoryQuery(NOW.date() - 3 * DAY))
     return (
         answer.alignment,
         answer.snapshot.readings,
