@@ -21,6 +21,7 @@ from app.domain.primitives.errors import (
     unknown_key_message,
 )
 from app.services.events import metric_restatement as restatement
+from app.services.events.metric_restatement import ConfigurationWrite
 from app.services.runtime.context import ServiceContext
 from app.store.access import organization_version as cursor
 from app.store.access.organization_version import WritePosition
@@ -137,20 +138,13 @@ async def _apply_transform(
 async def _save_outcome(
     service: ServiceContext, connection: Connection, actor: Actor, outcome: WriteOutcome
 ) -> None:
-    organization, configurations = actor.organization, (outcome.before, outcome.after)
     await store.save_changes(
-        connection, organization, outcome.position, actor.name, outcome.changes
+        connection, actor.organization, outcome.position, actor.name, outcome.changes
     )
-    journal_index = len(outcome.changes)
-    await restatement.begin_restatement(
-        service,
-        connection,
-        organization,
-        actor.name,
-        *configurations,
-        outcome.position,
-        journal_index,
+    write = ConfigurationWrite(
+        actor.name, outcome.before, outcome.after, outcome.position, len(outcome.changes)
     )
+    await restatement.begin_restatement(service, connection, actor.organization, write)
 
 
 async def put_resource(
