@@ -9,7 +9,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from app.api.events.event_parsing import EXAMPLE, MAX_OFFERINGS, NewEvent, to_invalid_error
-from app.api.http.problem_schema import Problem
+from app.api.http.problems import Problem
 from app.api.http.schema_base import RequestModel, ResponseModel, json_schema_example
 from app.api.http.schema_types import (
     Count,

@@ -25,7 +25,7 @@ from app.api.http.authentication import ContextDep, RequestContext
 from app.api.http.body import JSON, MIB
 from app.api.http.etags import IfNoneMatch, body_etag, json_with_etag
 from app.api.http.pagination import PagingDep, parse_instant_and_uid
-from app.api.http.problem_schema import Problem
+from app.api.http.problems import Problem
 from app.api.http.route import (
     Contract,
     create_router,
