@@ -19,7 +19,7 @@ from app.security import vault
 from app.security.oidc import OidcTokenVerifier
 from app.security.rate_limiter import RateLimiter
 from app.security.vault import Vault
-from app.services.events import metric_restatement as restatement
+from app.services.events import metric_restatement as metric_restatement_service
 from app.services.operations import retention
 from app.services.runtime.context import AccessTokenConfig, ServiceContext
 from app.settings import Settings, load_settings
@@ -118,7 +118,7 @@ def create_app(
         retention_days = effective_settings.raw_retention_days
         workers = [
             asyncio.create_task(
-                restatement.run_worker(
+                metric_restatement_service.run_worker(
                     service, partial(wait_for_next_round, stopping, RESTATEMENT_POLL_SECONDS)
                 )
             ),

@@ -8,7 +8,7 @@ import typer
 from rich.padding import Padding
 from rich.text import Text
 
-from app.cli.support import api_client as remote
+from app.cli.support import api_client
 from app.cli.support.terminal import (
     AsJson,
     CommandError,
@@ -63,7 +63,9 @@ def alignment(
         end_query = {} if as_of is None else {"to": f"{as_of:%Y-%m-%d}"}
         _print_comparison({**query, "from": f"{compare:%Y-%m-%d}", **end_query}, as_json=as_json)
         return
-    path = "/v1/alignment" if team is None else f"/v1/alignment/teams/{remote.quote_segment(team)}"
+    path = (
+        "/v1/alignment" if team is None else f"/v1/alignment/teams/{api_client.quote_segment(team)}"
+    )
     answer = _get_with_option_names(
         path, {**query, **({} if as_of is None else {"as_of": f"{as_of:%Y-%m-%d}"})}, {}
     )
@@ -83,7 +85,7 @@ def _get_with_option_names(
 ) -> Any:  # Any: JSON values
     """The answer. Raises: CommandError that calls a parameter by its option."""
     try:
-        return remote.call_api("GET", path, query=query)
+        return api_client.call_api("GET", path, query=query)
     except CommandError as error:
         names = {**{name: f"--{name.replace('_', '-')}" for name in query}, **renamed_options}
         detail = str(error.problem.get("detail", ""))

@@ -22,11 +22,9 @@ from app.cli.support.terminal import (
     print_line,
     report_errors,
 )
-from app.services.operations import retention
-from app.services.operations import rollup_check as maintenance
+from app.services.operations import retention, rollup_check
 from app.services.runtime.context import ServiceContext
-from app.store.operations import migrations
-from app.store.operations import privileges as owner
+from app.store.operations import migrations, privileges
 from app.store.sql.database import connect
 
 commands = typer.Typer(
@@ -63,7 +61,7 @@ async def _grant_service_role(url: str, role: str | None) -> list[str]:
     database = connect(url)
     try:
         async with database.write_transaction() as connection:
-            return await owner.grant_service(connection, role)
+            return await privileges.grant_service(connection, role)
     finally:
         await database.close()
 
@@ -83,7 +81,7 @@ def check(database_url: DatabaseUrl = None, as_json: AsJson = False) -> None:
             service, "Comparing roll-ups", compare_only=True, with_journal=True
         ),
     )
-    restating = run_with_service(database_url, maintenance.list_restatements)
+    restating = run_with_service(database_url, rollup_check.list_restatements)
     for key, (days, days_done) in restating.items() if not as_json else ():
         print_line(
             f"{key}: history is being restated, {days_done} of {days} days are done (sightline db rebuild finishes it)"
@@ -137,7 +135,7 @@ def trim(
     async def trim_all(service: ServiceContext) -> dict[str, int]:
         return {
             key: await retention.empty_old_bodies(service, organization_id, retention_days)
-            for key, organization_id in await maintenance.list_organizations(service)
+            for key, organization_id in await rollup_check.list_organizations(service)
         }
 
     emptied = run_with_service(database_url, trim_all)
@@ -153,7 +151,7 @@ async def _check_each(
     service: ServiceContext, title: str, *, compare_only: bool, with_journal: bool = False
 ) -> RollupDifferences:
     """What differs, or differed, for each organization, shown as it goes."""
-    all_organizations: Sequence[tuple[str, UUID]] = await maintenance.list_organizations(service)
+    all_organizations: Sequence[tuple[str, UUID]] = await rollup_check.list_organizations(service)
     differences: RollupDifferences = {}
     columns = (
         TextColumn("{task.description}"),
@@ -165,18 +163,18 @@ async def _check_each(
         task = progress.add_task(title, total=len(all_organizations))
         for key, organization_id in all_organizations:
             if compare_only:
-                differences[key] = await maintenance.count_rollup_differences(
+                differences[key] = await rollup_check.count_rollup_differences(
                     service, organization_id
                 )
                 if with_journal:
                     differences[key] = {
                         **differences[key],
-                        "journal": await maintenance.count_journal_differences(
+                        "journal": await rollup_check.count_journal_differences(
                             service, organization_id
                         ),
                     }
             else:
-                _, differences[key] = await maintenance.rebuild_rollups(service, organization_id)
+                _, differences[key] = await rollup_check.rebuild_rollups(service, organization_id)
             progress.advance(task)
     return differences
 

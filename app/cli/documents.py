@@ -8,8 +8,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from app.cli.support import api_client as remote
-from app.cli.support import yaml12
+from app.cli.support import api_client, yaml12
 from app.cli.support.terminal import AsJson, command_error, print_json, print_line, report_errors
 
 ACTION_SIGNS: Final = {
@@ -57,7 +56,7 @@ def apply(
             "malformed-input", f"{file} is not a playbook document: it must be a mapping."
         )
     flags = {"dry_run": dry_run, "publish": publish, "prune": prune}
-    plan = remote.call_api(
+    plan = api_client.call_api(
         "POST",
         "/v1/apply",
         query={name: "true" for name, is_set in flags.items() if is_set},
@@ -74,8 +73,8 @@ def document(
     playbook: Annotated[str, typer.Argument(help="The playbook's key.")], as_json: AsJson = False
 ) -> None:
     """Prints the playbook as code; applying it changes nothing."""
-    playbook_document = remote.call_api(
-        "GET", f"/v1/playbooks/{remote.quote_segment(playbook)}/document"
+    playbook_document = api_client.call_api(
+        "GET", f"/v1/playbooks/{api_client.quote_segment(playbook)}/document"
     )
     if as_json:
         print_json(playbook_document)

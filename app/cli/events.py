@@ -10,7 +10,7 @@ from typing import IO, Annotated, Any, Final
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from app.cli.support import api_client as remote
+from app.cli.support import api_client
 from app.cli.support.terminal import (
     AsJson,
     command_error,
@@ -120,7 +120,7 @@ def _send_batch(
     if not sendable:
         return
     body = b'{"events":[' + b",".join([content for _, content in sendable]) + b"]}"
-    batch_result = remote.call_api("POST", "/v1/event-batches", content=body)
+    batch_result = api_client.call_api("POST", "/v1/event-batches", content=body)
     for name in totals:
         totals[name] += batch_result[name]
     for problem in batch_result["problems"]:

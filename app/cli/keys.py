@@ -9,11 +9,11 @@ from rich.table import Table
 from app.cli.support.local_service import DatabaseUrl, run_with_service
 from app.cli.support.terminal import AsJson, out, print_json, print_line, report_errors
 from app.domain.access.actor import SCOPES, Actor
-from app.services.access import api_keys as keys
+from app.services.access import api_keys as api_keys_service
 from app.services.access import organizations
 from app.services.access.api_keys import IssueKey
 from app.services.runtime.context import ServiceContext
-from app.store.access import api_keys as kept
+from app.store.access import api_keys as api_keys_store
 from app.store.access.api_keys import StoredApiKey
 
 commands = typer.Typer(no_args_is_help=True, help="API keys, by database.")
@@ -54,9 +54,9 @@ def create(
         expires_at = (
             None if expires_in_days is None else service.clock() + timedelta(days=expires_in_days)
         )
-        return await keys.issue_key(
+        return await api_keys_service.issue_key(
             service,
-            keys.operator_actor(organization_id),
+            api_keys_service.operator_actor(organization_id),
             IssueKey(name, frozenset(scope), team, source, expires_at),
         )
 
@@ -81,7 +81,9 @@ def list_keys(
         async with service.database.read_transaction() as connection:
             while True:
                 after = (api_keys[-1].created_at, api_keys[-1].id) if api_keys else None
-                page = await kept.list_api_keys(connection, organization_id, after, PAGE_SIZE)
+                page = await api_keys_store.list_api_keys(
+                    connection, organization_id, after, PAGE_SIZE
+                )
                 api_keys += page
                 if len(page) < PAGE_SIZE:
                     return api_keys
@@ -122,7 +124,7 @@ def revoke(
 
     async def revoke_key(service: ServiceContext) -> None:
         organization_id = await organizations.find_organization(service, organization)
-        await keys.revoke_key(
+        await api_keys_service.revoke_key(
             service, Actor(organization_id, "operator", frozenset({"admin"})), key_id
         )
 

@@ -10,8 +10,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from app.cli.support import api_client as remote
-from app.cli.support import record_files as records
+from app.cli.support import api_client, record_files
 from app.cli.support.terminal import (
     AsJson,
     err,
@@ -51,7 +50,7 @@ def _print_sources(*, as_json: bool) -> None:
     all_sources: list[Mapping[str, Any]] = []
     query = {"limit": "200"}
     while True:
-        page = remote.call_api("GET", "/v1/sources", query=query)
+        page = api_client.call_api("GET", "/v1/sources", query=query)
         all_sources += page["items"]
         if page["next_cursor"] is None:
             break
@@ -159,7 +158,7 @@ def import_records(
         ),
     ] = None,
     dates: Annotated[
-        records.DateOrder | None,
+        record_files.DateOrder | None,
         typer.Option(
             help="How the file writes days such as 5/12/2026; else only 2026-12-05 is read."
         ),
@@ -167,22 +166,22 @@ def import_records(
     as_json: AsJson = False,
 ) -> None:
     """Imports deals that existed before connecting; importing a file again changes nothing."""
-    deals = records.rename_columns(records.read_records(file), column or [])
+    deals = record_files.rename_columns(record_files.read_records(file), column or [])
     has_days = any(
-        not isinstance(record, str) and records.has_ambiguous_day(record) for record in deals
+        not isinstance(record, str) and record_files.has_ambiguous_day(record) for record in deals
     )
     if dates is not None:
         deals = [
-            record if isinstance(record, str) else records.normalize_dates(record, dates)
+            record if isinstance(record, str) else record_files.normalize_dates(record, dates)
             for record in deals
         ]
     report = _send_records(
         source, deals, datetime.fromtimestamp(file.stat().st_mtime, UTC).isoformat()
     )
-    is_table = file.suffix.lower() in records.TABLE_SUFFIXES
-    report |= {"missing": records.missing_properties(deals, report["reads"])}
+    is_table = file.suffix.lower() in record_files.TABLE_SUFFIXES
+    report |= {"missing": record_files.missing_properties(deals, report["reads"])}
     report |= {
-        "unread_columns": records.unread_columns(deals, report["reads"])
+        "unread_columns": record_files.unread_columns(deals, report["reads"])
         if is_table and report["reads"]
         else []
     }
@@ -200,7 +199,7 @@ def import_records(
 
 
 def _send_records(
-    source: str, deals: Sequence[records.Record | str], taken_at: str
+    source: str, deals: Sequence[record_files.Record | str], taken_at: str
 ) -> dict[str, Any]:
     """What became of the records, all of them together."""
     totals: dict[str, Any] = {
@@ -227,8 +226,8 @@ def _send_records(
         for start in range(0, len(sendable), BATCH_SIZE):
             batch = sendable[start : start + BATCH_SIZE]
             body = {"records": [deal for _, deal in batch], "taken_at": taken_at}
-            batch_result = remote.call_api(
-                "POST", f"/v1/sources/{remote.quote_segment(source)}/records", body=body
+            batch_result = api_client.call_api(
+                "POST", f"/v1/sources/{api_client.quote_segment(source)}/records", body=body
             )
             totals |= {
                 name: totals[name] + batch_result[name]
@@ -243,7 +242,7 @@ def _send_records(
                 problems.append(
                     {
                         "index": index,
-                        "record": records.record_id(record),
+                        "record": record_files.record_id(record),
                         "problem": reject["problem"],
                     }
                 )

@@ -14,7 +14,7 @@ from app.demo.story import Act, build_acts, build_connection, story_start
 from app.domain.playbook.organization import Organization
 from app.domain.primitives.errors import ConflictError, NotFoundError
 from app.main import create_app
-from app.services.access import api_keys as keys
+from app.services.access import api_keys as api_keys_service
 from app.services.access import organizations
 from app.services.access.api_keys import IssueKey
 from app.services.runtime.context import ServiceContext
@@ -68,8 +68,8 @@ async def prepare_demo(
             key_request = IssueKey(
                 f"{KEY_PREFIX}player", frozenset({"admin"}), expires_at=now + KEY_LIFETIME
             )
-            _, api_key = await keys.issue_key(
-                service, keys.operator_actor(organization_id), key_request
+            _, api_key = await api_keys_service.issue_key(
+                service, api_keys_service.operator_actor(organization_id), key_request
             )
             secret = service.vault.digest(service.vault.pepper_id, SECRET_PURPOSE)
             player = StoryPlayer(http, clock, api_key, secret)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from app.demo import daily_batches as work
+from app.demo import daily_batches
 from app.demo.company import (
     LEAD_TIME,
     MAPPING,
@@ -75,7 +75,7 @@ def build_acts(quarter: Quarter) -> list[Act]:
         *_revision_acts(quarter),
         *_plan_deliveries(quarter),
     ]
-    for offset, events in enumerate(work.build_daily_batches(quarter)):
+    for offset, events in enumerate(daily_batches.build_daily_batches(quarter)):
         if events:
             planned_acts.append(
                 ApiRequest(

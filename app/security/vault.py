@@ -11,7 +11,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from app.domain.primitives.errors import UnavailableError
-from app.security import identifiers as ids
+from app.security import identifiers
 
 API_KEY_PREFIX: Final = "sightline_"
 ID_LENGTH: Final = 11
@@ -42,7 +42,7 @@ class Vault:
     def seal(self, secret: str, context: str) -> str:
         """The secret, encrypted for that place alone."""
         key_id, key = next(iter(self.secret_keys.items()))
-        nonce = ids.random_bytes(12)
+        nonce = identifiers.random_bytes(12)
         sealed = AESGCM(key).encrypt(nonce, secret.encode(), context.encode())
         return f"{SEAL_VERSION}.{key_id}.{base64.b64encode(nonce + sealed).decode()}"
 
@@ -81,7 +81,7 @@ def parse_keys(text: str) -> Mapping[str, bytes]:
 
 def generate_key(key_id: str = "k1") -> str:
     """One new key, as `parse_keys` reads it."""
-    return f"{key_id}:{base64.b64encode(ids.random_bytes(32)).decode()}"
+    return f"{key_id}:{base64.b64encode(identifiers.random_bytes(32)).decode()}"
 
 
 def compute_checksum(text: str) -> str:
@@ -89,14 +89,14 @@ def compute_checksum(text: str) -> str:
     remainder = zlib.crc32(text.encode())
     digits = ""
     for _ in range(CHECK_LENGTH):
-        remainder, digit = divmod(remainder, len(ids.BASE62_ALPHABET))
-        digits = ids.BASE62_ALPHABET[digit] + digits
+        remainder, digit = divmod(remainder, len(identifiers.BASE62_ALPHABET))
+        digits = identifiers.BASE62_ALPHABET[digit] + digits
     return digits
 
 
 def generate_api_key() -> tuple[str, str, str]:
     """A new API key: the whole of it, its public id and its secret."""
-    key_id, secret = ids.random_base62(ID_LENGTH), ids.random_base62(SECRET_LENGTH)
+    key_id, secret = identifiers.random_base62(ID_LENGTH), identifiers.random_base62(SECRET_LENGTH)
     text = API_KEY_PREFIX + key_id + secret
     return text + compute_checksum(text), key_id, secret
 

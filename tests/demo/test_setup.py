@@ -11,7 +11,7 @@ from app.domain.primitives.errors import ConflictError
 from app.main import create_app
 from app.security.vault import generate_key
 from app.services.access import organizations
-from app.services.operations import rollup_check as maintenance
+from app.services.operations import rollup_check
 from app.settings import Settings
 from tests.support.databases import copy_sqlite_template
 
@@ -130,7 +130,7 @@ async def check_evidence_sources_and_rollups(settings: Settings, prepared: DemoA
     application = create_app(settings, lambda: EIGHT_WEEKS_IN)
     service = application.state.service
     identity = await organizations.find_organization(service, ORGANIZATION)
-    assert not any((await maintenance.count_rollup_differences(service, identity)).values())
+    assert not any((await rollup_check.count_rollup_differences(service, identity)).values())
     await service.database.close()
 
 

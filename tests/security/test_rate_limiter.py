@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from app.security import rate_limiter as limiting
+from app.security import rate_limiter
 from app.security.rate_limiter import RateLimiter
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -46,7 +46,7 @@ def test_a_quota_of_zero_limits_nobody():
 
 
 def test_the_number_of_callers_is_bounded_and_idle_callers_are_evicted(monkeypatch):
-    monkeypatch.setattr(limiting, "MAX_TRACKED_CALLERS", 3)
+    monkeypatch.setattr(rate_limiter, "MAX_TRACKED_CALLERS", 3)
     limiter = RateLimiter("address", 2)
     for name in "abcdef":
         assert limiter.acquire(name, NOW).is_allowed

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from app.cli.support.terminal import command_error
 from app.connectors.registry import RECORD_ID_PROPERTIES
-from app.domain.sources.mapping import json_pointer as pointers
+from app.domain.sources.mapping import json_pointer
 
 TABLE_SUFFIXES: Final = (".csv", ".tsv")
 SEPARATORS: Final = (",", ";", "\t")
@@ -140,7 +140,7 @@ def missing_properties(
 
 
 def _has_property(record: Record, name: str) -> bool:
-    return name in record or pointers.find_value(record, name) is not pointers.ABSENT
+    return name in record or json_pointer.find_value(record, name) is not json_pointer.ABSENT
 
 
 def unread_columns(records: Sequence[Record | str], read_properties: Collection[str]) -> list[str]:

@@ -15,10 +15,11 @@ from app.domain.primitives.errors import (
 )
 from app.security import vault
 from app.services.runtime.context import ServiceContext
-from app.store.access import api_keys as keys
-from app.store.access import organization_version as cursor
+from app.store.access import api_keys as api_keys_store
+from app.store.access import organization_version
 from app.store.access.api_keys import StoredApiKey
-from app.store.playbook import configuration, journal
+from app.store.playbook import configuration as configuration_store
+from app.store.playbook import journal
 from app.store.playbook.journal import RecordedAction
 from app.store.sql.database import Connection
 
@@ -62,11 +63,11 @@ async def issue_key_within(
 ) -> tuple[StoredApiKey, str]:
     """As `issue`, in a transaction that is under way. Raises: InvalidError, for the faults given too."""
     now, faults = service.clock(), list(faults)
-    zone = await cursor.time_zone(connection, actor.organization)
-    position = await cursor.advance_version(
+    zone = await organization_version.time_zone(connection, actor.organization)
+    position = await organization_version.advance_version(
         connection, actor.organization, now, zone, changes_configuration=False
     )
-    current_configuration = await configuration.load_configuration(
+    current_configuration = await configuration_store.load_configuration(
         connection, actor.organization, ("team", "source")
     )
     if key_request.team is not None and key_request.team not in current_configuration.teams:
@@ -85,7 +86,7 @@ async def issue_key_within(
     if faults:
         raise InvalidError("The key cannot be issued as asked.", faults)
     key, text = _make_key(service, key_request, now, actor.name)
-    await keys.add_api_key(connection, actor.organization, key)
+    await api_keys_store.add_api_key(connection, actor.organization, key)
     act = RecordedAction(actor.name, "api_key", key.id, "create", None, _to_journal_content(key))
     await journal.add_action(connection, actor.organization, position, act)
     return key, text
@@ -96,15 +97,15 @@ async def revoke_key(service: ServiceContext, actor: Actor, key_id: str) -> None
     actor.require_scope("admin")
     now = service.clock()
     async with service.database.write_transaction() as connection:
-        zone = await cursor.time_zone(connection, actor.organization)
-        position = await cursor.advance_version(
+        zone = await organization_version.time_zone(connection, actor.organization)
+        position = await organization_version.advance_version(
             connection, actor.organization, now, zone, changes_configuration=False
         )
-        key = await keys.find_api_key(connection, actor.organization, key_id)
+        key = await api_keys_store.find_api_key(connection, actor.organization, key_id)
         if key is None or key.revoked_at is not None:
             raise NotFoundError("There is no such API key.")
         require_key_issuing(actor, frozenset(key.scopes), key.team, key.source)
-        await keys.revoke_api_key(connection, actor.organization, key_id, now)
+        await api_keys_store.revoke_api_key(connection, actor.organization, key_id, now)
         act = RecordedAction(
             actor.name, "api_key", key_id, "archive", _to_journal_content(key), None
         )

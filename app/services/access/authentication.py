@@ -12,7 +12,8 @@ from app.security import vault
 from app.services.access.access_tokens import authenticate_token, is_token
 from app.services.runtime.cache_entries import CachedApiKey
 from app.services.runtime.context import ServiceContext
-from app.store.access import api_keys, directory
+from app.store.access import api_keys as api_keys_store
+from app.store.access import directory
 from app.store.access.api_keys import StoredApiKey
 
 USE_NOTE_INTERVAL: Final = timedelta(minutes=1)
@@ -81,7 +82,7 @@ async def _find_key(
         key = (
             None
             if organization is None
-            else await api_keys.find_api_key(connection, organization, key_id)
+            else await api_keys_store.find_api_key(connection, organization, key_id)
         )
     if organization is not None and key is not None:
         service.api_key_cache.put(key_id, CachedApiKey(organization, key), now, generation)
@@ -102,7 +103,7 @@ async def _note_use(
     service.last_key_use_noted[key.id] = now
     with suppress(UnavailableError):
         async with service.database.write_transaction() as connection:
-            await api_keys.update_last_use(connection, organization, key.id, now)
+            await api_keys_store.update_last_use(connection, organization, key.id, now)
 
 
 def _is_usable(key: StoredApiKey, now: datetime) -> bool:

@@ -15,11 +15,11 @@ from app.scoring.playbook_index import PlaybookIndex
 from app.scoring.result import Alignment
 from app.scoring.snapshot import Snapshot
 from app.services.alignment.days import resolve_dates
-from app.services.playbook import configuration_history as past
+from app.services.playbook import configuration_history
 from app.services.playbook.configuration_history import ConfigurationHistory, ScoringBasis
 from app.services.runtime.context import ServiceContext
-from app.store.access import organization_version as cursor
-from app.store.alignment import evidence_query as snapshot
+from app.store.access import organization_version
+from app.store.alignment import evidence_query
 from app.store.sql.database import Connection
 
 BASE_RESULT_COST: Final = 20  # what an answer weighs that loses nothing, beside a loss
@@ -80,16 +80,16 @@ async def get_alignment(
         return alignment_result
     now = service.clock()
     async with service.database.read_transaction() as connection:
-        org_version = await cursor.load_version(connection, actor.organization)
+        org_version = await organization_version.load_version(connection, actor.organization)
         days = resolve_dates(org_version.today(now), as_of, known_at)
-        config_history = await past.load_cached_history(
+        config_history = await configuration_history.load_cached_history(
             connection, actor.organization, org_version, service.answer_cache
         )
         basis = await config_history.resolve_basis(playbook, *days)
         evidence = await _closed_day_evidence(
             service, connection, actor.organization, org_version, basis, (playbook, *days)
         )
-        evidence_snapshot = await snapshot.read_snapshot(
+        evidence_snapshot = await evidence_query.read_snapshot(
             connection, actor.organization, basis.playbook_index, basis.frame, evidence
         )
     # A large playbook takes a while: others are answered meanwhile.
@@ -113,20 +113,22 @@ async def _closed_day_evidence(  # what it is of, and the question
     service: ServiceContext,
     connection: Connection,
     organization: UUID,
-    org_version: cursor.OrganizationVersion,
+    org_version: organization_version.OrganizationVersion,
     basis: ScoringBasis,
     query: tuple[str | None, date, date],
-) -> snapshot.ClosedDayEvidence | None:
+) -> evidence_query.ClosedDayEvidence | None:
     """The evidence that was recorded before the day on which the organization wrote last, read once that day.
 
     None when it is not worth it: for who asks the first time, for a day on which less was known, whose answer is the
     same all day, and on a database that is slower so.
     """
-    if query[-1] < org_version.recorded_day or not snapshot.supports_incremental_read(connection):
+    if query[-1] < org_version.recorded_day or not evidence_query.supports_incremental_read(
+        connection
+    ):
         return None
     cache_owner, cache_key = ("settled", organization), (*query, org_version.recorded_day)
     closed_days = service.answer_cache.get(
-        cache_owner, cache_key, org_version.configuration_version, snapshot.ClosedDayEvidence
+        cache_owner, cache_key, org_version.configuration_version, evidence_query.ClosedDayEvidence
     )
     if (
         closed_days is None
@@ -140,7 +142,7 @@ async def _closed_day_evidence(  # what it is of, and the question
         )
     elif closed_days is None:
         last_closed_day = org_version.recorded_day - timedelta(days=1)
-        closed_days = await snapshot.read_closed_days(
+        closed_days = await evidence_query.read_closed_days(
             connection, organization, basis.playbook_index, basis.frame, last_closed_day
         )
         service.answer_cache.put(
@@ -170,9 +172,11 @@ def _estimate_cost(alignment_result: AlignmentResult) -> int:
     )
 
 
-async def _load_version(service: ServiceContext, organization: UUID) -> cursor.OrganizationVersion:
+async def _load_version(
+    service: ServiceContext, organization: UUID
+) -> organization_version.OrganizationVersion:
     async with service.database.single_statement() as connection:
-        return await cursor.load_version(connection, organization)
+        return await organization_version.load_version(connection, organization)
 
 
 def build_result(

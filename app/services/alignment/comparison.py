@@ -7,7 +7,7 @@ from typing import Final
 
 from app.domain.access.actor import Actor
 from app.domain.events.metrics import Metric, find_redefined_metrics
-from app.domain.playbook import document as documents
+from app.domain.playbook import document as document_domain
 from app.domain.playbook.configuration import Configuration
 from app.domain.playbook.document import Document
 from app.domain.playbook.playbooks import current_playbooks
@@ -20,15 +20,13 @@ from app.scoring.snapshot import Snapshot, build_frame
 from app.services.alignment import history
 from app.services.alignment.alignment import AlignmentResult, build_result
 from app.services.alignment.days import resolve_dates
-from app.services.events import metric_restatement as restatement
-from app.services.playbook import configuration_history as past
+from app.services.events import metric_restatement as metric_restatement_service
+from app.services.playbook import configuration_history
 from app.services.playbook.configuration_history import ConfigurationHistory, ScoringBasis
 from app.services.runtime.context import ServiceContext
-from app.store.access import organization_version as cursor
-from app.store.alignment import daily_evidence_query as series
-from app.store.alignment import evidence_query as snapshot
-from app.store.alignment import loss_annotations as remarks
-from app.store.events import rollup_rebuild as rebuild
+from app.store.access import organization_version
+from app.store.alignment import daily_evidence_query, evidence_query, loss_annotations
+from app.store.events import rollup_rebuild
 from app.store.sql.database import Connection
 
 MAX_REMATCHED_EVENTS: Final = 50_000
@@ -58,8 +56,8 @@ async def compare_days(
     actor.require_scope("read")
     now = service.clock()
     async with service.database.read_transaction() as connection:
-        org_version = await cursor.load_version(connection, actor.organization)
-        config_history = await past.load_cached_history(
+        org_version = await organization_version.load_version(connection, actor.organization)
+        config_history = await configuration_history.load_cached_history(
             connection, actor.organization, org_version, service.answer_cache
         )
         end, known_day = resolve_dates(org_version.today(now), last, known_at, "to")
@@ -68,7 +66,7 @@ async def compare_days(
         daily_snapshots = []
         for day in (first, end):
             basis = await config_history.resolve_basis(playbook, day, known_day)
-            evidence_snapshot = await snapshot.read_snapshot(
+            evidence_snapshot = await evidence_query.read_snapshot(
                 connection, actor.organization, basis.playbook_index, basis.frame
             )
             daily_snapshots.append((evidence_snapshot, basis))
@@ -97,8 +95,8 @@ async def evaluate_what_if(
     actor.require_scope("read")
     now = service.clock()
     async with service.database.read_transaction() as connection:
-        org_version = await cursor.load_version(connection, actor.organization)
-        config_history = await past.load_cached_history(
+        org_version = await organization_version.load_version(connection, actor.organization)
+        config_history = await configuration_history.load_cached_history(
             connection, actor.organization, org_version, service.answer_cache
         )
         days = resolve_dates(org_version.today(now), as_of, known_at)
@@ -129,7 +127,7 @@ async def evaluate_what_if(
         snapshot_before = (
             None
             if basis_before is None
-            else await snapshot.read_snapshot(
+            else await evidence_query.read_snapshot(
                 connection, actor.organization, basis_before.playbook_index, basis_before.frame
             )
         )
@@ -161,7 +159,7 @@ def _build_what_if_basis(
     configuration: Configuration, document: Document, as_of: date, known_at: date
 ) -> ScoringBasis:
     """The standing with the document applied, as an administrator could apply it."""
-    changed_configuration = documents.apply_document(
+    changed_configuration = document_domain.apply_document(
         configuration, document, prune=True, accept=True
     )
     playbook_index = PlaybookIndex(changed_configuration, document.playbook.key)
@@ -190,15 +188,17 @@ async def _read_what_if_snapshot(
         {**config_history.effective_metrics, **basis.configuration.metrics},
     )
     if not redefined_metrics:
-        return await snapshot.read_snapshot(
+        return await evidence_query.read_snapshot(
             connection, organization, basis.playbook_index, basis.frame
         )
-    evidence = await series.read_daily_evidence(
+    evidence = await daily_evidence_query.read_daily_evidence(
         connection, organization, *history.find_required_evidence([basis]), basis.frame.known_at
     )
     evidence = await _rematch_evidence(connection, actor, basis, evidence, redefined_metrics)
-    version = await cursor.version_at_end_of_day(connection, organization, basis.frame.known_at)
-    source_activity = await remarks.source_activity(
+    version = await organization_version.version_at_end_of_day(
+        connection, organization, basis.frame.known_at
+    )
+    source_activity = await loss_annotations.source_activity(
         connection, organization, basis.playbook_index, basis.frame
     )
     return replace(
@@ -214,10 +214,10 @@ async def _rematch_evidence(
     evidence: DailyEvidence,
     redefined_metrics: Mapping[str, Metric | None],
 ) -> DailyEvidence:
-    rematching = restatement.MetricRestatement(
+    rematching = metric_restatement_service.MetricRestatement(
         connection, actor.organization, basis.configuration, redefined_metrics
     )
-    event_count = await rebuild.count_events_of_types(
+    event_count = await rollup_rebuild.count_events_of_types(
         connection, actor.organization, rematching.event_types, MAX_REMATCHED_EVENTS + 1
     )
     if event_count > MAX_REMATCHED_EVENTS:
@@ -233,6 +233,6 @@ async def _rematch_evidence(
         evidence,
         event_states,
         rematching.changed_metrics,
-        await snapshot.load_metrics_by_set(connection, actor.organization),
+        await evidence_query.load_metrics_by_set(connection, actor.organization),
         basis.frame.known_at,
     )

@@ -12,11 +12,11 @@ from app.scoring.daily_evidence import SnapshotSeries
 from app.scoring.engine import compute_without_ledger
 from app.scoring.result import Alignment
 from app.services.alignment.days import find_future_days, raise_faults
-from app.services.playbook import configuration_history as past
+from app.services.playbook import configuration_history
 from app.services.playbook.configuration_history import ScoringBasis
 from app.services.runtime.context import ServiceContext
-from app.store.access import organization_version as cursor
-from app.store.alignment import daily_evidence_query as series
+from app.store.access import organization_version
+from app.store.alignment import daily_evidence_query
 from app.store.alignment.evidence_query import EXTREME_AGGREGATIONS
 
 STEP_LENGTHS: Final = {"day": timedelta(days=1), "week": timedelta(days=7)}
@@ -72,21 +72,23 @@ async def get_history(
     actor.require_scope("read")
     now = service.clock()
     async with service.database.read_transaction() as connection:
-        org_version = await cursor.load_version(connection, actor.organization)
+        org_version = await organization_version.load_version(connection, actor.organization)
         days, known_day = _resolve_days(org_version.today(now), query)
         cache_owner, cache_key = ("history", actor.organization), (playbook, tuple(days), known_day)
         cached = service.answer_cache.get(cache_owner, cache_key, org_version.version, ScoreHistory)
         if cached is not None:
             return cached
-        config_history = await past.load_cached_history(
+        config_history = await configuration_history.load_cached_history(
             connection, actor.organization, org_version, service.answer_cache
         )
         if playbook is not None:
             config_history.require_playbook(playbook)
         daily_bases = [await _find_basis(config_history, playbook, day, known_day) for day in days]
-        version = await cursor.version_at_end_of_day(connection, actor.organization, known_day)
+        version = await organization_version.version_at_end_of_day(
+            connection, actor.organization, known_day
+        )
         existing_bases = [basis for basis in daily_bases if basis is not None]
-        evidence = await series.read_daily_evidence(
+        evidence = await daily_evidence_query.read_daily_evidence(
             connection, actor.organization, *find_required_evidence(existing_bases), known_day
         )
     # Many scores are a second's work for a large playbook: others are answered meanwhile.
@@ -137,7 +139,10 @@ def _resolve_days(today: date, query: HistoryQuery) -> tuple[Sequence[date], dat
 
 
 async def _find_basis(
-    config_history: past.ConfigurationHistory, playbook: str | None, day: date, known_at: date
+    config_history: configuration_history.ConfigurationHistory,
+    playbook: str | None,
+    day: date,
+    known_at: date,
 ) -> ScoringBasis | None:
     try:
         return await config_history.resolve_basis(playbook, day, known_at)

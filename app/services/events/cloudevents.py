@@ -19,10 +19,10 @@ from app.domain.primitives.errors import (
 )
 from app.domain.sources.mapping import mapping_parser
 from app.domain.sources.sources import Source
-from app.services.events import ingestion as events
+from app.services.events import ingestion
 from app.services.runtime.context import ServiceContext
 from app.services.runtime.submissions import SubmissionResult
-from app.store.playbook import configuration as store
+from app.store.playbook import configuration as configuration_store
 
 CLOUDEVENTS_CONNECTOR: Final = "cloudevents"
 ACCEPTED_CONNECTORS: Final = frozenset({"api", CLOUDEVENTS_CONNECTOR})
@@ -66,7 +66,7 @@ async def ingest_cloudevents(
     fields_by_index, parsed_by_index = _parse_events(event_source, translation, read_event)
     valid_events = [event for event in parsed_by_index.values() if isinstance(event, Event)]
     outcomes = iter(
-        await events.ingest_events(service, actor, valid_events, ACCEPTED_CONNECTORS)
+        await ingestion.ingest_events(service, actor, valid_events, ACCEPTED_CONNECTORS)
         if valid_events
         else []
     )
@@ -97,7 +97,9 @@ async def _resolve_source(
         detail = "The key is bound to no source: name one with the parameter 'source'."
         raise InvalidError(detail, [Fault("source", detail)])
     async with service.database.read_transaction() as connection:
-        configuration = await store.load_configuration(connection, actor.organization, ("source",))
+        configuration = await configuration_store.load_configuration(
+            connection, actor.organization, ("source",)
+        )
     if key not in configuration.sources:
         raise InvalidError(
             missing_message(configuration, "source", key),

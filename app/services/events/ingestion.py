@@ -29,16 +29,13 @@ from app.services.runtime.compiled_configuration import (
 )
 from app.services.runtime.context import ServiceContext
 from app.services.runtime.submissions import EventKey, EventSubmission, SubmissionResult
-from app.store.access import organization_version as cursor
-from app.store.events import event_queries as events
-from app.store.events import ingest
-from app.store.events import metric_restatement as restatements
-from app.store.events import retraction as retract
-from app.store.events import rollup_overflow as room
+from app.store.access import organization_version
+from app.store.events import event_queries, ingest, retraction, rollup_overflow
+from app.store.events import metric_restatement as metric_restatement_store
 from app.store.events.event_queries import StoredEvent
 from app.store.events.ingest_batch import IngestBatch
 from app.store.events.retraction import RetractionBatch
-from app.store.playbook import configuration as store
+from app.store.playbook import configuration as configuration_store
 from app.store.sql.database import Connection
 
 MAX_ATTEMPTS: Final = 5
@@ -144,7 +141,7 @@ async def _write_fitting(
                         connection.rollback()
                     )  # nothing was new, so the organization's version stays
                 elif compiled.is_restating:
-                    await restatements.invalidate_days(
+                    await metric_restatement_store.invalidate_days(
                         connection, organization, [matched.day for matched in matched_events]
                     )
         except BucketFullError as error:
@@ -185,13 +182,13 @@ async def _reject_overflowing(
 ) -> Sequence[MatchedEvent]:
     """Those that are new and fit; the ones that do not are refused in `done`, and `_settle` tells of the recorded."""
     async with service.database.read_transaction() as connection:
-        recorded_events = await events.find_events_by_key(
+        recorded_events = await event_queries.find_events_by_key(
             connection, organization, [_event_key(matched) for matched in matched_events]
         )
         new_events = [
             matched for matched in matched_events if _event_key(matched) not in recorded_events
         ]
-        overflowing_uids = await room.find_overflowing_events(
+        overflowing_uids = await rollup_overflow.find_overflowing_events(
             connection, organization, new_events, day
         )
     if len(matched_events) == len(new_events) == 1:
@@ -226,7 +223,7 @@ async def _build_results(
     recorded_events: Mapping[EventKey, StoredEvent] = {}
     if lookup_keys:
         async with service.database.read_transaction() as connection:
-            recorded_events = await events.find_events_by_key(
+            recorded_events = await event_queries.find_events_by_key(
                 connection, organization, sorted(set(lookup_keys))
             )
     final_outcomes = []
@@ -276,7 +273,7 @@ async def get_recorded_event(
         stored_event = (
             None
             if outcome.uid is None
-            else await events.find_event(connection, organization, outcome.uid)
+            else await event_queries.find_event(connection, organization, outcome.uid)
         )
     if stored_event is None:
         raise NotFoundError("There is no such event.")
@@ -302,8 +299,8 @@ async def retract_event(
     now = service.clock()
     async with service.database.write_transaction() as connection:
         # The cursor's row is locked first: neither the metrics nor the event can change under the retraction.
-        zone = await cursor.time_zone(connection, actor.organization)
-        position = await cursor.advance_version(
+        zone = await organization_version.time_zone(connection, actor.organization)
+        position = await organization_version.advance_version(
             connection, actor.organization, now, zone, changes_configuration=False
         )
         stored_event = await _load_retractable(connection, actor, uid)
@@ -316,22 +313,22 @@ async def retract_event(
         batch = RetractionBatch(
             actor.organization, {uid: reason}, actor.name, position, compiled.matcher, zone
         )
-        await retract.retract_events(connection, batch)
-        retracted_event = await events.find_event(connection, actor.organization, uid)
+        await retraction.retract_events(connection, batch)
+        retracted_event = await event_queries.find_event(connection, actor.organization, uid)
     if retracted_event is None:
         raise NotFoundError("There is no such event.")
     return retracted_event, True
 
 
 async def _load_retractable(connection: Connection, actor: Actor, uid: UUID) -> StoredEvent:
-    stored_event = await events.find_event(connection, actor.organization, uid)
+    stored_event = await event_queries.find_event(connection, actor.organization, uid)
     if stored_event is None:
         raise NotFoundError("There is no such event.")
     if actor.team is not None and stored_event.event.team != actor.team:
         raise ForbiddenError(f"This key is bound to the team '{actor.team}'.")
     if actor.source is not None and stored_event.event.source != actor.source:
         raise ForbiddenError(f"This key is bound to the source '{actor.source}'.")
-    source = await store.find_resource(
+    source = await configuration_store.find_resource(
         connection, actor.organization, "source", stored_event.event.source
     )
     if (

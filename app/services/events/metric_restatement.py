@@ -7,17 +7,16 @@ from uuid import UUID
 
 from app.domain.events.matched_event import EventState
 from app.domain.events.metrics import Matcher, Metric, find_redefined_metrics
-from app.domain.playbook import history as past
+from app.domain.playbook import history as history_domain
 from app.domain.playbook.configuration import Configuration
 from app.domain.primitives.errors import BucketFullError, SightlineError
 from app.services.runtime.context import ServiceContext
-from app.store.access import organization_version as cursor
+from app.store.access import organization_version
 from app.store.access.organization_version import WritePosition
-from app.store.events import metric_restatement as restatements
-from app.store.events import restatement_queue
-from app.store.events import rollup_rebuild as rebuild
+from app.store.events import metric_restatement as metric_restatement_store
+from app.store.events import restatement_queue, rollup_rebuild
 from app.store.events.metric_restatement import PendingRestatement, RestatedDay
-from app.store.playbook import configuration as store
+from app.store.playbook import configuration as configuration_store
 from app.store.playbook import journal
 from app.store.playbook.journal import RecordedAction
 from app.store.sql.database import Connection
@@ -41,7 +40,7 @@ class MetricRestatement:
         """Takes the configuration as it is now, and the redefined metrics as they were before."""
         self._scope = connection, organization
         self._time_zone = configuration.organization.time_zone
-        self.effective_metrics = past.effective_metrics(configuration, {})
+        self.effective_metrics = history_domain.effective_metrics(configuration, {})
         self.changed_metrics = frozenset(previous_metrics)
         metric_versions = [
             *previous_metrics.values(),
@@ -57,22 +56,24 @@ class MetricRestatement:
 
     async def find_days(self) -> list[int]:
         """The days on which any event may match otherwise than before. Units: days since 1970."""
-        return await rebuild.list_event_days(*self._scope, self.event_types)
+        return await rollup_rebuild.list_event_days(*self._scope, self.event_types)
 
     async def match_events(self, day: int) -> list[EventState]:
         """The events of one of the days, matched as they are from now on."""
-        return await rebuild.events_of_day(
+        return await rollup_rebuild.events_of_day(
             *self._scope, self._matcher, day, self._time_zone, self.event_types
         )
 
     async def compute_day(self, day: int) -> RestatedDay:
         """One of the days as it is from now on."""
-        return restatements.restate_day(day, await self.match_events(day), self.changed_metrics)
+        return metric_restatement_store.restate_day(
+            day, await self.match_events(day), self.changed_metrics
+        )
 
     async def restate_days(self, days: Collection[int]) -> None:
         """History shows those days as they are from now on."""
         for day in days:
-            await restatements.apply_restated_day(
+            await metric_restatement_store.apply_restated_day(
                 *self._scope, await self.compute_day(day), self.changed_metrics
             )
 
@@ -97,12 +98,14 @@ async def begin_restatement(
 
     A restatement in progress is replaced: events match the metrics as they are after the write.
     """
-    current_metrics = past.effective_metrics(write.after, {})
-    if not find_redefined_metrics(past.effective_metrics(write.before, {}), current_metrics):
+    current_metrics = history_domain.effective_metrics(write.after, {})
+    if not find_redefined_metrics(
+        history_domain.effective_metrics(write.before, {}), current_metrics
+    ):
         return
-    running = await restatements.find_restatement(connection, organization)
+    running = await metric_restatement_store.find_restatement(connection, organization)
     changed_metrics = find_redefined_metrics(
-        past.effective_metrics(write.before, {} if running is None else running.metrics),
+        history_domain.effective_metrics(write.before, {} if running is None else running.metrics),
         current_metrics,
     )
     if running is not None:
@@ -110,12 +113,12 @@ async def begin_restatement(
     if not changed_metrics:
         return
     restatement = MetricRestatement(connection, organization, write.after, changed_metrics)
-    event_count = await rebuild.count_events_of_types(
+    event_count = await rollup_rebuild.count_events_of_types(
         connection, organization, restatement.event_types, service.max_inline_restated_events + 1
     )
     if event_count > service.max_inline_restated_events:
         days = tuple(await restatement.find_days())
-        await restatements.begin_restatement(
+        await metric_restatement_store.begin_restatement(
             connection,
             organization,
             PendingRestatement(changed_metrics, days, write.actor, write.position.recorded_at),
@@ -134,7 +137,7 @@ async def begin_restatement(
 
 
 async def _end_restatement(connection: Connection, organization: UUID) -> None:
-    await restatements.end_restatement(connection, organization)
+    await metric_restatement_store.end_restatement(connection, organization)
     await restatement_queue.dequeue_organization(connection, organization)
 
 
@@ -170,11 +173,11 @@ async def run_step(service: ServiceContext, organization: UUID) -> bool:
     """
     now = service.clock()
     async with service.database.write_transaction() as connection:
-        await cursor.lock(connection, organization)
-        running = await restatements.find_restatement(connection, organization)
+        await organization_version.lock(connection, organization)
+        running = await metric_restatement_store.find_restatement(connection, organization)
         if running is None:
             return False
-        configuration = await store.load_configuration(
+        configuration = await configuration_store.load_configuration(
             connection, organization, ("organization", "metric")
         )
         restatement = MetricRestatement(connection, organization, configuration, running.metrics)
@@ -182,19 +185,21 @@ async def run_step(service: ServiceContext, organization: UUID) -> bool:
             service, connection, organization, restatement, running.days
         ):
             return True
-        done_days = await restatements.list_restated_days(connection, organization)
+        done_days = await metric_restatement_store.list_restated_days(connection, organization)
         days = await restatement.find_days()
         remaining_days = [day for day in days if day not in set(done_days)]
         if len(remaining_days) > MAX_CATCH_UP_DAYS:  # events came in for other days meanwhile
-            await restatements.set_remaining_days(connection, organization, days)
+            await metric_restatement_store.set_remaining_days(connection, organization, days)
             return True
         for day in done_days:
-            restated_day = await restatements.load_restated_day(connection, organization, day)
-            await restatements.apply_restated_day(
+            restated_day = await metric_restatement_store.load_restated_day(
+                connection, organization, day
+            )
+            await metric_restatement_store.apply_restated_day(
                 connection, organization, restated_day, restatement.changed_metrics
             )
         await restatement.restate_days(remaining_days)
-        position = await cursor.advance_version(
+        position = await organization_version.advance_version(
             connection,
             organization,
             now,
@@ -216,7 +221,7 @@ async def _restate_planned_days(
     planned_days: Sequence[int],
 ) -> bool:
     """Does planned days for as many events as may be restated at once; whether all of them are done."""
-    done_days = set(await restatements.list_restated_days(connection, organization))
+    done_days = set(await metric_restatement_store.list_restated_days(connection, organization))
     remaining_days = [day for day in planned_days if day not in done_days]
     event_count = 0
     for day_index, day in enumerate(remaining_days):
@@ -227,10 +232,10 @@ async def _restate_planned_days(
             return False
         event_states = await restatement.match_events(day)
         event_count += len(event_states)
-        await restatements.save_restated_day(
+        await metric_restatement_store.save_restated_day(
             connection,
             organization,
-            restatements.restate_day(day, event_states, restatement.changed_metrics),
+            metric_restatement_store.restate_day(day, event_states, restatement.changed_metrics),
         )
     return True
 

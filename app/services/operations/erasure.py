@@ -9,9 +9,9 @@ from uuid import UUID
 
 from app.domain.access.actor import Actor, require_configuration
 from app.domain.events.metrics import Matcher
-from app.domain.playbook import history as past
+from app.domain.playbook import history as history_domain
 from app.domain.sources.sources import Source
-from app.security import identifiers as ids
+from app.security import identifiers
 from app.security.pseudonyms import keyed_digest, make_pseudonym
 from app.services.runtime.compiled_configuration import (
     CompiledConfiguration,
@@ -25,13 +25,13 @@ from app.services.sources.delivery_parsing import (
     parse_source_mapping,
 )
 from app.services.sources.record_graph import DEAL_PREFIX, merged_records
-from app.store.access import organization_version as cursor
+from app.store.access import organization_version
 from app.store.events.event_queries import StoredEvent
-from app.store.operations import erasure as erasures
+from app.store.operations import erasure as erasure_store
 from app.store.operations.erasure import AnonymizedEvent
 from app.store.playbook import journal
 from app.store.playbook.journal import RecordedAction
-from app.store.sources import sources
+from app.store.sources import sources as sources_store
 from app.store.sources.changes import SourceGeneration
 from app.store.sources.deliveries import StoredDelivery
 from app.store.sql.database import Connection
@@ -63,7 +63,7 @@ class _Erasure:
     service: ServiceContext
     connection: Connection
     organization: UUID
-    position: cursor.WritePosition
+    position: organization_version.WritePosition
     compiled: CompiledConfiguration
     subject: str
     placeholder: str
@@ -81,8 +81,8 @@ async def erase_subject(
     now = service.clock()
     placeholder = "erased/" + make_pseudonym(service.vault, f"{actor.organization}\n{subject}")
     async with service.database.write_transaction() as connection:
-        zone = await cursor.time_zone(connection, actor.organization)
-        position = await cursor.advance_version(
+        zone = await organization_version.time_zone(connection, actor.organization)
+        position = await organization_version.advance_version(
             connection, actor.organization, now, zone, changes_configuration=False
         )
         compiled = await load_compiled_configuration(connection, actor.organization)
@@ -129,13 +129,13 @@ async def _erase_events(
     """The subject's events have no content, those of all sources (None); how many they were."""
     matchers = (
         current_erasure.compiled.matcher,
-        Matcher(past.effective_metrics(current_erasure.compiled.configuration, {})),
+        Matcher(history_domain.effective_metrics(current_erasure.compiled.configuration, {})),
     )
     count = 0
-    async for chunk in erasures.load_subject_events(
+    async for chunk in erasure_store.load_subject_events(
         current_erasure.connection, current_erasure.organization, subject, source_key
     ):
-        await erasures.erase_events(
+        await erasure_store.erase_events(
             current_erasure.connection,
             current_erasure.organization,
             current_erasure.placeholder,
@@ -175,7 +175,7 @@ async def _erase_source(
 
     Those are more events that are of a deal which the subject's went into.
     """
-    generation = await sources.load_generation(
+    generation = await sources_store.load_generation(
         current_erasure.connection, current_erasure.organization, source.key
     )
     source_generation = SourceGeneration(current_erasure.organization, source.key, generation)
@@ -194,26 +194,26 @@ async def _erase_source(
     known_entities = subject_entities | _records_of_events(
         current_erasure.event_ids_by_source.get(source.key, set())
     )
-    entities = await erasures.find_known_records(
+    entities = await erasure_store.find_known_records(
         current_erasure.connection, current_erasure.organization, source.key, known_entities
     )
-    delivery_uids = await erasures.find_reporting_deliveries(
+    delivery_uids = await erasure_store.find_reporting_deliveries(
         current_erasure.connection, current_erasure.organization, source.key, entities
     )
     delivery_uids |= await _find_mentioning_deliveries(
         current_erasure, source, entities, read_event, now
     )
-    change_count = await erasures.erase_changes(
+    change_count = await erasure_store.erase_changes(
         current_erasure.connection,
         source_generation,
         entities,
         current_erasure.position,
-        ids.new_uuid7(now),
+        identifiers.new_uuid7(now),
     )
     return (
         event_count,
         change_count,
-        await erasures.erase_bodies(
+        await erasure_store.erase_bodies(
             current_erasure.connection, current_erasure.organization, delivery_uids
         ),
     )
@@ -256,7 +256,7 @@ async def _find_mentioning_deliveries(
     needle_pattern, deal_mapping = _compile_needles(needles), parse_source_mapping(source)
     delivery_uids: set[UUID] = set()
     sql_needles = set() if "" in needles or len(needles) > MAX_NEEDLES else needles
-    async for chunk in erasures.find_deliveries_containing(
+    async for chunk in erasure_store.find_deliveries_containing(
         current_erasure.connection, current_erasure.organization, source.key, sql_needles
     ):
         for stored in chunk:

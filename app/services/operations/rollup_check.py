@@ -4,16 +4,16 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from app.domain.events.metrics import Matcher
-from app.domain.playbook import history as past
+from app.domain.playbook import history as history_domain
 from app.domain.playbook.configuration import TABLE_NAMES, Resource
-from app.services.events import metric_restatement as restatement
+from app.services.events import metric_restatement as metric_restatement_service
 from app.services.runtime.context import ServiceContext
-from app.store.access import directory
-from app.store.access import organization_version as cursor
-from app.store.events import metric_restatement as restatements
-from app.store.events import rollup_rebuild as rebuild
+from app.store.access import directory, organization_version
+from app.store.events import metric_restatement as metric_restatement_store
+from app.store.events import rollup_rebuild
 from app.store.events.rollup_rebuild import RecomputedRollups
-from app.store.playbook import configuration, journal
+from app.store.playbook import configuration as configuration_store
+from app.store.playbook import journal
 from app.store.sql.database import Connection
 
 
@@ -29,13 +29,13 @@ async def count_rollup_differences(
     """How many rows of each roll-up, and how many matched sets, are not as the events say."""
     async with service.database.read_transaction() as connection:
         rebuilt = await _recompute_rollups(connection, organization)
-        return await rebuild.count_differences(connection, organization, rebuilt)
+        return await rollup_rebuild.count_differences(connection, organization, rebuilt)
 
 
 async def count_journal_differences(service: ServiceContext, organization: UUID) -> int:
     """How many things are not as the journal says, replayed from its beginning."""
     async with service.database.read_transaction() as connection:
-        current = await configuration.load_configuration(connection, organization)
+        current = await configuration_store.load_configuration(connection, organization)
         replayed = await journal.replay_journal(connection, organization)
     live_resources = {
         (kind, key): resource
@@ -61,38 +61,41 @@ async def rebuild_rollups(
 
     A restatement under way is finished first.
     """
-    await restatement.finish_restatement(service, organization)
+    await metric_restatement_service.finish_restatement(service, organization)
     now = service.clock()
     async with service.database.write_transaction() as connection:
-        zone = await cursor.time_zone(connection, organization)
+        zone = await organization_version.time_zone(connection, organization)
         # Nothing is recorded while the cursor's row is locked, and the new version makes kept answers stale.
-        await cursor.advance_version(
+        await organization_version.advance_version(
             connection, organization, now, zone, changes_configuration=True
         )
         rebuilt = await _recompute_rollups(connection, organization)
-        difference_counts = await rebuild.count_differences(connection, organization, rebuilt)
+        difference_counts = await rollup_rebuild.count_differences(
+            connection, organization, rebuilt
+        )
         if any(difference_counts.values()):
-            await restatements.invalidate_days(
+            await metric_restatement_store.invalidate_days(
                 connection,
                 organization,
-                await restatements.list_restated_days(connection, organization),
+                await metric_restatement_store.list_restated_days(connection, organization),
             )
-            await rebuild.replace_rollups(connection, organization, rebuilt)
+            await rollup_rebuild.replace_rollups(connection, organization, rebuilt)
         else:
             await connection.rollback()
     return rebuilt.event_count, difference_counts
 
 
 async def _recompute_rollups(connection: Connection, organization: UUID) -> RecomputedRollups:
-    metric_configuration = await configuration.load_configuration(
+    metric_configuration = await configuration_store.load_configuration(
         connection, organization, ("organization", "metric")
     )
     matcher = Matcher(
-        past.effective_metrics(
-            metric_configuration, await restatements.load_previous_metrics(connection, organization)
+        history_domain.effective_metrics(
+            metric_configuration,
+            await metric_restatement_store.load_previous_metrics(connection, organization),
         )
     )
-    return await rebuild.recompute_rollups(
+    return await rollup_rebuild.recompute_rollups(
         connection, organization, matcher, metric_configuration.organization.time_zone
     )
 
@@ -102,7 +105,7 @@ async def list_restatements(service: ServiceContext) -> Mapping[str, tuple[int, 
     progress_by_key = {}
     for key, organization in await list_organizations(service):
         async with service.database.read_transaction() as connection:
-            progress = await restatements.load_progress(connection, organization)
+            progress = await metric_restatement_store.load_progress(connection, organization)
         if progress is not None:
             progress_by_key[key] = len(progress[0].days), progress[1]
     return progress_by_key

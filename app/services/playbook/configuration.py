@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from app.domain.access.actor import Actor, require_configuration
-from app.domain.playbook import validation as rules
+from app.domain.playbook import validation as validation_domain
 from app.domain.playbook.configuration import (
     Configuration,
     ConfigurationChange,
@@ -20,13 +20,13 @@ from app.domain.primitives.errors import (
     PreconditionError,
     unknown_key_message,
 )
-from app.services.events import metric_restatement as restatement
+from app.services.events import metric_restatement as metric_restatement_service
 from app.services.events.metric_restatement import ConfigurationWrite
 from app.services.runtime.context import ServiceContext
-from app.store.access import organization_version as cursor
+from app.store.access import organization_version
 from app.store.access.organization_version import WritePosition
-from app.store.events import rollup_rebuild as rebuild
-from app.store.playbook import configuration as store
+from app.store.events import rollup_rebuild
+from app.store.playbook import configuration as configuration_store
 from app.store.playbook.configuration import StoredResource
 from app.store.sql.database import Connection
 
@@ -120,17 +120,17 @@ async def _apply_transform(
     guard: tuple[str, str, Precondition] | None,
 ) -> WriteOutcome:
     organization, now = actor.organization, service.clock()
-    zone = await cursor.time_zone(connection, organization)
+    zone = await organization_version.time_zone(connection, organization)
     # The cursor's row is locked first: what is read after it cannot change under the write.
-    position = await cursor.advance_version(
+    position = await organization_version.advance_version(
         connection, organization, now, zone, changes_configuration=True
     )
     stored = None
     if guard is not None:
         kind, key, precondition = guard
-        stored = await store.find_resource(connection, organization, kind, key)
+        stored = await configuration_store.find_resource(connection, organization, kind, key)
         check_precondition(precondition, stored)
-    before = await store.load_configuration(connection, organization)
+    before = await configuration_store.load_configuration(connection, organization)
     after = transform(before)
     return WriteOutcome(before, after, diff_configurations(before, after), position, stored)
 
@@ -138,13 +138,15 @@ async def _apply_transform(
 async def _save_outcome(
     service: ServiceContext, connection: Connection, actor: Actor, outcome: WriteOutcome
 ) -> None:
-    await store.save_changes(
+    await configuration_store.save_changes(
         connection, actor.organization, outcome.position, actor.name, outcome.changes
     )
     write = ConfigurationWrite(
         actor.name, outcome.before, outcome.after, outcome.position, len(outcome.changes)
     )
-    await restatement.begin_restatement(service, connection, actor.organization, write)
+    await metric_restatement_service.begin_restatement(
+        service, connection, actor.organization, write
+    )
 
 
 async def put_resource(
@@ -158,8 +160,10 @@ async def put_resource(
 
     def transform(configuration: Configuration) -> Configuration:
         if isinstance(resource, Responsibility):
-            return rules.put_responsibility(configuration, resource)
-        return rules.put_resource(configuration, _with_stored_state(configuration, resource))
+            return validation_domain.put_responsibility(configuration, resource)
+        return validation_domain.put_resource(
+            configuration, _with_stored_state(configuration, resource)
+        )
 
     outcome = await write_configuration(
         service, actor, transform, (resource.kind, resource.key, precondition)
@@ -185,11 +189,11 @@ async def patch_resource(
         resources = configuration.resources_of(kind)
         if key not in resources:
             raise NotFoundError(unknown_key_message(kind.replace("_", " "), key, resources))
-        return rules.put_resource(configuration, edit(resources[key]))
+        return validation_domain.put_resource(configuration, edit(resources[key]))
 
     async def forbid_time_zone_change(connection: Connection, outcome: WriteOutcome) -> bool:
         is_same_zone = outcome.before.organization.time_zone == outcome.after.organization.time_zone
-        if not is_same_zone and await rebuild.has_events(connection, actor.organization):
+        if not is_same_zone and await rollup_rebuild.has_events(connection, actor.organization):
             detail = "The time zone is fixed once events exist."
             raise InvalidError(detail, [Fault("/time_zone", detail)])
         return False
@@ -217,7 +221,7 @@ async def archive_resource(
     await write_configuration(
         service,
         actor,
-        lambda configuration: rules.archive_resource(configuration, kind, key),
+        lambda configuration: validation_domain.archive_resource(configuration, kind, key),
         (kind, key, precondition),
     )
 

@@ -7,7 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from app.domain.events.metrics import Metric
-from app.domain.playbook import history as past
+from app.domain.playbook import history as history_domain
 from app.domain.playbook.configuration import Configuration
 from app.domain.playbook.history import ChangeToRevert
 from app.domain.playbook.playbooks import Playbook, current_playbooks, explain_no_current_playbook
@@ -15,14 +15,14 @@ from app.domain.primitives.errors import NoCurrentPlaybookError, NotFoundError, 
 from app.scoring.playbook_index import PlaybookIndex, SharedMemo
 from app.scoring.snapshot import ScoringFrame, build_frame
 from app.services.runtime.versioned_cache import VersionedCache
-from app.store.access import organization_version as cursor
-from app.store.events import metric_restatement as restatements
-from app.store.playbook import configuration as store
+from app.store.access import organization_version
+from app.store.events import metric_restatement as metric_restatement_store
+from app.store.playbook import configuration as configuration_store
 from app.store.playbook import journal
 from app.store.playbook.configuration import ResourceFilter, StoredResource
 from app.store.sql.database import Connection
 
-ALL_KINDS: Final = tuple(store.ROW_CLASSES)
+ALL_KINDS: Final = tuple(configuration_store.ROW_CLASSES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,10 @@ class CurrentConfiguration:
     ) -> None:
         """As it is stored, and the metrics whose change history does not show yet, as they were before."""
         self.restating_metrics = tuple(sorted(pending_metrics))
-        self.effective_metrics = past.effective_metrics(configuration, pending_metrics)
-        self.configuration = past.with_current_metrics(configuration, self.effective_metrics)
+        self.effective_metrics = history_domain.effective_metrics(configuration, pending_metrics)
+        self.configuration = history_domain.with_current_metrics(
+            configuration, self.effective_metrics
+        )
         self._playbook_indexes: dict[str, PlaybookIndex] = {}
 
     def get_playbook_index(self, key: str) -> PlaybookIndex:
@@ -124,8 +126,8 @@ class ConfigurationHistory:
             (change_day for change_day in self._changes_by_day if change_day > day), reverse=True
         ):
             if change_day not in self._configurations_by_day:
-                self._configurations_by_day[change_day] = past.with_current_metrics(
-                    past.revert(configuration, self._changes_by_day[change_day]),
+                self._configurations_by_day[change_day] = history_domain.with_current_metrics(
+                    history_domain.revert(configuration, self._changes_by_day[change_day]),
                     self.effective_metrics,
                 )
             configuration = self._configurations_by_day[change_day]
@@ -245,7 +247,7 @@ async def load_history(
 async def load_cached_history(
     connection: Connection,
     organization: UUID,
-    org_version: cursor.OrganizationVersion,
+    org_version: organization_version.OrganizationVersion,
     cache: VersionedCache,
 ) -> ConfigurationHistory:
     """The same of everything, where the organization stands there: read only when it was changed since it was kept."""
@@ -264,9 +266,10 @@ async def load_cached_history(
 async def _load_current_state(
     connection: Connection, organization: UUID, kinds: Sequence[str]
 ) -> CurrentConfiguration:
-    configuration = await store.load_configuration(connection, organization, kinds)
+    configuration = await configuration_store.load_configuration(connection, organization, kinds)
     return CurrentConfiguration(
-        configuration, await restatements.load_previous_metrics(connection, organization)
+        configuration,
+        await metric_restatement_store.load_previous_metrics(connection, organization),
     )
 
 

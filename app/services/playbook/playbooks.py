@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from app.domain.access.actor import Actor, require_configuration, require_team
-from app.domain.playbook import document as documents
+from app.domain.playbook import document as document_domain
 from app.domain.playbook import lifecycle
 from app.domain.playbook.configuration import Configuration, ConfigurationChange
 from app.domain.playbook.document import Document
@@ -18,7 +18,7 @@ from app.services.playbook.configuration import (
     write_configuration,
 )
 from app.services.runtime.context import ServiceContext
-from app.store.playbook import configuration as store
+from app.store.playbook import configuration as configuration_store
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +165,8 @@ async def export_document(service: ServiceContext, actor: Actor, key: str) -> Do
     """The playbook as code. Raises: NotFoundError."""
     actor.require_scope("read")
     async with service.database.read_transaction() as connection:
-        configuration = await store.load_configuration(connection, actor.organization)
-    return documents.render_document(configuration, key)
+        configuration = await configuration_store.load_configuration(connection, actor.organization)
+    return document_domain.render_document(configuration, key)
 
 
 async def apply_document(
@@ -187,7 +187,7 @@ async def apply_document(
     is_admin = actor.has_scope("admin")
 
     def transform(configuration: Configuration) -> Configuration:
-        changed_configuration = documents.apply_document(
+        changed_configuration = document_domain.apply_document(
             configuration, document, prune=prune, accept=is_admin
         )
         return (
@@ -202,7 +202,9 @@ async def apply_document(
 
 def _to_applied_document(outcome: WriteOutcome, document: Document) -> AppliedDocument:
     changed_names = {(change.kind, change.key) for change in outcome.changes}
-    unchanged = tuple(name for name in documents.list_names(document) if name not in changed_names)
+    unchanged = tuple(
+        name for name in document_domain.list_names(document) if name not in changed_names
+    )
     reported_changes = tuple(change for change in outcome.changes if change.kind != "revision")
     return AppliedDocument(
         reported_changes, unchanged, outcome.after.playbooks[document.playbook.key].revision

@@ -8,7 +8,7 @@ from app.cli.support.local_service import (
     run_with_service,
 )
 from app.cli.support.terminal import CommandError
-from app.services.operations import rollup_check as maintenance
+from app.services.operations import rollup_check
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_a_file_is_migrated_and_a_server_is_not(sightline, tmp_path, postgresql_
 
 
 def test_perform_runs_the_work_on_a_service_and_returns_its_answer(database_url, service_keys):
-    assert run_with_service(database_url, maintenance.list_organizations) == []
+    assert run_with_service(database_url, rollup_check.list_organizations) == []
 
 
 @pytest.mark.parametrize(

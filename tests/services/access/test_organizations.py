@@ -5,7 +5,7 @@ import pytest
 from app.domain.playbook.organization import Organization, Policy
 from app.domain.primitives.errors import ConflictError, InvalidError, NotFoundError
 from app.services.access import authentication, organizations
-from app.store.playbook import configuration as store
+from app.store.playbook import configuration as configuration_store
 from app.store.playbook import journal
 from app.store.playbook.journal import JournalFilter
 from tests.support.service_harness import ServiceHarness
@@ -24,7 +24,7 @@ async def test_a_new_organization_has_its_policy_its_journal_and_a_key(harness: 
         None,
     )
     async with harness.service.database.read_transaction() as connection:
-        stored_configuration = await store.load_configuration(connection, identity)
+        stored_configuration = await configuration_store.load_configuration(connection, identity)
         entries = await journal.list_journal_records(connection, identity, JournalFilter(), None, 9)
     assert stored_configuration.organization == Organization("acme", "Acme", "Asia/Kolkata")
     assert stored_configuration.policy == Policy()

@@ -11,8 +11,9 @@ from app.domain.playbook.playbooks import Contribution, Playbook, Signoff
 from app.domain.primitives.errors import ForbiddenError, InvalidError
 from app.scoring.result import Alignment
 from app.services.alignment import alignment
-from app.services.events import ingestion as events
-from app.services.playbook import configuration, playbooks
+from app.services.events import ingestion
+from app.services.playbook import configuration as configuration_service
+from app.services.playbook import playbooks
 from tests.support.configurations import make_playbook
 from tests.support.service_harness import (
     NOW,
@@ -67,7 +68,7 @@ async def test_an_answer_says_its_version_its_edits_and_the_other_playbooks(
 ):
     actor = await harness.create_organization()
     await seed_playbook(harness, actor)
-    await configuration.write_configuration(
+    await configuration_service.write_configuration(
         harness.service,
         actor,
         lambda current: current.with_resource(
@@ -76,7 +77,9 @@ async def test_an_answer_says_its_version_its_edits_and_the_other_playbooks(
     )
     await playbooks.publish_playbook(harness.service, actor, "q4")
     first = await alignment.get_alignment(harness.service, actor)
-    await configuration.put_resource(harness.service, actor, Objective("more", "q4", "More"))
+    await configuration_service.put_resource(
+        harness.service, actor, Objective("more", "q4", "More")
+    )
     second = await alignment.get_alignment(harness.service, actor)
     assert (first.playbook.key, first.other_playbooks) == ("q4", ("year",))
     assert (first.unpublished_changes, second.unpublished_changes) == (0, 1)
@@ -98,7 +101,7 @@ async def score_quarter(url: str) -> tuple[Alignment, dict[str, object]]:
     async with open_harness(url) as harness:
         actor = await harness.create_organization("acme", "Europe/Berlin")
         await seed_playbook(harness, actor)
-        await configuration.put_resource(
+        await configuration_service.put_resource(
             harness.service, actor, make_metric("calls", events=("call.held",), aggregation="count")
         )
         await playbooks.publish_playbook(harness.service, actor, "q4")
@@ -123,7 +126,7 @@ async def score_quarter(url: str) -> tuple[Alignment, dict[str, object]]:
             ]
             outcomes = await record_events(harness, actor, *submitted_events)
             assert outcomes[3].uid is not None
-            await events.retract_event(harness.service, actor, outcomes[3].uid, "a mistake")
+            await ingestion.retract_event(harness.service, actor, outcomes[3].uid, "a mistake")
             harness.clock.advance(days=8)
         harness.clock.now = NOW + 10 * DAY
         answer = await alignment.get_alignment(harness.service, actor)

@@ -15,15 +15,15 @@ from app.domain.access.actor import Actor
 from app.domain.events.events import Event
 from app.domain.playbook.organization import Team
 from app.services.alignment import alignment
-from app.services.events import ingestion as events
-from app.services.events import metric_restatement as restatement
-from app.services.operations import erasure as erasures
-from app.services.operations import rollup_check as maintenance
-from app.services.playbook import configuration
+from app.services.events import ingestion
+from app.services.events import metric_restatement as metric_restatement_service
+from app.services.operations import erasure as erasure_service
+from app.services.operations import rollup_check
+from app.services.playbook import configuration as configuration_service
 from app.services.runtime.context import ServiceContext
 from app.services.runtime.versioned_cache import VersionedCache
-from app.store.access import organization_version as cursor
-from app.store.alignment import evidence_query as snapshot
+from app.store.access import organization_version
+from app.store.alignment import evidence_query
 from app.store.alignment.evidence_query import ClosedDayEvidence
 from tests.services.alignment.test_history import record_quarter
 from tests.support.service_harness import (
@@ -120,7 +120,7 @@ class RandomHistory:
     async def retract_events(self) -> None:
         for _ in range(min(2, len(self.live_uids))):
             uid = self.live_uids.pop(self.rng.randrange(len(self.live_uids)))
-            await events.retract_event(self.harness.service, self.actor, uid, "a mistake")
+            await ingestion.retract_event(self.harness.service, self.actor, uid, "a mistake")
 
     async def replace_events(self) -> None:
         """One of these goes, and another comes in its place with other effort: of the cell only that changes."""
@@ -141,26 +141,30 @@ class RandomHistory:
         )
 
     async def redefine_metric(self) -> None:
-        await configuration.put_resource(self.harness.service, self.actor, self.make_other_metric())  # type: ignore[arg-type]  # a metric
+        await configuration_service.put_resource(
+            self.harness.service, self.actor, self.make_other_metric()
+        )  # type: ignore[arg-type]  # a metric
 
     async def start_redefinition(self) -> None:
-        await configuration.put_resource(self.slow_service, self.actor, self.make_other_metric())  # type: ignore[arg-type]  # a metric
+        await configuration_service.put_resource(
+            self.slow_service, self.actor, self.make_other_metric()
+        )  # type: ignore[arg-type]  # a metric
 
     async def run_restatement_steps(self) -> None:
         for _ in range(self.rng.randrange(60)):
-            await restatement.run_step(self.slow_service, self.actor.organization)
+            await metric_restatement_service.run_step(self.slow_service, self.actor.organization)
 
     async def change_team_size(self) -> None:
         size = self.rng.randrange(1, 9) * SCALE
-        await configuration.put_resource(
+        await configuration_service.put_resource(
             self.harness.service, self.actor, Team("sales", "Sales", "sales", size)
         )
 
     async def erase_subject(self) -> None:
-        await erasures.erase_subject(self.harness.service, self.actor, "ann", fail_on_read)  # type: ignore[arg-type]  # never returns
+        await erasure_service.erase_subject(self.harness.service, self.actor, "ann", fail_on_read)  # type: ignore[arg-type]  # never returns
 
     async def rebuild_rollups(self) -> None:
-        await maintenance.rebuild_rollups(self.harness.service, self.actor.organization)
+        await rollup_check.rebuild_rollups(self.harness.service, self.actor.organization)
 
     async def advance_day(self) -> None:
         self.harness.clock.advance(days=1)
@@ -177,14 +181,17 @@ async def test_services_with_and_without_cache_give_the_same_answer_after_random
     actor = await record_quarter(harness)
     random_history = RandomHistory(harness, actor, seed)
     await random_history.record_events()
-    first_service, second_service = with_empty_cache(harness.service), with_empty_cache(harness.service)
+    first_service, second_service = (
+        with_empty_cache(harness.service),
+        with_empty_cache(harness.service),
+    )
     for number in range(30):
         await random_history.run_random_operation()
         expected = await load_comparable_answer(with_empty_cache(harness.service), actor)
         assert await load_comparable_answer(first_service, actor) == expected, number
         if random_history.rng.random() < 0.4:
             assert await load_comparable_answer(second_service, actor) == expected, number
-    assert await maintenance.count_rollup_differences(
+    assert await rollup_check.count_rollup_differences(
         harness.service, actor.organization
     ) == dict.fromkeys(("event", "measure", "attention", "sold"), 0)
 
@@ -197,12 +204,12 @@ async def test_closed_days_are_read_on_the_second_request_and_cached_until_the_d
 
     async def load_cached_evidence() -> ClosedDayEvidence | None:
         async with service.database.read_transaction() as connection:
-            organization_version = await cursor.load_version(connection, actor.organization)
-        cache_key = "q4", today, today, organization_version.recorded_day
+            org_version = await organization_version.load_version(connection, actor.organization)
+        cache_key = "q4", today, today, org_version.recorded_day
         return service.answer_cache.get(
             ("settled", actor.organization),
             cache_key,
-            organization_version.configuration_version,
+            org_version.configuration_version,
             ClosedDayEvidence,
         )
 
@@ -213,15 +220,15 @@ async def test_closed_days_are_read_on_the_second_request_and_cached_until_the_d
     await load_comparable_answer(service, actor)
     cached_evidence = await load_cached_evidence()
     async with service.database.read_transaction() as connection:
-        assert (cached_evidence is not None) == snapshot.supports_incremental_read(connection)
+        assert (cached_evidence is not None) == evidence_query.supports_incremental_read(connection)
     if cached_evidence is None:
         return
     assert cached_evidence.day == today - DAY
     await record_events(harness, actor, make_event("c"))
     await load_comparable_answer(service, actor)
     assert await load_cached_evidence() is cached_evidence
-    await maintenance.rebuild_rollups(harness.service, actor.organization)
-    await configuration.put_resource(
+    await rollup_check.rebuild_rollups(harness.service, actor.organization)
+    await configuration_service.put_resource(
         harness.service, actor, Team("sales", "Sales", "sales", 3 * SCALE)
     )
     assert await load_cached_evidence() is None
@@ -240,7 +247,7 @@ async def test_a_rebuild_of_closed_days_is_visible_immediately(harness: ServiceH
     for name in "ab":
         await record_events(harness, actor, make_event(name, type="noise", data=None))
         await load_comparable_answer(service, actor)
-    await maintenance.rebuild_rollups(harness.service, actor.organization)
+    await rollup_check.rebuild_rollups(harness.service, actor.organization)
     after = await load_comparable_answer(service, actor)
     assert after == await load_comparable_answer(with_empty_cache(service), actor)
     assert after[2] == before[2]
@@ -255,5 +262,5 @@ async def test_no_evidence_is_cached_for_an_earlier_known_at(harness: ServiceHar
         async with service.database.read_transaction() as connection:
             plan, frame = answer.snapshot.playbook_index, answer.snapshot.frame
             assert (
-                await snapshot.read_snapshot(connection, actor.organization, plan, frame)
+                await evidence_query.read_snapshot(connection, actor.organization, plan, frame)
             ).readings == answer.snapshot.readings

@@ -15,7 +15,8 @@ from app.domain.playbook.playbooks import Contribution
 from app.domain.primitives.errors import ForbiddenError, InvalidError
 from app.services.alignment import alignment, comparison
 from app.services.alignment.alignment import AlignmentResult
-from app.services.playbook import configuration, playbooks
+from app.services.playbook import configuration as configuration_service
+from app.services.playbook import playbooks
 from app.store.tables.base import Row
 from tests.services.alignment.test_history import record_quarter
 from tests.support.service_harness import (
@@ -147,7 +148,7 @@ async def test_an_ended_playbook_that_is_extended_is_scored_with_the_present_con
     await seed_playbook(harness, actor)
     await record_events(harness, actor, *(make_event(str(n)) for n in range(3)))
     harness.clock.advance(days=60)
-    await configuration.put_resource(
+    await configuration_service.put_resource(
         harness.service, actor, Policy(minimum_events=2, focus_days=90)
     )
     await playbooks.record_contribution(harness.service, actor, Contribution("q4", "sales", "Ann"))

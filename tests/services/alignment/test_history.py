@@ -13,8 +13,9 @@ from app.domain.playbook.playbooks import Playbook
 from app.domain.primitives.errors import InvalidError, NotFoundError
 from app.services.alignment import alignment, history
 from app.services.alignment.history import HistoryQuery
-from app.services.events import ingestion as events
-from app.services.playbook import configuration, playbooks
+from app.services.events import ingestion
+from app.services.playbook import configuration as configuration_service
+from app.services.playbook import playbooks
 from tests.support.service_harness import (
     NOW,
     SCALE,
@@ -34,17 +35,17 @@ async def record_quarter(harness: ServiceHarness) -> Actor:
     harness.clock.now = NOW - 45 * DAY
     actor = await harness.create_organization("acme", "Europe/Berlin")
     await seed_playbook(harness, actor)
-    await configuration.put_resource(
+    await configuration_service.put_resource(
         harness.service, actor, Offering("onboarding", "Onboarding", TODAY - 20 * DAY)
     )
     for name in AGGREGATIONS:
-        await configuration.put_resource(
+        await configuration_service.put_resource(
             harness.service, actor, make_metric(name, aggregation=name)
         )
         key_result = KeyResult(
             f"by-{name}", "win", name, name, 0, 100 * SCALE, starts_on=TODAY - 40 * DAY
         )
-        await configuration.put_resource(harness.service, actor, key_result)
+        await configuration_service.put_resource(harness.service, actor, key_result)
     for week in range(6):
         submitted_events = [
             make_event(
@@ -62,22 +63,22 @@ async def record_quarter(harness: ServiceHarness) -> Actor:
         outcomes = await record_events(harness, actor, *submitted_events)
         for outcome in outcomes[::5]:
             assert outcome.uid is not None
-            await events.retract_event(harness.service, actor, outcome.uid, "a mistake")
+            await ingestion.retract_event(harness.service, actor, outcome.uid, "a mistake")
         harness.clock.advance(days=3)
-        await configuration.put_resource(
+        await configuration_service.put_resource(
             harness.service, actor, Team("sales", "Sales", "sales", (5 + week) * SCALE)
         )
-        await configuration.put_resource(
+        await configuration_service.put_resource(
             harness.service, actor, Objective("more", "q4", "More", priority=(week + 1) * SCALE)
         )
         harness.clock.advance(days=4)
         if week == 2:
             side_playbook = Playbook("side", "Beside", "", TODAY - 30 * DAY, TODAY - 10 * DAY)
-            await configuration.put_resource(harness.service, actor, side_playbook)
-            await configuration.put_resource(
+            await configuration_service.put_resource(harness.service, actor, side_playbook)
+            await configuration_service.put_resource(
                 harness.service, actor, Objective("aside", "side", "Aside")
             )
-            await configuration.put_resource(
+            await configuration_service.put_resource(
                 harness.service, actor, KeyResult("calls", "aside", "Calls", "count", 0, 50 * SCALE)
             )
             await playbooks.publish_playbook(harness.service, actor, "side")

@@ -10,9 +10,9 @@ from app.domain.access.actor import Actor
 from app.domain.events.events import Event
 from app.domain.events.matched_event import MatchedEvent
 from app.services.alignment import alignment
-from app.services.events import ingestion as events
+from app.services.events import ingestion
 from app.services.events.batch_pipeline import CHUNK_SIZE, _record_chunks
-from app.services.playbook import configuration
+from app.services.playbook import configuration as configuration_service
 from tests.services.events.test_ingestion import has_consistent_rollups
 from tests.support.service_harness import (
     SCALE,
@@ -48,7 +48,7 @@ async def record_statuses(
 ) -> list[str]:
     return [
         outcome.status
-        for outcome in await events.ingest_events(harness.service, actor, iter(submitted_events))
+        for outcome in await ingestion.ingest_events(harness.service, actor, iter(submitted_events))
     ]
 
 
@@ -114,10 +114,10 @@ async def test_a_configuration_change_after_the_compilation_counts_for_every_chu
 ):
     actor = await create_seeded_organization(harness)
     await record_statuses(harness, actor, make_events(1))  # caches the configuration
-    await configuration.write_configuration(
+    await configuration_service.write_configuration(
         harness.service, actor, lambda current: current.with_resource(make_metric("more"))
     )
-    outcomes = await events.ingest_events(
+    outcomes = await ingestion.ingest_events(
         harness.service, actor, (make_event(f"later{number}") for number in range(CHUNK_SIZE + 1))
     )
     matched = [
@@ -137,7 +137,7 @@ async def test_an_error_while_reading_a_later_chunk_stores_nothing(harness: Serv
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await events.ingest_events(harness.service, actor, yield_then_fail())
+        await ingestion.ingest_events(harness.service, actor, yield_then_fail())
     assert await record_statuses(harness, actor, make_events(CHUNK_SIZE + 1)) == ["recorded"] * (
         CHUNK_SIZE + 1
     )
@@ -154,7 +154,7 @@ async def test_a_batch_cancelled_in_the_middle_is_recorded_completely_or_not_at_
     await record_statuses(harness, actor, [make_event("first")])
     for turns in range(12):
         batch = [make_event(f"{turns}-{number}") for number in range(2 * CHUNK_SIZE + 1)]
-        request_task = create_task(events.ingest_events(harness.service, actor, iter(batch)))
+        request_task = create_task(ingestion.ingest_events(harness.service, actor, iter(batch)))
         for _ in range(turns):
             await sleep(0)
         request_task.cancel()

@@ -9,11 +9,10 @@ from app.domain.access.actor import Actor
 from app.domain.events.metrics import Matcher
 from app.domain.playbook.organization import Team
 from app.services.alignment import alignment
-from app.services.events import ingestion as events
-from app.services.playbook import configuration
-from app.store.events import event_queries as kept
-from app.store.events import rollup_rebuild as rebuild
-from app.store.playbook import configuration as store
+from app.services.events import ingestion
+from app.services.playbook import configuration as configuration_service
+from app.store.events import event_queries, rollup_rebuild
+from app.store.playbook import configuration as configuration_store
 from tests.support.service_harness import (
     NOW,
     SCALE,
@@ -35,14 +34,18 @@ async def record_statuses(
 async def has_consistent_rollups(harness: ServiceHarness, actor: Actor) -> bool:
     """Whether the roll-ups are what the events say."""
     async with harness.service.database.read_transaction() as connection:
-        current_configuration = await store.load_configuration(connection, actor.organization)
-        recomputed = await rebuild.recompute_rollups(
+        current_configuration = await configuration_store.load_configuration(
+            connection, actor.organization
+        )
+        recomputed = await rollup_rebuild.recompute_rollups(
             connection,
             actor.organization,
             Matcher(current_configuration.metrics),
             current_configuration.organization.time_zone,
         )
-        differences = await rebuild.count_differences(connection, actor.organization, recomputed)
+        differences = await rollup_rebuild.count_differences(
+            connection, actor.organization, recomputed
+        )
     return set(differences.values()) == {0}
 
 
@@ -152,7 +155,7 @@ async def test_recording_then_retracting_leaves_every_figure_as_it_was(harness: 
     assert outcome.uid is not None
     between = await alignment.get_alignment(harness.service, actor)
     harness.clock.advance(minutes=5)
-    retracted_event, is_new = await events.retract_event(
+    retracted_event, is_new = await ingestion.retract_event(
         harness.service, actor, outcome.uid, "a mistake"
     )
     after = await alignment.get_alignment(harness.service, actor)
@@ -172,8 +175,8 @@ async def test_a_second_retraction_answers_the_first(harness: ServiceHarness):
     await seed_playbook(harness, actor)
     uid = (await record_events(harness, actor, make_event("a")))[0].uid
     assert uid is not None
-    await events.retract_event(harness.service, actor, uid, "first")
-    retracted_event, is_new = await events.retract_event(harness.service, actor, uid, "second")
+    await ingestion.retract_event(harness.service, actor, uid, "first")
+    retracted_event, is_new = await ingestion.retract_event(harness.service, actor, uid, "second")
     assert (is_new, retracted_event.retraction_reason) == (False, "first")
 
 
@@ -182,7 +185,7 @@ async def test_a_retracted_event_is_not_revived_by_sending_it_again(harness: Ser
     await seed_playbook(harness, actor)
     uid = (await record_events(harness, actor, make_event("a")))[0].uid
     assert uid is not None
-    await events.retract_event(harness.service, actor, uid, "a mistake")
+    await ingestion.retract_event(harness.service, actor, uid, "a mistake")
     assert await record_statuses(harness, actor, make_event("a")) == ["duplicate"]
     assert (
         measures_by_metric((await alignment.get_alignment(harness.service, actor)).snapshot) == {}
@@ -195,7 +198,7 @@ async def test_redefining_a_metric_restates_what_its_events_count_for(harness: S
     await record_events(
         harness, actor, make_event("a"), make_event("b", data={"segment": "small"}, value=5 * SCALE)
     )
-    await configuration.put_resource(harness.service, actor, make_metric(where=()))
+    await configuration_service.put_resource(harness.service, actor, make_metric(where=()))
     both = await alignment.get_alignment(harness.service, actor)
     assert measures_by_metric(both.snapshot)["arr", "billing"].total == 105 * SCALE
     assert await has_consistent_rollups(harness, actor)
@@ -216,7 +219,7 @@ async def test_recorded_order_never_goes_backwards_when_the_clock_does(harness: 
     harness.clock.advance(hours=-3)
     await record_events(harness, actor, make_event("b", time=NOW - timedelta(days=1)))
     async with harness.service.database.read_transaction() as connection:
-        stored_events = await kept.find_events_by_key(
+        stored_events = await event_queries.find_events_by_key(
             connection, actor.organization, [("billing", "a"), ("billing", "b")]
         )
     assert stored_events["billing", "b"].recorded_at >= stored_events["billing", "a"].recorded_at
@@ -258,9 +261,11 @@ async def test_an_event_sent_again_after_its_team_was_archived_is_a_duplicate_an
 ):
     actor = await harness.create_organization()
     await seed_playbook(harness, actor)
-    await configuration.put_resource(harness.service, actor, Team("guests", "Guests", "guests"))
+    await configuration_service.put_resource(
+        harness.service, actor, Team("guests", "Guests", "guests")
+    )
     await record_events(harness, actor, make_event("a", team="guests"))
-    await configuration.archive_resource(harness.service, actor, "team", "guests")
+    await configuration_service.archive_resource(harness.service, actor, "team", "guests")
     repeated, new = make_event("a", team="guests"), make_event("b", team="guests")
     assert await record_statuses(harness, actor, repeated, new) == ["duplicate", "invalid"]
 
@@ -272,13 +277,15 @@ async def test_a_retraction_and_a_redefinition_at_once_leave_the_roll_ups_as_the
     await seed_playbook(harness, actor)
     outcomes = await record_events(harness, actor, *(make_event(f"e{i}") for i in range(6)))
     retractions = [
-        events.retract_event(harness.service, actor, outcome.uid, "x")
+        ingestion.retract_event(harness.service, actor, outcome.uid, "x")
         for outcome in outcomes
         if outcome.uid
     ]
     kinds = [("deal.won",), ("invoice.paid",), ("call.held", "invoice.paid")]
     redefinitions = [
-        configuration.put_resource(harness.service, actor, make_metric(events=kind, activities=()))
+        configuration_service.put_resource(
+            harness.service, actor, make_metric(events=kind, activities=())
+        )
         for kind in kinds
     ]
     await gather(
@@ -299,7 +306,7 @@ async def test_the_same_event_is_retracted_once_by_two_at_once(harness: ServiceH
     uid = (await record_events(harness, actor, make_event("a")))[0].uid
     assert uid is not None
     retractions = await gather(
-        *(events.retract_event(harness.service, actor, uid, str(n)) for n in range(2))
+        *(ingestion.retract_event(harness.service, actor, uid, str(n)) for n in range(2))
     )
     assert sorted(is_new for _, is_new in retractions) == [False, True]
     assert await has_consistent_rollups(harness, actor)
@@ -372,7 +379,7 @@ async def test_concurrent_single_events_are_distinguished_within_and_across_flus
     ]
     outcome_lists = await gather(
         *(
-            events.ingest_events(harness.service, actor, [submitted_event])
+            ingestion.ingest_events(harness.service, actor, [submitted_event])
             for submitted_event in submitted_events
         )
     )
@@ -397,9 +404,9 @@ async def test_an_event_recorded_now_reads_as_the_stored_one_does(harness: Servi
     )
     assert outcome.uid is not None
     async with harness.service.database.read_transaction() as connection:
-        stored_event = await kept.find_event(connection, actor.organization, outcome.uid)
+        stored_event = await event_queries.find_event(connection, actor.organization, outcome.uid)
     assert (
-        await events.get_recorded_event(harness.service, actor.organization, outcome)
+        await ingestion.get_recorded_event(harness.service, actor.organization, outcome)
         == stored_event
     )
 
@@ -408,7 +415,7 @@ async def test_a_cancelled_request_loses_no_other_event(harness: ServiceHarness)
     actor = await harness.create_organization()
     await seed_playbook(harness, actor)
     tasks = [
-        create_task(events.ingest_events(harness.service, actor, [make_event(f"n{i}")]))
+        create_task(ingestion.ingest_events(harness.service, actor, [make_event(f"n{i}")]))
         for i in range(6)
     ]
     await sleep(0)
@@ -419,6 +426,6 @@ async def test_a_cancelled_request_loses_no_other_event(harness: ServiceHarness)
     names = [("billing", f"n{i}") for i in range(6) if i != 2]
     async with harness.service.database.read_transaction() as connection:
         assert set(names) <= set(
-            await kept.find_events_by_key(connection, actor.organization, names)
+            await event_queries.find_events_by_key(connection, actor.organization, names)
         )
     assert await has_consistent_rollups(harness, actor)

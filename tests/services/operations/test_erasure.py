@@ -15,18 +15,17 @@ from app.domain.events.metrics import Condition
 from app.domain.primitives.errors import ForbiddenError
 from app.domain.sources.sources import Source
 from app.services.alignment import alignment
-from app.services.events import ingestion as events
-from app.services.operations import erasure as erasures
-from app.services.operations import retention
-from app.services.operations import rollup_check as maintenance
+from app.services.events import ingestion
+from app.services.operations import erasure as erasure_service
+from app.services.operations import retention, rollup_check
 from app.services.operations.erasure import ErasureResult
-from app.services.playbook import configuration
-from app.services.sources import inbound_webhooks as deliveries
-from app.services.sources import replay as replays
+from app.services.playbook import configuration as configuration_service
+from app.services.sources import inbound_webhooks as inbound_webhooks_service
+from app.services.sources import replay as replay_service
 from app.services.sources import sources
 from app.store.playbook import journal
 from app.store.playbook.journal import JournalFilter
-from app.store.sources import deliveries as kept_deliveries
+from app.store.sources import deliveries as deliveries_store
 from app.store.tables.base import Row, get_table
 from app.store.tables.events import EventRow, RetractionRow
 from tests.support.service_harness import (
@@ -65,13 +64,15 @@ def fail_on_read(_raw: object) -> object:
 
 async def deliver_changes(
     harness: ServiceHarness, hook: str, *changes: dict[str, object]
-) -> deliveries.DeliveryReceipt:
+) -> inbound_webhooks_service.DeliveryReceipt:
     delivery = make_hubspot_delivery(hook, SECRET, changes, harness.clock.now)
-    return await deliveries.receive_delivery(harness.service, hook, delivery, fail_on_read)  # type: ignore[arg-type]  # never returns
+    return await inbound_webhooks_service.receive_delivery(
+        harness.service, hook, delivery, fail_on_read
+    )  # type: ignore[arg-type]  # never returns
 
 
 async def erase_subject(harness: ServiceHarness, actor: Actor, subject: str) -> ErasureResult:
-    return await erasures.erase_subject(harness.service, actor, subject, fail_on_read)  # type: ignore[arg-type]  # never returns
+    return await erasure_service.erase_subject(harness.service, actor, subject, fail_on_read)  # type: ignore[arg-type]  # never returns
 
 
 async def connect_crm(harness: ServiceHarness, actor: Actor) -> str:
@@ -86,7 +87,7 @@ class BearerSender:
     hook: str
     secret: str
 
-    async def send(self, body: bytes, **headers: str) -> deliveries.DeliveryReceipt:
+    async def send(self, body: bytes, **headers: str) -> inbound_webhooks_service.DeliveryReceipt:
         extra_headers = {name.replace("_", "-"): value for name, value in headers.items()}
         all_headers = {
             "content-type": "application/json",
@@ -94,7 +95,7 @@ class BearerSender:
             **extra_headers,
         }
         delivery = Delivery("POST", f"{PUBLIC_URL}/hooks/{self.hook}", all_headers, body)
-        return await deliveries.receive_delivery(
+        return await inbound_webhooks_service.receive_delivery(
             self.harness.service, self.hook, delivery, parse_event
         )
 
@@ -168,9 +169,9 @@ async def list_event_rows(harness: ServiceHarness) -> list[dict[str, object]]:
 async def assert_rollups_match_events(harness: ServiceHarness, actor: Actor) -> None:
     """The roll-ups are what the events say, erased ones too."""
     assert not any(
-        (await maintenance.count_rollup_differences(harness.service, actor.organization)).values()
+        (await rollup_check.count_rollup_differences(harness.service, actor.organization)).values()
     )
-    assert await maintenance.count_journal_differences(harness.service, actor.organization) == 0
+    assert await rollup_check.count_journal_differences(harness.service, actor.organization) == 0
 
 
 async def test_the_content_of_a_subjects_events_is_erased_and_no_score_changes(database_url: str):
@@ -260,7 +261,7 @@ async def test_an_erased_event_can_be_retracted_and_its_value_is_subtracted(data
         await record_events(harness, actor, make_event("b", value=3 * SCALE))
         await erase_subject(harness, actor, SUBJECT)
         assert outcome.uid is not None
-        await events.retract_event(harness.service, actor, outcome.uid, "a mistake")
+        await ingestion.retract_event(harness.service, actor, outcome.uid, "a mistake")
         await assert_rollups_match_events(harness, actor)
         await erase_subject(harness, actor, "a subject that nobody has")
         await assert_rollups_match_events(harness, actor)
@@ -275,12 +276,12 @@ async def test_a_metric_that_is_redefined_and_back_counts_an_erased_event_as_bef
         await record_events(harness, actor, make_event("a", subject=SUBJECT))
         before = await load_alignment(harness, actor)
         await erase_subject(harness, actor, SUBJECT)
-        await configuration.put_resource(
+        await configuration_service.put_resource(
             harness.service, actor, make_metric(where=(Condition("data.segment", "eq", "retail"),))
         )
         await assert_rollups_match_events(harness, actor)
         assert await load_alignment(harness, actor) != before
-        await configuration.put_resource(harness.service, actor, make_metric(name="arr"))
+        await configuration_service.put_resource(harness.service, actor, make_metric(name="arr"))
         await assert_rollups_match_events(harness, actor)
         assert await load_alignment(harness, actor) == before
 
@@ -356,7 +357,7 @@ async def test_a_replay_after_an_erasure_brings_nothing_back(database_url: str):
         mapped = replace(CRM, mapping={"data": {"branch": {"property": "dealstage"}}})
         await sources.put_source(harness.service, actor, mapped, None)
         since = CHANGED_AT - timedelta(days=9)
-        replayed = await replays.replay_deliveries(
+        replayed = await replay_service.replay_deliveries(
             harness.service,
             actor,
             "crm",
@@ -437,7 +438,7 @@ async def test_a_cloud_event_with_content_only_in_headers_is_erased_and_expires_
         }
         cloud_headers = {**event_headers, "ce_time": CHANGED_AT.isoformat(), "ce_who": PRIVATE}
         assert (await sender.send(b'{"value": 5}', ce_id="1", **cloud_headers)).state == "processed"
-        assert await erasures.erase_subject(
+        assert await erasure_service.erase_subject(
             harness.service, actor, SUBJECT, parse_event
         ) == ErasureResult(ANY, 1, 0, 1)
         assert PRIVATE not in await dump_all_tables(harness)
@@ -550,7 +551,9 @@ async def test_records_parsed_with_an_earlier_mapping_are_erased_too(database_ur
             "data": {},
         }
         await sources.put_source(harness.service, actor, replace(erp, mapping=new_mapping), None)
-        await replays.replay_deliveries(harness.service, actor, "erp", CHANGED_AT, parse_event)
+        await replay_service.replay_deliveries(
+            harness.service, actor, "erp", CHANGED_AT, parse_event
+        )
         assert await erase_subject(harness, actor, "deal/42") == ErasureResult(ANY, 1, 1, 1)
         assert PRIVATE not in await dump_all_tables(harness)
 
@@ -583,7 +586,7 @@ async def test_a_delivery_says_that_its_body_was_erased(sqlite_url: str):
         late_receipt = await deliver_changes(harness, hook, *DEAL_CHANGES)
         async with harness.service.database.read_transaction() as connection:
             stored_deliveries = [
-                await kept_deliveries.find_delivery(
+                await deliveries_store.find_delivery(
                     connection, actor.organization, "crm", receipt.uid
                 )
                 for receipt in (first_receipt, late_receipt)

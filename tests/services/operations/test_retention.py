@@ -10,7 +10,7 @@ import pytest
 from app.domain.access.actor import Actor
 from app.domain.primitives.errors import UnavailableError
 from app.services.operations import retention
-from app.store.sources import deliveries
+from app.store.sources import deliveries as deliveries_store
 from tests.store.sources.test_sources import make_delivery
 from tests.support.service_harness import NOW, ServiceHarness, seed_playbook
 
@@ -33,7 +33,7 @@ async def create_with_deliveries(harness: ServiceHarness, key: str, *ages: int) 
     await seed_playbook(harness, actor)
     async with harness.service.database.write_transaction() as connection:
         for age in ages:
-            await deliveries.add_deliveries(
+            await deliveries_store.add_deliveries(
                 connection, actor.organization, make_delivery(NOW - age * DAY)
             )
     return actor
@@ -42,7 +42,7 @@ async def create_with_deliveries(harness: ServiceHarness, key: str, *ages: int) 
 async def list_body_presence(harness: ServiceHarness, actor: Actor) -> list[bool]:
     """Whether each delivery has its body, oldest first."""
     async with harness.service.database.read_transaction() as connection:
-        stored_deliveries = await deliveries.list_deliveries(
+        stored_deliveries = await deliveries_store.list_deliveries(
             connection, actor.organization, "billing", None, None, 200
         )
     return [stored_delivery.body is not None for stored_delivery in reversed(stored_deliveries)]
@@ -101,7 +101,7 @@ async def test_a_failed_organization_is_retried_and_does_not_stop_others(
         await create_with_deliveries(harness, "acme", 40),
         await create_with_deliveries(harness, "other", 40),
     )
-    empty_bodies = deliveries.empty_bodies
+    empty_bodies = deliveries_store.empty_bodies
     errors: list[Exception] = [UnavailableError("busy"), RuntimeError("a fault")]
 
     async def fail_for_actor(connection: object, organization: object, *arguments: object) -> int:
@@ -109,7 +109,7 @@ async def test_a_failed_organization_is_retried_and_does_not_stop_others(
             raise errors.pop()
         return await empty_bodies(connection, organization, *arguments)  # type: ignore[arg-type]  # as it was called
 
-    monkeypatch.setattr(deliveries, "clear_bodies", fail_for_actor)
+    monkeypatch.setattr(deliveries_store, "clear_bodies", fail_for_actor)
     await retention.run_worker(harness.service, 30, pause_for_rounds(1, []))
     assert (
         await list_body_presence(harness, actor),

@@ -15,8 +15,8 @@ from app.domain.playbook.playbooks import (
 from app.domain.primitives.errors import NoCurrentPlaybookError, NotFoundError
 from app.services.alignment import alignment
 from app.services.alignment.alignment import AlignmentResult
-from app.services.playbook import configuration, playbooks
-from app.services.playbook import configuration_history as past
+from app.services.playbook import configuration as configuration_service
+from app.services.playbook import configuration_history, playbooks
 from tests.support.service_harness import (
     NOW,
     SCALE,
@@ -54,7 +54,7 @@ async def test_the_answer_for_a_past_day_is_not_changed_by_later_writes(harness:
         Objective("more", "q4", "More", priority=7 * SCALE),
         Playbook("q4", "Another", "", date(2026, 10, 5), date(2027, 1, 31)),
     ):
-        await configuration.put_resource(harness.service, actor, noun)
+        await configuration_service.put_resource(harness.service, actor, noun)
     await playbooks.publish_playbook(harness.service, actor, "q4")
     await playbooks.record_signoff(harness.service, actor, Signoff("q4", "support", 2, "Ann"))
     await record_events(
@@ -63,8 +63,8 @@ async def test_the_answer_for_a_past_day_is_not_changed_by_later_writes(harness:
         make_event("late", value=900 * SCALE),
         make_event("b", time=harness.clock.now),
     )
-    await configuration.archive_resource(harness.service, actor, "objective", "win")
-    await configuration.archive_resource(harness.service, actor, "metric", "arr")
+    await configuration_service.archive_resource(harness.service, actor, "objective", "win")
+    await configuration_service.archive_resource(harness.service, actor, "metric", "arr")
     assert comparable_fields(await alignment.get_alignment(harness.service, actor)) != fields_before
     assert (
         comparable_fields(
@@ -86,7 +86,7 @@ async def test_a_finished_playbook_keeps_its_number(harness: ServiceHarness):
     harness.clock.now = NOW + 38 * DAY
     last_fields = comparable_fields(await alignment.get_alignment(harness.service, actor))
     harness.clock.advance(days=20)
-    await configuration.put_resource(
+    await configuration_service.put_resource(
         harness.service, actor, Team("sales", "Sales", "sales", 99 * SCALE)
     )
     with pytest.raises(NoCurrentPlaybookError):
@@ -112,7 +112,7 @@ async def create_imported_quarter(harness: ServiceHarness) -> Actor:
         Playbook("q3", "The quarter", "", TODAY - 60 * DAY, TODAY + 30 * DAY),
     )
     for noun in (*nouns, make_metric(), Objective("win", "q3", "Win")):
-        await configuration.put_resource(harness.service, actor, noun)
+        await configuration_service.put_resource(harness.service, actor, noun)
     return actor
 
 
@@ -120,9 +120,13 @@ async def test_before_its_first_publishing_a_playbook_is_as_it_was_then(harness:
     actor = await create_imported_quarter(harness)
     harness.clock.advance(days=2)
     await playbooks.publish_playbook(harness.service, actor, "q3")
-    await configuration.put_resource(harness.service, actor, Objective("more", "q3", "More"))
+    await configuration_service.put_resource(
+        harness.service, actor, Objective("more", "q3", "More")
+    )
     harness.clock.advance(days=2)
-    await configuration.put_resource(harness.service, actor, Objective("again", "q3", "Again"))
+    await configuration_service.put_resource(
+        harness.service, actor, Objective("again", "q3", "Again")
+    )
     answer = await alignment.get_alignment(harness.service, actor, as_of=TODAY - 30 * DAY)
     assert answer.playbook.key == "q3"
     assert answer.snapshot.frame.configuration_from == TODAY + 2 * DAY
@@ -154,18 +158,16 @@ async def test_the_configuration_of_a_day_is_correct_in_any_order_of_days(harnes
         harness.clock.advance(days=1)
         days.append(harness.clock.now.date())
         if number % 2:
-            await configuration.archive_resource(harness.service, actor, "team", "sales")
+            await configuration_service.archive_resource(harness.service, actor, "team", "sales")
         else:
-            await configuration.put_resource(
+            await configuration_service.put_resource(
                 harness.service, actor, Team("sales", f"Sales {number}", "sales")
             )
     order = [3, 0, 5, 1, 4, 2]
     async with harness.service.database.read_transaction() as connection:
-        configuration_history = await past.load_history(connection, actor.organization)
-        configurations = {
-            number: await configuration_history.as_of(days[number]) for number in order
-        }
-        empty_configuration = await configuration_history.as_of(TODAY - DAY)
+        config_history = await configuration_history.load_history(connection, actor.organization)
+        configurations = {number: await config_history.as_of(days[number]) for number in order}
+        empty_configuration = await config_history.as_of(TODAY - DAY)
     names = [
         configurations[number].teams["sales"].name if number % 2 == 0 else None
         for number in range(6)
@@ -179,10 +181,12 @@ async def test_the_configuration_of_a_day_is_correct_in_any_order_of_days(harnes
 async def test_a_draft_of_an_ended_quarter_is_scored_too(harness: ServiceHarness):
     actor = await harness.create_organization()
     await seed_playbook(harness, actor)
-    await configuration.put_resource(
+    await configuration_service.put_resource(
         harness.service, actor, Playbook("old", "Old", "", TODAY - 90 * DAY, TODAY - 10 * DAY)
     )
-    await configuration.put_resource(harness.service, actor, Objective("late", "old", "Late"))
+    await configuration_service.put_resource(
+        harness.service, actor, Objective("late", "old", "Late")
+    )
     answer = await alignment.get_alignment(harness.service, actor, "old")
     assert (answer.playbook.key, answer.snapshot.frame.until) == ("old", TODAY - 10 * DAY)
     assert answer.snapshot.frame.configuration_from == TODAY

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from sqlalchemy import text
 
-from app.domain.playbook import serialization as codec
+from app.domain.playbook import serialization
 from app.domain.playbook.configuration import TABLE_NAMES
-from app.store.playbook import configuration, journal
+from app.store.playbook import configuration as configuration_store
+from app.store.playbook import journal
 from app.store.playbook.journal import JournalFilter
 from app.store.tables.base import Row
 from tests.reference_model.timeline import Timeline
@@ -58,11 +59,11 @@ async def replay_journal(timeline_runner: TimelineRunner) -> ConfigurationByKey:
 async def load_stored_configuration(timeline_runner: TimelineRunner) -> ConfigurationByKey:
     """What is there by the tables."""
     async with timeline_runner.service.database.read_transaction() as connection:
-        current_configuration = await configuration.load_configuration(
+        current_configuration = await configuration_store.load_configuration(
             connection, timeline_runner.actor.organization
         )
     return {
-        (kind, key): codec.to_json(noun)
+        (kind, key): serialization.to_json(noun)
         for kind in TABLE_NAMES
         for key, noun in current_configuration.resources_of(kind).items()
     }

@@ -18,8 +18,7 @@ from app.services.alignment import comparison, history
 from app.services.alignment.alignment import AlignmentResult
 from app.services.alignment.evidence_urls import to_url
 from app.services.alignment.history import HistoryQuery
-from app.services.playbook import configuration_history as past
-from app.services.playbook import playbooks
+from app.services.playbook import configuration_history, playbooks
 from tests.reference_model.component_inputs import collect_inputs
 from tests.reference_model.loss_events import find_loss_events
 from tests.reference_model.timeline import NoAnswerError, Timeline
@@ -157,7 +156,7 @@ def test_evidence_of_a_past_loss_lists_exactly_its_inputs(
                 evidence_lookup = EvidenceLookup(
                     connection,
                     timeline_runner.actor,
-                    partial(past.configuration_as_of, connection, organization),
+                    partial(configuration_history.configuration_as_of, connection, organization),
                 )
                 for loss in answer.alignment.losses:
                     expected_inputs = find_loss_events(component_inputs, to_model_loss(loss))

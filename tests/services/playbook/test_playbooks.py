@@ -16,11 +16,12 @@ from app.domain.primitives.errors import (
     PreconditionError,
     PruneNeededError,
 )
-from app.services.playbook import configuration, playbooks
+from app.services.playbook import configuration as configuration_service
+from app.services.playbook import playbooks
 from app.services.playbook.configuration import Precondition
 from app.services.playbook.playbooks import ResponsibilityAnswer
-from app.store.access import organization_version as cursor
-from app.store.playbook import configuration as store
+from app.store.access import organization_version
+from app.store.playbook import configuration as configuration_store
 from tests.support.configurations import make_configuration
 from tests.support.service_harness import ServiceHarness, seed_playbook
 
@@ -31,7 +32,7 @@ def make_bound_actor(owner: Actor, team: str | None, *scopes: str) -> Actor:
 
 async def load_version(harness: ServiceHarness, actor: Actor) -> int:
     async with harness.service.database.read_transaction() as connection:
-        return await cursor.current_version(connection, actor.organization)
+        return await organization_version.current_version(connection, actor.organization)
 
 
 async def test_publishing_creates_one_revision_per_change(harness: ServiceHarness):
@@ -43,7 +44,9 @@ async def test_publishing_creates_one_revision_per_change(harness: ServiceHarnes
             published = (await playbooks.publish_playbook(harness.service, actor, "q4")).resource
             assert isinstance(published, Playbook)
             revisions.append(published.revision)
-        await configuration.put_resource(harness.service, actor, Objective("more", "q4", "More"))
+        await configuration_service.put_resource(
+            harness.service, actor, Objective("more", "q4", "More")
+        )
     assert revisions == [2, 2, 3, 3]
 
 
@@ -187,7 +190,9 @@ async def test_a_document_creates_a_complete_organization_and_can_publish_it(
         harness.service, actor, document, dry_run=True, publish=True, prune=False
     )
     async with harness.service.database.read_transaction() as connection:
-        assert (await store.load_configuration(connection, actor.organization)).playbooks == {}
+        assert (
+            await configuration_store.load_configuration(connection, actor.organization)
+        ).playbooks == {}
     applied = await playbooks.apply_document(
         harness.service, actor, document, dry_run=False, publish=True, prune=False
     )
@@ -196,7 +201,9 @@ async def test_a_document_creates_a_complete_organization_and_can_publish_it(
     ]
     assert applied.revision == 1
     async with harness.service.database.read_transaction() as connection:
-        stored_configuration = await store.load_configuration(connection, actor.organization)
+        stored_configuration = await configuration_store.load_configuration(
+            connection, actor.organization
+        )
     assert (
         stored_configuration.playbooks["q4"].state,
         stored_configuration.responsibilities["win/sales"].status,

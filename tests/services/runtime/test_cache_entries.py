@@ -8,9 +8,10 @@ import pytest
 from app.domain.access.actor import Actor
 from app.domain.primitives.errors import NotAuthenticError
 from app.domain.sources.sources import Source
-from app.services.access import api_keys, authentication
+from app.services.access import api_keys as api_keys_service
+from app.services.access import authentication
 from app.services.access.api_keys import IssueKey
-from app.services.playbook import configuration
+from app.services.playbook import configuration as configuration_service
 from app.services.runtime.cache_entries import CACHE_TTL, CachedHook
 from app.services.sources import sources
 from tests.services.sources.test_inbound_webhooks import DAY, connect_hubspot, deliver_changes
@@ -66,7 +67,7 @@ async def test_an_archived_source_is_refused_at_once_by_the_process_that_archive
     harness: ServiceHarness, connected_source: tuple[Actor, str]
 ):
     actor, hook = connected_source
-    await configuration.archive_resource(harness.service, actor, "source", "hubspot")
+    await configuration_service.archive_resource(harness.service, actor, "source", "hubspot")
     with pytest.raises(NotAuthenticError):
         await deliver_changes(harness, hook, [make_deal_creation(2, NOW - DAY)])
 
@@ -88,13 +89,13 @@ async def test_a_revoked_key_is_refused_at_once_here_and_after_the_ttl_elsewhere
     harness: ServiceHarness, database_url: str
 ):
     actor = await harness.create_organization()
-    key, presented = await api_keys.issue_key(
+    key, presented = await api_keys_service.issue_key(
         harness.service, actor, IssueKey("reader", frozenset({"read"}))
     )
     async with open_harness(database_url) as other_harness:
         for service in (harness.service, other_harness.service):
             await authentication.authenticate_key(service, presented)
-        await api_keys.revoke_key(harness.service, actor, key.id)
+        await api_keys_service.revoke_key(harness.service, actor, key.id)
         with pytest.raises(NotAuthenticError):
             await authentication.authenticate_key(harness.service, presented)
         await authentication.authenticate_key(other_harness.service, presented)

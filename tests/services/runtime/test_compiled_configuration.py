@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from app.domain.playbook.organization import Team
-from app.services.events import ingestion as events
-from app.services.playbook import configuration
+from app.services.events import ingestion
+from app.services.playbook import configuration as configuration_service
 from app.services.runtime.compiled_configuration import (
     find_latest_compiled,
     load_compiled_configuration,
@@ -44,7 +44,7 @@ async def test_the_cached_configuration_is_used_while_its_version_is_current(
     await record_events(harness, actor, make_event("a"))
     async with harness.service.database.read_transaction() as connection:
         assert await load_compiled_configuration(connection, actor.organization, cache) is first
-    await configuration.put_resource(harness.service, actor, make_metric("other"))
+    await configuration_service.put_resource(harness.service, actor, make_metric("other"))
     async with harness.service.database.read_transaction() as connection:
         assert await load_compiled_configuration(connection, actor.organization, cache) is not first
 
@@ -69,7 +69,7 @@ async def test_a_team_that_another_process_made_is_known_at_once(
     actor = await harness.create_organization()
     await seed_playbook(harness, actor)
     await record_events(harness, actor, make_event("a"))
-    await configuration.put_resource(
+    await configuration_service.put_resource(
         second_harness.service, actor, Team("support", "Support", "sales", SCALE)
     )
     outcomes = await record_events(harness, actor, make_event("b", team="support"))
@@ -81,11 +81,11 @@ async def test_a_team_that_another_process_archived_is_refused_at_once(
 ):
     actor = await harness.create_organization()
     await seed_playbook(harness, actor)
-    await configuration.put_resource(
+    await configuration_service.put_resource(
         harness.service, actor, Team("support", "Support", "sales", SCALE)
     )
     await record_events(harness, actor, make_event("a", team="support"))
-    await configuration.archive_resource(second_harness.service, actor, "team", "support")
+    await configuration_service.archive_resource(second_harness.service, actor, "team", "support")
     outcomes = await record_events(harness, actor, make_event("b", team="support"), make_event("c"))
     assert [outcome.status for outcome in outcomes] == ["invalid", "recorded"]
 
@@ -96,7 +96,9 @@ async def test_a_metric_that_another_process_redefined_matches_at_once(
     actor = await harness.create_organization()
     await seed_playbook(harness, actor)
     await record_events(harness, actor, make_event("a"))
-    await configuration.put_resource(second_harness.service, actor, make_metric("other", where=()))
+    await configuration_service.put_resource(
+        second_harness.service, actor, make_metric("other", where=())
+    )
     (outcome,) = await record_events(harness, actor, make_event("b"))
-    stored_event = await events.get_recorded_event(harness.service, actor.organization, outcome)
+    stored_event = await ingestion.get_recorded_event(harness.service, actor.organization, outcome)
     assert stored_event.metrics == ("arr", "other")

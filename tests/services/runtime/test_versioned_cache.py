@@ -16,8 +16,9 @@ from app.domain.playbook.playbooks import Contribution, Signoff
 from app.domain.sources.sources import Source
 from app.services.alignment import alignment, history
 from app.services.alignment.history import HistoryQuery
-from app.services.events import ingestion as events
-from app.services.playbook import configuration, playbooks
+from app.services.events import ingestion
+from app.services.playbook import configuration as configuration_service
+from app.services.playbook import playbooks
 from app.services.runtime.context import ServiceContext
 from app.services.runtime.versioned_cache import VersionedCache
 from tests.support.service_harness import (
@@ -98,7 +99,7 @@ def test_the_latest_value_can_be_read_without_its_version():
 async def test_answers_without_losses_have_a_cost_too(harness: ServiceHarness):
     actor = await harness.create_organization()
     await seed_playbook(harness, actor)
-    await configuration.put_resource(
+    await configuration_service.put_resource(
         harness.service, actor, Policy(weights=dict.fromkeys(COMPONENTS, 0))
     )
     service = replace(harness.service, answer_cache=VersionedCache(200))
@@ -135,14 +136,16 @@ async def test_another_process_with_cached_answers_sees_every_write_immediately(
     uid = outcome.uid
     writes: list[Callable[[], Awaitable[object]]] = [
         lambda: record_events(harness, actor, make_event("a", value=100 * SCALE)),
-        lambda: events.retract_event(service, actor, uid, "a mistake"),
-        lambda: configuration.put_resource(service, actor, Objective("more", "q4", "More")),
-        lambda: configuration.put_resource(service, actor, make_metric(events=("deal.lost",))),
-        lambda: configuration.put_resource(service, actor, Source("crm", "CRM")),
+        lambda: ingestion.retract_event(service, actor, uid, "a mistake"),
+        lambda: configuration_service.put_resource(service, actor, Objective("more", "q4", "More")),
+        lambda: configuration_service.put_resource(
+            service, actor, make_metric(events=("deal.lost",))
+        ),
+        lambda: configuration_service.put_resource(service, actor, Source("crm", "CRM")),
         lambda: playbooks.publish_playbook(service, actor, "q4"),
         lambda: playbooks.record_contribution(service, actor, Contribution("q4", "sales", "Ann")),
         lambda: playbooks.record_signoff(service, actor, Signoff("q4", "sales", 2, "Ann")),
-        lambda: configuration.archive_resource(service, actor, "objective", "more"),
+        lambda: configuration_service.archive_resource(service, actor, "objective", "more"),
     ]
     for number, write in enumerate(writes):
         await load_answer_and_history(other_service, actor)
