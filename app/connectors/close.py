@@ -1,4 +1,4 @@
-"""Close: HMAC with a key in hexadecimal, amounts in cents, times without a zone (crm-webhooks.md, section 5.2)."""
+"""Close: HMAC with a hexadecimal key, amounts in cents (docs/crm/close.md)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -90,7 +90,7 @@ ACTIVITY_MAPPINGS: Final[Mapping[str, ActivityMapping]] = MappingProxyType(
 
 
 class CloseConnector(Connector):
-    """One organization of Close, by a webhook subscription."""
+    """One organization of Close, connected by a webhook subscription."""
 
     name: str = "close"
     mapping_form: str = "deals"
@@ -98,14 +98,14 @@ class CloseConnector(Connector):
     is_secret_required: bool = True
 
     def check_secret(self, secret: str) -> None:
-        """Returns only for a signature key: 16 to 128 bytes in hexadecimal. Raises: InvalidError."""
+        """Raise InvalidError unless the secret is a signature key: 16 to 128 hexadecimal bytes."""
         if not 16 <= len(_to_key_bytes(secret)) <= 128:
             raise signatures.unusable_secret_error(
                 "must be the webhook's signature_key: hexadecimal digits"
             )
 
     def verify(self, delivery: Delivery, secrets: Sequence[str], now: datetime) -> None:
-        """Returns only for a delivery with a fresh signature by one of the secrets. Raises: NotAuthenticError."""
+        """Raise NotAuthenticError unless one of the secrets signed the delivery recently."""
         timestamp = delivery.headers.get("close-sig-timestamp", "")
         if not signatures.is_fresh(timestamp, now):
             raise signatures.authentication_error()
@@ -122,7 +122,7 @@ class CloseConnector(Connector):
     def translate(
         self, delivery: Delivery, account: str | None, mapping: DealMapping
     ) -> Translation:
-        """The change that the event says. Raises: MalformedError when it is no JSON object."""
+        """Translate one event. Raises: MalformedError for a body that is no JSON object."""
         return translate_elements(
             parse_single_event(delivery.body, "Close"),
             lambda element: _to_changes(element, account, mapping),
@@ -130,7 +130,7 @@ class CloseConnector(Connector):
 
 
 def _to_key_bytes(secret: str) -> bytes:
-    """The bytes that the digits stand for; none where they are no digits."""
+    """Decode the hexadecimal digits. Return no bytes for anything else."""
     try:
         return bytes.fromhex(secret) if secret.isalnum() else b""
     except ValueError:
@@ -140,9 +140,14 @@ def _to_key_bytes(secret: str) -> bytes:
 def _to_changes(
     element: Mapping[str, object], account: str | None, mapping: DealMapping
 ) -> Iterable[Change]:
-    """The change of one event. Several quick edits come as one, which keeps its id when it is told again with more."""
+    """Translate one event to its change.
+
+    Close sends several quick edits as one event, and may repeat its id with more edits in it. The
+    key of the change therefore contains a digest of the record.
+    """
     event = get_object(element, "event")
-    kind, action = str(event.get("object_type")), event.get("action")
+    kind = str(event.get("object_type"))
+    action = event.get("action")
     if (kind != "opportunity" and kind not in ACTIVITY_MAPPINGS) or not isinstance(action, str):
         raise SkipElementError
     organization = parse_account(event.get("organization_id"), account, "organization_id")
@@ -170,7 +175,10 @@ def _to_changes(
 def _to_activity_fields(
     kind: str, record: Mapping[str, object], mapping: DealMapping
 ) -> dict[str, Scalar]:
-    """Return the fields of a call or a meeting. Close links it to a lead, not to an opportunity."""
+    """Return the properties of a call or a meeting in a change.
+
+    Close links it to a lead, not to an opportunity.
+    """
     activity_mapping = ACTIVITY_MAPPINGS[kind]
     time_properties = activity_mapping.time_properties
     team_fields = pick_fields(record, mapping.team.properties if mapping.team is not None else ())

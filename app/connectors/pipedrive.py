@@ -1,4 +1,4 @@
-"""Pipedrive's webhooks, version 2 and version 1 (crm-webhooks.md, section 4): HTTP Basic, no signature."""
+"""Pipedrive's webhooks, versions 1 and 2: HTTP Basic, no signature (docs/crm/pipedrive.md)."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -26,7 +26,7 @@ from app.domain.sources.crm.changes import Change, Scalar
 from app.domain.sources.mapping.mapping import DealMapping
 
 RECORD_ID_PROPERTIES: Final = ("Deal - ID",)
-# A reopened deal keeps first_won_time: it is read nowhere.
+# first_won_time is not read, because a reopened deal keeps it.
 DEFAULT_MAPPING: Final[Mapping[str, object]] = MappingProxyType(
     {
         "stage": {"property": "stage_id"},
@@ -37,7 +37,7 @@ DEFAULT_MAPPING: Final[Mapping[str, object]] = MappingProxyType(
         "created_at": {"property": "add_time"},
         "modified_at": {"property": "update_time"},
         "closed_at": {"first_of": ["close_time", "won_time", "lost_time"]},
-        # A product of a deal, told by version 2 alone.
+        # Products of a deal; only version 2 reports them.
         "line_items": {
             "value": {"property": "sum"},
             "price": {"property": "item_price"},
@@ -53,7 +53,8 @@ ACTIVITY_FIELDS: Final[Mapping[str, tuple[str, str, str]]] = MappingProxyType(
         "email": (activity_properties.OCCURRED_AT, "SENT", "SCHEDULED"),
     }
 )
-# What changes without anybody's doing: it must not tell one notification of an edit from another.
+# Pipedrive changes these properties by itself. They must not distinguish two notifications of
+# one edit.
 VOLATILE_SUFFIXES: Final = (
     "_count",
     "_activity_date",
@@ -64,34 +65,34 @@ VOLATILE_SUFFIXES: Final = (
 
 
 class _PipedriveBase(Connector):
-    """What both versions have in common."""
+    """The parts that both versions have in common."""
 
     mapping_form: str = "deals"
     default_mapping: Mapping[str, object] = DEFAULT_MAPPING
     is_secret_required: bool = False
 
     def generate_secret(self, random_bytes: bytes) -> str:
-        """A user's name and a password, `<user>:<password>`."""
+        """Make a user name and a password: `<user>:<password>`."""
         return signatures.generate_basic_secret(random_bytes)
 
     def check_secret(self, secret: str) -> None:
-        """Returns only for `<user>:<password>` in printable ASCII. Raises: InvalidError."""
+        """Raise InvalidError unless the secret is `<user>:<password>` in printable ASCII."""
         signatures.check_basic_secret(secret)
 
     def verify(self, delivery: Delivery, secrets: Sequence[str], now: datetime) -> None:
-        """Returns only for a delivery that brings one of the secrets as HTTP Basic. Raises: NotAuthenticError."""
+        """Raise NotAuthenticError unless the delivery has one of the secrets as HTTP Basic."""
         signatures.verify_basic(delivery, secrets)
 
 
 class PipedriveConnector(_PipedriveBase):
-    """One company of Pipedrive, by webhooks of version 2."""
+    """One company of Pipedrive, connected by webhooks of version 2."""
 
     name: str = "pipedrive"
 
     def translate(
         self, delivery: Delivery, account: str | None, mapping: DealMapping
     ) -> Translation:
-        """The changes that the event says. Raises: MalformedError when it is no JSON object."""
+        """Translate one event. Raises: MalformedError for a body that is no JSON object."""
         return translate_elements(
             parse_single_event(delivery.body, "Pipedrive"),
             lambda element: _to_changes_v2(element, account, mapping),
@@ -99,14 +100,14 @@ class PipedriveConnector(_PipedriveBase):
 
 
 class PipedriveV1Connector(_PipedriveBase):
-    """One company of Pipedrive, by webhooks of version 1."""
+    """One company of Pipedrive, connected by webhooks of version 1."""
 
     name: str = "pipedrive_v1"
 
     def translate(
         self, delivery: Delivery, account: str | None, mapping: DealMapping
     ) -> Translation:
-        """The changes that the event says. Raises: MalformedError when it is no JSON object."""
+        """Translate one event. Raises: MalformedError for a body that is no JSON object."""
         return translate_elements(
             parse_single_event(delivery.body, "Pipedrive"),
             lambda element: _to_changes_v1(element, account, mapping),
@@ -116,14 +117,15 @@ class PipedriveV1Connector(_PipedriveBase):
 def _to_changes_v2(
     element: Mapping[str, object], account: str | None, mapping: DealMapping
 ) -> Iterable[Change]:
-    """The changes of one event of version 2."""
+    """Translate one event of version 2."""
     meta = get_object(element, "meta")
     if "object" in meta and "entity" not in meta:
         raise RejectElementError(
             "This is a webhook of version 1: connect it as pipedrive_v1, or make one of version 2.0."
         )
     company_id = parse_account(meta.get("company_id"), account, "company_id")
-    kind, action = meta.get("entity"), meta.get("action")
+    kind = meta.get("entity")
+    action = meta.get("action")
     if kind not in ("deal", "activity", "deal_product") or action not in (
         "create",
         "change",
@@ -183,9 +185,9 @@ def _to_product_changes(
     deletion: Change,
     mapping: DealMapping,
 ) -> Iterable[Change]:
-    """The changes of one product of a deal, which counts for it while it is enabled.
+    """Translate an event of a deal's product, which counts for the deal while it is enabled.
 
-    Shape: `at` is its deletion; `record` is empty where it was deleted.
+    `deletion` is the change if the product was deleted; `record` is empty then.
     """
     property_names = mapping.line_item_properties()
     if not property_names:
@@ -206,12 +208,16 @@ def _to_product_changes(
 def _to_changes_v1(
     element: Mapping[str, object], account: str | None, mapping: DealMapping
 ) -> Iterable[Change]:
-    """The changes of one event of version 1. It does not say which deal a merged one has absorbed."""
+    """Translate one event of version 1.
+
+    A merge does not name the deals that were merged into another one.
+    """
     meta = get_object(element, "meta")
     if "entity" in meta and "object" not in meta:
         raise RejectElementError("This is a webhook of version 2: connect it as pipedrive.")
     company_id = parse_account(meta.get("company_id"), account, "company_id")
-    kind, action = meta.get("object"), meta.get("action")
+    kind = meta.get("object")
+    action = meta.get("action")
     if kind not in ("deal", "activity") or action not in ("added", "updated", "deleted", "merged"):
         raise SkipElementError
     id_ = parse_record_id(meta.get("id"), "meta.id")
@@ -271,9 +277,9 @@ def _to_empty_change(
     changed_names: Collection[str],
     key: str,
 ) -> Change:
-    """The key, the time and the order of an event of version 1, as a change that says nothing yet.
+    """Build a change without content: the key, the time and the order of an event of version 1.
 
-    The time follows from the key: of several notifications of one edit any may come first.
+    Several notifications of one edit have the same key and the same time, whichever arrives first.
     """
     timestamp_us = meta.get("timestamp_micro")
     sequence = str(timestamp_us).zfill(20) if isinstance(timestamp_us, int) else ""
@@ -303,9 +309,10 @@ def _to_activity_changes(
     empty_change: Change,
     mapping: DealMapping,
 ) -> Iterable[Change]:
-    """The changes of a call, a meeting or an e-mail, and of the deal that it belongs to.
+    """Translate an event of a call, a meeting or an e-mail, and of its link to a deal.
 
-    Shape: `at` says the key, the time and the order; `previous` what has changed, as it was before.
+    `empty_change` has the key, the time and the order; `previous` has the previous values of the
+    properties that changed.
     """
     changes: list[Change] = []
 
@@ -357,8 +364,9 @@ def _to_activity_changes(
 
 
 def _planned_time(record: Mapping[str, object]) -> str | None:
-    """When an activity is due, else when it was done. None when neither is said."""
-    due_date, due_time = record.get("due_date"), record.get("due_time")
+    """Return when an activity is due, else when it was done. Return None without either."""
+    due_date = record.get("due_date")
+    due_time = record.get("due_time")
     if isinstance(due_date, str) and due_date:
         return f"{due_date}T{due_time}" if isinstance(due_time, str) and due_time else due_date
     done_at = record.get("marked_as_done_time")
