@@ -64,6 +64,10 @@ VOLATILE_SUFFIXES: Final = (
 )
 
 
+KINDS_V2: Final = ("deal", "activity", "deal_product")
+ACTIONS_V2: Final = ("create", "change", "delete")
+
+
 class _PipedriveBase(Connector):
     """The parts that both versions have in common."""
 
@@ -121,16 +125,13 @@ def _to_changes_v2(
     meta = get_object(element, "meta")
     if "object" in meta and "entity" not in meta:
         raise RejectElementError(
-            "This is a webhook of version 1: connect it as pipedrive_v1, or make one of version 2.0."
+            "This is a webhook of version 1:"
+            " connect it as pipedrive_v1, or make one of version 2.0."
         )
     company_id = parse_account(meta.get("company_id"), account, "company_id")
     kind = meta.get("entity")
     action = meta.get("action")
-    if kind not in ("deal", "activity", "deal_product") or action not in (
-        "create",
-        "change",
-        "delete",
-    ):
+    if kind not in KINDS_V2 or action not in ACTIONS_V2:
         raise SkipElementError
     id_ = parse_record_id(meta.get("entity_id"), "meta.entity_id")
     key = f"pd2|{company_id}|{parse_record_id(meta.get('id'), 'meta.id')}"
@@ -147,34 +148,37 @@ def _to_changes_v2(
         return _to_product_changes(
             record, previous, Change(f"line_item:{id_}", key, occurred_at, "deleted"), mapping
         )
+    deletion = Change(f"deal:{id_}", key, occurred_at, "deleted")
     if action == "delete":
         surviving_id = meta.get("merged_to_id")
         if surviving_id is None:
-            return [Change(f"deal:{id_}", key, occurred_at, "deleted")]
-        return [
-            Change(
-                f"deal:{id_}",
-                key,
-                occurred_at,
-                "merged",
-                {},
-                f"deal:{parse_record_id(surviving_id, 'meta.merged_to_id')}",
-            )
-        ]
-    deal = get_object(element, "data")
-    verb = "created" if action == "create" else get_change_verb(previous, mapping)
+            return [deletion]
+        surviving_deal = f"deal:{parse_record_id(surviving_id, 'meta.merged_to_id')}"
+        return [replace(deletion, verb="merged", other=surviving_deal)]
+    return _to_deal_changes_v2(meta, get_object(element, "data"), previous, deletion, mapping)
+
+
+def _to_deal_changes_v2(
+    meta: Mapping[str, object],
+    deal: Mapping[str, object],
+    previous: Mapping[str, object],
+    deletion: Change,
+    mapping: DealMapping,
+) -> Iterable[Change]:
+    """Translate an event of a deal that exists. `deletion` is the change if it does not."""
     if deal.get("is_deleted") is True:
-        return [Change(f"deal:{id_}", key, occurred_at, "deleted")]
+        return [deletion]
+    verb = "created" if meta.get("action") == "create" else get_change_verb(previous, mapping)
     if previous.get("is_deleted") is True:
         verb = "restored"
-    changes = [
-        Change(f"deal:{id_}", key, occurred_at, verb, pick_fields(deal, mapping.properties()))
-    ]
+    changes = [replace(deletion, verb=verb, fields=pick_fields(deal, mapping.properties()))]
     merged_id = meta.get("merged_from_id")
     if merged_id is not None:
         merged_deal = f"deal:{parse_record_id(merged_id, 'meta.merged_from_id')}"
         changes.append(
-            Change(merged_deal, f"{key}|merged", occurred_at, "merged", {}, f"deal:{id_}")
+            Change(
+                merged_deal, f"{deletion.key}|merged", deletion.at, "merged", {}, deletion.entity
+            )
         )
     return changes
 
@@ -221,15 +225,10 @@ def _to_changes_v1(
     if kind not in ("deal", "activity") or action not in ("added", "updated", "deleted", "merged"):
         raise SkipElementError
     id_ = parse_record_id(meta.get("id"), "meta.id")
-    current, previous = (
-        _to_record(element.get(member_name)) for member_name in ("current", "previous")
-    )
+    current = _to_record(element.get("current"))
+    previous = _to_record(element.get("previous"))
     changed_names = (
-        {
-            member_name
-            for member_name, property_value in current.items()
-            if previous.get(member_name) != property_value
-        }
+        {name for name, current_value in current.items() if previous.get(name) != current_value}
         if action == "updated"
         else set()
     )
@@ -237,38 +236,26 @@ def _to_changes_v1(
         meta, current, changed_names, f"pd1|{company_id}|{kind}|{id_}|{action}|"
     )
     if kind == "activity":
-        record = previous if action == "deleted" else current
-        previous_properties = {
-            member_name: previous.get(member_name) for member_name in changed_names
-        }
         return _to_activity_changes(
             id_,
-            record,
-            previous_properties,
+            previous if action == "deleted" else current,
+            {name: previous.get(name) for name in changed_names},
             {"added": "create", "deleted": "delete"}.get(str(action), "change"),
             empty_change,
             mapping,
         )
-    entity = f"deal:{id_}"
+    deal_change = replace(empty_change, entity=f"deal:{id_}")
     if action == "deleted" or current.get("deleted") is True:
-        return [replace(empty_change, entity=entity, verb="deleted")]
+        return [replace(deal_change, verb="deleted")]
     if not current:
         raise RejectElementError("The element has no object 'current'.")
-    verb = (
-        "created"
-        if action == "added"
-        else "restored"
-        if "deleted" in changed_names
-        else get_change_verb(changed_names, mapping)
-    )
-    return [
-        replace(
-            empty_change,
-            entity=entity,
-            verb=verb,
-            fields=pick_fields(current, mapping.properties()),
-        )
-    ]
+    if action == "added":
+        verb = "created"
+    elif "deleted" in changed_names:
+        verb = "restored"
+    else:
+        verb = get_change_verb(changed_names, mapping)
+    return [replace(deal_change, verb=verb, fields=pick_fields(current, mapping.properties()))]
 
 
 def _to_empty_change(
@@ -314,53 +301,53 @@ def _to_activity_changes(
     `empty_change` has the key, the time and the order; `previous` has the previous values of the
     properties that changed.
     """
+    kind = str(record.get("type"))
+    previous_kind = str(previous.get("type"))
     changes: list[Change] = []
-
-    def append_change(
-        kind: str, verb: str, activity_fields: Mapping[str, Scalar], deal: object = None
-    ) -> None:
-        other_entity = None if deal is None else f"deal:{parse_record_id(deal, 'deal_id')}"
-        change_key = empty_change.key if not changes else f"{empty_change.key}|{len(changes)}"
-        changes.append(
-            Change(
-                f"{kind}:{id_}",
-                change_key,
-                empty_change.at,
-                verb,
-                activity_fields,
-                other_entity,
-                empty_change.sequence,
-            )
-        )
-
-    kind, previous_kind = (str(properties.get("type")) for properties in (record, previous))
     if previous_kind != kind and previous_kind in ACTIVITY_FIELDS:
-        append_change(previous_kind, "deleted", {})
-    if kind in ACTIVITY_FIELDS and action == "delete":
-        append_change(kind, "deleted", {})
-    elif kind in ACTIVITY_FIELDS:
-        time_field, done_status, open_status = ACTIVITY_FIELDS[kind]
-        team_fields = pick_fields(
-            record, mapping.team.properties if mapping.team is not None else ()
-        )
-        status = done_status if record.get("done") in (True, 1) else open_status
-        append_change(
-            kind,
-            "created" if action == "create" else "changed",
-            {
-                **team_fields,
-                time_field: _planned_time(record),
-                activity_properties.STATUS: status,
-            },
-        )
-        deal = record.get("deal_id")
-        if previous.get("deal_id") not in (None, deal):
-            append_change(kind, "dissociated", {}, previous["deal_id"])
-        if deal is not None:
-            append_change(kind, "associated", {}, deal)
+        changes.append(replace(empty_change, entity=f"{previous_kind}:{id_}", verb="deleted"))
+    if kind in ACTIVITY_FIELDS:
+        activity_change = replace(empty_change, entity=f"{kind}:{id_}")
+        if action == "delete":
+            changes.append(replace(activity_change, verb="deleted"))
+        else:
+            verb = "created" if action == "create" else "changed"
+            activity_fields = _to_activity_fields(kind, record, mapping)
+            changes.append(replace(activity_change, verb=verb, fields=activity_fields))
+            changes += _to_link_changes(record, previous, activity_change)
     if not changes:
         raise SkipElementError
-    return changes
+    # Each change has a key of its own.
+    return [
+        change if number == 0 else replace(change, key=f"{change.key}|{number}")
+        for number, change in enumerate(changes)
+    ]
+
+
+def _to_activity_fields(
+    kind: str, record: Mapping[str, object], mapping: DealMapping
+) -> Mapping[str, Scalar]:
+    time_field, done_status, open_status = ACTIVITY_FIELDS[kind]
+    team_fields = pick_fields(record, mapping.team.properties if mapping.team is not None else ())
+    return {
+        **team_fields,
+        time_field: _planned_time(record),
+        activity_properties.STATUS: done_status if record.get("done") in (True, 1) else open_status,
+    }
+
+
+def _to_link_changes(
+    record: Mapping[str, object], previous: Mapping[str, object], activity_change: Change
+) -> Iterable[Change]:
+    """Yield the changes of an activity's link to a deal."""
+    deal_id = record.get("deal_id")
+    previous_deal_id = previous.get("deal_id")
+    if previous_deal_id not in (None, deal_id):
+        previous_deal = f"deal:{parse_record_id(previous_deal_id, 'deal_id')}"
+        yield replace(activity_change, verb="dissociated", other=previous_deal)
+    if deal_id is not None:
+        deal = f"deal:{parse_record_id(deal_id, 'deal_id')}"
+        yield replace(activity_change, verb="associated", other=deal)
 
 
 def _planned_time(record: Mapping[str, object]) -> str | None:
