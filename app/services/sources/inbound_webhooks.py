@@ -33,6 +33,7 @@ from app.services.sources.delivery_outcome import (
     note_outcome,
 )
 from app.services.sources.delivery_parsing import EventReader
+from app.services.sources.sources import encryption_context
 from app.store.access import directory
 from app.store.playbook import configuration as configuration_store
 from app.store.sources import deliveries
@@ -183,9 +184,9 @@ async def _load_hook(service: ServiceContext, hook_id: str, now: datetime) -> Ca
         or not isinstance(stored_source.resource, Source)
     ):
         raise NotAuthenticError(UNKNOWN_HOOK_MESSAGE)
-    secret_context = f"hook/{organization}/{stored_hook.source}"
+    context = encryption_context(organization, stored_hook.source)
     secrets = [
-        (service.vault.open(sealed_secret.ciphertext, secret_context), sealed_secret.valid_until)
+        (service.vault.open(sealed_secret.ciphertext, context), sealed_secret.valid_until)
         for sealed_secret in stored_hook.secrets
         if sealed_secret.valid_until is None or sealed_secret.valid_until > now
     ]

@@ -43,7 +43,7 @@ async def list_secrets(harness: ServiceHarness, actor: Actor, source: str) -> li
     assert stored_hook is not None
     return [
         harness.service.vault.open(
-            sealed_secret.ciphertext, sources.encryption_context(actor, source)
+            sealed_secret.ciphertext, sources.encryption_context(actor.organization, source)
         )
         for sealed_secret in stored_hook.secrets
     ]
