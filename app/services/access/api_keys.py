@@ -1,4 +1,4 @@
-"""API keys: issued once, checked at every request, revoked at once."""
+"""Use cases for API keys: issue and revoke them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,19 +28,25 @@ MAX_NAME_LENGTH: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class IssueKey:
-    """What a new key shall be. None when it is bound to nothing, or never expires."""
+    """The properties of a new API key."""
 
     name: str
     scopes: frozenset[str]
+    # The only team that the key may write for. None for no such limit.
     team: str | None = None
+    # The only source that the key may write for. None for no such limit.
     source: str | None = None
+    # None for a key that never expires.
     expires_at: datetime | None = None
 
 
 async def issue_key(
     service: ServiceContext, actor: Actor, key_request: IssueKey
 ) -> tuple[StoredApiKey, str]:
-    """A new key, and the text of it, which is never told again. Raises: ForbiddenError, InvalidError."""
+    """Issue a key.
+
+    Return it with its text, which is not stored. Raises: ForbiddenError, InvalidError.
+    """
     require_key_issuing(actor, key_request.scopes, key_request.team, key_request.source)
     now = service.clock()
     faults = []
@@ -61,7 +67,10 @@ async def issue_key_within(
     key_request: IssueKey,
     faults: Sequence[Fault] = (),
 ) -> tuple[StoredApiKey, str]:
-    """As `issue`, in a transaction that is under way. Raises: InvalidError, for the faults given too."""
+    """Issue a key within a transaction.
+
+    Raises: InvalidError with the given faults and those of team and source.
+    """
     now, faults = service.clock(), list(faults)
     zone = await organization_version.time_zone(connection, actor.organization)
     position = await organization_version.advance_version(
@@ -93,7 +102,7 @@ async def issue_key_within(
 
 
 async def revoke_key(service: ServiceContext, actor: Actor, key_id: str) -> None:
-    """The key is refused from now on. Raises: NotFoundError, ForbiddenError."""
+    """Revoke a key. Raises: NotFoundError, ForbiddenError."""
     actor.require_scope("admin")
     now = service.clock()
     async with service.database.write_transaction() as connection:
@@ -114,7 +123,7 @@ async def revoke_key(service: ServiceContext, actor: Actor, key_id: str) -> None
 
 
 def operator_actor(organization: UUID) -> Actor:
-    """Who runs the service, for whom no scope is too high."""
+    """Return the actor for the operator of the service, who has every scope."""
     return Actor(organization, "operator", frozenset({"admin"}))
 
 
@@ -142,7 +151,7 @@ def _make_key(
 
 
 def _to_journal_content(key: StoredApiKey) -> dict[str, object]:
-    """What the journal keeps of a key: never its digest."""
+    """Return the fields that the journal stores of a key: all but its digest."""
     expires_at = (
         None if key.expires_at is None else key.expires_at.isoformat().replace("+00:00", "Z")
     )

@@ -1,4 +1,4 @@
-"""Organizations: made by the operator, never over HTTP."""
+"""Use cases for organizations. The operator runs them; they have no HTTP endpoint."""
 
 from collections.abc import Callable
 from typing import Final
@@ -20,7 +20,7 @@ DELETE_BATCH_SIZE: Final = 10_000
 
 
 async def create_organization(service: ServiceContext, organization: Organization) -> str:
-    """A new organization with the default policy; returns its first admin API key.
+    """Create an organization with the default policy. Return its first admin API key.
 
     Raises: ConflictError, InvalidError.
     """
@@ -49,10 +49,12 @@ async def create_organization(service: ServiceContext, organization: Organizatio
 async def delete_organization(
     service: ServiceContext, key: str, report_progress: Callable[[int], None]
 ) -> int:
-    """Nothing is left of the organization; returns how many rows went.
+    """Delete all rows of an organization. Return their number.
 
-    Done in steps, each a transaction: its keys and hooks stop at once, and whoever is interrupted deletes again.
-    Shape: `note` is told how many rows have gone so far. Raises: NotFoundError; ConflictError for all but the owner.
+    The first transaction revokes its keys and hooks, the next ones delete rows in batches. An
+    interrupted deletion can be repeated. `report_progress` gets the number of rows deleted so far.
+
+    Raises: NotFoundError; ConflictError when the database role does not own the tables.
     """
     organization_id, deleted_count = await find_organization(service, key), 0
     async with service.database.write_transaction() as connection:
@@ -79,7 +81,10 @@ async def delete_organization(
 
 
 async def find_organization(service: ServiceContext, key: str) -> UUID:
-    """The identity of the organization with that key. Raises: NotFoundError naming the nearest known one."""
+    """Return the id of the organization with that key.
+
+    Raises: NotFoundError that names the most similar key.
+    """
     async with service.database.read_transaction() as connection:
         organization_id = await directory.find_organization(connection, "organization", key)
         if organization_id is None:

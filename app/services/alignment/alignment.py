@@ -1,4 +1,4 @@
-"""The score: one consistent read, one pure step; and the answers of before, while they still hold."""
+"""Alignment of an organization: one consistent read, one pure computation, and a cache of results."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -28,25 +28,25 @@ EVIDENCE_ROWS_PER_COST_UNIT: Final = 10  # of evidence, that weigh as much as a 
 
 @dataclass(frozen=True, slots=True)
 class AlignmentResult:
-    """An alignment with what it is of.
-
-    Shape: `restating` are the metrics whose change does not show in it yet, by key; `replies` is what was made of it
-    for callers, with its entity tag, by what they asked for.
-    """
+    """An alignment with the snapshot and the playbook that it was computed from."""
 
     snapshot: Snapshot
     alignment: Alignment
     playbook: Playbook
+    # The number of changes since the playbook was last published.
     unpublished_changes: int
+    # The keys of the other playbooks that are current on that day.
     other_playbooks: tuple[str, ...]
+    # The keys of redefined metrics that the result does not show yet.
     restating_metrics: tuple[str, ...] = ()
+    # Encoded replies with their entity tags, by request. They live as long as this result.
     cached_replies: dict[str, tuple[bytes, str]] = field(
         default_factory=dict, compare=False, repr=False
     )
 
 
 class _RequestedOnce:
-    """Stands for what was asked once."""
+    """A mark in the cache that a query was made once."""
 
 
 async def get_cached(
@@ -56,7 +56,7 @@ async def get_cached(
     as_of: date | None = None,
     known_at: date | None = None,
 ) -> AlignmentResult | None:
-    """The answer of before, where it still holds. None where it has to be worked out. Raises: InvalidError."""
+    """Return the cached result, or None on a cache miss. Raises: InvalidError."""
     actor.require_scope("read")
     org_version = await service.version_flight.run(
         actor.organization, partial(_load_version, service, actor.organization)
@@ -74,7 +74,10 @@ async def get_alignment(
     as_of: date | None = None,
     known_at: date | None = None,
 ) -> AlignmentResult:
-    """How aligned the organization is, or was. Raises: NoCurrentPlaybookError, NotFoundError, InvalidError."""
+    """Compute how aligned the organization is or was, or return the cached result.
+
+    Raises: NoCurrentPlaybookError, NotFoundError, InvalidError.
+    """
     alignment_result = await get_cached(service, actor, playbook, as_of, known_at)
     if alignment_result is not None:
         return alignment_result
@@ -117,10 +120,13 @@ async def _closed_day_evidence(  # what it is of, and the question
     basis: ScoringBasis,
     query: tuple[str | None, date, date],
 ) -> evidence_query.ClosedDayEvidence | None:
-    """The evidence that was recorded before the day on which the organization wrote last, read once that day.
+    """Return the evidence that was recorded before the organization's last day of writing.
 
-    None when it is not worth it: for who asks the first time, for a day on which less was known, whose answer is the
-    same all day, and on a database that is slower so.
+    It cannot change until the configuration does, so it is read once a day. The rest is then a
+    small read.
+
+    Return None where caching it does not pay: for the first request of a query, for an earlier
+    `known_at` (its result is the same all day), and for a database on which two reads are slower.
     """
     if query[-1] < org_version.recorded_day or not evidence_query.supports_incremental_read(
         connection
@@ -156,7 +162,7 @@ async def _closed_day_evidence(  # what it is of, and the question
 
 
 def _estimate_cost(alignment_result: AlignmentResult) -> int:
-    """What it weighs beside the configuration; its evidence is small, and can be much more than its losses."""
+    """Return the cache cost of a result without its configuration."""
     evidence_snapshot = alignment_result.snapshot
     source_count = sum(len(reading.sources) for reading in evidence_snapshot.readings.values())
     row_count = (
@@ -182,7 +188,7 @@ async def _load_version(
 def build_result(
     evidence_snapshot: Snapshot, basis: ScoringBasis, config_history: ConfigurationHistory
 ) -> AlignmentResult:
-    """The answer that follows from a snapshot."""
+    """Compute the result of a snapshot."""
     return AlignmentResult(
         evidence_snapshot,
         compute_alignment(evidence_snapshot),

@@ -1,4 +1,4 @@
-"""Two answers side by side: of two days, or of the playbook as it is and as a document would have it."""
+"""Comparisons of two alignments: of two days, or with and without a document applied."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -34,10 +34,12 @@ MAX_REMATCHED_EVENTS: Final = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two answers and the difference of their ledgers, the largest change first. None when it is new: `before`."""
+    """Two results and the difference of their ledgers."""
 
+    # None when the document's playbook does not exist yet.
     before: AlignmentResult | None
     after: AlignmentResult
+    # The largest change first.
     differences: tuple[LedgerDifference, ...]
 
 
@@ -49,7 +51,7 @@ async def compare_days(
     playbook: str | None = None,
     known_at: date | None = None,
 ) -> Comparison:
-    """What changed from the end of the first day to the end of the last one, today without one.
+    """Compare the alignment at the end of two days. Without `last`, compare with today.
 
     Raises: NoCurrentPlaybookError, NotFoundError, InvalidError.
     """
@@ -88,9 +90,10 @@ async def evaluate_what_if(
     as_of: date | None = None,
     known_at: date | None = None,
 ) -> Comparison:
-    """What the answer would be if the document were applied; nothing is stored.
+    """Compute what the alignment would be if a document were applied. Nothing is stored.
 
-    Raises: InvalidError with all that is wrong with the document, or when it redefines a metric of too many events.
+    Raises: InvalidError with all faults of the document, or when it redefines metrics of too many
+    events.
     """
     actor.require_scope("read")
     now = service.clock()
@@ -158,7 +161,7 @@ async def _find_basis(
 def _build_what_if_basis(
     configuration: Configuration, document: Document, as_of: date, known_at: date
 ) -> ScoringBasis:
-    """The standing with the document applied, as an administrator could apply it."""
+    """Return the basis with the document applied, as an administrator could apply it."""
     changed_configuration = document_domain.apply_document(
         configuration, document, prune=True, accept=True
     )
@@ -181,7 +184,10 @@ def _build_what_if_basis(
 async def _read_what_if_snapshot(
     connection: Connection, actor: Actor, config_history: ConfigurationHistory, basis: ScoringBasis
 ) -> Snapshot:
-    """The evidence of that standing; events are matched anew where the document redefines a metric."""
+    """Read the evidence for a basis.
+
+    Match events again if the document redefines metrics.
+    """
     organization = actor.organization
     redefined_metrics = find_redefined_metrics(
         config_history.effective_metrics,

@@ -1,4 +1,4 @@
-"""The score of many days: one consistent read, each day with its own configuration."""
+"""Scores of many days: one consistent read, and each day's own configuration."""
 
 import asyncio
 from collections.abc import Sequence
@@ -28,19 +28,22 @@ MIN_DAY: Final = date(1900, 1, 1)  # no day is asked for before it
 
 @dataclass(frozen=True, slots=True)
 class ScorePoint:
-    """The score of one day, without its ledger. None on a day without a current playbook: `alignment`."""
+    """The score of one day, without its ledger."""
 
     as_of: date
+    # None on a day without a current playbook.
     alignment: Alignment | None
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreHistory:
-    """The points in the order of their days, with what they are of."""
+    """The points in the order of their days."""
 
     points: tuple[ScorePoint, ...]
     known_at: date
+    # The organization's version at the end of `known_at`.
     version: int
+    # The keys of redefined metrics that the scores do not show yet.
     restating_metrics: tuple[str, ...]
 
 
@@ -153,7 +156,10 @@ async def _find_basis(
 def find_required_evidence(
     bases: Sequence[ScoringBasis],
 ) -> tuple[dict[str, bool], tuple[date, date]]:
-    """The metrics that the standings ask for, whether in some order, and the days between which evidence counts."""
+    """Return the metrics that the bases need, and the days between which evidence counts.
+
+    The value of a metric tells whether the order of its events matters.
+    """
     ordered_by_metric: dict[str, bool] = {}
     days = [basis.frame.until for basis in bases]
     for playbook_index in {

@@ -1,4 +1,7 @@
-"""Recording events and retracting them: what is acknowledged is committed, with its roll-ups."""
+"""Use cases for events: record and retract them.
+
+An acknowledged event is committed with its roll-ups.
+"""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -47,10 +50,11 @@ async def ingest_events(
     submitted_events: Iterable[Event],
     connectors: Collection[str] = ("api",),
 ) -> list[SubmissionResult]:
-    """Records what is valid and new; answers for each event in the given order.
+    """Record the events that are valid and new. Return an outcome for each, in the same order.
 
-    A sequence of a single event is recorded together with others that came at the same time.
-    Shape: `connectors` are those whose sources take such events.
+    A batch takes the fast path first, and the slow path if that fails. A single event takes the
+    slow path, in one transaction with others that arrive at the same time. `connectors` limits the
+    sources that accept the events.
 
     Raises: ForbiddenError, UnavailableError.
     """
@@ -83,6 +87,10 @@ async def ingest_events(
 async def _record_on_slow_path(
     service: ServiceContext, organization: UUID, submissions: Sequence[EventSubmission]
 ) -> list[SubmissionResult]:
+    """Record what can be recorded, and find out what is wrong with each of the other events.
+
+    Retry when the configuration changes in between.
+    """
     outcomes_by_key: dict[EventKey, SubmissionResult] = {}
     compiled = find_latest_compiled(service.compiled_configuration_cache, organization)
     for _ in range(MAX_ATTEMPTS):
@@ -125,9 +133,10 @@ async def _write_fitting(
     matched_events: Sequence[MatchedEvent],
     outcomes_by_key: dict[EventKey, SubmissionResult],
 ) -> bool:
-    """Whether the events were stored against that catalogue; `done` says what became of each, so far as anything did.
+    """Record the events that fit, and add their outcomes to `outcomes_by_key`.
 
-    Where a sum would overflow, the events that do not fit are found and refused, and the others are stored.
+    Return False if the configuration has changed since the events were matched. Events that would
+    overflow a roll-up are rejected one by one.
     """
     now = service.clock()
     day = epoch.to_day_number(to_local_day(now, compiled.time_zone))
@@ -180,7 +189,7 @@ async def _reject_overflowing(
     error: BucketFullError,
     outcomes_by_key: dict[EventKey, SubmissionResult],
 ) -> Sequence[MatchedEvent]:
-    """Those that are new and fit; the ones that do not are refused in `done`, and `_settle` tells of the recorded."""
+    """Return the events that are new and fit. Add a rejection for those that do not fit."""
     async with service.database.read_transaction() as connection:
         recorded_events = await event_queries.find_events_by_key(
             connection, organization, [_event_key(matched) for matched in matched_events]
@@ -212,7 +221,7 @@ async def _build_results(
     outcomes: Sequence[SubmissionResult],
     outcomes_by_key: Mapping[EventKey, SubmissionResult],
 ) -> list[SubmissionResult]:
-    """The answers: what was not new is a duplicate or a conflict of what is recorded."""
+    """Return the final outcomes: an event that was not new is a duplicate or a conflict."""
     lookup_keys = [
         submission.key
         for submission, outcome in zip(submissions, outcomes, strict=True)
@@ -263,9 +272,9 @@ async def _build_results(
 async def get_recorded_event(
     service: ServiceContext, organization: UUID, outcome: SubmissionResult
 ) -> StoredEvent:
-    """The recorded event that an item tells of: what was recorded just now is not read again.
+    """Return the recorded event of an outcome, without a query if it was recorded just now.
 
-    Raises: NotFoundError when it is not there.
+    Raises: NotFoundError when it does not exist.
     """
     if outcome.newly_recorded is not None:
         return _to_stored_event(*outcome.newly_recorded)
@@ -281,7 +290,7 @@ async def get_recorded_event(
 
 
 def _to_stored_event(matched: MatchedEvent, recorded_at: datetime) -> StoredEvent:
-    """The event as it reads once it was recorded at that instant."""
+    """Return the event as a query would return it."""
     metrics = tuple(match.metric for match in matched.matches)
     return StoredEvent(
         matched.event, matched.uid, recorded_at, metrics, None, None, matched.fingerprint
@@ -291,7 +300,7 @@ def _to_stored_event(matched: MatchedEvent, recorded_at: datetime) -> StoredEven
 async def retract_event(
     service: ServiceContext, actor: Actor, uid: UUID, reason: str
 ) -> tuple[StoredEvent, bool]:
-    """The event does not stand any more; whether it did until now.
+    """Retract an event. Return it, and False if it had been retracted already.
 
     Raises: NotFoundError, ForbiddenError, SourceIsConnectedError.
     """

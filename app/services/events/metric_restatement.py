@@ -1,4 +1,8 @@
-"""Redefining a metric restates history: at once where it is short, else in the background, a day at a time."""
+"""Restatement of history after a metric was redefined.
+
+Events match by the new definition on all days. A short history is restated within the write, a long
+one in the background, some days per transaction.
+"""
 
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -28,7 +32,7 @@ MAX_CATCH_UP_DAYS = (
 
 
 class MetricRestatement:
-    """A restatement in the transaction of one of its steps; the cursor's row is locked."""
+    """A restatement within one transaction, which holds the lock of the organization's version row."""
 
     def __init__(
         self,
@@ -37,7 +41,7 @@ class MetricRestatement:
         configuration: Configuration,
         previous_metrics: Mapping[str, Metric | None],
     ) -> None:
-        """Takes the configuration as it is now, and the redefined metrics as they were before."""
+        """Take the current configuration, and the redefined metrics as they were before."""
         self._scope = connection, organization
         self._time_zone = configuration.organization.time_zone
         self.effective_metrics = history_domain.effective_metrics(configuration, {})
@@ -55,23 +59,23 @@ class MetricRestatement:
         self._matcher = Matcher(self.effective_metrics)
 
     async def find_days(self) -> list[int]:
-        """The days on which any event may match otherwise than before. Units: days since 1970."""
+        """Return the days on which an event may match differently, in days since 1970."""
         return await rollup_rebuild.list_event_days(*self._scope, self.event_types)
 
     async def match_events(self, day: int) -> list[EventState]:
-        """The events of one of the days, matched as they are from now on."""
+        """Return the events of a day, matched by the new definitions."""
         return await rollup_rebuild.events_of_day(
             *self._scope, self._matcher, day, self._time_zone, self.event_types
         )
 
     async def compute_day(self, day: int) -> RestatedDay:
-        """One of the days as it is from now on."""
+        """Return the roll-ups of a day by the new definitions."""
         return metric_restatement_store.restate_day(
             day, await self.match_events(day), self.changed_metrics
         )
 
     async def restate_days(self, days: Collection[int]) -> None:
-        """History shows those days as they are from now on."""
+        """Replace the roll-ups of the days."""
         for day in days:
             await metric_restatement_store.apply_restated_day(
                 *self._scope, await self.compute_day(day), self.changed_metrics
@@ -82,7 +86,7 @@ class MetricRestatement:
 class ConfigurationWrite:
     """A write of configuration, which may redefine metrics."""
 
-    # The name of whoever writes.
+    # The name of the actor.
     actor: str
     before: Configuration
     after: Configuration
@@ -149,7 +153,7 @@ async def _journal_restatement(
     position: WritePosition,
     journal_index: int,
 ) -> None:
-    """The journal says that from here on history is as these metrics make it."""
+    """Add to the journal that history follows these metrics from now on."""
     for offset, key in enumerate(sorted(metrics)):
         await journal.add_action(
             connection,
@@ -161,15 +165,15 @@ async def _journal_restatement(
 
 
 async def list_restating_organizations(service: ServiceContext) -> list[UUID]:
-    """The organizations whose history is being restated."""
+    """Return the organizations whose history is being restated."""
     async with service.database.read_transaction() as connection:
         return await restatement_queue.list_queued_organizations(connection)
 
 
 async def run_step(service: ServiceContext, organization: UUID) -> bool:
-    """Some days more are done, or after the last one history is restated; whether anything was left to do.
+    """Restate some more days, or finish after the last one. Return False if nothing was left to do.
 
-    Raises: BucketFullError when a day's sum would not fit as the metric is now.
+    Raises: BucketFullError when a day's sum would overflow with the new definition.
     """
     now = service.clock()
     async with service.database.write_transaction() as connection:
@@ -220,7 +224,10 @@ async def _restate_planned_days(
     restatement: MetricRestatement,
     planned_days: Sequence[int],
 ) -> bool:
-    """Does planned days for as many events as may be restated at once; whether all of them are done."""
+    """Restate planned days until the limit of events is reached.
+
+    Return whether all of them are done.
+    """
     done_days = set(await metric_restatement_store.list_restated_days(connection, organization))
     remaining_days = [day for day in planned_days if day not in done_days]
     event_count = 0
@@ -241,9 +248,9 @@ async def _restate_planned_days(
 
 
 async def run_worker(service: ServiceContext, pause: Callable[[bool], Awaitable[bool]]) -> None:
-    """Restates whatever history is waiting for it, a step of each organization in turn, until it is told to end.
+    """Restate pending histories, one step of each organization in turn, until `pause` returns True.
 
-    Shape: `pause` is awaited before each round, told whether the last one did anything, and says whether to end.
+    `pause` is awaited before each round. It gets whether the last round did anything.
     """
     is_busy = False
     while not await pause(is_busy):
@@ -256,7 +263,10 @@ async def run_worker(service: ServiceContext, pause: Callable[[bool], Awaitable[
 
 
 async def _try_step(service: ServiceContext, organization: UUID) -> bool:
-    """Whether a step was made; what failed is tried again in the next round, for a step is a transaction."""
+    """Run a step, and log an error. Return whether there may be more to do.
+
+    A step is a transaction, so the next round can repeat a failed one.
+    """
     try:
         return await run_step(service, organization)
     except BucketFullError:
@@ -272,6 +282,6 @@ async def _try_step(service: ServiceContext, organization: UUID) -> bool:
 
 
 async def finish_restatement(service: ServiceContext, organization: UUID) -> None:
-    """History is restated: nothing is left to do."""
+    """Restate all pending days of an organization."""
     while await run_step(service, organization):
         pass

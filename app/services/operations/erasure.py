@@ -1,4 +1,4 @@
-"""Erasing a subject: what was said of it goes, and every number stays."""
+"""Erasure of a subject: delete its content, and keep every number."""
 
 import re
 from collections.abc import Collection
@@ -45,9 +45,11 @@ RECORD_ID_PARTS: Final = 4  # parts of a record's event id: type, id, slot and n
 
 @dataclass(frozen=True, slots=True)
 class ErasureResult:
-    """What went. Shape: `subject` is what stands for it from now on; the rest are how many lost what they said."""
+    """The outcome of an erasure."""
 
+    # The pseudonym that replaces the subject.
     subject: str
+    # The numbers of events, changes and raw deliveries that lost their content.
     events: int
     changes: int
     deliveries: int
@@ -55,10 +57,7 @@ class ErasureResult:
 
 @dataclass(frozen=True, slots=True)
 class _Erasure:
-    """One erasure, in its transaction; the cursor's row is locked.
-
-    Shape: `name` is what stands for the subject from now on; `names` are ids of events that stand, by source.
-    """
+    """One erasure in its transaction, which holds the lock of the organization's version row."""
 
     service: ServiceContext
     connection: Connection
@@ -66,16 +65,18 @@ class _Erasure:
     position: organization_version.WritePosition
     compiled: CompiledConfiguration
     subject: str
+    # The pseudonym that replaces the subject.
     placeholder: str
+    # The ids of erased events that are not retracted, by source.
     event_ids_by_source: dict[str, set[str]]
 
 
 async def erase_subject(
     service: ServiceContext, actor: Actor, subject: str, read_event: EventReader
 ) -> ErasureResult:
-    """The content of the subject's events is gone, with the changes and the raw bodies that told it.
+    """Erase the content of a subject's events, and what deliveries reported about it.
 
-    Matches, values and roll-ups stay as they are. Raises: ForbiddenError.
+    Matches, values and roll-ups do not change. Raises: ForbiddenError.
     """
     require_configuration(actor, "admin")
     now = service.clock()
@@ -110,7 +111,7 @@ async def erase_subject(
 
 
 def _sources_with_deliveries(compiled: CompiledConfiguration) -> list[Source]:
-    """The sources that have deliveries, archived ones too."""
+    """Return the sources that have deliveries, archived ones included."""
     archived_sources = compiled.configuration.archived.get("source", {}).values()
     all_sources = [
         *compiled.configuration.sources.values(),
@@ -126,7 +127,7 @@ def _sources_with_deliveries(compiled: CompiledConfiguration) -> list[Source]:
 async def _erase_events(
     current_erasure: _Erasure, subject: str, source_key: str | None = None
 ) -> int:
-    """The subject's events have no content, those of all sources (None); how many they were."""
+    """Erase the content of a subject's events, of one source or of all. Return their number."""
     matchers = (
         current_erasure.compiled.matcher,
         Matcher(history_domain.effective_metrics(current_erasure.compiled.configuration, {})),
@@ -171,9 +172,10 @@ def _anonymize_event(
 async def _erase_source(
     current_erasure: _Erasure, source: Source, read_event: EventReader, now: datetime
 ) -> tuple[int, int, int]:
-    """What a source told of the subject is gone; how many more events, changes and raw bodies went.
+    """Erase what a source reported about the subject.
 
-    Those are more events that are of a deal which the subject's went into.
+    Return the numbers of further events, changes and raw bodies. Further events are those of deals
+    that were merged with the subject's deal.
     """
     generation = await sources_store.load_generation(
         current_erasure.connection, current_erasure.organization, source.key
@@ -222,7 +224,10 @@ async def _erase_source(
 async def _subject_entities(
     connection: Connection, source_generation: SourceGeneration, subject: str
 ) -> set[str]:
-    """The subject's deal, with those that went into one another with it and what hangs on them; none for another."""
+    """Return the subject's deal, the deals merged with it, and their associated records.
+
+    Return nothing for a subject that is no deal.
+    """
     entity = subject.replace("/", ":", 1)
     return (
         {entity} | await merged_records(connection, source_generation, entity)
@@ -232,7 +237,7 @@ async def _subject_entities(
 
 
 def _records_of_events(event_ids: Collection[str]) -> set[str]:
-    """The records that events of these ids are made of."""
+    """Return the records that events with these ids were made from."""
     split_ids = [event_id.split("/") for event_id in event_ids]
     return {
         f"{id_parts[0]}:{id_parts[1]}" for id_parts in split_ids if len(id_parts) == RECORD_ID_PARTS
@@ -246,7 +251,10 @@ async def _find_mentioning_deliveries(
     read_event: EventReader,
     now: datetime,
 ) -> set[UUID]:
-    """The deliveries that tell of the subject, and those that name it and cannot be read."""
+    """Return the deliveries that report the subject.
+
+    Include unreadable ones whose body contains its id.
+    """
     # What a subject is named by, without what kind of thing it is: that many other bodies say.
     search_texts = [current_erasure.subject.rpartition("/")[2] or current_erasure.subject]
     search_texts += [entity.partition(":")[2] for entity in entities]
@@ -272,7 +280,10 @@ async def _find_mentioning_deliveries(
 
 
 def _compile_needles(needles: Collection[str]) -> re.Pattern[bytes]:
-    """What finds one of these in a body; a number not within a longer one, for every body is full of times."""
+    """Return a pattern that finds any of the texts in a body.
+
+    A short number must not be part of a longer one, because bodies are full of timestamps.
+    """
     patterns = [
         rf"(?<!\d){needle}(?!\d)"
         if needle.isdigit() and len(needle) < MAX_CERTAIN_LENGTH

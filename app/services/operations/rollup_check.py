@@ -1,4 +1,4 @@
-"""The operator's care for the roll-ups: are they what the events say, and make them so."""
+"""Operator's checks of roll-ups against events, and of tables against the journal."""
 
 from collections.abc import Mapping, Sequence
 from uuid import UUID
@@ -18,7 +18,7 @@ from app.store.sql.database import Connection
 
 
 async def list_organizations(service: ServiceContext) -> Sequence[tuple[str, UUID]]:
-    """Every organization's key and identity, by key."""
+    """Return the key and the id of every organization, by key."""
     async with service.database.read_transaction() as connection:
         return await directory.list_public_ids(connection, "organization")
 
@@ -26,14 +26,14 @@ async def list_organizations(service: ServiceContext) -> Sequence[tuple[str, UUI
 async def count_rollup_differences(
     service: ServiceContext, organization: UUID
 ) -> Mapping[str, int]:
-    """How many rows of each roll-up, and how many matched sets, are not as the events say."""
+    """Return the number of wrong rows of each roll-up, and of wrong sets of matches."""
     async with service.database.read_transaction() as connection:
         rebuilt = await _recompute_rollups(connection, organization)
         return await rollup_rebuild.count_differences(connection, organization, rebuilt)
 
 
 async def count_journal_differences(service: ServiceContext, organization: UUID) -> int:
-    """How many things are not as the journal says, replayed from its beginning."""
+    """Return the number of resources that differ from a replay of the whole journal."""
     async with service.database.read_transaction() as connection:
         current = await configuration_store.load_configuration(connection, organization)
         replayed = await journal.replay_journal(connection, organization)
@@ -57,9 +57,10 @@ async def count_journal_differences(service: ServiceContext, organization: UUID)
 async def rebuild_rollups(
     service: ServiceContext, organization: UUID
 ) -> tuple[int, Mapping[str, int]]:
-    """The roll-ups are as the events say; how many events were read, and what differed until now.
+    """Rebuild the roll-ups from the events.
 
-    A restatement under way is finished first.
+    Return the number of events, and the numbers of rows that differed. Finish a pending restatement
+    first.
     """
     await metric_restatement_service.finish_restatement(service, organization)
     now = service.clock()
@@ -101,7 +102,7 @@ async def _recompute_rollups(connection: Connection, organization: UUID) -> Reco
 
 
 async def list_restatements(service: ServiceContext) -> Mapping[str, tuple[int, int]]:
-    """Whose history is being restated, by the organization's key: how many days in all, and how many are done."""
+    """Return the total and the finished days of each restatement, by the organization's key."""
     progress_by_key = {}
     for key, organization in await list_organizations(service):
         async with service.database.read_transaction() as connection:

@@ -1,4 +1,8 @@
-"""Every write of configuration: read it whole, think, write the difference with its journal, in one transaction."""
+"""Writes of configuration.
+
+Each write reads the whole configuration, applies a pure function, and stores the difference with
+its journal, in one transaction.
+"""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -33,35 +37,33 @@ from app.store.sql.database import Connection
 
 @dataclass(frozen=True, slots=True)
 class Precondition:
-    """What the caller expects to be there.
+    """The state of a resource that a write requires."""
 
-    Shape: `if_match` are the ETags' versions, empty for any; None when not asked.
-    """
-
+    # Acceptable versions; empty for any existing resource, None for no condition.
     if_match: frozenset[str] | None = None
+    # Whether the resource must not exist yet.
     if_none_match: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenResource:
-    """A thing as it was written. Shape: `changed` is the version of its last change."""
+    """A resource after a write."""
 
     resource: Resource
     is_new: bool
+    # The organization's version at the resource's last change.
     version: int
 
 
 @dataclass(frozen=True, slots=True)
 class WriteOutcome:
-    """A configuration that was written: before, after, what differs, and where it stands.
-
-    None when nothing was guarded, or the guarded thing was not there: `stored`, read under the lock.
-    """
+    """A write of configuration: before, after, and the difference."""
 
     before: Configuration
     after: Configuration
     changes: tuple[ConfigurationChange, ...]
     position: WritePosition
+    # The guarded resource before the write, read under the lock. None without one.
     stored: StoredResource | None = None
 
 
@@ -70,7 +72,7 @@ UNCONDITIONAL = Precondition()
 
 
 def check_precondition(precondition: Precondition, stored: StoredResource | None) -> None:
-    """Returns when the precondition holds for what is there. Raises: PreconditionError."""
+    """Check a precondition against the stored resource. Raises: PreconditionError."""
     exists = stored is not None and not stored.is_archived
     if precondition.if_none_match and exists:
         raise PreconditionError("It exists already.")
@@ -92,10 +94,11 @@ async def write_configuration(
     dry_run: bool = False,
     extra_write: Callable[[Connection, WriteOutcome], Awaitable[bool]] | None = None,
 ) -> WriteOutcome:
-    """Applies a pure step to the organization's configuration and stores the difference; with `dry_run` only tells it.
+    """Apply a pure function to the configuration, and store the difference.
 
-    Shape: `guard` is a kind, a key and what must hold for it; `also` is done in the same transaction and says
-    whether it wrote anything. Where nothing was written, the organization's version stays.
+    `guard` is a kind, a key and the precondition for that resource. `extra_write` runs in the same
+    transaction and returns whether it wrote anything. With `dry_run`, nothing is stored. If nothing
+    is written, the organization's version does not change.
     """
     try:
         async with service.database.write_transaction() as connection:
@@ -155,7 +158,7 @@ async def put_resource(
     resource: Resource,
     precondition: Precondition = UNCONDITIONAL,
 ) -> WrittenResource:
-    """The thing is as given, created or replaced. Raises: InvalidError, PreconditionError, ForbiddenError."""
+    """Create or replace a resource. Raises: InvalidError, PreconditionError, ForbiddenError."""
     require_configuration(actor, _required_scope(resource.kind))
 
     def transform(configuration: Configuration) -> Configuration:
@@ -179,7 +182,7 @@ async def patch_resource(
     edit: Callable[[Resource], Resource],
     precondition: Precondition = UNCONDITIONAL,
 ) -> WrittenResource:
-    """The thing is as `edit` makes it of what is there.
+    """Replace a resource by what `edit` makes of it.
 
     Raises: NotFoundError, InvalidError, PreconditionError, ForbiddenError.
     """
@@ -216,7 +219,7 @@ async def archive_resource(
     key: str,
     precondition: Precondition = UNCONDITIONAL,
 ) -> None:
-    """The thing is archived. Raises: NotFoundError, InUseError, PreconditionError, ForbiddenError."""
+    """Archive a resource. Raises: NotFoundError, InUseError, PreconditionError, ForbiddenError."""
     require_configuration(actor, _required_scope(kind))
     await write_configuration(
         service,
@@ -227,7 +230,10 @@ async def archive_resource(
 
 
 def to_written_resource(outcome: WriteOutcome, kind: str, key: str) -> WrittenResource:
-    """How a guarded thing stands after that outcome: unchanged, it keeps the version that was read under the lock."""
+    """Return a guarded resource after the write.
+
+    An unchanged resource keeps the version that was read under the lock.
+    """
     is_changed = any(change.kind == kind and change.key == key for change in outcome.changes)
     version = (
         outcome.position.seq
@@ -244,7 +250,10 @@ def _required_scope(kind: str) -> str:
 
 
 def _with_stored_state(configuration: Configuration, resource: Resource) -> Resource:
-    """A playbook keeps its state and revision: they change by publishing and closing alone."""
+    """Return the resource with the stored state of a playbook.
+
+    Only publishing and closing change a playbook's state and revision.
+    """
     previous = configuration.resources_of(resource.kind).get(
         resource.key
     ) or configuration.archived.get(resource.kind, {}).get(resource.key)
@@ -252,7 +261,7 @@ def _with_stored_state(configuration: Configuration, resource: Resource) -> Reso
 
 
 def keep_playbook_state(resource: Resource, previous: Resource) -> Resource:
-    """The playbook as given, in the state that it is in."""
+    """Return a playbook with the state and revision of the previous one."""
     if isinstance(resource, Playbook) and isinstance(previous, Playbook):
         return replace(
             resource,

@@ -1,4 +1,4 @@
-"""What a question about a day is answered from: the configuration as it stood, the playbook, and the frame."""
+"""The configuration at the end of any day, and the basis for that day's score."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,34 +27,34 @@ ALL_KINDS: Final = tuple(configuration_store.ROW_CLASSES)
 
 @dataclass(frozen=True, slots=True)
 class ScoringBasis:
-    """What a day is answered from. Shape: `others` are the keys of the other current playbooks."""
+    """The playbook and the frame that a day is scored with."""
 
     playbook_index: PlaybookIndex
     frame: ScoringFrame
+    # The keys of the other playbooks that are current on that day.
     other_playbooks: tuple[str, ...] = ()
 
     @property
     def configuration(self) -> Configuration:
-        """The configuration as it stood."""
+        """The configuration on that day."""
         return self.playbook_index.configuration
 
     @property
     def playbook(self) -> Playbook:
-        """The playbook as it stood."""
+        """The playbook on that day."""
         return self.playbook_index.playbook
 
 
 class CurrentConfiguration:
-    """The configuration as it is now, with what is worked out of it: the same for all who ask before it is changed.
+    """The current configuration and the indexes computed from it.
 
-    Shape: `restating` are the keys of the metrics whose change history does not show yet; `matched` those by which
-    events match, by key.
+    Requests share it until the configuration changes.
     """
 
     def __init__(
         self, configuration: Configuration, pending_metrics: Mapping[str, Metric | None]
     ) -> None:
-        """As it is stored, and the metrics whose change history does not show yet, as they were before."""
+        """Take the stored configuration, and the previous definitions of metrics under restatement."""
         self.restating_metrics = tuple(sorted(pending_metrics))
         self.effective_metrics = history_domain.effective_metrics(configuration, pending_metrics)
         self.configuration = history_domain.with_current_metrics(
@@ -63,12 +63,12 @@ class CurrentConfiguration:
         self._playbook_indexes: dict[str, PlaybookIndex] = {}
 
     def get_playbook_index(self, key: str) -> PlaybookIndex:
-        """The plan of that playbook, which is there."""
+        """Return the index of an existing playbook."""
         return self._playbook_indexes.setdefault(key, PlaybookIndex(self.configuration, key))
 
     @property
     def cost(self) -> int:
-        """How many things are configured, archived ones too."""
+        """The number of resources, archived ones included."""
         archived = self.configuration.archived
         return sum(
             len(self.configuration.resources_of(kind)) + len(archived.get(kind, ()))
@@ -77,9 +77,9 @@ class CurrentConfiguration:
 
 
 class ConfigurationHistory:
-    """An organization's configuration on any day, in one consistent view of the database; read as far as it is asked.
+    """An organization's configuration on any day, in one consistent view of the database.
 
-    Shape: `restating` and `matched` as in `Present`.
+    Journal entries are read when a day needs them.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class ConfigurationHistory:
         current_state: CurrentConfiguration,
         loaded_since: date = date.max,
     ) -> None:
-        """Starts from the present configuration, which nothing has changed after that day."""
+        """Start from the current configuration, which has not changed after `loaded_since`."""
         self._scope = connection, organization
         self._current_state, self.restating_metrics, self.effective_metrics = (
             current_state,
@@ -105,16 +105,16 @@ class ConfigurationHistory:
 
     @property
     def current_configuration(self) -> Configuration:
-        """The configuration as it is now."""
+        """The current configuration."""
         return self._current_state.configuration
 
     @property
     def cost(self) -> int:
-        """How many things are configured now."""
+        """The number of resources in the current configuration."""
         return self._current_state.cost
 
     async def as_of(self, day: date) -> Configuration:
-        """The configuration as it stood at the end of that day, its metrics matched as they are now."""
+        """Return the configuration at the end of `day`, with metrics matched as they are now."""
         if day < self._loaded_since:
             self._changes_by_day |= await journal.load_changes_between(
                 *self._scope, day, self._loaded_since
@@ -134,9 +134,10 @@ class ConfigurationHistory:
         return configuration
 
     async def resolve_basis(self, key: str | None, as_of: date, known_at: date) -> ScoringBasis:
-        """What that day is answered from, for a playbook or for the current one.
+        """Return the basis for a day: of one playbook, or of the current one.
 
-        Raises: NotFoundError for an unknown key, NoCurrentPlaybookError naming the last ended one and any draft.
+        Raises: NotFoundError for an unknown key; NoCurrentPlaybookError that names the last ended
+        playbook and a draft.
         """
         configuration = await self.as_of(as_of)
         current_keys = current_playbooks(configuration.playbooks.values(), as_of)
@@ -156,7 +157,7 @@ class ConfigurationHistory:
         )
 
     async def _published_later(self, day: date, known_at: date) -> list[Playbook]:
-        """The playbooks first published after that day and known by the other, as they were then."""
+        """Return playbooks first published after `day` and by `known_at`, as published."""
         playbooks = []
         for key in (
             self.current_configuration.playbooks.keys()
@@ -172,7 +173,7 @@ class ConfigurationHistory:
         return playbooks
 
     async def _first_published_day(self, key: str, day: date, known_at: date) -> date | None:
-        """The day of a playbook's first publishing, if that is after the one day and not after the other."""
+        """Return a playbook's first publication day if it is after `day` and by `known_at`."""
         if day >= known_at:
             return None
         if self._first_published is None:
@@ -181,9 +182,10 @@ class ConfigurationHistory:
         return first_day if first_day is not None and day < first_day <= known_at else None
 
     async def _find_basis(self, key: str, as_of: date, known_at: date) -> ScoringBasis:
-        """The playbook on that day, or on its last one once that is over.
+        """Return the basis of a playbook on a day, or on its last day once it has ended.
 
-        Before it was first published it is as it was then published, where that is known.
+        Before its first publication, use the playbook as it was then published, if that is known by
+        `known_at`.
         """
         day, previous = as_of, None
         while True:
@@ -211,7 +213,10 @@ class ConfigurationHistory:
             day = playbook.ends_on
 
     def _get_playbook_index(self, configuration: Configuration, key: str) -> PlaybookIndex:
-        """One plan for all days with the same configuration, which is one of those that are kept."""
+        """Return the index of a playbook, shared by all days with the same configuration.
+
+        The key is the identity of the configuration, which `_configurations_by_day` keeps alive.
+        """
         if configuration is self.current_configuration:
             return self._current_state.get_playbook_index(key)
         cache_key, family = (id(configuration), key), self._families.setdefault(key, {})
@@ -220,7 +225,10 @@ class ConfigurationHistory:
         )
 
     def require_playbook(self, key: str) -> None:
-        """Returns when there is, or was, a playbook of that key. Raises: NotFoundError naming the nearest known one."""
+        """Check that a playbook exists or existed.
+
+        Raises: NotFoundError that names the most similar key.
+        """
         if (
             key not in self.current_configuration.playbooks
             and key not in self.current_configuration.archived.get("playbook", {})
@@ -238,7 +246,7 @@ class ConfigurationHistory:
 async def load_history(
     connection: Connection, organization: UUID, kinds: Sequence[str] = ALL_KINDS
 ) -> ConfigurationHistory:
-    """The organization's past, in the view that the connection has; of some kinds of things alone where these do."""
+    """Load the history of an organization's configuration, of all kinds or of some."""
     return ConfigurationHistory(
         connection, organization, await _load_current_state(connection, organization, kinds)
     )
@@ -250,7 +258,7 @@ async def load_cached_history(
     org_version: organization_version.OrganizationVersion,
     cache: VersionedCache,
 ) -> ConfigurationHistory:
-    """The same of everything, where the organization stands there: read only when it was changed since it was kept."""
+    """Load the whole history. Take the current configuration from the cache if it has not changed."""
     cache_owner = "configuration", organization
     current_state = cache.get(
         cache_owner, None, org_version.configuration_version, CurrentConfiguration
@@ -276,7 +284,7 @@ async def _load_current_state(
 async def configuration_as_of(
     connection: Connection, organization: UUID, day: date | None, kinds: Sequence[str] = ALL_KINDS
 ) -> Configuration:
-    """The configuration at the end of that day, or now where it is None."""
+    """Return the configuration at the end of `day`, or the current one if `day` is None."""
     config_history = await load_history(connection, organization, kinds)
     return config_history.current_configuration if day is None else await config_history.as_of(day)
 

@@ -1,4 +1,4 @@
-"""The acts on a playbook: publish, close, contribute, sign, accept, and the playbook as code."""
+"""Use cases for playbooks: publish, close, contribute, sign, answer, and the playbook as code."""
 
 from dataclasses import dataclass
 
@@ -23,9 +23,10 @@ from app.store.playbook import configuration as configuration_store
 
 @dataclass(frozen=True, slots=True)
 class AppliedDocument:
-    """What applying a document did, or with a dry run would do. Shape: `unchanged` are (kind, key) pairs."""
+    """The changes that a document made, or would make with a dry run."""
 
     changes: tuple[ConfigurationChange, ...]
+    # The kind and key of each resource that did not change.
     unchanged: tuple[tuple[str, str], ...]
     revision: int
 
@@ -45,7 +46,10 @@ class ResponsibilityAnswer:
 async def publish_playbook(
     service: ServiceContext, actor: Actor, key: str, precondition: Precondition = UNCONDITIONAL
 ) -> WrittenResource:
-    """The playbook is published as its next revision. Raises: NotFoundError, NotPublishedError, ForbiddenError."""
+    """Publish a playbook as its next revision.
+
+    Raises: NotFoundError, NotPublishedError, ForbiddenError.
+    """
     require_configuration(actor)
     now = service.clock()
     outcome = await write_configuration(
@@ -60,7 +64,7 @@ async def publish_playbook(
 async def close_playbook(
     service: ServiceContext, actor: Actor, key: str, precondition: Precondition = UNCONDITIONAL
 ) -> WrittenResource:
-    """The playbook is closed. Raises: NotFoundError, NotPublishedError, ForbiddenError."""
+    """Close a playbook. Raises: NotFoundError, NotPublishedError, ForbiddenError."""
     require_configuration(actor)
     outcome = await write_configuration(
         service,
@@ -77,7 +81,7 @@ async def record_contribution(
     contribution: Contribution,
     precondition: Precondition = UNCONDITIONAL,
 ) -> WrittenResource:
-    """The team has contributed. Raises: NotFoundError, ForbiddenError."""
+    """Record a team's contribution. Raises: NotFoundError, ForbiddenError."""
     require_team(actor, contribution.team)
     guard = ("contribution", contribution.key, precondition)
     outcome = await write_configuration(
@@ -95,7 +99,7 @@ async def record_signoff(
     signoff: Signoff,
     precondition: Precondition = UNCONDITIONAL,
 ) -> WrittenResource:
-    """The team has signed the current revision.
+    """Record a team's sign-off of the current revision.
 
     Raises: NotFoundError, OldRevisionError, NotPublishedError, ForbiddenError.
     """
@@ -115,7 +119,7 @@ async def withdraw_participation(
     team: str,
     precondition: Precondition = UNCONDITIONAL,
 ) -> None:
-    """The team's contribution or sign-off is withdrawn. Raises: NotFoundError, ForbiddenError."""
+    """Withdraw a team's contribution or sign-off. Raises: NotFoundError, ForbiddenError."""
     require_team(actor, team)
     key = f"{playbook}/{team}"
 
@@ -162,7 +166,7 @@ async def record_answer(
 
 
 async def export_document(service: ServiceContext, actor: Actor, key: str) -> Document:
-    """The playbook as code. Raises: NotFoundError."""
+    """Return a playbook as code. Raises: NotFoundError."""
     actor.require_scope("read")
     async with service.database.read_transaction() as connection:
         configuration = await configuration_store.load_configuration(connection, actor.organization)
@@ -178,7 +182,7 @@ async def apply_document(
     publish: bool,
     prune: bool,
 ) -> AppliedDocument:
-    """The organization is as the document says, in one transaction.
+    """Change the organization to what a document says, in one transaction.
 
     Raises: InvalidError, PruneNeededError, ForbiddenError.
     """

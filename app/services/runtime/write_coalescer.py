@@ -1,7 +1,7 @@
-"""Single writes, put together: what comes in for an organization while one flush runs is the next flush.
+"""Group commit: write the requests that arrive during one transaction together in the next one.
 
-No timer: a flush waits only while the event loop still finds more that has come in. Everyone is answered after the
-commit of their own.
+There is no timer. A flush waits only while the event loop still delivers more requests. Each caller
+is answered after the commit of its own request.
 """
 
 import asyncio
@@ -26,13 +26,13 @@ MAX_QUEUE: Final = 2_000
 
 
 class WriteCoalescer(Generic[RequestT, ReplyT]):
-    """A queue and a writer for each organization that something waits for.
+    """A queue and a writer task for each organization that has waiting requests.
 
-    A writer ends with its queue. Shape: `write` answers for each in the given order.
+    The writer ends when its queue is empty.
     """
 
     def __init__(self, max_queue: int = MAX_QUEUE, max_batch: int = MAX_BATCH) -> None:
-        """At most so many may wait in an organization, and so many are written at once."""
+        """Limit the requests that wait and that are written together, per organization."""
         self._max_queue, self._max_batch, self._is_closed = max_queue, max_batch, False
         self._queues: dict[UUID, deque[tuple[RequestT, asyncio.Future[ReplyT]]]] = {}
         self._writers: dict[UUID, asyncio.Task[None]] = {}
@@ -43,9 +43,12 @@ class WriteCoalescer(Generic[RequestT, ReplyT]):
         request: RequestT,
         write: Callable[[Sequence[RequestT]], Awaitable[Sequence[ReplyT]]],
     ) -> ReplyT:
-        """What became of it, once that is committed. Who stops waiting before it is written takes it back.
+        """Queue a request, and return its reply after the commit.
 
-        Raises: UnavailableError when too many wait, or the service ends; what `write` raises.
+        `write` gets the requests of a batch and returns a reply for each, in the same order. A
+        caller that is cancelled before the flush withdraws its request.
+
+        Raises: UnavailableError when the queue is full or the service stops; what `write` raises.
         """
         queue = self._queues.get(organization, ())
         if self._is_closed or len(queue) >= self._max_queue:
@@ -61,7 +64,7 @@ class WriteCoalescer(Generic[RequestT, ReplyT]):
         return await reply_future
 
     async def close(self) -> None:
-        """Nothing is taken any more, and what was taken is answered."""
+        """Accept no more requests, and wait until all queued ones are answered."""
         self._is_closed = True
         await asyncio.gather(*self._writers.values(), return_exceptions=True)
 
@@ -84,7 +87,7 @@ class WriteCoalescer(Generic[RequestT, ReplyT]):
 
 
 async def _wait_for_batch(queue: Sized) -> None:
-    """Returns once the event loop has nothing more for the queue at the moment, or there is enough in it."""
+    """Return when the event loop delivers no more requests for now, or the batch is large enough."""
     idle_ticks, previous_length = 0, len(queue)
     while idle_ticks < IDLE_TICKS and previous_length < TARGET_BATCH:
         await asyncio.sleep(0)
@@ -98,7 +101,11 @@ async def _flush_batch(
     waiters: Sequence[tuple[RequestT, asyncio.Future[ReplyT]]],
     write: Callable[[Sequence[RequestT]], Awaitable[Sequence[ReplyT]]],
 ) -> None:
-    """Each of them is answered. What nobody foresaw may be one's fault: halves of them go on, down to the one."""
+    """Write a batch and answer its requests.
+
+    An unexpected error may be the fault of a single request. The batch is therefore split in
+    halves, down to that request.
+    """
     if not waiters:
         return
     try:
