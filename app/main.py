@@ -1,4 +1,4 @@
-"""The one place that knows everyone: settings and clock in, application out."""
+"""The composition root: settings and clock in, application out."""
 
 import asyncio
 import gc
@@ -39,7 +39,7 @@ async def wait_for_next_round(
     seconds: float,
     is_busy: bool,  # noqa: FBT001  # called by position
 ) -> bool:  # called by position
-    """Waits before the next look, unless there is something to do; whether the service is stopping."""
+    """Wait before a worker's next round, unless it is busy. Return whether the service is stopping."""
     if not is_busy:
         with suppress(TimeoutError):
             await asyncio.wait_for(stopping.wait(), seconds)
@@ -49,7 +49,10 @@ async def wait_for_next_round(
 def make_service(
     settings: Settings, read_clock: Callable[[], datetime] = clock.utc_now
 ) -> ServiceContext:
-    """A service without HTTP. Raises: ValueError when PostgreSQL is used without the service's own keys."""
+    """Return a service without HTTP.
+
+    Raises: ValueError when PostgreSQL is used without the service's own keys.
+    """
     database = connect(
         settings.database_url,
         pool_size=settings.pool_size,
@@ -70,7 +73,10 @@ def make_service(
 def make_token_config(
     settings: Settings, read_clock: Callable[[], datetime]
 ) -> AccessTokenConfig | None:
-    """How access tokens are read. None when no issuer is configured. Raises: ValueError for half a configuration."""
+    """Return how access tokens are verified, or None if no issuer is configured.
+
+    Raises: ValueError when the audience is missing.
+    """
     if settings.oidc_issuer is None:
         return None
     if settings.oidc_audience is None:
@@ -82,7 +88,12 @@ def make_token_config(
 
 
 def make_vault(settings: Settings) -> Vault:
-    """The vault that the settings give; on embedded SQLite its keys are made and kept beside the database."""
+    """Return the vault of the settings.
+
+    For embedded SQLite, missing keys are read from a file beside the database.
+
+    Raises: ValueError when PostgreSQL is used without keys.
+    """
     secret, pepper = settings.secret_keys, settings.key_pepper
     if secret is None or pepper is None:
         database_path = database_file(settings.database_url)
@@ -96,7 +107,10 @@ def make_vault(settings: Settings) -> Vault:
 
 
 def _load_embedded_keys(path: Path) -> tuple[str, str]:
-    """The two keys of an embedded database, made when they are not there yet; readable by their owner alone."""
+    """Return the two keys of an embedded database.
+
+    Generate them if the file does not exist. Only its owner can read it.
+    """
     if not path.exists():
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
@@ -108,7 +122,7 @@ def _load_embedded_keys(path: Path) -> tuple[str, str]:
 def create_app(
     settings: Settings | None = None, read_clock: Callable[[], datetime] = clock.utc_now
 ) -> FastAPI:
-    """The HTTP application; with no settings, those of the environment."""
+    """Return the HTTP application. Without settings, read them from the environment."""
     effective_settings = load_settings(os.environ) if settings is None else settings
     service = make_service(effective_settings, read_clock)
 
@@ -148,7 +162,7 @@ def create_app(
 
 
 def served() -> FastAPI:
-    """The application of a process that serves nothing else: garbage is looked for seldom."""
+    """Return the application for a process that does nothing else, with rare garbage collection."""
     application = create_app()
     # No line of the log says where in the code it was written, or by whom: finding out takes a fifth of its time.
     logging._srcfile = None  # the library's own documentation says so ("Optimization")  # noqa: SLF001  # the library's own documentation says so ("Optimization")

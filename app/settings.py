@@ -1,4 +1,4 @@
-"""The settings: one frozen model, read from the environment by whoever starts the service."""
+"""The settings, read from the environment by the process that starts the service."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -10,7 +10,7 @@ CLIENT_ONLY_VARIABLES = frozenset({"SIGHTLINE_URL", "SIGHTLINE_API_KEY"})
 
 
 class Settings(BaseModel):
-    """What can be set; with no environment at all, embedded SQLite in the working folder."""
+    """All settings. The default is embedded SQLite in the working directory."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -65,7 +65,10 @@ class Settings(BaseModel):
 
 
 def load_settings(environment: Mapping[str, str]) -> Settings:
-    """The settings that `environment` gives. Raises: pydantic.ValidationError, for unknown SIGHTLINE_ names too."""
+    """Return the settings of an environment.
+
+    Raises: pydantic.ValidationError, also for unknown names that start with `SIGHTLINE_`.
+    """
     settings_fields = {
         name.removeprefix(ENVIRONMENT_PREFIX).lower(): value
         for name, value in environment.items()
