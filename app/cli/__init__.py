@@ -1,4 +1,4 @@
-"""The command line: `sightline`."""
+"""The command line interface `sightline`."""
 
 from typing import Final
 
@@ -38,5 +38,5 @@ app.command()(openapi.openapi)
 
 
 def main() -> None:
-    """Runs the command that the arguments name."""
+    """Run the command that the arguments name."""
     app()

@@ -83,7 +83,7 @@ def alignment(
 def _get_with_option_names(
     path: str, query: Mapping[str, str], renamed_options: Mapping[str, str]
 ) -> Any:  # Any: JSON values
-    """The answer. Raises: CommandError that calls a parameter by its option."""
+    """Return the API's answer. Raises: CommandError that names options instead of parameters."""
     try:
         return api_client.call_api("GET", path, query=query)
     except CommandError as error:
@@ -102,7 +102,6 @@ def _get_with_option_names(
 
 
 def _print_comparison(query: Mapping[str, str], *, as_json: bool) -> None:
-    """Shows what changed between two days, the largest change first."""
     comparison = _get_with_option_names("/v1/alignment/changes", query, RENAMED_OPTIONS)
     if as_json:
         print_json(comparison)
@@ -230,7 +229,7 @@ def _print_component(component: Mapping[str, Any]) -> None:
 
 
 def render_bar(score: float | None, *, ascii_only: bool = False) -> Text:
-    """The score as a bar. None: an empty one."""
+    """Return a score as a bar. None gives an empty bar."""
     full_block, empty_block = ("#", "-") if ascii_only else ("█", "░")
     width = 0 if score is None else round(score * BAR_WIDTH)
     return Text(full_block * width, style=_score_color(score)).append(

@@ -1,4 +1,4 @@
-"""`sightline db`: migrations, and the health of schema and roll-ups."""
+"""`sightline db`: migrations, checks of the schema and the roll-ups, and retention."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -150,7 +150,10 @@ def trim(
 async def _check_each(
     service: ServiceContext, title: str, *, compare_only: bool, with_journal: bool = False
 ) -> RollupDifferences:
-    """What differs, or differed, for each organization, shown as it goes."""
+    """Compare or rebuild the roll-ups of each organization, with a progress bar.
+
+    Return the differences.
+    """
     all_organizations: Sequence[tuple[str, UUID]] = await rollup_check.list_organizations(service)
     differences: RollupDifferences = {}
     columns = (
@@ -186,7 +189,7 @@ def _report_differences(
     revision: str | None = None,
     restating: Mapping[str, tuple[int, int]] | None = None,
 ) -> None:
-    """Prints what differs. Raises: typer.Exit with code 1 when something does."""
+    """Print the differences. Raises: typer.Exit with code 1 when there are any."""
     nonempty = {
         key: {name: rows for name, rows in tables.items() if rows}
         for key, tables in differences.items()

@@ -1,4 +1,4 @@
-"""`sightline demo`: a made-up company, ready to look at."""
+"""`sightline demo`: play a fictional company's quarter and serve it."""
 
 import asyncio
 import sys
@@ -46,7 +46,10 @@ def demo(
 
 
 def play_demo(settings: Settings) -> DemoAccess:
-    """The demo, played up to now; a database file whose quarter is over is begun anew. Raises: CommandError."""
+    """Play the demo up to now. Delete and replay a database file whose quarter has ended.
+
+    Raises: CommandError.
+    """
     prepare_schema(settings)
     try:
         return _play_with_progress(settings)
@@ -80,7 +83,7 @@ def _play_with_progress(settings: Settings) -> DemoAccess:
 
 
 def print_welcome(address: str, access: DemoAccess) -> None:
-    """Prints where it is, the keys, and what is worth trying."""
+    """Print the address, the keys, and commands to try."""
     header = '-H "Authorization: Bearer $SIGHTLINE_API_KEY"'
     print_line()
     print_line(f"{COMPANY_NAME} is ready at {address}", "bold green")

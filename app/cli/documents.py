@@ -83,7 +83,7 @@ def document(
 
 
 def drop_empty_members(node: object) -> object:
-    """The document without the members that say nothing: null, empty text, empty list."""
+    """Return the document without members that are null, an empty text or an empty list."""
     if isinstance(node, Mapping):
         return {
             name: drop_empty_members(member)
@@ -94,7 +94,7 @@ def drop_empty_members(node: object) -> object:
 
 
 def _print_plan(plan: Mapping[str, Any]) -> None:
-    """The plan, for a person: what changes first, what stays in a word."""
+    """Print the changes, and a summary."""
     action_counts: Counter[str] = Counter(step["action"] for step in plan["steps"])
     for step in plan["steps"]:
         if step["action"] == "unchanged":

@@ -1,4 +1,4 @@
-"""`sightline events`: a file of events into the service, in the batches that the service takes."""
+"""`sightline events`: import a file of events in batches."""
 
 import csv
 from collections.abc import Iterator, Mapping
@@ -48,10 +48,10 @@ SERVER_FIELDS: Final = (
 
 
 class _UnreadableLine:
-    """A line that could not be read. Shape: `problem` is a problem document."""
+    """A line that cannot be read."""
 
     def __init__(self, detail: str) -> None:
-        """Says why."""
+        """Build the problem document."""
         self.problem = dict(command_error("invalid-input", detail).problem)
 
 
@@ -107,7 +107,7 @@ def _take_batch(lines: Iterator[NumberedLine]) -> Iterator[NumberedLine]:
 def _send_batch(
     batch: list[NumberedLine], totals: dict[str, int], problems: list[dict[str, Any]]
 ) -> None:
-    """Those lines are recorded, and what is wrong with any of them is among the problems, by its line."""
+    """Send a batch. Add its counts to `totals`, and its problems with line numbers to `problems`."""
     sendable: list[tuple[int, bytes]] = []
     for line, content in batch:
         if isinstance(content, bytes):
@@ -148,7 +148,7 @@ def _print_totals(
 
 
 def _read_ndjson(stream: IO[bytes]) -> Iterator[NumberedLine]:
-    """The lines that are not empty, by their numbers."""
+    """Yield the lines that are not empty, with their numbers."""
     for number, line in enumerate(iter(stream.readline, b""), 1):
         text = line.removeprefix(b"\xef\xbb\xbf").strip()
         if text:
@@ -156,7 +156,7 @@ def _read_ndjson(stream: IO[bytes]) -> Iterator[NumberedLine]:
 
 
 def _check_line(text: bytes) -> bytes | _UnreadableLine:
-    """The line as it is sent: as it is, unless it tells what only the service can say."""
+    """Return the line to send, without the fields that only the service sets."""
     if len(text) > MAX_LINE_BYTES:
         return _UnreadableLine("The line is longer than an event can be.")
     try:
@@ -171,7 +171,7 @@ def _check_line(text: bytes) -> bytes | _UnreadableLine:
 
 
 def _read_csv(stream: IO[bytes]) -> Iterator[NumberedLine]:
-    """The rows below the heading, by the numbers of the lines that they end on. An empty cell says nothing."""
+    """Yield the rows below the heading, with the number of their last line. Ignore empty cells."""
     texts = (
         line.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
         for line in iter(stream.readline, b"")
@@ -191,7 +191,7 @@ def _read_csv(stream: IO[bytes]) -> Iterator[NumberedLine]:
 def _row_to_line(
     row: Mapping[str | None, Any],
 ) -> bytes | _UnreadableLine:  # Any: a row that is too long has a list in it
-    """The event that a row tells: nested members are JSON or, as `data.segment`, columns of their own."""
+    """Return the event of a row. Nested members are JSON, or columns such as `data.segment`."""
     if None in row:
         return _UnreadableLine("The line has more cells than the heading has names.")
     if None in row.values():
@@ -209,7 +209,7 @@ def _row_to_line(
 
 
 def _set_field(event: dict[str, Any], name: str, cell: str) -> None:
-    """The event has what the cell says. Raises: MalformedError."""
+    """Set a field of the event to what a cell says. Raises: MalformedError."""
     if name in NUMBER_FIELDS or name in JSON_FIELDS:
         try:
             event[name] = strict_json.loads(cell.encode())

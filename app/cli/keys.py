@@ -1,4 +1,4 @@
-"""`sightline keys`: API keys, by database, for whoever runs the service."""
+"""`sightline keys`: the operator's management of API keys, on the database."""
 
 from datetime import datetime, timedelta
 from typing import Annotated, Final
@@ -25,7 +25,7 @@ OrganizationArgument = Annotated[
 
 
 def _check_name(name: str) -> str:
-    """The name, where the API would take it too. Raises: BadParameter."""
+    """Return the name if the API would accept it, too. Raises: BadParameter."""
     if not 1 <= len(name) <= MAX_NAME_LENGTH:
         raise typer.BadParameter(f"must have 1 to {MAX_NAME_LENGTH} characters")
     return name

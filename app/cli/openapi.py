@@ -1,4 +1,4 @@
-"""`sightline openapi`: the contract, printed."""
+"""`sightline openapi`: print the OpenAPI document."""
 
 import json
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""`sightline organizations`: made by the operator, by database."""
+"""`sightline organizations`: create and delete organizations, on the database."""
 
 from typing import Annotated
 

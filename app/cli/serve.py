@@ -1,4 +1,4 @@
-"""`sightline serve`: the service, by uvicorn."""
+"""`sightline serve`: run the service with uvicorn."""
 
 import os
 import socket
@@ -58,7 +58,7 @@ def serve(
 
 # Any: an application, or the import string of a factory
 def run_server(application: Any, host: str, port: int, **server_options: Any) -> None:
-    """Serves until it is told to stop. Raises: typer.Exit with code 1 when it could not start."""
+    """Serve until a signal stops the process. Raises: typer.Exit with code 1 when it cannot start."""
     typer.echo(f"Sightline serves at http://{host}:{port} (Ctrl-C stops it)", err=True)
     try:
         uvicorn.run(application, host=host, port=port, **{**SERVER_OPTIONS, **server_options})
@@ -67,7 +67,7 @@ def run_server(application: Any, host: str, port: int, **server_options: Any) ->
 
 
 def require_free_port(host: str, port: int) -> None:
-    """Returns when the address can be listened on. Raises: CommandError."""
+    """Check that a server can listen on the address. Raises: CommandError."""
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind) as probe:

@@ -1,4 +1,4 @@
-"""`sightline sources`: how the systems that events come from are doing, and deals that were there before them."""
+"""`sightline sources`: health of the sources, and import of existing deals."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -63,7 +63,7 @@ def _print_sources(*, as_json: bool) -> None:
 
 
 def _print_source(source: Mapping[str, Any]) -> None:
-    """Two lines of a source: what it is and how it is doing, and what came of it."""
+    """Print two lines about a source: its health, and its deliveries."""
     troubles = _health_problems(source)
     line = Text(source["key"], style="bold")
     line.append(f"  {source['connector']}", style="dim")
@@ -79,7 +79,7 @@ def _print_source(source: Mapping[str, Any]) -> None:
 
 
 def _unmapped_warnings(source: Mapping[str, Any]) -> list[str]:
-    """What the source holds that its mapping does not know, or cannot read: stages, amounts, dates, currencies."""
+    """Return warnings about values that the mapping does not know or cannot read."""
     warnings = [
         f"{pair['property']} = {pair['value']!r} {UNMAPPED_NOTICE} ({pair['count']})"
         for pair in source["health"]["unmapped"]
@@ -106,7 +106,7 @@ def _health_problems(source: Mapping[str, Any]) -> list[str]:
 
 
 def _delivery_summary(source: Mapping[str, Any]) -> str:
-    """What was delivered, and what was refused since."""
+    """Return when the last delivery arrived, and whether later ones were refused."""
     health = source["health"]
     if source["connector"] == "api":
         return "events by API key"
@@ -125,7 +125,7 @@ def _format_minute(instant: str) -> str:
 
 
 def _format_lag(health: Mapping[str, Any]) -> str:
-    """How long after they occurred the last day's events were recorded: the median, and the worst."""
+    """Return the median and the longest time from an event to its recording, of the last day."""
     median, worst = health["lag_median_seconds"], health["lag_worst_seconds"]
     return (
         ""
@@ -201,7 +201,7 @@ def import_records(
 def _send_records(
     source: str, deals: Sequence[record_files.Record | str], taken_at: str
 ) -> dict[str, Any]:
-    """What became of the records, all of them together."""
+    """Send the records in batches. Return the totals of all replies."""
     totals: dict[str, Any] = {
         "records": len(deals),
         **dict.fromkeys(COUNT_FIELDS, 0),
@@ -260,7 +260,7 @@ def _send_records(
 
 
 def _print_import(report: Mapping[str, Any]) -> None:
-    """What the file did, and what of it was not understood."""
+    """Print the counts of an import, and what the mapping did not understand."""
     problems = report["problems"]
     print_line(
         f"{pluralize(report['records'], 'record')}: {pluralize(report['changes'], 'new change')}, "
@@ -299,6 +299,6 @@ def _print_import(report: Mapping[str, Any]) -> None:
 
 
 def _format_ids(ids: Sequence[str], count: int) -> str:
-    """The first ids of so many."""
+    """Return the first ids of a list, and how many more there are."""
     first_ids = ids[:MAX_EXAMPLE_RECORDS]
     return f"{', '.join(first_ids)}{f' and {count - len(first_ids)} more' if count > len(first_ids) else ''}"

@@ -1,4 +1,4 @@
-"""For the commands that need only the database: settings, a service without HTTP, and the schema it wants."""
+"""Settings, schema and a service without HTTP, for commands that need only the database."""
 
 import asyncio
 import os
@@ -29,7 +29,10 @@ DatabaseUrl = Annotated[
 
 
 def load_settings(url: str | None) -> Settings:
-    """The environment's settings, with the database that was asked for. Raises: ValidationError, CommandError."""
+    """Return the environment's settings, with the database of the option.
+
+    Raises: ValidationError, CommandError.
+    """
     settings = environment.load_settings(os.environ)
     settings = settings if url is None else settings.model_copy(update={"database_url": url})
     _check_url(settings.database_url)
@@ -37,7 +40,10 @@ def load_settings(url: str | None) -> Settings:
 
 
 def _check_url(url: str) -> None:
-    """Returns for an address of a database that we know. Raises: CommandError, without it: it may hold a password."""
+    """Check that the database is supported.
+
+    Raises: CommandError that does not show the address, which may hold a password.
+    """
     if not dialect.is_supported_url(url):
         example = Settings.model_fields["database_url"].default
         raise command_error(
@@ -52,12 +58,15 @@ def _check_url(url: str) -> None:
 
 
 def is_embedded(settings: Settings) -> bool:
-    """Whether the database is a file of our own."""
+    """Return whether the database is a file."""
     return dialect.database_file(settings.database_url) is not None
 
 
 def prepare_schema(settings: Settings) -> None:
-    """The schema is at head: embedded SQLite is brought there. Raises: CommandError on PostgreSQL that is not."""
+    """Upgrade embedded SQLite to head; on PostgreSQL, check that it is.
+
+    Raises: CommandError when it is not.
+    """
     if is_embedded(settings):
         migrations.upgrade_database(settings.database_url)
     else:
@@ -65,7 +74,7 @@ def prepare_schema(settings: Settings) -> None:
 
 
 def require_current_schema(settings: Settings) -> None:
-    """Returns when the schema is at head. Raises: CommandError naming the command that brings it there."""
+    """Check that the schema is at head. Raises: CommandError that names the command to run."""
     revision = asyncio.run(_current_revision(settings))
     if revision != migrations.head_revision():
         state = (
@@ -83,7 +92,7 @@ async def _current_revision(settings: Settings) -> str | None:
 
 @asynccontextmanager
 async def open_service(settings: Settings) -> AsyncIterator[ServiceContext]:
-    """A service whose connections are given back."""
+    """Yield a service, and close its connections afterwards."""
     service = make_service(settings)
     try:
         yield service
@@ -92,7 +101,10 @@ async def open_service(settings: Settings) -> AsyncIterator[ServiceContext]:
 
 
 def run_with_service(url: str | None, action: Callable[[ServiceContext], Awaitable[T]]) -> T:
-    """What `work` gives on a database whose schema is at head. Raises: CommandError, and whatever `work` does."""
+    """Run an action on a database whose schema is at head. Return its result.
+
+    Raises: CommandError, and what the action raises.
+    """
     settings = load_settings(url)
     prepare_schema(settings)
 

@@ -1,4 +1,4 @@
-"""How log lines look: one line each, whatever is in it, for a person or for a machine."""
+"""Log formats for a person and for a machine. Each record is one line, whatever it contains."""
 
 import json
 import logging
@@ -27,7 +27,7 @@ _FAST_ENCODER: Final = Encoder()
 def logging_configuration(
     log_format: str, level: str = "INFO"
 ) -> dict[str, Any]:  # Any: logging.config's own schema
-    """What uvicorn hands to `logging.config.dictConfig`, in every worker."""
+    """Return the argument of `logging.config.dictConfig` for uvicorn's workers."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -49,10 +49,10 @@ def logging_configuration(
 
 
 class JsonLine(logging.Formatter):
-    """A JSON object a line."""
+    """A JSON object for each record."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record with everything that its writer added."""
+        """Return the record with all extra fields."""
         fields = {
             "at": _format_time(record),
             "level": record.levelname.lower(),
@@ -74,10 +74,10 @@ class JsonLine(logging.Formatter):
 
 
 class ConsoleLine(logging.Formatter):
-    """A line to read, with `name=value` for what its writer added."""
+    """A readable line for each record, with `name=value` for extra fields."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record; only a traceback takes more than one line."""
+        """Return the record. Only a traceback takes more than one line."""
         extra = [
             f"{name}={_escape_control_characters(member)}"
             for name, member in _extra_fields(record).items()
@@ -111,7 +111,7 @@ def _extra_fields(record: logging.LogRecord) -> dict[str, object]:
 
 
 def _escape_control_characters(member: object) -> str:
-    """The value as text in which no letter begins a new line or moves a terminal's cursor."""
+    """Escape all characters that start a new line or move a terminal's cursor."""
     return "".join(
         character if character.isprintable() else repr(character)[1:-1] for character in str(member)
     )
