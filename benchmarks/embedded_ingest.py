@@ -78,20 +78,20 @@ async def measure_all(bench: IngestBenchmark, folder: Path) -> None:
 def run_benchmark(size: BenchmarkSize) -> list[RatioRow]:
     """All rows, on a database of their own."""
     with tempfile.TemporaryDirectory() as folder_name:
-        folder, keys = (
-            Path(folder_name),
-            {"secret_keys": generate_key(), "key_pepper": generate_key()},
-        )
+        folder = Path(folder_name)
+        keys = {"secret_keys": generate_key(), "key_pepper": generate_key()}
         url = f"sqlite+aiosqlite:///{folder / 'sightline.db'}"
         migrations.upgrade_database(url)
         actor, key, hook = asyncio.run(
             create_organization(Settings(database_url=url, requests_per_minute=0, **keys))
         )
         receivers = run_server(
-            "uvicorn", "benchmarks.receivers:embedded", "--factory", "--no-access-log", ready="/docs",
+            "uvicorn", "benchmarks.receivers:embedded", "--factory", "--no-access-log", ready_path="/docs",
             RECEIVER_FILE=str(folder / "lite.db"),
         )  # fmt: skip
-        service = run_server("sightline", "serve", ready="/readyz", **build_environment(url, keys))
+        service = run_server(
+            "sightline", "serve", ready_path="/readyz", **build_environment(url, keys)
+        )
         with receivers as (receivers_url, _, _), service as (service_url, _, _):
             bench = IngestBenchmark(url, key, hook, actor, service_url, receivers_url, size)
             asyncio.run(measure_all(bench, folder))

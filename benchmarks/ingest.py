@@ -400,10 +400,10 @@ def run_benchmark(url: str, size: BenchmarkSize) -> list[RatioRow]:
     measure_bare_imports()  # reads the libraries into the machine's cache
     seconds, memory = measure_bare_imports()
     receivers = run_server(
-        "uvicorn", "benchmarks.receivers:application", "--factory", "--no-access-log", ready="/docs",
+        "uvicorn", "benchmarks.receivers:application", "--factory", "--no-access-log", ready_path="/docs",
         RECEIVER_DATABASE_URL=driver_url,
     )  # fmt: skip
-    service = run_server("sightline", "serve", ready="/readyz", **build_environment(url, keys))
+    service = run_server("sightline", "serve", ready_path="/readyz", **build_environment(url, keys))
     with receivers as (receivers_url, _, _), service as (service_url, startup_seconds, process_id):
         idle_memory = measure_resident_memory(process_id)
         rows = asyncio.run(
@@ -442,7 +442,7 @@ def measure_by_clients(url: str, size: BenchmarkSize) -> list[tuple[int, float, 
     _, key, _ = asyncio.run(
         create_organization(Settings(database_url=url, requests_per_minute=0, **keys))
     )
-    with run_server("sightline", "serve", ready="/readyz", **build_environment(url, keys)) as (
+    with run_server("sightline", "serve", ready_path="/readyz", **build_environment(url, keys)) as (
         service_url,
         _,
         _,
@@ -487,7 +487,7 @@ def load_durable_databases() -> Any:  # Any: the suite's own server, which only 
     """The suite's way to a PostgreSQL, made durable and put on a disk."""
     postgres = importlib.import_module("tests.support.postgres_server")
     postgres.SERVER_SETTINGS.update(DURABLE_SETTINGS)
-    postgres.ROOM = 1 << 62
+    postgres.MIN_FREE_BYTES = 1 << 62
     return importlib.import_module("tests.support.databases")
 
 
@@ -510,13 +510,13 @@ def main(arguments: Sequence[str]) -> None:
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended
     databases = load_durable_databases()
-    database_run = databases.Run()
+    database_run = databases.DatabaseRun()
     try:
         server = databases.PostgresqlServer()
         size = SMALL_SIZE if options.small else BenchmarkSize(max_seconds=options.seconds)
-        rows = run_benchmark(server.address(server.acquire_database()), size)
+        rows = run_benchmark(server.get_database_url(server.acquire_database()), size)
         points = (
-            measure_by_clients(server.address(server.acquire_database()), size)
+            measure_by_clients(server.get_database_url(server.acquire_database()), size)
             if options.growth
             else []
         )

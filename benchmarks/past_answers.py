@@ -335,12 +335,14 @@ def main() -> None:
         print(format_report(asyncio.run(measure_questions(options.url, size))))
         return
     databases = importlib.import_module("tests.support.databases")  # only of a checkout
-    database_run = databases.Run()
+    database_run = databases.DatabaseRun()
     try:
         server = databases.PostgresqlServer()
         print(
             format_report(
-                asyncio.run(measure_questions(server.address(server.acquire_database()), size))
+                asyncio.run(
+                    measure_questions(server.get_database_url(server.acquire_database()), size)
+                )
             )
         )
         server.close()

@@ -131,18 +131,16 @@ class UncachedBenchmark:
         self, url: str, service: ServiceContext, clock: FakeClock, extent: ReadsSize
     ) -> None:
         """Nothing is in the database yet."""
-        self.address, self.service, self.clock, self.extent = (
-            url.replace("+asyncpg", ""),
-            service,
-            clock,
-            extent,
-        )
+        self.dsn = url.replace("+asyncpg", "")
+        self.service = service
+        self.clock = clock
+        self.extent = extent
         self.events: MedianPoints = []
         self.objectives: MedianPoints = []
 
     async def connect(self, **settings: str) -> asyncpg.Connection:
         """A connection like those of the service."""
-        return await asyncpg.connect(self.address, server_settings={**SERVER_SETTINGS, **settings})
+        return await asyncpg.connect(self.dsn, server_settings={**SERVER_SETTINGS, **settings})
 
     async def run_and_analyze(self, *steps: str) -> None:
         """The steps are taken, and the server knows what its tables hold, as it soon would by itself."""
@@ -372,7 +370,7 @@ def measure_over_http(
         "SIGHTLINE_REQUESTS_PER_MINUTE": "0",
         "SIGHTLINE_LOG_FORMAT": "json",
     }
-    with run_server("sightline", "serve", ready="/readyz", **variables) as (service_url, _, _):
+    with run_server("sightline", "serve", ready_path="/readyz", **variables) as (service_url, _, _):
         size, etag = asyncio.run(unchanged.get_answer(service_url, company.secret))
         receiver_variables = {
             "RECEIVER_DATABASE_URL": url.replace("+asyncpg", ""),
@@ -384,7 +382,7 @@ def measure_over_http(
             "--factory",
             "--no-access-log",
         )
-        with run_server(*receiver_command, ready="/docs", **receiver_variables) as receiver:
+        with run_server(*receiver_command, ready_path="/docs", **receiver_variables) as receiver:
             receiver_url = receiver[0]
             measurement = unchanged.measure_unchanged_answers(
                 service_url, receiver_url, company.secret, etag, extent.rounds, extent.requests
@@ -405,15 +403,13 @@ def main(arguments: Sequence[str]) -> None:
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended
     gc.set_threshold(*GC_THRESHOLDS)  # as it is served
-    extent, keys = (
-        SMALL_SIZE if options.small else ReadsSize(),
-        {"secret_keys": generate_key(), "key_pepper": generate_key()},
-    )
+    extent = SMALL_SIZE if options.small else ReadsSize()
+    keys = {"secret_keys": generate_key(), "key_pepper": generate_key()}
     databases: Any = load_durable_databases()  # Any: the suite's own, which only a checkout has
-    database_run = databases.Run()
+    database_run = databases.DatabaseRun()
     try:
         server = databases.PostgresqlServer()
-        url = server.address(server.acquire_database())
+        url = server.get_database_url(server.acquire_database())
         rows, uncached = asyncio.run(measure_all(url, keys, extent, growth=options.growth))
         server.close()
     finally:
