@@ -1,1 +1,1 @@
-"""Queries that record, retract and list events, and maintain their roll-ups."""
+"""Recording, retraction and listing of events, and their roll-ups."""

@@ -1,6 +1,6 @@
-"""Events as columns: the form in which both databases receive them.
+"""Events as columns, the form that both databases receive.
 
-There is no ORM and no object between these columns and the database: this is the ingest path.
+The ingest path has no ORM and no objects between these columns and the database, for speed.
 """
 
 from collections.abc import Sequence

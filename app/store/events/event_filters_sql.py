@@ -21,7 +21,7 @@ retraction_table = get_table(RetractionRow)
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """Which events to list. None where it does not matter; days are inclusive."""
+    """The conditions on the events to list. None means any value; days are inclusive."""
 
     type: str | None = None
     team: str | None = None
@@ -47,6 +47,7 @@ class EventFilter:
 
 
 def to_column_conditions(event_filter: EventFilter) -> list[ColumnElement[bool]]:
+    """Return the conditions on columns of the event."""
     column_names = ("type", "team", "source", "id", "subject", "kind", "unit")
     where = [
         event_table.c[name] == getattr(event_filter, name)
@@ -58,7 +59,7 @@ def to_column_conditions(event_filter: EventFilter) -> list[ColumnElement[bool]]
             or_(event_table.c.unit == event_filter.sold_unit, event_table.c.unit.is_(None))
         )
     if event_filter.offering is not None:
-        # keys have no character that LIKE or JSON would read otherwise
+        # Keys contain no characters that are special in LIKE or JSON.
         where.append(event_table.c.offerings.like(f'%"offering":"{event_filter.offering}",%'))
     if event_filter.first is not None:
         where.append(event_table.c.day >= epoch.to_day_number(event_filter.first))
@@ -76,14 +77,13 @@ def _is_day_between(first: date, last: date) -> ColumnElement[bool]:
 
 
 def to_time_conditions(event_filter: EventFilter) -> list[ColumnElement[bool]]:
-    """Live ones: occurred by `as_of`, recorded and not retracted by `known_at`."""
+    """Return the conditions for live events: occurred by `as_of`, known and live at `known_at`."""
     where = []
     if event_filter.as_of is not None:
         where.append(event_table.c.day <= epoch.to_day_number(event_filter.as_of))
     known_day = event_filter.known_at or event_filter.as_of
-    is_live: ColumnElement[bool] = retraction_table.c.uid.is_(
-        None
-    )  # the statement joins the retraction, if there is one
+    # The statement joins the retraction of the event, if there is one.
+    is_live: ColumnElement[bool] = retraction_table.c.uid.is_(None)
     if known_day is not None:
         where.append(event_table.c.recorded_day <= epoch.to_day_number(known_day))
         is_live = or_(is_live, retraction_table.c.recorded_day > epoch.to_day_number(known_day))
@@ -92,13 +92,14 @@ def to_time_conditions(event_filter: EventFilter) -> list[ColumnElement[bool]]:
 
 @dataclass(frozen=True, slots=True)
 class MatchSets:
-    """The sets of matches that events have, by name: metric to state; the empty one too."""
+    """All match sets of an organization, the empty one included."""
 
     connection: AsyncConnection
+    # The state of each metric, by metric, by the id of the set.
     states_by_set: Mapping[str, Mapping[str, str]]
 
     def matches_metric(self, metric: str, state: str | None = None) -> ColumnElement[bool]:
-        """Events that matched the metric, in that state if one is given."""
+        """Return the condition that an event matched the metric, in a state if one is given."""
         set_names = [
             name
             for name, states in self.states_by_set.items()
@@ -107,7 +108,7 @@ class MatchSets:
         return in_list(self.connection, event_table.c.matching, set_names)
 
     def matches_any_metric(self, metrics: Collection[str]) -> ColumnElement[bool]:
-        """Events that matched one of the metrics."""
+        """Return the condition that an event matched one of the metrics."""
         metric_keys = frozenset(metrics)
         set_names = [
             name
@@ -120,16 +121,19 @@ class MatchSets:
 def to_match_conditions(
     configuration: Configuration, event_filter: EventFilter, match_sets: MatchSets
 ) -> list[ColumnElement[bool]]:
-    """The filters that hang on what an event matched."""
+    """Return the conditions on the metrics, objectives and playbooks that events matched.
+
+    Raises: InvalidError for a key that does not exist.
+    """
     where: list[ColumnElement[bool]] = []
-    canonical_sources = {
-        metric.canonical_source for metric in configuration.metrics.values()
-    }  # it may not be there yet
+    # A canonical source need not exist yet.
+    canonical_sources = {metric.canonical_source for metric in configuration.metrics.values()}
     for kind, key, extra_keys in (
         ("team", event_filter.team, set()),
         ("source", event_filter.source, canonical_sources),
     ):
-        live, archived = configuration.resources_of(kind), configuration.archived.get(kind, {})
+        live = configuration.resources_of(kind)
+        archived = configuration.archived.get(kind, {})
         if key is not None and not any(key in keys for keys in (live, archived, extra_keys)):
             raise InvalidError(unknown_key_message(kind, key, live))
     for name in (event_filter.metric, event_filter.counts_for):
@@ -159,9 +163,10 @@ def to_match_conditions(
 def _objective_condition(
     configuration: Configuration, objective: str, match_sets: MatchSets, *, is_refresh: bool
 ) -> ColumnElement[bool]:
-    """Events of an objective.
+    """Return the condition for events of an objective.
 
-    They name it, or match a metric that leads to it (and name none, unless they refresh it).
+    An event belongs to it by name, or by a metric that leads to it. An event that names another
+    objective counts for the metric only when `is_refresh`.
     """
     if objective not in configuration.objectives:
         raise InvalidError(unknown_key_message("objective", objective, configuration.objectives))
@@ -182,7 +187,7 @@ def _objective_condition(
 def _playbook_condition(
     configuration: Configuration, playbook: str, match_sets: MatchSets
 ) -> ColumnElement[bool]:
-    """Events that lead to an active objective of the playbook."""
+    """Return the condition for events that lead to an active objective of the playbook."""
     active_keys = [objective.key for objective in active_objectives(configuration, playbook)]
     leads_to_playbook = match_sets.matches_any_metric(objectives_by_metric(configuration, playbook))
     return or_(

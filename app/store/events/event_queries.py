@@ -1,4 +1,4 @@
-"""Events, read: one, or those that a filter lists, newest first."""
+"""Loading of events."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,11 +30,12 @@ matching_table = get_table(MatchingRow)
 
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
-    """An event as it is kept, with what the service added."""
+    """An event as it is stored, with what the service added."""
 
     event: Event
     uid: UUID
     recorded_at: datetime
+    # The metrics that the event matches.
     metrics: tuple[str, ...]
     retracted_at: datetime | None
     retraction_reason: str | None
@@ -42,7 +43,7 @@ class StoredEvent:
 
 
 def to_event(row: RowMapping) -> Event:
-    """The event that a row keeps."""
+    """Return the event of a row."""
     offerings = loads(row["offerings"]) if row["offerings"] else []
     return Event(
         id=row["id"],
@@ -72,7 +73,7 @@ def _parse_remembered(remembered_json: str) -> ErasedMatches:
 async def find_event(
     connection: AsyncConnection, organization_id: UUID, uid: UUID
 ) -> StoredEvent | None:
-    """One event, retracted or not. None when the organization has none of that uid."""
+    """Load an event, retracted or not. Return None when the organization has no such event."""
     events = await find_events(connection, organization_id, [uid])
     return events[0] if events else None
 
@@ -80,14 +81,14 @@ async def find_event(
 async def find_events(
     connection: AsyncConnection, organization_id: UUID, uids: Sequence[UUID]
 ) -> list[StoredEvent]:
-    """Those events, retracted or not."""
+    """Load events, retracted or not."""
     return await read_events(connection, organization_id, [event_table.c.uid.in_(uids)])
 
 
 async def find_events_by_key(
     connection: AsyncConnection, organization_id: UUID, event_keys: Sequence[tuple[str, str]]
 ) -> Mapping[tuple[str, str], StoredEvent]:
-    """Those of the (source, id) that are recorded, retracted or not."""
+    """Load events by (source, id), retracted or not; keys without an event are left out."""
     events_by_key: dict[tuple[str, str], StoredEvent] = {}
     ids_by_source: dict[str, list[str]] = {}
     for source, event_id in event_keys:
@@ -103,7 +104,7 @@ async def find_events_by_key(
     return events_by_key
 
 
-async def list_events(  # a page is its filters
+async def list_events(
     connection: AsyncConnection,
     organization_id: UUID,
     configuration: Configuration,
@@ -111,9 +112,9 @@ async def list_events(  # a page is its filters
     after_position: tuple[datetime, UUID] | None,
     limit: int,
 ) -> list[StoredEvent]:
-    """At most `limit` live events that the filter lists, newest first, after a position.
+    """Return at most `limit` live events that match the filter, newest first, after a position.
 
-    Raises: InvalidError for a metric, objective or playbook that is not known.
+    Raises: InvalidError for a key that does not exist.
     """
     where = [*to_column_conditions(event_filter), *to_time_conditions(event_filter)]
     match_sets = await _load_match_sets(connection, organization_id)
@@ -135,7 +136,7 @@ async def read_events(
     where: Sequence[ColumnElement[bool]],
     limit: int | None = None,
 ) -> list[StoredEvent]:
-    """The events of which all that holds, retracted or not, newest first."""
+    """Load the events that satisfy all conditions, retracted or not, newest first."""
     retraction_join = and_(
         retraction_table.c.organization_id == organization_id,
         retraction_table.c.organization_id == event_table.c.organization_id,

@@ -1,4 +1,4 @@
-"""How an event of our own stands that a replay read otherwise: it is retracted, and recorded anew as `<id>~2`, `~3`."""
+"""Revisions of an event: a replay that reads it differently records it again as `<id>~2`, `~3`."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -13,24 +13,26 @@ from app.store.events.event_queries import StoredEvent, event_table, read_events
 
 REVISION_MARK: Final = "~"
 REVISION_RANGE_END: Final = chr(ord(REVISION_MARK) + 1)
-MAX_ID_LENGTH: Final = 200  # of an event's id
+MAX_ID_LENGTH: Final = 200
 REVISION_NUMBER: Final = re.compile(r"[2-9]|[1-9][0-9]{1,8}")
 CHUNK_SIZE: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
 class EventRevisions:
-    """How an event stands now. Shape: `first` is what was recorded under its own id; `free` is the next one's id."""
+    """The first and the latest revision of an event."""
 
+    # Recorded under the original id.
     first: StoredEvent
     latest: StoredEvent
+    # The id of the next revision.
     next_id: str
 
 
 async def latest_revisions(
     connection: AsyncConnection, organization_id: UUID, source: str, event_ids: Collection[str]
 ) -> Mapping[str, EventRevisions]:
-    """How those events of a source stand that are recorded, by the ids under which their sender knows them."""
+    """Load the revisions of a source's events by original id, without ids that have no event."""
     sorted_ids = sorted(set(event_ids))
     revisions_by_id: dict[str, EventRevisions] = {}
     for start in range(0, len(sorted_ids), CHUNK_SIZE):
@@ -57,9 +59,10 @@ async def latest_revisions(
 
 
 def _to_revisions(id_: str, events_by_id: Mapping[str, StoredEvent]) -> EventRevisions:
-    """The last version of those that follow one another: each but the last was retracted as the next was recorded.
+    """Return the revisions that follow one another.
 
-    That tells them from events to which their sender gave such an id.
+    Each revision was retracted at the instant at which the next one was recorded. This tells them
+    from events whose sender chose such an id.
     """
     suffixes = [
         event_id.removeprefix(f"{id_}{REVISION_MARK}")

@@ -68,6 +68,11 @@ def unpack_columns_sql(
     return f"unnest({', '.join(columns)})"
 
 
+def _packed_rows_sql(first_position: int, column_types: Mapping[str, str], alias: str) -> str:
+    unpacked = unpack_columns_sql(SEPARATOR_POSITION, first_position, column_types)
+    return f"{unpacked} as {alias}({', '.join(column_types)})"
+
+
 # Positions in the statement's arguments: the separator, and the first column of each table.
 SEPARATOR_POSITION: Final = 5
 EVENTS_POSITION: Final = SEPARATOR_POSITION + 1
@@ -91,35 +96,44 @@ closes as (
   select $1::uuid, closed_day, closed_seq from cur where closed_seq = seq - 1),
 kinds as (
   insert into matching (organization_id, id, metrics)
-  select $1::uuid, coalesce(u.id, ''), u.metrics from {unpack_columns_sql(SEPARATOR_POSITION, MATCHINGS_POSITION, MATCHING_COLUMN_TYPES)} as u({", ".join(MATCHING_COLUMN_TYPES)}), cur
+  select $1::uuid, coalesce(u.id, ''), u.metrics
+  from {_packed_rows_sql(MATCHINGS_POSITION, MATCHING_COLUMN_TYPES, "u")}, cur
   on conflict do nothing),
 ins as (
-  insert into event (organization_id, {", ".join(EVENT_COLUMN_TYPES)}, recorded_us, recorded_day, seq)
-  select $1::uuid, {", ".join(f"u.{name}" for name in EVENT_COLUMN_TYPES if name != "matching")}, coalesce(u.matching, ''),
+  insert into event
+    (organization_id, {", ".join(EVENT_COLUMN_TYPES)}, recorded_us, recorded_day, seq)
+  select $1::uuid, {", ".join(f"u.{name}" for name in EVENT_COLUMN_TYPES if name != "matching")},
+    coalesce(u.matching, ''),
     cur.recorded_us, cur.recorded_day, cur.seq
-  from {unpack_columns_sql(SEPARATOR_POSITION, EVENTS_POSITION, EVENT_COLUMN_TYPES)} as u({", ".join(EVENT_COLUMN_TYPES)}), cur
+  from {_packed_rows_sql(EVENTS_POSITION, EVENT_COLUMN_TYPES, "u")}, cur
   on conflict (organization_id, source, id) do nothing
-  returning uid, source, id, time_us, day, recorded_day, team, kind, unit, effort, objective, matching),
+  returning uid, source, id, time_us, day, recorded_day, team, kind, unit, effort, objective,
+    matching),
 measured as (
-  insert into measure as r (organization_id, metric, source, day, recorded_day, matched, counted, other_unit,
-    no_value, total, low, high, last_us, last_id, last_value, reset)
-  select $1::uuid, p.metric, i.source, i.day, i.recorded_day, count(*), sum(p.counted), sum(p.other_unit),
-    sum(p.no_value), sum(p.value)::bigint,
+  insert into measure as r (organization_id, metric, source, day, recorded_day, matched, counted,
+    other_unit, no_value, total, low, high, last_us, last_id, last_value, reset)
+  select $1::uuid, p.metric, i.source, i.day, i.recorded_day, count(*), sum(p.counted),
+    sum(p.other_unit), sum(p.no_value), sum(p.value)::bigint,
     min(p.value) filter (where p.counted = 1), max(p.value) filter (where p.counted = 1),
-    {LATEST_VALUE_SQL.format("i.time_us")}, {LATEST_VALUE_SQL.format("i.id")}, {LATEST_VALUE_SQL.format("p.value")}, 0
-  from ins i join {unpack_columns_sql(SEPARATOR_POSITION, MATCHES_POSITION, MATCH_COLUMN_TYPES)} as p({", ".join(MATCH_COLUMN_TYPES)}) on p.uid = i.uid
-  group by p.metric, i.source, i.day, i.recorded_day order by p.metric, i.source, i.day, i.recorded_day
+    {LATEST_VALUE_SQL.format("i.time_us")}, {LATEST_VALUE_SQL.format("i.id")},
+    {LATEST_VALUE_SQL.format("p.value")}, 0
+  from ins i join {_packed_rows_sql(MATCHES_POSITION, MATCH_COLUMN_TYPES, "p")} on p.uid = i.uid
+  group by p.metric, i.source, i.day, i.recorded_day
+  order by p.metric, i.source, i.day, i.recorded_day
   on conflict (organization_id, {KEY_COLUMNS["measure"]}) do update set {MERGE_MEASURE}),
 attended as (
-  insert into attention as r (organization_id, team, kind, matching, objective, day, recorded_day, events, effort)
+  insert into attention as r
+    (organization_id, team, kind, matching, objective, day, recorded_day, events, effort)
   select $1::uuid, team, kind, matching, coalesce(objective, ''), day, recorded_day, count(*),
     sum(coalesce(effort, 10000))::bigint
   from ins group by 2, 3, 4, 5, 6, 7 order by 2, 3, 4, 5, 6, 7
   on conflict (organization_id, {KEY_COLUMNS["attention"]}) do update set {MERGE_ATTENTION}),
 vended as (
   insert into sold as r (organization_id, offering, team, unit, day, recorded_day, items, value)
-  select $1::uuid, s.offering, i.team, coalesce(i.unit, ''), i.day, i.recorded_day, count(*), sum(s.value)::bigint
-  from ins i join {unpack_columns_sql(SEPARATOR_POSITION, OFFERINGS_POSITION, OFFERING_COLUMN_TYPES)} as s({", ".join(OFFERING_COLUMN_TYPES)}) on s.uid = i.uid
+  select $1::uuid, s.offering, i.team, coalesce(i.unit, ''), i.day, i.recorded_day, count(*),
+    sum(s.value)::bigint
+  from ins i join {_packed_rows_sql(OFFERINGS_POSITION, OFFERING_COLUMN_TYPES, "s")}
+    on s.uid = i.uid
   group by 2, 3, 4, 5, 6 order by 2, 3, 4, 5, 6
   on conflict (organization_id, {KEY_COLUMNS["sold"]}) do update set {MERGE_SOLD})
 select (select seq from cur), (select recorded_us from cur), array(select uid from ins)

@@ -21,9 +21,12 @@ from app.store.events.rollups import (
 from app.store.sql.dialect import run_in_driver_thread
 
 BUMP_VERSION = """
-update cursor set seq = seq + 1, recorded_us = max(recorded_us, ?1), recorded_day = max(recorded_day, ?2),
-  closed_day = iif(recorded_day < ?2, recorded_day, closed_day), closed_seq = iif(recorded_day < ?2, seq, closed_seq)
-where organization_id = ?3 and catalogue = ?4 returning seq, recorded_us, recorded_day, closed_day, closed_seq
+update cursor set seq = seq + 1, recorded_us = max(recorded_us, ?1),
+  recorded_day = max(recorded_day, ?2),
+  closed_day = iif(recorded_day < ?2, recorded_day, closed_day),
+  closed_seq = iif(recorded_day < ?2, seq, closed_seq)
+where organization_id = ?3 and catalogue = ?4
+returning seq, recorded_us, recorded_day, closed_day, closed_seq
 """
 INSERT_CLOSING = "insert into closing (organization_id, day, seq) values (?, ?, ?)"
 INSERT_MATCHING = (
@@ -33,7 +36,8 @@ INSERT_MATCHING = (
 # with all keys.
 SELECT_RECORDED = """
 select sent.key from json_each(?2) as sent
-cross join event as e on e.organization_id = ?1 and e.source = sent.value->>0 and e.id = sent.value->>1
+cross join event as e
+  on e.organization_id = ?1 and e.source = sent.value->>0 and e.id = sent.value->>1
 """
 
 
@@ -120,7 +124,8 @@ def _add_to_rollups(
         columns, merge = ROLLUP_DEFINITIONS[table]
         placeholders = ", ".join("?" * (len(columns) + 1))
         statement = (
-            f"insert into {table} as r (organization_id, {', '.join(columns)}) values ({placeholders}) "  # names are constants of this package  # noqa: S608  # names are constants of this package
+            f"insert into {table} as r (organization_id, "  # noqa: S608  # constants
+            f"{', '.join(columns)}) values ({placeholders}) "
             f"on conflict (organization_id, {KEY_COLUMNS[table]}) do update set {merge}"
         )
         connection.executemany(statement, [(organization_id, *row) for row in rows])

@@ -1,4 +1,4 @@
-"""The queue of organizations whose history is to be restated: entries of the directory."""
+"""The queue of organizations with a pending restatement, stored in the directory."""
 
 from typing import Final
 from uuid import UUID

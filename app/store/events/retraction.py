@@ -143,7 +143,7 @@ async def _recompute_extremes(
     for (source, day), metrics in sorted(metrics_by_day.items()):
         for metric in metrics:
             bucket = deltas.get_bucket(metric, source, day, recorded_day)
-            bucket.reset, bucket.low, bucket.high, bucket.last = 1, None, None, None
+            bucket.reset_extremes()
         for row in await _load_live_events(connection, batch, source, day):
             live_event = to_event(row)
             for match in batch.matcher.match(live_event):

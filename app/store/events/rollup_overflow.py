@@ -1,4 +1,7 @@
-"""Which events would make a sum overflow: asked only after one did, so that the others are recorded at once."""
+"""Finds the events that would make a sum overflow.
+
+The search runs only after an overflow, so that other batches do not pay for it.
+"""
 
 from collections.abc import Sequence
 from json import dumps
@@ -33,7 +36,7 @@ async def find_overflowing_events(
     matched_events: Sequence[MatchedEvent],
     recorded_day: int,
 ) -> frozenset[UUID]:
-    """Those of the events that, taken in order, would make a sum no longer fit in 64 bits."""
+    """Return the events that, added in order, would make a sum exceed 64 bits."""
     cells_by_event = {matched.uid: _to_cells(matched, recorded_day) for matched in matched_events}
     sums: SumsByCell = {}
     for table in SUM_COLUMNS:
@@ -58,7 +61,7 @@ async def find_overflowing_events(
 
 
 def _to_cells(matched_event: MatchedEvent, recorded_day: int) -> SumsByCell:
-    """What one event adds to each sum."""
+    """Return the additions of an event to each sum."""
     deltas = RollupDeltas()
     deltas.add_event(matched_event, recorded_day)
     return {
@@ -74,16 +77,16 @@ async def _load_sums(
     table: str,
     keys: Sequence[tuple[object, ...]],
 ) -> SumsByCell:
-    """The sums as they are kept."""
     column, column_types = SUM_COLUMNS[table]
     key_columns = KEY_COLUMNS[table].split(", ")
     from_clause = json_recordset(
-        connection, "places", {name: column_types[name] for name in key_columns}, "d"
+        connection, "keys", {name: column_types[name] for name in key_columns}, "d"
     )
     join_condition = " and ".join(f"t.{name} = d.{name}" for name in key_columns)
     statement = text(
-        f"select {', '.join(f't.{name}' for name in key_columns)}, t.{column} from {from_clause} "  # constants  # noqa: S608  # constants
+        f"select {', '.join(f't.{name}' for name in key_columns)}, "  # noqa: S608  # constants
+        f"t.{column} from {from_clause} "
         f"join {table} t on t.organization_id = :organization and {join_condition}"
     ).bindparams(bindparam("organization", organization_id, UuidColumn()))
-    sum_rows = await connection.execute(statement, {"places": dumps(keys)})
+    sum_rows = await connection.execute(statement, {"keys": dumps(keys)})
     return {(table, tuple(row[:-1])): row[-1] for row in sum_rows}

@@ -65,7 +65,7 @@ class RecomputedRollups:
         recompute_extremes(self.deltas, states)
 
     def note_matching(self, matched_event: MatchedEvent, stored_matching: str) -> bool:
-        """Remember the event when its match set differs from the stored one; return whether it does."""
+        """Return whether the match set differs from the stored one; if so, remember the event."""
         if matched_event.matching:
             self.match_sets.setdefault(
                 matched_event.matching,
@@ -152,8 +152,8 @@ async def events_of_day(
 def recompute_extremes(deltas: RollupDeltas, states: Sequence[EventState]) -> None:
     """Set low, high and last of each bucket with a retraction to those at the end of its day.
 
-    `states` are all events of one day. On the day of the retraction, an event recorded later that day
-    counts, and an event recorded and retracted that day does not.
+    `states` are all events of one day. On the day of the retraction, an event recorded later on it
+    counts, and an event recorded and retracted on it does not.
     """
     states_by_series: dict[tuple[str, str], list[tuple[EventState, int]]] = {}
     for state in states:
@@ -219,7 +219,7 @@ async def update_matches(
     """Set the match set of events, given as pairs of uid and id of the set."""
     if not matchings:
         return
-    from_clause = json_recordset(connection, "rows", {"uid": "identity", "matching": "text"}, "d")
+    from_clause = json_recordset(connection, "rows", {"uid": "uuid", "matching": "text"}, "d")
     statement = text(
         f"update event set matching = d.matching from {from_clause} "  # noqa: S608  # constants
         "where event.organization_id = :organization and event.uid = d.uid"

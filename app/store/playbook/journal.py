@@ -1,4 +1,7 @@
-"""The journal: who changed what, when, before and after. Append-only, and never a secret in it."""
+"""The journal: every change of the configuration, and the history that is read from it.
+
+The journal is append-only and contains no secrets.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +24,7 @@ journal_table = get_table(JournalRow)
 
 @dataclass(frozen=True, slots=True)
 class JournalRecord:
-    """One change. None before it was there and after it was archived."""
+    """A journal record: an action, with the resource before and after it."""
 
     seq: int
     position: int
@@ -30,13 +33,15 @@ class JournalRecord:
     kind: str
     key: str
     action: str
+    # None for a new resource.
     before: Mapping[str, object] | None
+    # None for an archived resource.
     after: Mapping[str, object] | None
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedAction:
-    """What was done to something that is not part of the configuration: an API key, a secret."""
+    """An action on an object outside the configuration, such as an API key or a secret."""
 
     actor: str
     kind: str
@@ -48,11 +53,12 @@ class RecordedAction:
 
 @dataclass(frozen=True, slots=True)
 class JournalFilter:
-    """Which entries to list; days are inclusive and the organization's own."""
+    """The conditions on the journal records to list."""
 
     kind: str | None = None
     key: str | None = None
     actor: str | None = None
+    # Days of the organization, inclusive.
     first: date | None = None
     last: date | None = None
 
@@ -64,7 +70,7 @@ async def add_action(
     action: RecordedAction,
     preceding_changes: int = 0,
 ) -> None:
-    """The act is in the journal, after so many changes of configuration in the same write."""
+    """Add an action to the journal, after the configuration changes of the same write."""
     action_columns = {name: getattr(action, name) for name in RecordedAction.__slots__}
     position_columns = {
         "seq": position.seq,
@@ -86,7 +92,7 @@ async def list_journal_records(
     after_position: tuple[int, int] | None,
     limit: int,
 ) -> list[JournalRecord]:
-    """At most `limit` entries, newest first, after a position."""
+    """Return at most `limit` records, newest first, after a position."""
     statement = select(journal_table).where(journal_table.c.organization_id == organization_id)
     for name in ("kind", "key", "actor"):
         if getattr(journal_filter, name) is not None:
@@ -109,7 +115,10 @@ async def list_journal_records(
 async def load_account_history(
     connection: AsyncConnection, organization_id: UUID, source: str
 ) -> list[tuple[datetime, str | None]]:
-    """When the source's account became which, oldest first. None for any."""
+    """Return the accounts of a source with their start times, oldest first.
+
+    An account of None stands for any account.
+    """
     statement = select(journal_table.c.at, journal_table.c.after).where(
         journal_table.c.organization_id == organization_id,
         journal_table.c.kind == "source",
@@ -124,9 +133,10 @@ async def load_account_history(
 async def load_changes_between(
     connection: AsyncConnection, organization_id: UUID, after_day: date, until_day: date
 ) -> Mapping[date, Sequence[ChangeToRevert]]:
-    """What changed after that day and up to the other: for each day on which anything did, each thing's first change.
+    """Return the first change of each resource, for each day with changes after `after_day`.
 
-    Taking back those of one day after the other, the last one first, gives the configuration of each day's beginning.
+    Reverting the changes of one day after another, the latest day first, gives the configuration
+    at the beginning of each day.
     """
     columns = (
         journal_table.c.day,
@@ -163,7 +173,7 @@ def _to_change_to_revert(row: RowMapping) -> ChangeToRevert:
 async def load_publication_days(
     connection: AsyncConnection, organization_id: UUID
 ) -> Mapping[str, date]:
-    """The day on which each playbook was first published, by its key; drafts are not in it."""
+    """Return the day of each playbook's first publication, by its key; drafts are left out."""
     columns = (journal_table.c.day, journal_table.c.key, journal_table.c.after)
     statement = (
         select(*columns)
@@ -184,7 +194,7 @@ async def load_publication_days(
 async def replay_journal(
     connection: AsyncConnection, organization_id: UUID
 ) -> Mapping[tuple[str, str], Resource | None]:
-    """Every thing as its last entry in the journal left it, by kind and key; None for one that was archived."""
+    """Return the last state of every resource by kind and key, None for an archived one."""
     statement = (
         select(journal_table.c.kind, journal_table.c.key, journal_table.c.after)
         .where(

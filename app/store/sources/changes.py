@@ -1,4 +1,4 @@
-"""The changes that deliveries told, each once."""
+"""The changes that deliveries reported, each stored once."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -22,35 +22,28 @@ CHANGE_COLUMN_TYPES: Final = {
     "key": "text",
     "entity": "text",
     "other": "text",
-    "at": "whole",
+    "at": "integer",
     "verb": "text",
     "fields": "text",
     "sequence": "text",
 }
 change_table = get_table(ChangeRow)
-MAX_ROWS_PER_STATEMENT: Final = 5_000  # of one statement: a replay has any number
-CHANGE_FIELDS: Final = (
-    "entity",
-    "key",
-    "at",
-    "verb",
-    "fields",
-    "other",
-    "sequence",
-)  # in the order of a Change
+MAX_ROWS_PER_STATEMENT: Final = 5_000  # a replay can have any number of rows
+# In the order of the fields of Change.
+CHANGE_FIELDS: Final = ("entity", "key", "at", "verb", "fields", "other", "sequence")
 ENTITY_COLUMN_TYPES: Final = {"entity": "text"}
 
 
 @dataclass(frozen=True, slots=True)
 class SourceGeneration:
-    """Whose changes are meant: those of one source, in the generation that is in force."""
+    """The changes of a source in one generation. A changed mapping begins a new generation."""
 
     organization_id: UUID
     source: str
     generation: int = 1
 
     def to_conditions(self) -> tuple[ColumnElement[bool], ...]:
-        """The conditions on `change`, the organization first."""
+        """Return the conditions on `change`, the organization first."""
         return (
             change_table.c.organization_id == self.organization_id,
             change_table.c.source == self.source,
@@ -60,13 +53,12 @@ class SourceGeneration:
 
 @dataclass(frozen=True, slots=True)
 class RecordChanges:
-    """What was ever told of some records.
+    """The changes of some CRM records."""
 
-    Shape: `changes` by entity; `links` by deal: the records that were ever associated with it and the deals that went
-    into it, each with the key of the change that says so.
-    """
-
+    # By entity.
     changes: dict[str, list[Change]] = field(default_factory=dict)
+    # By deal: the records that were associated with it or merged into it, each with the key of the
+    # change.
     links: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
 
 
@@ -76,9 +68,9 @@ async def add_changes(
     seq: int,
     deliveries: Sequence[tuple[UUID, Sequence[Change]]],
 ) -> list[frozenset[str]]:
-    """The changes that deliveries told are kept, each once.
+    """Save the changes of deliveries, each once.
 
-    Returns by delivery, in the given order, the keys of those that it was the first to tell.
+    Return, for each delivery in order, the keys of the changes that it was the first to report.
     """
     first_reports: dict[str, tuple[UUID, Change]] = {}
     for delivery_id, changes in deliveries:
@@ -122,13 +114,16 @@ async def _insert_changes(
     seq: int,
     rows: Sequence[tuple[object, ...]],
 ) -> set[str]:
-    # As one parameter: a statement with values for so many rows takes longer to make than to run.
-    column_types = {**CHANGE_COLUMN_TYPES, "delivery": "identity"}
+    # One parameter: a statement with values for each row takes longer to compile than to run.
+    column_types = {**CHANGE_COLUMN_TYPES, "delivery": "uuid"}
     column_list = ", ".join(column_types)
     statement = text(
-        f"insert into change (organization_id, source, generation, seq, {column_list}) "  # constants  # noqa: S608  # constants
-        f"select :organization, :source, :generation, :seq, {', '.join(f'd.{name}' for name in column_types)} "
-        f"from {json_recordset(connection, 'rows', column_types, 'd')} where true on conflict do nothing returning key"
+        "insert into change (organization_id, source, generation, seq, "  # noqa: S608  # constants
+        f"{column_list}) "
+        "select :organization, :source, :generation, :seq, "
+        f"{', '.join(f'd.{name}' for name in column_types)} "
+        f"from {json_recordset(connection, 'rows', column_types, 'd')} where true on conflict do "
+        "nothing returning key"
     ).bindparams(
         bindparam("organization", source_generation.organization_id, UuidColumn()),
         bindparam("generation", source_generation.generation, Int32),
@@ -144,7 +139,7 @@ async def load_changes(
     entities: Collection[str],
     deals: Collection[str] = (),
 ) -> RecordChanges:
-    """All changes of these entities, and what links other records to these deals."""
+    """Load every change of the entities, and the changes that reference the deals."""
     join_condition = "c.organization_id = :organization and c.source = :source and c.{} = d.entity"
     entity_lookup, deal_lookup = (
         lateral_lookup(
@@ -159,12 +154,14 @@ async def load_changes(
     queries = [
         JsonQuery(
             ", ".join(CHANGE_FIELDS),
-            f"select c.* from {entity_lookup} where c.generation = :generation",  # noqa: S608  # constants
-        ),  # constants
+            f"select c.* from {entity_lookup} where c.generation = "  # noqa: S608  # constants
+            ":generation",
+        ),
         JsonQuery(
             "other, entity, key",
-            f"select c.* from {deal_lookup} where c.generation = :generation",  # noqa: S608  # constants
-        ),  # constants
+            f"select c.* from {deal_lookup} where c.generation = "  # noqa: S608  # constants
+            ":generation",
+        ),
     ]
     parameters: dict[str, object] = {
         "source": source_generation.source,
@@ -186,7 +183,7 @@ async def load_changes(
                 key,
                 epoch.from_microseconds(occurred_us),
                 verb,
-                parsed_fields,  # type: ignore[arg-type]  # as they were kept
+                parsed_fields,  # type: ignore[arg-type]  # an object, as stored
                 other_entity,
                 sequence,
             )
@@ -199,8 +196,9 @@ async def load_changes(
 async def changes_first_seen_in(
     connection: AsyncConnection, source_generation: SourceGeneration, uids: Collection[UUID]
 ) -> list[Change]:
-    """The changes that these deliveries were the first to tell."""
-    delivery_ids, changes = sorted(uids), []
+    """Load the changes that these deliveries were the first to report."""
+    delivery_ids = sorted(uids)
+    changes: list[Change] = []
     for start in range(0, len(delivery_ids), 1000):
         statement = select(change_table).where(
             *source_generation.to_conditions(),
@@ -219,7 +217,10 @@ async def copy_to_next_generation(
     source_generation: SourceGeneration,
     excluded_deliveries: Collection[UUID],
 ) -> None:
-    """The changes of the generation, but those that these deliveries told, are in the next one too, unless there."""
+    """Copy the changes of a generation to the next one, except those of some deliveries.
+
+    Changes that the next generation has already stay as they are.
+    """
     column_names = [column.name for column in change_table.columns]
     columns = [
         literal(source_generation.generation + 1) if name == "generation" else change_table.c[name]

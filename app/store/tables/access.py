@@ -21,7 +21,7 @@ from app.store.tables.base import (
 
 
 class DirectoryRow(Row, table=True):
-    """Where a public id belongs: the one table that is asked before the organization is known."""
+    """The organization of a public id. Only this table is queried without an organization."""
 
     __tablename__ = "directory"
     __table_args__ = (TABLE_OPTIONS,)
@@ -31,7 +31,7 @@ class DirectoryRow(Row, table=True):
 
 
 class ApiKeyRow(Row, table=True):
-    """An API key: never the key itself, only its digest under the pepper."""
+    """An API key. The key itself is not stored, only its digest under the pepper."""
 
     __tablename__ = "api_key"
     __table_args__ = (TABLE_OPTIONS,)

@@ -1,4 +1,4 @@
-"""The base of every table: metadata, columns and the fields that configuration tables share."""
+"""The base of all tables: metadata, column helpers and the columns of configuration."""
 
 from datetime import datetime
 from typing import Any, ClassVar
@@ -28,60 +28,60 @@ TABLE_OPTIONS = {"sqlite_strict": True, "sqlite_with_rowid": False}
 
 
 class Row(SQLModel):
-    """What every table has in common: its metadata and its naming."""
+    """The base class of all tables: their metadata and their naming convention."""
 
     metadata: ClassVar[MetaData] = MetaData(naming_convention=NAMING_CONVENTION)
 
 
 def get_table(row_class: type[SQLModel]) -> Table:
-    """The table that a row is of."""
+    """Return the table of a row class."""
     table: Table = vars(row_class)["__table__"]
     return table
 
 
-def key_column(**options: Any) -> Any:  # Any: a Field stands for whatever type its annotation says
-    """A part of the primary key that is text."""
+def key_column(**options: Any) -> Any:  # Any: a Field takes its type from the annotation
+    """Return a text column of the primary key."""
     return Field(primary_key=True, sa_type=CollatedText, **options)
 
 
-def text_column(**options: Any) -> Any:  # Any: a Field stands for whatever type its annotation says
-    """A text column."""
+def text_column(**options: Any) -> Any:  # Any: a Field takes its type from the annotation
+    """Return a text column."""
     return Field(sa_type=CollatedText, **options)
 
 
 def bigint_column(
     **options: Any,
-) -> Any:  # Any: a Field stands for whatever type its annotation says
-    """A bigint column."""
+) -> Any:  # Any: a Field takes its type from the annotation
+    """Return a bigint column."""
     return Field(sa_type=Int64, **options)
 
 
-def json_column(**options: Any) -> Any:  # Any: a Field stands for whatever type its annotation says
-    """A JSON column, kept as canonical text."""
+def json_column(**options: Any) -> Any:  # Any: a Field takes its type from the annotation
+    """Return a JSON column, stored as canonical text."""
     return Field(sa_type=JsonColumn, **options)
 
 
-def day_column(**options: Any) -> Any:  # Any: a Field stands for whatever type its annotation says
-    """A date column."""
+def day_column(**options: Any) -> Any:  # Any: a Field takes its type from the annotation
+    """Return a date column."""
     return Field(sa_type=DayColumn, **options)
 
 
 def instant_column(
     **options: Any,
-) -> Any:  # Any: a Field stands for whatever type its annotation says
-    """An instant column."""
+) -> Any:  # Any: a Field takes its type from the annotation
+    """Return a column for a UTC instant."""
     return Field(sa_type=InstantColumn, **options)
 
 
-def organization_column() -> Any:  # Any: a Field stands for whatever type its annotation says
-    """The organization, first in every primary key."""
+def organization_column() -> Any:  # Any: a Field takes its type from the annotation
+    """Return the organization's column, the first of every primary key."""
     return Field(primary_key=True, sa_type=UuidColumn)
 
 
 def organization_foreign_key(
     columns: tuple[str, ...], table: str, remote_columns: tuple[str, ...] = ("key",)
 ) -> ForeignKeyConstraint:
-    """A foreign key inside the organization."""
+    """Return a foreign key within the organization."""
     return ForeignKeyConstraint(
         ["organization_id", *columns],
         [f"{table}.organization_id", *(f"{table}.{column}" for column in remote_columns)],
@@ -89,8 +89,9 @@ def organization_foreign_key(
 
 
 class ConfigurationRow(Row):
-    """What every configuration row has: its organization, its last change and whether it is archived."""
+    """The base class of configuration tables."""
 
     organization_id: UUID = organization_column()
+    # The organization's version at the last change.
     changed: int = bigint_column()
     archived_at: datetime | None = instant_column(nullable=True)

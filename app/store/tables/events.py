@@ -16,10 +16,7 @@ from app.store.tables.base import (
 
 
 class EventRow(Row, table=True):
-    """An event: append-only but for `matching`, the one derived column, and for what an erasure takes.
-
-    Shape: `erased` is what the rules made of the content while there was one. None when there is: `erased`.
-    """
+    """An event. Append-only, except for the derived column `matching` and for erasure."""
 
     __tablename__ = "event"
     __table_args__ = (
@@ -47,12 +44,14 @@ class EventRow(Row, table=True):
     offerings: str | None = text_column(nullable=True)
     data: str | None = text_column(nullable=True)
     fingerprint: str = text_column()
+    # The id of the match set, empty when no metric matches.
     matching: str = text_column()
+    # The matches of the erased content, None unless the event was erased.
     erased: str | None = text_column(nullable=True)
 
 
 class RetractionRow(Row, table=True):
-    """That an event does not stand any more, from when on, and why."""
+    """The retraction of an event, with its reason."""
 
     __tablename__ = "retraction"
     __table_args__ = (TABLE_OPTIONS,)

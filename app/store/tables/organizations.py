@@ -38,25 +38,23 @@ class OrganizationRow(Row, table=True):
 
 
 class CursorRow(Row, table=True):
-    """The organization's version.
-
-    Commit-ordered, bumped by every write; `catalogue` is that of the last configuration change. `closed_seq` is the
-    version at the end of `closed_day`, the last day on which anything was written before `recorded_day`.
-    """
+    """The organization's version counter. Every write advances it, in the order of the commits."""
 
     __tablename__ = "cursor"
     __table_args__ = (TABLE_OPTIONS,)
     organization_id: UUID = organization_column()
     seq: int = bigint_column()
+    # The version of the last configuration change.
     catalogue: int = bigint_column()
     recorded_us: int = bigint_column()
     recorded_day: int = Field(sa_type=Int32)
+    # The last day with a write before `recorded_day`, and the version at its end.
     closed_day: int | None = Field(sa_type=Int32, nullable=True)
     closed_seq: int | None = bigint_column(nullable=True)
 
 
 class ClosingRow(Row, table=True):
-    """The organization's version at the end of a day on which it wrote anything; the present day has none yet."""
+    """The organization's version at the end of a past day on which it wrote."""
 
     __tablename__ = "closing"
     __table_args__ = (TABLE_OPTIONS,)
@@ -91,7 +89,7 @@ class TeamRow(ConfigurationRow, table=True):
 
 
 class JournalRow(Row, table=True):
-    """One change of configuration."""
+    """A change of the configuration, or an action that the journal records."""
 
     __tablename__ = "journal"
     __table_args__ = (

@@ -65,7 +65,7 @@ class PlaybookRow(ConfigurationRow, table=True):
 
 
 class RevisionRow(ConfigurationRow, table=True):
-    """What was published."""
+    """A published revision of a playbook, with its content."""
 
     __tablename__ = "revision"
     __table_args__ = (organization_foreign_key(("playbook",), "playbook"), TABLE_OPTIONS)
@@ -105,7 +105,7 @@ class SignoffRow(ConfigurationRow, table=True):
 
 
 class ObjectiveRow(ConfigurationRow, table=True):
-    """An objective. The parent is checked by the domain: objectives are written in no particular order."""
+    """An objective. The domain checks the parent, because objectives are written in any order."""
 
     __tablename__ = "objective"
     __table_args__ = (organization_foreign_key(("playbook",), "playbook"), TABLE_OPTIONS)

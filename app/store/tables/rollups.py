@@ -1,4 +1,7 @@
-"""Tables of roll-ups and of their restatement."""
+"""Tables of roll-ups and of their restatement.
+
+Roll-ups are additive: a figure is a sum over days and recorded days.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -21,20 +24,18 @@ from app.store.tables.base import (
 
 
 class MatchingRow(Row, table=True):
-    """A set of metrics that events matched, each with its state. Shape: `metrics` is [[key, state], ...] by key."""
+    """A match set: the metrics that an event matched, each with its state."""
 
     __tablename__ = "matching"
     __table_args__ = (TABLE_OPTIONS,)
     organization_id: UUID = organization_column()
     id: str = key_column()
+    # Pairs of [metric, state], sorted by metric.
     metrics: Any = json_column()  # Any: a JSON value
 
 
 class MeasureRow(Row, table=True):
-    """What a source said of a metric, for events of one day recorded on another: additive deltas.
-
-    `low`, `high` and `last_*` hold for the rows since the last one with `reset`, which holds them for all before.
-    """
+    """The figures of a metric by source and day, as deltas by the day they were recorded."""
 
     __tablename__ = "measure"
     __table_args__ = (Index(None, "organization_id", "day"), TABLE_OPTIONS)
@@ -48,6 +49,7 @@ class MeasureRow(Row, table=True):
     other_unit: int = bigint_column()
     no_value: int = bigint_column()
     total: int = bigint_column()
+    # A row with `reset` replaces low, high and last of all rows recorded before it.
     low: int | None = bigint_column(nullable=True)
     high: int | None = bigint_column(nullable=True)
     last_us: int | None = bigint_column(nullable=True)
@@ -57,7 +59,7 @@ class MeasureRow(Row, table=True):
 
 
 class AttentionRow(Row, table=True):
-    """Where a team's work of one day went, by what it matched and named: additive deltas."""
+    """The effort of a team by match set, objective and day, as deltas by recorded day."""
 
     __tablename__ = "attention"
     __table_args__ = (Index(None, "organization_id", "day"), TABLE_OPTIONS)
@@ -73,7 +75,7 @@ class AttentionRow(Row, table=True):
 
 
 class SoldRow(Row, table=True):
-    """What a team sold of an offering on one day, by unit: additive deltas."""
+    """The sales of an offering by team, unit and day, as deltas by recorded day."""
 
     __tablename__ = "sold"
     __table_args__ = (Index(None, "organization_id", "day"), TABLE_OPTIONS)
@@ -88,28 +90,28 @@ class SoldRow(Row, table=True):
 
 
 class RestatementRow(Row, table=True):
-    """That history is being restated in the background: until it is, events match these metrics as they were.
+    """A restatement of history in the background.
 
-    Shape: `metrics` maps a key to the metric before the change, null for one that was not there; `days` are to be done.
+    Until it is finished, roll-ups match events with the metrics as they were before.
     """
 
     __tablename__ = "restatement"
     __table_args__ = (TABLE_OPTIONS,)
     organization_id: UUID = organization_column()
+    # Each metric before its change, by key; null for a metric that did not exist.
     metrics: Any = json_column()  # Any: a JSON value
+    # The days to restate.
     days: Any = json_column()  # Any: a JSON value
     actor: str = text_column()
     started_at: datetime = instant_column()
 
 
 class RestatedDayRow(Row, table=True):
-    """The roll-ups of one day as the redefined metrics make them, kept apart until all days are done.
-
-    Shape: `content` has rows of `measure`, what `attention` gains and loses, and the matched sets of events that move.
-    """
+    """The recomputed roll-ups of a day, stored until all days of the restatement are done."""
 
     __tablename__ = "restated_day"
     __table_args__ = (TABLE_OPTIONS,)
     organization_id: UUID = organization_column()
     day: int = Field(primary_key=True, sa_type=Int32)
+    # Rows of `measure`, deltas of `attention`, match sets, and the new match set of each event.
     content: Any = json_column()  # Any: a JSON value

@@ -26,7 +26,7 @@ from app.store.tables.base import (
     text_column,
 )
 
-HAS_BODY = text("body is not null")  # deliveries whose raw body has not been deleted yet
+HAS_BODY = text("body is not null")  # deliveries whose raw body is not deleted yet
 HAS_OTHER_ENTITY = text("other is not null")  # few changes name another record
 
 
@@ -44,20 +44,22 @@ class SourceRow(ConfigurationRow, table=True):
 
 
 class HookRow(Row, table=True):
-    """The hook of a source, and its encrypted secrets, newest first."""
+    """The inbound webhook of a source, with its encrypted secrets."""
 
     __tablename__ = "hook"
     __table_args__ = (organization_foreign_key(("source",), "source"), TABLE_OPTIONS)
     organization_id: UUID = organization_column()
     source: str = key_column()
     hook_id: str = text_column()
+    # Newest first.
     secrets: Any = json_column()  # Any: a JSON value
     generation: int = Field(default=1, sa_type=Int32)
+    # The last rejected delivery.
     refused_at: datetime | None = instant_column(nullable=True)
 
 
 class DeliveryRow(Row, table=True):
-    """What a CRM sent, kept raw, and what became of it."""
+    """A delivery of a CRM as it was received, and its outcome."""
 
     __tablename__ = "delivery"
     __table_args__ = (
@@ -88,7 +90,7 @@ class DeliveryRow(Row, table=True):
 
 
 class ChangeRow(Row, table=True):
-    """What a delivery said, translated: append-only, and it outlives the raw body."""
+    """A change that a delivery reported, translated. Append-only; it outlives the raw body."""
 
     __tablename__ = "change"
     __table_args__ = (
@@ -116,7 +118,7 @@ class ChangeRow(Row, table=True):
 
 
 class MessageRow(Row, table=True):
-    """The id under which a sender repeats a delivery, and the hash of the body that came under it."""
+    """The sender's id of a delivery, and the hash of its body."""
 
     __tablename__ = "message"
     __table_args__ = (TABLE_OPTIONS,)
@@ -127,7 +129,7 @@ class MessageRow(Row, table=True):
 
 
 class UnmappedRow(Row, table=True):
-    """A value that a source's mapping does not know, with the entity in which it was seen last."""
+    """A value that the source's mapping does not cover, with the record that had it last."""
 
     __tablename__ = "unmapped"
     __table_args__ = (TABLE_OPTIONS,)
