@@ -1,4 +1,4 @@
-"""One lineage for both databases: up, down and up again, without drift, and what is append-only stays so."""
+"""Migrations run up and down on both databases without drift, and append-only tables stay so."""
 
 import asyncio
 
@@ -49,7 +49,7 @@ async def get_revision(url: str) -> str | None:
 
 
 def make_different_value(column: Column[object]) -> str:
-    """A value of the column's type that no row has there."""
+    """Return a value of the column's type that no row has."""
     if isinstance(column.type, column_types.UuidColumn):
         return "'00000000-0000-7000-8000-000000000000'"
     if isinstance(column.type, column_types.InstantColumn | column_types.DayColumn | Integer):
@@ -90,7 +90,7 @@ def test_a_table_that_differs_from_its_rows_is_seen(database_url: str):
 
 
 async def insert_append_only_rows(harness: ServiceHarness) -> None:
-    """There is a row in every table that is append-only."""
+    """Insert a row into every append-only table."""
     actor = await harness.create_organization()
     await seed_playbook(harness, actor)
     (submission,) = await record_events(harness, actor, make_event("a"))

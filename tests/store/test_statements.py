@@ -1,4 +1,7 @@
-"""Every statement keeps to its organization and runs on Citus: the whole service is run, and what it says is read."""
+"""Every executed statement is limited to its organization and runs on Citus.
+
+A scenario executes every function of the store, and the tests inspect the recorded SQL.
+"""
 
 import inspect
 import json
@@ -77,7 +80,10 @@ from tests.support.sql_statements import (
 
 SECRET = "a-client-secret-of-the-app"
 DAY = date(2026, 11, 23)
-UPSERT = "insert into team (organization_id, key) values (?, ?) on conflict (organization_id, key) do update set name ="
+UPSERT = (
+    "insert into team (organization_id, key) values (?, ?) "
+    "on conflict (organization_id, key) do update set name ="
+)
 EVERY_FILTER = EventFilter(
     type="invoice.paid",
     team="sales",
@@ -119,7 +125,7 @@ POSTGRESQL_ONLY = {
 
 @contextmanager
 def record_called_functions() -> Iterator[set[CodeType]]:
-    """The functions that are called meanwhile."""
+    """Yield a set that collects the code of all functions called within the block."""
     called_codes: set[CodeType] = set()
 
     def note_call(frame: FrameType, profile_event: str, _argument: object) -> None:
@@ -142,7 +148,7 @@ def list_store_modules() -> list[ModuleType]:
 
 
 def list_public_functions(module: ModuleType) -> dict[str, CodeType]:
-    """The public functions that speak to the database: those that take a connection or are awaited."""
+    """Return the module's public functions that use the database, by name."""
     short = module.__name__.removeprefix("app.store.")
     return {
         f"{short}.{name}": function.__code__
@@ -163,7 +169,7 @@ def fail_on_read(_raw: object) -> object:
 
 
 async def configure_organization(harness: ServiceHarness, actor: Actor) -> None:
-    """The configuration is written in every way there is."""
+    """Write every kind of configuration change."""
     service = harness.service
     await seed_playbook(harness, actor)
     await configuration_service.put_resource(
@@ -195,7 +201,7 @@ async def configure_organization(harness: ServiceHarness, actor: Actor) -> None:
 
 
 async def exercise_events(harness: ServiceHarness, actor: Actor) -> None:
-    """Events come, go, conflict and are matched anew; deliveries too."""
+    """Record, retract and rematch events, and receive deliveries."""
     service = harness.service
     submitted_events = [
         make_event(name, offerings=(("onboarding", SCALE),), objective=None) for name in "abc"
@@ -244,7 +250,8 @@ async def exercise_events(harness: ServiceHarness, actor: Actor) -> None:
         service, actor, Source("relay", "Relay", "standard_webhooks", team="sales"), None
     )
     for value in (SCALE, 2 * SCALE):
-        body, id_ = json.dumps({"events": [{"value": value}]}), "msg_1"
+        body = json.dumps({"events": [{"value": value}]})
+        id_ = "msg_1"
         signature = Webhook(relay.secret or "").sign(id_, harness.clock.now, body)
         signature_headers = {
             "webhook-id": id_,
@@ -298,11 +305,11 @@ async def exercise_events(harness: ServiceHarness, actor: Actor) -> None:
 
 
 async def query_everything(harness: ServiceHarness, actor: Actor) -> None:
-    """Everything is listed and answered."""
-    service, organization = harness.service, actor.organization
-    for turn in range(
-        3
-    ):  # at first all is read, then what stays as it is all day, then only what is new
+    """Call every listing and every answer."""
+    service = harness.service
+    organization = actor.organization
+    # The first request reads everything, the second the closed days, the third recent rows only.
+    for turn in range(3):
         await record_events(harness, actor, make_event(f"turn-{turn}"))
         await alignment.get_alignment(service, actor)
     await alignment.get_alignment(service, actor, "q4", DAY, DAY)
@@ -363,7 +370,7 @@ async def query_everything(harness: ServiceHarness, actor: Actor) -> None:
 
 
 async def maintain_organization(harness: ServiceHarness, actor: Actor) -> None:
-    """Keys are issued, used and revoked; the roll-ups are checked and mended."""
+    """Issue, use and revoke keys; check and rebuild roll-ups; erase subjects."""
     service = harness.service
     key, text = await api_keys_service.issue_key(
         service, actor, IssueKey("mine", frozenset({"read"}), "sales", "billing")
@@ -385,7 +392,7 @@ async def maintain_organization(harness: ServiceHarness, actor: Actor) -> None:
 
 
 async def run_scenario(harness: ServiceHarness) -> None:
-    """All that the service can do, once."""
+    """Do everything that the service can do, once."""
     actor = await harness.create_organization()
     await harness.create_organization("other")
     await configure_organization(harness, actor)
@@ -463,19 +470,24 @@ def test_direct_driver_statements_stay_within_their_organization():
         ("select * from event e where e.organization_id = ?", []),
         ('select * from "cursor" where "cursor".organization_id = ?', []),
         (
-            "select * from event join retraction on retraction.uid = event.uid where event.organization_id = ?",
-            ["retraction as retraction"],
-        ),
-        (
             (
-                "select * from event join retraction on retraction.organization_id = event.organization_id "
+                "select * from event join retraction on retraction.uid = event.uid "
                 "where event.organization_id = ?"
             ),
             ["retraction as retraction"],
         ),
         (
             (
-                "select * from event join retraction on retraction.organization_id = ? and retraction.uid = event.uid "
+                "select * from event "
+                "join retraction on retraction.organization_id = event.organization_id "
+                "where event.organization_id = ?"
+            ),
+            ["retraction as retraction"],
+        ),
+        (
+            (
+                "select * from event join retraction on retraction.organization_id = ? and "
+                "retraction.uid = event.uid "
                 "where event.organization_id = ?"
             ),
             [],

@@ -1,4 +1,4 @@
-"""API keys as they are kept, and the directory from public ids to organizations."""
+"""API keys are stored, listed and revoked, and public ids belong to one organization."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -31,7 +31,7 @@ def make_api_key(name: str, **overrides: object) -> StoredApiKey:
         revoked_at=None,
         last_used_at=None,
     )
-    return replace(base_key, **overrides)  # type: ignore[arg-type]  # any of a key's fields
+    return replace(base_key, **overrides)  # type: ignore[arg-type]  # any field of a key
 
 
 async def add_keys(harness: ServiceHarness, actor: Actor, *api_keys: StoredApiKey) -> None:
@@ -51,10 +51,8 @@ async def test_a_stored_key_is_found_unchanged(harness: ServiceHarness):
 
 
 async def test_a_public_id_belongs_to_one_organization_alone(harness: ServiceHarness):
-    first_actor, other_actor = (
-        await harness.create_organization("one"),
-        await harness.create_organization("other"),
-    )
+    first_actor = await harness.create_organization("one")
+    other_actor = await harness.create_organization("other")
     await add_keys(harness, first_actor, make_api_key("a"))
     with pytest.raises(ConflictError, match="'a'"):
         await add_keys(harness, other_actor, make_api_key("a"))
@@ -109,10 +107,8 @@ async def test_pages_are_oldest_first_and_without_the_revoked(harness: ServiceHa
 
 
 async def test_the_last_use_is_stored(harness: ServiceHarness):
-    first_actor, other_actor = (
-        await harness.create_organization("one"),
-        await harness.create_organization("other"),
-    )
+    first_actor = await harness.create_organization("one")
+    other_actor = await harness.create_organization("other")
     await add_keys(harness, first_actor, make_api_key("a"))
     async with harness.service.database.write_transaction() as connection:
         await api_keys_store.update_last_use(connection, other_actor.organization, "a", NOW)

@@ -1,4 +1,4 @@
-"""The cursor orders the organization's commits, and never goes backwards."""
+"""The version of an organization orders its commits and never decreases."""
 
 import asyncio
 from datetime import timedelta

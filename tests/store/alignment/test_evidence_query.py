@@ -1,4 +1,4 @@
-"""The roll-ups and the score against the brute-force model, which knows neither."""
+"""Roll-ups and the score equal those of the brute-force model, which has no roll-ups."""
 
 import asyncio
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ def replay_database(runner: AsyncioRunner, database_url: str) -> Iterator[Replay
 def check_agreement(
     scored_alignment: Alignment, expected_alignment: alignment.ReferenceAlignment
 ) -> None:
-    """The answer is the model's, to rounding."""
+    """Check that the answer equals the model's, up to rounding."""
     for component in scored_alignment.components:
         expected = expected_alignment.components[component.name]
         assert component.applies == expected.applies, component.name
@@ -56,7 +56,7 @@ def check_agreement(
             points
         )
         for x, points in expected_alignment.ledger.items()
-        if points >= 2e-12  # at the edge itself a double may fall on either side
+        if points >= 2e-12  # rounding decides at the limit itself
     }
     assert losses == pytest.approx(expected_losses, abs=1e-9)
     assert tuple(scored_alignment.silent_teams) == expected_alignment.silent_teams

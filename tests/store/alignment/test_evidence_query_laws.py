@@ -1,4 +1,4 @@
-"""What must change nothing changes nothing: arrival, repetition, batches, and what was recorded and retracted again."""
+"""The score does not depend on arrival order, repetition, batches or retracted events."""
 
 import asyncio
 from collections.abc import Iterator
@@ -48,7 +48,7 @@ async def replay_and_summarize(
 
 
 def summarize_score(scored_snapshot: Snapshot) -> tuple[object, ...]:
-    """Everything that a score says, but the version: what was recorded on the way is counted there."""
+    """Return the content of a score without its version, which counts every write."""
     alignment = compute_alignment(scored_snapshot)
     losses = tuple(
         (tuple(loss)[:3], tuple(loss)[4:], loss.detail, loss.evidence) for loss in alignment.losses
@@ -113,7 +113,7 @@ def test_recording_then_retracting_changes_nothing(
         Retraction(event.source, event.id, event.recorded_at + timedelta(minutes=1))
         for event in extra_events
     ]
-    # What was retracted by the day asked about was never there; later days are another matter.
+    # Events retracted by the queried day do not count; later retractions do not matter.
     retracted_pairs = [
         pair
         for pair in zip(extra_events, retractions, strict=True)

@@ -1,4 +1,4 @@
-"""The views of the score, from roll-ups, against the brute-force model's."""
+"""The views of the score, computed from roll-ups, equal those of the brute-force model."""
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""The organizations that were scored with a pencil, played through the real service: its numbers are the pencil's."""
+"""The service computes the numbers of the organizations that were scored by hand."""
 
 from collections.abc import Mapping
 
@@ -82,10 +82,8 @@ async def test_both_databases_give_the_same_bits(
     sqlite_url: str, postgresql_url: str, example: WorkedExample
 ) -> None:
     world, _ = example
-    sqlite_alignment, postgresql_alignment = (
-        await score_world(sqlite_url, world),
-        await score_world(postgresql_url, world),
-    )
+    sqlite_alignment = await score_world(sqlite_url, world)
+    postgresql_alignment = await score_world(postgresql_url, world)
     assert repr(sqlite_alignment) == repr(postgresql_alignment)
     assert sqlite_alignment == postgresql_alignment
     assert [x.points.hex() for x in sqlite_alignment.losses] == [

@@ -1,4 +1,4 @@
-"""Every filter lists exactly what it says, page by page, newest first."""
+"""Every filter lists exactly the events that satisfy it, in pages, newest first."""
 
 from collections.abc import Callable
 from dataclasses import fields
@@ -37,7 +37,7 @@ FilterPredicate = Callable[[StoredEvent, "FilterOracle"], bool]
 
 
 class FilterOracle:
-    """The events with the configuration, as Python reads them."""
+    """The filters in plain Python."""
 
     def __init__(self, loaded_configuration: Configuration) -> None:
         self.configuration = loaded_configuration
@@ -130,11 +130,11 @@ PREDICATES_BY_FILTER: dict[EventFilter, FilterPredicate] = {
 async def create_varied_events(
     harness: ServiceHarness,
 ) -> tuple[Actor, list[StoredEvent], FilterOracle]:
-    """An organization with events of every kind, some retracted the day after; all of them, however they stand."""
+    """Create an organization with events of every kind, some retracted. Return all events."""
     actor = await harness.create_organization()
     await seed_playbook(harness, actor)
     far = make_playbook("far", YESTERDAY, TODAY, state="published", revision=1, published_at=NOW)
-    for noun in (
+    for resource in (
         Source("other", "Other"),
         far,
         Objective("rest", "q4", "Rest", state="paused"),
@@ -142,7 +142,7 @@ async def create_varied_events(
         make_metric("calls", events=("call.held",), aggregation="count", where=(), activities=()),
         KeyResult("count-calls", "there", "Calls", "calls", 0, SCALE),
     ):
-        await configuration_service.put_resource(harness.service, actor, noun)
+        await configuration_service.put_resource(harness.service, actor, resource)
     await configuration_service.write_configuration(
         harness.service, actor, lambda loaded_configuration: loaded_configuration.with_resource(far)
     )
@@ -199,7 +199,7 @@ async def list_all_pages(
     event_filter: EventFilter,
     limit: int = 200,
 ) -> list[StoredEvent]:
-    """All pages, one after the other."""
+    """Return the events of all pages."""
     listed_events: list[StoredEvent] = []
     async with harness.service.database.read_transaction() as connection:
         while True:

@@ -1,10 +1,10 @@
-"""The law of evidence: the address of a loss lists exactly the events that the loss is made of."""
+"""The evidence address of a loss lists exactly the events of that loss."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
-from fractions import Fraction as F  # the arithmetic reads like arithmetic  # noqa: N817  # the arithmetic reads like arithmetic
+from fractions import Fraction as F  # noqa: N817  # short, for readable arithmetic
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -42,7 +42,7 @@ from tests.support.evidence_lookup import EvidenceLookup
 
 
 def to_model_loss(loss: Loss) -> ledger.Loss:
-    """The loss as the model knows it."""
+    """Return the loss in the model's form."""
     return ledger.Loss(
         loss.component,
         loss.reason,
@@ -57,10 +57,14 @@ def to_model_loss(loss: Loss) -> ledger.Loss:
 async def find_wrong_evidence(
     replay_database: ReplayDatabase, world: World
 ) -> tuple[Sequence[Loss], Sequence[object]]:
-    """The losses of the world's alignment; and those of them, and of its objectives, whose evidence is another."""
+    """Return the losses of an alignment, and those whose evidence differs from the model's.
+
+    The evidence of its objectives is compared as well.
+    """
     actor = await world_replay.replay_world(replay_database, world)
     snapshot = await world_replay.read_world_snapshot(replay_database, actor, world)
-    losses, component_inputs = compute_alignment(snapshot).losses, collect_inputs(world)
+    losses = compute_alignment(snapshot).losses
+    component_inputs = collect_inputs(world)
     async with replay_database.database.read_transaction() as connection:
         current_configuration = await configuration_store.load_configuration(
             connection, actor.organization
@@ -114,17 +118,19 @@ def test_every_evidence_address_lists_exactly_the_events_of_its_loss(
 
 
 def make_daily_world() -> World:
-    """Whatever can be listed happens on every day, so that a day too many or too few shows; and much that cannot be.
+    """Return a world in which every listed kind of event happens every day.
 
-    The sources differ in the first and the last days and agree in between; new ventures run from the 12th to the 15th.
+    A day too many or too few is then visible. The sources differ in the first and the last days and
+    agree between them; new ventures run from the 12th to the 15th.
     """
     world, _ = WORKED_EXAMPLES["harbor"]
     spans = {"first": (1, 3), "second": (4, 5), "middle": (8, 11), "last": (14, 19)}
-    end, days = date(2025, 10, 18), range(1, 20)
+    end = date(2025, 10, 18)
+    days = range(1, 20)
 
     def make_daily_events(
         name: str,
-        type: str,  # noqa: A002  # as it is sent
+        type: str,  # noqa: A002  # the field's name
         kind: str = "outcome",
         **fields: object,
     ) -> list[Event]:

@@ -1,4 +1,4 @@
-"""Own events of a hook, read again under another mapping: what changes is recorded anew, and nothing doubles."""
+"""A replay under another mapping records changed events as new revisions and repeats none."""
 
 import json
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ BY_NET = {"value": {"property": "/data/net"}, **DATA}
 
 
 async def connect_erp(harness: ServiceHarness) -> tuple[Actor, str, str]:
-    """An organization with a CloudEvents source, its hook and its secret."""
+    """Create an organization with a CloudEvents source. Return its hook and its secret."""
     actor = await harness.create_organization()
     await seed_playbook(harness, actor)
     connected = await sources_service.put_source(
@@ -68,7 +68,7 @@ async def change_mapping(
 
 
 async def replay_all(harness: ServiceHarness, actor: Actor) -> tuple[ReplayResult, dict[str, int]]:
-    """A replay of everything, and the values that then stand, by id."""
+    """Replay everything. Return the replay, and the values of the live events by id."""
     replayed = await replay.replay_deliveries(
         harness.service, actor, "erp", NOW - HOUR, parse_event
     )
@@ -118,7 +118,7 @@ async def test_an_event_with_a_changed_mapping_is_retracted_and_recorded_as_a_ne
     )
     receipt = await deliver_cloudevents(
         harness, hook, secret, make_cloudevent("a", 10, 8)
-    )  # its sender repeats it
+    )  # the sender repeats it
     assert (receipt.state, receipt.problem) == ("processed", None)
     await change_mapping(harness, actor, BY_VALUE)
     assert (await replay_all(harness, actor))[1] == {"s a~3": 10, "s b": 5}

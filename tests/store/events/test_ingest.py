@@ -1,4 +1,4 @@
-"""The hot path: recorded once, in any order and any batches, with the same roll-ups on both databases."""
+"""Events are recorded once, in any order and batches, with equal roll-ups on both databases."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -45,9 +45,9 @@ async def record_events(
 ) -> IngestOutcome:
     async with database.write_transaction() as connection:
         compiled = await load_compiled_configuration(connection, actor.organization)
-        prepared = match_events(submitted_events, compiled.matcher, NOW, "UTC")
+        matched_events = match_events(submitted_events, compiled.matcher, NOW, "UTC")
         version = compiled.version if expected_version is None else expected_version
-        batch = IngestBatch(actor.organization, prepared, NOW, DAY, version)
+        batch = IngestBatch(actor.organization, matched_events, NOW, DAY, version)
         return await ingest.record_events(connection, batch)
 
 
@@ -150,7 +150,8 @@ async def test_nothing_is_recorded_with_an_old_configuration_version(harness: Se
 async def test_a_sum_that_does_not_fit_records_nothing(harness: ServiceHarness):
     actor = await harness.create_organization()
     await seed_playbook(harness, actor)
-    database, largest = harness.service.database, 10**12 * SCALE
+    database = harness.service.database
+    largest = 10**12 * SCALE
     await record_events(database, actor, [make_event(f"a{n}", value=largest) for n in range(922)])
     before = await load_rollup_rows(database, actor)
     with pytest.raises(BucketFullError):

@@ -1,4 +1,4 @@
-"""Rows go in as texts of columns and come out as they were."""
+"""Packed columns are unpacked without loss."""
 
 import pytest
 from hypothesis import given
@@ -32,7 +32,8 @@ def test_no_value_is_mistaken_for_the_separator(rows: list[tuple[str, str | None
 @pytest.mark.postgresql
 async def test_packed_rows_are_unpacked_unchanged(postgresql_url: str):
     numbers = [1, None, -(2**63), 2**63 - 1, 0, None, 7, 8, 9]
-    statement = f"select * from {unpack_columns_sql(1, 2, {'words': 'text', 'number': 'bigint', 'none': 'int'})} as u"
+    column_types = {"words": "text", "number": "bigint", "none": "int"}
+    statement = f"select * from {unpack_columns_sql(1, 2, column_types)} as u"
     async with (
         open_harness(postgresql_url) as harness,
         harness.service.database.read_transaction() as connection,

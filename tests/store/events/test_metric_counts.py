@@ -1,4 +1,4 @@
-"""How many events stand to a metric in which way, as the events themselves say."""
+"""The counts of a metric equal those of its live events."""
 
 from app.services.events import ingestion
 from app.services.playbook import configuration as configuration_service
@@ -14,10 +14,8 @@ from tests.support.service_harness import (
 
 
 async def test_the_figures_are_those_of_the_live_events(harness: ServiceHarness):
-    actor, other_actor = (
-        await harness.create_organization(),
-        await harness.create_organization("other"),
-    )
+    actor = await harness.create_organization()
+    other_actor = await harness.create_organization("other")
     for tenant in (actor, other_actor):
         await seed_playbook(harness, tenant)
     await configuration_service.put_resource(
@@ -37,7 +35,7 @@ async def test_the_figures_are_those_of_the_live_events(harness: ServiceHarness)
 
     async def load_figures(organization: object) -> dict[str, MetricCounts]:
         async with harness.service.database.read_transaction() as connection:
-            return dict(await metric_counts.count_by_metric(connection, organization, metric_keys))  # type: ignore[arg-type]  # an identity
+            return dict(await metric_counts.count_by_metric(connection, organization, metric_keys))  # type: ignore[arg-type]  # a UUID
 
     assert await load_figures(actor.organization) == {
         "arr": MetricCounts(4, 2, 0, 1),

@@ -1,4 +1,4 @@
-"""Organizations wait once in the queue, until they are removed from it."""
+"""An organization is in the queue once, until it is removed."""
 
 from app.store.events import restatement_queue
 from tests.support.service_harness import ServiceHarness

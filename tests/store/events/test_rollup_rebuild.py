@@ -1,4 +1,4 @@
-"""A rebuild finds every roll-up that is not what the events say, mends it, and agrees with retractions of any day."""
+"""A rebuild detects and repairs every wrong roll-up, and agrees with retractions."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -54,21 +54,23 @@ async def load_differences(harness: ServiceHarness, actor: Actor) -> Mapping[str
 
 
 async def create_with_all_aggregations(harness: ServiceHarness, key: str = "acme") -> Actor:
-    """An organization with a key result for every way to aggregate."""
+    """Create an organization with a key result for every aggregation."""
     actor = await harness.create_organization(key)
     await seed_playbook(harness, actor)
-    nouns: list[Resource] = [
+    resources: list[Resource] = [
         make_metric(aggregation, aggregation=aggregation) for aggregation in AGGREGATIONS
     ]
-    nouns += [KeyResult(f"by-{name}", "win", name, name, 0, SCALE) for name in AGGREGATIONS]
+    resources += [KeyResult(f"by-{name}", "win", name, name, 0, SCALE) for name in AGGREGATIONS]
     await configuration_service.write_configuration(
-        harness.service, actor, lambda current: reduce(Configuration.with_resource, nouns, current)
+        harness.service,
+        actor,
+        lambda current: reduce(Configuration.with_resource, resources, current),
     )
     return actor
 
 
 async def load_extremes(harness: ServiceHarness, actor: Actor) -> dict[str, tuple[object, ...]]:
-    """Low, high and last as a score reads them, by the metric that asks for each."""
+    """Return low, high and last as a score reads them, by metric."""
     measured = measures_by_metric((await alignment.get_alignment(harness.service, actor)).snapshot)
     fields_by_aggregation = {"min": "low", "max": "high", "last": "last"}
     return {
@@ -118,10 +120,8 @@ async def test_rebuilding_correct_rollups_changes_nothing(harness: ServiceHarnes
 
 
 async def test_another_organization_s_roll_ups_are_left_alone(harness: ServiceHarness):
-    first_actor, other_actor = (
-        await harness.create_organization("one"),
-        await harness.create_organization("other"),
-    )
+    first_actor = await harness.create_organization("one")
+    other_actor = await harness.create_organization("other")
     for actor in (first_actor, other_actor):
         await seed_playbook(harness, actor)
         await record_events(harness, actor, make_event("a"))

@@ -1,4 +1,4 @@
-"""The laws of buckets: order-free, additive, undone by a retraction, and refused where they would not fit."""
+"""Buckets do not depend on order, are additive, and reject sums that do not fit."""
 
 from random import Random
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""What an erasure finds and takes away, some at a time."""
+"""An erasure finds and deletes content in chunks."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""An organization is deleted with every row of every table, and no other organization loses one."""
+"""A deletion removes every row of the organization, and no row of another one."""
 
 from typing import Any
 from uuid import UUID
@@ -20,12 +20,12 @@ CREATED_WITH_ORGANIZATION = {
     "organization",
     "cursor",
     "policy",
-}  # there as soon as an organization is
+}  # created with the organization
 UUIDS = [UUID(int=number) for number in range(200)]
 
 
 def make_column_value(column: Column[Any], number: int) -> object:
-    """Something that the column takes, the same for the same number."""
+    """Return a value for the column, equal for equal numbers."""
     if isinstance(column.type, column_types.UuidColumn):
         return UUIDS[number]
     if isinstance(column.type, column_types.InstantColumn):
@@ -38,7 +38,10 @@ def make_column_value(column: Column[Any], number: int) -> object:
 
 
 def make_rows(table: Table, organization: UUID) -> list[dict[str, object]]:
-    """Three rows of a table, or one where there is one alone; equal names lean on each other."""
+    """Return three rows of a table, one for a table with a single row per organization.
+
+    Equal names satisfy the foreign keys.
+    """
     has_several_rows = len(table.primary_key.columns) > 1
     return [
         {
@@ -66,7 +69,7 @@ async def fill_organization(harness: ServiceHarness, key: str) -> tuple[UUID, st
 
 
 async def count_remaining_rows(harness: ServiceHarness, identity: UUID) -> dict[str, int]:
-    """How many rows each table has of the organization, those that have any."""
+    """Return the number of the organization's rows by table, without empty tables."""
     row_counts = {}
     async with harness.service.database.read_transaction() as connection:
         for table in Row.metadata.tables.values():
@@ -88,10 +91,8 @@ async def test_a_deleted_organization_leaves_no_row_and_another_keeps_all(
     harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(organizations, "DELETE_BATCH_SIZE", 2)
-    (acme_identity, secret), (other_identity, _) = (
-        await fill_organization(harness, "acme"),
-        await fill_organization(harness, "other"),
-    )
+    (acme_identity, secret) = await fill_organization(harness, "acme")
+    (other_identity, _) = await fill_organization(harness, "other")
     before = await count_remaining_rows(harness, other_identity)
     assert before.keys() == set(Row.metadata.tables), "the test has to put a row into every table"
     expected = sum((await count_remaining_rows(harness, acme_identity)).values())
@@ -101,7 +102,7 @@ async def test_a_deleted_organization_leaves_no_row_and_another_keeps_all(
         await count_remaining_rows(harness, acme_identity),
         await count_remaining_rows(harness, other_identity),
     ) == ({}, before)
-    assert deleted_count == expected - 2  # its admin's key and its hook went first
+    assert deleted_count == expected - 2  # the admin's key and the hook are deleted first
     assert steps == sorted(steps)
     with pytest.raises(NotFoundError):
         await organizations.find_organization(harness.service, "acme")

@@ -1,4 +1,4 @@
-"""Least privilege: the service's own role can do all that the service does, and changes and deletes no event."""
+"""The service's role can do all that the service does, and cannot change or delete events."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -43,7 +43,7 @@ async def open_seeded_harness(url: str) -> AsyncIterator[ServiceHarness]:
 
 
 async def execute_with_append_only_suspended(harness: ServiceHarness, statement: str) -> None:
-    """The statement, by one who claims to be erasing."""
+    """Execute a statement in a transaction that claims to erase."""
     async with (
         harness.service.database.write_transaction() as connection,
         privileges.append_only_suspended(connection),
@@ -111,7 +111,10 @@ async def test_an_erasure_restores_append_only_and_rejects_a_foreign_pseudonym(
             "person/zoe",
             fail_on_read,  # type: ignore[arg-type]  # never returns
         )
-        call = "select erase_events('00000000-0000-7000-8000-000000000000', 'person/other', '{}', '{}', '{}')"
+        call = (
+            "select erase_events("
+            "'00000000-0000-7000-8000-000000000000', 'person/other', '{}', '{}', '{}')"
+        )
         for statement in ("update event set value = 1", "delete from event", call):
             with pytest.raises(DBAPIError, match=r"append-only|not the hash"):
                 await execute_statements(postgresql_url, statement)
@@ -192,6 +195,6 @@ def test_erased_content_is_overwritten_in_the_file(sqlite_url: str):
     asyncio.run(erase())
     content = Path(
         make_url(sqlite_url).database or ""
-    ).read_bytes()  # closed: the log is in the file
+    ).read_bytes()  # the connection is closed, so the file contains the log
     assert b"zoe@example.com" not in content
     assert b"person/zoe" not in content

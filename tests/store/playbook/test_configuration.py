@@ -1,4 +1,4 @@
-"""What is saved is found, alone, in pages and whole; what is archived is out of sight and comes back."""
+"""Saved resources are found alone, in pages and in the configuration; archived ones can return."""
 
 from functools import reduce
 
@@ -13,7 +13,7 @@ from app.store.playbook.configuration import ResourceFilter, StoredResource
 from tests.support.configurations import make_configuration
 from tests.support.service_harness import ServiceHarness
 
-EXTRA_NOUNS = (
+EXTRA_RESOURCES = (
     Contribution("q4", "sales", "Ann", "a note"),
     Signoff("q4", "sales", 1, "Ann"),
     Revision("q4", 1, {"playbook:q4": {"title": "Win", "more": [1, None, {"a": 1.5}]}}),
@@ -25,17 +25,19 @@ EXTRA_NOUNS = (
 async def store_every_kind(
     harness: ServiceHarness, key: str = "acme"
 ) -> tuple[Actor, Configuration]:
-    """An organization with at least one thing of every kind, and what it should read."""
+    """Create an organization with a resource of every kind. Return the expected configuration."""
     actor = await harness.create_organization(key)
-    full_configuration = make_configuration(*EXTRA_NOUNS)
-    nouns = [
-        noun
+    full_configuration = make_configuration(*EXTRA_RESOURCES)
+    resources = [
+        resource
         for kind in TABLE_NAMES
         if kind != "organization"
-        for noun in full_configuration.resources_of(kind).values()
+        for resource in full_configuration.resources_of(kind).values()
     ]
     outcome = await configuration_service.write_configuration(
-        harness.service, actor, lambda current: reduce(Configuration.with_resource, nouns, current)
+        harness.service,
+        actor,
+        lambda current: reduce(Configuration.with_resource, resources, current),
     )
     return actor, outcome.after
 
@@ -79,10 +81,10 @@ async def test_saved_configuration_is_loaded_unchanged(harness: ServiceHarness):
 async def test_each_object_is_found_by_its_key_and_in_its_page(harness: ServiceHarness):
     actor, expected = await store_every_kind(harness)
     for kind in set(TABLE_NAMES) - {"organization", "policy"}:
-        for key, noun in expected.resources_of(kind).items():
+        for key, resource in expected.resources_of(kind).items():
             stored = await find_stored(harness, actor, kind, key)
             assert stored is not None
-            assert (stored.resource, stored.is_archived) == (noun, False)
+            assert (stored.resource, stored.is_archived) == (resource, False)
         for limit in (1, 100):
             assert sorted(
                 await list_paged_keys(harness, actor, ResourceFilter(kind), limit)
@@ -104,21 +106,23 @@ async def test_selected_kinds_can_be_loaded(harness: ServiceHarness):
 
 async def test_pages_go_by_each_part_of_a_key_in_its_own_order(harness: ServiceHarness):
     actor = await harness.create_organization()
-    # By whole text "a-b/x" would come before "a/y": the minus sorts before the slash.
+    # As a single text, "a-b/x" would precede "a/y": the minus sorts before the slash.
     objectives = [Objective(key, "q4", key) for key in ("a", "a-b", "b")]
     responsibilities = [
         Responsibility(objective.key, team, "informed")
         for objective in objectives
         for team in ("marketing", "sales")
     ]
-    nouns: list[Resource] = [
+    resources: list[Resource] = [
         *make_configuration().teams.values(),
         make_configuration().playbooks["q4"],
         *objectives,
         *responsibilities,
     ]
     await configuration_service.write_configuration(
-        harness.service, actor, lambda current: reduce(Configuration.with_resource, nouns, current)
+        harness.service,
+        actor,
+        lambda current: reduce(Configuration.with_resource, resources, current),
     )
     expected_keys = [
         "a/marketing",
@@ -152,9 +156,11 @@ async def test_revisions_are_counted_not_spelled(harness: ServiceHarness):
 
 async def test_keys_are_ordered_by_code_point_on_both_databases(harness: ServiceHarness):
     actor = await harness.create_organization()
-    nouns = [Team(key, key, "any") for key in ("b", "a-b", "ab", "a0", "a")]
+    resources = [Team(key, key, "any") for key in ("b", "a-b", "ab", "a0", "a")]
     await configuration_service.write_configuration(
-        harness.service, actor, lambda current: reduce(Configuration.with_resource, nouns, current)
+        harness.service,
+        actor,
+        lambda current: reduce(Configuration.with_resource, resources, current),
     )
     assert await list_paged_keys(harness, actor, ResourceFilter("team"), 2) == [
         "a",

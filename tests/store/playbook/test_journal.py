@@ -1,4 +1,4 @@
-"""The journal has every change, in order, with what was before and after, and never a secret."""
+"""The journal contains every change in order, and no secrets."""
 
 from datetime import date, timedelta
 
@@ -28,7 +28,7 @@ async def list_all_pages(
     journal_filter: JournalFilter | None = None,
     limit: int = 200,
 ) -> list[JournalRecord]:
-    """All pages, one after the other."""
+    """Return the records of all pages."""
     journal_entries: list[JournalRecord] = []
     async with harness.service.database.read_transaction() as connection:
         while True:
@@ -44,7 +44,7 @@ async def list_all_pages(
 
 
 async def create_changed_organization(harness: ServiceHarness) -> Actor:
-    """An organization that was changed in every way."""
+    """Create an organization and change it in every way."""
     actor = await harness.create_organization()
     await seed_playbook(harness, actor)
     await configuration_service.put_resource(

@@ -1,4 +1,4 @@
-"""A record's slots are those of its own events, and of no record whose id begins alike."""
+"""A record has the slots of its own events, without those of records with a similar id."""
 
 from app.domain.sources.crm.reconciliation import Slot
 from app.services.events import ingestion

@@ -1,4 +1,4 @@
-"""How sources are doing is told of all of them at once, and does not ask for all that they ever sent."""
+"""Health is computed for all sources at once, without reading their history."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -89,7 +89,7 @@ async def test_a_source_is_silent_after_its_longest_gap_and_stays_silent(harness
         await deliveries.add_deliveries(
             connection, actor.organization, make_delivery(NOW, source="other")
         )
-        # an import of records says nothing of the hook
+        # An import of records does not count for the hook.
         await deliveries.add_deliveries(
             connection, actor.organization, make_delivery(NOW + 60 * HOUR, origin="records")
         )
@@ -143,8 +143,8 @@ async def test_a_correction_of_a_deal_is_no_lag(harness: ServiceHarness):
             connection, actor.organization
         )
         day = epoch.to_day_number(NOW.date())
-        prepared = match_events(events, Matcher({}), NOW, "UTC")
-        batch = IngestBatch(actor.organization, prepared, NOW, day, version)
+        matched_events = match_events(events, Matcher({}), NOW, "UTC")
+        batch = IngestBatch(actor.organization, matched_events, NOW, day, version)
         await ingest.record_events(connection, batch)
     assert (await load_all_health(harness, actor))["crm"].lag_worst_seconds == 60
 

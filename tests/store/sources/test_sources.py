@@ -1,4 +1,4 @@
-"""A source's hook, its sealed secrets, and what it says that nobody mapped."""
+"""Hooks, encrypted secrets and unmapped values of sources."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -33,7 +33,7 @@ def make_delivery(received_at: datetime, **overrides: object) -> StoredDelivery:
         recorded=0,
         retracted=0,
     )
-    return replace(base_delivery, **overrides)  # type: ignore[arg-type]  # any of a delivery's fields
+    return replace(base_delivery, **overrides)  # type: ignore[arg-type]  # any field of a delivery
 
 
 BILLING = Source("billing", "Billing")
@@ -47,10 +47,8 @@ async def load_billing_health(harness: ServiceHarness, actor: Actor) -> SourceHe
 
 
 async def test_a_hook_is_found_by_its_source_and_by_its_id(harness: ServiceHarness):
-    actor, other_actor = (
-        await harness.create_organization(),
-        await harness.create_organization("other"),
-    )
+    actor = await harness.create_organization()
+    other_actor = await harness.create_organization("other")
     await seed_playbook(harness, actor)
     hook = StoredHook(
         "billing", "abc", (SealedSecret("v1.k.x", None), SealedSecret("v1.k.y", NOW + HOUR))

@@ -42,10 +42,8 @@ def test_both_count_from_the_epoch():
 def test_an_event_s_uid_is_a_uuid_of_version_7_in_the_order_of_time(
     instant: datetime, microseconds_later: int
 ):
-    first_uid, later_uid = (
-        identifiers.new_uuid7(instant),
-        identifiers.new_uuid7(instant + timedelta(microseconds=microseconds_later + 1)),
-    )
+    first_uid = identifiers.new_uuid7(instant)
+    later_uid = identifiers.new_uuid7(instant + timedelta(microseconds=microseconds_later + 1))
     assert (first_uid.version, first_uid.variant) == (7, UUID(int=0x8000 << 48).variant)
     assert first_uid < later_uid
     assert first_uid.int >> 80 == epoch.to_microseconds(instant) // 1000

@@ -1,4 +1,4 @@
-"""The two doors: what fails leaves nothing, reading never writes, and what passes by itself says so."""
+"""Failed transactions store nothing, reads never write, and transient errors are marked as such."""
 
 import asyncio
 import socket
@@ -106,7 +106,7 @@ async def test_a_file_that_cannot_be_opened_is_unavailable(tmp_path: Path):
     with pytest.raises(UnavailableError):
         await open_connection()
     await database.close()
-    # The driver's thread still answers the failed connection, and the loop must be there to hear it.
+    # The driver's thread still reports the failed connection, so the loop must be running.
     for thread in threading.enumerate():
         if "_connection_worker_thread" in thread.name:
             await asyncio.to_thread(thread.join)

@@ -1,4 +1,4 @@
-"""The schema as Citus wants it: the organization leads every key, constraint and index; nothing else does."""
+"""The schema fits Citus: the organization leads every key, constraint and index."""
 
 import pytest
 from sqlalchemy import (
@@ -18,7 +18,7 @@ from tests.support.sql_statements import TABLES_WITHOUT_TENANT
 
 
 def list_constraints(table: Table) -> list[ColumnCollectionConstraint | Index]:
-    """Its keys, constraints and indexes."""
+    """Return the keys, constraints and indexes of a table."""
     constraints = [
         constraint
         for constraint in table.constraints
@@ -28,7 +28,7 @@ def list_constraints(table: Table) -> list[ColumnCollectionConstraint | Index]:
 
 
 def find_constraints_without_tenant(metadata: MetaData) -> list[str]:
-    """Keys, constraints and indexes of a tenant's table that the organization does not lead."""
+    """Return keys, constraints and indexes of tenant tables that the organization does not lead."""
     problems = []
     for table in metadata.tables.values():
         if table.name in TABLES_WITHOUT_TENANT:
