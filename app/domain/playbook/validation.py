@@ -26,7 +26,10 @@ ORDERING_OPERATORS: Final = frozenset({"gt", "gte", "lt", "lte"})
 
 
 def put_resource(configuration: Configuration, resource: Resource) -> Configuration:
-    """The configuration with `noun` in it. Raises: InvalidError with what is wrong with it."""
+    """Return the configuration with a resource added or replaced.
+
+    Raises: InvalidError with all validation errors.
+    """
     faults = validate_resource(configuration, resource)
     faults += validate_dependents(configuration, resource)
     if faults:
@@ -35,14 +38,22 @@ def put_resource(configuration: Configuration, resource: Resource) -> Configurat
 
 
 def validate_resource(configuration: Configuration, resource: Resource) -> list[Fault]:
-    """What is wrong with putting it there, but for what hangs on it already: that takes a look at everything."""
+    """Return the validation errors of the resource itself.
+
+    Dependents are not checked, because that requires a scan of the configuration.
+    """
     faults: list[Fault] = []
     RESOURCE_CHECKS.get(resource.kind, _check_nothing)(configuration, resource, faults)
     return faults
 
 
 def archive_resource(configuration: Configuration, kind: str, key: str) -> Configuration:
-    """The configuration without that thing. Raises: NotFoundError, or InUseError naming what needs it."""
+    """Return the configuration with a resource and its own dependents archived.
+
+    An objective's key results and responsibilities, and a team's responsibilities, are archived
+    too.
+    Raises: NotFoundError, or InUseError that names a dependent.
+    """
     if key not in configuration.resources_of(kind):
         raise NotFoundError(
             unknown_key_message(kind.replace("_", " "), key, configuration.resources_of(kind))
@@ -66,20 +77,20 @@ def archive_resource(configuration: Configuration, kind: str, key: str) -> Confi
 def _check_nothing(
     _configuration: Configuration, _resource: Resource, _faults: list[Fault]
 ) -> None:
-    """Things that can be wrong only by their fields, which the wire has checked."""
+    """Accept a resource whose kind has no rules besides those of its schema."""
 
 
 def _check_reference(
     faults: list[Fault], pointer: str, kind: str, key: str | None, known_keys: Mapping[str, object]
 ) -> bool:
-    """Whether the key is known; adds the fault when it is not."""
+    """Return True if the key is known or None; else add a fault and return False."""
     if key is None or key in known_keys:
         return True
     faults.append(Fault(pointer, unknown_key_message(kind, key, known_keys)))
     return False
 
 
-# Names that `zoneinfo.available_timezones` leaves out although the zone database has files for them.
+# The zone database has files for these names, but they are no IANA zones.
 ALTERNATIVE_ZONE_TREES: Final = ("posix/", "right/", "posixrules")
 
 
@@ -106,7 +117,8 @@ def _check_policy(_configuration: Configuration, resource: Resource, faults: lis
 
 
 def _check_condition(condition: Condition, pointer: str, faults: list[Fault]) -> None:
-    operand, op = condition.value, condition.op
+    operand = condition.value
+    op = condition.op
     is_scalar = isinstance(operand, (str, bool, int, float))
     is_number = isinstance(operand, (int, float)) and not isinstance(operand, bool)
     if op in ORDERING_OPERATORS and not is_number:
@@ -204,7 +216,10 @@ def _check_direction(
     metric: Metric, key_result: KeyResult, pointer: str, faults: list[Fault]
 ) -> None:
     if metric.aggregation in RISING_AGGREGATIONS and key_result.target < key_result.baseline:
-        message = f"A {metric.aggregation} only rises: report a level that should fall with the aggregation 'last'."
+        message = (
+            f"A {metric.aggregation} only rises: "
+            "report a level that should fall with the aggregation 'last'."
+        )
         faults.append(Fault(pointer, message))
 
 
@@ -243,14 +258,18 @@ RESOURCE_CHECKS: Final[Mapping[str, Callable[[Configuration, Resource, list[Faul
 def put_responsibility(
     configuration: Configuration, responsibility: Responsibility
 ) -> Configuration:
-    """The configuration with that responsibility; a changed role or share is proposed again. Raises: InvalidError."""
+    """Return the configuration with a responsibility.
+
+    A changed role or share resets the acceptance.
+    Raises: InvalidError.
+    """
     return put_resource(configuration, reset_acceptance(configuration, responsibility))
 
 
 def reset_acceptance(
     configuration: Configuration, responsibility: Responsibility
 ) -> Responsibility:
-    """The responsibility with what the team said to its role and share: nothing yet when either has changed."""
+    """Return the responsibility with the stored acceptance, or without one if it changed."""
     previous = configuration.responsibilities.get(responsibility.key)
     if previous is not None and (previous.role, previous.share) == (
         responsibility.role,

@@ -10,7 +10,7 @@ from app.domain.sources.crm.changes import Change, Scalar, to_milliseconds, to_r
 from app.domain.sources.crm.deal_stages import find_deal_class
 from app.domain.sources.crm.line_items import LINE_ITEM_TYPE
 from app.domain.sources.crm.timeline import RecordTimeline
-from app.domain.sources.mapping import json_pointer as pointers
+from app.domain.sources.mapping import json_pointer
 from app.domain.sources.mapping.generic_envelope import ParsedRecords
 from app.domain.sources.mapping.mapping import DealMapping
 from app.domain.sources.mapping.values import parse_instant, to_text
@@ -19,7 +19,7 @@ from app.domain.sources.mapping.values import parse_instant, to_text
 def parse_record_import(
     body: object, mapping: DealMapping, received_at: datetime, id_properties: Sequence[str]
 ) -> ParsedRecords:
-    """Return the snapshots in `{"records": [...], "taken_at": ...}` and the problems of the records.
+    """Return the snapshots in `{"records": [...], "taken_at": ...}`, and the records' problems.
 
     A record is an object of the CRM's own properties with its id under one of `id_properties`.
     HubSpot's API nests the properties under `properties`; both forms are read. An empty text means
@@ -108,11 +108,11 @@ def _read_fields(record: Mapping[str, object], properties: Collection[str]) -> d
     fields: dict[str, Scalar] = {}
     for name in sorted(properties):
         scalar = (
-            pointers.to_scalar(record[name])
+            json_pointer.to_scalar(record[name])
             if name in record
-            else pointers.resolve_scalar(record, name)
+            else json_pointer.resolve_scalar(record, name)
         )
-        if not isinstance(scalar, pointers.Absent):
+        if not isinstance(scalar, json_pointer.Absent):
             fields[name] = None if scalar == "" else scalar
     return fields
 

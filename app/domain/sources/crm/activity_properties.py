@@ -11,8 +11,8 @@ STARTS_AT: Final = "activity_starts_at"
 STATUS: Final = "activity_status"
 DIRECTION: Final = "activity_direction"
 
-# Changes stored by earlier versions carry HubSpot's names, those of other CRMs too. A timeline reads
-# both. Unmapped values are reported under these names, because the API has always shown them.
+# Changes stored by earlier versions carry HubSpot's names, for other CRMs too. A timeline reads
+# both names. The API reports unmapped values under the stored names.
 STORED_NAMES: Final[Mapping[str, Mapping[str, str]]] = {
     "call": {"hs_timestamp": OCCURRED_AT, "hs_call_status": STATUS},
     "meeting": {

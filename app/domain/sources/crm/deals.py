@@ -1,10 +1,10 @@
-"""A deal's changes folded into the events it should have: pure, and the same in whatever order they came."""
+"""Projection of a deal's changes to its events, independent of the order of arrival."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from app.domain.primitives import decimals as fixed
+from app.domain.primitives import decimals
 from app.domain.sources.crm.changes import Change, Scalar
 from app.domain.sources.crm.deal_stages import find_transitions
 from app.domain.sources.crm.line_items import is_offering_key, sum_by_offering
@@ -29,10 +29,10 @@ def project_events(
     entity: str | None = None,
     line_items: Sequence[RecordTimeline] = (),
 ) -> ProjectedEvents:
-    """The events that one deal should have now, and what of it the mapping does not know.
+    """Return the events that a deal should have, and the values that the mapping does not know.
 
-    Shape: `changes` are those of the deal and of those that it continues; `items` are its line items as they stand.
-    None when: `entity` is None where all changes are of one record.
+    `changes` include those of the deals that this one continues. `entity` may be omitted if all
+    changes are of one record. `line_items` are the deal's line items that are alive.
     """
     ordered_changes = list(changes)
     if not ordered_changes:
@@ -70,7 +70,10 @@ def project_events(
 
 
 def _find_missing_rates(win: DesiredEvent, mapping: DealMapping) -> list[tuple[str, str]]:
-    """The currency of a win that no rate converts to those of the mapping: what its rates come to, and its default."""
+    """Return the currency of a win that cannot be converted, as (property, currency) pairs.
+
+    The mapping's own currencies are the targets of its rates and the default of its unit.
+    """
     if mapping.unit is None or win.unit is None:
         return []
     target_units = {rate.target_unit for rate in mapping.rates}
@@ -88,7 +91,10 @@ def _with_won_amount(
     mapping: DealMapping,
     line_items: Sequence[RecordTimeline],
 ) -> DesiredEvent:
-    """The win with what was won: the newest amount and unit, converted at the rate of the win's own day."""
+    """Return the win with its amount, unit and offerings.
+
+    The newest amount is converted at the rate of the day of the win.
+    """
     value = (
         None
         if mapping.value is None
@@ -98,7 +104,7 @@ def _with_won_amount(
     data = dict(event.data)
     rate = None if unit is None else mapping.find_rate(unit, event.time.astimezone(UTC).date())
     if rate is not None and value is not None:
-        data |= {"original_value": fixed.to_json_number(value), "original_unit": unit}
+        data |= {"original_value": decimals.to_json_number(value), "original_unit": unit}
         value = convert_currency(value, rate.rate)
     return replace(
         event,
@@ -109,7 +115,7 @@ def _with_won_amount(
     )
 
 
-def _sold_offerings(  # what was sold is said by the line items, else by the deal
+def _sold_offerings(
     occurred_at: datetime,
     value: int | None,
     timeline: RecordTimeline,
@@ -136,7 +142,7 @@ def _sold_offerings(  # what was sold is said by the line items, else by the dea
 
 
 def _read_as_of(timeline: RecordTimeline, rule: Rule | None, as_of: datetime) -> Scalar:
-    """What a rule comes to at an instant. None when there is none, or it comes to nothing."""
+    """Return the value of a rule as of an instant, or its default."""
     if rule is None or rule.const is not None:
         return None if rule is None else rule.const
     mapped = rule.apply(timeline.raw_value_as_of(rule, as_of))
@@ -144,7 +150,7 @@ def _read_as_of(timeline: RecordTimeline, rule: Rule | None, as_of: datetime) ->
 
 
 def _read_unit(timeline: RecordTimeline, rule: Rule | None) -> str | None:
-    """The newest unit, else the rule's default."""
+    """Return the newest unit, or the rule's default."""
     if rule is None:
         return None
     unit = rule.evaluate(timeline.latest_value)
@@ -164,7 +170,10 @@ def _is_unit(unit: Scalar) -> bool:
 def resolve_team(
     timelines: Sequence[RecordTimeline], rule: Rule | None, default_team: str, as_of: datetime
 ) -> str:
-    """The team of an event: the first of the records whose property names one says it, else the defaults."""
+    """Return the team of an event.
+
+    The first record whose property names a team decides; else the defaults apply.
+    """
     if rule is None:
         return default_team
     if rule.const is not None:
@@ -179,7 +188,10 @@ def resolve_team(
 def event_data_as_of(
     timeline: RecordTimeline, mapping: DealMapping, as_of: datetime
 ) -> dict[str, object]:
-    """The mapped fields, pipeline and stage of a deal as of an instant. Shape: what was not set is not in it."""
+    """Return the mapped fields, pipeline and stage of a deal as of an instant.
+
+    Fields that were not set are absent.
+    """
     members: dict[str, object] = {}
     for name, rule in [
         ("pipeline", mapping.pipeline),
@@ -195,7 +207,10 @@ def event_data_as_of(
 def find_unknown_values(
     timeline: RecordTimeline, mapping: DealMapping
 ) -> tuple[tuple[str, str], ...]:
-    """Every value the deal ever had that the mapping does not know or cannot read. Shape: (property, value), sorted."""
+    """Return the sorted (property, value) pairs that the mapping does not know or cannot read.
+
+    All values that the deal ever had are checked.
+    """
     unknown_pairs: set[tuple[str, str]] = set()
     has_status_rule = mapping.status is not None or mapping.won is not None
     if mapping.stage is not None and not has_status_rule:

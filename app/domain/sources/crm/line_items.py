@@ -1,4 +1,4 @@
-"""A deal's line items: what they say was sold."""
+"""Line items of a deal, and the value sold by offering."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -14,7 +14,7 @@ LINE_ITEM_TYPE = "line_item"
 
 
 def is_offering_key(scalar: Scalar) -> bool:
-    """Whether a value can be an offering's key."""
+    """Return True if a value can be the key of an offering."""
     return (
         isinstance(scalar, str) and len(scalar) <= 64 and KEY_PATTERN.fullmatch(scalar) is not None
     )
@@ -23,9 +23,9 @@ def is_offering_key(scalar: Scalar) -> bool:
 def sum_by_offering(
     line_items: Iterable[RecordTimeline], rules: LineItemRules | None
 ) -> dict[str, int]:
-    """What the line items that stand come to, by offering. Units: ten-thousandths of the deal's unit.
+    """Return the value of the line items by offering, in ten-thousandths of the deal's unit.
 
-    Shape: an item of no offering, or of unknown or negative value, is left out.
+    Line items without offering, or of unknown or negative value, are left out.
     """
     value_by_offering: dict[str, int] = {}
     if rules is None or rules.offering is None:
@@ -40,20 +40,21 @@ def sum_by_offering(
 
 
 def _line_item_value(line_item: RecordTimeline, rules: LineItemRules) -> int | None:
-    """The item's value: told, else its price times its quantity. None when neither is known."""
+    """Return the value of a line item, or its price times its quantity, or None."""
     amount_raw = None if rules.value is None else rules.value.evaluate(line_item.latest_value)
     if amount_raw is None and rules.price is not None and rules.quantity is not None:
-        price, quantity = (
-            rules.price.evaluate(line_item.latest_value),
-            rules.quantity.evaluate(line_item.latest_value),
-        )
+        price = rules.price.evaluate(line_item.latest_value)
+        quantity = rules.quantity.evaluate(line_item.latest_value)
         if isinstance(price, Decimal) and isinstance(quantity, Decimal):
             return parse_amount(multiply_decimals(price, quantity))
     return None if amount_raw is None else parse_amount(amount_raw)
 
 
 def find_unmapped(timeline: RecordTimeline, mapping: DealMapping) -> ProjectedEvents:
-    """What of a line item the mapping does not know; its events are its deal's."""
+    """Return the values of a line item that the mapping does not know.
+
+    A line item has no events of its own.
+    """
     rules = mapping.line_items
     if rules is None:
         return ProjectedEvents()

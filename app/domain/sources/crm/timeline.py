@@ -46,27 +46,27 @@ class RecordTimeline:
 
     @property
     def latest_change_at(self) -> datetime | None:
-        """The newest source time. None when nothing is known of the record."""
+        """The time of the latest change, or None without changes."""
         return self.changes[-1].at if self.changes else None
 
     def value_history(self, name: str | None) -> ValueHistory:
-        """Every value that the property was set to, null too, oldest first."""
+        """Return every value that a property was set to, null included, oldest first."""
         if name is None:
             return []
         return self._value_histories.get(self._current_names.get(name, name), [])
 
     def change_times(self, *rules: Rule | None) -> list[datetime]:
-        """The instants at which a property that one of the rules reads was set, oldest first, each once."""
+        """Return the times at which a property of the rules was set, in order."""
         names = {name for rule in rules if rule is not None for name in rule.properties}
         return sorted({changed_at for name in names for changed_at, _ in self.value_history(name)})
 
     def latest_value(self, name: str | None) -> Scalar:
-        """The newest value. None when it is null, or was never mentioned."""
+        """Return the latest value, or None if it is null or was never set."""
         value_history = self.value_history(name)
         return value_history[-1][1] if value_history else None
 
     def reader_as_of(self, as_of: datetime) -> Callable[[str], Scalar]:
-        """What each property was last set to at or before an instant: None when to null, or not yet."""
+        """Return a function that reads a property as of an instant."""
 
         def read_property(name: str) -> Scalar:
             value_history = self.value_history(name)
@@ -76,9 +76,9 @@ class RecordTimeline:
         return read_property
 
     def raw_value_as_of(self, rule: Rule | None, as_of: datetime) -> Scalar:
-        """The raw value that a rule reads: what was last set at or before `at`, else the first set after it.
+        """Return the raw value of a rule as of an instant, or else the first one after it.
 
-        None when there is no rule, or null then, or never set.
+        Return None without a rule, for null, and for a property that was never set.
         """
         if rule is None:
             return None
@@ -99,7 +99,7 @@ class RecordTimeline:
         return next((value for value in first_values if value is not None), None)
 
     def distinct_values(self, name: str | None) -> set[str]:
-        """Every value that the property ever had, as text."""
+        """Return every value that a property ever had, as text."""
         return {to_text(value) for _, value in self.value_history(name) if value is not None}
 
 
@@ -112,7 +112,7 @@ def unreadable_values(
     rules: Iterable[Rule | None],
     is_readable: Callable[[Rule, Scalar], bool],
 ) -> set[tuple[str, str]]:
-    """The values that the properties of these rules ever had and that are not readable. Shape: (property, value)."""
+    """Return the unreadable values of the properties of the rules, as (property, value)."""
     return {
         (name, value[:MAX_REPORTED_LENGTH])
         for rule in rules

@@ -1,4 +1,4 @@
-"""A source's mapping: which properties of a CRM mean what to this organization. Data, checked once; no expressions."""
+"""A source's mapping: the meaning of a CRM's properties. Data without expressions, checked once."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from app.domain.sources.mapping.rules import InstantRule, Rule
 
 @dataclass(frozen=True, slots=True)
 class CurrencyRate:
-    """What one `unit` is worth in `to` from a day on."""
+    """The value of one `unit` in `target_unit` from a day on."""
 
     unit: str
     target_unit: str
@@ -21,7 +21,7 @@ class CurrencyRate:
 
 @dataclass(frozen=True, slots=True)
 class LineItemRules:
-    """How the line items of a deal say what was sold; `value`, else `price` times `quantity`. None when: not used."""
+    """Rules for the line items of a deal. Without `value`, `price` times `quantity` counts."""
 
     offering: Rule | None = None
     value: Rule | None = None
@@ -31,7 +31,7 @@ class LineItemRules:
 
 @dataclass(frozen=True, slots=True)
 class EventRules:
-    """How an event of a foreign shape (CloudEvents) becomes one of ours. None when: not used."""
+    """Rules that convert a CloudEvent to an event. None is an unused rule."""
 
     team: Rule | None = None
     kind: Rule | None = None
@@ -44,20 +44,15 @@ class EventRules:
 
 @dataclass(frozen=True, slots=True)
 class DealMapping:
-    """How a deal's properties become events: `app/domain/sources/mapping/rules.py` says what a rule can do.
+    """Rules that convert a deal's properties to events; None is an unused rule.
 
-    A property is a plain name (`amount`: a member of the record, or what the CRM calls it on the wire) or a JSON
-    Pointer into the record (`/custom_fields/abc/value`); a change's `fields` are spelled exactly as `properties` spells
-    them, so a connector that gets records writes `fields=picked(record, mapping.properties())`.
+    `app/domain/sources/mapping/rules.py` defines the rules. A property is a plain name (`amount`)
+    or a JSON Pointer into the record (`/custom_fields/abc/value`). The `fields` of a change use
+    exactly the spelling of the mapping.
 
-    Whether a deal is open, won or lost is said by the first of these that says anything at that time: `status` (mapped
-    to the class), `won` and `closed` (two booleans, as Salesforce has them: won, else closed is lost, else open), the
-    `stage` looked up in `stages`. The stage moves the deal and stands in its data whatever decides the class.
-    `created_at`, `closed_at` and `modified_at` date what a snapshot tells of before: when the deal was created, and
-    when it was closed if nothing was known of it before that; `modified_at` dates an imported record.
-
-    Shape: `envelope` for the generic connector alone, `event` for CloudEvents alone.
-    None when: the organization does not use that rule.
+    The first of these rules with a value decides whether a deal is open, won or lost: `status`;
+    `won` and `closed`, two booleans as in Salesforce; the `stage` looked up in `stages`. The stage
+    is part of the event data in any case.
     """
 
     stage: Rule | None = None
@@ -66,6 +61,8 @@ class DealMapping:
     status: Rule | None = None
     won: Rule | None = None
     closed: Rule | None = None
+    # `created_at` and `closed_at` date the past of a snapshot: when the deal was created, and when
+    # it was closed if nothing was known before. `modified_at` dates an imported record.
     created_at: InstantRule | None = None
     modified_at: InstantRule | None = None
     closed_at: InstantRule | None = None
@@ -76,11 +73,13 @@ class DealMapping:
     offerings: Rule | None = None
     line_items: LineItemRules | None = None
     data: Mapping[str, Rule] = field(default_factory=dict)
+    # For the generic connector only.
     envelope: Envelope | None = None
+    # For CloudEvents only.
     event: EventRules | None = None
 
     def properties(self) -> frozenset[str]:
-        """The properties of a deal that the rules read, names and pointers as the mapping spells them."""
+        """Return the properties of a deal that the rules read, spelled as in the mapping."""
         rules = [
             self.stage,
             self.pipeline,
@@ -105,7 +104,10 @@ class DealMapping:
         )
 
     def line_item_properties(self) -> frozenset[str]:
-        """The properties of a line item that the rules read: none where no rule says its offering."""
+        """Return the properties of a line item that the rules read.
+
+        Without a rule for the offering there are none.
+        """
         line_item_rules = self.line_items
         rules = (
             ()
@@ -120,7 +122,7 @@ class DealMapping:
         return frozenset(name for rule in rules if rule is not None for name in rule.properties)
 
     def team_keys(self) -> frozenset[str]:
-        """The keys of the teams that the rules name: the caller checks that they exist."""
+        """Return the keys of the teams in the rules. The caller checks that they exist."""
         rules = [self.team, self.event.team if self.event is not None else None]
         named_teams = [
             team
@@ -131,6 +133,6 @@ class DealMapping:
         return frozenset(team for team in named_teams if isinstance(team, str))
 
     def find_rate(self, unit: str, day: date) -> CurrencyRate | None:
-        """The rate that converts `unit` on `day`: the one that became valid last. None when no rate is valid yet."""
+        """Return the rate for a unit that is valid on a day, or None."""
         valid_rates = [rate for rate in self.rates if rate.unit == unit and rate.valid_from <= day]
         return max(valid_rates, key=lambda rate: rate.valid_from, default=None)

@@ -1,4 +1,4 @@
-"""Reader of a source's mapping: builds a DealMapping and collects every fault in it."""
+"""Parser of a source's mapping: builds a DealMapping and collects every fault in it."""
 
 import re
 from collections.abc import Mapping
@@ -42,9 +42,10 @@ _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 def merge_defaults(
     defaults: Mapping[str, object], overrides: Mapping[str, object]
 ) -> dict[str, object]:
-    """The defaults with what the source says laid over them, member by member; null takes a default away (RFC 7396).
+    """Return the defaults with the overrides merged in, member by member.
 
-    A rule that says where its value comes from takes the default's `property`, `first_of` or `const` away.
+    Null removes a default (RFC 7396). A rule that says where its value comes from replaces the
+    source of the default rule: `property`, `first_of` or `const`.
     """
     overrides_source = any(name in overrides for name in SOURCE_OPERATORS)
     members = {
@@ -68,10 +69,11 @@ def merge_defaults(
 def parse_mapping(
     overrides: object, defaults: Mapping[str, object], form: str = "deals"
 ) -> DealMapping:
-    """The mapping in force: what the source says over its connector's defaults.
+    """Return the effective mapping: the source's mapping over the connector's defaults.
 
-    Shape: `form` is the connector's: `deals` (a CRM), `generic`, `events` (CloudEvents), or `none`: it takes none.
-    Raises: InvalidError, with a fault at each wrong place (`/mapping/...`).
+    `form` is the connector's: `deals` (a CRM), `generic`, `events` (CloudEvents), or `none` for a
+    connector without a mapping.
+    Raises: InvalidError with a fault at each wrong place (`/mapping/...`).
     """
     if overrides is not None and not isinstance(overrides, Mapping):
         raise InvalidError("The mapping is not valid.", [Fault("/mapping", "must be an object")])
@@ -90,7 +92,7 @@ def parse_mapping(
 
 
 class _MappingParser(EnvelopeParser):
-    """Reads one mapping."""
+    """Parses one mapping."""
 
     def parse_mapping(self, raw: Mapping[str, object], form: str) -> DealMapping:
         self.parse_members("", raw, MEMBERS_BY_FORM[form])
@@ -173,7 +175,8 @@ class _MappingParser(EnvelopeParser):
                 reserved_names = ", ".join(RESERVED_DATA_NAMES)
                 self.add_fault(
                     member_pointer,
-                    f"must be named by letters, digits, _ and -, at most 64, and not {reserved_names}",
+                    "must be named by letters, digits, _ and -, at most 64, "
+                    f"and not {reserved_names}",
                 )
             rule = self.parse_rule(member_pointer, rule_raw)
             if rule is not None:
@@ -203,10 +206,8 @@ class _MappingParser(EnvelopeParser):
         members = self.parse_members(pointer, raw, ("from", "to", "rate", "valid_from"))
         if not isinstance(raw, Mapping):
             return None
-        unit, target_unit = (
-            self.parse_text(f"{pointer}/from", members.get("from"), MAX_UNIT_LENGTH),
-            self.parse_text(f"{pointer}/to", members.get("to"), MAX_UNIT_LENGTH),
-        )
+        unit = self.parse_text(f"{pointer}/from", members.get("from"), MAX_UNIT_LENGTH)
+        target_unit = self.parse_text(f"{pointer}/to", members.get("to"), MAX_UNIT_LENGTH)
         if unit and unit == target_unit:
             self.add_fault(f"{pointer}/to", "must differ from 'from'")
         factor = _parse_rate_factor(members.get("rate"))

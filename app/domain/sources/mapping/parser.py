@@ -1,4 +1,4 @@
-"""Reads the rules of a mapping and gathers what is wrong with them, so that the person sees all of it at once."""
+"""Parser of the rules of a mapping. It collects all faults, so that the user sees them together."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from app.domain.primitives.errors import Fault
 from app.domain.sources.crm.changes import Scalar
-from app.domain.sources.mapping import json_pointer as pointers
+from app.domain.sources.mapping import json_pointer
 from app.domain.sources.mapping.rules import (
     MAX_SCALE,
     PARSE_KINDS,
@@ -29,25 +29,25 @@ _CONTROL_CHARACTER: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def escape_pointer(name: object) -> str:
-    """A member's name as a part of a JSON Pointer."""
+    """Return the name of a member, escaped for a JSON Pointer."""
     return str(name).replace("~", "~0").replace("/", "~1")
 
 
 class RuleParser:
-    """What the readers of all mappings share. Shape: `faults` point into the mapping (`/mapping/...`)."""
+    """Base of the parsers of mappings."""
 
     def __init__(self) -> None:
-        """Nothing is wrong yet."""
+        """Start without faults."""
         self.faults: list[Fault] = []
         self.entry_count = 0
         self.rule_count = 0
 
     def add_fault(self, pointer: str, detail: str) -> None:
-        """Something is wrong at a place."""
+        """Add a fault at a place in the mapping; its pointer starts with `/mapping`."""
         self.faults.append(Fault(f"/mapping{pointer}", detail))
 
     def check_limits(self) -> None:
-        """The mapping is within its bounds, or a fault says which it is not."""
+        """Add a fault for too many rules or map entries."""
         if self.rule_count > MAX_RULES:
             self.add_fault("", f"must have at most {MAX_RULES} rules")
         if self.entry_count > MAX_MAP_ENTRIES:
@@ -56,7 +56,11 @@ class RuleParser:
     def parse_members(
         self, pointer: str, raw: object, allowed_members: Sequence[str]
     ) -> Mapping[str, object]:
-        """The members of an object, none but known ones. Shape: empty for what is no object, with a fault."""
+        """Return the members of an object.
+
+        Add a fault for each unknown member. A value that is no object is a fault and has no
+        members.
+        """
         if not isinstance(raw, Mapping):
             self.add_fault(pointer, "must be an object")
             return {}
@@ -69,7 +73,7 @@ class RuleParser:
         return raw
 
     def parse_text(self, pointer: str, raw: object, max_length: int = MAX_TEXT_LENGTH) -> str:
-        """A printable text; empty with a fault."""
+        """Return a printable text; empty with a fault."""
         if (
             not isinstance(raw, str)
             or not raw.strip()
@@ -81,19 +85,20 @@ class RuleParser:
         return raw
 
     def parse_key(self, pointer: str, raw: object) -> str:
-        """A key of ours; empty with a fault."""
+        """Return the key of a resource; empty with a fault."""
         if not isinstance(raw, str) or len(raw) > 64 or not KEY_PATTERN.fullmatch(raw):
             self.add_fault(
                 pointer,
-                "must be a key: lower-case letters and digits, parted by single hyphens, at most 64",
+                "must be a key: lower-case letters and digits, parted by single hyphens, "
+                "at most 64",
             )
             return ""
         return raw
 
     def parse_property(self, pointer: str, raw: object) -> str:
-        """A property: a plain name, or a JSON Pointer of at most 16 parts; empty with a fault."""
+        """Return a plain name or a JSON Pointer; empty with a fault."""
         name = self.parse_text(pointer, raw)
-        problem = pointers.find_pointer_problem(name)
+        problem = json_pointer.find_pointer_problem(name)
         if problem is not None:
             self.add_fault(pointer, problem)
         return name
@@ -101,7 +106,7 @@ class RuleParser:
     def parse_map(
         self, pointer: str, raw: object, targets: Sequence[str] | None = None
     ) -> dict[str, str]:
-        """A map to one of `to`, or to keys of ours where that is None."""
+        """Return a map to one of `targets`, or to keys of resources if that is None."""
         if not isinstance(raw, Mapping):
             self.add_fault(pointer, "must be an object")
             return {}
@@ -129,10 +134,10 @@ class RuleParser:
         parses: Sequence[str] = PARSE_KINDS,
         needs_map: bool = False,
     ) -> Rule | None:
-        """One rule. None when there is none, or it is no object.
+        """Return one rule, or None if it is missing or no object.
 
-        Shape: `to` is what it comes to: one of a list, `key` (a key of ours), `unit` (a short text), or anything
-        (None); `parses` are the ways it may be parsed, the first of which is the usual one.
+        `targets` restricts the values: a list of options, `key` (the key of a resource), `unit` (a
+        short text), or None for any value. `parses` lists the allowed parsers, the default first.
         """
         if raw is None:
             return None
@@ -168,14 +173,15 @@ class RuleParser:
         )
 
     def parse_instant_rule(self, pointer: str, raw: object) -> InstantRule | None:
-        """A rule whose value is an instant. None when there is none, or it is no object."""
+        """Return a rule whose value is an instant, or None if it is missing or no object."""
         if raw is None:
             return None
         self.rule_count += 1
         members = self.parse_members(pointer, raw, ("property", "first_of", "format", "zone"))
         if not isinstance(raw, Mapping):
             return None
-        form, zone_name = members.get("format", "any"), members.get("zone", "UTC")
+        form = members.get("format", "any")
+        zone_name = members.get("zone", "UTC")
         if form not in INSTANT_FORMATS:
             self.add_fault(f"{pointer}/format", f"must be one of {', '.join(INSTANT_FORMATS)}")
         try:
@@ -190,7 +196,7 @@ class RuleParser:
     def parse_sources(
         self, pointer: str, members: Mapping[str, object], *, is_optional: bool
     ) -> tuple[str, ...]:
-        """The properties that a rule reads, in order; a constant reads none."""
+        """Return the properties that a rule reads, in order; none for a constant."""
         source_operators = [name for name in SOURCE_OPERATORS if name in members]
         if len(source_operators) > 1:
             self.add_fault(
@@ -218,7 +224,7 @@ class RuleParser:
     def parse_constant(
         self, pointer: str, raw: object, targets: Sequence[str] | str | None
     ) -> Scalar:
-        """A value that the mapping itself says."""
+        """Return a constant of the mapping itself."""
         if raw is None:
             return None
         if targets in ("key", "unit"):
@@ -235,20 +241,20 @@ class RuleParser:
         return self.parse_text(pointer, raw)
 
     def parse_integer(self, pointer: str, raw: object, minimum: int, maximum: int) -> int:
-        """A whole number between two."""
+        """Return an integer within bounds."""
         if isinstance(raw, bool) or not isinstance(raw, int) or not minimum <= raw <= maximum:
             self.add_fault(pointer, f"must be a whole number from {minimum} to {maximum}")
             return 0
         return raw
 
     def parse_flag(self, pointer: str, raw: object) -> bool:
-        """True or false."""
+        """Return a boolean."""
         if not isinstance(raw, bool):
             self.add_fault(pointer, "must be true or false")
         return raw is True
 
     def parse_split(self, pointer: str, raw: object) -> tuple[str, int] | None:
-        """A separator and which part. None when the text is not split."""
+        """Return a separator and an index, or None if the text is not split."""
         if raw is None:
             return None
         members = self.parse_members(pointer, raw, ("by", "index"))
