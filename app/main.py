@@ -94,7 +94,8 @@ def make_vault(settings: Settings) -> Vault:
 
     Raises: ValueError when PostgreSQL is used without keys.
     """
-    secret, pepper = settings.secret_keys, settings.key_pepper
+    secret = settings.secret_keys
+    pepper = settings.key_pepper
     if secret is None or pepper is None:
         database_path = database_file(settings.database_url)
         if database_path is None:
@@ -102,7 +103,8 @@ def make_vault(settings: Settings) -> Vault:
                 "SIGHTLINE_SECRET_KEYS and SIGHTLINE_KEY_PEPPER are required with PostgreSQL."
             )
         embedded_keys = _load_embedded_keys(Path(f"{database_path}.keys"))
-        secret, pepper = secret or embedded_keys[0], pepper or embedded_keys[1]
+        secret = secret or embedded_keys[0]
+        pepper = pepper or embedded_keys[1]
     return Vault(vault.parse_keys(secret), vault.parse_keys(pepper))
 
 

@@ -111,7 +111,8 @@ def _print_comparison(query: Mapping[str, str], *, as_json: bool) -> None:
         component_before["name"]: component_before["score"]
         for component_before in comparison["before"]["components"]
     }
-    since, known_at = comparison["before"]["as_of"], comparison["after"]["known_at"]
+    since = comparison["before"]["as_of"]
+    known_at = comparison["after"]["known_at"]
     score_change = _format_change(comparison["before"]["score"], comparison["after"]["score"])
     out.print(f"since {since}: score {score_change}, both as known on {known_at}", markup=False)
     for component in comparison["after"]["components"]:
@@ -146,7 +147,8 @@ def _print_comparison(query: Mapping[str, str], *, as_json: bool) -> None:
 
 
 def _format_change(before: float | None, after: float | None) -> str:
-    before_text, after_text = _format_score(before).strip(), _format_score(after).strip()
+    before_text = _format_score(before).strip()
+    after_text = _format_score(after).strip()
     return after_text if before_text == after_text else f"{before_text} to {after_text}"
 
 

@@ -137,7 +137,8 @@ def _print_totals(
     if as_json:
         print_json({**totals, "problems": problems})
         return
-    recorded, duplicates = pluralize(totals["recorded"], "event"), totals["duplicates"]
+    recorded = pluralize(totals["recorded"], "event")
+    duplicates = totals["duplicates"]
     print_line(
         f"{recorded} recorded, {duplicates} {'was' if duplicates == 1 else 'were'} there, {totals['rejected']} refused."
     )

@@ -94,7 +94,8 @@ def _unmapped_warnings(source: Mapping[str, Any]) -> list[str]:
 
 def _health_problems(source: Mapping[str, Any]) -> list[str]:
     health = source["health"]
-    last_delivery, last_refusal = health["last_delivery_at"] or "", health["last_refused_at"] or ""
+    last_delivery = health["last_delivery_at"] or ""
+    last_refusal = health["last_refused_at"] or ""
     return [
         *([] if last_delivery else ["no delivery yet"]),
         *(["signatures are refused"] if last_refusal > last_delivery else []),
@@ -110,7 +111,8 @@ def _delivery_summary(source: Mapping[str, Any]) -> str:
     health = source["health"]
     if source["connector"] == "api":
         return "events by API key"
-    last_delivery, last_refusal = health["last_delivery_at"], health["last_refused_at"]
+    last_delivery = health["last_delivery_at"]
+    last_refusal = health["last_refused_at"]
     day_counts = f"{health['deliveries_last_day']} in 24 h, {health['failures_last_day']} failed"
     summary = f"last delivery {'never' if last_delivery is None else _format_minute(last_delivery)}, {day_counts}"
     return (
@@ -126,7 +128,8 @@ def _format_minute(instant: str) -> str:
 
 def _format_lag(health: Mapping[str, Any]) -> str:
     """Return the median and the longest time from an event to its recording, of the last day."""
-    median, worst = health["lag_median_seconds"], health["lag_worst_seconds"]
+    median = health["lag_median_seconds"]
+    worst = health["lag_worst_seconds"]
     return (
         ""
         if median is None

@@ -13,7 +13,8 @@ EventBody = dict[str, Any]  # Any: an event of our own API
 
 def build_daily_batches(quarter: Quarter) -> list[list[EventBody]]:
     """Return the events of each day in order. Most weekends have none."""
-    seeded_random, batches = SeededRandom(quarter.seed), []
+    seeded_random = SeededRandom(quarter.seed)
+    batches = []
     won_deals = [
         deal for deal in generate_deals(quarter) if deal.segment == "enterprise" and deal.is_won
     ]
@@ -100,7 +101,8 @@ def _marketing_events(
             data={"segment": segment},
         )
     if offset % 7 == 2:
-        occurred_at, event_data = quarter.instant_at(offset, 11, 0), {"segment": "enterprise"}
+        occurred_at = quarter.instant_at(offset, 11, 0)
+        event_data = {"segment": "enterprise"}
         yield _build_event(
             "campaigns",
             "webinar.held",
@@ -147,7 +149,8 @@ def _executive_events(
             "billing", "churn.measured", quarter.instant_at(offset, 7, 0), "operations", value=rate
         )
     if offset % 7 == 4:
-        occurred_at, goal = quarter.instant_at(offset, 9, 0), "keep-customers"
+        occurred_at = quarter.instant_at(offset, 9, 0)
+        goal = "keep-customers"
         yield _build_event(
             "projects", "review.held", occurred_at, "executives", kind="activity", objective=goal
         )
@@ -160,7 +163,8 @@ def _invoice_day(deal: Deal) -> date | None:
 
 def _invoice_events(quarter: Quarter, offset: int, deal: Deal) -> Iterator[EventBody]:
     """Yield the invoice of a won deal. Some are missing, and some are below the deal's amount."""
-    seeded_random, invoiced_at = SeededRandom(quarter.seed), quarter.instant_at(offset, 7, 30)
+    seeded_random = SeededRandom(quarter.seed)
+    invoiced_at = quarter.instant_at(offset, 7, 30)
     if seeded_random.happens(0.15, deal.id, "not invoiced"):
         return
     share = seeded_random.choose((100, 90, 75, 60), deal.id, "invoiced")

@@ -74,7 +74,8 @@ def build_webhook_elements(quarter: Quarter) -> list[TimedElement]:
 
 def generate_deals(quarter: Quarter) -> Iterator[Deal]:
     """Yield the quarter's deals by opening day: two or three each working day."""
-    seeded_random, number = SeededRandom(quarter.seed), 9_000_001
+    seeded_random = SeededRandom(quarter.seed)
+    number = 9_000_001
     for offset in range(WEEKS * 7):
         if offset % 7 > 4:
             continue
@@ -197,7 +198,8 @@ def _activity_elements(
     kind = seeded_random.choose_weighted(
         {"call": 45, "meeting": 25, "email": 30}, deal.id, "kind", index
     )
-    id_, ended_at = 100 * deal.id + index, occurred_at + timedelta(minutes=25)
+    id_ = 100 * deal.id + index
+    ended_at = occurred_at + timedelta(minutes=25)
     object_type = {"objectTypeId": OBJECT_TYPE_IDS[kind]}
     yield _timed_element(ended_at, "object.creation", id_, **object_type)
     properties = {

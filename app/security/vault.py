@@ -108,7 +108,8 @@ def compute_checksum(text: str) -> str:
 
 def generate_api_key() -> tuple[str, str, str]:
     """Generate an API key. Return its text, its public id and its secret."""
-    key_id, secret = identifiers.random_base62(ID_LENGTH), identifiers.random_base62(SECRET_LENGTH)
+    key_id = identifiers.random_base62(ID_LENGTH)
+    secret = identifiers.random_base62(SECRET_LENGTH)
     text = API_KEY_PREFIX + key_id + secret
     return text + compute_checksum(text), key_id, secret
 
@@ -124,7 +125,8 @@ def split_api_key(presented: str) -> tuple[str, str] | None:
         or not presented.isascii()
     ):
         return None
-    body, checksum = presented[:-CHECK_LENGTH], presented[-CHECK_LENGTH:]
+    body = presented[:-CHECK_LENGTH]
+    checksum = presented[-CHECK_LENGTH:]
     if not presented[len(API_KEY_PREFIX) :].isalnum() or compute_checksum(body) != checksum:
         return None
     id_and_secret = body.removeprefix(API_KEY_PREFIX)

@@ -18,14 +18,16 @@ class _SingleWriteTransport:
     """
 
     def __init__(self, transport: Transport) -> None:
-        self._transport, self._pending_head = transport, b""
+        self._transport = transport
+        self._pending_head = b""
 
     def __getattr__(self, name: str) -> Any:  # Any: what a transport has
         return getattr(self._transport, name)
 
     def write(self, chunk: bytes) -> None:
         if self._pending_head:
-            chunk, self._pending_head = self._pending_head + chunk, b""
+            chunk = self._pending_head + chunk
+            self._pending_head = b""
         elif chunk.startswith(RESPONSE_PREFIX) and not chunk.startswith(CONTINUE_PREFIX):
             self._pending_head = chunk  # its body follows, be it empty
             return

@@ -71,7 +71,8 @@ async def issue_key_within(
 
     Raises: InvalidError with the given faults and those of team and source.
     """
-    now, faults = service.clock(), list(faults)
+    now = service.clock()
+    all_faults = list(faults)
     zone = await organization_version.time_zone(connection, actor.organization)
     position = await organization_version.advance_version(
         connection, actor.organization, now, zone, changes_configuration=False
@@ -80,20 +81,20 @@ async def issue_key_within(
         connection, actor.organization, ("team", "source")
     )
     if key_request.team is not None and key_request.team not in current_configuration.teams:
-        faults.append(
+        all_faults.append(
             Fault(
                 "/team", unknown_key_message("team", key_request.team, current_configuration.teams)
             )
         )
     if key_request.source is not None and key_request.source not in current_configuration.sources:
-        faults.append(
+        all_faults.append(
             Fault(
                 "/source",
                 unknown_key_message("source", key_request.source, current_configuration.sources),
             )
         )
-    if faults:
-        raise InvalidError("The key cannot be issued as asked.", faults)
+    if all_faults:
+        raise InvalidError("The key cannot be issued as asked.", all_faults)
     key, text = _make_key(service, key_request, now, actor.name)
     await api_keys_store.add_api_key(connection, actor.organization, key)
     act = RecordedAction(actor.name, "api_key", key.id, "create", None, _to_journal_content(key))

@@ -56,7 +56,8 @@ async def delete_organization(
 
     Raises: NotFoundError; ConflictError when the database role does not own the tables.
     """
-    organization_id, deleted_count = await find_organization(service, key), 0
+    organization_id = await find_organization(service, key)
+    deleted_count = 0
     async with service.database.write_transaction() as connection:
         await privileges.require_owner(connection)
         await organization_deletion.revoke_access(connection, organization_id)

@@ -132,7 +132,8 @@ async def _closed_day_evidence(  # what it is of, and the question
         connection
     ):
         return None
-    cache_owner, cache_key = ("settled", organization), (*query, org_version.recorded_day)
+    cache_owner = ("settled", organization)
+    cache_key = (*query, org_version.recorded_day)
     closed_days = service.answer_cache.get(
         cache_owner, cache_key, org_version.configuration_version, evidence_query.ClosedDayEvidence
     )

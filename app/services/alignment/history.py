@@ -77,7 +77,8 @@ async def get_history(
     async with service.database.read_transaction() as connection:
         org_version = await organization_version.load_version(connection, actor.organization)
         days, known_day = _resolve_days(org_version.today(now), query)
-        cache_owner, cache_key = ("history", actor.organization), (playbook, tuple(days), known_day)
+        cache_owner = ("history", actor.organization)
+        cache_key = (playbook, tuple(days), known_day)
         cached = service.answer_cache.get(cache_owner, cache_key, org_version.version, ScoreHistory)
         if cached is not None:
             return cached

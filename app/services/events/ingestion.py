@@ -100,8 +100,9 @@ async def _record_on_slow_path(
         outcomes = validate_batch(compiled.configuration, submissions, now)
         if not is_reloaded and any(outcome.status == "invalid" for outcome in outcomes):
             # It may be a newer configuration that knows what this one does not.
-            previous, compiled = compiled, await _load_compiled(service, organization)
-            if compiled.version != previous.version:
+            previous_version = compiled.version
+            compiled = await _load_compiled(service, organization)
+            if compiled.version != previous_version:
                 outcomes = validate_batch(compiled.configuration, submissions, now)
         new_events = [
             submission.event
@@ -237,7 +238,8 @@ async def _build_results(
             )
     final_outcomes = []
     for submission, outcome in zip(submissions, outcomes, strict=True):
-        event_key, event = submission.key, submission.event
+        event_key = submission.key
+        event = submission.event
         if outcome.status == "recorded" and event_key in outcomes_by_key:
             final_outcomes.append(outcomes_by_key[event_key])
         elif (

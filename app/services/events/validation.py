@@ -64,7 +64,8 @@ def _passes_fast_check(
     configuration: Configuration, submission: EventSubmission, latest_time: datetime
 ) -> bool:
     """Return whether an event is certainly valid. Most are, and need no further checks."""
-    actor, event = submission.actor, submission.event
+    actor = submission.actor
+    event = submission.event
     source = configuration.sources.get(event.source)
     return (
         source is not None
@@ -81,7 +82,8 @@ def rejection_reason(
     configuration: Configuration, submission: EventSubmission, now: datetime
 ) -> SightlineError | None:
     """Return why an event is rejected, or None if it is valid."""
-    actor, event = submission.actor, submission.event
+    actor = submission.actor
+    event = submission.event
     if actor.team is not None and event.team != actor.team:
         return ForbiddenError(f"This key is bound to the team '{actor.team}'.")
     if actor.source is not None and event.source != actor.source:

@@ -261,7 +261,8 @@ async def _find_mentioning_deliveries(
     needles = {
         max(PLAIN_TEXT.findall(search_text), key=len, default="") for search_text in search_texts
     }
-    needle_pattern, deal_mapping = _compile_needles(needles), parse_source_mapping(source)
+    needle_pattern = _compile_needles(needles)
+    deal_mapping = parse_source_mapping(source)
     delivery_uids: set[UUID] = set()
     sql_needles = set() if "" in needles or len(needles) > MAX_NEEDLES else needles
     async for chunk in erasure_store.find_deliveries_containing(

@@ -122,7 +122,8 @@ async def _apply_transform(
     transform: Callable[[Configuration], Configuration],
     guard: tuple[str, str, Precondition] | None,
 ) -> WriteOutcome:
-    organization, now = actor.organization, service.clock()
+    organization = actor.organization
+    now = service.clock()
     zone = await organization_version.time_zone(connection, organization)
     # The cursor's row is locked first: what is read after it cannot change under the write.
     position = await organization_version.advance_version(

@@ -91,11 +91,9 @@ class ConfigurationHistory:
     ) -> None:
         """Start from the current configuration, which has not changed after `loaded_since`."""
         self._scope = connection, organization
-        self._current_state, self.restating_metrics, self.effective_metrics = (
-            current_state,
-            current_state.restating_metrics,
-            current_state.effective_metrics,
-        )
+        self._current_state = current_state
+        self.restating_metrics = current_state.restating_metrics
+        self.effective_metrics = current_state.effective_metrics
         self._changes_by_day: dict[date, Sequence[ChangeToRevert]] = {}
         self._configurations_by_day: dict[date, Configuration] = {}
         self._playbook_indexes: dict[tuple[int, str], PlaybookIndex] = {}
@@ -187,9 +185,11 @@ class ConfigurationHistory:
         Before its first publication, use the playbook as it was then published, if that is known by
         `known_at`.
         """
-        day, previous = as_of, None
+        day = as_of
+        previous = None
         while True:
-            configuration, published_on = await self.as_of(day), None
+            configuration = await self.as_of(day)
+            published_on = None
             playbook = configuration.playbooks.get(key)
             if playbook is None or playbook.state == "draft":
                 published_on = await self._first_published_day(key, day, known_at)
@@ -219,7 +219,8 @@ class ConfigurationHistory:
         """
         if configuration is self.current_configuration:
             return self._current_state.get_playbook_index(key)
-        cache_key, family = (id(configuration), key), self._families.setdefault(key, {})
+        cache_key = (id(configuration), key)
+        family = self._families.setdefault(key, {})
         return self._playbook_indexes.setdefault(
             cache_key, PlaybookIndex(configuration, key, family)
         )

@@ -33,7 +33,9 @@ class WriteCoalescer(Generic[RequestT, ReplyT]):
 
     def __init__(self, max_queue: int = MAX_QUEUE, max_batch: int = MAX_BATCH) -> None:
         """Limit the requests that wait and that are written together, per organization."""
-        self._max_queue, self._max_batch, self._is_closed = max_queue, max_batch, False
+        self._max_queue = max_queue
+        self._max_batch = max_batch
+        self._is_closed = False
         self._queues: dict[UUID, deque[tuple[RequestT, asyncio.Future[ReplyT]]]] = {}
         self._writers: dict[UUID, asyncio.Task[None]] = {}
 
@@ -88,13 +90,12 @@ class WriteCoalescer(Generic[RequestT, ReplyT]):
 
 async def _wait_for_batch(queue: Sized) -> None:
     """Return when the event loop delivers no more requests for now, or the batch is large enough."""
-    idle_ticks, previous_length = 0, len(queue)
+    idle_ticks = 0
+    previous_length = len(queue)
     while idle_ticks < IDLE_TICKS and previous_length < TARGET_BATCH:
         await asyncio.sleep(0)
-        idle_ticks, previous_length = (
-            idle_ticks + 1 if len(queue) == previous_length else 0,
-            len(queue),
-        )
+        idle_ticks = idle_ticks + 1 if len(queue) == previous_length else 0
+        previous_length = len(queue)
 
 
 async def _flush_batch(
