@@ -16,7 +16,8 @@ from app.settings import Settings
 from tests.support.databases import copy_sqlite_template
 
 QUARTER = Quarter(date(2026, 9, 28))
-SECRET, PEPPER = generate_key(), generate_key()
+SECRET = generate_key()
+PEPPER = generate_key()
 TWO_WEEKS_IN = datetime(2026, 10, 13, 13, tzinfo=UTC)
 EIGHT_WEEKS_IN = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 
@@ -51,10 +52,8 @@ async def read_score(settings: Settings, prepared: DemoAccess, now: datetime) ->
 
 @pytest.mark.slow
 async def test_a_resumed_demo_scores_like_a_single_start_and_revokes_the_old_keys(sqlite_url):
-    single_settings, resumed_settings = (
-        settings_for(f"sqlite+aiosqlite:///{copy_sqlite_template()}"),
-        settings_for(sqlite_url),
-    )
+    single_settings = settings_for(f"sqlite+aiosqlite:///{copy_sqlite_template()}")
+    resumed_settings = settings_for(sqlite_url)
     first = await prepare_demo(resumed_settings, datetime(2026, 10, 7, 13, tzinfo=UTC), QUARTER)
     second = await prepare_demo(resumed_settings, TWO_WEEKS_IN)
     single_start = await prepare_demo(single_settings, TWO_WEEKS_IN, QUARTER)

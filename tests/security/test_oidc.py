@@ -23,7 +23,8 @@ def signing_server() -> Iterator[TokenIssuer]:
 
 @pytest.fixture
 def signer(signing_server: TokenIssuer) -> TokenIssuer:
-    signing_server.key_requests, signing_server.is_broken = 0, False
+    signing_server.key_requests = 0
+    signing_server.is_broken = False
     return signing_server
 
 
@@ -37,7 +38,8 @@ def encode_part(value: object) -> str:
 
 def make_hostile_tokens(signer: TokenIssuer) -> dict[str, str]:
     """Tokens that must not pass, by what is wrong with them."""
-    now, valid_token = int(time.time()), signer.sign_token()
+    now = int(time.time())
+    valid_token = signer.sign_token()
     public_key = signer.keys["r1"].public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )  # fmt: skip

@@ -58,7 +58,9 @@ def test_the_number_of_callers_is_bounded_and_idle_callers_are_evicted(monkeypat
 @settings(max_examples=50)
 @given(some.integers(1, 20), some.lists(some.integers(0, 30_000), max_size=80))
 def test_in_no_window_is_more_allowed_than_the_quota_twice(quota, gaps):
-    limiter, now, admitted = RateLimiter("key", quota), NOW, []
+    limiter = RateLimiter("key", quota)
+    now = NOW
+    admitted = []
     for gap in gaps:
         now += timedelta(milliseconds=gap)
         quota_status = limiter.acquire("a", now)

@@ -11,7 +11,8 @@ from app.security import vault
 from app.security.identifiers import BASE62_ALPHABET
 from app.security.vault import Vault
 
-FIRST_KEY, SECOND_KEY = bytes(range(32)), bytes(range(1, 33))
+FIRST_KEY = bytes(range(32))
+SECOND_KEY = bytes(range(1, 33))
 ENCODED_KEY = base64.b64encode(FIRST_KEY).decode()
 
 

@@ -144,7 +144,8 @@ async def score_quarter(url: str) -> tuple[Alignment, dict[str, object]]:
 async def test_both_databases_give_the_same_answer_bit_for_bit(
     sqlite_url: str, postgresql_url: str
 ):
-    embedded, server = await score_quarter(sqlite_url), await score_quarter(postgresql_url)
+    embedded = await score_quarter(sqlite_url)
+    server = await score_quarter(postgresql_url)
     assert embedded[1] == server[1]
     assert embedded[0] == server[0]
     assert repr(embedded[0]) == repr(server[0])

@@ -85,7 +85,10 @@ class RandomHistory:
     """What may happen to an organization."""
 
     def __init__(self, harness: ServiceHarness, actor: Actor, seed: int) -> None:
-        self.harness, self.actor, self.rng, self.batch_number = harness, actor, Random(seed), 0
+        self.harness = harness
+        self.actor = actor
+        self.rng = Random(seed)
+        self.batch_number = 0
         self.slow_service = replace(harness.service, max_inline_restated_events=0)
         self.live_uids: list[UUID] = []
         self.operations: tuple[Callable[[], Awaitable[object]], ...] = (
@@ -181,10 +184,8 @@ async def test_services_with_and_without_cache_give_the_same_answer_after_random
     actor = await record_quarter(harness)
     random_history = RandomHistory(harness, actor, seed)
     await random_history.record_events()
-    first_service, second_service = (
-        with_empty_cache(harness.service),
-        with_empty_cache(harness.service),
-    )
+    first_service = with_empty_cache(harness.service)
+    second_service = with_empty_cache(harness.service)
     for number in range(30):
         await random_history.run_random_operation()
         expected = await load_comparable_answer(with_empty_cache(harness.service), actor)
@@ -200,7 +201,8 @@ async def test_closed_days_are_read_on_the_second_request_and_cached_until_the_d
     harness: ServiceHarness,
 ):
     actor = await record_quarter(harness)
-    service, today = with_empty_cache(harness.service), harness.clock.now.date()
+    service = with_empty_cache(harness.service)
+    today = harness.clock.now.date()
 
     async def load_cached_evidence() -> ClosedDayEvidence | None:
         async with service.database.read_transaction() as connection:
@@ -255,12 +257,14 @@ async def test_a_rebuild_of_closed_days_is_visible_immediately(harness: ServiceH
 
 async def test_no_evidence_is_cached_for_an_earlier_known_at(harness: ServiceHarness):
     actor = await record_quarter(harness)
-    service, day = with_empty_cache(harness.service), harness.clock.now.date() - 9 * DAY
+    service = with_empty_cache(harness.service)
+    day = harness.clock.now.date() - 9 * DAY
     for name in "abc":
         await record_events(harness, actor, make_event(name))
         answer = await alignment.get_alignment(service, actor, "q4", day, day)
         async with service.database.read_transaction() as connection:
-            plan, frame = answer.snapshot.playbook_index, answer.snapshot.frame
+            plan = answer.snapshot.playbook_index
+            frame = answer.snapshot.frame
             assert (
                 await evidence_query.read_snapshot(connection, actor.organization, plan, frame)
             ).readings == answer.snapshot.readings

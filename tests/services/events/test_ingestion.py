@@ -52,10 +52,8 @@ async def has_consistent_rollups(harness: ServiceHarness, actor: Actor) -> bool:
 async def test_an_event_is_recorded_once_and_its_repetition_is_a_duplicate(harness: ServiceHarness):
     actor = await harness.create_organization()
     await seed_playbook(harness, actor)
-    first, repeated = (
-        await record_events(harness, actor, make_event("a")),
-        await record_events(harness, actor, make_event("a")),
-    )
+    first = await record_events(harness, actor, make_event("a"))
+    repeated = await record_events(harness, actor, make_event("a"))
     assert (first[0].status, repeated[0].status) == ("recorded", "duplicate")
     assert first[0].uid == repeated[0].uid
 
@@ -106,7 +104,8 @@ async def test_an_unknown_reference_is_rejected_and_the_nearest_key_is_suggested
 async def test_an_event_of_the_far_future_is_refused(harness: ServiceHarness):
     actor = await harness.create_organization()
     await seed_playbook(harness, actor)
-    near, far = NOW + timedelta(hours=24), NOW + timedelta(hours=24, seconds=1)
+    near = NOW + timedelta(hours=24)
+    far = NOW + timedelta(hours=24, seconds=1)
     assert await record_statuses(
         harness, actor, make_event("a", time=near), make_event("b", time=far)
     ) == [
@@ -266,7 +265,8 @@ async def test_an_event_sent_again_after_its_team_was_archived_is_a_duplicate_an
     )
     await record_events(harness, actor, make_event("a", team="guests"))
     await configuration_service.archive_resource(harness.service, actor, "team", "guests")
-    repeated, new = make_event("a", team="guests"), make_event("b", team="guests")
+    repeated = make_event("a", team="guests")
+    new = make_event("b", team="guests")
     assert await record_statuses(harness, actor, repeated, new) == ["duplicate", "invalid"]
 
 

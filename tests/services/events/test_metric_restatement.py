@@ -241,10 +241,8 @@ def pause_until_idle(max_rounds: int = 200) -> Callable[[bool], Awaitable[bool]]
 async def test_a_failing_restatement_does_not_stop_other_organizations(
     slow_harness: ServiceHarness,
 ):
-    full_actor, healthy_actor = (
-        await slow_harness.create_organization("full"),
-        await slow_harness.create_organization("sound"),
-    )
+    full_actor = await slow_harness.create_organization("full")
+    healthy_actor = await slow_harness.create_organization("sound")
     for actor in (full_actor, healthy_actor):
         await seed_playbook(slow_harness, actor)
         data = {"segment": "enterprise", "x": 10**12}

@@ -186,10 +186,8 @@ async def test_the_content_of_a_subjects_events_is_erased_and_no_score_changes(d
             make_event("b", subject=SUBJECT, data={"segment": "x"}),
         )
         await record_events(harness, actor, make_event("c", subject="person/other", data=private))
-        alignment_before, rows_before = (
-            await load_alignment(harness, actor),
-            await list_event_rows(harness),
-        )
+        alignment_before = await load_alignment(harness, actor)
+        rows_before = await list_event_rows(harness)
         erasure = await erase_subject(harness, actor, SUBJECT)
         assert (erasure.events, erasure.changes, erasure.deliveries) == (2, 0, 0)
         assert erasure.subject.startswith("erased/")
@@ -311,7 +309,8 @@ async def test_a_deal_is_erased_with_its_deliveries_and_accepts_no_further_chang
             make_property_change(43, "customer_segment", "smb", CHANGED_AT),
             DEAL_CHANGES[2],
         )
-        before, rows_before = await load_alignment(harness, actor), await list_event_rows(harness)
+        before = await load_alignment(harness, actor)
+        rows_before = await list_event_rows(harness)
         erasure = await erase_subject(harness, actor, "deal/42")
         assert (erasure.events > 0, erasure.changes, erasure.deliveries) == (True, 6, 2)
         assert await load_alignment(harness, actor) == before
@@ -390,17 +389,13 @@ async def test_only_an_unbound_admin_key_erases(sqlite_url: str, overrides: dict
 
 async def test_another_organizations_events_of_the_same_subject_stay(database_url: str):
     async with open_harness(database_url) as harness:
-        actor, other_actor = (
-            await harness.create_organization(),
-            await harness.create_organization("other"),
-        )
+        actor = await harness.create_organization()
+        other_actor = await harness.create_organization("other")
         for tenant in (actor, other_actor):
             await seed_playbook(harness, tenant)
             await record_events(harness, tenant, make_event("a", subject=SUBJECT))
-        acme_erasure, other_erasure = (
-            await erase_subject(harness, actor, SUBJECT),
-            await erase_subject(harness, replace(other_actor), "person/nobody"),
-        )
+        acme_erasure = await erase_subject(harness, actor, SUBJECT)
+        other_erasure = await erase_subject(harness, replace(other_actor), "person/nobody")
         assert (acme_erasure.events, other_erasure.events) == (1, 0)
         assert [
             row["subject"]

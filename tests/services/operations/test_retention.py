@@ -52,10 +52,8 @@ async def test_old_bodies_are_emptied_in_steps_oldest_first(
     harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(retention, "BATCH_SIZE", 2)
-    actor, other_actor = (
-        await create_with_deliveries(harness, "acme", 90, 60, 31, 29, 0),
-        await create_with_deliveries(harness, "other", 40, 1),
-    )
+    actor = await create_with_deliveries(harness, "acme", 90, 60, 31, 29, 0)
+    other_actor = await create_with_deliveries(harness, "other", 40, 1)
     busy_rounds: list[bool] = []
     await retention.run_worker(harness.service, 30, pause_for_rounds(1, busy_rounds))
     assert (
@@ -97,10 +95,8 @@ async def test_several_processes_empty_each_body_once(
 async def test_a_failed_organization_is_retried_and_does_not_stop_others(
     harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
 ):
-    actor, other_actor = (
-        await create_with_deliveries(harness, "acme", 40),
-        await create_with_deliveries(harness, "other", 40),
-    )
+    actor = await create_with_deliveries(harness, "acme", 40)
+    other_actor = await create_with_deliveries(harness, "other", 40)
     empty_bodies = deliveries_store.empty_bodies
     errors: list[Exception] = [UnavailableError("busy"), RuntimeError("a fault")]
 

@@ -213,10 +213,8 @@ async def test_a_rejected_write_stores_nothing(harness: ServiceHarness):
 
 
 async def test_organizations_do_not_see_each_other(harness: ServiceHarness):
-    acme_actor, other_actor = (
-        await harness.create_organization("one"),
-        await harness.create_organization("other"),
-    )
+    acme_actor = await harness.create_organization("one")
+    other_actor = await harness.create_organization("other")
     before = await load_version_and_configuration(harness, other_actor)
     await seed_playbook(harness, acme_actor)
     await configuration_service.put_resource(harness.service, acme_actor, OPS)

@@ -46,8 +46,10 @@ def draw_questions(
     timeline: Timeline, seed: int, count: int
 ) -> list[tuple[date, date, str | None]]:
     """Days from before the first act to the last one, known at any later one."""
-    rng, days = Random(seed), timeline.list_days()
-    first, last = days[0] - timedelta(days=6), days[-1]
+    rng = Random(seed)
+    days = timeline.list_days()
+    first = days[0] - timedelta(days=6)
+    last = days[-1]
     span = (last - first).days
     drawn = []
     for _ in range(count):

@@ -103,7 +103,8 @@ def test_asking_for_the_past_changes_nothing(
     async def query_past() -> tuple[object, object]:
         await timeline_runner.run_timeline(timeline)
         before = await dump_tables(timeline_runner)
-        first, last = timeline.list_days()[0], timeline.list_days()[-1]
+        first = timeline.list_days()[0]
+        last = timeline.list_days()[-1]
         for age in range((last - first).days + 3):
             day = last - timedelta(days=age)
             for playbook in (None, "main", "nothing"):

@@ -64,7 +64,8 @@ def test_every_point_of_a_history_is_the_answer_of_its_day(
 ) -> None:
     async def collect_mismatches() -> list[object]:
         await timeline_runner.run_timeline(timeline)
-        first, last = timeline.list_days()[0] - timedelta(days=3), timeline.list_days()[-1]
+        first = timeline.list_days()[0] - timedelta(days=3)
+        last = timeline.list_days()[-1]
         last_day = max(first, last - timedelta(days=late)) if step == "week" else last
         mismatches: list[object] = []
         for known_at in (None, last):
@@ -120,7 +121,8 @@ def test_a_comparison_is_two_answers_and_the_difference_of_their_ledgers(
         assert [to_answer_fields(compared.before), to_answer_fields(compared.after)] == [
             to_answer_fields(single) for single in singles
         ]
-        before, after = map_loss_points(compared.before), map_loss_points(compared.after)
+        before = map_loss_points(compared.before)
+        after = map_loss_points(compared.after)
         point_changes = {
             k: after.get(k, 0.0) - before.get(k, 0.0) for k in before.keys() | after.keys()
         }
@@ -197,7 +199,8 @@ def test_what_if_predicts_the_alignment_after_applying_the_document(
 ) -> None:
     async def check_what_if() -> None:
         await timeline_runner.run_timeline(timeline)
-        service, actor = timeline_runner.service, timeline_runner.actor
+        service = timeline_runner.service
+        actor = timeline_runner.actor
         document = await playbooks.export_document(service, actor, "main")
         same = await comparison.evaluate_what_if(service, actor, document)
         assert same.before is not None

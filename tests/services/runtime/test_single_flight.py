@@ -27,7 +27,8 @@ async def run_ready_tasks() -> None:
 
 
 async def test_a_call_during_a_running_load_gets_the_next_one():
-    single_flight, reader = SingleFlight[int](), CountingReader()
+    single_flight = SingleFlight[int]()
+    reader = CountingReader()
     first = asyncio.create_task(single_flight.run("q", reader.read))
     await run_ready_tasks()
     later_tasks = [asyncio.create_task(single_flight.run("q", reader.read)) for _ in range(5)]
@@ -40,7 +41,8 @@ async def test_a_call_during_a_running_load_gets_the_next_one():
 
 
 async def test_other_keys_do_not_wait():
-    single_flight, reader = SingleFlight[int](), CountingReader()
+    single_flight = SingleFlight[int]()
+    reader = CountingReader()
     first = asyncio.create_task(single_flight.run("q", reader.read))
     await run_ready_tasks()
     other_task = asyncio.create_task(single_flight.run("r", reader.read))
@@ -51,7 +53,8 @@ async def test_other_keys_do_not_wait():
 
 
 async def test_a_cancelled_call_does_not_affect_the_others():
-    single_flight, reader = SingleFlight[int](), CountingReader()
+    single_flight = SingleFlight[int]()
+    reader = CountingReader()
     first_tasks = [asyncio.create_task(single_flight.run("q", reader.read)) for _ in range(2)]
     later_tasks = [asyncio.create_task(single_flight.run("q", reader.read)) for _ in range(2)]
     await run_ready_tasks()
@@ -63,7 +66,8 @@ async def test_a_cancelled_call_does_not_affect_the_others():
 
 
 async def test_an_error_is_raised_for_all_waiting_calls_and_for_no_later_one():
-    single_flight, reader = SingleFlight[int](), CountingReader()
+    single_flight = SingleFlight[int]()
+    reader = CountingReader()
 
     async def fail() -> int:
         await reader.finish_allowed.wait()

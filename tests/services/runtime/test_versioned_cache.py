@@ -43,7 +43,8 @@ DAY = timedelta(days=1)
 def test_the_cache_never_exceeds_its_cost_and_finds_only_the_current_version(
     writes: list[tuple[int, int, int, int]],
 ):
-    cache, latest_writes = VersionedCache(50), dict[tuple[int, int], tuple[int, int, str]]()
+    cache = VersionedCache(50)
+    latest_writes = dict[tuple[int, int], tuple[int, int, str]]()
     for number, (owner, key, version, cost) in enumerate(writes):
         cache.put(owner, key, version, str(number), cost)
         latest_writes[owner, key] = version, cost, str(number)
@@ -76,7 +77,8 @@ def test_the_least_recently_used_is_evicted_first_and_too_costly_values_are_not_
 
 
 def test_an_old_version_is_released_when_a_newer_one_is_cached():
-    cache, old_answer = VersionedCache(), frozenset("any object will do")
+    cache = VersionedCache()
+    old_answer = frozenset("any object will do")
     old_reference = ref(old_answer)
     cache.put("x", "a", 1, old_answer, 1)
     cache.put("y", "a", 1, "other", 1)
@@ -181,17 +183,13 @@ async def test_the_next_day_has_an_answer_of_its_own(harness: ServiceHarness):
 async def test_an_organization_never_gets_the_cached_answer_of_another(
     harness: ServiceHarness, max_cost: int
 ):
-    acme_actor, other_actor = (
-        await harness.create_organization(),
-        await harness.create_organization("other"),
-    )
+    acme_actor = await harness.create_organization()
+    other_actor = await harness.create_organization("other")
     service = replace(harness.service, answer_cache=VersionedCache(max_cost))
     await seed_playbook(harness, acme_actor)
     await seed_playbook(harness, other_actor)
     await record_events(harness, acme_actor, make_event("a", value=100 * SCALE))
     await record_events(harness, other_actor, make_event("a", value=1 * SCALE))
-    acme_answer, other_answer = (
-        await alignment.get_alignment(service, acme_actor),
-        await alignment.get_alignment(service, other_actor),
-    )
+    acme_answer = await alignment.get_alignment(service, acme_actor)
+    other_answer = await alignment.get_alignment(service, other_actor)
     assert acme_answer.snapshot.readings != other_answer.snapshot.readings
