@@ -1,4 +1,4 @@
-"""How the elements of a delivery are read."""
+"""The parsing of the elements of a delivery."""
 
 from datetime import UTC, datetime
 

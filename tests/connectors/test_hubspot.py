@@ -1,4 +1,4 @@
-"""HubSpot's deliveries: who sent them, and what they say in either dialect."""
+"""HubSpot's deliveries: their signatures, and their changes in both forms."""
 
 import hmac
 import json
@@ -31,7 +31,8 @@ SECRET = "yyyyyyyy-yyyy-yyyy-yyyy-yyyyyyyyyyyy"
 URL = "https://www.example.com/webhook_uri"
 TIMESTAMP_MS = 1693657560000
 SIGNED_AT = EPOCH + timedelta(milliseconds=TIMESTAMP_MS)
-KNOWN_SIGNATURE = "K36dawei4A+QBNolUOqo7s91KQDWQ5MXZ/QufNYuk/Y="  # crm-webhooks.md 2.2, from HubSpot's own clients
+# A test vector of HubSpot's own client libraries.
+KNOWN_SIGNATURE = "K36dawei4A+QBNolUOqo7s91KQDWQ5MXZ/QufNYuk/Y="
 BODY = b"{'example_field':'example_value'}"
 HUBSPOT = HubSpotConnector()
 MAPPING = parse_mapping({"data": {"segment": {"property": "customer_segment"}}}, DEFAULT_MAPPING)
@@ -50,7 +51,7 @@ def is_authentic(delivery, now=SIGNED_AT, secrets=(SECRET,)):
     try:
         HUBSPOT.verify(delivery, secrets, now)
     except NotAuthenticError as error:
-        return error.detail != "The delivery is not authentic."  # never why
+        return error.detail != "The delivery is not authentic."  # no reason is given
     return True
 
 

@@ -1,4 +1,4 @@
-"""Batches of verified deliveries: processed in one transaction, isolated from each other's errors."""
+"""Batches of verified deliveries: one transaction for all, and errors isolated from each other."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
@@ -90,7 +90,10 @@ async def process_batch(
 async def _process_isolated(
     service: ServiceContext, connection: Connection, organization: UUID, verified: VerifiedDelivery
 ) -> ProcessingResult:
-    """Process one delivery in a savepoint. Return its error; raise UnavailableError, which concerns all."""
+    """Process one delivery in a savepoint, and return its error instead of raising it.
+
+    Raises: UnavailableError, which concerns all deliveries.
+    """
     try:
         async with savepoint(connection):
             return (await process_together(service, connection, organization, [verified]))[0]
@@ -108,7 +111,7 @@ async def process_together(
 ) -> Sequence[ProcessingResult]:
     """Process and store deliveries in the given order, all at the instant of the latest one.
 
-    Everything that is stored equals what the deliveries would store one by one.
+    The stored rows equal those of the deliveries one by one.
     Raises: NotAuthenticError when nothing is stored.
     """
     now = max(verified.received_at for verified in verified_deliveries)

@@ -119,7 +119,7 @@ def _drop_future_changes(translation: Translation, now: datetime) -> tuple[list[
 def _parse_events(
     source: Source, translation: Translation, read_event: EventReader
 ) -> tuple[IndexedEvents, Problems]:
-    """Build the events of ours that the delivery holds. Return them and the problems of the rest."""
+    """Build the events of ours in a delivery. Return them, and the problems of the invalid ones."""
     parsed_events: IndexedEvents = []
     problems: Problems = []
     source_fields = {"source": source.key} | ({} if source.team is None else {"team": source.team})

@@ -97,7 +97,7 @@ def normalize_event(
 async def find_already_recorded(
     transaction: SourceTransaction, indexed_events: Sequence[tuple[int, Event]]
 ) -> tuple[frozenset[int], bool]:
-    """Find the events that are recorded with the same content, or were rerouted to the default team.
+    """Find events that are recorded with this content, as sent or rerouted to the default team.
 
     They count as recorded even when a team has been archived since. Return the indexes of their
     elements, and whether any of all the events was erased.

@@ -67,7 +67,7 @@ async def remember_ids(
 
 
 def get_message_id(source: Source, stored: StoredDelivery) -> str | None:
-    """Return the sender's id of a delivery. Return None without one, or when the body was deleted."""
+    """Return the sender's id of a delivery. Return None without an id or without a body."""
     return (
         None
         if stored.body is None

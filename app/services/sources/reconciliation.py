@@ -72,10 +72,10 @@ async def reconcile(
 ) -> Sequence[tuple[int, int]]:
     """Record and retract events so that each affected record has the events its changes imply.
 
-    Return the number of recorded and of retracted events per delivery. The outcome equals that of
-    the deliveries one by one: each is compared with what was known after it, and with the events
-    that the one before left. An event that one records and a later one retracts is written and
-    retracted, once each. Only reading and writing is done for all of them together.
+    Return the number of recorded and of retracted events per delivery, as if the deliveries were
+    processed one by one. Each is compared with the changes known after it, and with the events
+    that the previous one left. An event that one delivery records and a later one retracts is
+    written and retracted once. Only reading and writing is shared.
     """
     changed_entities = {entity for delivery in delivery_changes for entity in delivery.entities}
     if not changed_entities:

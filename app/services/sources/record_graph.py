@@ -40,7 +40,7 @@ class RecordGraph:
 
     connection: Connection
     source_generation: SourceGeneration
-    # The step of the delivery that first reported a change, by its key. Older changes are not in it.
+    # The step of the delivery that first reported a change, by its key, without older changes.
     first_seen_steps: Mapping[str, int] = field(default_factory=dict)
     loaded: RecordChanges = field(default_factory=RecordChanges)
     # The entities that the last expansion needed and that are not loaded yet.
@@ -122,7 +122,7 @@ class RecordGraph:
         ]
 
     def _linked_records(self, entity: str, step: int) -> list[str]:
-        """Return the records that were ever associated with a deal, and the deals merged into it."""
+        """Return the records ever associated with a deal, and the deals merged into it."""
         return [
             linked_entity
             for linked_entity, change_key in self.loaded.links.get(entity, ())
@@ -202,7 +202,7 @@ def _surviving_deals(entity: str, record_set: RecordSet) -> set[str]:
 def project_events(
     entity: str, record_set: RecordSet, deal_mapping: DealMapping, default_team: str
 ) -> ProjectedEvents:
-    """Project the changes of a record to its events. A deal merged into another one has no events."""
+    """Project the changes of a record to its events. A deal merged into another one has none."""
     changes_by_entity = record_set.changes
     merge_index = record_set.merge_index
 

@@ -56,7 +56,7 @@ class SavedSource:
 
 
 def encryption_context(organization: UUID, source_key: str) -> str:
-    """Return the context that a source's secret is encrypted with: it cannot be opened in another."""
+    """Return the context that binds an encrypted secret to its source."""
     return f"hook/{organization}/{source_key}"
 
 

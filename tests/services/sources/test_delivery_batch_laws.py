@@ -1,4 +1,4 @@
-"""Deliveries that come at once leave what they leave one by one: every event, retraction, change and figure."""
+"""Deliveries in one batch leave the same events, retractions, changes and figures as one by one."""
 
 import asyncio
 import json
@@ -43,7 +43,7 @@ START = NOW - timedelta(days=10)
 LINE_ITEM_MAPPING = {
     "line_items": {"offering": {"property": "hs_sku"}, "value": {"property": "amount"}}
 }
-# What tells one run from another, and nothing of what it left.
+# Columns that differ between runs of the same deliveries.
 RUN_DEPENDENT_COLUMNS = {
     "organization_id",
     "uid",
@@ -53,7 +53,7 @@ RUN_DEPENDENT_COLUMNS = {
     "received_at",
 }
 ORGANIZATION_NUMBERS = count()
-# FLUSH_EXAMPLES=500 is the deep run. Shrinking goes through hundreds of databases: only where someone waits for it.
+# FLUSH_EXAMPLES=500 is the deep run. FLUSH_SHRINK=1 shrinks a failure, in hundreds of databases.
 flush_settings = settings(
     max_examples=int(os.environ.get("FLUSH_EXAMPLES", "10")),
     phases=tuple(
@@ -70,7 +70,7 @@ def runner() -> Iterator[asyncio.Runner]:
 
 
 def make_crm_change(hour: int, kind: str, **fields: object) -> dict[str, object]:
-    """One thing that HubSpot says."""
+    """Build one element of a HubSpot delivery."""
     occurred = int((START + timedelta(hours=hour)).timestamp() * 1000)
     return {"subscriptionType": kind, "portalId": 4242001, "occurredAt": occurred, **fields}
 
@@ -178,7 +178,7 @@ relayed_elements = st.lists(
 
 @st.composite
 def draw_with_repeats(draw: st.DrawFn, payload_strategy: st.SearchStrategy[str]) -> list[str]:
-    """Some that are told, some of them again."""
+    """Draw payloads, some of them repeated."""
     payloads = draw(st.lists(payload_strategy, min_size=1, max_size=8))
     return payloads + draw(st.lists(st.sampled_from(payloads), max_size=2))
 
@@ -186,7 +186,7 @@ def draw_with_repeats(draw: st.DrawFn, payload_strategy: st.SearchStrategy[str])
 def split_batch(
     arrivals: Sequence[VerifiedDelivery], cut_points: set[int]
 ) -> Iterator[Sequence[VerifiedDelivery]]:
-    """What comes at once, in order."""
+    """Split deliveries into batches at the cut points."""
     ends = [
         0,
         *sorted(cut_point for cut_point in cut_points if 0 < cut_point < len(arrivals)),
@@ -205,7 +205,7 @@ async def connect_source(
 
 
 async def dump_delivery_tables(harness: ServiceHarness, actor: Actor) -> Mapping[str, object]:
-    """All that is in the tables of what was delivered, but when it came there."""
+    """Return all rows that deliveries wrote, without the columns that depend on the run."""
     async with harness.service.database.read_transaction() as connection:
         rows_by_table = {
             table.name: (await connection.execute(select(table).where(belongs_to(table, actor))))
@@ -247,7 +247,7 @@ async def dump_separate_and_batched(
     signed_deliveries: Sequence[tuple[Delivery, EventReader]],
     cut_points: set[int],
 ) -> list[Mapping[str, object]]:
-    """What is left of deliveries that came one by one, and of the same ones that came at once."""
+    """Return the rows of deliveries that came one by one, and of the same deliveries in batches."""
     async with open_harness(url) as harness:
         dumps = []
         for ends in (set(range(len(signed_deliveries))), cut_points):

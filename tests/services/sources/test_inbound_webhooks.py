@@ -1,4 +1,4 @@
-"""A deal's life as HubSpot tells it, in whatever order and however often, ends in the same events."""
+"""Deliveries of a deal end in the same events, whatever their order and however often they come."""
 
 import json
 import logging
@@ -17,11 +17,11 @@ from app.domain.sources.sources import Source
 from app.services.alignment import alignment
 from app.services.playbook import configuration
 from app.services.sources import inbound_webhooks, sources
-from app.store.events import event_queries as events
+from app.store.events import event_queries
 from app.store.events.event_filters_sql import EventFilter
 from app.store.events.event_queries import StoredEvent
-from app.store.playbook import configuration as store
-from app.store.sources import deliveries as kept
+from app.store.playbook import configuration as configuration_store
+from app.store.sources import deliveries
 from app.store.sources.source_health import SourceHealthReport
 from tests.services.events.test_ingestion import has_consistent_rollups
 from tests.support.service_harness import (
@@ -51,7 +51,7 @@ MAPPING = {
 async def connect_hubspot(
     harness: ServiceHarness, mapping: dict[str, object] | None = None
 ) -> tuple[Actor, str]:
-    """An organization with a HubSpot source, and the id of its hook."""
+    """Create an organization with a HubSpot source. Return its actor and the id of the hook."""
     actor = await harness.create_organization()
     await seed_playbook(harness, actor)
     source = Source("hubspot", "HubSpot", "hubspot", "4242001", "marketing", mapping or MAPPING)
@@ -72,9 +72,10 @@ async def deliver_changes(
 
 
 async def get_hubspot_health(harness: ServiceHarness, actor: Actor) -> SourceHealthReport:
-    """How the HubSpot source is doing."""
     async with harness.service.database.read_transaction() as connection:
-        stored = await store.find_resource(connection, actor.organization, "source", "hubspot")
+        stored = await configuration_store.find_resource(
+            connection, actor.organization, "source", "hubspot"
+        )
     assert stored is not None
     assert isinstance(stored.resource, Source)
     return (await sources.get_health(harness.service, actor, [stored.resource]))[0]["hubspot"]
@@ -84,8 +85,10 @@ async def list_live_events(
     harness: ServiceHarness, actor: Actor, source: str = "hubspot"
 ) -> list[StoredEvent]:
     async with harness.service.database.read_transaction() as connection:
-        current_configuration = await store.load_configuration(connection, actor.organization)
-        return await events.list_events(
+        current_configuration = await configuration_store.load_configuration(
+            connection, actor.organization
+        )
+        return await event_queries.list_events(
             connection,
             actor.organization,
             current_configuration,
@@ -96,7 +99,7 @@ async def list_live_events(
 
 
 def make_deal_changes(occurred_at: datetime) -> list[dict[str, object]]:
-    """A deal is made, moved, won, corrected."""
+    """Build the changes of a deal that is created, moved, won and corrected."""
     return [
         make_deal_creation(42, occurred_at),
         make_property_change(42, "pipeline", "default", occurred_at),
@@ -112,7 +115,7 @@ def make_deal_changes(occurred_at: datetime) -> list[dict[str, object]]:
 
 
 def summarize_events(stored_events: list[StoredEvent]) -> list[tuple[object, ...]]:
-    """What the events say, without their names."""
+    """Return the content of events, without their ids."""
     return sorted(
         (e.event.type, e.event.time, e.event.team, e.event.value, str(e.event.data), e.metrics)
         for e in stored_events
@@ -166,7 +169,7 @@ async def test_a_correction_retracts_the_win_and_records_a_new_one_at_the_same_t
     assert (before.event.id, after.event.id) == ("deal/42/won/1", "deal/42/won/2")
     assert (after.event.time, after.event.value) == (before.event.time, 1300 * SCALE)
     async with harness.service.database.read_transaction() as connection:
-        previous = await events.find_event(connection, actor.organization, before.uid)
+        previous = await event_queries.find_event(connection, actor.organization, before.uid)
     assert previous is not None
     assert previous.retracted_at is not None
 
@@ -278,7 +281,9 @@ async def test_a_forged_delivery_is_not_stored_and_rejections_are_noted_once_a_m
     assert [(line["source"], line["levelname"]) for line in lines] == [("hubspot", "WARNING")] * 2
     async with harness.service.database.read_transaction() as connection:
         assert (
-            await kept.list_deliveries(connection, actor.organization, "hubspot", None, None, 10)
+            await deliveries.list_deliveries(
+                connection, actor.organization, "hubspot", None, None, 10
+            )
             == []
         )
 
@@ -301,7 +306,7 @@ async def test_an_authentic_body_that_cannot_be_read_is_stored_as_failed(harness
     actor, hook = await connect_hubspot(harness)
     receipt = await deliver_changes(harness, hook, b'[{"objectId": NaN}]')
     async with harness.service.database.read_transaction() as connection:
-        (stored_delivery,) = await kept.list_deliveries(
+        (stored_delivery,) = await deliveries.list_deliveries(
             connection, actor.organization, "hubspot", None, None, 10
         )
     assert (receipt.state, stored_delivery.state, stored_delivery.body) == (
@@ -316,10 +321,10 @@ async def test_elements_of_another_portal_are_set_aside_and_the_others_count(
     harness: ServiceHarness,
 ):
     actor, hook = await connect_hubspot(harness)
-    stranger = {**make_deal_creation(9, NOW - DAY), "portalId": 1}
-    await deliver_changes(harness, hook, [stranger, make_deal_creation(8, NOW - DAY)])
+    foreign_element = {**make_deal_creation(9, NOW - DAY), "portalId": 1}
+    await deliver_changes(harness, hook, [foreign_element, make_deal_creation(8, NOW - DAY)])
     async with harness.service.database.read_transaction() as connection:
-        (stored_delivery,) = await kept.list_deliveries(
+        (stored_delivery,) = await deliveries.list_deliveries(
             connection, actor.organization, "hubspot", None, None, 10
         )
     assert (stored_delivery.state, [reject["index"] for reject in stored_delivery.rejects]) == (
@@ -362,16 +367,16 @@ async def test_a_rotated_secret_and_the_previous_one_are_both_accepted_for_a_day
 
 async def load_only_delivery(
     harness: ServiceHarness, actor: Actor, source: str = "hubspot"
-) -> kept.StoredDelivery:
+) -> deliveries.StoredDelivery:
     async with harness.service.database.read_transaction() as connection:
-        (stored_delivery,) = await kept.list_deliveries(
+        (stored_delivery,) = await deliveries.list_deliveries(
             connection, actor.organization, source, None, None, 10
         )
     return stored_delivery
 
 
 class Relay:
-    """A source of our own events that an organization has connected."""
+    """A source that sends events of ours."""
 
     def __init__(
         self, harness: ServiceHarness, actor: Actor, connected_source: sources.SavedSource
@@ -412,7 +417,7 @@ async def relay(harness: ServiceHarness) -> Relay:
 
 
 def parse_relay_event(element: Mapping[str, object]) -> Event:
-    """An element with its id and, to differ, its value."""
+    """Build an event from an element with an id and, optionally, a value."""
     if "id" not in element:
         raise InvalidError("An event has an id." + "!" * 5_000)
     return make_event(

@@ -1,4 +1,4 @@
-"""What comes again under its sender's id is the same body, or a conflict."""
+"""A repeated message id has the same body, or is a conflict."""
 
 import json
 from hashlib import sha256

@@ -1,4 +1,4 @@
-"""What a CRM says of activities and their deals, in whatever order, ends in the events they should have."""
+"""Activities and their deals, reported in any order, end in the events they should have."""
 
 from datetime import datetime, timedelta
 from itertools import permutations

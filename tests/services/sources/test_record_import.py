@@ -70,7 +70,7 @@ async def test_earlier_deals_are_imported_once_with_the_dates_of_their_records(
     )
     await deliver_changes(
         harness, hook, [make_property_change(7, "dealstage", "contractsent", NOW - DAY)]
-    )  # the deal lives on
+    )  # the deal is reopened
     assert set(await list_won_deals(harness, actor)) == {"deal/8"}
     health = await get_hubspot_health(harness, actor)
     assert health.wins_without_amount == 1
@@ -79,7 +79,7 @@ async def test_earlier_deals_are_imported_once_with_the_dates_of_their_records(
         await import_records(harness.service, actor, "hubspot", b"[]", fail_on_read)
 
 
-async def test_an_imported_deal_brings_its_line_items_and_one_of_an_unreadable_date_waits_for_a_mapping(
+async def test_an_imported_deal_has_line_items_and_an_unreadable_date_waits_for_a_mapping(
     harness: ServiceHarness,
 ):
     actor, _ = await connect_hubspot(

@@ -122,7 +122,7 @@ async def test_an_absorbed_deal_has_no_events_and_its_calls_follow(harness: Serv
     assert (call.subject, call.data["segment"]) == ("deal/42", "enterprise")
     await deliver_changes(
         harness, hook, [make_property_change(43, "amount", "6", START + 2 * DAY)]
-    )  # told late
+    )  # a late report
     assert set(await list_won_deals(harness, actor)) == {"deal/42"}
     assert await has_consistent_rollups(harness, actor)
 
@@ -244,7 +244,7 @@ async def test_a_replay_under_a_new_mapping_retracts_what_changes_and_doubles_no
     assert (repeated.recorded_count, repeated.retracted_count) == (0, 0)
     await deliver_changes(
         harness, hook, [*make_deal_changes(START), value_change]
-    )  # a repetition after the new generation is one still
+    )  # still a repetition in the new generation
     assert {e.event.id for e in await list_live_events(harness, actor)} == set(after)
     assert await has_consistent_rollups(harness, actor)
 
@@ -292,7 +292,7 @@ async def test_a_replay_is_journaled_and_a_dry_run_is_only_reported(harness: Ser
     await replay.replay_delivery(harness.service, actor, "hubspot", receipt.uid, fail_on_read)
     await replay.replay_deliveries(
         harness.service, actor, "hubspot", None, fail_on_read
-    )  # nothing to read again
+    )  # no failed delivery
     counts = {"processed": 1, "recorded": 0, "retracted": 0}
     assert await list_replay_entries(harness, actor) == [
         ("tester", "hubspot", {"delivery": str(receipt.uid), **counts}),
@@ -312,7 +312,7 @@ async def test_a_replay_is_journaled_and_a_dry_run_is_only_reported(harness: Ser
 async def list_replay_entries(
     harness: ServiceHarness, actor: Actor
 ) -> list[tuple[str, str, Mapping[str, object] | None]]:
-    """What was replayed, as the journal has it."""
+    """List the replays in the journal."""
     async with harness.service.database.read_transaction() as connection:
         journal_entries = await journal.list_journal_records(
             connection, actor.organization, JournalFilter(kind="source"), None, 200
@@ -329,9 +329,7 @@ async def test_a_day_is_one_of_the_organization_s_zone(harness: ServiceHarness):
     await seed_playbook(harness, actor)
     source = Source("hubspot", "HubSpot", "hubspot", "4242001", "marketing", MAPPING)
     hook = (await sources.put_source(harness.service, actor, source, SECRET)).hook_id or ""
-    harness.clock.now = datetime(
-        2026, 11, 23, 23, 30, tzinfo=UTC
-    )  # half past midnight of the 24th in Oslo
+    harness.clock.now = datetime(2026, 11, 23, 23, 30, tzinfo=UTC)  # 00:30 on the 24th in Oslo
     await deliver_changes(harness, hook, make_deal_changes(START))
     for day, expected_states in ((24, {"processed": 1}), (25, {})):
         replayed = await replay.replay_deliveries(
@@ -378,7 +376,7 @@ DEAL_CHANGES = [
 
 ORGANIZATION_NUMBERS = (
     count()
-)  # the examples of a law share a database, and Hypothesis likes to draw the same again
+)  # the examples of a law share a database, so each needs organizations of its own
 
 
 @settings(

@@ -1,4 +1,4 @@
-"""Sources: where a secret comes from, what a mapping may say, and who hears of the hook."""
+"""Sources: their secrets, valid mappings, and who sees the hook."""
 
 from dataclasses import replace
 
@@ -16,9 +16,9 @@ from app.domain.sources.sources import Source
 from app.services.playbook import configuration
 from app.services.playbook.configuration import Precondition
 from app.services.sources import sources
-from app.store.access import organization_version as cursor
-from app.store.playbook import configuration as store
-from app.store.sources import sources as kept
+from app.store.access import organization_version
+from app.store.playbook import configuration as configuration_store
+from app.store.sources import sources as sources_store
 from app.store.sources.sources import StoredHook
 from tests.support.service_harness import ServiceHarness, seed_playbook
 
@@ -35,7 +35,7 @@ async def create_seeded_organization(harness: ServiceHarness) -> Actor:
 
 async def load_hook(harness: ServiceHarness, actor: Actor, source: str) -> StoredHook | None:
     async with harness.service.database.read_transaction() as connection:
-        return await kept.find_hook_of_source(connection, actor.organization, source)
+        return await sources_store.find_hook_of_source(connection, actor.organization, source)
 
 
 async def list_secrets(harness: ServiceHarness, actor: Actor, source: str) -> list[str]:
@@ -56,7 +56,10 @@ async def list_fault_pointers(
         await sources.put_source(harness.service, actor, source, secret)
     async with harness.service.database.read_transaction() as connection:
         assert (
-            await store.find_resource(connection, actor.organization, "source", source.key) is None
+            await configuration_store.find_resource(
+                connection, actor.organization, "source", source.key
+            )
+            is None
         )
     return [fault.pointer for fault in exception_info.value.faults]
 
@@ -245,7 +248,7 @@ async def test_a_write_that_changes_nothing_moves_no_version(harness: ServiceHar
     after = await sources.put_source(harness.service, actor, CRM, None)
     async with harness.service.database.read_transaction() as connection:
         assert (
-            await cursor.current_version(connection, actor.organization)
+            await organization_version.current_version(connection, actor.organization)
             == before.written_resource.version
             == after.written_resource.version
         )
