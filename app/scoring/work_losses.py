@@ -63,7 +63,7 @@ def _objective_filters(loss: Loss, scope: EvidenceScope) -> tuple[tuple[str, str
 def select_teams_with_enough_work(
     context: ScoringContext, team_efforts: Mapping[str, TeamEffort]
 ) -> Mapping[str, TeamEffort]:
-    """Return the teams with at least the policy's minimum of events, in the order of their keys."""
+    """Return the teams with the policy's minimum of events, in the order of their keys."""
     min_events = context.playbook_index.policy.minimum_events
     return {
         team: team_effort
@@ -77,7 +77,7 @@ def select_teams_with_enough_work(
 def iterate_off_playbook_losses(
     component: str, team: str, team_effort: TeamEffort, weight: float, explanation: LossExplanation
 ) -> Iterator[Loss]:
-    """Yield the losses of a team's work that served no objective, and that served another playbook."""
+    """Yield the losses of work for no objective and of work for another playbook."""
     if team_effort.unassigned_share > 0:
         points = weight * team_effort.unassigned_share
         yield Loss(component, "off_playbook", points, explanation, team)
