@@ -1,4 +1,4 @@
-"""The independent model against a pencil, and the laws of scoring.md section 6 on the model itself."""
+"""The reference model: figures computed by hand, and the laws of docs/scoring.md."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -58,14 +58,15 @@ def test_a_team_on_its_own_mission_sees_it_in_its_view() -> None:
     world, _ = WORKED_EXAMPLES["mission"]
     view = build_team_view(world, "marketing")
     assert view.components["focus"].score == Fraction(5, 6)
-    # It bears retain with 1/2 * 1/4 and brand with 1/4 * 1: (1/3) * (3/5) + (2/3) * 0, of which a third is measured.
+    # The team bears retain with 1/2 * 1/4 and brand with 1/4 * 1: (1/3) * (3/5) + (2/3) * 0.
+    # A third of this is measured.
     assert (view.components["outcomes"].score, view.components["outcomes"].coverage) == (
         Fraction(1, 5),
         Fraction(1, 3),
     )
     # Attention per head: sales 8/2, marketing 2, operations 2; the median is 2.
     assert (view.attention_per_head, view.is_busy, view.is_productive) == (Fraction(2), True, False)
-    # Of retain's loss of pace, 1/15, its quarter; of brand's being unmeasured, 1/12, all of it.
+    # A quarter of retain's loss of pace (1/15), and all of brand's unmeasured loss (1/12).
     by_reason = {
         (loss.component, loss.reason): lost
         for loss, lost in view.ledger.items()
@@ -170,10 +171,8 @@ def test_waiting_without_events_never_raises_freshness_or_outcomes(world: World,
     before = replace(world, events=past_events, known_at=known_at)
     after = replace(before, as_of=before.as_of + timedelta(days=days))
     for component in ("freshness", "outcomes"):
-        later_score, earlier_score = (
-            compute_alignment(after).components[component].score,
-            compute_alignment(before).components[component].score,
-        )
+        later_score = compute_alignment(after).components[component].score
+        earlier_score = compute_alignment(before).components[component].score
         assert (later_score is None) == (earlier_score is None)
         assert later_score is None or earlier_score is None or later_score <= earlier_score
 

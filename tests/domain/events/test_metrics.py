@@ -1,4 +1,4 @@
-"""Which events match a metric, which count for it, and with what value; nothing is converted."""
+"""The events that match a metric, those that count for it, and their values."""
 
 from dataclasses import replace
 from itertools import product
@@ -238,7 +238,7 @@ def test_a_condition_on_true_is_another_than_one_on_1():
 
 
 def erase_content(original: Event, matcher: Matcher) -> Event:
-    """The event as an erasure leaves it."""
+    """Return the event as an erasure leaves it."""
     return original._replace(subject="erased/x", data={}, erased=matcher.remember_matches(original))
 
 
@@ -262,7 +262,8 @@ METRICS = {
 def test_an_erased_event_matches_as_it_did_with_its_content(
     data: dict[str, object], subject: str | None, unit: str | None
 ):
-    original, matcher = make_event("e", data=data, subject=subject, unit=unit), Matcher(METRICS)
+    original = make_event("e", data=data, subject=subject, unit=unit)
+    matcher = Matcher(METRICS)
     assert matcher.match(erase_content(original, matcher)) == matcher.match(original)
     assert Matcher({}).match(erase_content(original, matcher)) == ()
 
@@ -308,12 +309,12 @@ def test_a_rule_is_named_by_what_decides_the_matching_alone():
 
 
 def test_redefined_metrics_are_those_whose_matching_differs_as_they_were_before():
-    kept = make_metric("kept")
+    unchanged = make_metric("unchanged")
     redefined = make_metric("redefined")
     removed = make_metric("removed")
-    previous = {"kept": kept, "redefined": redefined, "removed": removed}
+    previous = {"unchanged": unchanged, "redefined": redefined, "removed": removed}
     current = {
-        "kept": replace(kept, name="Another name"),
+        "unchanged": replace(unchanged, name="Another name"),
         "redefined": replace(redefined, where=()),
         "added": make_metric("added"),
     }

@@ -1,4 +1,4 @@
-"""The laws of a configuration: putting, dropping, and what differs between two of them."""
+"""Changes of a configuration, and the difference between two configurations."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -27,7 +27,7 @@ def put_all(nouns: list[Resource], start: Configuration = EMPTY) -> Configuratio
 
 
 def replay_changes(start: Configuration, end: Configuration) -> Configuration:
-    """The configuration that writing the changes one by one comes to."""
+    """Return the configuration after writing the changes one by one."""
     for change in diff_configurations(start, end):
         start = (
             start.with_archived(change.kind, change.key)

@@ -1,4 +1,4 @@
-"""Playbook as code: applying is a fixed point, rendering is its inverse, and what is refused leaves nothing."""
+"""Playbooks as code: applying is idempotent, rendering is its inverse, errors change nothing."""
 
 from dataclasses import replace
 from datetime import date
@@ -47,7 +47,7 @@ EMPTY = Configuration({"acme": Organization("acme", "Acme")})
 
 
 def live_nouns_by_kind(configuration: Configuration) -> dict[str, object]:
-    """All live things, without their order."""
+    """Return all live resources by kind, without their order."""
     return {kind: dict(configuration.resources_of(kind)) for kind in TABLE_NAMES}
 
 
@@ -265,7 +265,7 @@ def test_every_error_is_reported_with_its_pointer():
         ),
         responsibilities=locate_nouns("parts", [Responsibility("win", "sale", "informed")]),
     )
-    # The metric is refused, so that no key result finds it.
+    # The metric is rejected, so that the key result refers to an unknown one.
     assert error_pointers(document) == [
         "/metrics/0/events",
         "/results/0/metric",

@@ -1,4 +1,4 @@
-"""Each rule of a valid configuration, at its edge and one step beyond it."""
+"""Each validation rule, at its limit and one step beyond it."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -35,7 +35,7 @@ DAY = timedelta(days=1)
 def errors_by_pointer(
     noun: Resource, configuration: Configuration | None = None
 ) -> Mapping[str, str]:
-    """What is wrong with putting it, by where."""
+    """Return the validation errors of a resource, by pointer."""
     try:
         after = put_resource(configuration or make_configuration(), noun)
     except InvalidError as error:

@@ -1,4 +1,4 @@
-"""Exact numbers: what is taken is kept to the last digit, and what cannot be kept is refused."""
+"""Accepted numbers are exact to the last digit, and all others are rejected."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""JSON that means one thing, or is refused with a sentence."""
+"""Unambiguous JSON is parsed, and all other JSON is rejected with an explanation."""
 
 import json
 from decimal import Decimal

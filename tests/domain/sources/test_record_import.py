@@ -1,4 +1,4 @@
-"""Records are snapshots, dated by what they say, equal for equal content."""
+"""Imported records are dated snapshots. Equal records make equal changes."""
 
 from datetime import UTC, datetime
 
@@ -58,7 +58,7 @@ def test_a_snapshot_has_its_own_time_or_else_the_time_of_the_import():
     ).changes
     assert (
         later_changes[0][1].key == read_import({"id": 9, "amount": 1}).changes[0][1].key
-    )  # an import again says nothing new
+    )  # a repeated import has equal keys
 
 
 def test_what_is_no_record_has_its_problem_and_a_repetition_is_ignored():

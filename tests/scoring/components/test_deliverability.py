@@ -29,7 +29,9 @@ def make_sold_value(offering: str, day: date, value: int = 1) -> SoldValue:
 def test_an_offering_can_be_delivered_from_its_first_day_until_the_day_before_it_is_retired(
     day, reason
 ):
-    alignment = compute_alignment(make_snapshot(OFFERING, sold_values=(make_sold_value("plus", day),)))
+    alignment = compute_alignment(
+        make_snapshot(OFFERING, sold_values=(make_sold_value("plus", day),))
+    )
     assert alignment.components[6].score == (1 if reason is None else 0)
     assert [loss.reason for loss in filter_losses(alignment.losses, "deliverability")] == (
         [reason] if reason else []
@@ -41,7 +43,9 @@ def test_what_nobody_offers_cannot_be_delivered():
         make_sold_value("plus", date(2026, 10, 20), 3),
         make_sold_value("dream", date(2026, 10, 20)),
     )
-    alignment = compute_alignment(make_snapshot(OFFERING, Policy(unit="EUR"), sold_values=sold_values))
+    alignment = compute_alignment(
+        make_snapshot(OFFERING, Policy(unit="EUR"), sold_values=sold_values)
+    )
     [loss] = filter_losses(alignment.losses, "deliverability")
     assert (alignment.components[6].score, loss.reason, loss.offering) == (
         0.75,

@@ -17,10 +17,19 @@ from tests.scoring.snapshot_builders import (
 )
 
 WORLD: tuple[Resource, ...] = (
-    *map(make_team, ("ann", "bob")), make_objective("win"), make_objective("keep"), make_objective("away", playbook="other"), OTHER_PLAYBOOK,
-    make_metric("m"), make_metric("n"), make_metric("o"), make_key_result("k1", "win", "m"), make_key_result("k2", "keep", "n"),
-    make_key_result("k3", "keep", "m"), make_key_result("k4", "away", "o"),
-)  # fmt: skip
+    *map(make_team, ("ann", "bob")),
+    make_objective("win"),
+    make_objective("keep"),
+    make_objective("away", playbook="other"),
+    OTHER_PLAYBOOK,
+    make_metric("m"),
+    make_metric("n"),
+    make_metric("o"),
+    make_key_result("k1", "win", "m"),
+    make_key_result("k2", "keep", "n"),
+    make_key_result("k3", "keep", "m"),
+    make_key_result("k4", "away", "o"),
+)
 
 
 def score_focus(snapshot: Snapshot) -> tuple[float | None, float]:
@@ -29,12 +38,17 @@ def score_focus(snapshot: Snapshot) -> tuple[float | None, float]:
 
 
 def test_work_on_a_metric_is_split_over_the_objectives_it_leads_to():
-    assert score_focus(make_snapshot(*WORLD, effort_cells=(make_effort_cell("ann", "m"),))) == (1, 0.5)
+    assert score_focus(make_snapshot(*WORLD, effort_cells=(make_effort_cell("ann", "m"),))) == (
+        1,
+        0.5,
+    )
     assert score_focus(make_snapshot(*WORLD, effort_cells=(make_effort_cell("ann", "n"),))) == (
         0.5,
         0.5,
     )
-    assert score_focus(make_snapshot(*WORLD, effort_cells=(make_effort_cell("ann", "m", "n"),))) == (
+    assert score_focus(
+        make_snapshot(*WORLD, effort_cells=(make_effort_cell("ann", "m", "n"),))
+    ) == (
         1,
         0.5,
     )
@@ -51,7 +65,9 @@ def test_a_named_objective_takes_all_of_the_work_whatever_it_matched():
         )
     ) == (1, 0.5)
     assert score_focus(
-        make_snapshot(*WORLD, effort_cells=(make_effort_cell("ann", "m", objective_key="unheard-of"),))
+        make_snapshot(
+            *WORLD, effort_cells=(make_effort_cell("ann", "m", objective_key="unheard-of"),)
+        )
     ) == (0, 0.5)
 
 
@@ -80,7 +96,8 @@ def test_effort_weighs_and_events_make_the_sample():
     ) == (0.75, 0.5)
     assert score_focus(
         make_snapshot(
-            *WORLD, effort_cells=(make_effort_cell("ann", objective_key="win", events=9, effort=30),)
+            *WORLD,
+            effort_cells=(make_effort_cell("ann", objective_key="win", events=9, effort=30),),
         )
     ) == (
         None,
@@ -88,7 +105,8 @@ def test_effort_weighs_and_events_make_the_sample():
     )
     assert score_focus(
         make_snapshot(
-            *WORLD, effort_cells=(make_effort_cell("ann", objective_key="win", events=30, effort=0),)
+            *WORLD,
+            effort_cells=(make_effort_cell("ann", objective_key="win", events=30, effort=0),),
         )
     ) == (
         None,
@@ -129,7 +147,9 @@ def test_work_off_the_playbook_is_split_by_whether_it_serves_another_playbook():
 
 
 def test_without_objectives_there_is_no_figure():
-    assert score_focus(make_snapshot(make_team("ann"), effort_cells=(make_effort_cell("ann"),))) == (
+    assert score_focus(
+        make_snapshot(make_team("ann"), effort_cells=(make_effort_cell("ann"),))
+    ) == (
         None,
         0,
     )

@@ -33,8 +33,14 @@ def make_latest_activity(
 
 
 def test_an_objective_is_fresh_for_its_cadence_and_halves_after_that():
-    assert score_freshness(make_snapshot(*WORLD, latest_activities=make_latest_activity(7, "arr"))) == 1
-    assert score_freshness(make_snapshot(*WORLD, latest_activities=make_latest_activity(21, "arr"))) == 0.5
+    assert (
+        score_freshness(make_snapshot(*WORLD, latest_activities=make_latest_activity(7, "arr")))
+        == 1
+    )
+    assert (
+        score_freshness(make_snapshot(*WORLD, latest_activities=make_latest_activity(21, "arr")))
+        == 0.5
+    )
     assert (
         score_freshness(
             make_snapshot(
@@ -50,12 +56,16 @@ def test_an_objective_is_fresh_for_its_cadence_and_halves_after_that():
 def test_the_shortest_cadence_of_its_key_results_counts():
     slow = make_key_result("slow", "win", "arr", cadence_days=30)
     assert (
-        score_freshness(make_snapshot(*WORLD, slow, latest_activities=make_latest_activity(21, "arr"))) == 0.5
+        score_freshness(
+            make_snapshot(*WORLD, slow, latest_activities=make_latest_activity(21, "arr"))
+        )
+        == 0.5
     )
     assert (
         score_freshness(
             make_snapshot(
-                make_objective("win"), latest_activities=make_latest_activity(21, objective_key="win")
+                make_objective("win"),
+                latest_activities=make_latest_activity(21, objective_key="win"),
             )
         )
         == 0.5
@@ -80,7 +90,9 @@ def test_without_any_event_freshness_decays_from_the_first_day():
 
 def test_what_is_stale_says_since_when_and_lists_what_would_refresh_it():
     [loss] = filter_losses(
-        compute_alignment(make_snapshot(*WORLD, latest_activities=make_latest_activity(22, "arr"))).losses,
+        compute_alignment(
+            make_snapshot(*WORLD, latest_activities=make_latest_activity(22, "arr"))
+        ).losses,
         "freshness",
     )
     assert loss.detail == "the last event on win was 22 days ago, one is due every 7 days"
@@ -96,7 +108,9 @@ def test_what_is_stale_says_since_when_and_lists_what_would_refresh_it():
 )
 def test_an_objective_is_stale_below_half(days, summary_start):
     assert (
-        compute_alignment(make_snapshot(*WORLD, latest_activities=make_latest_activity(days, "arr")))
+        compute_alignment(
+            make_snapshot(*WORLD, latest_activities=make_latest_activity(days, "arr"))
+        )
         .components[4]
         .summary.startswith(summary_start)
     )

@@ -17,7 +17,8 @@ from tests.scoring.snapshot_builders import (
     make_snapshot,
 )
 
-WIN, ARR = make_objective("win"), make_metric("arr")
+WIN = make_objective("win")
+ARR = make_metric("arr")
 MIDDLE = date(2026, 11, 15)  # the 46th of 92 days
 
 
@@ -115,9 +116,13 @@ def test_only_the_canonical_source_makes_the_value():
 def test_a_loss_says_how_far_it_is_and_what_could_not_be_counted():
     metric = Metric("arr", "ARR", ("deal.won",), "sum")
     snapshot = make_snapshot(
-        WIN, metric, make_key_result("arr", "win", "arr"), as_of=MIDDLE,
-        measures={("arr", "crm"): make_measure(30)}, unknown_counts={"arr": 3},
-    )  # fmt: skip
+        WIN,
+        metric,
+        make_key_result("arr", "win", "arr"),
+        as_of=MIDDLE,
+        measures={("arr", "crm"): make_measure(30)},
+        unknown_counts={"arr": 3},
+    )
     [loss] = filter_losses(compute_alignment(snapshot).losses, "outcomes")
     assert loss.detail == (
         "arr is 30% of the way to its target, 50% was expected by now; 3 won deals have no amount"

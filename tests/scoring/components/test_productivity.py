@@ -15,9 +15,15 @@ from tests.scoring.snapshot_builders import (
 )
 
 WORLD = (
-    make_team("ann"), make_team("bob", size=3), make_objective("win"), make_objective("keep"), make_metric("m"), make_metric("n"),
-    make_key_result("k1", "win", "m"), make_key_result("k2", "keep", "n"),
-)  # fmt: skip
+    make_team("ann"),
+    make_team("bob", size=3),
+    make_objective("win"),
+    make_objective("keep"),
+    make_metric("m"),
+    make_metric("n"),
+    make_key_result("k1", "win", "m"),
+    make_key_result("k2", "keep", "n"),
+)
 MEASURES = {("k1", "crm"): make_measure(100), ("k2", "crm"): make_measure(40)}
 
 

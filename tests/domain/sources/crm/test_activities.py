@@ -218,7 +218,7 @@ def test_unknown_outcomes_times_and_owners_are_listed():
     )
 
 
-# One activity of each kind by name in a change of today, with the name that earlier versions stored.
+# One activity of each kind. Properties are (current name, name stored by earlier versions).
 STORED_HISTORIES = {
     "call:5": {
         ("activity_occurred_at", "hs_timestamp"): "2026-10-01T00:03:00Z",
@@ -245,7 +245,8 @@ def test_changes_stored_under_the_names_of_earlier_versions_imply_the_same_event
             for number, (names, text) in enumerate(STORED_HISTORIES[entity].items())
         ]
 
-    current_changes, stored_changes = changes_named_by(0), changes_named_by(1)
+    current_changes = changes_named_by(0)
+    stored_changes = changes_named_by(1)
     projection = project_with_deals(current_changes)
     assert projection.events
     assert project_with_deals(stored_changes) == projection

@@ -1,4 +1,4 @@
-"""Whether a deal is open, won or lost is said by its status, else by two booleans, else by its stage."""
+"""The class of a deal comes from its status, else from two booleans, else from its stage."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -96,10 +96,10 @@ def test_a_deal_first_seen_as_won_is_dated_by_its_closing_time():
     assert read_transition_times(won_snapshot) == {"created": at_minute(1), "won": at_minute(4)}
     assert read_transition_times(make_change(2, status="open"), won_snapshot)["won"] == at_minute(
         9
-    )  # it was seen open: the change is seen too
+    )  # known as open before, so that the change has a time
     assert read_transition_times(make_change(9, status="won", closed=at_minute(4).isoformat())) == {
         "won": at_minute(9)
-    }  # a change is of its own time
+    }  # a change has its own time
     assert read_transition_times(
         make_change(9, "snapshot", status="won", closed=at_minute(12).isoformat())
     ) == {"won": at_minute(9)}

@@ -1,4 +1,4 @@
-"""A deal's changes come to the same events in whatever order, however often and in whatever portions they come."""
+"""The events of a deal are independent of the order and the repetition of its changes."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -387,7 +387,8 @@ def test_any_splitting_into_deliveries_ends_with_the_same_live_events_and_never_
     order = data.draw(st.permutations(history))
     split_points = sorted(data.draw(st.lists(st.integers(0, len(order)), max_size=4)))
     slots: dict[str, Slot] = {}
-    used_ids, delivered = set(), []
+    used_ids = set()
+    delivered = []
     for start, end in zip([0, *split_points], [*split_points, len(order)], strict=True):
         delivered += order[start:end]
         plan = plan_reconciliation(project_changes(*delivered).events, slots)

@@ -1,4 +1,4 @@
-"""Line items say what was sold: told, or price times quantity; what names no offering is listed."""
+"""The value sold by offering, and the values of line items that the mapping does not know."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""From the events a record has to those it should have, by appending only."""
+"""Reconciliation appends records and retractions, and nothing else."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

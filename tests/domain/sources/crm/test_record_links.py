@@ -1,4 +1,4 @@
-"""Deals that went into others live there; what is associated with them follows."""
+"""Merged deals, and the records that follow them."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
@@ -32,7 +32,7 @@ def test_a_chain_is_followed_to_its_end_whatever_the_order():
         assert merge_index.merged_ids("deal:3") == {"deal:2", "deal:3"}
         assert merge_index.merged_ids("deal:4") == {
             "deal:4"
-        }  # an absorbed deal's past is not the survivor's
+        }  # the survivor does not inherit the history of a merged deal
 
 
 def test_a_cycle_of_merges_leaves_each_deal_its_own_survivor():

@@ -1,4 +1,4 @@
-"""What a property was at an instant."""
+"""The value of a property as of an instant."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""A CloudEvent's data says team, kind, value and unit where the mapping says; nothing wrong is hidden."""
+"""The event members that a mapping reads from a CloudEvent. Unreadable values stay visible."""
 
 from decimal import Decimal
 

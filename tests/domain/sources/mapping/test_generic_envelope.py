@@ -1,4 +1,4 @@
-"""A generic source's records become changes as its mapping says, or are set aside with a sentence."""
+"""Records of a generic source become changes by its mapping, or problems."""
 
 import json
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ from app.domain.primitives.errors import InvalidError
 from app.domain.sources.mapping.generic_envelope import parse_records
 from app.domain.sources.mapping.mapping_parser import parse_mapping
 
-MAPPING_SPEC = {  # crm-webhooks.md, 8.3
+MAPPING_SPEC = {
     "version": 1,
     "when": [{"property": "/type", "in": ["deal.won", "deal.lost", "deal.deleted"]}],
     "kind": {"property": "/type", "map": {"deal.deleted": "deleted"}, "default": "snapshot"},

@@ -1,4 +1,4 @@
-"""A mapping that is wrong says where; one that is right reads what it says."""
+"""Valid mappings are parsed, and invalid ones have a fault at each wrong place."""
 
 from datetime import date
 from decimal import Decimal
@@ -13,7 +13,7 @@ from app.domain.sources.mapping.mapping import DealMapping
 from app.domain.sources.mapping.mapping_parser import parse_mapping
 from app.domain.sources.mapping.rules import Rule
 
-SAMPLE = {  # api.md, Sources
+SAMPLE = {
     "stages": {"closedwon": "won", "closedlost": "lost"},
     "team": {"property": "pipeline", "map": {"default": "sales"}},
     "value": {"property": "amount", "parse": "decimal"},

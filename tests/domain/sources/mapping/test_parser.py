@@ -1,4 +1,4 @@
-"""A wrong rule says where it is wrong, and what a rule can hold is bounded when it is read."""
+"""Faults of single rules, and the limits of rules."""
 
 import pytest
 
