@@ -14,7 +14,7 @@ from app.scoring.snapshot import Snapshot
 
 @dataclass(frozen=True, slots=True)
 class ScoringContext:
-    """One snapshot, indexed. Mappings are in the order of their keys."""
+    """An indexed snapshot. Mappings are in the order of their keys."""
 
     snapshot: Snapshot
     scope: EvidenceScope

@@ -46,7 +46,7 @@ def aggregate_value(aggregation: str, sources: SourceMeasures) -> ExactValue | N
 
 
 class KeyResultStanding(NamedTuple):
-    """The state of one key result on the day of the score. It explains the key result's losses."""
+    """The state of a key result on the day of the score, and the explanation of its losses."""
 
     scope: EvidenceScope
     key_result: KeyResult

@@ -1,4 +1,4 @@
-"""A configuration indexed for one playbook. It is cached while the configuration is unchanged."""
+"""The index of a configuration for one playbook, cached until the configuration changes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
@@ -58,7 +58,7 @@ SharedMemo: TypeAlias = dict[object, tuple[tuple[object, ...], object]]
 class PlaybookIndex:
     """The configuration that one playbook is scored by. Mappings are in the order of their keys.
 
-    It depends neither on a day nor on evidence, so that a history needs a new index only when the
+    The index depends neither on a day nor on evidence, so that a history needs a new index only when the
     configuration changes. Attributes are computed on first use. Indexes with a shared memo reuse
     results that were computed from equal inputs.
     """

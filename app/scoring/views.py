@@ -229,7 +229,7 @@ def _median_effort_per_head(
 ) -> Fraction | None:
     """Return the exact median effort per head of the teams with enough work, or None.
 
-    It is never shown.
+    The median is never shown.
     """
     efforts_per_head = [
         Fraction(team_effort.effort, context.playbook_index.teams[team].size)

@@ -31,7 +31,7 @@ ValueReader: TypeAlias = Callable[[Event], int | None]
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One condition on a property of an event."""
+    """A condition on a property of an event."""
 
     property: str
     op: str
@@ -96,7 +96,7 @@ def reads_content(metric: Metric) -> bool:
 
 
 def matching_rule_id(metric: Metric) -> str:
-    """Return an id of the matching definition; metrics that match alike share it."""
+    """Return an id of the matching definition; metrics with equal matching share it."""
     where = [[condition.property, condition.op, condition.value] for condition in metric.where]
     is_count = metric.aggregation == "count"
     content = [metric.unit, metric.events, metric.activities, where, metric.value, is_count]

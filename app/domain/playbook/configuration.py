@@ -32,7 +32,7 @@ Resource: TypeAlias = (
     | Revision
 )
 
-# In this order they can be written without one naming what is not there yet.
+# In this order resources can be written so that references point to existing ones.
 TABLE_NAMES: Final[Mapping[str, str]] = {
     "organization": "organizations",
     "policy": "policies",
@@ -153,7 +153,7 @@ class ConfigurationDraft:
 
 @dataclass(frozen=True, slots=True)
 class ConfigurationChange:
-    """One change of the configuration."""
+    """A change of one resource."""
 
     kind: str
     key: str

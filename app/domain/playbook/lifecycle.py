@@ -33,7 +33,7 @@ def get_playbook(configuration: Configuration, key: str) -> Playbook:
 def revision_content(configuration: Configuration, key: str) -> Mapping[str, Mapping[str, object]]:
     """Return the content of a revision: `<kind>:<key>` to the fields as JSON.
 
-    It covers the playbook, its objectives, its key results, and the role and share of its
+    A revision covers the playbook, its objectives, its key results, and the role and share of its
     responsibilities.
     """
     objectives = {

@@ -9,7 +9,7 @@ from typing import ClassVar
 class Offering:
     """A product or service.
 
-    It can be delivered from `available_from` to the day before `retired_on`.
+    An offering can be delivered from `available_from` to the day before `retired_on`.
     """
 
     kind: ClassVar[str] = "offering"

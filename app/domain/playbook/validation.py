@@ -77,7 +77,7 @@ def archive_resource(configuration: Configuration, kind: str, key: str) -> Confi
 def _check_nothing(
     _configuration: Configuration, _resource: Resource, _faults: list[Fault]
 ) -> None:
-    """Accept a resource whose kind has no rules besides those of its schema."""
+    """Accept a resource whose kind has no rules beyond its schema."""
 
 
 def _check_reference(

@@ -13,7 +13,7 @@ _MIN_LIKENESS: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One validation error of an input."""
+    """A validation error of an input."""
 
     # A JSON Pointer into the body, or the name of a parameter.
     pointer: str
@@ -140,7 +140,7 @@ class ForbiddenError(SightlineError):
 
 
 class NotAuthenticError(SightlineError):
-    """The key or the signature is not valid; the sentence never says why."""
+    """The key or the signature is not valid; the sentence gives no reason."""
 
     code = "unauthorized"
 

@@ -134,7 +134,7 @@ def _count_members(value: object, remaining_depth: int) -> int:
 def _parse_fast(body: bytes) -> object:
     """Parse a body without anything unusual.
 
-    The fast decoder accepts three things that are not allowed. Escapes of U+0000 and of half a
+    The fast decoder accepts three kinds of forbidden input. Escapes of U+0000 and of half a
     surrogate pair are found by a pattern. Long integers and deep nesting show in the value.
     Duplicate names show in a count: the value has fewer names than the body has quotation marks
     followed by a colon.
@@ -165,7 +165,7 @@ def loads(body: bytes) -> object:
 
 
 def parse_strict(body: bytes) -> object:
-    """Parse any body, and explain what is wrong with an invalid one; slower than `loads`.
+    """Parse any body, and explain the error of an invalid one; slower than `loads`.
 
     Raises: MalformedError.
     """
@@ -215,7 +215,7 @@ def _encode_canonical(value: object) -> str:
 def shortest_number(number: Decimal) -> str:
     """Return the shortest JSON text of a finite number.
 
-    It has no needless zeros, and an exponent only where this is shorter.
+    The text has no needless zeros, and an exponent only where this is shorter.
     Raises: ValueError for a number that is not finite.
     """
     if not number.is_finite():

@@ -361,7 +361,9 @@ def test_a_document_cannot_take_objects_of_another_playbook():
         apply_accepted(before, document)
     assert {fault.pointer: fault.detail for fault in excinfo.value.faults} == {
         "/playbook/objectives/1/key": "The objective 'far' is of the playbook 'next'.",
-        "/playbook/objectives/0/key_results/1/key": "The key result 'far-off' is of the playbook 'next'.",
+        "/playbook/objectives/0/key_results/1/key": (
+            "The key result 'far-off' is of the playbook 'next'."
+        ),
     }
 
 

@@ -23,7 +23,7 @@ Scalar = str | int | bool | Decimal | None
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change of one CRM record.
+    """A change of one CRM record.
 
     A change without details (a gap) is a rejection of the translation instead; its sentence names
     the records to import.

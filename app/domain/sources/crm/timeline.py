@@ -15,7 +15,7 @@ MAX_REPORTED_LENGTH: Final = 200  # characters of an unmapped value in a report
 
 
 class RecordTimeline:
-    """One record's changes in source-time order, without duplicates.
+    """A record's changes in source-time order, without duplicates.
 
     Of several changes at one instant, the last one in the order of sequence and key counts.
     """

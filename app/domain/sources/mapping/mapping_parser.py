@@ -44,7 +44,7 @@ def merge_defaults(
 ) -> dict[str, object]:
     """Return the defaults with the overrides merged in, member by member.
 
-    Null removes a default (RFC 7396). A rule that says where its value comes from replaces the
+    Null removes a default (RFC 7396). A rule with a source of its own replaces the
     source of the default rule: `property`, `first_of` or `const`.
     """
     overrides_source = any(name in overrides for name in SOURCE_OPERATORS)

@@ -1,4 +1,4 @@
-"""Parser of the rules of a mapping. It collects all faults, so that the user sees them together."""
+"""Parser of the rules of a mapping, which collects all faults in them."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -125,7 +125,7 @@ class RuleParser:
                 self.add_fault(member_pointer, f"must be one of {', '.join(targets)}")
         return mapped_values
 
-    def parse_rule(  # what a rule may hold differs by where it stands
+    def parse_rule(
         self,
         pointer: str,
         raw: object,

@@ -32,7 +32,7 @@ BOOLEAN_TEXTS: Final[Mapping[str, bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule of a mapping; None is an unused operator."""
+    """A rule of a mapping; None is an unused operator."""
 
     properties: tuple[str, ...] = ()
     const: Scalar = None
@@ -79,7 +79,7 @@ class Rule:
         return int(exact) if abs(exact) < 10**18 and exact == int(exact) else None
 
     def evaluate(self, read_property: Callable[[str], Scalar]) -> Scalar:
-        """Return the rule's value. `read_property` returns None for null and absent alike."""
+        """Return the rule's value. `read_property` returns None for null and for absent."""
         if self.const is not None:
             return self.const
         raw = next(
