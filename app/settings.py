@@ -10,16 +10,18 @@ CLIENT_ONLY_VARIABLES = frozenset({"SIGHTLINE_URL", "SIGHTLINE_API_KEY"})
 
 
 class Settings(BaseModel):
-    """All settings. The default is embedded SQLite in the working directory."""
+    """All settings. By default, the service uses embedded SQLite in the working directory."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     database_url: str = Field(
-        "sqlite+aiosqlite:///sightline.db", description="SQLite or PostgreSQL, as an SQLAlchemy URL"
+        "sqlite+aiosqlite:///sightline.db",
+        description="SQLite or PostgreSQL, as an SQLAlchemy URL",
     )
     secret_keys: str | None = Field(
         None,
-        description="`id:base64,...`, 32 bytes each, the first is primary; encrypts webhook secrets",
+        description="`id:base64,...`, 32 bytes each, the first is primary; "
+        "encrypts webhook secrets",
     )
     key_pepper: str | None = Field(
         None, description="`id:base64`; API keys are stored as an HMAC with it"
@@ -31,7 +33,8 @@ class Settings(BaseModel):
         30,
         ge=1,
         le=3650,
-        description="How long the raw bodies of deliveries are kept; the service empties older ones",
+        description="How long the raw bodies of deliveries are kept; "
+        "the service empties older ones",
     )
     log_format: Literal["console", "json"] = Field("console", description="How log lines look")
     pool_size: int = Field(
@@ -60,7 +63,8 @@ class Settings(BaseModel):
     failures_per_minute: int = Field(
         60,
         ge=0,
-        description="Failed authentications of an address, before its unknown keys are refused unread; 0: no limit",
+        description="Failed authentications of an address, before its unknown keys are refused "
+        "unread; 0: no limit",
     )
 
 

@@ -32,7 +32,7 @@ def new_uuid7s(now: datetime, count: int) -> list[UUID]:
         )
         for offset in range(0, 8 * count, 8)
     ]
-    return convert(raw_ids, list[UUID])  # a third of the time that as many calls of UUID take
+    return convert(raw_ids, list[UUID])  # three times as fast as calling UUID for each
 
 
 def random_base62(length: int) -> str:

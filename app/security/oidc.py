@@ -1,4 +1,4 @@
-"""Verification of access tokens of one OpenID Connect issuer (RFC 9068), and a cache of its keys."""
+"""Verification of access tokens of one OpenID Connect issuer (RFC 9068), with cached keys."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ MAX_RESPONSE_BYTES: Final = 65_536
 LEEWAY: Final = timedelta(seconds=30)
 KEY_SET_TTL: Final = timedelta(minutes=10)
 MIN_FETCH_INTERVAL: Final = timedelta(seconds=30)
-INVALID_TOKEN_MESSAGE: Final = "The access token is not valid."  # noqa: S105  # the name contains a word; the text is no secret
+INVALID_TOKEN_MESSAGE: Final = "The access token is not valid."  # noqa: S105  # a message, not a secret
 
 
 @dataclass(slots=True)
@@ -62,7 +62,7 @@ class OidcTokenVerifier:
             )
         except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
             raise NotAuthenticError(INVALID_TOKEN_MESSAGE) from None
-        # An ID token is signed by the same keys: only what says that it gives access does.
+        # The same keys sign ID tokens. An access token has its own type, or at least a scope.
         if (
             str(header.get("typ", "")).lower() not in ("at+jwt", "application/at+jwt")
             and "scope" not in claims
@@ -147,7 +147,7 @@ async def _fetch_json(client: httpx.AsyncClient, url: str) -> Mapping[str, Any]:
                 raise ValueError("too large")
     document = loads(body)
     if not isinstance(document, dict):
-        raise ValueError("no object")  # what the caller listens to  # noqa: TRY004  # what the caller listens to
+        raise ValueError("no object")  # noqa: TRY004  # the callers handle ValueError
     return document
 
 

@@ -74,7 +74,7 @@ class RateLimiter:
         return ceil(span / SECOND)
 
     def _store_arrival_time(self, caller: str, arrival_time: datetime, now: datetime) -> None:
-        """Store a caller's instant. If there are many callers, drop those with their whole quota."""
+        """Store a caller's instant. If there are many, drop callers with their whole quota."""
         if len(self._arrival_times) >= MAX_TRACKED_CALLERS and caller not in self._arrival_times:
             self._arrival_times = {
                 name: stored_time

@@ -80,9 +80,8 @@ def parse_keys(text: str) -> Mapping[str, bytes]:
     for key_text in text.split(","):
         key_id, separator, encoded_key = key_text.strip().partition(":")
         key = base64.b64decode(encoded_key, validate=True)
-        if (
-            not separator or not key_id or "." in key_id or len(key) != 32
-        ):  # AES-256 and HMAC-SHA-256 alike
+        # AES-256 and HMAC-SHA-256 both use 32 bytes.
+        if not separator or not key_id or "." in key_id or len(key) != 32:
             raise ValueError("must be 'id:base64,...' with keys of 32 bytes")
         keys[key_id] = key
     return keys

@@ -1,4 +1,4 @@
-"""Use the claims of an OpenID Connect access token as the caller's organization, team and scopes."""
+"""Callers with an OpenID Connect access token: organization, team and scopes from its claims."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -8,7 +8,7 @@ from app.domain.primitives.errors import NotAuthenticError
 from app.services.runtime.context import AccessTokenConfig, ServiceContext
 from app.store.access import directory
 
-INVALID_TOKEN_MESSAGE: Final = "The access token is not valid."  # noqa: S105  # the name contains a word; the text is no secret
+INVALID_TOKEN_MESSAGE: Final = "The access token is not valid."  # noqa: S105  # a message, not a secret
 SCOPE_PREFIX: Final = "sightline:"
 MAX_NAME_LENGTH: Final = 200
 

@@ -64,7 +64,7 @@ async def authenticate_key(service: ServiceContext, presented: str) -> Actor:
 
 
 def is_known_key(service: ServiceContext, presented: str) -> bool:
-    """Return True if this process has accepted the key before. Does not query the database."""
+    """Return whether this process has accepted a key with this id before. Make no query."""
     key_parts = vault.split_api_key(presented)
     return key_parts is not None and key_parts[0] in service.last_key_use_noted
 
@@ -72,7 +72,7 @@ def is_known_key(service: ServiceContext, presented: str) -> bool:
 async def _find_key(
     service: ServiceContext, key_id: str, now: datetime
 ) -> tuple[UUID | None, StoredApiKey | None]:
-    """Return the key and its organization, from the cache for a few seconds; (None, None) if unknown."""
+    """Return the key with that id, and its organization. The key may be some seconds old."""
     cached_key = service.api_key_cache.get(key_id, now)
     if cached_key is not None:
         return cached_key.organization, cached_key.key
@@ -92,7 +92,7 @@ async def _find_key(
 async def _note_use(
     service: ServiceContext, organization: UUID, key: StoredApiKey, now: datetime
 ) -> None:
-    """Record the key's last use at most once a minute, even when that fails; no request fails for it."""
+    """Store the last use of a key, about once a minute. Ignore that the database is unavailable."""
     last_noted = max(
         key.last_used_at or EARLIEST_INSTANT,
         service.last_key_use_noted.get(key.id, EARLIEST_INSTANT),

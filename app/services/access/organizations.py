@@ -73,9 +73,8 @@ async def delete_organization(
             report_progress(deleted_count)
             has_more = batch_count == DELETE_BATCH_SIZE
     async with service.database.write_transaction() as connection:
-        await organization_version.lock(
-            connection, organization_id
-        )  # what was under way when the doors were closed is done, and goes too
+        # Wait for writes that began before the access was revoked; their rows are deleted, too.
+        await organization_version.lock(connection, organization_id)
         return deleted_count + await organization_deletion.delete_organization(
             connection, organization_id
         )

@@ -1,4 +1,4 @@
-"""Alignment of an organization: one consistent read, one pure computation, and a cache of results."""
+"""Alignment of an organization: one consistent read, one pure computation, a cache of results."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -22,8 +22,10 @@ from app.store.access import organization_version
 from app.store.alignment import evidence_query
 from app.store.sql.database import Connection
 
-BASE_RESULT_COST: Final = 20  # what an answer weighs that loses nothing, beside a loss
-EVIDENCE_ROWS_PER_COST_UNIT: Final = 10  # of evidence, that weigh as much as a loss
+# The cache cost of a result without losses, where a loss costs 1.
+BASE_RESULT_COST: Final = 20
+# So many rows of evidence cost as much as a loss.
+EVIDENCE_ROWS_PER_COST_UNIT: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ async def get_alignment(
         evidence_snapshot = await evidence_query.read_snapshot(
             connection, actor.organization, basis.playbook_index, basis.frame, evidence
         )
-    # A large playbook takes a while: others are answered meanwhile.
+    # A large playbook takes long. A thread leaves the event loop free for other requests.
     alignment_result = await asyncio.to_thread(
         build_result, evidence_snapshot, basis, config_history
     )
@@ -112,7 +114,7 @@ async def get_alignment(
     return alignment_result
 
 
-async def _closed_day_evidence(  # what it is of, and the question
+async def _closed_day_evidence(
     service: ServiceContext,
     connection: Connection,
     organization: UUID,
@@ -125,8 +127,9 @@ async def _closed_day_evidence(  # what it is of, and the question
     It cannot change until the configuration does, so it is read once a day. The rest is then a
     small read.
 
-    Return None where caching it does not pay: for the first request of a query, for an earlier
-    `known_at` (its result is the same all day), and for a database on which two reads are slower.
+    Return None where caching it does not pay. This is so for the first request of a query, and on a
+    database where two reads are slower. It is also so for an earlier `known_at`, whose result is
+    the same all day.
     """
     if query[-1] < org_version.recorded_day or not evidence_query.supports_incremental_read(
         connection

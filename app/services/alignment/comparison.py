@@ -116,7 +116,7 @@ async def evaluate_what_if(
             and basis_before.frame.configuration_from is None
             and basis_before.frame.until < basis_after.frame.until
         ):
-            # It is over, and would go on: by what has been configured since.
+            # The playbook has ended, and the document extends it: use the configuration of today.
             basis_after = _build_what_if_basis(
                 await config_history.as_of(basis_after.frame.until), document, *days
             )
@@ -228,7 +228,10 @@ async def _rematch_evidence(
     )
     if event_count > MAX_REMATCHED_EVENTS:
         metric_names = ", ".join(sorted(redefined_metrics))
-        detail = f"More than {MAX_REMATCHED_EVENTS} events would have to be matched anew to see what redefining {metric_names} would do."
+        detail = (
+            f"More than {MAX_REMATCHED_EVENTS} events would have to be matched anew "
+            f"to see what redefining {metric_names} would do."
+        )
         raise InvalidError(detail, [Fault("/metrics", detail)])
     event_states = [
         event_state

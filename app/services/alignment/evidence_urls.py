@@ -18,5 +18,6 @@ def to_url(evidence: EvidenceQuery) -> str:
     """Return the path and query at which the API lists the evidence."""
     if evidence.resource in LIST_PATHS:
         return f"{LIST_PATHS[evidence.resource]}?{urlencode(evidence.filters)}"
-    (path_name, path_value), *filters = evidence.filters
-    return f"{RESOURCE_PATHS[evidence.resource].format(**{path_name: quote(path_value, safe='')})}?{urlencode(filters)}"
+    (path_name, key), *filters = evidence.filters
+    path = RESOURCE_PATHS[evidence.resource].format(**{path_name: quote(key, safe="")})
+    return f"{path}?{urlencode(filters)}"

@@ -22,8 +22,10 @@ from app.store.alignment.evidence_query import EXTREME_AGGREGATIONS
 STEP_LENGTHS: Final = {"day": timedelta(days=1), "week": timedelta(days=7)}
 MAX_POINTS: Final = 400
 DEFAULT_SPAN: Final = timedelta(days=89)
-POINT_COST: Final = 20  # of a point, beside a loss
-MIN_DAY: Final = date(1900, 1, 1)  # no day is asked for before it
+# The cache cost of a point, where a loss costs 1.
+POINT_COST: Final = 20
+# A default first day is not earlier.
+MIN_DAY: Final = date(1900, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ async def get_history(
         evidence = await daily_evidence_query.read_daily_evidence(
             connection, actor.organization, *find_required_evidence(existing_bases), known_day
         )
-    # Many scores are a second's work for a large playbook: others are answered meanwhile.
+    # A large playbook takes about a second. A thread leaves the event loop free for other requests.
     points = await asyncio.to_thread(
         _build_points, list(zip(days, daily_bases, strict=True)), SnapshotSeries(evidence, version)
     )

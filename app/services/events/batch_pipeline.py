@@ -24,9 +24,9 @@ from app.store.events import ingest
 from app.store.events.ingest_batch import IngestBatch, IngestOutcome
 from app.store.sql.database import Connection, begin
 
-# A socket accepts about this much at once; the rest of a larger chunk would not be sent while the next
-# one is read. Batches of 1,000 and of 10,000 events take 25 % less time than in one chunk. Smaller
-# chunks are slower again.
+# A socket accepts about this much at once. The rest of a larger chunk would not be sent while the
+# next one is read. Batches of 1,000 and of 10,000 events take 25 % less time than in one chunk.
+# Smaller chunks are slower again.
 CHUNK_SIZE: Final = 500
 REJECTED_STATUSES: Final = ("invalid", "forbidden")
 
@@ -56,7 +56,7 @@ class FastPathAttempt:
         self._seen: dict[EventKey, Event] = {}
 
     def read_chunk(self) -> Sequence[MatchedEvent] | None:
-        """Read, validate and match the next chunk. Return its valid events, or None after the last one.
+        """Read, validate and match the next chunk. Return None after the last one.
 
         Raises: _SlowPathNeededError when an event is rejected, or history is being restated.
         """
@@ -84,7 +84,7 @@ class FastPathAttempt:
     def add_recorded(self, recorded: IngestOutcome, matched_events: Sequence[MatchedEvent]) -> None:
         """Note the outcome of a chunk.
 
-        Raises: _SlowPathNeededError when the configuration has changed, so that nothing was recorded.
+        Raises: _SlowPathNeededError when nothing was recorded, because the configuration changed.
         """
         if recorded.seq is None:
             raise _SlowPathNeededError
@@ -103,8 +103,8 @@ async def record_on_fast_path(
 ) -> FastPathAttempt:
     """Record all new events in one transaction, or none of them.
 
-    The attempt records nothing when an event is rejected, the configuration has changed, history is being
-    restated, or a roll-up would overflow.
+    The attempt records nothing when an event is rejected, the configuration has changed, history is
+    being restated, or a roll-up would overflow.
     """
     now = service.clock()
     attempt = FastPathAttempt(compiled, submissions, now)

@@ -87,7 +87,7 @@ async def ingest_events(
 async def _record_on_slow_path(
     service: ServiceContext, organization: UUID, submissions: Sequence[EventSubmission]
 ) -> list[SubmissionResult]:
-    """Record what can be recorded, and find out what is wrong with each of the other events.
+    """Record what can be recorded, and find out what is wrong with the other events.
 
     Retry when the configuration changes in between.
     """
@@ -99,7 +99,7 @@ async def _record_on_slow_path(
         compiled = compiled or await _load_compiled(service, organization)
         outcomes = validate_batch(compiled.configuration, submissions, now)
         if not is_reloaded and any(outcome.status == "invalid" for outcome in outcomes):
-            # It may be a newer configuration that knows what this one does not.
+            # A newer configuration may contain what this one lacks.
             previous_version = compiled.version
             compiled = await _load_compiled(service, organization)
             if compiled.version != previous_version:
@@ -147,9 +147,8 @@ async def _write_fitting(
                 batch = IngestBatch(organization, matched_events, now, day, compiled.version)
                 recorded = await ingest.record_events(connection, batch)
                 if not recorded.uids:
-                    await (
-                        connection.rollback()
-                    )  # nothing was new, so the organization's version stays
+                    # Nothing was new, so the organization's version must not change.
+                    await connection.rollback()
                 elif compiled.is_restating:
                     await metric_restatement_store.invalidate_days(
                         connection, organization, [matched.day for matched in matched_events]
@@ -159,7 +158,7 @@ async def _write_fitting(
                 service, organization, matched_events, day, error, outcomes_by_key
             )
             if len(fitting_events) == len(matched_events):
-                # Each fits and their sum does not: halves of it do, or in the end a single one does not.
+                # Each event fits, but their sum does not: try halves, down to a single event.
                 middle = len(fitting_events) // 2
                 is_first_half_written = await _write_fitting(
                     service, organization, compiled, fitting_events[:middle], outcomes_by_key
@@ -247,7 +246,7 @@ async def _build_results(
             and event_key in recorded_events
             and is_same_event(service.vault, recorded_events[event_key], event)
         ):
-            # Sent again after its team was archived, say: it stands, and sending it again changes nothing.
+            # A recorded event stays valid, for example after its team was archived.
             final_outcomes.append(SubmissionResult("duplicate", recorded_events[event_key].uid))
         elif (
             outcome.status in ("recorded", "duplicate", "conflict") and event_key in recorded_events
@@ -262,7 +261,7 @@ async def _build_results(
                 else SubmissionResult("conflict", recorded_events[event_key].uid, error)
             )
         else:
-            # The repetition in one batch of an event that could not be stored fails as that one did.
+            # A repetition of an event that this batch rejected is rejected with the same error.
             final_outcomes.append(
                 outcomes_by_key.get(event_key, outcome)
                 if outcome.status in ("duplicate", "conflict")
@@ -309,14 +308,14 @@ async def retract_event(
     actor.require_scope("events:write")
     now = service.clock()
     async with service.database.write_transaction() as connection:
-        # The cursor's row is locked first: neither the metrics nor the event can change under the retraction.
+        # This locks the organization first, so that neither metrics nor event can change meanwhile.
         zone = await organization_version.time_zone(connection, actor.organization)
         position = await organization_version.advance_version(
             connection, actor.organization, now, zone, changes_configuration=False
         )
         stored_event = await _load_retractable(connection, actor, uid)
         if stored_event.retracted_at is not None:
-            await connection.rollback()  # nothing changes, so the organization's version stays
+            await connection.rollback()  # nothing changes, so the version must not change
             return stored_event, False
         compiled = await load_compiled_configuration(
             connection, actor.organization, service.compiled_configuration_cache

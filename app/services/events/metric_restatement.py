@@ -26,13 +26,13 @@ from app.store.playbook.journal import RecordedAction
 from app.store.sql.database import Connection
 
 LOG = logging.getLogger("sightline.restatement")
-MAX_CATCH_UP_DAYS = (
-    2  # days that the last step does besides: while events come in, today is never done before
-)
+# The last step restates up to so many days itself. While events arrive, the current day can only be
+# finished there.
+MAX_CATCH_UP_DAYS = 2
 
 
 class MetricRestatement:
-    """A restatement within one transaction, which holds the lock of the organization's version row."""
+    """A restatement in one transaction, which has locked the organization's version row."""
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class ConfigurationWrite:
 async def begin_restatement(
     service: ServiceContext, connection: Connection, organization: UUID, write: ConfigurationWrite
 ) -> None:
-    """Restate history if a write redefines metrics: at once, or later when many events are affected.
+    """Restate history if a write redefines metrics: at once, or later if many events are affected.
 
     A restatement in progress is replaced: events match the metrics as they are after the write.
     """
@@ -192,7 +192,7 @@ async def run_step(service: ServiceContext, organization: UUID) -> bool:
         done_days = await metric_restatement_store.list_restated_days(connection, organization)
         days = await restatement.find_days()
         remaining_days = [day for day in days if day not in set(done_days)]
-        if len(remaining_days) > MAX_CATCH_UP_DAYS:  # events came in for other days meanwhile
+        if len(remaining_days) > MAX_CATCH_UP_DAYS:  # events arrived for other days
             await metric_restatement_store.set_remaining_days(connection, organization, days)
             return True
         for day in done_days:
@@ -270,7 +270,8 @@ async def _try_step(service: ServiceContext, organization: UUID) -> bool:
     try:
         return await run_step(service, organization)
     except BucketFullError:
-        # It would fail for ever. Answers stay those before, and say so, until the metric is defined otherwise.
+        # It would fail again and again. Results keep the previous definition, and name the metric,
+        # until the metric is redefined.
         LOG.exception("history cannot be restated", extra={"organization": str(organization)})
         async with service.database.write_transaction() as connection:
             await restatement_queue.dequeue_organization(connection, organization)

@@ -36,11 +36,13 @@ from app.store.sources.changes import SourceGeneration
 from app.store.sources.deliveries import StoredDelivery
 from app.store.sql.database import Connection
 
-# What stands in a body however it is written: an id of more characters may be cut, another sign may be escaped.
+# Texts that a body contains literally. A longer id may be truncated, and other characters may be
+# escaped.
 MAX_CERTAIN_LENGTH: Final = 15
 PLAIN_TEXT: Final = re.compile(rf"[A-Za-z0-9_-]{{1,{MAX_CERTAIN_LENGTH}}}")
 MAX_NEEDLES: Final = 50
-RECORD_ID_PARTS: Final = 4  # parts of a record's event id: type, id, slot and number
+# The event id of a CRM record consists of type, id, slot and number.
+RECORD_ID_PARTS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +148,8 @@ async def _erase_events(
             ],
         )
         for stored_event in chunk:
-            if (
-                stored_event.retracted_at is None
-            ):  # what it was made of may belong to another subject by now
+            # The records of a retracted event may belong to another subject now.
+            if stored_event.retracted_at is None:
                 current_erasure.event_ids_by_source.setdefault(
                     stored_event.event.source, set()
                 ).add(stored_event.event.id)
@@ -255,7 +256,7 @@ async def _find_mentioning_deliveries(
 
     Include unreadable ones whose body contains its id.
     """
-    # What a subject is named by, without what kind of thing it is: that many other bodies say.
+    # The subject's id without its type, because many other bodies contain the type.
     search_texts = [current_erasure.subject.rpartition("/")[2] or current_erasure.subject]
     search_texts += [entity.partition(":")[2] for entity in entities]
     needles = {

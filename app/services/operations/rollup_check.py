@@ -66,7 +66,8 @@ async def rebuild_rollups(
     now = service.clock()
     async with service.database.write_transaction() as connection:
         zone = await organization_version.time_zone(connection, organization)
-        # Nothing is recorded while the cursor's row is locked, and the new version makes kept answers stale.
+        # This locks the organization, so nothing is recorded meanwhile. The new version invalidates
+        # cached results.
         await organization_version.advance_version(
             connection, organization, now, zone, changes_configuration=True
         )

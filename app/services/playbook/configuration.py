@@ -111,7 +111,7 @@ async def write_configuration(
             if dry_run or not (outcome.changes or has_extra_write):
                 await connection.rollback()
             return outcome
-    finally:  # whoever gave up may have done so after the commit
+    finally:  # a cancellation may arrive after the commit
         service.hook_cache.invalidate(lambda hook: hook.organization == actor.organization)
 
 
@@ -125,7 +125,7 @@ async def _apply_transform(
     organization = actor.organization
     now = service.clock()
     zone = await organization_version.time_zone(connection, organization)
-    # The cursor's row is locked first: what is read after it cannot change under the write.
+    # This locks the organization, so that the configuration cannot change between read and write.
     position = await organization_version.advance_version(
         connection, organization, now, zone, changes_configuration=True
     )

@@ -54,7 +54,7 @@ class CurrentConfiguration:
     def __init__(
         self, configuration: Configuration, pending_metrics: Mapping[str, Metric | None]
     ) -> None:
-        """Take the stored configuration, and the previous definitions of metrics under restatement."""
+        """Take the stored configuration, and the previous definitions of restating metrics."""
         self.restating_metrics = tuple(sorted(pending_metrics))
         self.effective_metrics = history_domain.effective_metrics(configuration, pending_metrics)
         self.configuration = history_domain.with_current_metrics(
@@ -119,7 +119,7 @@ class ConfigurationHistory:
             )
             self._loaded_since = day
         configuration = self.current_configuration
-        # What came last is taken back first; each step is kept, for a history asks for one day after the other.
+        # Revert the last change first. Keep each step, because a history needs every day in turn.
         for change_day in sorted(
             (change_day for change_day in self._changes_by_day if change_day > day), reverse=True
         ):
@@ -197,9 +197,8 @@ class ConfigurationHistory:
                     configuration if published_on is None else await self.as_of(published_on)
                 )
                 playbook = configuration.playbooks.get(key)
-            if (
-                playbook is None and previous is not None
-            ):  # a draft made after its own last day: as it is on the day asked
+            # A draft that was created after its last day: use it as it was on the requested day.
+            if playbook is None and previous is not None:
                 configuration, playbook, published_on = previous
             if playbook is None:
                 raise NotFoundError(self._explain_absent(key, as_of))
@@ -259,7 +258,7 @@ async def load_cached_history(
     org_version: organization_version.OrganizationVersion,
     cache: VersionedCache,
 ) -> ConfigurationHistory:
-    """Load the whole history. Take the current configuration from the cache if it has not changed."""
+    """Load the history. Take the current configuration from the cache if it has not changed."""
     cache_owner = "configuration", organization
     current_state = cache.get(
         cache_owner, None, org_version.configuration_version, CurrentConfiguration
@@ -323,5 +322,5 @@ async def list_resources_as_of(
 
 
 def _sort_key(key: str) -> tuple[str, ...]:
-    """Split a key of several parts, so that keys sort part by part, as the database's columns do."""
+    """Split a key of several parts, so that keys sort part by part, as in the database."""
     return tuple(key.split("/"))

@@ -48,8 +48,8 @@ class CompiledConfiguration:
 def find_latest_compiled(cache: VersionedCache, organization: UUID) -> CompiledConfiguration | None:
     """Return the cached configuration, which may be outdated, or None on a cache miss.
 
-    The caller needs no query for it: a write of events compares its version under the lock of the
-    organization's version row, and is repeated when the configuration has changed.
+    An outdated one is safe for a write of events. The write compares its version under the
+    organization's lock, and is repeated if it has changed.
     """
     return cache.get_latest(organization, None, CompiledConfiguration)
 

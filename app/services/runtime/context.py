@@ -62,7 +62,7 @@ class ServiceContext:
     auth_failure_limiter: RateLimiter = field(default_factory=lambda: RateLimiter("address", 0))
     # None when no OpenID Connect issuer is configured.
     token_config: AccessTokenConfig | None = None
-    # Redefining a metric restates at most this many events within the write, more in the background.
+    # A redefined metric restates at most this many events within the write, more in the background.
     max_inline_restated_events: int = 10_000
     # The configurations that events are matched against, by organization. It is apart from
     # `answer_cache`, so that answers cannot displace what every ingest needs.

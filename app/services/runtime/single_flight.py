@@ -10,9 +10,8 @@ T = TypeVar("T")
 class SingleFlight(Generic[T]):
     """Runs one load for all callers that asked for a key before the load began.
 
-    A caller that arrives while a load is running waits for the next one: the running load may not
-    see what was written just before the call. There is no timer. The next load begins when the
-    running one ends.
+    A caller that arrives while a load is running waits for the next one, because the running load
+    may miss recent writes. There is no timer. The next load begins when the running one ends.
     """
 
     def __init__(self) -> None:
@@ -27,7 +26,7 @@ class SingleFlight(Generic[T]):
             running_task = self._running.get(key)
             task = asyncio.create_task(self._run_load(key, load, running_task))
             (self._running if running_task is None else self._queued)[key] = task
-        return await asyncio.shield(task)  # one who leaves takes nothing from the others
+        return await asyncio.shield(task)  # a cancelled caller does not cancel the load
 
     async def _run_load(
         self, key: Hashable, load: Callable[[], Awaitable[T]], running_task: asyncio.Task[T] | None

@@ -14,15 +14,15 @@ ZERO = timedelta(0)
 class TtlCache(Generic[K, V]):
     """Entries that are valid for a fixed time after they were loaded.
 
-    The process that changes a row calls `invalidate`, so the change takes effect there at once. Other
-    processes see it when their entry expires.
+    The process that changes a row calls `invalidate`, so the change takes effect there at once.
+    Other processes see it when their entry expires.
 
-    The instant is an argument because only `app.clock` reads the wall clock. Not `cachetools.TTLCache`:
-    its `get` and `put` take six times as long (6.5 microseconds instead of 0.9), and it knows no generation.
+    The instant is an argument because only `app.clock` reads the wall clock. `cachetools.TTLCache`
+    takes six times as long for a get or a put (6 instead of 1 microseconds), and has no generation.
     """
 
     def __init__(self, ttl: timedelta, max_entries: int) -> None:
-        """Start empty, with room for `max_entries`; the entry that was put first is dropped first."""
+        """Start empty. When there are more than `max_entries`, the oldest one is dropped."""
         self._ttl = ttl
         self._max_entries = max_entries
         self._entries: OrderedDict[K, tuple[V, datetime]] = OrderedDict()
@@ -30,11 +30,11 @@ class TtlCache(Generic[K, V]):
 
     @property
     def generation(self) -> int:
-        """The number of invalidations so far. Read it before loading a value, and pass it to `put`."""
+        """The number of invalidations. Read it before loading a value, and pass it to `put`."""
         return self._generation
 
     def get(self, key: K, now: datetime) -> V | None:
-        """Return None on a cache miss, and for an entry that is expired or was loaded after `now`."""
+        """Return the value. Return None if there is none, it expired, or it is newer than `now`."""
         cached = self._entries.get(key)
         if cached is None:
             return None
@@ -55,7 +55,7 @@ class TtlCache(Generic[K, V]):
             self._entries.popitem(last=False)
 
     def invalidate(self, is_stale: Callable[[V], bool]) -> None:
-        """Drop the entries for which `is_stale` holds, and ignore the loads that are in progress."""
+        """Drop the entries for which `is_stale` holds, and ignore loads that are in progress."""
         self._generation += 1
         for key in [key for key, (value, _) in self._entries.items() if is_stale(value)]:
             del self._entries[key]

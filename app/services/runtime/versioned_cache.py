@@ -42,7 +42,7 @@ class VersionedCache:
         return cached[0]
 
     def put(self, owner: Hashable, key: Hashable, version: int, value: object, cost: int) -> None:
-        """Store a value in place of an earlier one. Do not store it if it costs more than all may."""
+        """Store a value in place of an earlier one, unless it costs more than the whole cache."""
         stored_version, owner_keys = self._keys_by_owner.get(owner, (version, set()))
         for evicted_key in tuple(owner_keys) if stored_version != version else owner_keys & {key}:
             self._evict(owner, evicted_key)

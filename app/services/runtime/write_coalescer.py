@@ -19,9 +19,11 @@ LOG: Final = logging.getLogger("sightline.coalescing")
 RequestT = TypeVar("RequestT")
 ReplyT = TypeVar("ReplyT")
 MAX_BATCH: Final = 1_000
-TARGET_BATCH: Final = 64  # waiting for more would not make a flush cheaper for each of them
+# Waiting for a larger batch would not make a flush cheaper per request.
+TARGET_BATCH: Final = 64
 SHUTDOWN_MESSAGE: Final = "The service is ending; try again shortly."
-IDLE_TICKS: Final = 2  # turns of the event loop: what is read in one is asked for in the next
+# Turns of the event loop without a new request: one reads a request, the next submits it.
+IDLE_TICKS: Final = 2
 MAX_QUEUE: Final = 2_000
 
 
@@ -59,7 +61,7 @@ class WriteCoalescer(Generic[RequestT, ReplyT]):
         reply_future: asyncio.Future[ReplyT] = asyncio.get_running_loop().create_future()
         queue.append((request, reply_future))
         if organization not in self._writers:
-            # In a context of its own: it writes for others than who comes first.
+            # An empty context, because the writer serves all callers, not only the first one.
             self._writers[organization] = asyncio.create_task(
                 self._drain_queue(organization, queue, write), context=Context()
             )
@@ -83,9 +85,8 @@ class WriteCoalescer(Generic[RequestT, ReplyT]):
                 await _flush_batch([waiter for waiter in batch if not waiter[1].done()], write)
         finally:
             del self._writers[organization], self._queues[organization]
-            _reject(
-                queue, UnavailableError(SHUTDOWN_MESSAGE)
-            )  # something is in it only when the writer itself was stopped
+            # The queue is empty unless the writer itself was cancelled.
+            _reject(queue, UnavailableError(SHUTDOWN_MESSAGE))
 
 
 async def _wait_for_batch(queue: Sized) -> None:
@@ -113,13 +114,13 @@ async def _flush_batch(
         replies = await write([request for request, _ in waiters])
     except SightlineError as error:
         _reject(waiters, error)
-    except Exception as error:  # it is told to those who wait  # noqa: BLE001  # it is told to those who wait
+    except Exception as error:  # noqa: BLE001  # the waiting callers get it
         if len(waiters) == 1:
             _reject(waiters, error)
             return
-        # Where and of what kind: its text may hold what was sent.
+        # Log only the place and the type of the error: its text may contain submitted content.
         log_fields = {"waiting": len(waiters), "error": type(error).__name__}
-        LOG.error(  # no word of the error itself  # noqa: TRY400  # no word of the error itself
+        LOG.error(  # noqa: TRY400  # without the text of the error
             "a flush failed", extra={**log_fields, "stack": "".join(format_tb(error.__traceback__))}
         )
         middle = len(waiters) // 2
