@@ -66,7 +66,7 @@ METRICS: Final = (
         "aggregation": "count",
     },
 )
-# What HubSpot's properties mean at Larkfield; stages, pipeline, amount and currency are as in a stock account.
+# The mapping of HubSpot's properties. Stages, pipeline, amount and currency have default names.
 MAPPING: Final = {
     "team": {"property": "pipeline", "map": {"default": "sales"}},
     "unit": {"property": "deal_currency_code", "default": "EUR"},
@@ -130,7 +130,8 @@ def playbook_document(quarter: Quarter) -> dict[str, Any]:  # Any: JSON values
         "playbook": {
             "key": PLAYBOOK,
             "title": "Win the enterprise, and deliver it",
-            "narrative": "Fewer and larger customers, sold what we can deliver, onboarded within a month.",
+            "narrative": "Fewer and larger customers, sold what we can deliver, "
+            "onboarded within a month.",
             "starts_on": quarter.starts_on.isoformat(),
             "ends_on": quarter.ends_on.isoformat(),
             "objectives": [
@@ -145,10 +146,7 @@ def playbook_document(quarter: Quarter) -> dict[str, Any]:  # Any: JSON values
 
 
 def _offerings(quarter: Quarter) -> list[dict[str, Any]]:
-    """Return offerings of three kinds: available, not available yet, and retired.
-
-    Sales sells all of them.
-    """
+    """Return three offerings: available, not available yet, retired. Sales sells all of them."""
     long_ago = quarter.day(-400).isoformat()
     return [
         {

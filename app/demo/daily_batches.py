@@ -64,9 +64,8 @@ def _operations_events(
         "operations",
         **event_fields,
     )
-    if (
-        offset % 7 in (1, 4) and offset > 14
-    ):  # what was sold and cannot be delivered is tailored by hand
+    # Operations repairs what was sold but cannot be delivered.
+    if offset % 7 in (1, 4) and offset > 14:
         event_fields = {
             "kind": "activity",
             "effort": 3,

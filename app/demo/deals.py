@@ -9,19 +9,16 @@ from app.demo.company import PORTAL_ID, WEEKS, Quarter
 from app.demo.seeded_random import SeededRandom
 from app.domain.sources.crm.changes import to_milliseconds
 
-Element = dict[str, Any]  # Any: a JSON object in HubSpot's own words
-# Sales is on its own mission: most of what it opens is small.
+Element = dict[str, Any]  # Any: a JSON object of HubSpot
+# Sales does not follow the playbook: most deals that it opens are small.
 SEGMENT_WEIGHTS: Final = {"enterprise": 26, "mid-market": 28, "small": 46}
 PRODUCT_WEIGHTS: Final = {
     "enterprise": {"PLUS": 50, "ADVISE": 38, "TAILOR": 12},
     "mid-market": {"PLUS": 72, "ADVISE": 12, "SETUP": 16},
     "small": {"PLUS": 90, "SETUP": 10},
 }
-AMOUNT_RANGES: Final = {
-    "enterprise": (90, 240),
-    "mid-market": (12, 38),
-    "small": (1, 7),
-}  # thousands
+# In thousands.
+AMOUNT_RANGES: Final = {"enterprise": (90, 240), "mid-market": (12, 38), "small": (1, 7)}
 DURATION_RANGES: Final = {"enterprise": (12, 28), "mid-market": (8, 20), "small": (3, 11)}
 WIN_PROBABILITIES: Final = {"enterprise": 0.55, "mid-market": 0.55, "small": 0.7}
 CLOSE_PROBABILITIES: Final = {"enterprise": 0.8, "mid-market": 0.9, "small": 0.95}
@@ -166,9 +163,8 @@ def _stage_elements(seeded_random: SeededRandom, deal: Deal) -> Iterator[TimedEl
     )
     if not deal.is_won:
         return
-    if seeded_random.happens(
-        0.12, deal.id, "corrected"
-    ):  # the contract says another amount than the deal did
+    # Sometimes the contract has another amount than the deal.
+    if seeded_random.happens(0.12, deal.id, "corrected"):
         occurred_at = _next_working_day(deal.closed_at + timedelta(days=3))
         yield _property_change(
             occurred_at,

@@ -71,7 +71,10 @@ class StoryPlayer:
         return read_json(response, f"{method} {path}")
 
     async def _send_delivery(self, delivery: WebhookDelivery) -> None:
-        """Sign a delivery as HubSpot does (v3), over method, address, body and time, and send it."""
+        """Sign a delivery as HubSpot does (v3) and send it.
+
+        The signature covers method, address, body and time.
+        """
         body = json.dumps(delivery.elements).encode()
         timestamp = str(to_milliseconds(self.clock.current))
         signed_text = f"POST{self.hook_url}".encode() + body + timestamp.encode()
@@ -96,6 +99,7 @@ def read_json(response: httpx.Response, request_name: str) -> Any:  # Any: JSON 
     if not response.is_success:
         detail = document.get("detail") if isinstance(document, dict) else None
         raise ConflictError(
-            f"The demo cannot go on: {request_name} was answered {response.status_code}. {detail or ''}".strip()
+            f"The demo cannot go on: {request_name} was answered {response.status_code}. "
+            f"{detail or ''}".strip()
         )
     return document

@@ -1,4 +1,4 @@
-"""Reproducible random numbers: each has a name, and the same name and seed always give the same number."""
+"""Reproducible random numbers: the same seed and name always give the same number."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

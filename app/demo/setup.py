@@ -22,9 +22,7 @@ from app.settings import Settings
 
 KEY_PREFIX: Final = "demo "
 KEY_LIFETIME: Final = timedelta(hours=24)
-SECRET_PURPOSE: Final = (
-    "the HubSpot account of the demo"  # what the secret is derived for, not the secret  # noqa: S105  # what the secret is derived for, not the secret
-)
+SECRET_PURPOSE: Final = "the HubSpot account of the demo"  # noqa: S105  # the secret is derived from it
 ProgressCallback = Callable[[int, int], None]
 
 
@@ -112,7 +110,8 @@ async def _find_progress(
     quarter = Quarter(date.fromisoformat(playbooks[PLAYBOOK]["starts_on"]), current_quarter.seed)
     if today > quarter.ends_on:
         raise QuarterOverError(f"The demo's quarter ended on {quarter.ends_on.isoformat()}.")
-    # Nobody but HubSpot's hook can write these: the newest one says how far the story is. Its day is played again.
+    # Only HubSpot's hook writes these events, so the newest one shows the progress.
+    # Its day is played again.
     event_page = await player.request_json("GET", "/v1/events?source=hubspot&limit=1")
     event_times = [datetime.fromisoformat(event["time"]) for event in event_page["items"]]
     since = (

@@ -18,7 +18,7 @@ from app.demo.company import (
 from app.demo.deals import Element, TimedElement, build_webhook_elements, to_generic_element
 from app.demo.seeded_random import SeededRandom
 
-MAX_BATCH: Final = 100  # HubSpot's own batch
+MAX_BATCH: Final = 100  # HubSpot's limit
 DELIVERY_TIMES: Final = ((12, 30), (17, 30))
 PLAYBOOK_PATH: Final = f"/v1/playbooks/{PLAYBOOK}"
 SIGNER: Final = "the demo"
@@ -26,12 +26,12 @@ SIGNER: Final = "the demo"
 
 @dataclass(frozen=True, slots=True)
 class ApiRequest:
-    """A request to the API. Any: JSON values."""
+    """A request to the API."""
 
     occurs_at: datetime
     method: str
     path: str
-    body: Mapping[str, Any] | None = None
+    body: Mapping[str, Any] | None = None  # Any: JSON values
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,10 @@ def _exchange_rate(day: date, rate: float) -> dict[str, object]:
 
 
 def build_acts(quarter: Quarter) -> list[Act]:
-    """Return all acts of the quarter in order, except `build_connection`, which follows the first one."""
+    """Return all acts of the quarter in order, except `build_connection`.
+
+    The connection follows the first act.
+    """
     planned_acts: list[Act] = [
         *_planning_acts(quarter),
         *_revision_acts(quarter),
@@ -135,7 +138,7 @@ def _planning_acts(quarter: Quarter) -> Iterator[ApiRequest]:
 
 
 def _revision_acts(quarter: Quarter) -> Iterator[ApiRequest]:
-    """Yield a revision after three weeks, which lowers a goal, and a later edit that is not published.
+    """Yield a revision after three weeks that lowers a goal, and a later unpublished edit.
 
     Operations never signs the revision.
     """
@@ -172,10 +175,7 @@ def _acceptance(
 
 
 def _plan_deliveries(quarter: Quarter) -> Iterator[WebhookDelivery]:
-    """Yield two deliveries a day.
-
-    A few elements are late or repeated, and some deliveries are sent twice.
-    """
+    """Yield two deliveries a day. Some elements are late or repeated, as are some deliveries."""
     seeded_random = SeededRandom(quarter.seed)
     slots = [
         quarter.instant_at(offset, *slot) for offset in range(WEEKS * 7) for slot in DELIVERY_TIMES
