@@ -26,20 +26,23 @@ from app.settings import Settings, load_settings
 from app.store.sql.database import connect
 from app.store.sql.dialect import database_file
 
-RESTATEMENT_POLL_SECONDS: Final = 1.0  # seconds between looks for history to restate
-RETENTION_POLL_SECONDS: Final = 600.0  # seconds between looks for raw bodies that grew too old
-# Answers over large playbooks make many things at once that go all together: looking for garbage more often than this
-# takes a third of a history's time.
+# Between two looks for history to restate.
+RESTATEMENT_POLL_SECONDS: Final = 1.0
+# Between two looks for raw bodies that are too old.
+RETENTION_POLL_SECONDS: Final = 600.0
+# A result over a large playbook creates many objects at once, and drops them together. With the
+# default thresholds, garbage collection takes a third of the time of a history.
 GC_THRESHOLDS: Final = (50_000, 20, 20)
-SHUTDOWN_GRACE_SECONDS: Final = 15.0  # seconds for a step of either to end
+# For a worker to finish its current step.
+SHUTDOWN_GRACE_SECONDS: Final = 15.0
 
 
 async def wait_for_next_round(
     stopping: asyncio.Event,
     seconds: float,
-    is_busy: bool,  # noqa: FBT001  # called by position
-) -> bool:  # called by position
-    """Wait before a worker's next round, unless it is busy. Return whether the service is stopping."""
+    is_busy: bool,  # noqa: FBT001  # the workers pass it by position
+) -> bool:
+    """Wait before a worker's next round, unless it is busy. Return whether the service stops."""
     if not is_busy:
         with suppress(TimeoutError):
             await asyncio.wait_for(stopping.wait(), seconds)
@@ -149,7 +152,7 @@ def create_app(
         try:
             yield
         finally:
-            stopping.set()  # a step that is under way is ended, not cut off
+            stopping.set()  # the workers finish their current step
             await asyncio.wait(workers, timeout=SHUTDOWN_GRACE_SECONDS)
             for worker in workers:
                 worker.cancel()
@@ -163,11 +166,12 @@ def create_app(
     return application
 
 
-def served() -> FastAPI:
+def create_server_app() -> FastAPI:
     """Return the application for a process that does nothing else, with rare garbage collection."""
     application = create_app()
-    # No line of the log says where in the code it was written, or by whom: finding out takes a fifth of its time.
-    logging._srcfile = None  # the library's own documentation says so ("Optimization")  # noqa: SLF001  # the library's own documentation says so ("Optimization")
+    # Log records need no source line, thread or process, and finding them takes a fifth of the time
+    # of a record. The documentation of `logging` describes this ("Optimization").
+    logging._srcfile = None  # noqa: SLF001  # see above
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     gc.collect()
     gc.freeze()

@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from app import clock
-from app.main import create_app, make_service, make_vault, served
+from app.main import create_app, create_server_app, make_service, make_vault
 from app.security.vault import generate_key
 from app.settings import Settings
 
@@ -86,7 +86,7 @@ def test_a_served_application_leaves_no_work_of_its_start_to_the_garbage_collect
     monkeypatch.setenv("SIGHTLINE_DATABASE_URL", f"sqlite+aiosqlite:///{tmp_path / 'served.db'}")
     before = gc.get_freeze_count()
     try:
-        assert isinstance(served(), FastAPI)
+        assert isinstance(create_server_app(), FastAPI)
         assert gc.get_freeze_count() > before
     finally:
         gc.unfreeze()

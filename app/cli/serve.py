@@ -13,7 +13,7 @@ from app.cli.support.logs import logging_configuration
 from app.cli.support.terminal import command_error, report_errors
 from app.main import make_vault
 
-SERVER_FACTORY: Final = "app.main:served"
+SERVER_FACTORY: Final = "app.main:create_server_app"
 # security.md, section 4
 SERVER_OPTIONS: Final[dict[str, Any]] = {
     "http": TimeoutProtocol,
