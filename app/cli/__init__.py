@@ -19,7 +19,7 @@ from app.cli import (
 
 app: Final = typer.Typer(
     name="sightline",
-    help="Measures how aligned an organization is, from what was observed.",
+    help="Measure how aligned an organization is, from recorded events.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -31,27 +31,26 @@ PURPOSE_NOTICE: Final = (
 @report_errors
 def alignment(
     playbook: Annotated[
-        str | None, typer.Option(help="A playbook's key; else the current one.")
+        str | None, typer.Option(help="The playbook's key. Default: the current playbook.")
     ] = None,
-    team: Annotated[str | None, typer.Option(help="The answer seen from one team.")] = None,
+    team: Annotated[str | None, typer.Option(help="Show the answer for one team.")] = None,
     as_of: Annotated[
-        datetime | None, typer.Option(formats=DAY_FORMATS, help="At the end of this day; else now.")
+        datetime | None,
+        typer.Option(formats=DAY_FORMATS, help="The end of this day. Default: now."),
     ] = None,
     known_at: Annotated[
         datetime | None,
         typer.Option(
-            formats=DAY_FORMATS, help="Using only what was recorded by the end of this day."
+            formats=DAY_FORMATS, help="Use only what was recorded by the end of this day."
         ),
     ] = None,
     compare: Annotated[
         datetime | None,
-        typer.Option(
-            formats=DAY_FORMATS, help="What has changed since the end of this day, as now known."
-        ),
+        typer.Option(formats=DAY_FORMATS, help="Show the changes since the end of this day."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Shows how aligned the organization is, or was, and what the missing points are made of."""
+    """Show how aligned the organization is or was, and what the missing points are made of."""
     query = {} if playbook is None else {"playbook": playbook}
     query |= {} if known_at is None else {"known_at": f"{known_at:%Y-%m-%d}"}
     if compare is not None:
@@ -94,7 +93,7 @@ def _get_with_option_names(
                 f"{option}{detail.removeprefix(name)}" if detail.startswith(f"{name}:") else detail
             )
             detail = reworded.replace(f"'{name}'", option)
-        # Where the fault is, the sentence says.
+        # The detail names the option. The pointers would name the API's parameters.
         problem_fields = {
             name: member for name, member in error.problem.items() if name != "errors"
         }
@@ -133,7 +132,7 @@ def _print_comparison(query: Mapping[str, str], *, as_json: bool) -> None:
     )
     for difference in comparison["items"][:MAX_LISTED]:
         subject = " ".join(difference[name] for name in SUBJECT_FIELDS if difference[name])
-        # The API tells what is lost: what is lost more is less of the score.
+        # The API returns the change of the loss. A larger loss lowers the score.
         line = Text(
             f"{-difference['change']:+7.3f}  ",
             style="bold red" if difference["change"] > 0 else "bold green",
@@ -158,7 +157,8 @@ def _print_header(answer: Mapping[str, Any]) -> None:
         f", {changes} unpublished change{'' if changes == 1 else 's'}" if changes else ""
     )
     out.print(
-        f"{answer['playbook']}, revision {answer['revision']}{unpublished_note}, as of {answer['as_of']}",
+        f"{answer['playbook']}, revision {answer['revision']}{unpublished_note}, "
+        f"as of {answer['as_of']}",
         style="dim",
         markup=False,
     )
@@ -199,10 +199,10 @@ def _print_team_header(answer: Mapping[str, Any]) -> None:
         style="bold",
         markup=False,
     )
-    borne = ", ".join(
+    objective_shares = ", ".join(
         f"{objective['objective']} {objective['share']:.0%}" for objective in answer["bears"]
     )
-    out.print(f"bears {borne or 'no objective'}", style="dim", markup=False)
+    out.print(f"bears {objective_shares or 'no objective'}", style="dim", markup=False)
     if answer["work"] is not None:
         unassigned_share = answer["work"]["off_playbook"]
         shares = sorted(

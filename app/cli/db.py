@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from app.cli.support.local_service import (
     DatabaseUrl,
-    load_settings,
+    load_command_settings,
     require_current_schema,
     run_with_service,
 )
@@ -28,7 +28,7 @@ from app.store.operations import migrations, privileges
 from app.store.sql.database import connect
 
 commands = typer.Typer(
-    no_args_is_help=True, help="Migrations, and the health of schema and roll-ups."
+    no_args_is_help=True, help="Migrations, checks of the schema and the roll-ups, and retention."
 )
 RollupDifferences = dict[str, Mapping[str, int]]
 
@@ -39,21 +39,24 @@ def upgrade(
     service_role: Annotated[
         str | None,
         typer.Option(
-            help="PostgreSQL: the role that the service runs as; it is granted all but to change events."
+            help="PostgreSQL: the role of the service. It can neither change nor delete events."
         ),
     ] = None,
     database_url: DatabaseUrl = None,
     as_json: AsJson = False,
 ) -> None:
-    """Brings the schema to the newest revision, as its owner; a role that served before the upgrade serves after it."""
-    url = load_settings(database_url).database_url
+    """Upgrade the schema to the newest revision, as the owner of the tables.
+
+    A role that could run the service before the upgrade can run it afterwards.
+    """
+    url = load_command_settings(database_url).database_url
     migrations.upgrade_database(url)
-    granted = asyncio.run(_grant_service_role(url, service_role))
+    granted_roles = asyncio.run(_grant_service_role(url, service_role))
     if as_json:
-        print_json({"revision": migrations.head_revision(), "service_roles": granted})
+        print_json({"revision": migrations.head_revision(), "service_roles": granted_roles})
         return
     print_line(f"The schema is at revision {migrations.head_revision()}.")
-    for role in granted:
+    for role in granted_roles:
         print_line(f"The service may run as {role}, which can neither change nor delete an event.")
 
 
@@ -69,8 +72,8 @@ async def _grant_service_role(url: str, role: str | None) -> list[str]:
 @commands.command()
 @report_errors
 def check(database_url: DatabaseUrl = None, as_json: AsJson = False) -> None:
-    """Says whether the schema is at head, the roll-ups are as the events say, and the tables as the journal does."""
-    settings = load_settings(database_url)
+    """Check that the schema is at head, roll-ups match the events, and tables match the journal."""
+    settings = load_command_settings(database_url)
     require_current_schema(settings)
     drift = migrations.describe_drift(settings.database_url)
     if drift is not None:
@@ -84,7 +87,8 @@ def check(database_url: DatabaseUrl = None, as_json: AsJson = False) -> None:
     restating = run_with_service(database_url, rollup_check.list_restatements)
     for key, (days, days_done) in restating.items() if not as_json else ():
         print_line(
-            f"{key}: history is being restated, {days_done} of {days} days are done (sightline db rebuild finishes it)"
+            f"{key}: history is being restated, {days_done} of {days} days are done "
+            "(sightline db rebuild finishes it)"
         )
     _report_differences(
         differences, as_json=as_json, revision=migrations.head_revision(), restating=restating
@@ -96,12 +100,12 @@ def check(database_url: DatabaseUrl = None, as_json: AsJson = False) -> None:
 def rebuild(
     check: Annotated[
         bool,
-        typer.Option("--check", help="Only say what differs; exit code 1 when something does."),
+        typer.Option("--check", help="Only compare. Exit with code 1 when something differs."),
     ] = False,
     database_url: DatabaseUrl = None,
     as_json: AsJson = False,
 ) -> None:
-    """Makes the roll-ups anew from the events, an organization at a time."""
+    """Rebuild the roll-ups from the events, one organization at a time."""
     title = "Comparing roll-ups" if check else "Rebuilding roll-ups"
     differences = run_with_service(
         database_url, lambda service: _check_each(service, title, compare_only=check)
@@ -113,7 +117,8 @@ def rebuild(
     else:
         repaired_count = sum(any(tables.values()) for tables in differences.values())
         print_line(
-            f"The roll-ups of {len(differences)} organization(s) are as the events say; {repaired_count} had to be mended."
+            f"The roll-ups of {len(differences)} organization(s) are as the events say; "
+            f"{repaired_count} had to be mended."
         )
 
 
@@ -123,14 +128,20 @@ def trim(
     days: Annotated[
         int | None,
         typer.Option(
-            min=1, max=3650, help="Else SIGHTLINE_RAW_RETENTION_DAYS.", show_default=False
+            min=1,
+            max=3650,
+            help="The age of the bodies. Default: SIGHTLINE_RAW_RETENTION_DAYS.",
+            show_default=False,
         ),
     ] = None,
     database_url: DatabaseUrl = None,
     as_json: AsJson = False,
 ) -> None:
-    """Empties the raw bodies of old deliveries; what they said stands, but they cannot be replayed any more."""
-    retention_days = days or load_settings(database_url).raw_retention_days
+    """Empty the raw bodies of old deliveries.
+
+    Their events stay, but they cannot be replayed any more.
+    """
+    retention_days = days or load_command_settings(database_url).raw_retention_days
 
     async def trim_all(service: ServiceContext) -> dict[str, int]:
         return {
@@ -143,7 +154,8 @@ def trim(
         print_json({"days": retention_days, "emptied": emptied})
     else:
         print_line(
-            f"The bodies of {sum(emptied.values())} deliveries older than {retention_days} days are kept no longer."
+            f"The bodies of {sum(emptied.values())} deliveries older than {retention_days} days "
+            "are kept no longer."
         )
 
 

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from app import clock
 from app.cli.serve import Port, require_free_port, run_server
-from app.cli.support.local_service import load_settings, prepare_schema
+from app.cli.support.local_service import load_command_settings, prepare_schema
 from app.cli.support.logs import logging_configuration
 from app.cli.support.terminal import command_error, err, print_line, report_errors
 from app.demo.company import COMPANY_NAME
@@ -28,12 +28,13 @@ DEMO_HOST: Final = "127.0.0.1"
 def demo(
     port: Port = 8000,
     database_url: Annotated[
-        str, typer.Option("--database-url", help="Where the demo lives; a database of its own.")
+        str,
+        typer.Option("--database-url", help="The database of the demo. Use it for nothing else."),
     ] = DEFAULT_URL,
 ) -> None:
-    """Plays a made-up company's quarter up to today and serves it."""
+    """Play a fictional company's quarter up to today and serve it."""
     address = f"http://{DEMO_HOST}:{port}"
-    settings = load_settings(database_url).model_copy(update={"public_url": address})
+    settings = load_command_settings(database_url).model_copy(update={"public_url": address})
     require_free_port(DEMO_HOST, port)
     access = play_demo(settings)
     print_welcome(address, access)

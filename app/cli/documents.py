@@ -30,18 +30,23 @@ MAX_VALUE_WIDTH: Final = 40
 def apply(
     file: Annotated[
         Path,
-        typer.Argument(help="A playbook document in YAML or JSON; - for stdin.", allow_dash=True),
+        typer.Argument(help="A playbook document in YAML or JSON; - reads stdin.", allow_dash=True),
     ],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only print what would change.")
+    ] = False,
     publish: Annotated[
         bool, typer.Option("--publish", help="Publish the playbook afterwards.")
     ] = False,
     prune: Annotated[
-        bool, typer.Option("--prune", help="Archive even more than half of the playbook.")
+        bool, typer.Option("--prune", help="Allow archiving more than half of the playbook.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Makes things as the document says, in one transaction; applying it twice changes nothing."""
+    """Change the organization to what the document says, in one transaction.
+
+    Repeating it changes nothing.
+    """
     try:
         text = (
             typer.get_text_stream("stdin").read()
@@ -72,7 +77,7 @@ def apply(
 def document(
     playbook: Annotated[str, typer.Argument(help="The playbook's key.")], as_json: AsJson = False
 ) -> None:
-    """Prints the playbook as code; applying it changes nothing."""
+    """Print the playbook as code. Applying it changes nothing."""
     playbook_document = api_client.call_api(
         "GET", f"/v1/playbooks/{api_client.quote_segment(playbook)}/document"
     )
@@ -105,7 +110,8 @@ def _print_plan(plan: Mapping[str, Any]) -> None:
         )
         for name, change in step["changes"].items():
             print_line(
-                f"    {name}: {_format_short(change['before'])} -> {_format_short(change['after'])}",
+                f"    {name}: {_format_short(change['before'])} "
+                f"-> {_format_short(change['after'])}",
                 "dim",
             )
     modal = "would be " if plan["dry_run"] else ""
@@ -117,7 +123,8 @@ def _print_plan(plan: Mapping[str, Any]) -> None:
     unchanged_text = f"{action_counts['unchanged']} unchanged"
     verb = "would be" if plan["dry_run"] else "is"
     print_line(
-        f"{', '.join([*parts, unchanged_text])}; '{plan['playbook']}' {verb} at revision {plan['revision']}."
+        f"{', '.join([*parts, unchanged_text])}; "
+        f"'{plan['playbook']}' {verb} at revision {plan['revision']}."
     )
 
 

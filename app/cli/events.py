@@ -24,11 +24,12 @@ from app.domain.primitives import strict_json
 from app.domain.primitives.errors import MalformedError
 
 BATCH_SIZE: Final = 1_000
-MAX_BATCH_BYTES: Final = 8 * 1_024 * 1_024  # half of what a batch may have
-MAX_LINE_BYTES: Final = 256 * 1_024  # several times what an event can have
+MAX_BATCH_BYTES: Final = 8 * 1_024 * 1_024  # half of the limit of a batch
+MAX_LINE_BYTES: Final = 256 * 1_024  # several times the largest event
 MAX_LISTED_PROBLEMS: Final = 20
 NUMBER_FIELDS: Final = ("value", "effort")
 JSON_FIELDS: Final = ("offerings", "data")
+# An export puts an apostrophe before a text that starts with one of these.
 FORMULA_PREFIXES: Final = (
     "=",
     "+",
@@ -37,14 +38,15 @@ FORMULA_PREFIXES: Final = (
     "\t",
     "\r",
     "\n",
-)  # an export marks a text that begins so
+)
+# Fields of an exported event that only the service sets.
 SERVER_FIELDS: Final = (
     "uid",
     "recorded_at",
     "metrics",
     "retracted_at",
     "retraction_reason",
-)  # what an export has besides
+)
 
 
 class _UnreadableLine:
@@ -56,12 +58,12 @@ class _UnreadableLine:
 
 
 NumberedLine = tuple[int, bytes | _UnreadableLine]
-commands = typer.Typer(no_args_is_help=True, help="Events from a file.")
+commands = typer.Typer(no_args_is_help=True, help="Import events from a file.")
 
 
 @commands.callback()
 def events() -> None:
-    """Events from a file."""
+    """Import events from a file."""
 
 
 @commands.command("import")
@@ -72,7 +74,10 @@ def import_events(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Records the events of a file; importing it again, or after it was interrupted, records what is missing."""
+    """Record the events of a file.
+
+    Repeating an import, also an interrupted one, records what is missing.
+    """
     totals = {"recorded": 0, "duplicates": 0, "rejected": 0}
     problems: list[dict[str, Any]] = []
     columns = (
@@ -107,7 +112,7 @@ def _take_batch(lines: Iterator[NumberedLine]) -> Iterator[NumberedLine]:
 def _send_batch(
     batch: list[NumberedLine], totals: dict[str, int], problems: list[dict[str, Any]]
 ) -> None:
-    """Send a batch. Add its counts to `totals`, and its problems with line numbers to `problems`."""
+    """Send a batch. Add its counts to `totals`, and problems by line to `problems`."""
     sendable: list[tuple[int, bytes]] = []
     for line, content in batch:
         if isinstance(content, bytes):
@@ -137,10 +142,11 @@ def _print_totals(
     if as_json:
         print_json({**totals, "problems": problems})
         return
-    recorded = pluralize(totals["recorded"], "event")
+    recorded_text = pluralize(totals["recorded"], "event")
     duplicates = totals["duplicates"]
     print_line(
-        f"{recorded} recorded, {duplicates} {'was' if duplicates == 1 else 'were'} there, {totals['rejected']} refused."
+        f"{recorded_text} recorded, {duplicates} {'was' if duplicates == 1 else 'were'} there, "
+        f"{totals['rejected']} refused."
     )
     for problem in problems[:MAX_LISTED_PROBLEMS]:
         print_line(f"  line {problem['line']}: {problem['problem']['detail']}", "yellow")
@@ -191,7 +197,7 @@ def _read_csv(stream: IO[bytes]) -> Iterator[NumberedLine]:
 
 def _row_to_line(
     row: Mapping[str | None, Any],
-) -> bytes | _UnreadableLine:  # Any: a row that is too long has a list in it
+) -> bytes | _UnreadableLine:  # Any: a row with too many cells contains a list
     """Return the event of a row. Nested members are JSON, or columns such as `data.segment`."""
     if None in row:
         return _UnreadableLine("The line has more cells than the heading has names.")

@@ -16,7 +16,7 @@ from app.services.runtime.context import ServiceContext
 from app.store.access import api_keys as api_keys_store
 from app.store.access.api_keys import StoredApiKey
 
-commands = typer.Typer(no_args_is_help=True, help="API keys, by database.")
+commands = typer.Typer(no_args_is_help=True, help="API keys, directly on the database.")
 PAGE_SIZE: Final = 200
 MAX_NAME_LENGTH: Final = 200
 OrganizationArgument = Annotated[
@@ -35,19 +35,19 @@ def _check_name(name: str) -> str:
 @report_errors
 def create(
     organization: OrganizationArgument,
-    name: Annotated[str, typer.Option(callback=_check_name, help="What the key is for.")],
+    name: Annotated[str, typer.Option(callback=_check_name, help="The purpose of the key.")],
     scope: Annotated[list[str], typer.Option(help=f"Repeatable: {', '.join(SCOPES)}.")],
-    team: Annotated[str | None, typer.Option(help="The one team that it may write for.")] = None,
+    team: Annotated[str | None, typer.Option(help="The only team that it can write for.")] = None,
     source: Annotated[
-        str | None, typer.Option(help="The one source that it may write for.")
+        str | None, typer.Option(help="The only source that it can write for.")
     ] = None,
     expires_in_days: Annotated[
-        int | None, typer.Option(min=1, max=36_500, help="Else it never expires.")
+        int | None, typer.Option(min=1, max=36_500, help="Default: it does not expire.")
     ] = None,
     database_url: DatabaseUrl = None,
     as_json: AsJson = False,
 ) -> None:
-    """Issues an API key and prints it, once."""
+    """Issue an API key and print it, once."""
 
     async def issue_key(service: ServiceContext) -> tuple[StoredApiKey, str]:
         organization_id = await organizations.find_organization(service, organization)
@@ -73,7 +73,7 @@ def create(
 def list_keys(
     organization: OrganizationArgument, database_url: DatabaseUrl = None, as_json: AsJson = False
 ) -> None:
-    """Lists the keys that are not revoked, oldest first."""
+    """List the keys that are not revoked, oldest first."""
 
     async def load_all_keys(service: ServiceContext) -> list[StoredApiKey]:
         organization_id = await organizations.find_organization(service, organization)
@@ -120,7 +120,7 @@ def revoke(
     database_url: DatabaseUrl = None,
     as_json: AsJson = False,
 ) -> None:
-    """Revokes a key; a running service refuses it within five seconds."""
+    """Revoke a key. A running service refuses it within five seconds."""
 
     async def revoke_key(service: ServiceContext) -> None:
         organization_id = await organizations.find_organization(service, organization)

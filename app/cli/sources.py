@@ -23,18 +23,18 @@ from app.cli.support.terminal import (
 
 BATCH_SIZE: Final = 500
 MAX_LISTED: Final = 20
-MAX_EXAMPLE_RECORDS: Final = 5  # records that have a value
+MAX_EXAMPLE_RECORDS: Final = 5  # ids printed for a value
 COUNT_FIELDS: Final = ("changes", "recorded", "retracted")
 UNMAPPED_NOTICE: Final = "is not mapped, has no rate, or cannot be read"
 commands = typer.Typer(
-    invoke_without_command=True, help="The sources, how they are doing, and deals to import."
+    invoke_without_command=True, help="Health of the sources, and import of existing deals."
 )
 
 
 @commands.callback()
 @report_errors
 def sources(context: typer.Context, as_json: AsJson = False) -> None:
-    """Lists the sources and their health."""
+    """List the sources and their health."""
     if context.invoked_subcommand is None:
         _print_sources(as_json=as_json)
 
@@ -42,7 +42,7 @@ def sources(context: typer.Context, as_json: AsJson = False) -> None:
 @commands.command("list")
 @report_errors
 def list_sources(as_json: AsJson = False) -> None:
-    """Lists the sources and their health, as `sightline sources` alone does."""
+    """List the sources and their health, as `sightline sources` alone does."""
     _print_sources(as_json=as_json)
 
 
@@ -64,11 +64,11 @@ def _print_sources(*, as_json: bool) -> None:
 
 def _print_source(source: Mapping[str, Any]) -> None:
     """Print two lines about a source: its health, and its deliveries."""
-    troubles = _health_problems(source)
+    problems = _health_problems(source)
     line = Text(source["key"], style="bold")
     line.append(f"  {source['connector']}", style="dim")
     if source["connector"] != "api":
-        line.append(f"  {', '.join(troubles) or 'well'}", style="yellow" if troubles else "green")
+        line.append(f"  {', '.join(problems) or 'well'}", style="yellow" if problems else "green")
     out.print(line, soft_wrap=True)
     print_line(
         f"  {'; '.join(filter(None, (_delivery_summary(source), _format_lag(source['health']))))}",
@@ -114,7 +114,8 @@ def _delivery_summary(source: Mapping[str, Any]) -> str:
     last_delivery = health["last_delivery_at"]
     last_refusal = health["last_refused_at"]
     day_counts = f"{health['deliveries_last_day']} in 24 h, {health['failures_last_day']} failed"
-    summary = f"last delivery {'never' if last_delivery is None else _format_minute(last_delivery)}, {day_counts}"
+    delivery_time = "never" if last_delivery is None else _format_minute(last_delivery)
+    summary = f"last delivery {delivery_time}, {day_counts}"
     return (
         summary
         if (last_refusal or "") <= (last_delivery or "")
@@ -156,19 +157,20 @@ def import_records(
     ],
     column: Annotated[
         list[str] | None,
-        typer.Option(
-            help="A column's heading and the property that it is: 'Deal Stage=dealstage'."
-        ),
+        typer.Option(help="The property that a column holds, such as 'Deal Stage=dealstage'."),
     ] = None,
     dates: Annotated[
         record_files.DateOrder | None,
         typer.Option(
-            help="How the file writes days such as 5/12/2026; else only 2026-12-05 is read."
+            help="The order of dates such as 5/12/2026. Default: only 2026-12-05 is read."
         ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Imports deals that existed before connecting; importing a file again changes nothing."""
+    """Import deals that existed before the CRM was connected.
+
+    Importing a file again changes nothing.
+    """
     deals = record_files.rename_columns(record_files.read_records(file), column or [])
     has_days = any(
         not isinstance(record, str) and record_files.has_ambiguous_day(record) for record in deals
@@ -267,7 +269,8 @@ def _print_import(report: Mapping[str, Any]) -> None:
     problems = report["problems"]
     print_line(
         f"{pluralize(report['records'], 'record')}: {pluralize(report['changes'], 'new change')}, "
-        f"{pluralize(report['recorded'], 'event')} recorded, {report['retracted']} retracted; {len(problems)} set aside."
+        f"{pluralize(report['recorded'], 'event')} recorded, {report['retracted']} retracted; "
+        f"{len(problems)} set aside."
     )
     for problem in problems[:MAX_LISTED]:
         label = (
@@ -279,8 +282,9 @@ def _print_import(report: Mapping[str, Any]) -> None:
     if len(problems) > MAX_LISTED:
         print_line(f"  and {len(problems) - MAX_LISTED} more; --json lists them all", "yellow")
     for pair in report["unmapped"][:MAX_LISTED]:
+        ids = _format_ids(pair["records"], pair["count"])
         print_line(
-            f"  {pair['property']} = {pair['value']!r} {UNMAPPED_NOTICE}: {_format_ids(pair['records'], pair['count'])}",
+            f"  {pair['property']} = {pair['value']!r} {UNMAPPED_NOTICE}: {ids}",
             "yellow",
         )
     wins = report["wins_without_amount"]
@@ -297,11 +301,13 @@ def _print_import(report: Mapping[str, Any]) -> None:
     if report["unread_columns"]:
         columns = ", ".join(report["unread_columns"][:MAX_LISTED])
         print_line(
-            f"  columns that nothing reads: {columns} (--column 'Deal Stage=dealstage' says what one is)"
+            f"  columns that nothing reads: {columns} "
+            "(--column 'Deal Stage=dealstage' says what one is)"
         )
 
 
 def _format_ids(ids: Sequence[str], count: int) -> str:
     """Return the first ids of a list, and how many more there are."""
     first_ids = ids[:MAX_EXAMPLE_RECORDS]
-    return f"{', '.join(first_ids)}{f' and {count - len(first_ids)} more' if count > len(first_ids) else ''}"
+    remaining = count - len(first_ids)
+    return f"{', '.join(first_ids)}{f' and {remaining} more' if remaining > 0 else ''}"

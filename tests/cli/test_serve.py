@@ -22,7 +22,7 @@ def find_free_port() -> int:
 
 
 def wait_for_response(url: str, server: subprocess.Popen[str]) -> httpx.Response:
-    """The first answer of a server that is starting; one that never answers is ended."""
+    """Return the first reply of a starting server. Terminate a server that does not reply."""
     deadline = time.monotonic() + 90
     while server.poll() is None and time.monotonic() < deadline:
         try:

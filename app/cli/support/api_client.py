@@ -1,4 +1,4 @@
-"""Client of the API for commands that need a running service (SIGHTLINE_URL and SIGHTLINE_API_KEY)."""
+"""API client of the commands that need a running service (SIGHTLINE_URL, SIGHTLINE_API_KEY)."""
 
 import os
 from collections.abc import Mapping

@@ -21,7 +21,7 @@ class _SingleWriteTransport:
         self._transport = transport
         self._pending_head = b""
 
-    def __getattr__(self, name: str) -> Any:  # Any: what a transport has
+    def __getattr__(self, name: str) -> Any:  # Any: an attribute of the transport
         return getattr(self._transport, name)
 
     def write(self, chunk: bytes) -> None:
@@ -29,7 +29,7 @@ class _SingleWriteTransport:
             chunk = self._pending_head + chunk
             self._pending_head = b""
         elif chunk.startswith(RESPONSE_PREFIX) and not chunk.startswith(CONTINUE_PREFIX):
-            self._pending_head = chunk  # its body follows, be it empty
+            self._pending_head = chunk  # a write of the body follows, even if it is empty
             return
         if chunk:
             self._transport.write(chunk)
@@ -40,24 +40,24 @@ class _SingleWriteTransport:
 
 
 class TimeoutProtocol(H11Protocol):
-    """Uvicorn's connection, closed when the head of a request takes too long or a reply is not read."""
+    """Uvicorn's connection, closed when a request's head is late or a reply is not read."""
 
-    # For the head of a request.
+    # Time for the client to send the head of a request.
     head_timeout_seconds: ClassVar[float] = 10.0
-    # For the client to read enough of the reply that more can be sent.
+    # Time for the client to read enough of the reply that more can be sent.
     write_timeout_seconds: ClassVar[float] = 60.0
     _waiting_since: float | None = None
     _head_timer: TimerHandle | None = None
     _write_timer: TimerHandle | None = None
 
-    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # as Uvicorn has it
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # Uvicorn's signature
         """Start the timer for the first head, and send small packets at once.
 
         asyncio sets TCP_NODELAY only on sockets that it created. With several workers, Uvicorn
         creates them. Head and body of a reply would then wait 40 ms for each other.
         """
         super().connection_made(transport)
-        self.transport = _SingleWriteTransport(transport)  # type: ignore[assignment]  # it is used as one
+        self.transport = _SingleWriteTransport(transport)  # type: ignore[assignment]  # it has a transport's attributes
         tcp_socket: socket.socket = transport.get_extra_info("socket")
         if tcp_socket.family in (socket.AF_INET, socket.AF_INET6):
             tcp_socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -9,11 +9,10 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from app import settings as environment
 from app.cli.support.terminal import command_error
 from app.main import make_service
 from app.services.runtime.context import ServiceContext
-from app.settings import Settings
+from app.settings import Settings, load_settings
 from app.store.operations import migrations
 from app.store.sql import dialect
 
@@ -22,18 +21,18 @@ DatabaseUrl = Annotated[
     str | None,
     typer.Option(
         "--database-url",
-        help="SQLite or PostgreSQL; else SIGHTLINE_DATABASE_URL.",
+        help="URL of SQLite or PostgreSQL. Default: SIGHTLINE_DATABASE_URL.",
         show_default=False,
     ),
 ]
 
 
-def load_settings(url: str | None) -> Settings:
+def load_command_settings(url: str | None) -> Settings:
     """Return the environment's settings, with the database of the option.
 
     Raises: ValidationError, CommandError.
     """
-    settings = environment.load_settings(os.environ)
+    settings = load_settings(os.environ)
     settings = settings if url is None else settings.model_copy(update={"database_url": url})
     _check_url(settings.database_url)
     return settings
@@ -63,7 +62,7 @@ def is_embedded(settings: Settings) -> bool:
 
 
 def prepare_schema(settings: Settings) -> None:
-    """Upgrade embedded SQLite to head; on PostgreSQL, check that it is.
+    """Upgrade embedded SQLite to head. On PostgreSQL, check that the schema is at head.
 
     Raises: CommandError when it is not.
     """
@@ -105,7 +104,7 @@ def run_with_service(url: str | None, action: Callable[[ServiceContext], Awaitab
 
     Raises: CommandError, and what the action raises.
     """
-    settings = load_settings(url)
+    settings = load_command_settings(url)
     prepare_schema(settings)
 
     async def run() -> T:

@@ -17,25 +17,22 @@ STANDARD_ATTRIBUTES: Final = frozenset(logging.makeLogRecord({}).__dict__) | {
 
 DELETE_CHARACTER: Final = b"\x7f"
 
-# One for all lines: json.dumps makes an encoder for every call that has options. The quick one is for those without
-# anything that would have to be escaped, for there are letters beyond ASCII that begin a new line,
-# and one in it that moves a terminal's cursor.
+# json.dumps would create an encoder for every call with options. The fast encoder does not escape
+# all characters that start a new line or move a terminal's cursor. Lines with DELETE or with
+# characters beyond ASCII are encoded again by the slow one.
 _ENCODER: Final = json.JSONEncoder(default=str, separators=(",", ":"))
 _FAST_ENCODER: Final = Encoder()
 
 
 def logging_configuration(
     log_format: str, level: str = "INFO"
-) -> dict[str, Any]:  # Any: logging.config's own schema
+) -> dict[str, Any]:  # Any: the schema of logging.config
     """Return the argument of `logging.config.dictConfig` for uvicorn's workers."""
+    formatter = "JsonLine" if log_format == "json" else "ConsoleLine"
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {
-            "line": {
-                "()": f"app.cli.support.logs.{'JsonLine' if log_format == 'json' else 'ConsoleLine'}"
-            }
-        },
+        "formatters": {"line": {"()": f"app.cli.support.logs.{formatter}"}},
         "handlers": {
             "stderr": {
                 "class": "logging.StreamHandler",
@@ -64,7 +61,7 @@ class JsonLine(logging.Formatter):
             fields["exception"] = self.formatException(record.exc_info)
         try:
             line = _FAST_ENCODER.encode(fields)
-        except (TypeError, ValueError):  # something that JSON does not have
+        except (TypeError, ValueError):  # a type that JSON does not have
             return _ENCODER.encode(fields)
         return (
             line.decode()

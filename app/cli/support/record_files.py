@@ -19,7 +19,7 @@ DAY_PATTERN: Final = re.compile(
     r"(\d{1,2})([./-])(\d{1,2})\2(\d{4})(?:[ T]+(\d{1,2}:\d{2}(?::\d{2})?))?"
 )
 DateOrder: TypeAlias = Literal["d/m/y", "m/d/y"]
-# Any: a CRM's record is what the CRM says. A text says why a line is no record.
+# Any: JSON values, as the CRM exports them.
 Record: TypeAlias = Mapping[str, Any]
 
 
@@ -60,7 +60,10 @@ def _read_table(file: Path, text: str) -> list[Record | str]:
     best_separator, headings = max(headings_by_separator.items(), key=lambda pair: len(pair[1]))
     if len(headings) < 2:
         column = headings[0] if headings else ""
-        detail = f"{file} has a single column, '{column}': its columns must be parted by commas, semicolons or tabs."
+        detail = (
+            f"{file} has a single column, '{column}': "
+            "its columns must be parted by commas, semicolons or tabs."
+        )
         raise command_error("invalid-input", detail)
     repeated_column = next((name for name in headings if name and headings.count(name) > 1), None)
     if repeated_column is not None:

@@ -47,7 +47,7 @@ def report_errors(command: Callable[P, R]) -> Callable[P, R]:
             return command(*args, **kwargs)
         except (typer.Exit, typer.Abort):
             raise
-        except Exception as error:  # whatever fails, a person reads a sentence  # noqa: BLE001  # whatever fails, a person reads a sentence
+        except Exception as error:  # noqa: BLE001  # every failure becomes one line
             _print_problem(to_problem(error), as_json=bool(kwargs.get("as_json")))
             raise typer.Exit(1) from None
 

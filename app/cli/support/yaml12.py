@@ -25,9 +25,7 @@ CORE_SCHEMA: Final = (
 class CoreSchemaLoader(yaml.SafeLoader):
     """Reads `no` and `2026-10-01` as texts and `010` as ten, and refuses repeated keys."""
 
-    yaml_implicit_resolvers: dict[
-        str, list[tuple[str, re.Pattern[str]]]
-    ] = {}  # PyYAML's own attribute  # noqa: RUF012  # PyYAML's own attribute
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012  # PyYAML's attribute
 
     def construct_mapping(
         self, node: yaml.MappingNode, deep: bool = False
@@ -61,9 +59,7 @@ class CoreSchemaDumper(yaml.SafeDumper):
     Only dates are texts for this loader alone.
     """
 
-    yaml_implicit_resolvers: dict[
-        str, list[tuple[str, re.Pattern[str]]]
-    ] = {  # PyYAML's own attribute  # noqa: RUF012  # PyYAML's own attribute
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {  # noqa: RUF012  # PyYAML's attribute
         first: [pair for pair in pairs if pair[0] != TIMESTAMP_TAG]
         for first, pairs in yaml.SafeDumper.yaml_implicit_resolvers.items()
     }
@@ -72,7 +68,7 @@ class CoreSchemaDumper(yaml.SafeDumper):
         self,
         flow: bool = False,
         indentless: bool = False,  # noqa: ARG002  # PyYAML's signature
-    ) -> None:  # PyYAML's signature
+    ) -> None:
         """Indent lists below their key."""
         super().increase_indent(flow, False)
 
@@ -86,7 +82,7 @@ CoreSchemaLoader.add_constructor("tag:yaml.org,2002:int", CoreSchemaLoader.const
 def load_yaml(text: str) -> object:
     """Return the document in a YAML text. Raises: CommandError with the line and column."""
     try:
-        return yaml.load(text, CoreSchemaLoader)  # a SafeLoader with fewer types  # noqa: S506  # a SafeLoader with fewer types
+        return yaml.load(text, CoreSchemaLoader)  # noqa: S506  # a SafeLoader with fewer types
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         position = f", line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
