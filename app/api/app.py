@@ -16,8 +16,8 @@ from app.api.http.route import list_direct_routes
 from app.api.openapi import document
 from app.api.operations import erasure as erasures
 from app.api.operations import health
+from app.api.playbook import document as apply
 from app.api.playbook import (
-    contributions,
     journal,
     key_results,
     metrics,
@@ -27,10 +27,9 @@ from app.api.playbook import (
     playbooks,
     policy,
     responsibilities,
-    signoffs,
+    team_statements,
     teams,
 )
-from app.api.playbook import document as apply
 from app.api.sources import deliveries, sources
 from app.api.sources import inbound_webhooks as hooks
 from app.api.sources import replay as replays
@@ -41,8 +40,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     metrics.router,
     offerings.router,
     playbooks.router,
-    contributions.router,
-    signoffs.router,
+    team_statements.router,
     objectives.router,
     responsibilities.router,
     key_results.router,

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import Path, Response
+from fastapi import Path
 from pydantic import Field
 
 from app.api.http.authentication import ContextDep
@@ -101,7 +101,7 @@ def _parse_position(cursor_position: str) -> tuple[datetime, str]:
 
 
 @router.get("/v1/api-keys", **list_contract("admin"))
-async def list_api_keys(context: ContextDep, response: Response, paging: PagingDep) -> ApiKeyPage:
+async def list_api_keys(context: ContextDep, paging: PagingDep) -> ApiKeyPage:
     """The keys that are not revoked, oldest first."""
     after = paging.start_position(_parse_position)
     async with context.service.database.read_transaction() as connection:
@@ -110,7 +110,7 @@ async def list_api_keys(context: ContextDep, response: Response, paging: PagingD
         )
     positions = [f"{key.created_at.isoformat()} {key.id}" for key in stored_keys]
     page_keys, next_cursor = paging.paginate(
-        response, [ApiKey.model_validate(_key_fields(key)) for key in stored_keys], positions
+        [ApiKey.model_validate(_key_fields(key)) for key in stored_keys], positions
     )
     return ApiKeyPage(items=page_keys, next_cursor=next_cursor)
 

@@ -48,7 +48,7 @@ EventUid = Annotated[Uid, Path(description="The event's uid.", examples=[EXAMPLE
 
 @router.get("/v1/events", **list_contract())
 async def list_events(
-    context: ContextDep, response: Response, paging: PagingDep, event_filter: EventFilterDep
+    context: ContextDep, paging: PagingDep, event_filter: EventFilterDep
 ) -> EventPage:
     """The events that stand and pass all filters, newest first."""
     organization, after = context.actor.organization, paging.start_position(parse_instant_and_uid)
@@ -61,7 +61,7 @@ async def list_events(
         )
     positions = [f"{stored.event.time.isoformat()} {stored.uid}" for stored in stored_events]
     page_events, next_cursor = paging.paginate(
-        response, [to_event(stored) for stored in stored_events], positions
+        [to_event(stored) for stored in stored_events], positions
     )
     return EventPage(items=page_events, next_cursor=next_cursor)
 
@@ -178,15 +178,11 @@ def _to_problem(request: Request, index: int, error: SightlineError) -> Problem:
 
 @router.get("/v1/events/{uid}", response_model=Event, **read_contract())
 async def get_event(
-    context: ContextDep,
-    request: Request,
-    response: Response,
-    uid: EventUid,
-    if_none_match: IfNoneMatch = None,
+    context: ContextDep, uid: EventUid, if_none_match: IfNoneMatch = None
 ) -> object:
     """One event, retracted or not."""
     body = to_json_bytes(await _find_event(context, UUID(uid)))
-    return json_with_etag(request, body, body_etag(body))
+    return json_with_etag(context.request, body, body_etag(body))
 
 
 @router.post(

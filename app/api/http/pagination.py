@@ -96,25 +96,29 @@ def parse_instant_and_uid(text: str) -> tuple[datetime, UUID]:
 
 @dataclass(frozen=True, slots=True)
 class Paging:
-    """Which page is asked for. None at the beginning: `after`."""
+    """The page that a request asks for."""
 
     request: Request
+    # The response of the endpoint, for its Link header.
+    response: Response
+    # The bytes that tie a cursor to this list of this organization.
     binding: bytes
     limit: int
+    # The position of the last item of the page before; None for the first page.
     after: str | None
 
     def start_position(self, parse_position: Callable[[str], Position]) -> Position | None:
-        """Where the page begins, as `read` reads it. None at the beginning.
+        """Return the parsed position of the page before, or None for the first page.
 
-        Raises: InvalidError where `read` raises a ValueError.
+        Raises: InvalidError when `parse_position` raises a ValueError.
         """
         try:
             return None if self.after is None else parse_position(self.after)
         except ValueError as error:
             raise _foreign_cursor_error() from error
 
-    def add_next_link(self, response: Response, position: str) -> str:
-        """The cursor of the next page, which is in the reply's Link header too."""
+    def add_next_link(self, position: str) -> str:
+        """Return the cursor of the next page, and add it to the response's Link header."""
         cursor = encode_cursor(position, self.binding)
         other_parameters = [
             (name, parameter_value)
@@ -122,22 +126,22 @@ class Paging:
             if name != "cursor"
         ]
         query = urlencode([*other_parameters, ("cursor", cursor)])
-        response.headers["Link"] = f'<{quote(self.request.scope["path"])}?{query}>; rel="next"'
+        path = quote(self.request.scope["path"])
+        self.response.headers["Link"] = f'<{path}?{query}>; rel="next"'
         return cursor
 
     def paginate(
-        self, response: Response, candidates: Sequence[PageItem], positions: Sequence[str]
+        self, candidates: Sequence[PageItem], positions: Sequence[str]
     ) -> tuple[list[PageItem], str | None]:
-        """The page and the next cursor, of one item more than asked for."""
+        """Return the page, and the next cursor if there are more candidates than the limit."""
         if len(candidates) <= self.limit:
             return list(candidates), None
-        return list(candidates[: self.limit]), self.add_next_link(
-            response, positions[self.limit - 1]
-        )
+        return list(candidates[: self.limit]), self.add_next_link(positions[self.limit - 1])
 
 
 async def _read_paging(
     context: ContextDep,
+    response: Response,
     limit: Annotated[
         Annotated[int, Field(ge=1, le=MAX_LIMIT, json_schema_extra={"format": "int32"})],
         Query(description="How many items a page holds."),
@@ -148,9 +152,8 @@ async def _read_paging(
     ] = None,
 ) -> Paging:
     binding = _cursor_binding(context.request, str(context.actor.organization))
-    return Paging(
-        context.request, binding, limit, None if cursor is None else decode_cursor(cursor, binding)
-    )
+    after = None if cursor is None else decode_cursor(cursor, binding)
+    return Paging(context.request, response, binding, limit, after)
 
 
 PagingDep = Annotated[Paging, Depends(_read_paging)]

@@ -70,7 +70,7 @@ def build_document(app: FastAPI, *, for_clients: bool = False) -> Node:
         (route.path, method.lower()): route.contract
         for route in app.routes
         if isinstance(route, ContractRoute)
-        for method in route.methods
+        for method in route.methods or ()
     }
     for path, method, operation in _iterate_operations(specification):
         contract = contracts[path, method]

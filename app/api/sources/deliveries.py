@@ -130,7 +130,6 @@ def _to_raw_delivery(stored: StoredDelivery) -> RawDelivery:
 @router.get("/v1/sources/{source}/deliveries", **list_contract("admin"))
 async def list_deliveries(
     context: ContextDep,
-    response: Response,
     source: SourceKey,
     paging: PagingDep,
     state: Annotated[
@@ -146,7 +145,6 @@ async def list_deliveries(
         )
     positions = [f"{stored.received_at.isoformat()} {stored.uid}" for stored in stored_deliveries]
     page_deliveries, next_cursor = paging.paginate(
-        response,
         [Delivery.model_validate(delivery_fields(stored)) for stored in stored_deliveries],
         positions,
     )
