@@ -32,16 +32,16 @@ SCORED_DAY = date(2026, 11, 23)
 PLAYBOOK = Playbook("q4", "Q4", "", FIRST_DAY, LAST_DAY, state="published", revision=2)
 
 
-def make_configuration(*nouns: Resource) -> Configuration:
+def make_configuration(*resources: Resource) -> Configuration:
     """Return a configuration of the resources, with a default playbook and policy."""
     tables: dict[str, Any] = {name: {} for name in TABLE_NAMES.values()}
-    for noun in (Organization("acme", "Acme"), Policy(), PLAYBOOK, *nouns):
-        tables[TABLE_NAMES[noun.kind]][noun.key] = noun
+    for resource in (Organization("acme", "Acme"), Policy(), PLAYBOOK, *resources):
+        tables[TABLE_NAMES[resource.kind]][resource.key] = resource
     return Configuration(**tables)
 
 
 def make_snapshot(
-    *nouns: Resource,
+    *resources: Resource,
     as_of: date = SCORED_DAY,
     known_at: date | None = None,
     measures: Mapping[tuple[str, str], SourceMeasure] | None = None,
@@ -49,7 +49,7 @@ def make_snapshot(
     **evidence,
 ) -> Snapshot:
     """Return a snapshot of a day. `measures` are by key result and source."""
-    playbook_index = PlaybookIndex(make_configuration(*nouns), "q4")
+    playbook_index = PlaybookIndex(make_configuration(*resources), "q4")
     scoring_frame = build_frame(playbook_index.playbook, as_of, known_at or as_of)
     return Snapshot(
         playbook_index,
@@ -171,20 +171,20 @@ OTHER_PLAYBOOK = Playbook(
 
 
 @st.composite
-def noun_lists(draw) -> list[Resource]:
-    nouns: list[Resource] = [OTHER_PLAYBOOK]
+def resource_lists(draw) -> list[Resource]:
+    resources: list[Resource] = [OTHER_PLAYBOOK]
     functions = st.sampled_from(("sales", "ops"))
     team_keys = draw(st.lists(st.sampled_from(TEAMS), unique=True))
-    nouns += [Team(key, key, draw(functions), draw(weights)) for key in team_keys]
+    resources += [Team(key, key, draw(functions), draw(weights)) for key in team_keys]
     aggregations = st.sampled_from(("sum", "count", "mean", "min", "max", "last"))
     canonical = st.sampled_from((None, *SOURCES))
-    nouns += [
+    resources += [
         Metric(key, key, (key,), draw(aggregations), canonical_source=draw(canonical))
         for key in METRICS
     ]
     for key in draw(st.lists(st.sampled_from(OBJECTIVES), unique=True)):
         playbook_key = "other" if key == "off" else "q4"
-        nouns.append(
+        resources.append(
             Objective(
                 key,
                 playbook_key,
@@ -196,23 +196,25 @@ def noun_lists(draw) -> list[Resource]:
             )
         )
         for number in range(draw(st.integers(0, 3))):
-            nouns.append(draw(key_results(f"{key}-{number}", key)))
+            resources.append(draw(key_results(f"{key}-{number}", key)))
         for team_key in team_keys:
             role = draw(st.sampled_from(("", "accountable", "responsible", "consulted")))
             status = draw(st.sampled_from(("accepted", "accepted", "proposed")))
-            nouns += [Responsibility(key, team_key, role, draw(weights), status)] if role else []
+            resources += (
+                [Responsibility(key, team_key, role, draw(weights), status)] if role else []
+            )
     for team_key in team_keys:
-        nouns += [Contribution("q4", team_key, "x")] if draw(st.booleans()) else []
+        resources += [Contribution("q4", team_key, "x")] if draw(st.booleans()) else []
         signed_revision = draw(st.integers(0, 2))
-        nouns += [Signoff("q4", team_key, signed_revision, "x")] if signed_revision else []
+        resources += [Signoff("q4", team_key, signed_revision, "x")] if signed_revision else []
     if draw(st.booleans()):
-        nouns += [
+        resources += [
             Offering("here", "Here", FIRST_DAY),
             Offering("gone", "Gone", date(2026, 10, 20), date(2026, 11, 5)),
         ]
     policy = {name: draw(st.integers(0, 5)) * FIXED_SCALE for name in Policy().weights}
     return [
-        *nouns,
+        *resources,
         Policy(
             policy,
             minimum_events=draw(st.integers(1, 5)),
@@ -256,7 +258,7 @@ def measures(draw) -> SourceMeasure:
 @st.composite
 def snapshots(draw) -> Snapshot:
     """Return a strategy for playbooks with random evidence, on a random day."""
-    configuration = make_configuration(*draw(noun_lists()))
+    configuration = make_configuration(*draw(resource_lists()))
     day = draw(days)
     key_result_keys = sorted(configuration.key_results)
     pairs = (
@@ -322,19 +324,20 @@ def scale_weights(snapshot: Snapshot, factor: int) -> Snapshot:
         configuration,
         policies={"policy": policy},
         teams={
-            key: replace(noun, size=noun.size * factor) for key, noun in configuration.teams.items()
+            key: replace(resource, size=resource.size * factor)
+            for key, resource in configuration.teams.items()
         },
         objectives={
-            key: replace(noun, priority=noun.priority * factor)
-            for key, noun in configuration.objectives.items()
+            key: replace(resource, priority=resource.priority * factor)
+            for key, resource in configuration.objectives.items()
         },
         responsibilities={
-            key: replace(noun, share=noun.share * factor)
-            for key, noun in configuration.responsibilities.items()
+            key: replace(resource, share=resource.share * factor)
+            for key, resource in configuration.responsibilities.items()
         },
         key_results={
-            key: replace(noun, weight=noun.weight * factor)
-            for key, noun in configuration.key_results.items()
+            key: replace(resource, weight=resource.weight * factor)
+            for key, resource in configuration.key_results.items()
         },
     )
     return replace(snapshot, playbook_index=PlaybookIndex(scaled, "q4"))

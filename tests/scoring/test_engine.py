@@ -82,7 +82,7 @@ def test_an_organization_that_does_everything_right_scores_exactly_1():
     ]
     contributions = [Contribution("q4", t.key, "x") for t in teams]
     signoffs = [Signoff("q4", t.key, 2, "x") for t in teams]
-    measured_nouns: list[Resource] = [
+    measured_resources: list[Resource] = [
         make_metric("arr"),
         make_key_result("arr-1", "win", "arr"),
         make_key_result("arr-2", "keep", "arr"),
@@ -94,7 +94,7 @@ def test_an_organization_that_does_everything_right_scores_exactly_1():
             *responsibilities,
             *contributions,
             *signoffs,
-            *measured_nouns,
+            *measured_resources,
             measures={("arr-1", "crm"): make_measure(100), ("arr-2", "crm"): make_measure(100)},
             effort_cells=tuple(
                 make_effort_cell(t.key, objective_key=o, events=n, kind="activity")

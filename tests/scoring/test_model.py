@@ -122,8 +122,8 @@ def test_the_ledger_sums_to_what_is_missing(world: World) -> None:
 @given(worlds(max_events=20), st.randoms(use_true_random=False))
 @property_settings
 def test_no_order_matters(world: World, rng: Random) -> None:
-    def shuffle(nouns: tuple[T, ...]) -> tuple[T, ...]:
-        return tuple(rng.sample(nouns, len(nouns)))
+    def shuffle(resources: tuple[T, ...]) -> tuple[T, ...]:
+        return tuple(rng.sample(resources, len(resources)))
 
     shuffled_world = replace(
         world,

@@ -198,7 +198,7 @@ def test_matches_are_sorted_by_key():
     assert [match.metric for match in matches] == ["alpha", "mid", "zeta"]
 
 
-def test_only_what_decides_the_matching_is_in_its_matching_part():
+def test_the_matching_definition_holds_only_fields_that_decide_the_matching():
     base = make_metric("m")
     changed_fields = {
         "name": "other",
@@ -276,7 +276,7 @@ def test_a_rule_that_is_new_since_the_erasure_sees_an_event_without_content():
     assert (len(matcher.match(original)), matcher.match(anonymized)) == (1, ())
 
 
-def test_only_what_is_lost_with_the_content_is_remembered():
+def test_only_matches_that_read_the_content_are_remembered():
     remembered = Matcher(METRICS).remember_matches(make_event("e", data={"x": 1}))
     assert remembered.keys() == {
         matching_rule_id(content_metric)
@@ -286,7 +286,7 @@ def test_only_what_is_lost_with_the_content_is_remembered():
     assert not reads_content(make_metric("m", where=(Condition("unit", "eq", "EUR"),)))
 
 
-def test_a_rule_is_named_by_what_decides_the_matching_alone():
+def test_the_rule_id_depends_on_the_matching_definition_only():
     base = make_metric("m")
     assert matching_rule_id(
         make_metric("other", name="Other", aggregation="max", canonical_source="x")

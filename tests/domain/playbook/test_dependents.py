@@ -78,10 +78,10 @@ def test_parents_cannot_form_a_cycle(length: int):
         ("objective", "top", "its child 'below'"),
     ],
 )
-def test_archiving_a_noun_in_use_is_refused_and_names_its_dependent(
+def test_archiving_a_resource_in_use_is_refused_and_names_its_dependent(
     kind: str, key: str, dependent: str
 ):
-    nouns = (
+    resources = (
         Team("ops", "Ops", "operations"),
         Source("crm", "CRM", "hubspot", team="ops"),
         Team("care", "Care", "any"),
@@ -90,7 +90,7 @@ def test_archiving_a_noun_in_use_is_refused_and_names_its_dependent(
         Objective("below", "q4", "Below", parent="top"),
     )
     with pytest.raises(InUseError) as excinfo:
-        archive_resource(make_configuration(*nouns), kind, key)
+        archive_resource(make_configuration(*resources), kind, key)
     assert dependent in excinfo.value.detail
 
 

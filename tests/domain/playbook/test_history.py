@@ -41,9 +41,9 @@ def apply_steps(configuration: Configuration, steps: list[tuple[str, str, int]])
 
 def to_comparable(configuration: Configuration) -> object:
     return configuration.teams, {
-        kind: archived_nouns
-        for kind, archived_nouns in configuration.archived.items()
-        if archived_nouns
+        kind: archived_resources
+        for kind, archived_resources in configuration.archived.items()
+        if archived_resources
     }
 
 

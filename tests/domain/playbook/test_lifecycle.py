@@ -85,7 +85,7 @@ def test_an_edit_counts_and_makes_the_next_revision(edit: Resource):
 
 
 @pytest.mark.parametrize("edit", EDITS_OUTSIDE_REVISION, ids=repr)
-def test_what_a_revision_does_not_cover_does_not_count(edit: Resource):
+def test_fields_outside_of_a_revision_are_not_counted_as_unpublished(edit: Resource):
     assert lifecycle.count_unpublished_changes(publish_sample().with_resource(edit), "q4") == 0
 
 

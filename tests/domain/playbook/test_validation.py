@@ -33,19 +33,19 @@ DAY = timedelta(days=1)
 
 
 def errors_by_pointer(
-    noun: Resource, configuration: Configuration | None = None
+    resource: Resource, configuration: Configuration | None = None
 ) -> Mapping[str, str]:
     """Return the validation errors of a resource, by pointer."""
     try:
-        after = put_resource(configuration or make_configuration(), noun)
+        after = put_resource(configuration or make_configuration(), resource)
     except InvalidError as error:
         return {fault.pointer: fault.detail for fault in error.faults}
-    assert after.resources_of(noun.kind)[noun.key] == noun
+    assert after.resources_of(resource.kind)[resource.key] == resource
     return {}
 
 
 @pytest.mark.parametrize(
-    ("noun", "pointer", "nearest"),
+    ("resource", "pointer", "nearest"),
     [
         (make_key_result(objective="wim"), "/objective", "'win'"),
         (make_key_result(metric="art"), "/metric", "'arr'"),
@@ -58,9 +58,9 @@ def errors_by_pointer(
     ],
 )
 def test_an_unknown_reference_is_refused_and_the_nearest_key_is_named(
-    noun: Resource, pointer: str, nearest: str
+    resource: Resource, pointer: str, nearest: str
 ):
-    errors = errors_by_pointer(noun)
+    errors = errors_by_pointer(resource)
     assert list(errors) == [pointer]
     assert nearest in errors[pointer]
 
@@ -69,7 +69,7 @@ def test_an_unknown_reference_similar_to_none_suggests_none():
     assert "nearest" not in errors_by_pointer(make_key_result(metric="zzzzz"))["/metric"]
 
 
-def test_an_archived_noun_cannot_be_referenced():
+def test_an_archived_resource_cannot_be_referenced():
     assert "/team" in errors_by_pointer(
         Offering("o", "O", FIRST_DAY, team="marketing"),
         make_configuration().with_archived("team", "marketing"),
@@ -239,7 +239,7 @@ def test_archiving_an_objective_archives_its_dependents_and_nothing_else():
     ]
 
 
-def test_an_unknown_noun_cannot_be_archived():
+def test_an_unknown_resource_cannot_be_archived():
     with pytest.raises(NotFoundError, match="'arr-2m'"):
         archive_resource(make_configuration(), "key_result", "arr-1m")
 

@@ -11,7 +11,7 @@ from tests.support.configurations import DECIMALS
 
 
 @given(DECIMALS)
-def test_what_is_written_is_read_back_exactly(value: int):
+def test_a_written_number_is_read_back_exactly(value: int):
     assert to_fixed_point(to_json_number(value)) == value
 
 

@@ -61,7 +61,7 @@ def test_a_snapshot_has_its_own_time_or_else_the_time_of_the_import():
     )  # a repeated import has equal keys
 
 
-def test_what_is_no_record_has_its_problem_and_a_repetition_is_ignored():
+def test_an_unreadable_record_has_a_problem_and_a_repetition_is_ignored():
     batch = read_import({"id": 7, "amount": 1}, {"id": 7, "amount": 1}, {"amount": 1}, 5, {"id": 7})
     assert ([index for index, _ in batch.problems], batch.ignored_count, len(batch.changes)) == (
         [2, 3, 4],

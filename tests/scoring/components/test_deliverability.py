@@ -38,7 +38,7 @@ def test_an_offering_can_be_delivered_from_its_first_day_until_the_day_before_it
     )
 
 
-def test_what_nobody_offers_cannot_be_delivered():
+def test_an_unknown_offering_cannot_be_delivered():
     sold_values = (
         make_sold_value("plus", date(2026, 10, 20), 3),
         make_sold_value("dream", date(2026, 10, 20)),

@@ -87,12 +87,12 @@ def test_a_team_is_expected_where_it_bears():
 
 
 def test_effort_weighs_and_events_make_the_sample():
-    heavy = (
+    few_heavy_events = (
         make_effort_cell("ann", objective_key="win", events=1, effort=30),
         make_effort_cell("ann", events=9, effort=10),
     )
     assert score_focus(
-        make_snapshot(*WORLD, make_responsibility("win", "ann"), effort_cells=heavy)
+        make_snapshot(*WORLD, make_responsibility("win", "ann"), effort_cells=few_heavy_events)
     ) == (0.75, 0.5)
     assert score_focus(
         make_snapshot(

@@ -88,7 +88,7 @@ def test_without_any_event_freshness_decays_from_the_first_day():
     assert score_freshness(make_snapshot(*WORLD, as_of=date(2026, 9, 1))) == 1
 
 
-def test_what_is_stale_says_since_when_and_lists_what_would_refresh_it():
+def test_a_stale_objective_has_the_age_and_the_evidence_of_its_last_event():
     [loss] = filter_losses(
         compute_alignment(
             make_snapshot(*WORLD, latest_activities=make_latest_activity(22, "arr"))

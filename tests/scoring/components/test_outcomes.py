@@ -54,15 +54,17 @@ def test_a_level_may_have_to_fall():
 
 
 def test_missing_evidence_is_never_scored_and_lowers_coverage():
-    nouns = (
+    resources = (
         WIN,
         ARR,
         make_metric("nps"),
         make_key_result("one", "win", "arr"),
         make_key_result("two", "win", "nps", weight=30_000),
     )
-    assert score_outcomes(make_snapshot(*nouns)) == (None, 0)
-    snapshot = make_snapshot(*nouns, as_of=LAST_DAY, measures={("one", "crm"): make_measure(100)})
+    assert score_outcomes(make_snapshot(*resources)) == (None, 0)
+    snapshot = make_snapshot(
+        *resources, as_of=LAST_DAY, measures={("one", "crm"): make_measure(100)}
+    )
     assert score_outcomes(snapshot) == (0.25, 0.25)
     assert [
         (loss.reason, loss.key_result)
@@ -113,7 +115,7 @@ def test_only_the_canonical_source_makes_the_value():
     )
 
 
-def test_a_loss_says_how_far_it_is_and_what_could_not_be_counted():
+def test_a_loss_describes_the_progress_and_the_excluded_events():
     metric = Metric("arr", "ARR", ("deal.won",), "sum")
     snapshot = make_snapshot(
         WIN,

@@ -224,7 +224,7 @@ def test_a_currency_without_a_rate_keeps_its_unit():
     assert "original_value" not in won.data
 
 
-def test_what_was_sold_is_the_mapped_offering_at_the_value():
+def test_the_mapped_offering_is_sold_at_the_value_of_the_deal():
     assert events_by_slot(*WON_DEAL, property_change(1, product="SKU-1"))["won"].offerings == (
         ("onboarding-plus", 1000 * FIXED_SCALE),
     )
@@ -319,7 +319,7 @@ def test_the_default_team_of_the_mapping_comes_before_that_of_the_source():
     assert events_by_slot(*WON_DEAL, mapping=mapping)["won"].team == "field"
 
 
-def test_what_was_sold_is_what_the_deal_named_when_it_was_won():
+def test_the_offering_sold_is_that_of_the_time_of_the_win():
     product_changes = [property_change(1, product="SKU-1"), property_change(20, product="SKU-2")]
     assert events_by_slot(*WON_DEAL, *product_changes)["won"].offerings == (
         ("onboarding-plus", 1000 * FIXED_SCALE),

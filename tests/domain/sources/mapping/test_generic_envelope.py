@@ -78,7 +78,7 @@ def test_null_is_a_field_and_an_absent_property_is_not():
     assert change.fields == {"/type": "deal.won", "/data/amount": None}
 
 
-def test_a_deletion_says_nothing_of_the_fields():
+def test_a_deletion_has_no_fields():
     ((_, change),) = read_body({**RECORD, "type": "deal.deleted"}).changes
     assert (change.verb, change.fields) == ("deleted", {})
 
@@ -91,7 +91,7 @@ def test_records_are_the_body_or_a_list_or_found_by_the_each_pointer():
     assert read_body("nothing") is None
 
 
-def test_what_does_not_meet_the_conditions_is_ignored_and_a_repetition_too():
+def test_records_that_fail_the_conditions_and_repetitions_are_ignored():
     batch = read_body([RECORD, {**RECORD, "type": "contact.created"}, RECORD, 5])
     assert (len(batch.changes), batch.ignored_count, batch.problems) == (1, 3, ())
 
@@ -150,7 +150,7 @@ def test_a_condition_is_in_equals_or_exists(condition, is_met):
         ({"each": 5}, "/mapping/each"),
     ],
 )
-def test_a_wrong_envelope_says_where(overrides, pointer):
+def test_a_wrong_envelope_has_a_fault_at_its_place(overrides, pointer):
     with pytest.raises(InvalidError) as excinfo:
         parse_mapping({**MAPPING_SPEC, **overrides}, {}, "generic")
     assert [fault.pointer for fault in excinfo.value.faults] == [pointer]

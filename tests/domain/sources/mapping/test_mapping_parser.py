@@ -141,7 +141,7 @@ def test_the_rate_that_became_valid_last_holds():
         ),
     ],
 )
-def test_a_wrong_mapping_says_where(spec, pointer):
+def test_a_wrong_mapping_has_a_fault_at_its_place(spec, pointer):
     assert error_pointers(spec) == [pointer]
 
 

@@ -32,7 +32,7 @@ from app.domain.sources.mapping.mapping_parser import parse_mapping
         ({"version": 2}, "/mapping/version"),
     ],
 )
-def test_a_wrong_rule_says_where(spec: dict[str, object], pointer: str):
+def test_a_wrong_rule_has_a_fault_at_its_place(spec: dict[str, object], pointer: str):
     with pytest.raises(InvalidError) as excinfo:
         parse_mapping(spec, DEFAULT_MAPPING)
     assert [fault.pointer for fault in excinfo.value.faults] == [pointer]
