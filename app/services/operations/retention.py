@@ -9,7 +9,7 @@ from uuid import UUID
 from app.domain.primitives.errors import SightlineError
 from app.services.operations.rollup_check import list_organizations
 from app.services.runtime.context import ServiceContext
-from app.store.sources import deliveries as deliveries_store
+from app.store.sources import deliveries
 
 LOG: Final = logging.getLogger("sightline.retention")
 BATCH_SIZE: Final = 500
@@ -19,7 +19,7 @@ async def empty_batch(service: ServiceContext, organization: UUID, days: int) ->
     """Empty at most 500 raw bodies that are older than `days`. Return their number."""
     cutoff = service.clock() - timedelta(days=days)
     async with service.database.write_transaction() as connection:
-        return await deliveries_store.empty_bodies(connection, organization, cutoff, BATCH_SIZE)
+        return await deliveries.empty_bodies(connection, organization, cutoff, BATCH_SIZE)
 
 
 async def empty_old_bodies(service: ServiceContext, organization: UUID, days: int) -> int:

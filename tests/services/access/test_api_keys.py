@@ -1,4 +1,4 @@
-"""API keys: issued once and within bounds, checked the same way whatever is wrong, revoked at once."""
+"""API keys: limits on issuing, one answer to every invalid key, and revocation."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -20,14 +20,14 @@ from app.services.access import authentication, organizations
 from app.services.access.api_keys import IssueKey
 from app.store.access import api_keys as api_keys_store
 from app.store.access.api_keys import StoredApiKey
-from tests.support.service_harness import NOW, ServiceHarness, seed_playbook
+from tests.support.service_harness import NOW, ServiceHarness
 
 READ = frozenset({"read"})
 SECOND = timedelta(seconds=1)
 
 
 async def is_refused(harness: ServiceHarness, presented: str) -> bool:
-    """Whether the key is refused, in the words that say nothing."""
+    """Return whether the key is refused with the message that tells no reason."""
     try:
         await authentication.authenticate_key(harness.service, presented)
     except NotAuthenticError as error:
@@ -42,9 +42,7 @@ async def load_key(harness: ServiceHarness, actor: Actor, name: str) -> StoredAp
     return stored_key
 
 
-async def test_a_key_identifies_its_organization_and_scopes(harness: ServiceHarness):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
+async def test_a_key_identifies_its_organization_and_scopes(harness: ServiceHarness, actor: Actor):
     key_request = IssueKey("ci", frozenset({"read", "events:write"}), "sales", "billing")
     key, text = await api_keys_service.issue_key(harness.service, actor, key_request)
     authenticated_actor = await authentication.authenticate_key(harness.service, text)
@@ -99,7 +97,9 @@ async def test_a_key_expires_at_its_instant(harness: ServiceHarness):
     assert await is_refused(harness, text)
 
 
-async def test_another_pepper_refuses_and_a_missing_one_is_unavailable(harness: ServiceHarness):
+async def test_a_key_is_refused_with_another_pepper_and_unavailable_without_its_pepper(
+    harness: ServiceHarness,
+):
     actor = await harness.create_organization()
     _, text = await api_keys_service.issue_key(harness.service, actor, IssueKey("a", READ))
     secret_keys = harness.service.vault.secret_keys
@@ -136,9 +136,9 @@ async def test_the_last_use_is_written_at_most_once_a_minute(harness: ServiceHar
     assert last_uses == [None, NOW, NOW, NOW + 60 * SECOND, NOW + 60 * SECOND, NOW + 180 * SECOND]
 
 
-async def test_a_key_cannot_issue_more_than_its_own_permissions(harness: ServiceHarness):
-    owner = await harness.create_organization()
-    await seed_playbook(harness, owner)
+async def test_a_key_cannot_issue_more_than_its_own_permissions(
+    harness: ServiceHarness, owner: Actor
+):
     for scopes, bound, key_request in (
         ({"read", "events:write", "playbook:write"}, None, IssueKey("a", READ)),
         ({"admin"}, "sales", IssueKey("a", READ)),
@@ -153,9 +153,9 @@ async def test_a_key_cannot_issue_more_than_its_own_permissions(harness: Service
             )
 
 
-async def test_a_bound_key_revokes_only_keys_of_its_own_binding(harness: ServiceHarness):
-    owner = await harness.create_organization()
-    await seed_playbook(harness, owner)
+async def test_a_bound_key_revokes_only_keys_of_its_own_binding(
+    harness: ServiceHarness, owner: Actor
+):
     bound = Actor(owner.organization, "bound", frozenset({"admin"}), "sales")
     key, text = await api_keys_service.issue_key(harness.service, owner, IssueKey("a", READ))
     own_key, _ = await api_keys_service.issue_key(
@@ -167,9 +167,9 @@ async def test_a_bound_key_revokes_only_keys_of_its_own_binding(harness: Service
     assert not await is_refused(harness, text)
 
 
-async def test_an_invalid_key_request_is_rejected_with_all_faults(harness: ServiceHarness):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
+async def test_an_invalid_key_request_is_rejected_with_all_faults(
+    harness: ServiceHarness, actor: Actor
+):
     with pytest.raises(InvalidError) as exception_info:
         await api_keys_service.issue_key(
             harness.service, actor, IssueKey("a", frozenset(), "sale", "biling", NOW)

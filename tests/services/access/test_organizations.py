@@ -1,4 +1,4 @@
-"""Organizations are made once, whole, by the operator, and found by their key."""
+"""The operator creates an organization with all that it needs, once, and finds it by its key."""
 
 import pytest
 
@@ -52,7 +52,7 @@ async def test_an_organization_with_an_unknown_time_zone_is_not_created(harness:
         await organizations.find_organization(harness.service, "acme")
 
 
-async def test_an_unknown_key_names_the_nearest(harness: ServiceHarness):
+async def test_an_unknown_key_is_reported_with_the_most_similar_one(harness: ServiceHarness):
     await harness.create_organization("acme")
     with pytest.raises(NotFoundError, match="'acme'"):
         await organizations.find_organization(harness.service, "acne")

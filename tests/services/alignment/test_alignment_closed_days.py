@@ -1,6 +1,7 @@
-"""What was recorded on days that are over is read once a day, and no answer is another one for it.
+"""Evidence of closed days is read once a day, and caching it changes no result.
 
-Two services that keep it stand on one database, and a third one that keeps nothing says what is true.
+Random operations run on two services with a cache. A service without cache gives the expected
+result.
 """
 
 from collections.abc import Awaitable, Callable
@@ -13,6 +14,7 @@ import pytest
 
 from app.domain.access.actor import Actor
 from app.domain.events.events import Event
+from app.domain.events.metrics import Metric
 from app.domain.playbook.organization import Team
 from app.services.alignment import alignment
 from app.services.events import ingestion
@@ -39,7 +41,7 @@ KINDS = ("invoice.paid", "call.held", "noise", "deal.won")
 
 
 async def load_comparable_answer(service: ServiceContext, actor: Actor) -> tuple[object, ...]:
-    """All of an answer, and of what it was made of."""
+    """Return all parts of a result, and the snapshot that it was computed from."""
     answer = await alignment.get_alignment(service, actor, "q4")
     answer_snapshot = answer.snapshot
     unordered_parts = (
@@ -62,7 +64,7 @@ def with_empty_cache(service: ServiceContext) -> ServiceContext:
 
 
 def make_random_event(harness: ServiceHarness, rng: Random, name: str) -> Event:
-    """Anything at all, mostly of late."""
+    """Return a random event, most likely a recent one."""
     age = timedelta(hours=rng.choice([1, 5, 30, 200, 900]))
     return make_event(
         name,
@@ -82,7 +84,7 @@ def make_random_event(harness: ServiceHarness, rng: Random, name: str) -> Event:
 
 
 class RandomHistory:
-    """What may happen to an organization."""
+    """Random operations on an organization."""
 
     def __init__(self, harness: ServiceHarness, actor: Actor, seed: int) -> None:
         self.harness = harness
@@ -126,11 +128,11 @@ class RandomHistory:
             await ingestion.retract_event(self.harness.service, self.actor, uid, "a mistake")
 
     async def replace_events(self) -> None:
-        """One of these goes, and another comes in its place with other effort: of the cell only that changes."""
+        """Retract events and record new ones, so that effort moves between cells."""
         await self.retract_events()
         await self.record_events()
 
-    def make_other_metric(self) -> object:
+    def make_other_metric(self) -> Metric:
         key = self.rng.choice(["sum", "max", "last", "count"])
         types = tuple(self.rng.sample(KINDS, 2))
         canonical = self.rng.choice([None, "billing"])
@@ -146,12 +148,12 @@ class RandomHistory:
     async def redefine_metric(self) -> None:
         await configuration_service.put_resource(
             self.harness.service, self.actor, self.make_other_metric()
-        )  # type: ignore[arg-type]  # a metric
+        )
 
     async def start_redefinition(self) -> None:
         await configuration_service.put_resource(
             self.slow_service, self.actor, self.make_other_metric()
-        )  # type: ignore[arg-type]  # a metric
+        )
 
     async def run_restatement_steps(self) -> None:
         for _ in range(self.rng.randrange(60)):
@@ -263,8 +265,10 @@ async def test_no_evidence_is_cached_for_an_earlier_known_at(harness: ServiceHar
         await record_events(harness, actor, make_event(name))
         answer = await alignment.get_alignment(service, actor, "q4", day, day)
         async with service.database.read_transaction() as connection:
-            plan = answer.snapshot.playbook_index
+            playbook_index = answer.snapshot.playbook_index
             frame = answer.snapshot.frame
             assert (
-                await evidence_query.read_snapshot(connection, actor.organization, plan, frame)
+                await evidence_query.read_snapshot(
+                    connection, actor.organization, playbook_index, frame
+                )
             ).readings == answer.snapshot.readings

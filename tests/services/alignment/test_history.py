@@ -1,4 +1,4 @@
-"""A history is the single answers, side by side: every day with the configuration of its own."""
+"""A history consists of the results of each day, with that day's configuration."""
 
 from datetime import date, timedelta
 
@@ -31,7 +31,7 @@ DAY = timedelta(days=1)
 
 
 async def record_quarter(harness: ServiceHarness) -> Actor:
-    """Six weeks of work, of retractions, and of a playbook that changes under them; a second one runs beside it."""
+    """Record six weeks of events, retractions and configuration changes, with two playbooks."""
     harness.clock.now = NOW - 45 * DAY
     actor = await harness.create_organization("acme", "Europe/Berlin")
     await seed_playbook(harness, actor)
@@ -87,7 +87,7 @@ async def record_quarter(harness: ServiceHarness) -> Actor:
 
 
 @pytest.mark.parametrize(("playbook", "known_at"), [(None, None), ("q4", TODAY), ("side", None)])
-async def test_every_point_is_the_answer_of_its_day(
+async def test_every_point_equals_the_alignment_of_its_day(
     harness: ServiceHarness, playbook: str | None, known_at: date | None
 ):
     actor = await record_quarter(harness)
@@ -129,9 +129,7 @@ async def test_every_point_is_the_answer_of_its_day(
     )
 
 
-async def test_weeks_go_back_from_the_last_day(harness: ServiceHarness):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
+async def test_weeks_go_back_from_the_last_day(harness: ServiceHarness, actor: Actor):
     timeline = await history.get_history(
         harness.service, actor, HistoryQuery(TODAY - 20 * DAY, TODAY - DAY, "week")
     )
@@ -165,7 +163,7 @@ async def test_days_without_a_playbook_are_points_without_a_score(harness: Servi
         (TODAY - DAY, TODAY, TODAY - DAY, "known_at"),
     ],
 )
-async def test_days_that_cannot_be_asked_for_are_refused(
+async def test_invalid_days_are_rejected(
     harness: ServiceHarness,
     first: date | None,
     last: date | None,

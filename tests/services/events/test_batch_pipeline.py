@@ -37,7 +37,7 @@ async def create_seeded_organization(harness: ServiceHarness) -> Actor:
 
 
 async def load_count_and_total(harness: ServiceHarness, actor: Actor) -> tuple[int, int]:
-    """How many events of the metric count, and their sum."""
+    """Return the number of events that count for the metric, and their sum."""
     answer = await alignment.get_alignment(harness.service, actor)
     measure = measures_by_metric(answer.snapshot)["arr", "billing"]
     return measure.count, measure.total

@@ -1,4 +1,4 @@
-"""Redefining a metric restates history; a long one in the background, and answers meanwhile are those before."""
+"""A redefined metric restates history. Until a long restatement ends, results do not change."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -39,7 +39,7 @@ def comparable_fields(answer: AlignmentResult) -> object:
 
 @pytest.fixture
 def slow_harness(harness: ServiceHarness) -> ServiceHarness:
-    """A service to which every restatement is long."""
+    """A service that restates every redefined metric in the background."""
     return replace(harness, service=replace(harness.service, max_inline_restated_events=0))
 
 
@@ -67,9 +67,9 @@ async def test_a_background_restatement_equals_an_immediate_one(
     while await metric_restatement_service.run_step(slow_harness.service, actor.organization):
         steps += 1
         async with harness.service.database.read_transaction() as connection:
-            under_way = await metric_restatement_store.load_progress(connection, actor.organization)
-        if under_way is not None:
-            assert under_way[1] == steps
+            progress = await metric_restatement_store.load_progress(connection, actor.organization)
+        if progress is not None:
+            assert progress[1] == steps
             assert await load_fields(harness, actor) == before[0]
     assert steps > 20
     after = [await load_fields(harness, actor, days_ago) for days_ago in (0, 9, 30)]
@@ -80,7 +80,7 @@ async def test_a_background_restatement_equals_an_immediate_one(
         await rollup_check.count_rollup_differences(harness.service, actor.organization)
         == NO_DIFFERENCES
     )
-    # back and forth at once: the same again
+    # Redefining it back and forth immediately gives the same results.
     await configuration_service.put_resource(harness.service, actor, make_metric("sum"))
     assert [await load_fields(harness, actor, days_ago) for days_ago in (0, 9, 30)] == before
     await configuration_service.put_resource(harness.service, actor, redefined_metric)
@@ -227,7 +227,7 @@ async def test_the_worker_processes_pending_restatements_and_retries_failed_ones
 
 
 def pause_until_idle(max_rounds: int = 200) -> Callable[[bool], Awaitable[bool]]:
-    """A pause that ends the work once a round did nothing."""
+    """Return a pause that ends the worker after a round that did nothing."""
     rounds = 0
 
     async def pause(busy: bool) -> bool:

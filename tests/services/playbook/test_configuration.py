@@ -1,4 +1,4 @@
-"""Writes of configuration: preconditions, dry runs, several at once, and nobody's but one's own."""
+"""Writes of configuration: preconditions, dry runs, concurrent writes and required scopes."""
 
 import asyncio
 from dataclasses import replace
@@ -65,7 +65,7 @@ async def test_an_object_is_created_then_replaced_and_returns_the_version_of_its
     assert stored_configuration.teams["ops"] == make_ops_team("Operations")
 
 
-async def test_putting_the_same_again_moves_no_version(harness: ServiceHarness):
+async def test_putting_the_same_object_again_leaves_the_version_unchanged(harness: ServiceHarness):
     actor = await harness.create_organization()
     first = await configuration_service.put_resource(harness.service, actor, OPS)
     before = await load_version_and_configuration(harness, actor)
@@ -74,7 +74,7 @@ async def test_putting_the_same_again_moves_no_version(harness: ServiceHarness):
     assert await load_version_and_configuration(harness, actor) == before
 
 
-async def test_if_match_holds_for_the_present_version_alone(harness: ServiceHarness):
+async def test_if_match_holds_only_for_the_current_version(harness: ServiceHarness):
     actor = await harness.create_organization()
     first = await configuration_service.put_resource(harness.service, actor, OPS)
     await configuration_service.put_resource(harness.service, actor, Team("other", "Other", "any"))
@@ -133,7 +133,7 @@ async def test_if_none_match_creates_only_what_is_not_live(harness: ServiceHarne
     ).is_new
 
 
-async def test_of_several_writers_who_saw_the_same_version_one_wins(harness: ServiceHarness):
+async def test_of_concurrent_writers_with_the_same_version_one_succeeds(harness: ServiceHarness):
     actor = await harness.create_organization()
     first = await configuration_service.put_resource(harness.service, actor, OPS)
 
@@ -153,7 +153,7 @@ async def test_of_several_writers_who_saw_the_same_version_one_wins(harness: Ser
     ].name == f"Ops {successes.index(True)}"
 
 
-async def test_of_several_creators_one_wins(harness: ServiceHarness):
+async def test_of_concurrent_creators_one_succeeds(harness: ServiceHarness):
     actor = await harness.create_organization()
 
     async def create(number: int) -> bool:
@@ -191,9 +191,7 @@ async def test_a_dry_run_returns_the_changes_and_stores_nothing(harness: Service
     assert await load_version_and_configuration(harness, actor) == before
 
 
-async def test_a_rejected_write_stores_nothing(harness: ServiceHarness):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
+async def test_a_rejected_write_stores_nothing(harness: ServiceHarness, actor: Actor):
     before = await load_version_and_configuration(harness, actor)
     for noun in (
         Responsibility("win", "nobody", "informed"),
@@ -229,9 +227,7 @@ async def test_organizations_do_not_see_each_other(harness: ServiceHarness):
     assert (await load_version_and_configuration(harness, acme_actor))[1].teams["ops"] == OPS
 
 
-async def test_putting_a_playbook_never_changes_its_state(harness: ServiceHarness):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
+async def test_putting_a_playbook_never_changes_its_state(harness: ServiceHarness, actor: Actor):
     written = await configuration_service.put_resource(
         harness.service, actor, make_playbook("q4", state="closed", revision=9)
     )
@@ -243,18 +239,16 @@ async def test_putting_a_playbook_never_changes_its_state(harness: ServiceHarnes
     )
 
 
-async def test_a_responsibility_that_is_put_is_proposed(harness: ServiceHarness):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
+async def test_putting_a_responsibility_resets_it_to_proposed(
+    harness: ServiceHarness, actor: Actor
+):
     written = await configuration_service.put_resource(
         harness.service, actor, Responsibility("win", "sales", "informed", SCALE, "accepted")
     )
     assert written.resource == Responsibility("win", "sales", "informed")
 
 
-async def test_the_time_zone_is_fixed_once_events_exist(harness: ServiceHarness):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
+async def test_the_time_zone_is_fixed_once_events_exist(harness: ServiceHarness, actor: Actor):
 
     def make_organization(time_zone: str) -> Organization:
         return Organization("acme", "Acme", time_zone)

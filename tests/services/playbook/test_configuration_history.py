@@ -1,4 +1,4 @@
-"""What a question about a day is answered from: the configuration as it stood, and the playbook that was current."""
+"""The configuration and the playbook that a past day is scored with."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -25,7 +25,6 @@ from tests.support.service_harness import (
     make_metric,
     measures_by_metric,
     record_events,
-    seed_playbook,
 )
 
 TODAY = NOW.date()
@@ -33,7 +32,7 @@ DAY = timedelta(days=1)
 
 
 def comparable_fields(answer: AlignmentResult) -> object:
-    """All that an answer says, as it would be shown."""
+    """Return all parts of a result that a caller sees."""
     losses = [
         (*loss[:3], *loss[4:], loss.detail, loss.evidence) for loss in answer.alignment.losses
     ]
@@ -41,9 +40,9 @@ def comparable_fields(answer: AlignmentResult) -> object:
     return replace(answer.alignment, losses=()), losses, playbook_fields
 
 
-async def test_the_answer_for_a_past_day_is_not_changed_by_later_writes(harness: ServiceHarness):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
+async def test_the_answer_for_a_past_day_is_not_changed_by_later_writes(
+    harness: ServiceHarness, actor: Actor
+):
     (outcome,) = await record_events(harness, actor, make_event("a"))
     assert outcome.uid is not None
     fields_before = comparable_fields(await alignment.get_alignment(harness.service, actor))
@@ -79,9 +78,7 @@ async def test_the_answer_for_a_past_day_is_not_changed_by_later_writes(harness:
     )
 
 
-async def test_a_finished_playbook_keeps_its_number(harness: ServiceHarness):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
+async def test_an_ended_playbook_keeps_its_score(harness: ServiceHarness, actor: Actor):
     await record_events(harness, actor, make_event("a"))
     harness.clock.now = NOW + 38 * DAY
     last_fields = comparable_fields(await alignment.get_alignment(harness.service, actor))
@@ -104,7 +101,7 @@ async def test_a_finished_playbook_keeps_its_number(harness: ServiceHarness):
 
 
 async def create_imported_quarter(harness: ServiceHarness) -> Actor:
-    """A playbook that was published on the last day of a quarter about which all is recorded on that day."""
+    """Create a playbook on the last day of a quarter, before any other record of it."""
     actor = await harness.create_organization()
     harness.clock.now = NOW
     nouns = (
@@ -116,7 +113,9 @@ async def create_imported_quarter(harness: ServiceHarness) -> Actor:
     return actor
 
 
-async def test_before_its_first_publishing_a_playbook_is_as_it_was_then(harness: ServiceHarness):
+async def test_before_its_first_publication_a_playbook_is_scored_as_first_published(
+    harness: ServiceHarness,
+):
     actor = await create_imported_quarter(harness)
     harness.clock.advance(days=2)
     await playbooks.publish_playbook(harness.service, actor, "q3")
@@ -178,9 +177,7 @@ async def test_the_configuration_of_a_day_is_correct_in_any_order_of_days(harnes
     assert empty_configuration.organization.key == "acme"
 
 
-async def test_a_draft_of_an_ended_quarter_is_scored_too(harness: ServiceHarness):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
+async def test_a_draft_of_an_ended_quarter_is_scored_too(harness: ServiceHarness, actor: Actor):
     await configuration_service.put_resource(
         harness.service, actor, Playbook("old", "Old", "", TODAY - 90 * DAY, TODAY - 10 * DAY)
     )

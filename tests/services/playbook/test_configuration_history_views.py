@@ -1,14 +1,11 @@
-"""History, comparison and what-if say what the single answers say, and nothing of their own."""
+"""History, comparison and what-if agree with the results of single days."""
 
-import asyncio
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from random import Random
 
-import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -33,16 +30,8 @@ property_settings = settings(
 )
 
 
-@pytest.fixture
-def timeline_runner(database_url: str) -> Iterator[TimelineRunner]:
-    with asyncio.Runner() as runner:
-        new_runner = TimelineRunner(database_url, runner)
-        yield new_runner
-        runner.run(new_runner.service.database.close())
-
-
 def extract_figures(answer: AlignmentResult | str) -> tuple[object, ...]:
-    """What a point of a history shows of an answer; nothing without a current playbook."""
+    """Return the parts of a result that a history shows; nothing without a current playbook."""
     if isinstance(answer, str):
         return None, None
     a = answer.alignment
@@ -50,7 +39,7 @@ def extract_figures(answer: AlignmentResult | str) -> tuple[object, ...]:
 
 
 def extract_point_figures(point: history.ScorePoint) -> tuple[object, ...]:
-    """The same of a point."""
+    """Return the same parts of a point."""
     a = point.alignment
     if a is None:
         return None, None
@@ -96,7 +85,7 @@ def test_every_point_of_a_history_is_the_answer_of_its_day(
 
 
 def map_loss_points(answer: AlignmentResult) -> dict[object, float]:
-    """The ledger by what each loss is of."""
+    """Return the points of each loss, by its subject."""
     return {
         (loss.component, loss.reason, *loss[4:]): loss.points for loss in answer.alignment.losses
     }
@@ -150,7 +139,7 @@ def test_evidence_of_a_past_loss_lists_exactly_its_inputs(
                 component_inputs = collect_inputs(
                     timeline.compute_expected_answer(as_of, known_at, "main").world
                 )
-            except NoAnswerError:  # none was to be had, or the model has no opinion
+            except NoAnswerError:  # there is no score, or the model does not cover the case
                 continue
             assert not isinstance(answer, str)
             async with timeline_runner.service.database.read_transaction() as connection:
@@ -179,7 +168,7 @@ def test_evidence_of_a_past_loss_lists_exactly_its_inputs(
 
 
 def change_priorities(document: Document, rng: Random) -> Document:
-    """The document with other priorities, and one of its objectives paused."""
+    """Return the document with other priorities, and some objectives paused."""
     objectives = []
     for located in document.objectives:
         assert isinstance(located.resource, Objective)
@@ -205,7 +194,7 @@ def test_what_if_predicts_the_alignment_after_applying_the_document(
         same = await comparison.evaluate_what_if(service, actor, document)
         assert same.before is not None
         if same.before.alignment.frame.until < same.before.alignment.frame.as_of:
-            return  # it is over: what is asked is what its last day would have been
+            return  # the playbook has ended, and the what-if changes its last day
         assert list(same.differences) == []
         assert (
             extract_figures(same.before)

@@ -1,4 +1,4 @@
-"""The acts on a playbook, by those who may act."""
+"""The use cases of a playbook, and the actors that may run them."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ from app.services.playbook.playbooks import ResponsibilityAnswer
 from app.store.access import organization_version
 from app.store.playbook import configuration as configuration_store
 from tests.support.configurations import make_configuration
-from tests.support.service_harness import ServiceHarness, seed_playbook
+from tests.support.service_harness import ServiceHarness
 
 
 def make_bound_actor(owner: Actor, team: str | None, *scopes: str) -> Actor:
@@ -35,9 +35,7 @@ async def load_version(harness: ServiceHarness, actor: Actor) -> int:
         return await organization_version.current_version(connection, actor.organization)
 
 
-async def test_publishing_creates_one_revision_per_change(harness: ServiceHarness):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
+async def test_publishing_creates_one_revision_per_change(harness: ServiceHarness, actor: Actor):
     revisions = []
     for _ in range(2):
         for _ in range(2):
@@ -50,18 +48,16 @@ async def test_publishing_creates_one_revision_per_change(harness: ServiceHarnes
     assert revisions == [2, 2, 3, 3]
 
 
-async def test_a_closed_playbook_is_neither_published_nor_reopened(harness: ServiceHarness):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
+async def test_a_closed_playbook_is_neither_published_nor_reopened(
+    harness: ServiceHarness, actor: Actor
+):
     closed = await playbooks.close_playbook(harness.service, actor, "q4")
     with pytest.raises(NotPublishedError):
         await playbooks.publish_playbook(harness.service, actor, "q4")
     assert (await playbooks.close_playbook(harness.service, actor, "q4")).version == closed.version
 
 
-async def test_an_act_with_a_stale_precondition_is_refused(harness: ServiceHarness):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
+async def test_a_write_with_a_stale_precondition_is_rejected(harness: ServiceHarness, actor: Actor):
     stale = Precondition(frozenset({"0"}))
     for act in (
         playbooks.publish_playbook(harness.service, actor, "q4", stale),
@@ -75,9 +71,9 @@ async def test_an_act_with_a_stale_precondition_is_refused(harness: ServiceHarne
             await act
 
 
-async def test_a_team_signs_the_current_revision_and_may_withdraw(harness: ServiceHarness):
-    owner = await harness.create_organization()
-    await seed_playbook(harness, owner)
+async def test_a_team_signs_the_current_revision_and_may_withdraw(
+    harness: ServiceHarness, owner: Actor
+):
     sales = make_bound_actor(owner, "sales")
     signed = await playbooks.record_signoff(
         harness.service, sales, Signoff("q4", "sales", 1, "Ann")
@@ -93,9 +89,7 @@ async def test_a_team_signs_the_current_revision_and_may_withdraw(harness: Servi
         await playbooks.withdraw_participation(harness.service, sales, "signoff", "q5", "sales")
 
 
-async def test_a_team_accepts_and_declines_its_own_part(harness: ServiceHarness):
-    owner = await harness.create_organization()
-    await seed_playbook(harness, owner)
+async def test_a_team_accepts_and_declines_its_own_part(harness: ServiceHarness, owner: Actor):
     for accepted, status in ((False, "declined"), (True, "accepted")):
         answer = ResponsibilityAnswer("win", "sales", accepted, "Ann", "so")
         written = await playbooks.record_answer(
@@ -117,9 +111,9 @@ async def test_a_team_accepts_and_declines_its_own_part(harness: ServiceHarness)
         )
 
 
-async def test_acts_of_a_team_are_its_own(harness: ServiceHarness):
-    owner = await harness.create_organization()
-    await seed_playbook(harness, owner)
+async def test_only_a_team_itself_and_an_admin_act_for_the_team(
+    harness: ServiceHarness, owner: Actor
+):
     for team, scopes, is_allowed in (
         ("marketing", {"playbook:write"}, False),
         (None, {"playbook:write"}, False),
@@ -149,9 +143,9 @@ async def test_acts_of_a_team_are_its_own(harness: ServiceHarness):
         assert await load_version(harness, owner) == before + (4 if is_allowed else 0)
 
 
-async def test_a_bound_key_may_neither_publish_nor_close_nor_apply(harness: ServiceHarness):
-    owner = await harness.create_organization()
-    await seed_playbook(harness, owner)
+async def test_a_bound_key_may_neither_publish_nor_close_nor_apply(
+    harness: ServiceHarness, owner: Actor
+):
     document = await playbooks.export_document(harness.service, owner, "q4")
     for actor in (
         make_bound_actor(owner, "sales"),
@@ -168,9 +162,7 @@ async def test_a_bound_key_may_neither_publish_nor_close_nor_apply(harness: Serv
                 await act
 
 
-async def test_applying_an_exported_document_changes_nothing(harness: ServiceHarness):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
+async def test_applying_an_exported_document_changes_nothing(harness: ServiceHarness, actor: Actor):
     document = await playbooks.export_document(harness.service, actor, "q4")
     before = await load_version(harness, actor)
     applied = await playbooks.apply_document(

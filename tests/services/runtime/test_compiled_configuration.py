@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from app.domain.access.actor import Actor
 from app.domain.playbook.organization import Team
 from app.services.events import ingestion
 from app.services.playbook import configuration as configuration_service
@@ -34,9 +35,8 @@ async def second_harness(
 
 async def test_the_cached_configuration_is_used_while_its_version_is_current(
     harness: ServiceHarness,
+    actor: Actor,
 ):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
     cache = VersionedCache()
     async with harness.service.database.read_transaction() as connection:
         first = await load_compiled_configuration(connection, actor.organization, cache)
@@ -63,11 +63,9 @@ async def test_a_configuration_larger_than_the_cache_is_cached_alone(harness: Se
     assert compiled.size > cache.max_cost
 
 
-async def test_a_team_that_another_process_made_is_known_at_once(
-    harness: ServiceHarness, second_harness: ServiceHarness
+async def test_a_team_that_another_process_created_is_accepted_at_once(
+    harness: ServiceHarness, second_harness: ServiceHarness, actor: Actor
 ):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
     await record_events(harness, actor, make_event("a"))
     await configuration_service.put_resource(
         second_harness.service, actor, Team("support", "Support", "sales", SCALE)
@@ -77,10 +75,8 @@ async def test_a_team_that_another_process_made_is_known_at_once(
 
 
 async def test_a_team_that_another_process_archived_is_refused_at_once(
-    harness: ServiceHarness, second_harness: ServiceHarness
+    harness: ServiceHarness, second_harness: ServiceHarness, actor: Actor
 ):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
     await configuration_service.put_resource(
         harness.service, actor, Team("support", "Support", "sales", SCALE)
     )
@@ -91,10 +87,8 @@ async def test_a_team_that_another_process_archived_is_refused_at_once(
 
 
 async def test_a_metric_that_another_process_redefined_matches_at_once(
-    harness: ServiceHarness, second_harness: ServiceHarness
+    harness: ServiceHarness, second_harness: ServiceHarness, actor: Actor
 ):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
     await record_events(harness, actor, make_event("a"))
     await configuration_service.put_resource(
         second_harness.service, actor, make_metric("other", where=())

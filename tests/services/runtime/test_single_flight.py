@@ -1,4 +1,4 @@
-"""Who asks the same at the same time is answered by one reading, which began after all of them asked."""
+"""Simultaneous callers share one load that began after all of them asked."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ from app.services.runtime.single_flight import SingleFlight
 
 
 class CountingReader:
-    """Reads numbers that grow, each when it is let."""
+    """Returns growing numbers, once reading is allowed to finish."""
 
     def __init__(self) -> None:
         self.started_reads = 0
@@ -71,12 +71,12 @@ async def test_an_error_is_raised_for_all_waiting_calls_and_for_no_later_one():
 
     async def fail() -> int:
         await reader.finish_allowed.wait()
-        raise ValueError("gone")
+        raise ValueError("no connection")
 
     tasks = [asyncio.create_task(single_flight.run("q", fail)) for _ in range(3)]
     await run_ready_tasks()
     reader.finish_allowed.set()
     for task in tasks:
-        with pytest.raises(ValueError, match="gone"):
+        with pytest.raises(ValueError, match="no connection"):
             await task
     assert await single_flight.run("q", reader.read) == 1

@@ -1,4 +1,4 @@
-"""Answers are kept while nothing has changed, and never a moment longer."""
+"""The cache of results, which are valid until the next write."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -78,7 +78,7 @@ def test_the_least_recently_used_is_evicted_first_and_too_costly_values_are_not_
 
 def test_an_old_version_is_released_when_a_newer_one_is_cached():
     cache = VersionedCache()
-    old_answer = frozenset("any object will do")
+    old_answer = frozenset("any object")
     old_reference = ref(old_answer)
     cache.put("x", "a", 1, old_answer, 1)
     cache.put("y", "a", 1, "other", 1)
@@ -98,9 +98,7 @@ def test_the_latest_value_can_be_read_without_its_version():
     assert cache.get_latest("y", "a", str) is None
 
 
-async def test_answers_without_losses_have_a_cost_too(harness: ServiceHarness):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
+async def test_answers_without_losses_have_a_cost_too(harness: ServiceHarness, actor: Actor):
     await configuration_service.put_resource(
         harness.service, actor, Policy(weights=dict.fromkeys(COMPONENTS, 0))
     )
@@ -113,9 +111,7 @@ async def test_answers_without_losses_have_a_cost_too(harness: ServiceHarness):
     assert await alignment.get_alignment(service, actor) is not first
 
 
-async def test_an_answer_is_the_same_one_until_something_is_written(harness: ServiceHarness):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
+async def test_a_result_is_cached_until_the_next_write(harness: ServiceHarness, actor: Actor):
     first = await alignment.get_alignment(harness.service, actor)
     assert await alignment.get_alignment(harness.service, actor) is first
     assert await alignment.get_alignment(harness.service, actor, as_of=NOW.date()) is first
@@ -128,9 +124,8 @@ async def test_an_answer_is_the_same_one_until_something_is_written(harness: Ser
 
 async def test_another_process_with_cached_answers_sees_every_write_immediately(
     harness: ServiceHarness,
+    actor: Actor,
 ):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
     other_service = replace(harness.service, answer_cache=VersionedCache())
     service = harness.service
     [outcome] = await record_events(harness, actor, make_event("first", value=10 * SCALE))
@@ -158,7 +153,7 @@ async def test_another_process_with_cached_answers_sees_every_write_immediately(
 
 
 async def load_answer_and_history(service: ServiceContext, actor: Actor) -> tuple[object, ...]:
-    """All that an answer and a history say."""
+    """Return all parts of a result and of a history."""
     answer = await alignment.get_alignment(service, actor)
     days = await history.get_history(service, actor, HistoryQuery(NOW.date() - 3 * DAY))
     return (
@@ -170,9 +165,7 @@ async def load_answer_and_history(service: ServiceContext, actor: Actor) -> tupl
     )
 
 
-async def test_the_next_day_has_an_answer_of_its_own(harness: ServiceHarness):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
+async def test_the_next_day_has_its_own_result(harness: ServiceHarness, actor: Actor):
     before = await alignment.get_alignment(harness.service, actor)
     harness.clock.advance(days=1)
     after = await alignment.get_alignment(harness.service, actor)

@@ -1,4 +1,4 @@
-"""Single writes are put together without a timer; everyone is answered after the commit of their own, or told so."""
+"""Single writes are written together without a timer, and answered after their own commit."""
 
 import asyncio
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ OTHER_ORGANIZATION = UUID(int=2)
 
 
 class RecordingStore:
-    """A store that commits when it is let, refuses what is poisoned, and remembers every flush that was begun."""
+    """A store that commits when allowed, rejects "poison", and records every batch."""
 
     def __init__(self) -> None:
         self.started_batches: list[list[str]] = []
@@ -35,7 +35,7 @@ class RecordingStore:
 
 
 async def run_ready_tasks(count: int = 5) -> None:
-    """Everything that can run has run."""
+    """Run all tasks that can run."""
     for _ in range(count):
         await asyncio.sleep(0)
 
