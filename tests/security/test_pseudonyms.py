@@ -1,4 +1,4 @@
-"""What is sent again is told from what is new, also where the recorded content is gone."""
+"""Duplicates of erased events are detected without their content."""
 
 from dataclasses import replace
 
