@@ -184,7 +184,7 @@ class OrganizationVersion:
     time_zone: str
 
     def today(self, now: datetime) -> date:
-        """Return the organization's current day, which never decreases, even when the clock does."""
+        """Return the organization's current day. Days never decrease, even if the clock does."""
         return max(to_local_day(now, self.time_zone), self.recorded_day)
 
 

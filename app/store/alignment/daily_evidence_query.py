@@ -86,12 +86,11 @@ class _DailyEvidenceQuery:
         """Return low, high and last by metric, source and day, from rows since the latest reset."""
         statement = text(
             "select metric, source, day, low, high, last_us, last_id, "  # noqa: S608  # constants
-            "last_value from (select m.metric, m.source, "
-            "m.day, m.low, m.high, m.last_us, m.last_id, m.last_value, m.recorded_day, "
+            "last_value from (select m.metric, m.source, m.day, m.low, m.high, m.last_us, "
+            "m.last_id, m.last_value, m.recorded_day, "
             "max(case when m.reset = 1 then m.recorded_day end) over (partition by m.metric, "
-            "m.source, m.day) as since "
-            f"from {self._metrics_recordset()} join measure m on m.organization_id = :organization "
-            "and m.metric = w.metric "
+            f"m.source, m.day) as since from {self._metrics_recordset()} "
+            "join measure m on m.organization_id = :organization and m.metric = w.metric "
             "and +m.day between :first and :last and m.recorded_day <= :known) as f "
             "where (since is null or recorded_day >= since) and low is not null"
         )
@@ -114,13 +113,13 @@ class _DailyEvidenceQuery:
     ) -> Mapping[str, Sequence[DailyMeasure]]:
         """Return the measures of each metric, in the order of their days."""
         statement = text(
-            "select m.metric, m.day, m.source, cast(sum(m.counted) as "  # noqa: S608  # constants
-            f"bigint), {split_sum('m.total')}, "
+            "select m.metric, m.day, m.source, "  # noqa: S608  # constants
+            f"cast(sum(m.counted) as bigint), {split_sum('m.total')}, "
             "cast(sum(m.no_value) as bigint), cast(sum(m.other_unit) as bigint) "
             f"from {self._metrics_recordset()} join measure m on m.organization_id = :organization "
-            "and m.metric = w.metric and +m.day between :first and :last and m.recorded_day <= "
-            ":known "
-            "group by m.metric, m.day, m.source order by m.metric, m.day, m.source"
+            "and m.metric = w.metric and +m.day between :first and :last "
+            "and m.recorded_day <= :known group by m.metric, m.day, m.source "
+            "order by m.metric, m.day, m.source"
         )
         measures_by_metric: dict[str, list[DailyMeasure]] = {}
         for metric, day, source, count, high, low, without_value, other_unit in (
@@ -144,10 +143,10 @@ class _DailyEvidenceQuery:
         metrics_by_set = await load_metrics_by_set(self._connection, self._organization_id)
         statement = text(
             "select day, team, kind, matching, objective, "  # noqa: S608  # constants
-            f"cast(sum(events) as bigint), {split_sum('effort')} "
-            "from attention where organization_id = :organization and day between :first and :last "
-            "and recorded_day <= :known group by day, team, kind, matching, objective having "
-            "sum(events) <> 0"
+            f"cast(sum(events) as bigint), {split_sum('effort')} from attention "
+            "where organization_id = :organization and day between :first and :last "
+            "and recorded_day <= :known group by day, team, kind, matching, objective "
+            "having sum(events) <> 0"
         )
         attention_by_day: dict[int, list[DailyEffort]] = {}
         for day, team, kind, set_name, objective, events, high, low in await self._fetch_rows(
@@ -163,9 +162,8 @@ class _DailyEvidenceQuery:
         """Return the sales of each day."""
         statement = text(
             f"select day, offering, team, unit, {split_sum('value')} "  # noqa: S608  # constants
-            "from sold where organization_id = :organization "
-            "and day between :first and :last and recorded_day <= :known "
-            "group by day, offering, team, unit having sum(items) <> 0"
+            "from sold where organization_id = :organization and day between :first and :last "
+            "and recorded_day <= :known group by day, offering, team, unit having sum(items) <> 0"
         )
         sold_by_day: dict[int, list[DailySales]] = {}
         for day, offering, team, unit, high, low in await self._fetch_rows(statement):

@@ -56,9 +56,9 @@ MEASURE_JOIN: Final = (
 )
 VERSION_QUERY: Final = JsonQuery(
     "seq, recorded_day, closed",
-    "select seq, recorded_day, (select max(seq) from closing where organization_id = :organization "
-    "and day <= :known) "
-    "as closed from cursor where organization_id = :organization",
+    "select seq, recorded_day, (select max(seq) from closing "
+    "where organization_id = :organization and day <= :known) as closed from cursor "
+    "where organization_id = :organization",
 )
 
 
@@ -85,9 +85,9 @@ def _with_clause(connection: AsyncConnection, prefix: str) -> str:
     windows = json_recordset(connection, "windows", WINDOW_COLUMN_TYPES, "w")
     windows_clause = f"w as materialized (select * from {windows})"  # noqa: S608  # constants
     recent_clauses = [
-        f"{prefix}{name} as materialized (select * from {name} where "  # noqa: S608  # constants
-        "organization_id = :organization "
-        "and recorded_day > :since and recorded_day <= :known)"
+        f"{prefix}{name} as materialized (select * from {name} "  # noqa: S608  # constants
+        "where organization_id = :organization and recorded_day > :since "
+        "and recorded_day <= :known)"
         for name in ROLLUP_NAMES
         if prefix
     ]
@@ -97,12 +97,11 @@ def _with_clause(connection: AsyncConnection, prefix: str) -> str:
 def _sums_query(prefix: str) -> JsonQuery:
     return JsonQuery(
         "window_index, source, counted, high, low, no_value, other_unit",
-        "select w.window_index, m.source, cast(sum(m.counted) as "  # noqa: S608  # constants
-        "bigint) as "
-        f"counted, {split_sum('m.total')}, "
-        "cast(sum(m.no_value) as bigint) as no_value, cast(sum(m.other_unit) as bigint) as "
-        "other_unit "
-        f"from w join {prefix}measure m on {MEASURE_JOIN} group by w.window_index, m.source",
+        "select w.window_index, m.source, "  # noqa: S608  # constants
+        f"cast(sum(m.counted) as bigint) as counted, {split_sum('m.total')}, "
+        "cast(sum(m.no_value) as bigint) as no_value, "
+        "cast(sum(m.other_unit) as bigint) as other_unit from w "
+        f"join {prefix}measure m on {MEASURE_JOIN} group by w.window_index, m.source",
     )
 
 
@@ -113,25 +112,22 @@ def _extremes_query(prefix: str) -> JsonQuery:
     Only rows since the latest reset of a day count. Several rows may have the last instant.
     """
     changed_join = (
-        f"join (select distinct metric, source from {prefix}measure) as "  # noqa: S608  # constants
-        "t on t.metric = w.metric"
+        "join (select distinct metric, source "  # noqa: S608  # constants
+        f"from {prefix}measure) as t on t.metric = w.metric"
     )
     return JsonQuery(
         "window_index, source, least, most, last_us, last_id, last_value",
         "select window_index, source, least, most, last_us, last_id, "  # noqa: S608  # constants
-        "last_value from (select window_index, source, last_us, last_id, "
-        "last_value, min(low) over of_source as least, max(high) over of_source as most, "
-        "max(last_us) over of_source as newest "
-        "from (select w.window_index, m.source, m.low, m.high, m.last_us, m.last_id, m.last_value, "
-        "m.recorded_day, "
+        "last_value from (select window_index, source, last_us, last_id, last_value, "
+        "min(low) over of_source as least, max(high) over of_source as most, "
+        "max(last_us) over of_source as newest from (select w.window_index, m.source, m.low, "
+        "m.high, m.last_us, m.last_id, m.last_value, m.recorded_day, "
         "max(case when m.reset = 1 then m.recorded_day end) over (partition by w.window_index, "
-        "m.source, "
-        "m.day) as since "
-        f"from w {changed_join if prefix else ''} join measure m on {MEASURE_JOIN} "
-        f"{'and m.source = t.source' if prefix else ''} "
-        "where w.asks_order = 1) as buckets where (since is null or recorded_day >= since) and low "
-        "is not null "
-        "window of_source as (partition by window_index, source)) as orders where last_us = newest",
+        f"m.source, m.day) as since from w {changed_join if prefix else ''} "
+        f"join measure m on {MEASURE_JOIN} {'and m.source = t.source' if prefix else ''} "
+        "where w.asks_order = 1) as buckets where (since is null or recorded_day >= since) "
+        "and low is not null window of_source as (partition by window_index, source)) as orders "
+        "where last_us = newest",
     )
 
 
@@ -146,12 +142,11 @@ def _latest_query(prefix: str) -> JsonQuery:
     )
     return JsonQuery(
         "matching, objective, day",
-        "select matching, objective, max(day) as day from (select "  # noqa: S608  # constants
-        "matching, objective, day from attention "
-        "where organization_id = :organization and day between :first and :until and recorded_day "
-        "<= :known "
-        f"{loss_condition if prefix else ''} group by matching, objective, day having sum(events) "
-        "> 0) as days "
+        "select matching, objective, max(day) as day "  # noqa: S608  # constants
+        "from (select matching, objective, day from attention "
+        "where organization_id = :organization and day between :first and :until "
+        f"and recorded_day <= :known {loss_condition if prefix else ''} "
+        "group by matching, objective, day having sum(events) > 0) as days "
         "group by matching, objective",
     )
 
@@ -163,11 +158,11 @@ def _latest_gains(prefix: str) -> JsonQuery:
     """
     return JsonQuery(
         "matching, objective, day, least",
-        "select matching, objective, max(case when events > 0 then day "  # noqa: S608  # constants
-        "end) as day, min(events) as least "
-        f"from {prefix}attention where organization_id = :organization and day between :first and "
-        ":until "
-        f"and {'true' if prefix else 'false'} group by matching, objective",
+        "select matching, objective, "  # noqa: S608  # constants
+        "max(case when events > 0 then day end) as day, min(events) as least "
+        f"from {prefix}attention where organization_id = :organization "
+        f"and day between :first and :until and {'true' if prefix else 'false'} "
+        "group by matching, objective",
     )
 
 
@@ -175,11 +170,11 @@ def _sold_query(prefix: str) -> JsonQuery:
     having_clause = "" if prefix else "having sum(items) <> 0"
     return JsonQuery(
         "offering, team, day, items, high, low",
-        "select offering, team, day, cast(sum(items) as bigint) as "  # noqa: S608  # constants
-        f"items, {split_sum('value')} from {prefix}sold "
-        "where organization_id = :organization and day between :first and :until and recorded_day "
-        "<= :known "
-        f"and (:anything = 1 or unit in ('', :unit)) group by offering, team, day {having_clause}",
+        "select offering, team, day, "  # noqa: S608  # constants
+        f"cast(sum(items) as bigint) as items, {split_sum('value')} from {prefix}sold "
+        "where organization_id = :organization and day between :first and :until "
+        "and recorded_day <= :known and (:anything = 1 or unit in ('', :unit)) "
+        f"group by offering, team, day {having_clause}",
     )
 
 
@@ -188,8 +183,8 @@ def _match_sets_query(prefix: str) -> JsonQuery:
         f"and id in (select matching from {prefix}attention)" if prefix else ""  # noqa: S608  # constants
     )
     query = (
-        "select id, metrics from matching where organization_id = "  # noqa: S608  # constants
-        f":organization {set_condition}"
+        "select id, metrics from matching "  # noqa: S608  # constants
+        f"where organization_id = :organization {set_condition}"
     )
     return JsonQuery("id, metrics", query)
 
@@ -199,12 +194,10 @@ def _effort_query(prefix: str, period: int) -> JsonQuery:
     having_clause = "" if prefix else "having sum(events) <> 0"
     return JsonQuery(
         "team, kind, matching, objective, events, high, low",
-        "select team, kind, matching, objective, cast(sum(events) as "  # noqa: S608  # constants
-        f"bigint) as events, {split_sum('effort')} "
-        f"from {prefix}attention where organization_id = :organization and day between "
-        f":first_{period} "
-        f"and :last_{period} and recorded_day <= :known group by team, kind, matching, objective "
-        f"{having_clause}",
+        "select team, kind, matching, objective, "  # noqa: S608  # constants
+        f"cast(sum(events) as bigint) as events, {split_sum('effort')} from {prefix}attention "
+        f"where organization_id = :organization and day between :first_{period} and :last_{period} "
+        f"and recorded_day <= :known group by team, kind, matching, objective {having_clause}",
     )
 
 

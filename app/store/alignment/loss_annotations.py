@@ -58,29 +58,19 @@ async def excluded_currencies(
     if not excluded_counts:
         return {}
     windows = sorted(excluded_counts)
-    rows: list[list[object]] = []
     units: dict[tuple[int, str], str] = {}
-    for index, window in enumerate(windows):
-        metric, first, last = window
+    rows: list[tuple[object, ...]] = []
+    for index, (metric, first, last) in enumerate(windows):
         day_range = epoch.to_day_number(first), epoch.to_day_number(min(last, frame.until))
         for set_name, set_labels in labels.items():
             label = set_labels.get(metric, "")
             if label.startswith(OTHER_UNIT_PREFIX):
                 units[index, set_name] = label.removeprefix(OTHER_UNIT_PREFIX)
-                rows.append([index, set_name, *day_range])
-    statement = text(
-        "select w.window_index, a.matching, cast(sum(a.events) as "  # noqa: S608  # constants
-        "bigint) "
-        f"from {json_recordset(connection, 'rows', WINDOW_COLUMN_TYPES, 'w')} join attention a on "
-        "a.organization_id = :organization "
-        "and a.day between w.first and w.last and a.recorded_day <= :known and a.matching = "
-        "w.matching "
-        "group by w.window_index, a.matching having sum(a.events) > 0"
-    )
-    parameters = {"rows": dumps(rows), "known": epoch.to_day_number(frame.known_at)}
+                rows.append((index, set_name, *day_range))
     counts_by_window: dict[MetricWindow, dict[str, int]] = {}
-    for index, set_name, events in (
-        await fetch_rows(connection, statement, organization_id, parameters) if rows else ()
+    known_day = epoch.to_day_number(frame.known_at)
+    for index, set_name, events in await _count_by_match_set(
+        connection, organization_id, rows, known_day
     ):
         counts_by_unit = counts_by_window.setdefault(windows[index], {})
         counts_by_unit[units[index, set_name]] = (
@@ -92,6 +82,27 @@ async def excluded_currencies(
         for window, counts in counts_by_window.items()
         if sum(counts.values()) == excluded_counts[window]
     }
+
+
+async def _count_by_match_set(
+    connection: AsyncConnection,
+    organization_id: UUID,
+    rows: Sequence[tuple[object, ...]],
+    known_day: int,
+) -> Iterable[tuple[int, str, int]]:
+    """Return the number of events of each (window index, match set) in its range of days."""
+    if not rows:
+        return ()
+    windows = json_recordset(connection, "rows", WINDOW_COLUMN_TYPES, "w")
+    statement = text(
+        "select w.window_index, a.matching, "  # noqa: S608  # constants
+        f"cast(sum(a.events) as bigint) from {windows} "
+        "join attention a on a.organization_id = :organization "
+        "and a.day between w.first and w.last and a.recorded_day <= :known "
+        "and a.matching = w.matching group by w.window_index, a.matching having sum(a.events) > 0"
+    )
+    parameters = {"rows": dumps(rows), "known": known_day}
+    return await fetch_rows(connection, statement, organization_id, parameters)
 
 
 async def source_activity(
@@ -125,20 +136,19 @@ def source_activity_queries(
     event_pairs = [pair for pair in pairs if sources[pair[1]].connector not in CRM_CONNECTORS]
     delivery_query = JsonQuery(
         "source, received_at",
-        "select w.source, (select d.received_at from delivery d where "  # noqa: S608  # constants
-        "d.organization_id = :organization "
-        "and d.source = w.source and d.received_at < :before and d.origin = 'hook' "
+        "select w.source, (select d.received_at from delivery d "  # noqa: S608  # constants
+        "where d.organization_id = :organization and d.source = w.source "
+        "and d.received_at < :before and d.origin = 'hook' "
         "order by d.received_at desc limit 1) as received_at "
         f"from {json_recordset(connection, 'hook_sources', SOURCE_COLUMN_TYPES, 'w')}",
     )
     # The recorded days of last year's events that match a metric of the source.
     recorded_query = JsonQuery(
         "source, recorded_day",
-        "select w.source, m.recorded_day from "  # noqa: S608  # constants
-        f"{json_recordset(connection, 'metric_sources', METRIC_SOURCE_COLUMN_TYPES, 'w')} "
-        f"join {measure_table} m on m.organization_id = :organization and m.metric = w.metric and "
-        "m.source = w.source "
-        "and m.day >= :year and m.recorded_day <= :known "
+        "select w.source, m.recorded_day "  # noqa: S608  # constants
+        f"from {json_recordset(connection, 'metric_sources', METRIC_SOURCE_COLUMN_TYPES, 'w')} "
+        f"join {measure_table} m on m.organization_id = :organization and m.metric = w.metric "
+        "and m.source = w.source and m.day >= :year and m.recorded_day <= :known "
         "group by w.source, m.recorded_day having max(m.matched) > 0",
     )
     parameters = {

@@ -85,8 +85,8 @@ async def _load_sums(
     join_condition = " and ".join(f"t.{name} = d.{name}" for name in key_columns)
     statement = text(
         f"select {', '.join(f't.{name}' for name in key_columns)}, "  # noqa: S608  # constants
-        f"t.{column} from {from_clause} "
-        f"join {table} t on t.organization_id = :organization and {join_condition}"
+        f"t.{column} from {from_clause} join {table} t on t.organization_id = :organization "
+        f"and {join_condition}"
     ).bindparams(bindparam("organization", organization_id, UuidColumn()))
     sum_rows = await connection.execute(statement, {"keys": dumps(keys)})
     return {(table, tuple(row[:-1])): row[-1] for row in sum_rows}

@@ -206,9 +206,9 @@ async def save_match_sets(
         return
     from_clause = json_recordset(connection, "rows", {"id": "text", "metrics": "text"}, "d")
     statement = text(
-        "insert into matching (organization_id, id, metrics) select "  # noqa: S608  # constants
-        f":organization, d.id, d.metrics from {from_clause} "
-        "where true on conflict do nothing"
+        "insert into matching (organization_id, id, "  # noqa: S608  # constants
+        f"metrics) select :organization, d.id, d.metrics from {from_clause} where true "
+        "on conflict do nothing"
     ).bindparams(bindparam("organization", organization_id, UuidColumn()))
     await connection.execute(statement, {"rows": dumps(sorted(match_sets.items()))})
 

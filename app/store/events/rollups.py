@@ -264,11 +264,10 @@ async def add_rows(
     column_types, merge_clause = ROLLUP_DEFINITIONS[table]
     column_list = ", ".join(column_types)
     statement = (
-        f"insert into {table} as r (organization_id, {column_list}) "  # noqa: S608  # constants
-        f"select :organization, {', '.join(f'd.{name}' for name in column_types)} "
-        f"from {json_recordset(connection, 'rows', column_types, 'd')} "
-        f"where true on conflict (organization_id, {KEY_COLUMNS[table]}) do update set "
-        f"{merge_clause}"
+        f"insert into {table} as r (organization_id, "  # noqa: S608  # constants
+        f"{column_list}) select :organization, {', '.join(f'd.{name}' for name in column_types)} "
+        f"from {json_recordset(connection, 'rows', column_types, 'd')} where true "
+        f"on conflict (organization_id, {KEY_COLUMNS[table]}) do update set {merge_clause}"
     )
     bound_statement = text(statement).bindparams(
         bindparam("organization", organization_id, UuidColumn())

@@ -219,8 +219,8 @@ async def find_erased_records(
         join_condition,
     )
     statement = text(
-        f"select c.entity from {lookup} where c.generation = "  # noqa: S608  # constants
-        f":generation and c.verb = '{ERASED_VERB}'"
+        f"select c.entity from {lookup} "  # noqa: S608  # constants
+        f"where c.generation = :generation and c.verb = '{ERASED_VERB}'"
     ).bindparams(
         bindparam("organization", source_generation.organization_id, column_types.UuidColumn())
     )

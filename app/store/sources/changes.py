@@ -119,11 +119,10 @@ async def _insert_changes(
     column_list = ", ".join(column_types)
     statement = text(
         "insert into change (organization_id, source, generation, seq, "  # noqa: S608  # constants
-        f"{column_list}) "
-        "select :organization, :source, :generation, :seq, "
+        f"{column_list}) select :organization, :source, :generation, :seq, "
         f"{', '.join(f'd.{name}' for name in column_types)} "
-        f"from {json_recordset(connection, 'rows', column_types, 'd')} where true on conflict do "
-        "nothing returning key"
+        f"from {json_recordset(connection, 'rows', column_types, 'd')} where true "
+        "on conflict do nothing returning key"
     ).bindparams(
         bindparam("organization", source_generation.organization_id, UuidColumn()),
         bindparam("generation", source_generation.generation, Int32),
@@ -140,28 +139,9 @@ async def load_changes(
     deals: Collection[str] = (),
 ) -> RecordChanges:
     """Load every change of the entities, and the changes that reference the deals."""
-    join_condition = "c.organization_id = :organization and c.source = :source and c.{} = d.entity"
-    entity_lookup, deal_lookup = (
-        lateral_lookup(
-            connection,
-            json_recordset(connection, parameter, ENTITY_COLUMN_TYPES, "d"),
-            "change",
-            "c",
-            join_condition.format(column),
-        )
-        for parameter, column in (("entities", "entity"), ("deals", "other"))
-    )
     queries = [
-        JsonQuery(
-            ", ".join(CHANGE_FIELDS),
-            f"select c.* from {entity_lookup} where c.generation = "  # noqa: S608  # constants
-            ":generation",
-        ),
-        JsonQuery(
-            "other, entity, key",
-            f"select c.* from {deal_lookup} where c.generation = "  # noqa: S608  # constants
-            ":generation",
-        ),
+        JsonQuery(", ".join(CHANGE_FIELDS), _lookup_query(connection, "entities", "entity")),
+        JsonQuery("other, entity, key", _lookup_query(connection, "deals", "other")),
     ]
     parameters: dict[str, object] = {
         "source": source_generation.source,
@@ -177,20 +157,25 @@ async def load_changes(
     )
     for entity, key, occurred_us, verb, fields_json, other_entity, sequence in rows:
         parsed_fields = strict_json.loads(fields_json.encode())
+        occurred_at = epoch.from_microseconds(occurred_us)
         record_changes.changes[entity].append(
-            Change(
-                entity,
-                key,
-                epoch.from_microseconds(occurred_us),
-                verb,
-                parsed_fields,  # type: ignore[arg-type]  # an object, as stored
-                other_entity,
-                sequence,
-            )
+            Change(entity, key, occurred_at, verb, parsed_fields, other_entity, sequence)  # type: ignore[arg-type]  # an object
         )
     for deal, entity, key in links:
         record_changes.links[deal].append((entity, key))
     return record_changes
+
+
+def _lookup_query(connection: AsyncConnection, parameter: str, column: str) -> str:
+    """Return the query for the changes whose column is one of the parameter's entities."""
+    lookup = lateral_lookup(
+        connection,
+        json_recordset(connection, parameter, ENTITY_COLUMN_TYPES, "d"),
+        "change",
+        "c",
+        f"c.organization_id = :organization and c.source = :source and c.{column} = d.entity",
+    )
+    return f"select c.* from {lookup} where c.generation = :generation"  # noqa: S608  # constants
 
 
 async def changes_first_seen_in(

@@ -117,11 +117,10 @@ async def _count_deliveries(
     from_source = "from delivery d where d.organization_id = :organization and d.source = w.source"
     newest_first = "order by d.received_at desc limit 1"
     statement = text(
-        f"select w.source, (select d.received_at {from_source} "  # noqa: S608  # constants
-        f"{newest_first}), "
-        f"(select d.received_at {from_source} and d.origin = 'hook' {newest_first}), "
-        "(select h.refused_at from hook h where h.organization_id = :organization and h.source = "
-        "w.source), "
+        "select w.source, "  # noqa: S608  # constants
+        f"(select d.received_at {from_source} {newest_first}), (select d.received_at {from_source} "
+        f"and d.origin = 'hook' {newest_first}), (select h.refused_at from hook h "
+        "where h.organization_id = :organization and h.source = w.source), "
         f"(select count(*) {from_source} and d.received_at > :since), "
         f"(select count(*) {from_source} and d.received_at > :since and d.state = 'failed') "
         f"from {json_recordset(connection, 'sources', SOURCE_COLUMN_TYPES, 'w')}"
@@ -178,12 +177,11 @@ async def find_intervals_with_deliveries(
     if not intervals:
         return []
     statement = text(
-        "select w.interval_index from "  # noqa: S608  # constants
-        f"{json_recordset(connection, 'rows', INTERVAL_COLUMN_TYPES, 'w')} where exists (select 1 "
-        "from delivery d "
-        "where d.organization_id = :organization and d.source = w.source and d.received_at >= "
-        "w.first "
-        "and d.received_at < w.last and d.origin = 'hook')"
+        "select w.interval_index "  # noqa: S608  # constants
+        f"from {json_recordset(connection, 'rows', INTERVAL_COLUMN_TYPES, 'w')} "
+        "where exists (select 1 from delivery d where d.organization_id = :organization "
+        "and d.source = w.source and d.received_at >= w.first and d.received_at < w.last "
+        "and d.origin = 'hook')"
     )
     rows = [[index, *interval] for index, interval in enumerate(intervals)]
     return [

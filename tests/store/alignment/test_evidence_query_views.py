@@ -12,7 +12,7 @@ from app.scoring.ledger import Loss
 from app.scoring.snapshot import Snapshot
 from app.store.sql.database import connect
 from tests.reference_model import ledger, world_replay, world_strategies
-from tests.reference_model import views as reference_views
+from tests.reference_model.views import build_objective_view, build_team_view, compute_overlaps
 from tests.reference_model.world import World
 from tests.reference_model.world_replay import ReplayDatabase
 
@@ -53,7 +53,7 @@ def expected_points_by_loss(
 
 def check_teams(scored_snapshot: Snapshot, world: World) -> None:
     for view in views.build_team_views(scored_snapshot):
-        expected_view = reference_views.build_team_view(world, view.team)
+        expected_view = build_team_view(world, view.team)
         for figure in view.figures:
             if figure.name in expected_view.components:
                 score = expected_view.components[figure.name].score
@@ -72,7 +72,7 @@ def check_teams(scored_snapshot: Snapshot, world: World) -> None:
 
 def check_objectives(scored_snapshot: Snapshot, world: World) -> None:
     for view in views.build_objective_views(scored_snapshot):
-        expected_view = reference_views.build_objective_view(world, view.objective)
+        expected_view = build_objective_view(world, view.objective)
         assert view.weight == pytest.approx(float(expected_view.weight), abs=TOLERANCE)
         assert view.attainment == pytest.approx(float(expected_view.attainment), abs=TOLERANCE)
         assert view.freshness == pytest.approx(float(expected_view.freshness), abs=TOLERANCE)
@@ -91,9 +91,7 @@ def check_objectives(scored_snapshot: Snapshot, world: World) -> None:
 
 def check_pairs(scored_snapshot: Snapshot, world: World) -> None:
     overlaps = {
-        pair: overlap
-        for pair, overlap in reference_views.compute_overlaps(world).items()
-        if overlap is not None
+        pair: overlap for pair, overlap in compute_overlaps(world).items() if overlap is not None
     }
     shown_overlaps = {
         tuple(sorted((pair.first_team, pair.second_team))): pair.overlap
