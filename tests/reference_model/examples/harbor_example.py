@@ -1,7 +1,7 @@
-"""Two teams pull at one objective half-way through its window: healthy, a little behind pace."""
+"""Two teams share one objective halfway through its window: healthy, slightly behind pace."""
 
 from datetime import date
-from fractions import Fraction as F  # the arithmetic reads like arithmetic  # noqa: N817  # the arithmetic reads like arithmetic
+from fractions import Fraction as F  # noqa: N817  # the short name keeps the arithmetic legible
 
 from tests.reference_model.expectations import (
     NOT_APPLICABLE,
@@ -46,7 +46,8 @@ WORLD = World(
     ),
 )
 
-# No offerings and no canonical source: deliverability and agreement do not apply. The weights that do: 90.
+# Without offerings and a canonical source, deliverability and agreement do not apply.
+# The other weights sum to 90.
 EXPECTED = ExpectedAlignment(
     components={
         # sales contributed and signed: 1; marketing signed only: 1/2. (3 * 1 + 1 * 1/2) / 4
@@ -65,7 +66,7 @@ EXPECTED = ExpectedAlignment(
         "agreement": NOT_APPLICABLE,
     },
     not_applying=frozenset({"deliverability", "agreement"}),
-    # The sum of the weighed scores is 10 * 7/8 + 15 + 20 * 15/16 + 30 * 9/10 + 10 + 5 * 27/40, of 90.
+    # The weighted scores are 10 * 7/8 + 15 + 20 * 15/16 + 30 * 9/10 + 10 + 5 * 27/40, of 90.
     # = (8.75 + 15 + 18.75 + 27 + 10 + 3.375) / 90 = 82.875 / 90
     score=F(221, 240),
     floor=F(857, 960),  # of productivity 3.375 / 4 is proven: (79.5 + 0.84375) / 90

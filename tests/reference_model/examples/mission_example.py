@@ -1,7 +1,7 @@
-"""Sales is on a mission of its own, one objective is unmeasured and another gathers dust."""
+"""Sales works on other objectives, one objective is unmeasured and one has no recent event."""
 
 from datetime import date
-from fractions import Fraction as F  # the arithmetic reads like arithmetic  # noqa: N817  # the arithmetic reads like arithmetic
+from fractions import Fraction as F  # noqa: N817  # the short name keeps the arithmetic legible
 
 from tests.reference_model.expectations import (
     NOT_APPLICABLE,
@@ -78,29 +78,36 @@ WORLD = World(
 # P: retain 1/2, brand 1/4, expand 1/4. The weights that apply: 90.
 EXPECTED = ExpectedAlignment(
     components={
-        # sales neither: 0; marketing 1/2 + 1/2 * 1/2 (revision 1 of 2); operations 1. (2 * 0 + 3/4 + 1) / 4
+        # sales neither: 0; marketing 1/2 + 1/2 * 1/2 (revision 1 of 2); operations 1
+        # (2 * 0 + 3/4 + 1) / 4
         "playbook": (F(7, 16), F(1)),
-        # retain: 3/4 and 1/4, N = 1 / (10/16) = 8/5, (8/5 - 1) / (2 - 1) = 3/5; brand: one function, 0; expand: 0
+        # retain: 3/4 and 1/4, N = 1 / (10/16) = 8/5, (8/5 - 1) / (2 - 1) = 3/5
+        # brand: one function, 0; expand: 0
         "shared_responsibility": (F(3, 10), F(1)),
-        # sales bears none, r = P: q(expand) = 1/8 of 1 + 4 + 3, so 1/8
-        # marketing: r ~ 1/2 * 1/4 and 1/4 * 1, so retain 1/3, brand 2/3; q 1/2 each: 1/3 + 1/2 = 5/6
+        # sales bears no objective, r = P: q(expand) = 1/8 of 1 + 4 + 3, so 1/8
+        # marketing: r ~ 1/2 * 1/4 and 1/4 * 1, so retain 1/3, brand 2/3
+        # q 1/2 each: 1/3 + 1/2 = 5/6
         # operations: 1, so (2 * 1/8 + 5/6 + 1) / 4
         "focus": (F(25, 48), F(1)),
-        # churn: x = (8 - 10) / (5 - 10) = 2/5, e = 24/30, a = 3/5; brand 0; partners: 1 of 4, window over, a = 1/4
+        # churn: x = (8 - 10) / (5 - 10) = 2/5, e = 24/30, a = 3/5
+        # brand 0; partners: 1 of 4, window over, a = 1/4
         # 1/2 * 3/5 + 0 + 1/4 * 1/4; all but brand's quarter is measured
         "outcomes": (F(29, 80), F(3, 4)),
         # expand: 21 days, cadence 7, half life 7: 0.5 ** 2 = 1/4; the others 1
         "freshness": (F(13, 16), F(1)),
-        # sales: all off, 0; marketing: 1/2 * 3/5 + 1/2 * 0. (2 * 0 + 3/10) / 3; operations has no activity
+        # sales: all off, 0; marketing: 1/2 * 3/5 + 1/2 * 0. (2 * 0 + 3/10) / 3
+        # operations has no activity
         "productivity": (F(1, 10), F(3, 4)),
         "deliverability": NOT_APPLICABLE,
         "agreement": NOT_APPLICABLE,
     },
     not_applying=frozenset({"deliverability", "agreement"}),
-    # The sum of the weighed scores is 10 * 7/16 + 15 * 3/10 + 20 * 25/48 + 30 * 29/80 + 10 * 13/16 + 5 * 1/10, of 90.
+    # The weighted scores, of 90:
+    # 10 * 7/16 + 15 * 3/10 + 20 * 25/48 + 30 * 29/80 + 10 * 13/16 + 5 * 1/10
     # = (105 + 108 + 250 + 261 + 195 + 12) / 24 / 90 = 931/24 / 90
     score=F(931, 2160),
-    # outcomes 261/24 and productivity 12/24 count for 3/4: (658 + 195.75 + 9) / 24 / 90 = 862.75 / 2160
+    # outcomes 261/24 and productivity 12/24 count for 3/4:
+    # (658 + 195.75 + 9) / 24 / 90 = 862.75 / 2160
     floor=F(3451, 8640),
     coverage=F(65, 72),  # (55 + 30 * 3/4 + 5 * 3/4) / 90 = 81.25 / 90
     weakest="outcomes",  # 1/3 * 51/80 = 17/80

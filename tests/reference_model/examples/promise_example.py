@@ -1,7 +1,7 @@
-"""Sold what cannot be delivered, and two sources that disagree; too little is covered for a score."""
+"""Sold offerings cannot be delivered, sources disagree, and coverage is too low for a score."""
 
 from datetime import date
-from fractions import Fraction as F  # the arithmetic reads like arithmetic  # noqa: N817  # the arithmetic reads like arithmetic
+from fractions import Fraction as F  # noqa: N817  # the short name keeps the arithmetic legible
 
 from tests.reference_model.expectations import (
     NOT_APPLICABLE,
@@ -24,7 +24,9 @@ from tests.reference_model.world import (
     World,
 )
 
-ONBOARDING, MOONBASE, LEGACY = ("onboarding", F(300)), ("moonbase", F(100)), ("legacy", F(100))
+ONBOARDING = ("onboarding", F(300))
+MOONBASE = ("moonbase", F(100))
+LEGACY = ("legacy", F(100))
 WORLD = World(
     playbook=Playbook("sprint", date(2025, 10, 28), date(2025, 11, 6)),
     as_of=date(2025, 11, 1),
@@ -36,7 +38,8 @@ WORLD = World(
         Metric("nps", ("survey.answered",), "mean"),
     ),
     offerings=(
-        # Sold at 23:30 of October 31 in New York, which UTC calls November 1: the last day it can be delivered.
+        # Sold at 23:30 on October 31 in New York, the last day it can be delivered.
+        # In UTC it is November 1.
         Offering("onboarding", date(2025, 10, 31), retired_on=date(2025, 11, 1)),
         Offering("legacy", date(2025, 1, 1), retired_on=date(2025, 10, 29)),
     ),
@@ -67,7 +70,7 @@ WORLD = World(
         make_event(
             "w2", "deal.won", "sales", make_instant(10, 29), value=F(100), offerings=(LEGACY,)
         ),
-        # Dollars: not a value of a metric in euros, and not a sale in the policy's unit.
+        # Dollars: no value of a metric in euros, and no sale in the policy's unit.
         make_event(
             "w3",
             "deal.won",
@@ -77,7 +80,7 @@ WORLD = World(
             unit="USD",
             offerings=(LEGACY,),
         ),
-        # Occurred in time, but nobody knew until the day after.
+        # Occurred in time, and recorded a day later.
         make_event(
             "w4",
             "deal.won",
@@ -86,7 +89,7 @@ WORLD = World(
             value=F(5000),
             recorded_at=make_instant(11, 2),
         ),
-        # Recorded twice by mistake, and taken back on the last day.
+        # Recorded by mistake, and retracted on the last day.
         make_event(
             "w5", "deal.won", "sales", make_instant(10, 29), value=F(100), offerings=(LEGACY,)
         ),
@@ -103,16 +106,17 @@ WORLD = World(
     retractions=(Retraction("crm", "w5", make_instant(11, 1)),),
 )
 
-# The weights that apply: 90 without playbook's; those that are not null: 65.
+# The weights that apply sum to 90 (playbook has 0); those that are not null sum to 65.
 EXPECTED = ExpectedAlignment(
     components={
-        # sales 1, operations contributed and did not sign: 1/2. Shown, and counts for nothing: its weight is 0
+        # sales 1, operations contributed and did not sign: 1/2. The weight is 0.
         "playbook": (F(3, 4), F(1)),
         # balance 1, but two are accountable
         "shared_responsibility": (F(1, 2), F(1)),
         # sales has 4 events of 10
         "focus": NOT_APPLICABLE,
-        # arr: v = 400 + 100 of crm, x = 1/4; day 5 of 10: e = 1/2; a = 3/4. nps: nothing, a = 1/2. (3 * 3/4 + 1/2) / 4
+        # arr: v = 400 + 100 of crm, x = 1/4; day 5 of 10: e = 1/2; a = 3/4
+        # nps: nothing, a = 1/2. (3 * 3/4 + 1/2) / 4
         "outcomes": (F(11, 16), F(3, 4)),
         "freshness": (F(1), F(1)),
         "productivity": NOT_APPLICABLE,
@@ -122,10 +126,12 @@ EXPECTED = ExpectedAlignment(
         "agreement": (F(3, 5), F(1)),
     },
     not_applying=frozenset(),
-    score=None,  # would be (15 * 1/2 + 30 * 11/16 + 10 + 5 * 3/5 + 5 * 3/5) / 65 = 44.125 / 65 = 353/520
+    # It would be (15 * 1/2 + 30 * 11/16 + 10 + 5 * 3/5 + 5 * 3/5) / 65 = 44.125 / 65 = 353/520.
+    score=None,
     floor=F(1247, 2880),  # (7.5 + 20.625 * 3/4 + 10 + 3 + 3) / 90 = 38.96875 / 90
     coverage=F(23, 36),  # (15 + 30 * 3/4 + 10 + 5 + 5) / 90 = 57.5 / 90 < 3/4
-    weakest="outcomes",  # 30/65 * 5/16 = 15/104, against shared_responsibility's 15/65 * 1/2 = 12/104
+    # 30/65 * 5/16 = 15/104, against shared_responsibility's 15/65 * 1/2 = 12/104
+    weakest="outcomes",
     silent_teams=("operations",),
     ledger={
         Loss("shared_responsibility", "several_accountable", None, "win"): F(3, 26),  # 3/13 * 1/2
