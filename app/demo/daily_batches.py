@@ -12,7 +12,7 @@ EventBody = dict[str, Any]  # Any: an event of our own API
 
 
 def build_daily_batches(quarter: Quarter) -> list[list[EventBody]]:
-    """Return the events of each day in order. Most weekends have none."""
+    """Return the events of each day in order. Most weekend days have none."""
     seeded_random = SeededRandom(quarter.seed)
     batches = []
     won_deals = [

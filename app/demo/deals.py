@@ -19,6 +19,7 @@ PRODUCT_WEIGHTS: Final = {
 }
 # In thousands.
 AMOUNT_RANGES: Final = {"enterprise": (90, 240), "mid-market": (12, 38), "small": (1, 7)}
+# In days.
 DURATION_RANGES: Final = {"enterprise": (12, 28), "mid-market": (8, 20), "small": (3, 11)}
 WIN_PROBABILITIES: Final = {"enterprise": 0.55, "mid-market": 0.55, "small": 0.7}
 CLOSE_PROBABILITIES: Final = {"enterprise": 0.8, "mid-market": 0.9, "small": 0.95}

@@ -1,4 +1,4 @@
-"""Plays the story: each act goes through the public API or the hook, at its own instant."""
+"""Player of the story: sends each act to the public API or to the hook, at its instant."""
 
 import hmac
 import json

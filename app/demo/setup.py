@@ -32,7 +32,7 @@ class QuarterOverError(ConflictError):
 
 @dataclass(frozen=True, slots=True)
 class DemoAccess:
-    """What a visitor of the demo needs."""
+    """Keys and an address for a visitor of the demo."""
 
     read_key: str
     admin_key: str
