@@ -45,7 +45,7 @@ async def read_score(settings: Settings, prepared: DemoAccess, now: datetime) ->
         settings, prepared.read_key, now, "/v1/alignment", "/v1/alignment/ledger?limit=200"
     )
     return [
-        {name: value for name, value in document.items() if name != "version"}
+        {name: member for name, member in document.items() if name != "version"}
         for document in documents
     ]
 
@@ -120,7 +120,7 @@ async def test_eight_weeks_in_the_story_is_in_the_ledger(sqlite_url):
 
 
 async def check_evidence_sources_and_rollups(settings: Settings, prepared: DemoAccess) -> None:
-    """The evidence lists something, the sources are well, and the roll-ups are what the events say."""
+    """Check that evidence exists, sources are healthy, and roll-ups match the events."""
     evidence, hubspot = await request_all(
         settings, prepared.read_key, EIGHT_WEEKS_IN, prepared.evidence, "/v1/sources/hubspot"
     )
