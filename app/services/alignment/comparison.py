@@ -103,30 +103,7 @@ async def evaluate_what_if(
             connection, actor.organization, org_version, service.answer_cache
         )
         days = resolve_dates(org_version.today(now), as_of, known_at)
-        basis_before = await _find_basis(config_history, document.playbook.key, *days)
-        basis_after = _build_what_if_basis(
-            await config_history.as_of(days[0])
-            if basis_before is None
-            else basis_before.configuration,
-            document,
-            *days,
-        )
-        if (
-            basis_before is not None
-            and basis_before.frame.configuration_from is None
-            and basis_before.frame.until < basis_after.frame.until
-        ):
-            # The playbook has ended, and the document extends it: use the configuration of today.
-            basis_after = _build_what_if_basis(
-                await config_history.as_of(basis_after.frame.until), document, *days
-            )
-        elif basis_before is not None:
-            basis_after = replace(
-                basis_after,
-                frame=replace(
-                    basis_after.frame, configuration_from=basis_before.frame.configuration_from
-                ),
-            )
+        basis_before, basis_after = await _resolve_what_if_bases(config_history, document, *days)
         snapshot_before = (
             None
             if basis_before is None
@@ -147,6 +124,24 @@ async def evaluate_what_if(
     return Comparison(
         result_before, result_after, diff_ledgers(losses_before, result_after.alignment.losses)
     )
+
+
+async def _resolve_what_if_bases(
+    config_history: ConfigurationHistory, document: Document, as_of: date, known_at: date
+) -> tuple[ScoringBasis | None, ScoringBasis]:
+    """Return the bases without and with the document applied."""
+    basis_before = await _find_basis(config_history, document.playbook.key, as_of, known_at)
+    if basis_before is None:
+        current = await config_history.as_of(as_of)
+        return None, _build_what_if_basis(current, document, as_of, known_at)
+    basis_after = _build_what_if_basis(basis_before.configuration, document, as_of, known_at)
+    configuration_from = basis_before.frame.configuration_from
+    if configuration_from is None and basis_before.frame.until < basis_after.frame.until:
+        # The playbook has ended, and the document extends it: use the configuration of later days.
+        later = await config_history.as_of(basis_after.frame.until)
+        return basis_before, _build_what_if_basis(later, document, as_of, known_at)
+    frame = replace(basis_after.frame, configuration_from=configuration_from)
+    return basis_before, replace(basis_after, frame=frame)
 
 
 async def _find_basis(

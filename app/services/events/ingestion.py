@@ -22,6 +22,7 @@ from app.domain.primitives.errors import (
     UnavailableError,
 )
 from app.domain.sources.sources import CRM_CONNECTORS, Source
+from app.security.vault import Vault
 from app.services.events.batch_pipeline import record_on_fast_path
 from app.services.events.matching import match_events
 from app.services.events.validation import conflict_error, is_same_event, validate_batch
@@ -36,7 +37,7 @@ from app.store.access import organization_version
 from app.store.events import event_queries, ingest, retraction, rollup_overflow
 from app.store.events import metric_restatement as metric_restatement_store
 from app.store.events.event_queries import StoredEvent
-from app.store.events.ingest_batch import IngestBatch
+from app.store.events.ingest_batch import IngestBatch, IngestOutcome
 from app.store.events.retraction import RetractionBatch
 from app.store.playbook import configuration as configuration_store
 from app.store.sql.database import Connection
@@ -142,17 +143,9 @@ async def _write_fitting(
     now = service.clock()
     day = epoch.to_day_number(to_local_day(now, compiled.time_zone))
     while matched_events:
+        batch = IngestBatch(organization, matched_events, now, day, compiled.version)
         try:
-            async with service.database.write_transaction() as connection:
-                batch = IngestBatch(organization, matched_events, now, day, compiled.version)
-                recorded = await ingest.record_events(connection, batch)
-                if not recorded.uids:
-                    # Nothing was new, so the organization's version must not change.
-                    await connection.rollback()
-                elif compiled.is_restating:
-                    await metric_restatement_store.invalidate_days(
-                        connection, organization, [matched.day for matched in matched_events]
-                    )
+            recorded = await _record_batch(service, batch, is_restating=compiled.is_restating)
         except BucketFullError as error:
             fitting_events = await _reject_overflowing(
                 service, organization, matched_events, day, error, outcomes_by_key
@@ -179,6 +172,22 @@ async def _write_fitting(
         }
         return True
     return True
+
+
+async def _record_batch(
+    service: ServiceContext, batch: IngestBatch, *, is_restating: bool
+) -> IngestOutcome:
+    """Record a batch in one transaction. Raises: BucketFullError when a roll-up would overflow."""
+    async with service.database.write_transaction() as connection:
+        recorded = await ingest.record_events(connection, batch)
+        if not recorded.uids:
+            # Nothing was new, so the organization's version must not change.
+            await connection.rollback()
+        elif is_restating:
+            await metric_restatement_store.invalidate_days(
+                connection, batch.organization_id, [matched.day for matched in batch.matched_events]
+            )
+    return recorded
 
 
 async def _reject_overflowing(
@@ -235,39 +244,38 @@ async def _build_results(
             recorded_events = await event_queries.find_events_by_key(
                 connection, organization, sorted(set(lookup_keys))
             )
-    final_outcomes = []
-    for submission, outcome in zip(submissions, outcomes, strict=True):
-        event_key = submission.key
-        event = submission.event
-        if outcome.status == "recorded" and event_key in outcomes_by_key:
-            final_outcomes.append(outcomes_by_key[event_key])
-        elif (
-            isinstance(outcome.problem, InvalidError)
-            and event_key in recorded_events
-            and is_same_event(service.vault, recorded_events[event_key], event)
-        ):
+    return [
+        _build_result(
+            service.vault, submission, outcome, recorded_events.get(submission.key), outcomes_by_key
+        )
+        for submission, outcome in zip(submissions, outcomes, strict=True)
+    ]
+
+
+def _build_result(
+    vault: Vault,
+    submission: EventSubmission,
+    outcome: SubmissionResult,
+    stored_event: StoredEvent | None,
+    outcomes_by_key: Mapping[EventKey, SubmissionResult],
+) -> SubmissionResult:
+    if outcome.status == "recorded" and submission.key in outcomes_by_key:
+        return outcomes_by_key[submission.key]
+    if stored_event is not None:
+        is_same = is_same_event(vault, stored_event, submission.event)
+        if is_same and isinstance(outcome.problem, InvalidError):
             # A recorded event stays valid, for example after its team was archived.
-            final_outcomes.append(SubmissionResult("duplicate", recorded_events[event_key].uid))
-        elif (
-            outcome.status in ("recorded", "duplicate", "conflict") and event_key in recorded_events
-        ):
-            is_same = is_same_event(service.vault, recorded_events[event_key], event)
-            error = conflict_error(
-                event, is_retracted=recorded_events[event_key].retracted_at is not None
-            )
-            final_outcomes.append(
-                SubmissionResult("duplicate", recorded_events[event_key].uid)
-                if is_same
-                else SubmissionResult("conflict", recorded_events[event_key].uid, error)
-            )
-        else:
-            # A repetition of an event that this batch rejected is rejected with the same error.
-            final_outcomes.append(
-                outcomes_by_key.get(event_key, outcome)
-                if outcome.status in ("duplicate", "conflict")
-                else outcome
-            )
-    return final_outcomes
+            return SubmissionResult("duplicate", stored_event.uid)
+        if outcome.status in ("recorded", "duplicate", "conflict"):
+            if is_same:
+                return SubmissionResult("duplicate", stored_event.uid)
+            is_retracted = stored_event.retracted_at is not None
+            error = conflict_error(submission.event, is_retracted=is_retracted)
+            return SubmissionResult("conflict", stored_event.uid, error)
+    if outcome.status in ("duplicate", "conflict"):
+        # A repetition of an event that this batch rejected is rejected with the same error.
+        return outcomes_by_key.get(submission.key, outcome)
+    return outcome
 
 
 async def get_recorded_event(
