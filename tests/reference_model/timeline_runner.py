@@ -360,5 +360,7 @@ def compare_figures(answer: AlignmentResult, expected: ExpectedAnswer) -> Iterab
     points_by_loss = {to_model_loss(loss): loss.points for loss in actual.losses}
     for loss in points_by_loss.keys() | reference.ledger.keys():
         # A loss of the size of rounding may be missing.
-        if not is_close(points_by_loss.get(loss, 0.0), reference.ledger.get(loss, Fraction(0))):
-            yield f"{loss}: {points_by_loss.get(loss)} / {float(reference.ledger.get(loss, Fraction(0)))}"
+        points = points_by_loss.get(loss, 0.0)
+        reference_points = reference.ledger.get(loss, Fraction(0))
+        if not is_close(points, reference_points):
+            yield f"{loss}: {points} / {float(reference_points)}"

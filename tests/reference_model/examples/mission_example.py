@@ -78,8 +78,8 @@ WORLD = World(
 # P: retain 1/2, brand 1/4, expand 1/4. The weights that apply: 90.
 EXPECTED = ExpectedAlignment(
     components={
-        # sales neither: 0; marketing 1/2 + 1/2 * 1/2 (revision 1 of 2); operations 1
-        # (2 * 0 + 3/4 + 1) / 4
+        # sales neither: 0; marketing 1/2 + 1/2 * 1/2 (revision 1 of 2); operations 1.
+        # The mean is (2 * 0 + 3/4 + 1) / 4.
         "playbook": (F(7, 16), F(1)),
         # retain: 3/4 and 1/4, N = 1 / (10/16) = 8/5, (8/5 - 1) / (2 - 1) = 3/5
         # brand: one function, 0; expand: 0
