@@ -11,7 +11,7 @@ from app.domain.sources.crm.line_items import is_offering_key, sum_by_offering
 from app.domain.sources.crm.reconciliation import DesiredEvent, ProjectedEvents
 from app.domain.sources.crm.timeline import RecordTimeline, unreadable_values
 from app.domain.sources.mapping.mapping import CurrencyRate, DealMapping
-from app.domain.sources.mapping.parser import MAX_UNIT_LENGTH
+from app.domain.sources.mapping.rule_parser import MAX_UNIT_LENGTH
 from app.domain.sources.mapping.rules import Rule
 from app.domain.sources.mapping.values import (
     convert_currency,

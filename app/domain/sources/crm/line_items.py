@@ -7,7 +7,7 @@ from app.domain.sources.crm.changes import Scalar
 from app.domain.sources.crm.reconciliation import ProjectedEvents
 from app.domain.sources.crm.timeline import RecordTimeline, unreadable_values
 from app.domain.sources.mapping.mapping import DealMapping, LineItemRules
-from app.domain.sources.mapping.parser import KEY_PATTERN
+from app.domain.sources.mapping.rule_parser import KEY_PATTERN
 from app.domain.sources.mapping.values import multiply_decimals, parse_amount
 
 LINE_ITEM_TYPE = "line_item"

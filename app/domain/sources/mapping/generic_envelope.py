@@ -29,7 +29,7 @@ from typing import Final
 from app.domain.primitives import strict_json
 from app.domain.sources.crm.changes import Change, Scalar, to_record_id
 from app.domain.sources.mapping import json_pointer
-from app.domain.sources.mapping.parser import RuleParser
+from app.domain.sources.mapping.rule_parser import RuleParser
 from app.domain.sources.mapping.rules import InstantRule, Rule
 from app.domain.sources.mapping.values import to_text
 

@@ -9,7 +9,7 @@ from typing import Final
 from app.domain.primitives.errors import Fault, InvalidError
 from app.domain.sources.mapping.generic_envelope import Envelope, EnvelopeParser
 from app.domain.sources.mapping.mapping import CurrencyRate, DealMapping, EventRules, LineItemRules
-from app.domain.sources.mapping.parser import (
+from app.domain.sources.mapping.rule_parser import (
     MAX_MAP_ENTRIES,
     MAX_RULES,
     MAX_UNIT_LENGTH,
