@@ -183,14 +183,7 @@ def import_records(
     report = _send_records(
         source, deals, datetime.fromtimestamp(file.stat().st_mtime, UTC).isoformat()
     )
-    is_table = file.suffix.lower() in record_files.TABLE_SUFFIXES
-    report |= {"missing": record_files.missing_properties(deals, report["reads"])}
-    report |= {
-        "unread_columns": record_files.unread_columns(deals, report["reads"])
-        if is_table and report["reads"]
-        else []
-    }
-    del report["reads"]
+    _add_column_report(report, deals, is_table=file.suffix.lower() in record_files.TABLE_SUFFIXES)
     if as_json:
         print_json(report)
     else:
@@ -201,6 +194,17 @@ def import_records(
             )
     if report["problems"]:
         raise typer.Exit(1)
+
+
+def _add_column_report(
+    report: dict[str, Any], deals: Sequence[record_files.Record | str], *, is_table: bool
+) -> None:
+    """Replace the properties that the mapping reads by missing properties and unread columns."""
+    read_properties = report.pop("reads")
+    report["missing"] = record_files.missing_properties(deals, read_properties)
+    report["unread_columns"] = (
+        record_files.unread_columns(deals, read_properties) if is_table and read_properties else []
+    )
 
 
 def _send_records(
@@ -234,23 +238,8 @@ def _send_records(
             batch_result = api_client.call_api(
                 "POST", f"/v1/sources/{api_client.quote_segment(source)}/records", body=body
             )
-            totals |= {
-                name: totals[name] + batch_result[name]
-                for name in (*COUNT_FIELDS, "wins_without_amount")
-            }
-            totals |= {
-                "without_amount": totals["without_amount"] + batch_result["without_amount"],
-                "reads": batch_result["reads"],
-            }
-            for reject in batch_result["rejects"]:
-                index, record = batch[reject["index"]]
-                problems.append(
-                    {
-                        "index": index,
-                        "record": record_files.record_id(record),
-                        "problem": reject["problem"],
-                    }
-                )
+            _add_reply(totals, batch_result)
+            problems += _list_rejects(batch, batch_result["rejects"])
             for pair in batch_result["unmapped"]:
                 merged = unmapped.setdefault(
                     (pair["property"], pair["value"]), {**pair, "count": 0, "records": []}
@@ -262,6 +251,24 @@ def _send_records(
         "problems": sorted(problems, key=itemgetter("index")),
         "unmapped": list(unmapped.values()),
     }
+
+
+def _add_reply(totals: dict[str, Any], reply: Mapping[str, Any]) -> None:
+    for name in (*COUNT_FIELDS, "wins_without_amount", "without_amount"):
+        totals[name] += reply[name]
+    totals["reads"] = reply["reads"]
+
+
+def _list_rejects(
+    batch: Sequence[tuple[int, record_files.Record]], rejects: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return the problems of a batch, by the index of the record in the file."""
+    problems = []
+    for reject in rejects:
+        index, record = batch[reject["index"]]
+        record_id = record_files.record_id(record)
+        problems.append({"index": index, "record": record_id, "problem": reject["problem"]})
+    return problems
 
 
 def _print_import(report: Mapping[str, Any]) -> None:
