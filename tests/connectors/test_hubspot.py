@@ -408,10 +408,8 @@ def translate_sample(name, mapping=MAPPING):
 
 
 def test_the_samples_of_both_dialects_give_the_same_deal():
-    classic, generic = (
-        translate_sample("classic.json").changes,
-        translate_sample("generic.json").changes,
-    )
+    classic = translate_sample("classic.json").changes
+    generic = translate_sample("generic.json").changes
     deal_changes = [change for change in generic if change.entity.startswith("deal:")]
     assert {change.key: change for change in classic} == {
         change.key: change for change in deal_changes

@@ -13,8 +13,8 @@ from app.services.access import authentication
 from app.services.access.api_keys import IssueKey
 from app.services.playbook import configuration as configuration_service
 from app.services.runtime.cache_entries import CACHE_TTL, CachedHook
-from app.services.sources import sources
-from tests.services.sources.test_inbound_webhooks import DAY, connect_hubspot, deliver_changes
+from app.services.sources import sources as sources_service
+from tests.support.hubspot_source import DAY, connect_hubspot, deliver_changes
 from tests.support.service_harness import NOW, ServiceHarness, make_deal_creation, open_harness
 from tests.support.sql_statements import record_statements
 
@@ -106,4 +106,4 @@ async def test_a_revoked_key_is_refused_at_once_here_and_after_the_ttl_elsewhere
 
 async def put_hubspot_source(harness: ServiceHarness, actor: Actor, secret: str) -> None:
     source = Source("hubspot", "HubSpot", "hubspot", "4242001", "marketing")
-    await sources.put_source(harness.service, actor, source, secret)
+    await sources_service.put_source(harness.service, actor, source, secret)

@@ -9,23 +9,22 @@ import pytest
 from app.domain.events.events import Event
 from app.domain.primitives.errors import NotAuthenticError, UnavailableError
 from app.domain.sources.sources import Source
-from app.services.playbook import configuration
-from app.services.sources import inbound_webhooks, sources
+from app.services.playbook import configuration as configuration_service
+from app.services.sources import inbound_webhooks
+from app.services.sources import sources as sources_service
 from app.services.sources.delivery_batch import VerifiedDelivery, process_batch
 from app.store.sources import deliveries
 from tests.services.events.test_ingestion import has_consistent_rollups
-from tests.services.sources.test_inbound_webhooks import (
+from tests.support.hubspot_source import (
     DAY,
     MAPPING,
     SECRET,
-    Relay,
     connect_hubspot,
     fail_on_read,
     list_live_events,
     make_deal_changes,
-    parse_relay_event,
-    relay,
 )
+from tests.support.relay_source import Relay, parse_relay_event
 from tests.support.service_harness import (
     NOW,
     SCALE,
@@ -33,8 +32,6 @@ from tests.support.service_harness import (
     make_hubspot_delivery,
     make_property_change,
 )
-
-__all__ = ["relay"]
 
 
 async def process_after_interruption(
@@ -64,7 +61,7 @@ async def test_a_delivery_is_parsed_with_the_mapping_of_the_time_it_is_processed
     async def remap() -> None:
         new_mapping = {**MAPPING, "value": {"property": "arr_value"}}
         source = Source("hubspot", "HubSpot", "hubspot", "4242001", "marketing", new_mapping)
-        await sources.put_source(harness.service, actor, source, None)
+        await sources_service.put_source(harness.service, actor, source, None)
 
     await process_after_interruption(
         harness,
@@ -85,7 +82,7 @@ async def test_a_delivery_of_a_source_archived_in_the_meantime_stores_nothing(
     actor, hook = await connect_hubspot(harness)
 
     async def archive() -> None:
-        await configuration.archive_resource(harness.service, actor, "source", "hubspot")
+        await configuration_service.archive_resource(harness.service, actor, "source", "hubspot")
 
     with pytest.raises(NotAuthenticError):
         await process_after_interruption(harness, hook, make_deal_changes(NOW - 10 * DAY), archive)

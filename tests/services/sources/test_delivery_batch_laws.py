@@ -17,7 +17,7 @@ from app.connectors.connector import Delivery
 from app.domain.access.actor import Actor
 from app.domain.sources.sources import Source
 from app.services.runtime.cache_entries import CachedHook
-from app.services.sources import sources
+from app.services.sources import sources as sources_service
 from app.services.sources.delivery_batch import VerifiedDelivery, process_together
 from app.services.sources.delivery_parsing import EventReader
 from app.store.events.event_queries import event_table, retraction_table
@@ -25,12 +25,8 @@ from app.store.sources.changes import change_table
 from app.store.sources.deliveries import delivery_table
 from app.store.sources.sources import unmapped_table
 from tests.services.events.test_ingestion import has_consistent_rollups
-from tests.services.sources.test_inbound_webhooks import (
-    MAPPING,
-    SECRET,
-    fail_on_read,
-    parse_relay_event,
-)
+from tests.support.hubspot_source import MAPPING, SECRET, fail_on_read
+from tests.support.relay_source import parse_relay_event
 from tests.support.service_harness import (
     NOW,
     PUBLIC_URL,
@@ -75,7 +71,8 @@ def make_crm_change(hour: int, kind: str, **fields: object) -> dict[str, object]
     return {"subscriptionType": kind, "portalId": 4242001, "occurredAt": occurred, **fields}
 
 
-hour_offsets, deal_ids = st.integers(0, 40), st.integers(1, 3)
+hour_offsets = st.integers(0, 40)
+deal_ids = st.integers(1, 3)
 property_changes = st.sampled_from(
     [
         ("dealstage", deal_stage)
@@ -200,7 +197,7 @@ async def connect_source(
 ) -> tuple[Actor, CachedHook]:
     actor = await harness.create_organization(f"o{next(ORGANIZATION_NUMBERS)}")
     await seed_playbook(harness, actor)
-    await sources.put_source(harness.service, actor, source, secret)
+    await sources_service.put_source(harness.service, actor, source, secret)
     return actor, CachedHook(actor.organization, source, ())
 
 

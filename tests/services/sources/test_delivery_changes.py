@@ -12,7 +12,7 @@ from app.services.sources.delivery_parsing import ParsedDelivery
 from app.services.sources.source_transaction import begin_source_transaction
 from app.store.operations import erasure as erasure_store
 from app.store.sources.deliveries import StoredDelivery
-from tests.services.sources.test_inbound_webhooks import connect_hubspot
+from tests.support.hubspot_source import connect_hubspot
 from tests.support.service_harness import NOW, ServiceHarness
 
 

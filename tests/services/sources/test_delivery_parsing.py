@@ -6,7 +6,7 @@ from app.connectors.connector import Delivery
 from app.domain.sources.sources import Source
 from app.services.sources.delivery_outcome import new_delivery_record
 from app.services.sources.delivery_parsing import parse_delivery, parse_source_mapping
-from tests.services.sources.test_inbound_webhooks import MAPPING, fail_on_read
+from tests.support.hubspot_source import MAPPING, fail_on_read
 from tests.support.service_harness import NOW, make_deal_creation, make_hubspot_delivery
 
 SOURCE = Source("hubspot", "HubSpot", "hubspot", "4242001", "sales", MAPPING)

@@ -16,7 +16,7 @@ from app.services.sources.delivery_processing import (
     process_deliveries,
 )
 from app.services.sources.source_transaction import begin_source_transaction
-from tests.services.sources.test_inbound_webhooks import (
+from tests.support.hubspot_source import (
     DAY,
     SECRET,
     connect_hubspot,

@@ -1,32 +1,38 @@
 """Deliveries of a deal end in the same events, whatever their order and however often they come."""
 
-import json
 import logging
-from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import timedelta
 from itertools import permutations
 
 import pytest
-from standardwebhooks.webhooks import Webhook
 
-from app.connectors.connector import Delivery
 from app.domain.access.actor import Actor
 from app.domain.events.events import Event
-from app.domain.primitives.errors import InvalidError, NotAuthenticError
+from app.domain.primitives.errors import NotAuthenticError
 from app.domain.sources.sources import Source
 from app.services.alignment import alignment
-from app.services.playbook import configuration
-from app.services.sources import inbound_webhooks, sources
+from app.services.playbook import configuration as configuration_service
+from app.services.sources import inbound_webhooks
+from app.services.sources import sources as sources_service
 from app.store.events import event_queries
-from app.store.events.event_filters_sql import EventFilter
-from app.store.events.event_queries import StoredEvent
-from app.store.playbook import configuration as configuration_store
 from app.store.sources import deliveries
-from app.store.sources.source_health import SourceHealthReport
 from tests.services.events.test_ingestion import has_consistent_rollups
+from tests.support.hubspot_source import (
+    DAY,
+    MAPPING,
+    SECRET,
+    connect_hubspot,
+    deliver_changes,
+    fail_on_read,
+    get_hubspot_health,
+    list_live_events,
+    make_deal_changes,
+    summarize_events,
+)
+from tests.support.relay_source import Relay, parse_relay_event
 from tests.support.service_harness import (
     NOW,
-    PUBLIC_URL,
     SCALE,
     ServiceHarness,
     make_deal_creation,
@@ -38,88 +44,6 @@ from tests.support.service_harness import (
     record_events,
     seed_playbook,
 )
-
-SECRET = "a-client-secret-of-the-app"
-DAY = timedelta(days=1)
-MAPPING = {
-    "team": {"property": "pipeline", "map": {"default": "sales"}},
-    "data": {"segment": {"property": "customer_segment"}},
-    "rates": [{"from": "USD", "to": "EUR", "rate": 0.5, "valid_from": "2026-01-01"}],
-}
-
-
-async def connect_hubspot(
-    harness: ServiceHarness, mapping: dict[str, object] | None = None
-) -> tuple[Actor, str]:
-    """Create an organization with a HubSpot source. Return its actor and the id of the hook."""
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
-    source = Source("hubspot", "HubSpot", "hubspot", "4242001", "marketing", mapping or MAPPING)
-    connected_source = await sources.put_source(harness.service, actor, source, SECRET)
-    assert connected_source.hook_id is not None
-    return actor, connected_source.hook_id
-
-
-def fail_on_read(_raw: object) -> Event:
-    raise AssertionError("HubSpot sends no events of ours")
-
-
-async def deliver_changes(
-    harness: ServiceHarness, hook: str, elements: object, secret: str = SECRET
-) -> inbound_webhooks.DeliveryReceipt:
-    delivery = make_hubspot_delivery(hook, secret, elements, harness.clock.now)  # type: ignore[arg-type]  # a list of elements, or bytes
-    return await inbound_webhooks.receive_delivery(harness.service, hook, delivery, fail_on_read)
-
-
-async def get_hubspot_health(harness: ServiceHarness, actor: Actor) -> SourceHealthReport:
-    async with harness.service.database.read_transaction() as connection:
-        stored = await configuration_store.find_resource(
-            connection, actor.organization, "source", "hubspot"
-        )
-    assert stored is not None
-    assert isinstance(stored.resource, Source)
-    return (await sources.get_health(harness.service, actor, [stored.resource]))[0]["hubspot"]
-
-
-async def list_live_events(
-    harness: ServiceHarness, actor: Actor, source: str = "hubspot"
-) -> list[StoredEvent]:
-    async with harness.service.database.read_transaction() as connection:
-        current_configuration = await configuration_store.load_configuration(
-            connection, actor.organization
-        )
-        return await event_queries.list_events(
-            connection,
-            actor.organization,
-            current_configuration,
-            EventFilter(source=source),
-            None,
-            200,
-        )
-
-
-def make_deal_changes(occurred_at: datetime) -> list[dict[str, object]]:
-    """Build the changes of a deal that is created, moved, won and corrected."""
-    return [
-        make_deal_creation(42, occurred_at),
-        make_property_change(42, "pipeline", "default", occurred_at),
-        make_property_change(42, "dealstage", "qualifiedtobuy", occurred_at),
-        make_property_change(
-            42, "customer_segment", "enterprise", occurred_at + timedelta(hours=1)
-        ),
-        make_property_change(42, "dealstage", "contractsent", occurred_at + DAY),
-        make_property_change(42, "dealstage", "closedwon", occurred_at + 2 * DAY),
-        make_property_change(42, "amount", "1200.50", occurred_at + 2 * DAY),
-        make_property_change(42, "amount", "1300", occurred_at + 3 * DAY),
-    ]
-
-
-def summarize_events(stored_events: list[StoredEvent]) -> list[tuple[object, ...]]:
-    """Return the content of events, without their ids."""
-    return sorted(
-        (e.event.type, e.event.time, e.event.team, e.event.value, str(e.event.data), e.metrics)
-        for e in stored_events
-    )
 
 
 async def test_a_won_deal_becomes_events_that_carry_its_fields(harness: ServiceHarness):
@@ -148,7 +72,7 @@ async def test_any_order_repetition_and_splitting_ends_in_the_same_events(harnes
         await seed_playbook(harness, other_actor)
         source = Source("hubspot", "HubSpot", "hubspot", "4242001", "marketing", MAPPING)
         other_hook = (
-            await sources.put_source(harness.service, other_actor, source, SECRET)
+            await sources_service.put_source(harness.service, other_actor, source, SECRET)
         ).hook_id or ""
         for index in order:
             await deliver_changes(harness, other_hook, [elements[index]])
@@ -240,7 +164,7 @@ async def test_a_win_in_another_currency_is_left_out_counted_and_named_in_the_lo
     harness: ServiceHarness,
 ):
     actor, hook = await connect_hubspot(harness)
-    await configuration.write_configuration(
+    await configuration_service.write_configuration(
         harness.service,
         actor,
         lambda current: current.with_resource(make_metric(events=("deal.won",), unit="EUR")),
@@ -351,7 +275,7 @@ async def test_a_rotated_secret_and_the_previous_one_are_both_accepted_for_a_day
     harness: ServiceHarness,
 ):
     actor, hook = await connect_hubspot(harness)
-    await sources.rotate_secret(harness.service, actor, "hubspot", "the-new-client-secret")
+    await sources_service.rotate_secret(harness.service, actor, "hubspot", "the-new-client-secret")
     assert (
         await deliver_changes(harness, hook, [make_deal_creation(1, NOW - DAY)])
     ).state == "processed"
@@ -373,56 +297,6 @@ async def load_only_delivery(
             connection, actor.organization, source, None, None, 10
         )
     return stored_delivery
-
-
-class Relay:
-    """A source that sends events of ours."""
-
-    def __init__(
-        self, harness: ServiceHarness, actor: Actor, connected_source: sources.SavedSource
-    ) -> None:
-        self.harness, self.actor = harness, actor
-        self.hook, self.secret = connected_source.hook_id or "", connected_source.secret or ""
-
-    async def deliver(
-        self,
-        elements: list[object],
-        read_event: Callable[..., Event],
-        message_id: str = "msg_1",
-        **headers: str,
-    ) -> inbound_webhooks.DeliveryReceipt:
-        body = json.dumps({"events": elements})
-        signature = Webhook(self.secret).sign(message_id, self.harness.clock.now, body)
-        signature_headers = {
-            "webhook-id": message_id,
-            "webhook-timestamp": str(int(self.harness.clock.now.timestamp())),
-        }
-        delivery = Delivery(
-            "POST",
-            f"{PUBLIC_URL}/hooks/x",
-            {**headers, **signature_headers, "webhook-signature": signature},
-            body.encode(),
-        )
-        return await inbound_webhooks.receive_delivery(
-            self.harness.service, self.hook, delivery, read_event
-        )
-
-
-@pytest.fixture
-async def relay(harness: ServiceHarness) -> Relay:
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
-    source = Source("relay", "Relay", "standard_webhooks", team="sales")
-    return Relay(harness, actor, await sources.put_source(harness.service, actor, source, None))
-
-
-def parse_relay_event(element: Mapping[str, object]) -> Event:
-    """Build an event from an element with an id and, optionally, a value."""
-    if "id" not in element:
-        raise InvalidError("An event has an id." + "!" * 5_000)
-    return make_event(
-        str(element["id"]), source="relay", value=element.get("value", SCALE), time=NOW - DAY
-    )
 
 
 async def test_a_rejected_element_is_named_by_its_index_in_the_delivery(relay: Relay):

@@ -9,13 +9,13 @@ from app.domain.access.actor import Actor
 from app.domain.primitives.errors import NotFoundError
 from app.services.alignment import alignment
 from app.services.sources.mapping_preview import preview_mapping
-from tests.services.sources.test_inbound_webhooks import (
+from tests.support.hubspot_source import (
+    START,
     connect_hubspot,
     fail_on_read,
     list_live_events,
     make_deal_changes,
 )
-from tests.services.sources.test_replay import START
 from tests.support.service_harness import NOW, ServiceHarness, make_property_change
 
 

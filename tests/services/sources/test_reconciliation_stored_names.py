@@ -6,18 +6,16 @@ from sqlalchemy import select
 from app.connectors import hubspot
 from app.domain.sources.crm.activity_properties import STORED_NAMES
 from app.store.sources.changes import change_table
-from tests.services.sources.test_inbound_webhooks import (
+from tests.services.sources.test_reconciliation import list_held_calls
+from tests.support.hubspot_source import (
     DAY,
+    START,
     connect_hubspot,
     deliver_changes,
     list_live_events,
-    make_deal_changes,
-)
-from tests.services.sources.test_reconciliation import (
-    START,
-    list_held_calls,
     make_call_association,
     make_call_change,
+    make_deal_changes,
     make_held_call,
 )
 from tests.support.service_harness import ServiceHarness

@@ -5,45 +5,44 @@ import json
 import pytest
 
 from app.domain.primitives.errors import MalformedError
-from app.services.sources import replay
+from app.services.sources import replay as replay_service
 from app.services.sources.record_import import import_records
 from tests.services.events.test_ingestion import has_consistent_rollups
-from tests.services.sources.test_inbound_webhooks import (
+from tests.support.hubspot_source import (
     DAY,
+    LINE_ITEM_MAPPING,
+    START,
+    change_mapping,
     connect_hubspot,
     deliver_changes,
     fail_on_read,
     get_hubspot_health,
     list_live_events,
-)
-from tests.services.sources.test_replay import (
-    LINE_ITEM_MAPPING,
-    START,
-    change_mapping,
     list_won_deals,
 )
 from tests.support.service_harness import NOW, SCALE, ServiceHarness, make_property_change
+
+STAGE_FIELDS = {"hs_lastmodifieddate": "2026-10-20T10:00:00Z", "dealstage": "closedwon"}
+DATES = {"createdate": "2026-08-01", "closedate": "2026-10-05T10:00:00Z"}
+RECORDS = [
+    {
+        "id": "7",
+        "amount": "900",
+        "pipeline": "default",
+        "customer_segment": "enterprise",
+        **STAGE_FIELDS,
+        **DATES,
+    },
+    {"id": "8", "properties": {"amount": "", **STAGE_FIELDS}},
+    {"id": "a/b"},
+]
 
 
 async def test_earlier_deals_are_imported_once_with_the_dates_of_their_records(
     harness: ServiceHarness,
 ):
     actor, hook = await connect_hubspot(harness)
-    stage_fields = {"hs_lastmodifieddate": "2026-10-20T10:00:00Z", "dealstage": "closedwon"}
-    dates = {"createdate": "2026-08-01", "closedate": "2026-10-05T10:00:00Z"}
-    records = [
-        {
-            "id": "7",
-            "amount": "900",
-            "pipeline": "default",
-            "customer_segment": "enterprise",
-            **stage_fields,
-            **dates,
-        },
-        {"id": "8", "properties": {"amount": "", **stage_fields}},
-        {"id": "a/b"},
-    ]
-    body = json.dumps({"records": records}).encode()
+    body = json.dumps({"records": RECORDS}).encode()
     imported = (
         await import_records(harness.service, actor, "hubspot", body, fail_on_read)
     ).stored_delivery
@@ -105,7 +104,7 @@ async def test_an_imported_deal_has_line_items_and_an_unreadable_date_waits_for_
     assert set(won_deals) == {"deal/7"}, "no win is dated by its import"
     assert won_deals["deal/7"].offerings == (("care", 205_000), ("onboarding-plus", 1000 * SCALE))  # type: ignore[attr-defined]  # an event
     await change_mapping(harness, actor, LINE_ITEM_MAPPING)
-    await replay.replay_deliveries(harness.service, actor, "hubspot", START, fail_on_read)
+    await replay_service.replay_deliveries(harness.service, actor, "hubspot", START, fail_on_read)
     won_deals = await list_won_deals(harness, actor)
     assert won_deals["deal/8"].time.isoformat() == "2025-10-05T10:00:00+00:00"  # type: ignore[attr-defined]  # an event
     assert await has_consistent_rollups(harness, actor)

@@ -15,25 +15,32 @@ from app.domain.primitives.errors import (
 )
 from app.domain.sources.sources import Source
 from app.services.alignment import alignment
-from app.services.sources import replay, sources
+from app.services.sources import replay as replay_service
+from app.services.sources import sources as sources_service
 from app.store.playbook import journal
 from app.store.playbook.journal import JournalFilter
 from app.store.sources import deliveries
 from tests.services.events.test_ingestion import has_consistent_rollups
-from tests.services.sources.test_inbound_webhooks import (
+from tests.support.hubspot_source import (
     DAY,
+    LINE_ITEM_MAPPING,
     MAPPING,
+    SECRET,
+    START,
+    change_mapping,
     connect_hubspot,
     deliver_changes,
     fail_on_read,
     list_live_events,
-    make_deal_changes,
-    summarize_events,
-)
-from tests.services.sources.test_reconciliation import (
+    list_won_deals,
     make_call_association,
     make_crm_change,
+    make_deal_changes,
     make_held_call,
+    make_line_item_association,
+    make_line_item_change,
+    make_merge,
+    summarize_events,
 )
 from tests.support.service_harness import (
     NOW,
@@ -44,57 +51,6 @@ from tests.support.service_harness import (
     open_harness,
     seed_playbook,
 )
-
-SECRET = "a-client-secret-of-the-app"
-START = NOW - 10 * DAY
-LINE_ITEM_MAPPING = {
-    **MAPPING,
-    "line_items": {
-        "offering": {"property": "hs_sku", "map": {"SKU-1": "onboarding-plus", "SKU-2": "care"}}
-    },
-}
-
-
-async def change_mapping(harness: ServiceHarness, actor: Actor, mapping: dict[str, object]) -> None:
-    source = Source("hubspot", "HubSpot", "hubspot", "4242001", "marketing", mapping)
-    await sources.put_source(harness.service, actor, source, None)
-
-
-def make_merge(primary: int, absorbed: int, new: int, occurred_at: object) -> dict[str, object]:
-    fields = {"primaryObjectId": primary, "mergedObjectIds": [absorbed], "newObjectId": new}
-    return make_crm_change(occurred_at, subscriptionType="deal.merge", **fields)  # type: ignore[arg-type]  # an instant
-
-
-def make_line_item_change(
-    number: int, name: str, value: str, occurred_at: object
-) -> dict[str, object]:
-    fields = {
-        "objectTypeId": "0-8",
-        "objectId": number,
-        "propertyName": name,
-        "propertyValue": value,
-    }
-    return make_crm_change(occurred_at, subscriptionType="object.propertyChange", **fields)  # type: ignore[arg-type]  # an instant
-
-
-def make_line_item_association(
-    number: int, deal: int, occurred_at: object, *, removed: bool = False
-) -> dict[str, object]:
-    fields = {"fromObjectId": deal, "toObjectId": number, "associationRemoved": removed}
-    return make_crm_change(
-        occurred_at,  # type: ignore[arg-type]  # an instant
-        subscriptionType="deal.associationChange",
-        associationType="DEAL_TO_LINE_ITEM",
-        **fields,
-    )
-
-
-async def list_won_deals(harness: ServiceHarness, actor: Actor) -> dict[str, object]:
-    return {
-        e.event.subject or "": e.event
-        for e in await list_live_events(harness, actor)
-        if e.event.type == "deal.won"
-    }
 
 
 async def test_an_absorbed_deal_has_no_events_and_its_calls_follow(harness: ServiceHarness):
@@ -198,11 +154,11 @@ async def test_a_failed_delivery_is_processed_by_a_replay_after_the_source_is_co
 ):
     actor, hook = await connect_hubspot(harness)
     source = Source("hubspot", "HubSpot", "hubspot", "1", "marketing", MAPPING)
-    await sources.put_source(harness.service, actor, source, None)
+    await sources_service.put_source(harness.service, actor, source, None)
     receipt = await deliver_changes(harness, hook, make_deal_changes(START))
     assert (receipt.state, await list_live_events(harness, actor)) == ("failed", [])
     await change_mapping(harness, actor, MAPPING)
-    replayed_delivery = await replay.replay_delivery(
+    replayed_delivery = await replay_service.replay_delivery(
         harness.service, actor, "hubspot", receipt.uid, fail_on_read
     )
     assert (replayed_delivery.state, replayed_delivery.problem, replayed_delivery.changes) == (
@@ -211,7 +167,9 @@ async def test_a_failed_delivery_is_processed_by_a_replay_after_the_source_is_co
         8,
     )
     assert set(await list_won_deals(harness, actor)) == {"deal/42"}
-    replayed = await replay.replay_deliveries(harness.service, actor, "hubspot", None, fail_on_read)
+    replayed = await replay_service.replay_deliveries(
+        harness.service, actor, "hubspot", None, fail_on_read
+    )
     assert (dict(replayed.state_counts), replayed.recorded_count, replayed.retracted_count) == (
         {},
         0,
@@ -227,7 +185,7 @@ async def test_a_replay_under_a_new_mapping_retracts_what_changes_and_doubles_no
     await deliver_changes(harness, hook, [*make_deal_changes(START), value_change])
     before = {e.event.id for e in await list_live_events(harness, actor)}
     await change_mapping(harness, actor, {**MAPPING, "value": {"property": "arr_value"}})
-    replayed = await replay.replay_deliveries(
+    replayed = await replay_service.replay_deliveries(
         harness.service, actor, "hubspot", START, fail_on_read
     )
     assert (dict(replayed.state_counts), replayed.recorded_count, replayed.retracted_count) == (
@@ -238,7 +196,7 @@ async def test_a_replay_under_a_new_mapping_retracts_what_changes_and_doubles_no
     after = {e.event.id: e.event for e in await list_live_events(harness, actor)}
     assert after["deal/42/won/2"].value == 7 * SCALE
     assert before - after.keys() == {"deal/42/won/1"}
-    repeated = await replay.replay_deliveries(
+    repeated = await replay_service.replay_deliveries(
         harness.service, actor, "hubspot", START, fail_on_read
     )
     assert (repeated.recorded_count, repeated.retracted_count) == (0, 0)
@@ -255,7 +213,7 @@ async def test_a_changed_account_retracts_nothing_received_under_the_previous_on
     actor, hook = await connect_hubspot(harness)
     await deliver_changes(harness, hook, make_deal_changes(START))
     harness.clock.advance(days=1)
-    await sources.put_source(
+    await sources_service.put_source(
         harness.service,
         actor,
         Source("hubspot", "HubSpot", "hubspot", "1", "marketing", MAPPING),
@@ -266,7 +224,7 @@ async def test_a_changed_account_retracts_nothing_received_under_the_previous_on
     )
     assert foreign.state == "failed"
     before = {e.event.id for e in await list_live_events(harness, actor)}
-    replayed = await replay.replay_deliveries(
+    replayed = await replay_service.replay_deliveries(
         harness.service, actor, "hubspot", START.date(), fail_on_read
     )
     assert (dict(replayed.state_counts), replayed.recorded_count, replayed.retracted_count) == (
@@ -281,16 +239,18 @@ async def test_a_replay_is_journaled_and_a_dry_run_is_only_reported(harness: Ser
     actor, hook = await connect_hubspot(harness)
     receipt = await deliver_changes(harness, hook, make_deal_changes(START))
     await change_mapping(harness, actor, {**MAPPING, "stages": {"contractsent": "won"}})
-    previewed = await replay.replay_deliveries(
+    previewed = await replay_service.replay_deliveries(
         harness.service, actor, "hubspot", START, fail_on_read, dry_run=True
     )
     assert (previewed.recorded_count, await list_replay_entries(harness, actor)) == (1, [])
-    replayed = await replay.replay_deliveries(
+    replayed = await replay_service.replay_deliveries(
         harness.service, actor, "hubspot", START, fail_on_read
     )
     assert replayed == previewed
-    await replay.replay_delivery(harness.service, actor, "hubspot", receipt.uid, fail_on_read)
-    await replay.replay_deliveries(
+    await replay_service.replay_delivery(
+        harness.service, actor, "hubspot", receipt.uid, fail_on_read
+    )
+    await replay_service.replay_deliveries(
         harness.service, actor, "hubspot", None, fail_on_read
     )  # no failed delivery
     counts = {"processed": 1, "recorded": 0, "retracted": 0}
@@ -328,11 +288,11 @@ async def test_a_day_is_one_of_the_organization_s_zone(harness: ServiceHarness):
     actor = await harness.create_organization("oslo", "Europe/Oslo")
     await seed_playbook(harness, actor)
     source = Source("hubspot", "HubSpot", "hubspot", "4242001", "marketing", MAPPING)
-    hook = (await sources.put_source(harness.service, actor, source, SECRET)).hook_id or ""
+    hook = (await sources_service.put_source(harness.service, actor, source, SECRET)).hook_id or ""
     harness.clock.now = datetime(2026, 11, 23, 23, 30, tzinfo=UTC)  # 00:30 on the 24th in Oslo
     await deliver_changes(harness, hook, make_deal_changes(START))
     for day, expected_states in ((24, {"processed": 1}), (25, {})):
-        replayed = await replay.replay_deliveries(
+        replayed = await replay_service.replay_deliveries(
             harness.service, actor, "hubspot", date(2026, 11, day), fail_on_read, dry_run=True
         )
         assert dict(replayed.state_counts) == expected_states
@@ -347,9 +307,11 @@ async def test_changes_of_a_delivery_without_body_remain_and_are_projected_again
         assert await deliveries.empty_bodies(connection, actor.organization, NOW + DAY, 9) == 1
         assert await deliveries.empty_bodies(connection, actor.organization, NOW + DAY, 9) == 0
     with pytest.raises(ConflictError, match="kept no longer"):
-        await replay.replay_delivery(harness.service, actor, "hubspot", receipt.uid, fail_on_read)
+        await replay_service.replay_delivery(
+            harness.service, actor, "hubspot", receipt.uid, fail_on_read
+        )
     await change_mapping(harness, actor, {**MAPPING, "stages": {"contractsent": "won"}})
-    replayed = await replay.replay_deliveries(
+    replayed = await replay_service.replay_deliveries(
         harness.service, actor, "hubspot", START, fail_on_read
     )
     assert (replayed.without_body_count, replayed.recorded_count) == (1, 1)
@@ -403,7 +365,9 @@ async def test_any_order_repetition_and_splitting_of_deal_changes_ends_in_the_sa
             source = Source(
                 "hubspot", "HubSpot", "hubspot", "4242001", "marketing", LINE_ITEM_MAPPING
             )
-            hook = (await sources.put_source(harness.service, actor, source, SECRET)).hook_id or ""
+            hook = (
+                await sources_service.put_source(harness.service, actor, source, SECRET)
+            ).hook_id or ""
             for portion in portions:
                 await deliver_changes(harness, hook, [DEAL_CHANGES[index] for index in portion])
             assert await has_consistent_rollups(harness, actor)
@@ -423,4 +387,6 @@ async def test_only_an_admin_replays(harness: ServiceHarness):
     actor, _ = await connect_hubspot(harness)
     reader = Actor(actor.organization, "reader", frozenset({"read"}))
     with pytest.raises(ForbiddenError):
-        await replay.replay_deliveries(harness.service, reader, "hubspot", None, fail_on_read)
+        await replay_service.replay_deliveries(
+            harness.service, reader, "hubspot", None, fail_on_read
+        )
