@@ -8,7 +8,8 @@ from sqlalchemy.exc import DBAPIError
 
 from app.domain.sources.sources import Source
 from app.services.events import ingestion
-from app.services.sources import inbound_webhooks, sources
+from app.services.sources import inbound_webhooks
+from app.services.sources import sources as sources_service
 from app.store.operations import migrations
 from app.store.sql import column_types
 from app.store.sql.database import connect
@@ -96,7 +97,7 @@ async def insert_append_only_rows(harness: ServiceHarness) -> None:
     assert submission.uid is not None
     await ingestion.retract_event(harness.service, actor, submission.uid, "a mistake")
     hook_id = (
-        await sources.put_source(
+        await sources_service.put_source(
             harness.service, actor, Source("crm", "CRM", "hubspot", None, "sales"), SECRET
         )
     ).hook_id

@@ -40,7 +40,8 @@ from app.services.operations import retention, rollup_check
 from app.services.playbook import configuration as configuration_service
 from app.services.playbook import playbooks
 from app.services.playbook.playbooks import ResponsibilityAnswer
-from app.services.sources import inbound_webhooks, replay
+from app.services.sources import inbound_webhooks
+from app.services.sources import replay as replay_service
 from app.services.sources import sources as sources_service
 from app.store.access import api_keys as api_keys_store
 from app.store.access import organization_version
@@ -293,11 +294,11 @@ async def exercise_events(harness: ServiceHarness, actor: Actor) -> None:
     async with service.database.read_transaction() as connection:
         await metric_restatement_store.load_progress(connection, actor.organization)
     await metric_restatement_service.finish_restatement(service, actor.organization)
-    await replay.replay_deliveries(service, actor, "hubspot", None, fail_on_read)  # type: ignore[arg-type]  # never returns
+    await replay_service.replay_deliveries(service, actor, "hubspot", None, fail_on_read)  # type: ignore[arg-type]  # never returns
     new_mapping = {"value": {"property": "other"}}
     remapped_source = Source("hubspot", "HubSpot", "hubspot", "4242001", "marketing", new_mapping)
     await sources_service.put_source(service, actor, remapped_source, None)
-    await replay.replay_deliveries(service, actor, "hubspot", occurred_at, fail_on_read)  # type: ignore[arg-type]  # never returns
+    await replay_service.replay_deliveries(service, actor, "hubspot", occurred_at, fail_on_read)  # type: ignore[arg-type]  # never returns
     await retention.empty_old_bodies(service, actor.organization, 0)
     await record_events(
         harness, actor, *(make_event(f"large-{n}", value=10**12 * SCALE) for n in range(923))

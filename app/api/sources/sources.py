@@ -44,7 +44,7 @@ from app.api.sources.source_schemas import (
 from app.domain.playbook.configuration import Resource
 from app.domain.sources.sources import Source as SourceValue
 from app.services.playbook import configuration as configuration_service
-from app.services.sources import sources
+from app.services.sources import sources as sources_service
 from app.services.sources.sources import SavedSource
 from app.store.playbook.configuration import ResourceFilter, StoredResource
 from app.store.sources.source_health import SourceHealthReport
@@ -65,7 +65,7 @@ def _to_health_fields(
 
 async def _to_sources(context: RequestContext, rows: Sequence[StoredResource]) -> list[Source]:
     source_values = [stored.resource for stored in rows if isinstance(stored.resource, SourceValue)]
-    health, hooks = await sources.get_health(context.service, context.actor, source_values)
+    health, hooks = await sources_service.get_health(context.service, context.actor, source_values)
     hook_base_url = f"{context.service.public_url}/hooks/"
     return [
         Source.from_domain(
@@ -124,7 +124,7 @@ async def put_source(
 ) -> ConnectedSource:
     """Creates the source, or replaces it; without a secret it keeps the one it has."""
     new_source = _to_source_value(source, body)
-    saved = await sources.put_source(
+    saved = await sources_service.put_source(
         context.service, context.actor, new_source, body.secret, precondition
     )
     return await _reply_to_write(context, response, saved)
@@ -150,7 +150,7 @@ async def patch_source(
         assert isinstance(source_value, SourceValue)
         return replace(source_value, **_merge_fields(source_value, fields))
 
-    saved = await sources.patch_source(
+    saved = await sources_service.patch_source(
         context.service, context.actor, source, apply_patch, secret, precondition
     )
     return await _reply_to_write(context, response, saved)
@@ -185,5 +185,5 @@ async def rotate_secret(
 ) -> ConnectedSource:
     """Gives the source a new secret; the one before is taken for another 24 hours."""
     secret = None if body is None else body.secret
-    saved = await sources.rotate_secret(context.service, context.actor, source, secret)
+    saved = await sources_service.rotate_secret(context.service, context.actor, source, secret)
     return await _reply_to_write(context, response, saved)

@@ -20,8 +20,9 @@ from app.services.operations import erasure as erasure_service
 from app.services.operations import retention, rollup_check
 from app.services.operations.erasure import ErasureResult
 from app.services.playbook import configuration as configuration_service
-from app.services.sources import inbound_webhooks, sources
+from app.services.sources import inbound_webhooks
 from app.services.sources import replay as replay_service
+from app.services.sources import sources as sources_service
 from app.store.playbook import journal
 from app.store.playbook.journal import JournalFilter
 from app.store.sources import deliveries
@@ -72,7 +73,7 @@ async def erase_subject(harness: ServiceHarness, actor: Actor, subject: str) -> 
 
 
 async def connect_crm(harness: ServiceHarness, actor: Actor) -> str:
-    return (await sources.put_source(harness.service, actor, CRM, SECRET)).hook_id or ""
+    return (await sources_service.put_source(harness.service, actor, CRM, SECRET)).hook_id or ""
 
 
 @dataclass
@@ -100,7 +101,7 @@ async def connect_bearer_source(
     harness: ServiceHarness, actor: Actor, source: Source
 ) -> BearerSender:
     """Connect a source whose sender sends its secret."""
-    connected_source = await sources.put_source(harness.service, actor, source, None)
+    connected_source = await sources_service.put_source(harness.service, actor, source, None)
     return BearerSender(harness, connected_source.hook_id or "", connected_source.secret or "")
 
 
@@ -338,7 +339,7 @@ async def test_a_replay_after_an_erasure_restores_nothing(harness: ServiceHarnes
     await erase_subject(harness, actor, "deal/42")
     rows_before = await list_event_rows(harness)
     mapped = replace(CRM, mapping={"data": {"branch": {"property": "dealstage"}}})
-    await sources.put_source(harness.service, actor, mapped, None)
+    await sources_service.put_source(harness.service, actor, mapped, None)
     since = CHANGED_AT - timedelta(days=9)
     replayed = await replay_service.replay_deliveries(
         harness.service,
@@ -529,7 +530,9 @@ async def test_records_parsed_with_an_earlier_mapping_are_erased_too(
         "entity": {"type": "deal", "id": {"property": "number"}},
         "data": {},
     }
-    await sources.put_source(harness.service, actor, replace(erp, mapping=new_mapping), None)
+    await sources_service.put_source(
+        harness.service, actor, replace(erp, mapping=new_mapping), None
+    )
     await replay_service.replay_deliveries(harness.service, actor, "erp", CHANGED_AT, parse_event)
     assert await erase_subject(harness, actor, "deal/42") == ErasureResult(ANY, 1, 1, 1)
     assert PRIVATE not in await dump_all_tables(harness)

@@ -9,7 +9,8 @@ from app.connectors.connector import Delivery
 from app.domain.access.actor import Actor
 from app.domain.sources.sources import Source
 from app.services.events import ingestion
-from app.services.sources import inbound_webhooks, replay
+from app.services.sources import inbound_webhooks
+from app.services.sources import replay as replay_service
 from app.services.sources import sources as sources_service
 from app.services.sources.inbound_webhooks import DeliveryReceipt
 from app.services.sources.replay import ReplayResult
@@ -69,7 +70,7 @@ async def change_mapping(
 
 async def replay_all(harness: ServiceHarness, actor: Actor) -> tuple[ReplayResult, dict[str, int]]:
     """Replay everything. Return the replay, and the values of the live events by id."""
-    replayed = await replay.replay_deliveries(
+    replayed = await replay_service.replay_deliveries(
         harness.service, actor, "erp", NOW - HOUR, parse_event
     )
     assert await has_consistent_rollups(harness, actor)
@@ -128,7 +129,7 @@ async def test_replaying_one_delivery_corrects_its_own_events(harness: ServiceHa
     actor, hook, secret = await connect_erp(harness)
     receipt = await deliver_cloudevents(harness, hook, secret, make_cloudevent("a", 10, 8))
     await change_mapping(harness, actor, BY_NET)
-    replayed_delivery = await replay.replay_delivery(
+    replayed_delivery = await replay_service.replay_delivery(
         harness.service, actor, "erp", receipt.uid, parse_event
     )
     assert (replayed_delivery.state, replayed_delivery.recorded, replayed_delivery.retracted) == (
@@ -156,7 +157,7 @@ async def test_the_event_of_an_earlier_delivery_stays(harness: ServiceHarness):
             0,
             {"s a": 10, "s c": 1},
         )
-    replayed_delivery = await replay.replay_delivery(
+    replayed_delivery = await replay_service.replay_delivery(
         harness.service, actor, "erp", second_receipt.uid, parse_event
     )
     assert (replayed_delivery.state, len(replayed_delivery.rejects)) == ("processed", 1)
