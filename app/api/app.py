@@ -7,17 +7,16 @@ from typing import Final
 
 from fastapi import APIRouter, FastAPI
 
-from app.api.access import api_keys as keys
+from app.api.access import api_keys
 from app.api.alignment import alignment
 from app.api.events import cloudevents, events, exports
 from app.api.http import problems
 from app.api.http.middleware import OuterMiddleware
 from app.api.http.route import list_direct_routes
-from app.api.openapi import document
-from app.api.operations import erasure as erasures
-from app.api.operations import health
-from app.api.playbook import document as apply
+from app.api.openapi.document import install_openapi
+from app.api.operations import erasure, health
 from app.api.playbook import (
+    document,
     journal,
     key_results,
     metrics,
@@ -30,9 +29,7 @@ from app.api.playbook import (
     team_statements,
     teams,
 )
-from app.api.sources import deliveries, sources
-from app.api.sources import inbound_webhooks as hooks
-from app.api.sources import replay as replays
+from app.api.sources import deliveries, inbound_webhooks, replay, sources
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     organization.router,
@@ -47,21 +44,21 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     policy.router,
     events.router,
     exports.router,
-    erasures.router,
+    erasure.router,
     sources.router,
     deliveries.router,
-    replays.router,
+    replay.router,
     cloudevents.router,
-    hooks.router,
+    inbound_webhooks.router,
     alignment.router,
-    apply.router,
-    keys.router,
+    document.router,
+    api_keys.router,
     journal.router,
     health.router,
 )
 
 # One path is tried after the other: what programs ask all day comes first.
-HOT_ROUTERS: Final = (alignment.router, events.router, hooks.router, cloudevents.router)
+HOT_ROUTERS: Final = (alignment.router, events.router, inbound_webhooks.router, cloudevents.router)
 
 
 def _installed_version() -> str:
@@ -93,6 +90,6 @@ def create_application(
         # Not include_router: every route has its whole path already, and an included router is matched twice.
         app.router.routes.extend(router.routes)
     problems.install_handlers(app)
-    document.install_openapi(app)
+    install_openapi(app)
     app.add_middleware(OuterMiddleware, direct_routes=list_direct_routes(app))
     return app

@@ -19,8 +19,8 @@ from app.api.http.route import (
 from app.api.http.schema_base import RequestModel, ResponseModel, json_schema_example
 from app.api.http.schema_types import Cursor, Instant, Key, Name, Scope, Secret, text
 from app.domain.primitives.errors import Fault, InvalidError
-from app.services.access import api_keys as keys
-from app.store.access import api_keys as kept
+from app.services.access import api_keys as api_keys_service
+from app.store.access import api_keys as api_keys_store
 from app.store.access.api_keys import StoredApiKey as ApiKeyValue
 
 router = create_router("api-keys")
@@ -105,7 +105,7 @@ async def list_api_keys(context: ContextDep, paging: PagingDep) -> ApiKeyPage:
     """The keys that are not revoked, oldest first."""
     after = paging.start_position(_parse_position)
     async with context.service.database.read_transaction() as connection:
-        stored_keys = await kept.list_api_keys(
+        stored_keys = await api_keys_store.list_api_keys(
             connection, context.actor.organization, after, paging.limit + 1
         )
     positions = [f"{key.created_at.isoformat()} {key.id}" for key in stored_keys]
@@ -120,10 +120,10 @@ async def issue_api_key(context: ContextDep, body: NewApiKey) -> IssuedApiKey:
     """Issues a key; the reply is the only place that shows it."""
     if len(set(body.scopes)) < len(body.scopes):
         raise InvalidError("A scope is named twice.", [Fault("/scopes", "each scope at most once")])
-    key_request = keys.IssueKey(
+    key_request = api_keys_service.IssueKey(
         body.name, frozenset(body.scopes), body.team, body.source, body.expires_at
     )
-    key, secret = await keys.issue_key(context.service, context.actor, key_request)
+    key, secret = await api_keys_service.issue_key(context.service, context.actor, key_request)
     return IssuedApiKey.model_validate({**_key_fields(key), "api_key": secret})
 
 
@@ -137,4 +137,4 @@ async def revoke_api_key(
     ],  # api.md's name
 ) -> None:
     """Revokes the key; it is refused from the next request on."""
-    await keys.revoke_key(context.service, context.actor, id)
+    await api_keys_service.revoke_key(context.service, context.actor, id)

@@ -9,6 +9,7 @@ from fastapi import Depends, Query, Request, Response
 from pydantic.json_schema import SkipJsonSchema
 
 from app.api.alignment.alignment_schemas import (
+    MAX_LISTED_LOSSES,
     Alignment,
     LedgerPage,
     TeamOverlap,
@@ -45,13 +46,11 @@ from app.api.http.schema_types import Day, Key
 from app.api.playbook.document_schemas import PlaybookDocument, to_document
 from app.domain.primitives.errors import AlignmentChangedError, NotFoundError, unknown_key_message
 from app.scoring.views import build_objective_views, build_team_pairs, build_team_views
-from app.services.alignment import alignment, comparison
-from app.services.alignment import history as alignment_history
+from app.services.alignment import alignment, comparison, history
 from app.services.alignment.alignment import AlignmentResult
 from app.services.alignment.history import HistoryQuery
 
 router = create_router("alignment")
-MAX_LISTED_LOSSES = 10
 View = TypeVar("View")
 Entry = TypeVar("Entry")
 
@@ -188,7 +187,7 @@ async def get_alignment_history(
 ) -> AlignmentHistory:
     """How aligned the organization was, day by day or week by week, each with its own day's configuration."""
     return to_history(
-        await alignment_history.get_history(
+        await history.get_history(
             context.service,
             context.actor,
             HistoryQuery(first_day, last_day, step, playbook, known_at),

@@ -12,10 +12,10 @@ from app.api.events.event_filters import EventFilterDep
 from app.api.events.event_schemas import Event, to_event
 from app.api.http.authentication import ContextDep, RequestContext
 from app.api.http.route import Contract, create_router, route_contract
-from app.store.events import event_queries as kept
+from app.store.events import event_queries
 from app.store.events.event_filters_sql import EventFilter
 from app.store.events.event_queries import StoredEvent
-from app.store.playbook import configuration
+from app.store.playbook import configuration as configuration_store
 
 router = create_router("events")
 PAGE_SIZE: Final = 500
@@ -73,10 +73,10 @@ async def _load_page(
     """The events after one. The connection is given back before anybody waits for who reads them."""
     after = None if last_event is None else (last_event.event.time, last_event.uid)
     async with context.service.database.read_transaction() as connection:
-        current_configuration = await configuration.load_configuration(
+        current_configuration = await configuration_store.load_configuration(
             connection, context.actor.organization
         )
-        return await kept.list_events(
+        return await event_queries.list_events(
             connection,
             context.actor.organization,
             current_configuration,

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, PlainValidator, StrictBool, WithJsonSchema
 
-from app.domain.primitives import decimals as fixed
+from app.domain.primitives import decimals
 
 KEY_PATTERN: Final = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 TEXT_PATTERN: Final = r"^[^\x00]*$"
@@ -61,7 +61,7 @@ def to_fixed(raw: object) -> int:
     """The ten-thousandths of a JSON number. Raises: ValueError."""
     if isinstance(raw, bool) or not isinstance(raw, (int, Decimal)):
         raise ValueError("must be a number")  # what Pydantic listens to  # noqa: TRY004  # what Pydantic listens to
-    return fixed.to_fixed_point(raw)
+    return decimals.to_fixed_point(raw)
 
 
 def _to_fixed_at_least(raw: object, minimum: int, message: str) -> int:
@@ -82,7 +82,7 @@ def _to_positive(raw: object) -> int:
 
 def _to_fraction(raw: object) -> int:
     fixed_number = _to_fixed_at_least(raw, 0, "must be from 0 to 1")
-    if fixed_number > fixed.FIXED_SCALE:
+    if fixed_number > decimals.FIXED_SCALE:
         raise ValueError("must be from 0 to 1")
     return fixed_number
 
@@ -149,7 +149,7 @@ DayOrInstant = Annotated[
     WithJsonSchema({"anyOf": [_DAY_SCHEMA, _INSTANT_SCHEMA]}),
 ]
 
-# What comes in is fixed-point from its validator on; what goes out was made by `fixed.number`.
+# What comes in is fixed-point from its validator on; what goes out was made by `decimals.number`.
 Number = Annotated[int, BeforeValidator(to_fixed), WithJsonSchema(_number_schema(-MAX_NUMBER))]
 NotNegative = Annotated[int, BeforeValidator(to_not_negative), WithJsonSchema(_number_schema(0))]
 Positive = Annotated[int, BeforeValidator(_to_positive), WithJsonSchema(_number_schema(0.0001))]

@@ -14,7 +14,7 @@ from app.api.http.schema_base import ResponseModel, json_schema_example
 from app.api.http.schema_types import Uid, text
 from app.connectors.connector import Delivery
 from app.domain.primitives.errors import NotAuthenticError
-from app.services.sources import inbound_webhooks as deliveries
+from app.services.sources import inbound_webhooks
 
 router = create_router("hooks")
 INVALID_HOOK_MESSAGE: Final = "There is no such hook, or the signature is not valid."
@@ -54,7 +54,7 @@ async def take_delivery(request: Request, service: ServiceDep, hook_id: HookId) 
     headers = {name.lower(): header_value for name, header_value in request.headers.items()}
     delivery = Delivery(request.method, str(request.url), headers, request.state.body)
     try:
-        delivery_receipt = await deliveries.receive_delivery(
+        delivery_receipt = await inbound_webhooks.receive_delivery(
             service, hook_id, delivery, parse_event
         )
     except NotAuthenticError as error:
@@ -79,7 +79,7 @@ async def consent_to_deliveries(request: Request, service: ServiceDep, hook_id: 
     """
     headers = {"Allow": "OPTIONS, POST"}
     origin = request.headers.get("webhook-request-origin", "")
-    if ORIGIN_PATTERN.fullmatch(origin) and await deliveries.accepts_webhook_subscription(
+    if ORIGIN_PATTERN.fullmatch(origin) and await inbound_webhooks.accepts_webhook_subscription(
         service, hook_id
     ):
         headers |= {"WebHook-Allowed-Origin": origin, "WebHook-Allowed-Rate": "*"}

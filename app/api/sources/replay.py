@@ -26,10 +26,10 @@ from app.api.http.schema_types import (
     Unit,
     text,
 )
-from app.api.sources.deliveries import EXAMPLE as DELIVERY
+from app.api.sources.deliveries import EXAMPLE as DELIVERY_EXAMPLE
 from app.api.sources.deliveries import Delivery, DeliveryUid, RejectedElement, delivery_fields
 from app.api.sources.source_schemas import UnmappedPair
-from app.connectors.connector import Delivery as Sample
+from app.connectors.connector import Delivery as DeliveryValue
 from app.domain.events.events import Event
 from app.domain.primitives import strict_json
 from app.domain.primitives.decimals import to_json_number
@@ -161,7 +161,7 @@ class ImportedRecords(Delivery):
 
     model_config = {
         "json_schema_extra": json_schema_example(
-            **{**DELIVERY, "origin": "records"},
+            **{**DELIVERY_EXAMPLE, "origin": "records"},
             reads=["amount", "closedate", "dealstage"],
             unmapped=[{"property": "amount", "value": "a lot", "count": 1, "records": ["42"]}],
             wins_without_amount=1,
@@ -339,7 +339,7 @@ async def import_records(
 async def preview_delivery(context: ContextDep, source: SourceKey, body: SampleDelivery) -> Preview:
     """Says what a sample would make of a source that knew nothing else; stores nothing."""
     body_text = body.body if isinstance(body.body, str) else strict_json.dumps(body.body)
-    sample = Sample("POST", "", body.headers, body_text.encode())
+    sample = DeliveryValue("POST", "", body.headers, body_text.encode())
     preview = await mapping_preview.preview_mapping(
         context.service, context.actor, source, sample, body.mapping, parse_event
     )
