@@ -26,7 +26,7 @@ from app.services.playbook.configuration_history import ConfigurationHistory, Sc
 from app.services.runtime.context import ServiceContext
 from app.store.access import organization_version
 from app.store.alignment import daily_evidence_query, evidence_query, loss_annotations
-from app.store.events import rollup_rebuild
+from app.store.events import event_queries
 from app.store.sql.database import Connection
 
 MAX_REMATCHED_EVENTS: Final = 50_000
@@ -218,7 +218,7 @@ async def _rematch_evidence(
     rematching = metric_restatement_service.MetricRestatement(
         connection, actor.organization, basis.configuration, redefined_metrics
     )
-    event_count = await rollup_rebuild.count_events_of_types(
+    event_count = await event_queries.count_events_of_types(
         connection, actor.organization, rematching.event_types, MAX_REMATCHED_EVENTS + 1
     )
     if event_count > MAX_REMATCHED_EVENTS:

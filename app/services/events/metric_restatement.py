@@ -17,8 +17,8 @@ from app.domain.primitives.errors import BucketFullError, SightlineError
 from app.services.runtime.context import ServiceContext
 from app.store.access import organization_version
 from app.store.access.organization_version import WritePosition
+from app.store.events import event_queries, restatement_queue
 from app.store.events import metric_restatement as metric_restatement_store
-from app.store.events import restatement_queue, rollup_rebuild
 from app.store.events.metric_restatement import PendingRestatement, RestatedDay
 from app.store.playbook import configuration as configuration_store
 from app.store.playbook import journal
@@ -60,11 +60,11 @@ class MetricRestatement:
 
     async def find_days(self) -> list[int]:
         """Return the days on which an event may match differently, in days since 1970."""
-        return await rollup_rebuild.list_event_days(*self._scope, self.event_types)
+        return await event_queries.list_event_days(*self._scope, self.event_types)
 
     async def match_events(self, day: int) -> list[EventState]:
         """Return the events of a day, matched by the new definitions."""
-        return await rollup_rebuild.events_of_day(
+        return await event_queries.events_of_day(
             *self._scope, self._matcher, day, self._time_zone, self.event_types
         )
 
@@ -117,7 +117,7 @@ async def begin_restatement(
     if not changed_metrics:
         return
     restatement = MetricRestatement(connection, organization, write.after, changed_metrics)
-    event_count = await rollup_rebuild.count_events_of_types(
+    event_count = await event_queries.count_events_of_types(
         connection, organization, restatement.event_types, service.max_inline_restated_events + 1
     )
     if event_count > service.max_inline_restated_events:

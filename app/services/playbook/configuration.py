@@ -29,7 +29,7 @@ from app.services.events.metric_restatement import ConfigurationWrite
 from app.services.runtime.context import ServiceContext
 from app.store.access import organization_version
 from app.store.access.organization_version import WritePosition
-from app.store.events import rollup_rebuild
+from app.store.events import event_queries
 from app.store.playbook import configuration as configuration_store
 from app.store.playbook.configuration import StoredResource
 from app.store.sql.database import Connection
@@ -197,7 +197,7 @@ async def patch_resource(
 
     async def forbid_time_zone_change(connection: Connection, outcome: WriteOutcome) -> bool:
         is_same_zone = outcome.before.organization.time_zone == outcome.after.organization.time_zone
-        if not is_same_zone and await rollup_rebuild.has_events(connection, actor.organization):
+        if not is_same_zone and await event_queries.has_events(connection, actor.organization):
             detail = "The time zone is fixed once events exist."
             raise InvalidError(detail, [Fault("/time_zone", detail)])
         return False

@@ -1,15 +1,22 @@
 """Loading of events."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
 from json import loads
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, RowMapping, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.events.events import ErasedMatches, Event
+from app.domain.events.matched_event import (
+    EventState,
+    MatchedEvent,
+    to_matching_id,
+)
+from app.domain.events.metrics import Matcher
 from app.domain.playbook.configuration import Configuration
 from app.domain.primitives import epoch
 from app.store.events.event_filters_sql import (
@@ -19,6 +26,7 @@ from app.store.events.event_filters_sql import (
     to_match_conditions,
     to_time_conditions,
 )
+from app.store.sql.dialect import in_list
 from app.store.tables.base import get_table
 from app.store.tables.events import EventRow, RetractionRow
 from app.store.tables.rollups import MatchingRow
@@ -187,3 +195,88 @@ async def _load_match_sets(connection: AsyncConnection, organization_id: UUID) -
         )
     )
     return MatchSets(connection, {"": {}, **{name: dict(metrics) for name, metrics in rows}})
+
+
+def day_bounds(day: date, time_zone: str) -> tuple[datetime, datetime]:
+    """Return instants that contain the day in any offset; the caller compares the day as well."""
+    midnight = datetime.combine(day, time.min, ZoneInfo(time_zone))
+    return midnight - timedelta(hours=3), midnight + timedelta(hours=30)
+
+
+async def list_event_days(
+    connection: AsyncConnection, organization_id: UUID, event_types: Collection[str] | None = None
+) -> list[int]:
+    """Return the days with events, or with events of some types, as days since 1970, in order."""
+    where = (
+        []
+        if event_types is None
+        else [in_list(connection, event_table.c.type, sorted(event_types))]
+    )
+    statement = (
+        select(event_table.c.day)
+        .where(event_table.c.organization_id == organization_id, *where)
+        .distinct()
+    )
+    return sorted((await connection.execute(statement)).scalars())
+
+
+async def events_of_day(
+    connection: AsyncConnection,
+    organization_id: UUID,
+    matcher: Matcher,
+    day: int,
+    time_zone: str,
+    event_types: Collection[str] | None = None,
+) -> list[EventState]:
+    """Load the events of a day, retracted ones too, with new matches."""
+    retraction_join = and_(
+        retraction_table.c.organization_id == organization_id,
+        retraction_table.c.organization_id == event_table.c.organization_id,
+        retraction_table.c.uid == event_table.c.uid,
+    )
+    earliest, latest = day_bounds(epoch.from_day_number(day), time_zone)
+    where: list[ColumnElement[bool]] = [
+        event_table.c.organization_id == organization_id,
+        event_table.c.time_us >= epoch.to_microseconds(earliest),
+        event_table.c.time_us < epoch.to_microseconds(latest),
+        event_table.c.day == day,
+    ]
+    if event_types is not None:
+        where.append(in_list(connection, event_table.c.type, sorted(event_types)))
+    statement = (
+        select(event_table, retraction_table.c.recorded_day.label("retracted"))
+        .select_from(event_table.outerjoin(retraction_table, retraction_join))
+        .where(*where)
+    )
+    states = []
+    for row in (await connection.execute(statement)).mappings():
+        event = to_event(row)
+        matches = matcher.match(event)
+        matched_event = MatchedEvent(
+            event, row["uid"], row["time_us"], row["day"], to_matching_id(matches), matches
+        )
+        states.append(
+            EventState(matched_event, row["recorded_day"], row["retracted"], row["matching"])
+        )
+    return states
+
+
+async def has_events(connection: AsyncConnection, organization_id: UUID) -> bool:
+    """Return whether the organization has any event."""
+    statement = (
+        select(event_table.c.uid).where(event_table.c.organization_id == organization_id).limit(1)
+    )
+    return (await connection.execute(statement)).first() is not None
+
+
+async def count_events_of_types(
+    connection: AsyncConnection, organization_id: UUID, event_types: Collection[str], max_count: int
+) -> int:
+    """Count the events of some types, up to `max_count`."""
+    where = (
+        event_table.c.organization_id == organization_id,
+        in_list(connection, event_table.c.type, sorted(event_types)),
+    )
+    return len(
+        (await connection.execute(select(event_table.c.uid).where(*where).limit(max_count))).all()
+    )

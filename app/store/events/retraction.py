@@ -2,9 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import RowMapping, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -14,7 +12,7 @@ from app.domain.events.matched_event import MatchedEvent
 from app.domain.events.metrics import Matcher
 from app.domain.primitives import epoch
 from app.store.access.organization_version import WritePosition
-from app.store.events.event_queries import event_table, retraction_table, to_event
+from app.store.events.event_queries import day_bounds, event_table, retraction_table, to_event
 from app.store.events.rollups import RollupDeltas, apply_deltas
 from app.store.sql.dialect import is_embedded
 from app.store.tables.base import get_table
@@ -170,9 +168,3 @@ async def _load_live_events(
         .exists(),
     )
     return (await connection.execute(statement)).mappings().all()
-
-
-def day_bounds(day: date, time_zone: str) -> tuple[datetime, datetime]:
-    """Return instants that contain the day in any offset; the caller compares the day as well."""
-    midnight = datetime.combine(day, time.min, ZoneInfo(time_zone))
-    return midnight - timedelta(hours=3), midnight + timedelta(hours=30)

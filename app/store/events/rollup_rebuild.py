@@ -1,12 +1,12 @@
 """Roll-ups computed from the events, to check the stored ones or to replace them."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from json import dumps
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, bindparam, delete, select, text
+from sqlalchemy import bindparam, delete, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.events.events import to_canonical_json
@@ -14,12 +14,12 @@ from app.domain.events.matched_event import (
     EventState,
     MatchedEvent,
     to_match_set_json,
-    to_matching_id,
 )
 from app.domain.events.metrics import Matcher
-from app.domain.primitives import epoch
-from app.store.events.event_queries import event_table, retraction_table, to_event
-from app.store.events.retraction import day_bounds
+from app.store.events.event_queries import (
+    events_of_day,
+    list_event_days,
+)
 from app.store.events.rollups import (
     ATTENTION_COLUMN_TYPES,
     MEASURE_COLUMN_TYPES,
@@ -30,7 +30,7 @@ from app.store.events.rollups import (
     to_measure_rows,
 )
 from app.store.sql.column_types import UuidColumn
-from app.store.sql.dialect import in_list, json_recordset
+from app.store.sql.dialect import json_recordset
 from app.store.tables.base import get_table
 from app.store.tables.rollups import AttentionRow, MeasureRow, SoldRow
 
@@ -89,64 +89,6 @@ async def recompute_rollups(
             await events_of_day(connection, organization_id, matcher, day, time_zone)
         )
     return recomputed
-
-
-async def list_event_days(
-    connection: AsyncConnection, organization_id: UUID, event_types: Collection[str] | None = None
-) -> list[int]:
-    """Return the days with events, or with events of some types, as days since 1970, in order."""
-    where = (
-        []
-        if event_types is None
-        else [in_list(connection, event_table.c.type, sorted(event_types))]
-    )
-    statement = (
-        select(event_table.c.day)
-        .where(event_table.c.organization_id == organization_id, *where)
-        .distinct()
-    )
-    return sorted((await connection.execute(statement)).scalars())
-
-
-async def events_of_day(
-    connection: AsyncConnection,
-    organization_id: UUID,
-    matcher: Matcher,
-    day: int,
-    time_zone: str,
-    event_types: Collection[str] | None = None,
-) -> list[EventState]:
-    """Load the events of a day, retracted ones too, with new matches."""
-    retraction_join = and_(
-        retraction_table.c.organization_id == organization_id,
-        retraction_table.c.organization_id == event_table.c.organization_id,
-        retraction_table.c.uid == event_table.c.uid,
-    )
-    earliest, latest = day_bounds(epoch.from_day_number(day), time_zone)
-    where: list[ColumnElement[bool]] = [
-        event_table.c.organization_id == organization_id,
-        event_table.c.time_us >= epoch.to_microseconds(earliest),
-        event_table.c.time_us < epoch.to_microseconds(latest),
-        event_table.c.day == day,
-    ]
-    if event_types is not None:
-        where.append(in_list(connection, event_table.c.type, sorted(event_types)))
-    statement = (
-        select(event_table, retraction_table.c.recorded_day.label("retracted"))
-        .select_from(event_table.outerjoin(retraction_table, retraction_join))
-        .where(*where)
-    )
-    states = []
-    for row in (await connection.execute(statement)).mappings():
-        event = to_event(row)
-        matches = matcher.match(event)
-        matched_event = MatchedEvent(
-            event, row["uid"], row["time_us"], row["day"], to_matching_id(matches), matches
-        )
-        states.append(
-            EventState(matched_event, row["recorded_day"], row["retracted"], row["matching"])
-        )
-    return states
 
 
 def recompute_extremes(deltas: RollupDeltas, states: Sequence[EventState]) -> None:
@@ -258,24 +200,3 @@ async def count_differences(
         )
         counts[name] = len(stored ^ expected)
     return counts
-
-
-async def has_events(connection: AsyncConnection, organization_id: UUID) -> bool:
-    """Return whether the organization has any event."""
-    statement = (
-        select(event_table.c.uid).where(event_table.c.organization_id == organization_id).limit(1)
-    )
-    return (await connection.execute(statement)).first() is not None
-
-
-async def count_events_of_types(
-    connection: AsyncConnection, organization_id: UUID, event_types: Collection[str], max_count: int
-) -> int:
-    """Count the events of some types, up to `max_count`."""
-    where = (
-        event_table.c.organization_id == organization_id,
-        in_list(connection, event_table.c.type, sorted(event_types)),
-    )
-    return len(
-        (await connection.execute(select(event_table.c.uid).where(*where).limit(max_count))).all()
-    )

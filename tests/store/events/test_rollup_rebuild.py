@@ -19,7 +19,7 @@ from app.services.alignment import alignment
 from app.services.events import ingestion
 from app.services.operations import rollup_check
 from app.services.playbook import configuration as configuration_service
-from app.store.events import rollup_rebuild
+from app.store.events import event_queries, rollup_rebuild
 from app.store.playbook import configuration as configuration_store
 from tests.support.service_harness import (
     NOW,
@@ -213,21 +213,21 @@ async def test_only_events_of_the_given_types_are_counted(harness: ServiceHarnes
     actor = await harness.create_organization()
     await seed_playbook(harness, actor)
     async with harness.service.database.read_transaction() as connection:
-        assert not await rollup_rebuild.has_events(connection, actor.organization)
+        assert not await event_queries.has_events(connection, actor.organization)
     await record_events(harness, actor, make_event("a"))
     async with harness.service.database.read_transaction() as connection:
         current_configuration = await configuration_store.load_configuration(
             connection, actor.organization
         )
-        assert await rollup_rebuild.has_events(connection, actor.organization)
+        assert await event_queries.has_events(connection, actor.organization)
         assert (
-            await rollup_rebuild.count_events_of_types(
+            await event_queries.count_events_of_types(
                 connection, actor.organization, ["x", "invoice.paid"], 9
             )
             == 1
         )
         assert (
-            await rollup_rebuild.count_events_of_types(
+            await event_queries.count_events_of_types(
                 connection, actor.organization, ["deal.won"], 9
             )
             == 0
