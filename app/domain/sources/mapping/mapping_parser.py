@@ -7,7 +7,8 @@ from decimal import Decimal
 from typing import Final
 
 from app.domain.primitives.errors import Fault, InvalidError
-from app.domain.sources.mapping.generic_envelope import Envelope, EnvelopeParser
+from app.domain.sources.mapping.envelope_parser import EnvelopeParser
+from app.domain.sources.mapping.generic_envelope import Envelope
 from app.domain.sources.mapping.mapping import CurrencyRate, DealMapping, EventRules, LineItemRules
 from app.domain.sources.mapping.rule_parser import (
     MAX_MAP_ENTRIES,
