@@ -200,7 +200,7 @@ async def _reject_overflowing(
 ) -> Sequence[MatchedEvent]:
     """Return the events that are new and fit. Add a rejection for those that do not fit."""
     async with service.database.read_transaction() as connection:
-        recorded_events = await event_queries.find_events_by_key(
+        recorded_events = await event_queries.load_events_by_key(
             connection, organization, [_event_key(matched) for matched in matched_events]
         )
         new_events = [
@@ -241,7 +241,7 @@ async def _build_results(
     recorded_events: Mapping[EventKey, StoredEvent] = {}
     if lookup_keys:
         async with service.database.read_transaction() as connection:
-            recorded_events = await event_queries.find_events_by_key(
+            recorded_events = await event_queries.load_events_by_key(
                 connection, organization, sorted(set(lookup_keys))
             )
     return [

@@ -64,7 +64,7 @@ class MetricRestatement:
 
     async def match_events(self, day: int) -> list[EventState]:
         """Return the events of a day, matched by the new definitions."""
-        return await event_queries.events_of_day(
+        return await event_queries.load_events_of_day(
             *self._scope, self._matcher, day, self._time_zone, self.event_types
         )
 

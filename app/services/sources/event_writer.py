@@ -127,7 +127,7 @@ async def _load_revisions(
     transaction: SourceTransaction, indexed_events: Sequence[tuple[int, Event]]
 ) -> Mapping[str, EventRevisions]:
     event_ids = {event.id for _, event in indexed_events}
-    return await event_revisions.latest_revisions(
+    return await event_revisions.load_latest_revisions(
         transaction.connection, transaction.organization, transaction.source.key, event_ids
     )
 

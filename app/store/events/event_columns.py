@@ -81,5 +81,5 @@ def to_match_sets(matched_events: Sequence[MatchedEvent]) -> dict[str, str]:
     """Return the content of each match set of the events, by its id."""
     matches_by_id = {matched.matching: matched.matches for matched in matched_events}
     return {
-        matching_id: to_match_set_json(matches) for matching_id, matches in matches_by_id.items()
+        match_set_id: to_match_set_json(matches) for match_set_id, matches in matches_by_id.items()
     }

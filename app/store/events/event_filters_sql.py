@@ -96,26 +96,26 @@ class MatchSets:
 
     connection: AsyncConnection
     # The state of each metric, by metric, by the id of the set.
-    states_by_set: Mapping[str, Mapping[str, str]]
+    states_by_match_set_id: Mapping[str, Mapping[str, str]]
 
     def matches_metric(self, metric: str, state: str | None = None) -> ColumnElement[bool]:
         """Return the condition that an event matched the metric, in a state if one is given."""
-        set_names = [
-            name
-            for name, states in self.states_by_set.items()
+        match_set_ids = [
+            match_set_id
+            for match_set_id, states in self.states_by_match_set_id.items()
             if metric in states and state in (None, states[metric])
         ]
-        return in_list(self.connection, event_table.c.matching, set_names)
+        return in_list(self.connection, event_table.c.matching, match_set_ids)
 
     def matches_any_metric(self, metrics: Collection[str]) -> ColumnElement[bool]:
         """Return the condition that an event matched one of the metrics."""
         metric_keys = frozenset(metrics)
-        set_names = [
-            name
-            for name, states in self.states_by_set.items()
+        match_set_ids = [
+            match_set_id
+            for match_set_id, states in self.states_by_match_set_id.items()
             if not metric_keys.isdisjoint(states)
         ]
-        return in_list(self.connection, event_table.c.matching, set_names)
+        return in_list(self.connection, event_table.c.matching, match_set_ids)
 
 
 def to_match_conditions(

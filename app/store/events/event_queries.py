@@ -67,14 +67,14 @@ def to_event(row: RowMapping) -> Event:
         objective=row["objective"],
         offerings=tuple((offering["offering"], offering["value"]) for offering in offerings),
         data=loads(row["data"]) if row["data"] else {},
-        erased=_parse_remembered(row["erased"]) if row["erased"] else None,
+        erased=_parse_erased_matches(row["erased"]) if row["erased"] else None,
     )
 
 
-def _parse_remembered(remembered_json: str) -> ErasedMatches:
+def _parse_erased_matches(erased_json: str) -> ErasedMatches:
     return {
         rule: None if match is None else (match[0], match[1])
-        for rule, match in loads(remembered_json).items()
+        for rule, match in loads(erased_json).items()
     }
 
 
@@ -82,18 +82,18 @@ async def find_event(
     connection: AsyncConnection, organization_id: UUID, uid: UUID
 ) -> StoredEvent | None:
     """Load an event, retracted or not. Return None when the organization has no such event."""
-    events = await find_events(connection, organization_id, [uid])
+    events = await load_events_by_uid(connection, organization_id, [uid])
     return events[0] if events else None
 
 
-async def find_events(
+async def load_events_by_uid(
     connection: AsyncConnection, organization_id: UUID, uids: Sequence[UUID]
 ) -> list[StoredEvent]:
     """Load events, retracted or not."""
-    return await read_events(connection, organization_id, [event_table.c.uid.in_(uids)])
+    return await load_events(connection, organization_id, [event_table.c.uid.in_(uids)])
 
 
-async def find_events_by_key(
+async def load_events_by_key(
     connection: AsyncConnection, organization_id: UUID, event_keys: Sequence[tuple[str, str]]
 ) -> Mapping[tuple[str, str], StoredEvent]:
     """Load events by (source, id), retracted or not; keys without an event are left out."""
@@ -107,7 +107,7 @@ async def find_events_by_key(
                 event_table.c.source == source,
                 event_table.c.id.in_(event_ids[start : start + 5000]),
             ]
-            for stored in await read_events(connection, organization_id, where):
+            for stored in await load_events(connection, organization_id, where):
                 events_by_key[(source, stored.event.id)] = stored
     return events_by_key
 
@@ -135,10 +135,10 @@ async def list_events(
                 and_(event_table.c.time_us == after_us, event_table.c.uid < after_position[1]),
             )
         )
-    return await read_events(connection, organization_id, where, limit)
+    return await load_events(connection, organization_id, where, limit)
 
 
-async def read_events(
+async def load_events(
     connection: AsyncConnection,
     organization_id: UUID,
     where: Sequence[ColumnElement[bool]],
@@ -197,7 +197,7 @@ async def _load_match_sets(connection: AsyncConnection, organization_id: UUID) -
     return MatchSets(connection, {"": {}, **{name: dict(metrics) for name, metrics in rows}})
 
 
-def day_bounds(day: date, time_zone: str) -> tuple[datetime, datetime]:
+def to_time_bounds(day: date, time_zone: str) -> tuple[datetime, datetime]:
     """Return instants that contain the day in any offset; the caller compares the day as well."""
     midnight = datetime.combine(day, time.min, ZoneInfo(time_zone))
     return midnight - timedelta(hours=3), midnight + timedelta(hours=30)
@@ -220,7 +220,7 @@ async def list_event_days(
     return sorted((await connection.execute(statement)).scalars())
 
 
-async def events_of_day(
+async def load_events_of_day(
     connection: AsyncConnection,
     organization_id: UUID,
     matcher: Matcher,
@@ -234,7 +234,7 @@ async def events_of_day(
         retraction_table.c.organization_id == event_table.c.organization_id,
         retraction_table.c.uid == event_table.c.uid,
     )
-    earliest, latest = day_bounds(epoch.from_day_number(day), time_zone)
+    earliest, latest = to_time_bounds(epoch.from_day_number(day), time_zone)
     where: list[ColumnElement[bool]] = [
         event_table.c.organization_id == organization_id,
         event_table.c.time_us >= epoch.to_microseconds(earliest),

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import and_, or_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.store.events.event_queries import StoredEvent, event_table, read_events
+from app.store.events.event_queries import StoredEvent, event_table, load_events
 
 REVISION_MARK: Final = "~"
 REVISION_RANGE_END: Final = chr(ord(REVISION_MARK) + 1)
@@ -29,7 +29,7 @@ class EventRevisions:
     next_id: str
 
 
-async def latest_revisions(
+async def load_latest_revisions(
     connection: AsyncConnection, organization_id: UUID, source: str, event_ids: Collection[str]
 ) -> Mapping[str, EventRevisions]:
     """Load the revisions of a source's events by original id, without ids that have no event."""
@@ -50,7 +50,7 @@ async def latest_revisions(
         ]
         events_by_id = {
             stored.event.id: stored
-            for stored in await read_events(connection, organization_id, where)
+            for stored in await load_events(connection, organization_id, where)
         }
         revisions_by_id |= {
             id_: _to_revisions(id_, events_by_id) for id_ in chunk if id_ in events_by_id

@@ -26,7 +26,7 @@ MATCH_COLUMN_TYPES: Final = {
     "value": "bigint",
 }
 OFFERING_COLUMN_TYPES: Final = {"uid": "uuid", "offering": "text", "value": "bigint"}
-MATCHING_COLUMN_TYPES: Final = {"id": "text", "metrics": "text"}
+MATCH_SET_COLUMN_TYPES: Final = {"id": "text", "metrics": "text"}
 
 
 def pack_columns(
@@ -78,7 +78,7 @@ SEPARATOR_POSITION: Final = 5
 EVENTS_POSITION: Final = SEPARATOR_POSITION + 1
 MATCHES_POSITION: Final = EVENTS_POSITION + len(EVENT_COLUMN_TYPES)
 OFFERINGS_POSITION: Final = MATCHES_POSITION + len(MATCH_COLUMN_TYPES)
-MATCHINGS_POSITION: Final = OFFERINGS_POSITION + len(OFFERING_COLUMN_TYPES)
+MATCH_SETS_POSITION: Final = OFFERINGS_POSITION + len(OFFERING_COLUMN_TYPES)
 LATEST_VALUE_SQL: Final = (
     "(array_agg({0} order by i.time_us desc, i.id desc) filter (where p.counted = 1))[1]"
 )
@@ -97,7 +97,7 @@ closes as (
 kinds as (
   insert into matching (organization_id, id, metrics)
   select $1::uuid, coalesce(u.id, ''), u.metrics
-  from {_packed_rows_sql(MATCHINGS_POSITION, MATCHING_COLUMN_TYPES, "u")}, cur
+  from {_packed_rows_sql(MATCH_SETS_POSITION, MATCH_SET_COLUMN_TYPES, "u")}, cur
   on conflict do nothing),
 ins as (
   insert into event
@@ -148,7 +148,7 @@ async def record_batch(connection: AsyncConnection, batch: IngestBatch) -> Inges
         *to_event_columns(matched_events),
         *_transpose(_to_match_rows(matched_events), len(MATCH_COLUMN_TYPES)),
         *_transpose(_to_offering_rows(matched_events), len(OFFERING_COLUMN_TYPES)),
-        *_transpose(match_sets, len(MATCHING_COLUMN_TYPES)),
+        *_transpose(match_sets, len(MATCH_SET_COLUMN_TYPES)),
     )
     arguments = (
         batch.organization_id,

@@ -17,9 +17,9 @@ from app.domain.playbook import serialization
 from app.store.events import rollups
 from app.store.events.rollup_rebuild import (
     RecomputedRollups,
-    recompute_extremes,
+    recompute_extremes_at_retractions,
     save_match_sets,
-    update_matches,
+    update_match_sets,
 )
 from app.store.events.rollups import RollupDeltas, to_cell_rows, to_measure_rows
 from app.store.tables.base import get_table
@@ -54,9 +54,9 @@ class RestatedDay:
     # Rows to add to `attention`.
     attention: TableRows
     # The content of match sets, by id.
-    sets: Mapping[str, str]
+    match_sets: Mapping[str, str]
     # The events with a new match set: pairs of uid and id of the set.
-    moved: Sequence[tuple[str, str]]
+    changed_match_set_ids: Sequence[tuple[str, str]]
 
 
 async def load_previous_metrics(
@@ -132,16 +132,16 @@ def restate_day(day: int, states: Sequence[EventState], touched: Collection[str]
     recomputed = RecomputedRollups()
     for state in states:
         matched_event = state.matched_event
-        is_moved = recomputed.note_matching(matched_event, state.stored_matching)
+        is_moved = recomputed.note_match_set(matched_event, state.stored_matching)
         for recorded_day, sign in ((state.recorded_day, 1), (state.retracted_day, -1)):
             if recorded_day is not None:
                 deltas.add_measures(matched_event, recorded_day, sign)
             if recorded_day is not None and is_moved:
                 deltas.add_attention(matched_event, state.stored_matching, recorded_day, -sign)
                 deltas.add_attention(matched_event, matched_event.matching, recorded_day, sign)
-    recompute_extremes(deltas, states)
+    recompute_extremes_at_retractions(deltas, states)
     deltas.measure = {key: bucket for key, bucket in deltas.measure.items() if key[0] in touched}
-    pairs = [(str(uid), name) for uid, name in sorted(recomputed.changed_matchings.items())]
+    pairs = [(str(uid), name) for uid, name in sorted(recomputed.changed_match_set_ids.items())]
     return RestatedDay(
         day, to_measure_rows(deltas), to_cell_rows(deltas.attention), recomputed.match_sets, pairs
     )
@@ -151,7 +151,13 @@ async def save_restated_day(
     connection: AsyncConnection, organization_id: UUID, restated: RestatedDay
 ) -> None:
     """Save a restated day until all days are done."""
-    content = {name: getattr(restated, name) for name in ("measure", "attention", "sets", "moved")}
+    # Stored names: a restatement that an older release began must stay readable.
+    content = {
+        "measure": restated.measure,
+        "attention": restated.attention,
+        "sets": restated.match_sets,
+        "moved": restated.changed_match_set_ids,
+    }
     columns = {"organization_id": organization_id, "day": restated.day, "content": content}
     await connection.execute(insert(restated_day_table).values(columns))
 
@@ -208,7 +214,7 @@ async def apply_restated_day(
             *measure_conditions, measure_table.c.metric.in_(sorted(touched))
         )
     )
-    await save_match_sets(connection, organization_id, dict(restated.sets))
+    await save_match_sets(connection, organization_id, dict(restated.match_sets))
     await rollups.add_rows(connection, organization_id, "measure", restated.measure)
     await rollups.add_rows(connection, organization_id, "attention", restated.attention)
     is_empty = attention_table.c.events == 0, attention_table.c.effort == 0
@@ -217,7 +223,7 @@ async def apply_restated_day(
         attention_table.c.day == restated.day,
     )
     await connection.execute(delete(attention_table).where(*where, *is_empty))
-    await update_matches(connection, organization_id, restated.moved)
+    await update_match_sets(connection, organization_id, restated.changed_match_set_ids)
 
 
 async def load_progress(

@@ -12,7 +12,7 @@ from app.domain.events.matched_event import MatchedEvent
 from app.domain.events.metrics import Matcher
 from app.domain.primitives import epoch
 from app.store.access.organization_version import WritePosition
-from app.store.events.event_queries import day_bounds, event_table, retraction_table, to_event
+from app.store.events.event_queries import event_table, retraction_table, to_event, to_time_bounds
 from app.store.events.rollups import RollupDeltas, apply_deltas
 from app.store.sql.dialect import is_embedded
 from app.store.tables.base import get_table
@@ -59,7 +59,7 @@ async def retract_events(connection: AsyncConnection, batch: RetractionBatch) ->
     ]
     for matched_event in retracted_events:
         deltas.add_event(matched_event, recorded_day, -1)
-    await _recompute_extremes(connection, batch, deltas, retracted_events)
+    await _recompute_extremes_from_live_events(connection, batch, deltas, retracted_events)
     await _invalidate_restated_days(connection, batch.organization_id, retracted_events)
     await apply_deltas(connection, batch.organization_id, deltas)
     return len(new_uids)
@@ -121,7 +121,7 @@ async def _load_matched_events(
             )
 
 
-async def _recompute_extremes(
+async def _recompute_extremes_from_live_events(
     connection: AsyncConnection,
     batch: RetractionBatch,
     deltas: RollupDeltas,
@@ -153,7 +153,7 @@ async def _recompute_extremes(
 async def _load_live_events(
     connection: AsyncConnection, batch: RetractionBatch, source: str, day: int
 ) -> Sequence[RowMapping]:
-    earliest, latest = day_bounds(epoch.from_day_number(day), batch.time_zone)
+    earliest, latest = to_time_bounds(epoch.from_day_number(day), batch.time_zone)
     statement = select(event_table).where(
         event_table.c.organization_id == batch.organization_id,
         event_table.c.time_us >= epoch.to_microseconds(earliest),

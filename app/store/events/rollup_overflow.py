@@ -22,7 +22,7 @@ from app.store.events.rollups import (
 from app.store.sql.column_types import UuidColumn
 from app.store.sql.dialect import json_recordset
 
-SumsByCell = dict[tuple[str, tuple[object, ...]], int]
+SumsByRow = dict[tuple[str, tuple[object, ...]], int]
 SUM_COLUMNS = {
     "measure": ("total", MEASURE_COLUMN_TYPES),
     "attention": ("effort", ATTENTION_COLUMN_TYPES),
@@ -37,8 +37,10 @@ async def find_overflowing_events(
     recorded_day: int,
 ) -> frozenset[UUID]:
     """Return the events that, added in order, would make a sum exceed 64 bits."""
-    cells_by_event = {matched.uid: _to_cells(matched, recorded_day) for matched in matched_events}
-    sums: SumsByCell = {}
+    cells_by_event = {
+        matched.uid: _to_additions(matched, recorded_day) for matched in matched_events
+    }
+    sums: SumsByRow = {}
     for table in SUM_COLUMNS:
         keys = sorted(
             {
@@ -60,7 +62,7 @@ async def find_overflowing_events(
     return frozenset(overflowing)
 
 
-def _to_cells(matched_event: MatchedEvent, recorded_day: int) -> SumsByCell:
+def _to_additions(matched_event: MatchedEvent, recorded_day: int) -> SumsByRow:
     """Return the additions of an event to each sum."""
     deltas = RollupDeltas()
     deltas.add_event(matched_event, recorded_day)
@@ -76,7 +78,7 @@ async def _load_sums(
     organization_id: UUID,
     table: str,
     keys: Sequence[tuple[object, ...]],
-) -> SumsByCell:
+) -> SumsByRow:
     column, column_types = SUM_COLUMNS[table]
     key_columns = KEY_COLUMNS[table].split(", ")
     from_clause = json_recordset(

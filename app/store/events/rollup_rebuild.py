@@ -17,8 +17,8 @@ from app.domain.events.matched_event import (
 )
 from app.domain.events.metrics import Matcher
 from app.store.events.event_queries import (
-    events_of_day,
     list_event_days,
+    load_events_of_day,
 )
 from app.store.events.rollups import (
     ATTENTION_COLUMN_TYPES,
@@ -50,7 +50,7 @@ class RecomputedRollups:
 
     deltas: RollupDeltas = field(default_factory=RollupDeltas)
     match_sets: dict[str, str] = field(default_factory=dict)
-    changed_matchings: dict[UUID, str] = field(default_factory=dict)
+    changed_match_set_ids: dict[UUID, str] = field(default_factory=dict)
     event_count: int = 0
 
     def add_events(self, states: Sequence[EventState]) -> None:
@@ -61,19 +61,19 @@ class RecomputedRollups:
             self.deltas.add_event(matched_event, state.recorded_day)
             if state.retracted_day is not None:
                 self.deltas.add_event(matched_event, state.retracted_day, -1)
-            self.note_matching(matched_event, state.stored_matching)
-        recompute_extremes(self.deltas, states)
+            self.note_match_set(matched_event, state.stored_matching)
+        recompute_extremes_at_retractions(self.deltas, states)
 
-    def note_matching(self, matched_event: MatchedEvent, stored_matching: str) -> bool:
+    def note_match_set(self, matched_event: MatchedEvent, stored_match_set_id: str) -> bool:
         """Return whether the match set differs from the stored one; if so, remember the event."""
         if matched_event.matching:
             self.match_sets.setdefault(
                 matched_event.matching,
                 to_match_set_json(matched_event.matches),
             )
-        if matched_event.matching != stored_matching:
-            self.changed_matchings[matched_event.uid] = matched_event.matching
-        return matched_event.matching != stored_matching
+        if matched_event.matching != stored_match_set_id:
+            self.changed_match_set_ids[matched_event.uid] = matched_event.matching
+        return matched_event.matching != stored_match_set_id
 
 
 async def recompute_rollups(
@@ -86,12 +86,12 @@ async def recompute_rollups(
     recomputed = RecomputedRollups()
     for day in await list_event_days(connection, organization_id):
         recomputed.add_events(
-            await events_of_day(connection, organization_id, matcher, day, time_zone)
+            await load_events_of_day(connection, organization_id, matcher, day, time_zone)
         )
     return recomputed
 
 
-def recompute_extremes(deltas: RollupDeltas, states: Sequence[EventState]) -> None:
+def recompute_extremes_at_retractions(deltas: RollupDeltas, states: Sequence[EventState]) -> None:
     """Set low, high and last of each bucket with a retraction to those at the end of its day.
 
     `states` are all events of one day. On the day of the retraction, an event recorded later on it
@@ -133,10 +133,10 @@ async def replace_rollups(
         await connection.execute(delete(table).where(table.c.organization_id == organization_id))
     await save_match_sets(connection, organization_id, recomputed.match_sets)
     await apply_deltas(connection, organization_id, recomputed.deltas)
-    await update_matches(
+    await update_match_sets(
         connection,
         organization_id,
-        [(str(uid), name) for uid, name in sorted(recomputed.changed_matchings.items())],
+        [(str(uid), name) for uid, name in sorted(recomputed.changed_match_set_ids.items())],
     )
 
 
@@ -155,11 +155,13 @@ async def save_match_sets(
     await connection.execute(statement, {"rows": dumps(sorted(match_sets.items()))})
 
 
-async def update_matches(
-    connection: AsyncConnection, organization_id: UUID, matchings: Sequence[tuple[str, str]]
+async def update_match_sets(
+    connection: AsyncConnection,
+    organization_id: UUID,
+    match_set_ids_by_event: Sequence[tuple[str, str]],
 ) -> None:
     """Set the match set of events, given as pairs of uid and id of the set."""
-    if not matchings:
+    if not match_set_ids_by_event:
         return
     from_clause = json_recordset(connection, "rows", {"uid": "uuid", "matching": "text"}, "d")
     statement = text(
@@ -167,7 +169,7 @@ async def update_matches(
         "where event.organization_id = :organization and event.uid = d.uid"
     ).bindparams(bindparam("organization", organization_id, UuidColumn()))
     await connection.execute(
-        statement, {"rows": to_canonical_json([list(pair) for pair in matchings])}
+        statement, {"rows": to_canonical_json([list(pair) for pair in match_set_ids_by_event])}
     )
 
 
@@ -180,7 +182,7 @@ async def count_differences(
         "attention": to_cell_rows(recomputed.deltas.attention),
         "sold": to_cell_rows(recomputed.deltas.sold),
     }
-    counts = {"event": len(recomputed.changed_matchings)}
+    counts = {"event": len(recomputed.changed_match_set_ids)}
     for name, (table, column_types) in ROLLUP_TABLES.items():
         columns = [table.c[column] for column in column_types]
         stored_rows = await connection.execute(

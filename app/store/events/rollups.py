@@ -171,14 +171,14 @@ class RollupDeltas:
                 bucket.add_value(match.value, matched_event.time_us, matched_event.event.id)
 
     def add_attention(
-        self, matched_event: MatchedEvent, matching: str, recorded_day: int, sign: int
+        self, matched_event: MatchedEvent, match_set_id: str, recorded_day: int, sign: int
     ) -> None:
         """Add the effort of an event, under a match set."""
         event = matched_event.event
         key = (
             event.team,
             event.kind,
-            matching,
+            match_set_id,
             event.objective or "",
             matched_event.day,
             recorded_day,

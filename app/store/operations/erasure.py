@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.domain.events.events import ErasedMatches, to_canonical_json
 from app.domain.sources.crm.changes import ERASED_VERB
 from app.store.access.organization_version import WritePosition
-from app.store.events.event_queries import StoredEvent, event_table, find_events
+from app.store.events.event_queries import StoredEvent, event_table, load_events_by_uid
 from app.store.operations.privileges import append_only_suspended
 from app.store.sources.changes import ENTITY_COLUMN_TYPES, SourceGeneration, change_table
 from app.store.sources.deliveries import (
@@ -60,7 +60,9 @@ async def load_subject_events(
     where += [] if source is None else [event_table.c.source == source]
     uids = sorted((await connection.execute(select(event_table.c.uid).where(*where))).scalars())
     for start in range(0, len(uids), CHUNK_SIZE):
-        yield await find_events(connection, organization_id, uids[start : start + CHUNK_SIZE])
+        yield await load_events_by_uid(
+            connection, organization_id, uids[start : start + CHUNK_SIZE]
+        )
 
 
 async def erase_events(

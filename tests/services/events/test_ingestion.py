@@ -213,7 +213,7 @@ async def test_recorded_order_never_goes_backwards_when_the_clock_does(
     harness.clock.advance(hours=-3)
     await record_events(harness, actor, make_event("b", time=NOW - timedelta(days=1)))
     async with harness.service.database.read_transaction() as connection:
-        stored_events = await event_queries.find_events_by_key(
+        stored_events = await event_queries.load_events_by_key(
             connection, actor.organization, [("billing", "a"), ("billing", "b")]
         )
     assert stored_events["billing", "b"].recorded_at >= stored_events["billing", "a"].recorded_at
@@ -410,6 +410,6 @@ async def test_a_cancelled_request_loses_no_other_event(harness: ServiceHarness,
     names = [("billing", f"n{i}") for i in range(6) if i != 2]
     async with harness.service.database.read_transaction() as connection:
         assert set(names) <= set(
-            await event_queries.find_events_by_key(connection, actor.organization, names)
+            await event_queries.load_events_by_key(connection, actor.organization, names)
         )
     assert await has_consistent_rollups(harness, actor)

@@ -186,7 +186,7 @@ async def create_varied_events(
         ]
         stored_events = list(
             (
-                await event_queries.find_events_by_key(connection, actor.organization, event_keys)
+                await event_queries.load_events_by_key(connection, actor.organization, event_keys)
             ).values()
         )
     return actor, stored_events, FilterOracle(loaded_configuration)
@@ -299,7 +299,7 @@ async def test_an_event_is_found_by_its_uid_with_all_fields(harness: ServiceHarn
             is None
         )
         assert (
-            await event_queries.find_events_by_key(
+            await event_queries.load_events_by_key(
                 connection, other_actor.organization, [("billing", "a")]
             )
             == {}
