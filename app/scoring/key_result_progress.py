@@ -137,7 +137,7 @@ class KeyResultStanding(NamedTuple):
         return (
             f"; {self.metric.canonical_source}, its canonical source, has been silent since "
             f"{self.source_activity.last_day}: for {silent_days}, and never for more than "
-            f"{self.source_activity.usual_gap_days} in the four weeks before"
+            f"{self.source_activity.longest_gap_days} in the four weeks before"
         )
 
     def evidence(self, _: Loss) -> EvidenceQuery:

@@ -17,11 +17,11 @@ class SourceActivity:
 
     last_day: date
     # The longest gap between deliveries in the four weeks before the last day, in days.
-    usual_gap_days: int
+    longest_gap_days: int
 
     def is_silent_on(self, day: date) -> bool:
         """Return True if the source has been silent for longer than its usual gap."""
-        return (day - self.last_day).days > self.usual_gap_days
+        return (day - self.last_day).days > self.longest_gap_days
 
 
 def is_silent(active_hours: Collection[int], current_hour: int) -> bool:
@@ -30,7 +30,7 @@ def is_silent(active_hours: Collection[int], current_hour: int) -> bool:
     `active_hours` are the hours since the epoch with deliveries. Nights and weekends count as usual
     gaps. Fewer than three active hours, or a gap of less than a day, prove nothing.
     """
-    gap_hours = find_usual_gap(active_hours)
+    gap_hours = find_longest_gap(active_hours)
     return gap_hours is not None and current_hour - max(active_hours) > max(
         gap_hours, MIN_GAP_HOURS
     )
@@ -38,11 +38,11 @@ def is_silent(active_hours: Collection[int], current_hour: int) -> bool:
 
 def summarize_activity(active_days: Collection[date]) -> SourceActivity | None:
     """Return the activity of a source, or None with fewer than three active days."""
-    gap_days = find_usual_gap([day.toordinal() for day in active_days])
+    gap_days = find_longest_gap([day.toordinal() for day in active_days])
     return None if gap_days is None else SourceActivity(max(active_days), gap_days)
 
 
-def find_usual_gap(times: Collection[int]) -> int | None:
+def find_longest_gap(times: Collection[int]) -> int | None:
     """Return the longest gap between two active times, or None with too few of them."""
     active_times = sorted(set(times))
     return (

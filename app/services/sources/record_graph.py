@@ -209,12 +209,12 @@ def project_events(
     def collect_merged_changes(deal: str) -> list[Change]:
         return [
             change
-            for merged_id in sorted(merge_index.merged_ids(deal))
+            for merged_id in sorted(merge_index.ids_with_history(deal))
             for change in changes_by_entity.get(merged_id, ())
         ]
 
     if entity.startswith(LINE_ITEM_PREFIX):
-        return line_items.find_unmapped(RecordTimeline(changes_by_entity[entity]), deal_mapping)
+        return line_items.project_line_item(RecordTimeline(changes_by_entity[entity]), deal_mapping)
     if entity.startswith(DEAL_PREFIX):
         if merge_index.surviving_deal(entity) != entity:
             return ProjectedEvents()

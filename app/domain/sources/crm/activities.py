@@ -19,7 +19,11 @@ from app.domain.sources.crm.changes import Change, Scalar
 from app.domain.sources.crm.deals import event_data_as_of, resolve_team
 from app.domain.sources.crm.reconciliation import DesiredEvent, ProjectedEvents
 from app.domain.sources.crm.record_links import MergeIndex, find_associated_deals
-from app.domain.sources.crm.timeline import MAX_REPORTED_LENGTH, RecordTimeline, unreadable_values
+from app.domain.sources.crm.timeline import (
+    MAX_REPORTED_LENGTH,
+    RecordTimeline,
+    find_unmapped_values,
+)
 from app.domain.sources.mapping.mapping import DealMapping
 from app.domain.sources.mapping.values import parse_instant, to_text
 
@@ -28,7 +32,7 @@ from app.domain.sources.mapping.values import parse_instant, to_text
 class ActivityRule:
     """Rule that tells when an activity of one kind took place, and whether it did."""
 
-    slot: str
+    slot_suffix: str
     # The first property with a readable time counts.
     time_properties: tuple[str, ...]
     held_outcomes: frozenset[str]
@@ -89,16 +93,16 @@ def project_events(
     timeline = RecordTimeline(changes)
     if not timeline.changes:
         return ProjectedEvents()
-    kind, _, id_ = timeline.changes[0].entity.partition(":")
-    rule = ACTIVITY_RULES[kind]
-    unmapped_values = _find_unknown_values(kind, timeline, mapping)
-    occurred_at = _find_held_at(timeline, rule) if timeline.is_alive else None
+    record_type, _, id_ = timeline.changes[0].entity.partition(":")
+    rule = ACTIVITY_RULES[record_type]
+    unmapped_values = _find_unmapped_activity_values(record_type, timeline, mapping)
+    occurred_at = _find_occurred_at(timeline, rule) if timeline.is_alive else None
     if occurred_at is None:
         return ProjectedEvents((), unmapped_values)
     deal_timeline = RecordTimeline(deal_changes)
     event = DesiredEvent(
-        slot=f"{kind}/{id_}/{rule.slot}",
-        type=f"{kind}.{rule.slot}",
+        slot=f"{record_type}/{id_}/{rule.slot_suffix}",
+        type=f"{record_type}.{rule.slot_suffix}",
         time=occurred_at,
         team=resolve_team([timeline, deal_timeline], mapping.team, default_team, occurred_at),
         kind="activity",
@@ -108,7 +112,7 @@ def project_events(
     return ProjectedEvents((event,), unmapped_values)
 
 
-def _find_held_at(timeline: RecordTimeline, rule: ActivityRule) -> datetime | None:
+def _find_occurred_at(timeline: RecordTimeline, rule: ActivityRule) -> datetime | None:
     """Return when the activity took place, or None if it did not, or not yet."""
     direction = timeline.latest_value(DIRECTION)
     if direction is not None and _to_option_code(direction) == INCOMING_DIRECTION:
@@ -129,13 +133,13 @@ def _find_held_at(timeline: RecordTimeline, rule: ActivityRule) -> datetime | No
     outcome_code = None if outcome is None else _to_option_code(outcome)
     if outcome_code in rule.held_outcomes:
         # A status of done before the planned time means that the activity took place earlier.
-        return min(planned_at, _find_done_since(timeline, rule) or planned_at)
+        return min(planned_at, _find_held_since(timeline, rule) or planned_at)
     if outcome_code in rule.not_held_outcomes:
         return None
     return planned_at if planned_at <= latest_change_at else None
 
 
-def _find_done_since(timeline: RecordTimeline, rule: ActivityRule) -> datetime | None:
+def _find_held_since(timeline: RecordTimeline, rule: ActivityRule) -> datetime | None:
     """Return the start of the latest unbroken period in which the status was done."""
     since: datetime | None = None
     for changed_at, status in timeline.value_history(STATUS):
@@ -149,27 +153,27 @@ def _to_option_code(option: Scalar) -> str:
     return to_text(option).strip().upper().replace(" ", "_").replace("-", "_")
 
 
-def _find_unknown_values(
-    kind: str, timeline: RecordTimeline, mapping: DealMapping
+def _find_unmapped_activity_values(
+    record_type: str, timeline: RecordTimeline, mapping: DealMapping
 ) -> tuple[tuple[str, str], ...]:
     """Return the sorted (property, value) pairs that the rules do not know or cannot read."""
-    rule = ACTIVITY_RULES[kind]
-    reported_names = REPORTED_NAMES[kind]
+    rule = ACTIVITY_RULES[record_type]
+    reported_names = REPORTED_NAMES[record_type]
     known_outcomes = rule.held_outcomes | rule.not_held_outcomes
-    unknown_pairs = {
+    unmapped_values = {
         (reported_names[STATUS], status[:MAX_REPORTED_LENGTH])
         for status in timeline.distinct_values(STATUS)
         if _to_option_code(status) not in known_outcomes
     }
     for name in rule.time_properties:
-        unknown_pairs |= {
+        unmapped_values |= {
             (reported_names[name], time_text[:MAX_REPORTED_LENGTH])
             for time_text in timeline.distinct_values(name)
             if parse_instant(time_text) is None
         }
-    unknown_pairs |= unreadable_values(
+    unmapped_values |= find_unmapped_values(
         timeline,
         [mapping.team],
         lambda team_rule, team_value: team_rule.apply(team_value) is not None,
     )
-    return tuple(sorted(unknown_pairs))
+    return tuple(sorted(unmapped_values))

@@ -27,6 +27,6 @@ STORED_NAMES: Final[Mapping[str, Mapping[str, str]]] = {
     },
 }
 REPORTED_NAMES: Final[Mapping[str, Mapping[str, str]]] = {
-    kind: {name: stored_name for stored_name, name in names.items()}
-    for kind, names in STORED_NAMES.items()
+    record_type: {name: stored_name for stored_name, name in names.items()}
+    for record_type, names in STORED_NAMES.items()
 }

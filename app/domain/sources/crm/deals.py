@@ -9,7 +9,7 @@ from app.domain.sources.crm.changes import Change, Scalar
 from app.domain.sources.crm.deal_stages import find_transitions
 from app.domain.sources.crm.line_items import is_offering_key, sum_by_offering
 from app.domain.sources.crm.reconciliation import DesiredEvent, ProjectedEvents
-from app.domain.sources.crm.timeline import RecordTimeline, unreadable_values
+from app.domain.sources.crm.timeline import RecordTimeline, find_unmapped_values
 from app.domain.sources.mapping.mapping import CurrencyRate, DealMapping
 from app.domain.sources.mapping.rule_parser import MAX_UNIT_LENGTH
 from app.domain.sources.mapping.rules import Rule
@@ -40,14 +40,14 @@ def project_events(
     entity = entity or ordered_changes[0].entity
     timeline = RecordTimeline(ordered_changes, entity)
     subject = entity.replace(":", "/", 1)
-    unmapped_values = find_unknown_values(timeline, mapping)
+    unmapped_values = find_unmapped_deal_values(timeline, mapping)
     if not timeline.is_alive:
         return ProjectedEvents((), unmapped_values)
     events = []
-    for slot, kind, occurred_at in find_transitions(timeline, mapping):
+    for slot_suffix, kind, occurred_at in find_transitions(timeline, mapping):
         event = DesiredEvent(
-            slot=f"{subject}/{slot}",
-            type=f"deal.{slot.split('/')[0]}",
+            slot=f"{subject}/{slot_suffix}",
+            type=f"deal.{slot_suffix.split('/')[0]}",
             time=occurred_at,
             team=resolve_team([timeline], mapping.team, default_team, occurred_at),
             kind=kind,
@@ -55,7 +55,9 @@ def project_events(
             data=event_data_as_of(timeline, mapping, occurred_at),
         )
         events.append(
-            _with_won_amount(event, timeline, mapping, line_items) if slot == "won" else event
+            _with_won_amount(event, timeline, mapping, line_items)
+            if slot_suffix == "won"
+            else event
         )
     wins = [event for event in events if event.type == "deal.won"]
     unmapped_values = tuple(
@@ -145,7 +147,7 @@ def _read_as_of(timeline: RecordTimeline, rule: Rule | None, as_of: datetime) ->
     """Return the value of a rule as of an instant, or its default."""
     if rule is None or rule.const is not None:
         return None if rule is None else rule.const
-    mapped = rule.apply(timeline.raw_value_as_of(rule, as_of))
+    mapped = rule.apply(timeline.raw_value_as_of_or_first(rule, as_of))
     return rule.default if mapped is None else mapped
 
 
@@ -179,7 +181,7 @@ def resolve_team(
     if rule.const is not None:
         return to_text(rule.const)
     for timeline in timelines:
-        team = rule.apply(timeline.raw_value_as_of(rule, as_of))
+        team = rule.apply(timeline.raw_value_as_of_or_first(rule, as_of))
         if team is not None:
             return to_text(team)
     return default_team if rule.default is None else to_text(rule.default)
@@ -204,41 +206,41 @@ def event_data_as_of(
     return limit_data_size(members)
 
 
-def find_unknown_values(
+def find_unmapped_deal_values(
     timeline: RecordTimeline, mapping: DealMapping
 ) -> tuple[tuple[str, str], ...]:
     """Return the sorted (property, value) pairs that the mapping does not know or cannot read.
 
     All values that the deal ever had are checked.
     """
-    unknown_pairs: set[tuple[str, str]] = set()
+    unmapped_values: set[tuple[str, str]] = set()
     has_status_rule = mapping.status is not None or mapping.won is not None
     if mapping.stage is not None and not has_status_rule:
         for name in mapping.stage.properties:
             stages = timeline.distinct_values(name)
-            unknown_pairs |= {
+            unmapped_values |= {
                 (name, raw[:200])
                 for raw in stages
                 if to_text(mapping.stage.apply(raw)) not in mapping.stages
             }
     rules = [mapping.status, mapping.won, mapping.closed, mapping.team, *mapping.data.values()]
-    unknown_pairs |= unreadable_values(
+    unmapped_values |= find_unmapped_values(
         timeline, rules, lambda rule, value: to_event_datum(rule.apply(value)) is not None
     )
-    unknown_pairs |= unreadable_values(
+    unmapped_values |= find_unmapped_values(
         timeline, [mapping.unit], lambda rule, value: _is_unit(rule.apply(value))
     )
-    unknown_pairs |= unreadable_values(
+    unmapped_values |= find_unmapped_values(
         timeline, [mapping.value], lambda rule, value: parse_amount(rule.apply(value)) is not None
     )
-    unknown_pairs |= unreadable_values(
+    unmapped_values |= find_unmapped_values(
         timeline, [mapping.offerings], lambda rule, value: is_offering_key(rule.apply(value))
     )
     for instant_rule in filter(None, (mapping.created_at, mapping.closed_at, mapping.modified_at)):
         for name in instant_rule.properties:
-            unknown_pairs |= {
+            unmapped_values |= {
                 (name, raw[:200])
                 for raw in timeline.distinct_values(name)
                 if instant_rule.parse_instant(raw) is None
             }
-    return tuple(sorted(unknown_pairs))
+    return tuple(sorted(unmapped_values))

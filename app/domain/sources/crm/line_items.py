@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from app.domain.sources.crm.changes import Scalar
 from app.domain.sources.crm.reconciliation import ProjectedEvents
-from app.domain.sources.crm.timeline import RecordTimeline, unreadable_values
+from app.domain.sources.crm.timeline import RecordTimeline, find_unmapped_values
 from app.domain.sources.mapping.mapping import DealMapping, LineItemRules
 from app.domain.sources.mapping.rule_parser import KEY_PATTERN
 from app.domain.sources.mapping.values import multiply_decimals, parse_amount
@@ -50,7 +50,7 @@ def _line_item_value(line_item: RecordTimeline, rules: LineItemRules) -> int | N
     return None if amount_raw is None else parse_amount(amount_raw)
 
 
-def find_unmapped(timeline: RecordTimeline, mapping: DealMapping) -> ProjectedEvents:
+def project_line_item(timeline: RecordTimeline, mapping: DealMapping) -> ProjectedEvents:
     """Return the values of a line item that the mapping does not know.
 
     A line item has no events of its own.
@@ -58,11 +58,11 @@ def find_unmapped(timeline: RecordTimeline, mapping: DealMapping) -> ProjectedEv
     rules = mapping.line_items
     if rules is None:
         return ProjectedEvents()
-    unmapped_values = unreadable_values(
+    unmapped_values = find_unmapped_values(
         timeline, [rules.offering], lambda rule, value: is_offering_key(rule.apply(value))
     )
     numbers = [rules.value, rules.price, rules.quantity]
-    unmapped_values |= unreadable_values(
+    unmapped_values |= find_unmapped_values(
         timeline, numbers, lambda rule, value: parse_amount(rule.apply(value)) is not None
     )
     return ProjectedEvents((), tuple(sorted(unmapped_values)))

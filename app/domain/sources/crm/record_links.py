@@ -42,7 +42,7 @@ class MergeIndex:
             visited.add(current)
         return current
 
-    def merged_ids(self, deal: str) -> frozenset[str]:
+    def ids_with_history(self, deal: str) -> frozenset[str]:
         """Return the deal and the deals whose history it continues."""
         deals = set()
         frontier = {deal}

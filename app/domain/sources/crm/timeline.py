@@ -32,8 +32,8 @@ class RecordTimeline:
         )
         self.created_at: datetime | None = None
         self.is_alive = True
-        kind = self.changes[0].entity.partition(":")[0] if self.changes else ""
-        self._current_names = STORED_NAMES.get(kind, {})
+        record_type = self.changes[0].entity.partition(":")[0] if self.changes else ""
+        self._current_names = STORED_NAMES.get(record_type, {})
         self._value_histories: dict[str, ValueHistory] = {}
         for change in self.changes:
             if change.verb == "created" and self.created_at is None:
@@ -75,7 +75,7 @@ class RecordTimeline:
 
         return read_property
 
-    def raw_value_as_of(self, rule: Rule | None, as_of: datetime) -> Scalar:
+    def raw_value_as_of_or_first(self, rule: Rule | None, as_of: datetime) -> Scalar:
         """Return the raw value of a rule as of an instant, or else the first one after it.
 
         Return None without a rule, for null, and for a property that was never set.
@@ -107,7 +107,7 @@ def _changed_at(dated_value: tuple[datetime, Scalar]) -> datetime:
     return dated_value[0]
 
 
-def unreadable_values(
+def find_unmapped_values(
     timeline: RecordTimeline,
     rules: Iterable[Rule | None],
     is_readable: Callable[[Rule, Scalar], bool],

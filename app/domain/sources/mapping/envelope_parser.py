@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from app.domain.sources.mapping.generic_envelope import CHANGE_KINDS, Envelope, RecordCondition
+from app.domain.sources.mapping.generic_envelope import ENVELOPE_VERBS, Envelope, RecordCondition
 from app.domain.sources.mapping.rule_parser import RuleParser
 from app.domain.sources.mapping.values import to_text
 
@@ -29,8 +29,11 @@ class EnvelopeParser(RuleParser):
         occurred_at_rule = self.parse_instant_rule("/occurred_at", raw.get("occurred_at"))
         if raw.get("occurred_at") is None:
             self.add_fault("/occurred_at", "is required: when a record's change happened")
-        kind_rule = self.parse_rule(
-            "/kind", raw.get("kind", {"const": "snapshot"}), targets=CHANGE_KINDS, parses=("text",)
+        verb_rule = self.parse_rule(
+            "/kind",
+            raw.get("kind", {"const": "snapshot"}),
+            targets=ENVELOPE_VERBS,
+            parses=("text",),
         )
         records_raw = raw.get("each")
         records_property = (
@@ -39,7 +42,7 @@ class EnvelopeParser(RuleParser):
         conditions = self.parse_conditions("/when", raw.get("when", []))
         sequence_rule = self.parse_rule("/sequence", raw.get("sequence"), parses=("text",))
         dedupe_properties = self.parse_property_list("/dedupe", raw.get("dedupe", []))
-        if parsed_id_rule is None or occurred_at_rule is None or kind_rule is None:
+        if parsed_id_rule is None or occurred_at_rule is None or verb_rule is None:
             return None
         return Envelope(
             "deal",
@@ -47,7 +50,7 @@ class EnvelopeParser(RuleParser):
             occurred_at_rule,
             records_property,
             conditions,
-            kind_rule,
+            verb_rule,
             sequence_rule,
             dedupe_properties,
         )

@@ -32,7 +32,7 @@ from app.domain.sources.mapping import json_pointer
 from app.domain.sources.mapping.rules import InstantRule, Rule
 from app.domain.sources.mapping.values import to_text
 
-CHANGE_KINDS: Final = ("snapshot", "created", "changed", "deleted", "restored")
+ENVELOPE_VERBS: Final = ("snapshot", "created", "changed", "deleted", "restored")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Envelope:
     # None if the body itself is the record or the list.
     records_property: str | None = None
     conditions: tuple[RecordCondition, ...] = ()
-    kind: Rule = field(default_factory=lambda: Rule(const="snapshot"))
+    verb: Rule = field(default_factory=lambda: Rule(const="snapshot"))
     sequence: Rule | None = None
     dedupe_properties: tuple[str, ...] = ()
 
@@ -132,11 +132,11 @@ def parse_change(record: object, envelope: Envelope, properties: Collection[str]
     occurred_at = envelope.occurred_at.evaluate_record(record)
     if occurred_at is None:
         return "The record has no time that can be read where the mapping's occurred_at says."
-    verb = to_text(envelope.kind.evaluate_record(record))
-    if verb not in CHANGE_KINDS:
+    verb = to_text(envelope.verb.evaluate_record(record))
+    if verb not in ENVELOPE_VERBS:
         return (
             "The record's kind is none that the mapping lists; "
-            f"they come to {', '.join(CHANGE_KINDS)}."
+            f"they come to {', '.join(ENVELOPE_VERBS)}."
         )
     sequence = None if envelope.sequence is None else envelope.sequence.evaluate_record(record)
     fields = (

@@ -29,12 +29,14 @@ DEAL_MEMBERS: Final = (
 ENVELOPE_MEMBERS: Final = (
     "version", "when", "each", "kind", "entity", "occurred_at", "sequence", "dedupe",
 )
+EVENT_MAPPING_MEMBERS: Final = (
+    "version", "team", "kind", "value", "unit", "effort", "objective", "data",
+)
 # fmt: on
-EVENT_MEMBERS: Final = ("version", "team", "kind", "value", "unit", "effort", "objective", "data")
 MEMBERS_BY_FORM: Final[Mapping[str, tuple[str, ...]]] = {
     "deals": ("version", *DEAL_MEMBERS),
     "generic": (*ENVELOPE_MEMBERS, *DEAL_MEMBERS),
-    "events": EVENT_MEMBERS,
+    "events": EVENT_MAPPING_MEMBERS,
 }
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")

@@ -43,8 +43,8 @@ def make_change(
 
 def read_transition_times(*changes: Change) -> dict[str, datetime]:
     return {
-        slot.split("/")[0]: instant
-        for slot, _, instant in find_transitions(RecordTimeline(changes), MAPPING)
+        slot_suffix.split("/")[0]: instant
+        for slot_suffix, _, instant in find_transitions(RecordTimeline(changes), MAPPING)
     }
 
 
