@@ -1,4 +1,7 @@
-"""Event filters as SQL conditions on `event` and its retraction."""
+"""Event filters as SQL conditions on `event` and its retraction.
+
+`event_queries.load_events` builds the statement that these conditions belong to.
+"""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -23,6 +26,7 @@ retraction_table = get_table(RetractionRow)
 class EventFilter:
     """The conditions on the events to list. None means any value; days are inclusive."""
 
+    # Equal to the column of the event.
     type: str | None = None
     team: str | None = None
     source: str | None = None
@@ -30,19 +34,35 @@ class EventFilter:
     subject: str | None = None
     kind: str | None = None
     unit: str | None = None
+    # Events in this unit or without a unit, as the sales of a scope count them.
     sold_unit: str | None = None
+    # Events that sold this offering.
     offering: str | None = None
+    # Events that match this metric, in any state.
     metric: str | None = None
+    # Events whose value counts for this metric: its state is `counts`.
     counts_for: str | None = None
+    # Events that belong to this objective: they name it, or name none and match a metric of it.
     objective: str | None = None
+    # Events that keep this objective fresh: they name it, or match a metric of it even if they
+    # name another objective.
     refreshes: str | None = None
+    # Events that lead to no active objective of this playbook.
     off_playbook: str | None = None
+    # Only with `off_playbook`. True: another published playbook, running on the day of the event,
+    # has an objective for it. False: no other playbook has.
     other_playbook: bool | None = None
+    # Events that occurred from `first` to `last`.
     first: date | None = None
     last: date | None = None
+    # Events that occurred in one of these (first, last) ranges.
     days: tuple[tuple[date, date], ...] | None = None
+    # Events that occurred by this day.
     as_of: date | None = None
+    # Events that were recorded by the end of this day, and not retracted by then. By default
+    # `as_of`; without both, every event that is not retracted now.
     known_at: date | None = None
+    # The day whose configuration the caller passes to `list_events`. No condition reads it.
     configuration_from: date | None = None
 
 
@@ -77,12 +97,15 @@ def _is_day_between(first: date, last: date) -> ColumnElement[bool]:
 
 
 def to_time_conditions(event_filter: EventFilter) -> list[ColumnElement[bool]]:
-    """Return the conditions for live events: occurred by `as_of`, known and live at `known_at`."""
+    """Return the conditions for live events: occurred by `as_of`, known and live at `known_at`.
+
+    The statement must join `retraction` with an outer join: the columns of the retraction are NULL
+    for an event that was never retracted. An inner join would drop all live events.
+    """
     where = []
     if event_filter.as_of is not None:
         where.append(event_table.c.day <= epoch.to_day_number(event_filter.as_of))
     known_day = event_filter.known_at or event_filter.as_of
-    # The statement joins the retraction of the event, if there is one.
     is_live: ColumnElement[bool] = retraction_table.c.uid.is_(None)
     if known_day is not None:
         where.append(event_table.c.recorded_day <= epoch.to_day_number(known_day))
@@ -92,10 +115,13 @@ def to_time_conditions(event_filter: EventFilter) -> list[ColumnElement[bool]]:
 
 @dataclass(frozen=True, slots=True)
 class MatchSets:
-    """All match sets of an organization, the empty one included."""
+    """All match sets of an organization, the empty one included.
+
+    A condition on metrics becomes a list of ids of match sets: few sets serve many events.
+    """
 
     connection: AsyncConnection
-    # The state of each metric, by metric, by the id of the set.
+    # By the id of the match set: the state of each of its metrics, by the key of the metric.
     states_by_match_set_id: Mapping[str, Mapping[str, str]]
 
     def matches_metric(self, metric: str, state: str | None = None) -> ColumnElement[bool]:
@@ -118,14 +144,11 @@ class MatchSets:
         return in_list(self.connection, event_table.c.matching, match_set_ids)
 
 
-def to_match_conditions(
-    configuration: Configuration, event_filter: EventFilter, match_sets: MatchSets
-) -> list[ColumnElement[bool]]:
-    """Return the conditions on the metrics, objectives and playbooks that events matched.
+def check_filter_keys(configuration: Configuration, event_filter: EventFilter) -> None:
+    """Check that the configuration has all resources that a filter names.
 
-    Raises: InvalidError for a key that does not exist.
+    Teams and sources may be archived. Raises: InvalidError for a key that does not exist.
     """
-    where: list[ColumnElement[bool]] = []
     # A canonical source need not exist yet.
     canonical_sources = {metric.canonical_source for metric in configuration.metrics.values()}
     for kind, key, extra_keys in (
@@ -136,9 +159,26 @@ def to_match_conditions(
         archived = configuration.archived.get(kind, {})
         if key is not None and not any(key in keys for keys in (live, archived, extra_keys)):
             raise InvalidError(unknown_key_message(kind, key, live))
-    for name in (event_filter.metric, event_filter.counts_for):
-        if name is not None and name not in configuration.metrics:
-            raise InvalidError(unknown_key_message("metric", name, configuration.metrics))
+    for kind, key in (
+        ("metric", event_filter.metric),
+        ("metric", event_filter.counts_for),
+        ("objective", event_filter.objective),
+        ("objective", event_filter.refreshes),
+        ("playbook", event_filter.off_playbook),
+    ):
+        live = configuration.resources_of(kind)
+        if key is not None and key not in live:
+            raise InvalidError(unknown_key_message(kind, key, live))
+
+
+def to_match_conditions(
+    configuration: Configuration, event_filter: EventFilter, match_sets: MatchSets
+) -> list[ColumnElement[bool]]:
+    """Return the conditions on the metrics, objectives and playbooks that events matched.
+
+    `check_filter_keys` must have accepted the filter.
+    """
+    where: list[ColumnElement[bool]] = []
     if event_filter.metric is not None:
         where.append(match_sets.matches_metric(event_filter.metric))
     if event_filter.counts_for is not None:
@@ -163,13 +203,13 @@ def to_match_conditions(
 def _objective_condition(
     configuration: Configuration, objective: str, match_sets: MatchSets, *, is_refresh: bool
 ) -> ColumnElement[bool]:
-    """Return the condition for events of an objective.
+    """Return the condition for events that belong to an objective, or that refresh it.
 
-    An event belongs to it by name, or by a metric that leads to it. An event that names another
-    objective counts for the metric only when `is_refresh`.
+    An event belongs to the objective that it names. An event that names none belongs to all
+    objectives whose key results use a metric that it matches. With `is_refresh`, an event that names another
+    objective is included too if it matches such a metric. The event moves the key result whatever
+    it names, so the objective does not grow stale.
     """
-    if objective not in configuration.objectives:
-        raise InvalidError(unknown_key_message("objective", objective, configuration.objectives))
     metrics = frozenset(
         key_result.metric
         for key_result in configuration.key_results.values()
@@ -199,8 +239,6 @@ def _playbook_condition(
 def _off_playbook_conditions(
     configuration: Configuration, event_filter: EventFilter, playbook: str, match_sets: MatchSets
 ) -> list[ColumnElement[bool]]:
-    if playbook not in configuration.playbooks:
-        raise InvalidError(unknown_key_message("playbook", playbook, configuration.playbooks))
     where: list[ColumnElement[bool]] = [~_playbook_condition(configuration, playbook, match_sets)]
     if event_filter.other_playbook is not None:
         other_conditions = [

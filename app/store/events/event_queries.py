@@ -22,6 +22,7 @@ from app.domain.primitives import epoch
 from app.store.events.event_filters_sql import (
     EventFilter,
     MatchSets,
+    check_filter_keys,
     to_column_conditions,
     to_match_conditions,
     to_time_conditions,
@@ -124,6 +125,7 @@ async def list_events(
 
     Raises: InvalidError for a key that does not exist.
     """
+    check_filter_keys(configuration, event_filter)
     where = [*to_column_conditions(event_filter), *to_time_conditions(event_filter)]
     match_sets = await _load_match_sets(connection, organization_id)
     where += to_match_conditions(configuration, event_filter, match_sets)
