@@ -41,7 +41,7 @@ def get_contract_texts() -> frozenset[str]:
 
 
 def list_docstrings(source: SourceFile) -> Iterator[tuple[ast.AST, int, str]]:
-    """Yield each documented module, class or function with the line and the text of its docstring."""
+    """Yield each documented module, class or function with the docstring's line and text."""
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Module | ast.ClassDef | FunctionNode):
             text = ast.get_docstring(node)
@@ -58,7 +58,7 @@ def is_contract_text(source: SourceFile, text: str) -> bool:
 
 
 def has_no_mood(node: ast.AST) -> bool:
-    """Return True for docstrings that describe a value or a scenario: properties, fixtures, tests."""
+    """Return True for docstrings that describe a noun: of properties, fixtures and tests."""
     return (
         not isinstance(node, FunctionNode)
         or node.name.startswith("test_")

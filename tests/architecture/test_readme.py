@@ -1,4 +1,4 @@
-"""The README keeps what it promises: its commands, its settings, its addresses are the program's."""
+"""Commands, settings and URLs in the README exist in the program."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from app.cli import app as command
 from app.settings import ENVIRONMENT_PREFIX, Settings
 from tests.support.source_files import ROOT
 
-FIRST_SCREEN_LINES = 50  # lines
+FIRST_SCREEN_LINES = 50
 
 
 def read_readme() -> str:
@@ -18,7 +18,7 @@ def read_readme() -> str:
 
 
 def extract_code(text: str) -> str:
-    """What stands in its fenced blocks and in its code spans, lines continued by a backslash joined."""
+    """Return the fenced blocks and the code spans. Join lines that a backslash continues."""
     fenced = re.findall(r"^```\w*\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
     spans = re.findall(
         r"(?<!`)`([^`\n]+)`(?!`)", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
@@ -27,7 +27,7 @@ def extract_code(text: str) -> str:
 
 
 def find_unknown_commands(text: str) -> list[str]:
-    """The `sightline ...` lines whose command, subcommand or option the program does not have."""
+    """Return the `sightline ...` lines with a command or an option that does not exist."""
     root_command = get_command(command)
     lines = re.findall(r"(?:^|[\s$/])sightline ([a-z][^\n|#>]*)", extract_code(text))
     return [
@@ -54,7 +54,7 @@ def _is_known_command(command_node: object, words: list[str]) -> bool:
 
 
 def find_called_paths(text: str) -> list[str]:
-    """The paths of the curl calls, without their queries."""
+    """Return the paths of the curl calls, without their queries."""
     paths = []
     for line in extract_code(text).splitlines():
         if "curl " in line:

@@ -1,4 +1,4 @@
-"""The README is done, not only read: its blocks are run in order against a service of their own."""
+"""The README's blocks work: the test runs them in order against a service of its own."""
 
 import json
 import os
@@ -20,11 +20,12 @@ from tests.support.source_files import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 YAML_END = "baseline: 0, target: 2000000}"
-TODAY = datetime.now(ZoneInfo("Europe/Berlin")).date()  # where the README's organization is
+# The time zone of the README's organization.
+TODAY = datetime.now(ZoneInfo("Europe/Berlin")).date()
 
 
 def extract_block(heading: str, language: str = "sh") -> str:
-    """The first fenced block of a language after those words."""
+    """Return the first fenced block of a language after the heading."""
     match = re.search(
         rf"^( *)```{language}\n(.*?)^ *```",
         README[README.index(heading) :],
@@ -41,10 +42,11 @@ def find_free_port() -> int:
 
 
 class ReadmeUser:
-    """Somebody in an empty folder, with `sightline` on the path and nothing else set."""
+    """A user in an empty folder, with `sightline` on the path and no other settings."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.port = folder, find_free_port()
+        self.folder = folder
+        self.port = find_free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         inherited = {
             name: value
@@ -66,7 +68,7 @@ class ReadmeUser:
         }
 
     def run_script(self, script: str) -> str:
-        """What the script prints; it stops at the first line that fails."""
+        """Run the script until a line fails. Return its output."""
         text = f"set -eo pipefail\n{script.replace('http://127.0.0.1:8000', self.url)}"
         process = subprocess.run(
             ["bash", "-c", text],
@@ -118,7 +120,7 @@ def readme_user(tmp_path: Path) -> Iterator[ReadmeUser]:
 
 
 def with_current_window(text: str) -> str:
-    """The document with a window that holds today, as its comment asks."""
+    """Change the document's window to include today, as its comment asks."""
     text = re.sub(r"starts_on: \S+", f"starts_on: {TODAY.replace(day=1)}", text)
     return re.sub(r"ends_on: \S+", f"ends_on: {TODAY.replace(year=TODAY.year + 1, day=1)}", text)
 

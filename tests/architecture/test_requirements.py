@@ -104,7 +104,8 @@ def test_what_the_project_declares_is_locked():
 
 
 def test_tests_run_on_what_is_shipped():
-    runtime_pins, development_pins = read_locked_pins("run.txt"), read_locked_pins("dev.txt")
+    runtime_pins = read_locked_pins("run.txt")
+    development_pins = read_locked_pins("dev.txt")
     assert {
         name: pin for name, pin in runtime_pins.items() if development_pins.get(name) != pin
     } == {}

@@ -152,7 +152,7 @@ def find_overused_names(sources: list[SourceFile]) -> list[str]:
 
 
 def collect_module_bindings(sources: list[SourceFile]) -> dict[str, dict[str, list[str]]]:
-    """Return the locations of all imports of modules, by module and by the name that it is bound to."""
+    """Return the locations of all imports of modules, by module and by bound name."""
     project_modules = {
         source.path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
         for source in sources
@@ -180,7 +180,7 @@ def collect_module_bindings(sources: list[SourceFile]) -> dict[str, dict[str, li
 
 
 def find_module_aliases(sources: list[SourceFile]) -> list[str]:
-    """Return the imports of a module under a second name, and of project modules under a foreign one.
+    """Return imports of a module under a second name, and of project modules under a foreign one.
 
     A module keeps its own name. Where two modules of one name meet, the layer is appended.
     """
