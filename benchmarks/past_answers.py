@@ -34,12 +34,12 @@ from app.domain.playbook.playbooks import Contribution, Playbook, Signoff
 from app.domain.primitives import epoch
 from app.domain.sources.sources import Source
 from app.main import GC_THRESHOLDS
-from app.security import identifiers as ids
+from app.security import identifiers
 from app.security.vault import Vault
 from app.services.access import organizations
 from app.services.alignment import alignment, history
 from app.services.alignment.history import HistoryQuery
-from app.services.events import ingestion as events
+from app.services.events import ingestion
 from app.services.events.matching import match_events
 from app.services.playbook import configuration as configuration_service
 from app.services.playbook import playbooks
@@ -189,7 +189,7 @@ class HistoryCompany:
     async def create_history(self, name: str) -> None:
         """Create the organization and record all days."""
         self.clock.now = START
-        key = f"{name}-{ids.new_uuid7(datetime.now(UTC)).hex}"
+        key = f"{name}-{identifiers.new_uuid7(datetime.now(UTC)).hex}"
         await organizations.create_organization(self.service, Organization(key, "Benchmark"))
         self.actor = Actor(
             await organizations.find_organization(self.service, key), "bench", frozenset({"admin"})
@@ -226,7 +226,7 @@ class HistoryCompany:
                 recorded = await ingest.record_events(connection, batch)
             assert len(recorded.uids) == len(prepared)
         if day % 9 == 0:
-            await events.retract_event(self.service, self.actor, prepared[0].uid, "a mistake")
+            await ingestion.retract_event(self.service, self.actor, prepared[0].uid, "a mistake")
 
     async def edit_plan(self, day: int) -> None:
         """Change the playbook, publish it every fortnight, and sign it every fifth day."""
