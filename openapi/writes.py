@@ -104,8 +104,8 @@ API_KEY: Final = {
     "expires_at": "2027-06-30T00:00:00Z",
 }
 
-# By operationId: the address, and what is sent. `{uid}` is the event's that was recorded, `{delivery}` the newest
-# delivery's, `{hook}` the warehouse's hook: its delivery is signed.
+# Path and body by operationId. `{uid}` is the uid of the recorded event, and `{delivery}` that of the
+# newest delivery. `{hook}` is the hook of the warehouse, whose delivery is signed.
 WRITE_REQUESTS: Final[dict[str, tuple[str, Any]]] = {  # Any: JSON values
     "patch_organization": ("/v1/organization", {"name": "Larkfield Software"}),
     "put_team": ("/v1/teams/partners", {"name": "Partners", "function": "sales", "size": 3}),
