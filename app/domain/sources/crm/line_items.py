@@ -7,7 +7,7 @@ from app.domain.sources.crm.changes import Scalar
 from app.domain.sources.crm.reconciliation import ProjectedEvents
 from app.domain.sources.crm.timeline import RecordTimeline, find_unmapped_values
 from app.domain.sources.mapping.mapping import DealMapping, LineItemRules
-from app.domain.sources.mapping.rule_parser import KEY_PATTERN
+from app.domain.sources.mapping.rule_parser import KEY_PATTERN, MAX_KEY_LENGTH
 from app.domain.sources.mapping.values import multiply_decimals, parse_amount
 
 LINE_ITEM_TYPE = "line_item"
@@ -16,7 +16,9 @@ LINE_ITEM_TYPE = "line_item"
 def is_offering_key(scalar: Scalar) -> bool:
     """Return True if a value can be the key of an offering."""
     return (
-        isinstance(scalar, str) and len(scalar) <= 64 and KEY_PATTERN.fullmatch(scalar) is not None
+        isinstance(scalar, str)
+        and len(scalar) <= MAX_KEY_LENGTH
+        and KEY_PATTERN.fullmatch(scalar) is not None
     )
 
 
@@ -51,10 +53,7 @@ def _line_item_value(line_item: RecordTimeline, rules: LineItemRules) -> int | N
 
 
 def project_line_item(timeline: RecordTimeline, mapping: DealMapping) -> ProjectedEvents:
-    """Return the values of a line item that the mapping does not know.
-
-    A line item has no events of its own.
-    """
+    """Return the projection of a line item: no events, only its unmapped values."""
     rules = mapping.line_items
     if rules is None:
         return ProjectedEvents()

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from app.domain.sources.mapping.generic_envelope import ENVELOPE_VERBS, Envelope, RecordCondition
-from app.domain.sources.mapping.rule_parser import RuleParser
+from app.domain.sources.mapping.rule_parser import RuleParser, ValueType
 from app.domain.sources.mapping.values import to_text
 
 RECORD_TYPES: Final = ("deal",)
@@ -32,7 +32,7 @@ class EnvelopeParser(RuleParser):
         verb_rule = self.parse_rule(
             "/kind",
             raw.get("kind", {"const": "snapshot"}),
-            targets=ENVELOPE_VERBS,
+            allowed_values=ENVELOPE_VERBS,
             parses=("text",),
         )
         records_raw = raw.get("each")
@@ -84,7 +84,7 @@ class EnvelopeParser(RuleParser):
         return RecordCondition(
             name,
             frozenset(
-                to_text(self.parse_constant(value_pointer, accepted, None))
+                to_text(self.parse_constant(value_pointer, accepted, ValueType.ANY))
                 for accepted in accepted_values
             ),
         )

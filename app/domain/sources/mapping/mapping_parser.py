@@ -14,6 +14,7 @@ from app.domain.sources.mapping.rule_parser import (
     MAX_MAP_ENTRIES,
     MAX_RULES,
     MAX_UNIT_LENGTH,
+    ValueType,
     escape_pointer,
 )
 from app.domain.sources.mapping.rules import SOURCE_OPERATORS, Rule
@@ -118,7 +119,11 @@ class _MappingParser(EnvelopeParser):
             pipeline=self.parse_rule("/pipeline", raw.get("pipeline"), parses=("text",)),
             stages=self.parse_map("/stages", raw.get("stages", {}), DEAL_CLASSES),
             status=self.parse_rule(
-                "/status", raw.get("status"), targets=DEAL_CLASSES, parses=("text",), needs_map=True
+                "/status",
+                raw.get("status"),
+                allowed_values=DEAL_CLASSES,
+                parses=("text",),
+                needs_map=True,
             ),
             won=self.parse_rule("/won", raw.get("won"), parses=("bool",)),
             closed=self.parse_rule("/closed", raw.get("closed"), parses=("bool",)),
@@ -126,13 +131,22 @@ class _MappingParser(EnvelopeParser):
             modified_at=self.parse_instant_rule("/modified_at", raw.get("modified_at")),
             closed_at=self.parse_instant_rule("/closed_at", raw.get("closed_at")),
             team=self.parse_rule(
-                "/team", raw.get("team"), targets="key", parses=("text",), needs_map=True
+                "/team",
+                raw.get("team"),
+                allowed_values=ValueType.RESOURCE_KEY,
+                parses=("text",),
+                needs_map=True,
             ),
             value=self.parse_rule("/value", raw.get("value"), parses=("decimal",)),
-            unit=self.parse_rule("/unit", raw.get("unit"), targets="unit", parses=("text",)),
+            unit=self.parse_rule(
+                "/unit", raw.get("unit"), allowed_values=ValueType.UNIT, parses=("text",)
+            ),
             rates=self.parse_rates("/rates", raw.get("rates", [])),
             offerings=self.parse_rule(
-                "/offerings", raw.get("offerings"), targets="key", parses=("text",)
+                "/offerings",
+                raw.get("offerings"),
+                allowed_values=ValueType.RESOURCE_KEY,
+                parses=("text",),
             ),
             line_items=self.parse_line_items("/line_items", raw.get("line_items")),
             data=self.parse_data("/data", raw.get("data", {})),
@@ -141,13 +155,22 @@ class _MappingParser(EnvelopeParser):
 
     def parse_event_rules(self, raw: Mapping[str, object]) -> EventRules:
         return EventRules(
-            team=self.parse_rule("/team", raw.get("team"), targets="key", parses=("text",)),
-            kind=self.parse_rule("/kind", raw.get("kind"), targets=EVENT_KINDS, parses=("text",)),
+            team=self.parse_rule(
+                "/team", raw.get("team"), allowed_values=ValueType.RESOURCE_KEY, parses=("text",)
+            ),
+            kind=self.parse_rule(
+                "/kind", raw.get("kind"), allowed_values=EVENT_KINDS, parses=("text",)
+            ),
             value=self.parse_rule("/value", raw.get("value"), parses=("decimal",)),
-            unit=self.parse_rule("/unit", raw.get("unit"), targets="unit", parses=("text",)),
+            unit=self.parse_rule(
+                "/unit", raw.get("unit"), allowed_values=ValueType.UNIT, parses=("text",)
+            ),
             effort=self.parse_rule("/effort", raw.get("effort"), parses=("decimal",)),
             objective=self.parse_rule(
-                "/objective", raw.get("objective"), targets="key", parses=("text",)
+                "/objective",
+                raw.get("objective"),
+                allowed_values=ValueType.RESOURCE_KEY,
+                parses=("text",),
             ),
             data=self.parse_data("/data", raw["data"]) if raw.get("data") is not None else None,
         )
@@ -158,7 +181,10 @@ class _MappingParser(EnvelopeParser):
         members = self.parse_members(pointer, raw, ("offering", "value", "price", "quantity"))
         return LineItemRules(
             offering=self.parse_rule(
-                f"{pointer}/offering", members.get("offering"), targets="key", parses=("text",)
+                f"{pointer}/offering",
+                members.get("offering"),
+                allowed_values=ValueType.RESOURCE_KEY,
+                parses=("text",),
             ),
             value=self.parse_rule(f"{pointer}/value", members.get("value"), parses=("decimal",)),
             price=self.parse_rule(f"{pointer}/price", members.get("price"), parses=("decimal",)),

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from enum import Enum
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -22,10 +23,20 @@ MAX_RULES: Final = 64
 MAX_MAP_ENTRIES: Final = 4096
 MAX_TEXT_LENGTH: Final = 512
 MAX_UNIT_LENGTH: Final = 32
+MAX_KEY_LENGTH: Final = 64
 MAX_ALTERNATIVES: Final = 16
 KEY_PATTERN: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 RULE_MEMBERS: Final = (*SOURCE_OPERATORS, "default", "map", "parse", "scale", "upper", "split")
 _CONTROL_CHARACTER: Final = re.compile(r"[\x00-\x1f\x7f]")
+
+
+class ValueType(Enum):
+    """The values that a rule may have if they are not a list of options."""
+
+    ANY = "any"
+    RESOURCE_KEY = "key"
+    # A short text.
+    UNIT = "unit"
 
 
 def escape_pointer(name: object) -> str:
@@ -86,11 +97,11 @@ class RuleParser:
 
     def parse_key(self, pointer: str, raw: object) -> str:
         """Return the key of a resource; empty with a fault."""
-        if not isinstance(raw, str) or len(raw) > 64 or not KEY_PATTERN.fullmatch(raw):
+        if not isinstance(raw, str) or len(raw) > MAX_KEY_LENGTH or not KEY_PATTERN.fullmatch(raw):
             self.add_fault(
                 pointer,
                 "must be a key: lower-case letters and digits, parted by single hyphens, "
-                "at most 64",
+                f"at most {MAX_KEY_LENGTH}",
             )
             return ""
         return raw
@@ -103,10 +114,8 @@ class RuleParser:
             self.add_fault(pointer, problem)
         return name
 
-    def parse_map(
-        self, pointer: str, raw: object, targets: Sequence[str] | None = None
-    ) -> dict[str, str]:
-        """Return a map to one of `targets`, or to keys of resources if that is None."""
+    def parse_map(self, pointer: str, raw: object, options: Sequence[str] | None) -> dict[str, str]:
+        """Return a map to one of the options; None means that the keys of resources are allowed."""
         if not isinstance(raw, Mapping):
             self.add_fault(pointer, "must be an object")
             return {}
@@ -117,12 +126,12 @@ class RuleParser:
         for name, target in raw.items():
             member_pointer = f"{pointer}/{escape_pointer(name)}"
             self.parse_text(member_pointer, name)
-            if targets is None:
+            if options is None:
                 mapped_values[name] = self.parse_key(member_pointer, target)
-            elif isinstance(target, str) and target in targets:
+            elif isinstance(target, str) and target in options:
                 mapped_values[name] = target
             else:
-                self.add_fault(member_pointer, f"must be one of {', '.join(targets)}")
+                self.add_fault(member_pointer, f"must be one of {', '.join(options)}")
         return mapped_values
 
     def parse_rule(
@@ -130,25 +139,27 @@ class RuleParser:
         pointer: str,
         raw: object,
         *,
-        targets: Sequence[str] | str | None = None,
+        allowed_values: Sequence[str] | ValueType = ValueType.ANY,
         parses: Sequence[str] = PARSE_KINDS,
         needs_map: bool = False,
     ) -> Rule | None:
         """Return one rule, or None if it is missing or no object.
 
-        `targets` restricts the values: a list of options, `key` (the key of a resource), `unit` (a
-        short text), or None for any value. `parses` lists the allowed parsers, the default first.
+        `allowed_values` is a list of options, or a type of values. `parses` lists the allowed
+        parsers, the default first.
         """
         if raw is None:
             return None
         self.rule_count += 1
-        allows_map = targets is not None and targets != "unit"
+        allows_map = allowed_values not in (ValueType.ANY, ValueType.UNIT)
         allowed_members = [name for name in RULE_MEMBERS if name != "map" or allows_map]
         members = self.parse_members(pointer, raw, allowed_members)
         if not isinstance(raw, Mapping):
             return None
-        properties = self.parse_sources(pointer, members, is_optional=targets == "unit")
-        options = targets if not isinstance(targets, str) else None
+        properties = self.parse_sources(
+            pointer, members, is_optional=allowed_values is ValueType.UNIT
+        )
+        options = None if isinstance(allowed_values, ValueType) else allowed_values
         value_map = (
             self.parse_map(f"{pointer}/map", members["map"], options)
             if allows_map and "map" in members
@@ -161,8 +172,10 @@ class RuleParser:
             self.add_fault(f"{pointer}/parse", f"must be one of {', '.join(parses)}")
         return Rule(
             properties=properties,
-            const=self.parse_constant(f"{pointer}/const", members.get("const"), targets),
-            default=self.parse_constant(f"{pointer}/default", members.get("default"), targets),
+            const=self.parse_constant(f"{pointer}/const", members.get("const"), allowed_values),
+            default=self.parse_constant(
+                f"{pointer}/default", members.get("default"), allowed_values
+            ),
             map=value_map,
             parse=str(parse_kind),
             scale=self.parse_integer(
@@ -222,19 +235,17 @@ class RuleParser:
         )
 
     def parse_constant(
-        self, pointer: str, raw: object, targets: Sequence[str] | str | None
+        self, pointer: str, raw: object, allowed_values: Sequence[str] | ValueType
     ) -> Scalar:
         """Return a constant of the mapping itself."""
         if raw is None:
             return None
-        if targets in ("key", "unit"):
-            return (
-                self.parse_key(pointer, raw)
-                if targets == "key"
-                else self.parse_text(pointer, raw, MAX_UNIT_LENGTH)
-            )
-        if targets is not None and raw not in targets:
-            self.add_fault(pointer, f"must be one of {', '.join(targets)}")
+        if allowed_values is ValueType.RESOURCE_KEY:
+            return self.parse_key(pointer, raw)
+        if allowed_values is ValueType.UNIT:
+            return self.parse_text(pointer, raw, MAX_UNIT_LENGTH)
+        if not isinstance(allowed_values, ValueType) and raw not in allowed_values:
+            self.add_fault(pointer, f"must be one of {', '.join(allowed_values)}")
             return None
         if isinstance(raw, int | float | Decimal):
             return Decimal(repr(raw)) if isinstance(raw, float) else raw
