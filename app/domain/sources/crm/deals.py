@@ -9,7 +9,11 @@ from app.domain.sources.crm.changes import Change, Scalar
 from app.domain.sources.crm.deal_stages import find_transitions
 from app.domain.sources.crm.line_items import is_offering_key, sum_by_offering
 from app.domain.sources.crm.reconciliation import DesiredEvent, ProjectedEvents
-from app.domain.sources.crm.timeline import RecordTimeline, find_unmapped_values
+from app.domain.sources.crm.timeline import (
+    MAX_REPORTED_LENGTH,
+    RecordTimeline,
+    find_unmapped_values,
+)
 from app.domain.sources.mapping.mapping import CurrencyRate, DealMapping
 from app.domain.sources.mapping.rule_parser import MAX_UNIT_LENGTH
 from app.domain.sources.mapping.rules import Rule
@@ -31,7 +35,7 @@ def project_events(
 ) -> ProjectedEvents:
     """Return the events that a deal should have, and the values that the mapping does not know.
 
-    `changes` include those of the deals that this one continues. `entity` may be omitted if all
+    `changes` include those of the deals whose history it continues. `entity` may be omitted if all
     changes are of one record. `line_items` are the deal's line items that are alive.
     """
     ordered_changes = list(changes)
@@ -44,13 +48,13 @@ def project_events(
     if not timeline.is_alive:
         return ProjectedEvents((), unmapped_values)
     events = []
-    for slot_suffix, kind, occurred_at in find_transitions(timeline, mapping):
+    for slot_suffix, event_kind, occurred_at in find_transitions(timeline, mapping):
         event = DesiredEvent(
             slot=f"{subject}/{slot_suffix}",
             type=f"deal.{slot_suffix.split('/')[0]}",
             time=occurred_at,
             team=resolve_team([timeline], mapping.team, default_team, occurred_at),
-            kind=kind,
+            kind=event_kind,
             subject=subject,
             data=event_data_as_of(timeline, mapping, occurred_at),
         )
@@ -95,7 +99,7 @@ def _with_won_amount(
 ) -> DesiredEvent:
     """Return the win with its amount, unit and offerings.
 
-    The newest amount is converted at the rate of the day of the win.
+    Later corrections of the amount count; the rate stays that of the win.
     """
     value = (
         None
@@ -219,7 +223,7 @@ def find_unmapped_deal_values(
         for name in mapping.stage.properties:
             stages = timeline.distinct_values(name)
             unmapped_values |= {
-                (name, raw[:200])
+                (name, raw[:MAX_REPORTED_LENGTH])
                 for raw in stages
                 if to_text(mapping.stage.apply(raw)) not in mapping.stages
             }
@@ -239,7 +243,7 @@ def find_unmapped_deal_values(
     for instant_rule in filter(None, (mapping.created_at, mapping.closed_at, mapping.modified_at)):
         for name in instant_rule.properties:
             unmapped_values |= {
-                (name, raw[:200])
+                (name, raw[:MAX_REPORTED_LENGTH])
                 for raw in timeline.distinct_values(name)
                 if instant_rule.parse_instant(raw) is None
             }

@@ -9,11 +9,13 @@ from datetime import datetime
 class DesiredEvent:
     """An event that a record's changes imply."""
 
-    # The place of the event (`deal/42/won`); at most one event of a slot is live.
+    # The full id of the slot (`deal/42/won`); its last part is the slot suffix (`won`, `held`,
+    # `moved/..`).
     slot: str
     type: str
     time: datetime
     team: str
+    # `outcome` or `activity`.
     kind: str
     # `value` and the values of `offerings` are ten-thousandths.
     value: int | None = None
@@ -37,7 +39,10 @@ class ProjectedEvents:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """The recorded events of one slot."""
+    """The recorded events of one slot.
+
+    A slot identifies an event of a record across its revisions; at most one revision is live.
+    """
 
     # All events ever recorded in the slot. The newest one is the live one, if any is.
     recorded_count: int
@@ -47,7 +52,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class ReconciliationPlan:
-    """The events to record and the ids of the events to retract. Ids are `<slot>/<n>`."""
+    """The events to record and the ids of the events to retract. Ids are `<slot>/<revision>`."""
 
     to_record: tuple[tuple[str, DesiredEvent], ...] = ()
     to_retract: tuple[str, ...] = ()
@@ -68,23 +73,25 @@ def plan_reconciliation(
     events_by_slot = {event.slot: event for event in desired}
     to_record: list[tuple[str, DesiredEvent]] = []
     to_retract: list[str] = []
-    for name, event in sorted(events_by_slot.items()):
-        slot = slots.get(name, Slot(0))
-        if _is_same_content(slot.live, event):
+    for slot, event in sorted(events_by_slot.items()):
+        recorded_slot = slots.get(slot, Slot(0))
+        if _is_same_content(recorded_slot.live, event):
             continue
         assigned_event = event
         if teams is not None and default_team is not None and event.team not in teams:
             assigned_event = replace(event, team=default_team)
-            if _is_same_content(slot.live, assigned_event):
+            if _is_same_content(recorded_slot.live, assigned_event):
                 continue
-        if slot.live is not None:
-            to_retract.append(f"{name}/{slot.recorded_count}")
-        to_record.append((f"{name}/{slot.recorded_count + 1}", assigned_event))
-    live_slots = [
-        (name, slot.recorded_count) for name, slot in slots.items() if slot.live is not None
+        if recorded_slot.live is not None:
+            to_retract.append(f"{slot}/{recorded_slot.recorded_count}")
+        to_record.append((f"{slot}/{recorded_slot.recorded_count + 1}", assigned_event))
+    live_revisions = [
+        (slot, recorded_slot.recorded_count)
+        for slot, recorded_slot in slots.items()
+        if recorded_slot.live is not None
     ]
     to_retract += [
-        f"{name}/{revision}" for name, revision in live_slots if name not in events_by_slot
+        f"{slot}/{revision}" for slot, revision in live_revisions if slot not in events_by_slot
     ]
     return ReconciliationPlan(tuple(to_record), tuple(sorted(to_retract)))
 
