@@ -26,8 +26,9 @@ def parse_record_import(
     that the property is known to be empty. `line_items` of a record are objects like the record.
 
     A snapshot is dated by the mapping's `modified_at` (or `occurred_at` of a generic mapping), else
-    by `taken_at`, else by `received_at`. A record with an unreadable date is a problem. So is a won
-    or lost record with neither a closing nor a modification time: the import would date its deal.
+    by `taken_at`, else by `received_at`. A record with an unreadable date is a problem. A won or
+    lost record needs a closing or modification time; otherwise its win or loss would get the time
+    of the import.
     Raises: MalformedError when there is no list of records, or `taken_at` is no time.
     """
     records = body.get("records") if isinstance(body, Mapping) else None
@@ -77,6 +78,7 @@ def _parse_record(
     modified_at = _find_modified_at(record, fields, mapping)
     snapshot_at = modified_at or taken_at or received_at
     # The time of receipt is not part of the key, so that the same record imported again is ignored.
+    # The cost: an undated record that returns to earlier content is ignored too.
     time_key = "" if snapshot_at is received_at else str(to_milliseconds(snapshot_at))
     deal_snapshot = _snapshot_change(f"deal:{id_}", fields, snapshot_at, time_key)
     if modified_at is None:

@@ -1,4 +1,4 @@
-"""Detection of sources that have stopped to deliver."""
+"""Detection of sources that stopped delivering."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

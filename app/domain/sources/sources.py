@@ -36,6 +36,7 @@ CRM_CONNECTORS: Final = frozenset(
 class Source:
     """A system that sends events."""
 
+    # The kind of resource.
     kind: ClassVar[str] = "source"
     key: str
     name: str

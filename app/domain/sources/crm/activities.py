@@ -1,6 +1,6 @@
 """Projection of calls, meetings and e-mails to the events they imply.
 
-An event inherits team and data from the deal of its activity.
+Data come from the deal; the team from the activity itself, else from the deal, else the default.
 """
 
 from collections.abc import Iterable, Mapping
@@ -30,11 +30,13 @@ from app.domain.sources.mapping.values import parse_instant, to_text
 
 @dataclass(frozen=True, slots=True)
 class ActivityRule:
-    """Rule that tells when an activity of one kind took place, and whether it did."""
+    """Rule that tells when an activity of one type took place, and whether it did."""
 
+    # The last part of the slot and of the event's type.
     slot_suffix: str
     # The first property with a readable time counts.
     time_properties: tuple[str, ...]
+    # Outcomes of an activity that took place: it was held, or sent.
     held_outcomes: frozenset[str]
     not_held_outcomes: frozenset[str]
 
@@ -88,7 +90,7 @@ def project_events(
     """Return the event that one activity implies, or none if it did not take place.
 
     `deal` is the result of `find_deal`; `deal_changes` are the changes of the deal and of the
-    deals merged into it.
+    deals whose history it continues.
     """
     timeline = RecordTimeline(changes)
     if not timeline.changes:
@@ -113,7 +115,10 @@ def project_events(
 
 
 def _find_occurred_at(timeline: RecordTimeline, rule: ActivityRule) -> datetime | None:
-    """Return when the activity took place, or None if it did not, or not yet."""
+    """Return when the activity took place, or None if it did not, or not yet.
+
+    Without a known outcome it counts as held once a change at or after its planned time exists.
+    """
     direction = timeline.latest_value(DIRECTION)
     if direction is not None and _to_option_code(direction) == INCOMING_DIRECTION:
         return None
@@ -132,7 +137,7 @@ def _find_occurred_at(timeline: RecordTimeline, rule: ActivityRule) -> datetime 
     outcome = timeline.latest_value(STATUS)
     outcome_code = None if outcome is None else _to_option_code(outcome)
     if outcome_code in rule.held_outcomes:
-        # A status of done before the planned time means that the activity took place earlier.
+        # A held outcome before the planned time means that the activity took place earlier.
         return min(planned_at, _find_held_since(timeline, rule) or planned_at)
     if outcome_code in rule.not_held_outcomes:
         return None
@@ -140,7 +145,7 @@ def _find_occurred_at(timeline: RecordTimeline, rule: ActivityRule) -> datetime 
 
 
 def _find_held_since(timeline: RecordTimeline, rule: ActivityRule) -> datetime | None:
-    """Return the start of the latest unbroken period in which the status was done."""
+    """Return the start of the latest unbroken period with a held outcome."""
     since: datetime | None = None
     for changed_at, status in timeline.value_history(STATUS):
         is_held = status is not None and _to_option_code(status) in rule.held_outcomes

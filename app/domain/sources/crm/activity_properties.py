@@ -12,7 +12,7 @@ STATUS: Final = "activity_status"
 DIRECTION: Final = "activity_direction"
 
 # Changes stored by earlier versions carry HubSpot's names, for other CRMs too. A timeline reads
-# both names. The API reports unmapped values under the stored names.
+# both names. Also the names reported by the API; every type of activity needs an entry.
 STORED_NAMES: Final[Mapping[str, Mapping[str, str]]] = {
     "call": {"hs_timestamp": OCCURRED_AT, "hs_call_status": STATUS},
     "meeting": {

@@ -25,15 +25,18 @@ Scalar = str | int | bool | Decimal | None
 class Change:
     """A change of one CRM record.
 
-    A change without details (a gap) is a rejection of the translation instead; its sentence names
-    the records to import.
+    If a delivery says that a record changed but not how, the connector returns no Change. It
+    rejects that element of the delivery and names the records to import.
     """
 
-    # `<kind>:<id>`: deal, call, meeting, email or line_item; `to_record_id` makes the id.
+    # `<record type>:<id>`. The types are deal, call, meeting, email and line_item; `to_record_id`
+    # makes the id.
     entity: str
-    # Equal for equal changes, in every repetition and every dialect of the CRM.
+    # Idempotency key: a redelivery, or the same change through another webhook format of the CRM,
+    # has the same key.
     key: str
-    # The time of the CRM, in UTC.
+    # When the change happened, by the CRM's clock, in UTC; for an undated import, when it was taken
+    # or received.
     at: datetime
     # - `created`: the fields are the first ones.
     # - `changed`: the fields changed at this time.
@@ -47,7 +50,7 @@ class Change:
     # Values by property (a name or pointer of the mapping). None means known to be empty; an absent
     # property was not mentioned.
     fields: Mapping[str, Scalar] = field(default_factory=dict)
-    # The `<kind>:<id>` of the other record; None for the verbs without one.
+    # The `<record type>:<id>` of the other record; None for the verbs without one.
     other: str | None = None
     # Orders changes of one instant, compared as text: pad numbers with zeros.
     sequence: str = ""

@@ -38,7 +38,11 @@ def find_stage(timeline: RecordTimeline, mapping: DealMapping, as_of: datetime) 
 def find_transitions(
     timeline: RecordTimeline, mapping: DealMapping
 ) -> list[tuple[str, str, datetime]]:
-    """Return the transitions of the current deal as (slot, kind, time)."""
+    """Return creation, each move between open stages, and the final win or loss.
+
+    Each is (slot suffix, event kind, time). If the first known state comes from a snapshot, the
+    stated closing time dates it.
+    """
     transitions: list[tuple[str, str, datetime]] = []
     created_at = _find_created_at(timeline, mapping)
     if created_at is not None:

@@ -8,10 +8,13 @@ from app.domain.sources.crm.timeline import RecordTimeline
 
 
 class MergeIndex:
-    """The surviving deal of every deal. A deal that was not merged survives itself."""
+    """The surviving deal of every deal.
+
+    A deal that was neither merged nor continued survives itself.
+    """
 
     def __init__(self, changes: Iterable[Change] = ()) -> None:
-        """Index the merges among the changes; for each deal the latest one counts."""
+        """Index the merges and continuations; for each deal the latest one counts."""
         moves = [
             change
             for change in changes
@@ -29,7 +32,7 @@ class MergeIndex:
         }
 
     def surviving_deal(self, deal: str) -> str:
-        """Return the deal that a deal was merged into, or the deal itself.
+        """Return the last deal that absorbed or continued a deal, or the deal itself.
 
         A cycle of merges ends at its first repeated deal.
         """

@@ -11,7 +11,8 @@ from app.domain.sources.mapping.rules import Rule
 from app.domain.sources.mapping.values import to_text
 
 ValueHistory = list[tuple[datetime, Scalar]]
-MAX_REPORTED_LENGTH: Final = 200  # characters of an unmapped value in a report
+# Characters of an unmapped value in a report.
+MAX_REPORTED_LENGTH: Final = 200
 
 
 class RecordTimeline:
@@ -23,8 +24,9 @@ class RecordTimeline:
     def __init__(self, changes: Iterable[Change], entity: str | None = None) -> None:
         """Build the timeline of a record.
 
-        Only `entity` is created, deleted and restored by the changes; None means any record. Pass
-        it if the changes include those of merged records.
+        `deleted` and `restored` count only for `entity` (None: for any record). `created` counts
+        for predecessors too; the earliest wins. Pass `entity` if the changes include those of
+        predecessors.
         """
         changes_by_key = {change.key: change for change in changes}
         self.changes = sorted(
@@ -78,6 +80,7 @@ class RecordTimeline:
     def raw_value_as_of_or_first(self, rule: Rule | None, as_of: datetime) -> Scalar:
         """Return the raw value of a rule as of an instant, or else the first one after it.
 
+        The first later value counts because a property may first be mentioned after the event.
         Return None without a rule, for null, and for a property that was never set.
         """
         if rule is None:
@@ -112,7 +115,7 @@ def find_unmapped_values(
     rules: Iterable[Rule | None],
     is_readable: Callable[[Rule, Scalar], bool],
 ) -> set[tuple[str, str]]:
-    """Return the unreadable values of the properties of the rules, as (property, value)."""
+    """Return the (property, value) pairs that the rules do not know or cannot read."""
     return {
         (name, value[:MAX_REPORTED_LENGTH])
         for rule in rules

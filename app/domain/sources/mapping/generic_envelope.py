@@ -6,14 +6,16 @@ version: 1
 each: "/events"
 # all conditions must hold (in, equals or exists), else the record is ignored
 when: [{property: "/type", in: ["deal.won", "deal.lost"]}]
+# the verb of the change
 kind: {property: "/type", map: {"deal.deleted": "deleted"}, default: "snapshot"}
 # the id is a property or a rule
 entity: {type: "deal", id: "/data/id"}
-# or epoch_s, epoch_ms, date_in_zone with zone
+# format: any (default), rfc3339, epoch_s, epoch_ms or date_in_zone; zone: an IANA zone
 occurred_at: {property: "/timestamp", format: "rfc3339"}
 # the order of changes at one instant, as text
 sequence: {property: "/sequence"}
-# the properties that identify a change; without them, all of its content
+# the properties that identify a change; without them, its time and the properties that the
+# mapping reads; id and verb always count
 dedupe: ["/id"]
 # all rules of a deal's mapping are allowed
 status: {property: "/type", map: {"deal.won": "won", "deal.lost": "lost"}}
@@ -32,6 +34,8 @@ from app.domain.sources.mapping import json_pointer
 from app.domain.sources.mapping.rules import InstantRule, Rule
 from app.domain.sources.mapping.values import to_text
 
+MAX_SEQUENCE_LENGTH: Final = 64
+# Verbs of a change that the `kind` of an envelope can produce.
 ENVELOPE_VERBS: Final = ("snapshot", "created", "changed", "deleted", "restored")
 
 
@@ -69,6 +73,7 @@ class Envelope:
     # None if the body itself is the record or the list.
     records_property: str | None = None
     conditions: tuple[RecordCondition, ...] = ()
+    # The `kind` of the mapping.
     verb: Rule = field(default_factory=lambda: Rule(const="snapshot"))
     sequence: Rule | None = None
     dedupe_properties: tuple[str, ...] = ()
@@ -161,7 +166,12 @@ def parse_change(record: object, envelope: Envelope, properties: Collection[str]
     )
     sequence_text = "" if sequence is None else to_text(sequence)
     return Change(
-        f"{envelope.type}:{id_}", key, occurred_at, verb, fields, sequence=sequence_text[:64]
+        f"{envelope.type}:{id_}",
+        key,
+        occurred_at,
+        verb,
+        fields,
+        sequence=sequence_text[:MAX_SEQUENCE_LENGTH],
     )
 
 

@@ -46,6 +46,9 @@ class EventRules:
 class DealMapping:
     """Rules that convert a deal's properties to events; None is an unused rule.
 
+    A mapping of any source is a DealMapping. A source of CloudEvents uses only `event`; a source of
+    the generic connector also uses `envelope`.
+
     `app/domain/sources/mapping/rules.py` defines the rules. A property is a plain name (`amount`)
     or a JSON Pointer into the record (`/custom_fields/abc/value`). The `fields` of a change use
     exactly the spelling of the mapping.
@@ -73,9 +76,9 @@ class DealMapping:
     offerings: Rule | None = None
     line_items: LineItemRules | None = None
     data: Mapping[str, Rule] = field(default_factory=dict)
-    # For the generic connector only.
+    # For the generic connector only: how to find the records in a body.
     envelope: Envelope | None = None
-    # For CloudEvents only.
+    # For CloudEvents only; all other rules are unused then.
     event: EventRules | None = None
 
     def properties(self) -> frozenset[str]:

@@ -64,7 +64,8 @@ def parse_amount(value: Scalar) -> int | None:
 def convert_currency(fixed_value: int, rate: Decimal) -> int | None:
     """Return the value times the rate, rounded half to even.
 
-    Values above 1e11 keep fewer than four decimals. Return None beyond the limits.
+    `fixed_value` is in ten-thousandths. More than MAX_DIGITS digits are rounded to 3, then 2
+    decimals. Return None beyond MAX_FIXED.
     """
     product = Fraction(fixed_value) * Fraction(rate)
     for power in range(3):  # above 1e11 four decimals would be more than 15 digits
