@@ -15,9 +15,9 @@ class IngestBatch:
     organization_id: UUID
     matched_events: Sequence[MatchedEvent]
     now: datetime
-    # The organization's day, in days since 1970.
+    # The day of `now` in the organization's time zone, in days since 1970.
     recorded_day: int
-    # The version of the configuration that the events were matched with.
+    # The version of the configuration that the events were matched with: `cursor.catalogue`.
     configuration_version: int
 
 
@@ -25,7 +25,7 @@ class IngestBatch:
 class IngestOutcome:
     """The new version of the organization, and the events that were new."""
 
-    # None when the configuration had changed: then nothing was recorded.
+    # `cursor.seq`. None when the configuration had changed: then nothing was recorded.
     seq: int | None
     # The events that had not been recorded before.
     uids: frozenset[UUID]

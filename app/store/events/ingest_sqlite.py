@@ -1,4 +1,7 @@
-"""Recording of events on SQLite: all statements of a batch in one visit of the driver's thread."""
+"""Recording of events on SQLite: all statements of a batch in one call on the driver's thread.
+
+`ingest_postgresql` does the same in one statement. Both must store the same rows.
+"""
 
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
@@ -20,6 +23,9 @@ from app.store.events.rollups import (
 )
 from app.store.sql.dialect import run_in_driver_thread
 
+# No row is returned when the configuration has another version: then nothing is recorded.
+# `closed_day` and `closed_seq` change with the first write of a day: they hold the day before it
+# and the last version of that day.
 BUMP_VERSION = """
 update cursor set seq = seq + 1, recorded_us = max(recorded_us, ?1),
   recorded_day = max(recorded_day, ?2),
@@ -59,8 +65,10 @@ def _write_batch(
     """Write a batch by the driver's connection.
 
     The event rows are in the order of the batch, their columns in that of EVENT_COLUMN_TYPES.
-    Raises: BucketFullError when a sum does not fit; sqlite3.Error.
+    Raises: BucketFullError when a sum does not fit in one row; sqlite3.Error.
     """
+    # run_in_driver_thread turns a sqlite3.Error into a DBAPIError, as SQLAlchemy does. So
+    # overflow_translated recognizes a sum that overflows in the database.
     organization_id = str(batch.organization_id)
     now_us = epoch.to_microseconds(batch.now)
     bump_parameters = (now_us, batch.recorded_day, organization_id, batch.configuration_version)
@@ -68,7 +76,7 @@ def _write_batch(
     if cursor_row is None:
         return IngestOutcome(None, frozenset(), batch.now)
     seq, recorded_us, recorded_day, closed_day, closed_seq = cursor_row
-    if closed_seq == seq - 1:
+    if closed_seq == seq - 1:  # this is the first write of its day
         connection.execute(INSERT_CLOSING, (organization_id, closed_day, closed_seq))
     connection.executemany(
         INSERT_MATCHING, [(organization_id, *match_set) for match_set in sorted(match_sets.items())]
@@ -83,6 +91,7 @@ def _write_batch(
     connection.executemany(
         insertion,
         [
+            # EVENT_COLUMN_TYPES begins with `uid`: SQLite stores it with hyphens.
             (*shared_columns, str(batch.matched_events[index].uid), *event_rows[index][1:])
             for index in new_indexes
         ],
