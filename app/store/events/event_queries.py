@@ -1,9 +1,10 @@
-"""Loading of events."""
+"""Loading, listing and counting of events."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from json import loads
+from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -35,6 +36,11 @@ from app.store.tables.rollups import MatchingRow
 event_table = get_table(EventRow)
 retraction_table = get_table(RetractionRow)
 matching_table = get_table(MatchingRow)
+MAX_IDS_PER_QUERY: Final = 5000
+# A local day begins within HOURS_BEFORE_MIDNIGHT of its computed midnight and ends within
+# HOURS_AFTER_MIDNIGHT of it: clock changes skip or repeat midnight and make days of 23 or 25 hours.
+HOURS_BEFORE_MIDNIGHT: Final = 3
+HOURS_AFTER_MIDNIGHT: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,10 @@ def to_event(row: RowMapping) -> Event:
 
 
 def _parse_erased_matches(erased_json: str) -> ErasedMatches:
+    """Return the matches that an erasure stored before it removed the content of the event.
+
+    JSON has no tuples, so each match is an array of state and value, or null for no match.
+    """
     return {
         rule: None if match is None else (match[0], match[1])
         for rule, match in loads(erased_json).items()
@@ -103,10 +113,10 @@ async def load_events_by_key(
     for source, event_id in event_keys:
         ids_by_source.setdefault(source, []).append(event_id)
     for source, event_ids in sorted(ids_by_source.items()):
-        for start in range(0, len(event_ids), 5000):
+        for start in range(0, len(event_ids), MAX_IDS_PER_QUERY):
             where = [
                 event_table.c.source == source,
-                event_table.c.id.in_(event_ids[start : start + 5000]),
+                event_table.c.id.in_(event_ids[start : start + MAX_IDS_PER_QUERY]),
             ]
             for stored in await load_events(connection, organization_id, where):
                 events_by_key[(source, stored.event.id)] = stored
@@ -146,7 +156,10 @@ async def load_events(
     where: Sequence[ColumnElement[bool]],
     limit: int | None = None,
 ) -> list[StoredEvent]:
-    """Load the events that satisfy all conditions, retracted or not, newest first."""
+    """Load the events that satisfy all conditions, retracted or not, newest first.
+
+    The conditions may use columns of `retraction`. They are NULL for an event without one.
+    """
     retraction_join = and_(
         retraction_table.c.organization_id == organization_id,
         retraction_table.c.organization_id == event_table.c.organization_id,
@@ -200,9 +213,16 @@ async def _load_match_sets(connection: AsyncConnection, organization_id: UUID) -
 
 
 def to_time_bounds(day: date, time_zone: str) -> tuple[datetime, datetime]:
-    """Return instants that contain the day in any offset; the caller compares the day as well."""
+    """Return two instants between which all events of a local day occurred.
+
+    `event` has an index by time but none by day. A condition on these instants lets a query use the
+    index. The range is too wide, so the query must compare `day` as well.
+    """
     midnight = datetime.combine(day, time.min, ZoneInfo(time_zone))
-    return midnight - timedelta(hours=3), midnight + timedelta(hours=30)
+    return (
+        midnight - timedelta(hours=HOURS_BEFORE_MIDNIGHT),
+        midnight + timedelta(hours=HOURS_AFTER_MIDNIGHT),
+    )
 
 
 async def list_event_days(
@@ -230,7 +250,11 @@ async def load_events_of_day(
     time_zone: str,
     event_types: Collection[str] | None = None,
 ) -> list[EventState]:
-    """Load the events of a day, retracted ones too, with new matches."""
+    """Load the events of a day, retracted ones too, as `matcher` matches them now.
+
+    `day` is in days since 1970. The match set that each event was stored with is in its
+    `stored_matching`.
+    """
     retraction_join = and_(
         retraction_table.c.organization_id == organization_id,
         retraction_table.c.organization_id == event_table.c.organization_id,

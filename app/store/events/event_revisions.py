@@ -1,4 +1,8 @@
-"""Revisions of an event: a replay that reads it differently records it again as `<id>~2`, `~3`."""
+"""Revisions of an event.
+
+An event cannot change. A replay that derives other content for it retracts it and records the new
+content as the next revision: `<id>~2`, then `<id>~3`. The original id is the first revision.
+"""
 
 import re
 from collections.abc import Collection, Mapping
@@ -12,9 +16,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.store.events.event_queries import StoredEvent, event_table, load_events
 
 REVISION_MARK: Final = "~"
+# The character after the mark: ids from `<id>~` up to `<id>` and this character begin with `<id>~`.
+# Such a range uses the index on (organization_id, source, id).
 REVISION_RANGE_END: Final = chr(ord(REVISION_MARK) + 1)
+# The longest id that the API accepts. A revision's id must not exceed it either.
 MAX_ID_LENGTH: Final = 200
+# 2 and above, without leading zeros: other suffixes are part of an id that a sender chose.
 REVISION_NUMBER: Final = re.compile(r"[2-9]|[1-9][0-9]{1,8}")
+# Ids in one query: each of them adds a range to its `or`.
 CHUNK_SIZE: Final = 100
 
 
@@ -32,7 +41,10 @@ class EventRevisions:
 async def load_latest_revisions(
     connection: AsyncConnection, organization_id: UUID, source: str, event_ids: Collection[str]
 ) -> Mapping[str, EventRevisions]:
-    """Load the revisions of a source's events by original id, without ids that have no event."""
+    """Load the first and the latest revision of events of a source, by original id.
+
+    Ids without an event are left out.
+    """
     sorted_ids = sorted(set(event_ids))
     revisions_by_id: dict[str, EventRevisions] = {}
     for start in range(0, len(sorted_ids), CHUNK_SIZE):
@@ -61,8 +73,9 @@ async def load_latest_revisions(
 def _to_revisions(id_: str, events_by_id: Mapping[str, StoredEvent]) -> EventRevisions:
     """Return the revisions that follow one another.
 
-    Each revision was retracted at the instant at which the next one was recorded. This tells them
-    from events whose sender chose such an id.
+    A sender may have chosen an id that looks like a revision. An event is a revision only if it was
+    recorded at the instant at which the one before it was retracted. The next id is beyond all ids
+    that exist, chosen ones included.
     """
     suffixes = [
         event_id.removeprefix(f"{id_}{REVISION_MARK}")
