@@ -1,7 +1,7 @@
 """Write the replies of the demo organization as examples of the OpenAPI document (`make examples`).
 
 The script calls every operation: first those that read, then those that write, as in
-openapi/writes.py. It shortens lists and replaces keys and secrets.
+openapi/write_requests.py. It shortens lists and replaces keys and secrets.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 from standardwebhooks.webhooks import Webhook
-from writes import WRITE_REQUESTS
+from write_requests import WRITE_REQUESTS
 
 from app.api.app import create_application
 from app.api.openapi.document import build_document
@@ -135,7 +135,7 @@ async def collect_writes(http: httpx.AsyncClient) -> dict[str, Any]:
         )[2]
         path_parameters["delivery"] = reply.get("delivery", path_parameters["delivery"])
         path_parameters["uid"] = reply["uid"] if name == "record_event" else path_parameters["uid"]
-        examples[name] = {"told": body, "reply": redact_reply(reply)}
+        examples[name] = {"request": body, "reply": redact_reply(reply)}
     return examples
 
 

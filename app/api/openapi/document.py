@@ -1,4 +1,4 @@
-"""The OpenAPI document: FastAPI's, made into the one that clients are generated from."""
+"""The OpenAPI document: FastAPI's, completed and cleaned for client generators."""
 
 from collections.abc import Iterator
 from copy import deepcopy
@@ -33,7 +33,7 @@ def _load_examples(file_name: str) -> Node:
     return examples_by_operation
 
 
-# What the demo organization answers, and what it was told, by operationId: openapi/examples.py writes them.
+# Requests to the demo organization and its replies, by operationId, from openapi/examples.py.
 WRITE_EXAMPLES: Final[Node] = _load_examples("requests.json")
 REPLY_EXAMPLES: Final[Node] = _load_examples("replies.json") | {
     name: write["reply"] for name, write in WRITE_EXAMPLES.items()
@@ -43,7 +43,10 @@ RESPONSE_NAMES: Final = {int(response["x-status"]): name for name, response in R
 
 
 def build_document(app: FastAPI, *, for_clients: bool = False) -> Node:
-    """The OpenAPI document of `app`; `client` is the form without webhooks, for generators that stumble over them."""
+    """Build the OpenAPI document of `app`.
+
+    `for_clients` leaves out webhooks, which generators do not support.
+    """
     specification: Node = get_openapi(
         title=OPENAPI_INFO["title"],
         version=app.version,
@@ -94,7 +97,7 @@ def build_document(app: FastAPI, *, for_clients: bool = False) -> Node:
 
 
 def install_openapi(app: FastAPI) -> None:
-    """`app.openapi()` gives this document, made once."""
+    """Make `app.openapi()` return this document, built once."""
     documents: list[Node] = []
 
     def openapi() -> Node:
@@ -112,11 +115,14 @@ def _iterate_operations(specification: Node) -> Iterator[tuple[str, str, Node]]:
 
 
 def _clean_schema(node: object) -> None:
-    """Takes out the titles that Pydantic makes of member names, for they collide; bounds of integers are integers."""
+    """Remove the titles of members, and write bounds of integers as integers.
+
+    Pydantic derives the titles from member names; generators make colliding types of them.
+    """
     if isinstance(node, dict):
         for member in node.get("properties", {}).values():
             member.pop("title", None)
-        if node.get("type") == "integer":  # FastAPI made floats of the bounds
+        if node.get("type") == "integer":  # FastAPI writes the bounds as floats
             node |= {name: int(node[name]) for name in ("minimum", "maximum") if name in node}
         for child in node.values():
             _clean_schema(child)
@@ -127,7 +133,7 @@ def _clean_schema(node: object) -> None:
 
 
 def _merge_null_type(node: Node) -> None:
-    """`X or null` becomes one schema of two types, which reads better than a union; an enumeration stays one."""
+    """Write `X or null` as one schema with two types; enumerations stay a union."""
     alternatives: list[Node] = node.get("anyOf", [])
     if len(alternatives) == 2 and alternatives[1] == {"type": "null"} and "type" in alternatives[0]:
         non_null = alternatives[0]
@@ -137,7 +143,7 @@ def _merge_null_type(node: Node) -> None:
 
 
 def _tag_position(route: object) -> int:
-    """Where a route stands in the document: with its tag."""
+    """Return the position of the tag of a route in the document."""
     tags = getattr(route, "tags", None) or [""]
     return next(
         (position for position, tag in enumerate(TAGS) if tag["name"] == tags[0]), len(TAGS)
@@ -151,7 +157,7 @@ def _add_descriptions(schema: Node) -> None:
 
 
 def _replace_with_references(schema: Node, schemas: Node) -> None:
-    """A shape that stands whole inside of another, as the items of a list read one by one do, becomes a reference."""
+    """Replace inlined item schemas, as of a batch, by references to their components."""
     for member in schema.get("properties", {}).values():
         item_schema = member.get("items", {})
         if item_schema.get("title") in schemas:
@@ -185,8 +191,8 @@ def _complete_operation(operation: Node, contract: Contract, schemas: Node) -> N
 
 
 def _add_request_example(operation: Node, *, is_raw: bool) -> None:
-    """The example of a request is the one whose answer is the example of the reply."""
-    request_example = WRITE_EXAMPLES.get(operation["operationId"], {}).get("told")
+    """Add the request whose reply is the example of the reply."""
+    request_example = WRITE_EXAMPLES.get(operation["operationId"], {}).get("request")
     if request_example is not None:
         (media,) = operation["requestBody"]["content"].values()
         media["examples"] = {
@@ -195,7 +201,7 @@ def _add_request_example(operation: Node, *, is_raw: bool) -> None:
 
 
 def _required_body(content: Node) -> Node:
-    """What FastAPI says of a body: of one that may be left out, without saying that it may be null besides."""
+    """Return FastAPI's description of a body, without null for an optional body."""
     (media,) = content.values()
     alternatives = media["schema"].get("anyOf")
     return {**media, "schema": alternatives[0]} if alternatives else media
@@ -241,7 +247,7 @@ def _build_responses(
 
 
 def _problem_statuses(path: str, contract: Contract) -> set[int]:
-    """The statuses of the problems that can happen: most follow from what the operation asks."""
+    """Return the statuses of possible problems; most follow from the rest of the contract."""
     statuses = {422, 500, 503, *contract.problem_statuses}
     if contract.scope is not None:
         statuses |= {401, 403, 429}
@@ -257,7 +263,7 @@ def _header_references(*names: str) -> Node:
 
 
 def _add_examples(holder: Node, schemas: Node) -> None:
-    """Puts the example of a named schema where people and tools look for it."""
+    """Add a named schema's example to the places where it is used."""
     for media in holder.get("content", {}).values():
         schema_example = _schema_example(media.get("schema", {}), schemas)
         if schema_example is not None:
@@ -265,7 +271,7 @@ def _add_examples(holder: Node, schemas: Node) -> None:
 
 
 def _schema_example(schema: Node, schemas: Node) -> object:
-    """The example of a schema; that of a page is made of the one of its items."""
+    """Return the example of a schema; build that of a page from the example of its items."""
     schema_definition = schemas.get(schema.get("$ref", "").rpartition("/")[2])
     if schema_definition is None:
         return None

@@ -1,4 +1,4 @@
-"""What the demo organization is told, for the examples of what writes: one story, in this order."""
+"""The write requests to the demo organization, in order, for the examples of the OpenAPI document."""
 
 from typing import Any, Final
 
@@ -104,7 +104,7 @@ API_KEY: Final = {
     "expires_at": "2027-06-30T00:00:00Z",
 }
 
-# Path and body by operationId. `{uid}` is the uid of the recorded event, and `{delivery}` that of the
+# Path and body by operationId. `{uid}` is the recorded event, and `{delivery}` the
 # newest delivery. `{hook}` is the hook of the warehouse, whose delivery is signed.
 WRITE_REQUESTS: Final[dict[str, tuple[str, Any]]] = {  # Any: JSON values
     "patch_organization": ("/v1/organization", {"name": "Larkfield Software"}),
