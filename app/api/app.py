@@ -1,4 +1,4 @@
-"""The HTTP application: all routes, behind the outermost layer, with problems and document of our own."""
+"""The HTTP application: all routes, the outer middleware, problem documents and OpenAPI."""
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -57,7 +57,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     health.router,
 )
 
-# One path is tried after the other: what programs ask all day comes first.
+# The router tries one route after the other, so the most frequent come first.
 HOT_ROUTERS: Final = (alignment.router, events.router, inbound_webhooks.router, cloudevents.router)
 
 
@@ -71,23 +71,23 @@ def _installed_version() -> str:
 def create_application(
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None,
 ) -> FastAPI:
-    """An application with every route; whoever builds it gives it a service as `state.service`."""
+    """Create an application with every route. The caller sets `app.state.service`."""
     app = FastAPI(
         title="Sightline",
         version=_installed_version(),
         lifespan=lifespan,
         openapi_url="/openapi.json",
-        docs_url=None,  # FastAPI's pages load scripts from elsewhere
+        docs_url=None,  # FastAPI's pages load scripts from another host
         redoc_url=None,
         redirect_slashes=False,
         telemetry={
             "tracing": False,
             "metrics": False,
             "logs": False,
-        },  # its records keep bodies and exceptions
+        },  # its records contain bodies and exceptions
     )
     for router in (*HOT_ROUTERS, *(router for router in ROUTERS if router not in HOT_ROUTERS)):
-        # Not include_router: every route has its whole path already, and an included router is matched twice.
+        # Not include_router: each route has its full path, and an included router is matched twice.
         app.router.routes.extend(router.routes)
     problems.install_handlers(app)
     install_openapi(app)

@@ -1,4 +1,4 @@
-"""A complete story through the generated Python client: from teams to alignment, with refusals.
+"""A story through the generated Python client, from teams to the alignment, with its problems.
 
 Run as `python openapi/stories/python.py URL ADMIN_KEY`, with openapi/clients/python on the path.
 """
@@ -56,13 +56,13 @@ Model = TypeVar("Model")
 
 
 def expect_model(model: type[Model], reply: Response[Problem | Model]) -> Model:
-    """Return the parsed reply. Fail if it is not of the model."""
+    """Return the model of a reply."""
     assert isinstance(reply.parsed, model), reply.content
     return reply.parsed
 
 
 def expect_problem(reply: Response[Model], status: int, code: str) -> Problem:
-    """Return the problem of a reply. Fail if it differs from the expected one."""
+    """Return the problem of a reply."""
     assert isinstance(reply.parsed, Problem), reply.content
     assert (reply.status_code, reply.parsed.status, reply.parsed.code) == (status, status, code)
     assert reply.parsed.type_ == f"/problems/{code}"
@@ -71,7 +71,7 @@ def expect_problem(reply: Response[Model], status: int, code: str) -> Problem:
 
 
 def make_event(event_id: str, value: float) -> NewEvent:
-    """Make an event of November 2026."""
+    """Return an event for the generated client."""
     return NewEvent(
         event_id,
         "billing",
@@ -83,7 +83,7 @@ def make_event(event_id: str, value: float) -> NewEvent:
 
 
 def create_strategy(client: AuthenticatedClient) -> None:
-    """Publish a playbook with one objective of two teams."""
+    """Create two teams and an objective, and publish the playbook."""
     for key in ("sales", "marketing"):
         response = put_team.sync_detailed(
             key, client=client, body=TeamPut(key.title(), key, size=10)
@@ -108,7 +108,7 @@ def create_strategy(client: AuthenticatedClient) -> None:
 
 
 def check_pagination(client: AuthenticatedClient) -> None:
-    """Check two pages of one team each."""
+    """List two pages of one team each."""
     team_keys: list[str] = []
     cursor: str | Unset | None = UNSET
     while cursor is not None:
@@ -121,7 +121,7 @@ def check_pagination(client: AuthenticatedClient) -> None:
 
 
 def check_patches(client: AuthenticatedClient) -> None:
-    """Check that a merge patch keeps unnamed fields and deletes null ones."""
+    """Check that a merge patch leaves absent members, and removes null ones."""
     offering = OfferingPut("Plus", available_from=date(2026, 1, 1), retired_on=date(2027, 1, 1))
     put_offering.sync_detailed("plus", client=client, body=offering)
     renamed = expect_model(
@@ -146,7 +146,7 @@ def check_patches(client: AuthenticatedClient) -> None:
 
 
 def check_events(client: AuthenticatedClient) -> None:
-    """Check one event, a conflicting one, and a batch with each status."""
+    """Record an event, a conflicting one, and a batch with every outcome."""
     assert (
         record_event.sync_detailed(client=client, body=make_event("inv-1", 100.5)).status_code
         == HTTPStatus.CREATED
@@ -188,7 +188,7 @@ def check_events(client: AuthenticatedClient) -> None:
 
 
 def check_alignment(client: AuthenticatedClient) -> None:
-    """Check the score, and the ledger of its losses."""
+    """Read the score and its ledger."""
     alignment = expect_model(
         Alignment, get_alignment.sync_detailed(client=client, as_of=date(2026, 11, 23))
     )

@@ -1,4 +1,4 @@
-"""API keys over HTTP: shown once, listed without what makes them keys, revoked at once."""
+"""The endpoints of API keys: issue, list without the secret, revoke."""
 
 from datetime import datetime
 from typing import Annotated
@@ -134,7 +134,7 @@ async def revoke_api_key(
     context: ContextDep,
     id: Annotated[
         KeyId, Path(description="The key's public id.", examples=["0aZ3bY7cX1d"])
-    ],  # api.md's name
+    ],  # the name in the path
 ) -> None:
     """Revokes the key; it is refused from the next request on."""
     await api_keys_service.revoke_key(context.service, context.actor, id)

@@ -1,4 +1,4 @@
-"""The endpoints of the alignment: the score, its ledger, its history, and the views by team and objective."""
+"""The endpoints of the alignment: score, ledger, history, and views by team and objective."""
 
 from collections.abc import Callable, Sequence
 from datetime import date

@@ -1,4 +1,4 @@
-"""CloudEvents 1.0 over HTTP with an API key: binary, structured and batched."""
+"""The endpoint of CloudEvents 1.0 with an API key: binary, structured and batched."""
 
 from typing import Annotated
 

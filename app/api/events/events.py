@@ -1,4 +1,4 @@
-"""Events over HTTP: one, a batch, the list, and retractions."""
+"""The endpoints of events: record one or a batch, list, read, retract."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated

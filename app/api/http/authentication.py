@@ -60,7 +60,7 @@ async def authenticate(request: Request) -> Actor:
 
 
 def _read_bearer_token(request: Request) -> str:
-    """Return the token of the Authorization header. Raises: NotAuthenticError unless there is one."""
+    """Return the token in the Authorization header. Raises: NotAuthenticError without one."""
     authorization_headers = request.headers.getlist("authorization")
     scheme, _, token = (
         authorization_headers[0].partition(" ") if len(authorization_headers) == 1 else ("", "", "")
@@ -71,7 +71,10 @@ def _read_bearer_token(request: Request) -> str:
 
 
 def rate_limit_headers(limiter: RateLimiter, quota: QuotaStatus) -> dict[str, str]:
-    """Return the headers with the caller's quota. Source: draft-ietf-httpapi-ratelimit-headers-10."""
+    """Return the headers of the caller's quota.
+
+    Source: draft-ietf-httpapi-ratelimit-headers-10.
+    """
     if not limiter.quota:
         return {}
     return {

@@ -1,4 +1,4 @@
-"""Pages: a position in a stable order, wrapped so that it fits one list of one organization only."""
+"""Pages of a list: a cursor holds a position, bound to one list of one organization."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error
@@ -26,7 +26,7 @@ Position = TypeVar("Position")
 
 
 def _cursor_binding(request: Request, organization: str) -> bytes:
-    """What a cursor is bound to: the organization, the address and the filters."""
+    """Return the bytes that a cursor is bound to: organization, path and filters."""
     filters = sorted(
         (name, parameter_value)
         for name, parameter_value in request.query_params.multi_items()
@@ -40,7 +40,7 @@ def _position_digest(position: str, binding: bytes) -> bytes:
 
 
 def encode_cursor(position: str, binding: bytes) -> str:
-    """The opaque cursor of a position."""
+    """Return the opaque cursor of a position."""
     return (
         urlsafe_b64encode(_position_digest(position, binding) + position.encode())
         .decode()
@@ -49,7 +49,7 @@ def encode_cursor(position: str, binding: bytes) -> str:
 
 
 def decode_cursor(cursor: str, binding: bytes) -> str:
-    """The position that a cursor holds. Raises: InvalidError for one of another list, organization or making."""
+    """Return the position in a cursor. Raises: InvalidError for a cursor of another list."""
     try:
         decoded = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         position = decoded[_DIGEST_BYTES:].decode()
@@ -71,9 +71,9 @@ def _foreign_cursor_error() -> InvalidError:
     )
 
 
-# The seal has no key: whoever wants to can make a cursor, so what a position says is read as any input is.
+# The digest has no key, so a caller can forge a cursor. Positions are parsed as any input is.
 def parse_integer(text: str, limit: int = 2**63) -> int:
-    """A whole number below `limit`, which the database can hold. Raises: ValueError."""
+    """Parse an integer that the database can hold. Raises: ValueError."""
     number = int(text)
     if not 0 <= number < limit:
         raise ValueError("beyond what the database holds")
@@ -81,7 +81,7 @@ def parse_integer(text: str, limit: int = 2**63) -> int:
 
 
 def parse_instant(text: str) -> datetime:
-    """An instant with its offset. Raises: ValueError."""
+    """Parse an instant with its offset. Raises: ValueError."""
     parsed = datetime.fromisoformat(text)
     if parsed.tzinfo is None:
         raise ValueError("an instant has an offset")
@@ -89,7 +89,7 @@ def parse_instant(text: str) -> datetime:
 
 
 def parse_instant_and_uid(text: str) -> tuple[datetime, UUID]:
-    """The position of what is ordered by time. Raises: ValueError."""
+    """Parse a position in a list ordered by time. Raises: ValueError."""
     instant_text, uid_text = text.split(" ")
     return parse_instant(instant_text), UUID(uid_text)
 

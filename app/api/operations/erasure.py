@@ -1,4 +1,4 @@
-"""Erasing a subject over HTTP: personal data goes, every number stays."""
+"""The endpoint that erases a subject: personal data is deleted, all numbers stay."""
 
 from dataclasses import asdict
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""Whether the service lives and is ready; no key."""
+"""The endpoints of liveness and readiness, without authentication."""
 
 from typing import Annotated, Final, Literal
 

@@ -1,4 +1,4 @@
-"""The journal over HTTP: every change of configuration."""
+"""The endpoint of the journal: every change of configuration."""
 
 from typing import Annotated, Any, Literal
 

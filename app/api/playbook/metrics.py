@@ -1,4 +1,4 @@
-"""Metrics over HTTP."""
+"""The endpoints of metrics."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -97,7 +97,7 @@ ValuePath = Annotated[str, text(300, 1, r"^(value|data\.[^\x00]+)$")]
 
 
 def _check_operand(operand: object) -> object:
-    """A condition's value: a scalar, or a list of them. Raises: ValueError."""
+    """Return a condition's value, a scalar or a list of scalars. Raises: ValueError."""
     if isinstance(operand, list):
         if not 1 <= len(operand) <= MAX_OPTIONS or any(
             isinstance(option, list) or option is None for option in operand
@@ -154,7 +154,7 @@ class ConditionPut(RequestModel):
     ] = None
 
     def to_domain_value(self) -> ConditionValue:
-        """The domain's condition."""
+        """Convert the condition to a value of the domain."""
         operand = tuple(self.value) if isinstance(self.value, list) else self.value
         return ConditionValue(self.property, self.op, operand)
 
@@ -249,14 +249,14 @@ class MetricPatch(RequestModel):
 
 @dataclass(frozen=True, slots=True)
 class MetricUsage:
-    """How the events stand to metrics, and which of these are being restated, how far."""
+    """The event counts of metrics, and the progress of those being restated."""
 
     counts: Mapping[str, MetricCounts]
     restating: Mapping[str, Restatement]
 
 
 def to_metric(stored: StoredResource, usage: MetricUsage) -> Metric:
-    """A metric on the wire."""
+    """Convert a metric to a reply."""
     counts = usage.counts[stored.resource.key]
     return Metric.from_domain(
         stored.resource,
@@ -270,7 +270,7 @@ def to_metric(stored: StoredResource, usage: MetricUsage) -> Metric:
 
 
 async def load_metric_usage(context: RequestContext, keys: Collection[str]) -> MetricUsage:
-    """How the events stand to these metrics."""
+    """Load the event counts and restatement progress of metrics."""
     async with context.service.database.read_transaction() as connection:
         counts = await metric_counts.count_by_metric(connection, context.actor.organization, keys)
         progress = await metric_restatement.load_progress(connection, context.actor.organization)
@@ -286,7 +286,6 @@ async def load_metric_usage(context: RequestContext, keys: Collection[str]) -> M
 async def _reply_to_write(
     context: RequestContext, response: Response, written: WrittenResource
 ) -> Metric:
-    """The reply to a write."""
     usage = await load_metric_usage(context, [written.resource.key])
     metric = to_metric(StoredResource(written.resource, written.version, is_archived=False), usage)
     set_write_headers(context, response, written, metric)

@@ -1,4 +1,4 @@
-"""Objectives over HTTP."""
+"""The endpoints of objectives."""
 
 from typing import Annotated, Literal
 
@@ -153,7 +153,7 @@ async def list_objectives(
 
 
 async def _list_by_team(context: RequestContext, team: str, *, archived: bool) -> list[Objective]:
-    """The objectives in which a team has a responsibility, by key."""
+    """Return the objectives in which a team has a responsibility, by key."""
     async with context.service.database.read_transaction() as connection:
         configuration_subset = await load_configuration(
             connection, context.actor.organization, ("objective", "responsibility")

@@ -1,4 +1,4 @@
-"""The caller's organization over HTTP."""
+"""The endpoints of the caller's organization."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Playbooks over HTTP."""
+"""The endpoints of playbooks: their resources, publishing and closing."""
 
 from collections.abc import Iterable
 from typing import Annotated, Final, Literal
@@ -121,7 +121,7 @@ class PlaybookPatch(RequestModel):
 
 
 async def _count_unpublished(context: RequestContext, keys: Iterable[str]) -> dict[str, int]:
-    """How many unpublished changes each of those playbooks has; none for one that is archived."""
+    """Return the number of unpublished changes of each playbook; 0 for an archived one."""
     async with context.service.database.read_transaction() as connection:
         configuration_subset = await load_configuration(
             connection, context.actor.organization, REVISION_KINDS

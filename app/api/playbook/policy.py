@@ -1,4 +1,4 @@
-"""The organization's policy over HTTP."""
+"""The endpoints of the organization's policy."""
 
 from dataclasses import replace
 from typing import Annotated, Any
@@ -94,7 +94,7 @@ class WeightsPut(RequestModel):
     agreement: NotNegative = defaulted_member(5 * FIXED_SCALE, 5)
 
     def to_domain_value(self) -> dict[str, int]:
-        """The weights by component."""
+        """Return the weights by component."""
         return dict(self)
 
 
@@ -127,7 +127,7 @@ class WeightsPatch(RequestModel):
     agreement: NotNegative = optional_member()
 
     def to_domain_value(self) -> dict[str, int]:
-        """The weights that were sent, by component."""
+        """Return the weights that were sent, by component."""
         return self.sent_fields()
 
 

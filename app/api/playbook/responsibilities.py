@@ -1,4 +1,4 @@
-"""Responsibilities over HTTP: a team's part in an objective."""
+"""The endpoints of responsibilities: a team's part in an objective."""
 
 from typing import Annotated, Literal
 

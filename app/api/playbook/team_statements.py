@@ -1,4 +1,4 @@
-"""Statements of a team about a playbook: contributions to it, and sign-offs of one revision."""
+"""The endpoints of the statements of a team about a playbook: contributions and sign-offs."""
 
 from datetime import date
 from typing import Annotated, Any

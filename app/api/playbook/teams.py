@@ -1,4 +1,4 @@
-"""Teams over HTTP."""
+"""The endpoints of teams."""
 
 from typing import Annotated
 

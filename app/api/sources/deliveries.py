@@ -1,4 +1,4 @@
-"""Deliveries over HTTP: what a CRM sent, raw, and what became of it."""
+"""The endpoints of deliveries: the raw requests of a CRM and their outcomes."""
 
 from base64 import b64encode
 from typing import Annotated, Any, Literal
@@ -102,7 +102,7 @@ class DeliveryPage(ResponseModel):
 
 
 def delivery_fields(stored: StoredDelivery) -> dict[str, Any]:  # Any: the members of a reply
-    """A delivery on the wire, without its body."""
+    """Return the members of a delivery, without its body."""
     copied_fields = {name: getattr(stored, name) for name in Delivery.model_fields}
     return {
         **copied_fields,

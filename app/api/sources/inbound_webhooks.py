@@ -1,4 +1,4 @@
-"""Where CRMs deliver: their own formats, authenticated by their own signatures on the raw bytes."""
+"""The endpoints that CRMs deliver to, authenticated by a signature on the raw bytes."""
 
 import re
 from typing import Annotated, Final, Literal
@@ -68,14 +68,14 @@ async def take_delivery(request: Request, service: ServiceDep, hook_id: HookId) 
 
 @router.options(
     "/hooks/{hook_id}",
-    include_in_schema=False,  # between machines: a client of ours has no use for it
+    include_in_schema=False,  # not for API clients: CloudEvents senders call it
     status_code=status.HTTP_204_NO_CONTENT,
     **route_contract(Contract(None, accepts_any_query=True)),
 )
 async def consent_to_deliveries(request: Request, service: ServiceDep, hook_id: HookId) -> Response:
-    """Says yes to a sender of CloudEvents that asks whether it may deliver; the two headers alone are the yes.
+    """Accept a CloudEvents sender that asks whether it may deliver. Two headers say so.
 
-    Source: CloudEvents, HTTP 1.1 Web Hooks 1.0, section 4. Nobody is called back.
+    Source: CloudEvents, HTTP 1.1 Web Hooks 1.0, section 4. The callback form is not supported.
     """
     headers = {"Allow": "OPTIONS, POST"}
     origin = request.headers.get("webhook-request-origin", "")

@@ -1,4 +1,4 @@
-"""Deliveries read again, deals imported and samples tried out, over HTTP."""
+"""The endpoints that replay deliveries, import records and preview a mapping."""
 
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
@@ -63,7 +63,6 @@ SampleBody = Annotated[
 
 
 def _lowercase_headers(headers: object) -> object:
-    """Header names in lower case."""
     return (
         {str(name).lower(): header_value for name, header_value in headers.items()}
         if isinstance(headers, dict)
@@ -306,9 +305,7 @@ async def import_records(
     context: ContextDep, request: Request, source: SourceKey, body: RecordImport
 ) -> ImportedRecords:
     """Takes deals that existed before connecting; what is there already changes nothing."""
-    raw = (
-        await request.body()
-    )  # the records as they came, number for number; the shape has been checked
+    raw = await request.body()  # the raw bytes keep numbers exact; the schema has been checked
     import_result = await record_import.import_records(
         context.service, context.actor, source, raw, parse_event
     )

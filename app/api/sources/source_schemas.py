@@ -1,4 +1,4 @@
-"""Sources as they stand on the wire."""
+"""The schemas of sources."""
 
 from typing import Annotated, Any
 

@@ -1,4 +1,4 @@
-"""Sources over HTTP."""
+"""The endpoints of sources."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
