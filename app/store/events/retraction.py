@@ -1,10 +1,15 @@
-"""Retractions: a row of their own and negative roll-up entries; events are never deleted."""
+"""Retraction of events.
+
+A retraction adds a row to `retraction` and subtracts the event from the roll-ups. Events are never
+deleted.
+"""
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import RowMapping, delete, select
+from sqlalchemy import RowMapping, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,13 +18,13 @@ from app.domain.events.metrics import Matcher
 from app.domain.primitives import epoch
 from app.store.access.organization_version import WritePosition
 from app.store.events.event_queries import event_table, retraction_table, to_event, to_time_bounds
+from app.store.events.metric_restatement import invalidate_days
 from app.store.events.rollups import RollupDeltas, apply_deltas
 from app.store.sql.dialect import is_embedded
-from app.store.tables.base import get_table
-from app.store.tables.rollups import RestatedDayRow
 
-CHUNK_SIZE = 5000
-restated_day_table = get_table(RestatedDayRow)
+CHUNK_SIZE: Final = 5000
+# A row has 7 parameters, and SQLite takes at most 32,766 in a statement.
+MAX_INSERTED_ROWS: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,11 @@ async def retract_events(connection: AsyncConnection, batch: RetractionBatch) ->
     for matched_event in retracted_events:
         deltas.add_event(matched_event, recorded_day, -1)
     await _recompute_extremes_from_live_events(connection, batch, deltas, retracted_events)
-    await _invalidate_restated_days(connection, batch.organization_id, retracted_events)
+    await invalidate_days(
+        connection,
+        batch.organization_id,
+        [matched_event.day for matched_event in retracted_events],
+    )
     await apply_deltas(connection, batch.organization_id, deltas)
     return len(new_uids)
 
@@ -81,28 +90,17 @@ async def _insert_retractions(
         for uid in uids
     ]
     inserted_uids: list[UUID] = []
-    for start in range(0, len(rows), 1000):
+    for start in range(0, len(rows), MAX_INSERTED_ROWS):
         insertion = (sqlite.insert if is_embedded(connection) else postgresql.insert)(
             retraction_table
         )
         statement = (
-            insertion.values(rows[start : start + 1000])
+            insertion.values(rows[start : start + MAX_INSERTED_ROWS])
             .on_conflict_do_nothing()
             .returning(retraction_table.c.uid)
         )
         inserted_uids += (await connection.execute(statement)).scalars().all()
     return inserted_uids
-
-
-async def _invalidate_restated_days(
-    connection: AsyncConnection, organization_id: UUID, retracted_events: Iterable[MatchedEvent]
-) -> None:
-    """Delete the restated days of these events: a running restatement must compute them again."""
-    where = (
-        restated_day_table.c.organization_id == organization_id,
-        restated_day_table.c.day.in_({matched_event.day for matched_event in retracted_events}),
-    )
-    await connection.execute(delete(restated_day_table).where(*where))
 
 
 async def _load_matched_events(
@@ -127,7 +125,11 @@ async def _recompute_extremes_from_live_events(
     deltas: RollupDeltas,
     retracted_events: Iterable[MatchedEvent],
 ) -> None:
-    """Set low, high and last of each bucket that lost a value to those of its live events."""
+    """Set low, high and last of each bucket that lost a value to those of its live events.
+
+    This runs when events are retracted: the live events are those of now. It must agree with
+    rollup_rebuild.recompute_extremes_at_retractions, which derives the same from all events later.
+    """
     recorded_day = epoch.to_day_number(batch.position.day)
     metrics_by_day: dict[tuple[str, int], set[str]] = {}
     for matched_event in retracted_events:
