@@ -22,6 +22,7 @@ from app.store.events.rollups import (
 from app.store.sql.column_types import UuidColumn
 from app.store.sql.dialect import json_recordset
 
+# The sum of each row, by (roll-up, key of the row). Counts of events cannot overflow.
 SumsByRow = dict[tuple[str, tuple[object, ...]], int]
 SUM_COLUMNS = {
     "measure": ("total", MEASURE_COLUMN_TYPES),
@@ -37,7 +38,7 @@ async def find_overflowing_events(
     recorded_day: int,
 ) -> frozenset[UUID]:
     """Return the events that, added in order, would make a sum exceed 64 bits."""
-    cells_by_event = {
+    additions_by_event = {
         matched.uid: _to_additions(matched, recorded_day) for matched in matched_events
     }
     sums: SumsByRow = {}
@@ -45,17 +46,19 @@ async def find_overflowing_events(
         keys = sorted(
             {
                 key
-                for cells in cells_by_event.values()
-                for cell_table, key in cells
-                if cell_table == table
+                for additions in additions_by_event.values()
+                for row_table, key in additions
+                if row_table == table
             },
             key=str,
         )
         sums |= await _load_sums(connection, organization_id, table, keys)
     overflowing = set()
-    for uid, cells in cells_by_event.items():
-        new_sums = {cell: sums.get(cell, 0) + addition for cell, addition in cells.items()}
-        if all(abs(addition) <= MAX_INTEGER for addition in new_sums.values()):
+    for uid, additions in additions_by_event.items():
+        new_sums = {
+            row_key: sums.get(row_key, 0) + addition for row_key, addition in additions.items()
+        }
+        if all(abs(new_sum) <= MAX_INTEGER for new_sum in new_sums.values()):
             sums |= new_sums
         else:
             overflowing.add(uid)
@@ -63,7 +66,7 @@ async def find_overflowing_events(
 
 
 def _to_additions(matched_event: MatchedEvent, recorded_day: int) -> SumsByRow:
-    """Return the additions of an event to each sum."""
+    """Return what an event adds to each sum."""
     deltas = RollupDeltas()
     deltas.add_event(matched_event, recorded_day)
     return {
