@@ -206,9 +206,9 @@ def _objective_condition(
     """Return the condition for events that belong to an objective, or that refresh it.
 
     An event belongs to the objective that it names. An event that names none belongs to all
-    objectives whose key results use a metric that it matches. With `is_refresh`, an event that names another
-    objective is included too if it matches such a metric. The event moves the key result whatever
-    it names, so the objective does not grow stale.
+    objectives whose key results use a metric that it matches. With `is_refresh`, an event that
+    names another objective is included too if it matches such a metric. The event moves the key
+    result whatever it names, so the objective does not grow stale.
     """
     metrics = frozenset(
         key_result.metric

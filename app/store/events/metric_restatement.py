@@ -1,6 +1,16 @@
 """Restatement of history after metrics changed, one day at a time.
 
-The restated days are stored separately until all of them are done.
+Life cycle of a restatement:
+
+1. `begin_restatement` saves the metrics before their change and the days to restate. Until the end,
+   new events match the metrics as they were before.
+2. `restate_day` computes the roll-ups of a day by the changed metrics, and `save_restated_day`
+   stores them separately. Readers do not see them.
+3. A recording or retraction on a restated day calls `invalidate_days`: the day is computed again.
+4. When all days are restated, one transaction calls `apply_restated_day` for each of them, then
+   `end_restatement`. Readers see the old history before it and the new history after it.
+
+A small history is restated at once: `restate_day` and `apply_restated_day` in one transaction.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -53,9 +63,9 @@ class RestatedDay:
     measure: TableRows
     # Rows to add to `attention`.
     attention: TableRows
-    # The content of match sets, by id.
+    # The content of match sets, by match set id.
     match_sets: Mapping[str, str]
-    # The events with a new match set: pairs of uid and id of the set.
+    # The events with a new match set: pairs of uid and match set id.
     changed_match_set_ids: Sequence[tuple[str, str]]
 
 
@@ -132,18 +142,25 @@ def restate_day(day: int, states: Sequence[EventState], touched: Collection[str]
     recomputed = RecomputedRollups()
     for state in states:
         matched_event = state.matched_event
-        is_moved = recomputed.note_match_set(matched_event, state.stored_matching)
+        has_new_match_set = recomputed.note_match_set(matched_event, state.stored_matching)
         for recorded_day, sign in ((state.recorded_day, 1), (state.retracted_day, -1)):
             if recorded_day is not None:
                 deltas.add_measures(matched_event, recorded_day, sign)
-            if recorded_day is not None and is_moved:
+            if recorded_day is not None and has_new_match_set:
                 deltas.add_attention(matched_event, state.stored_matching, recorded_day, -sign)
                 deltas.add_attention(matched_event, matched_event.matching, recorded_day, sign)
     recompute_extremes_at_retractions(deltas, states)
     deltas.measure = {key: bucket for key, bucket in deltas.measure.items() if key[0] in touched}
-    pairs = [(str(uid), name) for uid, name in sorted(recomputed.changed_match_set_ids.items())]
+    match_set_ids_by_event = [
+        (str(uid), match_set_id)
+        for uid, match_set_id in sorted(recomputed.changed_match_set_ids.items())
+    ]
     return RestatedDay(
-        day, to_measure_rows(deltas), to_cell_rows(deltas.attention), recomputed.match_sets, pairs
+        day,
+        to_measure_rows(deltas),
+        to_cell_rows(deltas.attention),
+        recomputed.match_sets,
+        match_set_ids_by_event,
     )
 
 
@@ -183,14 +200,17 @@ async def load_restated_day(
         content["measure"],
         content["attention"],
         content["sets"],
-        [(uid, name) for uid, name in content["moved"]],
+        [(uid, match_set_id) for uid, match_set_id in content["moved"]],
     )
 
 
 async def invalidate_days(
     connection: AsyncConnection, organization_id: UUID, days: Collection[int]
 ) -> None:
-    """Delete restated days with new events or retractions: they must be computed again."""
+    """Delete restated days on which events were recorded or retracted.
+
+    The running restatement computes them again.
+    """
     where = (
         restated_day_table.c.organization_id == organization_id,
         restated_day_table.c.day.in_(sorted(set(days))),
@@ -204,7 +224,11 @@ async def apply_restated_day(
     restated: RestatedDay,
     touched: Collection[str],
 ) -> None:
-    """Replace the roll-ups of a day by the restated ones. The cursor row must be locked."""
+    """Replace the roll-ups of a day by the restated ones. The cursor row must be locked.
+
+    `measure` is replaced for the touched metrics. `attention` gets rows that move effort from old
+    match sets to new ones, and loses the rows that this makes empty. `sold` depends on no metric.
+    """
     measure_conditions = (
         measure_table.c.organization_id == organization_id,
         measure_table.c.day == restated.day,

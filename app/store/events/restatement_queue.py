@@ -1,4 +1,9 @@
-"""The queue of organizations with a pending restatement, stored in the directory."""
+"""The queue of organizations with a pending restatement, stored in the directory.
+
+The worker must find these organizations among all. Only the directory may be queried without an
+organization. All other tables are distributed by organization, so a query over all organizations
+would read every node.
+"""
 
 from typing import Final
 from uuid import UUID

@@ -49,7 +49,9 @@ class RecomputedRollups:
     """The roll-ups according to the events, and the events whose match set changes."""
 
     deltas: RollupDeltas = field(default_factory=RollupDeltas)
+    # The content of each match set that is not empty, by its id.
     match_sets: dict[str, str] = field(default_factory=dict)
+    # The new id for each event whose stored match set differs, by the uid of the event.
     changed_match_set_ids: dict[UUID, str] = field(default_factory=dict)
     event_count: int = 0
 
@@ -92,10 +94,13 @@ async def recompute_rollups(
 
 
 def recompute_extremes_at_retractions(deltas: RollupDeltas, states: Sequence[EventState]) -> None:
-    """Set low, high and last of each bucket with a retraction to those at the end of its day.
+    """Set low, high and last of each bucket with a retraction to those at the end of that day.
 
-    `states` are all events of one day. On the day of the retraction, an event recorded later on it
-    counts, and an event recorded and retracted on it does not.
+    This derives the past from all events of one occurred day, `states`. It must agree with
+    retraction._recompute_extremes_from_live_events, which writes the extremes when an event is
+    retracted. Recordings later on the day of the retraction add to the row that the retraction
+    wrote. So an event that was recorded at any time of that day counts, unless it was retracted by
+    the end of that day.
     """
     states_by_series: dict[tuple[str, str], list[tuple[EventState, int]]] = {}
     for state in states:
@@ -136,14 +141,17 @@ async def replace_rollups(
     await update_match_sets(
         connection,
         organization_id,
-        [(str(uid), name) for uid, name in sorted(recomputed.changed_match_set_ids.items())],
+        [
+            (str(uid), match_set_id)
+            for uid, match_set_id in sorted(recomputed.changed_match_set_ids.items())
+        ],
     )
 
 
 async def save_match_sets(
     connection: AsyncConnection, organization_id: UUID, match_sets: dict[str, str]
 ) -> None:
-    """Save match sets by their ids; one that exists stays unchanged."""
+    """Save the contents of match sets by their ids; one that exists stays unchanged."""
     if not match_sets:
         return
     from_clause = json_recordset(connection, "rows", {"id": "text", "metrics": "text"}, "d")
@@ -191,7 +199,8 @@ async def count_differences(
         additive_indexes = [
             index for index, column in enumerate(column_types) if column in ADDITIVE_COLUMNS
         ]
-        # Rows that add nothing are ignored: a change of match sets leaves them behind.
+        # Rows whose sums are all 0 are ignored: a change of match sets leaves them in `attention`.
+        # Not in `measure`: a row with sums of 0 may still reset the extremes, which scores read.
         stored, expected = (
             {
                 tuple(row)

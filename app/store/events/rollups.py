@@ -1,6 +1,17 @@
-"""Roll-ups: additive deltas by occurred day and recorded day.
+"""Roll-ups: sums over events by occurred day and recorded day.
 
-The transaction that records or retracts an event also writes its deltas.
+- `measure` holds, for each metric and source, how many events matched and counted, the total of
+  their values, and the extremes: low, high and last.
+- `attention` holds the number and effort of events for each team, kind, match set and objective.
+- `sold` holds the number and value of items sold for each offering, team and unit.
+
+The transaction that records or retracts an event also writes its deltas: what the write adds to the
+rows of its recorded day. A recording adds to the row of the day on which the event was recorded. A
+retraction subtracts from the row of the day of the retraction. So the sum of the rows up to a
+recorded day tells what was known on that day.
+
+The extremes are not additive: they cannot be subtracted. A retraction computes them again from the
+events that are left and marks its row with `reset`. See MeasureBucket.reset_extremes.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -61,7 +72,8 @@ SOLD_COLUMN_TYPES: Final = {
     "items": "integer",
     "value": "integer",
 }
-# The clauses are the same on both databases; on a conflict, `r` is the existing row.
+# The clauses are the same on both databases. On a conflict, `r` is the existing row and `excluded`
+# the row to add.
 IS_LATER: Final = (
     "(excluded.last_us > r.last_us "
     "or (excluded.last_us = r.last_us and excluded.last_id > r.last_id))"
@@ -95,16 +107,21 @@ KEY_COLUMNS: Final = {
 
 @dataclass(slots=True)
 class MeasureBucket:
-    """The deltas of a (metric, source, day, recorded day)."""
+    """The delta of one row of `measure`: of a (metric, source, day, recorded day)."""
 
+    # Events by the state of their match. All but `matched` leave out matches of the state `work`.
     matched: int = 0
     counted: int = 0
     other_unit: int = 0
     no_value: int = 0
+    # The sum of the values that count, in ten-thousandths.
     total: int = 0
+    # The extremes of the values that count; None without such a value.
     low: int | None = None
     high: int | None = None
+    # Time in microseconds, event id, value.
     last: tuple[int, str, int] | None = None
+    # 1 if the extremes override those of rows with an earlier recorded day, else 0.
     reset: int = 0
 
     def add_match(self, match: Match, sign: int) -> None:
@@ -129,7 +146,12 @@ class MeasureBucket:
         )
 
     def reset_extremes(self) -> None:
-        """Replace low, high and last of all rows recorded before, with none so far."""
+        """Forget low, high and last, and make them override those of rows recorded before.
+
+        A reader ignores the extremes of rows with an earlier recorded day than the latest row with
+        `reset`. The caller adds the values of the events that are left; without any, low, high and
+        last are None from this recorded day on.
+        """
         self.reset = 1
         self.low = None
         self.high = None
@@ -138,7 +160,11 @@ class MeasureBucket:
 
 @dataclass(slots=True)
 class RollupDeltas:
-    """The deltas of recordings and retractions, by the keys of the roll-ups."""
+    """The deltas of recordings and retractions, by the keys of the roll-ups.
+
+    The keys have the order of KEY_COLUMNS. A cell of `attention` is [events, effort], a cell of
+    `sold` is [items, value].
+    """
 
     measure: dict[tuple[str, str, int, int], MeasureBucket] = field(default_factory=dict)
     attention: dict[tuple[str, str, str, str, int, int], list[int]] = field(default_factory=dict)
@@ -147,7 +173,7 @@ class RollupDeltas:
     def add_event(self, matched_event: MatchedEvent, recorded_day: int, sign: int = 1) -> None:
         """Add an event recorded on a day, or with sign -1 its retraction.
 
-        Only a recording changes low, high and last.
+        Only a recording changes low, high and last. The caller of a retraction resets them.
         """
         event = matched_event.event
         day = matched_event.day
@@ -173,7 +199,11 @@ class RollupDeltas:
     def add_attention(
         self, matched_event: MatchedEvent, match_set_id: str, recorded_day: int, sign: int
     ) -> None:
-        """Add the effort of an event, under a match set."""
+        """Add the effort of an event, under a match set.
+
+        A restatement moves effort from one match set to another, so the set is not always that of
+        `matched_event`.
+        """
         event = matched_event.event
         key = (
             event.team,
