@@ -52,7 +52,7 @@ from app.services.alignment.history import HistoryQuery
 
 router = create_router("alignment")
 View = TypeVar("View")
-Entry = TypeVar("Entry")
+LedgerRow = TypeVar("LedgerRow")
 
 AsOf = Annotated[
     Day | SkipJsonSchema[None], Query(description="At the end of this day; without it, now.")
@@ -256,8 +256,8 @@ async def ask_what_if(
 
 
 def _paginate_ledger(
-    alignment_result: AlignmentResult, paging: Paging, ledger: Sequence[Entry], points: object
-) -> tuple[list[Entry], str | None]:
+    alignment_result: AlignmentResult, paging: Paging, ledger: Sequence[LedgerRow], points: object
+) -> tuple[list[LedgerRow], str | None]:
     """Return the entries of one page of a ledger, and the next cursor.
 
     A cursor is an index into the ledger, and the fingerprint of the ledger that it was made for:

@@ -51,7 +51,8 @@ async def list_events(
     context: ContextDep, paging: PagingDep, event_filter: EventFilterDep
 ) -> EventPage:
     """The events that stand and pass all filters, newest first."""
-    organization, after = context.actor.organization, paging.start_position(parse_instant_and_uid)
+    organization = context.actor.organization
+    after = paging.start_position(parse_instant_and_uid)
     async with context.service.database.read_transaction() as connection:
         configuration = await configuration_history.configuration_as_of(
             connection, organization, event_filter.configuration_from or event_filter.as_of

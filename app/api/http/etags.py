@@ -37,7 +37,8 @@ def entity_tag(changed: int, computed_reply: BaseModel | None = None) -> str:
 
 def parse_tags(header: str, name: str) -> list[tuple[bool, str]]:
     """Parse a header to (is weak, opaque part). Raises: InvalidError for anything but tags."""
-    tags, position = [], 0
+    tags = []
+    position = 0
     while position < len(header):
         match = _TAG.match(header, position)
         if match is None:

@@ -98,7 +98,8 @@ class OuterMiddleware:
 
     def __init__(self, app: ASGIApp, direct_routes: Mapping[tuple[str, str], ASGIApp]) -> None:
         """Wrap `app`; `direct_routes` are applications by method and path."""
-        self.app, self.direct_routes = app, direct_routes
+        self.app = app
+        self.direct_routes = direct_routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""

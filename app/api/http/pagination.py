@@ -54,7 +54,8 @@ def decode_cursor(cursor: str, binding: bytes) -> str:
         decoded = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         position = decoded[_DIGEST_BYTES:].decode()
     except (Error, ValueError):
-        decoded, position = b"", ""
+        decoded = b""
+        position = ""
     if (
         not position
         or "\x00" in position

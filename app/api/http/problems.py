@@ -163,7 +163,8 @@ def to_response(
     scope: Scope, fields: Mapping[str, object], headers: Mapping[str, str] | None = None
 ) -> Response:
     """Return the response with a problem document."""
-    code, status = str(fields["code"]), PROBLEM_KINDS[str(fields["code"])].status
+    code = str(fields["code"])
+    status = PROBLEM_KINDS[str(fields["code"])].status
     scope.setdefault("state", {})["problem"] = code
     document = {
         **fields,
@@ -222,7 +223,8 @@ def _invalid_response(request: Request, error: RequestValidationError) -> Respon
 
 def _allowed_methods(request: Request) -> str:
     """Return the methods of all routes with this path; each method is a route of its own."""
-    path, methods = request.scope["path"], set()
+    path = request.scope["path"]
+    methods = set()
     for context in iter_route_contexts(request.app.routes):
         matcher = getattr(context.original_route, "path_regex", None)
         if matcher is not None and matcher.match(path):

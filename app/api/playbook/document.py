@@ -65,7 +65,8 @@ class Plan(ResponseModel):
 def _to_plan_step(change: ConfigurationChange) -> PlanStep:
     changes = {}
     if change.before is not None and change.after is not None:
-        before, after = to_json(change.before), to_json(change.after)
+        before = to_json(change.before)
+        after = to_json(change.after)
         changes = {
             name: {"before": before.get(name), "after": member}
             for name, member in after.items()

@@ -174,7 +174,9 @@ class PlaybookDocument(RequestModel):
 def to_document(document: PlaybookDocument) -> Document:
     """Convert a request body to the domain's document, each resource with its JSON pointer."""
     playbook = document.playbook
-    objectives, responsibilities, key_results = [], [], []
+    objectives = []
+    responsibilities = []
+    key_results = []
     for index, objective in enumerate(playbook.objectives):
         pointer = f"/playbook/objectives/{index}"
         objectives.append(Located(pointer, _to_objective(playbook.key, objective)))

@@ -116,12 +116,14 @@ def _to_raw_delivery(stored: StoredDelivery) -> RawDelivery:
         {"name": name, "value": header_value}
         for name, header_value in sorted(stored.headers.items())
     ]
-    body, encoding = None, "utf_8"
+    body = None
+    encoding = "utf_8"
     if stored.body is not None:
         try:
             body = stored.body.decode()
         except UnicodeDecodeError:
-            body, encoding = b64encode(stored.body).decode(), "base64"
+            body = b64encode(stored.body).decode()
+            encoding = "base64"
     return RawDelivery.model_validate(
         {**delivery_fields(stored), "headers": headers, "body": body, "body_encoding": encoding}
     )
@@ -138,7 +140,8 @@ async def list_deliveries(
 ) -> DeliveryPage:
     """What the source delivered, newest first, without the bodies."""
     await find_resource(context, "source", source)
-    organization, after = context.actor.organization, paging.start_position(parse_instant_and_uid)
+    organization = context.actor.organization
+    after = paging.start_position(parse_instant_and_uid)
     async with context.service.database.read_transaction() as connection:
         stored_deliveries = await deliveries.list_deliveries(
             connection, organization, source, state, after, paging.limit + 1
