@@ -1,4 +1,4 @@
-"""The write requests to the demo organization, in order, for the examples of the OpenAPI document."""
+"""The write requests to the demo organization, in order, for the examples of OpenAPI."""
 
 from typing import Any, Final
 

@@ -1,4 +1,4 @@
-"""A service over HTTP for one test: its own database, a clock that stands still, an organization and its keys."""
+"""The service over HTTP for one test: a database, a manual clock, an organization and its keys."""
 
 import base64
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -19,7 +19,8 @@ from app.settings import Settings
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 ENCRYPTION_KEYS = f"k1:{base64.b64encode(bytes(32)).decode()}"
-# What is refused before a database is asked is asked of one kind; what would choke one, of the one that chokes sooner.
+# Requests rejected without a query run on one database; values that a database may reject, on
+# the stricter one.
 SQLITE_ONLY = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 POSTGRESQL_ONLY = pytest.mark.parametrize(
     "database_url", [pytest.param("postgresql", marks=pytest.mark.postgresql)], indirect=True
@@ -29,7 +30,7 @@ PLAYBOOK = {"title": "Win the enterprise", "starts_on": "2026-10-01", "ends_on":
 
 @dataclass
 class ManualClock:
-    """A clock that is told the time."""
+    """A clock that the test sets."""
 
     now: datetime = NOW
 
@@ -81,7 +82,7 @@ class Client:
         return await self.send("DELETE", path, **options)
 
     async def put_object(self, path: str, body: object) -> Any:
-        """What a PUT made, which must have gone well."""
+        """Put an object and return the reply, which must be a success."""
         reply = await self.put(path, body)
         assert reply.status_code in (200, 201), reply.text
         return reply.json()
@@ -89,14 +90,14 @@ class Client:
 
 @dataclass
 class ApiHarness:
-    """A running service and the first organization's callers."""
+    """A running service and the first organization's admin."""
 
     app: FastAPI
     clock: ManualClock
     admin: Client
 
     async def create_organization(self, key: str) -> Client:
-        """The admin of another organization."""
+        """Create another organization and return its admin."""
         secret = await organizations.create_organization(
             self.app.state.service, Organization(key, key.title())
         )
@@ -105,14 +106,14 @@ class ApiHarness:
     async def create_client(
         self, *scopes: str, team: str | None = None, source: str | None = None
     ) -> Client:
-        """A caller of the first organization with those scopes."""
+        """Create an API key of the first organization and return its caller."""
         key_request = {"name": "test", "scopes": list(scopes), "team": team, "source": source}
         reply = await self.admin.post("/v1/api-keys", key_request)
         assert reply.status_code == 201, reply.text
         return Client(self.app, reply.json()["api_key"])
 
     async def seed_strategy(self) -> None:
-        """Two teams, a metric, a source, and a published playbook with one objective and one key result."""
+        """Create two teams, a metric, a source and a published playbook with one key result."""
         put_object = self.admin.put_object
         for team in ("sales", "marketing"):
             await put_object(
@@ -141,7 +142,7 @@ class ApiHarness:
 
 @pytest.fixture
 async def api(database_url: str) -> AsyncIterator[ApiHarness]:
-    """A service on a fresh database, with one organization."""
+    """Yield a service on a fresh database, with one organization."""
     clock = ManualClock()
     settings = Settings(
         database_url=database_url,
@@ -160,12 +161,12 @@ async def api(database_url: str) -> AsyncIterator[ApiHarness]:
 
 @pytest.fixture
 def admin(api: ApiHarness) -> Client:
-    """The first organization's admin."""
+    """Return the first organization's admin."""
     return api.admin
 
 
 def make_event(number: int = 1, **overrides: object) -> dict[str, object]:
-    """An event as it is sent."""
+    """Return the body of an event."""
     return {
         "id": f"inv-{number}",
         "source": "billing",
@@ -179,7 +180,7 @@ def make_event(number: int = 1, **overrides: object) -> dict[str, object]:
 
 @pytest.fixture
 def get_forged_page(api: ApiHarness) -> Callable[[str, str], Awaitable[httpx.Response]]:
-    """Asks for the page of a list at a position that somebody made up: the seal of a cursor has no key."""
+    """Return a function that requests a page at a forged position; cursors have no key."""
 
     async def get_page(path: str, position: str) -> httpx.Response:
         actor = await authenticate_key(api.app.state.service, api.admin.key or "")

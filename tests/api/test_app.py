@@ -1,4 +1,4 @@
-"""The application as a whole."""
+"""The application with all its routes."""
 
 from app.api.app import ROUTERS, create_application
 from app.api.http.route import ContractRoute

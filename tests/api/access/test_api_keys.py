@@ -1,4 +1,4 @@
-"""API keys over HTTP."""
+"""The endpoints of API keys."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The computed answer over HTTP."""
+"""The endpoints of the alignment."""
 
 from math import isclose
 
@@ -9,7 +9,7 @@ from tests.api.conftest import POSTGRESQL_ONLY, make_event
 
 @pytest.fixture
 async def caller(api):
-    """A strategy with some evidence, part of it off the playbook."""
+    """Return an admin of a strategy with some evidence, part of it off the playbook."""
     await api.seed_strategy()
     await api.admin.put(
         "/v1/objectives/win/responsibilities/sales/acceptance", {"accepted": True, "by": "Ada"}
@@ -50,7 +50,8 @@ async def test_the_answer_says_what_it_is_of_and_explains_itself(caller):
 
 async def test_the_ledger_explains_every_missing_point_and_its_evidence_can_be_read(caller):
     score = (await caller.get("/v1/alignment")).json()["score"]
-    losses, params = [], {"limit": 3}
+    losses = []
+    params = {"limit": 3}
     while True:
         page = (await caller.get("/v1/alignment/ledger", params=params)).json()
         assert page["score"] == score

@@ -1,4 +1,4 @@
-"""Every loss of an answer, followed over HTTP to the things that it is made of."""
+"""The evidence address of every loss lists exactly the objects that the loss consists of."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,17 +7,19 @@ import pytest
 
 from tests.api.conftest import ApiHarness, Client, make_event
 
-LATE_TIME, EARLY_TIME = "2026-11-20T12:00:00Z", "2026-10-05T12:00:00Z"
+LATE_TIME = "2026-11-20T12:00:00Z"
+EARLY_TIME = "2026-10-05T12:00:00Z"
 CALL_FIELDS: dict[str, object] = {
     "type": "call.held",
     "kind": "activity",
     "team": "marketing",
     "value": None,
 }
-KIT_SALE, MOON_SALE = {"offering": "kit", "value": 10}, {"offering": "moon", "value": 10}
-# By component, reason, team, objective and offering: how many things its evidence lists.
+KIT_SALE = {"offering": "kit", "value": 10}
+MOON_SALE = {"offering": "moon", "value": 10}
+# The number of objects in the evidence, by component, reason, team, objective and offering.
 EXPECTED_COUNTS = {
-    ("playbook", "not_signed", "marketing", None, None): 1,  # the list of those who signed
+    ("playbook", "not_signed", "marketing", None, None): 1,  # the list of sign-offs
     ("playbook", "did_not_contribute", "sales", None, None): 1,
     ("shared_responsibility", "single_function", None, "lose", None): 1,
     ("shared_responsibility", "single_function", None, "win", None): 1,
@@ -45,7 +47,7 @@ def make_numbered_events(*groups: tuple[int, dict[str, object]]) -> Iterable[dic
 
 
 async def seed_lossy_organization(api: ApiHarness) -> None:
-    """An organization that does everything wrong that it can: one loss for almost every reason."""
+    """Seed an organization with one loss for almost every reason."""
     await api.seed_strategy()
     put_object = api.admin.put_object
     await put_object("/v1/sources/crm", {"name": "CRM"})
@@ -86,7 +88,7 @@ async def seed_lossy_organization(api: ApiHarness) -> None:
 
 
 async def read_all_pages(reader: Client, address: str) -> list[Any]:
-    """What the address lists, two things a page."""
+    """Read all pages of a list, two objects a page."""
     next_url: str | None = f"{address}{'&' if '?' in address else '?'}limit=2"
     rows: list[Any] = []
     while next_url is not None:

@@ -1,4 +1,4 @@
-"""The answer as it is shown: numbers unrounded, losses with the address of their evidence."""
+"""The reply of the alignment: numbers unrounded, losses with the address of their evidence."""
 
 from datetime import date
 from typing import get_args

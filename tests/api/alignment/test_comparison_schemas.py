@@ -1,4 +1,4 @@
-"""The past, the difference of two days, and what if, over HTTP."""
+"""The endpoints of past days, of changes between two days, and of the what-if."""
 
 from datetime import timedelta
 
@@ -9,7 +9,7 @@ from tests.api.conftest import PLAYBOOK, make_event
 
 @pytest.fixture
 async def caller(api):
-    """A strategy that changed a week after its publishing, and evidence of both weeks."""
+    """Return an admin of a strategy that changed a week after publishing, with evidence."""
     api.clock.now -= timedelta(days=14)
     api.admin = await api.create_organization(
         "younger"
@@ -94,7 +94,8 @@ async def test_a_history_has_a_point_per_day_each_equal_to_the_answer_of_that_da
 
 
 async def test_what_changed_is_paged_largest_first(caller):
-    differences, params = [], {"from": "2026-11-10", "limit": 1}
+    differences = []
+    params = {"from": "2026-11-10", "limit": 1}
     while True:
         page = (await caller.get("/v1/alignment/changes", params=params)).json()
         differences += page["items"]

@@ -1,4 +1,4 @@
-"""The views as they are shown."""
+"""The replies of the views by team and by objective."""
 
 from app.api.alignment.view_schemas import to_team_alignment
 from app.scoring.effort import OTHER_PLAYBOOK, UNASSIGNED, TeamEffort

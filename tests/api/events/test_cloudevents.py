@@ -1,4 +1,4 @@
-"""CloudEvents over HTTP with an API key."""
+"""The endpoint of CloudEvents with an API key."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The filters of events; what they find is in test_events.py."""
+"""The filters of events as parameters; test_events.py tests their matches."""
 
 from dataclasses import fields
 

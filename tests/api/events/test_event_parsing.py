@@ -1,4 +1,4 @@
-"""What an event may say, field by field."""
+"""The members of a new event, field by field."""
 
 from decimal import Decimal
 
@@ -223,7 +223,7 @@ def make_submission(draw: st.DrawFn) -> object:
 
 def describe_outcome(reader, submission):
     try:
-        return repr(reader(submission))  # 1, 1.0 and true are equal, and not the same
+        return repr(reader(submission))  # 1, 1.0 and True compare equal
     except InvalidError as error:
         return error.detail, error.faults
 

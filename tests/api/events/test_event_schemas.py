@@ -1,4 +1,4 @@
-"""Events as they are shown."""
+"""The reply of a recorded event."""
 
 from datetime import UTC, datetime
 from uuid import UUID

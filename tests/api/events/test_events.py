@@ -1,4 +1,4 @@
-"""Events over HTTP: one, a batch, the list, retractions."""
+"""The endpoints of events: one, a batch, the list, retractions."""
 
 import pytest
 
@@ -105,7 +105,8 @@ async def test_events_are_listed_newest_first_in_pages(caller):
     await caller.post(
         "/v1/event-batches", {"events": [make_event(n, time=time) for n, time in times.items()]}
     )
-    event_ids, cursor = [], None
+    event_ids = []
+    cursor = None
     while True:
         params = {"limit": 3} | ({"cursor": cursor} if cursor else {})
         page = await caller.get("/v1/events", params=params)
@@ -185,10 +186,8 @@ async def test_a_retraction_needs_a_reason(caller):
 
 async def test_an_events_tag_changes_with_its_retraction(caller):
     created_reply = await caller.post("/v1/events", make_event())
-    event_path, cached_headers = (
-        created_reply.headers["location"],
-        {"If-None-Match": created_reply.headers["etag"]},
-    )
+    event_path = created_reply.headers["location"]
+    cached_headers = {"If-None-Match": created_reply.headers["etag"]}
     assert (await caller.get(event_path, headers=cached_headers)).status_code == 304
     await caller.post(f"{event_path}/retraction", {"reason": "x"})
     assert (await caller.get(event_path, headers=cached_headers)).status_code == 200

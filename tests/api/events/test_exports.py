@@ -1,4 +1,4 @@
-"""Events as files: the same events as the list, of any size, in cells that are safe."""
+"""Exports of events: the same events as the list, at any size, in safe cells."""
 
 import asyncio
 import csv
@@ -70,7 +70,8 @@ async def test_a_wrong_filter_and_a_missing_scope_are_problems_before_a_line_is_
 
 @pytest.mark.parametrize("ending", ["ndjson", "csv"])
 async def test_no_more_than_a_page_of_events_is_ever_held(api_with_events, ending):
-    held_counts, sent_counts = [], []
+    held_counts = []
+    sent_counts = []
 
     async def send(message):
         sent_counts.append(message.get("body", b"").count(b"inv-"))

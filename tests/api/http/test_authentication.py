@@ -1,4 +1,4 @@
-"""How a request shows its key."""
+"""Authentication: API keys, access tokens and rate limits."""
 
 from collections.abc import AsyncIterator
 
@@ -50,7 +50,7 @@ async def test_a_key_is_required_before_the_body_is_read(api):
 
 @pytest.fixture
 async def strict_api(sqlite_url) -> AsyncIterator[ApiHarness]:
-    """A service that takes 5 requests of a key, and 3 failures of an address."""
+    """Yield a service that allows 5 requests of a key and 3 failures of an address."""
     settings = Settings(
         database_url=sqlite_url,
         secret_keys=ENCRYPTION_KEYS,
@@ -83,10 +83,8 @@ async def test_every_reply_says_how_many_requests_are_left_and_the_next_one_is_r
 
 async def test_an_address_that_fails_too_often_needs_a_recently_verified_key(strict_api):
     assert (await strict_api.admin.get("/v1/teams")).status_code == 200
-    stranger, unknown_caller = (
-        Client(strict_api.app, None),
-        Client(strict_api.app, f"sightline_{'a' * 60}"),
-    )
+    stranger = Client(strict_api.app, None)
+    unknown_caller = Client(strict_api.app, f"sightline_{'a' * 60}")
     unverified_key = (await strict_api.create_organization("other")).key or ""
     for caller in (stranger, unknown_caller, stranger):
         rejection = await caller.get("/v1/teams")

@@ -1,4 +1,4 @@
-"""Hostile bodies: every row of openapi.md, section 6, that can be said in JSON."""
+"""Hostile JSON bodies are rejected as problems."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Entity tags: nobody overwrites what they did not see."""
+"""Entity tags prevent lost updates."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""The outermost layer: ids, headers, the log, and no exception that leaves."""
+"""The outer middleware: request ids, headers, the log, and replies to exceptions."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""Pages: a cursor fits one list of one organization only."""
+"""A cursor is valid for one list of one organization only."""
 
 import pytest
 from hypothesis import given
@@ -18,7 +18,8 @@ async def admin_with_teams(admin):
 
 async def test_following_the_cursor_lists_every_team_once_in_order(admin_with_teams):
     for limit in (1, 2, 3, 5, 200):
-        team_keys, params = [], {"limit": limit}
+        team_keys = []
+        params = {"limit": limit}
         while True:
             page = (await admin_with_teams.get("/v1/teams", params=params)).json()
             team_keys += [team["key"] for team in page["items"]]

@@ -1,4 +1,4 @@
-"""Problem documents: one form for every refusal."""
+"""Every rejection is a problem document."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""What all resources with a key share, taken from the document; each is shown by itself in its own file."""
+"""The common behavior of keyed resources, over all operations of the document."""
 
 from tests.api.http.test_route import fill_path, list_operations
 

@@ -1,4 +1,4 @@
-"""The contract of every operation, taken from the document: scopes, credentials, organizations, bodies, parameters."""
+"""The contract of every operation: scopes, keys, organizations, bodies, parameters."""
 
 import re
 from datetime import date
@@ -26,7 +26,7 @@ PATH_NAMES = {
 
 
 def list_operations(*, is_secured: bool = True) -> list[tuple[str, str, dict[str, Any]]]:
-    """Method, path and description of every operation in the document."""
+    """Return method, path and description of every operation in the document."""
     return [
         (method.upper(), path, operation)
         for path, methods in get_contract()["paths"].items()
@@ -42,7 +42,7 @@ def fill_path(path: str, names: dict[str, str]) -> str:
 
 
 def build_example_body(operation: dict[str, Any]) -> dict[str, Any]:
-    """What httpx sends: the operation's own example, in its own media type."""
+    """Return the arguments that make httpx send the operation's own example."""
     content = operation.get("requestBody", {}).get("content")
     if content is None:
         return {}
@@ -141,7 +141,7 @@ async def test_objects_of_another_organization_are_not_found(api):
     for method, path, operation in list_operations():
         creates_object = (
             path.count("/") == 3 and method == "PUT"
-        )  # another organization may have a thing of that name
+        )  # another organization may use the same key
         if "{" not in path or creates_object:
             continue
         existing_reply = await other_admin.http.request(
@@ -195,7 +195,7 @@ async def test_every_body_has_one_media_type_and_a_limit(api):
             continue
         (media_type,) = operation["requestBody"]["content"]
         if media_type == "application/octet-stream":
-            continue  # of several forms, told apart by the sender's standard: test_cloudevents, test_hooks
+            continue  # several media types: see test_cloudevents, test_inbound_webhooks
         wrong_type_reply = await api.admin.http.request(
             method, fill_path(path, names), content=b"{}", headers={"Content-Type": "text/plain"}
         )
@@ -299,7 +299,7 @@ async def test_no_request_may_set_fields_that_the_service_sets(api):
     assert checked_count > 30
 
 
-# What openapi.md, section 6, asks in parameters; what it asks in bodies is in test_body.py.
+# Values that crash careless services, in parameters; test_body.py has those in bodies.
 CRASHING_QUERIES = (
     "/v1/events?id=a%00b",
     "/v1/events?type=a%00b",

@@ -1,4 +1,4 @@
-"""Requests refuse what they do not know; replies say exactly what their schema says."""
+"""Requests reject unknown members; replies match their schema exactly."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The scalars of the wire, one by one."""
+"""The scalar types of the schemas."""
 
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""The shared parts of the document."""
+"""The shared parts of the OpenAPI document."""
 
 from app.api.http.problems import PROBLEM_KINDS
 from app.api.openapi.components import HEADERS, OPENAPI_INFO, RESPONSES, TAGS
@@ -8,7 +8,7 @@ def test_every_status_that_a_problem_has_is_documented():
     documented = {response["x-status"] for response in RESPONSES.values()}
     assert {kind.status for kind in PROBLEM_KINDS.values()} - documented == {
         405
-    }  # which no operation can answer
+    }  # no operation can answer it
 
 
 def test_every_code_is_explained_where_people_read():

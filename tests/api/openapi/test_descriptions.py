@@ -12,5 +12,5 @@ def test_every_member_of_every_schema_has_a_description():
         if "description" not in member
     ]
     assert undescribed == [], (
-        "describe it at its field, or in app/api/openapi/descriptions.py if it means the same in every schema"
+        "describe it at its field, or in app/api/openapi/descriptions.py if all schemas share it"
     )

@@ -1,4 +1,4 @@
-"""The OpenAPI document is a product: what generators stumble over is not in it."""
+"""The OpenAPI document contains nothing that client generators fail on."""
 
 import json
 import re
@@ -30,7 +30,7 @@ def list_operations(openapi_document: dict[str, Any]) -> Iterator[tuple[str, str
 
 
 def walk_nodes(node: Any, location: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every schema below a node; examples are no schemas."""
+    """Yield every schema below a node; examples are not schemas."""
     if isinstance(node, dict):
         yield location, node
         for name, value in node.items():

@@ -1,4 +1,4 @@
-"""What the document says of webhooks is what a hook takes."""
+"""The webhooks of the document match what a hook accepts."""
 
 import json
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Erasing a subject over HTTP."""
+"""The endpoint that erases a subject."""
 
 from tests.api.conftest import ApiHarness, make_event
 

@@ -1,4 +1,4 @@
-"""Playbook as code over HTTP."""
+"""The endpoints of playbook as code."""
 
 from typing import Any
 
@@ -15,7 +15,8 @@ DOCUMENT: dict[str, Any] = {
     ],
     "metrics": [
         {
-            "key": "arr", "name": "New ARR", "unit": "EUR", "events": ["deal.won"], "aggregation": "sum",
+            "key": "arr", "name": "New ARR", "unit": "EUR",
+            "events": ["deal.won"], "aggregation": "sum",
             "activities": ["call.held"], "canonical_source": "hubspot",
             "where": [{"property": "data.segment", "op": "eq", "value": "enterprise"}],
         }
@@ -33,7 +34,12 @@ DOCUMENT: dict[str, Any] = {
                     {"team": "sales", "role": "accountable", "share": 50},
                     {"team": "marketing", "role": "responsible", "share": 50},
                 ],
-                "key_results": [{"key": "arr-2m", "title": "2M", "metric": "arr", "baseline": 0, "target": 2_000_000}],
+                "key_results": [
+                    {
+                        "key": "arr-2m", "title": "2M", "metric": "arr",
+                        "baseline": 0, "target": 2_000_000,
+                    }
+                ],
             },
         ],
     },
@@ -131,9 +137,17 @@ async def test_objects_missing_from_the_document_are_archived_and_more_than_half
         (("teams", 0, "size"), 0, "/teams/0/size"),
         (("teams", 1, "key"), "sales", "/teams/1/key"),
         (("metrics", 0, "aggregation"), "median", "/metrics/0/aggregation"),
-        ((*WIN_PATH, "key_results", 0, "metric"), "x", "/playbook/objectives/1/key_results/0/metric"),
+        (
+            (*WIN_PATH, "key_results", 0, "metric"),
+            "x",
+            "/playbook/objectives/1/key_results/0/metric",
+        ),
         (("playbook", "objectives", 0, "parent"), "nowhere", "/playbook/objectives/0/parent"),
-        ((*WIN_PATH, "responsibilities", 0, "team"), "x", "/playbook/objectives/1/responsibilities/0/team"),
+        (
+            (*WIN_PATH, "responsibilities", 0, "team"),
+            "x",
+            "/playbook/objectives/1/responsibilities/0/team",
+        ),
         (("playbook", "state"), "published", "/playbook/state"),
     ],
 )  # fmt: skip
@@ -146,10 +160,11 @@ async def test_an_error_points_at_its_location_in_the_document(admin, path, valu
 
 
 def replace_at(node, path, new_value):
-    """The node with another value at that place."""
+    """Return a copy of the node with the value at a path replaced."""
     if not path:
         return new_value
-    key, remaining_path = path[0], path[1:]
+    key = path[0]
+    remaining_path = path[1:]
     if isinstance(node, list):
         return [
             replace_at(member, remaining_path, new_value) if index == key else member

@@ -1,4 +1,4 @@
-"""The playbook as code, to the domain and back; applying it is in test_apply.py."""
+"""Playbook as code, to the domain and back; test_document.py applies it."""
 
 from copy import deepcopy
 from typing import Any

@@ -1,4 +1,4 @@
-"""The journal over HTTP."""
+"""The endpoint of the journal."""
 
 import ast
 from pathlib import Path
@@ -55,7 +55,8 @@ async def test_changes_are_found_by(admin, filters, expected):
 async def test_paging_through_the_journal_returns_every_change(api):
     await api.seed_strategy()
     all_changes = (await api.admin.get("/v1/journal")).json()["items"]
-    paged_changes, params = [], {"limit": 3}
+    paged_changes = []
+    params = {"limit": 3}
     while True:
         page = (await api.admin.get("/v1/journal", params=params)).json()
         paged_changes += page["items"]
@@ -83,7 +84,7 @@ async def test_a_rotated_secret_is_listed(api):
 
 
 def find_action_literals(path, class_name, argument_index):
-    """The actions that the code writes there: every text in the argument of that place, or of that name."""
+    """Find the actions in the code: every text passed as that argument, by position or name."""
     calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
     for call in calls:
         if isinstance(call.func, ast.Name) and call.func.id == class_name:

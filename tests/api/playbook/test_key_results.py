@@ -1,4 +1,4 @@
-"""Key results over HTTP."""
+"""The endpoints of key results."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Metrics over HTTP."""
+"""The endpoints of metrics."""
 
 from typing import get_args
 

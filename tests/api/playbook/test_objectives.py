@@ -1,4 +1,4 @@
-"""Objectives over HTTP."""
+"""The endpoints of objectives."""
 
 import pytest
 
@@ -11,7 +11,8 @@ async def caller(api):
 
 async def test_an_objective_comes_back_as_it_was_sent(caller):
     objective = {
-        "playbook": "fy26-q4", "title": "Keep", "description": "", "priority": 2.5, "parent": "win", "state": "paused"
+        "playbook": "fy26-q4", "title": "Keep", "description": "",
+        "priority": 2.5, "parent": "win", "state": "paused"
     }  # fmt: skip
     created = await caller.put_object("/v1/objectives/keep", objective)
     assert created == {"key": "keep", **objective, "archived": False}

@@ -1,4 +1,4 @@
-"""Offerings over HTTP."""
+"""The endpoints of offerings."""
 
 OFFERING = {
     "name": "Plus",

@@ -1,4 +1,4 @@
-"""The organization over HTTP."""
+"""The endpoints of the organization."""
 
 from tests.api.conftest import make_event
 

@@ -1,4 +1,4 @@
-"""Playbooks over HTTP."""
+"""The endpoints of playbooks."""
 
 PLAYBOOK = {"title": "Win", "narrative": "How", "starts_on": "2026-10-01", "ends_on": "2026-12-31"}
 DRAFT_FIELDS = {

@@ -1,4 +1,4 @@
-"""The policy over HTTP."""
+"""The endpoints of the policy."""
 
 from typing import Any
 
@@ -25,7 +25,8 @@ async def test_a_patch_changes_one_weight_and_a_put_resets_every_other_field(adm
         "/v1/policy", {"weights": {"focus": 0}, "half_life_days": 7.5, "unit": "EUR"}
     )
     assert patch_reply.json() == {
-        **DEFAULT_POLICY, "weights": {**DEFAULT_POLICY["weights"], "focus": 0}, "half_life_days": 7.5, "unit": "EUR"
+        **DEFAULT_POLICY, "weights": {**DEFAULT_POLICY["weights"], "focus": 0},
+        "half_life_days": 7.5, "unit": "EUR"
     }  # fmt: skip
     put_reply = await admin.put("/v1/policy", {"focus_days": 14})
     assert (put_reply.status_code, put_reply.json()) == (200, {**DEFAULT_POLICY, "focus_days": 14})

@@ -1,4 +1,4 @@
-"""Responsibilities over HTTP: proposed by whoever writes the playbook, accepted by the team."""
+"""The endpoints of responsibilities: proposed by the author, accepted by the team."""
 
 import pytest
 

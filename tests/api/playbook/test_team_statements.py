@@ -1,4 +1,4 @@
-"""Contributions and sign-offs over HTTP: each is an act of the team."""
+"""The endpoints of contributions and sign-offs, which only the team itself may write."""
 
 CONTRIBUTIONS_PATH = "/v1/playbooks/fy26-q4/contributions"
 SIGNOFFS_PATH = "/v1/playbooks/fy26-q4/signoffs"

@@ -1,4 +1,4 @@
-"""Teams over HTTP; what holds for every resource with a key is shown here."""
+"""The endpoints of teams, and of any resource with a key."""
 
 TEAM = {"name": "Sales", "function": "sales", "size": 12.5}
 

@@ -1,4 +1,4 @@
-"""Deliveries over HTTP; how they come in is in test_hooks.py."""
+"""The endpoints of deliveries; test_inbound_webhooks.py tests how they arrive."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""Hooks over HTTP, and the deliveries that they keep."""
+"""The endpoint of hooks, and the deliveries that it stores."""
 
 import base64
 import hmac
@@ -14,20 +14,19 @@ PUBLIC_URL = "http://127.0.0.1:8000"
 
 
 class WebhookSender:
-    """Another system, which signs as Standard Webhooks says."""
+    """A sender that signs as in Standard Webhooks."""
 
     def __init__(self, app, url, secret):
-        self.client, self.path, self.secret = (
-            Client(app, None),
-            url.removeprefix(PUBLIC_URL),
-            secret,
-        )
+        self.client = Client(app, None)
+        self.path = url.removeprefix(PUBLIC_URL)
+        self.secret = secret
         self.last_number = 0
 
     async def send(self, body, **header_overrides):
         self.last_number += 1
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        message_id, timestamp = f"msg_{self.last_number}", str(int(NOW.timestamp()))
+        message_id = f"msg_{self.last_number}"
+        timestamp = str(int(NOW.timestamp()))
         key = base64.b64decode(self.secret.removeprefix("whsec_"))
         signature = base64.b64encode(
             hmac.new(key, f"{message_id}.{timestamp}.".encode() + content, sha256).digest()
@@ -54,7 +53,8 @@ async def sender(api):
 
 def make_event_body(number=1):
     return {
-        "id": f"inv-{number}", "type": "invoice.paid", "time": "2026-11-20T12:00:00Z", "team": "sales", "value": 5.5
+        "id": f"inv-{number}", "type": "invoice.paid", "time": "2026-11-20T12:00:00Z",
+        "team": "sales", "value": 5.5
     }  # fmt: skip
 
 
@@ -160,13 +160,14 @@ SALESFORCE_SOURCE = {
 }
 
 
-async def test_salesforce_is_acknowledged_unless_it_is_another_organization_or_sends_a_document_type(
+async def test_salesforce_is_acknowledged_unless_foreign_or_with_a_document_type(
     api,
 ):
     await api.seed_strategy()
     source = await api.admin.put_object("/v1/sources/crm", SALESFORCE_SOURCE)
     assert source["secret"] is None
-    http, path = Client(api.app, None).http, source["hook_url"].removeprefix(PUBLIC_URL)
+    http = Client(api.app, None).http
+    path = source["hook_url"].removeprefix(PUBLIC_URL)
     body = sample_deliveries.read_sample("salesforce_outbound", "won.xml")
     headers = {"content-type": "text/xml; charset=utf-8"}
     for valid_body in (body, body, b"not XML at all"):
@@ -245,7 +246,8 @@ async def test_an_invalid_cloudevent_on_a_hook_gets_the_fitting_status(api):
     source = await api.admin.put_object(
         "/v1/sources/shop", {"name": "Shop", "connector": "cloudevents", "team": "sales"}
     )
-    http, path = Client(api.app, None).http, source["hook_url"].removeprefix(PUBLIC_URL)
+    http = Client(api.app, None).http
+    path = source["hook_url"].removeprefix(PUBLIC_URL)
 
     async def post_and_get_status(body, media_type, **extra_headers):
         headers = {
@@ -351,7 +353,7 @@ async def test_the_same_event_id_with_other_content_is_a_conflict_and_the_record
 
 
 async def test_a_webhook_id_that_comes_again_with_another_body_is_a_conflict(api, sender):
-    """The trap of 7.3: same id with another body is a conflict, not an update."""
+    """The same id with another body is a conflict, not an update."""
     assert (await sender.send(make_event_body(1))).status_code == 200
     sender.last_number = 0
     assert (await sender.send(make_event_body(1))).json()["state"] == "processed"

@@ -1,7 +1,7 @@
-"""The receiver contract (crm-webhooks.md, section 9): what each connector answers, and what is kept of it.
+"""The receiver contract: the status of each connector's answer, and the state of the delivery.
 
-One table: by connector and situation the status of the answer and the state of what is kept, None where nothing is.
-On SQLite alone; tests/api/sources/test_inbound_webhooks.py and test_hooks_lives.py take deliveries on both databases.
+One table lists both by connector and situation; None means that no delivery is stored. It runs on
+SQLite only; test_inbound_webhooks.py and test_inbound_webhooks_lives.py run on both databases.
 """
 
 import json
@@ -78,7 +78,7 @@ SIGNED_CONNECTORS = (
     "cloudevents",
 )
 EVENT_CONNECTORS = ("standard_webhooks", "cloudevents")
-# What is authentic and not our business.
+# Authentic bodies that concern nothing that we read.
 IGNORED_BODIES = {
     "hubspot": to_json_bytes(
         [
@@ -117,7 +117,7 @@ FOREIGN_ACCOUNTS = {
 
 
 def make_partly_bad_body(name: str) -> bytes | None:
-    """Something good beside something bad. None for those that send one thing at a time."""
+    """Return a body with a good and a bad element, or None if a body has only one."""
     body = SIMULATORS[name].encode_step(SECOND_STEP)
     if name == "salesforce_outbound":
         start, middle, end = body.partition(b"<Notification>")
@@ -139,10 +139,10 @@ def make_partly_bad_body(name: str) -> bytes | None:
 
 
 def get_expected_answers(name: str) -> dict[str, tuple[int, str | None]]:
-    """The table."""
+    """Return the expected status and state by situation."""
     forged: tuple[int, str | None] = (
         (200, "processed") if name == "salesforce_outbound" else (401, None)
-    )  # nothing is signed: the path tells
+    )  # unsigned: the path is the secret
     table: dict[str, tuple[int, str | None]] = {
         "stored": (200, "processed"),
         "repeated": (200, "processed"),
@@ -173,7 +173,7 @@ def get_expected_answers(name: str) -> dict[str, tuple[int, str | None]]:
 
 
 def build_situations(name: str) -> dict[str, tuple[bytes, Mapping[str, Any]]]:
-    """The bodies, and what is odd about how they are sent."""
+    """Build the bodies, and the headers that are wrong about them."""
     body = SIMULATORS[name].encode_step(FIRST_STEP)
     odd_headers = {
         "content-type": "application/cloudevents+avro"
@@ -199,7 +199,7 @@ def build_situations(name: str) -> dict[str, tuple[bytes, Mapping[str, Any]]]:
     }
     if name in FOREIGN_ACCOUNTS:
         table["foreign"] = (body.replace(*FOREIGN_ACCOUNTS[name]), {})
-    # What breaks the database comes last.
+    # The situations that break the database come last.
     return {
         situation: table[situation]
         for situation in sorted(
@@ -268,7 +268,7 @@ async def test_every_situation_is_answered_as_the_table_says(api: ApiHarness, na
 
 
 async def list_delivery_states(api: ApiHarness) -> set[tuple[str, str]]:
-    """The deliveries that are kept, by name, each with its state."""
+    """List the states of the stored deliveries, by name."""
     deliveries = (await api.admin.get("/v1/sources/crm/deliveries", params={"limit": 200})).json()[
         "items"
     ]

@@ -1,4 +1,4 @@
-"""For each CRM, scripted lives of deals through its hook end in the same events and alignment in every order."""
+"""For each CRM, scripted deals end in the same events and alignment in every order of delivery."""
 
 import random
 from datetime import datetime
@@ -18,7 +18,7 @@ PUBLIC_URL = "http://127.0.0.1:8000"
 
 
 async def connect_crm(api: ApiHarness, simulator: CrmSimulator) -> tuple[str, str]:
-    """The source of the CRM, and a metric that counts what it has won. Shape: the address of its hook, its secret."""
+    """Create a source and a metric of its won deals. Return its hook address and secret."""
     put_object = api.admin.put_object
     metric = {"name": "Won", "events": ["deal.won"], "aggregation": "sum", "unit": "EUR"}
     await put_object(
@@ -55,7 +55,7 @@ async def deliver_steps(
 
 
 async def read_final_state(api: ApiHarness) -> tuple[object, ...]:
-    """What stands: the events without their numbers, and the alignment."""
+    """Read the live events without their numbers, and the alignment."""
     stored_events = (
         await api.admin.get("/v1/events", params={"source": "crm", "limit": 200})
     ).json()["items"]
@@ -73,7 +73,7 @@ async def read_final_state(api: ApiHarness) -> tuple[object, ...]:
 
 
 def parse_deal_number(subject: str) -> str:
-    """The deal's number in the script, however its CRM writes ids."""
+    """Parse the deal's number in the script from the id that its CRM gives it."""
     return subject.removeprefix("deal/")[:15].lstrip("o-p_deal")[-1:]
 
 
@@ -84,7 +84,7 @@ async def read_won_values(api: ApiHarness) -> dict[str, float | None]:
 
 
 def arrange_steps(steps: list[DealStep], seed: int) -> list[DealStep]:
-    """In order, backwards, or shuffled with everything said up to three times."""
+    """Arrange the steps: in order, backwards, or shuffled with each step up to three times."""
     if seed == 0:
         return steps
     if seed == 1:
@@ -142,7 +142,7 @@ def test_the_simulators_declare_whether_they_merge_and_restore_deals():
         "hubspot",
         "pipedrive",
     }
-    without_restores = {"salesforce_outbound", "close"}  # neither tells of a deal that comes back
+    without_restores = {"salesforce_outbound", "close"}  # these CRMs do not report restored deals
     assert {
         simulator.connector for simulator in CRM_SIMULATORS if not simulator.supports_restores
     } == without_restores

@@ -1,4 +1,4 @@
-"""Replays, imports and previews over HTTP: who may ask, what is answered, what is refused."""
+"""The endpoints of replay, import and preview: scopes, replies and rejections."""
 
 import pytest
 

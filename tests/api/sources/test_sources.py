@@ -1,4 +1,4 @@
-"""Sources over HTTP."""
+"""The endpoints of sources."""
 
 import pytest
 
