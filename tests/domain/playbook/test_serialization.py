@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from app.domain.events.metrics import Condition
 from app.domain.playbook import serialization
-from app.domain.playbook.configuration import TABLE_NAMES
+from app.domain.playbook.configuration import TABLE_NAMES, Resource
 from app.domain.playbook.organization import Team
 from app.domain.playbook.playbooks import Playbook
 from tests.support.configurations import NOUNS
@@ -20,21 +20,21 @@ from tests.support.service_harness import make_metric
 def test_every_kind_round_trips_through_json(kind: str):
     @settings(max_examples=40)
     @given(NOUNS[kind])
-    def check_round_trip(resource: object) -> None:
+    def check_round_trip(resource: Resource) -> None:
         assert (
             serialization.from_json(kind, loads(dumps(serialization.to_json(resource)))) == resource
-        )  # type: ignore[arg-type]  # a resource
+        )
 
     assert sorted(NOUNS) == sorted(TABLE_NAMES) == sorted(serialization.RESOURCE_CLASSES)
     check_round_trip()
 
 
 @given(st.sampled_from(sorted(TABLE_NAMES)).flatmap(NOUNS.__getitem__))
-def test_equal_json_means_equal_objects(resource: object):
+def test_equal_json_means_equal_objects(resource: Resource):
     round_tripped = serialization.to_json(
         serialization.from_json(resource.kind, serialization.to_json(resource))
-    )  # type: ignore[attr-defined,arg-type]  # a resource
-    assert round_tripped == serialization.to_json(resource)  # type: ignore[arg-type]  # a resource
+    )
+    assert round_tripped == serialization.to_json(resource)
 
 
 def test_json_shows_numbers_days_and_instants_as_the_wire_does():
