@@ -22,7 +22,7 @@ SWAGGER_UI_HASHES: Final = {
     "swagger-ui-bundle.js": "3f6abf70480db7e07914df4c98a77385f22ea585eaf457a3e6415ba0eae2d167",
     "swagger-ui.css": "c3cfe8248c4b0b89673600fb829924eafbac6de4bc4b2b06f5f5243483074d0a",
 }
-# Zensical copies every file of docs/ that is no Markdown. The 404 page is unused: the service answers with a problem.
+# Zensical copies every file of docs/ that is no Markdown. The service sends problems, no 404 page.
 UNUSED_PATTERNS: Final = (
     "404.html",
     "sitemap.xml",
@@ -37,20 +37,21 @@ class BuildError(Exception):
     """The site cannot be built. The message says why."""
 
 
-class DocumentationHook(BuildHookInterface[Any]):  # Any: the builder's configuration, which this hook does not read
+class DocumentationHook(BuildHookInterface[Any]):  # Any: the configuration, which is not read
     """Build the site before the wheel is packed."""
 
     PLUGIN_NAME = "custom"
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002  # Any: hatchling's signature
+    # Any: the signature of hatchling
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
         """Build the site unless it is current. Use an older site where the generator is missing."""
         if version == "editable" or is_current():
             return
         if find_spec("zensical") is None or find_spec("fastapi_swagger") is None:
             if STAMP.exists():
-                self.app.display_warning("zensical is missing: the wheel gets the site that was built before")
+                self.app.display_warning("zensical is missing: the wheel gets the older site")
                 return
-            self.app.abort("zensical is missing and app/site is not built: install requirements/build.txt")
+            self.app.abort("zensical and app/site are missing: install requirements/build.txt")
         build_site()
 
 
@@ -58,8 +59,9 @@ def is_current() -> bool:
     """Check that the site is newer than every source of it."""
     if not STAMP.exists():
         return False
-    sources = [ROOT / "mkdocs.yml", *(path for path in (ROOT / "docs").rglob("*") if path.is_file())]
-    return STAMP.stat().st_mtime >= max(path.stat().st_mtime for path in sources if path.suffix != ".pyc")
+    paths = [path for path in (ROOT / "docs").rglob("*") if path.suffix != ".pyc"]
+    newest = max(path.stat().st_mtime for path in [ROOT / "mkdocs.yml", *paths] if path.is_file())
+    return STAMP.stat().st_mtime >= newest
 
 
 def build_site() -> None:
@@ -78,8 +80,8 @@ def build_site() -> None:
 
 
 def _run_zensical() -> None:
-    # Without --clean a page that did not change is read from a cache, and its faults are not reported again.
-    command = [sys.executable, "-m", "zensical", "build", "--strict", "--clean", "--config-file", "mkdocs.yml"]
+    # --clean: the faults of a page that is read from the cache are not reported again.
+    command = [sys.executable, "-m", "zensical", "build", "--strict", "--clean"]
     process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     shutil.rmtree(ROOT / ".cache", ignore_errors=True)
     if process.returncode:

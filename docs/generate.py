@@ -1,8 +1,8 @@
 """Write the reference sections of the documentation from the code.
 
-A page holds a pair of markers, `<!-- generated: NAME -->` and `<!-- end: NAME -->`. This script replaces the lines
-between them. The result is committed, so that the pages are complete on a code host and the wheel builds without the
-service's dependencies. A test compares the pages with the code.
+A page holds the markers `<!-- generated: NAME -->` and `<!-- end: NAME -->`. This script replaces
+the lines between them. The result is committed, so that the pages are complete on a code host and
+the wheel builds without the dependencies of the service. A test compares the pages with the code.
 """
 
 import re
@@ -30,7 +30,8 @@ Schema = Mapping[str, Any]  # Any: a JSON schema
 
 def load_explanations() -> Explanations:
     """Read docs/explanations.yaml."""
-    explanations: Explanations = yaml.safe_load((DOCS / "explanations.yaml").read_text(encoding="utf-8"))
+    text = (DOCS / "explanations.yaml").read_text(encoding="utf-8")
+    explanations: Explanations = yaml.safe_load(text)
     return explanations
 
 
@@ -38,16 +39,16 @@ def check_names(kind: str, explained: Iterable[str], existing: Iterable[str]) ->
     """Raise ValueError unless both name the same things."""
     missing, unknown = sorted({*existing} - {*explained}), sorted({*explained} - {*existing})
     if missing or unknown:
-        raise ValueError(f"docs/explanations.yaml, {kind}: no entry for {missing}; nothing exists for {unknown}")
+        raise ValueError(f"explanations.yaml, {kind}: missing {missing}, unknown {unknown}")
 
 
 def write_settings(explanations: Explanations) -> Iterator[str]:
     """Describe every setting: environment variable, type, default, meaning."""
     for name, schema in Settings.model_json_schema()["properties"].items():
-        default = schema.get("default")
+        default = "none" if schema.get("default") is None else f"`{schema['default']}`"
         yield f"### `{PREFIX}{name.upper()}` {{#{name}}}"
         yield f"{schema['description']}."
-        yield f"- Type: {describe_type(schema)}\n- Default: {'none' if default is None else f'`{default}`'}"
+        yield f"- Type: {describe_type(schema)}\n- Default: {default}"
     for name, meaning in explanations["client_settings"].items():
         yield f"### `{name}` {{#{name.removeprefix(PREFIX).lower()}}}"
         yield f"{meaning} Only the command line reads it."
@@ -66,7 +67,9 @@ def describe_type(schema: Schema) -> str:
         ("at most", schema.get("maximum")),
         ("less than", schema.get("exclusiveMaximum")),
     )
-    return ", ".join([schema["type"], *(f"{words} {bound:g}" for words, bound in bounds if bound is not None)])
+    return ", ".join(
+        [schema["type"], *(f"{words} {bound:g}" for words, bound in bounds if bound is not None)]
+    )
 
 
 def write_problems(explanations: Explanations) -> Iterator[str]:
@@ -100,7 +103,10 @@ def write_commands(_: Explanations) -> Iterator[str]:
     """Describe every command: help, usage, arguments and options."""
     for words, command in walk_commands(("sightline",), get_command(command_line)):
         arguments = [item for item in command.params if isinstance(item, TyperArgument)]
-        names = [item.opts[0].upper() if item.required else f"[{item.opts[0].upper()}]" for item in arguments]
+        names = [
+            item.opts[0].upper() if item.required else f"[{item.opts[0].upper()}]"
+            for item in arguments
+        ]
         usage = " ".join([*words, *names])
         yield f"### `{' '.join(words)}` {{#{'-'.join(words[1:])}}}"
         yield (command.help or "").strip()
@@ -110,8 +116,10 @@ def write_commands(_: Explanations) -> Iterator[str]:
             yield "\n".join(["| argument or option | default | meaning |", "|---|---|---|", *rows])
 
 
-def walk_commands(words: tuple[str, ...], command: object) -> Iterator[tuple[tuple[str, ...], TyperCommand]]:
-    """Yield the commands below a group, in the order of the program's help, with the words that call them."""
+def walk_commands(
+    words: tuple[str, ...], command: object
+) -> Iterator[tuple[tuple[str, ...], TyperCommand]]:
+    """Yield each command below a group with the words that call it, in the order of the help."""
     if isinstance(command, TyperGroup):
         for name, child in command.commands.items():
             yield from walk_commands((*words, name), child)

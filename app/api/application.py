@@ -36,6 +36,7 @@ from app.api import (
     teams,
 )
 from app.api.middleware import Shell
+from app.api.openapi import documentation
 from app.api.operation import lanes
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
@@ -93,5 +94,6 @@ def build(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | Non
         app.router.routes.extend(router.routes)
     problems.install(app)
     document.install(app)
+    documentation.install(app)
     app.add_middleware(Shell, lanes=lanes(app))
     return app
