@@ -4,6 +4,7 @@
 """
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -82,7 +83,10 @@ def build_site() -> None:
 def _run_zensical() -> None:
     # --clean: the faults of a page that is read from the cache are not reported again.
     command = [sys.executable, "-m", "zensical", "build", "--strict", "--clean"]
-    process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    environment = os.environ | {"NO_COLOR": "1"}
+    process = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
     shutil.rmtree(ROOT / ".cache", ignore_errors=True)
     if process.returncode:
         report, _, _ = process.stderr.partition("Traceback (most recent call last)")

@@ -8,6 +8,7 @@ from tests.support.house import ROOT, Source, sources
 HOLDS = re.compile(r"\bassert\b|\braises\b|check_|assert_|expect")
 # Folders of tests that mirror no ring, and why.
 OF_THEIR_OWN = {
+    "architecture": "tests of the repository itself",
     "attack": "the running service as an outsider finds it",
     "clients": "clients that are generated of the contract",
     "conformance": "the running service against its own document",
