@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import httpx
 
 from tests.support.house import ROOT
+from tests.support.warm_command import start_server
 
 # A page marks a block that the suite cannot run: `<!-- not executed: REASON -->` on the line before.
 NOT_EXECUTED = re.compile(r"<!-- not executed: (.*?) -->")
@@ -117,8 +118,9 @@ class Newcomer:
             for name, value in os.environ.items()
             if not name.startswith(("SIGHTLINE_", "PYTHON"))
         }
-        shims = str(ROOT / "tests/support/shims")
-        path = os.pathsep.join([str(Path(sys.executable).parent), inherited.get("PATH", ""), shims])
+        programs, self.commands = start_server(folder)
+        tools = [str(programs), str(Path(sys.executable).parent), inherited.get("PATH", "")]
+        path = os.pathsep.join([*tools, str(ROOT / "tests/support/shims")])
         addresses = {"SIGHTLINE_URL": self.url, "SIGHTLINE_PUBLIC_URL": self.url}
         self.environment = {**inherited, "PATH": path, **addresses}
         (folder / "openapi").symlink_to(ROOT / "openapi")
@@ -181,7 +183,8 @@ class Newcomer:
 
     def start_service(self) -> None:
         """Start `sightline serve` and wait until it answers."""
-        command = ["sightline", "serve", "--port", str(self.port)]
+        program = str(Path(sys.executable).parent / "sightline")
+        command = [program, "serve", "--port", str(self.port)]
         with (self.folder / "serve.log").open("wb") as log:
             self.server = subprocess.Popen(
                 command, cwd=self.folder, env=self.environment, stdout=log, stderr=log
@@ -196,10 +199,11 @@ class Newcomer:
         raise AssertionError((self.folder / "serve.log").read_text(encoding="utf-8"))
 
     def stop_service(self) -> None:
-        """End the service."""
-        if self.server is not None:
-            self.server.terminate()
-            self.server.wait(30)
+        """End the service and the server of the commands."""
+        for process in (self.server, self.commands):
+            if process is not None:
+                process.terminate()
+                process.wait(30)
 
     def get(self, path: str) -> dict[str, object]:
         """Return the JSON object at a path of the service."""
