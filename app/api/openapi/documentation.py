@@ -44,6 +44,7 @@ POLICY: Final = (
     "font-src 'self'; connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
 )
+BODY_HEADERS: Final = {"Content-Type", "Content-Length"}
 MAX_CACHED_FILES: Final = 512
 MAX_PATH_LENGTH: Final = 200
 
@@ -119,9 +120,8 @@ class DocumentationSite:
             raise NotFoundError("The documentation has no such page.")
         file = load_file(path, path.stat().st_mtime_ns)
         if not_modified(request, file.headers["ETag"]):
-            headers = {
-                key: value for key, value in file.headers.items() if not key.startswith("Content-")
-            }
+            # A browser replaces the stored headers by these, the policy too.
+            headers = {key: file.headers[key] for key in file.headers if key not in BODY_HEADERS}
             return Response(status_code=304, headers=headers)
         return Response(b"" if request.method == "HEAD" else file.content, headers=file.headers)
 
