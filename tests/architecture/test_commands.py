@@ -95,7 +95,8 @@ def test_the_machinery_reads_a_page(tmp_path, monkeypatch):
     monkeypatch.setattr("tests.support.documents.ROOT", tmp_path)
     page = tmp_path / "page.md"
     page.write_text(
-        "Save this as `a.yaml`:\n\n```yaml\nstarts_on: 2020-01-01\n```\n\n1. x\n\n   ```sh\n   ls\n   ```\n\n"
+        "Save this as `a.yaml`:\n\n```yaml\nstarts_on: 2020-01-01\n```\n\n"
+        "1. x\n\n   ```sh\n   ls\n   ```\n\n"
         "<!-- not executed: needs an engine -->\n```sh\ndocker run x\n```\n",
         encoding="utf-8",
     )

@@ -105,7 +105,7 @@ def find_broken_links(name: str, page: Page) -> list[str]:
 
 
 def find_reasons() -> set[str]:
-    """Return the loss reasons in the modules of components: by the places where a reason can stand."""
+    """Return the texts in the modules of components that stand where a loss reason can."""
     reasons: set[str] = set()
     for figure in REGISTRY.values():
         for node in ast.walk(

@@ -1,4 +1,4 @@
-"""The commands in README.md and docs/: read from the pages, and run against a service of their own."""
+"""Read the commands in README.md and docs/, and run them against a service of their own."""
 
 import os
 import re
@@ -17,7 +17,7 @@ import httpx
 from tests.support.house import ROOT
 from tests.support.warm_command import start_server
 
-# A page marks a block that the suite cannot run: `<!-- not executed: REASON -->` on the line before.
+# A page marks a block that the suite cannot run: `<!-- not executed: REASON -->` before it.
 NOT_EXECUTED = re.compile(r"<!-- not executed: (.*?) -->")
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```", re.DOTALL | re.MULTILINE)
 SAVED_AS = re.compile(r"Save this as `([\w.-]+)`")
@@ -106,7 +106,7 @@ def remove_lines_tested_elsewhere(script: str) -> str:
 
 
 class Newcomer:
-    """A reader in an empty folder, with `sightline` on the path and the samples of the repository."""
+    """A reader in an empty folder, with `sightline` and the samples of the repository."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.port = folder, find_free_port()
