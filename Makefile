@@ -68,7 +68,7 @@ openapi/clients/.ready: openapi/openapi-client.json openapi/python-client.yaml $
 	@cp $< openapi/clients/ && touch $@
 
 examples: $(BIN)/.dev-ready # what the demo organization answers now, as the contract's examples
-	$(BIN)/python openapi/examples.py app/api/replies.json app/api/writes.json
+	$(BIN)/python openapi/examples.py app/api/openapi/examples/replies.json app/api/openapi/examples/requests.json
 	@$(MAKE) --no-print-directory openapi
 
 conformance: openapi/clients/.ready # a long run of Schemathesis on both databases (the suite has a short one)
@@ -76,13 +76,13 @@ conformance: openapi/clients/.ready # a long run of Schemathesis on both databas
 	  $(BIN)/python -m pytest tests/conformance -n logical $(ARGS)
 
 bench: $(BIN)/.dev-ready # how fast it is, as ratios to simpler things: tables and pictures in benchmarks/results
-	timeout $(BENCH_SECONDS) sh -ec '$(BIN)/python -m benchmarks.bench --seconds 200 $(ARGS); $(BIN)/python -m benchmarks.embedded; $(BIN)/python -m benchmarks.reads $(ARGS)'
+	timeout $(BENCH_SECONDS) sh -ec '$(BIN)/python -m benchmarks.ingest --seconds 200 $(ARGS); $(BIN)/python -m benchmarks.embedded_ingest; $(BIN)/python -m benchmarks.reads $(ARGS)'
 
 bench-growth: # the same, and how it grows: with events up to five million, objectives up to 10,000, clients up to 200
 	@$(MAKE) --no-print-directory bench ARGS=--growth BENCH_SECONDS=3600
 
 bench-smoke: $(BIN)/.dev-ready # that `make bench` works, not how fast
-	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && timeout 240 sh -ec 'for one in "bench --growth" embedded "reads --growth"; do $(BIN)/python -m benchmarks.$$one --small --to "$$0"; done' "$$fresh"
+	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && timeout 240 sh -ec 'for name in "ingest --growth" embedded_ingest "reads --growth"; do $(BIN)/python -m benchmarks.$$name --small --to "$$0"; done' "$$fresh"
 
 released: # with a release: what was promised from then on, which `make contract` compares with
 	cp openapi/openapi.json openapi/released.json

@@ -6,14 +6,17 @@ import os
 from alembic import context
 from sqlalchemy import Connection
 
-from app.settings import load
-from app.store import evidence_tables, tables
-from app.store.dialect import migration_engine
+from app.settings import load_settings
+from app.store.sql.dialect import create_migration_engine
+from app.store.tables import events as evidence_tables
+from app.store.tables import playbook as tables
 
-assert evidence_tables.MatchingRow.metadata is tables.Row.metadata  # both files fill the one metadata
+assert (
+    evidence_tables.MatchingRow.metadata is tables.Row.metadata
+)  # both files fill the one metadata
 
 
-def migrate(connection: Connection) -> None:
+def run_migrations(connection: Connection) -> None:
     """Runs what was asked for in one transaction a migration."""
     context.configure(
         connection=connection,
@@ -26,14 +29,14 @@ def migrate(connection: Connection) -> None:
         context.run_migrations()
 
 
-async def main() -> None:
+async def connect_and_migrate() -> None:
     """Connects and migrates."""
-    url = context.config.attributes.get("url") or load(os.environ).database_url
-    engine = migration_engine(url)
+    url = context.config.attributes.get("url") or load_settings(os.environ).database_url
+    engine = create_migration_engine(url)
     async with engine.connect() as connection:
-        await connection.run_sync(migrate)
+        await connection.run_sync(run_migrations)
         await connection.commit()
     await engine.dispose()
 
 
-asyncio.run(main())
+asyncio.run(connect_and_migrate())

@@ -19,58 +19,79 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from app.cli.database import ready
-from app.domain.access import Actor
-from app.domain.events import Event
-from app.domain.metrics import Metric
-from app.domain.sources import Source
-from app.domain.teams import Organization, Team
-from app.flows import configuration, events, organizations
-from app.flows.service import Service
-from app.flows.vault import new_keys
+from app.cli.support.local_service import prepare_schema
+from app.domain.access.actor import Actor
+from app.domain.events.events import Event
+from app.domain.events.metrics import Metric
+from app.domain.playbook.organization import Organization, Team
+from app.domain.sources.sources import Source
 from app.main import create_app
+from app.security import identifiers as ids
+from app.security.vault import generate_key
+from app.services.access import organizations
+from app.services.events import ingestion as events
+from app.services.playbook import configuration
+from app.services.runtime.context import ServiceContext
 from app.settings import Settings
-from app.store import ids
 
-ONE: Final = 10_000
-BATCH: Final = 5_000
+SCALE: Final = 10_000
+BATCH_SIZE: Final = 5_000
 START: Final = datetime(2026, 9, 1, tzinfo=UTC)
 FORMATS: Final = ("ndjson", "csv")
-LIMIT: Final = 1.2
-Peaks = dict[tuple[str, str], list[tuple[int, float, int]]]
+MAX_MEMORY_RATIO: Final = 1.2
+ExportMeasurements = dict[tuple[str, str], list[tuple[int, float, int]]]
 
 
 @dataclass(frozen=True)
-class Size:
+class ExportSize:
     """How many events the small organization has, how many times more the large one, and how often both are asked."""
 
     events: int = 5_000
-    times: int = 10
+    factor: int = 10
     rounds: int = 4
 
 
-SMALL: Final = Size(events=505, times=2, rounds=2)
+SMALL_SIZE: Final = ExportSize(events=505, factor=2, rounds=2)
 
 
-async def furnished(service: Service, count: int) -> str:
+async def create_organization(service: ServiceContext, count: int) -> str:
     """The admin key of a new organization with so many events."""
-    key = f"export-{ids.uuid7(datetime.now(UTC)).hex}"
-    secret = await organizations.create(service, Organization(key, "Benchmark"))
-    actor = Actor(await organizations.find(service, key), "bench", frozenset({"admin"}))
-    for noun in (Team("sales", "Sales", "sales"), Source("billing", "Billing"), Metric("m", "M", ("paid",), "sum")):
-        await configuration.put(service, actor, noun)
-    for first in range(0, count, BATCH):
-        await events.record(service, actor, [_event(n) for n in range(first, min(first + BATCH, count))])
+    key = f"export-{ids.new_uuid7(datetime.now(UTC)).hex}"
+    secret = await organizations.create_organization(service, Organization(key, "Benchmark"))
+    actor = Actor(
+        await organizations.find_organization(service, key), "bench", frozenset({"admin"})
+    )
+    for noun in (
+        Team("sales", "Sales", "sales"),
+        Source("billing", "Billing"),
+        Metric("m", "M", ("paid",), "sum"),
+    ):
+        await configuration.put_resource(service, actor, noun)
+    for start in range(0, count, BATCH_SIZE):
+        await events.ingest_events(
+            service, actor, [_make_event(n) for n in range(start, min(start + BATCH_SIZE, count))]
+        )
     return secret
 
 
-def _event(number: int) -> Event:
-    at = START + timedelta(seconds=number * 7)
-    more = {"segment": "enterprise", "note": f"line {number} of what its sender says besides"}
-    return Event(f"inv-{number}", "billing", "paid", at, "sales", value=number * ONE, unit="EUR", data=more)
+def _make_event(number: int) -> Event:
+    occurred_at = START + timedelta(seconds=number * 7)
+    event_data = {"segment": "enterprise", "note": f"line {number} of what its sender says besides"}
+    return Event(
+        f"inv-{number}",
+        "billing",
+        "paid",
+        occurred_at,
+        "sales",
+        value=number * SCALE,
+        unit="EUR",
+        data=event_data,
+    )
 
 
-async def export(app: Any, secret: str, kind: str) -> tuple[int, float, int]:  # Any: an ASGI application
+async def measure_export(
+    app: Any, secret: str, kind: str
+) -> tuple[int, float, int]:  # Any: an ASGI application
     """Peak bytes, seconds and lines of one export, thrown away as it comes."""
     lines = 0
     scope = {
@@ -97,41 +118,45 @@ async def export(app: Any, secret: str, kind: str) -> tuple[int, float, int]:  #
         lines += message.get("body", b"").count(b"\n")
 
     tracemalloc.reset_peak()
-    before, begun = tracemalloc.get_traced_memory()[0], time.perf_counter()
+    start_bytes, started_at = tracemalloc.get_traced_memory()[0], time.perf_counter()
     await app(scope, receive, send)
-    return tracemalloc.get_traced_memory()[1] - before, time.perf_counter() - begun, lines
+    return tracemalloc.get_traced_memory()[1] - start_bytes, time.perf_counter() - started_at, lines
 
 
-async def measure(url: str, size: Size) -> Peaks:
+async def measure_exports(url: str, size: ExportSize) -> ExportMeasurements:
     """What every export took, by format and organization, but for the first round."""
-    keys = new_keys()
-    app = create_app(Settings(database_url=url, secret_keys=keys, key_pepper=keys, requests_per_minute=0))
-    service: Service = app.state.service
+    keys = generate_key()
+    app = create_app(
+        Settings(database_url=url, secret_keys=keys, key_pepper=keys, requests_per_minute=0)
+    )
+    service: ServiceContext = app.state.service
     secrets = {
-        "few": await furnished(service, size.events),
-        "many": await furnished(service, size.events * size.times),
+        "few": await create_organization(service, size.events),
+        "many": await create_organization(service, size.events * size.factor),
     }
-    found: Peaks = {(kind, name): [] for kind in FORMATS for name in secrets}
+    measurements: ExportMeasurements = {(kind, name): [] for kind in FORMATS for name in secrets}
     tracemalloc.start()
-    for turn in range(size.rounds):
-        for kind, name in found:
-            one = await export(app, secrets[name], kind)
-            if turn:
-                found[kind, name].append(one)
+    for round_number in range(size.rounds):
+        for kind, name in measurements:
+            measurement = await measure_export(app, secrets[name], kind)
+            if round_number:
+                measurements[kind, name].append(measurement)
     tracemalloc.stop()
     await service.database.close()
-    return found
+    return measurements
 
 
-def report(peaks: Peaks) -> str:
+def format_report(peaks: ExportMeasurements) -> str:
     """The medians, and the ratio that may not grow."""
     lines = []
     for kind in FORMATS:
-        few, many = (statistics.median(peak for peak, _, _ in peaks[kind, name]) for name in ("few", "many"))
+        few, many = (
+            statistics.median(peak for peak, _, _ in peaks[kind, name]) for name in ("few", "many")
+        )
         seconds, count = peaks[kind, "many"][0][1:]
         lines.append(
             f"{kind}: peak {few / 1e6:.2f} MB for {peaks[kind, 'few'][0][2]} lines, {many / 1e6:.2f} MB for {count}: "
-            f"{many / few:.2f} (limit {LIMIT}); {count / seconds:.0f} lines/s while traced"
+            f"{many / few:.2f} (limit {MAX_MEMORY_RATIO}); {count / seconds:.0f} lines/s while traced"
         )
     return "\n".join(lines)
 
@@ -141,13 +166,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("url", nargs="?")
     parser.add_argument("--small", action="store_true")
-    asked = parser.parse_args()
-    size = SMALL if asked.small else Size()
+    options = parser.parse_args()
+    size = SMALL_SIZE if options.small else ExportSize()
     with TemporaryDirectory() as folder:
-        url = asked.url or f"sqlite+aiosqlite:///{Path(folder) / 'bench.db'}"
-        if asked.url is None:
-            ready(Settings(database_url=url))
-        print(report(asyncio.run(measure(url, size))))
+        url = options.url or f"sqlite+aiosqlite:///{Path(folder) / 'bench.db'}"
+        if options.url is None:
+            prepare_schema(Settings(database_url=url))
+        print(format_report(asyncio.run(measure_exports(url, size))))
 
 
 if __name__ == "__main__":

@@ -25,44 +25,70 @@ from typing import Any, Final
 
 import asyncpg
 
-from app.flows.service import Service
-from app.flows.vault import new_keys
-from app.main import GARBAGE, make_service
+from app.main import GC_THRESHOLDS, make_service
+from app.security.vault import generate_key
+from app.services.runtime.context import ServiceContext
 from app.settings import Settings
-from benchmarks import unchanged
-from benchmarks.bench import durable, served
-from benchmarks.company import Company, answered, forgetful, furnished, multiply, new, reading, statements
-from benchmarks.past import DAYS, START, Clock
-from benchmarks.report import Row, curves, keep, shown, table, write
+from benchmarks import unchanged_answers as unchanged
+from benchmarks.benchmark_company import (
+    BenchmarkCompany,
+    compute_answer,
+    create_company,
+    multiply_events,
+    record_statements,
+    with_empty_cache,
+    without_answer_cache,
+    without_evidence_cache,
+)
+from benchmarks.ingest import load_durable_databases, run_server
+from benchmarks.past_answers import DAYS, START, FakeClock
+from benchmarks.report import (
+    RatioRow,
+    draw_curves,
+    format_number,
+    format_table,
+    write_files,
+    write_report,
+)
 
-SERVER: Final = {"jit": "off", "plan_cache_mode": "force_custom_plan", "timezone": "UTC"}  # as the service asks it
-WINDOW: Final = tuple(int((START + timedelta(days=days)).timestamp()) * 1_000_000 for days in (0, DAYS))
+SERVER_SETTINGS: Final = {
+    "jit": "off",
+    "plan_cache_mode": "force_custom_plan",
+    "timezone": "UTC",
+}  # as the service asks it
+WINDOW_MICROSECONDS: Final = tuple(
+    int((START + timedelta(days=days)).timestamp()) * 1_000_000 for days in (0, DAYS)
+)
 # The events alone, as narrow as they can be, with the index that the aggregate would like best.
-RAW: Final = (
+CREATE_RAW_TABLE: Final = (
     "drop table if exists raw",
-    "create table raw as select substr(type, strpos(type, '-') + 1) as metric, kind, source, time_us, value "  # noqa: ISC004  # one statement
+    "create table raw as select substr(type, strpos(type, '-') + 1) as metric, kind, source, time_us, value "  # one statement  # noqa: ISC004  # one statement
     "from event where organization_id = '{}'",
     "create index on raw (kind, metric, source, time_us) include (value)",
     "vacuum analyze raw",
 )
-AGGREGATE: Final = (
+AGGREGATE_SQL: Final = (
     "select metric, source, count(*), sum(value), min(value), max(value) from raw "
     "where kind = 'outcome' and time_us between $1 and $2 group by metric, source"
 )
 # Each is measured, and an answer is compared with the one that is best.
-WAYS: Final[Mapping[str, Mapping[str, str]]] = {
+PLANNER_SETTINGS: Final[Mapping[str, Mapping[str, str]]] = {
     "as planned": {},
     "by the index": {"enable_seqscan": "off", "enable_bitmapscan": "off"},
     "by one process": {"max_parallel_workers_per_gather": "0"},
 }
-ANSWER, QUERY, RAWLY = "the answer", "the statements that read it whole", "the SQL aggregate"
-FRESH, FRESHLY = "in a new process", "those statements then"
-Times = Mapping[str, Sequence[float]]
-Points = list[tuple[int, dict[str, float]]]
+ANSWER_LABEL, STATEMENTS_LABEL, AGGREGATE_LABEL = (
+    "the answer",
+    "the statements that read it whole",
+    "the SQL aggregate",
+)
+NEW_PROCESS_LABEL, NEW_PROCESS_STATEMENTS_LABEL = "in a new process", "those statements then"
+OperationTimes = Mapping[str, Sequence[float]]
+MedianPoints = list[tuple[int, dict[str, float]]]
 
 
 @dataclass(frozen=True)
-class Extent:
+class ReadsSize:
     """How much is measured.
 
     Shape: `events` at first, and the `steps` that multiply them, the later ones for growth alone; `objectives` of the
@@ -71,202 +97,341 @@ class Extent:
 
     events: int = 10_000
     objectives: int = 100
-    compared: tuple[int, int] = (1_000, 10_000)
-    others: tuple[int, ...] = (10, 100)
-    steps: tuple[int, ...] = (100, 5)
+    compared_objectives: tuple[int, int] = (1_000, 10_000)
+    other_objectives: tuple[int, ...] = (10, 100)
+    event_factors: tuple[int, ...] = (100, 5)
     rounds: int = 9
     requests: int = 1_600
 
 
-SMALL: Final = Extent(900, 10, (10, 20), (5,), (2, 2), 1, 32)
+SMALL_SIZE: Final = ReadsSize(900, 10, (10, 20), (5,), (2, 2), 1, 32)
 
 
-async def taken(rounds: int, asked: Mapping[str, Callable[[], Awaitable[object]]]) -> Times:
+async def measure_times(
+    rounds: int, operations: Mapping[str, Callable[[], Awaitable[object]]]
+) -> OperationTimes:
     """What each takes, done in turn, after a round that only warms up. Units: milliseconds."""
-    found: dict[str, list[float]] = {name: [] for name in asked}
+    times: dict[str, list[float]] = {name: [] for name in operations}
     for number in range(rounds + 1):
-        for name, act in asked.items():
+        for name, operation in operations.items():
             start = time.perf_counter()
-            await act()
+            await operation()
             if number:
-                found[name].append(1000 * (time.perf_counter() - start))
-    return found
+                times[name].append(1000 * (time.perf_counter() - start))
+    return times
 
 
-class Uncached:
+class UncachedBenchmark:
     """Answers that nobody keeps, on one database.
 
     Shape: `events` and `objectives` have the medians of what was measured, by how many of them there are.
     """
 
-    def __init__(self, url: str, service: Service, clock: Clock, extent: Extent) -> None:
+    def __init__(
+        self, url: str, service: ServiceContext, clock: FakeClock, extent: ReadsSize
+    ) -> None:
         """Nothing is in the database yet."""
-        self.address, self.service, self.clock, self.extent = url.replace("+asyncpg", ""), service, clock, extent
-        self.events: Points = []
-        self.objectives: Points = []
+        self.address, self.service, self.clock, self.extent = (
+            url.replace("+asyncpg", ""),
+            service,
+            clock,
+            extent,
+        )
+        self.events: MedianPoints = []
+        self.objectives: MedianPoints = []
 
-    async def connect(self, **more: str) -> asyncpg.Connection:
+    async def connect(self, **settings: str) -> asyncpg.Connection:
         """A connection like those of the service."""
-        return await asyncpg.connect(self.address, server_settings={**SERVER, **more})
+        return await asyncpg.connect(self.address, server_settings={**SERVER_SETTINGS, **settings})
 
-    async def settle(self, *steps: str) -> None:
+    async def run_and_analyze(self, *steps: str) -> None:
         """The steps are taken, and the server knows what its tables hold, as it soon would by itself."""
-        raw = await self.connect()
+        connection = await self.connect()
         for step in (*steps, "vacuum analyze", "checkpoint"):
-            await raw.execute(step)
-        await raw.close()
+            await connection.execute(step)
+        await connection.close()
 
-    async def company(self, objectives: int) -> Company:
+    async def create_company(self, objectives: int) -> BenchmarkCompany:
         """An organization with a plan of so many objectives."""
-        found = await furnished(self.service, self.clock, objectives, self.extent.events)
-        await self.settle()
-        return found
+        company = await create_company(self.service, self.clock, objectives, self.extent.events)
+        await self.run_and_analyze()
+        return company
 
-    async def by_events(self, many: Company, *, growth: bool) -> list[Row]:
+    async def measure_by_events(self, many: BenchmarkCompany, *, growth: bool) -> list[RatioRow]:
         """Answers from the same roll-ups, of ever more events."""
-        few, rows, number = await self.company(self.extent.objectives), [], self.extent.events
-        for place, times in enumerate(self.extent.steps[: None if growth else 1]):
-            raw = await self.connect()
-            await multiply(raw, many.organization, times)
-            await raw.close()
-            await self.settle(*(step.format(many.organization) for step in RAW))
-            number *= times
-            found = await self.beside(few, many)
-            best = min((found[way] for way in WAYS), key=statistics.median)
-            what = f"{2 * self.extent.objectives} key results, {number:,} events"
-            rows.append(Row(f"{what}: {RAWLY} over them", found["many"], best, 25 if place else 8, "faster"))
-            rows.append(Row(f"{what}: {self.extent.events:,} of them", found["many"], found["few"], 1.2, "slower"))
-            if not place:
-                self.events.append((self.extent.events, {ANSWER: statistics.median(found["few"])}))
-            middle = {ANSWER: statistics.median(found["many"]), RAWLY: statistics.median(best)}
-            self.events.append((number, middle))
+        few, rows, event_count = (
+            await self.create_company(self.extent.objectives),
+            [],
+            self.extent.events,
+        )
+        for index, factor in enumerate(self.extent.event_factors[: None if growth else 1]):
+            connection = await self.connect()
+            await multiply_events(connection, many.organization, factor)
+            await connection.close()
+            await self.run_and_analyze(
+                *(step.format(many.organization) for step in CREATE_RAW_TABLE)
+            )
+            event_count *= factor
+            times = await self.compare_answers(few, many)
+            best_times = min(
+                (times[plan_name] for plan_name in PLANNER_SETTINGS), key=statistics.median
+            )
+            label = f"{2 * self.extent.objectives} key results, {event_count:,} events"
+            rows.append(
+                RatioRow(
+                    f"{label}: {AGGREGATE_LABEL} over them",
+                    times["many"],
+                    best_times,
+                    25 if index else 8,
+                    "faster",
+                )
+            )
+            rows.append(
+                RatioRow(
+                    f"{label}: {self.extent.events:,} of them",
+                    times["many"],
+                    times["few"],
+                    1.2,
+                    "slower",
+                )
+            )
+            if not index:
+                self.events.append(
+                    (self.extent.events, {ANSWER_LABEL: statistics.median(times["few"])})
+                )
+            medians = {
+                ANSWER_LABEL: statistics.median(times["many"]),
+                AGGREGATE_LABEL: statistics.median(best_times),
+            }
+            self.events.append((event_count, medians))
         return rows
 
-    async def beside(self, few: Company, many: Company) -> Times:
+    async def compare_answers(
+        self, few: BenchmarkCompany, many: BenchmarkCompany
+    ) -> OperationTimes:
         """What both answers take, and the aggregate over the many events in each way."""
-        ways = {way: await self.connect(work_mem="64MB", **more) for way, more in WAYS.items()}
-        asked = {way: partial(one.fetch, AGGREGATE, *WINDOW) for way, one in ways.items()}
-        known = forgetful(self.service)
-        answers = {name: partial(answered, one, lambda _: known) for name, one in (("few", few), ("many", many))}
-        for act in answers.values():  # what was recorded before today is read for the second one
-            await act()
-        found = await taken(self.extent.rounds, {**answers, **asked})
-        for one in ways.values():
-            await one.close()
-        return found
+        connections = {
+            plan_name: await self.connect(work_mem="64MB", **settings)
+            for plan_name, settings in PLANNER_SETTINGS.items()
+        }
+        aggregates = {
+            plan_name: partial(connection.fetch, AGGREGATE_SQL, *WINDOW_MICROSECONDS)
+            for plan_name, connection in connections.items()
+        }
+        uncached_service = without_answer_cache(self.service)
+        answers = {
+            name: partial(compute_answer, company, lambda _: uncached_service)
+            for name, company in (("few", few), ("many", many))
+        }
+        for (
+            compute
+        ) in answers.values():  # what was recorded before today is read for the second one
+            await compute()
+        times = await measure_times(self.extent.rounds, {**answers, **aggregates})
+        for connection in connections.values():
+            await connection.close()
+        return times
 
-    async def by_objectives(self, *, growth: bool) -> list[Row]:
+    async def measure_by_objectives(self, *, growth: bool) -> list[RatioRow]:
         """Answers by plans of ever more objectives."""
-        found = {}
-        numbers = {*self.extent.compared, *(self.extent.others if growth else ())}
-        known = {number: await self.company(number) for number in sorted(numbers)}
-        for number, one in known.items():
-            found[number] = await self.alone(one)
-            self.objectives.append((number, {name: statistics.median(of) for name, of in found[number].items()}))
-        first, last = self.extent.compared
-        asked = {number: partial(answered, known[number], new) for number in self.extent.compared}
-        both = await taken(self.extent.rounds, {str(number): act for number, act in asked.items()})
-        times, one, what = last // first, found[first], f"{first:,} objectives"
-        scaled = [each * times for each in both[str(first)]]
+        times_by_size = {}
+        sizes = {
+            *self.extent.compared_objectives,
+            *(self.extent.other_objectives if growth else ()),
+        }
+        companies = {size: await self.create_company(size) for size in sorted(sizes)}
+        for size, company in companies.items():
+            times_by_size[size] = await self.measure_company(company)
+            self.objectives.append(
+                (
+                    size,
+                    {
+                        name: statistics.median(samples)
+                        for name, samples in times_by_size[size].items()
+                    },
+                )
+            )
+        smaller, larger = self.extent.compared_objectives
+        operations = {
+            size: partial(compute_answer, companies[size], with_empty_cache)
+            for size in self.extent.compared_objectives
+        }
+        compared_times = await measure_times(
+            self.extent.rounds, {str(size): operation for size, operation in operations.items()}
+        )
+        factor, smaller_times, label = (
+            larger // smaller,
+            times_by_size[smaller],
+            f"{smaller:,} objectives",
+        )
+        expected_times = [duration * factor for duration in compared_times[str(smaller)]]
         return [
-            Row(f"{what}, after an event: {QUERY}", one[ANSWER], one[QUERY], 2, "slower"),
-            Row(f"{what}, {FRESH}: {QUERY}", one[FRESH], one[FRESHLY], 2, "slower"),
-            Row(f"{last:,} objectives, {FRESH}: {times} times {first:,}", both[str(last)], scaled, 1, "slower"),
+            RatioRow(
+                f"{label}, after an event: {STATEMENTS_LABEL}",
+                smaller_times[ANSWER_LABEL],
+                smaller_times[STATEMENTS_LABEL],
+                2,
+                "slower",
+            ),
+            RatioRow(
+                f"{label}, {NEW_PROCESS_LABEL}: {STATEMENTS_LABEL}",
+                smaller_times[NEW_PROCESS_LABEL],
+                smaller_times[NEW_PROCESS_STATEMENTS_LABEL],
+                2,
+                "slower",
+            ),
+            RatioRow(
+                f"{larger:,} objectives, {NEW_PROCESS_LABEL}: {factor} times {smaller:,}",
+                compared_times[str(larger)],
+                expected_times,
+                1,
+                "slower",
+            ),
         ]
 
-    async def alone(self, one: Company) -> Times:
+    async def measure_company(self, company: BenchmarkCompany) -> OperationTimes:
         """What the answer takes after an event and in a new process, and what its statements alone take."""
-        raw, known, whole = await self.connect(), forgetful(one.service), reading(one.service)
-        asked: dict[str, Callable[[], Awaitable[object]]] = {}
+        connection, uncached_service, reading_service = (
+            await self.connect(),
+            without_answer_cache(company.service),
+            without_evidence_cache(company.service),
+        )
+        operations: dict[str, Callable[[], Awaitable[object]]] = {}
         # Compared is what it takes to read the whole evidence, although after an event only today's is.
-        for answer, query, service, reads in (
-            (ANSWER, QUERY, lambda _: known, lambda _: whole),
-            (FRESH, FRESHLY, new, new),
+        for answer_label, statements_label, prepare_service, prepare_reading_service in (
+            (ANSWER_LABEL, STATEMENTS_LABEL, lambda _: uncached_service, lambda _: reading_service),
+            (NEW_PROCESS_LABEL, NEW_PROCESS_STATEMENTS_LABEL, with_empty_cache, with_empty_cache),
         ):
-            await answered(one, service)
-            await answered(one, reads)
-            with statements(self.service) as found:
-                await answered(one, reads)
-            asked[answer] = partial(answered, one, service)
-            asked[query] = partial(ask, raw, list(found))
-        times = await taken(self.extent.rounds, asked)
-        await raw.close()
+            await compute_answer(company, prepare_service)
+            await compute_answer(company, prepare_reading_service)
+            with record_statements(self.service) as recorded:
+                await compute_answer(company, prepare_reading_service)
+            operations[answer_label] = partial(compute_answer, company, prepare_service)
+            operations[statements_label] = partial(execute_statements, connection, list(recorded))
+        times = await measure_times(self.extent.rounds, operations)
+        await connection.close()
         return times
 
 
-async def ask(raw: asyncpg.Connection, asked: Sequence[tuple[str, Sequence[object]]]) -> None:
+async def execute_statements(
+    connection: asyncpg.Connection, statements: Sequence[tuple[str, Sequence[object]]]
+) -> None:
     """Those statements are answered in one view, and nothing is made of what they answer."""
-    async with raw.transaction(isolation="repeatable_read", readonly=True):
-        for sql, values in asked:
-            await raw.fetch(sql, *values)
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        for sql, parameters in statements:
+            await connection.fetch(sql, *parameters)
 
 
-def by_number(what: str, points: Points) -> str:
+def format_points(label: str, points: MedianPoints) -> str:
     """A table of medians."""
-    names = list(dict.fromkeys(name for _, middle in points for name in middle))
-    cells = [[f"{number:,}", *(f"{shown(of[n])} ms" if n in of else "" for n in names)] for number, of in points]
-    return table([what, *names], cells)
+    names = list(dict.fromkeys(name for _, medians in points for name in medians))
+    cells = [
+        [
+            f"{number:,}",
+            *(f"{format_number(medians[name])} ms" if name in medians else "" for name in names),
+        ]
+        for number, medians in points
+    ]
+    return format_table([label, *names], cells)
 
 
-def curve(what: str, points: Points) -> str:
+def draw_points(label: str, points: MedianPoints) -> str:
     """A picture of them."""
-    names = dict.fromkeys(name for _, middle in points for name in middle)
-    return curves(what, {name: [(n, of[name]) for n, of in points if name in of] for name in names})
+    names = dict.fromkeys(name for _, medians in points for name in medians)
+    return draw_curves(
+        label,
+        {name: [(n, medians[name]) for n, medians in points if name in medians] for name in names},
+    )
 
 
-async def measure(url: str, keys: Mapping[str, str], extent: Extent, *, growth: bool) -> tuple[list[Row], Uncached]:
+async def measure_all(
+    url: str, keys: Mapping[str, str], extent: ReadsSize, *, growth: bool
+) -> tuple[list[RatioRow], UncachedBenchmark]:
     """All rows, and what does not stand in them, on that database, which is at head."""
-    clock = Clock()
+    clock = FakeClock()
     service = make_service(Settings(database_url=url, **keys), clock)
-    uncached = Uncached(url, service, clock, extent)
-    many = await uncached.company(extent.objectives)
-    raw = await uncached.connect()
-    await unchanged.marked(raw)
-    await raw.close()
-    rows = await asyncio.to_thread(over_http, url, keys, many, extent)
-    rows += await uncached.by_events(many, growth=growth)
-    rows += await uncached.by_objectives(growth=growth)
+    uncached = UncachedBenchmark(url, service, clock, extent)
+    many = await uncached.create_company(extent.objectives)
+    connection = await uncached.connect()
+    await unchanged.create_marks(connection)
+    await connection.close()
+    rows = await asyncio.to_thread(measure_over_http, url, keys, many, extent)
+    rows += await uncached.measure_by_events(many, growth=growth)
+    rows += await uncached.measure_by_objectives(growth=growth)
     await service.database.close()
     return rows, uncached
 
 
-def over_http(url: str, keys: Mapping[str, str], known: Company, extent: Extent) -> list[Row]:
+def measure_over_http(
+    url: str, keys: Mapping[str, str], company: BenchmarkCompany, extent: ReadsSize
+) -> list[RatioRow]:
     """Answers that are kept, by the service as it is served."""
-    more = {f"SIGHTLINE_{name.upper()}": value for name, value in keys.items()}
-    more |= {"SIGHTLINE_DATABASE_URL": url, "SIGHTLINE_REQUESTS_PER_MINUTE": "0", "SIGHTLINE_LOG_FORMAT": "json"}
-    with served("sightline", "serve", ready="/readyz", **more) as (mine, _, _):
-        size, etag = asyncio.run(unchanged.answer(mine, known.secret))
-        where = {"RECEIVER_DATABASE_URL": url.replace("+asyncpg", ""), "REPLY_BYTES": str(size)}
-        words = ("uvicorn", "benchmarks.unchanged:replies", "--factory", "--no-access-log")
-        with served(*words, ready="/docs", **where) as compared:
-            other = compared[0]
-            asked = unchanged.measure(mine, other, known.secret, etag, extent.rounds, extent.requests)
-            return asyncio.run(asked)
+    variables = {f"SIGHTLINE_{name.upper()}": value for name, value in keys.items()}
+    variables |= {
+        "SIGHTLINE_DATABASE_URL": url,
+        "SIGHTLINE_REQUESTS_PER_MINUTE": "0",
+        "SIGHTLINE_LOG_FORMAT": "json",
+    }
+    with run_server("sightline", "serve", ready="/readyz", **variables) as (service_url, _, _):
+        size, etag = asyncio.run(unchanged.get_answer(service_url, company.secret))
+        receiver_variables = {
+            "RECEIVER_DATABASE_URL": url.replace("+asyncpg", ""),
+            "REPLY_BYTES": str(size),
+        }
+        receiver_command = (
+            "uvicorn",
+            "benchmarks.unchanged_answers:replies",
+            "--factory",
+            "--no-access-log",
+        )
+        with run_server(*receiver_command, ready="/docs", **receiver_variables) as receiver:
+            receiver_url = receiver[0]
+            measurement = unchanged.measure_unchanged_answers(
+                service_url, receiver_url, company.secret, etag, extent.rounds, extent.requests
+            )
+            return asyncio.run(measurement)
 
 
-def main(words: Sequence[str]) -> None:
+def main(arguments: Sequence[str]) -> None:
     """Runs, prints and writes."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--small", action="store_true", help="everything small: only shows that it runs")
-    parser.add_argument("--growth", action="store_true", help="how answers grow, up to five million events")
+    parser.add_argument(
+        "--small", action="store_true", help="everything small: only shows that it runs"
+    )
+    parser.add_argument(
+        "--growth", action="store_true", help="how answers grow, up to five million events"
+    )
     parser.add_argument("--to", type=Path, default=Path("benchmarks/results"))
-    asked = parser.parse_args(words)
+    options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended
-    gc.set_threshold(*GARBAGE)  # as it is served
-    extent, keys = SMALL if asked.small else Extent(), {"secret_keys": new_keys(), "key_pepper": new_keys()}
-    databases: Any = durable()  # Any: the suite's own, which only a checkout has
-    held = databases.Run()
+    gc.set_threshold(*GC_THRESHOLDS)  # as it is served
+    extent, keys = (
+        SMALL_SIZE if options.small else ReadsSize(),
+        {"secret_keys": generate_key(), "key_pepper": generate_key()},
+    )
+    databases: Any = load_durable_databases()  # Any: the suite's own, which only a checkout has
+    database_run = databases.Run()
     try:
-        server = databases.Postgresql()
-        url = server.address(server.fresh())
-        rows, more = asyncio.run(measure(url, keys, extent, growth=asked.growth))
+        server = databases.PostgresqlServer()
+        url = server.address(server.acquire_database())
+        rows, uncached = asyncio.run(measure_all(url, keys, extent, growth=options.growth))
         server.close()
     finally:
-        held.close()
-    write(asked.to, "reads", rows)
-    if asked.growth:
-        keep(asked.to, "events", by_number("events", more.events), curve("events", more.events))
-        keep(asked.to, "objectives", by_number("objectives", more.objectives), curve("objectives", more.objectives))
+        database_run.close()
+    write_report(options.to, "reads", rows)
+    if options.growth:
+        write_files(
+            options.to,
+            "events",
+            format_points("events", uncached.events),
+            draw_points("events", uncached.events),
+        )
+        write_files(
+            options.to,
+            "objectives",
+            format_points("objectives", uncached.objectives),
+            draw_points("objectives", uncached.objectives),
+        )
 
 
 if __name__ == "__main__":

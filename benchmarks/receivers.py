@@ -19,16 +19,16 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel import Field, SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-TABLES = """
+CREATE_TABLES = """
 create table if not exists naive (source text, id text, type text, time timestamptz, team text, value float8, data text,
   primary key (source, id));
 create table if not exists kept (id bigint generated always as identity primary key, body bytea);
 create table if not exists mapped (source text, id text, type text, team text, value float8, primary key (source, id))
 """
-INSERT = "insert into naive values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing"
+INSERT_EVENT = "insert into naive values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing"
 
 
-class Sent(BaseModel):
+class ReceivedEvent(BaseModel):
     """One event."""
 
     id: str
@@ -40,7 +40,7 @@ class Sent(BaseModel):
     data: dict[str, Any] = {}  # Any: JSON values
 
 
-class Mapped(SQLModel, table=True):
+class MappedEvent(SQLModel, table=True):
     """One event, by the ORM."""
 
     __tablename__ = "mapped"
@@ -51,7 +51,7 @@ class Mapped(SQLModel, table=True):
     value: float | None = None
 
 
-LITE = """
+CREATE_EMBEDDED_TABLES = """
 pragma journal_mode = wal; pragma synchronous = full;
 create table if not exists naive (source text, id text, type text, time text, team text, value real, data text,
   primary key (source, id))
@@ -60,24 +60,34 @@ create table if not exists naive (source text, id text, type text, time text, te
 
 def embedded() -> FastAPI:
     """One that keeps events in the file RECEIVER_FILE by aiosqlite, with a commit for each."""
-    kept: list[aiosqlite.Connection] = []
+    connections: list[aiosqlite.Connection] = []
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        kept.append(await aiosqlite.connect(os.environ["RECEIVER_FILE"]))
-        await kept[0].executescript(LITE)
+        connections.append(await aiosqlite.connect(os.environ["RECEIVER_FILE"]))
+        await connections[0].executescript(CREATE_EMBEDDED_TABLES)
         yield
-        await kept[0].close()
+        await connections[0].close()
 
     app = FastAPI(lifespan=lifespan)
-    turn = asyncio.Lock()
+    lock = asyncio.Lock()
 
     @app.post("/lite", status_code=201)
-    async def lite(event: Sent) -> dict[str, str]:
-        row = (event.source, event.id, event.type, event.time.isoformat(), event.team, event.value, str(event.data))
-        async with turn:
-            await kept[0].execute("insert into naive values (?, ?, ?, ?, ?, ?, ?) on conflict do nothing", row)
-            await kept[0].commit()
+    async def record_event(event: ReceivedEvent) -> dict[str, str]:
+        row = (
+            event.source,
+            event.id,
+            event.type,
+            event.time.isoformat(),
+            event.team,
+            event.value,
+            str(event.data),
+        )
+        async with lock:
+            await connections[0].execute(
+                "insert into naive values (?, ?, ?, ?, ?, ?, ?) on conflict do nothing", row
+            )
+            await connections[0].commit()
         return {"id": event.id}
 
     return app
@@ -92,7 +102,7 @@ def application() -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         pools.append(await asyncpg.create_pool(url, min_size=8, max_size=8))
-        await pools[0].execute(TABLES)
+        await pools[0].execute(CREATE_TABLES)
         yield
         await pools[0].close()
         await engine.dispose()
@@ -100,23 +110,34 @@ def application() -> FastAPI:
     app = FastAPI(lifespan=lifespan)
 
     @app.post("/dropped", status_code=201)
-    async def dropped(event: Sent) -> dict[str, str]:
+    async def drop_event(event: ReceivedEvent) -> dict[str, str]:
         return {"id": event.id}
 
     @app.post("/naive", status_code=201)
-    async def naive(event: Sent) -> dict[str, str]:
-        at = event.time.astimezone(UTC)
-        await pools[0].execute(INSERT, event.source, event.id, event.type, at, event.team, event.value, str(event.data))
+    async def record_event(event: ReceivedEvent) -> dict[str, str]:
+        occurred_at = event.time.astimezone(UTC)
+        await pools[0].execute(
+            INSERT_EVENT,
+            event.source,
+            event.id,
+            event.type,
+            occurred_at,
+            event.team,
+            event.value,
+            str(event.data),
+        )
         return {"id": event.id}
 
     @app.post("/kept", status_code=204)
-    async def kept(request: Request) -> None:
+    async def record_body(request: Request) -> None:
         await pools[0].execute("insert into kept (body) values ($1)", await request.body())
 
     @app.post("/mapped", status_code=201)
-    async def mapped(event: Sent) -> dict[str, str]:
+    async def record_mapped_event(event: ReceivedEvent) -> dict[str, str]:
         async with AsyncSession(engine) as session:
-            session.add(Mapped(**event.model_dump(include={"source", "id", "type", "team", "value"})))
+            session.add(
+                MappedEvent(**event.model_dump(include={"source", "id", "type", "team", "value"}))
+            )
             await session.commit()
         return {"id": event.id}
 

@@ -8,132 +8,161 @@ from math import log10
 from pathlib import Path
 from typing import Final, Literal
 
-WIDTH, STEP, LEFT = 900, 34, 400
+WIDTH, ROW_HEIGHT, LABEL_WIDTH = 900, 34, 400
 COLORS: Final = ("#2a7f62", "#c2703d", "#4a6fa5")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class RatioRow:
     """Two things measured in turn, and what their ratio should reach.
 
     Shape: of a `rate` more is better and it should be at least `bar` times the other; `faster` and `slower` are times:
     it should be at least, or at most, `bar` times as fast, or as slow; or as small or large, in another `unit`.
     """
 
-    what: str
-    mine: Sequence[float]
-    other: Sequence[float]
-    bar: float
+    label: str
+    measured: Sequence[float]
+    reference: Sequence[float]
+    target: float
     kind: Literal["rate", "faster", "slower"] = "rate"
     unit: str = "ms"
 
-    def _of(self, mine: float, other: float) -> float:
-        return other / mine if self.kind == "faster" else mine / other
+    def _compute_ratio(self, measured: float, reference: float) -> float:
+        return reference / measured if self.kind == "faster" else measured / reference
 
     @property
     def ratios(self) -> list[float]:
         """Of each round, sorted."""
-        return sorted(self._of(*pair) for pair in zip(self.mine, self.other, strict=True))
+        return sorted(
+            self._compute_ratio(*pair) for pair in zip(self.measured, self.reference, strict=True)
+        )
 
     @property
     def ratio(self) -> float:
         """Of the medians."""
-        return self._of(statistics.median(self.mine), statistics.median(self.other))
+        return self._compute_ratio(
+            statistics.median(self.measured), statistics.median(self.reference)
+        )
 
     @property
-    def reached(self) -> float:
+    def target_share(self) -> float:
         """How much of the bar: 1 is all of it."""
-        return self.bar / self.ratio if self.kind == "slower" else self.ratio / self.bar
+        return self.target / self.ratio if self.kind == "slower" else self.ratio / self.target
 
-    def shown(self, values: Sequence[float]) -> str:
+    def format_median(self, numbers: Sequence[float]) -> str:
         """Their median with its unit."""
-        return shown(statistics.median(values)) + ("" if self.kind == "rate" else f" {self.unit}")
+        return format_number(statistics.median(numbers)) + (
+            "" if self.kind == "rate" else f" {self.unit}"
+        )
 
 
-def markdown(rows: Sequence[Row]) -> str:
+def format_rows(rows: Sequence[RatioRow]) -> str:
     """The table of the rows."""
     cells = []
     for row in rows:
         low, high = row.ratios[0], row.ratios[-1]
-        bar = f"{'at most ' if row.kind == 'slower' else ''}{row.bar:.2f}"
+        target = f"{'at most ' if row.kind == 'slower' else ''}{row.target:.2f}"
         ratio = f"{row.ratio:.2f} ({low:.2f} to {high:.2f})"
-        met = "met" if row.reached >= 1 else "missed"
-        cells.append([row.what, row.shown(row.mine), row.shown(row.other), ratio, bar, met])
-    return table(["what", "here", "compared with", "ratio (spread)", "bar", ""], cells)
+        outcome = "met" if row.target_share >= 1 else "missed"
+        cells.append(
+            [
+                row.label,
+                row.format_median(row.measured),
+                row.format_median(row.reference),
+                ratio,
+                target,
+                outcome,
+            ]
+        )
+    return format_table(["what", "here", "compared with", "ratio (spread)", "bar", ""], cells)
 
 
-def write(folder: Path, name: str, rows: Sequence[Row]) -> None:
+def write_report(folder: Path, name: str, rows: Sequence[RatioRow]) -> None:
     """The table and the picture of the rows are in the folder, and the table is printed."""
-    keep(folder, name, markdown(rows), plot(rows))
+    write_files(folder, name, format_rows(rows), draw_ratios(rows))
 
 
-def keep(folder: Path, name: str, words: str, picture: str) -> None:
+def write_files(folder: Path, name: str, text: str, picture: str) -> None:
     """Both are in the folder, and the words are printed."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.md").write_text(words, "utf-8")
+    (folder / f"{name}.md").write_text(text, "utf-8")
     (folder / f"{name}.svg").write_text(picture, "utf-8")
-    print(words)
+    print(text)
 
 
-def table(heads: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
+def format_table(heads: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
     """A table, its first column words and the others numbers."""
     lines = [heads, ["---", *["---:"] * (len(heads) - 1)], *cells]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def shown(value: float) -> str:
+def format_number(number: float) -> str:
     """A number, short."""
-    return f"{value:,.0f}" if value >= 10 else f"{value:.3g}"
+    return f"{number:,.0f}" if number >= 10 else f"{number:.3g}"
 
 
-def plot(rows: Sequence[Row]) -> str:
+def draw_ratios(rows: Sequence[RatioRow]) -> str:
     """Each ratio as a part of its bar; the line is the bar."""
-    unit, height = (WIDTH - LEFT) / 2, STEP * (len(rows) + 1)
-    parts = [_canvas(height)]
-    for place, row in enumerate(rows):
-        top, part = STEP * place + 8, min(row.reached, 2.0)
-        fill = COLORS[part < 1]
-        parts.append(_text(LEFT - 8, top + 14, row.what, "end"))
-        parts.append(f'<rect x="{LEFT}" y="{top}" width="{part * unit:.0f}" height="20" fill="{fill}"/>')
-        parts.append(f'<text x="{LEFT + 6}" y="{top + 14}" font-size="12" fill="white">{row.ratio:.2f}</text>')
-    line = LEFT + unit
-    parts.append(f'<line x1="{line:.0f}" y1="0" x2="{line:.0f}" y2="{height - STEP + 8}" stroke="black"/>')
-    parts.append(_text(line, height - 8, "the bar", "middle") + "</svg>")
+    unit, height = (WIDTH - LABEL_WIDTH) / 2, ROW_HEIGHT * (len(rows) + 1)
+    parts = [_open_canvas(height)]
+    for index, row in enumerate(rows):
+        top, shown_share = ROW_HEIGHT * index + 8, min(row.target_share, 2.0)
+        fill = COLORS[shown_share < 1]
+        parts.append(_draw_text(LABEL_WIDTH - 8, top + 14, row.label, "end"))
+        parts.append(
+            f'<rect x="{LABEL_WIDTH}" y="{top}" width="{shown_share * unit:.0f}" height="20" fill="{fill}"/>'
+        )
+        parts.append(
+            f'<text x="{LABEL_WIDTH + 6}" y="{top + 14}" font-size="12" fill="white">{row.ratio:.2f}</text>'
+        )
+    line = LABEL_WIDTH + unit
+    parts.append(
+        f'<line x1="{line:.0f}" y1="0" x2="{line:.0f}" y2="{height - ROW_HEIGHT + 8}" stroke="black"/>'
+    )
+    parts.append(_draw_text(line, height - 8, "the bar", "middle") + "</svg>")
     return "\n".join(parts) + "\n"
 
 
-def curves(what: str, found: Mapping[str, Sequence[tuple[float, float]]]) -> str:
+def draw_curves(label: str, lines: Mapping[str, Sequence[tuple[float, float]]]) -> str:
     """Milliseconds by how many there are, each axis by powers of ten."""
     left, right, top, bottom = 60, 560, 20, 300
-    points = [(log10(x), log10(y)) for line in found.values() for x, y in line]
-    first, last = int(min(x for x, _ in points)), max(x for x, _ in points)
+    points = [(log10(x), log10(y)) for line in lines.values() for x, y in line]
+    min_power, max_x = int(min(x for x, _ in points)), max(x for x, _ in points)
     low, high = int(min(0, *(y for _, y in points))), int(max(y for _, y in points)) + 1
-    parts = [_canvas(bottom + 50)]
+    parts = [_open_canvas(bottom + 50)]
 
-    def place(x: float, y: float) -> tuple[float, float]:
-        across = left + (right - left) * (log10(x) - first) / (last - first)
-        return across, bottom - (bottom - top) * (log10(y) - low) / (high - low)
+    def to_canvas(x: float, y: float) -> tuple[float, float]:
+        x_position = left + (right - left) * (log10(x) - min_power) / (max_x - min_power)
+        return x_position, bottom - (bottom - top) * (log10(y) - low) / (high - low)
 
-    for power in range(first, int(last) + 1):
-        across, _ = place(10**power, 10**low)
-        parts.append(f'<line x1="{across:.0f}" y1="{top}" x2="{across:.0f}" y2="{bottom}" stroke="#ddd"/>')
-        parts.append(_text(across, bottom + 18, f"{10**power:,}", "middle"))
+    for power in range(min_power, int(max_x) + 1):
+        x_position, _ = to_canvas(10**power, 10**low)
+        parts.append(
+            f'<line x1="{x_position:.0f}" y1="{top}" x2="{x_position:.0f}" y2="{bottom}" stroke="#ddd"/>'
+        )
+        parts.append(_draw_text(x_position, bottom + 18, f"{10**power:,}", "middle"))
     for power in range(low, high + 1):
-        _, up = place(10**first, 10**power)
-        parts.append(f'<line x1="{left}" y1="{up:.0f}" x2="{right}" y2="{up:.0f}" stroke="#ddd"/>')
-        parts.append(_text(left - 6, up + 4, f"{10.0**power:,g} ms", "end"))
-    for color, (name, line) in zip(COLORS, found.items(), strict=False):
-        route = " ".join(f"{x:.0f},{y:.0f}" for x, y in (place(*point) for point in line))
-        parts.append(f'<polyline points="{route}" fill="none" stroke="{color}" stroke-width="2"/>')
-        _, up = place(*line[-1])
-        parts.append(f'<text x="{right + 8}" y="{up + 4:.0f}" font-size="13" fill="{color}">{escape(name)}</text>')
-    parts.append(_text((left + right) / 2, bottom + 40, what, "middle") + "</svg>")
+        _, y_position = to_canvas(10**min_power, 10**power)
+        parts.append(
+            f'<line x1="{left}" y1="{y_position:.0f}" x2="{right}" y2="{y_position:.0f}" stroke="#ddd"/>'
+        )
+        parts.append(_draw_text(left - 6, y_position + 4, f"{10.0**power:,g} ms", "end"))
+    for color, (name, line) in zip(COLORS, lines.items(), strict=False):
+        path = " ".join(f"{x:.0f},{y:.0f}" for x, y in (to_canvas(*point) for point in line))
+        parts.append(f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="2"/>')
+        _, y_position = to_canvas(*line[-1])
+        parts.append(
+            f'<text x="{right + 8}" y="{y_position + 4:.0f}" font-size="13" fill="{color}">{escape(name)}</text>'
+        )
+    parts.append(_draw_text((left + right) / 2, bottom + 40, label, "middle") + "</svg>")
     return "\n".join(parts) + "\n"
 
 
-def _canvas(height: int) -> str:
+def _open_canvas(height: int) -> str:
     return f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" font-family="sans-serif">'
 
 
-def _text(across: float, down: float, words: str, anchor: str) -> str:
-    return f'<text x="{across:.0f}" y="{down:.0f}" font-size="13" text-anchor="{anchor}">{escape(words)}</text>'
+def _draw_text(x: float, y: float, text: str, anchor: str) -> str:
+    return (
+        f'<text x="{x:.0f}" y="{y:.0f}" font-size="13" text-anchor="{anchor}">{escape(text)}</text>'
+    )

@@ -19,10 +19,10 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 DOCS: Final = ROOT / "docs"
 sys.path.insert(0, str(ROOT))
 
-from app.api.problems import KINDS  # noqa: E402  # the path is set above
+from app.api.http.problems import PROBLEM_KINDS  # noqa: E402  # the path is set above
 from app.cli import app as command_line  # noqa: E402
-from app.scoring.components.registry import REGISTRY  # noqa: E402
-from app.settings import PREFIX, Settings  # noqa: E402
+from app.scoring.components.registry import COMPONENT_FIGURES  # noqa: E402
+from app.settings import ENVIRONMENT_PREFIX, Settings  # noqa: E402
 
 Explanations = Mapping[str, Any]  # Any: sentences, or mappings of them
 Schema = Mapping[str, Any]  # Any: a JSON schema
@@ -46,11 +46,11 @@ def write_settings(explanations: Explanations) -> Iterator[str]:
     """Describe every setting: environment variable, type, default, meaning."""
     for name, schema in Settings.model_json_schema()["properties"].items():
         default = "none" if schema.get("default") is None else f"`{schema['default']}`"
-        yield f"### `{PREFIX}{name.upper()}` {{#{name}}}"
+        yield f"### `{ENVIRONMENT_PREFIX}{name.upper()}` {{#{name}}}"
         yield f"{schema['description']}."
         yield f"- Type: {describe_type(schema)}\n- Default: {default}"
     for name, meaning in explanations["client_settings"].items():
-        yield f"### `{name}` {{#{name.removeprefix(PREFIX).lower()}}}"
+        yield f"### `{name}` {{#{name.removeprefix(ENVIRONMENT_PREFIX).lower()}}}"
         yield f"{meaning} Only the command line reads it."
 
 
@@ -74,8 +74,8 @@ def describe_type(schema: Schema) -> str:
 
 def write_problems(explanations: Explanations) -> Iterator[str]:
     """Describe every problem code: status, title, meaning, what to do."""
-    check_names("problems", explanations["problems"], KINDS)
-    for code, kind in KINDS.items():
+    check_names("problems", explanations["problems"], PROBLEM_KINDS)
+    for code, kind in PROBLEM_KINDS.items():
         explanation = explanations["problems"][code]
         yield f"### `{code}` {{#{code}}}"
         yield f"Status {kind.status}: *{kind.title}*"
@@ -85,8 +85,8 @@ def write_problems(explanations: Explanations) -> Iterator[str]:
 
 def write_components(explanations: Explanations) -> Iterator[str]:
     """Describe every component of the score."""
-    check_names("components", explanations["components"], REGISTRY)
-    for name in REGISTRY:
+    check_names("components", explanations["components"], COMPONENT_FIGURES)
+    for name in COMPONENT_FIGURES:
         yield f"### `{name}` {{#{name}}}"
         yield explanations["components"][name]
 

@@ -56,10 +56,18 @@ THEME: Final = TerminalTheme(
 
 def render_svg(output: str, title: str) -> str:
     """Return the picture of a terminal that shows the output, with its ANSI colors."""
-    console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, color_system="truecolor")
+    console = Console(
+        record=True,
+        width=COLUMNS,
+        file=io.StringIO(),
+        force_terminal=True,
+        color_system="truecolor",
+    )
     console.print(Text.from_ansi(output.rstrip()), no_wrap=True, crop=False)
     code_format = SVG_FORMAT.replace("TITLE", escape(f"Output of {title}"))
-    return console.export_svg(title=title, theme=THEME, code_format=code_format, unique_id="terminal")
+    return console.export_svg(
+        title=title, theme=THEME, code_format=code_format, unique_id="terminal"
+    )
 
 
 if __name__ == "__main__":

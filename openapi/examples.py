@@ -14,73 +14,82 @@ from typing import Any
 
 import httpx
 from standardwebhooks.webhooks import Webhook
-from writes import WRITES
+from writes import WRITE_REQUESTS
 
-from app.api.application import build
-from app.api.document import document
-from app.cli.database import ready
+from app.api.app import create_application
+from app.api.openapi.document import build_document
+from app.cli.support.local_service import prepare_schema
 from app.demo.company import Quarter
-from app.demo.stage import prepare
+from app.demo.setup import prepare_demo
 from app.main import create_app
 from app.settings import Settings
 
 QUARTER = Quarter(date(2026, 9, 28))
 NOW = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
-SHOWN = 2
-KEY = "the key, shown this once"
-SECRET = "the secret, shown this once"  # noqa: S105  # it is none
-MEDIA = {"record_cloud_events": "application/cloudevents+json"}
-ASKED = {  # what an operation cannot do without, or what keeps its example short
+MAX_LISTED = 2
+KEY_PLACEHOLDER = "the key, shown this once"
+SECRET_PLACEHOLDER = "the secret, shown this once"  # it is none  # noqa: S105  # it is none
+MEDIA_TYPES = {"record_cloud_events": "application/cloudevents+json"}
+QUERY_BY_PATH = {  # what an operation cannot do without, or what keeps its example short
     "/v1/alignment/changes": "?from=2026-11-01",
     "/v1/alignment/history": "?from=2026-11-10&step=week",
 }
 
 
-def cut(value: Any) -> Any:
+def shorten_lists(reply: Any) -> Any:
     """A reply whose lists are short enough to read."""
-    if isinstance(value, list):
-        return [cut(item) for item in value[:SHOWN]]
-    return {name: cut(member) for name, member in value.items()} if isinstance(value, dict) else value
+    if isinstance(reply, list):
+        return [shorten_lists(element) for element in reply[:MAX_LISTED]]
+    return (
+        {name: shorten_lists(member) for name, member in reply.items()}
+        if isinstance(reply, dict)
+        else reply
+    )
 
 
-async def filled(http: httpx.AsyncClient, path: str) -> str | None:
+async def fill_path(http: httpx.AsyncClient, path: str) -> str | None:
     """The address with the names of things that are there. None when there is none of them."""
-    found = ""
+    address = ""
     for segment in path.split("/")[1:]:
         if not segment.startswith("{"):
-            found += f"/{segment}"
+            address += f"/{segment}"
             continue
-        items = (await http.get(found)).json()["items"]
-        if not items:
+        listing = (await http.get(address)).json()["items"]
+        if not listing:
             return None
         name = segment.strip("{}")
-        found += f"/{items[0].get(name) or items[0].get('key') or items[0]['id']}"
-    return found
+        address += f"/{listing[0].get(name) or listing[0].get('key') or listing[0]['id']}"
+    return address
 
 
-async def replies(http: httpx.AsyncClient) -> dict[str, Any]:
+async def collect_replies(http: httpx.AsyncClient) -> dict[str, Any]:
     """What every operation that reads JSON answers, by operationId."""
-    found = {}
-    for path, methods in document(build())["paths"].items():
+    replies = {}
+    for path, methods in build_document(create_application())["paths"].items():
         operation = methods.get("get", {})
-        if "application/json" not in operation.get("responses", {}).get("200", {}).get("content", {}):
+        if "application/json" not in operation.get("responses", {}).get("200", {}).get(
+            "content", {}
+        ):
             continue
-        address = await filled(http, path)
+        address = await fill_path(http, path)
         if address is not None:
-            reply = await http.get(address + ASKED.get(path, ""))
+            reply = await http.get(address + QUERY_BY_PATH.get(path, ""))
             assert reply.status_code == 200, (address, reply.text)
-            found[operation["operationId"]] = cut(reply.json())
-    return found
+            replies[operation["operationId"]] = shorten_lists(reply.json())
+    return replies
 
 
-def shown(reply: Any) -> Any:
+def redact_reply(reply: Any) -> Any:
     """A reply as the contract may show it: no key and no secret, not even of an organization that is gone."""
-    hidden = {"api_key": KEY, "secret": SECRET}
-    found = cut(reply)
-    return {name: hidden[name] if value and name in hidden else value for name, value in found.items()}
+    placeholders = {"api_key": KEY_PLACEHOLDER, "secret": SECRET_PLACEHOLDER}
+    shortened = shorten_lists(reply)
+    return {
+        name: placeholders[name] if value and name in placeholders else value
+        for name, value in shortened.items()
+    }
 
 
-def signed(secret: str, body: bytes) -> dict[str, str]:
+def sign_delivery(secret: str, body: bytes) -> dict[str, str]:
     """The headers of a delivery, as Standard Webhooks has them."""
     signature = Webhook(secret).sign("msg_2026", NOW, body.decode())
     return {
@@ -91,48 +100,63 @@ def signed(secret: str, body: bytes) -> dict[str, str]:
     }
 
 
-async def writes(http: httpx.AsyncClient) -> dict[str, Any]:
+async def collect_writes(http: httpx.AsyncClient) -> dict[str, Any]:
     """What every operation that writes is told and answers, by operationId."""
-    found: dict[str, Any] = {}
-    names = {"uid": "", "delivery": "", "hook": ""}
+    examples: dict[str, Any] = {}
+    path_parameters = {"uid": "", "delivery": "", "hook": ""}
     secret = ""
     methods = {
         operation["operationId"]: method
-        for path in document(build())["paths"].values()
+        for path in build_document(create_application())["paths"].values()
         for method, operation in path.items()
     }
-    for name, (address, body) in WRITES.items():
+    for name, (address, body) in WRITE_REQUESTS.items():
         content = b"" if body is None else json.dumps(body).encode()
-        media = "application/merge-patch+json" if methods[name] == "patch" else MEDIA.get(name, "application/json")
-        headers = {"content-type": media} if body is not None else {}
+        media_type = (
+            "application/merge-patch+json"
+            if methods[name] == "patch"
+            else MEDIA_TYPES.get(name, "application/json")
+        )
+        headers = {"content-type": media_type} if body is not None else {}
         if name == "take_delivery":
-            headers = signed(secret, content)
-        told = await http.request(methods[name].upper(), address.format(**names), content=content, headers=headers)
-        assert told.is_success, (name, told.text)
-        reply = told.json()
+            headers = sign_delivery(secret, content)
+        response = await http.request(
+            methods[name].upper(),
+            address.format(**path_parameters),
+            content=content,
+            headers=headers,
+        )
+        assert response.is_success, (name, response.text)
+        reply = response.json()
         secret = reply.get("secret") or secret
-        names["hook"] = (reply.get("hook_url") or names["hook"]).rpartition("/")[2]
-        names["delivery"] = reply.get("delivery", names["delivery"])
-        names["uid"] = reply["uid"] if name == "record_event" else names["uid"]
-        found[name] = {"told": body, "reply": shown(reply)}
-    return found
+        path_parameters["hook"] = (reply.get("hook_url") or path_parameters["hook"]).rpartition(
+            "/"
+        )[2]
+        path_parameters["delivery"] = reply.get("delivery", path_parameters["delivery"])
+        path_parameters["uid"] = reply["uid"] if name == "record_event" else path_parameters["uid"]
+        examples[name] = {"told": body, "reply": redact_reply(reply)}
+    return examples
 
 
-async def answered() -> tuple[dict[str, Any], dict[str, Any]]:
+async def collect_examples() -> tuple[dict[str, Any], dict[str, Any]]:
     """What the demo answers, played in a folder of its own."""
     with TemporaryDirectory() as folder:
         settings = Settings(database_url=f"sqlite+aiosqlite:///{folder}/demo.db")
-        await asyncio.to_thread(ready, settings)
-        keys = await prepare(settings, NOW, QUARTER)
+        await asyncio.to_thread(prepare_schema, settings)
+        keys = await prepare_demo(settings, NOW, QUARTER)
         app = create_app(settings, lambda: NOW)
         headers = {"Authorization": f"Bearer {keys.admin_key}"}
         transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url=settings.public_url, headers=headers) as http:
-            found = await replies(http), await writes(http)
+        async with httpx.AsyncClient(
+            transport=transport, base_url=settings.public_url, headers=headers
+        ) as http:
+            examples = await collect_replies(http), await collect_writes(http)
         await app.state.service.database.close()
-    return found
+    return examples
 
 
 if __name__ == "__main__":
-    for place, examples in zip(sys.argv[1:], asyncio.run(answered()), strict=True):
-        Path(place).write_text(f"{json.dumps(examples, indent=1, ensure_ascii=False)}\n", encoding="utf-8")
+    for place, examples in zip(sys.argv[1:], asyncio.run(collect_examples()), strict=True):
+        Path(place).write_text(
+            f"{json.dumps(examples, indent=1, ensure_ascii=False)}\n", encoding="utf-8"
+        )

@@ -9,69 +9,77 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from tests.support.databases import Postgresql, Run, sqlite_copy
-from tests.support.postgres import MissingError
-from tests.support.roles import serving
+from tests.support.database_roles import create_service_role
+from tests.support.databases import DatabaseRun, PostgresqlServer, copy_sqlite_template
+from tests.support.postgres_server import PostgresqlMissingError
 
-RUN = pytest.StashKey[Run]()
-SECRET = re.compile(r"sightline_[0-9A-Za-z]{60}|whsec_[0-9A-Za-z+/]{32}")
+DATABASE_RUN_KEY = pytest.StashKey[DatabaseRun]()
+SECRET_PATTERN = re.compile(r"sightline_[0-9A-Za-z]{60}|whsec_[0-9A-Za-z+/]{32}")
 
 
-class Reader(logging.Handler):
+class SecretLogHandler(logging.Handler):
     """Reads all that the service logs, and keeps the lines with a key or a secret in them."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.told: list[str] = []
+        self.leaked_lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         line = f"{record.getMessage()} {record.__dict__}"
-        self.told += [line] if SECRET.search(line) else []
+        self.leaked_lines += [line] if SECRET_PATTERN.search(line) else []
 
 
-READER = Reader()
+SECRET_LOG_HANDLER = SecretLogHandler()
 
 # Machines are shared: a slow example is no failure. CI must not fail by luck, developers may find something new.
 settings.register_profile("dev", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
+settings.load_profile(
+    os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev")
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    logging.getLogger().addHandler(READER)
+    logging.getLogger().addHandler(SECRET_LOG_HANDLER)
     logging.getLogger("sightline").setLevel(logging.INFO)
     if not hasattr(config, "workerinput"):
-        config.stash[RUN] = Run()
+        config.stash[DATABASE_RUN_KEY] = DatabaseRun()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    if RUN in config.stash:
-        config.stash[RUN].close()
+    if DATABASE_RUN_KEY in config.stash:
+        config.stash[DATABASE_RUN_KEY].close()
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    missing = config.stash[RUN].missing() if RUN in config.stash else None
-    if missing:
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    skip_reason = (
+        config.stash[DATABASE_RUN_KEY].get_skip_reason()
+        if DATABASE_RUN_KEY in config.stash
+        else None
+    )
+    if skip_reason:
         terminalreporter.section("HALF OF THE TESTS DID NOT RUN: no PostgreSQL", red=True)
-        terminalreporter.line(missing)
+        terminalreporter.line(skip_reason)
 
 
 @pytest.fixture(autouse=True)
 def _no_secret_is_logged() -> Iterator[None]:
     """Whatever a test does: no key that the service issued and no secret is in any line of its log."""
-    READER.told.clear()
+    SECRET_LOG_HANDLER.leaked_lines.clear()
     yield
-    assert READER.told == []
+    assert SECRET_LOG_HANDLER.leaked_lines == []
 
 
 @pytest.fixture(scope="session")
-def _postgresql() -> Iterator[Postgresql]:
+def _postgresql() -> Iterator[PostgresqlServer]:
     try:
-        server = Postgresql()
-    except MissingError as missing:
+        server = PostgresqlServer()
+    except PostgresqlMissingError as error:
         if os.environ.get("SIGHTLINE_REQUIRE_POSTGRESQL") or os.environ.get("CI"):
-            pytest.fail(f"no PostgreSQL, and this run requires one: {missing}")
-        pytest.skip(f"no PostgreSQL: {missing}")
+            pytest.fail(f"no PostgreSQL, and this run requires one: {error}")
+        pytest.skip(f"no PostgreSQL: {error}")
     yield server
     server.close()
 
@@ -79,23 +87,23 @@ def _postgresql() -> Iterator[Postgresql]:
 @pytest.fixture
 def sqlite_url() -> Iterator[str]:
     """A migrated SQLite database of this test's own, in a folder of its own."""
-    database = sqlite_copy()
-    yield f"sqlite+aiosqlite:///{database}"
-    shutil.rmtree(database.parent)
+    database_path = copy_sqlite_template()
+    yield f"sqlite+aiosqlite:///{database_path}"
+    shutil.rmtree(database_path.parent)
 
 
 @pytest.fixture
-def postgresql_url(_postgresql: Postgresql) -> Iterator[str]:
+def postgresql_url(_postgresql: PostgresqlServer) -> Iterator[str]:
     """A migrated PostgreSQL database of this test's own."""
-    name = _postgresql.fresh()
-    yield _postgresql.address(name)
-    _postgresql.drop(name)
+    name = _postgresql.acquire_database()
+    yield _postgresql.get_database_url(name)
+    _postgresql.drop_database(name)
 
 
 @pytest.fixture
 def service_url(postgresql_url: str) -> Iterator[str]:
     """That database, as the role that the service is given sees it."""
-    with serving(postgresql_url) as url:
+    with create_service_role(postgresql_url) as url:
         yield url
 
 

@@ -9,52 +9,60 @@ import pytest
 from fastapi import FastAPI
 
 from app import clock
-from app.flows.vault import new_keys
 from app.main import create_app, make_service, make_vault, served
+from app.security.vault import generate_key
 from app.settings import Settings
 
-SERVER = "postgresql+asyncpg://nobody@localhost/nothing"
+SERVER_URL = "postgresql+asyncpg://nobody@localhost/nothing"
 
 
-def embedded(folder: Path, **more: str) -> Settings:
-    return Settings(database_url=f"sqlite+aiosqlite:///{folder}/sightline.db", **more)  # type: ignore[arg-type]  # texts
+def make_embedded_settings(folder: Path, **overrides: str) -> Settings:
+    return Settings(database_url=f"sqlite+aiosqlite:///{folder}/sightline.db", **overrides)  # type: ignore[arg-type]  # texts
 
 
 def test_an_embedded_database_makes_its_keys_once_and_for_its_owner_alone(tmp_path: Path):
-    first = make_vault(embedded(tmp_path))
-    kept = tmp_path / "sightline.db.keys"
-    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
-    assert make_vault(embedded(tmp_path)) == first
-    assert first.secret_keys != first.peppers
+    vault = make_vault(make_embedded_settings(tmp_path))
+    key_file = tmp_path / "sightline.db.keys"
+    assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
+    assert make_vault(make_embedded_settings(tmp_path)) == vault
+    assert vault.secret_keys != vault.peppers
 
 
 def test_keys_that_are_set_are_used_and_none_are_made(tmp_path: Path):
-    found = make_vault(embedded(tmp_path, secret_keys=new_keys("a"), key_pepper=new_keys("b")))
-    assert (list(found.secret_keys), list(found.peppers)) == (["a"], ["b"])
+    vault = make_vault(
+        make_embedded_settings(
+            tmp_path, secret_keys=generate_key("a"), key_pepper=generate_key("b")
+        )
+    )
+    assert (list(vault.secret_keys), list(vault.peppers)) == (["a"], ["b"])
     assert list(tmp_path.iterdir()) == []
 
 
 def test_one_key_that_is_set_leaves_the_other_to_the_file(tmp_path: Path):
-    kept = make_vault(embedded(tmp_path))
-    found = make_vault(embedded(tmp_path, secret_keys=new_keys("a")))
-    assert (list(found.secret_keys), found.peppers) == (["a"], kept.peppers)
+    file_vault = make_vault(make_embedded_settings(tmp_path))
+    vault = make_vault(make_embedded_settings(tmp_path, secret_keys=generate_key("a")))
+    assert (list(vault.secret_keys), vault.peppers) == (["a"], file_vault.peppers)
 
 
-@pytest.mark.parametrize("given", [{}, {"secret_keys": new_keys()}, {"key_pepper": new_keys()}])
-def test_a_server_s_database_needs_keys_that_are_set(given: dict[str, str]):
+@pytest.mark.parametrize(
+    "configured_keys", [{}, {"secret_keys": generate_key()}, {"key_pepper": generate_key()}]
+)
+def test_a_server_s_database_needs_keys_that_are_set(configured_keys: dict[str, str]):
     with pytest.raises(ValueError, match="required"):
-        make_vault(Settings(database_url=SERVER, **given))  # type: ignore[arg-type]  # texts
+        make_vault(Settings(database_url=SERVER_URL, **configured_keys))  # type: ignore[arg-type]  # texts
 
 
 async def test_a_service_has_the_settings_address_and_the_caller_s_clock(tmp_path: Path):
-    at = datetime(2026, 1, 1, tzinfo=UTC)
-    service = make_service(embedded(tmp_path, public_url="https://sightline.example/"), lambda: at)
-    assert (service.public_url, service.clock()) == ("https://sightline.example", at)
+    instant = datetime(2026, 1, 1, tzinfo=UTC)
+    service = make_service(
+        make_embedded_settings(tmp_path, public_url="https://sightline.example/"), lambda: instant
+    )
+    assert (service.public_url, service.clock()) == ("https://sightline.example", instant)
     await service.database.close()
 
 
 async def test_the_application_holds_the_service_until_it_ends(tmp_path: Path):
-    application = create_app(embedded(tmp_path))
+    application = create_app(make_embedded_settings(tmp_path))
     assert application.state.service.public_url == "http://127.0.0.1:8000"
     async with application.router.lifespan_context(application):
         assert not (tmp_path / "sightline.db").exists(), "nothing is opened before it is asked"
@@ -62,17 +70,19 @@ async def test_the_application_holds_the_service_until_it_ends(tmp_path: Path):
 
 def test_the_clock_is_the_present_instant_in_utc():
     before = datetime.now(UTC)
-    found = clock.now()
-    assert before <= found <= before + timedelta(minutes=1)
-    assert found.utcoffset() == timedelta(0)
+    now = clock.utc_now()
+    assert before <= now <= before + timedelta(minutes=1)
+    assert now.utcoffset() == timedelta(0)
 
 
 def test_an_issuer_without_an_audience_is_refused_at_the_start(tmp_path):
     with pytest.raises(ValueError, match="SIGHTLINE_OIDC_AUDIENCE"):
-        make_service(embedded(tmp_path, oidc_issuer="https://issuer.example"))
+        make_service(make_embedded_settings(tmp_path, oidc_issuer="https://issuer.example"))
 
 
-def test_a_served_application_leaves_no_work_of_its_start_to_the_garbage_collector(monkeypatch, tmp_path):
+def test_a_served_application_leaves_no_work_of_its_start_to_the_garbage_collector(
+    monkeypatch, tmp_path
+):
     monkeypatch.setenv("SIGHTLINE_DATABASE_URL", f"sqlite+aiosqlite:///{tmp_path / 'served.db'}")
     before = gc.get_freeze_count()
     try:

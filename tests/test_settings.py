@@ -3,24 +3,36 @@
 import pytest
 from pydantic import ValidationError
 
-from app.settings import Settings, load
+from app.settings import Settings, load_settings
 
 
 def test_no_environment_at_all_is_embedded_sqlite_on_this_machine():
-    found = load({})
-    assert found == Settings()
-    assert found.database_url == "sqlite+aiosqlite:///sightline.db"
-    assert found.public_url == "http://127.0.0.1:8000"
-    assert (found.secret_keys, found.key_pepper) == (None, None)
+    settings = load_settings({})
+    assert settings == Settings()
+    assert settings.database_url == "sqlite+aiosqlite:///sightline.db"
+    assert settings.public_url == "http://127.0.0.1:8000"
+    assert (settings.secret_keys, settings.key_pepper) == (None, None)
 
 
 def test_what_is_set_is_read_and_what_belongs_to_others_is_not():
-    found = load({"SIGHTLINE_POOL_SIZE": "7", "SIGHTLINE_LOG_FORMAT": "json", "PATH": "/bin", "POOL_SIZE": "9"})
-    assert (found.pool_size, found.log_format) == (7, "json")
+    settings = load_settings(
+        {
+            "SIGHTLINE_POOL_SIZE": "7",
+            "SIGHTLINE_LOG_FORMAT": "json",
+            "PATH": "/bin",
+            "POOL_SIZE": "9",
+        }
+    )
+    assert (settings.pool_size, settings.log_format) == (7, "json")
 
 
 def test_names_of_the_client_and_of_the_tests_are_no_settings():
-    assert load({"SIGHTLINE_URL": "x", "SIGHTLINE_API_KEY": "x", "SIGHTLINE_REQUIRE_POSTGRESQL": "1"}) == Settings()
+    assert (
+        load_settings(
+            {"SIGHTLINE_URL": "x", "SIGHTLINE_API_KEY": "x", "SIGHTLINE_REQUIRE_POSTGRESQL": "1"}
+        )
+        == Settings()
+    )
 
 
 @pytest.mark.parametrize(
@@ -35,7 +47,7 @@ def test_names_of_the_client_and_of_the_tests_are_no_settings():
 )
 def test_what_is_misspelled_or_out_of_bounds_is_refused(environment: dict[str, str]):
     with pytest.raises(ValidationError):
-        load(environment)
+        load_settings(environment)
 
 
 def test_settings_do_not_change():

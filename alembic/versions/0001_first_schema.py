@@ -9,41 +9,41 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-WHOLE = sa.BigInteger().with_variant(sqlite.INTEGER(), "sqlite")
-COUNT = sa.Integer().with_variant(sqlite.INTEGER(), "sqlite")
-WORDS = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
-IDENTITY = sa.Text().with_variant(postgresql.UUID(), "postgresql")
-BYTES = sa.LargeBinary()
-STRICT = {"sqlite_strict": True, "sqlite_with_rowid": False}
+BIGINT = sa.BigInteger().with_variant(sqlite.INTEGER(), "sqlite")
+INTEGER = sa.Integer().with_variant(sqlite.INTEGER(), "sqlite")
+TEXT = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+UUID_TEXT = sa.Text().with_variant(postgresql.UUID(), "postgresql")
+BINARY = sa.LargeBinary()
+TABLE_OPTIONS = {"sqlite_strict": True, "sqlite_with_rowid": False}
 
 
 def upgrade() -> None:
     """Makes the tables, and refuses changes of what is append-only."""
-    for make in MAKE:
-        make()
-    refuse_changes()
+    for create_table in TABLE_CREATORS:
+        create_table()
+    create_append_only_triggers()
 
 
 def make_api_key() -> None:
     """The table api_key."""
     op.create_table(
         "api_key",
-        sa.Column("organization_id", IDENTITY, nullable=False),
-        sa.Column("id", WORDS, nullable=False),
-        sa.Column("name", WORDS, nullable=False),
-        sa.Column("digest", WORDS, nullable=False),
-        sa.Column("pepper", WORDS, nullable=False),
-        sa.Column("last_four", WORDS, nullable=False),
-        sa.Column("scopes", WORDS, nullable=False),
-        sa.Column("team", WORDS, nullable=True),
-        sa.Column("source", WORDS, nullable=True),
-        sa.Column("created_at", WHOLE, nullable=False),
-        sa.Column("created_by", WORDS, nullable=False),
-        sa.Column("expires_at", WHOLE, nullable=True),
-        sa.Column("revoked_at", WHOLE, nullable=True),
-        sa.Column("last_used_at", WHOLE, nullable=True),
+        sa.Column("organization_id", UUID_TEXT, nullable=False),
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("name", TEXT, nullable=False),
+        sa.Column("digest", TEXT, nullable=False),
+        sa.Column("pepper", TEXT, nullable=False),
+        sa.Column("last_four", TEXT, nullable=False),
+        sa.Column("scopes", TEXT, nullable=False),
+        sa.Column("team", TEXT, nullable=True),
+        sa.Column("source", TEXT, nullable=True),
+        sa.Column("created_at", BIGINT, nullable=False),
+        sa.Column("created_by", TEXT, nullable=False),
+        sa.Column("expires_at", BIGINT, nullable=True),
+        sa.Column("revoked_at", BIGINT, nullable=True),
+        sa.Column("last_used_at", BIGINT, nullable=True),
         sa.PrimaryKeyConstraint("organization_id", "id", name="pk_api_key"),
-        **STRICT,
+        **TABLE_OPTIONS,
     )
 
 
@@ -51,19 +51,26 @@ def make_attention() -> None:
     """The table attention."""
     op.create_table(
         "attention",
-        sa.Column("organization_id", IDENTITY, nullable=False),
-        sa.Column("team", WORDS, nullable=False),
-        sa.Column("kind", WORDS, nullable=False),
-        sa.Column("matching", WORDS, nullable=False),
-        sa.Column("objective", WORDS, nullable=False),
-        sa.Column("day", COUNT, nullable=False),
-        sa.Column("recorded_day", COUNT, nullable=False),
-        sa.Column("events", WHOLE, nullable=False),
-        sa.Column("effort", WHOLE, nullable=False),
+        sa.Column("organization_id", UUID_TEXT, nullable=False),
+        sa.Column("team", TEXT, nullable=False),
+        sa.Column("kind", TEXT, nullable=False),
+        sa.Column("matching", TEXT, nullable=False),
+        sa.Column("objective", TEXT, nullable=False),
+        sa.Column("day", INTEGER, nullable=False),
+        sa.Column("recorded_day", INTEGER, nullable=False),
+        sa.Column("events", BIGINT, nullable=False),
+        sa.Column("effort", BIGINT, nullable=False),
         sa.PrimaryKeyConstraint(
-            "organization_id", "team", "kind", "matching", "objective", "day", "recorded_day", name="pk_attention"
+            "organization_id",
+            "team",
+            "kind",
+            "matching",
+            "objective",
+            "day",
+            "recorded_day",
+            name="pk_attention",
         ),
-        **STRICT,
+        **TABLE_OPTIONS,
     )
     op.create_index("ix_attention_organization_id_day", "attention", ["organization_id", "day"])
 
@@ -72,35 +79,39 @@ def make_change() -> None:
     """The table change."""
     op.create_table(
         "change",
-        sa.Column("organization_id", IDENTITY, nullable=False),
-        sa.Column("source", WORDS, nullable=False),
-        sa.Column("generation", COUNT, nullable=False),
-        sa.Column("key", WORDS, nullable=False),
-        sa.Column("entity", WORDS, nullable=False),
-        sa.Column("other", WORDS, nullable=True),
-        sa.Column("at", WHOLE, nullable=False),
-        sa.Column("verb", WORDS, nullable=False),
-        sa.Column("fields", WORDS, nullable=False),
-        sa.Column("delivery", IDENTITY, nullable=False),
-        sa.Column("seq", WHOLE, nullable=False),
+        sa.Column("organization_id", UUID_TEXT, nullable=False),
+        sa.Column("source", TEXT, nullable=False),
+        sa.Column("generation", INTEGER, nullable=False),
+        sa.Column("key", TEXT, nullable=False),
+        sa.Column("entity", TEXT, nullable=False),
+        sa.Column("other", TEXT, nullable=True),
+        sa.Column("at", BIGINT, nullable=False),
+        sa.Column("verb", TEXT, nullable=False),
+        sa.Column("fields", TEXT, nullable=False),
+        sa.Column("delivery", UUID_TEXT, nullable=False),
+        sa.Column("seq", BIGINT, nullable=False),
         sa.PrimaryKeyConstraint("organization_id", "source", "generation", "key", name="pk_change"),
-        **STRICT,
+        **TABLE_OPTIONS,
     )
-    op.create_index("ix_change_organization_id_source_entity", "change", ["organization_id", "source", "entity"])
-    op.create_index("ix_change_organization_id_source_other", "change", ["organization_id", "source", "other"])
+    op.create_index(
+        "ix_change_organization_id_source_entity", "change", ["organization_id", "source", "entity"]
+    )
+    op.create_index(
+        "ix_change_organization_id_source_other", "change", ["organization_id", "source", "other"]
+    )
 
 
 def make_cursor() -> None:
     """The table cursor."""
     op.create_table(
         "cursor",
-        sa.Column("organization_id", IDENTITY, nullable=False),
-        sa.Column("seq", WHOLE, nullable=False),
-        sa.Column("catalogue", WHOLE, nullable=False),
-        sa.Column("recorded_us", WHOLE, nullable=False),
-        sa.Column("recorded_day", COUNT, nullable=False),
+        sa.Column("organization_id", UUID_TEXT, nullable=False),
+        sa.Column("seq", BIGINT, nullable=False),
+        sa.Column("catalogue", BIGINT, nullable=False),
+        sa.Column("recorded_us", BIGINT, nullable=False),
+        sa.Column("recorded_day", INTEGER, nullable=False),
         sa.PrimaryKeyConstraint("organization_id", name="pk_cursor"),
-        **STRICT,
+        **TABLE_OPTIONS,
     )
 
 
@@ -108,21 +119,21 @@ def make_delivery() -> None:
     """The table delivery."""
     op.create_table(
         "delivery",
-        sa.Column("organization_id", IDENTITY, nullable=False),
-        sa.Column("uid", IDENTITY, nullable=False),
-        sa.Column("source", WORDS, nullable=False),
-        sa.Column("received_at", WHOLE, nullable=False),
-        sa.Column("content_type", WORDS, nullable=False),
-        sa.Column("headers", WORDS, nullable=False),
-        sa.Column("body", BYTES, nullable=True),
-        sa.Column("state", WORDS, nullable=False),
-        sa.Column("problem", WORDS, nullable=True),
-        sa.Column("rejects", WORDS, nullable=False),
-        sa.Column("changes", COUNT, nullable=False),
-        sa.Column("recorded", COUNT, nullable=False),
-        sa.Column("retracted", COUNT, nullable=False),
+        sa.Column("organization_id", UUID_TEXT, nullable=False),
+        sa.Column("uid", UUID_TEXT, nullable=False),
+        sa.Column("source", TEXT, nullable=False),
+        sa.Column("received_at", BIGINT, nullable=False),
+        sa.Column("content_type", TEXT, nullable=False),
+        sa.Column("headers", TEXT, nullable=False),
+        sa.Column("body", BINARY, nullable=True),
+        sa.Column("state", TEXT, nullable=False),
+        sa.Column("problem", TEXT, nullable=True),
+        sa.Column("rejects", TEXT, nullable=False),
+        sa.Column("changes", INTEGER, nullable=False),
+        sa.Column("recorded", INTEGER, nullable=False),
+        sa.Column("retracted", INTEGER, nullable=False),
         sa.PrimaryKeyConstraint("organization_id", "uid", name="pk_delivery"),
-        **STRICT,
+        **TABLE_OPTIONS,
     )
     op.create_index(
         "ix_delivery_organization_id_source_received_at_uid",
@@ -135,11 +146,11 @@ def make_directory() -> None:
     """The table directory."""
     op.create_table(
         "directory",
-        sa.Column("kind", WORDS, nullable=False),
-        sa.Column("id", WORDS, nullable=False),
-        sa.Column("organization_id", IDENTITY, nullable=False),
+        sa.Column("kind", TEXT, nullable=False),
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("organization_id", UUID_TEXT, nullable=False),
         sa.PrimaryKeyConstraint("kind", "id", name="pk_directory"),
-        **STRICT,
+        **TABLE_OPTIONS,
     )
 
 
@@ -147,64 +158,70 @@ def make_event() -> None:
     """The table event."""
     op.create_table(
         "event",
-        sa.Column("organization_id", IDENTITY, nullable=False),
-        sa.Column("uid", IDENTITY, nullable=False),
-        sa.Column("source", WORDS, nullable=False),
-        sa.Column("id", WORDS, nullable=False),
-        sa.Column("type", WORDS, nullable=False),
-        sa.Column("time_us", WHOLE, nullable=False),
-        sa.Column("day", COUNT, nullable=False),
-        sa.Column("recorded_us", WHOLE, nullable=False),
-        sa.Column("recorded_day", COUNT, nullable=False),
-        sa.Column("seq", WHOLE, nullable=False),
-        sa.Column("team", WORDS, nullable=False),
-        sa.Column("kind", WORDS, nullable=False),
-        sa.Column("value", WHOLE, nullable=True),
-        sa.Column("unit", WORDS, nullable=True),
-        sa.Column("effort", WHOLE, nullable=True),
-        sa.Column("subject", WORDS, nullable=True),
-        sa.Column("objective", WORDS, nullable=True),
-        sa.Column("offerings", WORDS, nullable=True),
-        sa.Column("data", WORDS, nullable=True),
-        sa.Column("fingerprint", WORDS, nullable=False),
-        sa.Column("matching", WORDS, nullable=False),
+        sa.Column("organization_id", UUID_TEXT, nullable=False),
+        sa.Column("uid", UUID_TEXT, nullable=False),
+        sa.Column("source", TEXT, nullable=False),
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("type", TEXT, nullable=False),
+        sa.Column("time_us", BIGINT, nullable=False),
+        sa.Column("day", INTEGER, nullable=False),
+        sa.Column("recorded_us", BIGINT, nullable=False),
+        sa.Column("recorded_day", INTEGER, nullable=False),
+        sa.Column("seq", BIGINT, nullable=False),
+        sa.Column("team", TEXT, nullable=False),
+        sa.Column("kind", TEXT, nullable=False),
+        sa.Column("value", BIGINT, nullable=True),
+        sa.Column("unit", TEXT, nullable=True),
+        sa.Column("effort", BIGINT, nullable=True),
+        sa.Column("subject", TEXT, nullable=True),
+        sa.Column("objective", TEXT, nullable=True),
+        sa.Column("offerings", TEXT, nullable=True),
+        sa.Column("data", TEXT, nullable=True),
+        sa.Column("fingerprint", TEXT, nullable=False),
+        sa.Column("matching", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("organization_id", "uid", name="pk_event"),
-        sa.UniqueConstraint("organization_id", "source", "id", name="uq_event_organization_id_source_id"),
-        **STRICT,
+        sa.UniqueConstraint(
+            "organization_id", "source", "id", name="uq_event_organization_id_source_id"
+        ),
+        **TABLE_OPTIONS,
     )
-    op.create_index("ix_event_organization_id_time_us_uid", "event", ["organization_id", "time_us", "uid"])
+    op.create_index(
+        "ix_event_organization_id_time_us_uid", "event", ["organization_id", "time_us", "uid"]
+    )
 
 
 def make_journal() -> None:
     """The table journal."""
     op.create_table(
         "journal",
-        sa.Column("organization_id", IDENTITY, nullable=False),
-        sa.Column("seq", WHOLE, nullable=False),
-        sa.Column("position", COUNT, nullable=False),
-        sa.Column("at", WHOLE, nullable=False),
-        sa.Column("day", COUNT, nullable=False),
-        sa.Column("actor", WORDS, nullable=False),
-        sa.Column("kind", WORDS, nullable=False),
-        sa.Column("key", WORDS, nullable=False),
-        sa.Column("action", WORDS, nullable=False),
-        sa.Column("before", WORDS, nullable=True),
-        sa.Column("after", WORDS, nullable=True),
+        sa.Column("organization_id", UUID_TEXT, nullable=False),
+        sa.Column("seq", BIGINT, nullable=False),
+        sa.Column("position", INTEGER, nullable=False),
+        sa.Column("at", BIGINT, nullable=False),
+        sa.Column("day", INTEGER, nullable=False),
+        sa.Column("actor", TEXT, nullable=False),
+        sa.Column("kind", TEXT, nullable=False),
+        sa.Column("key", TEXT, nullable=False),
+        sa.Column("action", TEXT, nullable=False),
+        sa.Column("before", TEXT, nullable=True),
+        sa.Column("after", TEXT, nullable=True),
         sa.PrimaryKeyConstraint("organization_id", "seq", "position", name="pk_journal"),
-        **STRICT,
+        **TABLE_OPTIONS,
     )
-    op.create_index("ix_journal_organization_id_kind_key", "journal", ["organization_id", "kind", "key"])
+    op.create_index(
+        "ix_journal_organization_id_kind_key", "journal", ["organization_id", "kind", "key"]
+    )
 
 
 def make_matching() -> None:
     """The table matching."""
     op.create_table(
         "matching",
-        sa.Column("organization_id", IDENTITY, nullable=False),
-        sa.Column("id", WORDS, nullable=False),
-        sa.Column("metrics", WORDS, nullable=False),
+        sa.Column("organization_id", UUID_TEXT, nullable=False),
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("metrics", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("organization_id", "id", name="pk_matching"),
-        **STRICT,
+        **TABLE_OPTIONS,
     )
 
 
@@ -212,24 +229,26 @@ def make_measure() -> None:
     """The table measure."""
     op.create_table(
         "measure",
-        sa.Column("organization_id", IDENTITY, nullable=False),
-        sa.Column("metric", WORDS, nullable=False),
-        sa.Column("source", WORDS, nullable=False),
-        sa.Column("day", COUNT, nullable=False),
-        sa.Column("recorded_day", COUNT, nullable=False),
-        sa.Column("matched", WHOLE, nullable=False),
-        sa.Column("counted", WHOLE, nullable=False),
-        sa.Column("other_unit", WHOLE, nullable=False),
-        sa.Column("no_value", WHOLE, nullable=False),
-        sa.Column("total", WHOLE, nullable=False),
-        sa.Column("low", WHOLE, nullable=True),
-        sa.Column("high", WHOLE, nullable=True),
-        sa.Column("last_us", WHOLE, nullable=True),
-        sa.Column("last_id", WORDS, nullable=True),
-        sa.Column("last_value", WHOLE, nullable=True),
-        sa.Column("reset", COUNT, nullable=False),
-        sa.PrimaryKeyConstraint("organization_id", "metric", "source", "day", "recorded_day", name="pk_measure"),
-        **STRICT,
+        sa.Column("organization_id", UUID_TEXT, nullable=False),
+        sa.Column("metric", TEXT, nullable=False),
+        sa.Column("source", TEXT, nullable=False),
+        sa.Column("day", INTEGER, nullable=False),
+        sa.Column("recorded_day", INTEGER, nullable=False),
+        sa.Column("matched", BIGINT, nullable=False),
+        sa.Column("counted", BIGINT, nullable=False),
+        sa.Column("other_unit", BIGINT, nullable=False),
+        sa.Column("no_value", BIGINT, nullable=False),
+        sa.Column("total", BIGINT, nullable=False),
+        sa.Column("low", BIGINT, nullable=True),
+        sa.Column("high", BIGINT, nullable=True),
+        sa.Column("last_us", BIGINT, nullable=True),
+        sa.Column("last_id", TEXT, nullable=True),
+        sa.Column("last_value", BIGINT, nullable=True),
+        sa.Column("reset", INTEGER, nullable=False),
+        sa.PrimaryKeyConstraint(
+            "organization_id", "metric", "source", "day", "recorded_day", name="pk_measure"
+        ),
+        **TABLE_OPTIONS,
     )
     op.create_index("ix_measure_organization_id_day", "measure", ["organization_id", "day"])
 
@@ -238,20 +257,20 @@ def make_metric() -> None:
     """The table metric."""
     op.create_table(
         "metric",
-        sa.Column("organization_id", IDENTITY, nullable=False),
-        sa.Column("changed", WHOLE, nullable=False),
-        sa.Column("archived_at", WHOLE, nullable=True),
-        sa.Column("key", WORDS, nullable=False),
-        sa.Column("name", WORDS, nullable=False),
-        sa.Column("unit", WORDS, nullable=True),
-        sa.Column("events", WORDS, nullable=False),
-        sa.Column("activities", WORDS, nullable=False),
-        sa.Column("where", WORDS, nullable=False),
-        sa.Column("value", WORDS, nullable=False),
-        sa.Column("aggregation", WORDS, nullable=False),
-        sa.Column("canonical_source", WORDS, nullable=True),
+        sa.Column("organization_id", UUID_TEXT, nullable=False),
+        sa.Column("changed", BIGINT, nullable=False),
+        sa.Column("archived_at", BIGINT, nullable=True),
+        sa.Column("key", TEXT, nullable=False),
+        sa.Column("name", TEXT, nullable=False),
+        sa.Column("unit", TEXT, nullable=True),
+        sa.Column("events", TEXT, nullable=False),
+        sa.Column("activities", TEXT, nullable=False),
+        sa.Column("where", TEXT, nullable=False),
+        sa.Column("value", TEXT, nullable=False),
+        sa.Column("aggregation", TEXT, nullable=False),
+        sa.Column("canonical_source", TEXT, nullable=True),
         sa.PrimaryKeyConstraint("organization_id", "key", name="pk_metric"),
-        **STRICT,
+        **TABLE_OPTIONS,
     )
 
 
@@ -259,14 +278,14 @@ def make_organization() -> None:
     """The table organization."""
     op.create_table(
         "organization",
-        sa.Column("organization_id", IDENTITY, nullable=False),
-        sa.Column("changed", WHOLE, nullable=False),
-        sa.Column("archived_at", WHOLE, nullable=True),
-        sa.Column("key", WORDS, nullable=False),
-        sa.Column("name", WORDS, nullable=False),
-        sa.Column("time_zone", WORDS, nullable=False),
+        sa.Column("organization_id", UUID_TEXT, nullable=False),
+        sa.Column("changed", BIGINT, nullable=False),
+        sa.Column("archived_at", BIGINT, nullable=True),
+        sa.Column("key", TEXT, nullable=False),
+        sa.Column("name", TEXT, nullable=False),
+        sa.Column("time_zone", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("organization_id", name="pk_organization"),
-        **STRICT,
+        **TABLE_OPTIONS,
     )
 
 
@@ -274,19 +293,19 @@ def make_playbook() -> None:
     """The table playbook."""
     op.create_table(
         "playbook",
-        sa.Column("organization_id", IDENTITY, nullable=False),
-        sa.Column("changed", WHOLE, nullable=False),
-        sa.Column("archived_at", WHOLE, nullable=True),
-        sa.Column("key", WORDS, nullable=False),
-        sa.Column("title", WORDS, nullable=False),
-        sa.Column("narrative", WORDS, nullable=False),
-        sa.Column("starts_on", COUNT, nullable=False),
-        sa.Column("ends_on", COUNT, nullable=False),
-        sa.Column("state", WORDS, nullable=False),
-        sa.Column("revision", COUNT, nullable=False),
-        sa.Column("published_at", WHOLE, nullable=True),
+        sa.Column("organization_id", UUID_TEXT, nullable=False),
+        sa.Column("changed", BIGINT, nullable=False),
+        sa.Column("archived_at", BIGINT, nullable=True),
+        sa.Column("key", TEXT, nullable=False),
+        sa.Column("title", TEXT, nullable=False),
+        sa.Column("narrative", TEXT, nullable=False),
+        sa.Column("starts_on", INTEGER, nullable=False),
+        sa.Column("ends_on", INTEGER, nullable=False),
+        sa.Column("state", TEXT, nullable=False),
+        sa.Column("revision", INTEGER, nullable=False),
+        sa.Column("published_at", BIGINT, nullable=True),
         sa.PrimaryKeyConstraint("organization_id", "key", name="pk_playbook"),
-        **STRICT,
+        **TABLE_OPTIONS,
     )
 
 
@@ -294,18 +313,18 @@ def make_policy() -> None:
     """The table policy."""
     op.create_table(
         "policy",
-        sa.Column("organization_id", IDENTITY, nullable=False),
-        sa.Column("changed", WHOLE, nullable=False),
-        sa.Column("archived_at", WHOLE, nullable=True),
-        sa.Column("weights", WORDS, nullable=False),
-        sa.Column("focus_days", COUNT, nullable=False),
-        sa.Column("minimum_events", COUNT, nullable=False),
-        sa.Column("required_functions", COUNT, nullable=False),
-        sa.Column("half_life_days", WHOLE, nullable=False),
-        sa.Column("minimum_coverage", WHOLE, nullable=False),
-        sa.Column("unit", WORDS, nullable=True),
+        sa.Column("organization_id", UUID_TEXT, nullable=False),
+        sa.Column("changed", BIGINT, nullable=False),
+        sa.Column("archived_at", BIGINT, nullable=True),
+        sa.Column("weights", TEXT, nullable=False),
+        sa.Column("focus_days", INTEGER, nullable=False),
+        sa.Column("minimum_events", INTEGER, nullable=False),
+        sa.Column("required_functions", INTEGER, nullable=False),
+        sa.Column("half_life_days", BIGINT, nullable=False),
+        sa.Column("minimum_coverage", BIGINT, nullable=False),
+        sa.Column("unit", TEXT, nullable=True),
         sa.PrimaryKeyConstraint("organization_id", name="pk_policy"),
-        **STRICT,
+        **TABLE_OPTIONS,
     )
 
 
@@ -313,15 +332,15 @@ def make_retraction() -> None:
     """The table retraction."""
     op.create_table(
         "retraction",
-        sa.Column("organization_id", IDENTITY, nullable=False),
-        sa.Column("uid", IDENTITY, nullable=False),
-        sa.Column("reason", WORDS, nullable=False),
-        sa.Column("actor", WORDS, nullable=False),
-        sa.Column("recorded_us", WHOLE, nullable=False),
-        sa.Column("recorded_day", COUNT, nullable=False),
-        sa.Column("seq", WHOLE, nullable=False),
+        sa.Column("organization_id", UUID_TEXT, nullable=False),
+        sa.Column("uid", UUID_TEXT, nullable=False),
+        sa.Column("reason", TEXT, nullable=False),
+        sa.Column("actor", TEXT, nullable=False),
+        sa.Column("recorded_us", BIGINT, nullable=False),
+        sa.Column("recorded_day", INTEGER, nullable=False),
+        sa.Column("seq", BIGINT, nullable=False),
         sa.PrimaryKeyConstraint("organization_id", "uid", name="pk_retraction"),
-        **STRICT,
+        **TABLE_OPTIONS,
     )
 
 
@@ -329,16 +348,18 @@ def make_sold() -> None:
     """The table sold."""
     op.create_table(
         "sold",
-        sa.Column("organization_id", IDENTITY, nullable=False),
-        sa.Column("offering", WORDS, nullable=False),
-        sa.Column("team", WORDS, nullable=False),
-        sa.Column("unit", WORDS, nullable=False),
-        sa.Column("day", COUNT, nullable=False),
-        sa.Column("recorded_day", COUNT, nullable=False),
-        sa.Column("items", WHOLE, nullable=False),
-        sa.Column("value", WHOLE, nullable=False),
-        sa.PrimaryKeyConstraint("organization_id", "offering", "team", "unit", "day", "recorded_day", name="pk_sold"),
-        **STRICT,
+        sa.Column("organization_id", UUID_TEXT, nullable=False),
+        sa.Column("offering", TEXT, nullable=False),
+        sa.Column("team", TEXT, nullable=False),
+        sa.Column("unit", TEXT, nullable=False),
+        sa.Column("day", INTEGER, nullable=False),
+        sa.Column("recorded_day", INTEGER, nullable=False),
+        sa.Column("items", BIGINT, nullable=False),
+        sa.Column("value", BIGINT, nullable=False),
+        sa.PrimaryKeyConstraint(
+            "organization_id", "offering", "team", "unit", "day", "recorded_day", name="pk_sold"
+        ),
+        **TABLE_OPTIONS,
     )
     op.create_index("ix_sold_organization_id_day", "sold", ["organization_id", "day"])
 
@@ -347,15 +368,15 @@ def make_team() -> None:
     """The table team."""
     op.create_table(
         "team",
-        sa.Column("organization_id", IDENTITY, nullable=False),
-        sa.Column("changed", WHOLE, nullable=False),
-        sa.Column("archived_at", WHOLE, nullable=True),
-        sa.Column("key", WORDS, nullable=False),
-        sa.Column("name", WORDS, nullable=False),
-        sa.Column("function", WORDS, nullable=False),
-        sa.Column("size", WHOLE, nullable=False),
+        sa.Column("organization_id", UUID_TEXT, nullable=False),
+        sa.Column("changed", BIGINT, nullable=False),
+        sa.Column("archived_at", BIGINT, nullable=True),
+        sa.Column("key", TEXT, nullable=False),
+        sa.Column("name", TEXT, nullable=False),
+        sa.Column("function", TEXT, nullable=False),
+        sa.Column("size", BIGINT, nullable=False),
         sa.PrimaryKeyConstraint("organization_id", "key", name="pk_team"),
-        **STRICT,
+        **TABLE_OPTIONS,
     )
 
 
@@ -363,13 +384,15 @@ def make_unmapped() -> None:
     """The table unmapped."""
     op.create_table(
         "unmapped",
-        sa.Column("organization_id", IDENTITY, nullable=False),
-        sa.Column("source", WORDS, nullable=False),
-        sa.Column("entity", WORDS, nullable=False),
-        sa.Column("property", WORDS, nullable=False),
-        sa.Column("value", WORDS, nullable=False),
-        sa.PrimaryKeyConstraint("organization_id", "source", "entity", "property", "value", name="pk_unmapped"),
-        **STRICT,
+        sa.Column("organization_id", UUID_TEXT, nullable=False),
+        sa.Column("source", TEXT, nullable=False),
+        sa.Column("entity", TEXT, nullable=False),
+        sa.Column("property", TEXT, nullable=False),
+        sa.Column("value", TEXT, nullable=False),
+        sa.PrimaryKeyConstraint(
+            "organization_id", "source", "entity", "property", "value", name="pk_unmapped"
+        ),
+        **TABLE_OPTIONS,
     )
 
 
@@ -377,13 +400,13 @@ def make_contribution() -> None:
     """The table contribution."""
     op.create_table(
         "contribution",
-        sa.Column("organization_id", IDENTITY, nullable=False),
-        sa.Column("changed", WHOLE, nullable=False),
-        sa.Column("archived_at", WHOLE, nullable=True),
-        sa.Column("playbook", WORDS, nullable=False),
-        sa.Column("team", WORDS, nullable=False),
-        sa.Column("by", WORDS, nullable=False),
-        sa.Column("note", WORDS, nullable=False),
+        sa.Column("organization_id", UUID_TEXT, nullable=False),
+        sa.Column("changed", BIGINT, nullable=False),
+        sa.Column("archived_at", BIGINT, nullable=True),
+        sa.Column("playbook", TEXT, nullable=False),
+        sa.Column("team", TEXT, nullable=False),
+        sa.Column("by", TEXT, nullable=False),
+        sa.Column("note", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("organization_id", "playbook", "team", name="pk_contribution"),
         sa.ForeignKeyConstraint(
             ["organization_id", "playbook"],
@@ -391,9 +414,11 @@ def make_contribution() -> None:
             name="fk_contribution_playbook",
         ),
         sa.ForeignKeyConstraint(
-            ["organization_id", "team"], ["team.organization_id", "team.key"], name="fk_contribution_team"
+            ["organization_id", "team"],
+            ["team.organization_id", "team.key"],
+            name="fk_contribution_team",
         ),
-        **STRICT,
+        **TABLE_OPTIONS,
     )
 
 
@@ -401,21 +426,23 @@ def make_objective() -> None:
     """The table objective."""
     op.create_table(
         "objective",
-        sa.Column("organization_id", IDENTITY, nullable=False),
-        sa.Column("changed", WHOLE, nullable=False),
-        sa.Column("archived_at", WHOLE, nullable=True),
-        sa.Column("key", WORDS, nullable=False),
-        sa.Column("playbook", WORDS, nullable=False),
-        sa.Column("title", WORDS, nullable=False),
-        sa.Column("description", WORDS, nullable=False),
-        sa.Column("priority", WHOLE, nullable=False),
-        sa.Column("parent", WORDS, nullable=True),
-        sa.Column("state", WORDS, nullable=False),
+        sa.Column("organization_id", UUID_TEXT, nullable=False),
+        sa.Column("changed", BIGINT, nullable=False),
+        sa.Column("archived_at", BIGINT, nullable=True),
+        sa.Column("key", TEXT, nullable=False),
+        sa.Column("playbook", TEXT, nullable=False),
+        sa.Column("title", TEXT, nullable=False),
+        sa.Column("description", TEXT, nullable=False),
+        sa.Column("priority", BIGINT, nullable=False),
+        sa.Column("parent", TEXT, nullable=True),
+        sa.Column("state", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("organization_id", "key", name="pk_objective"),
         sa.ForeignKeyConstraint(
-            ["organization_id", "playbook"], ["playbook.organization_id", "playbook.key"], name="fk_objective_playbook"
+            ["organization_id", "playbook"],
+            ["playbook.organization_id", "playbook.key"],
+            name="fk_objective_playbook",
         ),
-        **STRICT,
+        **TABLE_OPTIONS,
     )
 
 
@@ -423,19 +450,21 @@ def make_offering() -> None:
     """The table offering."""
     op.create_table(
         "offering",
-        sa.Column("organization_id", IDENTITY, nullable=False),
-        sa.Column("changed", WHOLE, nullable=False),
-        sa.Column("archived_at", WHOLE, nullable=True),
-        sa.Column("key", WORDS, nullable=False),
-        sa.Column("name", WORDS, nullable=False),
-        sa.Column("available_from", COUNT, nullable=False),
-        sa.Column("retired_on", COUNT, nullable=True),
-        sa.Column("team", WORDS, nullable=True),
+        sa.Column("organization_id", UUID_TEXT, nullable=False),
+        sa.Column("changed", BIGINT, nullable=False),
+        sa.Column("archived_at", BIGINT, nullable=True),
+        sa.Column("key", TEXT, nullable=False),
+        sa.Column("name", TEXT, nullable=False),
+        sa.Column("available_from", INTEGER, nullable=False),
+        sa.Column("retired_on", INTEGER, nullable=True),
+        sa.Column("team", TEXT, nullable=True),
         sa.PrimaryKeyConstraint("organization_id", "key", name="pk_offering"),
         sa.ForeignKeyConstraint(
-            ["organization_id", "team"], ["team.organization_id", "team.key"], name="fk_offering_team"
+            ["organization_id", "team"],
+            ["team.organization_id", "team.key"],
+            name="fk_offering_team",
         ),
-        **STRICT,
+        **TABLE_OPTIONS,
     )
 
 
@@ -443,17 +472,19 @@ def make_revision() -> None:
     """The table revision."""
     op.create_table(
         "revision",
-        sa.Column("organization_id", IDENTITY, nullable=False),
-        sa.Column("changed", WHOLE, nullable=False),
-        sa.Column("archived_at", WHOLE, nullable=True),
-        sa.Column("playbook", WORDS, nullable=False),
-        sa.Column("revision", COUNT, nullable=False),
-        sa.Column("content", WORDS, nullable=False),
+        sa.Column("organization_id", UUID_TEXT, nullable=False),
+        sa.Column("changed", BIGINT, nullable=False),
+        sa.Column("archived_at", BIGINT, nullable=True),
+        sa.Column("playbook", TEXT, nullable=False),
+        sa.Column("revision", INTEGER, nullable=False),
+        sa.Column("content", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("organization_id", "playbook", "revision", name="pk_revision"),
         sa.ForeignKeyConstraint(
-            ["organization_id", "playbook"], ["playbook.organization_id", "playbook.key"], name="fk_revision_playbook"
+            ["organization_id", "playbook"],
+            ["playbook.organization_id", "playbook.key"],
+            name="fk_revision_playbook",
         ),
-        **STRICT,
+        **TABLE_OPTIONS,
     )
 
 
@@ -461,21 +492,25 @@ def make_signoff() -> None:
     """The table signoff."""
     op.create_table(
         "signoff",
-        sa.Column("organization_id", IDENTITY, nullable=False),
-        sa.Column("changed", WHOLE, nullable=False),
-        sa.Column("archived_at", WHOLE, nullable=True),
-        sa.Column("playbook", WORDS, nullable=False),
-        sa.Column("team", WORDS, nullable=False),
-        sa.Column("revision", COUNT, nullable=False),
-        sa.Column("by", WORDS, nullable=False),
+        sa.Column("organization_id", UUID_TEXT, nullable=False),
+        sa.Column("changed", BIGINT, nullable=False),
+        sa.Column("archived_at", BIGINT, nullable=True),
+        sa.Column("playbook", TEXT, nullable=False),
+        sa.Column("team", TEXT, nullable=False),
+        sa.Column("revision", INTEGER, nullable=False),
+        sa.Column("by", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("organization_id", "playbook", "team", name="pk_signoff"),
         sa.ForeignKeyConstraint(
-            ["organization_id", "playbook"], ["playbook.organization_id", "playbook.key"], name="fk_signoff_playbook"
+            ["organization_id", "playbook"],
+            ["playbook.organization_id", "playbook.key"],
+            name="fk_signoff_playbook",
         ),
         sa.ForeignKeyConstraint(
-            ["organization_id", "team"], ["team.organization_id", "team.key"], name="fk_signoff_team"
+            ["organization_id", "team"],
+            ["team.organization_id", "team.key"],
+            name="fk_signoff_team",
         ),
-        **STRICT,
+        **TABLE_OPTIONS,
     )
 
 
@@ -483,20 +518,20 @@ def make_source() -> None:
     """The table source."""
     op.create_table(
         "source",
-        sa.Column("organization_id", IDENTITY, nullable=False),
-        sa.Column("changed", WHOLE, nullable=False),
-        sa.Column("archived_at", WHOLE, nullable=True),
-        sa.Column("key", WORDS, nullable=False),
-        sa.Column("name", WORDS, nullable=False),
-        sa.Column("connector", WORDS, nullable=False),
-        sa.Column("account", WORDS, nullable=True),
-        sa.Column("team", WORDS, nullable=True),
-        sa.Column("mapping", WORDS, nullable=False),
+        sa.Column("organization_id", UUID_TEXT, nullable=False),
+        sa.Column("changed", BIGINT, nullable=False),
+        sa.Column("archived_at", BIGINT, nullable=True),
+        sa.Column("key", TEXT, nullable=False),
+        sa.Column("name", TEXT, nullable=False),
+        sa.Column("connector", TEXT, nullable=False),
+        sa.Column("account", TEXT, nullable=True),
+        sa.Column("team", TEXT, nullable=True),
+        sa.Column("mapping", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("organization_id", "key", name="pk_source"),
         sa.ForeignKeyConstraint(
             ["organization_id", "team"], ["team.organization_id", "team.key"], name="fk_source_team"
         ),
-        **STRICT,
+        **TABLE_OPTIONS,
     )
 
 
@@ -504,15 +539,17 @@ def make_hook() -> None:
     """The table hook."""
     op.create_table(
         "hook",
-        sa.Column("organization_id", IDENTITY, nullable=False),
-        sa.Column("source", WORDS, nullable=False),
-        sa.Column("hook_id", WORDS, nullable=False),
-        sa.Column("secrets", WORDS, nullable=False),
+        sa.Column("organization_id", UUID_TEXT, nullable=False),
+        sa.Column("source", TEXT, nullable=False),
+        sa.Column("hook_id", TEXT, nullable=False),
+        sa.Column("secrets", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("organization_id", "source", name="pk_hook"),
         sa.ForeignKeyConstraint(
-            ["organization_id", "source"], ["source.organization_id", "source.key"], name="fk_hook_source"
+            ["organization_id", "source"],
+            ["source.organization_id", "source.key"],
+            name="fk_hook_source",
         ),
-        **STRICT,
+        **TABLE_OPTIONS,
     )
 
 
@@ -520,29 +557,31 @@ def make_key_result() -> None:
     """The table key_result."""
     op.create_table(
         "key_result",
-        sa.Column("organization_id", IDENTITY, nullable=False),
-        sa.Column("changed", WHOLE, nullable=False),
-        sa.Column("archived_at", WHOLE, nullable=True),
-        sa.Column("key", WORDS, nullable=False),
-        sa.Column("objective", WORDS, nullable=False),
-        sa.Column("title", WORDS, nullable=False),
-        sa.Column("metric", WORDS, nullable=False),
-        sa.Column("baseline", WHOLE, nullable=False),
-        sa.Column("target", WHOLE, nullable=False),
-        sa.Column("weight", WHOLE, nullable=False),
-        sa.Column("cadence_days", COUNT, nullable=False),
-        sa.Column("starts_on", COUNT, nullable=True),
-        sa.Column("ends_on", COUNT, nullable=True),
+        sa.Column("organization_id", UUID_TEXT, nullable=False),
+        sa.Column("changed", BIGINT, nullable=False),
+        sa.Column("archived_at", BIGINT, nullable=True),
+        sa.Column("key", TEXT, nullable=False),
+        sa.Column("objective", TEXT, nullable=False),
+        sa.Column("title", TEXT, nullable=False),
+        sa.Column("metric", TEXT, nullable=False),
+        sa.Column("baseline", BIGINT, nullable=False),
+        sa.Column("target", BIGINT, nullable=False),
+        sa.Column("weight", BIGINT, nullable=False),
+        sa.Column("cadence_days", INTEGER, nullable=False),
+        sa.Column("starts_on", INTEGER, nullable=True),
+        sa.Column("ends_on", INTEGER, nullable=True),
         sa.PrimaryKeyConstraint("organization_id", "key", name="pk_key_result"),
         sa.ForeignKeyConstraint(
-            ["organization_id", "metric"], ["metric.organization_id", "metric.key"], name="fk_key_result_metric"
+            ["organization_id", "metric"],
+            ["metric.organization_id", "metric.key"],
+            name="fk_key_result_metric",
         ),
         sa.ForeignKeyConstraint(
             ["organization_id", "objective"],
             ["objective.organization_id", "objective.key"],
             name="fk_key_result_objective",
         ),
-        **STRICT,
+        **TABLE_OPTIONS,
     )
 
 
@@ -550,16 +589,16 @@ def make_responsibility() -> None:
     """The table responsibility."""
     op.create_table(
         "responsibility",
-        sa.Column("organization_id", IDENTITY, nullable=False),
-        sa.Column("changed", WHOLE, nullable=False),
-        sa.Column("archived_at", WHOLE, nullable=True),
-        sa.Column("objective", WORDS, nullable=False),
-        sa.Column("team", WORDS, nullable=False),
-        sa.Column("role", WORDS, nullable=False),
-        sa.Column("share", WHOLE, nullable=False),
-        sa.Column("status", WORDS, nullable=False),
-        sa.Column("by", WORDS, nullable=False),
-        sa.Column("note", WORDS, nullable=False),
+        sa.Column("organization_id", UUID_TEXT, nullable=False),
+        sa.Column("changed", BIGINT, nullable=False),
+        sa.Column("archived_at", BIGINT, nullable=True),
+        sa.Column("objective", TEXT, nullable=False),
+        sa.Column("team", TEXT, nullable=False),
+        sa.Column("role", TEXT, nullable=False),
+        sa.Column("share", BIGINT, nullable=False),
+        sa.Column("status", TEXT, nullable=False),
+        sa.Column("by", TEXT, nullable=False),
+        sa.Column("note", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("organization_id", "objective", "team", name="pk_responsibility"),
         sa.ForeignKeyConstraint(
             ["organization_id", "objective"],
@@ -567,44 +606,50 @@ def make_responsibility() -> None:
             name="fk_responsibility_objective",
         ),
         sa.ForeignKeyConstraint(
-            ["organization_id", "team"], ["team.organization_id", "team.key"], name="fk_responsibility_team"
+            ["organization_id", "team"],
+            ["team.organization_id", "team.key"],
+            name="fk_responsibility_team",
         ),
-        **STRICT,
+        **TABLE_OPTIONS,
     )
 
 
-def refuse_changes() -> None:
+def create_append_only_triggers() -> None:
     """An event may change in `matching` alone.
 
     An event, a retraction, a journal entry and a change are never deleted.
     """
     if op.get_bind().dialect.name == "sqlite":
-        for table, columns in APPEND_ONLY.items():
-            changed = " or ".join(f"old.{name} is not new.{name}" for name in columns)
-            refuse = f"begin select raise(abort, '{table} is append-only'); end"
-            op.execute(f"create trigger {table}_keeps before update on {table} when {changed} {refuse}")
-            op.execute(f"create trigger {table}_stays before delete on {table} {refuse}")
+        for table, columns in APPEND_ONLY_COLUMNS.items():
+            is_changed = " or ".join(f"old.{name} is not new.{name}" for name in columns)
+            raise_error = f"begin select raise(abort, '{table} is append-only'); end"
+            op.execute(
+                f"create trigger {table}_keeps before update on {table} when {is_changed} {raise_error}"
+            )
+            op.execute(f"create trigger {table}_stays before delete on {table} {raise_error}")
         return
     op.execute(
         "create function append_only() returns trigger language plpgsql as "
         "$$ begin raise exception '% is append-only', tg_table_name; end $$"
     )
-    for table, columns in APPEND_ONLY.items():
-        changed = " or ".join(f"old.{name} is distinct from new.{name}" for name in columns)
+    for table, columns in APPEND_ONLY_COLUMNS.items():
+        is_changed = " or ".join(f"old.{name} is distinct from new.{name}" for name in columns)
         execute = "execute function append_only()"
-        op.execute(f"create trigger {table}_keeps before update on {table} for each row when ({changed}) {execute}")
+        op.execute(
+            f"create trigger {table}_keeps before update on {table} for each row when ({is_changed}) {execute}"
+        )
         op.execute(f"create trigger {table}_stays before delete on {table} for each row {execute}")
 
 
 def downgrade() -> None:
     """Drops everything."""
-    for make in reversed(MAKE):
-        op.drop_table(make.__name__.removeprefix("make_"))
+    for create_table in reversed(TABLE_CREATORS):
+        op.drop_table(create_table.__name__.removeprefix("make_"))
     if op.get_bind().dialect.name != "sqlite":
         op.execute("drop function append_only()")
 
 
-MAKE = (
+TABLE_CREATORS = (
     make_api_key,
     make_attention,
     make_change,
@@ -633,7 +678,7 @@ MAKE = (
     make_key_result,
     make_responsibility,
 )
-APPEND_ONLY = {
+APPEND_ONLY_COLUMNS = {
     "event": [
         "organization_id",
         "uid",
@@ -656,8 +701,28 @@ APPEND_ONLY = {
         "data",
         "fingerprint",
     ],
-    "retraction": ["organization_id", "uid", "reason", "actor", "recorded_us", "recorded_day", "seq"],
-    "journal": ["organization_id", "seq", "position", "at", "day", "actor", "kind", "key", "action", "before", "after"],
+    "retraction": [
+        "organization_id",
+        "uid",
+        "reason",
+        "actor",
+        "recorded_us",
+        "recorded_day",
+        "seq",
+    ],
+    "journal": [
+        "organization_id",
+        "seq",
+        "position",
+        "at",
+        "day",
+        "actor",
+        "kind",
+        "key",
+        "action",
+        "before",
+        "after",
+    ],
     "change": [
         "organization_id",
         "source",

@@ -11,13 +11,13 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-WHOLE = sa.BigInteger().with_variant(sqlite.INTEGER(), "sqlite")
-COUNT = sa.Integer().with_variant(sqlite.INTEGER(), "sqlite")
-WORDS = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
-IDENTITY = sa.Text().with_variant(postgresql.UUID(), "postgresql")
-STRICT = {"sqlite_strict": True, "sqlite_with_rowid": False}
+BIGINT = sa.BigInteger().with_variant(sqlite.INTEGER(), "sqlite")
+INTEGER = sa.Integer().with_variant(sqlite.INTEGER(), "sqlite")
+TEXT = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+UUID_TEXT = sa.Text().with_variant(postgresql.UUID(), "postgresql")
+TABLE_OPTIONS = {"sqlite_strict": True, "sqlite_with_rowid": False}
 # What was written before this revision and left no trace but a version (a repeated delivery) is in no day's closing.
-CLOSINGS = """
+INSERT_CLOSINGS = """
 insert into closing (organization_id, day, seq)
 select w.organization_id, w.day, max(w.seq) from (
   select organization_id, recorded_day as day, seq from event
@@ -28,64 +28,68 @@ group by w.organization_id, w.day
 """
 
 
-ARCHIVED = "select organization_id, key from metric where archived_at is not null order by organization_id, key"
-DAYS = "select distinct day from event where organization_id = :organization order by day"
-CLOCK = "select recorded_us from cursor where organization_id = :organization"
-BEGIN = """
+SELECT_ARCHIVED_METRICS = "select organization_id, key from metric where archived_at is not null order by organization_id, key"
+SELECT_EVENT_DAYS = (
+    "select distinct day from event where organization_id = :organization order by day"
+)
+SELECT_LAST_RECORDED = "select recorded_us from cursor where organization_id = :organization"
+INSERT_RESTATEMENT = """
 insert into restatement (organization_id, metrics, days, actor, started_at)
 values (:organization, :metrics, :days, 'operator', :at)
 """
-QUEUE = "insert into directory (kind, id, organization_id) values ('restatement', :name, :organization)"
+ENQUEUE_RESTATEMENT = (
+    "insert into directory (kind, id, organization_id) values ('restatement', :name, :organization)"
+)
 
 
-def restate_archived() -> None:
+def schedule_restatements() -> None:
     """Archived metrics match again, for the days on which they were live: until now nothing was kept of them."""
-    database = op.get_bind()
-    archived: dict[object, list[str]] = {}
-    for organization, key in database.execute(sa.text(ARCHIVED)):
-        archived.setdefault(organization, []).append(key)
-    for organization, metrics in archived.items():
-        one = {"organization": organization}
-        days = [day for (day,) in database.execute(sa.text(DAYS), one)]
-        at = database.execute(sa.text(CLOCK), one).scalar_one()
-        values = {"metrics": dumps(dict.fromkeys(metrics)), "days": dumps(days), "at": at}
-        database.execute(sa.text(BEGIN), {**one, **values})
-        database.execute(sa.text(QUEUE), {**one, "name": str(organization)})
+    connection = op.get_bind()
+    metrics_by_organization: dict[object, list[str]] = {}
+    for organization, key in connection.execute(sa.text(SELECT_ARCHIVED_METRICS)):
+        metrics_by_organization.setdefault(organization, []).append(key)
+    for organization, metrics in metrics_by_organization.items():
+        scope = {"organization": organization}
+        days = [day for (day,) in connection.execute(sa.text(SELECT_EVENT_DAYS), scope)]
+        recorded_us = connection.execute(sa.text(SELECT_LAST_RECORDED), scope).scalar_one()
+        columns = {"metrics": dumps(dict.fromkeys(metrics)), "days": dumps(days), "at": recorded_us}
+        connection.execute(sa.text(INSERT_RESTATEMENT), {**scope, **columns})
+        connection.execute(sa.text(ENQUEUE_RESTATEMENT), {**scope, "name": str(organization)})
 
 
 def upgrade() -> None:
     """Makes the tables, closes the days that are over, and has the history of archived metrics restated."""
-    op.add_column("cursor", sa.Column("closed_day", COUNT, nullable=True))
-    op.add_column("cursor", sa.Column("closed_seq", WHOLE, nullable=True))
+    op.add_column("cursor", sa.Column("closed_day", INTEGER, nullable=True))
+    op.add_column("cursor", sa.Column("closed_seq", BIGINT, nullable=True))
     op.create_table(
         "closing",
-        sa.Column("organization_id", IDENTITY, nullable=False),
-        sa.Column("day", COUNT, nullable=False),
-        sa.Column("seq", WHOLE, nullable=False),
+        sa.Column("organization_id", UUID_TEXT, nullable=False),
+        sa.Column("day", INTEGER, nullable=False),
+        sa.Column("seq", BIGINT, nullable=False),
         sa.PrimaryKeyConstraint("organization_id", "day", name="pk_closing"),
-        **STRICT,
+        **TABLE_OPTIONS,
     )
     op.create_table(
         "restatement",
-        sa.Column("organization_id", IDENTITY, nullable=False),
-        sa.Column("metrics", WORDS, nullable=False),
-        sa.Column("days", WORDS, nullable=False),
-        sa.Column("actor", WORDS, nullable=False),
-        sa.Column("started_at", WHOLE, nullable=False),
+        sa.Column("organization_id", UUID_TEXT, nullable=False),
+        sa.Column("metrics", TEXT, nullable=False),
+        sa.Column("days", TEXT, nullable=False),
+        sa.Column("actor", TEXT, nullable=False),
+        sa.Column("started_at", BIGINT, nullable=False),
         sa.PrimaryKeyConstraint("organization_id", name="pk_restatement"),
-        **STRICT,
+        **TABLE_OPTIONS,
     )
     op.create_table(
         "restated_day",
-        sa.Column("organization_id", IDENTITY, nullable=False),
-        sa.Column("day", COUNT, nullable=False),
-        sa.Column("content", WORDS, nullable=False),
+        sa.Column("organization_id", UUID_TEXT, nullable=False),
+        sa.Column("day", INTEGER, nullable=False),
+        sa.Column("content", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("organization_id", "day", name="pk_restated_day"),
-        **STRICT,
+        **TABLE_OPTIONS,
     )
     op.create_index("ix_journal_organization_id_day", "journal", ["organization_id", "day"])
-    op.execute(CLOSINGS)
-    restate_archived()
+    op.execute(INSERT_CLOSINGS)
+    schedule_restatements()
 
 
 def downgrade() -> None:

@@ -9,15 +9,15 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
-COUNT = sa.Integer().with_variant(sqlite.INTEGER(), "sqlite")
-WORDS = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+INTEGER = sa.Integer().with_variant(sqlite.INTEGER(), "sqlite")
+TEXT = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
     """Adds the columns, and refuses changes of the one that is append-only."""
-    op.add_column("change", sa.Column("sequence", WORDS, nullable=False, server_default=""))
-    op.add_column("hook", sa.Column("generation", COUNT, nullable=False, server_default="1"))
-    op.add_column("delivery", sa.Column("origin", WORDS, nullable=False, server_default="hook"))
+    op.add_column("change", sa.Column("sequence", TEXT, nullable=False, server_default=""))
+    op.add_column("hook", sa.Column("generation", INTEGER, nullable=False, server_default="1"))
+    op.add_column("delivery", sa.Column("origin", TEXT, nullable=False, server_default="hook"))
     if op.get_bind().dialect.name == "sqlite":
         op.execute(
             "create trigger change_orders before update on change when old.sequence is not new.sequence "
@@ -32,7 +32,10 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Takes the columns away."""
-    op.execute("drop trigger change_orders" + ("" if op.get_bind().dialect.name == "sqlite" else " on change"))
+    op.execute(
+        "drop trigger change_orders"
+        + ("" if op.get_bind().dialect.name == "sqlite" else " on change")
+    )
     op.drop_column("delivery", "origin")
     op.drop_column("hook", "generation")
     op.drop_column("change", "sequence")

@@ -9,17 +9,17 @@ down_revision = "0003"
 branch_labels = None
 depends_on = None
 
-WORDS = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
-REFUSAL = "raise exception '% is append-only', tg_table_name;"
+TEXT = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+RAISE_APPEND_ONLY = "raise exception '% is append-only', tg_table_name;"
 # In a transaction that says so, whoever owns the table may. On SQLite there are no owners: the triggers are taken away
 # and put back within the transaction that erases.
-OPENING = (
+ALLOW_OWNER_ERASURE = (
     "if current_setting('sightline.erasing', true) = 'on' and pg_has_role(current_user, "
     "(select relowner from pg_catalog.pg_class where oid = tg_relid), 'usage') then "
     "if tg_op = 'DELETE' then return old; end if; return new; end if; "
 )
 # They run as the owner, whoever calls them, and can do nothing else.
-ERASE_EVENTS = """
+CREATE_ERASE_EVENTS = """
 create function erase_events(organization uuid, pseudonym text, uids uuid[], prints text[], remembered text[])
 returns bigint language plpgsql security definer set search_path = {schema}, pg_temp as $$
 declare erased_now bigint;
@@ -34,7 +34,7 @@ begin
   return erased_now;
 end $$
 """
-ERASE_CHANGES = """
+CREATE_ERASE_CHANGES = """
 create function erase_changes(organization uuid, teller text, entities text[])
 returns bigint language plpgsql security definer set search_path = {schema}, pg_temp as $$
 declare erased_now bigint;
@@ -47,12 +47,15 @@ begin
   return erased_now;
 end $$
 """
-FUNCTIONS = ("erase_events(uuid, text, uuid[], text[], text[])", "erase_changes(uuid, text, text[])")
+FUNCTION_SIGNATURES = (
+    "erase_events(uuid, text, uuid[], text[], text[])",
+    "erase_changes(uuid, text, text[])",
+)
 
 
 def upgrade() -> None:
     """Adds the column and refuses its change; what is append-only can be erased by the owner of the tables alone."""
-    op.add_column("event", sa.Column("erased", WORDS, nullable=True))
+    op.add_column("event", sa.Column("erased", TEXT, nullable=True))
     if op.get_bind().dialect.name == "sqlite":
         op.execute(
             "create trigger event_erases before update on event when old.erased is not new.erased "
@@ -65,24 +68,24 @@ def upgrade() -> None:
     )
     op.execute(
         "create or replace function append_only() returns trigger language plpgsql as "
-        f"$$ begin {OPENING}{REFUSAL} end $$"
+        f"$$ begin {ALLOW_OWNER_ERASURE}{RAISE_APPEND_ONLY} end $$"
     )
     schema = op.get_bind().scalar(sa.text("select quote_ident(current_schema())"))
-    for create in (ERASE_EVENTS, ERASE_CHANGES):
-        op.execute(create.format(schema=schema))
-    for function in FUNCTIONS:
+    for create_function in (CREATE_ERASE_EVENTS, CREATE_ERASE_CHANGES):
+        op.execute(create_function.format(schema=schema))
+    for function in FUNCTION_SIGNATURES:
         op.execute(f"revoke execute on function {function} from public")
 
 
 def downgrade() -> None:
     """Takes them away; what was erased stays so."""
-    sqlite = op.get_bind().dialect.name == "sqlite"
-    op.execute("drop trigger event_erases" + ("" if sqlite else " on event"))
+    is_sqlite = op.get_bind().dialect.name == "sqlite"
+    op.execute("drop trigger event_erases" + ("" if is_sqlite else " on event"))
     op.drop_column("event", "erased")
-    if sqlite:
+    if is_sqlite:
         return
-    for function in FUNCTIONS:
+    for function in FUNCTION_SIGNATURES:
         op.execute(f"drop function {function}")
     op.execute(
-        f"create or replace function append_only() returns trigger language plpgsql as $$ begin {REFUSAL} end $$"
+        f"create or replace function append_only() returns trigger language plpgsql as $$ begin {RAISE_APPEND_ONLY} end $$"
     )

@@ -8,8 +8,8 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
-KEPT = sa.text("body is not null")
-WINS = """
+HAS_BODY = sa.text("body is not null")
+INSERT_WINS_WITHOUT_AMOUNT = """
 insert into unmapped (organization_id, source, entity, property, value)
 select distinct e.organization_id, e.source, 'deal:' || substr(e.subject, 6), '', 'won' from event as e
 where e.type = 'deal.won' and e.value is null and e.subject like 'deal/%' and e.id like 'deal/%/won/%'
@@ -19,13 +19,13 @@ and not exists (select 1 from retraction as r where r.organization_id = e.organi
 
 def upgrade() -> None:
     """Notes the wins, and adds the index. Sets of matches name a currency from now on: `sightline db rebuild`."""
-    op.execute(WINS)
+    op.execute(INSERT_WINS_WITHOUT_AMOUNT)
     op.create_index(
         "ix_delivery_kept",
         "delivery",
         ["organization_id", "received_at"],
-        sqlite_where=KEPT,
-        postgresql_where=KEPT,
+        sqlite_where=HAS_BODY,
+        postgresql_where=HAS_BODY,
     )
 
 

@@ -9,18 +9,18 @@ down_revision = "0006"
 branch_labels = None
 depends_on = None
 
-WORDS = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
-IDENTITY = sa.Text().with_variant(postgresql.UUID(), "postgresql")
+TEXT = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+UUID_TEXT = sa.Text().with_variant(postgresql.UUID(), "postgresql")
 
 
 def upgrade() -> None:
     """Makes the table."""
     op.create_table(
         "message",
-        sa.Column("organization_id", IDENTITY, nullable=False),
-        sa.Column("source", WORDS, nullable=False),
-        sa.Column("id", WORDS, nullable=False),
-        sa.Column("digest", WORDS, nullable=False),
+        sa.Column("organization_id", UUID_TEXT, nullable=False),
+        sa.Column("source", TEXT, nullable=False),
+        sa.Column("id", TEXT, nullable=False),
+        sa.Column("digest", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("organization_id", "source", "id", name="pk_message"),
         sqlite_strict=True,
         sqlite_with_rowid=False,

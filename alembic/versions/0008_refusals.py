@@ -9,12 +9,12 @@ down_revision = "0007"
 branch_labels = None
 depends_on = None
 
-WHOLE = sa.BigInteger().with_variant(sqlite.INTEGER(), "sqlite")
+BIGINT = sa.BigInteger().with_variant(sqlite.INTEGER(), "sqlite")
 
 
 def upgrade() -> None:
     """Adds the column."""
-    op.add_column("hook", sa.Column("refused_at", WHOLE, nullable=True))
+    op.add_column("hook", sa.Column("refused_at", BIGINT, nullable=True))
 
 
 def downgrade() -> None:

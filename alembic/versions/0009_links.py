@@ -8,17 +8,23 @@ down_revision = "0008"
 branch_labels = None
 depends_on = None
 
-COLUMNS = ["organization_id", "source", "other"]
-LINKS = sa.text("other is not null")
+INDEX_COLUMNS = ["organization_id", "source", "other"]
+HAS_OTHER_ENTITY = sa.text("other is not null")
 
 
 def upgrade() -> None:
     """The smaller index in place of the one of all changes."""
-    op.create_index("ix_change_links", "change", COLUMNS, sqlite_where=LINKS, postgresql_where=LINKS)
+    op.create_index(
+        "ix_change_links",
+        "change",
+        INDEX_COLUMNS,
+        sqlite_where=HAS_OTHER_ENTITY,
+        postgresql_where=HAS_OTHER_ENTITY,
+    )
     op.drop_index("ix_change_organization_id_source_other", "change")
 
 
 def downgrade() -> None:
     """The one of all changes again."""
-    op.create_index("ix_change_organization_id_source_other", "change", COLUMNS)
+    op.create_index("ix_change_organization_id_source_other", "change", INDEX_COLUMNS)
     op.drop_index("ix_change_links", "change")

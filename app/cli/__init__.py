@@ -4,7 +4,18 @@ from typing import Final
 
 import typer
 
-from app.cli import alignment, db, demo, documents, events, keys, openapi, organizations, serve, sources
+from app.cli import (
+    alignment,
+    db,
+    demo,
+    documents,
+    events,
+    keys,
+    openapi,
+    organizations,
+    serve,
+    sources,
+)
 
 app: Final = typer.Typer(
     name="sightline",

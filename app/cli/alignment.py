@@ -8,27 +8,46 @@ import typer
 from rich.padding import Padding
 from rich.text import Text
 
-from app.cli import remote
-from app.cli.terminal import AsJson, CommandError, guarded, out, refusal, tell_json
+from app.cli.support import api_client as remote
+from app.cli.support.terminal import (
+    AsJson,
+    CommandError,
+    command_error,
+    out,
+    print_json,
+    report_errors,
+)
 
-BAR: Final = 24
-LARGEST: Final = 10
-DAY: Final = ["%Y-%m-%d"]
-ABOUT: Final = ("team", "objective", "key_result", "offering")
-OPTIONS: Final = {"from": "--compare", "to": "--as-of"}
-NOT_FOR: Final = "It measures teams and objectives, never persons; it is not for appraisal or pay."
+BAR_WIDTH: Final = 24
+MAX_LISTED: Final = 10
+DAY_FORMATS: Final = ["%Y-%m-%d"]
+SUBJECT_FIELDS: Final = ("team", "objective", "key_result", "offering")
+RENAMED_OPTIONS: Final = {"from": "--compare", "to": "--as-of"}
+PURPOSE_NOTICE: Final = (
+    "It measures teams and objectives, never persons; it is not for appraisal or pay."
+)
 
 
-@guarded
+@report_errors
 def alignment(
-    playbook: Annotated[str | None, typer.Option(help="A playbook's key; else the current one.")] = None,
+    playbook: Annotated[
+        str | None, typer.Option(help="A playbook's key; else the current one.")
+    ] = None,
     team: Annotated[str | None, typer.Option(help="The answer seen from one team.")] = None,
-    as_of: Annotated[datetime | None, typer.Option(formats=DAY, help="At the end of this day; else now.")] = None,
+    as_of: Annotated[
+        datetime | None, typer.Option(formats=DAY_FORMATS, help="At the end of this day; else now.")
+    ] = None,
     known_at: Annotated[
-        datetime | None, typer.Option(formats=DAY, help="Using only what was recorded by the end of this day.")
+        datetime | None,
+        typer.Option(
+            formats=DAY_FORMATS, help="Using only what was recorded by the end of this day."
+        ),
     ] = None,
     compare: Annotated[
-        datetime | None, typer.Option(formats=DAY, help="What has changed since the end of this day, as now known.")
+        datetime | None,
+        typer.Option(
+            formats=DAY_FORMATS, help="What has changed since the end of this day, as now known."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -37,111 +56,168 @@ def alignment(
     query |= {} if known_at is None else {"known_at": f"{known_at:%Y-%m-%d}"}
     if compare is not None:
         if team is not None:
-            raise refusal("invalid-input", "Two days are compared for the whole organization: leave --team out.")
-        to = {} if as_of is None else {"to": f"{as_of:%Y-%m-%d}"}
-        _compare({**query, "from": f"{compare:%Y-%m-%d}", **to}, as_json=as_json)
+            raise command_error(
+                "invalid-input",
+                "Two days are compared for the whole organization: leave --team out.",
+            )
+        end_query = {} if as_of is None else {"to": f"{as_of:%Y-%m-%d}"}
+        _print_comparison({**query, "from": f"{compare:%Y-%m-%d}", **end_query}, as_json=as_json)
         return
-    path = "/v1/alignment" if team is None else f"/v1/alignment/teams/{remote.segment(team)}"
-    found = _asked(path, {**query, **({} if as_of is None else {"as_of": f"{as_of:%Y-%m-%d}"})}, {})
+    path = "/v1/alignment" if team is None else f"/v1/alignment/teams/{remote.quote_segment(team)}"
+    answer = _get_with_option_names(
+        path, {**query, **({} if as_of is None else {"as_of": f"{as_of:%Y-%m-%d}"})}, {}
+    )
     if as_json:
-        tell_json(found)
+        print_json(answer)
         return
-    _head(found) if team is None else _team_head(found)
-    for component in found["components"]:
-        _component(component)
-    _losses(found["losses"][:LARGEST])
+    _print_header(answer) if team is None else _print_team_header(answer)
+    for component in answer["components"]:
+        _print_component(component)
+    _print_losses(answer["losses"][:MAX_LISTED])
     out.print()
-    out.print(NOT_FOR, style="dim")
+    out.print(PURPOSE_NOTICE, style="dim")
 
 
-def _asked(path: str, query: Mapping[str, str], options: Mapping[str, str]) -> Any:  # Any: JSON values
+def _get_with_option_names(
+    path: str, query: Mapping[str, str], renamed_options: Mapping[str, str]
+) -> Any:  # Any: JSON values
     """The answer. Raises: CommandError that calls a parameter by its option."""
     try:
-        return remote.ask("GET", path, query=query)
+        return remote.call_api("GET", path, query=query)
     except CommandError as error:
-        names = {**{name: f"--{name.replace('_', '-')}" for name in query}, **options}
+        names = {**{name: f"--{name.replace('_', '-')}" for name in query}, **renamed_options}
         detail = str(error.problem.get("detail", ""))
         for name, option in names.items():
-            said = f"{option}{detail.removeprefix(name)}" if detail.startswith(f"{name}:") else detail
-            detail = said.replace(f"'{name}'", option)
+            reworded = (
+                f"{option}{detail.removeprefix(name)}" if detail.startswith(f"{name}:") else detail
+            )
+            detail = reworded.replace(f"'{name}'", option)
         # Where the fault is, the sentence says.
-        told = {name: value for name, value in error.problem.items() if name != "errors"}
-        raise CommandError({**told, "detail": detail}) from None
+        problem_fields = {
+            name: member for name, member in error.problem.items() if name != "errors"
+        }
+        raise CommandError({**problem_fields, "detail": detail}) from None
 
 
-def _compare(query: Mapping[str, str], *, as_json: bool) -> None:
+def _print_comparison(query: Mapping[str, str], *, as_json: bool) -> None:
     """Shows what changed between two days, the largest change first."""
-    found = _asked("/v1/alignment/changes", query, OPTIONS)
+    comparison = _get_with_option_names("/v1/alignment/changes", query, RENAMED_OPTIONS)
     if as_json:
-        tell_json(found)
+        print_json(comparison)
         return
-    _head(found["after"])
-    before = {one["name"]: one["score"] for one in found["before"]["components"]}
-    since, known_at = found["before"]["as_of"], found["after"]["known_at"]
-    step = _step(found["before"]["score"], found["after"]["score"])
-    out.print(f"since {since}: score {step}, both as known on {known_at}", markup=False)
-    for component in found["after"]["components"]:
-        _component(component)
-        out.print(Padding(Text(_step(before[component["name"]], component["score"]), style="dim"), (0, 0, 0, 2)))
+    _print_header(comparison["after"])
+    scores_before = {
+        component_before["name"]: component_before["score"]
+        for component_before in comparison["before"]["components"]
+    }
+    since, known_at = comparison["before"]["as_of"], comparison["after"]["known_at"]
+    score_change = _format_change(comparison["before"]["score"], comparison["after"]["score"])
+    out.print(f"since {since}: score {score_change}, both as known on {known_at}", markup=False)
+    for component in comparison["after"]["components"]:
+        _print_component(component)
+        out.print(
+            Padding(
+                Text(
+                    _format_change(scores_before[component["name"]], component["score"]),
+                    style="dim",
+                ),
+                (0, 0, 0, 2),
+            )
+        )
     out.print()
-    out.print("What moved the score, largest first" if found["items"] else "Nothing changed.", style="bold")
-    for one in found["items"][:LARGEST]:
-        about = " ".join(one[name] for name in ABOUT if one[name])
-        # The API tells what is lost: what is lost more is less of the score.
-        line = Text(f"{-one['change']:+7.3f}  ", style="bold red" if one["change"] > 0 else "bold green")
-        line.append(f"{one['component']}: {one['reason'].replace('_', ' ')}", style="yellow")
-        line.append(f"  {about}")
-        out.print(line, overflow="ellipsis", no_wrap=True)
-        out.print(Padding(Text(one["detail"], style="dim"), (0, 0, 0, 9), expand=False))
-
-
-def _step(before: float | None, after: float | None) -> str:
-    was, now = _figure(before).strip(), _figure(after).strip()
-    return now if was == now else f"{was} to {now}"
-
-
-def _head(found: Mapping[str, Any]) -> None:
-    changes = found["unpublished_changes"]
-    since = f", {changes} unpublished change{'' if changes == 1 else 's'}" if changes else ""
     out.print(
-        f"{found['playbook']}, revision {found['revision']}{since}, as of {found['as_of']}", style="dim", markup=False
+        "What moved the score, largest first" if comparison["items"] else "Nothing changed.",
+        style="bold",
+    )
+    for difference in comparison["items"][:MAX_LISTED]:
+        subject = " ".join(difference[name] for name in SUBJECT_FIELDS if difference[name])
+        # The API tells what is lost: what is lost more is less of the score.
+        line = Text(
+            f"{-difference['change']:+7.3f}  ",
+            style="bold red" if difference["change"] > 0 else "bold green",
+        )
+        line.append(
+            f"{difference['component']}: {difference['reason'].replace('_', ' ')}", style="yellow"
+        )
+        line.append(f"  {subject}")
+        out.print(line, overflow="ellipsis", no_wrap=True)
+        out.print(Padding(Text(difference["detail"], style="dim"), (0, 0, 0, 9), expand=False))
+
+
+def _format_change(before: float | None, after: float | None) -> str:
+    before_text, after_text = _format_score(before).strip(), _format_score(after).strip()
+    return after_text if before_text == after_text else f"{before_text} to {after_text}"
+
+
+def _print_header(answer: Mapping[str, Any]) -> None:
+    changes = answer["unpublished_changes"]
+    unpublished_note = (
+        f", {changes} unpublished change{'' if changes == 1 else 's'}" if changes else ""
+    )
+    out.print(
+        f"{answer['playbook']}, revision {answer['revision']}{unpublished_note}, as of {answer['as_of']}",
+        style="dim",
+        markup=False,
     )
     line = Text("score ", style="bold")
-    line.append(_figure(found["score"]), style=f"bold {_color(found['score'])}")
-    line.append(f"   floor {_figure(found['floor'])}   coverage {_figure(found['coverage'])}", style="")
-    if found["weakest"]:
-        line.append(f"   weakest {found['weakest']}")
+    line.append(_format_score(answer["score"]), style=f"bold {_score_color(answer['score'])}")
+    line.append(
+        f"   floor {_format_score(answer['floor'])}   coverage {_format_score(answer['coverage'])}",
+        style="",
+    )
+    if answer["weakest"]:
+        line.append(f"   weakest {answer['weakest']}")
     out.print(line)
-    if found["configuration_from"]:
-        out.print(f"configured as on {found['configuration_from']}, when it was first published", style="dim")
-    if found["restating"]:
-        out.print(f"being restated, not shown yet: {', '.join(found['restating'])}", style="yellow", markup=False)
-    if found["silent_teams"]:
-        out.print(f"silent: {', '.join(found['silent_teams'])}", style="yellow", markup=False)
+    if answer["configuration_from"]:
+        out.print(
+            f"configured as on {answer['configuration_from']}, when it was first published",
+            style="dim",
+        )
+    if answer["restating"]:
+        out.print(
+            f"being restated, not shown yet: {', '.join(answer['restating'])}",
+            style="yellow",
+            markup=False,
+        )
+    if answer["silent_teams"]:
+        out.print(f"silent: {', '.join(answer['silent_teams'])}", style="yellow", markup=False)
     out.print()
 
 
-def _team_head(found: Mapping[str, Any]) -> None:
-    words = {True: "busy", False: "not busy"}.get(found["busy"], "too few events to say how busy")
-    made = {True: "productive", False: "not productive"}.get(found["productive"], "productivity unknown")
-    out.print(f"{found['team']}: {words}, {made}{', silent' if found['silent'] else ''}", style="bold", markup=False)
-    borne = ", ".join(f"{one['objective']} {one['share']:.0%}" for one in found["bears"])
+def _print_team_header(answer: Mapping[str, Any]) -> None:
+    attention = {True: "busy", False: "not busy"}.get(
+        answer["busy"], "too few events to say how busy"
+    )
+    productivity = {True: "productive", False: "not productive"}.get(
+        answer["productive"], "productivity unknown"
+    )
+    out.print(
+        f"{answer['team']}: {attention}, {productivity}{', silent' if answer['silent'] else ''}",
+        style="bold",
+        markup=False,
+    )
+    borne = ", ".join(
+        f"{objective['objective']} {objective['share']:.0%}" for objective in answer["bears"]
+    )
     out.print(f"bears {borne or 'no objective'}", style="dim", markup=False)
-    if found["work"] is not None:
-        off = found["work"]["off_playbook"]
-        shares = sorted(found["work"]["shares"], key=lambda one: (-one["share"], one["objective"]))
-        parts = [f"{one['objective']} {one['share']:.0%}" for one in shares] + (
-            [f"no objective {off:.0%}"] if off else []
+    if answer["work"] is not None:
+        unassigned_share = answer["work"]["off_playbook"]
+        shares = sorted(
+            answer["work"]["shares"],
+            key=lambda objective: (-objective["share"], objective["objective"]),
+        )
+        parts = [f"{objective['objective']} {objective['share']:.0%}" for objective in shares] + (
+            [f"no objective {unassigned_share:.0%}"] if unassigned_share else []
         )
         out.print(f"worked on {', '.join(parts)}", style="dim", markup=False)
     out.print()
 
 
-def _component(component: Mapping[str, Any]) -> None:
+def _print_component(component: Mapping[str, Any]) -> None:
     score = component["score"]
     line = Text(f"{component['name']:<22}")
-    line.append_text(bar(score, ascii_only=out.options.ascii_only))
-    line.append(f" {_figure(score):>5}", style=_color(score))
+    line.append_text(render_bar(score, ascii_only=out.options.ascii_only))
+    line.append(f" {_format_score(score):>5}", style=_score_color(score))
     if component.get("lost"):
         line.append(f"   lost {component['lost']:.3f}", style="dim")
     if not component["applies"]:
@@ -151,32 +227,34 @@ def _component(component: Mapping[str, Any]) -> None:
         out.print(Padding(Text(component["summary"], style="dim"), (0, 0, 0, 2), expand=False))
 
 
-def bar(score: float | None, *, ascii_only: bool = False) -> Text:
+def render_bar(score: float | None, *, ascii_only: bool = False) -> Text:
     """The score as a bar. None: an empty one."""
-    full, empty = ("#", "-") if ascii_only else ("█", "░")
-    width = 0 if score is None else round(score * BAR)
-    return Text(full * width, style=_color(score)).append(empty * (BAR - width), style="dim")
+    full_block, empty_block = ("#", "-") if ascii_only else ("█", "░")
+    width = 0 if score is None else round(score * BAR_WIDTH)
+    return Text(full_block * width, style=_score_color(score)).append(
+        empty_block * (BAR_WIDTH - width), style="dim"
+    )
 
 
-def _losses(losses: Sequence[Mapping[str, Any]]) -> None:
+def _print_losses(losses: Sequence[Mapping[str, Any]]) -> None:
     if not losses:
         return
     out.print()
     out.print("What the missing points are made of, largest first", style="bold")
     for loss in losses:
-        about = " ".join(loss[name] for name in ABOUT if loss[name])
+        subject = " ".join(loss[name] for name in SUBJECT_FIELDS if loss[name])
         line = Text(f"{loss['points']:7.3f}  ", style="bold")
         line.append(f"{loss['component']}: {loss['reason'].replace('_', ' ')}", style="yellow")
-        line.append(f"  {about}", style="")
+        line.append(f"  {subject}", style="")
         out.print(line, overflow="ellipsis", no_wrap=True)
         out.print(Padding(Text(loss["detail"], style="dim"), (0, 0, 0, 9), expand=False))
 
 
-def _figure(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
+def _format_score(score: float | None) -> str:
+    return "-" if score is None else f"{score:.2f}"
 
 
-def _color(value: float | None) -> str:
-    if value is None:
+def _score_color(score: float | None) -> str:
+    if score is None:
         return "dim"
-    return "green" if value >= 0.75 else "yellow" if value >= 0.5 else "red"
+    return "green" if score >= 0.75 else "yellow" if score >= 0.5 else "red"

@@ -8,149 +8,209 @@ from uuid import UUID
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from app.cli.database import DatabaseUrl, ensured, perform, settings_for
-from app.cli.terminal import AsJson, err, guarded, refusal, say, tell_json
-from app.flows import maintenance, retention
-from app.flows.service import Service
-from app.store import migrations, owner
-from app.store.database import connect
+from app.cli.support.local_service import (
+    DatabaseUrl,
+    load_settings,
+    require_current_schema,
+    run_with_service,
+)
+from app.cli.support.terminal import (
+    AsJson,
+    command_error,
+    err,
+    print_json,
+    print_line,
+    report_errors,
+)
+from app.services.operations import retention
+from app.services.operations import rollup_check as maintenance
+from app.services.runtime.context import ServiceContext
+from app.store.operations import migrations
+from app.store.operations import privileges as owner
+from app.store.sql.database import connect
 
-commands = typer.Typer(no_args_is_help=True, help="Migrations, and the health of schema and roll-ups.")
-Differences = dict[str, Mapping[str, int]]
+commands = typer.Typer(
+    no_args_is_help=True, help="Migrations, and the health of schema and roll-ups."
+)
+RollupDifferences = dict[str, Mapping[str, int]]
 
 
 @commands.command()
-@guarded
+@report_errors
 def upgrade(
     service_role: Annotated[
         str | None,
-        typer.Option(help="PostgreSQL: the role that the service runs as; it is granted all but to change events."),
+        typer.Option(
+            help="PostgreSQL: the role that the service runs as; it is granted all but to change events."
+        ),
     ] = None,
     database_url: DatabaseUrl = None,
     as_json: AsJson = False,
 ) -> None:
     """Brings the schema to the newest revision, as its owner; a role that served before the upgrade serves after it."""
-    url = settings_for(database_url).database_url
-    migrations.upgrade(url)
-    granted = asyncio.run(_grant(url, service_role))
+    url = load_settings(database_url).database_url
+    migrations.upgrade_database(url)
+    granted = asyncio.run(_grant_service_role(url, service_role))
     if as_json:
-        tell_json({"revision": migrations.head(), "service_roles": granted})
+        print_json({"revision": migrations.head_revision(), "service_roles": granted})
         return
-    say(f"The schema is at revision {migrations.head()}.")
+    print_line(f"The schema is at revision {migrations.head_revision()}.")
     for role in granted:
-        say(f"The service may run as {role}, which can neither change nor delete an event.")
+        print_line(f"The service may run as {role}, which can neither change nor delete an event.")
 
 
-async def _grant(url: str, role: str | None) -> list[str]:
+async def _grant_service_role(url: str, role: str | None) -> list[str]:
     database = connect(url)
     try:
-        async with database.writing() as connection:
+        async with database.write_transaction() as connection:
             return await owner.grant_service(connection, role)
     finally:
         await database.close()
 
 
 @commands.command()
-@guarded
+@report_errors
 def check(database_url: DatabaseUrl = None, as_json: AsJson = False) -> None:
     """Says whether the schema is at head, the roll-ups are as the events say, and the tables as the journal does."""
-    settings = settings_for(database_url)
-    ensured(settings)
-    drift = migrations.drift(settings.database_url)
+    settings = load_settings(database_url)
+    require_current_schema(settings)
+    drift = migrations.describe_drift(settings.database_url)
     if drift is not None:
-        raise refusal("conflict", f"The schema is not as the program expects. {drift}")
-    found = perform(database_url, lambda service: _each(service, "Comparing roll-ups", compare=True, journal=True))
-    restating = perform(database_url, maintenance.restating)
-    for key, (days, done) in restating.items() if not as_json else ():
-        say(f"{key}: history is being restated, {done} of {days} days are done (sightline db rebuild finishes it)")
-    _report(found, as_json=as_json, revision=migrations.head(), restating=restating)
+        raise command_error("conflict", f"The schema is not as the program expects. {drift}")
+    differences = run_with_service(
+        database_url,
+        lambda service: _check_each(
+            service, "Comparing roll-ups", compare_only=True, with_journal=True
+        ),
+    )
+    restating = run_with_service(database_url, maintenance.list_restatements)
+    for key, (days, days_done) in restating.items() if not as_json else ():
+        print_line(
+            f"{key}: history is being restated, {days_done} of {days} days are done (sightline db rebuild finishes it)"
+        )
+    _report_differences(
+        differences, as_json=as_json, revision=migrations.head_revision(), restating=restating
+    )
 
 
 @commands.command()
-@guarded
+@report_errors
 def rebuild(
     check: Annotated[
-        bool, typer.Option("--check", help="Only say what differs; exit code 1 when something does.")
+        bool,
+        typer.Option("--check", help="Only say what differs; exit code 1 when something does."),
     ] = False,
     database_url: DatabaseUrl = None,
     as_json: AsJson = False,
 ) -> None:
     """Makes the roll-ups anew from the events, an organization at a time."""
     title = "Comparing roll-ups" if check else "Rebuilding roll-ups"
-    found = perform(database_url, lambda service: _each(service, title, compare=check))
+    differences = run_with_service(
+        database_url, lambda service: _check_each(service, title, compare_only=check)
+    )
     if check:
-        _report(found, as_json=as_json)
+        _report_differences(differences, as_json=as_json)
     elif as_json:
-        tell_json({"organizations": found})
+        print_json({"organizations": differences})
     else:
-        mended = sum(any(each.values()) for each in found.values())
-        say(f"The roll-ups of {len(found)} organization(s) are as the events say; {mended} had to be mended.")
+        repaired_count = sum(any(tables.values()) for tables in differences.values())
+        print_line(
+            f"The roll-ups of {len(differences)} organization(s) are as the events say; {repaired_count} had to be mended."
+        )
 
 
 @commands.command()
-@guarded
+@report_errors
 def trim(
     days: Annotated[
-        int | None, typer.Option(min=1, max=3650, help="Else SIGHTLINE_RAW_RETENTION_DAYS.", show_default=False)
+        int | None,
+        typer.Option(
+            min=1, max=3650, help="Else SIGHTLINE_RAW_RETENTION_DAYS.", show_default=False
+        ),
     ] = None,
     database_url: DatabaseUrl = None,
     as_json: AsJson = False,
 ) -> None:
     """Empties the raw bodies of old deliveries; what they said stands, but they cannot be replayed any more."""
-    kept = days or settings_for(database_url).raw_retention_days
+    retention_days = days or load_settings(database_url).raw_retention_days
 
-    async def work(service: Service) -> dict[str, int]:
+    async def trim_all(service: ServiceContext) -> dict[str, int]:
         return {
-            key: await retention.trim(service, each, kept) for key, each in await maintenance.organizations(service)
+            key: await retention.empty_old_bodies(service, organization_id, retention_days)
+            for key, organization_id in await maintenance.list_organizations(service)
         }
 
-    found = perform(database_url, work)
+    emptied = run_with_service(database_url, trim_all)
     if as_json:
-        tell_json({"days": kept, "emptied": found})
+        print_json({"days": retention_days, "emptied": emptied})
     else:
-        say(f"The bodies of {sum(found.values())} deliveries older than {kept} days are kept no longer.")
+        print_line(
+            f"The bodies of {sum(emptied.values())} deliveries older than {retention_days} days are kept no longer."
+        )
 
 
-async def _each(service: Service, title: str, *, compare: bool, journal: bool = False) -> Differences:
+async def _check_each(
+    service: ServiceContext, title: str, *, compare_only: bool, with_journal: bool = False
+) -> RollupDifferences:
     """What differs, or differed, for each organization, shown as it goes."""
-    everyone: Sequence[tuple[str, UUID]] = await maintenance.organizations(service)
-    found: Differences = {}
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    all_organizations: Sequence[tuple[str, UUID]] = await maintenance.list_organizations(service)
+    differences: RollupDifferences = {}
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
-        task = progress.add_task(title, total=len(everyone))
-        for key, identity in everyone:
-            if compare:
-                found[key] = await maintenance.differences(service, identity)
-                if journal:
-                    found[key] = {**found[key], "journal": await maintenance.unjournaled(service, identity)}
+        task = progress.add_task(title, total=len(all_organizations))
+        for key, organization_id in all_organizations:
+            if compare_only:
+                differences[key] = await maintenance.count_rollup_differences(
+                    service, organization_id
+                )
+                if with_journal:
+                    differences[key] = {
+                        **differences[key],
+                        "journal": await maintenance.count_journal_differences(
+                            service, organization_id
+                        ),
+                    }
             else:
-                _, found[key] = await maintenance.restore(service, identity)
+                _, differences[key] = await maintenance.rebuild_rollups(service, organization_id)
             progress.advance(task)
-    return found
+    return differences
 
 
-def _report(
-    found: Differences,
+def _report_differences(
+    differences: RollupDifferences,
     *,
     as_json: bool,
     revision: str | None = None,
     restating: Mapping[str, tuple[int, int]] | None = None,
 ) -> None:
     """Prints what differs. Raises: typer.Exit with code 1 when something does."""
-    wrong = {key: {name: rows for name, rows in each.items() if rows} for key, each in found.items()}
-    wrong = {key: each for key, each in wrong.items() if each}
+    nonempty = {
+        key: {name: rows for name, rows in tables.items() if rows}
+        for key, tables in differences.items()
+    }
+    nonempty = {key: tables for key, tables in nonempty.items() if tables}
     if as_json:
-        under_way = {key: {"days": days, "days_done": done} for key, (days, done) in (restating or {}).items()}
-        more = {"revision": revision, "restating": under_way} if revision else {}
-        tell_json({"ok": not wrong, "organizations": found, **more})
-    elif not wrong:
-        at = f"The schema is at head ({revision}), and the" if revision else "The"
-        say(f"{at} roll-ups of {len(found)} organization(s) are as the events say.")
-    for key, each in wrong.items() if not as_json else ():
-        for name, rows in each.items():
+        restatements = {
+            key: {"days": days, "days_done": days_done}
+            for key, (days, days_done) in (restating or {}).items()
+        }
+        schema_fields = {"revision": revision, "restating": restatements} if revision else {}
+        print_json({"ok": not nonempty, "organizations": differences, **schema_fields})
+    elif not nonempty:
+        prefix = f"The schema is at head ({revision}), and the" if revision else "The"
+        print_line(
+            f"{prefix} roll-ups of {len(differences)} organization(s) are as the events say."
+        )
+    for key, tables in nonempty.items() if not as_json else ():
+        for name, rows in tables.items():
             source = "journal says" if name == "journal" else "events say"
-            say(f"{key}: {rows} row(s) of '{name}' are not as the {source}")
-    if wrong:
+            print_line(f"{key}: {rows} row(s) of '{name}' are not as the {source}")
+    if nonempty:
         if not as_json:
-            say("Mend them with: sightline db rebuild")
+            print_line("Mend them with: sightline db rebuild")
         raise typer.Exit(1)

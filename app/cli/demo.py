@@ -10,76 +10,88 @@ import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from app import clock
-from app.cli.database import ready, settings_for
-from app.cli.logs import configuration
-from app.cli.serve import Port, free, run
-from app.cli.terminal import err, guarded, refusal, say
-from app.demo.company import NAME
-from app.demo.stage import OverError, Ready, prepare
+from app.cli.serve import Port, require_free_port, run_server
+from app.cli.support.local_service import load_settings, prepare_schema
+from app.cli.support.logs import logging_configuration
+from app.cli.support.terminal import command_error, err, print_line, report_errors
+from app.demo.company import COMPANY_NAME
+from app.demo.setup import DemoAccess, QuarterOverError, prepare_demo
 from app.main import create_app
 from app.settings import Settings
-from app.store import dialect
+from app.store.sql import dialect
 
-DEFAULT: Final = "sqlite+aiosqlite:///sightline-demo.db"
-HOST: Final = "127.0.0.1"
+DEFAULT_URL: Final = "sqlite+aiosqlite:///sightline-demo.db"
+DEMO_HOST: Final = "127.0.0.1"
 
 
-@guarded
+@report_errors
 def demo(
     port: Port = 8000,
     database_url: Annotated[
         str, typer.Option("--database-url", help="Where the demo lives; a database of its own.")
-    ] = DEFAULT,
+    ] = DEFAULT_URL,
 ) -> None:
     """Plays a made-up company's quarter up to today and serves it."""
-    address = f"http://{HOST}:{port}"
-    settings = settings_for(database_url).model_copy(update={"public_url": address})
-    free(HOST, port)
-    found = played(settings)
-    welcome(address, found)
-    run(create_app(settings), HOST, port, log_config=configuration(settings.log_format, "WARNING"))
+    address = f"http://{DEMO_HOST}:{port}"
+    settings = load_settings(database_url).model_copy(update={"public_url": address})
+    require_free_port(DEMO_HOST, port)
+    access = play_demo(settings)
+    print_welcome(address, access)
+    run_server(
+        create_app(settings),
+        DEMO_HOST,
+        port,
+        log_config=logging_configuration(settings.log_format, "WARNING"),
+    )
 
 
-def played(settings: Settings) -> Ready:
+def play_demo(settings: Settings) -> DemoAccess:
     """The demo, played up to now; a database file whose quarter is over is begun anew. Raises: CommandError."""
-    ready(settings)
+    prepare_schema(settings)
     try:
-        return _played(settings)
-    except OverError as over:
-        file = dialect.file_of(settings.database_url)
+        return _play_with_progress(settings)
+    except QuarterOverError as error:
+        file = dialect.database_file(settings.database_url)
         if file is None:
-            raise refusal("conflict", f"{over.detail} Give the demo an empty database.") from None
-        say(f"{over.detail} It begins anew.", "dim")
+            raise command_error(
+                "conflict", f"{error.detail} Give the demo an empty database."
+            ) from None
+        print_line(f"{error.detail} It begins anew.", "dim")
         for ending in ("", "-wal", "-shm"):
             Path(file + ending).unlink(missing_ok=True)
-    ready(settings)
-    return _played(settings)
+    prepare_schema(settings)
+    return _play_with_progress(settings)
 
 
-def _played(settings: Settings) -> Ready:
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+def _play_with_progress(settings: Settings) -> DemoAccess:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
-        task = progress.add_task(f"Playing the quarter of {NAME}", total=None)
+        task = progress.add_task(f"Playing the quarter of {COMPANY_NAME}", total=None)
 
-        def shown(done: int, total: int) -> None:
-            progress.update(task, completed=done, total=total)
+        def show_progress(completed: int, total: int) -> None:
+            progress.update(task, completed=completed, total=total)
 
-        return asyncio.run(prepare(settings, clock.now(), shown=shown))
+        return asyncio.run(prepare_demo(settings, clock.utc_now(), show_progress=show_progress))
 
 
-def welcome(address: str, found: Ready) -> None:
+def print_welcome(address: str, access: DemoAccess) -> None:
     """Prints where it is, the keys, and what is worth trying."""
     header = '-H "Authorization: Bearer $SIGHTLINE_API_KEY"'
-    say()
-    say(f"{NAME} is ready at {address}", "bold green")
-    say(f"  read key   {found.read_key}")
-    say(f"  admin key  {found.admin_key}")
-    say("  Both are good for 24 hours; the next start makes new ones.", "dim")
-    say()
-    say("Try, in another terminal:", "bold")
-    say(f"  export SIGHTLINE_URL={address} SIGHTLINE_API_KEY={found.read_key}")
-    say(f'  curl -s {header} "{address}/v1/alignment"')
-    say(f'  curl -s {header} "{address}/v1/alignment/ledger?limit=20"')
-    say(f'  curl -s {header} "{address}{found.evidence}"')
-    say(f"  {which('sightline') or Path(sys.executable).with_name('sightline')} alignment")
-    say()
+    print_line()
+    print_line(f"{COMPANY_NAME} is ready at {address}", "bold green")
+    print_line(f"  read key   {access.read_key}")
+    print_line(f"  admin key  {access.admin_key}")
+    print_line("  Both are good for 24 hours; the next start makes new ones.", "dim")
+    print_line()
+    print_line("Try, in another terminal:", "bold")
+    print_line(f"  export SIGHTLINE_URL={address} SIGHTLINE_API_KEY={access.read_key}")
+    print_line(f'  curl -s {header} "{address}/v1/alignment"')
+    print_line(f'  curl -s {header} "{address}/v1/alignment/ledger?limit=20"')
+    print_line(f'  curl -s {header} "{address}{access.evidence}"')
+    print_line(f"  {which('sightline') or Path(sys.executable).with_name('sightline')} alignment")
+    print_line()

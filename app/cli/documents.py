@@ -8,74 +8,120 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from app.cli import remote, yaml12
-from app.cli.terminal import AsJson, guarded, refusal, say, tell_json
+from app.cli.support import api_client as remote
+from app.cli.support import yaml12
+from app.cli.support.terminal import AsJson, command_error, print_json, print_line, report_errors
 
-SIGNS: Final = {"create": ("+", "green"), "update": ("~", "yellow"), "restore": ("^", "green"), "archive": ("-", "red")}
-DONE: Final = {"create": "created", "update": "updated", "restore": "restored", "archive": "archived"}
-LONGEST: Final = 40
+ACTION_SIGNS: Final = {
+    "create": ("+", "green"),
+    "update": ("~", "yellow"),
+    "restore": ("^", "green"),
+    "archive": ("-", "red"),
+}
+ACTION_PARTICIPLES: Final = {
+    "create": "created",
+    "update": "updated",
+    "restore": "restored",
+    "archive": "archived",
+}
+MAX_VALUE_WIDTH: Final = 40
 
 
-@guarded
+@report_errors
 def apply(
-    file: Annotated[Path, typer.Argument(help="A playbook document in YAML or JSON; - for stdin.", allow_dash=True)],
+    file: Annotated[
+        Path,
+        typer.Argument(help="A playbook document in YAML or JSON; - for stdin.", allow_dash=True),
+    ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,
-    publish: Annotated[bool, typer.Option("--publish", help="Publish the playbook afterwards.")] = False,
-    prune: Annotated[bool, typer.Option("--prune", help="Archive even more than half of the playbook.")] = False,
+    publish: Annotated[
+        bool, typer.Option("--publish", help="Publish the playbook afterwards.")
+    ] = False,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Archive even more than half of the playbook.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Makes things as the document says, in one transaction; applying it twice changes nothing."""
     try:
-        text = typer.get_text_stream("stdin").read() if str(file) == "-" else file.read_text(encoding="utf-8-sig")
+        text = (
+            typer.get_text_stream("stdin").read()
+            if str(file) == "-"
+            else file.read_text(encoding="utf-8-sig")
+        )
     except UnicodeDecodeError:
-        raise refusal("malformed-input", f"{file} is not UTF-8 text.") from None
-    document = yaml12.load(text)
+        raise command_error("malformed-input", f"{file} is not UTF-8 text.") from None
+    document = yaml12.load_yaml(text)
     if not isinstance(document, dict):
-        raise refusal("malformed-input", f"{file} is not a playbook document: it must be a mapping.")
-    asked = {"dry_run": dry_run, "publish": publish, "prune": prune}
-    plan = remote.ask(
-        "POST", "/v1/apply", query={name: "true" for name, wanted in asked.items() if wanted}, body=document
+        raise command_error(
+            "malformed-input", f"{file} is not a playbook document: it must be a mapping."
+        )
+    flags = {"dry_run": dry_run, "publish": publish, "prune": prune}
+    plan = remote.call_api(
+        "POST",
+        "/v1/apply",
+        query={name: "true" for name, is_set in flags.items() if is_set},
+        body=document,
     )
     if as_json:
-        tell_json(plan)
+        print_json(plan)
     else:
-        _show(plan)
+        _print_plan(plan)
 
 
-@guarded
-def document(playbook: Annotated[str, typer.Argument(help="The playbook's key.")], as_json: AsJson = False) -> None:
+@report_errors
+def document(
+    playbook: Annotated[str, typer.Argument(help="The playbook's key.")], as_json: AsJson = False
+) -> None:
     """Prints the playbook as code; applying it changes nothing."""
-    found = remote.ask("GET", f"/v1/playbooks/{remote.segment(playbook)}/document")
+    playbook_document = remote.call_api(
+        "GET", f"/v1/playbooks/{remote.quote_segment(playbook)}/document"
+    )
     if as_json:
-        tell_json(found)
+        print_json(playbook_document)
     else:
-        typer.echo(yaml12.dump(slim(found)), nl=False)
+        typer.echo(yaml12.dump_yaml(drop_empty_members(playbook_document)), nl=False)
 
 
-def slim(value: object) -> object:
+def drop_empty_members(node: object) -> object:
     """The document without the members that say nothing: null, empty text, empty list."""
-    if isinstance(value, Mapping):
-        return {name: slim(member) for name, member in value.items() if member not in (None, "", [])}
-    return [slim(member) for member in value] if isinstance(value, list) else value
+    if isinstance(node, Mapping):
+        return {
+            name: drop_empty_members(member)
+            for name, member in node.items()
+            if member not in (None, "", [])
+        }
+    return [drop_empty_members(member) for member in node] if isinstance(node, list) else node
 
 
-def _show(plan: Mapping[str, Any]) -> None:
+def _print_plan(plan: Mapping[str, Any]) -> None:
     """The plan, for a person: what changes first, what stays in a word."""
-    counted: Counter[str] = Counter(step["action"] for step in plan["steps"])
+    action_counts: Counter[str] = Counter(step["action"] for step in plan["steps"])
     for step in plan["steps"]:
         if step["action"] == "unchanged":
             continue
-        sign, style = SIGNS[step["action"]]
-        say(f"{sign} {step['action']:<8} {step['kind'].replace('_', ' '):<15} {step['key']}", style)
+        sign, style = ACTION_SIGNS[step["action"]]
+        print_line(
+            f"{sign} {step['action']:<8} {step['kind'].replace('_', ' '):<15} {step['key']}", style
+        )
         for name, change in step["changes"].items():
-            say(f"    {name}: {_short(change['before'])} -> {_short(change['after'])}", "dim")
-    would = "would be " if plan["dry_run"] else ""
-    parts = [f"{counted[action]} {would}{word}" for action, word in DONE.items() if counted[action]]
-    kept = f"{counted['unchanged']} unchanged"
-    stands = "would be" if plan["dry_run"] else "is"
-    say(f"{', '.join([*parts, kept])}; '{plan['playbook']}' {stands} at revision {plan['revision']}.")
+            print_line(
+                f"    {name}: {_format_short(change['before'])} -> {_format_short(change['after'])}",
+                "dim",
+            )
+    modal = "would be " if plan["dry_run"] else ""
+    parts = [
+        f"{action_counts[action]} {modal}{word}"
+        for action, word in ACTION_PARTICIPLES.items()
+        if action_counts[action]
+    ]
+    unchanged_text = f"{action_counts['unchanged']} unchanged"
+    verb = "would be" if plan["dry_run"] else "is"
+    print_line(
+        f"{', '.join([*parts, unchanged_text])}; '{plan['playbook']}' {verb} at revision {plan['revision']}."
+    )
 
 
-def _short(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
+def _format_short(member: object) -> str:
+    text = json.dumps(member, ensure_ascii=False)
+    return text if len(text) <= MAX_VALUE_WIDTH else text[: MAX_VALUE_WIDTH - 3] + "..."

@@ -6,125 +6,151 @@ from typing import Annotated, Final
 import typer
 from rich.table import Table
 
-from app.cli.database import DatabaseUrl, perform
-from app.cli.terminal import AsJson, guarded, out, say, tell_json
-from app.domain.access import SCOPES, Actor
-from app.flows import keys, organizations
-from app.flows.keys import IssueKey
-from app.flows.service import Service
-from app.store import keys as kept
-from app.store.keys import ApiKey
+from app.cli.support.local_service import DatabaseUrl, run_with_service
+from app.cli.support.terminal import AsJson, out, print_json, print_line, report_errors
+from app.domain.access.actor import SCOPES, Actor
+from app.services.access import api_keys as keys
+from app.services.access import organizations
+from app.services.access.api_keys import IssueKey
+from app.services.runtime.context import ServiceContext
+from app.store.access import api_keys as kept
+from app.store.access.api_keys import StoredApiKey
 
 commands = typer.Typer(no_args_is_help=True, help="API keys, by database.")
-PAGE: Final = 200
-LONGEST: Final = 200
-Owner = Annotated[str, typer.Argument(help="The organization's key.", metavar="ORGANIZATION")]
+PAGE_SIZE: Final = 200
+MAX_NAME_LENGTH: Final = 200
+OrganizationArgument = Annotated[
+    str, typer.Argument(help="The organization's key.", metavar="ORGANIZATION")
+]
 
 
-def _named(name: str) -> str:
+def _check_name(name: str) -> str:
     """The name, where the API would take it too. Raises: BadParameter."""
-    if not 1 <= len(name) <= LONGEST:
-        raise typer.BadParameter(f"must have 1 to {LONGEST} characters")
+    if not 1 <= len(name) <= MAX_NAME_LENGTH:
+        raise typer.BadParameter(f"must have 1 to {MAX_NAME_LENGTH} characters")
     return name
 
 
 @commands.command()
-@guarded
+@report_errors
 def create(
-    organization: Owner,
-    name: Annotated[str, typer.Option(callback=_named, help="What the key is for.")],
+    organization: OrganizationArgument,
+    name: Annotated[str, typer.Option(callback=_check_name, help="What the key is for.")],
     scope: Annotated[list[str], typer.Option(help=f"Repeatable: {', '.join(SCOPES)}.")],
     team: Annotated[str | None, typer.Option(help="The one team that it may write for.")] = None,
-    source: Annotated[str | None, typer.Option(help="The one source that it may write for.")] = None,
-    expires_in_days: Annotated[int | None, typer.Option(min=1, max=36_500, help="Else it never expires.")] = None,
+    source: Annotated[
+        str | None, typer.Option(help="The one source that it may write for.")
+    ] = None,
+    expires_in_days: Annotated[
+        int | None, typer.Option(min=1, max=36_500, help="Else it never expires.")
+    ] = None,
     database_url: DatabaseUrl = None,
     as_json: AsJson = False,
 ) -> None:
     """Issues an API key and prints it, once."""
 
-    async def issue(service: Service) -> tuple[ApiKey, str]:
-        identity = await organizations.find(service, organization)
-        expires = None if expires_in_days is None else service.clock() + timedelta(days=expires_in_days)
-        return await keys.issue(
-            service, keys.operator(identity), IssueKey(name, frozenset(scope), team, source, expires)
+    async def issue_key(service: ServiceContext) -> tuple[StoredApiKey, str]:
+        organization_id = await organizations.find_organization(service, organization)
+        expires_at = (
+            None if expires_in_days is None else service.clock() + timedelta(days=expires_in_days)
+        )
+        return await keys.issue_key(
+            service,
+            keys.operator_actor(organization_id),
+            IssueKey(name, frozenset(scope), team, source, expires_at),
         )
 
-    key, text = perform(database_url, issue)
+    key, secret = run_with_service(database_url, issue_key)
     if as_json:
-        tell_json({**_shown(key), "api_key": text})
+        print_json({**_key_to_json(key), "api_key": secret})
         return
-    say(f"The key '{key.name}' ({key.id}), shown this once:")
-    say(text, "bold")
+    print_line(f"The key '{key.name}' ({key.id}), shown this once:")
+    print_line(secret, "bold")
 
 
 @commands.command("list")
-@guarded
-def list_(organization: Owner, database_url: DatabaseUrl = None, as_json: AsJson = False) -> None:
+@report_errors
+def list_keys(
+    organization: OrganizationArgument, database_url: DatabaseUrl = None, as_json: AsJson = False
+) -> None:
     """Lists the keys that are not revoked, oldest first."""
 
-    async def pages(service: Service) -> list[ApiKey]:
-        identity = await organizations.find(service, organization)
-        found: list[ApiKey] = []
-        async with service.database.reading() as connection:
+    async def load_all_keys(service: ServiceContext) -> list[StoredApiKey]:
+        organization_id = await organizations.find_organization(service, organization)
+        api_keys: list[StoredApiKey] = []
+        async with service.database.read_transaction() as connection:
             while True:
-                after = (found[-1].created_at, found[-1].id) if found else None
-                page = await kept.page(connection, identity, after, PAGE)
-                found += page
-                if len(page) < PAGE:
-                    return found
+                after = (api_keys[-1].created_at, api_keys[-1].id) if api_keys else None
+                page = await kept.list_api_keys(connection, organization_id, after, PAGE_SIZE)
+                api_keys += page
+                if len(page) < PAGE_SIZE:
+                    return api_keys
 
-    found = perform(database_url, pages)
+    api_keys = run_with_service(database_url, load_all_keys)
     if as_json:
-        tell_json({"items": [_shown(key) for key in found]})
+        print_json({"items": [_key_to_json(key) for key in api_keys]})
         return
     table = Table(box=None, pad_edge=False)
     for heading in ("id", "name", "scopes", "bound to", "expires", "last used"):
         table.add_column(heading)
-    for key in found:
-        bound = " ".join(filter(None, [key.team and f"team {key.team}", key.source and f"source {key.source}"]))
-        table.add_row(key.id, key.name, ", ".join(key.scopes), bound, _day(key.expires_at), _day(key.last_used_at))
+    for key in api_keys:
+        binding = " ".join(
+            filter(None, [key.team and f"team {key.team}", key.source and f"source {key.source}"])
+        )
+        table.add_row(
+            key.id,
+            key.name,
+            ", ".join(key.scopes),
+            binding,
+            _format_day(key.expires_at),
+            _format_day(key.last_used_at),
+        )
     out.print(table)
 
 
 @commands.command()
-@guarded
+@report_errors
 def revoke(
-    organization: Owner,
-    key_id: Annotated[str, typer.Argument(help="The key's public id, as `list` shows it.", metavar="ID")],
+    organization: OrganizationArgument,
+    key_id: Annotated[
+        str, typer.Argument(help="The key's public id, as `list` shows it.", metavar="ID")
+    ],
     database_url: DatabaseUrl = None,
     as_json: AsJson = False,
 ) -> None:
     """Revokes a key; a running service refuses it within five seconds."""
 
-    async def gone(service: Service) -> None:
-        identity = await organizations.find(service, organization)
-        await keys.revoke(service, Actor(identity, "operator", frozenset({"admin"})), key_id)
+    async def revoke_key(service: ServiceContext) -> None:
+        organization_id = await organizations.find_organization(service, organization)
+        await keys.revoke_key(
+            service, Actor(organization_id, "operator", frozenset({"admin"})), key_id
+        )
 
-    perform(database_url, gone)
+    run_with_service(database_url, revoke_key)
     if as_json:
-        tell_json({"revoked": key_id})
+        print_json({"revoked": key_id})
     else:
-        say(f"The key {key_id} is revoked.")
+        print_line(f"The key {key_id} is revoked.")
 
 
-def _shown(key: ApiKey) -> dict[str, object]:
+def _key_to_json(key: StoredApiKey) -> dict[str, object]:
     return {
         "id": key.id,
         "name": key.name,
         "scopes": list(key.scopes),
         "team": key.team,
         "source": key.source,
-        "expires_at": _instant(key.expires_at),
+        "expires_at": _format_instant(key.expires_at),
         "last_four": key.last_four,
-        "created_at": _instant(key.created_at),
+        "created_at": _format_instant(key.created_at),
         "created_by": key.created_by,
-        "last_used_at": _instant(key.last_used_at),
+        "last_used_at": _format_instant(key.last_used_at),
     }
 
 
-def _instant(at: datetime | None) -> str | None:
-    return None if at is None else at.isoformat().replace("+00:00", "Z")
+def _format_instant(instant: datetime | None) -> str | None:
+    return None if instant is None else instant.isoformat().replace("+00:00", "Z")
 
 
-def _day(at: datetime | None) -> str:
-    return "never" if at is None else at.date().isoformat()
+def _format_day(instant: datetime | None) -> str:
+    return "never" if instant is None else instant.date().isoformat()

@@ -5,14 +5,22 @@ from typing import Annotated
 
 import typer
 
-from app.api import document
-from app.api.application import build
-from app.cli.terminal import guarded
+from app.api.app import create_application
+from app.api.openapi import document
+from app.cli.support.terminal import report_errors
 
 
-@guarded
+@report_errors
 def openapi(
-    client: Annotated[bool, typer.Option("--client", help="Without webhooks, for generators that stumble.")] = False,
+    client: Annotated[
+        bool, typer.Option("--client", help="Without webhooks, for generators that stumble.")
+    ] = False,
 ) -> None:
     """Prints the OpenAPI document."""
-    typer.echo(json.dumps(document.document(build(), client=client), indent=2, ensure_ascii=False))
+    typer.echo(
+        json.dumps(
+            document.build_document(create_application(), for_clients=client),
+            indent=2,
+            ensure_ascii=False,
+        )
+    )

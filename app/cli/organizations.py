@@ -5,10 +5,17 @@ from typing import Annotated
 import typer
 from rich.progress import Progress, TextColumn
 
-from app.cli.database import DatabaseUrl, perform
-from app.cli.terminal import AsJson, err, guarded, refusal, say, tell_json
-from app.domain.teams import Organization
-from app.flows import organizations
+from app.cli.support.local_service import DatabaseUrl, run_with_service
+from app.cli.support.terminal import (
+    AsJson,
+    command_error,
+    err,
+    print_json,
+    print_line,
+    report_errors,
+)
+from app.domain.playbook.organization import Organization
+from app.services.access import organizations
 
 commands = typer.Typer(no_args_is_help=True, help="Organizations, by database.")
 
@@ -19,7 +26,7 @@ def group() -> None:
 
 
 @commands.command()
-@guarded
+@report_errors
 def create(
     key: Annotated[str, typer.Argument(help="Lower-case letters, digits and hyphens.")],
     name: Annotated[str, typer.Option(help="What people call it.")],
@@ -28,16 +35,21 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Makes an organization and prints its first admin API key, once."""
-    text = perform(database_url, lambda service: organizations.create(service, Organization(key, name, time_zone)))
+    api_key = run_with_service(
+        database_url,
+        lambda service: organizations.create_organization(
+            service, Organization(key, name, time_zone)
+        ),
+    )
     if as_json:
-        tell_json({"organization": key, "api_key": text})
+        print_json({"organization": key, "api_key": api_key})
         return
-    say(f"The organization '{key}' is there. Its first admin key, shown this once:")
-    say(text, "bold")
+    print_line(f"The organization '{key}' is there. Its first admin key, shown this once:")
+    print_line(api_key, "bold")
 
 
 @commands.command()
-@guarded
+@report_errors
 def delete(
     key: Annotated[str, typer.Argument(help="The organization's key.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
@@ -45,19 +57,26 @@ def delete(
     as_json: AsJson = False,
 ) -> None:
     """Deletes an organization with all that it ever recorded, for good; as the owner of the tables."""
-    perform(database_url, lambda service: organizations.find(service, key))
+    run_with_service(database_url, lambda service: organizations.find_organization(service, key))
     if not yes and as_json:
-        raise refusal("conflict", f"Deleting '{key}' with all that it recorded needs --yes.")
+        raise command_error("conflict", f"Deleting '{key}' with all that it recorded needs --yes.")
     if not yes:
-        typer.confirm(f"Delete '{key}' with all that it ever recorded, for good?", abort=True, err=True)
-    with Progress(TextColumn("{task.description}"), console=err, transient=True, disable=not err.is_terminal) as shown:
-        task = shown.add_task(f"Deleting '{key}'", total=None)
+        typer.confirm(
+            f"Delete '{key}' with all that it ever recorded, for good?", abort=True, err=True
+        )
+    with Progress(
+        TextColumn("{task.description}"), console=err, transient=True, disable=not err.is_terminal
+    ) as progress:
+        task = progress.add_task(f"Deleting '{key}'", total=None)
 
-        def note(gone: int) -> None:
-            shown.update(task, description=f"Deleting '{key}': {gone} rows are gone")
+        def show_progress(deleted_rows: int) -> None:
+            progress.update(task, description=f"Deleting '{key}': {deleted_rows} rows are gone")
 
-        gone = perform(database_url, lambda service: organizations.delete(service, key, note))
+        deleted_rows = run_with_service(
+            database_url,
+            lambda service: organizations.delete_organization(service, key, show_progress),
+        )
     if as_json:
-        tell_json({"deleted": key, "rows": gone})
+        print_json({"deleted": key, "rows": deleted_rows})
     else:
-        say(f"The organization '{key}' is gone, with {gone} rows.")
+        print_line(f"The organization '{key}' is gone, with {deleted_rows} rows.")

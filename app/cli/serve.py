@@ -7,16 +7,16 @@ from typing import Annotated, Any, Final
 import typer
 import uvicorn
 
-from app.cli.database import DatabaseUrl, embedded, ready, settings_for
-from app.cli.logs import configuration
-from app.cli.protocol import PunctualProtocol
-from app.cli.terminal import guarded, refusal
+from app.cli.support.http_timeouts import TimeoutProtocol
+from app.cli.support.local_service import DatabaseUrl, is_embedded, load_settings, prepare_schema
+from app.cli.support.logs import logging_configuration
+from app.cli.support.terminal import command_error, report_errors
 from app.main import make_vault
 
-FACTORY: Final = "app.main:served"
+SERVER_FACTORY: Final = "app.main:served"
 # security.md, section 4
-LIMITS: Final[dict[str, Any]] = {
-    "http": PunctualProtocol,
+SERVER_OPTIONS: Final[dict[str, Any]] = {
+    "http": TimeoutProtocol,
     "ws": "none",
     "server_header": False,
     "timeout_keep_alive": 5,
@@ -31,44 +31,48 @@ Host = Annotated[str, typer.Option(help="The address to listen on.")]
 Port = Annotated[int, typer.Option(min=1, max=65_535, help="The port to listen on.")]
 
 
-@guarded
+@report_errors
 def serve(
     host: Host = "127.0.0.1",
     port: Port = 8000,
-    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes; more than one needs PostgreSQL.")] = 1,
+    workers: Annotated[
+        int, typer.Option(min=1, max=64, help="Processes; more than one needs PostgreSQL.")
+    ] = 1,
     database_url: DatabaseUrl = None,
 ) -> None:
     """Runs the service."""
-    settings = settings_for(database_url)
-    if workers > 1 and embedded(settings):
-        raise refusal("conflict", "Embedded SQLite has one writer: use --workers 1, or PostgreSQL for more.")
+    settings = load_settings(database_url)
+    if workers > 1 and is_embedded(settings):
+        raise command_error(
+            "conflict", "Embedded SQLite has one writer: use --workers 1, or PostgreSQL for more."
+        )
     make_vault(settings)  # says now what would otherwise fail in each worker
-    ready(settings)
-    free(host, port)
+    prepare_schema(settings)
+    require_free_port(host, port)
     # The workers are processes that read their settings themselves.
     os.environ["SIGHTLINE_DATABASE_URL"] = settings.database_url
     os.environ.setdefault("SIGHTLINE_PUBLIC_URL", f"http://127.0.0.1:{port}")
-    log_config = configuration(settings.log_format)
-    run(FACTORY, host, port, factory=True, workers=workers, log_config=log_config)
+    log_config = logging_configuration(settings.log_format)
+    run_server(SERVER_FACTORY, host, port, factory=True, workers=workers, log_config=log_config)
 
 
 # Any: an application, or the import string of a factory
-def run(application: Any, host: str, port: int, **more: Any) -> None:
+def run_server(application: Any, host: str, port: int, **server_options: Any) -> None:
     """Serves until it is told to stop. Raises: typer.Exit with code 1 when it could not start."""
     typer.echo(f"Sightline serves at http://{host}:{port} (Ctrl-C stops it)", err=True)
     try:
-        uvicorn.run(application, host=host, port=port, **{**LIMITS, **more})
-    except SystemExit as stopped:
-        raise typer.Exit(1 if stopped.code else 0) from None
+        uvicorn.run(application, host=host, port=port, **{**SERVER_OPTIONS, **server_options})
+    except SystemExit as exit_request:
+        raise typer.Exit(1 if exit_request.code else 0) from None
 
 
-def free(host: str, port: int) -> None:
+def require_free_port(host: str, port: int) -> None:
     """Returns when the address can be listened on. Raises: CommandError."""
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind) as trial:
-            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            trial.bind(address)
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
     except OSError as error:
         text = f"Cannot listen on {host}:{port}: {error.strerror or error}. Choose another one by --port."
-        raise refusal("unavailable", text) from None
+        raise command_error("unavailable", text) from None

@@ -10,77 +10,95 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from app.cli import records, remote
-from app.cli.terminal import AsJson, counted, err, guarded, out, say, tell_json
+from app.cli.support import api_client as remote
+from app.cli.support import record_files as records
+from app.cli.support.terminal import (
+    AsJson,
+    err,
+    out,
+    pluralize,
+    print_json,
+    print_line,
+    report_errors,
+)
 
-AT_ONCE: Final = 500
-SHOWN: Final = 20
-FIRST: Final = 5  # records that have a value
-COUNTED: Final = ("changes", "recorded", "retracted")
-UNKNOWN: Final = "is not mapped, has no rate, or cannot be read"
-commands = typer.Typer(invoke_without_command=True, help="The sources, how they are doing, and deals to import.")
+BATCH_SIZE: Final = 500
+MAX_LISTED: Final = 20
+MAX_EXAMPLE_RECORDS: Final = 5  # records that have a value
+COUNT_FIELDS: Final = ("changes", "recorded", "retracted")
+UNMAPPED_NOTICE: Final = "is not mapped, has no rate, or cannot be read"
+commands = typer.Typer(
+    invoke_without_command=True, help="The sources, how they are doing, and deals to import."
+)
 
 
 @commands.callback()
-@guarded
+@report_errors
 def sources(context: typer.Context, as_json: AsJson = False) -> None:
     """Lists the sources and their health."""
     if context.invoked_subcommand is None:
-        _tell(as_json=as_json)
+        _print_sources(as_json=as_json)
 
 
 @commands.command("list")
-@guarded
+@report_errors
 def list_sources(as_json: AsJson = False) -> None:
     """Lists the sources and their health, as `sightline sources` alone does."""
-    _tell(as_json=as_json)
+    _print_sources(as_json=as_json)
 
 
-def _tell(*, as_json: bool) -> None:
-    found: list[Mapping[str, Any]] = []
+def _print_sources(*, as_json: bool) -> None:
+    all_sources: list[Mapping[str, Any]] = []
     query = {"limit": "200"}
     while True:
-        page = remote.ask("GET", "/v1/sources", query=query)
-        found += page["items"]
+        page = remote.call_api("GET", "/v1/sources", query=query)
+        all_sources += page["items"]
         if page["next_cursor"] is None:
             break
         query["cursor"] = page["next_cursor"]
     if as_json:
-        tell_json({"items": found})
+        print_json({"items": all_sources})
         return
-    for source in found:
-        _show(source)
+    for source in all_sources:
+        _print_source(source)
 
 
-def _show(source: Mapping[str, Any]) -> None:
+def _print_source(source: Mapping[str, Any]) -> None:
     """Two lines of a source: what it is and how it is doing, and what came of it."""
-    troubles = _troubles(source)
+    troubles = _health_problems(source)
     line = Text(source["key"], style="bold")
     line.append(f"  {source['connector']}", style="dim")
     if source["connector"] != "api":
         line.append(f"  {', '.join(troubles) or 'well'}", style="yellow" if troubles else "green")
     out.print(line, soft_wrap=True)
-    say(f"  {'; '.join(filter(None, (_arrived(source), _lag(source['health']))))}", "dim")
-    for said in _unmapped(source):
-        say(f"  {said}", "yellow")
+    print_line(
+        f"  {'; '.join(filter(None, (_delivery_summary(source), _format_lag(source['health']))))}",
+        "dim",
+    )
+    for warning in _unmapped_warnings(source):
+        print_line(f"  {warning}", "yellow")
 
 
-def _unmapped(source: Mapping[str, Any]) -> list[str]:
+def _unmapped_warnings(source: Mapping[str, Any]) -> list[str]:
     """What the source holds that its mapping does not know, or cannot read: stages, amounts, dates, currencies."""
-    said = [
-        f"{value['property']} = {value['value']!r} {UNKNOWN} ({value['count']})"
-        for value in source["health"]["unmapped"]
+    warnings = [
+        f"{pair['property']} = {pair['value']!r} {UNMAPPED_NOTICE} ({pair['count']})"
+        for pair in source["health"]["unmapped"]
     ]
     wins = source["health"]["wins_without_amount"]
-    return [*said, f"{counted(wins, 'won deal')} without an amount that can be read"] if wins else said
+    return (
+        [*warnings, f"{pluralize(wins, 'won deal')} without an amount that can be read"]
+        if wins
+        else warnings
+    )
 
 
-def _troubles(source: Mapping[str, Any]) -> list[str]:
+def _health_problems(source: Mapping[str, Any]) -> list[str]:
     health = source["health"]
-    last, refused = health["last_delivery_at"] or "", health["last_refused_at"] or ""
+    last_delivery, last_refusal = health["last_delivery_at"] or "", health["last_refused_at"] or ""
     return [
-        *([] if last else ["no delivery yet"]),
-        *(["signatures are refused"] if refused > last else []),
+        *([] if last_delivery else ["no delivery yet"]),
+        *(["signatures are refused"] if last_refusal > last_delivery else []),
         *(["silent"] if health["silent"] else []),
         *(["failures"] if health["failures_last_day"] else []),
         *(["wins without amount"] if health["wins_without_amount"] else []),
@@ -88,28 +106,36 @@ def _troubles(source: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _arrived(source: Mapping[str, Any]) -> str:
+def _delivery_summary(source: Mapping[str, Any]) -> str:
     """What was delivered, and what was refused since."""
     health = source["health"]
     if source["connector"] == "api":
         return "events by API key"
-    last, refused = health["last_delivery_at"], health["last_refused_at"]
-    day = f"{health['deliveries_last_day']} in 24 h, {health['failures_last_day']} failed"
-    said = f"last delivery {'never' if last is None else _minute(last)}, {day}"
-    return said if (refused or "") <= (last or "") else f"{said}; last refused {_minute(refused)}"
+    last_delivery, last_refusal = health["last_delivery_at"], health["last_refused_at"]
+    day_counts = f"{health['deliveries_last_day']} in 24 h, {health['failures_last_day']} failed"
+    summary = f"last delivery {'never' if last_delivery is None else _format_minute(last_delivery)}, {day_counts}"
+    return (
+        summary
+        if (last_refusal or "") <= (last_delivery or "")
+        else f"{summary}; last refused {_format_minute(last_refusal)}"
+    )
 
 
-def _minute(instant: str) -> str:
+def _format_minute(instant: str) -> str:
     return instant.replace("T", " ")[:16]
 
 
-def _lag(health: Mapping[str, Any]) -> str:
+def _format_lag(health: Mapping[str, Any]) -> str:
     """How long after they occurred the last day's events were recorded: the median, and the worst."""
     median, worst = health["lag_median_seconds"], health["lag_worst_seconds"]
-    return "" if median is None else f"lag {_span(median)}, at worst {_span(worst)}"
+    return (
+        ""
+        if median is None
+        else f"lag {_format_duration(median)}, at worst {_format_duration(worst)}"
+    )
 
 
-def _span(seconds: int) -> str:
+def _format_duration(seconds: int) -> str:
     for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= 2 * length:
             return f"{seconds // length} {unit}"
@@ -117,96 +143,163 @@ def _span(seconds: int) -> str:
 
 
 @commands.command("import")
-@guarded
+@report_errors
 def import_records(
     source: Annotated[str, typer.Argument(help="The source's key.")],
-    file: Annotated[Path, typer.Argument(help="JSON, lines of JSON, or the CSV that the CRM exports.", dir_okay=False)],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="JSON, lines of JSON, or the CSV that the CRM exports.", dir_okay=False
+        ),
+    ],
     column: Annotated[
-        list[str] | None, typer.Option(help="A column's heading and the property that it is: 'Deal Stage=dealstage'.")
+        list[str] | None,
+        typer.Option(
+            help="A column's heading and the property that it is: 'Deal Stage=dealstage'."
+        ),
     ] = None,
     dates: Annotated[
-        records.Dates | None,
-        typer.Option(help="How the file writes days such as 5/12/2026; else only 2026-12-05 is read."),
+        records.DateOrder | None,
+        typer.Option(
+            help="How the file writes days such as 5/12/2026; else only 2026-12-05 is read."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Imports deals that existed before connecting; importing a file again changes nothing."""
-    found = records.named(records.read(file), column or [])
-    days = any(not isinstance(record, str) and records.holds_day(record) for record in found)
+    deals = records.rename_columns(records.read_records(file), column or [])
+    has_days = any(
+        not isinstance(record, str) and records.has_ambiguous_day(record) for record in deals
+    )
     if dates is not None:
-        found = [record if isinstance(record, str) else records.dated(record, dates) for record in found]
-    told = _send(source, found, datetime.fromtimestamp(file.stat().st_mtime, UTC).isoformat())
-    table = file.suffix.lower() in records.TABLES
-    told |= {"missing": records.lacking(found, told["reads"])}
-    told |= {"unread_columns": records.unread(found, told["reads"]) if table and told["reads"] else []}
-    del told["reads"]
+        deals = [
+            record if isinstance(record, str) else records.normalize_dates(record, dates)
+            for record in deals
+        ]
+    report = _send_records(
+        source, deals, datetime.fromtimestamp(file.stat().st_mtime, UTC).isoformat()
+    )
+    is_table = file.suffix.lower() in records.TABLE_SUFFIXES
+    report |= {"missing": records.missing_properties(deals, report["reads"])}
+    report |= {
+        "unread_columns": records.unread_columns(deals, report["reads"])
+        if is_table and report["reads"]
+        else []
+    }
+    del report["reads"]
     if as_json:
-        tell_json(told)
+        print_json(report)
     else:
-        _tell_import(told)
-        if told["problems"] and days and dates is None:
-            say("Days such as 5/12/2026 are read with --dates d/m/y, or --dates m/d/y.", "yellow")
-    if told["problems"]:
+        _print_import(report)
+        if report["problems"] and has_days and dates is None:
+            print_line(
+                "Days such as 5/12/2026 are read with --dates d/m/y, or --dates m/d/y.", "yellow"
+            )
+    if report["problems"]:
         raise typer.Exit(1)
 
 
-def _send(source: str, found: Sequence[records.Record | str], taken: str) -> dict[str, Any]:
+def _send_records(
+    source: str, deals: Sequence[records.Record | str], taken_at: str
+) -> dict[str, Any]:
     """What became of the records, all of them together."""
-    told: dict[str, Any] = {"records": len(found), **dict.fromkeys(COUNTED, 0), "wins_without_amount": 0}
-    told |= {"without_amount": [], "reads": []}
+    totals: dict[str, Any] = {
+        "records": len(deals),
+        **dict.fromkeys(COUNT_FIELDS, 0),
+        "wins_without_amount": 0,
+    }
+    totals |= {"without_amount": [], "reads": []}
     problems = [
-        {"index": index, "record": "", "problem": one} for index, one in enumerate(found) if isinstance(one, str)
+        {"index": index, "record": "", "problem": deal}
+        for index, deal in enumerate(deals)
+        if isinstance(deal, str)
     ]
-    good = [(index, one) for index, one in enumerate(found) if not isinstance(one, str)]
+    sendable = [(index, deal) for index, deal in enumerate(deals) if not isinstance(deal, str)]
     unmapped: dict[tuple[str, str], dict[str, Any]] = {}
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
-        task = progress.add_task("Importing deals", total=len(good))
-        for start in range(0, len(good), AT_ONCE):
-            some = good[start : start + AT_ONCE]
-            body = {"records": [one for _, one in some], "taken_at": taken}
-            done = remote.ask("POST", f"/v1/sources/{remote.segment(source)}/records", body=body)
-            told |= {name: told[name] + done[name] for name in (*COUNTED, "wins_without_amount")}
-            told |= {"without_amount": told["without_amount"] + done["without_amount"], "reads": done["reads"]}
-            for each in done["rejects"]:
-                index, record = some[each["index"]]
-                problems.append({"index": index, "record": records.id_of(record), "problem": each["problem"]})
-            for each in done["unmapped"]:
-                there = unmapped.setdefault((each["property"], each["value"]), {**each, "count": 0, "records": []})
-                there |= {name: there[name] + each[name] for name in ("count", "records")}
-            progress.advance(task, len(some))
-    return {**told, "problems": sorted(problems, key=itemgetter("index")), "unmapped": list(unmapped.values())}
-
-
-def _tell_import(told: Mapping[str, Any]) -> None:
-    """What the file did, and what of it was not understood."""
-    problems = told["problems"]
-    say(
-        f"{counted(told['records'], 'record')}: {counted(told['changes'], 'new change')}, "
-        f"{counted(told['recorded'], 'event')} recorded, {told['retracted']} retracted; {len(problems)} set aside."
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
     )
-    for each in problems[:SHOWN]:
-        place = f"{each['index'] + 1} ({each['record']})" if each["record"] else f"{each['index'] + 1}"
-        say(f"  record {place}: {each['problem']}", "yellow")
-    if len(problems) > SHOWN:
-        say(f"  and {len(problems) - SHOWN} more; --json lists them all", "yellow")
-    for value in told["unmapped"][:SHOWN]:
-        say(
-            f"  {value['property']} = {value['value']!r} {UNKNOWN}: {_those(value['records'], value['count'])}",
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
+        task = progress.add_task("Importing deals", total=len(sendable))
+        for start in range(0, len(sendable), BATCH_SIZE):
+            batch = sendable[start : start + BATCH_SIZE]
+            body = {"records": [deal for _, deal in batch], "taken_at": taken_at}
+            batch_result = remote.call_api(
+                "POST", f"/v1/sources/{remote.quote_segment(source)}/records", body=body
+            )
+            totals |= {
+                name: totals[name] + batch_result[name]
+                for name in (*COUNT_FIELDS, "wins_without_amount")
+            }
+            totals |= {
+                "without_amount": totals["without_amount"] + batch_result["without_amount"],
+                "reads": batch_result["reads"],
+            }
+            for reject in batch_result["rejects"]:
+                index, record = batch[reject["index"]]
+                problems.append(
+                    {
+                        "index": index,
+                        "record": records.record_id(record),
+                        "problem": reject["problem"],
+                    }
+                )
+            for pair in batch_result["unmapped"]:
+                merged = unmapped.setdefault(
+                    (pair["property"], pair["value"]), {**pair, "count": 0, "records": []}
+                )
+                merged |= {name: merged[name] + pair[name] for name in ("count", "records")}
+            progress.advance(task, len(batch))
+    return {
+        **totals,
+        "problems": sorted(problems, key=itemgetter("index")),
+        "unmapped": list(unmapped.values()),
+    }
+
+
+def _print_import(report: Mapping[str, Any]) -> None:
+    """What the file did, and what of it was not understood."""
+    problems = report["problems"]
+    print_line(
+        f"{pluralize(report['records'], 'record')}: {pluralize(report['changes'], 'new change')}, "
+        f"{pluralize(report['recorded'], 'event')} recorded, {report['retracted']} retracted; {len(problems)} set aside."
+    )
+    for problem in problems[:MAX_LISTED]:
+        label = (
+            f"{problem['index'] + 1} ({problem['record']})"
+            if problem["record"]
+            else f"{problem['index'] + 1}"
+        )
+        print_line(f"  record {label}: {problem['problem']}", "yellow")
+    if len(problems) > MAX_LISTED:
+        print_line(f"  and {len(problems) - MAX_LISTED} more; --json lists them all", "yellow")
+    for pair in report["unmapped"][:MAX_LISTED]:
+        print_line(
+            f"  {pair['property']} = {pair['value']!r} {UNMAPPED_NOTICE}: {_format_ids(pair['records'], pair['count'])}",
             "yellow",
         )
-    wins = told["wins_without_amount"]
+    wins = report["wins_without_amount"]
     if wins:
-        ids = _those(told["without_amount"], wins)
-        say(f"  {counted(wins, 'won deal')} without an amount that can be read: {ids}", "yellow")
-    if told["missing"]:
-        say(f"  the mapping reads what the file lacks: {', '.join(told['missing'][:SHOWN])}", "yellow")
-    if told["unread_columns"]:
-        columns = ", ".join(told["unread_columns"][:SHOWN])
-        say(f"  columns that nothing reads: {columns} (--column 'Deal Stage=dealstage' says what one is)")
+        ids = _format_ids(report["without_amount"], wins)
+        print_line(
+            f"  {pluralize(wins, 'won deal')} without an amount that can be read: {ids}", "yellow"
+        )
+    if report["missing"]:
+        print_line(
+            f"  the mapping reads what the file lacks: {', '.join(report['missing'][:MAX_LISTED])}",
+            "yellow",
+        )
+    if report["unread_columns"]:
+        columns = ", ".join(report["unread_columns"][:MAX_LISTED])
+        print_line(
+            f"  columns that nothing reads: {columns} (--column 'Deal Stage=dealstage' says what one is)"
+        )
 
 
-def _those(ids: Sequence[str], count: int) -> str:
+def _format_ids(ids: Sequence[str], count: int) -> str:
     """The first ids of so many."""
-    listed = ids[:FIRST]
-    return f"{', '.join(listed)}{f' and {count - len(listed)} more' if count > len(listed) else ''}"
+    first_ids = ids[:MAX_EXAMPLE_RECORDS]
+    return f"{', '.join(first_ids)}{f' and {count - len(first_ids)} more' if count > len(first_ids) else ''}"

@@ -1,33 +1,42 @@
-"""Any system that sends JSON: what it says is read by a mapping that its user writes (app/domain/envelopes.py)."""
+"""Any system that sends JSON: what it says is read by a mapping that its user writes (app/domain/sources/mapping/generic_envelope.py)."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from app.connectors.base import Delivery, Reject, Translation
-from app.connectors.signatures import StandardOrBearer
-from app.domain import envelopes, strict_json
-from app.domain.errors import MalformedError
-from app.domain.mapping import DealMapping
+from app.connectors.connector import Delivery, ElementRejection, Translation
+from app.connectors.signatures import StandardOrBearerConnector
+from app.domain.primitives import strict_json
+from app.domain.primitives.errors import MalformedError
+from app.domain.sources.mapping import generic_envelope as envelopes
+from app.domain.sources.mapping.mapping import DealMapping
 
 
-class Generic(StandardOrBearer):
+class GenericConnector(StandardOrBearerConnector):
     """A sender that signs as Standard Webhooks says or, where it cannot, bears its secret as a token."""
 
     name: str = "generic"
-    form: str = "generic"
+    mapping_form: str = "generic"
     default_mapping: Mapping[str, object] = MappingProxyType({})
 
-    def translate(self, delivery: Delivery, account: str | None, mapping: DealMapping) -> Translation:  # noqa: ARG002  # the secret is the account's
+    def translate(
+        self, delivery: Delivery, account: str | None, mapping: DealMapping
+    ) -> Translation:
         """The changes that the body's records say. Raises: MalformedError when the mapping finds no records in it."""
         body = strict_json.loads(delivery.body)
         if mapping.envelope is None:
-            raise MalformedError("The source's mapping does not say what a record is: it needs entity and occurred_at.")
-        found = envelopes.read(body, mapping.envelope, mapping.properties())
-        if found is None:
-            raise MalformedError("The body is neither a record nor a list of them; the mapping's 'each' says where.")
+            raise MalformedError(
+                "The source's mapping does not say what a record is: it needs entity and occurred_at."
+            )
+        envelope_records = envelopes.parse_records(body, mapping.envelope, mapping.properties())
+        if envelope_records is None:
+            raise MalformedError(
+                "The body is neither a record nor a list of them; the mapping's 'each' says where."
+            )
         return Translation(
-            changes=tuple(change for _, change in found.changes),
-            rejects=tuple(Reject(index, problem) for index, problem in found.problems),
-            ignored=found.ignored,
-            change_places=tuple(index for index, _ in found.changes),
+            changes=tuple(change for _, change in envelope_records.changes),
+            rejects=tuple(
+                ElementRejection(index, problem) for index, problem in envelope_records.problems
+            ),
+            ignored=envelope_records.ignored_count,
+            change_indexes=tuple(index for index, _ in envelope_records.changes),
         )

@@ -4,27 +4,37 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from app.connectors.base import Connector
-from app.connectors.close import Close
-from app.connectors.cloudevents import CloudEvents
-from app.connectors.generic import Generic
-from app.connectors.hubspot import HubSpot
-from app.connectors.pipedrive import Pipedrive, PipedriveV1
-from app.connectors.salesforce_cdc import SalesforceCdc
-from app.connectors.salesforce_outbound import SalesforceOutbound
-from app.connectors.standard_webhooks import StandardWebhooks
-from app.connectors.twenty import Twenty
-from app.domain import sources
-from app.domain.errors import InvalidError, unknown
+from app.connectors.close import CloseConnector
+from app.connectors.cloudevents import CloudEventsConnector
+from app.connectors.connector import Connector
+from app.connectors.generic import GenericConnector
+from app.connectors.hubspot import HubSpotConnector
+from app.connectors.pipedrive import PipedriveConnector, PipedriveV1Connector
+from app.connectors.salesforce_cdc import SalesforceCdcConnector
+from app.connectors.salesforce_outbound import SalesforceOutboundConnector
+from app.connectors.standard_webhooks import StandardWebhooksConnector
+from app.connectors.twenty import TwentyConnector
+from app.domain.primitives.errors import InvalidError, unknown_key_message
+from app.domain.sources import sources
 
-_ALL: Final[tuple[Connector, ...]] = (
-    *(HubSpot(), SalesforceOutbound(), SalesforceCdc(), Pipedrive(), PipedriveV1(), Twenty(), Close()),
-    *(StandardWebhooks(), CloudEvents(), Generic()),
+_ALL_CONNECTORS: Final[tuple[Connector, ...]] = (
+    *(
+        HubSpotConnector(),
+        SalesforceOutboundConnector(),
+        SalesforceCdcConnector(),
+        PipedriveConnector(),
+        PipedriveV1Connector(),
+        TwentyConnector(),
+        CloseConnector(),
+    ),
+    *(StandardWebhooksConnector(), CloudEventsConnector(), GenericConnector()),
 )
-CONNECTORS: Final[Mapping[str, Connector]] = MappingProxyType({one.name: one for one in _ALL})
+CONNECTORS: Final[Mapping[str, Connector]] = MappingProxyType(
+    {connector.name: connector for connector in _ALL_CONNECTORS}
+)
 
 
-def get(name: str) -> Connector:
+def get_connector(name: str) -> Connector:
     """The connector of that name. Raises: InvalidError for one that is unknown; `api` has no hook."""
     if name in CONNECTORS:
         return CONNECTORS[name]
@@ -32,4 +42,4 @@ def get(name: str) -> Connector:
         raise InvalidError(
             f"The connector '{name}' takes no deliveries here; those that do are {', '.join(CONNECTORS)}."
         )
-    raise InvalidError(unknown("connector", name, sources.CONNECTORS))
+    raise InvalidError(unknown_key_message("connector", name, sources.CONNECTORS))

@@ -7,17 +7,30 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from app.connectors.base import Delivery, Translation
-from app.connectors.reading import AsideError, SkipError, fields, moment, names_in, record_id, translated
-from app.connectors.salesforce_ids import STOCK, check_organization, id18, record_id18
-from app.connectors.signatures import StandardSigned
-from app.domain import strict_json
-from app.domain.changes import Change, Scalar
-from app.domain.errors import MalformedError
-from app.domain.mapping import DealMapping
-from app.domain.pointers import parts
+from app.connectors.connector import Delivery, Translation
+from app.connectors.element_parsing import (
+    RejectElementError,
+    SkipElementError,
+    parse_instant,
+    parse_record_id,
+    pick_fields,
+    to_name_set,
+    translate_elements,
+)
+from app.connectors.salesforce_ids import (
+    STANDARD_MAPPING,
+    check_organization_id,
+    parse_record_id18,
+    to_id18,
+)
+from app.connectors.signatures import StandardSignatureConnector
+from app.domain.primitives import strict_json
+from app.domain.primitives.errors import MalformedError
+from app.domain.sources.crm.changes import Change, Scalar
+from app.domain.sources.mapping.json_pointer import split_pointer
+from app.domain.sources.mapping.mapping import DealMapping
 
-VERBS: Final[Mapping[str, str]] = {
+VERB_BY_CHANGE_TYPE: Final[Mapping[str, str]] = {
     "CREATE": "created",
     "UPDATE": "changed",
     "DELETE": "deleted",
@@ -25,83 +38,127 @@ VERBS: Final[Mapping[str, str]] = {
     "GAP_DELETE": "deleted",
     "GAP_UNDELETE": "restored",
 }
-NAMED: Final = 20
+MAX_LISTED_RECORDS: Final = 20
 
 
-class SalesforceCdc(StandardSigned):
+class SalesforceCdcConnector(StandardSignatureConnector):
     """One organization of Salesforce, by a relay of its change events."""
 
     name: str = "salesforce_cdc"
-    form: str = "deals"
-    default_mapping: Mapping[str, object] = STOCK
+    mapping_form: str = "deals"
+    default_mapping: Mapping[str, object] = STANDARD_MAPPING
 
     def check_account(self, account: str | None) -> None:
         """Returns only for an organization's id, or none. Raises: InvalidError."""
         if account is not None:
-            check_organization(account)
+            check_organization_id(account)
 
-    def translate(self, delivery: Delivery, account: str | None, mapping: DealMapping) -> Translation:
+    def translate(
+        self, delivery: Delivery, account: str | None, mapping: DealMapping
+    ) -> Translation:
         """The changes that the events say. Raises: MalformedError for what is neither an event nor events."""
         body = strict_json.loads(delivery.body)
         if isinstance(body, dict):
             body = body["events"] if set(body) == {"events"} else [body]
         if not isinstance(body, list):
             raise MalformedError('The body is neither a change event nor {"events": [...]}.')
-        organization = "" if account is None else id18(account)  # the events do not name it
-        return translated(body, lambda element: _changes(element, organization, mapping))
+        organization_id = "" if account is None else to_id18(account)  # the events do not name it
+        return translate_elements(
+            body, lambda element: _to_changes(element, organization_id, mapping)
+        )
 
 
-def _changes(element: Mapping[str, object], organization: str, mapping: DealMapping) -> Iterable[Change]:
+def _to_changes(
+    element: Mapping[str, object], organization_id: str, mapping: DealMapping
+) -> Iterable[Change]:
     """The changes of one event: one for each of the records that it names."""
-    data = element.get("data")
-    comet = isinstance(data, Mapping)
-    found = data.get("payload") if isinstance(data, Mapping) else element.get("payload", element)
-    payload = found if isinstance(found, Mapping) else {}
+    comet_data = element.get("data")
+    is_comet = isinstance(comet_data, Mapping)
+    payload_raw = (
+        comet_data.get("payload")
+        if isinstance(comet_data, Mapping)
+        else element.get("payload", element)
+    )
+    payload = payload_raw if isinstance(payload_raw, Mapping) else {}
     header = payload.get("ChangeEventHeader")
     if not isinstance(header, Mapping):
-        raise AsideError("The element has no ChangeEventHeader.")
+        raise RejectElementError("The element has no ChangeEventHeader.")
     if header.get("entityName") != "Opportunity":
-        raise SkipError
-    kind, ids = str(header.get("changeType")), header.get("recordIds")
-    at = moment(header.get("commitTimestamp"), "commitTimestamp")
-    records = ids if isinstance(ids, list) else []
-    if kind not in VERBS or not records or any("*" in str(id_) for id_ in records):
-        raise AsideError(_gap(kind, records, at))
-    transaction, number = (record_id(header.get(name), name) for name in ("transactionKey", "sequenceNumber"))
-    said = _said(payload, header, kind, mapping, comet=comet)
-    order = f"{record_id(header.get('commitNumber') or 0, 'commitNumber').zfill(20)}{number.zfill(8)}"
-    place = f"sf-cdc|{organization}|{transaction}|{number}|Opportunity|{kind}"
+        raise SkipElementError
+    change_type, record_ids_raw = str(header.get("changeType")), header.get("recordIds")
+    committed_at = parse_instant(header.get("commitTimestamp"), "commitTimestamp")
+    record_ids = record_ids_raw if isinstance(record_ids_raw, list) else []
+    if (
+        change_type not in VERB_BY_CHANGE_TYPE
+        or not record_ids
+        or any("*" in str(id_) for id_ in record_ids)
+    ):
+        raise RejectElementError(_describe_gap(change_type, record_ids, committed_at))
+    transaction, number = (
+        parse_record_id(header.get(name), name) for name in ("transactionKey", "sequenceNumber")
+    )
+    changed_fields = _to_changed_fields(payload, header, change_type, mapping, is_comet=is_comet)
+    sequence = f"{parse_record_id(header.get('commitNumber') or 0, 'commitNumber').zfill(20)}{number.zfill(8)}"
+    key_prefix = f"sf-cdc|{organization_id}|{transaction}|{number}|Opportunity|{change_type}"
     return [
-        Change(f"deal:{id_}", f"{place}|{id_}", at, VERBS[kind], said, None, order) for id_ in map(record_id18, records)
+        Change(
+            f"deal:{id_}",
+            f"{key_prefix}|{id_}",
+            committed_at,
+            VERB_BY_CHANGE_TYPE[change_type],
+            changed_fields,
+            None,
+            sequence,
+        )
+        for id_ in map(parse_record_id18, record_ids)
     ]
 
 
-def _said(
-    payload: Mapping[str, object], header: Mapping[str, object], kind: str, mapping: DealMapping, *, comet: bool
+def _to_changed_fields(
+    payload: Mapping[str, object],
+    header: Mapping[str, object],
+    change_type: str,
+    mapping: DealMapping,
+    *,
+    is_comet: bool,
 ) -> dict[str, Scalar]:
     """What the event says of the mapped fields. An update's empty field is unchanged unless the header says otherwise.
 
     Raises: AsideError for lists that the relay did not decode.
     """
-    if "DELETE" in kind and kind != "UNDELETE":  # a gap says no fields
+    if "DELETE" in change_type and change_type != "UNDELETE":  # a gap says no fields
         return {}
-    told = fields(payload, mapping.properties())
-    if kind != "UPDATE":
-        return told
-    names = names_in(header.get("changedFields")) | names_in(header.get("nulledFields"))
+    mapped_fields = pick_fields(payload, mapping.properties())
+    if change_type != "UPDATE":
+        return mapped_fields
+    names = to_name_set(header.get("changedFields")) | to_name_set(header.get("nulledFields"))
     if any(name.startswith("0x") for name in names):
-        raise AsideError("changedFields is a bitmap: the relay must decode it to the names of the fields.")
+        raise RejectElementError(
+            "changedFields is a bitmap: the relay must decode it to the names of the fields."
+        )
     if not isinstance(
         header.get("changedFields"), list
     ):  # CometD tells only what changed; the other form tells everything
-        return told if comet else {name: value for name, value in told.items() if value is not None}
-    return {name: value for name, value in told.items() if parts(name)[0] in names}
+        return (
+            mapped_fields
+            if is_comet
+            else {name: value for name, value in mapped_fields.items() if value is not None}
+        )
+    return {name: value for name, value in mapped_fields.items() if split_pointer(name)[0] in names}
 
 
-def _gap(kind: str, records: Sequence[object], at: datetime) -> str:
+def _describe_gap(change_type: str, record_ids: Sequence[object], committed_at: datetime) -> str:
     """The sentence on a change of which Salesforce does not say what it was."""
-    which = ", ".join(str(id_) for id_ in records[:NAMED]) if records else "which are not named"
-    more = f" and {len(records) - NAMED} more" if len(records) > NAMED else ""
-    if "*" in which or kind == "GAP_OVERFLOW" or not records:
-        which, more = f"every opportunity changed since {at.isoformat()}", ""
-    return f"Salesforce says that records changed and not how ({kind[:40]}): import {which}{more}."
+    listed_ids = (
+        ", ".join(str(id_) for id_ in record_ids[:MAX_LISTED_RECORDS])
+        if record_ids
+        else "which are not named"
+    )
+    more_text = (
+        f" and {len(record_ids) - MAX_LISTED_RECORDS} more"
+        if len(record_ids) > MAX_LISTED_RECORDS
+        else ""
+    )
+    if "*" in listed_ids or change_type == "GAP_OVERFLOW" or not record_ids:
+        listed_ids, more_text = f"every opportunity changed since {committed_at.isoformat()}", ""
+    return f"Salesforce says that records changed and not how ({change_type[:40]}): import {listed_ids}{more_text}."

@@ -14,191 +14,249 @@ from typing import Final
 from xml.parsers import expat  # any document type is refused before it says anything
 
 from app.connectors import signatures
-from app.connectors.base import Answer, Connector, Delivery, Translation
-from app.connectors.reading import AsideError, SkipError, digest, fields, moment, translated
-from app.connectors.salesforce_ids import STOCK as SHARED
-from app.connectors.salesforce_ids import check_organization, id18, record_id18
-from app.domain.changes import Change
-from app.domain.errors import ForbiddenError, MalformedError
-from app.domain.mapping import DealMapping
+from app.connectors.connector import Acknowledgement, Connector, Delivery, Translation
+from app.connectors.element_parsing import (
+    RejectElementError,
+    SkipElementError,
+    parse_instant,
+    pick_fields,
+    short_digest,
+    translate_elements,
+)
+from app.connectors.salesforce_ids import STANDARD_MAPPING as SHARED
+from app.connectors.salesforce_ids import check_organization_id, parse_record_id18, to_id18
+from app.domain.primitives.errors import ForbiddenError, MalformedError
+from app.domain.sources.crm.changes import Change
+from app.domain.sources.mapping.mapping import DealMapping
 
-STOCK: Final[Mapping[str, object]] = MappingProxyType(
+DEFAULT_MAPPING: Final[Mapping[str, object]] = MappingProxyType(
     {**SHARED, "won": {"property": "IsWon"}, "closed": {"property": "IsClosed"}}
 )
-OUTBOUND: Final = "http://soap.sforce.com/2005/09/outbound"
-SOAP: Final = "http://schemas.xmlsoap.org/soap/envelope/"
-INSTANCE: Final = "http://www.w3.org/2001/XMLSchema-instance"
-ACK: Final = (
-    f'<?xml version="1.0" encoding="UTF-8"?><soapenv:Envelope xmlns:soapenv="{SOAP}"><soapenv:Body>'
-    f'<notificationsResponse xmlns="{OUTBOUND}"><Ack>true</Ack></notificationsResponse>'
+OUTBOUND_NAMESPACE: Final = "http://soap.sforce.com/2005/09/outbound"
+SOAP_NAMESPACE: Final = "http://schemas.xmlsoap.org/soap/envelope/"
+SCHEMA_INSTANCE_NAMESPACE: Final = "http://www.w3.org/2001/XMLSchema-instance"
+ACKNOWLEDGEMENT_BODY: Final = (
+    f'<?xml version="1.0" encoding="UTF-8"?><soapenv:Envelope xmlns:soapenv="{SOAP_NAMESPACE}"><soapenv:Body>'
+    f'<notificationsResponse xmlns="{OUTBOUND_NAMESPACE}"><Ack>true</Ack></notificationsResponse>'
     "</soapenv:Body></soapenv:Envelope>"
 ).encode()
-DEPTH: Final = 32
-ELEMENTS: Final = 100_000  # a message of a hundred records with all the fields that one can have
+MAX_XML_DEPTH: Final = 32
+MAX_XML_ELEMENTS: Final = (
+    100_000  # a message of a hundred records with all the fields that one can have
+)
 # The session's id is a live credential: it is never stored. No part of this looks past the next bracket twice.
-_SESSION: Final = re.compile(rb"(<((?:[^\s<>/:]+:)?SessionId)\b[^<>]*(?<!/)>).*?(</\2\s*>|\Z)", re.DOTALL)
+_SESSION_ID: Final = re.compile(
+    rb"(<((?:[^\s<>/:]+:)?SessionId)\b[^<>]*(?<!/)>).*?(</\2\s*>|\Z)", re.DOTALL
+)
 
 
 @dataclass(slots=True)
-class _Node:
+class _XmlElement:
     """One element. Shape: names are (namespace, local name)."""
 
     name: tuple[str, str]
     attributes: Mapping[tuple[str, str], str]
     texts: list[str] = field(default_factory=list)
-    children: list["_Node"] = field(default_factory=list)
+    children: list["_XmlElement"] = field(default_factory=list)
 
     @property
     def text(self) -> str:
         return "".join(self.texts)
 
-    def all(self, namespace: str, name: str) -> list["_Node"]:
+    def find_children(self, namespace: str, name: str) -> list["_XmlElement"]:
         return [child for child in self.children if child.name == (namespace, name)]
 
-    def said(self, namespace: str, name: str) -> str | None:
-        found = self.all(namespace, name)
-        return found[0].text.strip() if found else None
+    def child_text(self, namespace: str, name: str) -> str | None:
+        matching_children = self.find_children(namespace, name)
+        return matching_children[0].text.strip() if matching_children else None
 
 
-class SalesforceOutbound(Connector):
+class SalesforceOutboundConnector(Connector):
     """One organization of Salesforce, by its outbound messages."""
 
     name: str = "salesforce_outbound"
-    form: str = "deals"
-    default_mapping: Mapping[str, object] = STOCK
-    secret_required: bool = False
-    answer: Answer | None = Answer("text/xml", ACK)
+    mapping_form: str = "deals"
+    default_mapping: Mapping[str, object] = DEFAULT_MAPPING
+    is_secret_required: bool = False
+    acknowledgement: Acknowledgement | None = Acknowledgement("text/xml", ACKNOWLEDGEMENT_BODY)
 
-    def new_secret(self, random: bytes) -> str:  # noqa: ARG002  # the shape of every connector
+    def generate_secret(self, random_bytes: bytes) -> str:
         """The empty text: nothing is signed, the hook's address is the secret."""
         return ""
 
     def check_secret(self, secret: str) -> None:
         """Returns only for no secret at all. Raises: InvalidError."""
         if secret:
-            raise signatures.unusable("must be left out: Salesforce signs nothing, the hook's address is the secret")
+            raise signatures.unusable_secret_error(
+                "must be left out: Salesforce signs nothing, the hook's address is the secret"
+            )
 
     def check_account(self, account: str | None) -> None:
         """Returns only for an organization's id. Raises: InvalidError."""
-        check_organization(account)
+        check_organization_id(account)
 
-    def verify(self, delivery: Delivery, secrets: Sequence[str], now: datetime) -> None:  # noqa: ARG002  # nothing is signed
+    def verify(self, delivery: Delivery, secrets: Sequence[str], now: datetime) -> None:
         """Returns for any that knew the address. Raises: MalformedError for a document type or an entity."""
-        _doctype_refused(delivery.body)
+        _check_no_document_type(delivery.body)
 
-    def kept(self, body: bytes) -> bytes:
+    def redact_credentials(self, body: bytes) -> bytes:
         """The body without its session id."""
-        return _SESSION.sub(rb"\1\3", body)
+        return _SESSION_ID.sub(rb"\1\3", body)
 
-    def translate(self, delivery: Delivery, account: str | None, mapping: DealMapping) -> Translation:
+    def translate(
+        self, delivery: Delivery, account: str | None, mapping: DealMapping
+    ) -> Translation:
         """The records as the message has them. Raises: MalformedError, ForbiddenError for another organization."""
-        root = _parsed(delivery.body)
-        found = [message for body in root.all(SOAP, "Body") for message in body.all(OUTBOUND, "notifications")]
-        if root.name != (SOAP, "Envelope") or len(found) != 1:
+        root = _parse_document(delivery.body)
+        messages = [
+            message
+            for body in root.find_children(SOAP_NAMESPACE, "Body")
+            for message in body.find_children(OUTBOUND_NAMESPACE, "notifications")
+        ]
+        if root.name != (SOAP_NAMESPACE, "Envelope") or len(messages) != 1:
             raise MalformedError("The body is no SOAP envelope with outbound notifications.")
-        message = found[0]
+        message = messages[0]
         try:
-            organization = id18(message.said(OUTBOUND, "OrganizationId") or "")
+            organization_id = to_id18(
+                message.child_text(OUTBOUND_NAMESPACE, "OrganizationId") or ""
+            )
         except ValueError:
             raise MalformedError("The message has no OrganizationId.") from None
-        if account is not None and id18(account) != organization:
-            raise ForbiddenError(f"The message is of the organization {organization}, not of this source's.")
-        elements = [_record(one) for one in message.all(OUTBOUND, "Notification")]
-        return translated(elements, lambda element: _changes(element, organization, mapping))
+        if account is not None and to_id18(account) != organization_id:
+            raise ForbiddenError(
+                f"The message is of the organization {organization_id}, not of this source's."
+            )
+        elements = [
+            _to_record(notification)
+            for notification in message.find_children(OUTBOUND_NAMESPACE, "Notification")
+        ]
+        return translate_elements(
+            elements, lambda element: _to_changes(element, organization_id, mapping)
+        )
 
 
-def _record(notification: _Node) -> Mapping[str, object]:
+def _to_record(notification: _XmlElement) -> Mapping[str, object]:
     """A notification as a JSON object: its id, the record's type and fields; a nil field is null."""
-    records = notification.all(OUTBOUND, "sObject")
-    kind, found = "", {}
+    records = notification.find_children(OUTBOUND_NAMESPACE, "sObject")
+    kind, record_fields = "", {}
     if records:
-        kind = records[0].attributes.get((INSTANCE, "type"), "").rpartition(":")[2]
-        nil = (INSTANCE, "nil")
-        found = {
-            child.name[1]: None if child.attributes.get(nil) in ("true", "1") else child.text
+        kind = records[0].attributes.get((SCHEMA_INSTANCE_NAMESPACE, "type"), "").rpartition(":")[2]
+        nil_attribute = (SCHEMA_INSTANCE_NAMESPACE, "nil")
+        record_fields = {
+            child.name[1]: None
+            if child.attributes.get(nil_attribute) in ("true", "1")
+            else child.text
             for child in records[0].children
             if child.name[0].startswith("urn:sobject.")
         }
-    return {"id": notification.said(OUTBOUND, "Id"), "type": kind, "fields": found}
+    return {
+        "id": notification.child_text(OUTBOUND_NAMESPACE, "Id"),
+        "type": kind,
+        "fields": record_fields,
+    }
 
 
-def _changes(element: Mapping[str, object], organization: str, mapping: DealMapping) -> Iterable[Change]:
+def _to_changes(
+    element: Mapping[str, object], organization_id: str, mapping: DealMapping
+) -> Iterable[Change]:
     """The snapshot that one notification is."""
     record = element["fields"]
     if element["type"] != "Opportunity" or not isinstance(record, Mapping):
-        raise SkipError
-    id_ = record_id18(record.get("Id"))
-    stamp = record.get("SystemModstamp") or record.get("LastModifiedDate")
-    if stamp is None:
-        raise AsideError("The record has no time: add SystemModstamp to the fields of the outbound message.")
-    at = moment(stamp, "SystemModstamp")
-    key = f"sf-om|{organization}|Opportunity|{id_}|{stamp}|{digest(dict(record))}"
+        raise SkipElementError
+    id_ = parse_record_id18(record.get("Id"))
+    timestamp = record.get("SystemModstamp") or record.get("LastModifiedDate")
+    if timestamp is None:
+        raise RejectElementError(
+            "The record has no time: add SystemModstamp to the fields of the outbound message."
+        )
+    modified_at = parse_instant(timestamp, "SystemModstamp")
+    key = f"sf-om|{organization_id}|Opportunity|{id_}|{timestamp}|{short_digest(dict(record))}"
     if record.get("IsDeleted") == "true":
-        return [Change(f"deal:{id_}", key, at, "deleted")]
-    return [Change(f"deal:{id_}", key, at, "snapshot", fields(record, mapping.properties()))]
+        return [Change(f"deal:{id_}", key, modified_at, "deleted")]
+    return [
+        Change(
+            f"deal:{id_}", key, modified_at, "snapshot", pick_fields(record, mapping.properties())
+        )
+    ]
 
 
-def _refuse(*_said: object) -> None:
+def _refuse_document_type(*_arguments: object) -> None:
     raise MalformedError("A document type is not read here.")
 
 
-def _parser() -> expat.XMLParserType:
+def _create_parser() -> expat.XMLParserType:
     """A parser that reads UTF-8 alone, and stops at any document type or entity.
 
     It leaves prefixes as they are: it would write a long namespace out for every name that has it.
     """
     parser = expat.ParserCreate("utf-8")
     parser.buffer_text = True
-    parser.StartDoctypeDeclHandler = _refuse
-    parser.EntityDeclHandler = _refuse
+    parser.StartDoctypeDeclHandler = _refuse_document_type
+    parser.EntityDeclHandler = _refuse_document_type
     return parser
 
 
-def _doctype_refused(body: bytes) -> None:
+def _check_no_document_type(body: bytes) -> None:
     """Returns for a body without a document type, readable or not. Raises: MalformedError."""
     try:
-        _parser().Parse(body, True)
+        _create_parser().Parse(body, True)
     except expat.ExpatError:
         return
 
 
-def _name(said: str, scope: Mapping[str, str]) -> tuple[str, str]:
-    prefix, _, name = said.rpartition(":")
-    return scope.get(prefix, ""), name
+def _to_qualified_name(raw_name: str, namespaces: Mapping[str, str]) -> tuple[str, str]:
+    prefix, _, local_name = raw_name.rpartition(":")
+    return namespaces.get(prefix, ""), local_name
 
 
-def _parsed(body: bytes) -> _Node:
+def _parse_document(body: bytes) -> _XmlElement:
     """The document. Raises: MalformedError."""
-    top = _Node(("", ""), {})
-    path = [top]
-    scopes = [ChainMap[str, str]()]
-    left = iter(range(ELEMENTS))
+    document = _XmlElement(("", ""), {})
+    open_elements = [document]
+    namespace_scopes = [ChainMap[str, str]()]
+    remaining_elements = iter(range(MAX_XML_ELEMENTS))
 
-    def start(name: str, attributes: Mapping[str, str]) -> None:
-        if len(path) > DEPTH:
-            raise MalformedError(f"The XML is nested deeper than {DEPTH} levels.")
-        if next(left, None) is None:
-            raise MalformedError(f"The XML has more than {ELEMENTS} elements.")
-        declared = {key.partition(":")[2]: value for key, value in attributes.items() if key.startswith("xmlns")}
-        scope = scopes[-1].new_child(declared) if declared else scopes[-1]
+    def start_element(name: str, attributes: Mapping[str, str]) -> None:
+        if len(open_elements) > MAX_XML_DEPTH:
+            raise MalformedError(f"The XML is nested deeper than {MAX_XML_DEPTH} levels.")
+        if next(remaining_elements, None) is None:
+            raise MalformedError(f"The XML has more than {MAX_XML_ELEMENTS} elements.")
+        declared_namespaces = {
+            key.partition(":")[2]: attribute_value
+            for key, attribute_value in attributes.items()
+            if key.startswith("xmlns")
+        }
+        namespaces = (
+            namespace_scopes[-1].new_child(declared_namespaces)
+            if declared_namespaces
+            else namespace_scopes[-1]
+        )
         # Only names with a prefix are of a namespace, among attributes.
-        said = {_name(key, scope): value for key, value in attributes.items() if ":" in key}
-        node = _Node(_name(name, scope), said)
-        path[-1].children.append(node)
-        path.append(node)
-        scopes.append(scope)
+        qualified_attributes = {
+            _to_qualified_name(key, namespaces): attribute_value
+            for key, attribute_value in attributes.items()
+            if ":" in key
+        }
+        element = _XmlElement(_to_qualified_name(name, namespaces), qualified_attributes)
+        open_elements[-1].children.append(element)
+        open_elements.append(element)
+        namespace_scopes.append(namespaces)
 
-    def end(_name: str) -> None:
-        path.pop()
-        scopes.pop()
+    def end_element(_element_name: str) -> None:
+        open_elements.pop()
+        namespace_scopes.pop()
 
-    def text(said: str) -> None:
-        path[-1].texts.append(said)
+    def add_text(text: str) -> None:
+        open_elements[-1].texts.append(text)
 
-    parser = _parser()
-    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = start, end, text
+    parser = _create_parser()
+    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = (
+        start_element,
+        end_element,
+        add_text,
+    )
     try:
         parser.Parse(body, True)
     except expat.ExpatError as error:
         raise MalformedError(f"The body is not XML: {error}.") from error
-    return top.children[0]
+    return document.children[0]

@@ -6,27 +6,33 @@ from types import MappingProxyType
 from typing import Final
 
 from app.connectors import signatures
-from app.connectors.base import Connector, Delivery, Translation
-from app.connectors.reading import (
-    AsideError,
-    SkipError,
-    fields,
-    moment,
-    names_in,
-    of_account,
-    one_object,
-    record_id,
-    translated,
-    verb_of,
+from app.connectors.connector import Connector, Delivery, Translation
+from app.connectors.element_parsing import (
+    RejectElementError,
+    SkipElementError,
+    get_change_verb,
+    parse_account,
+    parse_instant,
+    parse_record_id,
+    parse_single_event,
+    pick_fields,
+    to_name_set,
+    translate_elements,
 )
-from app.domain.changes import Change
-from app.domain.mapping import DealMapping
+from app.domain.sources.crm.changes import Change
+from app.domain.sources.mapping.mapping import DealMapping
 
-STOCK: Final[Mapping[str, object]] = MappingProxyType(
+DEFAULT_MAPPING: Final[Mapping[str, object]] = MappingProxyType(
     {
         "stage": {"property": "stage"},
         # The stock workspace has no lost stage.
-        "stages": {"NEW": "open", "SCREENING": "open", "MEETING": "open", "PROPOSAL": "open", "CUSTOMER": "won"},
+        "stages": {
+            "NEW": "open",
+            "SCREENING": "open",
+            "MEETING": "open",
+            "PROPOSAL": "open",
+            "CUSTOMER": "won",
+        },
         "value": {"property": "/amount/amountMicros", "scale": -6},
         "unit": {"property": "/amount/currencyCode"},
         "created_at": {"property": "createdAt"},
@@ -35,68 +41,81 @@ STOCK: Final[Mapping[str, object]] = MappingProxyType(
     }
 )
 # What is told twice, by one upsert and by wildcard subscriptions, says the same of the record at the same time.
-ACTIONS: Final = ("created", "updated", "upserted", "deleted", "restored", "destroyed")
+SUPPORTED_ACTIONS: Final = ("created", "updated", "upserted", "deleted", "restored", "destroyed")
 
 
-class Twenty(Connector):
+class TwentyConnector(Connector):
     """One workspace of Twenty, by its webhooks."""
 
     name: str = "twenty"
-    form: str = "deals"
-    default_mapping: Mapping[str, object] = STOCK
-    secret_required: bool = False
+    mapping_form: str = "deals"
+    default_mapping: Mapping[str, object] = DEFAULT_MAPPING
+    is_secret_required: bool = False
 
-    def new_secret(self, random: bytes) -> str:
+    def generate_secret(self, random_bytes: bytes) -> str:
         """A secret to enter in Twenty: the bytes in hexadecimal."""
-        return bytes(random).hex()
+        return bytes(random_bytes).hex()
 
     def check_secret(self, secret: str) -> None:
         """Returns only for 16 to 200 printable letters, which Twenty takes as they are. Raises: InvalidError."""
         if not 16 <= len(secret) <= 200 or not secret.isprintable() or secret != secret.strip():
-            raise signatures.unusable("must be the webhook's secret: 16 to 200 printable characters")
+            raise signatures.unusable_secret_error(
+                "must be the webhook's secret: 16 to 200 printable characters"
+            )
 
     def verify(self, delivery: Delivery, secrets: Sequence[str], now: datetime) -> None:
         """Returns only for a delivery with a fresh signature by one of the secrets. Raises: NotAuthenticError."""
-        stamp = delivery.headers.get("x-twenty-webhook-timestamp", "")
-        if not signatures.fresh(stamp, now, milliseconds=True):
-            raise signatures.refusal()
-        signed = f"{stamp}:".encode() + delivery.body
-        expected = [signatures.hexadecimal(secret.encode(), signed) for secret in filter(None, secrets)]
-        if not signatures.among([delivery.headers.get("x-twenty-webhook-signature", "").lower()], expected):
-            raise signatures.refusal()
+        timestamp = delivery.headers.get("x-twenty-webhook-timestamp", "")
+        if not signatures.is_fresh(timestamp, now, milliseconds=True):
+            raise signatures.authentication_error()
+        signed_content = f"{timestamp}:".encode() + delivery.body
+        expected = [
+            signatures.hex_hmac(secret.encode(), signed_content) for secret in filter(None, secrets)
+        ]
+        if not signatures.matches_any(
+            [delivery.headers.get("x-twenty-webhook-signature", "").lower()], expected
+        ):
+            raise signatures.authentication_error()
 
-    def translate(self, delivery: Delivery, account: str | None, mapping: DealMapping) -> Translation:
+    def translate(
+        self, delivery: Delivery, account: str | None, mapping: DealMapping
+    ) -> Translation:
         """The change that the event says. Raises: MalformedError when it is no JSON object."""
-        return translated(one_object(delivery.body, "Twenty"), lambda element: _changes(element, account, mapping))
+        return translate_elements(
+            parse_single_event(delivery.body, "Twenty"),
+            lambda element: _to_changes(element, account, mapping),
+        )
 
 
-def _changes(element: Mapping[str, object], account: str | None, mapping: DealMapping) -> Iterable[Change]:
+def _to_changes(
+    element: Mapping[str, object], account: str | None, mapping: DealMapping
+) -> Iterable[Change]:
     """The change of one event, as the sender's code has it or as its documentation prints it."""
-    name = element.get("eventName", element.get("event"))
-    if not isinstance(name, str) or "." not in name:
-        raise AsideError("The element has no eventName.")
-    kind, action = name.rsplit(".", 1)
-    if kind != "opportunity" or action not in ACTIONS:
-        raise SkipError
-    workspace = ""  # the documented shape names none: the secret is the workspace's
+    event_name = element.get("eventName", element.get("event"))
+    if not isinstance(event_name, str) or "." not in event_name:
+        raise RejectElementError("The element has no eventName.")
+    kind, action = event_name.rsplit(".", 1)
+    if kind != "opportunity" or action not in SUPPORTED_ACTIONS:
+        raise SkipElementError
+    workspace_id = ""  # the documented shape names none: the secret is the workspace's
     if "workspaceId" in element or "eventName" in element:
-        workspace = of_account(element.get("workspaceId"), account, "workspaceId")
+        workspace_id = parse_account(element.get("workspaceId"), account, "workspaceId")
     record = element.get("record", element.get("data"))
     if not isinstance(record, Mapping):
-        raise AsideError("The element has neither 'record' nor 'data'.")
-    id_ = record_id(record.get("id"), "record.id")
-    sent = element.get("eventDate", element.get("timestamp"))
-    said = record.get("updatedAt") or sent
+        raise RejectElementError("The element has neither 'record' nor 'data'.")
+    id_ = parse_record_id(record.get("id"), "record.id")
+    sent_at = element.get("eventDate", element.get("timestamp"))
+    changed_at_raw = record.get("updatedAt") or sent_at
     if action == "deleted":
-        said = record.get("deletedAt") or said
+        changed_at_raw = record.get("deletedAt") or changed_at_raw
     elif action == "destroyed":
-        said = sent or said
-    stamp = record.get("updatedAt") or said
-    moment(stamp, "updatedAt")
-    key = f"twenty|{workspace}|{kind}|{id_}|{action}|{stamp}"
-    at = moment(said, "deletedAt")
+        changed_at_raw = sent_at or changed_at_raw
+    timestamp = record.get("updatedAt") or changed_at_raw
+    parse_instant(timestamp, "updatedAt")
+    key = f"twenty|{workspace_id}|{kind}|{id_}|{action}|{timestamp}"
+    changed_at = parse_instant(changed_at_raw, "deletedAt")
     if action in ("deleted", "destroyed"):
-        return [Change(f"deal:{id_}", key, at, "deleted")]
+        return [Change(f"deal:{id_}", key, changed_at, "deleted")]
     verb = {"created": "created", "restored": "restored"}.get(action)
-    verb = verb or verb_of(names_in(element.get("updatedFields")), mapping)
-    return [Change(f"deal:{id_}", key, at, verb, fields(record, mapping.properties()))]
+    verb = verb or get_change_verb(to_name_set(element.get("updatedFields")), mapping)
+    return [Change(f"deal:{id_}", key, changed_at, verb, pick_fields(record, mapping.properties()))]

@@ -5,11 +5,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
 ORGANIZATION: Final = "larkfield"
-NAME: Final = "Larkfield Systems"
+COMPANY_NAME: Final = "Larkfield Systems"
 PLAYBOOK: Final = "enterprise-quarter"
 WEEKS: Final = 13
-LEAD: Final = timedelta(days=14)
-PORTAL: Final = 48151623
+LEAD_TIME: Final = timedelta(days=14)
+PORTAL_ID: Final = 48151623
 
 TEAMS: Final = (
     {"key": "sales", "name": "Sales", "function": "sales", "size": 12},
@@ -17,7 +17,7 @@ TEAMS: Final = (
     {"key": "operations", "name": "Operations", "function": "operations", "size": 9},
     {"key": "executives", "name": "Executives", "function": "executive", "size": 3},
 )
-ENTERPRISE: Final = [{"property": "data.segment", "op": "eq", "value": "enterprise"}]
+ENTERPRISE_CONDITION: Final = [{"property": "data.segment", "op": "eq", "value": "enterprise"}]
 METRICS: Final = (
     {
         "key": "enterprise-arr",
@@ -25,7 +25,7 @@ METRICS: Final = (
         "unit": "EUR",
         "events": ["deal.won", "invoice.issued"],
         "activities": ["deal.created", "deal.moved", "call.held", "meeting.held"],
-        "where": ENTERPRISE,
+        "where": ENTERPRISE_CONDITION,
         "aggregation": "sum",
         "canonical_source": "hubspot",
     },
@@ -34,7 +34,7 @@ METRICS: Final = (
         "name": "Qualified enterprise leads",
         "events": ["lead.qualified"],
         "activities": ["campaign.sent", "webinar.held"],
-        "where": ENTERPRISE,
+        "where": ENTERPRISE_CONDITION,
         "aggregation": "count",
     },
     {
@@ -72,9 +72,17 @@ MAPPING: Final = {
     "unit": {"property": "deal_currency_code", "default": "EUR"},
     "offerings": {
         "property": "product",
-        "map": {"PLUS": "onboarding-plus", "ADVISE": "advisory", "SETUP": "legacy-setup", "TAILOR": "tailored-rollout"},
+        "map": {
+            "PLUS": "onboarding-plus",
+            "ADVISE": "advisory",
+            "SETUP": "legacy-setup",
+            "TAILOR": "tailored-rollout",
+        },
     },
-    "data": {"segment": {"property": "customer_segment"}, "seats": {"property": "seats", "parse": "decimal"}},
+    "data": {
+        "segment": {"property": "customer_segment"},
+        "seats": {"property": "seats", "parse": "decimal"},
+    },
 }
 
 
@@ -94,18 +102,18 @@ class Quarter:
         """The day so many days after the first."""
         return self.starts_on + timedelta(days=offset)
 
-    def at(self, offset: int, hour: int, minute: int = 0) -> datetime:
+    def instant_at(self, offset: int, hour: int, minute: int = 0) -> datetime:
         """An instant of that day."""
         return datetime.combine(self.day(offset), time(hour, minute), UTC)
 
 
 def quarter_around(today: date) -> Quarter:
     """The quarter that began on a Monday about eight weeks ago and ends about five weeks ahead."""
-    begun = today - timedelta(weeks=8)
-    return Quarter(begun - timedelta(days=begun.weekday()))
+    eight_weeks_ago = today - timedelta(weeks=8)
+    return Quarter(eight_weeks_ago - timedelta(days=eight_weeks_ago.weekday()))
 
 
-def document(quarter: Quarter) -> dict[str, Any]:  # Any: JSON values
+def playbook_document(quarter: Quarter) -> dict[str, Any]:  # Any: JSON values
     """The playbook as code, as it was first applied."""
     return {
         "sightline": 1,
@@ -123,7 +131,13 @@ def document(quarter: Quarter) -> dict[str, Any]:  # Any: JSON values
             "narrative": "Fewer and larger customers, sold what we can deliver, onboarded within a month.",
             "starts_on": quarter.starts_on.isoformat(),
             "ends_on": quarter.ends_on.isoformat(),
-            "objectives": [_win(), _pipeline(), _deliver(), _keep(), _partners()],
+            "objectives": [
+                _win_objective(),
+                _pipeline_objective(),
+                _delivery_objective(),
+                _retention_objective(),
+                _partner_objective(),
+            ],
         },
     }
 
@@ -132,7 +146,12 @@ def _offerings(quarter: Quarter) -> list[dict[str, Any]]:
     """One that can be delivered, one that will be next quarter, one that no longer is. Sales sells all of them."""
     long_ago = quarter.day(-400).isoformat()
     return [
-        {"key": "onboarding-plus", "name": "Onboarding Plus", "available_from": long_ago, "team": "operations"},
+        {
+            "key": "onboarding-plus",
+            "name": "Onboarding Plus",
+            "available_from": long_ago,
+            "team": "operations",
+        },
         {
             "key": "advisory",
             "name": "Advisory",
@@ -149,7 +168,7 @@ def _offerings(quarter: Quarter) -> list[dict[str, Any]]:
     ]
 
 
-def _win() -> dict[str, Any]:
+def _win_objective() -> dict[str, Any]:
     return {
         "key": "win-enterprise",
         "title": "Win in the enterprise segment",
@@ -159,11 +178,13 @@ def _win() -> dict[str, Any]:
             {"team": "marketing", "role": "responsible", "share": 30},
             {"team": "operations", "role": "consulted"},
         ],
-        "key_results": [_result("arr-3m", "3M of new enterprise ARR", "enterprise-arr", 0, 3_000_000)],
+        "key_results": [
+            _key_result("arr-3m", "3M of new enterprise ARR", "enterprise-arr", 0, 3_000_000)
+        ],
     }
 
 
-def _pipeline() -> dict[str, Any]:
+def _pipeline_objective() -> dict[str, Any]:
     return {
         "key": "fill-the-pipeline",
         "title": "Fill the enterprise pipeline",
@@ -172,11 +193,13 @@ def _pipeline() -> dict[str, Any]:
             {"team": "marketing", "role": "accountable", "share": 60},
             {"team": "sales", "role": "responsible", "share": 40},
         ],
-        "key_results": [_result("leads-80", "80 qualified enterprise leads", "enterprise-leads", 0, 80)],
+        "key_results": [
+            _key_result("leads-80", "80 qualified enterprise leads", "enterprise-leads", 0, 80)
+        ],
     }
 
 
-def _deliver() -> dict[str, Any]:
+def _delivery_objective() -> dict[str, Any]:
     return {
         "key": "deliver-in-a-month",
         "title": "Deliver every onboarding within a month",
@@ -186,13 +209,16 @@ def _deliver() -> dict[str, Any]:
             {"team": "sales", "role": "responsible", "share": 30},
         ],
         "key_results": [
-            {**_result("onboardings-26", "26 onboardings delivered", "onboardings", 0, 26), "weight": 2},
-            _result("days-28", "An onboarding takes 28 days", "onboarding-days", 41, 28),
+            {
+                **_key_result("onboardings-26", "26 onboardings delivered", "onboardings", 0, 26),
+                "weight": 2,
+            },
+            _key_result("days-28", "An onboarding takes 28 days", "onboarding-days", 41, 28),
         ],
     }
 
 
-def _keep() -> dict[str, Any]:
+def _retention_objective() -> dict[str, Any]:
     return {
         "key": "keep-customers",
         "title": "Keep the customers we have",
@@ -201,11 +227,13 @@ def _keep() -> dict[str, Any]:
             {"team": "operations", "role": "accountable", "share": 50},
             {"team": "executives", "role": "responsible", "share": 50},
         ],
-        "key_results": [{**_result("churn-5", "Churn down to 5%", "churn-rate", 8, 5), "cadence_days": 14}],
+        "key_results": [
+            {**_key_result("churn-5", "Churn down to 5%", "churn-rate", 8, 5), "cadence_days": 14}
+        ],
     }
 
 
-def _partners() -> dict[str, Any]:
+def _partner_objective() -> dict[str, Any]:
     return {
         "key": "open-partner-channel",
         "title": "Open a partner channel",
@@ -215,9 +243,11 @@ def _partners() -> dict[str, Any]:
             {"team": "marketing", "role": "responsible", "share": 40},
             {"team": "sales", "role": "informed"},
         ],
-        "key_results": [_result("partners-8", "8 partner contracts", "partner-contracts", 0, 8)],
+        "key_results": [
+            _key_result("partners-8", "8 partner contracts", "partner-contracts", 0, 8)
+        ],
     }
 
 
-def _result(key: str, title: str, metric: str, baseline: int, target: int) -> dict[str, Any]:
+def _key_result(key: str, title: str, metric: str, baseline: int, target: int) -> dict[str, Any]:
     return {"key": key, "title": title, "metric": metric, "baseline": baseline, "target": target}

@@ -5,36 +5,40 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from app.demo.company import PORTAL, WEEKS, Quarter
-from app.demo.dice import Dice
-from app.domain.changes import milliseconds
+from app.demo.company import PORTAL_ID, WEEKS, Quarter
+from app.demo.seeded_random import SeededRandom
+from app.domain.sources.crm.changes import to_milliseconds
 
 Element = dict[str, Any]  # Any: a JSON object in HubSpot's own words
 # Sales is on its own mission: most of what it opens is small.
-SEGMENTS: Final = {"enterprise": 26, "mid-market": 28, "small": 46}
-PRODUCTS: Final = {
+SEGMENT_WEIGHTS: Final = {"enterprise": 26, "mid-market": 28, "small": 46}
+PRODUCT_WEIGHTS: Final = {
     "enterprise": {"PLUS": 50, "ADVISE": 38, "TAILOR": 12},
     "mid-market": {"PLUS": 72, "ADVISE": 12, "SETUP": 16},
     "small": {"PLUS": 90, "SETUP": 10},
 }
-AMOUNTS: Final = {"enterprise": (90, 240), "mid-market": (12, 38), "small": (1, 7)}  # thousands
-DAYS: Final = {"enterprise": (12, 28), "mid-market": (8, 20), "small": (3, 11)}
-WON: Final = {"enterprise": 0.55, "mid-market": 0.55, "small": 0.7}
-ENDED: Final = {"enterprise": 0.8, "mid-market": 0.9, "small": 0.95}
-PATHS: Final = {
+AMOUNT_RANGES: Final = {
+    "enterprise": (90, 240),
+    "mid-market": (12, 38),
+    "small": (1, 7),
+}  # thousands
+DURATION_RANGES: Final = {"enterprise": (12, 28), "mid-market": (8, 20), "small": (3, 11)}
+WIN_PROBABILITIES: Final = {"enterprise": 0.55, "mid-market": 0.55, "small": 0.7}
+CLOSE_PROBABILITIES: Final = {"enterprise": 0.8, "mid-market": 0.9, "small": 0.95}
+STAGE_PATHS: Final = {
     "enterprise": ("qualifiedtobuy", "presentationscheduled", "contractsent"),
     "mid-market": ("qualifiedtobuy", "contractsent"),
     "small": ("contractsent",),
 }
-TOUCHES: Final = {"enterprise": (3, 5), "mid-market": (2, 4), "small": (2, 3)}
-TYPES: Final = {"call": "0-48", "meeting": "0-47", "email": "0-49"}
+ACTIVITY_COUNTS: Final = {"enterprise": (3, 5), "mid-market": (2, 4), "small": (2, 3)}
+OBJECT_TYPE_IDS: Final = {"call": "0-48", "meeting": "0-47", "email": "0-49"}
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class TimedElement:
     """One element and when it happened."""
 
-    at: datetime
+    occurred_at: datetime
     element: Element
 
 
@@ -47,53 +51,70 @@ class Deal:
     amount: int
     currency: str
     product: str
-    opens: datetime
-    ends: datetime | None
-    won: bool
+    opened_at: datetime
+    closed_at: datetime | None
+    is_won: bool
 
 
-def all_told(quarter: Quarter) -> list[Told]:
+def build_webhook_elements(quarter: Quarter) -> list[TimedElement]:
     """Everything that HubSpot would tell of the quarter, in the order in which it happened."""
-    dice = Dice(quarter.seed)
-    told = [one for deal in deals(quarter) for one in _deal(dice, deal)]
-    return sorted(told, key=lambda one: (one.at, str(one.element)))
-
-
-def deals(quarter: Quarter) -> Iterator[Deal]:
-    """The quarter's deals by the day on which they open: two or three a working day."""
-    dice, number = Dice(quarter.seed), 9_000_001
-    for offset in range(WEEKS * 7):
-        if offset % 7 > 4:
-            continue
-        for index in range(dice.between(2, 3, "deals", offset)):
-            yield _open(dice, quarter, offset, number, index)
-            number += 7
-
-
-def _open(dice: Dice, quarter: Quarter, offset: int, number: int, index: int) -> Deal:
-    segment = dice.weighed(SEGMENTS, number, "segment")
-    low, high = AMOUNTS[segment]
-    opens = quarter.at(offset, 8 + 2 * index, dice.between(0, 59, number, "minute"))
-    ends = opens + timedelta(days=dice.between(*DAYS[segment], number, "days"), minutes=dice.between(60, 170, number))
-    return Deal(
-        id=number,
-        segment=segment,
-        amount=1_000 * dice.between(low, high, number, "amount") + 100 * dice.between(0, 9, number, "cents"),
-        currency=dice.weighed({"EUR": 88, "USD": 12}, number, "currency"),
-        product=dice.weighed(PRODUCTS[segment], number, "product"),
-        opens=opens,
-        ends=_weekday(ends) if dice.whether(ENDED[segment], number, "ends") else None,
-        won=dice.whether(WON[segment], number, "won"),
+    seeded_random = SeededRandom(quarter.seed)
+    timed_elements = [
+        timed_element
+        for deal in generate_deals(quarter)
+        for timed_element in _deal_elements(seeded_random, deal)
+    ]
+    return sorted(
+        timed_elements,
+        key=lambda timed_element: (timed_element.occurred_at, str(timed_element.element)),
     )
 
 
-def _weekday(at: datetime) -> datetime:
+def generate_deals(quarter: Quarter) -> Iterator[Deal]:
+    """The quarter's deals by the day on which they open: two or three a working day."""
+    seeded_random, number = SeededRandom(quarter.seed), 9_000_001
+    for offset in range(WEEKS * 7):
+        if offset % 7 > 4:
+            continue
+        for index in range(seeded_random.integer_between(2, 3, "deals", offset)):
+            yield _create_deal(seeded_random, quarter, offset, number, index)
+            number += 7
+
+
+def _create_deal(
+    seeded_random: SeededRandom, quarter: Quarter, offset: int, number: int, index: int
+) -> Deal:
+    segment = seeded_random.choose_weighted(SEGMENT_WEIGHTS, number, "segment")
+    min_amount, max_amount = AMOUNT_RANGES[segment]
+    opened_at = quarter.instant_at(
+        offset, 8 + 2 * index, seeded_random.integer_between(0, 59, number, "minute")
+    )
+    closed_at = opened_at + timedelta(
+        days=seeded_random.integer_between(*DURATION_RANGES[segment], number, "days"),
+        minutes=seeded_random.integer_between(60, 170, number),
+    )
+    return Deal(
+        id=number,
+        segment=segment,
+        amount=1_000 * seeded_random.integer_between(min_amount, max_amount, number, "amount")
+        + 100 * seeded_random.integer_between(0, 9, number, "cents"),
+        currency=seeded_random.choose_weighted({"EUR": 88, "USD": 12}, number, "currency"),
+        product=seeded_random.choose_weighted(PRODUCT_WEIGHTS[segment], number, "product"),
+        opened_at=opened_at,
+        closed_at=_next_working_day(closed_at)
+        if seeded_random.happens(CLOSE_PROBABILITIES[segment], number, "ends")
+        else None,
+        is_won=seeded_random.happens(WIN_PROBABILITIES[segment], number, "won"),
+    )
+
+
+def _next_working_day(instant: datetime) -> datetime:
     """The same hour of the next working day, if it is none."""
-    return at + timedelta(days=max(0, 7 - at.weekday()) if at.weekday() > 4 else 0)
+    return instant + timedelta(days=max(0, 7 - instant.weekday()) if instant.weekday() > 4 else 0)
 
 
-def _deal(dice: Dice, deal: Deal) -> Iterator[Told]:
-    yield _said(deal.opens, "deal.creation", deal.id)
+def _deal_elements(seeded_random: SeededRandom, deal: Deal) -> Iterator[TimedElement]:
+    yield _timed_element(deal.opened_at, "deal.creation", deal.id)
     fields = {
         "pipeline": "default",
         "customer_segment": deal.segment,
@@ -103,75 +124,139 @@ def _deal(dice: Dice, deal: Deal) -> Iterator[Told]:
         "seats": str(max(5, deal.amount // 400)),
         "dealstage": "appointmentscheduled",
     }
-    for name, value in fields.items():
-        yield _set(deal.opens, deal.id, name, value)
-    yield from _moves(dice, deal)
-    last = deal.ends or deal.opens + timedelta(days=30)
-    for index in range(dice.between(*TOUCHES[deal.segment], deal.id, "touches")):
-        at = _weekday(deal.opens + (last - deal.opens) * dice.chance(deal.id, "touch", index))
-        hour = dice.between(8, 16, deal.id, "hour", index)
-        yield from _touch(dice, deal, index, at.replace(hour=hour, minute=dice.between(0, 59, deal.id, "at", index)))
+    for name, property_value in fields.items():
+        yield _property_change(deal.opened_at, deal.id, name, property_value)
+    yield from _stage_elements(seeded_random, deal)
+    last_instant = deal.closed_at or deal.opened_at + timedelta(days=30)
+    for index in range(
+        seeded_random.integer_between(*ACTIVITY_COUNTS[deal.segment], deal.id, "touches")
+    ):
+        occurred_at = _next_working_day(
+            deal.opened_at
+            + (last_instant - deal.opened_at) * seeded_random.fraction(deal.id, "touch", index)
+        )
+        hour = seeded_random.integer_between(8, 16, deal.id, "hour", index)
+        yield from _activity_elements(
+            seeded_random,
+            deal,
+            index,
+            occurred_at.replace(
+                hour=hour, minute=seeded_random.integer_between(0, 59, deal.id, "at", index)
+            ),
+        )
 
 
-def _moves(dice: Dice, deal: Deal) -> Iterator[Told]:
+def _stage_elements(seeded_random: SeededRandom, deal: Deal) -> Iterator[TimedElement]:
     """The stages that it goes through, its end, and what comes after."""
-    path = PATHS[deal.segment]
-    last = deal.ends or deal.opens + timedelta(days=28)
-    for index, stage in enumerate(path):
-        at = _weekday(deal.opens + (last - deal.opens) * (index + 1) / (len(path) + 1))
-        if at < last:
-            yield _set(at, deal.id, "dealstage", stage)
-    if deal.ends is None:
+    path = STAGE_PATHS[deal.segment]
+    last_instant = deal.closed_at or deal.opened_at + timedelta(days=28)
+    for index, deal_stage in enumerate(path):
+        occurred_at = _next_working_day(
+            deal.opened_at + (last_instant - deal.opened_at) * (index + 1) / (len(path) + 1)
+        )
+        if occurred_at < last_instant:
+            yield _property_change(occurred_at, deal.id, "dealstage", deal_stage)
+    if deal.closed_at is None:
         return
-    yield _set(deal.ends, deal.id, "dealstage", "closedwon" if deal.won else "closedlost")
-    if not deal.won:
+    yield _property_change(
+        deal.closed_at, deal.id, "dealstage", "closedwon" if deal.is_won else "closedlost"
+    )
+    if not deal.is_won:
         return
-    if dice.whether(0.12, deal.id, "corrected"):  # the contract says another amount than the deal did
-        at = _weekday(deal.ends + timedelta(days=3))
-        yield _set(at, deal.id, "amount", str(deal.amount * dice.between(70, 95, deal.id, "less") // 100))
-    if dice.whether(0.1, deal.id, "reopened"):
-        at = _weekday(deal.ends + timedelta(days=5))
-        yield _set(at, deal.id, "dealstage", "contractsent")
-        if dice.whether(0.6, deal.id, "again"):
-            yield _set(_weekday(at + timedelta(days=6)), deal.id, "dealstage", "closedwon")
+    if seeded_random.happens(
+        0.12, deal.id, "corrected"
+    ):  # the contract says another amount than the deal did
+        occurred_at = _next_working_day(deal.closed_at + timedelta(days=3))
+        yield _property_change(
+            occurred_at,
+            deal.id,
+            "amount",
+            str(deal.amount * seeded_random.integer_between(70, 95, deal.id, "less") // 100),
+        )
+    if seeded_random.happens(0.1, deal.id, "reopened"):
+        occurred_at = _next_working_day(deal.closed_at + timedelta(days=5))
+        yield _property_change(occurred_at, deal.id, "dealstage", "contractsent")
+        if seeded_random.happens(0.6, deal.id, "again"):
+            yield _property_change(
+                _next_working_day(occurred_at + timedelta(days=6)),
+                deal.id,
+                "dealstage",
+                "closedwon",
+            )
 
 
-def _touch(dice: Dice, deal: Deal, index: int, at: datetime) -> Iterator[Told]:
+def _activity_elements(
+    seeded_random: SeededRandom, deal: Deal, index: int, occurred_at: datetime
+) -> Iterator[TimedElement]:
     """A call, meeting or e-mail of a deal. It is told when it is over, in the generic dialect: there is no other."""
-    kind = dice.weighed({"call": 45, "meeting": 25, "email": 30}, deal.id, "kind", index)
-    id_, over = 100 * deal.id + index, at + timedelta(minutes=25)
-    what = {"objectTypeId": TYPES[kind]}
-    yield _said(over, "object.creation", id_, **what)
+    kind = seeded_random.choose_weighted(
+        {"call": 45, "meeting": 25, "email": 30}, deal.id, "kind", index
+    )
+    id_, ended_at = 100 * deal.id + index, occurred_at + timedelta(minutes=25)
+    object_type = {"objectTypeId": OBJECT_TYPE_IDS[kind]}
+    yield _timed_element(ended_at, "object.creation", id_, **object_type)
     properties = {
-        "call": {"hs_timestamp": _stamp(at), "hs_call_status": "COMPLETED"},
+        "call": {"hs_timestamp": _to_timestamp(occurred_at), "hs_call_status": "COMPLETED"},
         "meeting": {
-            "hs_meeting_start_time": _stamp(at),
-            "hs_meeting_outcome": "NO_SHOW" if dice.whether(0.1, id_, "no show") else "COMPLETED",
+            "hs_meeting_start_time": _to_timestamp(occurred_at),
+            "hs_meeting_outcome": "NO_SHOW"
+            if seeded_random.happens(0.1, id_, "no show")
+            else "COMPLETED",
         },
-        "email": {"hs_timestamp": _stamp(at), "hs_email_status": "SENT", "hs_email_direction": "EMAIL"},
+        "email": {
+            "hs_timestamp": _to_timestamp(occurred_at),
+            "hs_email_status": "SENT",
+            "hs_email_direction": "EMAIL",
+        },
     }[kind]
-    for name, value in properties.items():
-        yield _said(over, "object.propertyChange", id_, **what, propertyName=name, propertyValue=value)
-    ends = {"fromObjectTypeId": TYPES[kind], "fromObjectId": id_, "toObjectTypeId": "0-3", "toObjectId": deal.id}
-    yield _said(over, "object.associationChange", None, **ends, associationRemoved=False)
+    for name, property_value in properties.items():
+        yield _timed_element(
+            ended_at,
+            "object.propertyChange",
+            id_,
+            **object_type,
+            propertyName=name,
+            propertyValue=property_value,
+        )
+    association = {
+        "fromObjectTypeId": OBJECT_TYPE_IDS[kind],
+        "fromObjectId": id_,
+        "toObjectTypeId": "0-3",
+        "toObjectId": deal.id,
+    }
+    yield _timed_element(
+        ended_at, "object.associationChange", None, **association, associationRemoved=False
+    )
 
 
-def _set(at: datetime, id_: int, name: str, value: str) -> Told:
-    return _said(at, "deal.propertyChange", id_, propertyName=name, propertyValue=value)
+def _property_change(
+    occurred_at: datetime, id_: int, name: str, property_value: str
+) -> TimedElement:
+    return _timed_element(
+        occurred_at, "deal.propertyChange", id_, propertyName=name, propertyValue=property_value
+    )
 
 
-def _said(at: datetime, said: str, id_: int | None, **more: object) -> Told:
-    element: Element = {"subscriptionType": said, "portalId": PORTAL, "occurredAt": milliseconds(at)}
+def _timed_element(
+    occurred_at: datetime, subscription_type: str, id_: int | None, **extra_fields: object
+) -> TimedElement:
+    element: Element = {
+        "subscriptionType": subscription_type,
+        "portalId": PORTAL_ID,
+        "occurredAt": to_milliseconds(occurred_at),
+    }
     if id_ is not None:
         element["objectId"] = id_
-    return Told(at, {**element, "attemptNumber": 0, "changeSource": "CRM_UI", **more})
+    return TimedElement(
+        occurred_at, {**element, "attemptNumber": 0, "changeSource": "CRM_UI", **extra_fields}
+    )
 
 
-def _stamp(at: datetime) -> str:
-    return str(milliseconds(at))
+def _to_timestamp(instant: datetime) -> str:
+    return str(to_milliseconds(instant))
 
 
-def generic(element: Element) -> Element:
+def to_generic_element(element: Element) -> Element:
     """A classic element of a deal as the generic dialect says it."""
     verb = str(element["subscriptionType"]).partition(".")[2]
     return {**element, "subscriptionType": f"object.{verb}", "objectTypeId": "0-3"}

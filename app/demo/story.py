@@ -5,83 +5,110 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from app.demo import work
-from app.demo.company import LEAD, MAPPING, PLAYBOOK, PORTAL, WEEKS, Quarter, document
-from app.demo.deals import Element, Told, all_told, generic
-from app.demo.dice import Dice
+from app.demo import daily_batches as work
+from app.demo.company import (
+    LEAD_TIME,
+    MAPPING,
+    PLAYBOOK,
+    PORTAL_ID,
+    WEEKS,
+    Quarter,
+    playbook_document,
+)
+from app.demo.deals import Element, TimedElement, build_webhook_elements, to_generic_element
+from app.demo.seeded_random import SeededRandom
 
-MOST: Final = 100  # HubSpot's own batch
-SLOTS: Final = ((12, 30), (17, 30))
-BOOK: Final = f"/v1/playbooks/{PLAYBOOK}"
-SIGNING: Final = "the demo"
+MAX_BATCH: Final = 100  # HubSpot's own batch
+DELIVERY_TIMES: Final = ((12, 30), (17, 30))
+PLAYBOOK_PATH: Final = f"/v1/playbooks/{PLAYBOOK}"
+SIGNER: Final = "the demo"
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ApiRequest:
     """A call of the API. Any: JSON."""
 
-    at: datetime
+    occurs_at: datetime
     method: str
     path: str
     body: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class WebhookDelivery:
     """What HubSpot sends to the hook; never empty."""
 
-    at: datetime
+    occurs_at: datetime
     elements: tuple[Element, ...]
 
 
-Act = Request | Delivery
+Act = ApiRequest | WebhookDelivery
 
 
-def connect(quarter: Quarter, secret: str) -> Request:
+def build_connection(quarter: Quarter, secret: str) -> ApiRequest:
     """The CRM is connected, its client secret being the one given."""
     body = {
         "name": "HubSpot",
         "connector": "hubspot",
-        "account": str(PORTAL),
+        "account": str(PORTAL_ID),
         "team": "sales",
-        "mapping": {**MAPPING, "rates": [_rate(quarter.day(-60), 0.93), _rate(quarter.day(28), 0.91)]},
+        "mapping": {
+            **MAPPING,
+            "rates": [
+                _exchange_rate(quarter.day(-60), 0.93),
+                _exchange_rate(quarter.day(28), 0.91),
+            ],
+        },
         "secret": secret,
     }
-    return Request(_before(quarter, 14, 10), "PUT", "/v1/sources/hubspot", body)
+    return ApiRequest(_instant_before(quarter, 14, 10), "PUT", "/v1/sources/hubspot", body)
 
 
-def _rate(day: date, rate: float) -> dict[str, object]:
+def _exchange_rate(day: date, rate: float) -> dict[str, object]:
     return {"from": "USD", "to": "EUR", "rate": rate, "valid_from": day.isoformat()}
 
 
-def acts(quarter: Quarter) -> list[Act]:
+def build_acts(quarter: Quarter) -> list[Act]:
     """All acts of the quarter in the order in which they come, but for `connect`, which comes after the first one."""
-    found: list[Act] = [*_planning(quarter), *_second_thoughts(quarter), *_deliveries(quarter)]
-    for offset, events in enumerate(work.by_day(quarter)):
+    planned_acts: list[Act] = [
+        *_planning_acts(quarter),
+        *_revision_acts(quarter),
+        *_plan_deliveries(quarter),
+    ]
+    for offset, events in enumerate(work.build_daily_batches(quarter)):
         if events:
-            found.append(Request(quarter.at(offset, 18, 5), "POST", "/v1/event-batches", {"events": events}))
-    return sorted(found, key=lambda act: act.at)
+            planned_acts.append(
+                ApiRequest(
+                    quarter.instant_at(offset, 18, 5),
+                    "POST",
+                    "/v1/event-batches",
+                    {"events": events},
+                )
+            )
+    return sorted(planned_acts, key=lambda act: act.occurs_at)
 
 
-def _before(quarter: Quarter, days: int, hour: int) -> datetime:
-    return quarter.at(-days, hour)
+def _instant_before(quarter: Quarter, days: int, hour: int) -> datetime:
+    return quarter.instant_at(-days, hour)
 
 
-def begins(quarter: Quarter) -> datetime:
+def story_start(quarter: Quarter) -> datetime:
     """When the organization is made: before anything else."""
-    return quarter.at(0, 8) - LEAD
+    return quarter.instant_at(0, 8) - LEAD_TIME
 
 
-def _planning(quarter: Quarter) -> Iterator[Request]:
+def _planning_acts(quarter: Quarter) -> Iterator[ApiRequest]:
     """The executives write it, operations and marketing help; marketing never signs, sales signs later on."""
-    yield Request(_before(quarter, 14, 9), "POST", "/v1/apply", document(quarter))
-    yield _contribution(_before(quarter, 10, 11), "executives", "Wrote it")
-    yield _contribution(_before(quarter, 9, 15), "operations", "The part on onboarding")
-    yield _contribution(_before(quarter, 7, 16), "marketing", "The part on leads")
-    yield Request(_before(quarter, 4, 9), "POST", f"{BOOK}/publish")
-    yield _signature(_before(quarter, 4, 10), "executives", 1)
-    yield _signature(_before(quarter, 3, 14), "operations", 1)
-    accepted = {
+    yield ApiRequest(
+        _instant_before(quarter, 14, 9), "POST", "/v1/apply", playbook_document(quarter)
+    )
+    yield _contribution(_instant_before(quarter, 10, 11), "executives", "Wrote it")
+    yield _contribution(_instant_before(quarter, 9, 15), "operations", "The part on onboarding")
+    yield _contribution(_instant_before(quarter, 7, 16), "marketing", "The part on leads")
+    yield ApiRequest(_instant_before(quarter, 4, 9), "POST", f"{PLAYBOOK_PATH}/publish")
+    yield _signature(_instant_before(quarter, 4, 10), "executives", 1)
+    yield _signature(_instant_before(quarter, 3, 14), "operations", 1)
+    accepting_teams = {
         "win-enterprise": ("sales", "marketing", "operations"),
         "fill-the-pipeline": ("marketing",),
         "deliver-in-a-month": ("operations", "sales"),
@@ -89,71 +116,106 @@ def _planning(quarter: Quarter) -> Iterator[Request]:
         "open-partner-channel": ("executives",),
     }
     minute = 0
-    for objective, teams in accepted.items():
+    for objective, teams in accepting_teams.items():
         for team in teams:
             minute += 5
-            at = _before(quarter, 2, 9) + timedelta(minutes=minute)
-            yield _acceptance(at, objective, team, accepted=True, note="")
-    no = "No one free for leads that take a year."
-    yield _acceptance(_before(quarter, 1, 10), "fill-the-pipeline", "sales", accepted=False, note=no)
+            instant = _instant_before(quarter, 2, 9) + timedelta(minutes=minute)
+            yield _acceptance(instant, objective, team, accepted=True, note="")
+    refusal_note = "No one free for leads that take a year."
+    yield _acceptance(
+        _instant_before(quarter, 1, 10),
+        "fill-the-pipeline",
+        "sales",
+        accepted=False,
+        note=refusal_note,
+    )
 
 
-def _second_thoughts(quarter: Quarter) -> Iterator[Request]:
+def _revision_acts(quarter: Quarter) -> Iterator[ApiRequest]:
     """Three weeks in a goal is lowered: a revision that operations never signs. A later edit is not published."""
-    lowered = {"target": 22, "title": "22 onboardings delivered"}
-    yield Request(quarter.at(21, 9), "PATCH", "/v1/key-results/onboardings-26", lowered)
-    yield Request(quarter.at(21, 9, 10), "POST", f"{BOOK}/publish")
-    yield _signature(quarter.at(22, 9), "executives", 2)
-    yield _signature(quarter.at(23, 9), "sales", 2)
-    said = {"description": "Seats above 200, or a contract above 90,000 a year."}
-    yield Request(quarter.at(39, 11), "PATCH", "/v1/objectives/win-enterprise", said)
+    lowered_goal = {"target": 22, "title": "22 onboardings delivered"}
+    yield ApiRequest(
+        quarter.instant_at(21, 9), "PATCH", "/v1/key-results/onboardings-26", lowered_goal
+    )
+    yield ApiRequest(quarter.instant_at(21, 9, 10), "POST", f"{PLAYBOOK_PATH}/publish")
+    yield _signature(quarter.instant_at(22, 9), "executives", 2)
+    yield _signature(quarter.instant_at(23, 9), "sales", 2)
+    new_description = {"description": "Seats above 200, or a contract above 90,000 a year."}
+    yield ApiRequest(
+        quarter.instant_at(39, 11), "PATCH", "/v1/objectives/win-enterprise", new_description
+    )
 
 
-def _contribution(at: datetime, team: str, note: str) -> Request:
-    return Request(at, "PUT", f"{BOOK}/contributions/{team}", {"by": SIGNING, "note": note})
+def _contribution(occurs_at: datetime, team: str, note: str) -> ApiRequest:
+    return ApiRequest(
+        occurs_at, "PUT", f"{PLAYBOOK_PATH}/contributions/{team}", {"by": SIGNER, "note": note}
+    )
 
 
-def _signature(at: datetime, team: str, revision: int) -> Request:
-    return Request(at, "PUT", f"{BOOK}/signoffs/{team}", {"revision": revision, "by": SIGNING})
+def _signature(occurs_at: datetime, team: str, revision: int) -> ApiRequest:
+    return ApiRequest(
+        occurs_at, "PUT", f"{PLAYBOOK_PATH}/signoffs/{team}", {"revision": revision, "by": SIGNER}
+    )
 
 
-def _acceptance(at: datetime, objective: str, team: str, *, accepted: bool, note: str) -> Request:
+def _acceptance(
+    occurs_at: datetime, objective: str, team: str, *, accepted: bool, note: str
+) -> ApiRequest:
     path = f"/v1/objectives/{objective}/responsibilities/{team}/acceptance"
-    return Request(at, "PUT", path, {"accepted": accepted, "by": SIGNING, "note": note})
+    return ApiRequest(occurs_at, "PUT", path, {"accepted": accepted, "by": SIGNER, "note": note})
 
 
-def _deliveries(quarter: Quarter) -> Iterator[Delivery]:
+def _plan_deliveries(quarter: Quarter) -> Iterator[WebhookDelivery]:
     """Two a day; a few elements come a day late, a few twice, and now and then a whole delivery is sent again."""
-    dice = Dice(quarter.seed)
-    slots = [quarter.at(offset, *slot) for offset in range(WEEKS * 7) for slot in SLOTS]
+    seeded_random = SeededRandom(quarter.seed)
+    slots = [
+        quarter.instant_at(offset, *slot) for offset in range(WEEKS * 7) for slot in DELIVERY_TIMES
+    ]
     batches: dict[datetime, list[Element]] = {slot: [] for slot in slots}
-    following = iter(slots)
-    slot = next(following)
-    for told in all_told(quarter):
-        while slot < told.at:
-            later = next(following, None)
-            if later is None:
+    remaining_slots = iter(slots)
+    slot = next(remaining_slots)
+    for timed_element in build_webhook_elements(quarter):
+        while slot < timed_element.occurred_at:
+            next_slot = next(remaining_slots, None)
+            if next_slot is None:
                 break
-            slot = later
-        late = timedelta(days=1) if _late(dice, told) else timedelta()
-        if told.at <= slot and slot + late in batches:
-            batches[slot + late] += _spoken(dice, told)
-    for at, elements in batches.items():
-        for part in range(0, len(elements), MOST):
-            yield from _sent(dice, at + timedelta(minutes=part // MOST), tuple(elements[part : part + MOST]))
+            slot = next_slot
+        delay = timedelta(days=1) if _is_late(seeded_random, timed_element) else timedelta()
+        if timed_element.occurred_at <= slot and slot + delay in batches:
+            batches[slot + delay] += _in_dialects(seeded_random, timed_element)
+    for occurs_at, elements in batches.items():
+        for start in range(0, len(elements), MAX_BATCH):
+            yield from _send_deliveries(
+                seeded_random,
+                occurs_at + timedelta(minutes=start // MAX_BATCH),
+                tuple(elements[start : start + MAX_BATCH]),
+            )
 
 
-def _late(dice: Dice, told: Told) -> bool:
-    return dice.whether(0.03, told.at, told.element.get("objectId"), "late")
+def _is_late(seeded_random: SeededRandom, timed_element: TimedElement) -> bool:
+    return seeded_random.happens(
+        0.03, timed_element.occurred_at, timed_element.element.get("objectId"), "late"
+    )
 
 
-def _spoken(dice: Dice, told: Told) -> list[Element]:
+def _in_dialects(seeded_random: SeededRandom, timed_element: TimedElement) -> list[Element]:
     """The element; both dialects say some of what happens to deals."""
-    both = "deal." in told.element["subscriptionType"] and dice.whether(0.08, told.at, "both")
-    return [told.element, generic(told.element)] if both else [told.element]
+    is_repeated = "deal." in timed_element.element["subscriptionType"] and seeded_random.happens(
+        0.08, timed_element.occurred_at, "both"
+    )
+    return (
+        [timed_element.element, to_generic_element(timed_element.element)]
+        if is_repeated
+        else [timed_element.element]
+    )
 
 
-def _sent(dice: Dice, at: datetime, elements: tuple[Element, ...]) -> Iterator[Delivery]:
-    yield Delivery(at, elements)
-    if dice.whether(0.06, at, "again"):
-        yield Delivery(at + timedelta(minutes=47), tuple({**one, "attemptNumber": 1} for one in elements))
+def _send_deliveries(
+    seeded_random: SeededRandom, occurs_at: datetime, elements: tuple[Element, ...]
+) -> Iterator[WebhookDelivery]:
+    yield WebhookDelivery(occurs_at, elements)
+    if seeded_random.happens(0.06, occurs_at, "again"):
+        yield WebhookDelivery(
+            occurs_at + timedelta(minutes=47),
+            tuple({**element, "attemptNumber": 1} for element in elements),
+        )

@@ -5,15 +5,15 @@ from dataclasses import dataclass, field
 from math import fsum
 from operator import mul
 
-from app.scoring.evidence import Scope, scope
-from app.scoring.pace import Pace, Standing
-from app.scoring.plan import Plan, window
+from app.scoring.effort import EffortTotals, TeamEffort
+from app.scoring.evidence_links import EvidenceScope, build_scope
+from app.scoring.key_result_progress import KeyResultProgress, KeyResultStanding
+from app.scoring.playbook_index import PlaybookIndex, window_of
 from app.scoring.snapshot import Snapshot
-from app.scoring.work import Tallies, Work
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class ScoringContext:
     """One snapshot, indexed. Everything by key runs in the order of the keys.
 
     Shape: `work` and `activity` are of every team that has any: all of it, and its activities alone.
@@ -22,70 +22,96 @@ class Context:
     """
 
     snapshot: Snapshot
-    scope: Scope
-    work: Mapping[str, Work]
-    activity: Mapping[str, Work]
-    pace: Pace
-    attained: Mapping[str, float]
-    covered: Mapping[str, tuple[int, int]]
-    together: dict[frozenset[str], float] = field(default_factory=dict)  # what `attained_of` worked out
+    scope: EvidenceScope
+    team_efforts: Mapping[str, TeamEffort]
+    activity_efforts: Mapping[str, TeamEffort]
+    key_result_progress: KeyResultProgress
+    attainments: Mapping[str, float]
+    covered_weights: Mapping[str, tuple[int, int]]
+    attainment_cache: dict[frozenset[str], float] = field(
+        default_factory=dict
+    )  # what `attained_of` worked out
 
     @property
-    def plan(self) -> Plan:
+    def playbook_index(self) -> PlaybookIndex:
         """What it is scored by."""
-        return self.snapshot.plan
+        return self.snapshot.playbook_index
 
-    def standings_of(self, objective: str) -> tuple[Standing, ...]:
+    def build_standings(self, objective: str) -> tuple[KeyResultStanding, ...]:
         """Where that objective's key results stand."""
-        playbook, results = self.plan.playbook, self.plan.key_results[objective]
-        return tuple(self.pace.standing(window(result, playbook), result) for result in results)
+        playbook, key_results = (
+            self.playbook_index.playbook,
+            self.playbook_index.key_results[objective],
+        )
+        return tuple(
+            self.key_result_progress.build_standing(window_of(key_result, playbook), key_result)
+            for key_result in key_results
+        )
 
-    def attained_of(self, objectives: frozenset[str]) -> float:
+    def mean_attainment(self, objectives: frozenset[str]) -> float:
         """The mean attainment of some objectives at once; 0 of none, or of those of another playbook."""
-        found = self.together.get(objectives)
-        if found is None:
-            here = [self.attained[key] for key in objectives if key in self.attained]
-            found = self.together[objectives] = fsum(here) / len(here) if here else 0.0
-        return found
+        attainment = self.attainment_cache.get(objectives)
+        if attainment is None:
+            objective_attainments = [
+                self.attainments[key] for key in objectives if key in self.attainments
+            ]
+            attainment = self.attainment_cache[objectives] = (
+                fsum(objective_attainments) / len(objective_attainments)
+                if objective_attainments
+                else 0.0
+            )
+        return attainment
 
     @property
-    def measured(self) -> bool:
+    def has_evidence(self) -> bool:
         """Whether any objective has evidence."""
-        return any(found for found, _ in self.covered.values())
+        return any(covered_weight for covered_weight, _ in self.covered_weights.values())
 
 
-def build(snapshot: Snapshot) -> Context:
+def build_context(snapshot: Snapshot) -> ScoringContext:
     """The context of a snapshot."""
-    plan = snapshot.plan
-    asked = scope(plan.configuration, snapshot.frame)
-    everything, activity = snapshot.work or Tallies(plan, snapshot.attention).work()
-    pace = Pace(snapshot, asked)
-    return Context(
+    playbook_index = snapshot.playbook_index
+    scope = build_scope(playbook_index.configuration, snapshot.frame)
+    team_efforts, activity_efforts = (
+        snapshot.team_efforts
+        or EffortTotals(playbook_index, snapshot.effort_cells).to_team_efforts()
+    )
+    key_result_progress = KeyResultProgress(snapshot, scope)
+    return ScoringContext(
         snapshot=snapshot,
-        scope=asked,
-        work=everything,
-        activity=activity,
-        pace=pace,
-        attained=_attained(plan, pace),
-        covered=_covered(plan, pace),
+        scope=scope,
+        team_efforts=team_efforts,
+        activity_efforts=activity_efforts,
+        key_result_progress=key_result_progress,
+        attainments=_compute_attainments(playbook_index, key_result_progress),
+        covered_weights=_compute_covered_weights(playbook_index, key_result_progress),
     )
 
 
-def _attained(plan: Plan, pace: Pace) -> Mapping[str, float]:
+def _compute_attainments(
+    playbook_index: PlaybookIndex, key_result_progress: KeyResultProgress
+) -> Mapping[str, float]:
     """The mean attainment of each objective by weight; one without key results has attained nothing."""
-    of = pace.attainments.__getitem__
+    attainment_of = key_result_progress.attainments.__getitem__
     # The mean of `means`, written out: this is done for every objective of every day of a history.
     return {
-        key: min(1.0, fsum(map(mul, weights, map(of, keys))) / total) if total else 0.0
-        for key, keys, weights, total in plan.weights
+        key: min(1.0, fsum(map(mul, weights, map(attainment_of, keys))) / total) if total else 0.0
+        for key, keys, weights, total in playbook_index.key_result_weights
     }
 
 
-def _covered(plan: Plan, pace: Pace) -> Mapping[str, tuple[int, int]]:
+def _compute_covered_weights(
+    playbook_index: PlaybookIndex, key_result_progress: KeyResultProgress
+) -> Mapping[str, tuple[int, int]]:
     """The weight with evidence, of the weight of all key results of each objective."""
-    lacking: dict[str, int] = {}
-    for place, results in plan.windows.items():
-        if pace.stretches[place].exact is None:
-            for result in results:
-                lacking[result.objective] = lacking.get(result.objective, 0) + result.weight
-    return {key: (total - lacking.get(key, 0), total or 1) for key, _, _, total in plan.weights}
+    uncovered_weight: dict[str, int] = {}
+    for window, key_results in playbook_index.windows.items():
+        if key_result_progress.window_values[window].exact_value is None:
+            for key_result in key_results:
+                uncovered_weight[key_result.objective] = (
+                    uncovered_weight.get(key_result.objective, 0) + key_result.weight
+                )
+    return {
+        key: (total - uncovered_weight.get(key, 0), total or 1)
+        for key, _, _, total in playbook_index.key_result_weights
+    }

@@ -4,83 +4,114 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from math import fsum
 
-from app.domain.fixed import ONE
-from app.scoring.alignment import Alignment, ComponentResult, Figure
-from app.scoring.components.registry import REGISTRY
-from app.scoring.context import Context, build
-from app.scoring.ledger import LEAST, entered, ordered
-from app.scoring.means import clamp
+from app.domain.primitives.decimals import FIXED_SCALE
+from app.scoring.averages import clamp
+from app.scoring.components.registry import COMPONENT_FIGURES
+from app.scoring.context import ScoringContext, build_context
+from app.scoring.ledger import MIN_LOSS, drop_negligible, sort_by_points
+from app.scoring.result import Alignment, ComponentScore, Figure
 from app.scoring.snapshot import Snapshot
 
 
-def score(snapshot: Snapshot) -> Alignment:
+def compute_alignment(snapshot: Snapshot) -> Alignment:
     """The alignment that follows from a snapshot, and from nothing else."""
-    return align(build(snapshot))
+    return build_alignment(build_context(snapshot))
 
 
-def outline(snapshot: Snapshot) -> Alignment:
+def compute_without_ledger(snapshot: Snapshot) -> Alignment:
     """The alignment without its ledger, for half the work."""
-    return align(build(snapshot), ledger=False)
+    return build_alignment(build_context(snapshot), with_ledger=False)
 
 
-def align(context: Context, *, ledger: bool = True) -> Alignment:
+def build_alignment(context: ScoringContext, *, with_ledger: bool = True) -> Alignment:
     """The alignment of an indexed snapshot, with its ledger or without."""
-    weights = context.plan.policy.weights
-    figures = {name: measure(context) for name, measure in REGISTRY.items()}
-    total = sum(weights[name] for name, figure in figures.items() if figure.score is not None)
-    parts = {
-        name: 0.0 if figure.score is None or not total else weights[name] / total for name, figure in figures.items()
+    weights = context.playbook_index.policy.weights
+    figures = {name: compute_figure(context) for name, compute_figure in COMPONENT_FIGURES.items()}
+    total_weight = sum(
+        weights[name] for name, figure in figures.items() if figure.score is not None
+    )
+    weight_shares = {
+        name: 0.0 if figure.score is None or not total_weight else weights[name] / total_weight
+        for name, figure in figures.items()
     }
-    coverage = _over_applying(weights, figures, {name: figure.coverage for name, figure in figures.items()})
+    coverage = _mean_over_applicable(
+        weights, figures, {name: figure.coverage for name, figure in figures.items()}
+    )
     components = tuple(
-        ComponentResult(
+        ComponentScore(
             name=name,
             score=figure.score,
             weight=weights[name],
             coverage=figure.coverage,
             applies=figure.applies,
-            lost=0.0 if figure.score is None else parts[name] * (1 - figure.score),
+            lost_points=0.0 if figure.score is None else weight_shares[name] * (1 - figure.score),
             summary=figure.summary,
         )
         for name, figure in figures.items()
     )
     # Half of the evidence is half of it, whichever way the eight terms were rounded.
-    enough = total > 0 and coverage >= context.plan.policy.minimum_coverage / ONE - LEAST
+    has_enough_evidence = (
+        total_weight > 0
+        and coverage >= context.playbook_index.policy.minimum_coverage / FIXED_SCALE - MIN_LOSS
+    )
     return Alignment(
         frame=context.snapshot.frame,
         version=context.snapshot.version,
-        score=_mean(weights, figures, total) if enough else None,
-        floor=_over_applying(weights, figures, {name: figure.proven for name, figure in figures.items()}),
+        score=_weighted_mean(weights, figures, total_weight) if has_enough_evidence else None,
+        floor=_mean_over_applicable(
+            weights, figures, {name: figure.proven for name, figure in figures.items()}
+        ),
         coverage=coverage,
-        weakest=_weakest(components),
-        silent_teams=silent_teams(context),
+        weakest=_find_weakest(components),
+        silent_teams=find_silent_teams(context),
         components=components,
-        losses=ordered(
-            chain.from_iterable(entered(figure.losses(parts[name])) for name, figure in figures.items() if ledger)
+        losses=sort_by_points(
+            chain.from_iterable(
+                drop_negligible(figure.losses(weight_shares[name]))
+                for name, figure in figures.items()
+                if with_ledger
+            )
         ),
     )
 
 
-def _mean(weights: Mapping[str, int], figures: Mapping[str, Figure], total: int) -> float:
-    return clamp(fsum(weights[name] * f.score for name, f in figures.items() if f.score is not None) / total)
+def _weighted_mean(weights: Mapping[str, int], figures: Mapping[str, Figure], total: int) -> float:
+    return clamp(
+        fsum(
+            weights[name] * figure.score
+            for name, figure in figures.items()
+            if figure.score is not None
+        )
+        / total
+    )
 
 
-def _over_applying(weights: Mapping[str, int], figures: Mapping[str, Figure], values: Mapping[str, float]) -> float:
+def _mean_over_applicable(
+    weights: Mapping[str, int], figures: Mapping[str, Figure], figure_values: Mapping[str, float]
+) -> float:
     """The weighted mean of the values over the components that apply; 0 when their weights are."""
     names = [name for name, figure in figures.items() if figure.applies]
     total = sum(weights[name] for name in names)
-    return clamp(fsum(weights[name] * values[name] for name in names) / total) if total else 0.0
+    return (
+        clamp(fsum(weights[name] * figure_values[name] for name in names) / total) if total else 0.0
+    )
 
 
-def _weakest(components: Sequence[ComponentResult]) -> str | None:
+def _find_weakest(components: Sequence[ComponentScore]) -> str | None:
     """The component that loses most; the first of those that lose as much, None when none loses anything."""
-    most = max(component.lost for component in components)
-    if most < LEAST:
+    largest_loss = max(component.lost_points for component in components)
+    if largest_loss < MIN_LOSS:
         return None
-    return next(component.name for component in components if component.lost >= most - LEAST)
+    return next(
+        component.name
+        for component in components
+        if component.lost_points >= largest_loss - MIN_LOSS
+    )
 
 
-def silent_teams(context: Context) -> tuple[str, ...]:
+def find_silent_teams(context: ScoringContext) -> tuple[str, ...]:
     """The teams that bear an objective and have no event in the focus days."""
-    heard = {team for team, work in context.work.items() if work.events > 0}
-    return tuple(sorted(context.plan.borne.keys() - heard))
+    active_teams = {
+        team for team, team_effort in context.team_efforts.items() if team_effort.events > 0
+    }
+    return tuple(sorted(context.playbook_index.objective_shares.keys() - active_teams))

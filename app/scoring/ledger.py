@@ -4,19 +4,19 @@ from collections.abc import Iterable
 from operator import itemgetter
 from typing import Final, NamedTuple, Protocol
 
-from app.scoring.evidence import Evidence
+from app.scoring.evidence_links import EvidenceQuery
 
-LEAST: Final = 1e-12  # what is smaller is rounding, not a loss
+MIN_LOSS: Final = 1e-12  # what is smaller is rounding, not a loss
 
 
-class Account(Protocol):
+class LossExplanation(Protocol):
     """What can tell losses in words and say where their evidence is."""
 
     def detail(self, loss: "Loss") -> str:
         """A short sentence for a person who runs the strategy."""
         ...
 
-    def evidence(self, loss: "Loss") -> Evidence:
+    def evidence(self, loss: "Loss") -> EvidenceQuery:
         """What lists exactly what the loss is made of."""
         ...
 
@@ -29,7 +29,7 @@ class Loss(NamedTuple):
     component: str
     reason: str
     points: float
-    account: Account
+    explanation: LossExplanation
     team: str | None = None
     objective: str | None = None
     key_result: str | None = None
@@ -39,30 +39,36 @@ class Loss(NamedTuple):
     @property
     def detail(self) -> str:
         """The loss in words."""
-        return self.account.detail(self)
+        return self.explanation.detail(self)
 
     @property
-    def evidence(self) -> Evidence:
+    def evidence(self) -> EvidenceQuery:
         """What lists exactly what the loss is made of."""
-        return self.account.evidence(self)
+        return self.explanation.evidence(self)
 
 
-REASON, POINTS = (itemgetter(Loss._fields.index(name)) for name in ("reason", "points"))  # quicker than by name
+GET_REASON, GET_POINTS = (
+    itemgetter(Loss._fields.index(field_name)) for field_name in ("reason", "points")
+)  # quicker than by name
 
 
-def entered(losses: Iterable[Loss]) -> list[Loss]:
+def drop_negligible(losses: Iterable[Loss]) -> list[Loss]:
     """One component's losses that are more than rounding, by reason.
 
     Components yield them by what they concern, team before objective before key result; so within a reason they stay.
     """
-    return sorted([loss for loss in losses if loss.points >= LEAST], key=REASON)
+    return sorted([loss for loss in losses if loss.points >= MIN_LOSS], key=GET_REASON)
 
 
-def ordered(losses: Iterable[Loss]) -> tuple[Loss, ...]:
+def sort_by_points(losses: Iterable[Loss]) -> tuple[Loss, ...]:
     """The losses, largest first; equal ones in the order in which they came."""
-    return tuple(sorted(losses, key=POINTS, reverse=True))
+    return tuple(sorted(losses, key=GET_POINTS, reverse=True))
 
 
-def part(losses: Iterable[Loss], share: float) -> list[Loss]:
+def scale_losses(losses: Iterable[Loss], share: float) -> list[Loss]:
     """A share of each of the losses, without those too small to be one."""
-    return [loss._replace(points=points) for loss in losses if (points := share * loss.points) >= LEAST]
+    return [
+        loss._replace(points=points)
+        for loss in losses
+        if (points := share * loss.points) >= MIN_LOSS
+    ]

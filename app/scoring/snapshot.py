@@ -5,15 +5,15 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from app.domain.configuration import Configuration
-from app.domain.playbooks import Playbook
-from app.domain.silence import Heard
-from app.scoring.plan import Plan, Window
-from app.scoring.work import Attention, Work
+from app.domain.playbook.configuration import Configuration
+from app.domain.playbook.playbooks import Playbook
+from app.domain.sources.silence import SourceActivity
+from app.scoring.effort import EffortCell, TeamEffort
+from app.scoring.playbook_index import MetricWindow, PlaybookIndex
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class ScoringFrame:
     """Which playbook is scored, and the days that bound its evidence.
 
     Shape: `as_of` and `known_at` are the days asked for; `day` is the day scored at (inside the playbook's
@@ -30,20 +30,22 @@ class Frame:
     until: date
     configuration_from: date | None = None
 
-    def focus(self, configuration: Configuration) -> tuple[date, date]:
+    def focus_window(self, configuration: Configuration) -> tuple[date, date]:
         """First and last day over which attention is counted; empty when the last is before the first."""
-        first = self.day - timedelta(days=configuration.policy.focus_days - 1)
-        return max(first, configuration.playbooks[self.playbook].starts_on), self.until
+        first_day = self.day - timedelta(days=configuration.policy.focus_days - 1)
+        return max(first_day, configuration.playbooks[self.playbook].starts_on), self.until
 
 
-def frame(playbook: Playbook, as_of: date, known_at: date, until: date | None = None) -> Frame:
+def build_frame(
+    playbook: Playbook, as_of: date, known_at: date, evidence_until: date | None = None
+) -> ScoringFrame:
     """The frame in which `playbook` is scored as of a day; with `until` evidence ends there, as when it was over."""
-    last = min(until or as_of, playbook.ends_on)
-    return Frame(playbook.key, as_of, known_at, max(last, playbook.starts_on), last)
+    last_day = min(evidence_until or as_of, playbook.ends_on)
+    return ScoringFrame(playbook.key, as_of, known_at, max(last_day, playbook.starts_on), last_day)
 
 
 @dataclass(frozen=True, slots=True)
-class Measure:
+class SourceMeasure:
     """What one source says of a metric over a window. Units: ten-thousandths.
 
     None when the metric's aggregation does not ask for it: `low`, `high`; `last` is (time in epoch microseconds,
@@ -57,7 +59,7 @@ class Measure:
     last: tuple[int, str, int] | None = None
 
 
-class Said(NamedTuple):
+class MetricReading(NamedTuple):
     """What all sources say of a metric over a window.
 
     Shape: `sources` holds only those with at least one event that counts and is not retracted. `unknown` is how many
@@ -65,14 +67,14 @@ class Said(NamedTuple):
     are in another unit than the metric; both of the canonical source alone, where there is one.
     """
 
-    sources: Mapping[str, Measure]
-    unknown: int = 0
-    other_unit: int = 0
+    sources: Mapping[str, SourceMeasure]
+    missing_value_count: int = 0
+    other_unit_count: int = 0
 
 
 # Tuples and not dataclasses, as in `work`: a history makes thousands of these, and a frozen dataclass takes four times
 # as long to make.
-class Newest(NamedTuple):
+class LatestActivity(NamedTuple):
     """The newest day in the playbook's window with an event that matched exactly `metrics` and named `objective`."""
 
     metrics: frozenset[str]
@@ -80,7 +82,7 @@ class Newest(NamedTuple):
     day: date
 
 
-class Sold(NamedTuple):
+class SoldValue(NamedTuple):
     """What a team sold of an offering on one day. Units: ten-thousandths."""
 
     offering: str
@@ -99,18 +101,18 @@ class Snapshot:
     when canonical sources were last heard of, by source.
     """
 
-    plan: Plan
-    frame: Frame
+    playbook_index: PlaybookIndex
+    frame: ScoringFrame
     version: int
-    said: Mapping[Window, Said] = field(default_factory=dict)
-    attention: tuple[Attention, ...] = ()
-    newest: tuple[Newest, ...] = ()
-    sold: tuple[Sold, ...] = ()
-    work: tuple[Mapping[str, Work], Mapping[str, Work]] | None = None
-    currencies: Mapping[Window, tuple[str, ...]] = field(default_factory=dict)
-    heard: Mapping[str, Heard] = field(default_factory=dict)
+    readings: Mapping[MetricWindow, MetricReading] = field(default_factory=dict)
+    effort_cells: tuple[EffortCell, ...] = ()
+    latest_activities: tuple[LatestActivity, ...] = ()
+    sold_values: tuple[SoldValue, ...] = ()
+    team_efforts: tuple[Mapping[str, TeamEffort], Mapping[str, TeamEffort]] | None = None
+    excluded_currencies: Mapping[MetricWindow, tuple[str, ...]] = field(default_factory=dict)
+    source_activities: Mapping[str, SourceActivity] = field(default_factory=dict)
 
     @property
     def configuration(self) -> Configuration:
         """The configuration that it is scored by."""
-        return self.plan.configuration
+        return self.playbook_index.configuration

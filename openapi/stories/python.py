@@ -52,16 +52,16 @@ from sightline_client.models import (
 )
 from sightline_client.types import UNSET, Response, Unset
 
-Shape = TypeVar("Shape")
+Model = TypeVar("Model")
 
 
-def of(kind: type[Shape], reply: Response[Problem | Shape]) -> Shape:
+def expect_model(model: type[Model], reply: Response[Problem | Model]) -> Model:
     """The shape that a reply holds."""
-    assert isinstance(reply.parsed, kind), reply.content
+    assert isinstance(reply.parsed, model), reply.content
     return reply.parsed
 
 
-def refused(reply: Response[Shape], status: int, code: str) -> Problem:
+def expect_problem(reply: Response[Model], status: int, code: str) -> Problem:
     """The problem that a reply holds."""
     assert isinstance(reply.parsed, Problem), reply.content
     assert (reply.status_code, reply.parsed.status, reply.parsed.code) == (status, status, code)
@@ -70,96 +70,151 @@ def refused(reply: Response[Shape], status: int, code: str) -> Problem:
     return reply.parsed
 
 
-def event(name: str, value: float) -> NewEvent:
+def make_event(event_id: str, value: float) -> NewEvent:
     """An event of a moment ago."""
-    return NewEvent(name, "billing", "invoice.paid", datetime(2026, 11, 20, 12, tzinfo=UTC), "sales", value=value)
+    return NewEvent(
+        event_id,
+        "billing",
+        "invoice.paid",
+        datetime(2026, 11, 20, 12, tzinfo=UTC),
+        "sales",
+        value=value,
+    )
 
 
-def strategy(client: AuthenticatedClient) -> None:
+def create_strategy(client: AuthenticatedClient) -> None:
     """Two teams, one objective of theirs, published."""
     for key in ("sales", "marketing"):
-        made = put_team.sync_detailed(key, client=client, body=TeamPut(key.title(), key, size=10))
-        assert made.status_code == HTTPStatus.CREATED
-        assert made.headers["location"] == f"/v1/teams/{key}"
-    of(Team, put_team.sync_detailed("sales", client=client, body=TeamPut("Sales", "sales", size=12)))
+        response = put_team.sync_detailed(
+            key, client=client, body=TeamPut(key.title(), key, size=10)
+        )
+        assert response.status_code == HTTPStatus.CREATED
+        assert response.headers["location"] == f"/v1/teams/{key}"
+    expect_model(
+        Team,
+        put_team.sync_detailed("sales", client=client, body=TeamPut("Sales", "sales", size=12)),
+    )
     put_source.sync_detailed("billing", client=client, body=SourcePut("Billing"))
     metric = MetricPut("Revenue", ["invoice.paid"], MetricPutAggregation.SUM, unit="EUR")
     put_metric.sync_detailed("revenue", client=client, body=metric)
-    book = PlaybookPut("Win", starts_on=date(2026, 10, 1), ends_on=date(2026, 12, 31))
-    put_playbook.sync_detailed("q4", client=client, body=book)
+    playbook = PlaybookPut("Win", starts_on=date(2026, 10, 1), ends_on=date(2026, 12, 31))
+    put_playbook.sync_detailed("q4", client=client, body=playbook)
     put_objective.sync_detailed("win", client=client, body=ObjectivePut("q4", "Win"))
-    part = ResponsibilityPut(ResponsibilityPutRole.ACCOUNTABLE)
-    put_responsibility.sync_detailed("win", "sales", client=client, body=part)
-    result = KeyResultPut("win", "2M", "revenue", baseline=0, target=2_000_000)
-    put_key_result.sync_detailed("revenue-2m", client=client, body=result)
+    responsibility = ResponsibilityPut(ResponsibilityPutRole.ACCOUNTABLE)
+    put_responsibility.sync_detailed("win", "sales", client=client, body=responsibility)
+    key_result = KeyResultPut("win", "2M", "revenue", baseline=0, target=2_000_000)
+    put_key_result.sync_detailed("revenue-2m", client=client, body=key_result)
     assert publish_playbook.sync_detailed("q4", client=client).status_code == HTTPStatus.OK
 
 
-def pages(client: AuthenticatedClient) -> None:
+def check_pagination(client: AuthenticatedClient) -> None:
     """Two pages of one team each."""
-    found: list[str] = []
+    team_keys: list[str] = []
     cursor: str | Unset | None = UNSET
     while cursor is not None:
-        page = of(TeamPage, list_teams.sync_detailed(client=client, limit=1, cursor=cursor))
-        found += [team.key for team in page.items]
+        page = expect_model(
+            TeamPage, list_teams.sync_detailed(client=client, limit=1, cursor=cursor)
+        )
+        team_keys += [team.key for team in page.items]
         cursor = page.next_cursor
-    assert found == ["marketing", "sales"]
+    assert team_keys == ["marketing", "sales"]
 
 
-def patches(client: AuthenticatedClient) -> None:
+def check_patches(client: AuthenticatedClient) -> None:
     """A merge patch leaves out what it does not name, and takes away what it says is null."""
-    offered = OfferingPut("Plus", available_from=date(2026, 1, 1), retired_on=date(2027, 1, 1))
-    put_offering.sync_detailed("plus", client=client, body=offered)
-    kept = of(Offering, patch_offering.sync_detailed("plus", client=client, body=OfferingPatch(name="Plus Plus")))
-    assert (kept.name, kept.retired_on) == ("Plus Plus", date(2027, 1, 1))
-    gone = of(Offering, patch_offering.sync_detailed("plus", client=client, body=OfferingPatch(retired_on=None)))
-    assert (gone.name, gone.retired_on) == ("Plus Plus", None)
-    tag = get_team.sync_detailed("sales", client=client).headers["etag"]
-    fresh = patch_team.sync_detailed("sales", client=client, body=TeamPatch(size=13), if_match=tag)
-    assert of(Team, fresh).size == 13
-    stale = patch_team.sync_detailed("sales", client=client, body=TeamPatch(size=14), if_match=tag)
-    refused(stale, 412, "precondition-failed")
+    offering = OfferingPut("Plus", available_from=date(2026, 1, 1), retired_on=date(2027, 1, 1))
+    put_offering.sync_detailed("plus", client=client, body=offering)
+    renamed = expect_model(
+        Offering,
+        patch_offering.sync_detailed("plus", client=client, body=OfferingPatch(name="Plus Plus")),
+    )
+    assert (renamed.name, renamed.retired_on) == ("Plus Plus", date(2027, 1, 1))
+    unretired = expect_model(
+        Offering,
+        patch_offering.sync_detailed("plus", client=client, body=OfferingPatch(retired_on=None)),
+    )
+    assert (unretired.name, unretired.retired_on) == ("Plus Plus", None)
+    etag = get_team.sync_detailed("sales", client=client).headers["etag"]
+    accepted = patch_team.sync_detailed(
+        "sales", client=client, body=TeamPatch(size=13), if_match=etag
+    )
+    assert expect_model(Team, accepted).size == 13
+    rejected = patch_team.sync_detailed(
+        "sales", client=client, body=TeamPatch(size=14), if_match=etag
+    )
+    expect_problem(rejected, 412, "precondition-failed")
 
 
-def events(client: AuthenticatedClient) -> None:
+def check_events(client: AuthenticatedClient) -> None:
     """One event, one that contradicts it, and a batch of all sorts."""
-    assert record_event.sync_detailed(client=client, body=event("inv-1", 100.5)).status_code == HTTPStatus.CREATED
-    again = of(Event, record_event.sync_detailed(client=client, body=event("inv-1", 100.5)))
-    assert again.metrics == ["revenue"]
-    refused(record_event.sync_detailed(client=client, body=event("inv-1", 99)), 409, "event-conflict")
-    sorts = [event("inv-2", 5), event("inv-1", 100.5), event("inv-1", 7), event("inv-3", 1e15)]
-    batch = of(EventBatchResult, record_event_batch.sync_detailed(client=client, body=NewEventBatch(sorts)))
+    assert (
+        record_event.sync_detailed(client=client, body=make_event("inv-1", 100.5)).status_code
+        == HTTPStatus.CREATED
+    )
+    duplicate = expect_model(
+        Event, record_event.sync_detailed(client=client, body=make_event("inv-1", 100.5))
+    )
+    assert duplicate.metrics == ["revenue"]
+    expect_problem(
+        record_event.sync_detailed(client=client, body=make_event("inv-1", 99)),
+        409,
+        "event-conflict",
+    )
+    batch_events = [
+        make_event("inv-2", 5),
+        make_event("inv-1", 100.5),
+        make_event("inv-1", 7),
+        make_event("inv-3", 1e15),
+    ]
+    batch = expect_model(
+        EventBatchResult,
+        record_event_batch.sync_detailed(client=client, body=NewEventBatch(batch_events)),
+    )
     assert (batch.recorded, batch.duplicates, batch.rejected) == (1, 1, 2)
-    assert [(p.index, p.status.value) for p in batch.problems] == [(1, "duplicate"), (2, "conflict"), (3, "invalid")]
-    listed = of(EventPage, list_events.sync_detailed(client=client, metric="revenue"))
-    assert {found.id: found.value for found in listed.items} == {"inv-1": 100.5, "inv-2": 5}
-    lines = of(str, export_events_ndjson.sync_detailed(client=client, metric="revenue"))
-    assert [json.loads(line)["uid"] for line in lines.splitlines()] == [found.uid for found in listed.items]
-    assert of(str, export_events_csv.sync_detailed(client=client)).startswith("uid,id,source,")
+    assert [(p.index, p.status.value) for p in batch.problems] == [
+        (1, "duplicate"),
+        (2, "conflict"),
+        (3, "invalid"),
+    ]
+    page = expect_model(EventPage, list_events.sync_detailed(client=client, metric="revenue"))
+    assert {event.id: event.value for event in page.items} == {"inv-1": 100.5, "inv-2": 5}
+    lines = expect_model(str, export_events_ndjson.sync_detailed(client=client, metric="revenue"))
+    assert [json.loads(line)["uid"] for line in lines.splitlines()] == [
+        event.uid for event in page.items
+    ]
+    assert expect_model(str, export_events_csv.sync_detailed(client=client)).startswith(
+        "uid,id,source,"
+    )
 
 
-def answer(client: AuthenticatedClient) -> None:
+def check_alignment(client: AuthenticatedClient) -> None:
     """The score, and what is missing from it."""
-    found = of(Alignment, get_alignment.sync_detailed(client=client, as_of=date(2026, 11, 23)))
-    assert found.playbook == "q4"
-    assert found.components
-    ledger = of(LedgerPage, get_ledger.sync_detailed(client=client, as_of=date(2026, 11, 23)))
-    assert ledger.version == found.version
+    alignment = expect_model(
+        Alignment, get_alignment.sync_detailed(client=client, as_of=date(2026, 11, 23))
+    )
+    assert alignment.playbook == "q4"
+    assert alignment.components
+    ledger = expect_model(
+        LedgerPage, get_ledger.sync_detailed(client=client, as_of=date(2026, 11, 23))
+    )
+    assert ledger.version == alignment.version
     assert ledger.items
 
 
 def main(url: str, key: str) -> None:
     """The story."""
     with AuthenticatedClient(url, token=key) as client:
-        strategy(client)
-        pages(client)
-        patches(client)
-        events(client)
-        answer(client)
-        missing = refused(get_team.sync_detailed("slaes", client=client), 404, "not-found")
+        create_strategy(client)
+        check_pagination(client)
+        check_patches(client)
+        check_events(client)
+        check_alignment(client)
+        missing = expect_problem(get_team.sync_detailed("slaes", client=client), 404, "not-found")
         assert "sales" in missing.detail
-    with AuthenticatedClient(url, token="wrong") as stranger:  # noqa: S106  # not a key at all
-        refused(get_team.sync_detailed("sales", client=stranger), 401, "unauthorized")
+    with AuthenticatedClient(url, token="wrong") as unauthorized_client:  # not a key at all  # noqa: S106  # not a key at all
+        expect_problem(
+            get_team.sync_detailed("sales", client=unauthorized_client), 401, "unauthorized"
+        )
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from tests.support.documents import (
     remove_lines_tested_elsewhere,
     serve_newcomer,
 )
-from tests.support.house import ROOT
+from tests.support.source_files import ROOT
 
 # The languages of blocks that hold no commands.
 NO_COMMANDS = {

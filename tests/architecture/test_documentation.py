@@ -11,11 +11,11 @@ from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 import pytest
 
+from app.api.http.problems import PROBLEM_KINDS
 from app.api.openapi.documentation import REFERENCE_PAGE, SITE
-from app.api.problems import KINDS
-from app.scoring.components.registry import REGISTRY
+from app.scoring.components.registry import COMPONENT_FIGURES
 from app.settings import Settings
-from tests.support.house import ROOT
+from tests.support.source_files import ROOT
 
 BASE = "http://sightline.test/docs/"
 # Paths of the service that pages may link to, beside the site itself.
@@ -107,7 +107,7 @@ def find_broken_links(name: str, page: Page) -> list[str]:
 def find_reasons() -> set[str]:
     """Return the texts in the modules of components that stand where a loss reason can."""
     reasons: set[str] = set()
-    for figure in REGISTRY.values():
+    for figure in COMPONENT_FIGURES.values():
         for node in ast.walk(
             ast.parse(Path(figure.__code__.co_filename).read_text(encoding="utf-8"))
         ):
@@ -139,8 +139,8 @@ def list_navigation() -> list[str]:
 @pytest.mark.parametrize(
     ("page", "names"),
     [
-        ("problems.html", set(KINDS)),
-        ("losses.html", set(REGISTRY)),
+        ("problems.html", set(PROBLEM_KINDS)),
+        ("losses.html", set(COMPONENT_FIGURES)),
         ("settings.html", set(Settings.model_fields)),
     ],
 )
@@ -164,12 +164,12 @@ def test_the_reference_pages_are_those_of_the_code():
 
 def test_no_page_loads_anything_from_another_host():
     names = [path for path in SITE.rglob("*") if path.suffix in {".html", ".css", ".js", ".svg"}]
-    found = {
+    foreign_addresses = {
         path.relative_to(SITE).as_posix(): foreign
         for path in names
         if (foreign := find_foreign_addresses(path.name, path.read_text(encoding="utf-8")))
     }
-    assert found == {}
+    assert foreign_addresses == {}
     assert find_foreign_addresses("x.html", '<script src="https://a.b/c.js"></script>')
     assert find_foreign_addresses("x.html", '<link rel="preconnect" href="//a.b">')
     assert find_foreign_addresses(
@@ -207,7 +207,7 @@ def test_the_site_is_newer_than_its_sources():
 
 def test_no_page_has_an_inline_style_or_handler():
     refused = re.compile(r"<[^>]+\s(?:style|on\w+)=|<style|javascript:", re.IGNORECASE)
-    found = {
+    refused_pages = {
         name for name in list_pages() if refused.search((SITE / name).read_text(encoding="utf-8"))
     }
-    assert found == set(), "the Content-Security-Policy refuses them"
+    assert refused_pages == set(), "the Content-Security-Policy refuses them"

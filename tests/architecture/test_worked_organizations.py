@@ -1,7 +1,7 @@
 """The worked organizations in docs/scoring.md have the figures that the model computes."""
 
-from tests.model.worked import WORKED
-from tests.support.house import ROOT
+from tests.reference_model.worked_examples import WORKED_EXAMPLES
+from tests.support.source_files import ROOT
 
 PAGE = (ROOT / "docs/scoring.md").read_text(encoding="utf-8")
 
@@ -14,14 +14,14 @@ def test_the_worked_organizations_of_the_page_are_those_that_are_computed():
     names = rows[0][1:]
     table = {row[0]: dict(zip(names, row[1:], strict=True)) for row in rows[2:]}
     for name in names:
-        _, expected = WORKED[name]()
+        _, expected = WORKED_EXAMPLES[name]()
         for figure in ("score", "floor", "coverage"):
             assert table[figure][name] == str(getattr(expected, figure)).replace("None", "null"), (
                 name,
                 figure,
             )
         for component, (score, _) in expected.components.items():
-            gone = component in expected.not_applying
+            does_not_apply = component in expected.not_applying
             assert table[component][name] == (
-                "does not apply" if gone else str(score).replace("None", "null")
+                "does not apply" if does_not_apply else str(score).replace("None", "null")
             )

@@ -11,25 +11,25 @@ from typer.testing import CliRunner, Result
 
 from app.cli import app
 from app.demo.company import Quarter
-from app.demo.stage import prepare
+from app.demo.setup import prepare_demo
 from app.main import create_app
 from app.settings import Settings
-from tests.support.databases import sqlite_copy
-from tests.support.serving import served
+from tests.support.databases import copy_sqlite_template
+from tests.support.http_server import serve_application
 
 NOW = datetime(2026, 10, 14, 20, tzinfo=UTC)
 Run = Callable[..., Result]
 
 
 @dataclass(frozen=True)
-class Larkfield:
+class DemoService:
     url: str
     read_key: str
     admin_key: str
 
 
 @pytest.fixture(autouse=True)
-def _no_environment(monkeypatch):
+def _clean_environment(monkeypatch):
     for name in ("SIGHTLINE_URL", "SIGHTLINE_API_KEY", "SIGHTLINE_DATABASE_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "80")
@@ -47,18 +47,18 @@ def sightline() -> Run:
 
 
 @pytest.fixture(scope="session")
-def _larkfield() -> Iterator[Larkfield]:
-    database = sqlite_copy()
+def _served_demo() -> Iterator[DemoService]:
+    database = copy_sqlite_template()
     settings = Settings(database_url=f"sqlite+aiosqlite:///{database}")
-    found = asyncio.run(prepare(settings, NOW, Quarter(date(2026, 9, 28))))
-    with served(create_app(settings, lambda: NOW)) as url:
-        yield Larkfield(url, found.read_key, found.admin_key)
+    prepared = asyncio.run(prepare_demo(settings, NOW, Quarter(date(2026, 9, 28))))
+    with serve_application(create_app(settings, lambda: NOW)) as url:
+        yield DemoService(url, prepared.read_key, prepared.admin_key)
     shutil.rmtree(database.parent)
 
 
 @pytest.fixture
-def larkfield(_larkfield: Larkfield, monkeypatch: pytest.MonkeyPatch) -> Larkfield:
+def demo_service(_served_demo: DemoService, monkeypatch: pytest.MonkeyPatch) -> DemoService:
     """A running service, and the environment of someone with a read key for it."""
-    monkeypatch.setenv("SIGHTLINE_URL", _larkfield.url)
-    monkeypatch.setenv("SIGHTLINE_API_KEY", _larkfield.read_key)
-    return _larkfield
+    monkeypatch.setenv("SIGHTLINE_URL", _served_demo.url)
+    monkeypatch.setenv("SIGHTLINE_API_KEY", _served_demo.read_key)
+    return _served_demo

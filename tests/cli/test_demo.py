@@ -4,41 +4,44 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.demo import played, welcome
-from app.cli.terminal import CommandError
+from app.cli.demo import play_demo, print_welcome
+from app.cli.support.terminal import CommandError
 from app.demo.company import Quarter
-from app.demo.stage import Ready, prepare
+from app.demo.setup import DemoAccess, prepare_demo
 from app.settings import Settings
 
 KEY = "k1:" + "A" * 43 + "="
-LONG_AGO = Quarter(date(2024, 1, 8))
-THEN = datetime(2024, 1, 9, tzinfo=UTC)
+PAST_QUARTER = Quarter(date(2024, 1, 8))
+IN_PAST_QUARTER = datetime(2024, 1, 9, tzinfo=UTC)
 
 
 def test_the_welcome_has_the_keys_and_three_curl_commands(capsys):
-    welcome("http://127.0.0.1:8123", Ready("sightline_read", "sightline_admin", "/v1/events?team=sales", 3))
-    shown = capsys.readouterr().out
-    assert "SIGHTLINE_API_KEY=sightline_read" in shown
-    assert "sightline_admin" in shown
-    assert shown.count("curl -s") == 3
-    assert '"http://127.0.0.1:8123/v1/events?team=sales"' in shown
+    print_welcome(
+        "http://127.0.0.1:8123",
+        DemoAccess("sightline_read", "sightline_admin", "/v1/events?team=sales", 3),
+    )
+    output = capsys.readouterr().out
+    assert "SIGHTLINE_API_KEY=sightline_read" in output
+    assert "sightline_admin" in output
+    assert output.count("curl -s") == 3
+    assert '"http://127.0.0.1:8123/v1/events?team=sales"' in output
 
 
 @pytest.mark.slow
 @pytest.mark.postgresql
 def test_a_server_whose_quarter_is_over_is_left_alone(postgresql_url):
     settings = Settings(database_url=postgresql_url, secret_keys=KEY, key_pepper=KEY)
-    asyncio.run(prepare(settings, THEN, LONG_AGO))
+    asyncio.run(prepare_demo(settings, IN_PAST_QUARTER, PAST_QUARTER))
     with pytest.raises(CommandError, match="Give the demo an empty database"):
-        played(settings)
+        play_demo(settings)
 
 
 @pytest.mark.slow
-def test_a_file_whose_quarter_is_over_begins_anew(sqlite_url, capsys):
+def test_a_file_whose_quarter_is_over_is_replaced(sqlite_url, capsys):
     settings = Settings(database_url=sqlite_url, secret_keys=KEY, key_pepper=KEY)
-    asyncio.run(prepare(settings, THEN, LONG_AGO))
+    asyncio.run(prepare_demo(settings, IN_PAST_QUARTER, PAST_QUARTER))
     before = Path(sqlite_url.removeprefix("sqlite+aiosqlite:///")).stat().st_ino
-    found = played(settings)
-    assert found.played > 100
+    prepared = play_demo(settings)
+    assert prepared.played_count > 100
     assert "It begins anew." in capsys.readouterr().out
     assert Path(sqlite_url.removeprefix("sqlite+aiosqlite:///")).stat().st_ino != before

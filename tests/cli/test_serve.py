@@ -10,21 +10,21 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.cli.serve import free
-from app.cli.terminal import CommandError
+from app.cli.serve import require_free_port
+from app.cli.support.terminal import CommandError
 
 COMMAND = [sys.executable, "-c", "from app.cli import main; main()"]
 
 
-def a_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
+def find_free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
 
 
-def answers(url: str, server: subprocess.Popen[str]) -> httpx.Response:
+def wait_for_response(url: str, server: subprocess.Popen[str]) -> httpx.Response:
     """The first answer of a server that is starting; one that never answers is ended."""
-    until = time.monotonic() + 90
-    while server.poll() is None and time.monotonic() < until:
+    deadline = time.monotonic() + 90
+    while server.poll() is None and time.monotonic() < deadline:
         try:
             return httpx.get(f"{url}/livez", timeout=5)
         except httpx.TransportError:
@@ -36,54 +36,61 @@ def answers(url: str, server: subprocess.Popen[str]) -> httpx.Response:
 
 
 @pytest.mark.slow
-def test_in_an_empty_folder_it_serves_without_a_name_and_stops_when_told(tmp_path):
-    port = a_port()
+def test_in_an_empty_folder_it_serves_without_a_server_header_and_stops_on_sigint(tmp_path):
+    port = find_free_port()
     environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), "SIGHTLINE_LOG_FORMAT": "json"}
     with subprocess.Popen(
-        [*COMMAND, "serve", "--port", str(port)], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
+        [*COMMAND, "serve", "--port", str(port)],
+        cwd=tmp_path,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as server:
-        answer = answers(f"http://127.0.0.1:{port}", server)
+        response = wait_for_response(f"http://127.0.0.1:{port}", server)
         server.send_signal(signal.SIGINT)
-        _, shown = server.communicate(timeout=60)
-    assert answer.status_code == 200
-    assert "server" not in answer.headers
-    assert server.returncode == 0, shown
-    assert "Traceback" not in shown
-    assert '"route":"/livez"' in shown
+        _, logs = server.communicate(timeout=60)
+    assert response.status_code == 200
+    assert "server" not in response.headers
+    assert server.returncode == 0, logs
+    assert "Traceback" not in logs
+    assert '"route":"/livez"' in logs
     assert (tmp_path / "sightline.db").exists()
 
 
 @pytest.mark.slow
 @pytest.mark.postgresql
-def test_on_a_server_database_several_workers_serve_and_stop_when_told(tmp_path, postgresql_url):
-    port, key = a_port(), "k1:" + "A" * 43 + "="
-    keys = {"SIGHTLINE_SECRET_KEYS": key, "SIGHTLINE_KEY_PEPPER": key}
-    environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), **keys}
+def test_on_a_server_database_several_workers_serve_and_stop_on_sigint(tmp_path, postgresql_url):
+    port, key = find_free_port(), "k1:" + "A" * 43 + "="
+    key_settings = {"SIGHTLINE_SECRET_KEYS": key, "SIGHTLINE_KEY_PEPPER": key}
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), **key_settings}
     arguments = ["serve", "--port", str(port), "--workers", "2", "--database-url", postgresql_url]
     with subprocess.Popen(
         [*COMMAND, *arguments], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
     ) as server:
-        answer = answers(f"http://127.0.0.1:{port}", server)
+        response = wait_for_response(f"http://127.0.0.1:{port}", server)
         server.send_signal(signal.SIGINT)
-        _, shown = server.communicate(timeout=60)
-    assert answer.status_code == 200
-    assert server.returncode == 0, shown
-    assert "Traceback" not in shown
+        _, logs = server.communicate(timeout=60)
+    assert response.status_code == 200
+    assert server.returncode == 0, logs
+    assert "Traceback" not in logs
 
 
-def test_one_writer_is_one_process(sightline, sqlite_url):
-    done = sightline("serve", "--workers", "2", "--database-url", sqlite_url)
-    assert done.exit_code == 1
-    assert "PostgreSQL" in done.stderr
+def test_an_embedded_database_allows_one_worker(sightline, sqlite_url):
+    invocation = sightline("serve", "--workers", "2", "--database-url", sqlite_url)
+    assert invocation.exit_code == 1
+    assert "PostgreSQL" in invocation.stderr
 
 
 def test_a_server_database_needs_the_services_own_keys(sightline):
-    done = sightline("serve", "--database-url", "postgresql+asyncpg://127.0.0.1:1/none")
-    assert done.exit_code == 1
-    assert "SIGHTLINE_SECRET_KEYS" in done.stderr
+    invocation = sightline("serve", "--database-url", "postgresql+asyncpg://127.0.0.1:1/none")
+    assert invocation.exit_code == 1
+    assert "SIGHTLINE_SECRET_KEYS" in invocation.stderr
 
 
-def test_a_port_in_use_is_told_before_anything_starts():
-    with socket.create_server(("127.0.0.1", 0)) as listening, pytest.raises(CommandError, match="--port"):
-        free("127.0.0.1", listening.getsockname()[1])
-    free("127.0.0.1", a_port())
+def test_a_port_in_use_is_reported_before_anything_starts():
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        pytest.raises(CommandError, match="--port"),
+    ):
+        require_free_port("127.0.0.1", listener.getsockname()[1])
+    require_free_port("127.0.0.1", find_free_port())

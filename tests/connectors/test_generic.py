@@ -6,34 +6,34 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.connectors.base import Delivery
-from app.connectors.generic import Generic
-from app.domain.errors import InvalidError, MalformedError, NotAuthenticError
-from app.domain.fixed import ONE
-from app.domain.mapping import DealMapping
-from tests.support import samples
-from tests.support.lives import standard
+from app.connectors.connector import Delivery
+from app.connectors.generic import GenericConnector
+from app.domain.primitives.decimals import FIXED_SCALE
+from app.domain.primitives.errors import InvalidError, MalformedError, NotAuthenticError
+from app.domain.sources.mapping.mapping import DealMapping
+from tests.support import sample_deliveries as samples
+from tests.support.deal_scenarios import sign_standard_webhook
 
-CONNECTOR = Generic()
-SECRET = CONNECTOR.new_secret(bytes(range(32)))
+CONNECTOR = GenericConnector()
+SECRET = CONNECTOR.generate_secret(bytes(range(32)))
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
-OWN = json.loads(samples.body("generic", "mapping.json"))
-MAPPING = samples.mapped(CONNECTOR, OWN)
-BODY = samples.body("generic", "events.json")
+MAPPING_SPEC = json.loads(samples.read_sample("generic", "mapping.json"))
+MAPPING = samples.resolve_mapping(CONNECTOR, MAPPING_SPEC)
+BODY = samples.read_sample("generic", "events.json")
 
 
-def authentic(headers, body=BODY):
+def is_authentic(headers, body=BODY):
     try:
-        CONNECTOR.verify(Delivery("POST", samples.URL, headers, body), [SECRET], NOW)
+        CONNECTOR.verify(Delivery("POST", samples.HOOK_URL, headers, body), [SECRET], NOW)
     except NotAuthenticError as error:
         return error.detail != "The delivery is not authentic."  # never why
     return True
 
 
-def test_a_signature_or_where_the_sender_cannot_sign_the_secret_as_a_token():
-    assert authentic(standard(BODY, SECRET, NOW, ""))
-    assert authentic({"authorization": f"Bearer {SECRET}"})
-    assert authentic({"authorization": f"bearer  {SECRET}"})
+def test_a_signature_or_the_secret_as_a_bearer_token_authenticates():
+    assert is_authentic(sign_standard_webhook(BODY, SECRET, NOW, ""))
+    assert is_authentic({"authorization": f"Bearer {SECRET}"})
+    assert is_authentic({"authorization": f"bearer  {SECRET}"})
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_a_signature_or_where_the_sender_cannot_sign_the_secret_as_a_token():
     ],
 )
 def test_anything_else_is_refused(headers):
-    assert not authentic(headers)
+    assert not is_authentic(headers)
 
 
 def test_a_secret_is_one_of_standard_webhooks():
@@ -58,36 +58,44 @@ def test_a_secret_is_one_of_standard_webhooks():
 
 
 def test_the_sample_is_read_by_its_mapping():
-    translation = samples.said(CONNECTOR, BODY, None, MAPPING)
+    translation = samples.translate_body(CONNECTOR, BODY, None, MAPPING)
     assert (len(translation.changes), translation.rejects, translation.ignored) == (3, (), 1)
-    found = samples.events(translation.changes, MAPPING)
-    assert sorted(found) == ["deal.created", "deal.won"]
-    won = found["deal.won"]
-    assert (won.value, won.unit, won.time) == (19_800 * ONE, "EUR", datetime(2026, 10, 20, 9, 15, 30, tzinfo=UTC))
+    events = samples.fold_events(translation.changes, MAPPING)
+    assert sorted(events) == ["deal.created", "deal.won"]
+    won = events["deal.won"]
+    assert (won.value, won.unit, won.time) == (
+        19_800 * FIXED_SCALE,
+        "EUR",
+        datetime(2026, 10, 20, 9, 15, 30, tzinfo=UTC),
+    )
     assert won.data == {"pipeline": "new-business", "segment": "enterprise"}
 
 
-def test_a_bad_record_is_set_aside_and_the_others_stand():
+def test_a_bad_record_is_set_aside_and_the_others_are_accepted():
     body = json.loads(BODY)
     del body["events"][1]["timestamp"]
-    translation = samples.said(CONNECTOR, json.dumps(body).encode(), None, MAPPING)
+    translation = samples.translate_body(CONNECTOR, json.dumps(body).encode(), None, MAPPING)
     assert len(translation.changes) == 2
     assert [reject.index for reject in translation.rejects] == [1]
-    assert translation.change_places == (0, 2)
+    assert translation.change_indexes == (0, 2)
 
 
 @pytest.mark.parametrize("raw", [b"7", b"{}", b"", b"[NaN]", b'{"events": 7}'])
 def test_what_has_no_records_is_malformed(raw):
     with pytest.raises(MalformedError):
-        samples.said(CONNECTOR, raw, None, MAPPING)
+        samples.translate_body(CONNECTOR, raw, None, MAPPING)
 
 
 def test_without_a_mapping_nothing_can_be_read():
     with pytest.raises(MalformedError, match="entity"):
-        samples.said(CONNECTOR, BODY, None, DealMapping())
+        samples.translate_body(CONNECTOR, BODY, None, DealMapping())
 
 
 def test_a_public_key_is_no_token():
-    public = "whpk_" + b64encode(bytes(32)).decode()
+    public_key = "whpk_" + b64encode(bytes(32)).decode()
     with pytest.raises(NotAuthenticError):
-        CONNECTOR.verify(Delivery("POST", samples.URL, {"authorization": f"Bearer {public}"}, BODY), [public], NOW)
+        CONNECTOR.verify(
+            Delivery("POST", samples.HOOK_URL, {"authorization": f"Bearer {public_key}"}, BODY),
+            [public_key],
+            NOW,
+        )

@@ -2,26 +2,32 @@
 
 import pytest
 
-from app.connectors.registry import CONNECTORS, get
-from app.domain import sources
-from app.domain.errors import InvalidError
-from app.domain.mapping import parse
+from app.connectors.registry import CONNECTORS, get_connector
+from app.domain.primitives.errors import InvalidError
+from app.domain.sources import sources
+from app.domain.sources.mapping.mapping import parse_mapping
 
 
 def test_every_connector_is_known_by_its_own_name_and_to_the_sources():
-    assert {name: connector.name for name, connector in CONNECTORS.items()} == {name: name for name in CONNECTORS}
+    assert {name: connector.name for name, connector in CONNECTORS.items()} == {
+        name: name for name in CONNECTORS
+    }
     assert set(CONNECTORS) <= set(sources.CONNECTORS)
-    assert all(get(name) is CONNECTORS[name] for name in CONNECTORS)
+    assert all(get_connector(name) is CONNECTORS[name] for name in CONNECTORS)
 
 
-@pytest.mark.parametrize(("name", "sentence"), [("hubpsot", "'hubspot'"), ("api", "hubspot")])
-def test_another_name_is_refused_with_what_there_is(name, sentence):
-    with pytest.raises(InvalidError, match=sentence):
-        get(name)
+@pytest.mark.parametrize(("name", "message"), [("hubpsot", "'hubspot'"), ("api", "hubspot")])
+def test_an_unknown_name_is_refused_with_a_suggestion(name, message):
+    with pytest.raises(InvalidError, match=message):
+        get_connector(name)
 
 
 @pytest.mark.parametrize("name", list(CONNECTORS))
 def test_the_default_mapping_is_a_valid_one(name):
     connector = CONNECTORS[name]
-    own = {"entity": {"id": "/id"}, "occurred_at": {"property": "/at"}} if connector.form == "generic" else {}
-    assert parse(own, connector.default_mapping, connector.form) is not None
+    spec = (
+        {"entity": {"id": "/id"}, "occurred_at": {"property": "/at"}}
+        if connector.mapping_form == "generic"
+        else {}
+    )
+    assert parse_mapping(spec, connector.default_mapping, connector.mapping_form) is not None

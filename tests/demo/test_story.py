@@ -1,38 +1,64 @@
 from datetime import date
 
 from app.demo.company import Quarter
-from app.demo.story import MOST, Delivery, acts, begins, connect
-from app.domain.changes import milliseconds
+from app.demo.story import MAX_BATCH, WebhookDelivery, build_acts, build_connection, story_start
+from app.domain.sources.crm.changes import to_milliseconds
 
 QUARTER = Quarter(date(2026, 9, 28))
 
 
-def deliveries() -> list[Delivery]:
-    return [act for act in acts(QUARTER) if isinstance(act, Delivery)]
+def list_deliveries() -> list[WebhookDelivery]:
+    return [act for act in build_acts(QUARTER) if isinstance(act, WebhookDelivery)]
 
 
 def test_the_acts_come_in_the_order_of_time_the_playbook_first():
-    found = acts(QUARTER)
-    assert [act.at for act in found] == sorted(act.at for act in found)
-    assert begins(QUARTER) < found[0].at < connect(QUARTER, "secret").at < found[1].at
+    ordered_acts = build_acts(QUARTER)
+    assert [act.occurs_at for act in ordered_acts] == sorted(act.occurs_at for act in ordered_acts)
+    assert (
+        story_start(QUARTER)
+        < ordered_acts[0].occurs_at
+        < build_connection(QUARTER, "secret").occurs_at
+        < ordered_acts[1].occurs_at
+    )
 
 
-def test_no_delivery_tells_what_has_not_happened_yet():
-    told = [(element["occurredAt"], delivery.at) for delivery in deliveries() for element in delivery.elements]
-    assert all(at <= milliseconds(sent) for at, sent in told)
+def test_no_delivery_contains_future_changes():
+    occurrences = [
+        (element["occurredAt"], delivery.occurs_at)
+        for delivery in list_deliveries()
+        for element in delivery.elements
+    ]
+    assert all(occurred_ms <= to_milliseconds(sent_at) for occurred_ms, sent_at in occurrences)
 
 
 def test_deliveries_repeat_come_late_and_are_no_larger_than_hubspots():
-    sizes = [len(delivery.elements) for delivery in deliveries()]
+    sizes = [len(delivery.elements) for delivery in list_deliveries()]
     assert min(sizes) > 0
-    assert max(sizes) <= MOST
-    again = [delivery for delivery in deliveries() if delivery.elements[0]["attemptNumber"] == 1]
-    assert len(again) >= 3
-    times = [element["occurredAt"] for delivery in deliveries() for element in delivery.elements]
+    assert max(sizes) <= MAX_BATCH
+    repeated = [
+        delivery for delivery in list_deliveries() if delivery.elements[0]["attemptNumber"] == 1
+    ]
+    assert len(repeated) >= 3
+    times = [
+        element["occurredAt"] for delivery in list_deliveries() for element in delivery.elements
+    ]
     assert times != sorted(times)
 
 
-def test_both_dialects_are_spoken():
-    said = {element["subscriptionType"] for delivery in deliveries() for element in delivery.elements}
-    assert said >= {"deal.propertyChange", "object.propertyChange", "object.associationChange", "deal.creation"}
-    assert any(element.get("objectTypeId") == "0-3" for delivery in deliveries() for element in delivery.elements)
+def test_both_dialects_are_used():
+    subscription_types = {
+        element["subscriptionType"]
+        for delivery in list_deliveries()
+        for element in delivery.elements
+    }
+    assert subscription_types >= {
+        "deal.propertyChange",
+        "object.propertyChange",
+        "object.associationChange",
+        "deal.creation",
+    }
+    assert any(
+        element.get("objectTypeId") == "0-3"
+        for delivery in list_deliveries()
+        for element in delivery.elements
+    )

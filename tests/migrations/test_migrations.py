@@ -6,106 +6,136 @@ import pytest
 from sqlalchemy import Column, Integer, inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from app.domain.sources import Source
-from app.flows import deliveries, events, sources
-from app.store import migrations, types
-from app.store.database import connect
-from app.store.tables import Row
-from tests.support.services import NOW, House, changed, created, event, furnish, house, hubspot, record
+from app.domain.sources.sources import Source
+from app.services.events import ingestion as events
+from app.services.sources import inbound_webhooks as deliveries
+from app.services.sources import sources
+from app.store.operations import migrations
+from app.store.sql import column_types as types
+from app.store.sql.database import connect
+from app.store.tables.playbook import Row
+from tests.support.service_harness import (
+    NOW,
+    ServiceHarness,
+    make_deal_creation,
+    make_event,
+    make_hubspot_delivery,
+    make_property_change,
+    open_harness,
+    record_events,
+    seed_playbook,
+)
 
 APPEND_ONLY = ("event", "retraction", "journal", "change")
-DERIVED = {("event", "matching")}
+MUTABLE_COLUMNS = {("event", "matching")}
 SECRET = "a-client-secret-of-the-app"
 
 
-async def tables(url: str) -> set[str]:
+async def list_tables(url: str) -> set[str]:
     database = connect(url)
-    async with database.reading() as connection:
-        found = await connection.run_sync(lambda sync: inspect(sync).get_table_names())
+    async with database.read_transaction() as connection:
+        table_names = await connection.run_sync(
+            lambda sync_connection: inspect(sync_connection).get_table_names()
+        )
     await database.close()
-    return set(found) - {"alembic_version"}
+    return set(table_names) - {"alembic_version"}
 
 
-async def revision(url: str) -> str | None:
+async def get_revision(url: str) -> str | None:
     database = connect(url)
-    found = await migrations.current(database)
+    revision = await migrations.current_revision(database)
     await database.close()
-    return found
+    return revision
 
 
-def other(column: Column[object]) -> str:
+def make_different_value(column: Column[object]) -> str:
     """A value of the column's type that no row has there."""
-    if isinstance(column.type, types.Identity):
+    if isinstance(column.type, types.UuidColumn):
         return "'00000000-0000-7000-8000-000000000000'"
-    if isinstance(column.type, types.Instant | types.Day | Integer):
+    if isinstance(column.type, types.InstantColumn | types.DayColumn | Integer):
         return "12345"
     return "'{\"another\"\\:1}'"
 
 
-def read_nothing(_raw: object) -> object:
+def reject_body(_raw: object) -> object:
     raise AssertionError("HubSpot sends no events of ours")
 
 
 def test_up_down_and_up_again_without_drift(database_url: str):
-    everything = set(Row.metadata.tables)
-    assert asyncio.run(tables(database_url)) == everything
-    assert migrations.drift(database_url) is None
-    migrations.downgrade(database_url, "base")
-    assert (asyncio.run(tables(database_url)), asyncio.run(revision(database_url))) == (set(), None)
-    migrations.upgrade(database_url)
-    assert (asyncio.run(tables(database_url)), asyncio.run(revision(database_url))) == (everything, migrations.head())
-    assert migrations.drift(database_url) is None
+    all_tables = set(Row.metadata.tables)
+    assert asyncio.run(list_tables(database_url)) == all_tables
+    assert migrations.describe_drift(database_url) is None
+    migrations.downgrade_database(database_url, "base")
+    assert (asyncio.run(list_tables(database_url)), asyncio.run(get_revision(database_url))) == (
+        set(),
+        None,
+    )
+    migrations.upgrade_database(database_url)
+    assert (asyncio.run(list_tables(database_url)), asyncio.run(get_revision(database_url))) == (
+        all_tables,
+        migrations.head_revision(),
+    )
+    assert migrations.describe_drift(database_url) is None
 
 
 def test_a_table_that_differs_from_its_rows_is_seen(database_url: str):
     async def alter() -> None:
         database = connect(database_url)
-        async with database.writing() as connection:
+        async with database.write_transaction() as connection:
             await connection.execute(text("alter table team add column mood text"))
         await database.close()
 
     asyncio.run(alter())
-    assert "mood" in (migrations.drift(database_url) or "")
+    assert "mood" in (migrations.describe_drift(database_url) or "")
 
 
-async def furnished(built: House) -> None:
+async def insert_append_only_rows(harness: ServiceHarness) -> None:
     """There is a row in every table that is append-only."""
-    actor = await built.organization()
-    await furnish(built, actor)
-    (item,) = await record(built, actor, event("a"))
-    assert item.uid is not None
-    await events.retract_event(built.service, actor, item.uid, "a mistake")
-    hook = (await sources.put(built.service, actor, Source("crm", "CRM", "hubspot", None, "sales"), SECRET)).hook_id
-    told = [created(1, NOW), changed(1, "dealstage", "closedwon", NOW)]
-    delivery = hubspot(hook or "", SECRET, told, NOW)
-    await deliveries.take(built.service, hook or "", delivery, read_nothing)  # type: ignore[arg-type]  # never returns
+    actor = await harness.create_organization()
+    await seed_playbook(harness, actor)
+    (submission,) = await record_events(harness, actor, make_event("a"))
+    assert submission.uid is not None
+    await events.retract_event(harness.service, actor, submission.uid, "a mistake")
+    hook_id = (
+        await sources.put_source(
+            harness.service, actor, Source("crm", "CRM", "hubspot", None, "sales"), SECRET
+        )
+    ).hook_id
+    elements = [make_deal_creation(1, NOW), make_property_change(1, "dealstage", "closedwon", NOW)]
+    delivery = make_hubspot_delivery(hook_id or "", SECRET, elements, NOW)
+    await deliveries.receive_delivery(harness.service, hook_id or "", delivery, reject_body)  # type: ignore[arg-type]  # never returns
 
 
 async def test_what_is_append_only_can_be_neither_changed_nor_deleted(database_url: str):
-    async with house(database_url) as built:
-        await furnished(built)
+    async with open_harness(database_url) as harness:
+        await insert_append_only_rows(harness)
 
-        async def run(statement: str) -> int:
-            async with built.service.database.writing() as connection:
+        async def execute(statement: str) -> int:
+            async with harness.service.database.write_transaction() as connection:
                 return int((await connection.execute(text(statement))).rowcount)
 
         for table in APPEND_ONLY:
             for column in Row.metadata.tables[table].columns:
-                statement = f'update {table} set "{column.name}" = {other(column)}'
-                if (table, column.name) in DERIVED:
-                    assert await run(statement) > 0
+                statement = f'update {table} set "{column.name}" = {make_different_value(column)}'
+                if (table, column.name) in MUTABLE_COLUMNS:
+                    assert await execute(statement) > 0
                     continue
                 with pytest.raises(DBAPIError, match=f"{table} is append-only"):
-                    await run(statement)
+                    await execute(statement)
             with pytest.raises(DBAPIError, match=f"{table} is append-only"):
-                await run(f"delete from {table}")
+                await execute(f"delete from {table}")
 
 
-async def test_a_win_without_an_amount_from_before_its_deal_noted_it_is_noted(database_url: str):
-    async with house(database_url) as built:
-        await furnished(built)
-    await asyncio.to_thread(migrations.downgrade, database_url, "0003")
-    await asyncio.to_thread(migrations.upgrade, database_url)
-    async with house(database_url) as built, built.service.database.reading() as connection:
-        rows = await connection.execute(text("select source, entity from unmapped where property = ''"))
+async def test_the_migration_notes_an_earlier_won_deal_without_an_amount(database_url: str):
+    async with open_harness(database_url) as harness:
+        await insert_append_only_rows(harness)
+    await asyncio.to_thread(migrations.downgrade_database, database_url, "0003")
+    await asyncio.to_thread(migrations.upgrade_database, database_url)
+    async with (
+        open_harness(database_url) as harness,
+        harness.service.database.read_transaction() as connection,
+    ):
+        rows = await connection.execute(
+            text("select source, entity from unmapped where property = ''")
+        )
         assert [tuple(row) for row in rows] == [("crm", "deal:1")]

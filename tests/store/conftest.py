@@ -2,10 +2,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.support.services import House, house
+from tests.support.service_harness import ServiceHarness, open_harness
 
 
 @pytest.fixture
-async def built(database_url: str) -> AsyncIterator[House]:
-    async with house(database_url) as found:
-        yield found
+async def harness(database_url: str) -> AsyncIterator[ServiceHarness]:
+    async with open_harness(database_url) as service_harness:
+        yield service_harness

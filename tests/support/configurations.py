@@ -6,61 +6,79 @@ from datetime import UTC, date, datetime
 
 from hypothesis import strategies as st
 
-from app.domain import objectives, offerings, playbooks, sources, teams
-from app.domain.configuration import Configuration, Noun
-from app.domain.documents import Document, Placed
-from app.domain.metrics import AGGREGATIONS, Condition, Metric
-from app.domain.objectives import KeyResult, Objective, Responsibility
-from app.domain.offerings import Offering
-from app.domain.playbooks import Playbook
-from app.domain.sources import Source
-from app.domain.teams import Organization, Team
-from tests.support.services import ONE, metric
+from app.domain.events.metrics import AGGREGATIONS, Condition, Metric
+from app.domain.playbook import objectives, offerings, playbooks
+from app.domain.playbook import organization as teams
+from app.domain.playbook.configuration import Configuration, Resource
+from app.domain.playbook.document import Document, Located
+from app.domain.playbook.objectives import KeyResult, Objective, Responsibility
+from app.domain.playbook.offerings import Offering
+from app.domain.playbook.organization import Organization, Team
+from app.domain.playbook.playbooks import Playbook
+from app.domain.sources import sources
+from app.domain.sources.sources import Source
+from tests.support.service_harness import SCALE, make_metric
 
-FIRST, LAST = date(2026, 10, 1), date(2026, 12, 31)
-LATER = (date(2027, 1, 1), date(2027, 3, 31))
+FIRST_DAY, LAST_DAY = date(2026, 10, 1), date(2026, 12, 31)
+NEXT_QUARTER = (date(2027, 1, 1), date(2027, 3, 31))
 
 
-def book(key: str = "q4", first: date = FIRST, last: date = LAST, **more: object) -> Playbook:
+def make_playbook(
+    key: str = "q4", starts_on: date = FIRST_DAY, ends_on: date = LAST_DAY, **overrides: object
+) -> Playbook:
     """A draft for the last quarter."""
-    return Playbook(key, key, "", first, last, **more)  # type: ignore[arg-type]  # a builder takes any of the fields
+    return Playbook(key, key, "", starts_on, ends_on, **overrides)  # type: ignore[arg-type]  # a builder takes any of the fields
 
 
-def result(key: str = "arr-2m", **more: object) -> KeyResult:
+def make_key_result(key: str = "arr-2m", **overrides: object) -> KeyResult:
     """Two thousand of the metric `arr`, for the objective `win`."""
-    values: dict[str, object] = {"objective": "win", "metric": "arr", "baseline": 0, "target": 2000 * ONE, **more}
-    return KeyResult(key=key, title=key, **values)  # type: ignore[arg-type]  # a builder takes any of the fields
+    fields: dict[str, object] = {
+        "objective": "win",
+        "metric": "arr",
+        "baseline": 0,
+        "target": 2000 * SCALE,
+        **overrides,
+    }
+    return KeyResult(key=key, title=key, **fields)  # type: ignore[arg-type]  # a builder takes any of the fields
 
 
-def known(*more: Noun) -> Configuration:
+def make_configuration(*extra_nouns: Resource) -> Configuration:
     """Two teams, a source, a metric, an offering, a draft with one measured objective that both teams are to bear."""
-    found = Configuration({"acme": Organization("acme", "Acme")})
+    configuration = Configuration({"acme": Organization("acme", "Acme")})
     for noun in (
-        Team("sales", "Sales", "sales", 12 * ONE),
-        Team("marketing", "Marketing", "marketing", 6 * ONE),
+        Team("sales", "Sales", "sales", 12 * SCALE),
+        Team("marketing", "Marketing", "marketing", 6 * SCALE),
         Source("billing", "Billing"),
-        metric(),
-        Offering("onboarding", "Onboarding", FIRST),
-        book(),
+        make_metric(),
+        Offering("onboarding", "Onboarding", FIRST_DAY),
+        make_playbook(),
         Objective("win", "q4", "Win"),
-        result(),
-        Responsibility("win", "sales", "accountable", ONE, "accepted", "Ann", "gladly"),
+        make_key_result(),
+        Responsibility("win", "sales", "accountable", SCALE, "accepted", "Ann", "gladly"),
         Responsibility("win", "marketing", "responsible"),
-        *more,
+        *extra_nouns,
     ):
-        found = found.put(noun)
-    return found
+        configuration = configuration.with_resource(noun)
+    return configuration
 
 
 KEYS = st.text(string.ascii_lowercase + string.digits, min_size=1, max_size=4)
 TEXTS = st.text(max_size=6)
 # At most 15 significant digits, as the wire takes them.
-FIXED = st.one_of(st.integers(-(10**15) + 1, 10**15 - 1), st.integers(-(10**12), 10**12).map(lambda whole: whole * ONE))
+DECIMALS = st.one_of(
+    st.integers(-(10**15) + 1, 10**15 - 1),
+    st.integers(-(10**12), 10**12).map(lambda integer: integer * SCALE),
+)
 DAYS = st.dates(date(1990, 1, 1), date(2100, 1, 1))
-INSTANTS = st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001  # Hypothesis wants naive bounds
+INSTANTS = st.datetimes(
+    datetime(1990, 1, 1),  # noqa: DTZ001  # Hypothesis wants naive bounds
+    datetime(2100, 1, 1),  # noqa: DTZ001  # the same
+    timezones=st.just(UTC),
+)
 SCALARS = st.one_of(st.booleans(), st.integers(-5, 5), st.floats(-5, 5), TEXTS)
 JSON: st.SearchStrategy[object] = st.recursive(
-    SCALARS | st.none(), lambda inner: st.lists(inner, max_size=2) | st.dictionaries(TEXTS, inner, max_size=2)
+    SCALARS | st.none(),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(TEXTS, inner, max_size=2),
 )
 CONDITIONS = st.builds(
     Condition,
@@ -68,17 +86,17 @@ CONDITIONS = st.builds(
     st.sampled_from(["eq", "in", "exists"]),
     st.one_of(st.none(), SCALARS, st.lists(SCALARS, max_size=3).map(tuple)),
 )
-NOUNS: Mapping[str, st.SearchStrategy[Noun]] = {
+NOUNS: Mapping[str, st.SearchStrategy[Resource]] = {
     "organization": st.builds(Organization, KEYS, TEXTS, st.sampled_from(["UTC", "Europe/Berlin"])),
     "policy": st.builds(
         teams.Policy,
-        weights=st.dictionaries(st.sampled_from(teams.COMPONENTS), FIXED),
+        weights=st.dictionaries(st.sampled_from(teams.COMPONENTS), DECIMALS),
         focus_days=st.integers(1, 400),
-        half_life_days=FIXED,
-        minimum_coverage=FIXED,
+        half_life_days=DECIMALS,
+        minimum_coverage=DECIMALS,
         unit=st.none() | TEXTS,
     ),
-    "team": st.builds(Team, KEYS, TEXTS, TEXTS, FIXED),
+    "team": st.builds(Team, KEYS, TEXTS, TEXTS, DECIMALS),
     "source": st.builds(
         Source,
         KEYS,
@@ -100,7 +118,9 @@ NOUNS: Mapping[str, st.SearchStrategy[Noun]] = {
         value=st.sampled_from(["value", "data.amount"]),
         canonical_source=st.none() | KEYS,
     ),
-    "offering": st.builds(offerings.Offering, KEYS, TEXTS, DAYS, st.none() | DAYS, st.none() | KEYS),
+    "offering": st.builds(
+        offerings.Offering, KEYS, TEXTS, DAYS, st.none() | DAYS, st.none() | KEYS
+    ),
     "playbook": st.builds(
         Playbook,
         KEYS,
@@ -112,16 +132,28 @@ NOUNS: Mapping[str, st.SearchStrategy[Noun]] = {
         st.integers(0, 9),
         st.none() | INSTANTS,
     ),
-    "objective": st.builds(objectives.Objective, KEYS, KEYS, TEXTS, TEXTS, FIXED, st.none() | KEYS),
+    "objective": st.builds(
+        objectives.Objective, KEYS, KEYS, TEXTS, TEXTS, DECIMALS, st.none() | KEYS
+    ),
     "key_result": st.builds(
-        KeyResult, KEYS, KEYS, TEXTS, KEYS, FIXED, FIXED, FIXED, st.integers(1, 90), st.none() | DAYS, st.none() | DAYS
+        KeyResult,
+        KEYS,
+        KEYS,
+        TEXTS,
+        KEYS,
+        DECIMALS,
+        DECIMALS,
+        DECIMALS,
+        st.integers(1, 90),
+        st.none() | DAYS,
+        st.none() | DAYS,
     ),
     "responsibility": st.builds(
         Responsibility,
         KEYS,
         KEYS,
         st.sampled_from(objectives.ROLES),
-        FIXED,
+        DECIMALS,
         st.sampled_from(["proposed", "accepted", "declined"]),
         TEXTS,
         TEXTS,
@@ -129,49 +161,85 @@ NOUNS: Mapping[str, st.SearchStrategy[Noun]] = {
     "contribution": st.builds(playbooks.Contribution, KEYS, KEYS, TEXTS, TEXTS),
     "signoff": st.builds(playbooks.Signoff, KEYS, KEYS, st.integers(0, 9), TEXTS),
     "revision": st.builds(
-        playbooks.Revision, KEYS, st.integers(0, 9), st.dictionaries(TEXTS, st.dictionaries(TEXTS, JSON, max_size=2))
+        playbooks.Revision,
+        KEYS,
+        st.integers(0, 9),
+        st.dictionaries(TEXTS, st.dictionaries(TEXTS, JSON, max_size=2)),
     ),
 }
 
 
-def placed(kind: str, found: list[Noun]) -> tuple[Placed, ...]:
+def locate_nouns(kind: str, nouns: list[Resource]) -> tuple[Located, ...]:
     """Things where a document would say them."""
-    return tuple(Placed(f"/{kind}/{index}", noun) for index, noun in enumerate(found))
+    return tuple(Located(f"/{kind}/{index}", noun) for index, noun in enumerate(nouns))
 
 
 @st.composite
-def written(draw: st.DrawFn) -> Document:
+def valid_documents(draw: st.DrawFn) -> Document:
     """A document that is right: objectives in any order, some under others, measured and borne in any way."""
-    members = draw(st.lists(st.sampled_from("abcd"), unique=True, max_size=4))
-    aims = draw(st.lists(st.sampled_from("pqrst"), unique=True, max_size=5))
-    measured = draw(st.lists(st.sampled_from("xyz"), unique=True, max_size=3)) if aims else []
-    parents = {aim: draw(st.none() | st.sampled_from(aims[:n])) if n else None for n, aim in enumerate(aims)}
-    shown = draw(st.permutations(aims))
+    team_keys = draw(st.lists(st.sampled_from("abcd"), unique=True, max_size=4))
+    objective_keys = draw(st.lists(st.sampled_from("pqrst"), unique=True, max_size=5))
+    key_result_keys = (
+        draw(st.lists(st.sampled_from("xyz"), unique=True, max_size=3)) if objective_keys else []
+    )
+    parents = {
+        objective_key: draw(st.none() | st.sampled_from(objective_keys[:n])) if n else None
+        for n, objective_key in enumerate(objective_keys)
+    }
+    objective_order = draw(st.permutations(objective_keys))
     numbers = st.integers(1, 30)
-    windows = st.none() | st.dates(FIRST, LAST)
-    results: list[Noun] = []
-    for key in measured:
-        first, last = draw(windows), draw(windows)
-        if first is not None and last is not None:
-            first, last = min(first, last), max(first, last)
-        aim, target = draw(st.sampled_from(aims)), draw(numbers) * ONE
-        results.append(result(key, objective=aim, metric=f"m-{key}", target=target, starts_on=first, ends_on=last))
-    borne = (
-        draw(st.lists(st.tuples(st.sampled_from(aims), st.sampled_from(members)), unique=True, max_size=5))
-        if (aims and members)
+    windows = st.none() | st.dates(FIRST_DAY, LAST_DAY)
+    key_results: list[Resource] = []
+    for key in key_result_keys:
+        starts_on, ends_on = draw(windows), draw(windows)
+        if starts_on is not None and ends_on is not None:
+            starts_on, ends_on = min(starts_on, ends_on), max(starts_on, ends_on)
+        objective_key, target = draw(st.sampled_from(objective_keys)), draw(numbers) * SCALE
+        key_results.append(
+            make_key_result(
+                key,
+                objective=objective_key,
+                metric=f"m-{key}",
+                target=target,
+                starts_on=starts_on,
+                ends_on=ends_on,
+            )
+        )
+    responsible_pairs = (
+        draw(
+            st.lists(
+                st.tuples(st.sampled_from(objective_keys), st.sampled_from(team_keys)),
+                unique=True,
+                max_size=5,
+            )
+        )
+        if (objective_keys and team_keys)
         else []
     )
     roles = st.sampled_from(objectives.ROLES)
-    status = st.sampled_from(["proposed", "accepted"])
+    statuses = st.sampled_from(["proposed", "accepted"])
     return Document(
-        book(last=LAST),
-        teams=placed("teams", [Team(key, key, "any", draw(numbers) * ONE) for key in members]),
-        metrics=placed(
-            "metrics", [metric(f"m-{key}", aggregation=draw(st.sampled_from(AGGREGATIONS))) for key in measured]
+        make_playbook(ends_on=LAST_DAY),
+        teams=locate_nouns(
+            "teams", [Team(key, key, "any", draw(numbers) * SCALE) for key in team_keys]
         ),
-        objectives=placed("objectives", [Objective(key, "q4", key, parent=parents[key]) for key in shown]),
-        responsibilities=placed(
-            "responsibilities", [Responsibility(aim, team, draw(roles), ONE, draw(status)) for aim, team in borne]
+        metrics=locate_nouns(
+            "metrics",
+            [
+                make_metric(f"m-{key}", aggregation=draw(st.sampled_from(AGGREGATIONS)))
+                for key in key_result_keys
+            ],
         ),
-        key_results=placed("key_results", results),
+        objectives=locate_nouns(
+            "objectives",
+            [Objective(key, "q4", key, parent=parents[key]) for key in objective_order],
+        ),
+        responsibilities=locate_nouns(
+            "responsibilities",
+            [
+                Responsibility(objective_key, team, draw(roles), SCALE, draw(statuses))
+                for objective_key, team in responsible_pairs
+            ],
+        ),
+        key_results=locate_nouns("key_results", key_results),
     )

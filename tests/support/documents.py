@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import httpx
 
-from tests.support.house import ROOT
+from tests.support.source_files import ROOT
 from tests.support.warm_command import start_server
 
 # A page marks a block that the suite cannot run: `<!-- not executed: REASON -->` before it.
@@ -24,7 +24,7 @@ SAVED_AS = re.compile(r"Save this as `([\w.-]+)`")
 TODAY = datetime.now(ZoneInfo("Europe/Berlin")).date()  # the time zone of the organization
 # Lines that the suite does not run as they are, and where they are tested instead.
 TESTED_ELSEWHERE = {
-    "pip install .": "tests/house/test_wheel.py installs the wheel",
+    "pip install .": "tests/architecture/test_wheel.py installs the wheel",
     "make run": "tests/cli/test_demo.py runs the same demo",
     "make test": "runs this suite",
     "sightline serve": "Newcomer.start_service runs it on a free port",
@@ -92,8 +92,8 @@ def move_to_today(text: str) -> str:
 
 def split_at_service(script: str) -> tuple[str, str, bool]:
     """Return the commands before and after `sightline serve`, and whether the script has it."""
-    before, found, after = re.sub(r"\\\n", "\\\n", script).partition("\nsightline serve\n")
-    return (before, after, True) if found else (script, "", False)
+    before, marker, after = re.sub(r"\\\n", "\\\n", script).partition("\nsightline serve\n")
+    return (before, after, True) if marker else (script, "", False)
 
 
 def remove_lines_tested_elsewhere(script: str) -> str:

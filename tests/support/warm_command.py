@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.support.house import ROOT
+from tests.support.source_files import ROOT
 
 MAX_MESSAGE_BYTES = 200_000
 START_SECONDS = 60

@@ -17,9 +17,9 @@ from fastapi import FastAPI, Request, Response
 from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
-from app.api.etags import not_modified
-from app.api.problems import KINDS
-from app.domain.errors import NotFoundError, unknown
+from app.api.http.etags import is_not_modified
+from app.api.http.problems import PROBLEM_KINDS
+from app.domain.primitives.errors import NotFoundError, unknown_key_message
 
 SITE: Final = Path(str(files("app"))) / "site"
 REFERENCE_PAGE: Final = "assets/reference/index.html"
@@ -119,7 +119,7 @@ class DocumentationSite:
                 raise NotFoundError("The documentation is not built. Run `make docs`.")
             raise NotFoundError("The documentation has no such page.")
         file = load_file(path, path.stat().st_mtime_ns)
-        if not_modified(request, file.headers["ETag"]):
+        if is_not_modified(request, file.headers["ETag"]):
             # A browser replaces the stored headers by these, the policy too.
             headers = {key: file.headers[key] for key in file.headers if key not in BODY_HEADERS}
             return Response(status_code=304, headers=headers)
@@ -140,11 +140,11 @@ def redirect_to_reference(_: Request) -> Response:
 def redirect_to_problem(request: Request) -> Response:
     """Redirect the `type` of a problem document to its place in the documentation."""
     code: str = request.path_params["code"]
-    if code not in KINDS:
-        raise NotFoundError(unknown("problem code", code[:100], KINDS))
+    if code not in PROBLEM_KINDS:
+        raise NotFoundError(unknown_key_message("problem code", code[:100], PROBLEM_KINDS))
     return RedirectResponse(f"../docs/problems.html#{code}")
 
 
-def install(app: FastAPI) -> None:
+def install_documentation(app: FastAPI) -> None:
     """Add the documentation to the application."""
     app.router.routes.extend(DocumentationSite().create_routes())

@@ -6,158 +6,241 @@ from functools import partial
 from math import fsum
 from typing import Final, NamedTuple
 
-from app.domain.objectives import KeyResult
-from app.scoring.alignment import Figure, silent
-from app.scoring.context import Context
-from app.scoring.evidence import Evidence, Scope
+from app.domain.playbook.objectives import KeyResult
+from app.scoring.averages import ratio, weighted_mean
+from app.scoring.context import ScoringContext
+from app.scoring.evidence_links import EvidenceQuery, EvidenceScope
+from app.scoring.key_result_progress import ExactValue, WindowValue, aggregate_value
 from app.scoring.ledger import Loss
-from app.scoring.means import mean, ratio
-from app.scoring.pace import Exact, Stretch, value
-from app.scoring.plan import Plan, Window, window
-from app.scoring.snapshot import Said
-from app.scoring.words import among, counted, listed, percent, verb
+from app.scoring.phrases import choose_verb_form, format_percent, join_names, pluralize, x_of_y
+from app.scoring.playbook_index import MetricWindow, PlaybookIndex, window_of
+from app.scoring.result import Figure, figure_without_evidence
+from app.scoring.snapshot import MetricReading
 
 NAME: Final = "agreement"
 
 
-class Compared(NamedTuple):
+class KeyResultComparison(NamedTuple):
     """A key result on which more than one source has a say. Shape: `others` are all but the canonical one."""
 
-    result: KeyResult
-    canonical: str
-    others: tuple[str, ...]
-    silent: bool
-    value: float
+    key_result: KeyResult
+    canonical_source: str
+    other_sources: tuple[str, ...]
+    is_canonical_silent: bool
+    agreement: float
 
 
 class Disagreement(NamedTuple):
     """Key results of one objective on whose metric sources disagree. Shape: `windows` are distinct, in order."""
 
-    scope: Scope
+    scope: EvidenceScope
     metric: str
-    compared: tuple[Compared, ...]
+    comparisons: tuple[KeyResultComparison, ...]
     windows: tuple[tuple[date, date], ...]
 
     def detail(self, _: Loss) -> str:
         """Who disagrees with the canonical source and by how much at most."""
-        worst = min(self.compared, key=lambda found: found.value)
-        names = sorted({source for found in self.compared for source in found.others})
-        others = listed(names)
-        if worst.silent:
-            reports = f"{others} {verb(len(names), 'reports', 'report')}"
-            said = f"{worst.canonical}, the canonical source of {self.metric}, is silent while {reports}"
+        worst_comparison = min(self.comparisons, key=lambda comparison: comparison.agreement)
+        source_names = sorted(
+            {source for comparison in self.comparisons for source in comparison.other_sources}
+        )
+        other_sources = join_names(source_names)
+        if worst_comparison.is_canonical_silent:
+            reporting = (
+                f"{other_sources} {choose_verb_form(len(source_names), 'reports', 'report')}"
+            )
+            sentence_start = f"{worst_comparison.canonical_source}, the canonical source of {self.metric}, is silent while {reporting}"
         else:
-            everyone = listed([*names, worst.canonical])
-            said = f"{everyone} differ by up to {percent(1 - worst.value)} on {self.metric}"
-        several = f", over {counted(len(self.windows), 'window')} of its key results"
-        return said + (several if len(self.windows) > 1 else "")
+            all_sources = join_names([*source_names, worst_comparison.canonical_source])
+            sentence_start = f"{all_sources} differ by up to {format_percent(1 - worst_comparison.agreement)} on {self.metric}"
+        windows_clause = f", over {pluralize(len(self.windows), 'window')} of its key results"
+        return sentence_start + (windows_clause if len(self.windows) > 1 else "")
 
-    def evidence(self, _: Loss) -> Evidence:
+    def evidence(self, _: Loss) -> EvidenceQuery:
         """The events of every source that count for the metric, in the windows in which they differ."""
-        return self.scope.within(self.windows, ("counts_for", self.metric))
+        return self.scope.event_evidence_within(self.windows, ("counts_for", self.metric))
 
 
-def agree(one: Exact, other: Exact) -> float:
+def compute_agreement(left_value: ExactValue, right_value: ExactValue) -> float:
     """How near two values are to each other, relative to the larger; rounded once."""
-    left, right = one[0] * other[1], other[0] * one[1]
-    larger = max(abs(left), abs(right))
-    return ratio(larger - abs(left - right), larger) if larger else 1.0
+    scaled_left, scaled_right = left_value[0] * right_value[1], right_value[0] * left_value[1]
+    larger_magnitude = max(abs(scaled_left), abs(scaled_right))
+    return (
+        ratio(larger_magnitude - abs(scaled_left - scaled_right), larger_magnitude)
+        if larger_magnitude
+        else 1.0
+    )
 
 
-def figure(context: Context) -> Figure:
+def compute_figure(context: ScoringContext) -> Figure:
     """The mean of the agreement of sources by priority, over the objectives that have one; silent without any."""
-    if not has_canonical(context):
-        return silent("no metric of a key result has a canonical source", applies=False)
-    found = _compared(context)
-    if not found:
-        return silent("no second source reports on a key result")
-    values = _values(found)
-    score = mean([context.plan.objectives[key].priority for key in values], values.values())
-    parts = [part for compared in found.values() for part in compared]
-    differing = sum(part.value < 1 for part in parts)
-    summary = f"sources disagree on {among(differing, len(parts), 'key result')}"
-    return Figure(score, 1.0, score, summary, partial(_losses, context, found))
+    if not has_canonical_source(context):
+        return figure_without_evidence(
+            "no metric of a key result has a canonical source", applies=False
+        )
+    comparisons_by_objective = _compare_key_results(context)
+    if not comparisons_by_objective:
+        return figure_without_evidence("no second source reports on a key result")
+    agreement_by_objective = _mean_agreements(comparisons_by_objective)
+    score = weighted_mean(
+        [context.playbook_index.objectives[key].priority for key in agreement_by_objective],
+        agreement_by_objective.values(),
+    )
+    all_comparisons = [
+        comparison
+        for comparisons in comparisons_by_objective.values()
+        for comparison in comparisons
+    ]
+    differing_count = sum(comparison.agreement < 1 for comparison in all_comparisons)
+    summary = f"sources disagree on {x_of_y(differing_count, len(all_comparisons), 'key result')}"
+    return Figure(
+        score, 1.0, score, summary, partial(_iterate_losses, context, comparisons_by_objective)
+    )
 
 
-def agreements(context: Context) -> Mapping[str, float]:
+def compute_agreements(context: ScoringContext) -> Mapping[str, float]:
     """How far the sources agree, by objective; those are not in it on which no second source has a say."""
-    return _values(_compared(context))
+    return _mean_agreements(_compare_key_results(context))
 
 
-def _values(found: Mapping[str, Sequence[Compared]]) -> Mapping[str, float]:
+def _mean_agreements(
+    comparisons_by_objective: Mapping[str, Sequence[KeyResultComparison]],
+) -> Mapping[str, float]:
     return {
-        key: mean([part.result.weight for part in compared], [part.value for part in compared])
-        for key, compared in found.items()
+        key: weighted_mean(
+            [comparison.key_result.weight for comparison in comparisons],
+            [comparison.agreement for comparison in comparisons],
+        )
+        for key, comparisons in comparisons_by_objective.items()
     }
 
 
-def has_canonical(context: Context) -> bool:
+def has_canonical_source(context: ScoringContext) -> bool:
     """Whether a metric of a key result that scores has a canonical source."""
     metrics = context.snapshot.configuration.metrics
-    return any(metrics[metric].canonical_source is not None for metric in context.plan.leads)
+    return any(
+        metrics[metric].canonical_source is not None
+        for metric in context.playbook_index.objectives_by_metric
+    )
 
 
-def _compared(context: Context) -> dict[str, list[Compared]]:
+def _compare_key_results(context: ScoringContext) -> dict[str, list[KeyResultComparison]]:
     """The key results on which more than one source has a say, by objective."""
-    known = context.plan.once(_Known)
-    found: dict[str, list[Compared]] = {}
-    for place, stretch in context.pace.stretches.items():
-        for one in known.compared(place, stretch):
-            found.setdefault(one.result.objective, []).append(one)
-    return {key: found[key] for key in context.plan.objectives if key in found}
+    comparison_cache = context.playbook_index.memoize(_ComparisonCache)
+    comparisons_by_objective: dict[str, list[KeyResultComparison]] = {}
+    for window, window_value in context.key_result_progress.window_values.items():
+        for comparison in comparison_cache.compare_window(window, window_value):
+            comparisons_by_objective.setdefault(comparison.key_result.objective, []).append(
+                comparison
+            )
+    return {
+        key: comparisons_by_objective[key]
+        for key in context.playbook_index.objectives
+        if key in comparisons_by_objective
+    }
 
 
-class _Known:
+class _ComparisonCache:
     """What was compared; compared anew only where something else is said."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._windows = plan.windows
-        self._found: dict[Window, tuple[Said, Sequence[Compared]]] = {}
+    def __init__(self, playbook_index: PlaybookIndex) -> None:
+        self._windows = playbook_index.windows
+        self._comparisons: dict[
+            MetricWindow, tuple[MetricReading, Sequence[KeyResultComparison]]
+        ] = {}
 
-    def compared(self, place: Window, stretch: Stretch) -> Sequence[Compared]:
+    def compare_window(
+        self, window: MetricWindow, window_value: WindowValue
+    ) -> Sequence[KeyResultComparison]:
         """All key results of a window on which more than one source has a say."""
-        known = self._found.get(place)
-        if known is None or known[0] is not stretch.said:
-            compared = _compare(stretch)
-            rows = [Compared(result, *compared) for result in self._windows[place]] if compared is not None else ()
-            known = self._found[place] = stretch.said, rows
-        return known[1]
+        cached = self._comparisons.get(window)
+        if cached is None or cached[0] is not window_value.reading:
+            source_comparison = _compare_sources(window_value)
+            comparisons = (
+                [
+                    KeyResultComparison(key_result, *source_comparison)
+                    for key_result in self._windows[window]
+                ]
+                if source_comparison is not None
+                else ()
+            )
+            cached = self._comparisons[window] = window_value.reading, comparisons
+        return cached[1]
 
 
-def _compare(stretch: Stretch) -> tuple[str, tuple[str, ...], bool, float] | None:
+def _compare_sources(window_value: WindowValue) -> tuple[str, tuple[str, ...], bool, float] | None:
     """The canonical source, the others, whether it is silent, and how near they are; None with nothing to compare."""
-    metric, sources = stretch.metric, stretch.said.sources
-    others = tuple(sorted(source for source in sources if source != metric.canonical_source))
-    if metric.canonical_source is None or not others:
+    metric, sources = window_value.metric, window_value.reading.sources
+    other_sources = tuple(sorted(source for source in sources if source != metric.canonical_source))
+    if metric.canonical_source is None or not other_sources:
         return None
-    truth = stretch.exact
-    if truth is None:
-        return metric.canonical_source, others, True, 0.0
-    said = [value(metric.aggregation, {source: sources[source]}) for source in others]
-    return metric.canonical_source, others, False, min(agree(exact, truth) for exact in said if exact is not None)
+    canonical_value = window_value.exact_value
+    if canonical_value is None:
+        return metric.canonical_source, other_sources, True, 0.0
+    reported_values = [
+        aggregate_value(metric.aggregation, {source: sources[source]}) for source in other_sources
+    ]
+    return (
+        metric.canonical_source,
+        other_sources,
+        False,
+        min(
+            compute_agreement(reported_value, canonical_value)
+            for reported_value in reported_values
+            if reported_value is not None
+        ),
+    )
 
 
-def _losses(context: Context, found: Mapping[str, Sequence[Compared]], weight: float) -> Iterator[Loss]:
-    total = sum(context.plan.objectives[objective].priority for objective in found)
-    for objective, compared in found.items():
-        whole = weight * (context.plan.objectives[objective].priority / total)
-        weights = sum(part.result.weight for part in compared)
-        for metric, parts in sorted(_by_metric(compared).items()):
-            points = fsum(part.result.weight / weights * (1 - part.value) for part in parts)
-            account = _account(context, metric, parts)
-            yield Loss(NAME, "sources_disagree", whole * points, account, objective=objective, metric=metric)
+def _iterate_losses(
+    context: ScoringContext,
+    comparisons_by_objective: Mapping[str, Sequence[KeyResultComparison]],
+    weight: float,
+) -> Iterator[Loss]:
+    total = sum(
+        context.playbook_index.objectives[objective].priority
+        for objective in comparisons_by_objective
+    )
+    for objective, comparisons in comparisons_by_objective.items():
+        objective_weight = weight * (context.playbook_index.objectives[objective].priority / total)
+        total_weight = sum(comparison.key_result.weight for comparison in comparisons)
+        for metric, metric_comparisons in sorted(_group_by_metric(comparisons).items()):
+            lost_share = fsum(
+                comparison.key_result.weight / total_weight * (1 - comparison.agreement)
+                for comparison in metric_comparisons
+            )
+            explanation = _explain_disagreement(context, metric, metric_comparisons)
+            yield Loss(
+                NAME,
+                "sources_disagree",
+                objective_weight * lost_share,
+                explanation,
+                objective=objective,
+                metric=metric,
+            )
 
 
-def _by_metric(compared: Iterable[Compared]) -> Mapping[str, list[Compared]]:
+def _group_by_metric(
+    comparisons: Iterable[KeyResultComparison],
+) -> Mapping[str, list[KeyResultComparison]]:
     """Those on which sources differ, by metric, in the order of their keys."""
-    found: dict[str, list[Compared]] = {}
-    for part in sorted(compared, key=lambda one: one.result.key):
-        if part.value < 1:
-            found.setdefault(part.result.metric, []).append(part)
-    return found
+    comparisons_by_metric: dict[str, list[KeyResultComparison]] = {}
+    for comparison in sorted(comparisons, key=lambda candidate: candidate.key_result.key):
+        if comparison.agreement < 1:
+            comparisons_by_metric.setdefault(comparison.key_result.metric, []).append(comparison)
+    return comparisons_by_metric
 
 
-def _account(context: Context, metric: str, parts: Sequence[Compared]) -> Disagreement:
-    found = [context.pace.stretches[window(part.result, context.plan.playbook)] for part in parts]
-    windows = tuple(sorted({(stretch.first, stretch.last) for stretch in found}))
-    return Disagreement(context.scope, metric, tuple(parts), windows)
+def _explain_disagreement(
+    context: ScoringContext, metric: str, comparisons: Sequence[KeyResultComparison]
+) -> Disagreement:
+    window_values = [
+        context.key_result_progress.window_values[
+            window_of(comparison.key_result, context.playbook_index.playbook)
+        ]
+        for comparison in comparisons
+    ]
+    periods = tuple(
+        sorted({(window_value.first_day, window_value.last_day) for window_value in window_values})
+    )
+    return Disagreement(context.scope, metric, tuple(comparisons), periods)

@@ -5,89 +5,103 @@ from datetime import date, timedelta
 from functools import partial
 from typing import Final, NamedTuple
 
-from app.domain.offerings import Offering
-from app.scoring.alignment import Figure, silent
-from app.scoring.context import Context
-from app.scoring.evidence import Evidence, Scope
+from app.domain.playbook.offerings import Offering
+from app.scoring.context import ScoringContext
+from app.scoring.evidence_links import EvidenceQuery, EvidenceScope
 from app.scoring.ledger import Loss
-from app.scoring.snapshot import Sold
-from app.scoring.words import percent
+from app.scoring.phrases import format_percent
+from app.scoring.result import Figure, figure_without_evidence
+from app.scoring.snapshot import SoldValue
 
 NAME: Final = "deliverability"
 
 
-class Undeliverable(NamedTuple):
+class UndeliverableSales(NamedTuple):
     """What was sold of one offering while it could not be delivered. None when nobody knows it: `offering`."""
 
-    scope: Scope
-    key: str
+    scope: EvidenceScope
+    offering_key: str
     offering: Offering | None
     reason: str
     share: float
 
     def detail(self, _: Loss) -> str:
         """How much of what was sold it was, and why it cannot be delivered."""
-        part = f"{percent(self.share)} of the value sold is {self.key}"
+        share_clause = f"{format_percent(self.share)} of the value sold is {self.offering_key}"
         if self.offering is None:
-            return f"{part}, which is not among the offerings"
+            return f"{share_clause}, which is not among the offerings"
         if self.reason == "retired":
-            return f"{part} after it was retired on {self.offering.retired_on}"
-        return f"{part} before it can be delivered, from {self.offering.available_from}"
+            return f"{share_clause} after it was retired on {self.offering.retired_on}"
+        return f"{share_clause} before it can be delivered, from {self.offering.available_from}"
 
-    def evidence(self, _: Loss) -> Evidence:
+    def evidence(self, _: Loss) -> EvidenceQuery:
         """The events that sold it on those days."""
-        first, last = self._days()
-        unit = (("sold_unit", self.scope.unit),) if self.scope.unit is not None else ()
-        return self.scope.events(first, last, ("offering", self.key), *unit)
+        first_day, last_day = self._undeliverable_days()
+        unit_filter = (("sold_unit", self.scope.unit),) if self.scope.unit is not None else ()
+        return self.scope.event_evidence(
+            first_day, last_day, ("offering", self.offering_key), *unit_filter
+        )
 
-    def _days(self) -> tuple[date, date]:
-        first, last, offering = self.scope.starts_on, self.scope.until, self.offering
+    def _undeliverable_days(self) -> tuple[date, date]:
+        first_day, last_day, offering = self.scope.starts_on, self.scope.until, self.offering
         if offering is not None and self.reason == "not_yet_available":
-            return first, min(last, offering.available_from - timedelta(days=1))
+            return first_day, min(last_day, offering.available_from - timedelta(days=1))
         if offering is not None and offering.retired_on is not None:
-            return max(first, offering.available_from, offering.retired_on), last
-        return first, last
+            return max(first_day, offering.available_from, offering.retired_on), last_day
+        return first_day, last_day
 
 
-def obstacle(offerings: Mapping[str, Offering], sold: Sold) -> str | None:
+def find_obstacle(offerings: Mapping[str, Offering], sale: SoldValue) -> str | None:
     """Why what was sold cannot be delivered; None when it can."""
-    offering = offerings.get(sold.offering)
+    offering = offerings.get(sale.offering)
     if offering is None:
         return "unknown_offering"
-    if sold.day < offering.available_from:
+    if sale.day < offering.available_from:
         return "not_yet_available"
-    return "retired" if offering.retired_on is not None and sold.day >= offering.retired_on else None
+    return (
+        "retired" if offering.retired_on is not None and sale.day >= offering.retired_on else None
+    )
 
 
-def delivered(offerings: Mapping[str, Offering], sold: Iterable[Sold]) -> float | None:
+def deliverable_share(
+    offerings: Mapping[str, Offering], sold_values: Iterable[SoldValue]
+) -> float | None:
     """The share of the value sold that can be delivered; None when nothing was sold or nothing is offered."""
-    items = list(sold)
-    total = sum(item.value for item in items)
-    if not offerings or total <= 0:
+    sales = list(sold_values)
+    total_value = sum(sale.value for sale in sales)
+    if not offerings or total_value <= 0:
         return None
-    return sum(item.value for item in items if obstacle(offerings, item) is None) / total
+    return sum(sale.value for sale in sales if find_obstacle(offerings, sale) is None) / total_value
 
 
-def figure(context: Context) -> Figure:
+def compute_figure(context: ScoringContext) -> Figure:
     """The share of the value sold that can be delivered; silent when nothing was sold."""
     offerings = context.snapshot.configuration.offerings
     if not offerings:
-        return silent("no offerings are declared", applies=False)
-    score = delivered(offerings, context.snapshot.sold)
+        return figure_without_evidence("no offerings are declared", applies=False)
+    score = deliverable_share(offerings, context.snapshot.sold_values)
     if score is None:
-        return silent("no sale names an offering")
-    summary = f"{percent(score)} of the value sold can be delivered"
-    return Figure(score, 1.0, score, summary, partial(_losses, context))
+        return figure_without_evidence("no sale names an offering")
+    summary = f"{format_percent(score)} of the value sold can be delivered"
+    return Figure(score, 1.0, score, summary, partial(_iterate_losses, context))
 
 
-def _losses(context: Context, weight: float) -> Iterator[Loss]:
-    offerings, sold = context.snapshot.configuration.offerings, context.snapshot.sold
-    missing: dict[tuple[str, str], int] = {}
-    for item in sold:
-        reason = obstacle(offerings, item)
+def _iterate_losses(context: ScoringContext, weight: float) -> Iterator[Loss]:
+    offerings, sold_values = context.snapshot.configuration.offerings, context.snapshot.sold_values
+    undeliverable_values: dict[tuple[str, str], int] = {}
+    for sale in sold_values:
+        reason = find_obstacle(offerings, sale)
         if reason is not None:
-            missing[item.offering, reason] = missing.get((item.offering, reason), 0) + item.value
-    total = sum(item.value for item in sold)
-    for (key, why), value in sorted(missing.items()):
-        account = Undeliverable(context.scope, key, offerings.get(key), why, value / total)
-        yield Loss(NAME, why, weight * account.share, account, offering=key)
+            undeliverable_values[sale.offering, reason] = (
+                undeliverable_values.get((sale.offering, reason), 0) + sale.value
+            )
+    total_value = sum(sale.value for sale in sold_values)
+    for (offering_key, obstacle), undeliverable_value in sorted(undeliverable_values.items()):
+        explanation = UndeliverableSales(
+            context.scope,
+            offering_key,
+            offerings.get(offering_key),
+            obstacle,
+            undeliverable_value / total_value,
+        )
+        yield Loss(NAME, obstacle, weight * explanation.share, explanation, offering=offering_key)

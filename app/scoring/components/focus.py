@@ -5,102 +5,138 @@ from functools import partial
 from math import fsum
 from typing import Final, NamedTuple
 
-from app.scoring.alignment import Figure, silent
-from app.scoring.context import Context
-from app.scoring.evidence import Evidence, Scope
-from app.scoring.ledger import Account, Loss
-from app.scoring.means import clamp, mean
-from app.scoring.words import percent
-from app.scoring.work import Work
+from app.scoring.averages import clamp, weighted_mean
+from app.scoring.context import ScoringContext
+from app.scoring.effort import TeamEffort
+from app.scoring.evidence_links import EvidenceQuery, EvidenceScope
+from app.scoring.ledger import Loss, LossExplanation
+from app.scoring.phrases import format_percent
+from app.scoring.result import Figure, figure_without_evidence
 
 NAME: Final = "focus"
 
 
-class Spending(NamedTuple):
+class OffPlaybookWork(NamedTuple):
     """Where a team's work went and was expected to go; it accounts for what went elsewhere."""
 
-    scope: Scope
+    scope: EvidenceScope
     team: str
-    work: Work
-    wanted: Mapping[str, float]
+    team_effort: TeamEffort
+    expected_shares: Mapping[str, float]
 
     def detail(self, loss: Loss) -> str:
         """How much of the team's work it was, and should have been."""
         if loss.objective is None:
-            return off_detail(loss, self.work, "recorded work")
-        spent, due = percent(self.work.shares[loss.objective]), percent(self.wanted.get(loss.objective, 0.0))
-        return f"{spent} of the recorded work of {self.team} went to {loss.objective}, {due} was expected"
+            return describe_off_playbook(loss, self.team_effort, "recorded work")
+        spent_percent, expected_percent = (
+            format_percent(self.team_effort.shares[loss.objective]),
+            format_percent(self.expected_shares.get(loss.objective, 0.0)),
+        )
+        return f"{spent_percent} of the recorded work of {self.team} went to {loss.objective}, {expected_percent} was expected"
 
-    def evidence(self, loss: Loss) -> Evidence:
+    def evidence(self, loss: Loss) -> EvidenceQuery:
         """The team's events that belong there."""
-        return self.scope.attention(("team", self.team), *belonging(loss, self.scope))
+        return self.scope.focus_evidence(("team", self.team), *objective_filters(loss, self.scope))
 
 
-def off_detail(loss: Loss, work: Work, what: str) -> str:
+def describe_off_playbook(loss: Loss, team_effort: TeamEffort, work_label: str) -> str:
     """How much of a team's work was off the playbook."""
     if loss.reason == "other_playbook":
-        return f"{percent(work.other)} of the {what} of {loss.team} served another playbook"
-    return f"{percent(work.nowhere)} of the {what} of {loss.team} served no objective"
+        return f"{format_percent(team_effort.other_playbook_share)} of the {work_label} of {loss.team} served another playbook"
+    return f"{format_percent(team_effort.unassigned_share)} of the {work_label} of {loss.team} served no objective"
 
 
-def belonging(loss: Loss, scope: Scope) -> tuple[tuple[str, str], ...]:
+def objective_filters(loss: Loss, scope: EvidenceScope) -> tuple[tuple[str, str], ...]:
     """The filters of the events that belong to the loss's objective, or to none of the playbook."""
     if loss.objective is not None:
         return (("objective", loss.objective),)
-    return ("off_playbook", scope.playbook), ("other_playbook", str(loss.reason == "other_playbook").lower())
+    return ("off_playbook", scope.playbook), (
+        "other_playbook",
+        str(loss.reason == "other_playbook").lower(),
+    )
 
 
-def figured(context: Context, work: Mapping[str, Work]) -> Mapping[str, Work]:
+def teams_with_enough_work(
+    context: ScoringContext, team_efforts: Mapping[str, TeamEffort]
+) -> Mapping[str, TeamEffort]:
     """The teams, in the order of their keys, whose work is enough to say anything."""
-    enough = context.plan.policy.minimum_events
+    min_events = context.playbook_index.policy.minimum_events
     return {
-        team: found
-        for team in context.plan.teams
-        if (found := work.get(team)) is not None and found.events >= enough and found.effort > 0
+        team: team_effort
+        for team in context.playbook_index.teams
+        if (team_effort := team_efforts.get(team)) is not None
+        and team_effort.events >= min_events
+        and team_effort.effort > 0
     }
 
 
-def focus_of(context: Context, team: str) -> float:
+def compute_team_focus(context: ScoringContext, team: str) -> float:
     """How much of a team's work went where it was expected."""
-    wanted = context.plan.expected[team]
-    shares = context.work[team].shares_of(wanted.keys())
-    return clamp(fsum([min(share, wanted[objective]) for objective, share in shares.items()]))
+    expected_shares = context.playbook_index.expected_shares[team]
+    shares = context.team_efforts[team].shares_of(expected_shares.keys())
+    return clamp(
+        fsum([min(share, expected_shares[objective]) for objective, share in shares.items()])
+    )
 
 
-def figure(context: Context) -> Figure:
+def compute_figure(context: ScoringContext) -> Figure:
     """The mean of the teams' focus by size; silent without objectives or without enough work."""
-    if not context.plan.objectives:
-        return silent("the playbook has no active objective")
-    teams = figured(context, context.work)
-    if not teams:
-        return silent("no team has enough recorded work")
-    terms = [(context.plan.teams[team].size, focus_of(context, team)) for team in teams]
-    score = mean(*zip(*terms, strict=True))
-    everyone = context.plan.size
-    seen = sum(size for size, _ in terms)
-    summary = f"{percent(score)} of the recorded work went where the playbook says"
+    if not context.playbook_index.objectives:
+        return figure_without_evidence("the playbook has no active objective")
+    team_efforts = teams_with_enough_work(context, context.team_efforts)
+    if not team_efforts:
+        return figure_without_evidence("no team has enough recorded work")
+    weighted_focus = [
+        (context.playbook_index.teams[team].size, compute_team_focus(context, team))
+        for team in team_efforts
+    ]
+    score = weighted_mean(*zip(*weighted_focus, strict=True))
+    total_size = context.playbook_index.total_team_size
+    observed_size = sum(size for size, _ in weighted_focus)
+    summary = f"{format_percent(score)} of the recorded work went where the playbook says"
     # Proven is not coverage times score: by a rounding that could rise when a team falls silent.
-    proven = clamp(fsum(size * value for size, value in terms) / everyone)
-    return Figure(score, seen / everyone, proven, summary, partial(_losses, context, teams))
+    proven = clamp(fsum(size * team_focus for size, team_focus in weighted_focus) / total_size)
+    return Figure(
+        score,
+        observed_size / total_size,
+        proven,
+        summary,
+        partial(_iterate_losses, context, team_efforts),
+    )
 
 
-def _losses(context: Context, teams: Mapping[str, Work], weight: float) -> Iterator[Loss]:
-    seen = sum(context.plan.teams[team].size for team in teams)
-    for team, work in teams.items():
-        whole, wanted = weight * (context.plan.teams[team].size / seen), context.plan.expected[team]
-        account = Spending(context.scope, team, work, wanted)
-        yield from off_losses(NAME, team, work, whole, account)
-        due, spent = wanted.get, work.unsorted.get
+def _iterate_losses(
+    context: ScoringContext, team_efforts: Mapping[str, TeamEffort], weight: float
+) -> Iterator[Loss]:
+    observed_size = sum(context.playbook_index.teams[team].size for team in team_efforts)
+    for team, team_effort in team_efforts.items():
+        team_weight, expected_shares = (
+            weight * (context.playbook_index.teams[team].size / observed_size),
+            context.playbook_index.expected_shares[team],
+        )
+        explanation = OffPlaybookWork(context.scope, team, team_effort, expected_shares)
+        yield from off_playbook_losses(NAME, team, team_effort, team_weight, explanation)
+        expected_share, spent_share = expected_shares.get, team_effort.unsorted_shares.get
         yield from [
-            Loss(NAME, "over_served", whole * over, account, team, objective)
-            for objective in context.plan.objectives  # as the shares sorted, without sorting so many for each team
-            if (over := spent(objective, 0.0) - due(objective, 0.0)) > 0
+            Loss(NAME, "over_served", team_weight * excess, explanation, team, objective)
+            for objective in context.playbook_index.objectives  # as the shares sorted, without sorting so many for each team
+            if (excess := spent_share(objective, 0.0) - expected_share(objective, 0.0)) > 0
         ]
 
 
-def off_losses(component: str, team: str, work: Work, weight: float, account: Account) -> Iterator[Loss]:
+def off_playbook_losses(
+    component: str, team: str, team_effort: TeamEffort, weight: float, explanation: LossExplanation
+) -> Iterator[Loss]:
     """What a team's work off the playbook costs, split by whether it served another one."""
-    if work.nowhere > 0:
-        yield Loss(component, "off_playbook", weight * work.nowhere, account, team)
-    if work.other > 0:
-        yield Loss(component, "other_playbook", weight * work.other, account, team)
+    if team_effort.unassigned_share > 0:
+        yield Loss(
+            component, "off_playbook", weight * team_effort.unassigned_share, explanation, team
+        )
+    if team_effort.other_playbook_share > 0:
+        yield Loss(
+            component,
+            "other_playbook",
+            weight * team_effort.other_playbook_share,
+            explanation,
+            team,
+        )

@@ -5,108 +5,136 @@ from datetime import date
 from functools import partial
 from typing import Final, NamedTuple
 
-from app.domain.fixed import ONE
-from app.scoring.alignment import Figure, silent
-from app.scoring.context import Context
-from app.scoring.evidence import Evidence, Scope
+from app.domain.primitives.decimals import FIXED_SCALE
+from app.scoring.averages import weighted_mean
+from app.scoring.context import ScoringContext
+from app.scoring.evidence_links import EvidenceQuery, EvidenceScope
 from app.scoring.ledger import Loss
-from app.scoring.means import mean
-from app.scoring.plan import Plan
-from app.scoring.words import among, counted, verb
+from app.scoring.phrases import choose_verb_form, pluralize, x_of_y
+from app.scoring.playbook_index import PlaybookIndex
+from app.scoring.result import Figure, figure_without_evidence
 
 NAME: Final = "freshness"
-CADENCE_DAYS: Final = 7
-STALE: Final = 0.5
+DEFAULT_CADENCE_DAYS: Final = 7
+STALE_BELOW: Final = 0.5
 
 
-class Age(NamedTuple):
+class ObjectiveAge(NamedTuple):
     """How long ago an objective saw any event. None when it saw none in the playbook's window: `newest`."""
 
-    scope: Scope
+    scope: EvidenceScope
     objective: str
-    newest: date | None
-    days: int
-    cadence: int
-    value: float
+    latest_day: date | None
+    age_days: int
+    cadence_days: int
+    freshness: float
 
     @property
-    def stale(self) -> bool:
+    def is_stale(self) -> bool:
         """Whether it is gathering dust."""
-        return self.value < STALE
+        return self.freshness < STALE_BELOW
 
     def detail(self, _: Loss) -> str:
         """How long ago it was and how often it should be."""
-        due = f"one is due every {counted(self.cadence, 'day')}"
-        if self.newest is None:
-            return f"no event has touched {self.objective} since the playbook began, {due}"
-        return f"the last event on {self.objective} was {counted(self.days, 'day')} ago, {due}"
+        cadence_clause = f"one is due every {pluralize(self.cadence_days, 'day')}"
+        if self.latest_day is None:
+            return (
+                f"no event has touched {self.objective} since the playbook began, {cadence_clause}"
+            )
+        return f"the last event on {self.objective} was {pluralize(self.age_days, 'day')} ago, {cadence_clause}"
 
-    def evidence(self, _: Loss | None = None) -> Evidence:
+    def evidence(self, _: Loss | None = None) -> EvidenceQuery:
         """The events that keep the objective fresh."""
-        return self.scope.events(self.scope.starts_on, self.scope.until, ("refreshes", self.objective))
+        return self.scope.event_evidence(
+            self.scope.starts_on, self.scope.until, ("refreshes", self.objective)
+        )
 
 
-def ages(context: Context) -> Mapping[str, Age]:
+def compute_ages(context: ScoringContext) -> Mapping[str, ObjectiveAge]:
     """How fresh each objective is, by objective."""
-    return {objective: Age(context.scope, objective, *of) for objective, of in _ages(context).items()}
-
-
-def _ages(context: Context) -> Mapping[str, tuple[date | None, int, int, float]]:
-    """The newest day, the age, the cadence and the figure of each objective."""
-    day, first = context.snapshot.frame.day, context.plan.playbook.starts_on
-    newest, half_life = _newest(context), context.plan.policy.half_life_days
-    known: dict[tuple[date | None, int], tuple[date | None, int, int, float]] = {}  # most objectives are like others
-    found = {}
-    for objective, cadence in context.plan.once(_cadences).items():
-        last = newest.get(objective)
-        age = known.get((last, cadence))
-        if age is None:
-            days = max(0, (day - (first if last is None else last)).days)
-            late = days - cadence
-            value = 1.0 if late <= 0 else 0.5 ** (late * ONE / half_life)
-            age = known[last, cadence] = last, days, cadence, value
-        found[objective] = age
-    return found
-
-
-def _cadences(plan: Plan) -> Mapping[str, int]:
-    """How often an event is due, in days, by objective."""
     return {
-        objective: min([result.cadence_days for result in results], default=CADENCE_DAYS)
-        for objective, results in plan.key_results.items()
+        objective: ObjectiveAge(context.scope, objective, *age_fields)
+        for objective, age_fields in _compute_age_fields(context).items()
     }
 
 
-def _newest(context: Context) -> Mapping[str, date]:
+def _compute_age_fields(
+    context: ScoringContext,
+) -> Mapping[str, tuple[date | None, int, int, float]]:
+    """The newest day, the age, the cadence and the figure of each objective."""
+    day, first_day = context.snapshot.frame.day, context.playbook_index.playbook.starts_on
+    latest_days, half_life = (
+        _latest_day_by_objective(context),
+        context.playbook_index.policy.half_life_days,
+    )
+    age_cache: dict[
+        tuple[date | None, int], tuple[date | None, int, int, float]
+    ] = {}  # most objectives are like others
+    ages = {}
+    for objective, cadence_days in context.playbook_index.memoize(_cadence_by_objective).items():
+        latest_day = latest_days.get(objective)
+        age_fields = age_cache.get((latest_day, cadence_days))
+        if age_fields is None:
+            age_days = max(0, (day - (first_day if latest_day is None else latest_day)).days)
+            days_late = age_days - cadence_days
+            freshness = 1.0 if days_late <= 0 else 0.5 ** (days_late * FIXED_SCALE / half_life)
+            age_fields = age_cache[latest_day, cadence_days] = (
+                latest_day,
+                age_days,
+                cadence_days,
+                freshness,
+            )
+        ages[objective] = age_fields
+    return ages
+
+
+def _cadence_by_objective(playbook_index: PlaybookIndex) -> Mapping[str, int]:
+    """How often an event is due, in days, by objective."""
+    return {
+        objective: min(
+            [key_result.cadence_days for key_result in key_results], default=DEFAULT_CADENCE_DAYS
+        )
+        for objective, key_results in playbook_index.key_results.items()
+    }
+
+
+def _latest_day_by_objective(context: ScoringContext) -> Mapping[str, date]:
     """The newest day of an event that names the objective or matches a metric of its key results."""
-    by_metric: dict[str, date] = {}
-    found: dict[str, date] = {}
-    for metrics, objective, day in context.snapshot.newest:
-        if objective is not None and (objective not in found or found[objective] < day):
-            found[objective] = day
+    latest_by_metric: dict[str, date] = {}
+    latest_by_objective: dict[str, date] = {}
+    for metrics, objective, day in context.snapshot.latest_activities:
+        if objective is not None and (
+            objective not in latest_by_objective or latest_by_objective[objective] < day
+        ):
+            latest_by_objective[objective] = day
         for metric in metrics:
-            if metric not in by_metric or by_metric[metric] < day:
-                by_metric[metric] = day
-    for metric, day in by_metric.items():
-        for objective in context.plan.leads.get(metric, ()):
-            if objective not in found or found[objective] < day:
-                found[objective] = day
-    return found
+            if metric not in latest_by_metric or latest_by_metric[metric] < day:
+                latest_by_metric[metric] = day
+    for metric, day in latest_by_metric.items():
+        for objective in context.playbook_index.objectives_by_metric.get(metric, ()):
+            if objective not in latest_by_objective or latest_by_objective[objective] < day:
+                latest_by_objective[objective] = day
+    return latest_by_objective
 
 
-def figure(context: Context) -> Figure:
+def compute_figure(context: ScoringContext) -> Figure:
     """The mean of the objectives' freshness by priority; silent without objectives."""
-    if not context.plan.objectives:
-        return silent("the playbook has no active objective")
-    values = [value for *_, value in _ages(context).values()]
-    score, number = mean(context.plan.priorities, values), len(values)
-    stale = sum(value < STALE for value in values)
-    summary = f"{among(stale, number, 'objective')} {verb(1 if number == 1 else stale, 'is', 'are')} gathering dust"
-    return Figure(score, 1.0, score, summary, partial(_losses, context))
+    if not context.playbook_index.objectives:
+        return figure_without_evidence("the playbook has no active objective")
+    freshness_values = [freshness for *_, freshness in _compute_age_fields(context).values()]
+    score, objective_count = (
+        weighted_mean(context.playbook_index.priorities, freshness_values),
+        len(freshness_values),
+    )
+    stale_count = sum(freshness < STALE_BELOW for freshness in freshness_values)
+    summary = f"{x_of_y(stale_count, objective_count, 'objective')} {choose_verb_form(1 if objective_count == 1 else stale_count, 'is', 'are')} gathering dust"
+    return Figure(score, 1.0, score, summary, partial(_iterate_losses, context))
 
 
-def _losses(context: Context, weight: float) -> Iterator[Loss]:
-    for objective, part in ages(context).items():
-        if part.value < 1:
-            points = weight * context.plan.parts[objective] * (1 - part.value)
-            yield Loss(NAME, "stale", points, part, objective=objective)
+def _iterate_losses(context: ScoringContext, weight: float) -> Iterator[Loss]:
+    for objective, age in compute_ages(context).items():
+        if age.freshness < 1:
+            points = (
+                weight * context.playbook_index.objective_weights[objective] * (1 - age.freshness)
+            )
+            yield Loss(NAME, "stale", points, age, objective=objective)

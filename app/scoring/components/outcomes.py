@@ -4,49 +4,52 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Final, NamedTuple
 
-from app.domain.objectives import KeyResult
-from app.scoring.alignment import Figure, silent
-from app.scoring.context import Context
-from app.scoring.evidence import Evidence, Scope
+from app.domain.playbook.objectives import KeyResult
+from app.scoring.averages import ratio, weighted_mean
+from app.scoring.context import ScoringContext
+from app.scoring.evidence_links import EvidenceQuery, EvidenceScope
+from app.scoring.key_result_progress import KeyResultProgress, KeyResultStanding
 from app.scoring.ledger import Loss
-from app.scoring.means import mean, ratio
-from app.scoring.pace import Pace, Standing
-from app.scoring.plan import Window, window
-from app.scoring.words import among, counted, verb
+from app.scoring.phrases import choose_verb_form, pluralize, x_of_y
+from app.scoring.playbook_index import MetricWindow, window_of
+from app.scoring.result import Figure, figure_without_evidence
 
 NAME: Final = "outcomes"
 
 
-class Unmeasured(NamedTuple):
+class UnmeasuredObjective(NamedTuple):
     """An objective that no key result measures."""
 
-    scope: Scope
+    scope: EvidenceScope
     objective: str
 
     def detail(self, _: Loss) -> str:
         """What it lacks."""
         return f"{self.objective} has no key result: nobody can tell whether it is met"
 
-    def evidence(self, _: Loss) -> Evidence:
+    def evidence(self, _: Loss) -> EvidenceQuery:
         """The objective's key results: there are none."""
-        return self.scope.configured("key-results", "objective", self.objective)
+        return self.scope.configuration_evidence("key-results", "objective", self.objective)
 
 
-class Behind(NamedTuple):
+class KeyResultShortfall(NamedTuple):
     """A key result that lacks something; where it stands is made only for those that are shown."""
 
-    pace: Pace
-    place: Window
-    result: KeyResult
+    key_result_progress: KeyResultProgress
+    window: MetricWindow
+    key_result: KeyResult
 
     @property
-    def standing(self) -> Standing:
+    def key_result_standing(self) -> KeyResultStanding:
         """Where it stands."""
-        return self.pace.standing(self.place, self.result)
+        return self.key_result_progress.build_standing(self.window, self.key_result)
 
     def __eq__(self, other: object) -> bool:
         """Whether both stand alike."""
-        return isinstance(other, Behind) and self.standing == other.standing
+        return (
+            isinstance(other, KeyResultShortfall)
+            and self.key_result_standing == other.key_result_standing
+        )
 
     def __ne__(self, other: object) -> bool:
         """Whether they do not: a tuple has its own idea of it."""
@@ -54,57 +57,92 @@ class Behind(NamedTuple):
 
     def __hash__(self) -> int:
         """As they are equal."""
-        return hash(self.result.key)
+        return hash(self.key_result.key)
 
     def __repr__(self) -> str:
         """Where it stands."""
-        return repr(self.standing)
+        return repr(self.key_result_standing)
 
     def detail(self, loss: Loss) -> str:
         """How far it is and should be, and what could not be counted."""
-        return self.standing.detail(loss)
+        return self.key_result_standing.detail(loss)
 
-    def evidence(self, loss: Loss) -> Evidence:
+    def evidence(self, loss: Loss) -> EvidenceQuery:
         """The events that make its value."""
-        return self.standing.evidence(loss)
+        return self.key_result_standing.evidence(loss)
 
 
-def figure(context: Context) -> Figure:
+def compute_figure(context: ScoringContext) -> Figure:
     """The mean of the objectives' attainment by priority; silent while no key result has evidence."""
-    if not context.measured:
-        return silent("no key result has evidence yet" if context.pace.attainments else "there is no key result")
-    score = mean(context.plan.priorities, context.attained.values())
-    covered = [1.0 if found == total else ratio(found, total) for found, total in context.covered.values()]
-    coverage = mean(context.plan.priorities, covered)
-    return Figure(score, coverage, coverage * score, _summary(context), partial(_losses, context))
+    if not context.has_evidence:
+        return figure_without_evidence(
+            "no key result has evidence yet"
+            if context.key_result_progress.attainments
+            else "there is no key result"
+        )
+    score = weighted_mean(context.playbook_index.priorities, context.attainments.values())
+    covered_shares = [
+        1.0 if covered_weight == total_weight else ratio(covered_weight, total_weight)
+        for covered_weight, total_weight in context.covered_weights.values()
+    ]
+    coverage = weighted_mean(context.playbook_index.priorities, covered_shares)
+    return Figure(
+        score, coverage, coverage * score, _summarize(context), partial(_iterate_losses, context)
+    )
 
 
-def _losses(context: Context, weight: float) -> Iterator[Loss]:
-    pace = context.pace
-    for objective, results in context.plan.key_results.items():
-        whole = weight * context.plan.parts[objective]
-        if not results:
-            yield Loss(NAME, "unmeasured", whole, Unmeasured(context.scope, objective), objective=objective)
-        _, total = context.covered[objective]
-        for result in results:
-            attainment = pace.attainments[result.key]
+def _iterate_losses(context: ScoringContext, weight: float) -> Iterator[Loss]:
+    key_result_progress = context.key_result_progress
+    for objective, key_results in context.playbook_index.key_results.items():
+        objective_weight = weight * context.playbook_index.objective_weights[objective]
+        if not key_results:
+            yield Loss(
+                NAME,
+                "unmeasured",
+                objective_weight,
+                UnmeasuredObjective(context.scope, objective),
+                objective=objective,
+            )
+        _, total_weight = context.covered_weights[objective]
+        for key_result in key_results:
+            attainment = key_result_progress.attainments[key_result.key]
             if attainment < 1:
-                place = window(result, context.plan.playbook)
-                reason = "no_evidence" if pace.stretches[place].exact is None else "behind_pace"
-                points = whole * (result.weight / total) * (1 - attainment)
-                account = Behind(pace, place, result)
-                yield Loss(NAME, reason, points, account, None, objective, result.key, None, result.metric)
+                window = window_of(key_result, context.playbook_index.playbook)
+                reason = (
+                    "no_evidence"
+                    if key_result_progress.window_values[window].exact_value is None
+                    else "behind_pace"
+                )
+                points = objective_weight * (key_result.weight / total_weight) * (1 - attainment)
+                explanation = KeyResultShortfall(key_result_progress, window, key_result)
+                yield Loss(
+                    NAME,
+                    reason,
+                    points,
+                    explanation,
+                    None,
+                    objective,
+                    key_result.key,
+                    None,
+                    key_result.metric,
+                )
 
 
-def _summary(context: Context) -> str:
-    begun = mute = 0
-    for place, results in context.plan.windows.items():
-        stretch = context.pace.stretches[place]
-        if stretch.begun:
-            begun += len(results)
-            mute += len(results) if stretch.exact is None else 0
-    behind = context.pace.behind
-    said = f"{among(behind, begun, 'key result')} {verb(behind, 'is', 'are')} behind pace"
-    said += f", {mute} without evidence" if mute else ""
-    unmeasured = sum(not results for results in context.plan.key_results.values())
-    return said + (f", {counted(unmeasured, 'objective')} without key results" if unmeasured else "")
+def _summarize(context: ScoringContext) -> str:
+    begun_count = silent_count = 0
+    for window, key_results in context.playbook_index.windows.items():
+        window_value = context.key_result_progress.window_values[window]
+        if window_value.has_begun:
+            begun_count += len(key_results)
+            silent_count += len(key_results) if window_value.exact_value is None else 0
+    behind_count = context.key_result_progress.behind_count
+    summary = f"{x_of_y(behind_count, begun_count, 'key result')} {choose_verb_form(behind_count, 'is', 'are')} behind pace"
+    summary += f", {silent_count} without evidence" if silent_count else ""
+    unmeasured_count = sum(
+        not key_results for key_results in context.playbook_index.key_results.values()
+    )
+    return summary + (
+        f", {pluralize(unmeasured_count, 'objective')} without key results"
+        if unmeasured_count
+        else ""
+    )

@@ -4,16 +4,16 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Final, NamedTuple
 
-from app.scoring.alignment import Figure, silent
-from app.scoring.context import Context
-from app.scoring.evidence import Evidence, Scope
+from app.scoring.averages import weighted_mean
+from app.scoring.context import ScoringContext
+from app.scoring.evidence_links import EvidenceQuery, EvidenceScope
 from app.scoring.ledger import Loss
-from app.scoring.means import mean
-from app.scoring.plan import Plan
-from app.scoring.words import among
+from app.scoring.phrases import x_of_y
+from app.scoring.playbook_index import PlaybookIndex
+from app.scoring.result import Figure, figure_without_evidence
 
 NAME: Final = "playbook"
-SAID: Final = {
+DETAIL_TEMPLATES: Final = {
     "not_involved": "{team} neither contributed to the playbook nor signed it",
     "not_signed": "{team} contributed to the playbook and has not signed it",
     "signed_old_revision": "{team} signed an earlier revision of the playbook, not the current one",
@@ -28,65 +28,84 @@ class Involvement(NamedTuple):
     """
 
     team: str
-    contributed: bool
-    signed: float
+    has_contributed: bool
+    signature_share: float
 
     @property
-    def value(self) -> float:
+    def involvement_share(self) -> float:
         """The team's own figure."""
-        return (self.contributed + self.signed) / 2
+        return (self.has_contributed + self.signature_share) / 2
 
     @property
     def reason(self) -> str:
         """Why it is not 1."""
-        if not self.signed:
-            return "not_signed" if self.contributed else "not_involved"
-        return "signed_old_revision" if self.signed < 1 else "did_not_contribute"
+        if not self.signature_share:
+            return "not_signed" if self.has_contributed else "not_involved"
+        return "signed_old_revision" if self.signature_share < 1 else "did_not_contribute"
 
 
-class Absent(NamedTuple):
+class MissingInvolvement(NamedTuple):
     """It accounts for what is lost on a team's part."""
 
-    scope: Scope
-    part: Involvement
+    scope: EvidenceScope
+    involvement: Involvement
 
     def detail(self, _: Loss) -> str:
         """What the team did not do."""
-        return SAID[self.part.reason].format(team=self.part.team)
+        return DETAIL_TEMPLATES[self.involvement.reason].format(team=self.involvement.team)
 
-    def evidence(self, _: Loss) -> Evidence:
+    def evidence(self, _: Loss) -> EvidenceQuery:
         """The list in which the team should stand."""
-        signing = self.part.reason in ("not_signed", "signed_old_revision")
-        return self.scope.configured("signoffs" if signing else "contributions", "playbook", self.scope.playbook)
+        needs_signature = self.involvement.reason in ("not_signed", "signed_old_revision")
+        return self.scope.configuration_evidence(
+            "signoffs" if needs_signature else "contributions", "playbook", self.scope.playbook
+        )
 
 
-def involvements(plan: Plan) -> Mapping[str, Involvement]:
+def compute_involvements(playbook_index: PlaybookIndex) -> Mapping[str, Involvement]:
     """Each team's part, by team."""
-    configuration, playbook = plan.configuration, plan.playbook
-    found = {}
-    for team in plan.teams:
+    configuration, playbook = playbook_index.configuration, playbook_index.playbook
+    involvements = {}
+    for team in playbook_index.teams:
         key = f"{playbook.key}/{team}"
         signoff = configuration.signoffs.get(key)
-        signed = 0.0 if signoff is None else 1.0 if signoff.revision == playbook.revision else 0.5
-        found[team] = Involvement(team, key in configuration.contributions, signed)
-    return found
+        signature_share = (
+            0.0 if signoff is None else 1.0 if signoff.revision == playbook.revision else 0.5
+        )
+        involvements[team] = Involvement(team, key in configuration.contributions, signature_share)
+    return involvements
 
 
-def figure(context: Context) -> Figure:
+def compute_figure(context: ScoringContext) -> Figure:
     """The mean of the teams' parts by size; silent without teams."""
-    if not context.plan.teams:
-        return silent("there are no teams")
-    found = context.plan.once(involvements)
-    score = mean([team.size for team in context.plan.teams.values()], [part.value for part in found.values()])
-    signed = sum(part.signed == 1 for part in found.values())
-    contributed = sum(part.contributed for part in found.values())
-    summary = f"{among(signed, len(found), 'team')} signed the current revision, {contributed} contributed to it"
-    return Figure(score, 1.0, score, summary, partial(_losses, context, found))
+    if not context.playbook_index.teams:
+        return figure_without_evidence("there are no teams")
+    involvements = context.playbook_index.memoize(compute_involvements)
+    score = weighted_mean(
+        [team.size for team in context.playbook_index.teams.values()],
+        [involvement.involvement_share for involvement in involvements.values()],
+    )
+    signed_count = sum(involvement.signature_share == 1 for involvement in involvements.values())
+    contributed_count = sum(involvement.has_contributed for involvement in involvements.values())
+    summary = f"{x_of_y(signed_count, len(involvements), 'team')} signed the current revision, {contributed_count} contributed to it"
+    return Figure(score, 1.0, score, summary, partial(_iterate_losses, context, involvements))
 
 
-def _losses(context: Context, found: Mapping[str, Involvement], weight: float) -> Iterator[Loss]:
-    total = context.plan.size
-    for team, part in found.items():
-        if part.value < 1:
-            points = weight * (context.plan.teams[team].size / total) * (1 - part.value)
-            yield Loss(NAME, part.reason, points, Absent(context.scope, part), team=team)
+def _iterate_losses(
+    context: ScoringContext, involvements: Mapping[str, Involvement], weight: float
+) -> Iterator[Loss]:
+    total_size = context.playbook_index.total_team_size
+    for team, involvement in involvements.items():
+        if involvement.involvement_share < 1:
+            points = (
+                weight
+                * (context.playbook_index.teams[team].size / total_size)
+                * (1 - involvement.involvement_share)
+            )
+            yield Loss(
+                NAME,
+                involvement.reason,
+                points,
+                MissingInvolvement(context.scope, involvement),
+                team=team,
+            )

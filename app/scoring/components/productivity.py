@@ -5,68 +5,113 @@ from functools import partial
 from math import fsum
 from typing import Final, NamedTuple
 
-from app.scoring.alignment import Figure, silent
-from app.scoring.components.focus import belonging, figured, off_detail, off_losses
-from app.scoring.context import Context
-from app.scoring.evidence import Evidence, Scope
+from app.scoring.averages import clamp, weighted_mean
+from app.scoring.components.focus import (
+    describe_off_playbook,
+    objective_filters,
+    off_playbook_losses,
+    teams_with_enough_work,
+)
+from app.scoring.context import ScoringContext
+from app.scoring.effort import TeamEffort
+from app.scoring.evidence_links import EvidenceQuery, EvidenceScope
 from app.scoring.ledger import Loss
-from app.scoring.means import clamp, mean
-from app.scoring.words import percent
-from app.scoring.work import Work
+from app.scoring.phrases import format_percent
+from app.scoring.result import Figure, figure_without_evidence
 
 NAME: Final = "productivity"
 
 
-class Spending(NamedTuple):
+class UnproductiveWork(NamedTuple):
     """Where a team's activity went; it accounts for what went to objectives that do not move, or to none."""
 
-    scope: Scope
+    scope: EvidenceScope
     team: str
-    work: Work
-    attained: Mapping[str, float]
+    team_effort: TeamEffort
+    attainments: Mapping[str, float]
 
     def detail(self, loss: Loss) -> str:
         """How much of the team's activity it was, and how the objective stands."""
         if loss.objective is None:
-            return off_detail(loss, self.work, "activity")
-        spent, attained = percent(self.work.shares[loss.objective]), percent(self.attained[loss.objective])
-        return f"{spent} of the activity of {self.team} went to {loss.objective}, whose attainment is {attained}"
+            return describe_off_playbook(loss, self.team_effort, "activity")
+        spent_percent, attainment_percent = (
+            format_percent(self.team_effort.shares[loss.objective]),
+            format_percent(self.attainments[loss.objective]),
+        )
+        return f"{spent_percent} of the activity of {self.team} went to {loss.objective}, whose attainment is {attainment_percent}"
 
-    def evidence(self, loss: Loss) -> Evidence:
+    def evidence(self, loss: Loss) -> EvidenceQuery:
         """The team's activities that belong there."""
-        return self.scope.attention(("team", self.team), ("kind", "activity"), *belonging(loss, self.scope))
+        return self.scope.focus_evidence(
+            ("team", self.team), ("kind", "activity"), *objective_filters(loss, self.scope)
+        )
 
 
-def productivity_of(context: Context, team: str) -> float:
+def compute_team_productivity(context: ScoringContext, team: str) -> float:
     """How much of a team's activity landed on objectives that move."""
-    work = context.activity[team]
-    return clamp(fsum([effort * context.attained_of(place) for place, effort in work.split.items()]) / work.effort)
+    team_effort = context.activity_efforts[team]
+    return clamp(
+        fsum(
+            [
+                effort * context.mean_attainment(objectives)
+                for objectives, effort in team_effort.effort_by_objectives.items()
+            ]
+        )
+        / team_effort.effort
+    )
 
 
-def figure(context: Context) -> Figure:
+def compute_figure(context: ScoringContext) -> Figure:
     """The mean of the teams' productivity by size; silent without enough activity, or without any evidence."""
-    if not context.measured:
-        return silent("no objective has evidence yet")
-    teams = figured(context, context.activity)
-    if not teams:
-        return silent("no team has enough recorded activity")
-    terms = [(context.plan.teams[team].size, productivity_of(context, team)) for team in teams]
-    score = mean(*zip(*terms, strict=True))
-    everyone = context.plan.size
-    seen = sum(size for size, _ in terms)
-    summary = f"{percent(score)} of the activity landed on objectives that move"
-    proven = clamp(fsum(size * value for size, value in terms) / everyone)  # as in focus
-    return Figure(score, seen / everyone, proven, summary, partial(_losses, context, teams))
+    if not context.has_evidence:
+        return figure_without_evidence("no objective has evidence yet")
+    team_efforts = teams_with_enough_work(context, context.activity_efforts)
+    if not team_efforts:
+        return figure_without_evidence("no team has enough recorded activity")
+    weighted_productivity = [
+        (context.playbook_index.teams[team].size, compute_team_productivity(context, team))
+        for team in team_efforts
+    ]
+    score = weighted_mean(*zip(*weighted_productivity, strict=True))
+    total_size = context.playbook_index.total_team_size
+    observed_size = sum(size for size, _ in weighted_productivity)
+    summary = f"{format_percent(score)} of the activity landed on objectives that move"
+    proven = clamp(
+        fsum(size * team_productivity for size, team_productivity in weighted_productivity)
+        / total_size
+    )  # as in focus
+    return Figure(
+        score,
+        observed_size / total_size,
+        proven,
+        summary,
+        partial(_iterate_losses, context, team_efforts),
+    )
 
 
-def _losses(context: Context, teams: Mapping[str, Work], weight: float) -> Iterator[Loss]:
-    seen, attained = sum(context.plan.teams[team].size for team in teams), context.attained
-    for team, work in teams.items():
-        whole, account = weight * (context.plan.teams[team].size / seen), Spending(context.scope, team, work, attained)
-        yield from off_losses(NAME, team, work, whole, account)
-        spent = work.unsorted
+def _iterate_losses(
+    context: ScoringContext, team_efforts: Mapping[str, TeamEffort], weight: float
+) -> Iterator[Loss]:
+    observed_size, attainments = (
+        sum(context.playbook_index.teams[team].size for team in team_efforts),
+        context.attainments,
+    )
+    for team, team_effort in team_efforts.items():
+        team_weight, explanation = (
+            weight * (context.playbook_index.teams[team].size / observed_size),
+            UnproductiveWork(context.scope, team, team_effort, attainments),
+        )
+        yield from off_playbook_losses(NAME, team, team_effort, team_weight, explanation)
+        spent_shares = team_effort.unsorted_shares
         yield from [
-            Loss(NAME, "busy_without_result", whole * spent[objective] * (1 - moved), account, team, objective)
-            for objective, moved in attained.items()  # as the shares sorted, without sorting so many for each team
-            if moved < 1 and objective in spent
+            Loss(
+                NAME,
+                "busy_without_result",
+                team_weight * spent_shares[objective] * (1 - attainment),
+                explanation,
+                team,
+                objective,
+            )
+            for objective, attainment in attainments.items()  # as the shares sorted, without sorting so many for each team
+            if attainment < 1 and objective in spent_shares
         ]

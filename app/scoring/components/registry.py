@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from app.scoring.alignment import Figure
 from app.scoring.components import (
     agreement,
     deliverability,
@@ -14,15 +13,16 @@ from app.scoring.components import (
     productivity,
     shared_responsibility,
 )
-from app.scoring.context import Context
+from app.scoring.context import ScoringContext
+from app.scoring.result import Figure
 
-REGISTRY: Final[Mapping[str, Callable[[Context], Figure]]] = {
-    playbook.NAME: playbook.figure,
-    shared_responsibility.NAME: shared_responsibility.figure,
-    focus.NAME: focus.figure,
-    outcomes.NAME: outcomes.figure,
-    freshness.NAME: freshness.figure,
-    productivity.NAME: productivity.figure,
-    deliverability.NAME: deliverability.figure,
-    agreement.NAME: agreement.figure,
+COMPONENT_FIGURES: Final[Mapping[str, Callable[[ScoringContext], Figure]]] = {
+    playbook.NAME: playbook.compute_figure,
+    shared_responsibility.NAME: shared_responsibility.compute_figure,
+    focus.NAME: focus.compute_figure,
+    outcomes.NAME: outcomes.compute_figure,
+    freshness.NAME: freshness.compute_figure,
+    productivity.NAME: productivity.compute_figure,
+    deliverability.NAME: deliverability.compute_figure,
+    agreement.NAME: agreement.compute_figure,
 }

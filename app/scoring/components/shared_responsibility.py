@@ -4,17 +4,17 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Final, NamedTuple
 
-from app.domain.objectives import LOAD_BEARING
-from app.scoring.alignment import Figure, silent
-from app.scoring.context import Context
-from app.scoring.evidence import Evidence, Scope
+from app.domain.playbook.objectives import LOAD_BEARING
+from app.scoring.averages import ratio, weighted_mean
+from app.scoring.context import ScoringContext
+from app.scoring.evidence_links import EvidenceQuery, EvidenceScope
 from app.scoring.ledger import Loss
-from app.scoring.means import mean, ratio
-from app.scoring.plan import Plan
-from app.scoring.words import among
+from app.scoring.phrases import x_of_y
+from app.scoring.playbook_index import PlaybookIndex
+from app.scoring.result import Figure, figure_without_evidence
 
 NAME: Final = "shared_responsibility"
-SAID: Final = {
+DETAIL_TEMPLATES: Final = {
     "not_accepted": "responsibilities for {objective} are proposed and none is accepted",
     "no_owner": "no team bears {objective}",
     "single_function": "{objective} rests on one function only",
@@ -24,7 +24,7 @@ SAID: Final = {
 }
 
 
-class Sharing(NamedTuple):
+class ResponsibilitySharing(NamedTuple):
     """How one objective is shared, as the plan says.
 
     Shape: `functions` and `accountable` are numbers of them among those who bear it.
@@ -49,81 +49,113 @@ class Sharing(NamedTuple):
         return "unbalanced"
 
 
-class Lopsided(NamedTuple):
+class UnsharedResponsibility(NamedTuple):
     """It accounts for what is lost on how an objective is shared."""
 
-    scope: Scope
-    sharing: Sharing
+    scope: EvidenceScope
+    sharing: ResponsibilitySharing
 
     def detail(self, _: Loss) -> str:
         """What is wrong with the sharing."""
-        return SAID[self.sharing.reason].format(**self.sharing._asdict())
+        return DETAIL_TEMPLATES[self.sharing.reason].format(**self.sharing._asdict())
 
-    def evidence(self, _: Loss) -> Evidence:
+    def evidence(self, _: Loss) -> EvidenceQuery:
         """The objective's responsibilities."""
-        return self.scope.configured("responsibilities", "objective", self.sharing.objective)
+        return self.scope.configuration_evidence(
+            "responsibilities", "objective", self.sharing.objective
+        )
 
 
-def shared(plan: Plan) -> Mapping[str, Sharing]:
+def sharing_by_objective(playbook_index: PlaybookIndex) -> Mapping[str, ResponsibilitySharing]:
     """How each objective is shared, by objective."""
-    configuration = plan.configuration
-    made_of = configuration.responsibilities, configuration.teams, configuration.policy, set(configuration.objectives)
-    found = plan.once(_sharings, *made_of)
-    return {key: found[key] for key in plan.objectives}
+    configuration = playbook_index.configuration
+    memo_inputs = (
+        configuration.responsibilities,
+        configuration.teams,
+        configuration.policy,
+        set(configuration.objectives),
+    )
+    sharings = playbook_index.memoize(_compute_sharings, *memo_inputs)
+    return {key: sharings[key] for key in playbook_index.objectives}
 
 
-def _sharings(plan: Plan) -> Mapping[str, Sharing]:
+def _compute_sharings(playbook_index: PlaybookIndex) -> Mapping[str, ResponsibilitySharing]:
     """How any objective is shared, whether it scores or not: that of one that does is the same on other days."""
-    functions = {team.function for team in plan.teams.values()}
-    required = min(plan.policy.required_functions, len(functions))
-    proposed = {
-        part.objective
-        for part in plan.configuration.responsibilities.values()
-        if part.status == "proposed" and part.role in LOAD_BEARING
+    functions = {team.function for team in playbook_index.teams.values()}
+    required_functions = min(playbook_index.policy.required_functions, len(functions))
+    proposed_objectives = {
+        responsibility.objective
+        for responsibility in playbook_index.configuration.responsibilities.values()
+        if responsibility.status == "proposed" and responsibility.role in LOAD_BEARING
     }
-    return {key: _sharing(plan, key, required, proposed=key in proposed) for key in plan.configuration.objectives}
+    return {
+        key: _compute_sharing(
+            playbook_index, key, required_functions, is_proposed=key in proposed_objectives
+        )
+        for key in playbook_index.configuration.objectives
+    }
 
 
-def _sharing(plan: Plan, objective: str, required: int, *, proposed: bool) -> Sharing:
-    totals: dict[str, int] = {}
-    accountable = 0
-    for part in plan.bearing.get(objective, ()):
-        function = plan.teams[part.team].function
-        totals[function] = totals.get(function, 0) + part.share
-        accountable += part.role == "accountable"
-    value = _balance(totals, required) * (1.0 if accountable == 1 else 0.5)
-    return Sharing(objective, value, len(totals), required, accountable, proposed)
+def _compute_sharing(
+    playbook_index: PlaybookIndex, objective: str, required_functions: int, *, is_proposed: bool
+) -> ResponsibilitySharing:
+    share_by_function: dict[str, int] = {}
+    accountable_count = 0
+    for responsibility in playbook_index.responsibilities.get(objective, ()):
+        function = playbook_index.teams[responsibility.team].function
+        share_by_function[function] = share_by_function.get(function, 0) + responsibility.share
+        accountable_count += responsibility.role == "accountable"
+    sharing_score = _compute_balance(share_by_function, required_functions) * (
+        1.0 if accountable_count == 1 else 0.5
+    )
+    return ResponsibilitySharing(
+        objective,
+        sharing_score,
+        len(share_by_function),
+        required_functions,
+        accountable_count,
+        is_proposed,
+    )
 
 
-def _balance(totals: Mapping[str, int], required: int) -> float:
+def _compute_balance(share_by_function: Mapping[str, int], required_functions: int) -> float:
     """How near the effective number of functions, 1 / sum of squared shares, is to the required one."""
-    if not totals:
+    if not share_by_function:
         return 0.0
-    if required <= 1:
+    if required_functions <= 1:
         return 1.0
-    squares = sum([share * share for share in totals.values()])
-    return ratio(sum(totals.values()) ** 2 - squares, (required - 1) * squares)
+    sum_of_squares = sum([share * share for share in share_by_function.values()])
+    return ratio(
+        sum(share_by_function.values()) ** 2 - sum_of_squares,
+        (required_functions - 1) * sum_of_squares,
+    )
 
 
-def figure(context: Context) -> Figure:
+def compute_figure(context: ScoringContext) -> Figure:
     """The mean of the objectives' sharing by priority; silent without objectives."""
-    if not context.plan.objectives:
-        return silent("the playbook has no active objective")
-    score, summary = context.plan.once(_said)
-    return Figure(score, 1.0, score, summary, partial(_losses, context))
+    if not context.playbook_index.objectives:
+        return figure_without_evidence("the playbook has no active objective")
+    score, summary = context.playbook_index.memoize(_summarize)
+    return Figure(score, 1.0, score, summary, partial(_iterate_losses, context))
 
 
-def _said(plan: Plan) -> tuple[float, str]:
+def _summarize(playbook_index: PlaybookIndex) -> tuple[float, str]:
     """The mean, and it in words."""
-    found = shared(plan)
-    full = sum(part.value == 1 for part in found.values())
-    summary = f"{among(full, len(found), 'objective')} fully shared, with one team accountable"
-    return mean(plan.priorities, [part.value for part in found.values()]), summary
+    sharings = sharing_by_objective(playbook_index)
+    full_count = sum(sharing.value == 1 for sharing in sharings.values())
+    summary = (
+        f"{x_of_y(full_count, len(sharings), 'objective')} fully shared, with one team accountable"
+    )
+    return weighted_mean(
+        playbook_index.priorities, [sharing.value for sharing in sharings.values()]
+    ), summary
 
 
-def _losses(context: Context, weight: float) -> Iterator[Loss]:
-    for objective, part in shared(context.plan).items():
-        if part.value < 1:
-            points = weight * context.plan.parts[objective] * (1 - part.value)
-            account = Lopsided(context.scope, part)
-            yield Loss(NAME, part.reason, points, account, objective=objective)
+def _iterate_losses(context: ScoringContext, weight: float) -> Iterator[Loss]:
+    for objective, sharing in sharing_by_objective(context.playbook_index).items():
+        if sharing.value < 1:
+            points = (
+                weight * context.playbook_index.objective_weights[objective] * (1 - sharing.value)
+            )
+            explanation = UnsharedResponsibility(context.scope, sharing)
+            yield Loss(NAME, sharing.reason, points, explanation, objective=objective)

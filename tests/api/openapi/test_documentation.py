@@ -7,11 +7,11 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from app.api import problems
-from app.api.application import build
-from app.api.middleware import Shell
+from app.api.app import create_application
+from app.api.http import problems
+from app.api.http.middleware import OuterMiddleware
 from app.api.openapi.documentation import SITE, THEME_BUNDLE, DocumentationSite
-from tests.support.contract import contract
+from tests.support.openapi_contract import get_contract
 
 PAGE = "<html><script>let a = 1</script><script src='x.js'></script>Hello</html>"
 
@@ -23,9 +23,9 @@ def connect(application: FastAPI) -> httpx.AsyncClient:
 
 def connect_to_folder(folder: Path) -> httpx.AsyncClient:
     application = FastAPI(docs_url=None, redoc_url=None, redirect_slashes=False)
-    problems.install(application)
+    problems.install_handlers(application)
     application.router.routes.extend(DocumentationSite(folder).create_routes())
-    application.add_middleware(Shell, lanes={})
+    application.add_middleware(OuterMiddleware, fast_routes={})
     return connect(application)
 
 
@@ -129,7 +129,7 @@ async def test_without_the_site_the_problem_says_make_docs(tmp_path):
 
 
 async def test_the_application_serves_the_built_site_without_a_key_or_a_database():
-    client = connect(build())
+    client = connect(create_application())
     page = await client.get("/docs/")
     assert page.status_code == 200, page.text
     reference = await client.get("/docs/api")
@@ -141,7 +141,9 @@ async def test_the_application_serves_the_built_site_without_a_key_or_a_database
 
 
 def test_the_documentation_is_absent_from_the_contract():
-    assert [path for path in contract()["paths"] if path.startswith(("/docs", "/problems"))] == []
+    assert [
+        path for path in get_contract()["paths"] if path.startswith(("/docs", "/problems"))
+    ] == []
 
 
 def test_the_hash_of_the_search_style_belongs_to_the_theme():

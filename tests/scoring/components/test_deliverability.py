@@ -2,19 +2,19 @@ from datetime import date
 
 import pytest
 
-from app.domain.fixed import ONE
-from app.domain.offerings import Offering
-from app.domain.teams import Policy
-from app.scoring.engine import score
-from app.scoring.evidence import address
-from app.scoring.snapshot import Sold
-from tests.scoring.scenes import losses, snapshot
+from app.domain.playbook.offerings import Offering
+from app.domain.playbook.organization import Policy
+from app.domain.primitives.decimals import FIXED_SCALE
+from app.scoring.engine import compute_alignment
+from app.scoring.snapshot import SoldValue
+from app.services.alignment.evidence_urls import to_url
+from tests.scoring.snapshot_builders import filter_losses, make_snapshot
 
 OFFERING = Offering("plus", "Plus", date(2026, 10, 10), date(2026, 11, 1))
 
 
-def sold(what: str, day: date, value: int = 1) -> Sold:
-    return Sold(what, "sales", day, value * ONE)
+def make_sold_value(offering: str, day: date, value: int = 1) -> SoldValue:
+    return SoldValue(offering, "sales", day, value * FIXED_SCALE)
 
 
 @pytest.mark.parametrize(
@@ -26,37 +26,55 @@ def sold(what: str, day: date, value: int = 1) -> Sold:
         (date(2026, 11, 1), "retired"),
     ],
 )
-def test_an_offering_can_be_delivered_from_its_first_day_until_the_day_before_it_is_retired(day, reason):
-    found = score(snapshot(OFFERING, sold=(sold("plus", day),)))
-    assert found.components[6].score == (1 if reason is None else 0)
-    assert [loss.reason for loss in losses(found.losses, "deliverability")] == ([reason] if reason else [])
+def test_an_offering_can_be_delivered_from_its_first_day_until_the_day_before_it_is_retired(
+    day, reason
+):
+    alignment = compute_alignment(make_snapshot(OFFERING, sold=(make_sold_value("plus", day),)))
+    assert alignment.components[6].score == (1 if reason is None else 0)
+    assert [loss.reason for loss in filter_losses(alignment.losses, "deliverability")] == (
+        [reason] if reason else []
+    )
 
 
 def test_what_nobody_offers_cannot_be_delivered():
-    items = (sold("plus", date(2026, 10, 20), 3), sold("dream", date(2026, 10, 20)))
-    found = score(snapshot(OFFERING, Policy(unit="EUR"), sold=items))
-    [loss] = losses(found.losses, "deliverability")
-    assert (found.components[6].score, loss.reason, loss.offering) == (0.75, "unknown_offering", "dream")
+    sold_values = (
+        make_sold_value("plus", date(2026, 10, 20), 3),
+        make_sold_value("dream", date(2026, 10, 20)),
+    )
+    alignment = compute_alignment(make_snapshot(OFFERING, Policy(unit="EUR"), sold=sold_values))
+    [loss] = filter_losses(alignment.losses, "deliverability")
+    assert (alignment.components[6].score, loss.reason, loss.offering) == (
+        0.75,
+        "unknown_offering",
+        "dream",
+    )
     assert loss.detail == "25% of the value sold is dream, which is not among the offerings"
-    assert address(loss.evidence) == (
+    assert to_url(loss.evidence) == (
         "/v1/events?offering=dream&sold_unit=EUR&from=2026-10-01&to=2026-11-23&as_of=2026-11-23"
     )
 
 
 def test_each_reason_of_an_offering_lists_its_own_days():
-    items = (sold("plus", date(2026, 10, 1)), sold("plus", date(2026, 11, 20)))
-    found = losses(score(snapshot(OFFERING, sold=items)).losses, "deliverability")
-    assert {loss.reason: dict(loss.evidence.filters)["from"] for loss in found} == {
+    sold_values = (
+        make_sold_value("plus", date(2026, 10, 1)),
+        make_sold_value("plus", date(2026, 11, 20)),
+    )
+    losses = filter_losses(
+        compute_alignment(make_snapshot(OFFERING, sold=sold_values)).losses, "deliverability"
+    )
+    assert {loss.reason: dict(loss.evidence.filters)["from"] for loss in losses} == {
         "not_yet_available": "2026-10-01",
         "retired": "2026-11-01",
     }
-    assert {loss.reason: dict(loss.evidence.filters)["to"] for loss in found} == {
+    assert {loss.reason: dict(loss.evidence.filters)["to"] for loss in losses} == {
         "not_yet_available": "2026-10-09",
         "retired": "2026-11-23",
     }
 
 
 def test_without_offerings_it_does_not_apply_and_without_sales_it_is_silent():
-    absent = score(snapshot(sold=(sold("plus", date(2026, 10, 20)),))).components[6]
-    silent = score(snapshot(OFFERING)).components[6]
+    absent = compute_alignment(
+        make_snapshot(sold=(make_sold_value("plus", date(2026, 10, 20)),))
+    ).components[6]
+    silent = compute_alignment(make_snapshot(OFFERING)).components[6]
     assert (absent.score, absent.applies, silent.score, silent.applies) == (None, False, None, True)

@@ -1,45 +1,63 @@
 import pytest
 
-from app.domain.playbooks import Contribution, Signoff
-from app.scoring.engine import score
-from tests.scoring.scenes import losses, snapshot, team
+from app.domain.playbook.playbooks import Contribution, Signoff
+from app.scoring.engine import compute_alignment
+from tests.scoring.snapshot_builders import filter_losses, make_snapshot, make_team
 
 
-def test_each_team_is_judged_by_what_it_wrote_and_signed():
-    found = score(
-        snapshot(
-            *map(team, ("both", "late", "mute", "none", "old", "wrote")),
+def test_each_team_is_scored_by_its_contribution_and_signature():
+    alignment = compute_alignment(
+        make_snapshot(
+            *map(make_team, ("both", "late", "mute", "none", "old", "wrote")),
             *(Contribution("q4", key, "x") for key in ("both", "old", "wrote")),
             *(Signoff("q4", key, 2, "x") for key in ("both", "late")),
             *(Signoff("q4", key, 1, "x") for key in ("mute", "old")),
         )
     )
-    assert {loss.team: loss.reason for loss in losses(found.losses, "playbook")} == {
+    assert {loss.team: loss.reason for loss in filter_losses(alignment.losses, "playbook")} == {
         "late": "did_not_contribute",
         "mute": "signed_old_revision",
         "none": "not_involved",
         "old": "signed_old_revision",
         "wrote": "not_signed",
     }
-    assert found.components[0].score == pytest.approx((1 + 1 / 2 + 1 / 4 + 0 + 3 / 4 + 1 / 2) / 6)
+    assert alignment.components[0].score == pytest.approx(
+        (1 + 1 / 2 + 1 / 4 + 0 + 3 / 4 + 1 / 2) / 6
+    )
 
 
 def test_teams_weigh_by_their_size():
-    found = score(
-        snapshot(team("big", size=3), team("tiny"), Contribution("q4", "big", "x"), Signoff("q4", "big", 2, "x"))
+    alignment = compute_alignment(
+        make_snapshot(
+            make_team("big", size=3),
+            make_team("tiny"),
+            Contribution("q4", "big", "x"),
+            Signoff("q4", "big", 2, "x"),
+        )
     )
-    assert found.components[0].score == 0.75
+    assert alignment.components[0].score == 0.75
 
 
 def test_a_signature_under_another_playbook_says_nothing():
-    found = score(snapshot(team("sales"), Contribution("q3", "sales", "x"), Signoff("q3", "sales", 2, "x")))
-    assert found.components[0].score == 0
+    alignment = compute_alignment(
+        make_snapshot(
+            make_team("sales"), Contribution("q3", "sales", "x"), Signoff("q3", "sales", 2, "x")
+        )
+    )
+    assert alignment.components[0].score == 0
 
 
 def test_without_teams_there_is_no_figure():
-    assert score(snapshot()).components[0].score is None
+    assert compute_alignment(make_snapshot()).components[0].score is None
 
 
 def test_the_evidence_is_the_list_in_which_the_team_should_stand():
-    found = score(snapshot(team("a"), team("b"), Contribution("q4", "a", "x"), Signoff("q4", "b", 2, "x")))
-    assert {loss.team: loss.evidence.resource for loss in found.losses} == {"a": "signoffs", "b": "contributions"}
+    alignment = compute_alignment(
+        make_snapshot(
+            make_team("a"), make_team("b"), Contribution("q4", "a", "x"), Signoff("q4", "b", 2, "x")
+        )
+    )
+    assert {loss.team: loss.evidence.resource for loss in alignment.losses} == {
+        "a": "signoffs",
+        "b": "contributions",
+    }

@@ -1,43 +1,68 @@
 import pytest
 
-from app.scoring.engine import score
-from app.scoring.evidence import address
-from tests.scoring.scenes import LAST, key_result, losses, metric, objective, said, snapshot, team, work
+from app.scoring.engine import compute_alignment
+from app.services.alignment.evidence_urls import to_url
+from tests.scoring.snapshot_builders import (
+    LAST_DAY,
+    filter_losses,
+    make_effort_cell,
+    make_key_result,
+    make_measure,
+    make_metric,
+    make_objective,
+    make_snapshot,
+    make_team,
+)
 
 WORLD = (
-    team("ann"), team("bob", size=3), objective("win"), objective("keep"), metric("m"), metric("n"),
-    key_result("k1", "win", "m"), key_result("k2", "keep", "n"),
+    make_team("ann"), make_team("bob", size=3), make_objective("win"), make_objective("keep"), make_metric("m"), make_metric("n"),
+    make_key_result("k1", "win", "m"), make_key_result("k2", "keep", "n"),
 )  # fmt: skip
-MEASURED = {("k1", "crm"): said(100), ("k2", "crm"): said(40)}
+MEASURES = {("k1", "crm"): make_measure(100), ("k2", "crm"): make_measure(40)}
 
 
-def productivity(*attention, measures=MEASURED):
-    found = score(snapshot(*WORLD, as_of=LAST, measures=measures, attention=attention))
-    return found, found.components[5]
+def score_productivity(*attention, measures=MEASURES):
+    alignment = compute_alignment(
+        make_snapshot(*WORLD, as_of=LAST_DAY, measures=measures, attention=attention)
+    )
+    return alignment, alignment.components[5]
 
 
 def test_activity_is_worth_what_its_objective_attains():
-    _, component = productivity(work("ann", "m", kind="activity"), work("ann", "n", kind="activity"))
+    _, component = score_productivity(
+        make_effort_cell("ann", "m", kind="activity"), make_effort_cell("ann", "n", kind="activity")
+    )
     assert (component.score, component.coverage) == (pytest.approx(0.7), 0.25)
 
 
 def test_outcomes_are_no_activity():
-    assert productivity(work("ann", "m"))[1].score is None
-    assert productivity(work("ann", "m", events=90), work("ann", "m", events=9, kind="activity"))[1].score is None
+    assert score_productivity(make_effort_cell("ann", "m"))[1].score is None
+    assert (
+        score_productivity(
+            make_effort_cell("ann", "m", events=90),
+            make_effort_cell("ann", "m", events=9, kind="activity"),
+        )[1].score
+        is None
+    )
 
 
 def test_activity_off_the_playbook_is_worth_nothing():
-    found, component = productivity(work("bob", kind="activity"))
-    [loss] = losses(found.losses, "productivity")
+    alignment, component = score_productivity(make_effort_cell("bob", kind="activity"))
+    [loss] = filter_losses(alignment.losses, "productivity")
     assert (component.score, component.coverage, loss.reason) == (0, 0.75, "off_playbook")
-    assert "team=bob&kind=activity&off_playbook=q4&other_playbook=false" in address(loss.evidence)
+    assert "team=bob&kind=activity&off_playbook=q4&other_playbook=false" in to_url(loss.evidence)
 
 
-def test_a_busy_team_on_an_objective_that_does_not_move_is_told_so():
-    [loss] = losses(productivity(work("ann", "n", kind="activity"))[0].losses, "productivity")
+def test_a_busy_team_on_an_objective_without_progress_has_a_loss():
+    [loss] = filter_losses(
+        score_productivity(make_effort_cell("ann", "n", kind="activity"))[0].losses, "productivity"
+    )
     assert (loss.reason, loss.objective) == ("busy_without_result", "keep")
     assert loss.detail == "100% of the activity of ann went to keep, whose attainment is 40%"
 
 
 def test_without_evidence_of_any_objective_nobody_is_unproductive():
-    assert productivity(work("ann", "m", kind="activity"), measures={})[1].score is None
+    assert (
+        score_productivity(make_effort_cell("ann", "m", kind="activity"), measures={})[1].score
+        is None
+    )

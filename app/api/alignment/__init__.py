@@ -1,0 +1,1 @@
+"""The alignment score and its views."""

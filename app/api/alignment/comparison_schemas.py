@@ -1,0 +1,204 @@
+"""Answers of many days, and two answers side by side, as they stand on the wire."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from app.api.alignment.alignment_schemas import (
+    EXAMPLE_ALIGNMENT,
+    EXAMPLE_LOSS,
+    Alignment,
+    Component,
+    ComponentName,
+    FramedModel,
+    Loss,
+    Reason,
+    RestatingMetrics,
+    Score,
+    to_alignment,
+    to_components,
+    to_losses,
+)
+from app.api.http.schema_base import ResponseModel, json_schema_example
+from app.api.http.schema_types import (
+    Address,
+    Count,
+    Cursor,
+    Day,
+    Fraction,
+    Key,
+    LongText,
+    SignedFraction,
+)
+from app.scoring.ledger_diff import LedgerDifference
+from app.services.alignment.comparison import Comparison
+from app.services.alignment.history import MAX_POINTS, ScoreHistory, ScorePoint
+
+MAX_LISTED_DIFFERENCES = 200
+EXAMPLE_POINT: dict[str, Any] = {  # Any: JSON values
+    "as_of": "2026-11-23",
+    "playbook": "fy26-q4",
+    "configuration_from": None,
+    "score": 0.7312,
+    "floor": 0.68,
+    "coverage": 0.95,
+    "components": [],
+}
+EXAMPLE_DIFFERENCE: dict[str, Any] = {  # Any: JSON values
+    **{name: value for name, value in EXAMPLE_LOSS.items() if name != "points"},
+    "before": 0.012,
+    "after": 0.031,
+    "change": 0.019,
+}
+
+
+class HistoryPoint(ResponseModel):
+    """The score of one day. Null on a day without a playbook to score: all but `as_of`."""
+
+    as_of: Day
+    playbook: Key | None
+    configuration_from: Annotated[
+        Day | None, Field(description="The day whose configuration it uses, when another.")
+    ]
+    score: Score
+    floor: Annotated[Fraction | None, Field(description="What had been proven.")]
+    coverage: Fraction | None
+    components: Annotated[list[Component], Field(max_length=8)]
+
+
+class AlignmentHistory(ResponseModel):
+    """The score of many days, each with the configuration of its own."""
+
+    known_at: Day
+    version: Annotated[
+        Count, Field(description="The organization's version that it was computed at.")
+    ]
+    restating: RestatingMetrics
+    items: Annotated[list[HistoryPoint], Field(max_length=MAX_POINTS)]
+
+    model_config = {
+        "json_schema_extra": json_schema_example(
+            known_at="2026-11-23", version=1042, restating=[], items=[EXAMPLE_POINT]
+        )
+    }
+
+
+class LossDifference(ResponseModel):
+    """How one loss changed, and of what it is; null where that kind of thing has no part in it."""
+
+    component: ComponentName
+    reason: Annotated[Reason, Field(description="Why; the words may grow.")]
+    before: Annotated[SignedFraction, Field(description="Points lost before; 0 where none were.")]
+    after: Annotated[SignedFraction, Field(description="Points lost after.")]
+    change: Annotated[SignedFraction, Field(description="Above 0: more is lost than before.")]
+    team: Key | None
+    objective: Key | None
+    key_result: Key | None
+    offering: Key | None
+    metric: Key | None
+    detail: LongText
+    evidence: Annotated[
+        Address,
+        Field(description="What lists exactly what the loss after is made of, or the one before."),
+    ]
+
+    model_config = {"json_schema_extra": json_schema_example(**EXAMPLE_DIFFERENCE)}
+
+
+class AlignmentChangesPage(FramedModel):
+    """A page of what changed between the ends of two days, the largest change first."""
+
+    before: Annotated[Alignment, Field(description="The answer at the end of the first day.")]
+    after: Annotated[Alignment, Field(description="The answer at the end of the last day.")]
+    items: Annotated[list[LossDifference], Field(max_length=MAX_LISTED_DIFFERENCES)]
+    next_cursor: Cursor | None
+
+
+class WhatIf(ResponseModel):
+    """What a document would change, the largest change first."""
+
+    before: Annotated[
+        Alignment | None, Field(description="Null when there is no such playbook yet.")
+    ]
+    after: Annotated[
+        Alignment,
+        Field(
+            description="The answer with the document applied; its evidence is listed by what is really configured."
+        ),
+    ]
+    differences: Annotated[Count, Field(description="How many losses would differ.")]
+    items: Annotated[
+        list[LossDifference],
+        Field(max_length=MAX_LISTED_DIFFERENCES, description="The largest of the differences."),
+    ]
+
+    model_config = {
+        "json_schema_extra": json_schema_example(
+            before=None, after=EXAMPLE_ALIGNMENT, differences=1, items=[EXAMPLE_DIFFERENCE]
+        )
+    }
+
+
+def to_history(alignment_history: ScoreHistory) -> AlignmentHistory:
+    """A history on the wire."""
+    return AlignmentHistory(
+        known_at=alignment_history.known_at,
+        version=alignment_history.version,
+        restating=list(alignment_history.restating_metrics),
+        items=[_to_point(point) for point in alignment_history.points],
+    )
+
+
+def _to_point(point: ScorePoint) -> HistoryPoint:
+    alignment = point.alignment
+    if alignment is None:
+        null_fields = dict.fromkeys(
+            ("playbook", "configuration_from", "score", "floor", "coverage")
+        )
+        return HistoryPoint.model_validate({**null_fields, "as_of": point.as_of, "components": []})
+    return HistoryPoint.model_validate(
+        {
+            "as_of": point.as_of,
+            "playbook": alignment.frame.playbook,
+            "configuration_from": alignment.frame.configuration_from,
+            "score": alignment.score,
+            "floor": alignment.floor,
+            "coverage": alignment.coverage,
+            "components": to_components(alignment),
+        }
+    )
+
+
+def to_differences(
+    ledger_differences: tuple[LedgerDifference, ...] | list[LedgerDifference],
+) -> list[LossDifference]:
+    """Differences on the wire."""
+    loss_models = to_losses(difference.loss for difference in ledger_differences)
+    return [
+        _to_difference(loss, difference)
+        for loss, difference in zip(loss_models, ledger_differences, strict=True)
+    ]
+
+
+def _to_difference(loss: Loss, difference: LedgerDifference) -> LossDifference:
+    loss_fields = {name: member for name, member in dict(loss).items() if name != "points"}
+    if not difference.points_after:  # the sentence is of a loss that is gone
+        loss_fields["detail"] = f"no longer: {loss_fields['detail']}"
+    return LossDifference.model_validate(
+        {
+            **loss_fields,
+            "before": difference.points_before,
+            "after": difference.points_after,
+            "change": difference.change,
+        }
+    )
+
+
+def to_what_if(comparison: Comparison) -> WhatIf:
+    """A what-if on the wire."""
+    return WhatIf(
+        before=None if comparison.before is None else to_alignment(comparison.before),
+        after=to_alignment(comparison.after),
+        differences=len(comparison.differences),
+        items=to_differences(comparison.differences[:MAX_LISTED_DIFFERENCES]),
+    )

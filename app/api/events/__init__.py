@@ -1,0 +1,1 @@
+"""Events: submission, listing and export."""

@@ -1,0 +1,58 @@
+"""CloudEvents 1.0 over HTTP with an API key: binary, structured and batched."""
+
+from typing import Annotated
+
+from fastapi import Query, Request
+from pydantic.json_schema import SkipJsonSchema
+
+from app.api.events.event_parsing import parse_event
+from app.api.events.event_schemas import EventBatchResult
+from app.api.events.events import to_batch_problem
+from app.api.http.authentication import ContextDep
+from app.api.http.body import MIB
+from app.api.http.route import Contract, create_router, route_contract
+from app.api.http.schema_types import Key
+from app.connectors.cloudevents import is_batch
+from app.connectors.connector import Delivery
+from app.services.events import cloudevents as flow
+
+router = create_router("events")
+SourceQuery = Annotated[
+    Key | SkipJsonSchema[None],
+    Query(description="The source of ours that the events are of; the key's own if left out."),
+]
+
+
+@router.post(
+    "/v1/cloudevents",
+    **route_contract(Contract("events:write", "*/*", 16 * MIB, problem_statuses=(400, 409))),
+)
+async def record_cloud_events(
+    context: ContextDep, request: Request, source: SourceQuery = None
+) -> EventBatchResult:
+    """Records CloudEvents: one (binary or `application/cloudevents+json`) or several (`...-batch+json`).
+
+    An event's id here is its source and its id, parted by a space. One that is alone and cannot be recorded is refused;
+    of a batch, what is valid is recorded. The same event again changes nothing.
+    """
+    headers = {name.lower(): header_value for name, header_value in request.headers.items()}
+    delivery = Delivery(request.method, "", headers, request.state.body)
+    submissions = await flow.ingest_cloudevents(
+        context.service, context.actor, delivery, source, parse_event
+    )
+    if not is_batch(headers):
+        for submission in submissions:
+            if submission.outcome.problem is not None:
+                raise submission.outcome.problem
+    batch_problems = [
+        to_batch_problem(request, index, submission.event_fields, submission.outcome)
+        for index, submission in enumerate(submissions)
+        if submission.outcome.status != "recorded"
+    ]
+    duplicates = sum(submission.outcome.status == "duplicate" for submission in submissions)
+    return EventBatchResult(
+        recorded=len(submissions) - len(batch_problems),
+        duplicates=duplicates,
+        rejected=len(batch_problems) - duplicates,
+        problems=batch_problems,
+    )

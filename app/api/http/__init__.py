@@ -1,0 +1,1 @@
+"""Routes, authentication, bodies, ETags, pagination and problem documents."""

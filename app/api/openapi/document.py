@@ -1,0 +1,272 @@
+"""The OpenAPI document: FastAPI's, made into the one that clients are generated from."""
+
+from collections.abc import Iterator
+from copy import deepcopy
+from importlib.resources import files
+from json import dumps, loads
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from app.api.http.route import CONTRACT_KEY, Contract
+from app.api.http.schema_base import collect_examples
+from app.api.openapi.components import HEADERS, OPENAPI_INFO, RESPONSES, SECURITY, SERVERS, TAGS
+from app.api.openapi.descriptions import FIELD_DESCRIPTIONS
+from app.api.openapi.webhooks import WEBHOOKS, WEBHOOKS_TAG
+
+Node = dict[str, Any]  # Any: a JSON object of the OpenAPI Specification
+RAW_BODY: Final[Node] = {
+    "schema": {
+        "type": "string",
+        "format": "binary",
+        "description": "The sender's own bytes, in its own media type.",
+    },
+    "examples": {"example": {"value": "[]"}},
+}
+
+
+def _load_examples(file_name: str) -> Node:
+    examples_by_operation: Node = loads(
+        files("app.api.openapi").joinpath("examples", file_name).read_text(encoding="utf-8")
+    )
+    return examples_by_operation
+
+
+# What the demo organization answers, and what it was told, by operationId: openapi/examples.py writes them.
+WRITE_EXAMPLES: Final[Node] = _load_examples("requests.json")
+REPLY_EXAMPLES: Final[Node] = _load_examples("replies.json") | {
+    name: write["reply"] for name, write in WRITE_EXAMPLES.items()
+}
+DROPPED_SCHEMAS: Final = ("HTTPValidationError", "ValidationError")
+RESPONSE_NAMES: Final = {int(response["x-status"]): name for name, response in RESPONSES.items()}
+
+
+def build_document(app: FastAPI, *, for_clients: bool = False) -> Node:
+    """The OpenAPI document of `app`; `client` is the form without webhooks, for generators that stumble over them."""
+    specification: Node = get_openapi(
+        title=OPENAPI_INFO["title"],
+        version=app.version,
+        summary=OPENAPI_INFO["summary"],
+        description=OPENAPI_INFO["description"],
+        contact=OPENAPI_INFO["contact"],
+        license_info=OPENAPI_INFO["license"],
+        servers=deepcopy(SERVERS),
+        tags=deepcopy(TAGS),
+        routes=sorted(app.routes, key=_tag_position),
+    )
+    components: Node = specification.setdefault("components", {})
+    schemas: Node = components.setdefault("schemas", {})
+    for name in DROPPED_SCHEMAS:
+        schemas.pop(name, None)
+    examples_by_schema = collect_examples()
+    for name, schema in schemas.items():
+        _clean_schema(schema)
+        _replace_with_references(schema, schemas)
+        _add_descriptions(schema)
+        if name in examples_by_schema:
+            schema["examples"] = [deepcopy(examples_by_schema[name])]
+    for path, method, operation in _iterate_operations(specification):
+        _complete_operation(path, method, operation, schemas)
+    components["securitySchemes"] = deepcopy(SECURITY)
+    serialized = dumps([specification["paths"], RESPONSES])
+    components["headers"] = {
+        name: deepcopy(header)
+        for name, header in HEADERS.items()
+        if f'"#/components/headers/{name}"' in serialized
+    }
+    components["responses"] = {
+        name: {part: deepcopy(node) for part, node in response.items() if part != "x-status"}
+        for name, response in RESPONSES.items()
+    }
+    if not for_clients:
+        specification["webhooks"] = deepcopy(WEBHOOKS)
+        specification["tags"].append(deepcopy(WEBHOOKS_TAG))
+    return specification
+
+
+def install_openapi(app: FastAPI) -> None:
+    """`app.openapi()` gives this document, made once."""
+    documents: list[Node] = []
+
+    def openapi() -> Node:
+        if not documents:
+            documents.append(build_document(app))
+        return documents[0]
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to replace it
+
+
+def _iterate_operations(specification: Node) -> Iterator[tuple[str, str, Node]]:
+    for path, methods in specification["paths"].items():
+        for method, operation in methods.items():
+            yield path, method, operation
+
+
+def _clean_schema(node: object) -> None:
+    """Takes out the titles that Pydantic makes of member names, for they collide; bounds of integers are integers."""
+    if isinstance(node, dict):
+        for member in node.get("properties", {}).values():
+            member.pop("title", None)
+        if node.get("type") == "integer":  # FastAPI made floats of the bounds
+            node |= {name: int(node[name]) for name in ("minimum", "maximum") if name in node}
+        for child in node.values():
+            _clean_schema(child)
+        _merge_null_type(node)
+    elif isinstance(node, list):
+        for child in node:
+            _clean_schema(child)
+
+
+def _merge_null_type(node: Node) -> None:
+    """`X or null` becomes one schema of two types, which reads better than a union; an enumeration stays one."""
+    alternatives: list[Node] = node.get("anyOf", [])
+    if len(alternatives) == 2 and alternatives[1] == {"type": "null"} and "type" in alternatives[0]:
+        non_null = alternatives[0]
+        if "enum" not in non_null and "const" not in non_null:
+            del node["anyOf"]
+            node |= {**non_null, "type": [non_null["type"], "null"]}
+
+
+def _tag_position(route: object) -> int:
+    """Where a route stands in the document: with its tag."""
+    tags = getattr(route, "tags", None) or [""]
+    return next(
+        (position for position, tag in enumerate(TAGS) if tag["name"] == tags[0]), len(TAGS)
+    )
+
+
+def _add_descriptions(schema: Node) -> None:
+    for name, member in schema.get("properties", {}).items():
+        if "description" not in member and name in FIELD_DESCRIPTIONS:
+            member["description"] = FIELD_DESCRIPTIONS[name]
+
+
+def _replace_with_references(schema: Node, schemas: Node) -> None:
+    """A shape that stands whole inside of another, as the items of a list read one by one do, becomes a reference."""
+    for member in schema.get("properties", {}).values():
+        item_schema = member.get("items", {})
+        if item_schema.get("title") in schemas:
+            member["items"] = {"$ref": f"#/components/schemas/{item_schema['title']}"}
+
+
+def _complete_operation(path: str, method: str, operation: Node, schemas: Node) -> None:
+    contract = Contract(**operation.pop(CONTRACT_KEY))
+    words = operation["operationId"].replace("_", " ")
+    operation["summary"] = words[0].upper() + words[1:]
+    if contract.deprecation_headers:
+        operation["deprecated"] = True
+    operation["security"] = [] if contract.scope is None else [{"ApiKey": []}]
+    operation["x-required-scopes"] = [] if contract.scope is None else [contract.scope]
+    for parameter in operation.get("parameters", []):
+        _clean_schema(parameter["schema"])
+        for name in ("title", "description"):
+            parameter["schema"].pop(name, None)
+    if contract.media_type is not None:
+        operation["x-max-body-bytes"] = contract.max_body_bytes
+    if contract.media_type == "*/*":
+        operation["requestBody"] = {
+            "required": True,
+            "content": {"application/octet-stream": deepcopy(RAW_BODY)},
+        }
+    elif contract.media_type is not None:
+        operation["requestBody"]["content"] = {
+            contract.media_type: _required_body(operation["requestBody"]["content"])
+        }
+    _add_examples(operation.get("requestBody", {}), schemas)
+    _add_request_example(operation, is_raw=contract.media_type == "*/*")
+    operation["responses"] = _build_responses(path, method, operation, contract, schemas)
+
+
+def _add_request_example(operation: Node, *, is_raw: bool) -> None:
+    """The example of a request is the one whose answer is the example of the reply."""
+    request_example = WRITE_EXAMPLES.get(operation["operationId"], {}).get("told")
+    if request_example is not None:
+        (media,) = operation["requestBody"]["content"].values()
+        media["examples"] = {
+            "example": {"value": dumps(request_example) if is_raw else deepcopy(request_example)}
+        }
+
+
+def _required_body(content: Node) -> Node:
+    """What FastAPI says of a body: of one that may be left out, without saying that it may be null besides."""
+    (media,) = content.values()
+    alternatives = media["schema"].get("anyOf")
+    return {**media, "schema": alternatives[0]} if alternatives else media
+
+
+def _build_responses(
+    path: str, method: str, operation: Node, contract: Contract, schemas: Node
+) -> Node:
+    success = {
+        code: reply for code, reply in operation["responses"].items() if code.startswith("2")
+    }
+    for reply in success.values():
+        _add_examples(reply, schemas)
+        if operation["operationId"] in REPLY_EXAMPLES:
+            (media,) = reply["content"].values()
+            media["examples"] = {
+                "example": {"value": deepcopy(REPLY_EXAMPLES[operation["operationId"]])}
+            }
+        reply["headers"] = _header_references(
+            "X-Request-Id",
+            *(("RateLimit-Policy", "RateLimit") if contract.scope is not None else ()),
+            *(("ETag",) if contract.has_etag else ()),
+            *(("Link",) if contract.is_paginated or contract.deprecation_headers else ()),
+            *(("Deprecation", "Sunset") if contract.deprecation_headers else ()),
+        )
+    if contract.can_create:
+        success["200"]["description"] = "Replaced."
+        success["201"] = {**deepcopy(success["200"]), "description": "Created, or brought back."}
+        success["201"]["headers"] |= _header_references("Location")
+    if contract.has_etag and method == "get":
+        success["304"] = {
+            "description": "Not changed since.",
+            "headers": _header_references("X-Request-Id", "ETag"),
+        }
+    failures = {
+        status: {"$ref": f"#/components/responses/{RESPONSE_NAMES[status]}"}
+        for status in _problem_statuses(path, contract)
+    }
+    return {
+        **dict(sorted(success.items())),
+        **{str(status): failures[status] for status in sorted(failures)},
+    }
+
+
+def _problem_statuses(path: str, contract: Contract) -> set[int]:
+    """The statuses of the problems that can happen: most follow from what the operation asks."""
+    statuses = {422, 500, 503, *contract.problem_statuses}
+    if contract.scope is not None:
+        statuses |= {401, 403, 429}
+    if "{" in path:
+        statuses.add(404)
+    if contract.media_type is not None:
+        statuses |= {400, 408, 413, 415}
+    return statuses
+
+
+def _header_references(*names: str) -> Node:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _add_examples(holder: Node, schemas: Node) -> None:
+    """Puts the example of a named schema where people and tools look for it."""
+    for media in holder.get("content", {}).values():
+        schema_example = _schema_example(media.get("schema", {}), schemas)
+        if schema_example is not None:
+            media["examples"] = {"example": {"value": schema_example}}
+
+
+def _schema_example(schema: Node, schemas: Node) -> object:
+    """The example of a schema; that of a page is made of the one of its items."""
+    schema_definition = schemas.get(schema.get("$ref", "").rpartition("/")[2])
+    if schema_definition is None:
+        return None
+    if "examples" in schema_definition:
+        return deepcopy(schema_definition["examples"][0])
+    members = schema_definition.get("properties", {})
+    if "next_cursor" not in members:
+        return None
+    item_example = _schema_example(members["items"].get("items", {}), schemas)
+    return None if item_example is None else {"items": [item_example], "next_cursor": None}

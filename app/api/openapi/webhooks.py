@@ -1,0 +1,107 @@
+"""What the whole document says of webhooks: what a sender of ours posts to the hook of its source.
+
+Not in the form for clients: most generators make calls to the service of it, or stumble over it.
+"""
+
+from typing import Any, Final
+
+from app.api.events.event_parsing import EXAMPLE
+
+Node = dict[str, Any]  # Any: a JSON object of the OpenAPI Specification
+
+WEBHOOKS_TAG: Final[Node] = {
+    "name": "webhooks",
+    "description": "What a system of your own posts to the `hook_url` of its source, signed as Standard Webhooks says.",
+}
+
+
+def _header_parameter(name: str, description: str, pattern: str, example_value: str) -> Node:
+    schema = {"type": "string", "minLength": 1, "maxLength": 500, "pattern": pattern}
+    return {
+        "name": name,
+        "in": "header",
+        "required": True,
+        "description": description,
+        "schema": schema,
+        "example": example_value,
+    }
+
+
+WEBHOOKS: Final[Node] = {
+    "events": {
+        "post": {
+            "operationId": "deliver_events",
+            "tags": [WEBHOOKS_TAG["name"]],
+            "summary": "Deliver events",
+            "description": (
+                "One event, or several, to the `hook_url` of a source whose connector is `standard_webhooks`. The "
+                "signature is that of Standard Webhooks 1.0.0: HMAC-SHA-256 by the source's secret over id, timestamp "
+                "and body, parted by points. An event that names no source and no team is of the hook's source and of "
+                "its default team. An authentic delivery is kept and answered with 200; the same again changes nothing."
+            ),
+            "security": [],
+            "parameters": [
+                _header_parameter("Webhook-Id", "Names the delivery.", "^[!-~]+$", "msg_2026"),
+                _header_parameter(
+                    "Webhook-Timestamp",
+                    "When it was sent; at most 300 s off.",
+                    "^[0-9]{1,15}$",
+                    "1795512600",
+                ),
+                _header_parameter(
+                    "Webhook-Signature",
+                    "`v1,` and the signature in base64; several, parted by spaces, while a secret is rotated.",
+                    "^[!-~ ]+$",
+                    "v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=",
+                ),
+            ],
+            "requestBody": {
+                "required": True,
+                "content": {
+                    "application/json": {
+                        "schema": {
+                            "anyOf": [
+                                {"$ref": "#/components/schemas/NewEvent"},
+                                {"$ref": "#/components/schemas/NewEventBatch"},
+                            ]
+                        },
+                        "examples": {
+                            "example": {"value": {"events": [{**EXAMPLE, "source": "warehouse"}]}}
+                        },
+                    }
+                },
+            },
+            "responses": {
+                "200": {
+                    "description": "It is kept, and this became of it.",
+                    "content": {
+                        "application/json": {
+                            "schema": {"$ref": "#/components/schemas/Receipt"},
+                            "examples": {
+                                "example": {
+                                    "value": {
+                                        "delivery": "0192f0c1-7f3a-7c11-9a53-2f6d0e9c1b3a",
+                                        "state": "processed",
+                                    }
+                                }
+                            },
+                        }
+                    },
+                },
+                **{
+                    status: {"$ref": f"#/components/responses/{name}"}
+                    for status, name in (
+                        ("400", "Malformed"),
+                        ("401", "Unauthorized"),
+                        ("403", "Forbidden"),
+                        ("408", "RequestTimeout"),
+                        ("413", "TooLarge"),
+                        ("415", "UnsupportedMediaType"),
+                        ("500", "Failed"),
+                        ("503", "Unavailable"),
+                    )
+                },
+            },
+        }
+    }
+}

@@ -1,0 +1,220 @@
+"""Key results over HTTP."""
+
+from typing import Annotated
+
+from fastapi import Query, Request, Response
+from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
+
+from app.api.http.authentication import ContextDep
+from app.api.http.etags import (
+    IfNoneMatch,
+    UpdatePreconditionDep,
+    WritePreconditionDep,
+    entity_tag,
+    with_etag,
+)
+from app.api.http.pagination import PagingDep
+from app.api.http.resources import (
+    AsOf,
+    IncludeArchived,
+    KeyResultKey,
+    find_resource,
+    list_page,
+    merge_patch,
+    set_write_headers,
+)
+from app.api.http.route import (
+    create_router,
+    delete_contract,
+    list_contract,
+    patch_contract,
+    put_contract,
+    read_contract,
+)
+from app.api.http.schema_base import RequestModel, ResponseModel, json_schema_example, to_domain
+from app.api.http.schema_types import (
+    Cursor,
+    Day,
+    Days,
+    Key,
+    Name,
+    Number,
+    Positive,
+    ShownNumber,
+    defaulted_member,
+    optional_member,
+)
+from app.domain.playbook.objectives import KeyResult as KeyResultValue
+from app.domain.primitives.decimals import FIXED_SCALE
+from app.services.playbook import configuration
+from app.store.playbook.configuration import StoredResource
+
+router = create_router("key-results")
+EXAMPLE = {
+    "objective": "win-enterprise",
+    "title": "2M of new enterprise ARR",
+    "metric": "enterprise-arr",
+    "baseline": 0,
+    "target": 2_000_000,
+    "weight": 1,
+    "cadence_days": 7,
+    "starts_on": None,
+    "ends_on": None,
+}
+CADENCE_DESCRIPTION = "After how many days without evidence it begins to gather dust."
+
+
+class KeyResult(ResponseModel):
+    """An objective's measurable outcome."""
+
+    key: Key
+    objective: Key
+    title: Name
+    metric: Key
+    baseline: ShownNumber
+    target: ShownNumber
+    weight: ShownNumber
+    cadence_days: Annotated[Days, Field(description=CADENCE_DESCRIPTION)]
+    starts_on: Annotated[Day | None, Field(description="Null: the playbook's first day.")]
+    ends_on: Annotated[Day | None, Field(description="Null: the playbook's last day.")]
+    archived: bool
+
+    model_config = {
+        "json_schema_extra": json_schema_example(key="arr-2m", **EXAMPLE, archived=False)
+    }
+
+
+class KeyResultPage(ResponseModel):
+    """A page of key results."""
+
+    items: Annotated[list[KeyResult], Field(max_length=200)]
+    next_cursor: Cursor | None
+
+
+class KeyResultPut(RequestModel):
+    """A key result as it shall be."""
+
+    objective: Key
+    title: Name
+    metric: Key
+    baseline: Number
+    target: Number
+    weight: Positive = defaulted_member(FIXED_SCALE, 1)
+    cadence_days: Annotated[Days, Field(description=CADENCE_DESCRIPTION)] = 7
+    starts_on: Annotated[Day | None, Field(description="Null: the playbook's first day.")] = None
+    ends_on: Annotated[Day | None, Field(description="Null: the playbook's last day.")] = None
+
+    model_config = {"json_schema_extra": json_schema_example(**EXAMPLE)}
+
+
+class KeyResultPatch(RequestModel):
+    """What shall change in a key result."""
+
+    objective: Key = optional_member()
+    title: Name = optional_member()
+    metric: Key = optional_member()
+    baseline: Number = optional_member()
+    target: Number = optional_member()
+    weight: Positive = optional_member()
+    cadence_days: Days = optional_member()
+    starts_on: Day | None = optional_member()
+    ends_on: Day | None = optional_member()
+
+    model_config = {"json_schema_extra": json_schema_example(target=2_500_000)}
+
+
+def to_key_result(stored: StoredResource) -> KeyResult:
+    """A key result on the wire."""
+    return KeyResult.from_domain(stored.resource, archived=stored.is_archived)
+
+
+@router.get("/v1/key-results", **list_contract())
+async def list_key_results(
+    context: ContextDep,
+    response: Response,
+    paging: PagingDep,
+    objective: Annotated[
+        Key | SkipJsonSchema[None], Query(description="Only those of this objective.")
+    ] = None,
+    metric: Annotated[
+        Key | SkipJsonSchema[None], Query(description="Only those of this metric.")
+    ] = None,
+    archived: IncludeArchived = False,
+    as_of: AsOf = None,
+) -> KeyResultPage:
+    """The organization's key results, by key."""
+    equals = {"objective": objective, "metric": metric}
+    return KeyResultPage(
+        **await list_page(
+            context,
+            paging,
+            response,
+            "key_result",
+            to_key_result,
+            equals,
+            archived=archived,
+            as_of=as_of,
+        )
+    )
+
+
+@router.get("/v1/key-results/{key_result}", response_model=KeyResult, **read_contract())
+async def get_key_result(
+    context: ContextDep,
+    request: Request,
+    response: Response,
+    key_result: KeyResultKey,
+    if_none_match: IfNoneMatch = None,
+) -> object:
+    """One key result."""
+    stored = await find_resource(context, "key_result", key_result)
+    return with_etag(request, response, to_key_result(stored), entity_tag(stored.changed_version))
+
+
+@router.put("/v1/key-results/{key_result}", **put_contract("playbook:write"))
+async def put_key_result(
+    context: ContextDep,
+    request: Request,
+    response: Response,
+    key_result: KeyResultKey,
+    body: KeyResultPut,
+    precondition: WritePreconditionDep,
+) -> KeyResult:
+    """Creates the key result, or replaces it."""
+    write_result = await configuration.put_resource(
+        context.service,
+        context.actor,
+        to_domain(KeyResultValue, body, key=key_result),
+        precondition,
+    )
+    set_write_headers(request, response, write_result)
+    return KeyResult.from_domain(write_result.resource, archived=False)
+
+
+@router.patch("/v1/key-results/{key_result}", **patch_contract("playbook:write"))
+async def patch_key_result(
+    context: ContextDep,
+    request: Request,
+    response: Response,
+    key_result: KeyResultKey,
+    body: KeyResultPatch,
+    precondition: UpdatePreconditionDep,
+) -> KeyResult:
+    """Changes what the merge patch names."""
+    apply_patch = merge_patch(body, KeyResultValue)
+    write_result = await configuration.patch_resource(
+        context.service, context.actor, "key_result", key_result, apply_patch, precondition
+    )
+    set_write_headers(request, response, write_result)
+    return KeyResult.from_domain(write_result.resource, archived=False)
+
+
+@router.delete("/v1/key-results/{key_result}", **delete_contract("playbook:write"))
+async def delete_key_result(
+    context: ContextDep, key_result: KeyResultKey, precondition: UpdatePreconditionDep
+) -> None:
+    """Archives the key result."""
+    await configuration.archive_resource(
+        context.service, context.actor, "key_result", key_result, precondition
+    )

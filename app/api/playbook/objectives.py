@@ -1,0 +1,249 @@
+"""Objectives over HTTP."""
+
+from typing import Annotated, Literal
+
+from fastapi import Query, Request, Response
+from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
+
+from app.api.http.authentication import ContextDep, RequestContext
+from app.api.http.etags import (
+    IfNoneMatch,
+    UpdatePreconditionDep,
+    WritePreconditionDep,
+    entity_tag,
+    with_etag,
+)
+from app.api.http.pagination import PagingDep
+from app.api.http.resources import (
+    IncludeArchived,
+    ObjectiveKey,
+    find_resource,
+    list_page,
+    merge_patch,
+    set_write_headers,
+)
+from app.api.http.route import (
+    create_router,
+    delete_contract,
+    list_contract,
+    patch_contract,
+    put_contract,
+    read_contract,
+)
+from app.api.http.schema_base import RequestModel, ResponseModel, json_schema_example, to_domain
+from app.api.http.schema_types import (
+    Cursor,
+    Key,
+    Name,
+    Narrative,
+    Positive,
+    ShownNumber,
+    defaulted_member,
+    optional_member,
+)
+from app.domain.playbook.objectives import Objective as ObjectiveValue
+from app.domain.playbook.objectives import Responsibility
+from app.domain.primitives.decimals import FIXED_SCALE
+from app.services.playbook import configuration
+from app.store.playbook.configuration import StoredResource, load_configuration
+
+router = create_router("objectives")
+EXAMPLE = {
+    "playbook": "fy26-q4",
+    "title": "Win in the enterprise segment",
+    "description": "",
+    "priority": 5,
+    "parent": None,
+    "state": "active",
+}
+State = Literal["active", "paused"]
+
+
+class Objective(ResponseModel):
+    """What the playbook is after."""
+
+    key: Key
+    playbook: Key
+    title: Name
+    description: Narrative
+    priority: ShownNumber
+    parent: Annotated[
+        Key | None, Field(description="The objective above it; for navigation, not for weights.")
+    ]
+    state: Annotated[State, Field(description="Only active ones score.")]
+    archived: bool
+
+    model_config = {
+        "json_schema_extra": json_schema_example(key="win-enterprise", **EXAMPLE, archived=False)
+    }
+
+
+class ObjectivePage(ResponseModel):
+    """A page of objectives."""
+
+    items: Annotated[list[Objective], Field(max_length=200)]
+    next_cursor: Cursor | None
+
+
+class ObjectivePut(RequestModel):
+    """An objective as it shall be."""
+
+    playbook: Key
+    title: Name
+    description: Narrative = ""
+    priority: Positive = defaulted_member(FIXED_SCALE, 1)
+    parent: Annotated[
+        Key | None, Field(description="The objective above it; for navigation, not for weights.")
+    ] = None
+    state: Annotated[State, Field(description="Only active ones score.")] = "active"
+
+    model_config = {"json_schema_extra": json_schema_example(**EXAMPLE)}
+
+
+class ObjectivePatch(RequestModel):
+    """What shall change in an objective."""
+
+    playbook: Key = optional_member()
+    title: Name = optional_member()
+    description: Narrative = optional_member()
+    priority: Positive = optional_member()
+    parent: Key | None = optional_member()
+    state: State = optional_member()
+
+    model_config = {"json_schema_extra": json_schema_example(state="paused")}
+
+
+def to_objective(stored: StoredResource) -> Objective:
+    """A objective on the wire."""
+    return Objective.from_domain(stored.resource, archived=stored.is_archived)
+
+
+@router.get("/v1/objectives", **list_contract())
+async def list_objectives(
+    context: ContextDep,
+    response: Response,
+    paging: PagingDep,
+    playbook: Annotated[
+        Key | SkipJsonSchema[None], Query(description="Only those of this playbook.")
+    ] = None,
+    team: Annotated[
+        Key | SkipJsonSchema[None], Query(description="Only those in which it has a part.")
+    ] = None,
+    parent: Annotated[
+        Key | SkipJsonSchema[None], Query(description="Only those under this objective.")
+    ] = None,
+    state: Annotated[
+        State | SkipJsonSchema[None], Query(description="Only those in this state.")
+    ] = None,
+    archived: IncludeArchived = False,
+) -> ObjectivePage:
+    """The organization's objectives, by key."""
+    equals = {"playbook": playbook, "parent": parent, "state": state}
+    if team is None:
+        return ObjectivePage(
+            **await list_page(
+                context, paging, response, "objective", to_objective, equals, archived=archived
+            )
+        )
+    team_objectives = await _list_by_team(context, team, archived=archived)
+    matches = [
+        candidate
+        for candidate in team_objectives
+        if (paging.after is None or candidate.key > paging.after)
+        and all(
+            expected is None or getattr(candidate, name) == expected
+            for name, expected in equals.items()
+        )
+    ]
+    page_objectives, next_cursor = paging.paginate(
+        response, matches, [candidate.key for candidate in matches]
+    )
+    return ObjectivePage(items=page_objectives, next_cursor=next_cursor)
+
+
+async def _list_by_team(context: RequestContext, team: str, *, archived: bool) -> list[Objective]:
+    """The objectives in which a team has a responsibility, by key."""
+    async with context.service.database.read_transaction() as connection:
+        configuration_subset = await load_configuration(
+            connection, context.actor.organization, ("objective", "responsibility")
+        )
+    archived_resources = configuration_subset.archived if archived else {}
+    responsibilities = [
+        *configuration_subset.responsibilities.values(),
+        *archived_resources.get("responsibility", {}).values(),
+    ]
+    objective_keys = {
+        responsibility.objective
+        for responsibility in responsibilities
+        if isinstance(responsibility, Responsibility) and responsibility.team == team
+    }
+    team_objectives = [
+        Objective.from_domain(objective, archived=False)
+        for key, objective in configuration_subset.objectives.items()
+        if key in objective_keys
+    ]
+    team_objectives += [
+        Objective.from_domain(objective, archived=True)
+        for key, objective in archived_resources.get("objective", {}).items()
+        if key in objective_keys
+    ]
+    return sorted(team_objectives, key=lambda objective: objective.key)
+
+
+@router.get("/v1/objectives/{objective}", response_model=Objective, **read_contract())
+async def get_objective(
+    context: ContextDep,
+    request: Request,
+    response: Response,
+    objective: ObjectiveKey,
+    if_none_match: IfNoneMatch = None,
+) -> object:
+    """One objective."""
+    stored = await find_resource(context, "objective", objective)
+    return with_etag(request, response, to_objective(stored), entity_tag(stored.changed_version))
+
+
+@router.put("/v1/objectives/{objective}", **put_contract("playbook:write"))
+async def put_objective(
+    context: ContextDep,
+    request: Request,
+    response: Response,
+    objective: ObjectiveKey,
+    body: ObjectivePut,
+    precondition: WritePreconditionDep,
+) -> Objective:
+    """Creates the objective, or replaces it."""
+    write_result = await configuration.put_resource(
+        context.service, context.actor, to_domain(ObjectiveValue, body, key=objective), precondition
+    )
+    set_write_headers(request, response, write_result)
+    return Objective.from_domain(write_result.resource, archived=False)
+
+
+@router.patch("/v1/objectives/{objective}", **patch_contract("playbook:write"))
+async def patch_objective(
+    context: ContextDep,
+    request: Request,
+    response: Response,
+    objective: ObjectiveKey,
+    body: ObjectivePatch,
+    precondition: UpdatePreconditionDep,
+) -> Objective:
+    """Changes what the merge patch names."""
+    apply_patch = merge_patch(body, ObjectiveValue)
+    write_result = await configuration.patch_resource(
+        context.service, context.actor, "objective", objective, apply_patch, precondition
+    )
+    set_write_headers(request, response, write_result)
+    return Objective.from_domain(write_result.resource, archived=False)
+
+
+@router.delete("/v1/objectives/{objective}", **delete_contract("playbook:write"))
+async def delete_objective(
+    context: ContextDep, objective: ObjectiveKey, precondition: UpdatePreconditionDep
+) -> None:
+    """Archives the objective, with its key results and responsibilities."""
+    await configuration.archive_resource(
+        context.service, context.actor, "objective", objective, precondition
+    )

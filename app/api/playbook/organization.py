@@ -1,0 +1,91 @@
+"""The caller's organization over HTTP."""
+
+from typing import Annotated
+
+from fastapi import Request, Response
+from pydantic import Field
+
+from app.api.http.authentication import ContextDep, RequestContext
+from app.api.http.etags import IfNoneMatch, UpdatePreconditionDep, entity_tag, with_etag
+from app.api.http.resources import find_resource, merge_patch, set_write_headers
+from app.api.http.route import create_router, patch_contract, read_contract
+from app.api.http.schema_base import RequestModel, ResponseModel, json_schema_example
+from app.api.http.schema_types import Count, Key, Name, Scope, optional_member, text
+from app.domain.playbook.configuration import Resource
+from app.domain.playbook.organization import Organization as OrganizationValue
+from app.services.playbook import configuration
+from app.store.access import organization_version as cursor
+
+router = create_router("organization")
+EXAMPLE = {"key": "acme", "name": "Acme", "time_zone": "Europe/Berlin"}
+TimeZone = Annotated[str, text(64, 1), Field(description="An IANA name; fixed once events exist.")]
+
+
+class Organization(ResponseModel):
+    """The tenant that the API key belongs to, and what the key may do in it."""
+
+    key: Key
+    name: Name
+    time_zone: TimeZone
+    version: Annotated[Count, Field(description="Rises with every write, events included.")]
+    scopes: Annotated[list[Scope], Field(max_length=4, description="The scopes of the API key.")]
+    team: Annotated[Key | None, Field(description="The team that the API key is bound to.")]
+    source: Annotated[Key | None, Field(description="The source that the API key is bound to.")]
+
+    model_config = {
+        "json_schema_extra": json_schema_example(
+            **EXAMPLE, version=1042, scopes=["read"], team=None, source=None
+        )
+    }
+
+
+class OrganizationPatch(RequestModel):
+    """What shall change in the organization."""
+
+    name: Name = optional_member()
+    time_zone: TimeZone = optional_member()
+
+    model_config = {"json_schema_extra": json_schema_example(name="Acme Corporation")}
+
+
+async def _to_organization(context: RequestContext, resource: Resource) -> Organization:
+    async with context.service.database.read_transaction() as connection:
+        version = await cursor.current_version(connection, context.actor.organization)
+    actor = context.actor
+    return Organization.from_domain(
+        resource, version=version, scopes=sorted(actor.scopes), team=actor.team, source=actor.source
+    )
+
+
+@router.get("/v1/organization", response_model=Organization, **read_contract())
+async def get_organization(
+    context: ContextDep, request: Request, response: Response, if_none_match: IfNoneMatch = None
+) -> object:
+    """The organization, its version, and the scopes and binding of the API key."""
+    stored = await find_resource(context, "organization", "organization")
+    reply = await _to_organization(context, stored.resource)
+    return with_etag(request, response, reply, entity_tag(stored.changed_version, reply))
+
+
+@router.patch("/v1/organization", **patch_contract("admin"))
+async def patch_organization(
+    context: ContextDep,
+    request: Request,
+    response: Response,
+    body: OrganizationPatch,
+    precondition: UpdatePreconditionDep,
+) -> Organization:
+    """Changes what the merge patch names."""
+    stored = await find_resource(context, "organization", "organization")
+    apply_patch = merge_patch(body, OrganizationValue)
+    write_result = await configuration.patch_resource(
+        context.service,
+        context.actor,
+        "organization",
+        stored.resource.key,
+        apply_patch,
+        precondition,
+    )
+    reply = await _to_organization(context, write_result.resource)
+    set_write_headers(request, response, write_result, reply)
+    return reply

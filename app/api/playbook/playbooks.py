@@ -1,0 +1,257 @@
+"""Playbooks over HTTP."""
+
+from collections.abc import Iterable
+from typing import Annotated, Final, Literal
+
+from fastapi import Request, Response
+from pydantic import Field
+
+from app.api.http.authentication import ContextDep, RequestContext
+from app.api.http.etags import (
+    IfNoneMatch,
+    UpdatePreconditionDep,
+    WritePreconditionDep,
+    entity_tag,
+    with_etag,
+)
+from app.api.http.pagination import PagingDep
+from app.api.http.resources import (
+    IncludeArchived,
+    PlaybookKey,
+    find_resource,
+    list_page,
+    merge_patch,
+    set_write_headers,
+)
+from app.api.http.route import (
+    Contract,
+    create_router,
+    delete_contract,
+    list_contract,
+    patch_contract,
+    put_contract,
+    read_contract,
+    route_contract,
+)
+from app.api.http.schema_base import RequestModel, ResponseModel, json_schema_example, to_domain
+from app.api.http.schema_types import (
+    Cursor,
+    Day,
+    Instant,
+    Int32,
+    Key,
+    Name,
+    Narrative,
+    optional_member,
+)
+from app.domain.playbook.configuration import Resource
+from app.domain.playbook.lifecycle import count_unpublished_changes
+from app.domain.playbook.playbooks import Playbook as PlaybookValue
+from app.services.playbook import configuration, playbooks
+from app.services.playbook.configuration import WrittenResource
+from app.store.playbook.configuration import StoredResource, load_configuration
+
+router = create_router("playbooks")
+REVISION_KINDS: Final = ("playbook", "objective", "key_result", "responsibility", "revision")
+EXAMPLE = {
+    "title": "Win the enterprise",
+    "narrative": "",
+    "starts_on": "2026-10-01",
+    "ends_on": "2026-12-31",
+}
+EXAMPLE_STATE = {
+    "state": "published",
+    "revision": 3,
+    "published_at": "2026-09-28T08:00:00Z",
+    "unpublished_changes": 0,
+}
+
+
+class Playbook(ResponseModel):
+    """A strategy for a period."""
+
+    key: Key
+    title: Name
+    narrative: Narrative
+    starts_on: Day
+    ends_on: Annotated[Day, Field(description="The last day that belongs to it.")]
+    state: Literal["draft", "published", "closed"]
+    revision: Annotated[Int32, Field(description="0 before the first publishing.")]
+    published_at: Instant | None
+    unpublished_changes: Annotated[
+        Int32, Field(description="How many of its parts differ from the revision.")
+    ]
+    archived: bool
+
+    model_config = {
+        "json_schema_extra": json_schema_example(
+            key="fy26-q4", **EXAMPLE, **EXAMPLE_STATE, archived=False
+        )
+    }
+
+
+class PlaybookPage(ResponseModel):
+    """A page of playbooks."""
+
+    items: Annotated[list[Playbook], Field(max_length=200)]
+    next_cursor: Cursor | None
+
+
+class PlaybookPut(RequestModel):
+    """A playbook as it shall be; it takes effect at once and shows as unpublished until the next publishing."""
+
+    title: Name
+    narrative: Narrative = ""
+    starts_on: Day
+    ends_on: Annotated[Day, Field(description="The last day that belongs to it.")]
+
+    model_config = {"json_schema_extra": json_schema_example(**EXAMPLE)}
+
+
+class PlaybookPatch(RequestModel):
+    """What shall change in a playbook."""
+
+    title: Name = optional_member()
+    narrative: Narrative = optional_member()
+    starts_on: Day = optional_member()
+    ends_on: Day = optional_member()
+
+    model_config = {"json_schema_extra": json_schema_example(title="Win and keep the enterprise")}
+
+
+async def _count_unpublished(context: RequestContext, keys: Iterable[str]) -> dict[str, int]:
+    """How many unpublished changes each of those playbooks has; none for one that is archived."""
+    async with context.service.database.read_transaction() as connection:
+        configuration_subset = await load_configuration(
+            connection, context.actor.organization, REVISION_KINDS
+        )
+    return {
+        key: count_unpublished_changes(configuration_subset, key)
+        if key in configuration_subset.playbooks
+        else 0
+        for key in keys
+    }
+
+
+async def _to_playbook(context: RequestContext, resource: Resource) -> Playbook:
+    counts = await _count_unpublished(context, [resource.key])
+    return Playbook.from_domain(resource, archived=False, unpublished_changes=counts[resource.key])
+
+
+async def _reply_to_write(
+    context: RequestContext, response: Response, write_result: WrittenResource
+) -> Playbook:
+    reply = await _to_playbook(context, write_result.resource)
+    set_write_headers(context.request, response, write_result, reply)
+    return reply
+
+
+@router.get("/v1/playbooks", **list_contract())
+async def list_playbooks(
+    context: ContextDep, response: Response, paging: PagingDep, archived: IncludeArchived = False
+) -> PlaybookPage:
+    """The organization's playbooks, by key."""
+
+    def return_stored(stored: StoredResource) -> StoredResource:
+        return stored
+
+    page_fields = await list_page(
+        context, paging, response, "playbook", return_stored, {}, archived=archived
+    )
+    counts = await _count_unpublished(
+        context, [stored.value.key for stored in page_fields["items"]]
+    )
+    page_playbooks = [
+        Playbook.from_domain(
+            stored.value, archived=stored.archived, unpublished_changes=counts[stored.value.key]
+        )
+        for stored in page_fields["items"]
+    ]
+    return PlaybookPage(items=page_playbooks, next_cursor=page_fields["next_cursor"])
+
+
+@router.get("/v1/playbooks/{playbook}", response_model=Playbook, **read_contract())
+async def get_playbook(
+    context: ContextDep,
+    request: Request,
+    response: Response,
+    playbook: PlaybookKey,
+    if_none_match: IfNoneMatch = None,
+) -> object:
+    """One playbook."""
+    stored = await find_resource(context, "playbook", playbook)
+    reply = await _to_playbook(context, stored.resource)
+    return with_etag(request, response, reply, entity_tag(stored.changed_version, reply))
+
+
+@router.put("/v1/playbooks/{playbook}", **put_contract("playbook:write"))
+async def put_playbook(
+    context: ContextDep,
+    response: Response,
+    playbook: PlaybookKey,
+    body: PlaybookPut,
+    precondition: WritePreconditionDep,
+) -> Playbook:
+    """Creates the playbook as a draft, or replaces what it says; its state and revision stay."""
+    new_playbook = to_domain(PlaybookValue, body, key=playbook)
+    return await _reply_to_write(
+        context,
+        response,
+        await configuration.put_resource(
+            context.service, context.actor, new_playbook, precondition
+        ),
+    )
+
+
+@router.patch("/v1/playbooks/{playbook}", **patch_contract("playbook:write"))
+async def patch_playbook(
+    context: ContextDep,
+    response: Response,
+    playbook: PlaybookKey,
+    body: PlaybookPatch,
+    precondition: UpdatePreconditionDep,
+) -> Playbook:
+    """Changes what the merge patch names."""
+    apply_patch = merge_patch(body, PlaybookValue)
+    write_result = await configuration.patch_resource(
+        context.service, context.actor, "playbook", playbook, apply_patch, precondition
+    )
+    return await _reply_to_write(context, response, write_result)
+
+
+@router.delete("/v1/playbooks/{playbook}", **delete_contract("playbook:write"))
+async def delete_playbook(
+    context: ContextDep, playbook: PlaybookKey, precondition: UpdatePreconditionDep
+) -> None:
+    """Archives the playbook; its objectives go first."""
+    await configuration.archive_resource(
+        context.service, context.actor, "playbook", playbook, precondition
+    )
+
+
+@router.post(
+    "/v1/playbooks/{playbook}/publish",
+    **route_contract(Contract("playbook:write", problem_statuses=(409,), has_etag=True)),
+)
+async def publish_playbook(
+    context: ContextDep, response: Response, playbook: PlaybookKey
+) -> Playbook:
+    """Publishes the next revision; without a change since the last one that one is answered."""
+    return await _reply_to_write(
+        context,
+        response,
+        await playbooks.publish_playbook(context.service, context.actor, playbook),
+    )
+
+
+@router.post(
+    "/v1/playbooks/{playbook}/close",
+    **route_contract(Contract("playbook:write", problem_statuses=(409,), has_etag=True)),
+)
+async def close_playbook(
+    context: ContextDep, response: Response, playbook: PlaybookKey
+) -> Playbook:
+    """Closes a published playbook."""
+    return await _reply_to_write(
+        context, response, await playbooks.close_playbook(context.service, context.actor, playbook)
+    )

@@ -1,0 +1,201 @@
+"""The organization's policy over HTTP."""
+
+from dataclasses import replace
+from typing import Annotated, Any
+
+from fastapi import Request, Response
+from pydantic import Field
+
+from app.api.http.authentication import ContextDep
+from app.api.http.body import JSON
+from app.api.http.etags import (
+    IfNoneMatch,
+    UpdatePreconditionDep,
+    WritePreconditionDep,
+    entity_tag,
+    with_etag,
+)
+from app.api.http.resources import find_resource, set_write_headers
+from app.api.http.route import (
+    Contract,
+    create_router,
+    patch_contract,
+    read_contract,
+    route_contract,
+)
+from app.api.http.schema_base import RequestModel, ResponseModel, json_schema_example, to_domain
+from app.api.http.schema_types import (
+    AtLeastOne,
+    Days,
+    Fraction,
+    NotNegative,
+    Positive,
+    Share,
+    ShownNumber,
+    Unit,
+    defaulted_member,
+    optional_member,
+)
+from app.domain.playbook.configuration import Resource
+from app.domain.playbook.organization import DEFAULT_WEIGHTS
+from app.domain.playbook.organization import Policy as PolicyValue
+from app.domain.primitives.decimals import FIXED_SCALE, to_json_number
+from app.services.playbook import configuration
+
+router = create_router("policy")
+EXAMPLE: dict[str, Any] = {  # Any: JSON values
+    "weights": {name: to_json_number(weight) for name, weight in DEFAULT_WEIGHTS.items()},
+    "focus_days": 28,
+    "minimum_events": 10,
+    "required_functions": 2,
+    "half_life_days": 14,
+    "minimum_coverage": 0.5,
+    "unit": None,
+}
+
+
+class Weights(ResponseModel):
+    """How much each component weighs in the score."""
+
+    playbook: ShownNumber
+    shared_responsibility: ShownNumber
+    focus: ShownNumber
+    outcomes: ShownNumber
+    freshness: ShownNumber
+    productivity: ShownNumber
+    deliverability: ShownNumber
+    agreement: ShownNumber
+
+
+class Policy(ResponseModel):
+    """The weights and windows of the score."""
+
+    weights: Weights
+    focus_days: Days
+    minimum_events: AtLeastOne
+    required_functions: AtLeastOne
+    half_life_days: ShownNumber
+    minimum_coverage: Fraction
+    unit: Annotated[
+        Unit | None, Field(description="The unit in which sold items are counted; null: any.")
+    ]
+
+    model_config = {"json_schema_extra": json_schema_example(**EXAMPLE)}
+
+
+class WeightsPut(RequestModel):
+    """How much each component shall weigh; at 0 it is computed and counts for nothing."""
+
+    playbook: NotNegative = defaulted_member(10 * FIXED_SCALE, 10)
+    shared_responsibility: NotNegative = defaulted_member(15 * FIXED_SCALE, 15)
+    focus: NotNegative = defaulted_member(20 * FIXED_SCALE, 20)
+    outcomes: NotNegative = defaulted_member(30 * FIXED_SCALE, 30)
+    freshness: NotNegative = defaulted_member(10 * FIXED_SCALE, 10)
+    productivity: NotNegative = defaulted_member(5 * FIXED_SCALE, 5)
+    deliverability: NotNegative = defaulted_member(5 * FIXED_SCALE, 5)
+    agreement: NotNegative = defaulted_member(5 * FIXED_SCALE, 5)
+
+    def to_domain_value(self) -> dict[str, int]:
+        """The weights by component."""
+        return dict(self)
+
+
+class PolicyPut(RequestModel):
+    """The policy as it shall be."""
+
+    weights: WeightsPut = Field(default_factory=WeightsPut)
+    focus_days: Days = 28
+    minimum_events: AtLeastOne = 10
+    required_functions: AtLeastOne = 2
+    half_life_days: Positive = defaulted_member(14 * FIXED_SCALE, 14)
+    minimum_coverage: Share = defaulted_member(FIXED_SCALE // 2, 0.5)
+    unit: Annotated[
+        Unit | None, Field(description="The unit in which sold items are counted; null: any.")
+    ] = None
+
+    model_config = {"json_schema_extra": json_schema_example(**EXAMPLE)}
+
+
+class WeightsPatch(RequestModel):
+    """The weights that shall change."""
+
+    playbook: NotNegative = optional_member()
+    shared_responsibility: NotNegative = optional_member()
+    focus: NotNegative = optional_member()
+    outcomes: NotNegative = optional_member()
+    freshness: NotNegative = optional_member()
+    productivity: NotNegative = optional_member()
+    deliverability: NotNegative = optional_member()
+    agreement: NotNegative = optional_member()
+
+    def to_domain_value(self) -> dict[str, int]:
+        """The weights that were sent, by component."""
+        return self.sent_fields()
+
+
+class PolicyPatch(RequestModel):
+    """What shall change in the policy."""
+
+    weights: WeightsPatch = optional_member()
+    focus_days: Days = optional_member()
+    minimum_events: AtLeastOne = optional_member()
+    required_functions: AtLeastOne = optional_member()
+    half_life_days: Positive = optional_member()
+    minimum_coverage: Share = optional_member()
+    unit: Unit | None = optional_member()
+
+    model_config = {"json_schema_extra": json_schema_example(weights={"focus": 25}, focus_days=14)}
+
+
+@router.get("/v1/policy", response_model=Policy, **read_contract())
+async def get_policy(
+    context: ContextDep, request: Request, response: Response, if_none_match: IfNoneMatch = None
+) -> object:
+    """The organization's policy."""
+    stored = await find_resource(context, "policy", "policy")
+    return with_etag(
+        request, response, Policy.from_domain(stored.resource), entity_tag(stored.changed_version)
+    )
+
+
+@router.put(
+    "/v1/policy",
+    **route_contract(Contract("playbook:write", JSON, problem_statuses=(409, 412), has_etag=True)),
+)
+async def put_policy(
+    context: ContextDep,
+    request: Request,
+    response: Response,
+    body: PolicyPut,
+    precondition: WritePreconditionDep,
+) -> Policy:
+    """Replaces the policy; what the body does not say is as by default."""
+    write_result = await configuration.put_resource(
+        context.service, context.actor, to_domain(PolicyValue, body), precondition
+    )
+    set_write_headers(request, response, write_result)
+    return Policy.from_domain(write_result.resource)
+
+
+@router.patch("/v1/policy", **patch_contract("playbook:write"))
+async def patch_policy(
+    context: ContextDep,
+    request: Request,
+    response: Response,
+    body: PolicyPatch,
+    precondition: UpdatePreconditionDep,
+) -> Policy:
+    """Changes what the merge patch names."""
+    fields = body.sent_fields()
+
+    def apply_patch(policy: Resource) -> Resource:
+        assert isinstance(policy, PolicyValue)
+        return replace(
+            policy, **{**fields, "weights": {**policy.weights, **fields.get("weights", {})}}
+        )
+
+    write_result = await configuration.patch_resource(
+        context.service, context.actor, "policy", "policy", apply_patch, precondition
+    )
+    set_write_headers(request, response, write_result)
+    return Policy.from_domain(write_result.resource)

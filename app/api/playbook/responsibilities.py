@@ -1,0 +1,220 @@
+"""Responsibilities over HTTP: a team's part in an objective."""
+
+from typing import Annotated, Literal
+
+from fastapi import Request, Response
+from pydantic import Field
+
+from app.api.http.authentication import ContextDep
+from app.api.http.body import JSON
+from app.api.http.etags import (
+    IfNoneMatch,
+    UpdatePreconditionDep,
+    WritePreconditionDep,
+    entity_tag,
+    with_etag,
+)
+from app.api.http.pagination import PagingDep
+from app.api.http.resources import (
+    AsOf,
+    IncludeArchived,
+    ObjectiveKey,
+    TeamKey,
+    find_resource,
+    list_page,
+    set_write_headers,
+)
+from app.api.http.route import (
+    Contract,
+    create_router,
+    delete_contract,
+    list_contract,
+    put_contract,
+    read_contract,
+    route_contract,
+)
+from app.api.http.schema_base import RequestModel, ResponseModel, json_schema_example, to_domain
+from app.api.http.schema_types import (
+    Cursor,
+    Key,
+    Name,
+    Note,
+    Positive,
+    ShownNumber,
+    StrictBoolean,
+    defaulted_member,
+)
+from app.domain.playbook.objectives import Responsibility as ResponsibilityValue
+from app.domain.primitives.decimals import FIXED_SCALE
+from app.services.playbook import configuration, playbooks
+from app.store.playbook.configuration import StoredResource
+
+router = create_router("objectives")
+Role = Literal["accountable", "responsible", "consulted", "informed"]
+Status = Literal["proposed", "accepted", "declined"]
+EXAMPLE = {"role": "accountable", "share": 50}
+
+
+class Responsibility(ResponseModel):
+    """A team's part in an objective."""
+
+    objective: Key
+    team: Key
+    role: Role
+    share: ShownNumber
+    status: Annotated[
+        Status,
+        Field(description="Only accepted ones that are accountable or responsible carry weight."),
+    ]
+    by: Annotated[Note, Field(description="Who accepted or declined it for the team.")]
+    note: Note
+    archived: bool
+
+    model_config = {
+        "json_schema_extra": json_schema_example(
+            objective="win-enterprise",
+            team="sales",
+            **EXAMPLE,
+            status="accepted",
+            by="Ada",
+            note="",
+            archived=False,
+        )
+    }
+
+
+class ResponsibilityPage(ResponseModel):
+    """A page of responsibilities."""
+
+    items: Annotated[list[Responsibility], Field(max_length=200)]
+    next_cursor: Cursor | None
+
+
+class ResponsibilityPut(RequestModel):
+    """A responsibility as it shall be; another role or share has to be accepted anew."""
+
+    role: Role
+    share: Positive = defaulted_member(FIXED_SCALE, 1)
+
+    model_config = {"json_schema_extra": json_schema_example(**EXAMPLE)}
+
+
+class AcceptancePut(RequestModel):
+    """Whether the team takes it."""
+
+    accepted: StrictBoolean
+    by: Name
+    note: Note = ""
+
+    model_config = {"json_schema_extra": json_schema_example(accepted=True, by="Ada", note="")}
+
+
+def to_responsibility(stored: StoredResource) -> Responsibility:
+    """A responsibility on the wire."""
+    return Responsibility.from_domain(stored.resource, archived=stored.is_archived)
+
+
+@router.get("/v1/objectives/{objective}/responsibilities", **list_contract())
+async def list_responsibilities(
+    context: ContextDep,
+    response: Response,
+    objective: ObjectiveKey,
+    paging: PagingDep,
+    archived: IncludeArchived = False,
+    as_of: AsOf = None,
+) -> ResponsibilityPage:
+    """The responsibilities in an objective, by team."""
+    await find_resource(context, "objective", objective, as_of)
+    equals = {"objective": objective}
+    return ResponsibilityPage(
+        **await list_page(
+            context,
+            paging,
+            response,
+            "responsibility",
+            to_responsibility,
+            equals,
+            archived=archived,
+            as_of=as_of,
+        )
+    )
+
+
+@router.get(
+    "/v1/objectives/{objective}/responsibilities/{team}",
+    response_model=Responsibility,
+    **read_contract(),
+)
+async def get_responsibility(
+    context: ContextDep,
+    request: Request,
+    response: Response,
+    objective: ObjectiveKey,
+    team: TeamKey,
+    if_none_match: IfNoneMatch = None,
+) -> object:
+    """One team's part in an objective."""
+    stored = await find_resource(context, "responsibility", f"{objective}/{team}")
+    return with_etag(
+        request, response, to_responsibility(stored), entity_tag(stored.changed_version)
+    )
+
+
+@router.put("/v1/objectives/{objective}/responsibilities/{team}", **put_contract("playbook:write"))
+async def put_responsibility(
+    context: ContextDep,
+    request: Request,
+    response: Response,
+    objective: ObjectiveKey,
+    team: TeamKey,
+    body: ResponsibilityPut,
+    precondition: WritePreconditionDep,
+) -> Responsibility:
+    """Proposes a part to the team, or changes it."""
+    await find_resource(context, "objective", objective)
+    responsibility = to_domain(ResponsibilityValue, body, objective=objective, team=team)
+    write_result = await configuration.put_resource(
+        context.service, context.actor, responsibility, precondition
+    )
+    set_write_headers(request, response, write_result)
+    return Responsibility.from_domain(write_result.resource, archived=False)
+
+
+@router.delete(
+    "/v1/objectives/{objective}/responsibilities/{team}", **delete_contract("playbook:write")
+)
+async def delete_responsibility(
+    context: ContextDep, objective: ObjectiveKey, team: TeamKey, precondition: UpdatePreconditionDep
+) -> None:
+    """Archives the team's part."""
+    await configuration.archive_resource(
+        context.service, context.actor, "responsibility", f"{objective}/{team}", precondition
+    )
+
+
+@router.put(
+    "/v1/objectives/{objective}/responsibilities/{team}/acceptance",
+    **route_contract(Contract("playbook:write", JSON, problem_statuses=(409, 412), has_etag=True)),
+)
+async def put_acceptance(
+    context: ContextDep,
+    request: Request,
+    response: Response,
+    objective: ObjectiveKey,
+    team: TeamKey,
+    body: AcceptancePut,
+    precondition: UpdatePreconditionDep,
+) -> Responsibility:
+    """Says for the team whether it takes its part; needs a key bound to the team, or an admin key."""
+    write_result = await playbooks.record_acceptance(
+        context.service,
+        context.actor,
+        objective,
+        team,
+        accepted=body.accepted,
+        accepted_by=body.by,
+        note=body.note,
+        precondition=precondition,
+    )
+    set_write_headers(request, response, write_result)
+    return Responsibility.from_domain(write_result.resource, archived=False)

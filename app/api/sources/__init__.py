@@ -1,0 +1,1 @@
+"""Sources, inbound webhooks, deliveries and replay."""

@@ -1,0 +1,1 @@
+"""Terminal output, files, connections and logging of the commands."""

@@ -1,0 +1,117 @@
+"""How log lines look: one line each, whatever is in it, for a person or for a machine."""
+
+import json
+import logging
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, Final
+
+from msgspec.json import Encoder
+
+STANDARD_ATTRIBUTES: Final = frozenset(logging.makeLogRecord({}).__dict__) | {
+    "message",
+    "asctime",
+    "color_message",
+    "taskName",
+}
+
+DELETE_CHARACTER: Final = b"\x7f"
+
+# One for all lines: json.dumps makes an encoder for every call that has options. The quick one is for those without
+# anything that would have to be escaped, for there are letters beyond ASCII that begin a new line,
+# and one in it that moves a terminal's cursor.
+_ENCODER: Final = json.JSONEncoder(default=str, separators=(",", ":"))
+_FAST_ENCODER: Final = Encoder()
+
+
+def logging_configuration(
+    log_format: str, level: str = "INFO"
+) -> dict[str, Any]:  # Any: logging.config's own schema
+    """What uvicorn hands to `logging.config.dictConfig`, in every worker."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "line": {
+                "()": f"app.cli.support.logs.{'JsonLine' if log_format == 'json' else 'ConsoleLine'}"
+            }
+        },
+        "handlers": {
+            "stderr": {
+                "class": "logging.StreamHandler",
+                "formatter": "line",
+                "stream": "ext://sys.stderr",
+            }
+        },
+        "root": {"handlers": ["stderr"], "level": "WARNING"},
+        "loggers": {"sightline": {"level": level}, "uvicorn": {"level": "WARNING"}},
+    }
+
+
+class JsonLine(logging.Formatter):
+    """A JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record with everything that its writer added."""
+        fields = {
+            "at": _format_time(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **_extra_fields(record),
+        }
+        if record.exc_info:
+            fields["exception"] = self.formatException(record.exc_info)
+        try:
+            line = _FAST_ENCODER.encode(fields)
+        except (TypeError, ValueError):  # something that JSON does not have
+            return _ENCODER.encode(fields)
+        return (
+            line.decode()
+            if line.isascii() and DELETE_CHARACTER not in line
+            else _ENCODER.encode(fields)
+        )
+
+
+class ConsoleLine(logging.Formatter):
+    """A line to read, with `name=value` for what its writer added."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record; only a traceback takes more than one line."""
+        extra = [
+            f"{name}={_escape_control_characters(member)}"
+            for name, member in _extra_fields(record).items()
+            if member is not None
+        ]
+        line = " ".join(
+            [
+                _format_time(record),
+                record.levelname.lower(),
+                _escape_control_characters(record.getMessage()),
+                *extra,
+            ]
+        )
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+def _format_time(record: logging.LogRecord) -> str:
+    seconds, milliseconds = divmod(int(record.created * 1000), 1000)
+    return f"{_format_second(seconds)}.{milliseconds:03}Z"
+
+
+@lru_cache(maxsize=1)
+def _format_second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat().removesuffix("+00:00")
+
+
+def _extra_fields(record: logging.LogRecord) -> dict[str, object]:
+    return {
+        name: member for name, member in record.__dict__.items() if name not in STANDARD_ATTRIBUTES
+    }
+
+
+def _escape_control_characters(member: object) -> str:
+    """The value as text in which no letter begins a new line or moves a terminal's cursor."""
+    return "".join(
+        character if character.isprintable() else repr(character)[1:-1] for character in str(member)
+    )

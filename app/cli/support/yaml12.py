@@ -1,0 +1,105 @@
+"""YAML as people mean it: the core schema of YAML 1.2, days as text, no key twice. PyYAML alone reads YAML 1.1."""
+
+import re
+from collections.abc import Hashable
+from typing import Any, Final
+
+import yaml
+
+from app.cli.support.terminal import command_error
+
+INTEGER_PATTERN: Final = re.compile(r"[-+]?[0-9]+\Z|0o[0-7]+\Z|0x[0-9a-fA-F]+\Z")
+TIMESTAMP_TAG: Final = "tag:yaml.org,2002:timestamp"
+CORE_SCHEMA: Final = (
+    ("tag:yaml.org,2002:null", re.compile(r"(?:~|null|Null|NULL|)\Z"), ["~", "n", "N", ""]),
+    ("tag:yaml.org,2002:bool", re.compile(r"(?:true|True|TRUE|false|False|FALSE)\Z"), list("tTfF")),
+    ("tag:yaml.org,2002:int", INTEGER_PATTERN, list("-+0123456789")),
+    (
+        "tag:yaml.org,2002:float",
+        re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z"),
+        list("-+0123456789."),
+    ),
+)
+
+
+class CoreSchemaLoader(yaml.SafeLoader):
+    """Reads the core schema: `no` and `2026-10-01` are texts, `010` is ten, and a key stands once in its mapping."""
+
+    yaml_implicit_resolvers: dict[
+        str, list[tuple[str, re.Pattern[str]]]
+    ] = {}  # PyYAML's own attribute  # noqa: RUF012  # PyYAML's own attribute
+
+    def construct_mapping(
+        self, node: yaml.MappingNode, deep: bool = False
+    ) -> dict[Hashable, Any]:  # PyYAML's signature. Any: YAML values
+        """The mapping. Raises: yaml.constructor.ConstructorError for a key that is no text or stands twice."""
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.tag != "tag:yaml.org,2002:str":
+                raise yaml.constructor.ConstructorError(
+                    None, None, "a key must be a text", key.start_mark
+                )
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key '{key.value}' is here twice", key.start_mark
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep=deep)
+
+    def construct_integer(self, node: yaml.ScalarNode) -> int:
+        """An integer: decimal even with leading zeros, 0o octal, 0x hexadecimal."""
+        text = str(self.construct_scalar(node))
+        return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+
+
+class CoreSchemaDumper(yaml.SafeDumper):
+    """Writes what `Loader` and a reader of YAML 1.1 both read back, but for days, which stand as they are."""
+
+    yaml_implicit_resolvers: dict[
+        str, list[tuple[str, re.Pattern[str]]]
+    ] = {  # PyYAML's own attribute  # noqa: RUF012  # PyYAML's own attribute
+        first: [pair for pair in pairs if pair[0] != TIMESTAMP_TAG]
+        for first, pairs in yaml.SafeDumper.yaml_implicit_resolvers.items()
+    }
+
+    def increase_indent(
+        self,
+        flow: bool = False,
+        indentless: bool = False,  # noqa: ARG002  # PyYAML's signature
+    ) -> None:  # PyYAML's signature
+        """Indents lists below their key."""
+        super().increase_indent(flow, False)
+
+
+for _tag, _pattern, _first in CORE_SCHEMA:
+    CoreSchemaLoader.add_implicit_resolver(_tag, _pattern, _first)
+    CoreSchemaDumper.add_implicit_resolver(_tag, _pattern, _first)
+CoreSchemaLoader.add_constructor("tag:yaml.org,2002:int", CoreSchemaLoader.construct_integer)
+
+
+def load_yaml(text: str) -> object:
+    """The one document in `text`. Raises: CommandError that says where it cannot be read."""
+    try:
+        return yaml.load(text, CoreSchemaLoader)  # a SafeLoader with fewer types  # noqa: S506  # a SafeLoader with fewer types
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        position = f", line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
+        raise command_error(
+            "malformed-input", f"This is not the YAML that is read here{position}: {error.problem}."
+        ) from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise command_error(
+            "malformed-input", f"This is not the YAML that is read here: {first_error_line(error)}."
+        ) from None
+
+
+def dump_yaml(document: object) -> str:
+    """The value as YAML, in the order that it has."""
+    return yaml.dump(
+        document, Dumper=CoreSchemaDumper, sort_keys=False, allow_unicode=True, width=110
+    )
+
+
+def first_error_line(error: Exception) -> str:
+    """Return the first line of an error, without its final period."""
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -1,0 +1,148 @@
+"""How the elements of a delivery are read: each says changes, is passed over, or is set aside with its reason."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from hashlib import sha256
+from typing import Final
+
+from app.connectors.connector import ElementRejection, Translation
+from app.domain.primitives import strict_json
+from app.domain.primitives.errors import MalformedError
+from app.domain.sources.crm.changes import Change, Scalar, to_record_id
+from app.domain.sources.mapping import values
+from app.domain.sources.mapping.json_pointer import pick_properties, split_pointer
+from app.domain.sources.mapping.mapping import DealMapping
+
+_MAX_TIME_LENGTH: Final = 64  # letters of a time, which stands in keys
+_MAX_SECONDS_DIGITS: Final = 10  # so many digits are seconds since 1970, more are milliseconds
+
+
+class SkipElementError(Exception):
+    """The element says nothing that is read here."""
+
+
+class RejectElementError(Exception):
+    """The element is set aside, with the sentence that says why."""
+
+
+def parse_single_event(body: bytes, vendor: str) -> list[object]:
+    """The element of a body of a CRM that sends one event at a time. Raises: MalformedError unless it is an object."""
+    element = strict_json.loads(body)
+    if not isinstance(element, dict):
+        raise MalformedError(f"The body is not a JSON object: {vendor} sends one event at a time.")
+    return [element]
+
+
+def translate_elements(
+    elements: Sequence[object], to_changes: Callable[[Mapping[str, object]], Iterable[Change]]
+) -> Translation:
+    """What the elements of one delivery say, each change once."""
+    changes: dict[str, tuple[int, Change]] = {}
+    rejects: list[ElementRejection] = []
+    ignored = 0
+    for index, element in enumerate(elements):
+        try:
+            element_changes = list(to_changes(_require_object(element)))
+        except SkipElementError:
+            ignored += 1
+        except RejectElementError as reason:
+            rejects.append(ElementRejection(index, str(reason)))
+        else:
+            ignored += not any(change.key not in changes for change in element_changes)
+            for change in element_changes:
+                changes.setdefault(change.key, (index, change))
+    return Translation(
+        changes=tuple(change for _, change in changes.values()),
+        rejects=tuple(rejects),
+        ignored=ignored,
+        change_indexes=tuple(index for index, _ in changes.values()),
+    )
+
+
+def _require_object(element: object) -> Mapping[str, object]:
+    if not isinstance(element, Mapping):
+        raise RejectElementError("The element is not a JSON object.")
+    return element
+
+
+def get_object(element: Mapping[str, object], name: str) -> Mapping[str, object]:
+    """An object in an element. Raises: AsideError where there is none."""
+    member = element.get(name)
+    if not isinstance(member, Mapping):
+        raise RejectElementError(f"The element has no object '{name}'.")
+    return member
+
+
+def parse_record_id(raw: object, name: str) -> str:
+    """A record's id as text. Raises: AsideError."""
+    id_ = to_record_id(raw)
+    if id_ is None:
+        raise RejectElementError(f"The element has no {name} that can be an id.")
+    return id_
+
+
+def parse_instant(raw: object, name: str) -> datetime:
+    """When it happened: seconds or milliseconds since 1970, or ISO 8601, UTC where no offset is said.
+
+    Raises: AsideError.
+    """
+    time_text = str(raw) if isinstance(raw, str | int) and not isinstance(raw, bool) else ""
+    time_text = time_text if len(time_text) <= _MAX_TIME_LENGTH else ""
+    is_seconds = (
+        time_text.isascii() and time_text.isdigit() and len(time_text) <= _MAX_SECONDS_DIGITS
+    )
+    parsed = values.parse_instant(time_text, "epoch_s" if is_seconds else "any")
+    if parsed is None:
+        raise RejectElementError(f"The element has no {name} that is a time.")
+    return parsed
+
+
+def parse_account(raw: object, account: str | None, name: str) -> str:
+    """The account that an element names; empty where neither it nor the source names one.
+
+    Raises: AsideError for another account than the source's.
+    """
+    if raw is None and account is None:
+        return ""
+    element_account = parse_record_id(raw, name)
+    if account is not None and element_account != account:
+        raise RejectElementError(
+            f"The element is of the {name} {element_account}, not of {account}."
+        )
+    return element_account
+
+
+def pick_fields(record: Mapping[str, object], properties: Iterable[str]) -> dict[str, Scalar]:
+    """What a record says of these properties. Shape: as `picked`; an empty text is known to be empty."""
+    return {
+        name: None if value == "" else value
+        for name, value in pick_properties(record, properties).items()
+    }
+
+
+def to_name_set(raw: object) -> frozenset[str]:
+    """The names that a list holds; none where it is no list."""
+    return (
+        frozenset(name for name in raw if isinstance(name, str))
+        if isinstance(raw, list)
+        else frozenset()
+    )
+
+
+def get_change_verb(changed_members: Iterable[object], mapping: DealMapping) -> str:
+    """Whether a record that is told whole became so now (`changed`) or may have been so before (`snapshot`).
+
+    Shape: `changed` are the members of the record that its CRM says have changed.
+    """
+    outcome_rules = [
+        rule
+        for rule in (mapping.status, mapping.won, mapping.closed, mapping.stage)
+        if rule is not None
+    ]
+    names = {split_pointer(name)[0] for rule in outcome_rules for name in rule.properties}
+    return "changed" if any(name in names for name in changed_members) else "snapshot"
+
+
+def short_digest(content: object) -> str:
+    """16 hexadecimal digits that tell a JSON value from others."""
+    return sha256(strict_json.dumps(content).encode()).hexdigest()[:16]

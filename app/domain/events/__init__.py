@@ -1,0 +1,1 @@
+"""Outcome events, and the metrics that match them."""

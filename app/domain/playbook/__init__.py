@@ -1,0 +1,1 @@
+"""The organization's playbook: its values, their validation, and their history."""

@@ -1,0 +1,1 @@
+"""Errors, fixed-point decimals, strict JSON and epoch conversions."""

@@ -1,0 +1,1 @@
+"""Sources of events: their settings, their silence, and imported records."""

@@ -1,0 +1,1 @@
+"""CRM records: changes, deals, activities, line items, and the events they imply."""

@@ -1,0 +1,1 @@
+"""Mappings: how the properties of a CRM record become events."""

@@ -1,0 +1,64 @@
+"""An event of a foreign shape (CloudEvents) read into the members of ours that the mapping names."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from app.domain.sources.crm.changes import Scalar
+from app.domain.sources.mapping import json_pointer as pointers
+from app.domain.sources.mapping.mapping import EventRules
+from app.domain.sources.mapping.rules import Rule
+from app.domain.sources.mapping.values import to_event_datum
+
+EVENT_MEMBERS: Final = ("team", "kind", "value", "unit", "effort", "objective")
+DEFAULT_EVENT_RULES: Final[Mapping[str, object]] = MappingProxyType(
+    {name: {"property": f"/data/{name}"} for name in EVENT_MEMBERS}
+)
+
+
+def read_event_members(record: Mapping[str, object], rules: EventRules) -> dict[str, object]:
+    """What an event says of `MEMBERS` and `data`; what it does not say is not in it: id, type, time are the caller's.
+
+    Shape: `record` as a structured CloudEvent: its attributes, and `data`. A value that cannot be read stands as it
+    came, for the check of events to refuse. Without rules of its own, `data` is the event's own data, where that is an
+    object, but for what the other rules read of it.
+    """
+    member_rules: dict[str, Rule | None] = {name: getattr(rules, name) for name in EVENT_MEMBERS}
+    event_members = {
+        name: mapped
+        for name, rule in member_rules.items()
+        if rule and (mapped := _read_or_raw(record, rule)) is not None
+    }
+    data: dict[str, object] = {}
+    source_data = record.get("data")
+    if rules.data is not None:
+        data = {
+            name: mapped
+            for name, rule in rules.data.items()
+            if (mapped := to_event_datum(rule.evaluate_record(record))) is not None
+        }
+    elif isinstance(source_data, Mapping):
+        consumed_properties = {
+            name for rule in member_rules.values() if rule is not None for name in rule.properties
+        }
+        data = {
+            str(name): member
+            for name, member in source_data.items()
+            if f"/data/{name}" not in consumed_properties and member is not None
+        }
+    return {**event_members, "data": data} if data else event_members
+
+
+def _read_or_raw(record: object, rule: Rule) -> object:
+    mapped: Scalar = rule.evaluate_record(record)
+    if mapped is not None:
+        return mapped
+    raw_values = (pointers.find_value(record, name) for name in rule.properties)
+    return next(
+        (
+            candidate
+            for candidate in raw_values
+            if candidate is not None and candidate is not pointers.ABSENT
+        ),
+        None,
+    )

@@ -1,1 +1,0 @@
-"""What Sightline does: one function a write, one transaction each."""

@@ -1,1 +1,0 @@
-"""What Sightline asks and sends by itself. Outgoing webhooks will live here too."""

@@ -1,0 +1,48 @@
+"""The difference of two ledgers: what was lost before and what is lost after, by what it concerns."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from app.scoring.ledger import MIN_LOSS, Loss
+
+LossKey = tuple[str, str, str, str, str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerDifference:
+    """How one loss changed. Units: points of the score; `change` above 0 is more lost.
+
+    Shape: `loss` is the one after, or the one before where nothing is lost any more.
+    """
+
+    loss: Loss
+    points_before: float
+    points_after: float
+
+    @property
+    def change(self) -> float:
+        """The points that are lost besides, or less than 0 where some were won."""
+        return self.points_after - self.points_before
+
+
+def diff_ledgers(before: Iterable[Loss], after: Iterable[Loss]) -> tuple[LedgerDifference, ...]:
+    """What differs by more than rounding, the largest change first."""
+    previous, current = ({loss_key(loss): loss for loss in losses} for losses in (before, after))
+    differences = [
+        LedgerDifference(
+            current[key] if key in current else previous[key],
+            previous[key].points if key in previous else 0.0,
+            current[key].points if key in current else 0.0,
+        )
+        for key in sorted(previous.keys() | current.keys())
+    ]
+    significant_differences = [
+        candidate for candidate in differences if abs(candidate.change) >= MIN_LOSS
+    ]
+    return tuple(sorted(significant_differences, key=lambda candidate: -abs(candidate.change)))
+
+
+def loss_key(loss: Loss) -> LossKey:
+    """What a loss concerns: no two of one ledger concern the same."""
+    subject_names = (loss.team, loss.objective, loss.key_result, loss.offering, loss.metric)
+    return (loss.component, loss.reason, *(name or "" for name in subject_names))  # type: ignore[return-value]  # seven of them

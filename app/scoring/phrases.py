@@ -1,0 +1,33 @@
+"""Numbers as a manager reads them."""
+
+from collections.abc import Sequence
+
+
+def format_percent(fraction: float) -> str:
+    """The fraction in whole percent; never 0% of something nor 100% of less than all."""
+    rounded = round(fraction * 100)
+    if rounded == 0 and fraction > 0:
+        return "less than 1%"
+    if rounded == 100 and fraction < 1:
+        return "more than 99%"
+    return f"{rounded}%"
+
+
+def pluralize(number: int, singular: str, plural: str = "") -> str:
+    """The number with its noun, in the plural where it takes one."""
+    return f"1 {singular}" if number == 1 else f"{number} {plural or singular + 's'}"
+
+
+def x_of_y(number: int, total: int, noun: str) -> str:
+    """The part of a total: 2 of 5 teams."""
+    return f"{number} of {pluralize(total, noun)}"
+
+
+def choose_verb_form(number: int, singular: str, plural: str) -> str:
+    """The verb's form that goes with the number."""
+    return singular if number == 1 else plural
+
+
+def join_names(names: Sequence[str]) -> str:
+    """The names in one phrase."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,1 @@
+"""Secrets, identifiers, rate limits and token verification."""

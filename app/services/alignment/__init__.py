@@ -1,0 +1,1 @@
+"""The alignment score, its history, comparisons and what-if."""

@@ -1,0 +1,1 @@
+"""Ingest of events, and restatement of metrics."""

@@ -1,0 +1,129 @@
+"""CloudEvents that come with an API key: read by their source's mapping, and recorded as any events are."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from app.connectors import registry
+from app.connectors.connector import Delivery, Translation
+from app.domain.access.actor import Actor
+from app.domain.events.events import Event
+from app.domain.playbook.configuration import missing_message
+from app.domain.primitives.errors import (
+    Fault,
+    ForbiddenError,
+    InvalidError,
+    MalformedError,
+    SightlineError,
+    SourceIsConnectedError,
+)
+from app.domain.sources.mapping import mapping
+from app.domain.sources.sources import Source
+from app.services.events import ingestion as events
+from app.services.runtime.context import ServiceContext
+from app.services.runtime.submissions import SubmissionResult
+from app.store.playbook import configuration as store
+
+CLOUDEVENTS_CONNECTOR: Final = "cloudevents"
+ACCEPTED_CONNECTORS: Final = frozenset({"api", CLOUDEVENTS_CONNECTOR})
+MAX_EVENTS: Final = 10_000
+EventReader = Callable[[Mapping[str, object]], Event]
+
+
+@dataclass(frozen=True, slots=True)
+class CloudEventResult:
+    """What became of one of the events. Shape: `given` is the event as ours, as far as it could be read."""
+
+    event_fields: Mapping[str, object]
+    outcome: SubmissionResult
+
+
+async def ingest_cloudevents(
+    service: ServiceContext,
+    actor: Actor,
+    delivery: Delivery,
+    source_key: str | None,
+    read_event: EventReader,
+) -> list[CloudEventResult]:
+    """Records the events of a request; answers for each in the given order.
+
+    None when the key is bound to a source: `source`.
+    Raises: ForbiddenError, InvalidError, SourceIsConnectedError; MalformedError for a request that cannot be read.
+    """
+    actor.require_scope("events:write")
+    event_source = await _resolve_source(service, actor, source_key)
+    connector = registry.get_connector(CLOUDEVENTS_CONNECTOR)
+    custom_mapping = event_source.mapping if event_source.connector == CLOUDEVENTS_CONNECTOR else {}
+    mapping_rules = mapping.parse_mapping(
+        custom_mapping, connector.default_mapping, connector.mapping_form
+    )
+    translation = connector.translate(delivery, None, mapping_rules)
+    if len(translation.events) + len(translation.rejects) > MAX_EVENTS:
+        raise InvalidError(
+            f"A batch may have at most {MAX_EVENTS} events.",
+            [Fault("", f"more than {MAX_EVENTS} events")],
+        )
+    fields_by_index, parsed_by_index = _parse_events(event_source, translation, read_event)
+    valid_events = [event for event in parsed_by_index.values() if isinstance(event, Event)]
+    outcomes = iter(
+        await events.ingest_events(service, actor, valid_events, ACCEPTED_CONNECTORS)
+        if valid_events
+        else []
+    )
+    outcomes_by_index = {
+        index: next(outcomes)
+        if isinstance(event, Event)
+        else SubmissionResult("invalid", None, event)
+        for index, event in parsed_by_index.items()
+    }
+    outcomes_by_index |= {
+        reject.index: SubmissionResult("invalid", None, MalformedError(reject.problem))
+        for reject in translation.rejects
+    }
+    return [
+        CloudEventResult(fields_by_index.get(index, {}), outcomes_by_index[index])
+        for index in sorted(outcomes_by_index)
+    ]
+
+
+async def _resolve_source(
+    service: ServiceContext, actor: Actor, requested_key: str | None
+) -> Source:
+    """The source that the events are of: the one named, else the key's own."""
+    if requested_key is not None and actor.source is not None and requested_key != actor.source:
+        raise ForbiddenError(f"This key is bound to the source '{actor.source}'.")
+    key = requested_key or actor.source
+    if key is None:
+        detail = "The key is bound to no source: name one with the parameter 'source'."
+        raise InvalidError(detail, [Fault("source", detail)])
+    async with service.database.read_transaction() as connection:
+        configuration = await store.load_configuration(connection, actor.organization, ("source",))
+    if key not in configuration.sources:
+        raise InvalidError(
+            missing_message(configuration, "source", key),
+            [Fault("source", missing_message(configuration, "source", key))],
+        )
+    event_source = configuration.sources[key]
+    if event_source.connector not in ACCEPTED_CONNECTORS:
+        raise SourceIsConnectedError(
+            f"The source '{key}' takes its events from its {event_source.connector} hook only."
+        )
+    return event_source
+
+
+def _parse_events(
+    source: Source, translation: Translation, read_event: EventReader
+) -> tuple[dict[int, Mapping[str, object]], dict[int, Event | SightlineError]]:
+    """The events by their places in the request, as they are given and as they are read."""
+    source_fields = {"source": source.key} | ({} if source.team is None else {"team": source.team})
+    fields_by_index: dict[int, Mapping[str, object]] = {
+        index: {**source_fields, **element}
+        for index, element in zip(translation.event_indexes, translation.events, strict=True)
+    }
+    parsed_by_index: dict[int, Event | SightlineError] = {}
+    for index, element in fields_by_index.items():
+        try:
+            parsed_by_index[index] = read_event(element)
+        except SightlineError as error:
+            parsed_by_index[index] = error
+    return fields_by_index, parsed_by_index

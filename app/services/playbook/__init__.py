@@ -1,0 +1,1 @@
+"""Writes of the configuration, lifecycle of playbooks, configuration as of a day."""

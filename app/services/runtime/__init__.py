@@ -1,0 +1,1 @@
+"""The context of the use cases, caches, single flight and write coalescing."""

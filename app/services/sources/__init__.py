@@ -1,0 +1,1 @@
+"""Inbound webhooks, delivery processing, reconciliation, replay and import."""

@@ -1,0 +1,1 @@
+"""Queries for organizations' versions and API keys."""

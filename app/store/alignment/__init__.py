@@ -1,0 +1,1 @@
+"""Queries for the evidence that a score is computed from."""

@@ -1,0 +1,1 @@
+"""Queries that record, retract and list events, and maintain their roll-ups."""

@@ -1,0 +1,42 @@
+"""How many events stand to a metric in which way, from the roll-ups."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.store.tables.events import MeasureRow
+from app.store.tables.playbook import get_table
+
+measure_table = get_table(MeasureRow)
+
+
+@dataclass(frozen=True, slots=True)
+class MetricCounts:
+    """Live events that match a metric, that count for it, and that do not for their unit or for want of a number."""
+
+    matched: int = 0
+    counted: int = 0
+    other_unit: int = 0
+    no_value: int = 0
+
+
+async def count_by_metric(
+    connection: AsyncConnection, organization_id: UUID, metrics: Collection[str]
+) -> Mapping[str, MetricCounts]:
+    """The figures of each of these metrics."""
+    column_names = ("matched", "counted", "other_unit", "no_value")
+    statement = (
+        select(measure_table.c.metric, *(func.sum(measure_table.c[name]) for name in column_names))
+        .where(
+            measure_table.c.organization_id == organization_id,
+            measure_table.c.metric.in_(sorted(metrics)),
+        )
+        .group_by(measure_table.c.metric)
+    )
+    counts_by_metric = {
+        key: MetricCounts(*map(int, counts)) for key, *counts in await connection.execute(statement)
+    }
+    return {key: counts_by_metric.get(key, MetricCounts()) for key in metrics}

@@ -1,0 +1,269 @@
+"""Roll-ups.
+
+Additive deltas by occurred and recorded day, kept in the transaction of the event or retraction they are of.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from json import dumps
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import bindparam, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.domain.events.matched_event import MatchedEvent
+from app.domain.events.metrics import Match
+from app.domain.primitives.errors import BucketFullError
+from app.store.sql.column_types import UuidColumn
+from app.store.sql.dialect import json_recordset
+
+MAX_INTEGER: Final = 2**63 - 1
+OVERFLOW_SQLSTATE: Final = "22003"
+OVERFLOW_MESSAGE: Final = (
+    "A sum of this day would no longer fit; the values are too large to be added."
+)
+MEASURE_COLUMN_TYPES: Final = {
+    "metric": "text",
+    "source": "text",
+    "day": "whole",
+    "recorded_day": "whole",
+    "matched": "whole",
+    "counted": "whole",
+    "other_unit": "whole",
+    "no_value": "whole",
+    "total": "whole",
+    "low": "whole",
+    "high": "whole",
+    "last_us": "whole",
+    "last_id": "text",
+    "last_value": "whole",
+    "reset": "whole",
+}
+ATTENTION_COLUMN_TYPES: Final = {
+    "team": "text",
+    "kind": "text",
+    "matching": "text",
+    "objective": "text",
+    "day": "whole",
+    "recorded_day": "whole",
+    "events": "whole",
+    "effort": "whole",
+}
+SOLD_COLUMN_TYPES: Final = {
+    "offering": "text",
+    "team": "text",
+    "unit": "text",
+    "day": "whole",
+    "recorded_day": "whole",
+    "items": "whole",
+    "value": "whole",
+}
+# One clause for both databases; on conflict `r` is the row that is there.
+IS_LATER: Final = "(excluded.last_us > r.last_us or (excluded.last_us = r.last_us and excluded.last_id > r.last_id))"
+REPLACES_LAST: Final = f"excluded.reset = 1 or r.last_us is null or {IS_LATER}"
+MERGE_MEASURE: Final = f"""
+  matched = r.matched + excluded.matched, counted = r.counted + excluded.counted,
+  other_unit = r.other_unit + excluded.other_unit, no_value = r.no_value + excluded.no_value,
+  total = r.total + excluded.total,
+  low = case when excluded.reset = 1 or r.low is null or excluded.low < r.low then excluded.low else r.low end,
+  high = case when excluded.reset = 1 or r.high is null or excluded.high > r.high then excluded.high else r.high end,
+  last_us = case when {REPLACES_LAST} then excluded.last_us else r.last_us end,
+  last_id = case when {REPLACES_LAST} then excluded.last_id else r.last_id end,
+  last_value = case when {REPLACES_LAST} then excluded.last_value else r.last_value end,
+  reset = case when excluded.reset = 1 then 1 else r.reset end"""
+MERGE_ATTENTION: Final = "events = r.events + excluded.events, effort = r.effort + excluded.effort"
+MERGE_SOLD: Final = "items = r.items + excluded.items, value = r.value + excluded.value"
+ROLLUP_DEFINITIONS: Final = {
+    "measure": (MEASURE_COLUMN_TYPES, MERGE_MEASURE),
+    "attention": (ATTENTION_COLUMN_TYPES, MERGE_ATTENTION),
+    "sold": (SOLD_COLUMN_TYPES, MERGE_SOLD),
+}
+KEY_COLUMNS: Final = {
+    "measure": "metric, source, day, recorded_day",
+    "attention": "team, kind, matching, objective, day, recorded_day",
+    "sold": "offering, team, unit, day, recorded_day",
+}
+
+
+@dataclass(slots=True)
+class MeasureBucket:
+    """What one (metric, source, day, recorded day) gains."""
+
+    matched: int = 0
+    counted: int = 0
+    other_unit: int = 0
+    no_value: int = 0
+    total: int = 0
+    low: int | None = None
+    high: int | None = None
+    last: tuple[int, str, int] | None = None
+    reset: int = 0
+
+    def add_match(self, match: Match, sign: int) -> None:
+        """Counts a match, or takes it back."""
+        self.matched += sign
+        if match.state == "counts":
+            self.counted += sign
+            self.total += sign * match.value
+        elif match.state == "other_unit":
+            self.other_unit += sign
+        elif match.state == "no_value":
+            self.no_value += sign
+
+    def add_value(self, value: int, time_us: int, event_id: str) -> None:
+        """Low, high and last include that value."""
+        self.low = value if self.low is None else min(self.low, value)
+        self.high = value if self.high is None else max(self.high, value)
+        self.last = (
+            (time_us, event_id, value)
+            if self.last is None
+            else max(self.last, (time_us, event_id, value))
+        )
+
+
+@dataclass(slots=True)
+class RollupDeltas:
+    """What a set of recordings and retractions adds to the roll-ups, by their keys."""
+
+    measure: dict[tuple[str, str, int, int], MeasureBucket] = field(default_factory=dict)
+    attention: dict[tuple[str, str, str, str, int, int], list[int]] = field(default_factory=dict)
+    sold: dict[tuple[str, str, str, int, int], list[int]] = field(default_factory=dict)
+
+    def add_event(self, matched_event: MatchedEvent, recorded_day: int, sign: int = 1) -> None:
+        """Adds an event recorded on that day, or with sign -1 its retraction.
+
+        Low, high and last only for a recording.
+        """
+        event, day = matched_event.event, matched_event.day
+        self.add_measures(matched_event, recorded_day, sign)
+        self.add_attention(matched_event, matched_event.matching, recorded_day, sign)
+        for offering, value in event.offerings:
+            sold_cell = self.sold.setdefault(
+                (offering, event.team, event.unit or "", day, recorded_day), [0, 0]
+            )
+            sold_cell[0] += sign
+            sold_cell[1] += sign * value
+
+    def add_measures(self, matched_event: MatchedEvent, recorded_day: int, sign: int) -> None:
+        """Adds what the event says of the metrics that it matched."""
+        for match in matched_event.matches:
+            bucket = self.get_bucket(
+                match.metric, matched_event.event.source, matched_event.day, recorded_day
+            )
+            bucket.add_match(match, sign)
+            if sign > 0 and match.state == "counts":
+                bucket.add_value(match.value, matched_event.time_us, matched_event.event.id)
+
+    def add_attention(
+        self, matched_event: MatchedEvent, matching: str, recorded_day: int, sign: int
+    ) -> None:
+        """Adds the event as work, under a matched set."""
+        event = matched_event.event
+        key = (
+            event.team,
+            event.kind,
+            matching,
+            event.objective or "",
+            matched_event.day,
+            recorded_day,
+        )
+        cell = self.attention.setdefault(key, [0, 0])
+        cell[0] += sign
+        cell[1] += sign * event.weight
+
+    def get_bucket(self, metric: str, source: str, day: int, recorded_day: int) -> MeasureBucket:
+        """The bucket of that key."""
+        return self.measure.setdefault((metric, source, day, recorded_day), MeasureBucket())
+
+
+def to_measure_rows(deltas: RollupDeltas) -> list[list[object]]:
+    """The rows of `measure`, in key order: the order is what keeps writers from deadlock."""
+    rows: list[list[object]] = []
+    for key in sorted(deltas.measure):
+        bucket = deltas.measure[key]
+        last = bucket.last or (None, None, None)
+        rows.append(
+            [
+                *key,
+                bucket.matched,
+                bucket.counted,
+                bucket.other_unit,
+                bucket.no_value,
+                bucket.total,
+                bucket.low,
+                bucket.high,
+                *last,
+                bucket.reset,
+            ]
+        )
+    return rows
+
+
+def to_cell_rows(
+    cells: dict[tuple[str, str, str, str, int, int], list[int]]
+    | dict[tuple[str, str, str, int, int], list[int]],
+) -> list[list[object]]:
+    """The rows of `attention` or `sold`, in key order."""
+    return [[*key, *sums] for key, sums in sorted(cells.items())]
+
+
+@contextmanager
+def overflow_translated() -> Iterator[None]:
+    """Raises: BucketFullError in place of a database's own refusal of a sum beyond 64 bits."""
+    try:
+        yield
+    except DBAPIError as error:
+        # PostgreSQL says so; SQLite turns the sum into a float, which a STRICT table refuses
+        if getattr(
+            error.orig, "sqlstate", None
+        ) == OVERFLOW_SQLSTATE or "cannot store REAL value" in str(error.orig):
+            raise BucketFullError(OVERFLOW_MESSAGE) from error
+        raise
+
+
+async def apply_deltas(
+    connection: AsyncConnection, organization_id: UUID, deltas: RollupDeltas
+) -> None:
+    """The roll-ups hold the deltas. Raises: BucketFullError when a sum would not fit in 64 bits."""
+    for table, rows in to_rollup_rows(deltas).items():
+        await add_rows(connection, organization_id, table, rows)
+
+
+def to_rollup_rows(deltas: RollupDeltas) -> dict[str, list[list[object]]]:
+    """The rows of each roll-up."""
+    return {
+        "measure": to_measure_rows(deltas),
+        "attention": to_cell_rows(deltas.attention),
+        "sold": to_cell_rows(deltas.sold),
+    }
+
+
+async def add_rows(
+    connection: AsyncConnection, organization_id: UUID, table: str, rows: Sequence[Sequence[object]]
+) -> None:
+    """The roll-up holds the rows besides what it has. Raises: BucketFullError when a sum would not fit in 64 bits."""
+    if not rows:
+        return
+    check_bounds(rows)
+    column_types, merge_clause = ROLLUP_DEFINITIONS[table]
+    column_list = ", ".join(column_types)
+    statement = (
+        f"insert into {table} as r (organization_id, {column_list}) "  # names are constants of this module  # noqa: S608  # names are constants of this module
+        f"select :organization, {', '.join(f'd.{name}' for name in column_types)} "
+        f"from {json_recordset(connection, 'rows', column_types, 'd')} "
+        f"where true on conflict (organization_id, {KEY_COLUMNS[table]}) do update set {merge_clause}"
+    )
+    bound_statement = text(statement).bindparams(
+        bindparam("organization", organization_id, UuidColumn())
+    )
+    with overflow_translated():
+        await connection.execute(bound_statement, {"rows": dumps(rows)})
+
+
+def check_bounds(rows: Iterable[Iterable[object]]) -> None:
+    """Returns when every number fits in 64 bits. Raises: BucketFullError."""
+    if any(isinstance(value, int) and abs(value) > MAX_INTEGER for row in rows for value in row):
+        raise BucketFullError(OVERFLOW_MESSAGE)

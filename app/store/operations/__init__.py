@@ -1,0 +1,1 @@
+"""Queries for erasure, deletion, privileges and migrations."""

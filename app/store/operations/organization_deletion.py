@@ -1,0 +1,53 @@
+"""An organization that goes, with every row of every table that names it."""
+
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import Table, delete, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.store.access.directory import directory_table
+from app.store.operations.privileges import append_only_suspended
+from app.store.tables.playbook import CursorRow, OrganizationRow, Row, get_table
+
+# Whoever writes holds the cursor's row, and whoever deletes again finds the organization: they go in the last step.
+LAST_DELETED_TABLES: Final = (get_table(CursorRow), get_table(OrganizationRow))
+ORGANIZATION_KIND: Final = "organization"
+
+
+def list_organization_tables() -> list[Table]:
+    """The tables of all that an organization has, those first that others do not lean on."""
+    excluded = {*LAST_DELETED_TABLES, directory_table}
+    return [table for table in reversed(Row.metadata.sorted_tables) if table not in excluded]
+
+
+async def revoke_access(connection: AsyncConnection, organization_id: UUID) -> None:
+    """No key and no hook leads to the organization any more, and no work is waiting for it."""
+    where = (
+        directory_table.c.organization_id == organization_id,
+        directory_table.c.kind != ORGANIZATION_KIND,
+    )
+    await connection.execute(delete(directory_table).where(*where))
+
+
+async def delete_rows(
+    connection: AsyncConnection, organization_id: UUID, table: Table, max_rows: int | None
+) -> int:
+    """At most so many of the organization's rows of a table are gone, or all of them (None); returns how many."""
+    statement = delete(table).where(table.c.organization_id == organization_id)
+    if max_rows is not None:
+        keys = tuple(table.primary_key.columns)
+        chunk_query = (
+            select(*keys).where(table.c.organization_id == organization_id).limit(max_rows)
+        )
+        statement = statement.where(tuple_(*keys).in_(chunk_query))
+    async with append_only_suspended(connection):
+        return int((await connection.execute(statement)).rowcount)
+
+
+async def delete_organization(connection: AsyncConnection, organization_id: UUID) -> int:
+    """Nothing is left of the organization; returns how many rows went. The cursor's row must be locked."""
+    deleted_count = 0
+    for table in (*list_organization_tables(), *LAST_DELETED_TABLES, directory_table):
+        deleted_count += await delete_rows(connection, organization_id, table, None)
+    return deleted_count

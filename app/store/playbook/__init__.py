@@ -1,0 +1,1 @@
+"""Queries for the configuration and its journal."""

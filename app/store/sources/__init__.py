@@ -1,0 +1,1 @@
+"""Queries for sources, deliveries, changes and event slots."""

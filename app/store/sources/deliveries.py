@@ -1,0 +1,206 @@
+"""Deliveries, kept raw, and the ids that their senders gave them."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from json import dumps
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import RowMapping, and_, bindparam, insert, or_, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.store.sql import column_types as types
+from app.store.sql.dialect import is_embedded, json_recordset, lateral_lookup
+from app.store.tables.events import DeliveryRow, MessageRow
+from app.store.tables.playbook import get_table
+
+delivery_table, message_table = get_table(DeliveryRow), get_table(MessageRow)
+ERASED_BODY_PROBLEM: Final = "It told of what was erased: its body is kept no longer."
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDelivery:
+    """What a CRM sent and what became of it.
+
+    Shape: `state` is processed, ignored or failed; `rejects` are index and problem; `origin` is `hook`, or `records`
+    for deals that were imported.
+
+    None when all went well and nothing of it was erased: `problem`; when it is kept no longer: `body`.
+    """
+
+    uid: UUID
+    source: str
+    received_at: datetime
+    content_type: str
+    headers: Mapping[str, str]
+    body: bytes | None
+    state: str
+    problem: str | None
+    rejects: Sequence[Mapping[str, object]]
+    changes: int
+    recorded: int
+    retracted: int
+    origin: str = "hook"
+
+
+async def add_deliveries(
+    connection: AsyncConnection, organization_id: UUID, *deliveries: StoredDelivery
+) -> None:
+    """The deliveries are kept."""
+    rows = [
+        {
+            "organization_id": organization_id,
+            **{name: getattr(delivery, name) for name in StoredDelivery.__slots__},
+            "headers": dict(delivery.headers),
+            "rejects": [dict(reject) for reject in delivery.rejects],
+        }
+        for delivery in deliveries
+    ]
+    if rows:
+        await connection.execute(insert(delivery_table), rows)
+
+
+async def find_delivery(
+    connection: AsyncConnection, organization_id: UUID, source: str, uid: UUID
+) -> StoredDelivery | None:
+    """One delivery with its body. None when the source has none such."""
+    statement = select(delivery_table).where(
+        delivery_table.c.organization_id == organization_id,
+        delivery_table.c.source == source,
+        delivery_table.c.uid == uid,
+    )
+    row = (await connection.execute(statement)).mappings().one_or_none()
+    return None if row is None else to_delivery(row)
+
+
+async def list_deliveries(  # a page is its filters
+    connection: AsyncConnection,
+    organization_id: UUID,
+    source: str,
+    state: str | None,
+    after_position: tuple[datetime, UUID] | None,
+    limit: int,
+) -> list[StoredDelivery]:
+    """At most `limit` deliveries of the source, newest first, after a position."""
+    statement = select(delivery_table).where(
+        delivery_table.c.organization_id == organization_id, delivery_table.c.source == source
+    )
+    if state is not None:
+        statement = statement.where(delivery_table.c.state == state)
+    if after_position is not None:
+        received_at, uid = after_position
+        is_tie_before = and_(
+            delivery_table.c.received_at == received_at, delivery_table.c.uid < uid
+        )
+        statement = statement.where(or_(delivery_table.c.received_at < received_at, is_tie_before))
+    statement = statement.order_by(
+        delivery_table.c.received_at.desc(), delivery_table.c.uid.desc()
+    ).limit(limit)
+    return [to_delivery(row) for row in (await connection.execute(statement)).mappings()]
+
+
+def to_delivery(row: RowMapping) -> StoredDelivery:
+    """The delivery that a row keeps."""
+    return StoredDelivery(**{name: row[name] for name in StoredDelivery.__slots__})
+
+
+async def list_replayable_deliveries(
+    connection: AsyncConnection,
+    organization_id: UUID,
+    source: str,
+    since: datetime | None,
+    limit: int,
+) -> list[StoredDelivery]:
+    """At most `limit` deliveries, oldest first: all since an instant, or the failed ones whose body is kept (None)."""
+    statement = select(delivery_table).where(
+        delivery_table.c.organization_id == organization_id, delivery_table.c.source == source
+    )
+    if since is None:
+        statement = statement.where(
+            delivery_table.c.state == "failed", delivery_table.c.body.is_not(None)
+        )
+    else:
+        statement = statement.where(delivery_table.c.received_at >= since)
+    statement = statement.order_by(delivery_table.c.received_at, delivery_table.c.uid).limit(limit)
+    return [to_delivery(row) for row in (await connection.execute(statement)).mappings()]
+
+
+async def update_outcome(
+    connection: AsyncConnection, organization_id: UUID, delivery: StoredDelivery
+) -> None:
+    """What became of the delivery is now this."""
+    column_names = ("state", "problem", "changes", "recorded", "retracted")
+    outcome = {name: getattr(delivery, name) for name in column_names} | {
+        "rejects": [dict(reject) for reject in delivery.rejects]
+    }
+    where = (
+        delivery_table.c.organization_id == organization_id,
+        delivery_table.c.uid == delivery.uid,
+    )
+    await connection.execute(update(delivery_table).where(*where).values(**outcome))
+
+
+async def empty_bodies(
+    connection: AsyncConnection, organization_id: UUID, received_before: datetime, max_bodies: int
+) -> int:
+    """At most so many raw bodies that came in before an instant are kept no longer, oldest first; returns how many.
+
+    Their headers go with them: those of a CloudEvent are what it says. Those that another transaction has in hand are
+    left to it.
+    """
+    in_organization = delivery_table.c.organization_id == organization_id
+    expired_query = select(delivery_table.c.uid).where(
+        in_organization,
+        delivery_table.c.received_at < received_before,
+        delivery_table.c.body.is_not(None),
+    )
+    expired_query = (
+        expired_query.order_by(delivery_table.c.received_at)
+        .limit(max_bodies)
+        .with_for_update(skip_locked=True)
+    )
+    uids = list((await connection.execute(expired_query)).scalars())
+    if uids:
+        await connection.execute(
+            update(delivery_table)
+            .where(in_organization, delivery_table.c.uid.in_(uids))
+            .values(body=None, headers={})
+        )
+    return len(uids)
+
+
+async def find_body_digests(
+    connection: AsyncConnection, organization_id: UUID, source: str, message_ids: Collection[str]
+) -> Mapping[str, str]:
+    """The hashes of the bodies that came under those ids of the sender's, by id."""
+    if not message_ids:
+        return {}
+    join_condition = "m.organization_id = :organization and m.source = :source and m.id = d.id"
+    lookup = lateral_lookup(
+        connection,
+        json_recordset(connection, "ids", {"id": "text"}, "d"),
+        "message",
+        "m",
+        join_condition,
+    )
+    statement = text(f"select m.id, m.digest from {lookup}").bindparams(  # constants  # noqa: S608  # constants
+        bindparam("organization", organization_id, types.UuidColumn())
+    )
+    parameters = {"source": source, "ids": dumps([[id_] for id_ in sorted(message_ids)])}
+    return {
+        str(id_): str(digest) for id_, digest in await connection.execute(statement, parameters)
+    }
+
+
+async def save_body_digests(
+    connection: AsyncConnection, organization_id: UUID, source: str, digests: Mapping[str, str]
+) -> None:
+    """Bodies of those hashes came under those ids; the first under each stands."""
+    if not digests:
+        return
+    insertion = (sqlite.insert if is_embedded(connection) else postgresql.insert)(message_table)
+    scope = {"organization_id": organization_id, "source": source}
+    rows = [{**scope, "id": id_, "digest": digest} for id_, digest in sorted(digests.items())]
+    await connection.execute(insertion.on_conflict_do_nothing(), rows)

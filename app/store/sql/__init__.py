@@ -1,0 +1,1 @@
+"""Connections, dialects, column types and bulk parameters."""

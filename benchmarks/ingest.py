@@ -1,0 +1,547 @@
+"""How fast the service takes events, as ratios to simpler things that are measured in turn in the same run.
+
+`python -m benchmarks.ingest [--small] [--growth] [--to FOLDER]`, or `make bench`: starts a durable PostgreSQL of this
+machine, the service and the receivers, prints a table, and writes it as ingest.md and ingest.svg. Medians of
+interleaved rounds.
+Source of the bars: quality.md.
+"""
+
+import argparse
+import asyncio
+import hmac
+import importlib
+import json
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from base64 import b64encode
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Any, Final
+from urllib.request import urlopen
+
+import asyncpg
+
+from app.domain.access.actor import Actor
+from app.domain.events.events import Event
+from app.domain.events.metrics import Metric
+from app.domain.playbook.configuration import Configuration, ConfigurationDraft
+from app.domain.playbook.organization import Organization, Team
+from app.domain.primitives import epoch
+from app.domain.sources.sources import Source
+from app.main import make_service
+from app.security.vault import generate_key
+from app.services.access import organizations
+from app.services.playbook import configuration
+from app.services.runtime.matcher_cache import load_compiled_configuration
+from app.services.sources import sources
+from app.settings import Settings
+from app.store.events import ingest
+from benchmarks.load import LoadMeasurement, build_post_request, send_requests
+from benchmarks.report import (
+    RatioRow,
+    draw_curves,
+    format_number,
+    format_table,
+    write_files,
+    write_report,
+)
+
+METRIC_COUNT: Final = 20
+PUBLIC_URL, SECRET, PORTAL = (
+    "https://sightline.example",
+    "the-client-secret-of-a-private-app",
+    "4242001",
+)
+NOW: Final = datetime.now(UTC).replace(microsecond=0)
+EVENT_NUMBERS: Final = count()
+DURABLE_SETTINGS: Final = {
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "full_page_writes": "on",
+    "shared_buffers": "256MB",
+}
+
+
+@dataclass(frozen=True)
+class BenchmarkSize:
+    """How much is measured. Shape: the first of several rounds only warms up."""
+
+    rounds: int = 5
+    batches: int = 6
+    singles: int = 600
+    max_seconds: float = 400  # after which no other round begins
+
+
+SMALL_SIZE: Final = BenchmarkSize(rounds=1, batches=1, singles=40)
+
+
+@dataclass
+class IngestBenchmark:
+    """What is measured, and where. Shape: `taken` has the events a second of each round by name."""
+
+    url: str
+    key: str
+    hook: str
+    actor: Actor
+    service_url: str
+    receivers_url: str
+    size: BenchmarkSize
+    rates: dict[str, list[float]] = field(default_factory=dict)
+
+    def get_batch_count(self, size: int) -> int:
+        """How many batches of that size a client sends in a round."""
+        return max(1, self.size.batches * 1_000 // size)
+
+    def add_rate(self, name: str, rate: float) -> None:
+        """One more round of it is done."""
+        self.rates.setdefault(name, []).append(rate)
+
+
+def make_wire_event() -> dict[str, object]:
+    """One new event as it is sent."""
+    number = next(EVENT_NUMBERS)
+    event_data = {"segment": "enterprise", "seats": number}
+    fields = {"time": NOW.isoformat(), "team": "sales", "value": 100.5, "data": event_data}
+    return {
+        "id": f"e-{number}",
+        "source": "billing",
+        "type": f"type-{number % METRIC_COUNT}",
+        **fields,
+    }
+
+
+def add_configuration(current: Configuration) -> Configuration:
+    """A team, a source, and as many metrics as there are types."""
+    draft = ConfigurationDraft(current)
+    draft.put(Team("sales", "Sales", "sales", 10_000))
+    draft.put(Source("billing", "Billing"))
+    for number in range(METRIC_COUNT):
+        draft.put(Metric(f"metric-{number}", f"Metric {number}", (f"type-{number}",), "sum"))
+    return draft.configuration
+
+
+class ArgumentRecorder:
+    """Stands where a connection does, and only keeps what the statement is asked with."""
+
+    dialect = type("Dialect", (), {"name": "postgresql"})
+    arguments: tuple[Any, ...] = ()  # Any: columns of every type
+
+    async def exec_driver_sql(
+        self, _sql: str, arguments: tuple[Any, ...]
+    ) -> "ArgumentRecorder":  # Any: the same
+        """Keeps the arguments."""
+        self.arguments = arguments
+        return self
+
+    def one(self) -> tuple[int, None, list[Any]]:  # Any: none in it
+        """Nothing was recorded."""
+        return 0, None, []
+
+
+async def measure_statements(bench: IngestBenchmark, size: int, clients: int, name: str) -> None:
+    """Batches by the statement alone, through asyncpg, everything made beforehand."""
+    service = make_service(
+        Settings(database_url=bench.url, secret_keys=generate_key(), key_pepper=generate_key())
+    )
+    async with service.database.read_transaction() as connection:
+        compiled = await load_compiled_configuration(connection, bench.actor.organization)
+    await service.database.close()
+    statement_arguments = []
+    batch_count = bench.get_batch_count(size) * clients
+    for _ in range(batch_count + clients):
+        events = [_to_event(make_wire_event()) for _ in range(size)]
+        recorder = ArgumentRecorder()
+        prepared = ingest.match_events(events, compiled.matcher, NOW, "UTC")
+        day = epoch.to_day_number(NOW.date())
+        await ingest.record_events(
+            recorder, bench.actor.organization, prepared, NOW, day, compiled.version
+        )  # type: ignore[arg-type]  # it stands for one
+        statement_arguments.append(recorder.arguments)
+    connections = [await asyncpg.connect(bench.url.replace("+asyncpg", "")) for _ in range(clients)]
+    remaining = iter(statement_arguments[clients:])
+    for connection, arguments in zip(
+        connections, statement_arguments, strict=False
+    ):  # prepares the statement
+        await connection.fetchrow(ingest.RECORD_STATEMENT, *arguments)
+
+    async def execute_remaining(connection: asyncpg.Connection) -> None:
+        for arguments in remaining:
+            await connection.fetchrow(ingest.RECORD_STATEMENT, *arguments)
+
+    start = time.perf_counter()
+    await asyncio.gather(*map(execute_remaining, connections))
+    bench.add_rate(name, batch_count * size / (time.perf_counter() - start))
+    for connection in connections:
+        await connection.close()
+
+
+def _to_event(wire_event: dict[str, Any]) -> Event:  # Any: JSON values
+    fields = {name: wire_event[name] for name in ("id", "source", "type", "team", "data")}
+    return Event(**fields, time=NOW, value=1_005_000)
+
+
+async def measure_batches(bench: IngestBenchmark, size: int, clients: int, name: str) -> None:
+    """The same over HTTP, the bodies made beforehand."""
+    batch_count = bench.get_batch_count(size) * clients
+    bodies = [
+        json.dumps({"events": [make_wire_event() for _ in range(size)]}).encode()
+        for _ in range(batch_count)
+    ]
+    load = await send_requests(
+        bench.service_url,
+        [build_post_request("/v1/event-batches", body, bench.key) for body in bodies],
+        clients,
+    )
+    bench.add_rate(name, batch_count * size / load.seconds)
+
+
+async def measure_single_events(
+    bench: IngestBenchmark, address: str, path: str, name: str
+) -> LoadMeasurement:
+    """One event a request, by 32 clients."""
+    key = bench.key if address == bench.service_url else ""
+    requests = [
+        build_post_request(path, json.dumps(make_wire_event()).encode(), key)
+        for _ in range(bench.size.singles)
+    ]
+    load = await send_requests(address, requests, 32)
+    bench.add_rate(name, len(requests) / load.seconds)
+    bench.add_rate(f"{name}, p99", 1_000 * load.p99)
+    return load
+
+
+async def measure_deliveries(bench: IngestBenchmark) -> LoadMeasurement:
+    """Deliveries of HubSpot, ten changes of two deals that are won in each, by 32 clients; counted in changes."""
+    path = f"/hooks/{bench.hook}"
+    requests = []
+    for _ in range(max(1, bench.size.singles // 4)):
+        body = json.dumps(
+            [change for _ in range(2) for change in make_won_deal_changes(next(EVENT_NUMBERS))]
+        ).encode()
+        timestamp = str(int(time.time() * 1000))
+        signed_text = f"POST{PUBLIC_URL}{path}".encode() + body + timestamp.encode()
+        signature = b64encode(hmac.digest(SECRET.encode(), signed_text, "sha256")).decode()
+        requests.append(
+            build_post_request(
+                path, body, x_hubspot_signature_v3=signature, x_hubspot_request_timestamp=timestamp
+            )
+        )
+    load = await send_requests(bench.service_url, requests, 32)
+    bench.add_rate("deliveries", 10 * len(requests) / load.seconds)
+    return load
+
+
+def make_won_deal_changes(deal: int) -> list[dict[str, object]]:
+    """What HubSpot says of a deal that is made and won."""
+    occurred_at = int(NOW.timestamp() * 1000) - 60_000
+    properties = {
+        "pipeline": "default",
+        "amount": "1200.50",
+        "closedate": str(occurred_at),
+        "dealstage": "closedwon",
+    }
+    common_fields = {
+        "portalId": int(PORTAL),
+        "objectId": deal,
+        "occurredAt": occurred_at,
+        "subscriptionId": 1,
+        "attemptNumber": 0,
+    }
+    property_changes = [
+        {"subscriptionType": "deal.propertyChange", "propertyName": name, "propertyValue": value}
+        for name, value in properties.items()
+    ]
+    changes = [{"subscriptionType": "deal.creation"}, *property_changes]
+    return [
+        {**common_fields, **change, "eventId": deal * 10 + index}
+        for index, change in enumerate(changes)
+    ]
+
+
+async def measure_all(bench: IngestBenchmark) -> list[RatioRow]:
+    """Every row, in interleaved rounds; the first round of each only warms up when there are more."""
+    steps: list[Callable[[], Awaitable[object]]] = []
+    for size, clients in ((1_000, 1), (10_000, 1), (1_000, 2)):
+        label = f"{size}x{clients}"
+        steps.append(partial(measure_statements, bench, size, clients, f"statement {label}"))
+        steps.append(partial(measure_batches, bench, size, clients, f"http {label}"))
+    steps += [
+        partial(measure_single_events, bench, bench.receivers_url, f"/{name}", name)
+        for name in ("naive", "dropped", "mapped")
+    ]
+    steps.append(partial(measure_single_events, bench, bench.service_url, "/v1/events", "single"))
+    steps.append(partial(measure_single_events, bench, bench.receivers_url, "/kept", "kept"))
+    steps.append(partial(measure_deliveries, bench))
+    deadline = time.monotonic() + bench.size.max_seconds
+    for _ in range(bench.size.rounds + (bench.size.rounds > 1)):
+        for step in steps:
+            await step()
+        if time.monotonic() > deadline:
+            break
+    rates = {name: samples[1:] or samples for name, samples in bench.rates.items()}
+    rates["kept changes"] = [10 * rate for rate in rates["kept"]]
+    comparisons = [
+        ("batches of 1,000", "http 1000x1", "statement 1000x1", 0.75),
+        ("batches of 10,000", "http 10000x1", "statement 10000x1", 0.75),
+        ("two clients, batches of 1,000", "http 1000x2", "statement 1000x2", 0.75),
+        ("single events, 32 clients, and the naive receiver", "single", "naive", 1.4),
+        ("the same, and one that drops them", "single", "dropped", 0.65),
+        ("the same, and a SQLModel session each", "single", "mapped", 5.0),
+        ("the same, what 99 of 100 wait at most", "single, p99", "naive, p99", 0.4),
+        (
+            "HubSpot's changes, ten a delivery, and ten times the bodies a naive receiver keeps",
+            "deliveries",
+            "kept changes",
+            0.4,
+        ),
+    ]
+    return [
+        RatioRow(
+            label,
+            rates[measured_name],
+            rates[reference_name],
+            target,
+            "slower" if measured_name.endswith("p99") else "rate",
+        )
+        for label, measured_name, reference_name, target in comparisons
+    ]
+
+
+@contextmanager
+def run_server(
+    *command: str, ready_path: str, **environment: str
+) -> Iterator[tuple[str, float, int]]:
+    """Where a program serves, the seconds until it did, and its process."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    started_at = time.perf_counter()
+    with tempfile.TemporaryFile() as log:
+        arguments = [
+            str(Path(sys.executable).parent / command[0]),
+            *command[1:],
+            "--port",
+            str(port),
+        ]
+        process = subprocess.Popen(
+            arguments, env={**os.environ, **environment}, stdout=log, stderr=log
+        )
+        try:
+            address = f"http://127.0.0.1:{port}"
+            while not _is_ready(address + ready_path):
+                if process.poll() is not None or time.perf_counter() - started_at > 120:
+                    log.seek(0)
+                    raise RuntimeError(log.read().decode()[-2000:])
+                time.sleep(0.02)
+            yield address, time.perf_counter() - started_at, process.pid
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def _is_ready(address: str) -> bool:
+    try:
+        with urlopen(address, timeout=5) as reply:
+            return reply.status == 200
+    except OSError:
+        return False
+
+
+def measure_resident_memory(process_id: int) -> float:
+    """The memory that a process holds. Units: MiB."""
+    return (
+        int(Path(f"/proc/{process_id}/statm").read_text("ascii").split()[1])
+        * os.sysconf("SC_PAGE_SIZE")
+        / 2**20
+    )
+
+
+def measure_bare_imports() -> tuple[float, float]:
+    """What the libraries alone take to be there: seconds and MiB."""
+    code = (
+        "import fastapi, sqlmodel, asyncpg; print(int(open('/proc/self/statm').read().split()[1]))"
+    )
+    started_at = time.perf_counter()
+    pages = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    ).stdout
+    return time.perf_counter() - started_at, int(pages) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def build_environment(url: str, keys: Mapping[str, str]) -> dict[str, str]:
+    """What the service is told."""
+    variables = {f"SIGHTLINE_{name.upper()}": value for name, value in keys.items()}
+    variables |= {
+        "SIGHTLINE_DATABASE_URL": url,
+        "SIGHTLINE_REQUESTS_PER_MINUTE": "0",
+        "SIGHTLINE_LOG_FORMAT": "json",
+    }
+    return {**variables, "SIGHTLINE_PUBLIC_URL": PUBLIC_URL}
+
+
+def run_benchmark(url: str, size: BenchmarkSize) -> list[RatioRow]:
+    """All rows, on that database, which is at head."""
+    keys = {"secret_keys": generate_key(), "key_pepper": generate_key()}
+    settings = Settings(database_url=url, requests_per_minute=0, **keys)
+    actor, key, hook = asyncio.run(create_organization(settings))
+    driver_url = url.replace("+asyncpg", "")
+    measure_bare_imports()  # reads the libraries into the machine's cache
+    seconds, memory = measure_bare_imports()
+    receivers = run_server(
+        "uvicorn", "benchmarks.receivers:application", "--factory", "--no-access-log", ready="/docs",
+        RECEIVER_DATABASE_URL=driver_url,
+    )  # fmt: skip
+    service = run_server("sightline", "serve", ready="/readyz", **build_environment(url, keys))
+    with receivers as (receivers_url, _, _), service as (service_url, startup_seconds, process_id):
+        idle_memory = measure_resident_memory(process_id)
+        rows = asyncio.run(
+            measure_all(IngestBenchmark(url, key, hook, actor, service_url, receivers_url, size))
+        )
+        loaded_memory = measure_resident_memory(process_id)
+    rows.append(
+        RatioRow(
+            "start-up to ready, and bare imports", [startup_seconds], [seconds], 3, "slower", "s"
+        )
+    )
+    rows.append(
+        RatioRow(
+            "memory when idle, and of bare imports", [idle_memory], [memory], 1.5, "slower", "MiB"
+        )
+    )
+    rows.append(
+        RatioRow(
+            "memory after the load, and of bare imports",
+            [loaded_memory],
+            [memory],
+            2.5,
+            "slower",
+            "MiB",
+        )
+    )
+    return rows
+
+
+CLIENT_COUNTS: Final = (1, 2, 5, 10, 20, 50, 100, 200)
+
+
+def measure_by_clients(url: str, size: BenchmarkSize) -> list[tuple[int, float, float, float]]:
+    """Single events a second, and what half and 99 of 100 wait, by how many send at once. Units: milliseconds."""
+    keys, points = {"secret_keys": generate_key(), "key_pepper": generate_key()}, []
+    _, key, _ = asyncio.run(
+        create_organization(Settings(database_url=url, requests_per_minute=0, **keys))
+    )
+    with run_server("sightline", "serve", ready="/readyz", **build_environment(url, keys)) as (
+        service_url,
+        _,
+        _,
+    ):
+        for clients in (CLIENT_COUNTS[0], *CLIENT_COUNTS):  # the first warms up
+            requests = [
+                build_post_request("/v1/events", json.dumps(make_wire_event()).encode(), key)
+                for _ in range(2 * size.singles)
+            ]
+            load = asyncio.run(send_requests(service_url, requests, clients))
+            points.append(
+                (
+                    clients,
+                    len(requests) / load.seconds,
+                    1_000 * load.wait_seconds[len(requests) // 2],
+                    1_000 * load.p99,
+                )
+            )
+    return points[1:]
+
+
+async def create_organization(settings: Settings) -> tuple[Actor, str, str]:
+    """An organization to send to: who may, the key, and its hook for HubSpot."""
+    service = make_service(settings)
+    organization_key = f"bench-{os.getpid()}"
+    key = await organizations.create_organization(
+        service, Organization(organization_key, "Benchmark")
+    )
+    actor = Actor(
+        await organizations.find_organization(service, organization_key),
+        "bench",
+        frozenset({"admin"}),
+    )
+    await configuration.write_configuration(service, actor, add_configuration)
+    hubspot = Source("hubspot", "HubSpot", "hubspot", PORTAL, "sales")
+    stored_source = await sources.put_source(service, actor, hubspot, SECRET)
+    await service.database.close()
+    return actor, key, stored_source.hook_id or ""
+
+
+def load_durable_databases() -> Any:  # Any: the suite's own server, which only a checkout has
+    """The suite's way to a PostgreSQL, made durable and put on a disk."""
+    postgres = importlib.import_module("tests.support.postgres_server")
+    postgres.SERVER_SETTINGS.update(DURABLE_SETTINGS)
+    postgres.ROOM = 1 << 62
+    return importlib.import_module("tests.support.databases")
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Runs, prints and writes."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--small", action="store_true", help="everything small: only shows that it runs"
+    )
+    parser.add_argument(
+        "--growth", action="store_true", help="how single events fare with 1 to 200 clients"
+    )
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=BenchmarkSize.max_seconds,
+        help="after which no other round begins",
+    )
+    parser.add_argument("--to", type=Path, default=Path("benchmarks/results"))
+    options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended
+    databases = load_durable_databases()
+    database_run = databases.Run()
+    try:
+        server = databases.PostgresqlServer()
+        size = SMALL_SIZE if options.small else BenchmarkSize(max_seconds=options.seconds)
+        rows = run_benchmark(server.address(server.acquire_database()), size)
+        points = (
+            measure_by_clients(server.address(server.acquire_database()), size)
+            if options.growth
+            else []
+        )
+        server.close()
+    finally:
+        database_run.close()
+    write_report(options.to, "ingest", rows)
+    if points:
+        cells = [
+            [f"{clients}", format_number(rate), f"{p50:.1f} ms", f"{p99:.1f} ms"]
+            for clients, rate, p50, p99 in points
+        ]
+        wait_curves = {
+            "half of them": [(c, p50) for c, _, p50, _ in points],
+            "99 of 100": [(c, p99) for c, _, _, p99 in points],
+        }
+        write_files(
+            options.to,
+            "clients",
+            format_table(
+                ["clients", "single events a second", "half wait", "99 of 100 wait"], cells
+            ),
+            draw_curves("clients", wait_curves),
+        )
+    assert all(statistics.median(row.measured) > 0 for row in rows)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

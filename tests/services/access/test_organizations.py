@@ -1,0 +1,59 @@
+"""Organizations are made once, whole, by the operator, and found by their key."""
+
+import pytest
+
+from app.domain.playbook.organization import Organization, Policy
+from app.domain.primitives.errors import ConflictError, InvalidError, NotFoundError
+from app.services.access import api_keys as keys
+from app.services.access import organizations
+from app.store.playbook import configuration as store
+from app.store.playbook import journal
+from app.store.playbook.journal import JournalFilter
+from tests.support.service_harness import ServiceHarness
+
+
+async def test_a_new_organization_has_its_policy_its_journal_and_a_key(harness: ServiceHarness):
+    text = await organizations.create_organization(
+        harness.service, Organization("acme", "Acme", "Asia/Kolkata")
+    )
+    identity = await organizations.find_organization(harness.service, "acme")
+    actor = await keys.authenticate_key(harness.service, text)
+    assert (actor.organization, actor.scopes, actor.team, actor.source) == (
+        identity,
+        frozenset({"admin"}),
+        None,
+        None,
+    )
+    async with harness.service.database.read_transaction() as connection:
+        stored_configuration = await store.load_configuration(connection, identity)
+        entries = await journal.list_journal_records(connection, identity, JournalFilter(), None, 9)
+    assert stored_configuration.organization == Organization("acme", "Acme", "Asia/Kolkata")
+    assert stored_configuration.policy == Policy()
+    assert [
+        (journal_entry.kind, journal_entry.action, journal_entry.actor) for journal_entry in entries
+    ] == [
+        ("api_key", "create", "operator"),
+        ("policy", "create", "operator"),
+        ("organization", "create", "operator"),
+    ]
+
+
+async def test_an_organization_key_is_unique(harness: ServiceHarness):
+    await harness.create_organization("acme")
+    with pytest.raises(ConflictError, match="'acme'"):
+        await organizations.create_organization(harness.service, Organization("acme", "Another"))
+
+
+async def test_an_organization_with_an_unknown_time_zone_is_not_created(harness: ServiceHarness):
+    with pytest.raises(InvalidError, match="Mars"):
+        await organizations.create_organization(
+            harness.service, Organization("acme", "Acme", "Mars/Olympus")
+        )
+    with pytest.raises(NotFoundError):
+        await organizations.find_organization(harness.service, "acme")
+
+
+async def test_an_unknown_key_names_the_nearest(harness: ServiceHarness):
+    await harness.create_organization("acme")
+    with pytest.raises(NotFoundError, match="'acme'"):
+        await organizations.find_organization(harness.service, "acne")

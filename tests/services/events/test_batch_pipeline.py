@@ -1,0 +1,208 @@
+"""A batch is recorded in parts and as one: all of it that can be, once, or nothing."""
+
+from asyncio import CancelledError, all_tasks, create_task, get_running_loop, sleep
+from collections.abc import Iterator, Sequence
+from gc import collect
+
+import pytest
+
+from app.domain.access.actor import Actor
+from app.domain.events.events import Event
+from app.domain.events.matched_event import MatchedEvent
+from app.services.alignment import alignment
+from app.services.events import ingestion as events
+from app.services.events.batch_pipeline import CHUNK_SIZE, PipelineResult, _record_chunks
+from app.services.playbook import configuration
+from app.store.events.ingest import IngestOutcome
+from tests.services.events.test_ingestion import has_consistent_rollups
+from tests.support.service_harness import (
+    SCALE,
+    ServiceHarness,
+    make_event,
+    make_metric,
+    measures_by_metric,
+    seed_playbook,
+)
+
+MAX_EVENT_VALUE = 10**12 * SCALE
+
+
+def make_events(count: int, **fields: object) -> list[Event]:
+    return [make_event(f"n{number:05}", **fields) for number in range(count)]
+
+
+async def create_seeded_organization(harness: ServiceHarness) -> Actor:
+    actor = await harness.create_organization()
+    await seed_playbook(harness, actor)
+    return actor
+
+
+async def load_count_and_total(harness: ServiceHarness, actor: Actor) -> tuple[int, int]:
+    """How many events of the metric count, and their sum."""
+    answer = await alignment.get_alignment(harness.service, actor)
+    measure = measures_by_metric(answer.snapshot)["arr", "billing"]
+    return measure.count, measure.total
+
+
+async def record_statuses(
+    harness: ServiceHarness, actor: Actor, submitted_events: list[Event]
+) -> list[str]:
+    return [
+        outcome.status
+        for outcome in await events.ingest_events(harness.service, actor, iter(submitted_events))
+    ]
+
+
+async def test_every_chunk_is_recorded_once_and_duplicates_are_detected_across_chunks(
+    harness: ServiceHarness,
+):
+    actor = await create_seeded_organization(harness)
+    batch = [
+        *make_events(2 * CHUNK_SIZE + 3),
+        make_event("n00000"),
+        make_event("n00001", value=SCALE),
+    ]
+    assert await record_statuses(harness, actor, batch) == ["recorded"] * (2 * CHUNK_SIZE + 3) + [
+        "duplicate",
+        "conflict",
+    ]
+    assert await load_count_and_total(harness, actor) == (
+        2 * CHUNK_SIZE + 3,
+        (2 * CHUNK_SIZE + 3) * 100 * SCALE,
+    )
+    assert await has_consistent_rollups(harness, actor)
+
+
+async def test_a_batch_of_duplicates_leaves_the_version_unchanged(harness: ServiceHarness):
+    actor = await create_seeded_organization(harness)
+    await record_statuses(harness, actor, make_events(CHUNK_SIZE + 1))
+    before = (await alignment.get_alignment(harness.service, actor)).alignment.version
+    assert await record_statuses(harness, actor, make_events(CHUNK_SIZE + 1)) == ["duplicate"] * (
+        CHUNK_SIZE + 1
+    )
+    assert (await alignment.get_alignment(harness.service, actor)).alignment.version == before
+
+
+async def test_an_invalid_event_in_a_later_chunk_does_not_block_the_others(
+    harness: ServiceHarness,
+):
+    actor = await create_seeded_organization(harness)
+    batch = [*make_events(CHUNK_SIZE + 1), make_event("wrong", team="sale"), make_event("last")]
+    assert await record_statuses(harness, actor, batch) == ["recorded"] * (CHUNK_SIZE + 1) + [
+        "invalid",
+        "recorded",
+    ]
+    assert (await load_count_and_total(harness, actor))[0] == CHUNK_SIZE + 2
+    assert await has_consistent_rollups(harness, actor)
+
+
+async def test_an_overflowing_event_in_a_later_chunk_is_rejected_alone(harness: ServiceHarness):
+    actor = await create_seeded_organization(harness)
+    fits = (2**63 - 1) // MAX_EVENT_VALUE
+    submission_statuses = await record_statuses(
+        harness, actor, make_events(fits + 3, value=MAX_EVENT_VALUE)
+    )
+    assert (submission_statuses.count("recorded"), submission_statuses.count("invalid")) == (
+        fits,
+        3,
+    )
+    assert (await load_count_and_total(harness, actor))[0] == fits
+    assert await has_consistent_rollups(harness, actor)
+
+
+async def test_a_configuration_change_after_the_compilation_counts_for_every_chunk(
+    harness: ServiceHarness,
+):
+    actor = await create_seeded_organization(harness)
+    await record_statuses(harness, actor, make_events(1))  # the catalogue is kept now
+    await configuration.write_configuration(
+        harness.service, actor, lambda current: current.with_resource(make_metric("more"))
+    )
+    outcomes = await events.ingest_events(
+        harness.service, actor, (make_event(f"later{number}") for number in range(CHUNK_SIZE + 1))
+    )
+    matched = [
+        [match.metric for match in outcome.newly_recorded[0].matches]
+        for outcome in outcomes
+        if outcome.newly_recorded is not None
+    ]
+    assert matched == [["arr", "more"]] * (CHUNK_SIZE + 1)
+    assert await has_consistent_rollups(harness, actor)
+
+
+async def test_an_error_while_reading_a_later_chunk_stores_nothing(harness: ServiceHarness):
+    actor = await create_seeded_organization(harness)
+
+    def yield_then_fail() -> Iterator[Event]:
+        yield from make_events(CHUNK_SIZE + 1)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await events.ingest_events(harness.service, actor, yield_then_fail())
+    assert await record_statuses(harness, actor, make_events(CHUNK_SIZE + 1)) == ["recorded"] * (
+        CHUNK_SIZE + 1
+    )
+
+
+# Not on SQLite, where a BEGIN that the thread of the driver is in cannot be taken back: nobody is cut off there.
+@pytest.mark.parametrize(
+    "database_url", [pytest.param("postgresql", marks=pytest.mark.postgresql)], indirect=True
+)
+async def test_a_batch_cancelled_in_the_middle_is_recorded_completely_or_not_at_all(
+    harness: ServiceHarness,
+):
+    actor = await create_seeded_organization(harness)
+    await record_statuses(harness, actor, [make_event("first")])
+    for turns in range(12):
+        batch = [make_event(f"{turns}-{number}") for number in range(2 * CHUNK_SIZE + 1)]
+        request_task = create_task(events.ingest_events(harness.service, actor, iter(batch)))
+        for _ in range(turns):
+            await sleep(0)
+        request_task.cancel()
+        with pytest.raises(CancelledError):
+            await request_task
+        repeated = await record_statuses(harness, actor, batch)
+        assert set(repeated) in ({"recorded"}, {"duplicate"}), turns
+    assert await has_consistent_rollups(harness, actor)
+
+
+@pytest.mark.parametrize(
+    "database_url", [pytest.param("postgresql", marks=pytest.mark.postgresql)], indirect=True
+)
+async def test_cancelling_while_the_transaction_begins_leaves_no_open_transaction(
+    harness: ServiceHarness,
+):
+    """Whoever leaves before the first part is read waits for what is under way on the connection."""
+    async with harness.service.database.write_transaction() as connection:
+        reading = create_task(
+            _record_chunks(connection, _fail_on_record, iter(()), PipelineResult())
+        )
+        await sleep(0)
+        (beginning,) = [
+            task for task in all_tasks() if getattr(task.get_coro(), "__name__", "") == "opened"
+        ]
+        reading.cancel()
+        with pytest.raises(CancelledError):
+            await reading
+        assert beginning.done()
+
+
+async def test_when_two_chunks_fail_the_later_error_is_raised_and_the_other_is_not_logged(
+    harness: ServiceHarness,
+):
+    noise: list[object] = []
+    get_running_loop().set_exception_handler(lambda _, context: noise.append(context))
+
+    def make_chunks() -> Iterator[Sequence[MatchedEvent]]:
+        yield ()
+        raise ValueError("the later one")
+
+    async with harness.service.database.write_transaction() as connection:
+        with pytest.raises(ValueError, match="the later one"):
+            await _record_chunks(connection, _fail_on_record, make_chunks(), PipelineResult())
+    collect()
+    assert noise == []
+
+
+async def _fail_on_record(prepared: Sequence[MatchedEvent]) -> IngestOutcome:
+    raise AssertionError(prepared)

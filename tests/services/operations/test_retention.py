@@ -1,0 +1,130 @@
+"""Raw bodies grow old and are emptied a few at a time, by however many processes; what they said stands."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from app.domain.access.actor import Actor
+from app.domain.primitives.errors import UnavailableError
+from app.services.operations import retention
+from app.store.sources import deliveries
+from tests.store.sources.test_sources import make_delivery
+from tests.support.service_harness import NOW, ServiceHarness, seed_playbook
+
+DAY = timedelta(days=1)
+
+
+def pause_for_rounds(max_rounds: int, busy_rounds: list[bool]) -> Callable[[bool], Awaitable[bool]]:
+    """A pause that lets so many rounds be, and notes whether each had more to do."""
+
+    async def pause(busy: bool) -> bool:
+        busy_rounds.append(busy)
+        return len(busy_rounds) > max_rounds
+
+    return pause
+
+
+async def create_with_deliveries(harness: ServiceHarness, key: str, *ages: int) -> Actor:
+    """An organization with a delivery of so many days ago for each."""
+    actor = await harness.create_organization(key)
+    await seed_playbook(harness, actor)
+    async with harness.service.database.write_transaction() as connection:
+        for age in ages:
+            await deliveries.add_deliveries(
+                connection, actor.organization, make_delivery(NOW - age * DAY)
+            )
+    return actor
+
+
+async def list_body_presence(harness: ServiceHarness, actor: Actor) -> list[bool]:
+    """Whether each delivery has its body, oldest first."""
+    async with harness.service.database.read_transaction() as connection:
+        stored_deliveries = await deliveries.list_deliveries(
+            connection, actor.organization, "billing", None, None, 200
+        )
+    return [stored_delivery.body is not None for stored_delivery in reversed(stored_deliveries)]
+
+
+async def test_old_bodies_are_emptied_in_steps_oldest_first(
+    harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(retention, "BATCH_SIZE", 2)
+    actor, other_actor = (
+        await create_with_deliveries(harness, "acme", 90, 60, 31, 29, 0),
+        await create_with_deliveries(harness, "other", 40, 1),
+    )
+    busy_rounds: list[bool] = []
+    await retention.run_worker(harness.service, 30, pause_for_rounds(1, busy_rounds))
+    assert (
+        await list_body_presence(harness, actor),
+        await list_body_presence(harness, other_actor),
+    ) == (
+        [False, False, True, True, True],
+        [False, True],
+    )
+    await retention.run_worker(harness.service, 30, pause_for_rounds(2, busy_rounds := []))
+    assert await list_body_presence(harness, actor) == [False, False, False, True, True]
+    assert busy_rounds == [False, False, False]
+    harness.clock.advance(days=2)
+    assert await retention.empty_old_bodies(harness.service, actor.organization, 30) == 1
+
+
+async def test_a_round_with_more_to_do_is_followed_immediately(
+    harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(retention, "BATCH_SIZE", 1)
+    await create_with_deliveries(harness, "acme", 90, 60)
+    busy_rounds: list[bool] = []
+    await retention.run_worker(harness.service, 30, pause_for_rounds(3, busy_rounds))
+    assert busy_rounds == [False, True, True, False]
+
+
+async def test_several_processes_empty_each_body_once(
+    harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(retention, "BATCH_SIZE", 3)
+    actor = await create_with_deliveries(harness, "acme", *range(31, 51))
+    counts = await asyncio.gather(
+        *(retention.empty_old_bodies(harness.service, actor.organization, 30) for _ in range(3))
+    )
+    assert sum(counts) == 20
+    assert not any(await list_body_presence(harness, actor))
+
+
+async def test_a_failed_organization_is_retried_and_does_not_stop_others(
+    harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
+):
+    actor, other_actor = (
+        await create_with_deliveries(harness, "acme", 40),
+        await create_with_deliveries(harness, "other", 40),
+    )
+    empty_bodies = deliveries.empty_bodies
+    errors: list[Exception] = [UnavailableError("busy"), RuntimeError("a fault")]
+
+    async def fail_for_actor(connection: object, organization: object, *arguments: object) -> int:
+        if organization == actor.organization and errors:
+            raise errors.pop()
+        return await empty_bodies(connection, organization, *arguments)  # type: ignore[arg-type]  # as it was called
+
+    monkeypatch.setattr(deliveries, "clear_bodies", fail_for_actor)
+    await retention.run_worker(harness.service, 30, pause_for_rounds(1, []))
+    assert (
+        await list_body_presence(harness, actor),
+        await list_body_presence(harness, other_actor),
+    ) == ([True], [False])
+    await retention.run_worker(harness.service, 30, pause_for_rounds(2, []))
+    assert await list_body_presence(harness, actor) == [False]
+
+
+async def test_the_worker_continues_while_the_database_is_unavailable(harness: ServiceHarness):
+    class UnavailableDatabase:
+        def reading(self) -> object:
+            raise UnavailableError("busy")
+
+    service = replace(harness.service, database=UnavailableDatabase())  # type: ignore[arg-type]  # a database that cannot be asked
+    busy_rounds: list[bool] = []
+    await retention.run_worker(service, 30, pause_for_rounds(2, busy_rounds))
+    assert busy_rounds == [False, False, False]

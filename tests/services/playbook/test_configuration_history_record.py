@@ -1,0 +1,114 @@
+"""What the journal says is what there is, and asking for the past leaves no trace."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from sqlalchemy import text
+
+from app.domain.playbook import serialization as codec
+from app.domain.playbook.configuration import TABLE_NAMES
+from app.store.playbook import configuration, journal
+from app.store.playbook.journal import JournalFilter
+from app.store.tables.playbook import Row
+from tests.reference_model.timeline import Timeline
+from tests.reference_model.timeline_runner import TimelineRunner
+from tests.reference_model.timeline_strategies import timelines
+
+property_settings = settings(
+    max_examples=5,
+    phases=tuple(set(Phase) - {Phase.shrink, Phase.explain}),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+ConfigurationByKey = dict[tuple[str, str], Mapping[str, object]]
+
+
+@pytest.fixture
+def timeline_runner(database_url: str) -> Iterator[TimelineRunner]:
+    with asyncio.Runner() as runner:
+        new_runner = TimelineRunner(database_url, runner)
+        yield new_runner
+        runner.run(new_runner.service.database.close())
+
+
+async def replay_journal(timeline_runner: TimelineRunner) -> ConfigurationByKey:
+    """What is there by the journal alone, its entries in their order."""
+    objects: ConfigurationByKey = {}
+    async with timeline_runner.service.database.read_transaction() as connection:
+        entries = await journal.list_journal_records(
+            connection, timeline_runner.actor.organization, JournalFilter(), None, 100_000
+        )
+    for journal_entry in reversed(entries):
+        if (
+            journal_entry.action == "restate"
+        ):  # says from when on history is as the metric makes it, and changes nothing
+            continue
+        if journal_entry.kind in TABLE_NAMES and journal_entry.after is not None:
+            assert objects.get((journal_entry.kind, journal_entry.key)) == (
+                journal_entry.before if journal_entry.action == "update" else None
+            )
+            objects[journal_entry.kind, journal_entry.key] = journal_entry.after
+        elif journal_entry.kind in TABLE_NAMES:
+            assert objects.pop((journal_entry.kind, journal_entry.key)) == journal_entry.before
+    return objects
+
+
+async def load_stored_configuration(timeline_runner: TimelineRunner) -> ConfigurationByKey:
+    """What is there by the tables."""
+    async with timeline_runner.service.database.read_transaction() as connection:
+        current_configuration = await configuration.load_configuration(
+            connection, timeline_runner.actor.organization
+        )
+    return {
+        (kind, key): codec.to_json(noun)
+        for kind in TABLE_NAMES
+        for key, noun in current_configuration.resources_of(kind).items()
+    }
+
+
+async def dump_tables(timeline_runner: TimelineRunner) -> dict[str, list[str]]:
+    """Every row of every table."""
+    async with timeline_runner.service.database.read_transaction() as connection:
+        return {
+            name: sorted(
+                map(str, await connection.execute(text(f'select * from "{name}"')))
+            )  # a table's name
+            for name in sorted(Row.metadata.tables)
+        }
+
+
+@property_settings
+@given(timeline=timelines())
+def test_replaying_the_whole_journal_gives_the_present_tables(
+    timeline_runner: TimelineRunner, timeline: Timeline
+) -> None:
+    async def load_both() -> tuple[ConfigurationByKey, ConfigurationByKey]:
+        await timeline_runner.run_timeline(timeline)
+        return await replay_journal(timeline_runner), await load_stored_configuration(
+            timeline_runner
+        )
+
+    by_journal, by_tables = timeline_runner.runner.run(load_both())
+    assert by_journal == by_tables
+
+
+@property_settings
+@given(timeline=timelines())
+def test_asking_for_the_past_changes_nothing(
+    timeline_runner: TimelineRunner, timeline: Timeline
+) -> None:
+    async def query_past() -> tuple[object, object]:
+        await timeline_runner.run_timeline(timeline)
+        before = await dump_tables(timeline_runner)
+        first, last = timeline.list_days()[0], timeline.list_days()[-1]
+        for age in range((last - first).days + 3):
+            day = last - timedelta(days=age)
+            for playbook in (None, "main", "nothing"):
+                await timeline_runner.get_answer(playbook, day, day)
+                await timeline_runner.get_answer(playbook, day, last)
+        return before, await dump_tables(timeline_runner)
+
+    before, after = timeline_runner.runner.run(query_past())
+    assert before == after

@@ -1,0 +1,84 @@
+"""An OpenID Connect issuer that really signs and really listens, on this machine."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from fastapi import FastAPI, Response
+
+from tests.support.http_server import serve_application
+
+AUDIENCE = "https://sightline.example"
+PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+
+
+@dataclass
+class TokenIssuer:
+    """An issuer: its address, its keys by name, and how often they were asked for."""
+
+    keys: dict[str, PrivateKey] = field(
+        default_factory=lambda: {
+            "r1": rsa.generate_private_key(public_exponent=65_537, key_size=2_048),
+            "e1": ec.generate_private_key(ec.SECP256R1()),
+        }
+    )
+    url: str = ""
+    key_requests: int = 0
+    is_broken: bool = False
+
+    def build_key_set(self) -> dict[str, Any]:
+        public_keys: list[dict[str, Any]] = []
+        for name, key in self.keys.items():
+            if isinstance(key, rsa.RSAPrivateKey):
+                public_key = jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
+            else:
+                public_key = jwt.algorithms.ECAlgorithm.to_jwk(key.public_key(), as_dict=True)
+            public_keys.append({**public_key, "kid": name, "use": "sig"})
+        return {"keys": [*public_keys, {"kty": "oct", "kid": "o1", "k": "AAAA"}, "nonsense"]}
+
+    def build_claims(self, **overrides: Any) -> dict[str, Any]:
+        now = int(time.time())
+        claims = {
+            "iss": self.url,
+            "aud": AUDIENCE,
+            "sub": "user-7",
+            "iat": now,
+            "exp": now + 300,
+            "scope": "openid sightline:read",
+            "sightline_organization": "acme",
+            **overrides,
+        }
+        return {name: value for name, value in claims.items() if value is not None}
+
+    def sign_token(
+        self, key: str = "r1", *, headers: dict[str, Any] | None = None, **claims: Any
+    ) -> str:
+        algorithm = "RS256" if isinstance(self.keys[key], rsa.RSAPrivateKey) else "ES256"
+        return jwt.encode(
+            self.build_claims(**claims),
+            self.keys[key],
+            algorithm,
+            headers={"kid": key, **(headers or {})},
+        )
+
+
+@contextmanager
+def run_token_issuer() -> Iterator[TokenIssuer]:
+    """A signer that listens until the block ends."""
+    issuer, app = TokenIssuer(), FastAPI()
+
+    @app.get("/.well-known/openid-configuration")
+    async def discover() -> dict[str, str]:
+        return {"issuer": issuer.url, "jwks_uri": f"{issuer.url}/jwks"}
+
+    @app.get("/jwks", response_model=None)
+    async def get_key_set() -> dict[str, Any] | Response:
+        issuer.key_requests += 1
+        return Response(status_code=500) if issuer.is_broken else issuer.build_key_set()
+
+    with serve_application(app) as issuer.url:
+        yield issuer
