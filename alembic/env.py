@@ -1,4 +1,4 @@
-"""Runs the migrations: on the database that the caller names, or else that the environment does."""
+"""Run the migrations on the database that the caller names, else on the one of the environment."""
 
 import asyncio
 import os
@@ -8,19 +8,14 @@ from sqlalchemy import Connection
 
 from app.settings import load_settings
 from app.store.sql.dialect import create_migration_engine
-from app.store.tables import events as evidence_tables
-from app.store.tables import playbook as tables
-
-assert (
-    evidence_tables.MatchingRow.metadata is tables.Row.metadata
-)  # both files fill the one metadata
+from app.store.tables.base import Row
 
 
 def run_migrations(connection: Connection) -> None:
-    """Runs what was asked for in one transaction a migration."""
+    """Run the requested migrations, each in a transaction of its own."""
     context.configure(
         connection=connection,
-        target_metadata=tables.Row.metadata,
+        target_metadata=Row.metadata,  # complete: the package app.store.tables imports its modules
         render_as_batch=connection.dialect.name == "sqlite",
         transaction_per_migration=True,
         compare_type=True,
@@ -30,7 +25,7 @@ def run_migrations(connection: Connection) -> None:
 
 
 async def connect_and_migrate() -> None:
-    """Connects and migrates."""
+    """Connect to the database and run the migrations."""
     url = context.config.attributes.get("url") or load_settings(os.environ).database_url
     engine = create_migration_engine(url)
     async with engine.connect() as connection:

@@ -1,4 +1,4 @@
-"""The one place that knows everyone: settings and clock in, application out."""
+"""The composition root: settings and clock in, application out."""
 
 import asyncio
 import gc
@@ -19,27 +19,30 @@ from app.security import vault
 from app.security.oidc import OidcTokenVerifier
 from app.security.rate_limiter import RateLimiter
 from app.security.vault import Vault
-from app.services.events import metric_restatement as restatement
+from app.services.events import metric_restatement as metric_restatement_service
 from app.services.operations import retention
 from app.services.runtime.context import AccessTokenConfig, ServiceContext
 from app.settings import Settings, load_settings
 from app.store.sql.database import connect
 from app.store.sql.dialect import database_file
 
-RESTATEMENT_POLL_SECONDS: Final = 1.0  # seconds between looks for history to restate
-RETENTION_POLL_SECONDS: Final = 600.0  # seconds between looks for raw bodies that grew too old
-# Answers over large playbooks make many things at once that go all together: looking for garbage more often than this
-# takes a third of a history's time.
+# Between two looks for history to restate.
+RESTATEMENT_POLL_SECONDS: Final = 1.0
+# Between two looks for raw bodies that are too old.
+RETENTION_POLL_SECONDS: Final = 600.0
+# A result over a large playbook creates many objects at once, and drops them together. With the
+# default thresholds, garbage collection takes a third of the time of a history.
 GC_THRESHOLDS: Final = (50_000, 20, 20)
-SHUTDOWN_GRACE_SECONDS: Final = 15.0  # seconds for a step of either to end
+# For a worker to finish its current step.
+SHUTDOWN_GRACE_SECONDS: Final = 15.0
 
 
 async def wait_for_next_round(
     stopping: asyncio.Event,
     seconds: float,
-    is_busy: bool,  # noqa: FBT001  # called by position
-) -> bool:  # called by position
-    """Waits before the next look, unless there is something to do; whether the service is stopping."""
+    is_busy: bool,  # noqa: FBT001  # the workers pass it by position
+) -> bool:
+    """Wait before a worker's next round, unless it is busy. Return whether the service stops."""
     if not is_busy:
         with suppress(TimeoutError):
             await asyncio.wait_for(stopping.wait(), seconds)
@@ -49,7 +52,10 @@ async def wait_for_next_round(
 def make_service(
     settings: Settings, read_clock: Callable[[], datetime] = clock.utc_now
 ) -> ServiceContext:
-    """A service without HTTP. Raises: ValueError when PostgreSQL is used without the service's own keys."""
+    """Return a service without HTTP.
+
+    Raises: ValueError when PostgreSQL is used without the service's own keys.
+    """
     database = connect(
         settings.database_url,
         pool_size=settings.pool_size,
@@ -70,7 +76,10 @@ def make_service(
 def make_token_config(
     settings: Settings, read_clock: Callable[[], datetime]
 ) -> AccessTokenConfig | None:
-    """How access tokens are read. None when no issuer is configured. Raises: ValueError for half a configuration."""
+    """Return how access tokens are verified, or None if no issuer is configured.
+
+    Raises: ValueError when the audience is missing.
+    """
     if settings.oidc_issuer is None:
         return None
     if settings.oidc_audience is None:
@@ -82,8 +91,14 @@ def make_token_config(
 
 
 def make_vault(settings: Settings) -> Vault:
-    """The vault that the settings give; on embedded SQLite its keys are made and kept beside the database."""
-    secret, pepper = settings.secret_keys, settings.key_pepper
+    """Return the vault of the settings.
+
+    For embedded SQLite, missing keys are read from a file beside the database.
+
+    Raises: ValueError when PostgreSQL is used without keys.
+    """
+    secret = settings.secret_keys
+    pepper = settings.key_pepper
     if secret is None or pepper is None:
         database_path = database_file(settings.database_url)
         if database_path is None:
@@ -91,12 +106,16 @@ def make_vault(settings: Settings) -> Vault:
                 "SIGHTLINE_SECRET_KEYS and SIGHTLINE_KEY_PEPPER are required with PostgreSQL."
             )
         embedded_keys = _load_embedded_keys(Path(f"{database_path}.keys"))
-        secret, pepper = secret or embedded_keys[0], pepper or embedded_keys[1]
+        secret = secret or embedded_keys[0]
+        pepper = pepper or embedded_keys[1]
     return Vault(vault.parse_keys(secret), vault.parse_keys(pepper))
 
 
 def _load_embedded_keys(path: Path) -> tuple[str, str]:
-    """The two keys of an embedded database, made when they are not there yet; readable by their owner alone."""
+    """Return the two keys of an embedded database.
+
+    Generate them if the file does not exist. Only its owner can read it.
+    """
     if not path.exists():
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
@@ -108,7 +127,7 @@ def _load_embedded_keys(path: Path) -> tuple[str, str]:
 def create_app(
     settings: Settings | None = None, read_clock: Callable[[], datetime] = clock.utc_now
 ) -> FastAPI:
-    """The HTTP application; with no settings, those of the environment."""
+    """Return the HTTP application. Without settings, read them from the environment."""
     effective_settings = load_settings(os.environ) if settings is None else settings
     service = make_service(effective_settings, read_clock)
 
@@ -118,7 +137,7 @@ def create_app(
         retention_days = effective_settings.raw_retention_days
         workers = [
             asyncio.create_task(
-                restatement.run_worker(
+                metric_restatement_service.run_worker(
                     service, partial(wait_for_next_round, stopping, RESTATEMENT_POLL_SECONDS)
                 )
             ),
@@ -133,7 +152,7 @@ def create_app(
         try:
             yield
         finally:
-            stopping.set()  # a step that is under way is ended, not cut off
+            stopping.set()  # the workers finish their current step
             await asyncio.wait(workers, timeout=SHUTDOWN_GRACE_SECONDS)
             for worker in workers:
                 worker.cancel()
@@ -147,11 +166,12 @@ def create_app(
     return application
 
 
-def served() -> FastAPI:
-    """The application of a process that serves nothing else: garbage is looked for seldom."""
+def create_server_app() -> FastAPI:
+    """Return the application for a process that does nothing else, with rare garbage collection."""
     application = create_app()
-    # No line of the log says where in the code it was written, or by whom: finding out takes a fifth of its time.
-    logging._srcfile = None  # the library's own documentation says so ("Optimization")  # noqa: SLF001  # the library's own documentation says so ("Optimization")
+    # Log records need no source line, thread or process, and finding them takes a fifth of the time
+    # of a record. The documentation of `logging` describes this ("Optimization").
+    logging._srcfile = None  # noqa: SLF001  # see above
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     gc.collect()
     gc.freeze()

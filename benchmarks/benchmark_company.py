@@ -1,4 +1,4 @@
-"""Organizations to ask about: a plan, three months of events, and then as many times more of these as are wanted."""
+"""Organizations for benchmarks: a playbook, and any multiple of three months of events."""
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,12 +13,13 @@ from sqlalchemy import event as hook
 from app.api.alignment.alignment_schemas import to_alignment
 from app.domain.access.actor import Actor
 from app.domain.playbook.organization import Organization
-from app.security import identifiers as ids
+from app.security import identifiers
 from app.services.access import organizations
 from app.services.alignment import alignment
 from app.services.alignment.alignment import AlignmentResult, _RequestedOnce
-from app.services.events import ingestion as events
-from app.services.playbook import configuration, playbooks
+from app.services.events import ingestion
+from app.services.playbook import configuration as configuration_service
+from app.services.playbook import playbooks
 from app.services.runtime.context import ServiceContext
 from app.services.runtime.versioned_cache import VersionedCache
 from app.store.alignment.evidence_query import ClosedDayEvidence
@@ -43,51 +44,52 @@ Statements = list[tuple[str, Sequence[object]]]
 
 @dataclass(frozen=True)
 class BenchmarkCompany:
-    """An organization with a plan and events. Shape: `secret` is its key."""
+    """An organization with a playbook and events."""
 
     service: ServiceContext
     actor: Actor
+    # The admin key.
     secret: str
 
     @property
     def organization(self) -> UUID:
-        """Its identity."""
+        """The id of the organization."""
         return self.actor.organization
 
 
 class AnswerlessCache(VersionedCache):
-    """Keeps no answer, only what is configured and, unless told otherwise, the evidence of days that are over."""
+    """A cache of configuration and evidence of closed days, but not of answers."""
 
     def __init__(self, *excluded_types: type) -> None:
-        """Of these kinds nothing is kept either."""
+        """Exclude values of these types in addition to answers."""
         super().__init__()
         self._excluded_types = (AlignmentResult, *excluded_types)
 
     def put(self, owner: Hashable, key: Hashable, version: int, value: object, cost: int) -> None:
-        """Not an answer."""
+        """Store a value unless its type is excluded."""
         if not isinstance(value, self._excluded_types):
             super().put(owner, key, version, value, cost)
 
 
 def with_empty_cache(service: ServiceContext) -> ServiceContext:
-    """It in a process that has answered nothing yet."""
+    """Copy the service as of a new process."""
     return replace(service, answer_cache=VersionedCache())
 
 
 def without_answer_cache(service: ServiceContext) -> ServiceContext:
-    """It in a process that hears of an event after each of its answers."""
+    """Copy the service as of a process that receives an event after each answer."""
     return replace(service, answer_cache=AnswerlessCache())
 
 
 def without_evidence_cache(service: ServiceContext) -> ServiceContext:
-    """It in a process that reads the whole evidence for each of its answers."""
+    """Copy the service as of a process that reads all evidence for each answer."""
     return replace(service, answer_cache=AnswerlessCache(ClosedDayEvidence, _RequestedOnce))
 
 
 async def compute_answer(
     company: BenchmarkCompany, prepare_service: Callable[[ServiceContext], ServiceContext]
 ) -> bytes:
-    """What that process sends of the company's alignment."""
+    """Return the response body of the company's alignment."""
     return (
         to_alignment(
             await alignment.get_alignment(prepare_service(company.service), company.actor, PLAYBOOK)
@@ -100,55 +102,58 @@ async def compute_answer(
 async def create_company(
     service: ServiceContext, clock: FakeClock, objectives: int, event_count: int
 ) -> BenchmarkCompany:
-    """A new organization with a plan of so many objectives and about so many events, recorded as they occurred."""
+    """Create an organization with a playbook and events, recorded at their occurrence."""
     clock.now = START
-    key = f"reads-{ids.new_uuid7(datetime.now(UTC)).hex}"
+    key = f"reads-{identifiers.new_uuid7(datetime.now(UTC)).hex}"
     secret = await organizations.create_organization(service, Organization(key, "Benchmark"))
     actor = Actor(
         await organizations.find_organization(service, key), "bench", frozenset({"admin"})
     )
     size = replace(plan_size(objectives), events=event_count)
-    await configuration.write_configuration(
+    await configuration_service.write_configuration(
         service, actor, lambda current: add_nouns(current, make_nouns(size))
     )
     await playbooks.publish_playbook(service, actor, PLAYBOOK)
     for day in range(DAYS):
         clock.now = START + timedelta(days=day, minutes=30)
-        recorded = await events.ingest_events(service, actor, make_day_events(size, day, 0))
+        recorded = await ingestion.ingest_events(service, actor, make_day_events(size, day, 0))
         assert all(submission.status == "recorded" for submission in recorded)
     return BenchmarkCompany(service, actor, secret)
 
 
 def plan_size(objectives: int) -> HistorySize:
-    """Two key results for every objective, over at most 200 metrics and 50 teams; every team works on all of them."""
-    metrics, teams = min(200, 2 * objectives), min(50, max(5, objectives // 5))
-    return HistorySize(objectives, 2 * objectives, teams, metrics)
+    """Return a size with two key results per objective, at most 200 metrics and 50 teams."""
+    teams = min(50, max(5, objectives // 5))
+    return HistorySize(objectives, 2 * objectives, teams, metrics=min(200, 2 * objectives))
 
 
 async def multiply_events(connection: asyncpg.Connection, organization: UUID, factor: int) -> None:
-    """There are so many times more events in the same cells of the roll-ups: `sightline db rebuild --check` agrees."""
+    """Multiply the events within the same roll-up cells.
+
+    `sightline db rebuild --check` finds no difference.
+    """
     column_filter = "attrelid = 'event'::regclass and attnum > 0 and not attisdropped"
     columns = await connection.fetchval(
         f"select array_agg(attname::text order by attnum) from pg_attribute where {column_filter}"
     )
     event_count = await connection.fetchval("select count(*) from event")
-    # A copy's id comes before all others, so that the last event of a day is the one that it was.
+    # The ids of copies sort before all others, so the last event of a day remains the last.
     replaced_columns = {
         "uid": f"lpad(to_hex({event_count} + row_number() over ()), 32, '0')::uuid",
         "id": f"'+{event_count}-' || k || '-' || id",
     }
     where = f"where organization_id = '{organization}'"
-    copies = f"select {', '.join(replaced_columns.get(name, name) for name in columns)} from event, generate_series(2, {factor}) as k"
+    selected = ", ".join(replaced_columns.get(name, name) for name in columns)
+    copies = f"select {selected} from event, generate_series(2, {factor}) as k"
     await connection.execute(f"insert into event ({', '.join(columns)}) {copies} {where}")
     for name, sums in ADDITIVE_COLUMNS.items():
-        await connection.execute(
-            f"update {name} set {', '.join(f'{column} = {column} * {factor}' for column in sums)} {where}"
-        )
+        assignments = ", ".join(f"{column} = {column} * {factor}" for column in sums)
+        await connection.execute(f"update {name} set {assignments} {where}")
 
 
 @contextmanager
 def record_statements(service: ServiceContext) -> Iterator[Statements]:
-    """What the database is asked meanwhile."""
+    """Collect the statements that the database executes in the block."""
     recorded: Statements = []
 
     def add_statement(

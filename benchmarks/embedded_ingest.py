@@ -1,6 +1,7 @@
-"""How fast the service takes events on embedded SQLite, beside what SQLite does without it.
+"""Measure event ingest on embedded SQLite, compared with SQLite alone.
 
-`python -m benchmarks.embedded_ingest [--small] [--to FOLDER]`, or `make bench`. Medians of interleaved rounds.
+`python -m benchmarks.embedded_ingest [--small] [--to FOLDER]`, or `make bench`. The figures are
+medians of interleaved rounds.
 """
 
 import argparse
@@ -33,19 +34,19 @@ from benchmarks.report import RatioRow, write_report
 
 CREATE_TABLES = """
 pragma journal_mode = wal; pragma synchronous = full;
-create table event (source text, id text, type text, time text, team text, value real, data text,
-  primary key (source, id)) strict, without rowid;
+create table event (source text, id text, type text, time text, team text, value real,
+  data text, primary key (source, id)) strict, without rowid;
 create table measure (type text primary key, events integer, value real) strict, without rowid;
 """
 INSERT_EVENT = "insert into event values (?, ?, ?, ?, ?, ?, ?) on conflict do nothing"
 UPSERT_MEASURE = (
-    "insert into measure values (?, ?, ?) on conflict do update set events = events + excluded.events, "
-    "value = value + excluded.value"
+    "insert into measure values (?, ?, ?) on conflict do update set "
+    "events = events + excluded.events, value = value + excluded.value"
 )
 
 
 def measure_executemany(bench: IngestBenchmark, folder: Path) -> None:
-    """Batches of 1,000 with one roll-up by the driver alone, each its own transaction."""
+    """Measure batches of 1,000 with one roll-up by the driver alone, each in one transaction."""
     event_batches = [[make_wire_event() for _ in range(1_000)] for _ in range(bench.size.batches)]
     connection = sqlite3.connect(folder / f"{time.monotonic_ns()}.db")
     connection.executescript(CREATE_TABLES)
@@ -67,7 +68,7 @@ def measure_executemany(bench: IngestBenchmark, folder: Path) -> None:
 
 
 async def measure_all(bench: IngestBenchmark, folder: Path) -> None:
-    """All in turn; the first round only warms up when there are more."""
+    """Run all measurements in turn. With several rounds, the first one only warms up."""
     for _ in range(bench.size.rounds + (bench.size.rounds > 1)):
         measure_executemany(bench, folder)
         await measure_batches(bench, 1_000, 1, "http")
@@ -76,22 +77,24 @@ async def measure_all(bench: IngestBenchmark, folder: Path) -> None:
 
 
 def run_benchmark(size: BenchmarkSize) -> list[RatioRow]:
-    """All rows, on a database of their own."""
+    """Return all rows, measured on a temporary database."""
     with tempfile.TemporaryDirectory() as folder_name:
-        folder, keys = (
-            Path(folder_name),
-            {"secret_keys": generate_key(), "key_pepper": generate_key()},
-        )
+        folder = Path(folder_name)
+        keys = {"secret_keys": generate_key(), "key_pepper": generate_key()}
         url = f"sqlite+aiosqlite:///{folder / 'sightline.db'}"
         migrations.upgrade_database(url)
         actor, key, hook = asyncio.run(
             create_organization(Settings(database_url=url, requests_per_minute=0, **keys))
         )
         receivers = run_server(
-            "uvicorn", "benchmarks.receivers:embedded", "--factory", "--no-access-log", ready="/docs",
+            "uvicorn",
+            *("benchmarks.receivers:embedded", "--factory", "--no-access-log"),
+            ready_path="/docs",
             RECEIVER_FILE=str(folder / "lite.db"),
-        )  # fmt: skip
-        service = run_server("sightline", "serve", ready="/readyz", **build_environment(url, keys))
+        )
+        service = run_server(
+            "sightline", "serve", ready_path="/readyz", **build_environment(url, keys)
+        )
         with receivers as (receivers_url, _, _), service as (service_url, _, _):
             bench = IngestBenchmark(url, key, hook, actor, service_url, receivers_url, size)
             asyncio.run(measure_all(bench, folder))
@@ -110,14 +113,14 @@ def run_benchmark(size: BenchmarkSize) -> list[RatioRow]:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Runs, prints and writes."""
+    """Run the benchmark, print the report and write it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--small", action="store_true", help="everything small: only shows that it runs"
+        "--small", action="store_true", help="run at the smallest size, only to show that it works"
     )
     parser.add_argument("--to", type=Path, default=Path("benchmarks/results"))
     options = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # stops the started servers too
     write_report(
         options.to, "embedded", run_benchmark(SMALL_SIZE if options.small else BenchmarkSize())
     )

@@ -1,10 +1,11 @@
-"""What exporting events costs in memory: as much for ten times the events.
+"""Measure the memory of event exports, which must not grow with the number of events.
 
-`python -m benchmarks.exports [DATABASE_URL] [--small]`: from the root of the repository; without an address an
-embedded database of its own, gone after the run. On PostgreSQL the database must be at head.
+`python -m benchmarks.exports [DATABASE_URL] [--small]`, from the root of the repository. Without a
+URL the benchmark uses a temporary SQLite database. A PostgreSQL database must be at head.
 
-Both organizations are exported in turn, by HTTP's own interface and read by nobody, so that what is measured is what
-the service holds: the peak of what Python allocated meanwhile, medians of the rounds, the first one for warming up.
+The benchmark exports two organizations in turn through ASGI and discards the output. So it measures
+the memory of the service alone: the peak of Python's allocations, as the median of the rounds. The
+first round warms up.
 """
 
 import argparse
@@ -26,11 +27,11 @@ from app.domain.events.metrics import Metric
 from app.domain.playbook.organization import Organization, Team
 from app.domain.sources.sources import Source
 from app.main import create_app
-from app.security import identifiers as ids
+from app.security import identifiers
 from app.security.vault import generate_key
 from app.services.access import organizations
-from app.services.events import ingestion as events
-from app.services.playbook import configuration
+from app.services.events import ingestion
+from app.services.playbook import configuration as configuration_service
 from app.services.runtime.context import ServiceContext
 from app.settings import Settings
 
@@ -44,9 +45,11 @@ ExportMeasurements = dict[tuple[str, str], list[tuple[int, float, int]]]
 
 @dataclass(frozen=True)
 class ExportSize:
-    """How many events the small organization has, how many times more the large one, and how often both are asked."""
+    """The size of the benchmark."""
 
+    # Events of the small organization.
     events: int = 5_000
+    # The large organization has so many times more.
     factor: int = 10
     rounds: int = 4
 
@@ -55,8 +58,8 @@ SMALL_SIZE: Final = ExportSize(events=505, factor=2, rounds=2)
 
 
 async def create_organization(service: ServiceContext, count: int) -> str:
-    """The admin key of a new organization with so many events."""
-    key = f"export-{ids.new_uuid7(datetime.now(UTC)).hex}"
+    """Create an organization with `count` events. Return its admin key."""
+    key = f"export-{identifiers.new_uuid7(datetime.now(UTC)).hex}"
     secret = await organizations.create_organization(service, Organization(key, "Benchmark"))
     actor = Actor(
         await organizations.find_organization(service, key), "bench", frozenset({"admin"})
@@ -66,9 +69,9 @@ async def create_organization(service: ServiceContext, count: int) -> str:
         Source("billing", "Billing"),
         Metric("m", "M", ("paid",), "sum"),
     ):
-        await configuration.put_resource(service, actor, noun)
+        await configuration_service.put_resource(service, actor, noun)
     for start in range(0, count, BATCH_SIZE):
-        await events.ingest_events(
+        await ingestion.ingest_events(
             service, actor, [_make_event(n) for n in range(start, min(start + BATCH_SIZE, count))]
         )
     return secret
@@ -76,7 +79,10 @@ async def create_organization(service: ServiceContext, count: int) -> str:
 
 def _make_event(number: int) -> Event:
     occurred_at = START + timedelta(seconds=number * 7)
-    event_data = {"segment": "enterprise", "note": f"line {number} of what its sender says besides"}
+    event_data = {
+        "segment": "enterprise",
+        "note": f"line {number} of the additional data of the sender",
+    }
     return Event(
         f"inv-{number}",
         "billing",
@@ -92,7 +98,7 @@ def _make_event(number: int) -> Event:
 async def measure_export(
     app: Any, secret: str, kind: str
 ) -> tuple[int, float, int]:  # Any: an ASGI application
-    """Peak bytes, seconds and lines of one export, thrown away as it comes."""
+    """Return peak bytes, seconds and lines of one export."""
     lines = 0
     scope = {
         "type": "http",
@@ -118,13 +124,14 @@ async def measure_export(
         lines += message.get("body", b"").count(b"\n")
 
     tracemalloc.reset_peak()
-    start_bytes, started_at = tracemalloc.get_traced_memory()[0], time.perf_counter()
+    start_bytes = tracemalloc.get_traced_memory()[0]
+    started_at = time.perf_counter()
     await app(scope, receive, send)
     return tracemalloc.get_traced_memory()[1] - start_bytes, time.perf_counter() - started_at, lines
 
 
 async def measure_exports(url: str, size: ExportSize) -> ExportMeasurements:
-    """What every export took, by format and organization, but for the first round."""
+    """Return the measurements by format and organization, without the first round."""
     keys = generate_key()
     app = create_app(
         Settings(database_url=url, secret_keys=keys, key_pepper=keys, requests_per_minute=0)
@@ -147,7 +154,7 @@ async def measure_exports(url: str, size: ExportSize) -> ExportMeasurements:
 
 
 def format_report(peaks: ExportMeasurements) -> str:
-    """The medians, and the ratio that may not grow."""
+    """Format the medians, and the ratio that has a limit."""
     lines = []
     for kind in FORMATS:
         few, many = (
@@ -155,14 +162,15 @@ def format_report(peaks: ExportMeasurements) -> str:
         )
         seconds, count = peaks[kind, "many"][0][1:]
         lines.append(
-            f"{kind}: peak {few / 1e6:.2f} MB for {peaks[kind, 'few'][0][2]} lines, {many / 1e6:.2f} MB for {count}: "
-            f"{many / few:.2f} (limit {MAX_MEMORY_RATIO}); {count / seconds:.0f} lines/s while traced"
+            f"{kind}: peak {few / 1e6:.2f} MB for {peaks[kind, 'few'][0][2]} lines, "
+            f"{many / 1e6:.2f} MB for {count}: {many / few:.2f} (limit {MAX_MEMORY_RATIO}); "
+            f"{count / seconds:.0f} lines/s while traced"
         )
     return "\n".join(lines)
 
 
 def main() -> None:
-    """Measures and prints."""
+    """Run the benchmark and print the report."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("url", nargs="?")
     parser.add_argument("--small", action="store_true")

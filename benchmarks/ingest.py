@@ -1,9 +1,9 @@
-"""How fast the service takes events, as ratios to simpler things that are measured in turn in the same run.
+"""Measure event ingest, as ratios to simpler programs that are measured in turn in the same run.
 
-`python -m benchmarks.ingest [--small] [--growth] [--to FOLDER]`, or `make bench`: starts a durable PostgreSQL of this
-machine, the service and the receivers, prints a table, and writes it as ingest.md and ingest.svg. Medians of
-interleaved rounds.
-Source of the bars: quality.md.
+`python -m benchmarks.ingest [--small] [--growth] [--to FOLDER]`, or `make bench`. The benchmark
+starts a durable PostgreSQL server, the service and the receivers. It prints a table and writes it
+as ingest.md and ingest.svg. The figures are medians of interleaved rounds. The targets are
+explained in docs/performance.md.
 """
 
 import argparse
@@ -27,6 +27,7 @@ from datetime import UTC, datetime
 from functools import partial
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final
 from urllib.request import urlopen
 
@@ -42,11 +43,13 @@ from app.domain.sources.sources import Source
 from app.main import make_service
 from app.security.vault import generate_key
 from app.services.access import organizations
-from app.services.playbook import configuration
-from app.services.runtime.matcher_cache import load_compiled_configuration
-from app.services.sources import sources
+from app.services.events.matching import match_events
+from app.services.playbook import configuration as configuration_service
+from app.services.runtime.compiled_configuration import load_compiled_configuration
+from app.services.sources import sources as sources_service
 from app.settings import Settings
-from app.store.events import ingest
+from app.store.events import ingest, ingest_postgresql
+from app.store.events.ingest_batch import IngestBatch
 from benchmarks.load import LoadMeasurement, build_post_request, send_requests
 from benchmarks.report import (
     RatioRow,
@@ -58,11 +61,9 @@ from benchmarks.report import (
 )
 
 METRIC_COUNT: Final = 20
-PUBLIC_URL, SECRET, PORTAL = (
-    "https://sightline.example",
-    "the-client-secret-of-a-private-app",
-    "4242001",
-)
+PUBLIC_URL: Final = "https://sightline.example"
+SECRET: Final = "the-client-secret-of-a-private-app"  # noqa: S105  # a sample
+PORTAL: Final = "4242001"
 NOW: Final = datetime.now(UTC).replace(microsecond=0)
 EVENT_NUMBERS: Final = count()
 DURABLE_SETTINGS: Final = {
@@ -75,12 +76,12 @@ DURABLE_SETTINGS: Final = {
 
 @dataclass(frozen=True)
 class BenchmarkSize:
-    """How much is measured. Shape: the first of several rounds only warms up."""
+    """The size of the benchmark."""
 
-    rounds: int = 5
+    rounds: int = 5  # the first of several rounds only warms up
     batches: int = 6
     singles: int = 600
-    max_seconds: float = 400  # after which no other round begins
+    max_seconds: float = 400  # no round begins later
 
 
 SMALL_SIZE: Final = BenchmarkSize(rounds=1, batches=1, singles=40)
@@ -88,7 +89,7 @@ SMALL_SIZE: Final = BenchmarkSize(rounds=1, batches=1, singles=40)
 
 @dataclass
 class IngestBenchmark:
-    """What is measured, and where. Shape: `taken` has the events a second of each round by name."""
+    """The targets and the measurements of one run."""
 
     url: str
     key: str
@@ -97,19 +98,20 @@ class IngestBenchmark:
     service_url: str
     receivers_url: str
     size: BenchmarkSize
+    # Events per second of each round, by measurement.
     rates: dict[str, list[float]] = field(default_factory=dict)
 
     def get_batch_count(self, size: int) -> int:
-        """How many batches of that size a client sends in a round."""
+        """Return the number of batches of that size that a client sends in a round."""
         return max(1, self.size.batches * 1_000 // size)
 
     def add_rate(self, name: str, rate: float) -> None:
-        """One more round of it is done."""
+        """Add the rate of one round."""
         self.rates.setdefault(name, []).append(rate)
 
 
 def make_wire_event() -> dict[str, object]:
-    """One new event as it is sent."""
+    """Make a new event in the form of the API."""
     number = next(EVENT_NUMBERS)
     event_data = {"segment": "enterprise", "seats": number}
     fields = {"time": NOW.isoformat(), "team": "sales", "value": 100.5, "data": event_data}
@@ -122,7 +124,7 @@ def make_wire_event() -> dict[str, object]:
 
 
 def add_configuration(current: Configuration) -> Configuration:
-    """A team, a source, and as many metrics as there are types."""
+    """Add a team, a source, and one metric per event type."""
     draft = ConfigurationDraft(current)
     draft.put(Team("sales", "Sales", "sales", 10_000))
     draft.put(Source("billing", "Billing"))
@@ -132,25 +134,21 @@ def add_configuration(current: Configuration) -> Configuration:
 
 
 class ArgumentRecorder:
-    """Stands where a connection does, and only keeps what the statement is asked with."""
+    """A stand-in for a connection that stores the arguments of a statement."""
 
     dialect = type("Dialect", (), {"name": "postgresql"})
     arguments: tuple[Any, ...] = ()  # Any: columns of every type
 
     async def exec_driver_sql(
         self, _sql: str, arguments: tuple[Any, ...]
-    ) -> "ArgumentRecorder":  # Any: the same
-        """Keeps the arguments."""
+    ) -> SimpleNamespace:  # Any: columns of every type
+        """Store the arguments. Return the row of a statement that recorded nothing."""
         self.arguments = arguments
-        return self
-
-    def one(self) -> tuple[int, None, list[Any]]:  # Any: none in it
-        """Nothing was recorded."""
-        return 0, None, []
+        return SimpleNamespace(one=lambda: (0, None, []))
 
 
 async def measure_statements(bench: IngestBenchmark, size: int, clients: int, name: str) -> None:
-    """Batches by the statement alone, through asyncpg, everything made beforehand."""
+    """Measure batches by the statement alone, through asyncpg, with prepared arguments."""
     service = make_service(
         Settings(database_url=bench.url, secret_keys=generate_key(), key_pepper=generate_key())
     )
@@ -162,22 +160,20 @@ async def measure_statements(bench: IngestBenchmark, size: int, clients: int, na
     for _ in range(batch_count + clients):
         events = [_to_event(make_wire_event()) for _ in range(size)]
         recorder = ArgumentRecorder()
-        prepared = ingest.match_events(events, compiled.matcher, NOW, "UTC")
+        prepared = match_events(events, compiled.matcher, NOW, "UTC")
         day = epoch.to_day_number(NOW.date())
-        await ingest.record_events(
-            recorder, bench.actor.organization, prepared, NOW, day, compiled.version
-        )  # type: ignore[arg-type]  # it stands for one
+        batch = IngestBatch(bench.actor.organization, prepared, NOW, day, compiled.version)
+        await ingest.record_events(recorder, batch)  # type: ignore[arg-type]  # a stand-in
         statement_arguments.append(recorder.arguments)
     connections = [await asyncpg.connect(bench.url.replace("+asyncpg", "")) for _ in range(clients)]
     remaining = iter(statement_arguments[clients:])
-    for connection, arguments in zip(
-        connections, statement_arguments, strict=False
-    ):  # prepares the statement
-        await connection.fetchrow(ingest.RECORD_STATEMENT, *arguments)
+    # The first execution prepares the statement.
+    for connection, arguments in zip(connections, statement_arguments, strict=False):
+        await connection.fetchrow(ingest_postgresql.RECORD_STATEMENT, *arguments)
 
     async def execute_remaining(connection: asyncpg.Connection) -> None:
         for arguments in remaining:
-            await connection.fetchrow(ingest.RECORD_STATEMENT, *arguments)
+            await connection.fetchrow(ingest_postgresql.RECORD_STATEMENT, *arguments)
 
     start = time.perf_counter()
     await asyncio.gather(*map(execute_remaining, connections))
@@ -192,7 +188,7 @@ def _to_event(wire_event: dict[str, Any]) -> Event:  # Any: JSON values
 
 
 async def measure_batches(bench: IngestBenchmark, size: int, clients: int, name: str) -> None:
-    """The same over HTTP, the bodies made beforehand."""
+    """Measure batches over HTTP, with prepared bodies."""
     batch_count = bench.get_batch_count(size) * clients
     bodies = [
         json.dumps({"events": [make_wire_event() for _ in range(size)]}).encode()
@@ -209,7 +205,7 @@ async def measure_batches(bench: IngestBenchmark, size: int, clients: int, name:
 async def measure_single_events(
     bench: IngestBenchmark, address: str, path: str, name: str
 ) -> LoadMeasurement:
-    """One event a request, by 32 clients."""
+    """Measure one event per request, by 32 clients."""
     key = bench.key if address == bench.service_url else ""
     requests = [
         build_post_request(path, json.dumps(make_wire_event()).encode(), key)
@@ -222,7 +218,10 @@ async def measure_single_events(
 
 
 async def measure_deliveries(bench: IngestBenchmark) -> LoadMeasurement:
-    """Deliveries of HubSpot, ten changes of two deals that are won in each, by 32 clients; counted in changes."""
+    """Measure HubSpot deliveries by 32 clients, in changes per second.
+
+    Each delivery has ten changes of two deals that are won.
+    """
     path = f"/hooks/{bench.hook}"
     requests = []
     for _ in range(max(1, bench.size.singles // 4)):
@@ -243,7 +242,7 @@ async def measure_deliveries(bench: IngestBenchmark) -> LoadMeasurement:
 
 
 def make_won_deal_changes(deal: int) -> list[dict[str, object]]:
-    """What HubSpot says of a deal that is made and won."""
+    """Make HubSpot's changes of a deal that is created and won."""
     occurred_at = int(NOW.timestamp() * 1000) - 60_000
     properties = {
         "pipeline": "default",
@@ -270,7 +269,10 @@ def make_won_deal_changes(deal: int) -> list[dict[str, object]]:
 
 
 async def measure_all(bench: IngestBenchmark) -> list[RatioRow]:
-    """Every row, in interleaved rounds; the first round of each only warms up when there are more."""
+    """Return every row, measured in interleaved rounds.
+
+    The first of several rounds only warms up.
+    """
     steps: list[Callable[[], Awaitable[object]]] = []
     for size, clients in ((1_000, 1), (10_000, 1), (1_000, 2)):
         label = f"{size}x{clients}"
@@ -281,7 +283,9 @@ async def measure_all(bench: IngestBenchmark) -> list[RatioRow]:
         for name in ("naive", "dropped", "mapped")
     ]
     steps.append(partial(measure_single_events, bench, bench.service_url, "/v1/events", "single"))
-    steps.append(partial(measure_single_events, bench, bench.receivers_url, "/kept", "kept"))
+    steps.append(
+        partial(measure_single_events, bench, bench.receivers_url, "/raw-body", "raw bodies")
+    )
     steps.append(partial(measure_deliveries, bench))
     deadline = time.monotonic() + bench.size.max_seconds
     for _ in range(bench.size.rounds + (bench.size.rounds > 1)):
@@ -290,7 +294,7 @@ async def measure_all(bench: IngestBenchmark) -> list[RatioRow]:
         if time.monotonic() > deadline:
             break
     rates = {name: samples[1:] or samples for name, samples in bench.rates.items()}
-    rates["kept changes"] = [10 * rate for rate in rates["kept"]]
+    rates["raw changes"] = [10 * rate for rate in rates["raw bodies"]]
     comparisons = [
         ("batches of 1,000", "http 1000x1", "statement 1000x1", 0.75),
         ("batches of 10,000", "http 10000x1", "statement 10000x1", 0.75),
@@ -298,11 +302,11 @@ async def measure_all(bench: IngestBenchmark) -> list[RatioRow]:
         ("single events, 32 clients, and the naive receiver", "single", "naive", 1.4),
         ("the same, and one that drops them", "single", "dropped", 0.65),
         ("the same, and a SQLModel session each", "single", "mapped", 5.0),
-        ("the same, what 99 of 100 wait at most", "single, p99", "naive, p99", 0.4),
+        ("the same, 99th percentile of the wait", "single, p99", "naive, p99", 0.4),
         (
-            "HubSpot's changes, ten a delivery, and ten times the bodies a naive receiver keeps",
+            "HubSpot's changes, ten per delivery, and ten times the bodies a naive receiver stores",
             "deliveries",
-            "kept changes",
+            "raw changes",
             0.4,
         ),
     ]
@@ -322,7 +326,10 @@ async def measure_all(bench: IngestBenchmark) -> list[RatioRow]:
 def run_server(
     *command: str, ready_path: str, **environment: str
 ) -> Iterator[tuple[str, float, int]]:
-    """Where a program serves, the seconds until it did, and its process."""
+    """Run a program that serves HTTP.
+
+    Yield its URL, the seconds until it was ready, and its process id.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -359,7 +366,7 @@ def _is_ready(address: str) -> bool:
 
 
 def measure_resident_memory(process_id: int) -> float:
-    """The memory that a process holds. Units: MiB."""
+    """Return the resident memory of a process in MiB."""
     return (
         int(Path(f"/proc/{process_id}/statm").read_text("ascii").split()[1])
         * os.sysconf("SC_PAGE_SIZE")
@@ -368,7 +375,7 @@ def measure_resident_memory(process_id: int) -> float:
 
 
 def measure_bare_imports() -> tuple[float, float]:
-    """What the libraries alone take to be there: seconds and MiB."""
+    """Return the seconds and MiB that importing the libraries takes."""
     code = (
         "import fastapi, sqlmodel, asyncpg; print(int(open('/proc/self/statm').read().split()[1]))"
     )
@@ -380,7 +387,7 @@ def measure_bare_imports() -> tuple[float, float]:
 
 
 def build_environment(url: str, keys: Mapping[str, str]) -> dict[str, str]:
-    """What the service is told."""
+    """Return the environment of the service."""
     variables = {f"SIGHTLINE_{name.upper()}": value for name, value in keys.items()}
     variables |= {
         "SIGHTLINE_DATABASE_URL": url,
@@ -391,18 +398,20 @@ def build_environment(url: str, keys: Mapping[str, str]) -> dict[str, str]:
 
 
 def run_benchmark(url: str, size: BenchmarkSize) -> list[RatioRow]:
-    """All rows, on that database, which is at head."""
+    """Return all rows, measured on a database at head."""
     keys = {"secret_keys": generate_key(), "key_pepper": generate_key()}
     settings = Settings(database_url=url, requests_per_minute=0, **keys)
     actor, key, hook = asyncio.run(create_organization(settings))
     driver_url = url.replace("+asyncpg", "")
-    measure_bare_imports()  # reads the libraries into the machine's cache
+    measure_bare_imports()  # fills the file cache
     seconds, memory = measure_bare_imports()
     receivers = run_server(
-        "uvicorn", "benchmarks.receivers:application", "--factory", "--no-access-log", ready="/docs",
+        "uvicorn",
+        *("benchmarks.receivers:application", "--factory", "--no-access-log"),
+        ready_path="/docs",
         RECEIVER_DATABASE_URL=driver_url,
-    )  # fmt: skip
-    service = run_server("sightline", "serve", ready="/readyz", **build_environment(url, keys))
+    )
+    service = run_server("sightline", "serve", ready_path="/readyz", **build_environment(url, keys))
     with receivers as (receivers_url, _, _), service as (service_url, startup_seconds, process_id):
         idle_memory = measure_resident_memory(process_id)
         rows = asyncio.run(
@@ -436,12 +445,16 @@ CLIENT_COUNTS: Final = (1, 2, 5, 10, 20, 50, 100, 200)
 
 
 def measure_by_clients(url: str, size: BenchmarkSize) -> list[tuple[int, float, float, float]]:
-    """Single events a second, and what half and 99 of 100 wait, by how many send at once. Units: milliseconds."""
-    keys, points = {"secret_keys": generate_key(), "key_pepper": generate_key()}, []
+    """Return rate, median wait and 99th percentile of single events by number of clients.
+
+    Waits are in milliseconds.
+    """
+    keys = {"secret_keys": generate_key(), "key_pepper": generate_key()}
+    points: list[tuple[int, float, float, float]] = []
     _, key, _ = asyncio.run(
         create_organization(Settings(database_url=url, requests_per_minute=0, **keys))
     )
-    with run_server("sightline", "serve", ready="/readyz", **build_environment(url, keys)) as (
+    with run_server("sightline", "serve", ready_path="/readyz", **build_environment(url, keys)) as (
         service_url,
         _,
         _,
@@ -464,7 +477,7 @@ def measure_by_clients(url: str, size: BenchmarkSize) -> list[tuple[int, float, 
 
 
 async def create_organization(settings: Settings) -> tuple[Actor, str, str]:
-    """An organization to send to: who may, the key, and its hook for HubSpot."""
+    """Create an organization. Return an actor, the key, and the id of its HubSpot hook."""
     service = make_service(settings)
     organization_key = f"bench-{os.getpid()}"
     key = await organizations.create_organization(
@@ -475,47 +488,47 @@ async def create_organization(settings: Settings) -> tuple[Actor, str, str]:
         "bench",
         frozenset({"admin"}),
     )
-    await configuration.write_configuration(service, actor, add_configuration)
+    await configuration_service.write_configuration(service, actor, add_configuration)
     hubspot = Source("hubspot", "HubSpot", "hubspot", PORTAL, "sales")
-    stored_source = await sources.put_source(service, actor, hubspot, SECRET)
+    stored_source = await sources_service.put_source(service, actor, hubspot, SECRET)
     await service.database.close()
     return actor, key, stored_source.hook_id or ""
 
 
 def load_durable_databases() -> Any:  # Any: the suite's own server, which only a checkout has
-    """The suite's way to a PostgreSQL, made durable and put on a disk."""
+    """Return the suite's databases module, with a durable PostgreSQL server on disk."""
     postgres = importlib.import_module("tests.support.postgres_server")
     postgres.SERVER_SETTINGS.update(DURABLE_SETTINGS)
-    postgres.ROOM = 1 << 62
+    postgres.MIN_FREE_BYTES = 1 << 62
     return importlib.import_module("tests.support.databases")
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Runs, prints and writes."""
+    """Run the benchmark, print the report and write it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--small", action="store_true", help="everything small: only shows that it runs"
+        "--small", action="store_true", help="run at the smallest size, only to show that it works"
     )
     parser.add_argument(
-        "--growth", action="store_true", help="how single events fare with 1 to 200 clients"
+        "--growth", action="store_true", help="measure single events with 1 to 200 clients too"
     )
     parser.add_argument(
         "--seconds",
         type=float,
         default=BenchmarkSize.max_seconds,
-        help="after which no other round begins",
+        help="no round begins later",
     )
     parser.add_argument("--to", type=Path, default=Path("benchmarks/results"))
     options = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # stops the started servers too
     databases = load_durable_databases()
-    database_run = databases.Run()
+    database_run = databases.DatabaseRun()
     try:
         server = databases.PostgresqlServer()
         size = SMALL_SIZE if options.small else BenchmarkSize(max_seconds=options.seconds)
-        rows = run_benchmark(server.address(server.acquire_database()), size)
+        rows = run_benchmark(server.get_database_url(server.acquire_database()), size)
         points = (
-            measure_by_clients(server.address(server.acquire_database()), size)
+            measure_by_clients(server.get_database_url(server.acquire_database()), size)
             if options.growth
             else []
         )
@@ -529,14 +542,14 @@ def main(arguments: Sequence[str]) -> None:
             for clients, rate, p50, p99 in points
         ]
         wait_curves = {
-            "half of them": [(c, p50) for c, _, p50, _ in points],
-            "99 of 100": [(c, p99) for c, _, _, p99 in points],
+            "median": [(c, p50) for c, _, p50, _ in points],
+            "99th percentile": [(c, p99) for c, _, _, p99 in points],
         }
         write_files(
             options.to,
             "clients",
             format_table(
-                ["clients", "single events a second", "half wait", "99 of 100 wait"], cells
+                ["clients", "single events per second", "median wait", "99th percentile"], cells
             ),
             draw_curves("clients", wait_curves),
         )

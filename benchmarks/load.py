@@ -1,4 +1,4 @@
-"""A load of HTTP requests by so many clients, each with one connection, as cheap as a load can be."""
+"""A load of HTTP requests by many clients, each with one connection, at little cost per request."""
 
 import asyncio
 import time
@@ -9,19 +9,20 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True, slots=True)
 class LoadMeasurement:
-    """What became of a load. Units: seconds; `waits` are sorted."""
+    """The duration of a load and of its requests."""
 
     seconds: float
+    # Sorted.
     wait_seconds: Sequence[float]
 
     @property
     def p99(self) -> float:
-        """What one in a hundred waited longer than."""
+        """The wait in seconds that one request in a hundred exceeds."""
         return self.wait_seconds[len(self.wait_seconds) * 99 // 100]
 
 
 def build_post_request(path: str, body: bytes, key: str = "", **headers: str) -> bytes:
-    """The bytes of a POST of JSON."""
+    """Build the bytes of a POST of JSON."""
     extra_headers = f"Authorization: Bearer {key}\r\n" if key else ""
     extra_headers += "".join(
         f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items()
@@ -33,8 +34,9 @@ def build_post_request(path: str, body: bytes, key: str = "", **headers: str) ->
 
 
 async def send_requests(address: str, requests: Sequence[bytes], clients: int) -> LoadMeasurement:
-    """All of them are answered well. Raises: RuntimeError with the first reply that is not."""
-    remaining, wait_seconds = iter(requests), []
+    """Send all requests. Raises: RuntimeError with the first reply that is not a success."""
+    remaining = iter(requests)
+    wait_seconds: list[float] = []
     url_parts = urlsplit(address)
 
     async def run_client() -> None:

@@ -1,10 +1,12 @@
-"""What a past day's answer and a history cost against the present one, and that events do not make either dearer.
+"""Compare the answer for a past day and a history with the present answer.
 
-`python -m benchmarks.past_answers [DATABASE_URL] [--small]`: from the root of the repository, on PostgreSQL. The
-database must be at head; without an address a server of this machine is started for the run, and is gone after it.
+`python -m benchmarks.past_answers [DATABASE_URL] [--small]`, from the root of the repository, on
+PostgreSQL. The database must be at head. Without a URL the benchmark starts a server and deletes it
+after the run.
 
-Two organizations of the same configuration and journal, one with a hundred times the events of the other under the
-same roll-up keys; their answers are asked in turn, medians of the rounds, the first one for warming up.
+Two organizations have the same configuration and journal. One has a hundred times the events of the
+other, with the same roll-up keys. Their answers are measured in turn, as medians of the rounds. The
+first round warms up.
 """
 
 import argparse
@@ -32,16 +34,20 @@ from app.domain.playbook.playbooks import Contribution, Playbook, Signoff
 from app.domain.primitives import epoch
 from app.domain.sources.sources import Source
 from app.main import GC_THRESHOLDS
-from app.security import identifiers as ids
+from app.security import identifiers
 from app.security.vault import Vault
 from app.services.access import organizations
 from app.services.alignment import alignment, history
-from app.services.events import ingestion as events
-from app.services.playbook import configuration, playbooks
+from app.services.alignment.history import HistoryQuery
+from app.services.events import ingestion
+from app.services.events.matching import match_events
+from app.services.playbook import configuration as configuration_service
+from app.services.playbook import playbooks
+from app.services.runtime.compiled_configuration import load_compiled_configuration
 from app.services.runtime.context import ServiceContext
-from app.services.runtime.matcher_cache import load_compiled_configuration
 from app.services.runtime.versioned_cache import VersionedCache
 from app.store.events import ingest
+from app.store.events.ingest_batch import IngestBatch
 from app.store.sql.database import connect
 
 SCALE: Final = 10_000
@@ -56,14 +62,14 @@ QuestionTimes = dict[tuple[str, str], list[float]]
 
 @dataclass(frozen=True)
 class HistorySize:
-    """How large it all is. Shape: `copies` is how often the many events repeat the few."""
+    """The size of the benchmark."""
 
     objectives: int = 1_000
     key_results: int = 2_000
     teams: int = 50
     metrics: int = 200
     events: int = 10_000
-    copies: int = 100
+    copies: int = 100  # the many events repeat the few so often
     writes: int = 40
     rounds: int = 6
 
@@ -75,17 +81,17 @@ SMALL_SIZE: Final = HistorySize(
 
 @dataclass
 class FakeClock:
-    """A clock that stands where it is put."""
+    """A clock that shows the instant it is set to."""
 
     now: datetime = START
 
     def __call__(self) -> datetime:
-        """The instant at which it stands."""
+        """Return the instant."""
         return self.now
 
 
 def make_nouns(size: HistorySize) -> list[Resource]:
-    """Everything that is there from the first day on."""
+    """Make all resources that exist from the first day."""
     last_day = START.date() + timedelta(days=DAYS + 30)
     teams = [
         Team(f"team-{n}", f"Team {n}", FUNCTIONS[n % 5], (1 + n % 9) * SCALE)
@@ -95,15 +101,14 @@ def make_nouns(size: HistorySize) -> list[Resource]:
     for n in range(size.metrics):
         canonical = "crm" if n % 3 == 0 else None
         aggregation = AGGREGATIONS[n % 6]
-        event_types = (f"won-{n}",), (f"call-{n}",)
         nouns.append(
             Metric(
                 f"metric-{n}",
                 f"Metric {n}",
-                event_types[0],
+                (f"won-{n}",),
                 aggregation,
                 None,
-                event_types[1],
+                (f"call-{n}",),
                 (),
                 "value",
                 canonical,
@@ -119,7 +124,8 @@ def make_nouns(size: HistorySize) -> list[Resource]:
             )
             nouns.append(responsibility)
     for n in range(size.key_results):
-        objective_key, metric_key = f"objective-{n % size.objectives}", f"metric-{n % size.metrics}"
+        objective_key = f"objective-{n % size.objectives}"
+        metric_key = f"metric-{n % size.metrics}"
         nouns.append(
             KeyResult(
                 f"result-{n}", objective_key, f"Result {n}", metric_key, 0, (1_000 + n) * SCALE
@@ -130,11 +136,12 @@ def make_nouns(size: HistorySize) -> list[Resource]:
 
 
 def make_day_events(size: HistorySize, day: int, copy: int) -> list[Event]:
-    """The events of one day; copies differ in their names and values alone, so they have the same roll-up keys."""
+    """Make the events of one day. Copies differ only in id and value, so roll-up keys are equal."""
     rng = Random(day)
-    count, day_events = size.events // DAYS, []
-    for n in range(count):
-        metric, is_outcome = rng.randrange(size.metrics), rng.random() < 0.6
+    day_events: list[Event] = []
+    for n in range(size.events // DAYS):
+        metric = rng.randrange(size.metrics)
+        is_outcome = rng.random() < 0.6
         occurred_at = START + timedelta(days=day, seconds=rng.randrange(600))
         sold_offerings = (
             ((f"offering-{n % 5}", (5 + copy) * SCALE),) if is_outcome and n % 4 == 0 else ()
@@ -155,8 +162,9 @@ def make_day_events(size: HistorySize, day: int, copy: int) -> list[Event]:
 
 
 def change_plan(number: int, current: Configuration) -> Configuration:
-    """Eight changes of an organization that thinks about its plan."""
-    rng, draft = Random(number), ConfigurationDraft(current)
+    """Change four objectives and four key results of the playbook."""
+    rng = Random(number)
+    draft = ConfigurationDraft(current)
     for index in range(4):
         objective = current.objectives[f"objective-{rng.randrange(len(current.objectives))}"]
         key_result = current.key_results[f"result-{rng.randrange(len(current.key_results))}"]
@@ -167,24 +175,26 @@ def change_plan(number: int, current: Configuration) -> Configuration:
 
 
 class HistoryCompany:
-    """One organization that lives through the days."""
+    """One organization with a history of 90 days."""
 
     def __init__(
         self, service: ServiceContext, clock: FakeClock, size: HistorySize, copies: int
     ) -> None:
-        """It is not in the database yet."""
-        self.service, self.clock, self.size, self.copies = service, clock, size, copies
+        self.service = service
+        self.clock = clock
+        self.size = size
+        self.copies = copies
         self.actor = Actor(UUID(int=0), "bench", frozenset({"admin"}))
 
     async def create_history(self, name: str) -> None:
-        """The days are over, and everything is recorded."""
+        """Create the organization and record all days."""
         self.clock.now = START
-        key = f"{name}-{ids.new_uuid7(datetime.now(UTC)).hex}"
+        key = f"{name}-{identifiers.new_uuid7(datetime.now(UTC)).hex}"
         await organizations.create_organization(self.service, Organization(key, "Benchmark"))
         self.actor = Actor(
             await organizations.find_organization(self.service, key), "bench", frozenset({"admin"})
         )
-        await configuration.write_configuration(
+        await configuration_service.write_configuration(
             self.service, self.actor, lambda current: add_nouns(current, make_nouns(self.size))
         )
         await playbooks.publish_playbook(self.service, self.actor, "plan")
@@ -194,7 +204,10 @@ class HistoryCompany:
             await self.edit_plan(day)
 
     async def record_day(self, day: int) -> None:
-        """The day's events are recorded, and one of every ninth day is retracted: by the service's own statement."""
+        """Record the day's events by the service's own statement.
+
+        Retract one event every ninth day.
+        """
         async with self.service.database.read_transaction() as connection:
             compiled = await load_compiled_configuration(connection, self.actor.organization)
         day_events = [
@@ -203,26 +216,26 @@ class HistoryCompany:
         day_number = epoch.to_day_number(self.clock.now.date())
         prepared: Sequence[MatchedEvent] = ()
         for start in range(0, len(day_events), BATCH_SIZE):
-            prepared = ingest.match_events(
+            prepared = match_events(
                 day_events[start : start + BATCH_SIZE], compiled.matcher, self.clock.now, "UTC"
             )
             async with self.service.database.write_transaction() as connection:
-                arguments = (prepared, self.clock.now, day_number, compiled.version)
-                recorded = await ingest.record_events(
-                    connection, self.actor.organization, *arguments
+                batch = IngestBatch(
+                    self.actor.organization, prepared, self.clock.now, day_number, compiled.version
                 )
+                recorded = await ingest.record_events(connection, batch)
             assert len(recorded.uids) == len(prepared)
         if day % 9 == 0:
-            await events.retract_event(self.service, self.actor, prepared[0].uid, "a mistake")
+            await ingestion.retract_event(self.service, self.actor, prepared[0].uid, "a mistake")
 
     async def edit_plan(self, day: int) -> None:
-        """The plan changes some, is published every fortnight, and a team signs it."""
+        """Change the playbook, publish it every fortnight, and sign it every fifth day."""
         first_write, last_write = (self.size.writes * n // DAYS for n in (day, day + 1))
         for number in range(first_write, last_write):
-            await configuration.write_configuration(
+            await configuration_service.write_configuration(
                 self.service,
                 self.actor,
-                lambda current, n=number: change_plan(n, current),  # type: ignore[misc]  # a default binds the loop's number
+                lambda current, n=number: change_plan(n, current),  # type: ignore[misc]  # a default binds the number
             )
         if day % 14 == 13:
             await playbooks.publish_playbook(self.service, self.actor, "plan")
@@ -240,29 +253,29 @@ class HistoryCompany:
         return replace(self.service, answer_cache=VersionedCache())
 
     async def present(self) -> None:
-        """The present answer."""
+        """Get the present answer."""
         await alignment.get_alignment(self.cold_service, self.actor)
 
     async def past(self) -> None:
-        """The answer of the middle of the days, as it was known then."""
+        """Get the answer of the middle day, as known on that day."""
         day = (START + timedelta(days=DAYS // 2)).date()
         await alignment.get_alignment(self.cold_service, self.actor, None, day, day)
 
     async def history(self) -> None:
-        """All the days."""
+        """Get the history of all days."""
         series = await history.get_history(
-            self.cold_service, self.actor, START.date(), self.last_day, "day"
+            self.cold_service, self.actor, HistoryQuery(START.date(), self.last_day)
         )
         assert len(series.points) == DAYS
 
     @property
     def last_day(self) -> date:
-        """The last day."""
+        """The last day of the history."""
         return (START + timedelta(days=DAYS - 1)).date()
 
 
 def add_nouns(current: Configuration, nouns: Sequence[Resource]) -> Configuration:
-    """The configuration with all of it."""
+    """Add the resources to the configuration."""
     draft = ConfigurationDraft(current)
     for noun in nouns:
         draft.put(noun)
@@ -270,14 +283,14 @@ def add_nouns(current: Configuration, nouns: Sequence[Resource]) -> Configuratio
 
 
 async def measure_seconds(operation: Callable[[], Awaitable[None]]) -> float:
-    """Seconds that it took."""
+    """Return the seconds that the operation took."""
     start = time.perf_counter()
     await operation()
     return time.perf_counter() - start
 
 
 async def measure_questions(url: str, size: HistorySize) -> QuestionTimes:
-    """The seconds of every round by (what was asked, how many events there were)."""
+    """Return the seconds of every round by (question, number of events)."""
     clock = FakeClock()
     service = ServiceContext(connect(url), clock, Vault({"k": bytes(32)}, {"k": bytes(32)}))
     companies = {
@@ -286,9 +299,9 @@ async def measure_questions(url: str, size: HistorySize) -> QuestionTimes:
     }
     for name, company in companies.items():
         seconds = await measure_seconds(lambda c=company, n=name: c.create_history(n))  # type: ignore[misc]  # as above
-        print(f"{name}: played in {seconds:.0f} s", flush=True)
+        print(f"{name}: recorded in {seconds:.0f} s", flush=True)
     async with service.database.write_transaction() as connection:
-        await connection.exec_driver_sql("analyze")  # as the server itself would soon
+        await connection.exec_driver_sql("analyze")  # the server would do it itself later
     times: QuestionTimes = {}
     for number in range(size.rounds):
         for question in QUESTIONS:
@@ -301,43 +314,44 @@ async def measure_questions(url: str, size: HistorySize) -> QuestionTimes:
 
 
 def format_report(times: QuestionTimes) -> str:
-    """A table in Markdown: the medians with their spread, and the ratios with their limits."""
+    """Format the medians with their spread, and the ratios with their limits, as a table."""
     medians = {name: statistics.median(samples) for name, samples in times.items()}
-    lines = ["| asked | events | median ms | from to | limit |", "|---|---|---|---|---|"]
+    lines = ["| question | events | median ms | range | limit |", "|---|---|---|---|---|"]
     for (question, name), samples in times.items():
         spread = f"{min(samples) * 1000:.0f} to {max(samples) * 1000:.0f}"
         lines.append(f"| {question} | {name} | {medians[question, name] * 1000:.1f} | {spread} | |")
     for question in QUESTIONS[1:]:
         for name in ("few", "many"):
             ratio = medians[question, name] / medians["present", name]
-            lines.append(
-                f"| {question} / present | {name} | {ratio:.2f} x | | {MAX_RATIOS[question]:.0f} x |"
-            )
+            limit = f"{MAX_RATIOS[question]:.0f} x"
+            lines.append(f"| {question} / present | {name} | {ratio:.2f} x | | {limit} |")
         growth = medians[question, "many"] / medians[question, "few"] - 1
         lines.append(f"| {question} | many / few | {growth:+.0%} | | {MAX_RATIOS['events']:.0%} |")
     return "\n".join(lines)
 
 
 def main() -> None:
-    """Runs and prints."""
+    """Run the benchmark and print the report."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("url", nargs="?")
     parser.add_argument(
-        "--small", action="store_true", help="everything small: only shows that it runs"
+        "--small", action="store_true", help="run at the smallest size, only to show that it works"
     )
     options = parser.parse_args()
-    gc.set_threshold(*GC_THRESHOLDS)  # as it is served
+    gc.set_threshold(*GC_THRESHOLDS)  # the thresholds of the server
     size = SMALL_SIZE if options.small else HistorySize()
     if options.url:
         print(format_report(asyncio.run(measure_questions(options.url, size))))
         return
-    databases = importlib.import_module("tests.support.databases")  # only of a checkout
-    database_run = databases.Run()
+    databases = importlib.import_module("tests.support.databases")  # only a checkout has it
+    database_run = databases.DatabaseRun()
     try:
         server = databases.PostgresqlServer()
         print(
             format_report(
-                asyncio.run(measure_questions(server.address(server.acquire_database()), size))
+                asyncio.run(
+                    measure_questions(server.get_database_url(server.acquire_database()), size)
+                )
             )
         )
         server.close()

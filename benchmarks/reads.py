@@ -1,12 +1,14 @@
-"""How fast the service answers, as ratios to simpler things that are measured in turn in the same run.
+"""Measure answers, as ratios to simpler programs that are measured in turn in the same run.
 
-`python -m benchmarks.reads [--small] [--growth] [--to FOLDER]`, or `make bench`: on a durable PostgreSQL of this
-machine, which is gone after the run, prints a table, and writes it as reads.md and reads.svg. Medians of interleaved
-rounds. `--growth` goes on to five million events and to plans of other sizes, and writes how answers grow with them.
+`python -m benchmarks.reads [--small] [--growth] [--to FOLDER]`, or `make bench`. The benchmark
+starts a durable PostgreSQL server, which it deletes after the run. It prints a table and writes it
+as reads.md and reads.svg. The figures are medians of interleaved rounds. `--growth` continues to
+five million events and to playbooks of other sizes, and writes how answers grow.
 
-An answer is measured from the question to the bytes of the reply, by a process that keeps no answers: after an event
-it still has the configuration that it read before, and the evidence that was recorded on days before the last one; when
-it is new it has nothing. Its statements alone are those that read the whole evidence. Source of the bars: quality.md.
+An answer is measured from the query to the bytes of the reply, without a cache of answers. After an
+event, the process still has the configuration and the evidence of closed days. A new process has
+nothing. The compared statements read all evidence. The targets are explained in
+docs/performance.md.
 """
 
 import argparse
@@ -29,7 +31,7 @@ from app.main import GC_THRESHOLDS, make_service
 from app.security.vault import generate_key
 from app.services.runtime.context import ServiceContext
 from app.settings import Settings
-from benchmarks import unchanged_answers as unchanged
+from benchmarks import unchanged_answers
 from benchmarks.benchmark_company import (
     BenchmarkCompany,
     compute_answer,
@@ -55,15 +57,15 @@ SERVER_SETTINGS: Final = {
     "jit": "off",
     "plan_cache_mode": "force_custom_plan",
     "timezone": "UTC",
-}  # as the service asks it
+}  # the settings of the service's connections
 WINDOW_MICROSECONDS: Final = tuple(
     int((START + timedelta(days=days)).timestamp()) * 1_000_000 for days in (0, DAYS)
 )
-# The events alone, as narrow as they can be, with the index that the aggregate would like best.
+# Only the columns that the aggregate needs, with the best index for it.
 CREATE_RAW_TABLE: Final = (
     "drop table if exists raw",
-    "create table raw as select substr(type, strpos(type, '-') + 1) as metric, kind, source, time_us, value "  # one statement  # noqa: ISC004  # one statement
-    "from event where organization_id = '{}'",
+    "create table raw as select substr(type, strpos(type, '-') + 1) as metric, "  # noqa: ISC004  # one statement
+    "kind, source, time_us, value from event where organization_id = '{}'",
     "create index on raw (kind, metric, source, time_us) include (value)",
     "vacuum analyze raw",
 )
@@ -71,34 +73,31 @@ AGGREGATE_SQL: Final = (
     "select metric, source, count(*), sum(value), min(value), max(value) from raw "
     "where kind = 'outcome' and time_us between $1 and $2 group by metric, source"
 )
-# Each is measured, and an answer is compared with the one that is best.
+# Each plan is measured, and an answer is compared with the best one.
 PLANNER_SETTINGS: Final[Mapping[str, Mapping[str, str]]] = {
     "as planned": {},
     "by the index": {"enable_seqscan": "off", "enable_bitmapscan": "off"},
     "by one process": {"max_parallel_workers_per_gather": "0"},
 }
-ANSWER_LABEL, STATEMENTS_LABEL, AGGREGATE_LABEL = (
-    "the answer",
-    "the statements that read it whole",
-    "the SQL aggregate",
-)
-NEW_PROCESS_LABEL, NEW_PROCESS_STATEMENTS_LABEL = "in a new process", "those statements then"
+ANSWER_LABEL: Final = "the answer"
+STATEMENTS_LABEL: Final = "the statements that read all evidence"
+AGGREGATE_LABEL: Final = "the SQL aggregate"
+NEW_PROCESS_LABEL: Final = "in a new process"
+NEW_PROCESS_STATEMENTS_LABEL: Final = "these statements in a new process"
 OperationTimes = Mapping[str, Sequence[float]]
 MedianPoints = list[tuple[int, dict[str, float]]]
 
 
 @dataclass(frozen=True)
 class ReadsSize:
-    """How much is measured.
+    """The size of the benchmark."""
 
-    Shape: `events` at first, and the `steps` that multiply them, the later ones for growth alone; `objectives` of the
-    plan that they are of, `compared` of the plans that are compared, `others` of those that growth alone shows.
-    """
-
-    events: int = 10_000
-    objectives: int = 100
+    events: int = 10_000  # at first
+    objectives: int = 100  # of the playbook with these events
+    # Two sizes of playbooks that are compared, and more sizes for `--growth`.
     compared_objectives: tuple[int, int] = (1_000, 10_000)
     other_objectives: tuple[int, ...] = (10, 100)
+    # Each multiplies the events; the second one and later ones are for `--growth`.
     event_factors: tuple[int, ...] = (100, 5)
     rounds: int = 9
     requests: int = 1_600
@@ -110,7 +109,7 @@ SMALL_SIZE: Final = ReadsSize(900, 10, (10, 20), (5,), (2, 2), 1, 32)
 async def measure_times(
     rounds: int, operations: Mapping[str, Callable[[], Awaitable[object]]]
 ) -> OperationTimes:
-    """What each takes, done in turn, after a round that only warms up. Units: milliseconds."""
+    """Run the operations in turn, after a round that only warms up. Return milliseconds."""
     times: dict[str, list[float]] = {name: [] for name in operations}
     for number in range(rounds + 1):
         for name, operation in operations.items():
@@ -122,48 +121,41 @@ async def measure_times(
 
 
 class UncachedBenchmark:
-    """Answers that nobody keeps, on one database.
-
-    Shape: `events` and `objectives` have the medians of what was measured, by how many of them there are.
-    """
+    """Answers without a cache, on one database."""
 
     def __init__(
         self, url: str, service: ServiceContext, clock: FakeClock, extent: ReadsSize
     ) -> None:
-        """Nothing is in the database yet."""
-        self.address, self.service, self.clock, self.extent = (
-            url.replace("+asyncpg", ""),
-            service,
-            clock,
-            extent,
-        )
+        self.dsn = url.replace("+asyncpg", "")
+        self.service = service
+        self.clock = clock
+        self.extent = extent
+        # Medians by the number of events, and by the number of objectives.
         self.events: MedianPoints = []
         self.objectives: MedianPoints = []
 
     async def connect(self, **settings: str) -> asyncpg.Connection:
-        """A connection like those of the service."""
-        return await asyncpg.connect(self.address, server_settings={**SERVER_SETTINGS, **settings})
+        """Open a connection with the settings of the service."""
+        return await asyncpg.connect(self.dsn, server_settings={**SERVER_SETTINGS, **settings})
 
     async def run_and_analyze(self, *steps: str) -> None:
-        """The steps are taken, and the server knows what its tables hold, as it soon would by itself."""
+        """Execute the statements, then update the statistics, as the server itself does later."""
         connection = await self.connect()
         for step in (*steps, "vacuum analyze", "checkpoint"):
             await connection.execute(step)
         await connection.close()
 
     async def create_company(self, objectives: int) -> BenchmarkCompany:
-        """An organization with a plan of so many objectives."""
+        """Create an organization with a playbook of that size, and update the statistics."""
         company = await create_company(self.service, self.clock, objectives, self.extent.events)
         await self.run_and_analyze()
         return company
 
     async def measure_by_events(self, many: BenchmarkCompany, *, growth: bool) -> list[RatioRow]:
-        """Answers from the same roll-ups, of ever more events."""
-        few, rows, event_count = (
-            await self.create_company(self.extent.objectives),
-            [],
-            self.extent.events,
-        )
+        """Measure answers from the same roll-ups with more and more events."""
+        few = await self.create_company(self.extent.objectives)
+        rows: list[RatioRow] = []
+        event_count = self.extent.events
         for index, factor in enumerate(self.extent.event_factors[: None if growth else 1]):
             connection = await self.connect()
             await multiply_events(connection, many.organization, factor)
@@ -209,7 +201,7 @@ class UncachedBenchmark:
     async def compare_answers(
         self, few: BenchmarkCompany, many: BenchmarkCompany
     ) -> OperationTimes:
-        """What both answers take, and the aggregate over the many events in each way."""
+        """Measure both answers, and the aggregate over the many events by each plan."""
         connections = {
             plan_name: await self.connect(work_mem="64MB", **settings)
             for plan_name, settings in PLANNER_SETTINGS.items()
@@ -223,9 +215,8 @@ class UncachedBenchmark:
             name: partial(compute_answer, company, lambda _: uncached_service)
             for name, company in (("few", few), ("many", many))
         }
-        for (
-            compute
-        ) in answers.values():  # what was recorded before today is read for the second one
+        # The second answer reads the evidence of closed days, and later ones use its cache.
+        for compute in answers.values():
             await compute()
         times = await measure_times(self.extent.rounds, {**answers, **aggregates})
         for connection in connections.values():
@@ -233,7 +224,7 @@ class UncachedBenchmark:
         return times
 
     async def measure_by_objectives(self, *, growth: bool) -> list[RatioRow]:
-        """Answers by plans of ever more objectives."""
+        """Measure answers of playbooks with more and more objectives."""
         times_by_size = {}
         sizes = {
             *self.extent.compared_objectives,
@@ -259,11 +250,9 @@ class UncachedBenchmark:
         compared_times = await measure_times(
             self.extent.rounds, {str(size): operation for size, operation in operations.items()}
         )
-        factor, smaller_times, label = (
-            larger // smaller,
-            times_by_size[smaller],
-            f"{smaller:,} objectives",
-        )
+        factor = larger // smaller
+        smaller_times = times_by_size[smaller]
+        label = f"{smaller:,} objectives"
         expected_times = [duration * factor for duration in compared_times[str(smaller)]]
         return [
             RatioRow(
@@ -290,14 +279,12 @@ class UncachedBenchmark:
         ]
 
     async def measure_company(self, company: BenchmarkCompany) -> OperationTimes:
-        """What the answer takes after an event and in a new process, and what its statements alone take."""
-        connection, uncached_service, reading_service = (
-            await self.connect(),
-            without_answer_cache(company.service),
-            without_evidence_cache(company.service),
-        )
+        """Measure the answer after an event and in a new process, and its statements alone."""
+        connection = await self.connect()
+        uncached_service = without_answer_cache(company.service)
+        reading_service = without_evidence_cache(company.service)
         operations: dict[str, Callable[[], Awaitable[object]]] = {}
-        # Compared is what it takes to read the whole evidence, although after an event only today's is.
+        # The compared statements read all evidence. After an event, the service reads only today's.
         for answer_label, statements_label, prepare_service, prepare_reading_service in (
             (ANSWER_LABEL, STATEMENTS_LABEL, lambda _: uncached_service, lambda _: reading_service),
             (NEW_PROCESS_LABEL, NEW_PROCESS_STATEMENTS_LABEL, with_empty_cache, with_empty_cache),
@@ -316,14 +303,14 @@ class UncachedBenchmark:
 async def execute_statements(
     connection: asyncpg.Connection, statements: Sequence[tuple[str, Sequence[object]]]
 ) -> None:
-    """Those statements are answered in one view, and nothing is made of what they answer."""
+    """Execute the statements in one snapshot, and discard their rows."""
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         for sql, parameters in statements:
             await connection.fetch(sql, *parameters)
 
 
 def format_points(label: str, points: MedianPoints) -> str:
-    """A table of medians."""
+    """Format a table of medians."""
     names = list(dict.fromkeys(name for _, medians in points for name in medians))
     cells = [
         [
@@ -336,7 +323,7 @@ def format_points(label: str, points: MedianPoints) -> str:
 
 
 def draw_points(label: str, points: MedianPoints) -> str:
-    """A picture of them."""
+    """Draw the medians as curves."""
     names = dict.fromkeys(name for _, medians in points for name in medians)
     return draw_curves(
         label,
@@ -347,13 +334,13 @@ def draw_points(label: str, points: MedianPoints) -> str:
 async def measure_all(
     url: str, keys: Mapping[str, str], extent: ReadsSize, *, growth: bool
 ) -> tuple[list[RatioRow], UncachedBenchmark]:
-    """All rows, and what does not stand in them, on that database, which is at head."""
+    """Return all rows, and the benchmark with its other measurements, on a database at head."""
     clock = FakeClock()
     service = make_service(Settings(database_url=url, **keys), clock)
     uncached = UncachedBenchmark(url, service, clock, extent)
     many = await uncached.create_company(extent.objectives)
     connection = await uncached.connect()
-    await unchanged.create_marks(connection)
+    await unchanged_answers.create_marks(connection)
     await connection.close()
     rows = await asyncio.to_thread(measure_over_http, url, keys, many, extent)
     rows += await uncached.measure_by_events(many, growth=growth)
@@ -365,15 +352,15 @@ async def measure_all(
 def measure_over_http(
     url: str, keys: Mapping[str, str], company: BenchmarkCompany, extent: ReadsSize
 ) -> list[RatioRow]:
-    """Answers that are kept, by the service as it is served."""
+    """Measure cached answers of the running service."""
     variables = {f"SIGHTLINE_{name.upper()}": value for name, value in keys.items()}
     variables |= {
         "SIGHTLINE_DATABASE_URL": url,
         "SIGHTLINE_REQUESTS_PER_MINUTE": "0",
         "SIGHTLINE_LOG_FORMAT": "json",
     }
-    with run_server("sightline", "serve", ready="/readyz", **variables) as (service_url, _, _):
-        size, etag = asyncio.run(unchanged.get_answer(service_url, company.secret))
+    with run_server("sightline", "serve", ready_path="/readyz", **variables) as (service_url, _, _):
+        size, etag = asyncio.run(unchanged_answers.get_answer(service_url, company.secret))
         receiver_variables = {
             "RECEIVER_DATABASE_URL": url.replace("+asyncpg", ""),
             "REPLY_BYTES": str(size),
@@ -384,36 +371,34 @@ def measure_over_http(
             "--factory",
             "--no-access-log",
         )
-        with run_server(*receiver_command, ready="/docs", **receiver_variables) as receiver:
+        with run_server(*receiver_command, ready_path="/docs", **receiver_variables) as receiver:
             receiver_url = receiver[0]
-            measurement = unchanged.measure_unchanged_answers(
+            measurement = unchanged_answers.measure_unchanged_answers(
                 service_url, receiver_url, company.secret, etag, extent.rounds, extent.requests
             )
             return asyncio.run(measurement)
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Runs, prints and writes."""
+    """Run the benchmark, print the report and write it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--small", action="store_true", help="everything small: only shows that it runs"
+        "--small", action="store_true", help="run at the smallest size, only to show that it works"
     )
     parser.add_argument(
-        "--growth", action="store_true", help="how answers grow, up to five million events"
+        "--growth", action="store_true", help="measure growth too, up to five million events"
     )
     parser.add_argument("--to", type=Path, default=Path("benchmarks/results"))
     options = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended
-    gc.set_threshold(*GC_THRESHOLDS)  # as it is served
-    extent, keys = (
-        SMALL_SIZE if options.small else ReadsSize(),
-        {"secret_keys": generate_key(), "key_pepper": generate_key()},
-    )
-    databases: Any = load_durable_databases()  # Any: the suite's own, which only a checkout has
-    database_run = databases.Run()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # stops the started servers too
+    gc.set_threshold(*GC_THRESHOLDS)  # the thresholds of the server
+    extent = SMALL_SIZE if options.small else ReadsSize()
+    keys = {"secret_keys": generate_key(), "key_pepper": generate_key()}
+    databases: Any = load_durable_databases()  # Any: a module that only a checkout has
+    database_run = databases.DatabaseRun()
     try:
         server = databases.PostgresqlServer()
-        url = server.address(server.acquire_database())
+        url = server.get_database_url(server.acquire_database())
         rows, uncached = asyncio.run(measure_all(url, keys, extent, growth=options.growth))
         server.close()
     finally:

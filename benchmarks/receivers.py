@@ -1,6 +1,7 @@
-"""What the service is compared with: the receivers of events that one writes in an afternoon.
+"""Simple receivers of events, which the service is compared with.
 
-`uvicorn benchmarks.receivers:application --factory`, with RECEIVER_DATABASE_URL, an address that asyncpg reads.
+`uvicorn benchmarks.receivers:application --factory`, with a URL for asyncpg in
+RECEIVER_DATABASE_URL.
 """
 
 import asyncio
@@ -20,16 +21,18 @@ from sqlmodel import Field, SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 CREATE_TABLES = """
-create table if not exists naive (source text, id text, type text, time timestamptz, team text, value float8, data text,
-  primary key (source, id));
-create table if not exists kept (id bigint generated always as identity primary key, body bytea);
-create table if not exists mapped (source text, id text, type text, team text, value float8, primary key (source, id))
+create table if not exists naive (source text, id text, type text, time timestamptz, team text,
+  value float8, data text, primary key (source, id));
+create table if not exists raw_body (id bigint generated always as identity primary key,
+  body bytea);
+create table if not exists mapped (source text, id text, type text, team text, value float8,
+  primary key (source, id))
 """
 INSERT_EVENT = "insert into naive values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing"
 
 
 class ReceivedEvent(BaseModel):
-    """One event."""
+    """An event in a request."""
 
     id: str
     source: str
@@ -41,7 +44,7 @@ class ReceivedEvent(BaseModel):
 
 
 class MappedEvent(SQLModel, table=True):
-    """One event, by the ORM."""
+    """An event as a row of the ORM."""
 
     __tablename__ = "mapped"
     source: str = Field(primary_key=True, sa_type=Text)
@@ -53,13 +56,13 @@ class MappedEvent(SQLModel, table=True):
 
 CREATE_EMBEDDED_TABLES = """
 pragma journal_mode = wal; pragma synchronous = full;
-create table if not exists naive (source text, id text, type text, time text, team text, value real, data text,
-  primary key (source, id))
+create table if not exists naive (source text, id text, type text, time text, team text,
+  value real, data text, primary key (source, id))
 """
 
 
 def embedded() -> FastAPI:
-    """One that keeps events in the file RECEIVER_FILE by aiosqlite, with a commit for each."""
+    """Create a receiver that stores events in the SQLite file RECEIVER_FILE, with a commit each."""
     connections: list[aiosqlite.Connection] = []
 
     @asynccontextmanager
@@ -94,7 +97,7 @@ def embedded() -> FastAPI:
 
 
 def application() -> FastAPI:
-    """The receivers, one address each."""
+    """Create the receivers, each at its own path."""
     url = os.environ["RECEIVER_DATABASE_URL"]
     engine = create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://"), pool_size=8)
     pools: list[asyncpg.Pool] = []
@@ -128,9 +131,9 @@ def application() -> FastAPI:
         )
         return {"id": event.id}
 
-    @app.post("/kept", status_code=204)
+    @app.post("/raw-body", status_code=204)
     async def record_body(request: Request) -> None:
-        await pools[0].execute("insert into kept (body) values ($1)", await request.body())
+        await pools[0].execute("insert into raw_body (body) values ($1)", await request.body())
 
     @app.post("/mapped", status_code=201)
     async def record_mapped_event(event: ReceivedEvent) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Answers that were given before, over HTTP, beside a reply of the same size that needs one indexed read."""
+"""Cached answers over HTTP, compared with a reply of the same size that needs one indexed read."""
 
 import asyncio
 import os
@@ -18,8 +18,9 @@ ALIGNMENT_PATH: Final = "/v1/alignment?playbook=plan"
 
 
 def replies() -> FastAPI:
-    """What a kept answer is compared with: one indexed read, and a reply of as many bytes as REPLY_BYTES says."""
-    body, pools = b"{" + b" " * (int(os.environ["REPLY_BYTES"]) - 2) + b"}", []
+    """Create the reference: one indexed read, and a reply of REPLY_BYTES bytes."""
+    body = b"{" + b" " * (int(os.environ["REPLY_BYTES"]) - 2) + b"}"
+    pools: list[asyncpg.Pool] = []
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -40,7 +41,7 @@ def replies() -> FastAPI:
 
 
 def build_get_request(path: str, key: str = "", etag: str = "") -> bytes:
-    """The bytes of a GET."""
+    """Build the bytes of a GET."""
     extra_headers = f"Authorization: Bearer {key}\r\n" if key else ""
     extra_headers += f"If-None-Match: {etag}\r\n" if etag else ""
     return f"GET {path} HTTP/1.1\r\nHost: bench\r\n{extra_headers}\r\n".encode()
@@ -49,8 +50,13 @@ def build_get_request(path: str, key: str = "", etag: str = "") -> bytes:
 async def send_requests(
     address: str, request: bytes, number: int, status: int
 ) -> tuple[float, bytes, bytes]:
-    """Replies a second, and the head and the body of one. Raises: RuntimeError with a reply of another status."""
-    url_parts, remaining, last_reply = urlsplit(address), iter(range(number)), (b"", b"")
+    """Return replies per second, and head and body of the last one.
+
+    Raises: RuntimeError with a reply of another status.
+    """
+    url_parts = urlsplit(address)
+    remaining = iter(range(number))
+    last_reply = (b"", b"")
 
     async def run_client() -> None:
         nonlocal last_reply
@@ -77,7 +83,7 @@ async def send_requests(
 
 
 async def get_answer(address: str, key: str) -> tuple[int, str]:
-    """How many bytes the answer has, and its tag."""
+    """Return the size of the answer in bytes, and its ETag."""
     _, head, body = await send_requests(address, build_get_request(ALIGNMENT_PATH, key), 1, 200)
     lines = dict(line.split(": ", 1) for line in head.decode().split("\r\n")[1:] if line)
     return len(body), {name.lower(): value for name, value in lines.items()}["etag"]
@@ -86,7 +92,7 @@ async def get_answer(address: str, key: str) -> tuple[int, str]:
 async def measure_unchanged_answers(
     service_url: str, receiver_url: str, key: str, etag: str, rounds: int, requests: int
 ) -> list[RatioRow]:
-    """Answers as they were, in whole and by their tag alone."""
+    """Measure unchanged answers, in full and as 304 Not Modified."""
     request_kinds = {
         "200": (service_url, build_get_request(ALIGNMENT_PATH, key), 200),
         "304": (service_url, build_get_request(ALIGNMENT_PATH, key, etag), 304),
@@ -108,6 +114,6 @@ async def measure_unchanged_answers(
 
 
 async def create_marks(connection: asyncpg.Connection) -> None:
-    """There is what the compared reply reads."""
+    """Create the table that the reference reads."""
     await connection.execute("create table mark (id bigint primary key, version bigint not null)")
     await connection.execute("insert into mark select n, n from generate_series(1, 1000) as n")

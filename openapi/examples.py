@@ -1,7 +1,7 @@
-"""What the demo organization answers, as the examples of the contract: `make examples` writes app/api/*.json.
+"""Write the replies of the demo organization as examples of the OpenAPI document (`make examples`).
 
-Every operation is asked: those that read first, then those that write as openapi/writes.py tells it. Lists are cut
-short, and what is shown once is not shown here.
+The script calls every operation: first those that read, then those that write, as in
+openapi/write_requests.py. It shortens lists and replaces keys and secrets.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 from standardwebhooks.webhooks import Webhook
-from writes import WRITE_REQUESTS
+from write_requests import WRITE_REQUESTS
 
 from app.api.app import create_application
 from app.api.openapi.document import build_document
@@ -28,16 +28,17 @@ QUARTER = Quarter(date(2026, 9, 28))
 NOW = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 MAX_LISTED = 2
 KEY_PLACEHOLDER = "the key, shown this once"
-SECRET_PLACEHOLDER = "the secret, shown this once"  # it is none  # noqa: S105  # it is none
+SECRET_PLACEHOLDER = "the secret, shown this once"  # noqa: S105  # a placeholder
 MEDIA_TYPES = {"record_cloud_events": "application/cloudevents+json"}
-QUERY_BY_PATH = {  # what an operation cannot do without, or what keeps its example short
+# Required parameters, and parameters that shorten an example.
+QUERY_BY_PATH = {
     "/v1/alignment/changes": "?from=2026-11-01",
     "/v1/alignment/history": "?from=2026-11-10&step=week",
 }
 
 
 def shorten_lists(reply: Any) -> Any:
-    """A reply whose lists are short enough to read."""
+    """Shorten every list of a reply to MAX_LISTED elements."""
     if isinstance(reply, list):
         return [shorten_lists(element) for element in reply[:MAX_LISTED]]
     return (
@@ -48,7 +49,7 @@ def shorten_lists(reply: Any) -> Any:
 
 
 async def fill_path(http: httpx.AsyncClient, path: str) -> str | None:
-    """The address with the names of things that are there. None when there is none of them."""
+    """Fill the path with names of existing resources. Return None if there are none."""
     address = ""
     for segment in path.split("/")[1:]:
         if not segment.startswith("{"):
@@ -63,7 +64,7 @@ async def fill_path(http: httpx.AsyncClient, path: str) -> str | None:
 
 
 async def collect_replies(http: httpx.AsyncClient) -> dict[str, Any]:
-    """What every operation that reads JSON answers, by operationId."""
+    """Return the reply of every operation that reads JSON, by operationId."""
     replies = {}
     for path, methods in build_document(create_application())["paths"].items():
         operation = methods.get("get", {})
@@ -80,7 +81,7 @@ async def collect_replies(http: httpx.AsyncClient) -> dict[str, Any]:
 
 
 def redact_reply(reply: Any) -> Any:
-    """A reply as the contract may show it: no key and no secret, not even of an organization that is gone."""
+    """Replace the keys and secrets in a reply."""
     placeholders = {"api_key": KEY_PLACEHOLDER, "secret": SECRET_PLACEHOLDER}
     shortened = shorten_lists(reply)
     return {
@@ -90,7 +91,7 @@ def redact_reply(reply: Any) -> Any:
 
 
 def sign_delivery(secret: str, body: bytes) -> dict[str, str]:
-    """The headers of a delivery, as Standard Webhooks has them."""
+    """Return the headers of a delivery signed by Standard Webhooks."""
     signature = Webhook(secret).sign("msg_2026", NOW, body.decode())
     return {
         "webhook-id": "msg_2026",
@@ -101,7 +102,7 @@ def sign_delivery(secret: str, body: bytes) -> dict[str, str]:
 
 
 async def collect_writes(http: httpx.AsyncClient) -> dict[str, Any]:
-    """What every operation that writes is told and answers, by operationId."""
+    """Return the request and the reply of every operation that writes, by operationId."""
     examples: dict[str, Any] = {}
     path_parameters = {"uid": "", "delivery": "", "hook": ""}
     secret = ""
@@ -134,12 +135,12 @@ async def collect_writes(http: httpx.AsyncClient) -> dict[str, Any]:
         )[2]
         path_parameters["delivery"] = reply.get("delivery", path_parameters["delivery"])
         path_parameters["uid"] = reply["uid"] if name == "record_event" else path_parameters["uid"]
-        examples[name] = {"told": body, "reply": redact_reply(reply)}
+        examples[name] = {"request": body, "reply": redact_reply(reply)}
     return examples
 
 
 async def collect_examples() -> tuple[dict[str, Any], dict[str, Any]]:
-    """What the demo answers, played in a folder of its own."""
+    """Set up the demo in a temporary database and return its replies."""
     with TemporaryDirectory() as folder:
         settings = Settings(database_url=f"sqlite+aiosqlite:///{folder}/demo.db")
         await asyncio.to_thread(prepare_schema, settings)
@@ -156,7 +157,7 @@ async def collect_examples() -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    for place, examples in zip(sys.argv[1:], asyncio.run(collect_examples()), strict=True):
-        Path(place).write_text(
+    for path, examples in zip(sys.argv[1:], asyncio.run(collect_examples()), strict=True):
+        Path(path).write_text(
             f"{json.dumps(examples, indent=1, ensure_ascii=False)}\n", encoding="utf-8"
         )

@@ -1,4 +1,4 @@
-"""What every test may ask for: a fresh migrated database of either kind, and Hypothesis without a stopwatch."""
+"""Fixtures of all tests: fresh migrated databases, and Hypothesis without deadlines."""
 
 import logging
 import os
@@ -18,7 +18,7 @@ SECRET_PATTERN = re.compile(r"sightline_[0-9A-Za-z]{60}|whsec_[0-9A-Za-z+/]{32}"
 
 
 class SecretLogHandler(logging.Handler):
-    """Reads all that the service logs, and keeps the lines with a key or a secret in them."""
+    """Collects log lines that contain a key or a secret."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,7 +31,8 @@ class SecretLogHandler(logging.Handler):
 
 SECRET_LOG_HANDLER = SecretLogHandler()
 
-# Machines are shared: a slow example is no failure. CI must not fail by luck, developers may find something new.
+# On a shared machine a slow example is no failure. CI repeats the same examples on every run;
+# developers get new ones.
 settings.register_profile("dev", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile(
@@ -66,7 +67,7 @@ def pytest_terminal_summary(
 
 @pytest.fixture(autouse=True)
 def _no_secret_is_logged() -> Iterator[None]:
-    """Whatever a test does: no key that the service issued and no secret is in any line of its log."""
+    """No test may log an issued key or a secret."""
     SECRET_LOG_HANDLER.leaked_lines.clear()
     yield
     assert SECRET_LOG_HANDLER.leaked_lines == []
@@ -86,7 +87,7 @@ def _postgresql() -> Iterator[PostgresqlServer]:
 
 @pytest.fixture
 def sqlite_url() -> Iterator[str]:
-    """A migrated SQLite database of this test's own, in a folder of its own."""
+    """A migrated SQLite database for this test, in a folder of its own."""
     database_path = copy_sqlite_template()
     yield f"sqlite+aiosqlite:///{database_path}"
     shutil.rmtree(database_path.parent)
@@ -94,7 +95,7 @@ def sqlite_url() -> Iterator[str]:
 
 @pytest.fixture
 def postgresql_url(_postgresql: PostgresqlServer) -> Iterator[str]:
-    """A migrated PostgreSQL database of this test's own."""
+    """A migrated PostgreSQL database for this test."""
     name = _postgresql.acquire_database()
     yield _postgresql.get_database_url(name)
     _postgresql.drop_database(name)
@@ -102,12 +103,12 @@ def postgresql_url(_postgresql: PostgresqlServer) -> Iterator[str]:
 
 @pytest.fixture
 def service_url(postgresql_url: str) -> Iterator[str]:
-    """That database, as the role that the service is given sees it."""
+    """The PostgreSQL database, as the role that the service uses."""
     with create_service_role(postgresql_url) as url:
         yield url
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
 def database_url(request: pytest.FixtureRequest) -> str:
-    """A migrated database of this test's own, the test running once on each kind."""
+    """A migrated database for this test, which runs once for each kind."""
     return str(request.getfixturevalue(f"{request.param}_url"))

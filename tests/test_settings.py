@@ -1,4 +1,4 @@
-"""Settings come from the environment that the caller gives, and nothing misspelled passes."""
+"""Settings come from the given environment, and unknown names are refused."""
 
 import pytest
 from pydantic import ValidationError
@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from app.settings import Settings, load_settings
 
 
-def test_no_environment_at_all_is_embedded_sqlite_on_this_machine():
+def test_an_empty_environment_gives_embedded_sqlite():
     settings = load_settings({})
     assert settings == Settings()
     assert settings.database_url == "sqlite+aiosqlite:///sightline.db"
@@ -14,7 +14,7 @@ def test_no_environment_at_all_is_embedded_sqlite_on_this_machine():
     assert (settings.secret_keys, settings.key_pepper) == (None, None)
 
 
-def test_what_is_set_is_read_and_what_belongs_to_others_is_not():
+def test_only_variables_with_the_prefix_are_read():
     settings = load_settings(
         {
             "SIGHTLINE_POOL_SIZE": "7",
@@ -26,7 +26,7 @@ def test_what_is_set_is_read_and_what_belongs_to_others_is_not():
     assert (settings.pool_size, settings.log_format) == (7, "json")
 
 
-def test_names_of_the_client_and_of_the_tests_are_no_settings():
+def test_variables_of_the_client_and_of_the_tests_are_ignored():
     assert (
         load_settings(
             {"SIGHTLINE_URL": "x", "SIGHTLINE_API_KEY": "x", "SIGHTLINE_REQUIRE_POSTGRESQL": "1"}
@@ -45,11 +45,11 @@ def test_names_of_the_client_and_of_the_tests_are_no_settings():
         {"SIGHTLINE_STATEMENT_TIMEOUT_SECONDS": "0"},
     ],
 )
-def test_what_is_misspelled_or_out_of_bounds_is_refused(environment: dict[str, str]):
+def test_unknown_names_and_invalid_values_are_refused(environment: dict[str, str]):
     with pytest.raises(ValidationError):
         load_settings(environment)
 
 
 def test_settings_do_not_change():
     with pytest.raises(ValidationError):
-        Settings().pool_size = 9  # type: ignore[misc]  # frozen: that is the point
+        Settings().pool_size = 9  # type: ignore[misc]  # the assignment must fail

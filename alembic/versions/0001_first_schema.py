@@ -1,4 +1,4 @@
-"""The first schema: every table of the playbook and of the evidence."""
+"""First schema: every table of the configuration, the events and the roll-ups."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -18,14 +18,14 @@ TABLE_OPTIONS = {"sqlite_strict": True, "sqlite_with_rowid": False}
 
 
 def upgrade() -> None:
-    """Makes the tables, and refuses changes of what is append-only."""
+    """Create the tables, and the triggers that keep the append-only tables append-only."""
     for create_table in TABLE_CREATORS:
         create_table()
     create_append_only_triggers()
 
 
 def make_api_key() -> None:
-    """The table api_key."""
+    """Create the table `api_key`."""
     op.create_table(
         "api_key",
         sa.Column("organization_id", UUID_TEXT, nullable=False),
@@ -48,7 +48,7 @@ def make_api_key() -> None:
 
 
 def make_attention() -> None:
-    """The table attention."""
+    """Create the table `attention`."""
     op.create_table(
         "attention",
         sa.Column("organization_id", UUID_TEXT, nullable=False),
@@ -76,7 +76,7 @@ def make_attention() -> None:
 
 
 def make_change() -> None:
-    """The table change."""
+    """Create the table `change`."""
     op.create_table(
         "change",
         sa.Column("organization_id", UUID_TEXT, nullable=False),
@@ -102,7 +102,7 @@ def make_change() -> None:
 
 
 def make_cursor() -> None:
-    """The table cursor."""
+    """Create the table `cursor`."""
     op.create_table(
         "cursor",
         sa.Column("organization_id", UUID_TEXT, nullable=False),
@@ -116,7 +116,7 @@ def make_cursor() -> None:
 
 
 def make_delivery() -> None:
-    """The table delivery."""
+    """Create the table `delivery`."""
     op.create_table(
         "delivery",
         sa.Column("organization_id", UUID_TEXT, nullable=False),
@@ -143,7 +143,7 @@ def make_delivery() -> None:
 
 
 def make_directory() -> None:
-    """The table directory."""
+    """Create the table `directory`."""
     op.create_table(
         "directory",
         sa.Column("kind", TEXT, nullable=False),
@@ -155,7 +155,7 @@ def make_directory() -> None:
 
 
 def make_event() -> None:
-    """The table event."""
+    """Create the table `event`."""
     op.create_table(
         "event",
         sa.Column("organization_id", UUID_TEXT, nullable=False),
@@ -191,7 +191,7 @@ def make_event() -> None:
 
 
 def make_journal() -> None:
-    """The table journal."""
+    """Create the table `journal`."""
     op.create_table(
         "journal",
         sa.Column("organization_id", UUID_TEXT, nullable=False),
@@ -214,7 +214,7 @@ def make_journal() -> None:
 
 
 def make_matching() -> None:
-    """The table matching."""
+    """Create the table `matching`."""
     op.create_table(
         "matching",
         sa.Column("organization_id", UUID_TEXT, nullable=False),
@@ -226,7 +226,7 @@ def make_matching() -> None:
 
 
 def make_measure() -> None:
-    """The table measure."""
+    """Create the table `measure`."""
     op.create_table(
         "measure",
         sa.Column("organization_id", UUID_TEXT, nullable=False),
@@ -254,7 +254,7 @@ def make_measure() -> None:
 
 
 def make_metric() -> None:
-    """The table metric."""
+    """Create the table `metric`."""
     op.create_table(
         "metric",
         sa.Column("organization_id", UUID_TEXT, nullable=False),
@@ -275,7 +275,7 @@ def make_metric() -> None:
 
 
 def make_organization() -> None:
-    """The table organization."""
+    """Create the table `organization`."""
     op.create_table(
         "organization",
         sa.Column("organization_id", UUID_TEXT, nullable=False),
@@ -290,7 +290,7 @@ def make_organization() -> None:
 
 
 def make_playbook() -> None:
-    """The table playbook."""
+    """Create the table `playbook`."""
     op.create_table(
         "playbook",
         sa.Column("organization_id", UUID_TEXT, nullable=False),
@@ -310,7 +310,7 @@ def make_playbook() -> None:
 
 
 def make_policy() -> None:
-    """The table policy."""
+    """Create the table `policy`."""
     op.create_table(
         "policy",
         sa.Column("organization_id", UUID_TEXT, nullable=False),
@@ -329,7 +329,7 @@ def make_policy() -> None:
 
 
 def make_retraction() -> None:
-    """The table retraction."""
+    """Create the table `retraction`."""
     op.create_table(
         "retraction",
         sa.Column("organization_id", UUID_TEXT, nullable=False),
@@ -345,7 +345,7 @@ def make_retraction() -> None:
 
 
 def make_sold() -> None:
-    """The table sold."""
+    """Create the table `sold`."""
     op.create_table(
         "sold",
         sa.Column("organization_id", UUID_TEXT, nullable=False),
@@ -365,7 +365,7 @@ def make_sold() -> None:
 
 
 def make_team() -> None:
-    """The table team."""
+    """Create the table `team`."""
     op.create_table(
         "team",
         sa.Column("organization_id", UUID_TEXT, nullable=False),
@@ -381,7 +381,7 @@ def make_team() -> None:
 
 
 def make_unmapped() -> None:
-    """The table unmapped."""
+    """Create the table `unmapped`."""
     op.create_table(
         "unmapped",
         sa.Column("organization_id", UUID_TEXT, nullable=False),
@@ -397,7 +397,7 @@ def make_unmapped() -> None:
 
 
 def make_contribution() -> None:
-    """The table contribution."""
+    """Create the table `contribution`."""
     op.create_table(
         "contribution",
         sa.Column("organization_id", UUID_TEXT, nullable=False),
@@ -423,7 +423,7 @@ def make_contribution() -> None:
 
 
 def make_objective() -> None:
-    """The table objective."""
+    """Create the table `objective`."""
     op.create_table(
         "objective",
         sa.Column("organization_id", UUID_TEXT, nullable=False),
@@ -447,7 +447,7 @@ def make_objective() -> None:
 
 
 def make_offering() -> None:
-    """The table offering."""
+    """Create the table `offering`."""
     op.create_table(
         "offering",
         sa.Column("organization_id", UUID_TEXT, nullable=False),
@@ -469,7 +469,7 @@ def make_offering() -> None:
 
 
 def make_revision() -> None:
-    """The table revision."""
+    """Create the table `revision`."""
     op.create_table(
         "revision",
         sa.Column("organization_id", UUID_TEXT, nullable=False),
@@ -489,7 +489,7 @@ def make_revision() -> None:
 
 
 def make_signoff() -> None:
-    """The table signoff."""
+    """Create the table `signoff`."""
     op.create_table(
         "signoff",
         sa.Column("organization_id", UUID_TEXT, nullable=False),
@@ -515,7 +515,7 @@ def make_signoff() -> None:
 
 
 def make_source() -> None:
-    """The table source."""
+    """Create the table `source`."""
     op.create_table(
         "source",
         sa.Column("organization_id", UUID_TEXT, nullable=False),
@@ -536,7 +536,7 @@ def make_source() -> None:
 
 
 def make_hook() -> None:
-    """The table hook."""
+    """Create the table `hook`."""
     op.create_table(
         "hook",
         sa.Column("organization_id", UUID_TEXT, nullable=False),
@@ -554,7 +554,7 @@ def make_hook() -> None:
 
 
 def make_key_result() -> None:
-    """The table key_result."""
+    """Create the table `key_result`."""
     op.create_table(
         "key_result",
         sa.Column("organization_id", UUID_TEXT, nullable=False),
@@ -586,7 +586,7 @@ def make_key_result() -> None:
 
 
 def make_responsibility() -> None:
-    """The table responsibility."""
+    """Create the table `responsibility`."""
     op.create_table(
         "responsibility",
         sa.Column("organization_id", UUID_TEXT, nullable=False),
@@ -615,9 +615,9 @@ def make_responsibility() -> None:
 
 
 def create_append_only_triggers() -> None:
-    """An event may change in `matching` alone.
+    """Create triggers that reject changes and deletions of append-only rows.
 
-    An event, a retraction, a journal entry and a change are never deleted.
+    The one column that may change is `event.matching`, which is derived.
     """
     if op.get_bind().dialect.name == "sqlite":
         for table, columns in APPEND_ONLY_COLUMNS.items():
@@ -642,7 +642,7 @@ def create_append_only_triggers() -> None:
 
 
 def downgrade() -> None:
-    """Drops everything."""
+    """Drop all tables."""
     for create_table in reversed(TABLE_CREATORS):
         op.drop_table(create_table.__name__.removeprefix("make_"))
     if op.get_bind().dialect.name != "sqlite":

@@ -1,1 +1,1 @@
-"""What Sightline says over HTTP: one file a noun, wire shapes above routes."""
+"""The HTTP API: one folder per capability, schemas above the routes in each module."""

@@ -1,4 +1,4 @@
-"""The HTTP application: all routes, behind the outermost layer, with problems and document of our own."""
+"""The HTTP application: all routes, the outer middleware, problem documents and OpenAPI."""
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -7,17 +7,17 @@ from typing import Final
 
 from fastapi import APIRouter, FastAPI
 
-from app.api.access import api_keys as keys
+from app.api.access import api_keys
 from app.api.alignment import alignment
 from app.api.events import cloudevents, events, exports
 from app.api.http import problems
 from app.api.http.middleware import OuterMiddleware
-from app.api.http.route import fast_routes
-from app.api.openapi import document, documentation
-from app.api.operations import erasure as erasures
-from app.api.operations import health
+from app.api.http.route import list_direct_routes
+from app.api.openapi.document import install_openapi
+from app.api.openapi.documentation import install_documentation
+from app.api.operations import erasure, health
 from app.api.playbook import (
-    contributions,
+    document,
     journal,
     key_results,
     metrics,
@@ -27,13 +27,10 @@ from app.api.playbook import (
     playbooks,
     policy,
     responsibilities,
-    signoffs,
+    team_statements,
     teams,
 )
-from app.api.playbook import document as apply
-from app.api.sources import deliveries, sources
-from app.api.sources import inbound_webhooks as hooks
-from app.api.sources import replay as replays
+from app.api.sources import deliveries, inbound_webhooks, replay, sources
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     organization.router,
@@ -41,29 +38,28 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     metrics.router,
     offerings.router,
     playbooks.router,
-    contributions.router,
-    signoffs.router,
+    team_statements.router,
     objectives.router,
     responsibilities.router,
     key_results.router,
     policy.router,
     events.router,
     exports.router,
-    erasures.router,
+    erasure.router,
     sources.router,
     deliveries.router,
-    replays.router,
+    replay.router,
     cloudevents.router,
-    hooks.router,
+    inbound_webhooks.router,
     alignment.router,
-    apply.router,
-    keys.router,
+    document.router,
+    api_keys.router,
     journal.router,
     health.router,
 )
 
-# One path is tried after the other: what programs ask all day comes first.
-HOT_ROUTERS: Final = (alignment.router, events.router, hooks.router, cloudevents.router)
+# The router tries one route after the other, so the most frequent come first.
+HOT_ROUTERS: Final = (alignment.router, events.router, inbound_webhooks.router, cloudevents.router)
 
 
 def _installed_version() -> str:
@@ -76,26 +72,26 @@ def _installed_version() -> str:
 def create_application(
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None,
 ) -> FastAPI:
-    """An application with every route; whoever builds it gives it a service as `state.service`."""
+    """Create an application with every route. The caller sets `app.state.service`."""
     app = FastAPI(
         title="Sightline",
         version=_installed_version(),
         lifespan=lifespan,
         openapi_url="/openapi.json",
-        docs_url=None,  # FastAPI's pages load scripts from elsewhere
+        docs_url=None,  # FastAPI's pages load scripts from another host
         redoc_url=None,
         redirect_slashes=False,
         telemetry={
             "tracing": False,
             "metrics": False,
             "logs": False,
-        },  # its records keep bodies and exceptions
+        },  # its records contain bodies and exceptions
     )
     for router in (*HOT_ROUTERS, *(router for router in ROUTERS if router not in HOT_ROUTERS)):
-        # Not include_router: every route has its whole path already, and an included router is matched twice.
+        # Not include_router: each route has its full path, and an included router is matched twice.
         app.router.routes.extend(router.routes)
     problems.install_handlers(app)
-    document.install_openapi(app)
-    documentation.install_documentation(app)
-    app.add_middleware(OuterMiddleware, fast_routes=fast_routes(app))
+    install_openapi(app)
+    install_documentation(app)
+    app.add_middleware(OuterMiddleware, direct_routes=list_direct_routes(app))
     return app

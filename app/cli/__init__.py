@@ -1,4 +1,4 @@
-"""The command line: `sightline`."""
+"""The command line interface `sightline`."""
 
 from typing import Final
 
@@ -19,7 +19,7 @@ from app.cli import (
 
 app: Final = typer.Typer(
     name="sightline",
-    help="Measures how aligned an organization is, from what was observed.",
+    help="Measure how aligned an organization is, from recorded events.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -38,5 +38,5 @@ app.command()(openapi.openapi)
 
 
 def main() -> None:
-    """Runs the command that the arguments name."""
+    """Run the command that the arguments name."""
     app()

@@ -8,7 +8,7 @@ import typer
 from rich.padding import Padding
 from rich.text import Text
 
-from app.cli.support import api_client as remote
+from app.cli.support import api_client
 from app.cli.support.terminal import (
     AsJson,
     CommandError,
@@ -31,27 +31,26 @@ PURPOSE_NOTICE: Final = (
 @report_errors
 def alignment(
     playbook: Annotated[
-        str | None, typer.Option(help="A playbook's key; else the current one.")
+        str | None, typer.Option(help="The playbook's key. Default: the current playbook.")
     ] = None,
-    team: Annotated[str | None, typer.Option(help="The answer seen from one team.")] = None,
+    team: Annotated[str | None, typer.Option(help="Show the answer for one team.")] = None,
     as_of: Annotated[
-        datetime | None, typer.Option(formats=DAY_FORMATS, help="At the end of this day; else now.")
+        datetime | None,
+        typer.Option(formats=DAY_FORMATS, help="The end of this day. Default: now."),
     ] = None,
     known_at: Annotated[
         datetime | None,
         typer.Option(
-            formats=DAY_FORMATS, help="Using only what was recorded by the end of this day."
+            formats=DAY_FORMATS, help="Use only what was recorded by the end of this day."
         ),
     ] = None,
     compare: Annotated[
         datetime | None,
-        typer.Option(
-            formats=DAY_FORMATS, help="What has changed since the end of this day, as now known."
-        ),
+        typer.Option(formats=DAY_FORMATS, help="Show the changes since the end of this day."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Shows how aligned the organization is, or was, and what the missing points are made of."""
+    """Show how aligned the organization is or was, and what the missing points are made of."""
     query = {} if playbook is None else {"playbook": playbook}
     query |= {} if known_at is None else {"known_at": f"{known_at:%Y-%m-%d}"}
     if compare is not None:
@@ -63,7 +62,9 @@ def alignment(
         end_query = {} if as_of is None else {"to": f"{as_of:%Y-%m-%d}"}
         _print_comparison({**query, "from": f"{compare:%Y-%m-%d}", **end_query}, as_json=as_json)
         return
-    path = "/v1/alignment" if team is None else f"/v1/alignment/teams/{remote.quote_segment(team)}"
+    path = (
+        "/v1/alignment" if team is None else f"/v1/alignment/teams/{api_client.quote_segment(team)}"
+    )
     answer = _get_with_option_names(
         path, {**query, **({} if as_of is None else {"as_of": f"{as_of:%Y-%m-%d}"})}, {}
     )
@@ -81,9 +82,9 @@ def alignment(
 def _get_with_option_names(
     path: str, query: Mapping[str, str], renamed_options: Mapping[str, str]
 ) -> Any:  # Any: JSON values
-    """The answer. Raises: CommandError that calls a parameter by its option."""
+    """Return the API's answer. Raises: CommandError that names options instead of parameters."""
     try:
-        return remote.call_api("GET", path, query=query)
+        return api_client.call_api("GET", path, query=query)
     except CommandError as error:
         names = {**{name: f"--{name.replace('_', '-')}" for name in query}, **renamed_options}
         detail = str(error.problem.get("detail", ""))
@@ -92,7 +93,7 @@ def _get_with_option_names(
                 f"{option}{detail.removeprefix(name)}" if detail.startswith(f"{name}:") else detail
             )
             detail = reworded.replace(f"'{name}'", option)
-        # Where the fault is, the sentence says.
+        # The detail names the option. The pointers would name the API's parameters.
         problem_fields = {
             name: member for name, member in error.problem.items() if name != "errors"
         }
@@ -100,7 +101,6 @@ def _get_with_option_names(
 
 
 def _print_comparison(query: Mapping[str, str], *, as_json: bool) -> None:
-    """Shows what changed between two days, the largest change first."""
     comparison = _get_with_option_names("/v1/alignment/changes", query, RENAMED_OPTIONS)
     if as_json:
         print_json(comparison)
@@ -110,7 +110,8 @@ def _print_comparison(query: Mapping[str, str], *, as_json: bool) -> None:
         component_before["name"]: component_before["score"]
         for component_before in comparison["before"]["components"]
     }
-    since, known_at = comparison["before"]["as_of"], comparison["after"]["known_at"]
+    since = comparison["before"]["as_of"]
+    known_at = comparison["after"]["known_at"]
     score_change = _format_change(comparison["before"]["score"], comparison["after"]["score"])
     out.print(f"since {since}: score {score_change}, both as known on {known_at}", markup=False)
     for component in comparison["after"]["components"]:
@@ -131,7 +132,7 @@ def _print_comparison(query: Mapping[str, str], *, as_json: bool) -> None:
     )
     for difference in comparison["items"][:MAX_LISTED]:
         subject = " ".join(difference[name] for name in SUBJECT_FIELDS if difference[name])
-        # The API tells what is lost: what is lost more is less of the score.
+        # The API returns the change of the loss. A larger loss lowers the score.
         line = Text(
             f"{-difference['change']:+7.3f}  ",
             style="bold red" if difference["change"] > 0 else "bold green",
@@ -145,7 +146,8 @@ def _print_comparison(query: Mapping[str, str], *, as_json: bool) -> None:
 
 
 def _format_change(before: float | None, after: float | None) -> str:
-    before_text, after_text = _format_score(before).strip(), _format_score(after).strip()
+    before_text = _format_score(before).strip()
+    after_text = _format_score(after).strip()
     return after_text if before_text == after_text else f"{before_text} to {after_text}"
 
 
@@ -155,7 +157,8 @@ def _print_header(answer: Mapping[str, Any]) -> None:
         f", {changes} unpublished change{'' if changes == 1 else 's'}" if changes else ""
     )
     out.print(
-        f"{answer['playbook']}, revision {answer['revision']}{unpublished_note}, as of {answer['as_of']}",
+        f"{answer['playbook']}, revision {answer['revision']}{unpublished_note}, "
+        f"as of {answer['as_of']}",
         style="dim",
         markup=False,
     )
@@ -196,10 +199,10 @@ def _print_team_header(answer: Mapping[str, Any]) -> None:
         style="bold",
         markup=False,
     )
-    borne = ", ".join(
+    objective_shares = ", ".join(
         f"{objective['objective']} {objective['share']:.0%}" for objective in answer["bears"]
     )
-    out.print(f"bears {borne or 'no objective'}", style="dim", markup=False)
+    out.print(f"bears {objective_shares or 'no objective'}", style="dim", markup=False)
     if answer["work"] is not None:
         unassigned_share = answer["work"]["off_playbook"]
         shares = sorted(
@@ -228,7 +231,7 @@ def _print_component(component: Mapping[str, Any]) -> None:
 
 
 def render_bar(score: float | None, *, ascii_only: bool = False) -> Text:
-    """The score as a bar. None: an empty one."""
+    """Return a score as a bar. None gives an empty bar."""
     full_block, empty_block = ("#", "-") if ascii_only else ("█", "░")
     width = 0 if score is None else round(score * BAR_WIDTH)
     return Text(full_block * width, style=_score_color(score)).append(

@@ -1,4 +1,4 @@
-"""`sightline db`: migrations, and the health of schema and roll-ups."""
+"""`sightline db`: migrations, checks of the schema and the roll-ups, and retention."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from app.cli.support.local_service import (
     DatabaseUrl,
-    load_settings,
+    load_command_settings,
     require_current_schema,
     run_with_service,
 )
@@ -22,15 +22,13 @@ from app.cli.support.terminal import (
     print_line,
     report_errors,
 )
-from app.services.operations import retention
-from app.services.operations import rollup_check as maintenance
+from app.services.operations import retention, rollup_check
 from app.services.runtime.context import ServiceContext
-from app.store.operations import migrations
-from app.store.operations import privileges as owner
+from app.store.operations import migrations, privileges
 from app.store.sql.database import connect
 
 commands = typer.Typer(
-    no_args_is_help=True, help="Migrations, and the health of schema and roll-ups."
+    no_args_is_help=True, help="Migrations, checks of the schema and the roll-ups, and retention."
 )
 RollupDifferences = dict[str, Mapping[str, int]]
 
@@ -41,21 +39,24 @@ def upgrade(
     service_role: Annotated[
         str | None,
         typer.Option(
-            help="PostgreSQL: the role that the service runs as; it is granted all but to change events."
+            help="PostgreSQL: the role of the service. It can neither change nor delete events."
         ),
     ] = None,
     database_url: DatabaseUrl = None,
     as_json: AsJson = False,
 ) -> None:
-    """Brings the schema to the newest revision, as its owner; a role that served before the upgrade serves after it."""
-    url = load_settings(database_url).database_url
+    """Upgrade the schema to the newest revision, as the owner of the tables.
+
+    A role that could run the service before the upgrade can run it afterwards.
+    """
+    url = load_command_settings(database_url).database_url
     migrations.upgrade_database(url)
-    granted = asyncio.run(_grant_service_role(url, service_role))
+    granted_roles = asyncio.run(_grant_service_role(url, service_role))
     if as_json:
-        print_json({"revision": migrations.head_revision(), "service_roles": granted})
+        print_json({"revision": migrations.head_revision(), "service_roles": granted_roles})
         return
     print_line(f"The schema is at revision {migrations.head_revision()}.")
-    for role in granted:
+    for role in granted_roles:
         print_line(f"The service may run as {role}, which can neither change nor delete an event.")
 
 
@@ -63,7 +64,7 @@ async def _grant_service_role(url: str, role: str | None) -> list[str]:
     database = connect(url)
     try:
         async with database.write_transaction() as connection:
-            return await owner.grant_service(connection, role)
+            return await privileges.grant_service(connection, role)
     finally:
         await database.close()
 
@@ -71,8 +72,8 @@ async def _grant_service_role(url: str, role: str | None) -> list[str]:
 @commands.command()
 @report_errors
 def check(database_url: DatabaseUrl = None, as_json: AsJson = False) -> None:
-    """Says whether the schema is at head, the roll-ups are as the events say, and the tables as the journal does."""
-    settings = load_settings(database_url)
+    """Check that the schema is at head, roll-ups match the events, and tables match the journal."""
+    settings = load_command_settings(database_url)
     require_current_schema(settings)
     drift = migrations.describe_drift(settings.database_url)
     if drift is not None:
@@ -83,10 +84,11 @@ def check(database_url: DatabaseUrl = None, as_json: AsJson = False) -> None:
             service, "Comparing roll-ups", compare_only=True, with_journal=True
         ),
     )
-    restating = run_with_service(database_url, maintenance.list_restatements)
+    restating = run_with_service(database_url, rollup_check.list_restatements)
     for key, (days, days_done) in restating.items() if not as_json else ():
         print_line(
-            f"{key}: history is being restated, {days_done} of {days} days are done (sightline db rebuild finishes it)"
+            f"{key}: history is being restated, {days_done} of {days} days are done "
+            "(sightline db rebuild finishes it)"
         )
     _report_differences(
         differences, as_json=as_json, revision=migrations.head_revision(), restating=restating
@@ -98,12 +100,12 @@ def check(database_url: DatabaseUrl = None, as_json: AsJson = False) -> None:
 def rebuild(
     check: Annotated[
         bool,
-        typer.Option("--check", help="Only say what differs; exit code 1 when something does."),
+        typer.Option("--check", help="Only compare. Exit with code 1 when something differs."),
     ] = False,
     database_url: DatabaseUrl = None,
     as_json: AsJson = False,
 ) -> None:
-    """Makes the roll-ups anew from the events, an organization at a time."""
+    """Rebuild the roll-ups from the events, one organization at a time."""
     title = "Comparing roll-ups" if check else "Rebuilding roll-ups"
     differences = run_with_service(
         database_url, lambda service: _check_each(service, title, compare_only=check)
@@ -115,7 +117,8 @@ def rebuild(
     else:
         repaired_count = sum(any(tables.values()) for tables in differences.values())
         print_line(
-            f"The roll-ups of {len(differences)} organization(s) are as the events say; {repaired_count} had to be mended."
+            f"The roll-ups of {len(differences)} organization(s) are as the events say; "
+            f"{repaired_count} had to be mended."
         )
 
 
@@ -125,19 +128,25 @@ def trim(
     days: Annotated[
         int | None,
         typer.Option(
-            min=1, max=3650, help="Else SIGHTLINE_RAW_RETENTION_DAYS.", show_default=False
+            min=1,
+            max=3650,
+            help="The age of the bodies. Default: SIGHTLINE_RAW_RETENTION_DAYS.",
+            show_default=False,
         ),
     ] = None,
     database_url: DatabaseUrl = None,
     as_json: AsJson = False,
 ) -> None:
-    """Empties the raw bodies of old deliveries; what they said stands, but they cannot be replayed any more."""
-    retention_days = days or load_settings(database_url).raw_retention_days
+    """Empty the raw bodies of old deliveries.
+
+    Their events stay, but they cannot be replayed any more.
+    """
+    retention_days = days or load_command_settings(database_url).raw_retention_days
 
     async def trim_all(service: ServiceContext) -> dict[str, int]:
         return {
             key: await retention.empty_old_bodies(service, organization_id, retention_days)
-            for key, organization_id in await maintenance.list_organizations(service)
+            for key, organization_id in await rollup_check.list_organizations(service)
         }
 
     emptied = run_with_service(database_url, trim_all)
@@ -145,15 +154,19 @@ def trim(
         print_json({"days": retention_days, "emptied": emptied})
     else:
         print_line(
-            f"The bodies of {sum(emptied.values())} deliveries older than {retention_days} days are kept no longer."
+            f"The bodies of {sum(emptied.values())} deliveries older than {retention_days} days "
+            "are kept no longer."
         )
 
 
 async def _check_each(
     service: ServiceContext, title: str, *, compare_only: bool, with_journal: bool = False
 ) -> RollupDifferences:
-    """What differs, or differed, for each organization, shown as it goes."""
-    all_organizations: Sequence[tuple[str, UUID]] = await maintenance.list_organizations(service)
+    """Compare or rebuild the roll-ups of each organization, with a progress bar.
+
+    Return the differences.
+    """
+    all_organizations: Sequence[tuple[str, UUID]] = await rollup_check.list_organizations(service)
     differences: RollupDifferences = {}
     columns = (
         TextColumn("{task.description}"),
@@ -165,18 +178,18 @@ async def _check_each(
         task = progress.add_task(title, total=len(all_organizations))
         for key, organization_id in all_organizations:
             if compare_only:
-                differences[key] = await maintenance.count_rollup_differences(
+                differences[key] = await rollup_check.count_rollup_differences(
                     service, organization_id
                 )
                 if with_journal:
                     differences[key] = {
                         **differences[key],
-                        "journal": await maintenance.count_journal_differences(
+                        "journal": await rollup_check.count_journal_differences(
                             service, organization_id
                         ),
                     }
             else:
-                _, differences[key] = await maintenance.rebuild_rollups(service, organization_id)
+                _, differences[key] = await rollup_check.rebuild_rollups(service, organization_id)
             progress.advance(task)
     return differences
 
@@ -188,7 +201,7 @@ def _report_differences(
     revision: str | None = None,
     restating: Mapping[str, tuple[int, int]] | None = None,
 ) -> None:
-    """Prints what differs. Raises: typer.Exit with code 1 when something does."""
+    """Print the differences. Raises: typer.Exit with code 1 when there are any."""
     nonempty = {
         key: {name: rows for name, rows in tables.items() if rows}
         for key, tables in differences.items()

@@ -1,4 +1,4 @@
-"""`sightline demo`: a made-up company, ready to look at."""
+"""`sightline demo`: play a fictional company's quarter and serve it."""
 
 import asyncio
 import sys
@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from app import clock
 from app.cli.serve import Port, require_free_port, run_server
-from app.cli.support.local_service import load_settings, prepare_schema
+from app.cli.support.local_service import load_command_settings, prepare_schema
 from app.cli.support.logs import logging_configuration
 from app.cli.support.terminal import command_error, err, print_line, report_errors
 from app.demo.company import COMPANY_NAME
@@ -28,12 +28,13 @@ DEMO_HOST: Final = "127.0.0.1"
 def demo(
     port: Port = 8000,
     database_url: Annotated[
-        str, typer.Option("--database-url", help="Where the demo lives; a database of its own.")
+        str,
+        typer.Option("--database-url", help="The database of the demo. Use it for nothing else."),
     ] = DEFAULT_URL,
 ) -> None:
-    """Plays a made-up company's quarter up to today and serves it."""
+    """Play a fictional company's quarter up to today and serve it."""
     address = f"http://{DEMO_HOST}:{port}"
-    settings = load_settings(database_url).model_copy(update={"public_url": address})
+    settings = load_command_settings(database_url).model_copy(update={"public_url": address})
     require_free_port(DEMO_HOST, port)
     access = play_demo(settings)
     print_welcome(address, access)
@@ -46,7 +47,10 @@ def demo(
 
 
 def play_demo(settings: Settings) -> DemoAccess:
-    """The demo, played up to now; a database file whose quarter is over is begun anew. Raises: CommandError."""
+    """Play the demo up to now. Delete and replay a database file whose quarter has ended.
+
+    Raises: CommandError.
+    """
     prepare_schema(settings)
     try:
         return _play_with_progress(settings)
@@ -80,7 +84,7 @@ def _play_with_progress(settings: Settings) -> DemoAccess:
 
 
 def print_welcome(address: str, access: DemoAccess) -> None:
-    """Prints where it is, the keys, and what is worth trying."""
+    """Print the address, the keys, and commands to try."""
     header = '-H "Authorization: Bearer $SIGHTLINE_API_KEY"'
     print_line()
     print_line(f"{COMPANY_NAME} is ready at {address}", "bold green")

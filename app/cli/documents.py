@@ -8,8 +8,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from app.cli.support import api_client as remote
-from app.cli.support import yaml12
+from app.cli.support import api_client, yaml12
 from app.cli.support.terminal import AsJson, command_error, print_json, print_line, report_errors
 
 ACTION_SIGNS: Final = {
@@ -31,18 +30,23 @@ MAX_VALUE_WIDTH: Final = 40
 def apply(
     file: Annotated[
         Path,
-        typer.Argument(help="A playbook document in YAML or JSON; - for stdin.", allow_dash=True),
+        typer.Argument(help="A playbook document in YAML or JSON; - reads stdin.", allow_dash=True),
     ],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only print what would change.")
+    ] = False,
     publish: Annotated[
         bool, typer.Option("--publish", help="Publish the playbook afterwards.")
     ] = False,
     prune: Annotated[
-        bool, typer.Option("--prune", help="Archive even more than half of the playbook.")
+        bool, typer.Option("--prune", help="Allow archiving more than half of the playbook.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Makes things as the document says, in one transaction; applying it twice changes nothing."""
+    """Change the organization to what the document says, in one transaction.
+
+    Repeating it changes nothing.
+    """
     try:
         text = (
             typer.get_text_stream("stdin").read()
@@ -57,7 +61,7 @@ def apply(
             "malformed-input", f"{file} is not a playbook document: it must be a mapping."
         )
     flags = {"dry_run": dry_run, "publish": publish, "prune": prune}
-    plan = remote.call_api(
+    plan = api_client.call_api(
         "POST",
         "/v1/apply",
         query={name: "true" for name, is_set in flags.items() if is_set},
@@ -73,9 +77,9 @@ def apply(
 def document(
     playbook: Annotated[str, typer.Argument(help="The playbook's key.")], as_json: AsJson = False
 ) -> None:
-    """Prints the playbook as code; applying it changes nothing."""
-    playbook_document = remote.call_api(
-        "GET", f"/v1/playbooks/{remote.quote_segment(playbook)}/document"
+    """Print the playbook as code. Applying it changes nothing."""
+    playbook_document = api_client.call_api(
+        "GET", f"/v1/playbooks/{api_client.quote_segment(playbook)}/document"
     )
     if as_json:
         print_json(playbook_document)
@@ -84,7 +88,7 @@ def document(
 
 
 def drop_empty_members(node: object) -> object:
-    """The document without the members that say nothing: null, empty text, empty list."""
+    """Return the document without members that are null, an empty text or an empty list."""
     if isinstance(node, Mapping):
         return {
             name: drop_empty_members(member)
@@ -95,7 +99,7 @@ def drop_empty_members(node: object) -> object:
 
 
 def _print_plan(plan: Mapping[str, Any]) -> None:
-    """The plan, for a person: what changes first, what stays in a word."""
+    """Print the changes, and a summary."""
     action_counts: Counter[str] = Counter(step["action"] for step in plan["steps"])
     for step in plan["steps"]:
         if step["action"] == "unchanged":
@@ -106,7 +110,8 @@ def _print_plan(plan: Mapping[str, Any]) -> None:
         )
         for name, change in step["changes"].items():
             print_line(
-                f"    {name}: {_format_short(change['before'])} -> {_format_short(change['after'])}",
+                f"    {name}: {_format_short(change['before'])} "
+                f"-> {_format_short(change['after'])}",
                 "dim",
             )
     modal = "would be " if plan["dry_run"] else ""
@@ -118,7 +123,8 @@ def _print_plan(plan: Mapping[str, Any]) -> None:
     unchanged_text = f"{action_counts['unchanged']} unchanged"
     verb = "would be" if plan["dry_run"] else "is"
     print_line(
-        f"{', '.join([*parts, unchanged_text])}; '{plan['playbook']}' {verb} at revision {plan['revision']}."
+        f"{', '.join([*parts, unchanged_text])}; "
+        f"'{plan['playbook']}' {verb} at revision {plan['revision']}."
     )
 
 

@@ -1,4 +1,4 @@
-"""`sightline events`: a file of events into the service, in the batches that the service takes."""
+"""`sightline events`: import a file of events in batches."""
 
 import csv
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ from typing import IO, Annotated, Any, Final
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from app.cli.support import api_client as remote
+from app.cli.support import api_client
 from app.cli.support.terminal import (
     AsJson,
     command_error,
@@ -24,11 +24,12 @@ from app.domain.primitives import strict_json
 from app.domain.primitives.errors import MalformedError
 
 BATCH_SIZE: Final = 1_000
-MAX_BATCH_BYTES: Final = 8 * 1_024 * 1_024  # half of what a batch may have
-MAX_LINE_BYTES: Final = 256 * 1_024  # several times what an event can have
+MAX_BATCH_BYTES: Final = 8 * 1_024 * 1_024  # half of the limit of a batch
+MAX_LINE_BYTES: Final = 256 * 1_024  # several times the largest event
 MAX_LISTED_PROBLEMS: Final = 20
 NUMBER_FIELDS: Final = ("value", "effort")
 JSON_FIELDS: Final = ("offerings", "data")
+# An export puts an apostrophe before a text that starts with one of these.
 FORMULA_PREFIXES: Final = (
     "=",
     "+",
@@ -37,31 +38,32 @@ FORMULA_PREFIXES: Final = (
     "\t",
     "\r",
     "\n",
-)  # an export marks a text that begins so
+)
+# Fields of an exported event that only the service sets.
 SERVER_FIELDS: Final = (
     "uid",
     "recorded_at",
     "metrics",
     "retracted_at",
     "retraction_reason",
-)  # what an export has besides
+)
 
 
 class _UnreadableLine:
-    """A line that could not be read. Shape: `problem` is a problem document."""
+    """A line that cannot be read."""
 
     def __init__(self, detail: str) -> None:
-        """Says why."""
+        """Build the problem document."""
         self.problem = dict(command_error("invalid-input", detail).problem)
 
 
 NumberedLine = tuple[int, bytes | _UnreadableLine]
-commands = typer.Typer(no_args_is_help=True, help="Events from a file.")
+commands = typer.Typer(no_args_is_help=True, help="Import events from a file.")
 
 
 @commands.callback()
 def events() -> None:
-    """Events from a file."""
+    """Import events from a file."""
 
 
 @commands.command("import")
@@ -72,7 +74,10 @@ def import_events(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Records the events of a file; importing it again, or after it was interrupted, records what is missing."""
+    """Record the events of a file.
+
+    Repeating an import, also an interrupted one, records what is missing.
+    """
     totals = {"recorded": 0, "duplicates": 0, "rejected": 0}
     problems: list[dict[str, Any]] = []
     columns = (
@@ -107,7 +112,7 @@ def _take_batch(lines: Iterator[NumberedLine]) -> Iterator[NumberedLine]:
 def _send_batch(
     batch: list[NumberedLine], totals: dict[str, int], problems: list[dict[str, Any]]
 ) -> None:
-    """Those lines are recorded, and what is wrong with any of them is among the problems, by its line."""
+    """Send a batch. Add its counts to `totals`, and problems by line to `problems`."""
     sendable: list[tuple[int, bytes]] = []
     for line, content in batch:
         if isinstance(content, bytes):
@@ -120,7 +125,7 @@ def _send_batch(
     if not sendable:
         return
     body = b'{"events":[' + b",".join([content for _, content in sendable]) + b"]}"
-    batch_result = remote.call_api("POST", "/v1/event-batches", content=body)
+    batch_result = api_client.call_api("POST", "/v1/event-batches", content=body)
     for name in totals:
         totals[name] += batch_result[name]
     for problem in batch_result["problems"]:
@@ -137,9 +142,11 @@ def _print_totals(
     if as_json:
         print_json({**totals, "problems": problems})
         return
-    recorded, duplicates = pluralize(totals["recorded"], "event"), totals["duplicates"]
+    recorded_text = pluralize(totals["recorded"], "event")
+    duplicates = totals["duplicates"]
     print_line(
-        f"{recorded} recorded, {duplicates} {'was' if duplicates == 1 else 'were'} there, {totals['rejected']} refused."
+        f"{recorded_text} recorded, {duplicates} {'was' if duplicates == 1 else 'were'} there, "
+        f"{totals['rejected']} refused."
     )
     for problem in problems[:MAX_LISTED_PROBLEMS]:
         print_line(f"  line {problem['line']}: {problem['problem']['detail']}", "yellow")
@@ -148,7 +155,7 @@ def _print_totals(
 
 
 def _read_ndjson(stream: IO[bytes]) -> Iterator[NumberedLine]:
-    """The lines that are not empty, by their numbers."""
+    """Yield the lines that are not empty, with their numbers."""
     for number, line in enumerate(iter(stream.readline, b""), 1):
         text = line.removeprefix(b"\xef\xbb\xbf").strip()
         if text:
@@ -156,7 +163,7 @@ def _read_ndjson(stream: IO[bytes]) -> Iterator[NumberedLine]:
 
 
 def _check_line(text: bytes) -> bytes | _UnreadableLine:
-    """The line as it is sent: as it is, unless it tells what only the service can say."""
+    """Return the line to send, without the fields that only the service sets."""
     if len(text) > MAX_LINE_BYTES:
         return _UnreadableLine("The line is longer than an event can be.")
     try:
@@ -171,7 +178,7 @@ def _check_line(text: bytes) -> bytes | _UnreadableLine:
 
 
 def _read_csv(stream: IO[bytes]) -> Iterator[NumberedLine]:
-    """The rows below the heading, by the numbers of the lines that they end on. An empty cell says nothing."""
+    """Yield the rows below the heading, with the number of their last line. Ignore empty cells."""
     texts = (
         line.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
         for line in iter(stream.readline, b"")
@@ -190,8 +197,8 @@ def _read_csv(stream: IO[bytes]) -> Iterator[NumberedLine]:
 
 def _row_to_line(
     row: Mapping[str | None, Any],
-) -> bytes | _UnreadableLine:  # Any: a row that is too long has a list in it
-    """The event that a row tells: nested members are JSON or, as `data.segment`, columns of their own."""
+) -> bytes | _UnreadableLine:  # Any: a row with too many cells contains a list
+    """Return the event of a row. Nested members are JSON, or columns such as `data.segment`."""
     if None in row:
         return _UnreadableLine("The line has more cells than the heading has names.")
     if None in row.values():
@@ -209,7 +216,7 @@ def _row_to_line(
 
 
 def _set_field(event: dict[str, Any], name: str, cell: str) -> None:
-    """The event has what the cell says. Raises: MalformedError."""
+    """Set a field of the event to what a cell says. Raises: MalformedError."""
     if name in NUMBER_FIELDS or name in JSON_FIELDS:
         try:
             event[name] = strict_json.loads(cell.encode())

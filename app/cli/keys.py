@@ -1,4 +1,4 @@
-"""`sightline keys`: API keys, by database, for whoever runs the service."""
+"""`sightline keys`: the operator's management of API keys, on the database."""
 
 from datetime import datetime, timedelta
 from typing import Annotated, Final
@@ -9,14 +9,14 @@ from rich.table import Table
 from app.cli.support.local_service import DatabaseUrl, run_with_service
 from app.cli.support.terminal import AsJson, out, print_json, print_line, report_errors
 from app.domain.access.actor import SCOPES, Actor
-from app.services.access import api_keys as keys
+from app.services.access import api_keys as api_keys_service
 from app.services.access import organizations
 from app.services.access.api_keys import IssueKey
 from app.services.runtime.context import ServiceContext
-from app.store.access import api_keys as kept
+from app.store.access import api_keys as api_keys_store
 from app.store.access.api_keys import StoredApiKey
 
-commands = typer.Typer(no_args_is_help=True, help="API keys, by database.")
+commands = typer.Typer(no_args_is_help=True, help="API keys, directly on the database.")
 PAGE_SIZE: Final = 200
 MAX_NAME_LENGTH: Final = 200
 OrganizationArgument = Annotated[
@@ -25,7 +25,7 @@ OrganizationArgument = Annotated[
 
 
 def _check_name(name: str) -> str:
-    """The name, where the API would take it too. Raises: BadParameter."""
+    """Return the name if the API would accept it, too. Raises: BadParameter."""
     if not 1 <= len(name) <= MAX_NAME_LENGTH:
         raise typer.BadParameter(f"must have 1 to {MAX_NAME_LENGTH} characters")
     return name
@@ -35,28 +35,28 @@ def _check_name(name: str) -> str:
 @report_errors
 def create(
     organization: OrganizationArgument,
-    name: Annotated[str, typer.Option(callback=_check_name, help="What the key is for.")],
+    name: Annotated[str, typer.Option(callback=_check_name, help="The purpose of the key.")],
     scope: Annotated[list[str], typer.Option(help=f"Repeatable: {', '.join(SCOPES)}.")],
-    team: Annotated[str | None, typer.Option(help="The one team that it may write for.")] = None,
+    team: Annotated[str | None, typer.Option(help="The only team that it can write for.")] = None,
     source: Annotated[
-        str | None, typer.Option(help="The one source that it may write for.")
+        str | None, typer.Option(help="The only source that it can write for.")
     ] = None,
     expires_in_days: Annotated[
-        int | None, typer.Option(min=1, max=36_500, help="Else it never expires.")
+        int | None, typer.Option(min=1, max=36_500, help="Default: it does not expire.")
     ] = None,
     database_url: DatabaseUrl = None,
     as_json: AsJson = False,
 ) -> None:
-    """Issues an API key and prints it, once."""
+    """Issue an API key and print it, once."""
 
     async def issue_key(service: ServiceContext) -> tuple[StoredApiKey, str]:
         organization_id = await organizations.find_organization(service, organization)
         expires_at = (
             None if expires_in_days is None else service.clock() + timedelta(days=expires_in_days)
         )
-        return await keys.issue_key(
+        return await api_keys_service.issue_key(
             service,
-            keys.operator_actor(organization_id),
+            api_keys_service.operator_actor(organization_id),
             IssueKey(name, frozenset(scope), team, source, expires_at),
         )
 
@@ -73,7 +73,7 @@ def create(
 def list_keys(
     organization: OrganizationArgument, database_url: DatabaseUrl = None, as_json: AsJson = False
 ) -> None:
-    """Lists the keys that are not revoked, oldest first."""
+    """List the keys that are not revoked, oldest first."""
 
     async def load_all_keys(service: ServiceContext) -> list[StoredApiKey]:
         organization_id = await organizations.find_organization(service, organization)
@@ -81,7 +81,9 @@ def list_keys(
         async with service.database.read_transaction() as connection:
             while True:
                 after = (api_keys[-1].created_at, api_keys[-1].id) if api_keys else None
-                page = await kept.list_api_keys(connection, organization_id, after, PAGE_SIZE)
+                page = await api_keys_store.list_api_keys(
+                    connection, organization_id, after, PAGE_SIZE
+                )
                 api_keys += page
                 if len(page) < PAGE_SIZE:
                     return api_keys
@@ -118,11 +120,11 @@ def revoke(
     database_url: DatabaseUrl = None,
     as_json: AsJson = False,
 ) -> None:
-    """Revokes a key; a running service refuses it within five seconds."""
+    """Revoke a key. A running service refuses it within five seconds."""
 
     async def revoke_key(service: ServiceContext) -> None:
         organization_id = await organizations.find_organization(service, organization)
-        await keys.revoke_key(
+        await api_keys_service.revoke_key(
             service, Actor(organization_id, "operator", frozenset({"admin"})), key_id
         )
 

@@ -1,4 +1,4 @@
-"""`sightline openapi`: the contract, printed."""
+"""`sightline openapi`: print the OpenAPI document."""
 
 import json
 from typing import Annotated
@@ -13,10 +13,13 @@ from app.cli.support.terminal import report_errors
 @report_errors
 def openapi(
     client: Annotated[
-        bool, typer.Option("--client", help="Without webhooks, for generators that stumble.")
+        bool,
+        typer.Option(
+            "--client", help="Leave out webhooks, which some client generators cannot read."
+        ),
     ] = False,
 ) -> None:
-    """Prints the OpenAPI document."""
+    """Print the OpenAPI document."""
     typer.echo(
         json.dumps(
             document.build_document(create_application(), for_clients=client),

@@ -1,4 +1,4 @@
-"""`sightline organizations`: made by the operator, by database."""
+"""`sightline organizations`: create and delete organizations, on the database."""
 
 from typing import Annotated
 
@@ -17,24 +17,26 @@ from app.cli.support.terminal import (
 from app.domain.playbook.organization import Organization
 from app.services.access import organizations
 
-commands = typer.Typer(no_args_is_help=True, help="Organizations, by database.")
+commands = typer.Typer(no_args_is_help=True, help="Organizations, directly on the database.")
 
 
 @commands.callback()
 def group() -> None:
-    """Organizations, by database."""
+    """Create and delete organizations, directly on the database."""
 
 
 @commands.command()
 @report_errors
 def create(
     key: Annotated[str, typer.Argument(help="Lower-case letters, digits and hyphens.")],
-    name: Annotated[str, typer.Option(help="What people call it.")],
-    time_zone: Annotated[str, typer.Option(help="IANA name; fixed once events exist.")] = "UTC",
+    name: Annotated[str, typer.Option(help="The name that people read.")],
+    time_zone: Annotated[
+        str, typer.Option(help="IANA name. It cannot change once events exist.")
+    ] = "UTC",
     database_url: DatabaseUrl = None,
     as_json: AsJson = False,
 ) -> None:
-    """Makes an organization and prints its first admin API key, once."""
+    """Create an organization and print its first admin API key, once."""
     api_key = run_with_service(
         database_url,
         lambda service: organizations.create_organization(
@@ -52,11 +54,14 @@ def create(
 @report_errors
 def delete(
     key: Annotated[str, typer.Argument(help="The organization's key.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     database_url: DatabaseUrl = None,
     as_json: AsJson = False,
 ) -> None:
-    """Deletes an organization with all that it ever recorded, for good; as the owner of the tables."""
+    """Delete an organization with everything that it recorded, permanently.
+
+    Only the owner of the tables can.
+    """
     run_with_service(database_url, lambda service: organizations.find_organization(service, key))
     if not yes and as_json:
         raise command_error("conflict", f"Deleting '{key}' with all that it recorded needs --yes.")

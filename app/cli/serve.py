@@ -1,4 +1,4 @@
-"""`sightline serve`: the service, by uvicorn."""
+"""`sightline serve`: run the service with uvicorn."""
 
 import os
 import socket
@@ -8,13 +8,18 @@ import typer
 import uvicorn
 
 from app.cli.support.http_timeouts import TimeoutProtocol
-from app.cli.support.local_service import DatabaseUrl, is_embedded, load_settings, prepare_schema
+from app.cli.support.local_service import (
+    DatabaseUrl,
+    is_embedded,
+    load_command_settings,
+    prepare_schema,
+)
 from app.cli.support.logs import logging_configuration
 from app.cli.support.terminal import command_error, report_errors
 from app.main import make_vault
 
-SERVER_FACTORY: Final = "app.main:served"
-# security.md, section 4
+SERVER_FACTORY: Final = "app.main:create_server_app"
+# Limits and timeouts: docs/security.md
 SERVER_OPTIONS: Final[dict[str, Any]] = {
     "http": TimeoutProtocol,
     "ws": "none",
@@ -24,7 +29,7 @@ SERVER_OPTIONS: Final[dict[str, Any]] = {
     "limit_concurrency": 512,
     "backlog": 2048,
     "h11_max_incomplete_event_size": 32_768,
-    "timeout_worker_healthcheck": 60,  # a worker that still imports is not a hung one
+    "timeout_worker_healthcheck": 60,  # importing the application can take long
     "access_log": False,
 }
 Host = Annotated[str, typer.Option(help="The address to listen on.")]
@@ -36,20 +41,21 @@ def serve(
     host: Host = "127.0.0.1",
     port: Port = 8000,
     workers: Annotated[
-        int, typer.Option(min=1, max=64, help="Processes; more than one needs PostgreSQL.")
+        int,
+        typer.Option(min=1, max=64, help="Number of processes. More than one needs PostgreSQL."),
     ] = 1,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Runs the service."""
-    settings = load_settings(database_url)
+    """Run the service."""
+    settings = load_command_settings(database_url)
     if workers > 1 and is_embedded(settings):
         raise command_error(
             "conflict", "Embedded SQLite has one writer: use --workers 1, or PostgreSQL for more."
         )
-    make_vault(settings)  # says now what would otherwise fail in each worker
+    make_vault(settings)  # reports missing keys before the workers start
     prepare_schema(settings)
     require_free_port(host, port)
-    # The workers are processes that read their settings themselves.
+    # The workers are processes. They read their settings from the environment.
     os.environ["SIGHTLINE_DATABASE_URL"] = settings.database_url
     os.environ.setdefault("SIGHTLINE_PUBLIC_URL", f"http://127.0.0.1:{port}")
     log_config = logging_configuration(settings.log_format)
@@ -58,7 +64,10 @@ def serve(
 
 # Any: an application, or the import string of a factory
 def run_server(application: Any, host: str, port: int, **server_options: Any) -> None:
-    """Serves until it is told to stop. Raises: typer.Exit with code 1 when it could not start."""
+    """Serve until a signal stops the process.
+
+    Raises: typer.Exit, with code 1 when the server cannot start.
+    """
     typer.echo(f"Sightline serves at http://{host}:{port} (Ctrl-C stops it)", err=True)
     try:
         uvicorn.run(application, host=host, port=port, **{**SERVER_OPTIONS, **server_options})
@@ -67,12 +76,15 @@ def run_server(application: Any, host: str, port: int, **server_options: Any) ->
 
 
 def require_free_port(host: str, port: int) -> None:
-    """Returns when the address can be listened on. Raises: CommandError."""
+    """Check that a server can listen on the address. Raises: CommandError."""
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except OSError as error:
-        text = f"Cannot listen on {host}:{port}: {error.strerror or error}. Choose another one by --port."
+        text = (
+            f"Cannot listen on {host}:{port}: {error.strerror or error}. "
+            "Choose another one by --port."
+        )
         raise command_error("unavailable", text) from None

@@ -1,4 +1,4 @@
-"""`sightline sources`: how the systems that events come from are doing, and deals that were there before them."""
+"""`sightline sources`: health of the sources, and import of existing deals."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -10,8 +10,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from app.cli.support import api_client as remote
-from app.cli.support import record_files as records
+from app.cli.support import api_client, record_files
 from app.cli.support.terminal import (
     AsJson,
     err,
@@ -24,18 +23,18 @@ from app.cli.support.terminal import (
 
 BATCH_SIZE: Final = 500
 MAX_LISTED: Final = 20
-MAX_EXAMPLE_RECORDS: Final = 5  # records that have a value
+MAX_EXAMPLE_RECORDS: Final = 5  # ids printed for a value
 COUNT_FIELDS: Final = ("changes", "recorded", "retracted")
 UNMAPPED_NOTICE: Final = "is not mapped, has no rate, or cannot be read"
 commands = typer.Typer(
-    invoke_without_command=True, help="The sources, how they are doing, and deals to import."
+    invoke_without_command=True, help="Health of the sources, and import of existing deals."
 )
 
 
 @commands.callback()
 @report_errors
 def sources(context: typer.Context, as_json: AsJson = False) -> None:
-    """Lists the sources and their health."""
+    """List the sources and their health."""
     if context.invoked_subcommand is None:
         _print_sources(as_json=as_json)
 
@@ -43,7 +42,7 @@ def sources(context: typer.Context, as_json: AsJson = False) -> None:
 @commands.command("list")
 @report_errors
 def list_sources(as_json: AsJson = False) -> None:
-    """Lists the sources and their health, as `sightline sources` alone does."""
+    """List the sources and their health, as `sightline sources` alone does."""
     _print_sources(as_json=as_json)
 
 
@@ -51,7 +50,7 @@ def _print_sources(*, as_json: bool) -> None:
     all_sources: list[Mapping[str, Any]] = []
     query = {"limit": "200"}
     while True:
-        page = remote.call_api("GET", "/v1/sources", query=query)
+        page = api_client.call_api("GET", "/v1/sources", query=query)
         all_sources += page["items"]
         if page["next_cursor"] is None:
             break
@@ -64,12 +63,12 @@ def _print_sources(*, as_json: bool) -> None:
 
 
 def _print_source(source: Mapping[str, Any]) -> None:
-    """Two lines of a source: what it is and how it is doing, and what came of it."""
-    troubles = _health_problems(source)
+    """Print two lines about a source: its health, and its deliveries."""
+    problems = _health_problems(source)
     line = Text(source["key"], style="bold")
     line.append(f"  {source['connector']}", style="dim")
     if source["connector"] != "api":
-        line.append(f"  {', '.join(troubles) or 'well'}", style="yellow" if troubles else "green")
+        line.append(f"  {', '.join(problems) or 'well'}", style="yellow" if problems else "green")
     out.print(line, soft_wrap=True)
     print_line(
         f"  {'; '.join(filter(None, (_delivery_summary(source), _format_lag(source['health']))))}",
@@ -80,7 +79,7 @@ def _print_source(source: Mapping[str, Any]) -> None:
 
 
 def _unmapped_warnings(source: Mapping[str, Any]) -> list[str]:
-    """What the source holds that its mapping does not know, or cannot read: stages, amounts, dates, currencies."""
+    """Return warnings about values that the mapping does not know or cannot read."""
     warnings = [
         f"{pair['property']} = {pair['value']!r} {UNMAPPED_NOTICE} ({pair['count']})"
         for pair in source["health"]["unmapped"]
@@ -95,7 +94,8 @@ def _unmapped_warnings(source: Mapping[str, Any]) -> list[str]:
 
 def _health_problems(source: Mapping[str, Any]) -> list[str]:
     health = source["health"]
-    last_delivery, last_refusal = health["last_delivery_at"] or "", health["last_refused_at"] or ""
+    last_delivery = health["last_delivery_at"] or ""
+    last_refusal = health["last_refused_at"] or ""
     return [
         *([] if last_delivery else ["no delivery yet"]),
         *(["signatures are refused"] if last_refusal > last_delivery else []),
@@ -107,13 +107,15 @@ def _health_problems(source: Mapping[str, Any]) -> list[str]:
 
 
 def _delivery_summary(source: Mapping[str, Any]) -> str:
-    """What was delivered, and what was refused since."""
+    """Return when the last delivery arrived, and whether later ones were refused."""
     health = source["health"]
     if source["connector"] == "api":
         return "events by API key"
-    last_delivery, last_refusal = health["last_delivery_at"], health["last_refused_at"]
+    last_delivery = health["last_delivery_at"]
+    last_refusal = health["last_refused_at"]
     day_counts = f"{health['deliveries_last_day']} in 24 h, {health['failures_last_day']} failed"
-    summary = f"last delivery {'never' if last_delivery is None else _format_minute(last_delivery)}, {day_counts}"
+    delivery_time = "never" if last_delivery is None else _format_minute(last_delivery)
+    summary = f"last delivery {delivery_time}, {day_counts}"
     return (
         summary
         if (last_refusal or "") <= (last_delivery or "")
@@ -126,8 +128,9 @@ def _format_minute(instant: str) -> str:
 
 
 def _format_lag(health: Mapping[str, Any]) -> str:
-    """How long after they occurred the last day's events were recorded: the median, and the worst."""
-    median, worst = health["lag_median_seconds"], health["lag_worst_seconds"]
+    """Return the median and the longest time from an event to its recording, of the last day."""
+    median = health["lag_median_seconds"]
+    worst = health["lag_worst_seconds"]
     return (
         ""
         if median is None
@@ -154,39 +157,33 @@ def import_records(
     ],
     column: Annotated[
         list[str] | None,
-        typer.Option(
-            help="A column's heading and the property that it is: 'Deal Stage=dealstage'."
-        ),
+        typer.Option(help="The property that a column holds, such as 'Deal Stage=dealstage'."),
     ] = None,
     dates: Annotated[
-        records.DateOrder | None,
+        record_files.DateOrder | None,
         typer.Option(
-            help="How the file writes days such as 5/12/2026; else only 2026-12-05 is read."
+            help="The order of dates such as 5/12/2026. Default: only 2026-12-05 is read."
         ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Imports deals that existed before connecting; importing a file again changes nothing."""
-    deals = records.rename_columns(records.read_records(file), column or [])
+    """Import deals that existed before the CRM was connected.
+
+    Importing a file again changes nothing.
+    """
+    deals = record_files.rename_columns(record_files.read_records(file), column or [])
     has_days = any(
-        not isinstance(record, str) and records.has_ambiguous_day(record) for record in deals
+        not isinstance(record, str) and record_files.has_ambiguous_day(record) for record in deals
     )
     if dates is not None:
         deals = [
-            record if isinstance(record, str) else records.normalize_dates(record, dates)
+            record if isinstance(record, str) else record_files.normalize_dates(record, dates)
             for record in deals
         ]
     report = _send_records(
         source, deals, datetime.fromtimestamp(file.stat().st_mtime, UTC).isoformat()
     )
-    is_table = file.suffix.lower() in records.TABLE_SUFFIXES
-    report |= {"missing": records.missing_properties(deals, report["reads"])}
-    report |= {
-        "unread_columns": records.unread_columns(deals, report["reads"])
-        if is_table and report["reads"]
-        else []
-    }
-    del report["reads"]
+    _add_column_report(report, deals, is_table=file.suffix.lower() in record_files.TABLE_SUFFIXES)
     if as_json:
         print_json(report)
     else:
@@ -199,10 +196,21 @@ def import_records(
         raise typer.Exit(1)
 
 
+def _add_column_report(
+    report: dict[str, Any], deals: Sequence[record_files.Record | str], *, is_table: bool
+) -> None:
+    """Replace the properties that the mapping reads by missing properties and unread columns."""
+    read_properties = report.pop("reads")
+    report["missing"] = record_files.missing_properties(deals, read_properties)
+    report["unread_columns"] = (
+        record_files.unread_columns(deals, read_properties) if is_table and read_properties else []
+    )
+
+
 def _send_records(
-    source: str, deals: Sequence[records.Record | str], taken_at: str
+    source: str, deals: Sequence[record_files.Record | str], taken_at: str
 ) -> dict[str, Any]:
-    """What became of the records, all of them together."""
+    """Send the records in batches. Return the totals of all replies."""
     totals: dict[str, Any] = {
         "records": len(deals),
         **dict.fromkeys(COUNT_FIELDS, 0),
@@ -227,26 +235,11 @@ def _send_records(
         for start in range(0, len(sendable), BATCH_SIZE):
             batch = sendable[start : start + BATCH_SIZE]
             body = {"records": [deal for _, deal in batch], "taken_at": taken_at}
-            batch_result = remote.call_api(
-                "POST", f"/v1/sources/{remote.quote_segment(source)}/records", body=body
+            batch_result = api_client.call_api(
+                "POST", f"/v1/sources/{api_client.quote_segment(source)}/records", body=body
             )
-            totals |= {
-                name: totals[name] + batch_result[name]
-                for name in (*COUNT_FIELDS, "wins_without_amount")
-            }
-            totals |= {
-                "without_amount": totals["without_amount"] + batch_result["without_amount"],
-                "reads": batch_result["reads"],
-            }
-            for reject in batch_result["rejects"]:
-                index, record = batch[reject["index"]]
-                problems.append(
-                    {
-                        "index": index,
-                        "record": records.record_id(record),
-                        "problem": reject["problem"],
-                    }
-                )
+            _add_reply(totals, batch_result)
+            problems += _list_rejects(batch, batch_result["rejects"])
             for pair in batch_result["unmapped"]:
                 merged = unmapped.setdefault(
                     (pair["property"], pair["value"]), {**pair, "count": 0, "records": []}
@@ -260,12 +253,31 @@ def _send_records(
     }
 
 
+def _add_reply(totals: dict[str, Any], reply: Mapping[str, Any]) -> None:
+    for name in (*COUNT_FIELDS, "wins_without_amount", "without_amount"):
+        totals[name] += reply[name]
+    totals["reads"] = reply["reads"]
+
+
+def _list_rejects(
+    batch: Sequence[tuple[int, record_files.Record]], rejects: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return the problems of a batch, by the index of the record in the file."""
+    problems = []
+    for reject in rejects:
+        index, record = batch[reject["index"]]
+        record_id = record_files.record_id(record)
+        problems.append({"index": index, "record": record_id, "problem": reject["problem"]})
+    return problems
+
+
 def _print_import(report: Mapping[str, Any]) -> None:
-    """What the file did, and what of it was not understood."""
+    """Print the counts of an import, and what the mapping did not understand."""
     problems = report["problems"]
     print_line(
         f"{pluralize(report['records'], 'record')}: {pluralize(report['changes'], 'new change')}, "
-        f"{pluralize(report['recorded'], 'event')} recorded, {report['retracted']} retracted; {len(problems)} set aside."
+        f"{pluralize(report['recorded'], 'event')} recorded, {report['retracted']} retracted; "
+        f"{len(problems)} set aside."
     )
     for problem in problems[:MAX_LISTED]:
         label = (
@@ -277,8 +289,9 @@ def _print_import(report: Mapping[str, Any]) -> None:
     if len(problems) > MAX_LISTED:
         print_line(f"  and {len(problems) - MAX_LISTED} more; --json lists them all", "yellow")
     for pair in report["unmapped"][:MAX_LISTED]:
+        ids = _format_ids(pair["records"], pair["count"])
         print_line(
-            f"  {pair['property']} = {pair['value']!r} {UNMAPPED_NOTICE}: {_format_ids(pair['records'], pair['count'])}",
+            f"  {pair['property']} = {pair['value']!r} {UNMAPPED_NOTICE}: {ids}",
             "yellow",
         )
     wins = report["wins_without_amount"]
@@ -295,11 +308,13 @@ def _print_import(report: Mapping[str, Any]) -> None:
     if report["unread_columns"]:
         columns = ", ".join(report["unread_columns"][:MAX_LISTED])
         print_line(
-            f"  columns that nothing reads: {columns} (--column 'Deal Stage=dealstage' says what one is)"
+            f"  columns that nothing reads: {columns} "
+            "(--column 'Deal Stage=dealstage' says what one is)"
         )
 
 
 def _format_ids(ids: Sequence[str], count: int) -> str:
-    """The first ids of so many."""
+    """Return the first ids of a list, and how many more there are."""
     first_ids = ids[:MAX_EXAMPLE_RECORDS]
-    return f"{', '.join(first_ids)}{f' and {count - len(first_ids)} more' if count > len(first_ids) else ''}"
+    remaining = count - len(first_ids)
+    return f"{', '.join(first_ids)}{f' and {remaining} more' if remaining > 0 else ''}"

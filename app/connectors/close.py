@@ -1,6 +1,7 @@
-"""Close: HMAC with a key in hexadecimal, amounts in cents, times without a zone (crm-webhooks.md, section 5.2)."""
+"""Close: HMAC with a hexadecimal key, amounts in cents (docs/crm/close.md)."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final
@@ -20,7 +21,7 @@ from app.connectors.element_parsing import (
     to_name_set,
     translate_elements,
 )
-from app.domain.primitives.errors import Fault, InvalidError
+from app.domain.sources.crm import activity_properties
 from app.domain.sources.crm.changes import Change, Scalar
 from app.domain.sources.mapping.mapping import DealMapping
 
@@ -39,63 +40,72 @@ DEFAULT_MAPPING: Final[Mapping[str, object]] = MappingProxyType(
         "closed_at": {"first_of": ["date_won", "date_lost"]},
     }
 )
-# Activities in the words of the fold: kind, when it was, how it went, and what Close's own words come to.
-ActivityMapping = tuple[str, tuple[str, ...], str, str, Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityMapping:
+    """How the activities of one type become changes."""
+
+    kind: str
+    # The first property with a time counts.
+    time_properties: tuple[str, ...]
+    # The name of this time in a change.
+    time_field: str
+    # The status of a change by Close's status.
+    outcomes: Mapping[str, str]
+
+
 ACTIVITY_MAPPINGS: Final[Mapping[str, ActivityMapping]] = MappingProxyType(
     {
-        "activity.call": (
-            *("call", ("activity_at", "date_created"), "hs_timestamp", "hs_call_status"),
-            {"completed": "COMPLETED", "no-answer": "NO_ANSWER", "busy": "BUSY", "failed": "FAILED"}
-            | {
+        "activity.call": ActivityMapping(
+            "call",
+            ("activity_at", "date_created"),
+            activity_properties.OCCURRED_AT,
+            {
+                "completed": "COMPLETED",
+                "no-answer": "NO_ANSWER",
+                "busy": "BUSY",
+                "failed": "FAILED",
                 "cancel": "CANCELED",
                 "timeout": "NO_ANSWER",
                 "created": "QUEUED",
                 "in-progress": "IN_PROGRESS",
             },
         ),
-        "activity.meeting": (
-            *(
-                "meeting",
-                ("starts_at", "activity_at"),
-                "hs_meeting_start_time",
-                "hs_meeting_outcome",
-            ),
+        "activity.meeting": ActivityMapping(
+            "meeting",
+            ("starts_at", "activity_at"),
+            activity_properties.STARTS_AT,
             {
                 "completed": "COMPLETED",
                 "upcoming": "SCHEDULED",
                 "in-progress": "SCHEDULED",
                 "canceled": "CANCELED",
-            }
-            | {"declined-by-lead": "CANCELED", "declined-by-org": "CANCELED"},
+                "declined-by-lead": "CANCELED",
+                "declined-by-org": "CANCELED",
+            },
         ),
     }
 )
 
 
 class CloseConnector(Connector):
-    """One organization of Close, by a webhook subscription."""
+    """One organization of Close, connected by a webhook subscription."""
 
     name: str = "close"
     mapping_form: str = "deals"
     default_mapping: Mapping[str, object] = DEFAULT_MAPPING
     is_secret_required: bool = True
 
-    def generate_secret(self, random_bytes: bytes) -> str:
-        """Never a secret. Raises: InvalidError: Close makes it."""
-        raise InvalidError(
-            "Close makes the secret.",
-            [Fault("/secret", "is required: the webhook's signature_key")],
-        )
-
     def check_secret(self, secret: str) -> None:
-        """Returns only for a signature key: 16 to 128 bytes in hexadecimal. Raises: InvalidError."""
+        """Raise InvalidError unless the secret is a signature key: 16 to 128 hexadecimal bytes."""
         if not 16 <= len(_to_key_bytes(secret)) <= 128:
             raise signatures.unusable_secret_error(
                 "must be the webhook's signature_key: hexadecimal digits"
             )
 
     def verify(self, delivery: Delivery, secrets: Sequence[str], now: datetime) -> None:
-        """Returns only for a delivery with a fresh signature by one of the secrets. Raises: NotAuthenticError."""
+        """Raise NotAuthenticError unless one of the secrets signed the delivery recently."""
         timestamp = delivery.headers.get("close-sig-timestamp", "")
         if not signatures.is_fresh(timestamp, now):
             raise signatures.authentication_error()
@@ -112,7 +122,7 @@ class CloseConnector(Connector):
     def translate(
         self, delivery: Delivery, account: str | None, mapping: DealMapping
     ) -> Translation:
-        """The change that the event says. Raises: MalformedError when it is no JSON object."""
+        """Translate one event. Raises: MalformedError for a body that is no JSON object."""
         return translate_elements(
             parse_single_event(delivery.body, "Close"),
             lambda element: _to_changes(element, account, mapping),
@@ -120,7 +130,7 @@ class CloseConnector(Connector):
 
 
 def _to_key_bytes(secret: str) -> bytes:
-    """The bytes that the digits stand for; none where they are no digits."""
+    """Decode the hexadecimal digits. Return no bytes for anything else."""
     try:
         return bytes.fromhex(secret) if secret.isalnum() else b""
     except ValueError:
@@ -130,9 +140,14 @@ def _to_key_bytes(secret: str) -> bytes:
 def _to_changes(
     element: Mapping[str, object], account: str | None, mapping: DealMapping
 ) -> Iterable[Change]:
-    """The change of one event. Several quick edits come as one, which keeps its id when it is told again with more."""
+    """Translate one event to its change.
+
+    Close sends several quick edits as one event, and may repeat its id with more edits in it. The
+    key of the change therefore contains a digest of the record.
+    """
     event = get_object(element, "event")
-    kind, action = str(event.get("object_type")), event.get("action")
+    kind = str(event.get("object_type"))
+    action = event.get("action")
     if (kind != "opportunity" and kind not in ACTIVITY_MAPPINGS) or not isinstance(action, str):
         raise SkipElementError
     organization = parse_account(event.get("organization_id"), account, "organization_id")
@@ -143,7 +158,7 @@ def _to_changes(
     record = record_raw if isinstance(record_raw, Mapping) else {}
     record_digest = short_digest([changed_at_raw, dict(record)])
     key = f"close|{organization}|{parse_record_id(event.get('id'), 'event.id')}|{record_digest}"
-    entity = f"deal:{id_}" if kind == "opportunity" else f"{ACTIVITY_MAPPINGS[kind][0]}:{id_}"
+    entity = f"deal:{id_}" if kind == "opportunity" else f"{ACTIVITY_MAPPINGS[kind].kind}:{id_}"
     if action == "deleted":
         return [Change(entity, key, changed_at, "deleted")]
     verb = (
@@ -160,16 +175,22 @@ def _to_changes(
 def _to_activity_fields(
     kind: str, record: Mapping[str, object], mapping: DealMapping
 ) -> dict[str, Scalar]:
-    """A call or a meeting in the words of the fold. Close puts it to a lead, not to an opportunity."""
-    _, time_properties, time_field, outcome_field, outcomes = ACTIVITY_MAPPINGS[kind]
+    """Return the properties of a call or a meeting in a change.
+
+    Close links it to a lead, not to an opportunity.
+    """
+    activity_mapping = ACTIVITY_MAPPINGS[kind]
+    time_properties = activity_mapping.time_properties
     team_fields = pick_fields(record, mapping.team.properties if mapping.team is not None else ())
     properties = pick_fields(record, (*time_properties, "status"))
     started_at = next(
         (properties[name] for name in time_properties if properties.get(name) is not None), None
     )
-    state = properties.get("status")
+    status = properties.get("status")
     return {
         **team_fields,
-        time_field: started_at,
-        outcome_field: outcomes.get(state, state) if isinstance(state, str) else state,
+        activity_mapping.time_field: started_at,
+        activity_properties.STATUS: (
+            activity_mapping.outcomes.get(status, status) if isinstance(status, str) else status
+        ),
     }

@@ -1,6 +1,7 @@
-"""CloudEvents 1.0 over HTTP: binary, structured and batched (crm-webhooks.md, section 6.2).
+"""CloudEvents 1.0 over HTTP: binary, structured and batched (docs/crm/cloudevents.md).
 
-Nothing that an event lacks is made up: without an id or a source it cannot be told from another.
+Missing attributes are never invented. Without an id or a source, an event cannot be told from
+another.
 """
 
 import re
@@ -14,7 +15,7 @@ from app.connectors.connector import Delivery, ElementRejection, Translation
 from app.connectors.signatures import StandardOrBearerConnector
 from app.domain.primitives import strict_json
 from app.domain.primitives.errors import MalformedError, UnsupportedError
-from app.domain.sources.mapping import cloudevent_fields as foreign_events
+from app.domain.sources.mapping import cloudevent_fields
 from app.domain.sources.mapping.mapping import DealMapping, EventRules
 
 STRUCTURED_MEDIA_TYPE: Final = "application/cloudevents"
@@ -24,17 +25,20 @@ _JSON_MEDIA_TYPE: Final = re.compile(r"(?:application|text)/(?:[\w.+-]+\+)?json"
 
 
 class CloudEventsConnector(StandardOrBearerConnector):
-    """A sender of CloudEvents that signs as Standard Webhooks says or, where it cannot, bears its secret as a token."""
+    """A sender of CloudEvents that signs like Standard Webhooks, or sends its secret as a token."""
 
     name: str = "cloudevents"
     mapping_form: str = "events"
-    default_mapping: Mapping[str, object] = foreign_events.DEFAULT_EVENT_RULES
+    default_mapping: Mapping[str, object] = cloudevent_fields.DEFAULT_EVENT_RULES
     supports_handshake: bool = True
 
     def translate(
         self, delivery: Delivery, account: str | None, mapping: DealMapping
     ) -> Translation:
-        """The events in the request. Raises: MalformedError, UnsupportedError for a format that is not JSON."""
+        """Translate the events of a request.
+
+        Raises: MalformedError; UnsupportedError for a format other than JSON.
+        """
         rules = mapping.event or EventRules()
         events: dict[int, Mapping[str, object]] = {}
         rejects: list[ElementRejection] = []
@@ -49,7 +53,7 @@ class CloudEventsConnector(StandardOrBearerConnector):
 
 
 def is_batch(headers: Mapping[str, str]) -> bool:
-    """Whether a request holds a list of events."""
+    """Return True for a request that holds a list of events."""
     return _get_media_type(headers).startswith(BATCH_MEDIA_TYPE)
 
 
@@ -58,26 +62,17 @@ def _get_media_type(headers: Mapping[str, str]) -> str:
 
 
 def _parse_elements(delivery: Delivery) -> Sequence[object]:
-    """The events of a request, each as a structured event has it."""
+    """Parse the events of a request, each in the structured form."""
     media_type = _get_media_type(delivery.headers)
     if not media_type.startswith(STRUCTURED_MEDIA_TYPE):
         return [_parse_binary_event(delivery, media_type)]
-    charset = (
-        delivery.headers.get("content-type", "")
-        .lower()
-        .replace(" ", "")
-        .replace('"', "")
-        .partition("charset=")[2]
-    )
-    if media_type not in (
-        f"{STRUCTURED_MEDIA_TYPE}+json",
-        f"{BATCH_MEDIA_TYPE}+json",
-    ) or charset.partition(";")[0] not in (
-        "",
-        "utf-8",
-    ):
+    content_type = delivery.headers.get("content-type", "").lower().replace(" ", "")
+    charset = content_type.replace('"', "").partition("charset=")[2].partition(";")[0]
+    is_json = media_type in (f"{STRUCTURED_MEDIA_TYPE}+json", f"{BATCH_MEDIA_TYPE}+json")
+    if not is_json or charset not in ("", "utf-8"):
         raise UnsupportedError(
-            f"Of CloudEvents, {STRUCTURED_MEDIA_TYPE}+json, {BATCH_MEDIA_TYPE}+json and binary mode are read, in UTF-8."
+            f"Of CloudEvents, {STRUCTURED_MEDIA_TYPE}+json, {BATCH_MEDIA_TYPE}+json"
+            " and binary mode are read, in UTF-8."
         )
     body = strict_json.loads(delivery.body)
     if media_type.startswith(BATCH_MEDIA_TYPE):
@@ -88,7 +83,7 @@ def _parse_elements(delivery: Delivery) -> Sequence[object]:
 
 
 def _parse_binary_event(delivery: Delivery, media_type: str) -> Mapping[str, object]:
-    """The event whose attributes are headers, as a structured one has it."""
+    """Build the structured form of an event whose attributes are headers."""
     attributes: dict[str, object] = {
         name.removeprefix("ce-"): _decode_header(name, value)
         for name, value in delivery.headers.items()
@@ -108,7 +103,10 @@ def _parse_binary_event(delivery: Delivery, media_type: str) -> Mapping[str, obj
 
 
 def _decode_header(name: str, value: str) -> str:
-    """A header's value: without its quotes, and percent-decoded once. Raises: MalformedError."""
+    """Decode a header: remove its quotes, and decode percent-encoding once.
+
+    Raises: MalformedError.
+    """
     raw = value.strip()
     if len(raw) > 1 and raw.startswith('"') and raw.endswith('"'):
         raw = re.sub(r"\\(.)", r"\1", raw[1:-1])
@@ -120,14 +118,20 @@ def _decode_header(name: str, value: str) -> str:
 
 
 def _reject_nul(text: str, subject: str) -> str:
-    """The text. Raises: MalformedError for U+0000, which JSON read strictly does not have either."""
+    """Return the text unchanged.
+
+    Raises: MalformedError for U+0000, which the strict JSON parser refuses too.
+    """
     if "\x00" in text:
         raise MalformedError(f"{subject} holds U+0000.")
     return text
 
 
 def _to_raw_event(element: object, rules: EventRules) -> Mapping[str, object]:
-    """An event of ours as a raw object. Raises: MalformedError for what is no CloudEvent of version 1.0."""
+    """Build an event of ours as a raw object.
+
+    Raises: MalformedError for an element that is no CloudEvent of version 1.0.
+    """
     if not isinstance(element, Mapping):
         raise MalformedError("The event is not a JSON object.")
     if element.get("specversion") != "1.0":
@@ -144,12 +148,15 @@ def _to_raw_event(element: object, rules: EventRules) -> Mapping[str, object]:
     return {
         "id": f"{element['source']} {element['id']}",
         **optional_attributes,
-        **foreign_events.read_event_members(record, rules),
+        **cloudevent_fields.read_event_members(record, rules),
     }
 
 
 def _parse_event_data(element: Mapping[str, object]) -> object:
-    """The event's data; a text under a JSON type is a JSON string, no document. None when there is none, or bytes."""
+    """Return the data of an event. Return None for no data, and for bytes that are not JSON.
+
+    A text under a JSON type is a JSON string, not a document.
+    """
     if "data_base64" not in element:
         return element.get("data")
     if "data" in element:

@@ -1,10 +1,11 @@
-"""The shape of a connector: how a CRM's deliveries are verified and what they say. No network, database or clock."""
+"""The interface of connectors: verify and translate a CRM's deliveries without I/O or clock."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
 
+from app.domain.primitives.errors import Fault, InvalidError
 from app.domain.sources.crm.changes import Change
 from app.domain.sources.mapping.mapping import DealMapping
 
@@ -13,60 +14,61 @@ TIMESTAMP_TOLERANCE_SECONDS: Final = 300
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A request as it came in.
-
-    Shape: `url` is the hook's public address from the configuration, never from the request; the names of `headers` are
-    lower case.
-    """
+    """A request as it arrived."""
 
     method: str
+    # The public address of the hook as configured, never as the request has it.
     url: str
+    # Names in lower case.
     headers: Mapping[str, str]
     body: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class ElementRejection:
-    """An element that was set aside. Shape: `index` counts from 0 in the delivery's own order.
+    """An element of a delivery that was set aside.
 
-    So is a gap, a change of which the CRM says only that it happened: the sentence names the records to import.
+    A gap is set aside too: a change of which the CRM reports only that it happened. The problem of
+    a gap names the records to import.
     """
 
+    # Its position in the delivery, from 0.
     index: int
     problem: str
 
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """What a delivery says.
-
-    Shape: `events` are raw objects in the shape of our own event, for the caller to validate (`source` and `team`
-    may be left out: those of the source stand in); `change_places` and `event_places` are where in the delivery's own
-    order each of them stands; `ignored` counts the elements that were understood and say nothing that the mapping reads
-    (an element said twice in one delivery too).
-    """
+    """The content of a delivery."""
 
     changes: tuple[Change, ...] = ()
+    # Raw objects in the form of our own events. The caller validates them; where `source` and
+    # `team` are missing, those of the source are used.
     events: tuple[Mapping[str, object], ...] = ()
     rejects: tuple[ElementRejection, ...] = ()
+    # How many elements report nothing that the mapping reads, repetitions included.
     ignored: int = 0
+    # The index of the element of each change, and of each event.
     change_indexes: tuple[int, ...] = ()
     event_indexes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Acknowledgement:
-    """How a sender is told that its delivery is kept, where it does not read our own receipt."""
+    """The reply to a stored delivery, for senders that do not read our own receipt."""
 
     media_type: str
     body: bytes
 
 
 class Connector(Protocol):
-    """One kind of system that sends deliveries. What has a body here is what most of them do."""
+    """One kind of system that sends deliveries.
+
+    The methods with a body here suit most of them.
+    """
 
     acknowledgement: Acknowledgement | None = None
-    """How a kept delivery is answered. None when the sender reads no body: our own receipt."""
+    """The reply to a stored delivery. None where the sender gets our own receipt."""
 
     supports_handshake: bool = False
     """Whether its senders ask before they deliver (CloudEvents, abuse protection)."""
@@ -77,44 +79,63 @@ class Connector(Protocol):
 
     @property
     def mapping_form(self) -> str:
-        """What its mapping looks like: `deals` (a CRM), `generic`, `events` (CloudEvents), or `none`."""
+        """The form of its mapping: `deals` (a CRM), `generic`, `events` (CloudEvents) or `none`."""
 
     @property
     def default_mapping(self) -> Mapping[str, object]:
-        """The mapping in force where a source says nothing, in that form. Shape: api.md, Sources."""
+        """The mapping in force where a source has none, in that form (docs/crm/)."""
 
     @property
     def is_secret_required(self) -> bool:
-        """Whether the vendor makes the secret; else `new_secret` does."""
+        """Whether the vendor makes the secret; else `generate_secret` does."""
 
     def generate_secret(self, random_bytes: bytes) -> str:
-        """A secret in the scheme's notation. Raises: InvalidError where the vendor makes it, or for too few bytes."""
+        """Make a secret in the notation of the scheme.
+
+        Raises: InvalidError where the vendor makes the secret, or for too few bytes.
+        """
+        detail = f"The secret that {self.name} gave you is required."
+        raise InvalidError(detail, [Fault("/secret", detail)])
 
     def check_secret(self, secret: str) -> None:
-        """Returns only for a secret that can verify something. Raises: InvalidError, with a fault at /secret."""
+        """Raise an error for a secret that cannot verify anything.
+
+        Raises: InvalidError, with a fault at /secret.
+        """
 
     def check_account(self, account: str | None) -> None:
-        """Returns only for an account that a source can have. Raises: InvalidError, with a fault at /account."""
+        """Raise an error for an account that a source cannot have.
+
+        Raises: InvalidError, with a fault at /account.
+        """
         return
 
     def verify(self, delivery: Delivery, secrets: Sequence[str], now: datetime) -> None:
-        """Returns only for a delivery signed with one of the secrets, at most 300 s from now.
+        """Raise an error unless one of the secrets signed the delivery, at most 300 s from now.
 
-        Raises: NotAuthenticError, never saying why; MalformedError for a body that is not even to be kept.
+        Raises: NotAuthenticError, which never gives the reason; MalformedError for a body that must
+        not be stored at all.
         """
 
     def redact_credentials(self, body: bytes) -> bytes:
-        """What of a body may be stored; `translate` reads it as it reads the body. Shape: without live credentials."""
+        """Remove live credentials from a body before it is stored.
+
+        `translate` reads the redacted body as it reads the original.
+        """
         return body
 
     def get_message_id(self, headers: Mapping[str, str]) -> str | None:
-        """The id under which the sender repeats this delivery and never sends another. None where it names none."""
+        """Return the id that the sender repeats with this delivery only.
+
+        Return None where the sender names none.
+        """
         return None
 
     def translate(
         self, delivery: Delivery, account: str | None, mapping: DealMapping
     ) -> Translation:
-        """What an authentic delivery says.
+        """Translate an authentic delivery to changes and events.
 
-        Raises: MalformedError when its body cannot be read; ForbiddenError for another account's, where it can be told.
+        Raises: MalformedError for a body that cannot be read; ForbiddenError for a delivery of
+        another account, where the whole delivery names one.
         """

@@ -1,4 +1,4 @@
-"""How the elements of a delivery are read: each says changes, is passed over, or is set aside with its reason."""
+"""The parsing of delivery elements: each is translated, skipped, or set aside with a problem."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -13,20 +13,25 @@ from app.domain.sources.mapping import values
 from app.domain.sources.mapping.json_pointer import pick_properties, split_pointer
 from app.domain.sources.mapping.mapping import DealMapping
 
-_MAX_TIME_LENGTH: Final = 64  # letters of a time, which stands in keys
-_MAX_SECONDS_DIGITS: Final = 10  # so many digits are seconds since 1970, more are milliseconds
+# Times are parts of keys of changes.
+_MAX_TIME_LENGTH: Final = 64
+# A number of more digits is milliseconds since 1970.
+_MAX_SECONDS_DIGITS: Final = 10
 
 
 class SkipElementError(Exception):
-    """The element says nothing that is read here."""
+    """The element contains nothing that the mapping reads."""
 
 
 class RejectElementError(Exception):
-    """The element is set aside, with the sentence that says why."""
+    """The element is set aside. The message of the error is the problem."""
 
 
 def parse_single_event(body: bytes, vendor: str) -> list[object]:
-    """The element of a body of a CRM that sends one event at a time. Raises: MalformedError unless it is an object."""
+    """Parse a body with one event, and return it as a list of one element.
+
+    Raises: MalformedError for a body that is no JSON object.
+    """
     element = strict_json.loads(body)
     if not isinstance(element, dict):
         raise MalformedError(f"The body is not a JSON object: {vendor} sends one event at a time.")
@@ -36,7 +41,7 @@ def parse_single_event(body: bytes, vendor: str) -> list[object]:
 def translate_elements(
     elements: Sequence[object], to_changes: Callable[[Mapping[str, object]], Iterable[Change]]
 ) -> Translation:
-    """What the elements of one delivery say, each change once."""
+    """Translate the elements of one delivery, each change once."""
     changes: dict[str, tuple[int, Change]] = {}
     rejects: list[ElementRejection] = []
     ignored = 0
@@ -66,7 +71,7 @@ def _require_object(element: object) -> Mapping[str, object]:
 
 
 def get_object(element: Mapping[str, object], name: str) -> Mapping[str, object]:
-    """An object in an element. Raises: AsideError where there is none."""
+    """Return an object in an element. Raises: RejectElementError without one."""
     member = element.get(name)
     if not isinstance(member, Mapping):
         raise RejectElementError(f"The element has no object '{name}'.")
@@ -74,7 +79,7 @@ def get_object(element: Mapping[str, object], name: str) -> Mapping[str, object]
 
 
 def parse_record_id(raw: object, name: str) -> str:
-    """A record's id as text. Raises: AsideError."""
+    """Parse the id of a record. Raises: RejectElementError."""
     id_ = to_record_id(raw)
     if id_ is None:
         raise RejectElementError(f"The element has no {name} that can be an id.")
@@ -82,9 +87,9 @@ def parse_record_id(raw: object, name: str) -> str:
 
 
 def parse_instant(raw: object, name: str) -> datetime:
-    """When it happened: seconds or milliseconds since 1970, or ISO 8601, UTC where no offset is said.
+    """Parse an instant: seconds or milliseconds since 1970, or ISO 8601, in UTC without an offset.
 
-    Raises: AsideError.
+    Raises: RejectElementError.
     """
     time_text = str(raw) if isinstance(raw, str | int) and not isinstance(raw, bool) else ""
     time_text = time_text if len(time_text) <= _MAX_TIME_LENGTH else ""
@@ -98,9 +103,9 @@ def parse_instant(raw: object, name: str) -> datetime:
 
 
 def parse_account(raw: object, account: str | None, name: str) -> str:
-    """The account that an element names; empty where neither it nor the source names one.
+    """Parse the account of an element. Return "" when neither it nor the source names one.
 
-    Raises: AsideError for another account than the source's.
+    Raises: RejectElementError for another account than the source's.
     """
     if raw is None and account is None:
         return ""
@@ -113,7 +118,7 @@ def parse_account(raw: object, account: str | None, name: str) -> str:
 
 
 def pick_fields(record: Mapping[str, object], properties: Iterable[str]) -> dict[str, Scalar]:
-    """What a record says of these properties. Shape: as `picked`; an empty text is known to be empty."""
+    """Pick properties of a record. An empty text becomes None: the value is known to be empty."""
     return {
         name: None if value == "" else value
         for name, value in pick_properties(record, properties).items()
@@ -121,7 +126,7 @@ def pick_fields(record: Mapping[str, object], properties: Iterable[str]) -> dict
 
 
 def to_name_set(raw: object) -> frozenset[str]:
-    """The names that a list holds; none where it is no list."""
+    """Return the names in a list. Return no names for anything else."""
     return (
         frozenset(name for name in raw if isinstance(name, str))
         if isinstance(raw, list)
@@ -130,9 +135,10 @@ def to_name_set(raw: object) -> frozenset[str]:
 
 
 def get_change_verb(changed_members: Iterable[object], mapping: DealMapping) -> str:
-    """Whether a record that is told whole became so now (`changed`) or may have been so before (`snapshot`).
+    """Return `changed` where an event changes the outcome of a record, else `snapshot`.
 
-    Shape: `changed` are the members of the record that its CRM says have changed.
+    `changed_members` are the members of the record that its CRM reports as changed. In a snapshot,
+    the outcome may be older than the event.
     """
     outcome_rules = [
         rule
@@ -144,5 +150,5 @@ def get_change_verb(changed_members: Iterable[object], mapping: DealMapping) -> 
 
 
 def short_digest(content: object) -> str:
-    """16 hexadecimal digits that tell a JSON value from others."""
+    """Hash a JSON value to 16 hexadecimal digits."""
     return sha256(strict_json.dumps(content).encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""Any system that sends JSON: what it says is read by a mapping that its user writes (app/domain/sources/mapping/generic_envelope.py)."""
+"""Any system that sends JSON: its user writes the mapping that finds the records in a body."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -7,12 +7,12 @@ from app.connectors.connector import Delivery, ElementRejection, Translation
 from app.connectors.signatures import StandardOrBearerConnector
 from app.domain.primitives import strict_json
 from app.domain.primitives.errors import MalformedError
-from app.domain.sources.mapping import generic_envelope as envelopes
+from app.domain.sources.mapping import generic_envelope
 from app.domain.sources.mapping.mapping import DealMapping
 
 
 class GenericConnector(StandardOrBearerConnector):
-    """A sender that signs as Standard Webhooks says or, where it cannot, bears its secret as a token."""
+    """A sender that signs like Standard Webhooks, or sends its secret as a token."""
 
     name: str = "generic"
     mapping_form: str = "generic"
@@ -21,13 +21,19 @@ class GenericConnector(StandardOrBearerConnector):
     def translate(
         self, delivery: Delivery, account: str | None, mapping: DealMapping
     ) -> Translation:
-        """The changes that the body's records say. Raises: MalformedError when the mapping finds no records in it."""
+        """Translate the records in the body.
+
+        Raises: MalformedError when the mapping finds no records in it.
+        """
         body = strict_json.loads(delivery.body)
         if mapping.envelope is None:
             raise MalformedError(
-                "The source's mapping does not say what a record is: it needs entity and occurred_at."
+                "The source's mapping does not say what a record is:"
+                " it needs entity and occurred_at."
             )
-        envelope_records = envelopes.parse_records(body, mapping.envelope, mapping.properties())
+        envelope_records = generic_envelope.parse_records(
+            body, mapping.envelope, mapping.properties()
+        )
         if envelope_records is None:
             raise MalformedError(
                 "The body is neither a record nor a list of them; the mapping's 'each' says where."

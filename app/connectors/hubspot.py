@@ -1,4 +1,4 @@
-"""HubSpot: signature v3 (v1 by opt-in), and both dialects of its webhooks (crm-webhooks.md, section 2)."""
+"""HubSpot: signature v3 (v1 by opt-in), and both forms of its webhooks (docs/crm/hubspot.md)."""
 
 import hmac
 import re
@@ -18,8 +18,8 @@ from app.connectors.element_parsing import (
     translate_elements,
 )
 from app.domain.primitives import strict_json
-from app.domain.primitives.errors import Fault, InvalidError, MalformedError
-from app.domain.sources.crm import activities
+from app.domain.primitives.errors import MalformedError
+from app.domain.sources.crm import activity_properties
 from app.domain.sources.crm.changes import Change, Scalar, from_milliseconds
 from app.domain.sources.mapping.mapping import DealMapping
 
@@ -44,6 +44,26 @@ VERB_BY_EVENT: Final[Mapping[str, str]] = MappingProxyType(
         "restore": "restored",
     }
 )
+# HubSpot's properties of activities, by kind, and their names in a change.
+ACTIVITY_PROPERTIES: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
+    {
+        "call": {
+            "hs_timestamp": activity_properties.OCCURRED_AT,
+            "hs_call_status": activity_properties.STATUS,
+        },
+        "meeting": {
+            "hs_meeting_start_time": activity_properties.STARTS_AT,
+            "hs_timestamp": activity_properties.OCCURRED_AT,
+            "hs_meeting_outcome": activity_properties.STATUS,
+        },
+        "email": {
+            "hs_timestamp": activity_properties.OCCURRED_AT,
+            "hs_email_status": activity_properties.STATUS,
+            "hs_email_direction": activity_properties.DIRECTION,
+        },
+    }
+)
+RECORD_ID_PROPERTIES: Final = ("hs_object_id", "Record ID")
 DEFAULT_MAPPING: Final[Mapping[str, object]] = MappingProxyType(
     {
         "stage": {"property": "dealstage"},
@@ -72,25 +92,20 @@ DEFAULT_MAPPING: Final[Mapping[str, object]] = MappingProxyType(
 _SIGNED_ESCAPES: Final = re.compile(r"%(?:3A|2F|3F|40|21|24|27|28|29|2A|2C|3B)", re.IGNORECASE)
 _ID_PATTERN: Final = re.compile(r"[0-9]{1,20}")
 _REDACTED_VALUE: Final = "REDACTED"
-V1_SECRET_PREFIX: Final = "v1:"  # before a secret: signatures of version 1 are taken too  # noqa: S105  # the name contains a word; the text is no secret
+# A secret with it accepts signatures of version 1 too.
+V1_SECRET_PREFIX: Final = "v1:"  # noqa: S105  # the name contains a word; the text is no secret
 
 
 class HubSpotConnector(Connector):
-    """One account of HubSpot, by an app's webhook subscriptions."""
+    """One account of HubSpot, connected by an app's webhook subscriptions."""
 
     name: str = "hubspot"
     mapping_form: str = "deals"
     default_mapping: Mapping[str, object] = DEFAULT_MAPPING
     is_secret_required: bool = True
 
-    def generate_secret(self, random_bytes: bytes) -> str:
-        """Never a secret. Raises: InvalidError: HubSpot makes it."""
-        raise InvalidError(
-            "HubSpot makes the secret.", [Fault("/secret", "is required: the app's client secret")]
-        )
-
     def check_secret(self, secret: str) -> None:
-        """Returns only for what can be a client secret, with or without `v1:` before it. Raises: InvalidError."""
+        """Raise InvalidError unless the secret can be a client secret, with or without `v1:`."""
         client_secret = secret.removeprefix(V1_SECRET_PREFIX)
         if (
             not 16 <= len(client_secret) <= 200
@@ -103,9 +118,10 @@ class HubSpotConnector(Connector):
             )
 
     def verify(self, delivery: Delivery, secrets: Sequence[str], now: datetime) -> None:
-        """Returns only for a delivery with a fresh v3 signature by one of the secrets. Raises: NotAuthenticError.
+        """Raise NotAuthenticError unless one of the secrets signed the delivery recently (v3).
 
-        Where a secret says `v1:`, one that has no v3 signature may have one of version 1, which knows no time.
+        A secret with the prefix `v1:` accepts a delivery without a v3 signature if it has one of
+        version 1, which contains no time.
         """
         if "x-hubspot-signature-v3" not in delivery.headers:
             _verify_v1(delivery, secrets)
@@ -132,13 +148,12 @@ class HubSpotConnector(Connector):
     def translate(
         self, delivery: Delivery, account: str | None, mapping: DealMapping
     ) -> Translation:
-        """The changes that the batch says, each once. Raises: MalformedError when it is no JSON array."""
+        """Translate a batch of events. Raises: MalformedError for a body that is no JSON array."""
         elements = strict_json.loads(delivery.body)
         if not isinstance(elements, list):
             raise MalformedError("The body is not a JSON array: HubSpot sends its events in one.")
         properties_by_kind = {
-            kind: activities.activity_properties(kind, mapping)
-            for kind in activities.ACTIVITY_RULES
+            kind: list_activity_properties(kind, mapping) for kind in ACTIVITY_PROPERTIES
         }
         properties_by_kind |= {
             "deal": mapping.properties(),
@@ -149,8 +164,14 @@ class HubSpotConnector(Connector):
         )
 
 
+def list_activity_properties(kind: str, mapping: DealMapping) -> frozenset[str]:
+    """Return the properties of an activity that are read: the built-in ones and the team's."""
+    team_properties = mapping.team.properties if mapping.team is not None else ()
+    return frozenset((*ACTIVITY_PROPERTIES[kind], *team_properties))
+
+
 def _verify_v1(delivery: Delivery, secrets: Sequence[str]) -> None:
-    """Returns only for a v1 signature by a secret that allows it: a hash of the secret and the body."""
+    """Raise NotAuthenticError unless a secret that allows v1 signed the body: SHA-256 of both."""
     keys = [
         secret.removeprefix(V1_SECRET_PREFIX).encode()
         for secret in secrets
@@ -165,7 +186,7 @@ def _verify_v1(delivery: Delivery, secrets: Sequence[str]) -> None:
 
 
 def decode_signed_url(url: str) -> str:
-    """The address as HubSpot signs it: twelve escapes decoded, and no others."""
+    """Decode twelve escapes of a URL, and no others, because HubSpot signs this form of it."""
     return _SIGNED_ESCAPES.sub(lambda escape: chr(int(escape[0][1:], 16)), url)
 
 
@@ -174,7 +195,7 @@ def _to_changes(
     account: str | None,
     properties_by_kind: Mapping[str, frozenset[str]],
 ) -> list[Change]:
-    """The changes that one element says: one, or for a merge one of each deal that went into another."""
+    """Translate one element: to one change, or for a merge to one of each deal that was merged."""
     subscription_type = element.get("subscriptionType", element.get("eventType"))
     if not isinstance(subscription_type, str) or "." not in subscription_type:
         raise RejectElementError("The element has no subscriptionType.")
@@ -209,11 +230,9 @@ def _to_record_change(
     verb: str,
     property_names: frozenset[str],
 ) -> Change:
-    """What happened to one record by itself."""
-    id_, timestamp, occurred_at = (
-        _parse_id(element.get("objectId"), "objectId"),
-        *_parse_occurred_at(element),
-    )
+    """Translate an event that concerns one record alone."""
+    id_ = _parse_id(element.get("objectId"), "objectId")
+    timestamp, occurred_at = _parse_occurred_at(element)
     if verb != "propertyChange":
         return Change(
             f"{kind}:{id_}",
@@ -225,17 +244,20 @@ def _to_record_change(
     if not isinstance(property_name, str) or not property_name:
         raise RejectElementError("The element has no propertyName.")
     property_value = _parse_property_value(element)
-    if (
-        property_name not in property_names or property_value == _REDACTED_VALUE
-    ):  # a sensitive value is a word on the wire, not the value
+    # HubSpot sends a word in place of a sensitive value.
+    if property_name not in property_names or property_value == _REDACTED_VALUE:
         raise SkipElementError
     key = f"{key_prefix}|{id_}|{verb}|{property_name}|{timestamp}|{_short_hash(property_value)}"
-    changed_fields: dict[str, Scalar] = {property_name: property_value or None}
+    field_name = ACTIVITY_PROPERTIES.get(kind, {}).get(property_name, property_name)
+    changed_fields: dict[str, Scalar] = {field_name: property_value or None}
     return Change(f"{kind}:{id_}", key, occurred_at, "changed", changed_fields)
 
 
 def _to_merge_changes(element: Mapping[str, object], portal_id: str) -> list[Change]:
-    """The deals that went into another: the merged are absorbed, the primary lives on, perhaps under a new id."""
+    """Translate a merge.
+
+    The merged deals are absorbed; the primary one continues, perhaps under a new id.
+    """
     primary_id = _parse_id(
         element.get("primaryObjectId", element.get("objectId")), "primaryObjectId"
     )
@@ -264,7 +286,7 @@ def _to_merge_changes(element: Mapping[str, object], portal_id: str) -> list[Cha
 def _to_association_change(
     element: Mapping[str, object], portal_id: str, properties_by_kind: Mapping[str, frozenset[str]]
 ) -> Change:
-    """The change of what was put to a deal, or taken from it; the same from whichever side it is told."""
+    """Translate an association with a deal. Both sides report it; the change is the same."""
     records = _associated_records(element)
     kinds = [kind for kind, _ in records]
     if kinds.count("deal") != 1 or not all(properties_by_kind.get(kind) for kind in kinds):
@@ -277,14 +299,15 @@ def _to_association_change(
     timestamp, occurred_at = _parse_occurred_at(element)
     association_text = "~".join(sorted(entities)) + (":removed" if is_removed else ":added")
     id_ = deal.removeprefix("deal:")
-    key = f"hubspot|{portal_id}|association|{id_}|associationChange||{timestamp}|{_short_hash(association_text)}"
+    digest = _short_hash(association_text)
+    key = f"hubspot|{portal_id}|association|{id_}|associationChange||{timestamp}|{digest}"
     return Change(
         activity, key, occurred_at, "dissociated" if is_removed else "associated", {}, deal
     )
 
 
 def _associated_records(element: Mapping[str, object]) -> list[tuple[str, object]]:
-    """The two records of an association. Shape: (kind, id); the kind is empty for one that we do not follow."""
+    """Return kind and id of the two records. The kind is "" for a record that is not followed."""
     kinds = [
         KIND_BY_OBJECT_TYPE_ID.get(str(element[type_member]), "")
         for type_member in ("fromObjectTypeId", "toObjectTypeId")
@@ -301,7 +324,7 @@ def _associated_records(element: Mapping[str, object]) -> list[tuple[str, object
 
 
 def _parse_id(raw: object, member_name: str) -> str:
-    """An id as text."""
+    """Parse an id to text. Raises: RejectElementError."""
     id_ = str(raw) if isinstance(raw, int | str) and not isinstance(raw, bool) else ""
     if not _ID_PATTERN.fullmatch(id_):
         raise RejectElementError(f"The element has no {member_name} that is a whole number.")
@@ -309,7 +332,7 @@ def _parse_id(raw: object, member_name: str) -> str:
 
 
 def _parse_occurred_at(element: Mapping[str, object]) -> tuple[str, datetime]:
-    """When it happened. Shape: the milliseconds as text, the instant."""
+    """Parse the time of an element. Return the milliseconds as text, and the instant."""
     milliseconds = element.get("occurredAt")
     if (
         isinstance(milliseconds, bool)
@@ -321,7 +344,7 @@ def _parse_occurred_at(element: Mapping[str, object]) -> tuple[str, datetime]:
 
 
 def _parse_property_value(element: Mapping[str, object]) -> str:
-    """The new value as text, as HubSpot always sends it; empty when it was cleared."""
+    """Return the new value as text, as HubSpot always sends it. It is "" for a cleared property."""
     raw = element.get("propertyValue")
     if isinstance(raw, dict | list):
         raise RejectElementError("The element's propertyValue is not a text.")

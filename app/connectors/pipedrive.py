@@ -1,4 +1,4 @@
-"""Pipedrive's webhooks, version 2 and version 1 (crm-webhooks.md, section 4): HTTP Basic, no signature."""
+"""Pipedrive's webhooks, versions 1 and 2: HTTP Basic, no signature (docs/crm/pipedrive.md)."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -21,10 +21,12 @@ from app.connectors.element_parsing import (
     short_digest,
     translate_elements,
 )
+from app.domain.sources.crm import activity_properties
 from app.domain.sources.crm.changes import Change, Scalar
 from app.domain.sources.mapping.mapping import DealMapping
 
-# A reopened deal keeps first_won_time: it is read nowhere.
+RECORD_ID_PROPERTIES: Final = ("Deal - ID",)
+# first_won_time is not read, because a reopened deal keeps it.
 DEFAULT_MAPPING: Final[Mapping[str, object]] = MappingProxyType(
     {
         "stage": {"property": "stage_id"},
@@ -35,7 +37,7 @@ DEFAULT_MAPPING: Final[Mapping[str, object]] = MappingProxyType(
         "created_at": {"property": "add_time"},
         "modified_at": {"property": "update_time"},
         "closed_at": {"first_of": ["close_time", "won_time", "lost_time"]},
-        # A product of a deal, told by version 2 alone.
+        # Products of a deal; only version 2 reports them.
         "line_items": {
             "value": {"property": "sum"},
             "price": {"property": "item_price"},
@@ -43,15 +45,16 @@ DEFAULT_MAPPING: Final[Mapping[str, object]] = MappingProxyType(
         },
     }
 )
-# Activities in the words of the fold (app/domain/sources/crm/activities.py): when, how it went, done, not done.
-ACTIVITY_FIELDS: Final[Mapping[str, tuple[str, str, str, str]]] = MappingProxyType(
+# By kind of activity: the name of its time in a change, the status if done, and if not done.
+ACTIVITY_FIELDS: Final[Mapping[str, tuple[str, str, str]]] = MappingProxyType(
     {
-        "call": ("hs_timestamp", "hs_call_status", "COMPLETED", "SCHEDULED"),
-        "meeting": ("hs_meeting_start_time", "hs_meeting_outcome", "COMPLETED", "SCHEDULED"),
-        "email": ("hs_timestamp", "hs_email_status", "SENT", "SCHEDULED"),
+        "call": (activity_properties.OCCURRED_AT, "COMPLETED", "SCHEDULED"),
+        "meeting": (activity_properties.STARTS_AT, "COMPLETED", "SCHEDULED"),
+        "email": (activity_properties.OCCURRED_AT, "SENT", "SCHEDULED"),
     }
 )
-# What changes without anybody's doing: it must not tell one notification of an edit from another.
+# Pipedrive changes these properties by itself. They must not distinguish two notifications of
+# one edit.
 VOLATILE_SUFFIXES: Final = (
     "_count",
     "_activity_date",
@@ -61,35 +64,39 @@ VOLATILE_SUFFIXES: Final = (
 )
 
 
+KINDS_V2: Final = ("deal", "activity", "deal_product")
+ACTIONS_V2: Final = ("create", "change", "delete")
+
+
 class _PipedriveBase(Connector):
-    """What both versions have in common."""
+    """The parts that both versions have in common."""
 
     mapping_form: str = "deals"
     default_mapping: Mapping[str, object] = DEFAULT_MAPPING
     is_secret_required: bool = False
 
     def generate_secret(self, random_bytes: bytes) -> str:
-        """A user's name and a password, `<user>:<password>`."""
+        """Make a user name and a password: `<user>:<password>`."""
         return signatures.generate_basic_secret(random_bytes)
 
     def check_secret(self, secret: str) -> None:
-        """Returns only for `<user>:<password>` in printable ASCII. Raises: InvalidError."""
+        """Raise InvalidError unless the secret is `<user>:<password>` in printable ASCII."""
         signatures.check_basic_secret(secret)
 
     def verify(self, delivery: Delivery, secrets: Sequence[str], now: datetime) -> None:
-        """Returns only for a delivery that brings one of the secrets as HTTP Basic. Raises: NotAuthenticError."""
+        """Raise NotAuthenticError unless the delivery has one of the secrets as HTTP Basic."""
         signatures.verify_basic(delivery, secrets)
 
 
 class PipedriveConnector(_PipedriveBase):
-    """One company of Pipedrive, by webhooks of version 2."""
+    """One company of Pipedrive, connected by webhooks of version 2."""
 
     name: str = "pipedrive"
 
     def translate(
         self, delivery: Delivery, account: str | None, mapping: DealMapping
     ) -> Translation:
-        """The changes that the event says. Raises: MalformedError when it is no JSON object."""
+        """Translate one event. Raises: MalformedError for a body that is no JSON object."""
         return translate_elements(
             parse_single_event(delivery.body, "Pipedrive"),
             lambda element: _to_changes_v2(element, account, mapping),
@@ -97,14 +104,14 @@ class PipedriveConnector(_PipedriveBase):
 
 
 class PipedriveV1Connector(_PipedriveBase):
-    """One company of Pipedrive, by webhooks of version 1."""
+    """One company of Pipedrive, connected by webhooks of version 1."""
 
     name: str = "pipedrive_v1"
 
     def translate(
         self, delivery: Delivery, account: str | None, mapping: DealMapping
     ) -> Translation:
-        """The changes that the event says. Raises: MalformedError when it is no JSON object."""
+        """Translate one event. Raises: MalformedError for a body that is no JSON object."""
         return translate_elements(
             parse_single_event(delivery.body, "Pipedrive"),
             lambda element: _to_changes_v1(element, account, mapping),
@@ -114,19 +121,17 @@ class PipedriveV1Connector(_PipedriveBase):
 def _to_changes_v2(
     element: Mapping[str, object], account: str | None, mapping: DealMapping
 ) -> Iterable[Change]:
-    """The changes of one event of version 2."""
+    """Translate one event of version 2."""
     meta = get_object(element, "meta")
     if "object" in meta and "entity" not in meta:
         raise RejectElementError(
-            "This is a webhook of version 1: connect it as pipedrive_v1, or make one of version 2.0."
+            "This is a webhook of version 1:"
+            " connect it as pipedrive_v1, or make one of version 2.0."
         )
     company_id = parse_account(meta.get("company_id"), account, "company_id")
-    kind, action = meta.get("entity"), meta.get("action")
-    if kind not in ("deal", "activity", "deal_product") or action not in (
-        "create",
-        "change",
-        "delete",
-    ):
+    kind = meta.get("entity")
+    action = meta.get("action")
+    if kind not in KINDS_V2 or action not in ACTIONS_V2:
         raise SkipElementError
     id_ = parse_record_id(meta.get("entity_id"), "meta.entity_id")
     key = f"pd2|{company_id}|{parse_record_id(meta.get('id'), 'meta.id')}"
@@ -143,34 +148,37 @@ def _to_changes_v2(
         return _to_product_changes(
             record, previous, Change(f"line_item:{id_}", key, occurred_at, "deleted"), mapping
         )
+    deletion = Change(f"deal:{id_}", key, occurred_at, "deleted")
     if action == "delete":
         surviving_id = meta.get("merged_to_id")
         if surviving_id is None:
-            return [Change(f"deal:{id_}", key, occurred_at, "deleted")]
-        return [
-            Change(
-                f"deal:{id_}",
-                key,
-                occurred_at,
-                "merged",
-                {},
-                f"deal:{parse_record_id(surviving_id, 'meta.merged_to_id')}",
-            )
-        ]
-    deal = get_object(element, "data")
-    verb = "created" if action == "create" else get_change_verb(previous, mapping)
+            return [deletion]
+        surviving_deal = f"deal:{parse_record_id(surviving_id, 'meta.merged_to_id')}"
+        return [replace(deletion, verb="merged", other=surviving_deal)]
+    return _to_deal_changes_v2(meta, get_object(element, "data"), previous, deletion, mapping)
+
+
+def _to_deal_changes_v2(
+    meta: Mapping[str, object],
+    deal: Mapping[str, object],
+    previous: Mapping[str, object],
+    deletion: Change,
+    mapping: DealMapping,
+) -> Iterable[Change]:
+    """Translate an event of a deal that exists. `deletion` is the change if it does not."""
     if deal.get("is_deleted") is True:
-        return [Change(f"deal:{id_}", key, occurred_at, "deleted")]
+        return [deletion]
+    verb = "created" if meta.get("action") == "create" else get_change_verb(previous, mapping)
     if previous.get("is_deleted") is True:
         verb = "restored"
-    changes = [
-        Change(f"deal:{id_}", key, occurred_at, verb, pick_fields(deal, mapping.properties()))
-    ]
+    changes = [replace(deletion, verb=verb, fields=pick_fields(deal, mapping.properties()))]
     merged_id = meta.get("merged_from_id")
     if merged_id is not None:
         merged_deal = f"deal:{parse_record_id(merged_id, 'meta.merged_from_id')}"
         changes.append(
-            Change(merged_deal, f"{key}|merged", occurred_at, "merged", {}, f"deal:{id_}")
+            Change(
+                merged_deal, f"{deletion.key}|merged", deletion.at, "merged", {}, deletion.entity
+            )
         )
     return changes
 
@@ -181,9 +189,9 @@ def _to_product_changes(
     deletion: Change,
     mapping: DealMapping,
 ) -> Iterable[Change]:
-    """The changes of one product of a deal, which counts for it while it is enabled.
+    """Translate an event of a deal's product, which counts for the deal while it is enabled.
 
-    Shape: `at` is its deletion; `record` is empty where it was deleted.
+    `deletion` is the change if the product was deleted; `record` is empty then.
     """
     property_names = mapping.line_item_properties()
     if not property_names:
@@ -204,24 +212,23 @@ def _to_product_changes(
 def _to_changes_v1(
     element: Mapping[str, object], account: str | None, mapping: DealMapping
 ) -> Iterable[Change]:
-    """The changes of one event of version 1. It does not say which deal a merged one has absorbed."""
+    """Translate one event of version 1.
+
+    A merge does not name the deals that were merged into another one.
+    """
     meta = get_object(element, "meta")
     if "entity" in meta and "object" not in meta:
         raise RejectElementError("This is a webhook of version 2: connect it as pipedrive.")
     company_id = parse_account(meta.get("company_id"), account, "company_id")
-    kind, action = meta.get("object"), meta.get("action")
+    kind = meta.get("object")
+    action = meta.get("action")
     if kind not in ("deal", "activity") or action not in ("added", "updated", "deleted", "merged"):
         raise SkipElementError
     id_ = parse_record_id(meta.get("id"), "meta.id")
-    current, previous = (
-        _to_record(element.get(member_name)) for member_name in ("current", "previous")
-    )
+    current = _to_record(element.get("current"))
+    previous = _to_record(element.get("previous"))
     changed_names = (
-        {
-            member_name
-            for member_name, property_value in current.items()
-            if previous.get(member_name) != property_value
-        }
+        {name for name, current_value in current.items() if previous.get(name) != current_value}
         if action == "updated"
         else set()
     )
@@ -229,38 +236,26 @@ def _to_changes_v1(
         meta, current, changed_names, f"pd1|{company_id}|{kind}|{id_}|{action}|"
     )
     if kind == "activity":
-        record = previous if action == "deleted" else current
-        previous_properties = {
-            member_name: previous.get(member_name) for member_name in changed_names
-        }
         return _to_activity_changes(
             id_,
-            record,
-            previous_properties,
+            previous if action == "deleted" else current,
+            {name: previous.get(name) for name in changed_names},
             {"added": "create", "deleted": "delete"}.get(str(action), "change"),
             empty_change,
             mapping,
         )
-    entity = f"deal:{id_}"
+    deal_change = replace(empty_change, entity=f"deal:{id_}")
     if action == "deleted" or current.get("deleted") is True:
-        return [replace(empty_change, entity=entity, verb="deleted")]
+        return [replace(deal_change, verb="deleted")]
     if not current:
         raise RejectElementError("The element has no object 'current'.")
-    verb = (
-        "created"
-        if action == "added"
-        else "restored"
-        if "deleted" in changed_names
-        else get_change_verb(changed_names, mapping)
-    )
-    return [
-        replace(
-            empty_change,
-            entity=entity,
-            verb=verb,
-            fields=pick_fields(current, mapping.properties()),
-        )
-    ]
+    if action == "added":
+        verb = "created"
+    elif "deleted" in changed_names:
+        verb = "restored"
+    else:
+        verb = get_change_verb(changed_names, mapping)
+    return [replace(deal_change, verb=verb, fields=pick_fields(current, mapping.properties()))]
 
 
 def _to_empty_change(
@@ -269,9 +264,9 @@ def _to_empty_change(
     changed_names: Collection[str],
     key: str,
 ) -> Change:
-    """The key, the time and the order of an event of version 1, as a change that says nothing yet.
+    """Build a change without content: the key, the time and the order of an event of version 1.
 
-    The time follows from the key: of several notifications of one edit any may come first.
+    Several notifications of one edit have the same key and the same time, whichever arrives first.
     """
     timestamp_us = meta.get("timestamp_micro")
     sequence = str(timestamp_us).zfill(20) if isinstance(timestamp_us, int) else ""
@@ -301,58 +296,64 @@ def _to_activity_changes(
     empty_change: Change,
     mapping: DealMapping,
 ) -> Iterable[Change]:
-    """The changes of a call, a meeting or an e-mail, and of the deal that it belongs to.
+    """Translate an event of a call, a meeting or an e-mail, and of its link to a deal.
 
-    Shape: `at` says the key, the time and the order; `previous` what has changed, as it was before.
+    `empty_change` has the key, the time and the order; `previous` has the previous values of the
+    properties that changed.
     """
+    kind = str(record.get("type"))
+    previous_kind = str(previous.get("type"))
     changes: list[Change] = []
-
-    def append_change(
-        kind: str, verb: str, activity_fields: Mapping[str, Scalar], deal: object = None
-    ) -> None:
-        other_entity = None if deal is None else f"deal:{parse_record_id(deal, 'deal_id')}"
-        change_key = empty_change.key if not changes else f"{empty_change.key}|{len(changes)}"
-        changes.append(
-            Change(
-                f"{kind}:{id_}",
-                change_key,
-                empty_change.at,
-                verb,
-                activity_fields,
-                other_entity,
-                empty_change.sequence,
-            )
-        )
-
-    kind, previous_kind = (str(properties.get("type")) for properties in (record, previous))
     if previous_kind != kind and previous_kind in ACTIVITY_FIELDS:
-        append_change(previous_kind, "deleted", {})
-    if kind in ACTIVITY_FIELDS and action == "delete":
-        append_change(kind, "deleted", {})
-    elif kind in ACTIVITY_FIELDS:
-        time_field, outcome_field, done_state, open_state = ACTIVITY_FIELDS[kind]
-        team_fields = pick_fields(
-            record, mapping.team.properties if mapping.team is not None else ()
-        )
-        state = done_state if record.get("done") in (True, 1) else open_state
-        append_change(
-            kind,
-            "created" if action == "create" else "changed",
-            {**team_fields, time_field: _planned_time(record), outcome_field: state},
-        )
-        deal = record.get("deal_id")
-        if previous.get("deal_id") not in (None, deal):
-            append_change(kind, "dissociated", {}, previous["deal_id"])
-        if deal is not None:
-            append_change(kind, "associated", {}, deal)
+        changes.append(replace(empty_change, entity=f"{previous_kind}:{id_}", verb="deleted"))
+    if kind in ACTIVITY_FIELDS:
+        activity_change = replace(empty_change, entity=f"{kind}:{id_}")
+        if action == "delete":
+            changes.append(replace(activity_change, verb="deleted"))
+        else:
+            verb = "created" if action == "create" else "changed"
+            activity_fields = _to_activity_fields(kind, record, mapping)
+            changes.append(replace(activity_change, verb=verb, fields=activity_fields))
+            changes += _to_link_changes(record, previous, activity_change)
     if not changes:
         raise SkipElementError
-    return changes
+    # Each change has a key of its own.
+    return [
+        change if number == 0 else replace(change, key=f"{change.key}|{number}")
+        for number, change in enumerate(changes)
+    ]
+
+
+def _to_activity_fields(
+    kind: str, record: Mapping[str, object], mapping: DealMapping
+) -> Mapping[str, Scalar]:
+    time_field, done_status, open_status = ACTIVITY_FIELDS[kind]
+    team_fields = pick_fields(record, mapping.team.properties if mapping.team is not None else ())
+    return {
+        **team_fields,
+        time_field: _planned_time(record),
+        activity_properties.STATUS: done_status if record.get("done") in (True, 1) else open_status,
+    }
+
+
+def _to_link_changes(
+    record: Mapping[str, object], previous: Mapping[str, object], activity_change: Change
+) -> Iterable[Change]:
+    """Yield the changes of an activity's link to a deal."""
+    deal_id = record.get("deal_id")
+    previous_deal_id = previous.get("deal_id")
+    if previous_deal_id not in (None, deal_id):
+        previous_deal = f"deal:{parse_record_id(previous_deal_id, 'deal_id')}"
+        yield replace(activity_change, verb="dissociated", other=previous_deal)
+    if deal_id is not None:
+        deal = f"deal:{parse_record_id(deal_id, 'deal_id')}"
+        yield replace(activity_change, verb="associated", other=deal)
 
 
 def _planned_time(record: Mapping[str, object]) -> str | None:
-    """When an activity is due, else when it was done. None when neither is said."""
-    due_date, due_time = record.get("due_date"), record.get("due_time")
+    """Return when an activity is due, else when it was done. Return None without either."""
+    due_date = record.get("due_date")
+    due_time = record.get("due_time")
     if isinstance(due_date, str) and due_date:
         return f"{due_date}T{due_time}" if isinstance(due_time, str) and due_time else due_date
     done_at = record.get("marked_as_done_time")

@@ -1,6 +1,6 @@
-"""Salesforce's Change Data Capture as a relay of the customer posts it (crm-webhooks.md, section 3.2).
+"""Salesforce Change Data Capture, sent by a relay of the customer (docs/crm/salesforce_cdc.md).
 
-CometD and Pub/Sub events in JSON, signed as Standard Webhooks.
+The events have the JSON form of CometD or of the Pub/Sub API, signed like Standard Webhooks.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -42,27 +42,31 @@ MAX_LISTED_RECORDS: Final = 20
 
 
 class SalesforceCdcConnector(StandardSignatureConnector):
-    """One organization of Salesforce, by a relay of its change events."""
+    """One organization of Salesforce, connected by a relay of its change events."""
 
     name: str = "salesforce_cdc"
     mapping_form: str = "deals"
     default_mapping: Mapping[str, object] = STANDARD_MAPPING
 
     def check_account(self, account: str | None) -> None:
-        """Returns only for an organization's id, or none. Raises: InvalidError."""
+        """Raise InvalidError for anything but an organization's id or None."""
         if account is not None:
             check_organization_id(account)
 
     def translate(
         self, delivery: Delivery, account: str | None, mapping: DealMapping
     ) -> Translation:
-        """The changes that the events say. Raises: MalformedError for what is neither an event nor events."""
+        """Translate the change events.
+
+        Raises: MalformedError for a body that is neither an event nor a list of events.
+        """
         body = strict_json.loads(delivery.body)
         if isinstance(body, dict):
             body = body["events"] if set(body) == {"events"} else [body]
         if not isinstance(body, list):
             raise MalformedError('The body is neither a change event nor {"events": [...]}.')
-        organization_id = "" if account is None else to_id18(account)  # the events do not name it
+        # The events do not name their organization.
+        organization_id = "" if account is None else to_id18(account)
         return translate_elements(
             body, lambda element: _to_changes(element, organization_id, mapping)
         )
@@ -71,7 +75,7 @@ class SalesforceCdcConnector(StandardSignatureConnector):
 def _to_changes(
     element: Mapping[str, object], organization_id: str, mapping: DealMapping
 ) -> Iterable[Change]:
-    """The changes of one event: one for each of the records that it names."""
+    """Translate one event to a change of each record that it names."""
     comet_data = element.get("data")
     is_comet = isinstance(comet_data, Mapping)
     payload_raw = (
@@ -85,7 +89,8 @@ def _to_changes(
         raise RejectElementError("The element has no ChangeEventHeader.")
     if header.get("entityName") != "Opportunity":
         raise SkipElementError
-    change_type, record_ids_raw = str(header.get("changeType")), header.get("recordIds")
+    change_type = str(header.get("changeType"))
+    record_ids_raw = header.get("recordIds")
     committed_at = parse_instant(header.get("commitTimestamp"), "commitTimestamp")
     record_ids = record_ids_raw if isinstance(record_ids_raw, list) else []
     if (
@@ -98,7 +103,8 @@ def _to_changes(
         parse_record_id(header.get(name), name) for name in ("transactionKey", "sequenceNumber")
     )
     changed_fields = _to_changed_fields(payload, header, change_type, mapping, is_comet=is_comet)
-    sequence = f"{parse_record_id(header.get('commitNumber') or 0, 'commitNumber').zfill(20)}{number.zfill(8)}"
+    commit_number = parse_record_id(header.get("commitNumber") or 0, "commitNumber")
+    sequence = f"{commit_number.zfill(20)}{number.zfill(8)}"
     key_prefix = f"sf-cdc|{organization_id}|{transaction}|{number}|Opportunity|{change_type}"
     return [
         Change(
@@ -122,11 +128,13 @@ def _to_changed_fields(
     *,
     is_comet: bool,
 ) -> dict[str, Scalar]:
-    """What the event says of the mapped fields. An update's empty field is unchanged unless the header says otherwise.
+    """Return the mapped fields that an event reports.
 
-    Raises: AsideError for lists that the relay did not decode.
+    In an update, an empty field is unchanged unless the header lists it.
+    Raises: RejectElementError for field lists that the relay did not decode.
     """
-    if "DELETE" in change_type and change_type != "UNDELETE":  # a gap says no fields
+    # A gap has no fields.
+    if "DELETE" in change_type and change_type != "UNDELETE":
         return {}
     mapped_fields = pick_fields(payload, mapping.properties())
     if change_type != "UPDATE":
@@ -136,19 +144,16 @@ def _to_changed_fields(
         raise RejectElementError(
             "changedFields is a bitmap: the relay must decode it to the names of the fields."
         )
-    if not isinstance(
-        header.get("changedFields"), list
-    ):  # CometD tells only what changed; the other form tells everything
-        return (
-            mapped_fields
-            if is_comet
-            else {name: value for name, value in mapped_fields.items() if value is not None}
-        )
+    if not isinstance(header.get("changedFields"), list):
+        # CometD sends the changed fields only. The other form sends all, the unchanged ones empty.
+        if is_comet:
+            return mapped_fields
+        return {name: value for name, value in mapped_fields.items() if value is not None}
     return {name: value for name, value in mapped_fields.items() if split_pointer(name)[0] in names}
 
 
 def _describe_gap(change_type: str, record_ids: Sequence[object], committed_at: datetime) -> str:
-    """The sentence on a change of which Salesforce does not say what it was."""
+    """Describe a gap: a change that Salesforce reports without its content."""
     listed_ids = (
         ", ".join(str(id_) for id_ in record_ids[:MAX_LISTED_RECORDS])
         if record_ids
@@ -160,5 +165,9 @@ def _describe_gap(change_type: str, record_ids: Sequence[object], committed_at: 
         else ""
     )
     if "*" in listed_ids or change_type == "GAP_OVERFLOW" or not record_ids:
-        listed_ids, more_text = f"every opportunity changed since {committed_at.isoformat()}", ""
-    return f"Salesforce says that records changed and not how ({change_type[:40]}): import {listed_ids}{more_text}."
+        listed_ids = f"every opportunity changed since {committed_at.isoformat()}"
+        more_text = ""
+    return (
+        f"Salesforce says that records changed and not how ({change_type[:40]}):"
+        f" import {listed_ids}{more_text}."
+    )

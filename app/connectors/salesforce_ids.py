@@ -1,4 +1,4 @@
-"""What both ways out of Salesforce have in common: its ids, and what a stock organization's fields mean."""
+"""Salesforce's record ids, and the mapping of a standard organization's fields."""
 
 import re
 from collections.abc import Mapping
@@ -8,6 +8,7 @@ from typing import Final
 from app.connectors.element_parsing import RejectElementError
 from app.domain.primitives.errors import Fault, InvalidError
 
+RECORD_ID_PROPERTIES: Final = ("Opportunity ID",)
 STANDARD_MAPPING: Final[Mapping[str, object]] = MappingProxyType(
     {
         "stage": {"property": "StageName"},
@@ -34,7 +35,11 @@ _CHECKSUM_ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 
 
 def to_id18(id_: str) -> str:
-    """The 18 characters of an id of 15 (which tells upper from lower case) or 18. Raises: ValueError for another."""
+    """Return the 18-character form of an id of 15 or 18 characters.
+
+    The shorter form is case-sensitive; the last three characters encode the case.
+    Raises: ValueError for any other text.
+    """
     if not _ID_PATTERN.fullmatch(id_):
         raise ValueError("is no Salesforce id")
     id15 = id_[:15]
@@ -47,7 +52,7 @@ def to_id18(id_: str) -> str:
 
 
 def parse_record_id18(raw: object) -> str:
-    """A record's id of 18 characters. Raises: AsideError."""
+    """Parse the id of a record to its 18-character form. Raises: RejectElementError."""
     try:
         return to_id18(raw if isinstance(raw, str) else "")
     except ValueError:
@@ -55,11 +60,14 @@ def parse_record_id18(raw: object) -> str:
 
 
 def check_organization_id(account: str | None) -> None:
-    """Returns only for an organization's id. Raises: InvalidError, with a fault at /account."""
+    """Raise InvalidError, with a fault at /account, unless the account is an organization's id."""
     try:
         is_valid = account is not None and to_id18(account).startswith("00D")
     except ValueError:
         is_valid = False
     if not is_valid:
-        detail = "must be the organization's id, 00D and 12 or 15 more characters (Setup, Company Information)"
+        detail = (
+            "must be the organization's id, 00D and 12 or 15 more characters"
+            " (Setup, Company Information)"
+        )
         raise InvalidError("The account is not valid.", [Fault("/account", detail)])

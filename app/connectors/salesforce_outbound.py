@@ -1,7 +1,7 @@
-"""Salesforce's Outbound Messages (crm-webhooks.md, section 3.1): SOAP without a signature.
+"""Salesforce Outbound Messages: SOAP without a signature (docs/crm/salesforce_outbound.md).
 
-The hook's address is the secret, and each message names its organization. A message is a snapshot: a retry may carry
-newer values under the same notification id.
+The address of the hook is the secret, and each message names its organization. A message is a
+snapshot: a retry may have newer values under the same notification id.
 """
 
 import re
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final
-from xml.parsers import expat  # any document type is refused before it says anything
+from xml.parsers import expat  # the parser stops at a document type, before any entity
 
 from app.connectors import signatures
 from app.connectors.connector import Acknowledgement, Connector, Delivery, Translation
@@ -23,28 +23,33 @@ from app.connectors.element_parsing import (
     short_digest,
     translate_elements,
 )
-from app.connectors.salesforce_ids import STANDARD_MAPPING as SHARED
-from app.connectors.salesforce_ids import check_organization_id, parse_record_id18, to_id18
+from app.connectors.salesforce_ids import (
+    STANDARD_MAPPING,
+    check_organization_id,
+    parse_record_id18,
+    to_id18,
+)
 from app.domain.primitives.errors import ForbiddenError, MalformedError
 from app.domain.sources.crm.changes import Change
 from app.domain.sources.mapping.mapping import DealMapping
 
 DEFAULT_MAPPING: Final[Mapping[str, object]] = MappingProxyType(
-    {**SHARED, "won": {"property": "IsWon"}, "closed": {"property": "IsClosed"}}
+    {**STANDARD_MAPPING, "won": {"property": "IsWon"}, "closed": {"property": "IsClosed"}}
 )
 OUTBOUND_NAMESPACE: Final = "http://soap.sforce.com/2005/09/outbound"
 SOAP_NAMESPACE: Final = "http://schemas.xmlsoap.org/soap/envelope/"
 SCHEMA_INSTANCE_NAMESPACE: Final = "http://www.w3.org/2001/XMLSchema-instance"
 ACKNOWLEDGEMENT_BODY: Final = (
-    f'<?xml version="1.0" encoding="UTF-8"?><soapenv:Envelope xmlns:soapenv="{SOAP_NAMESPACE}"><soapenv:Body>'
+    '<?xml version="1.0" encoding="UTF-8"?>'
+    f'<soapenv:Envelope xmlns:soapenv="{SOAP_NAMESPACE}"><soapenv:Body>'
     f'<notificationsResponse xmlns="{OUTBOUND_NAMESPACE}"><Ack>true</Ack></notificationsResponse>'
     "</soapenv:Body></soapenv:Envelope>"
 ).encode()
 MAX_XML_DEPTH: Final = 32
-MAX_XML_ELEMENTS: Final = (
-    100_000  # a message of a hundred records with all the fields that one can have
-)
-# The session's id is a live credential: it is never stored. No part of this looks past the next bracket twice.
+# Enough for a message of a hundred records with as many fields as a record can have.
+MAX_XML_ELEMENTS: Final = 100_000
+# The session id is a live credential and is never stored. No part of the pattern can scan past the
+# next bracket twice, so the time is linear.
 _SESSION_ID: Final = re.compile(
     rb"(<((?:[^\s<>/:]+:)?SessionId)\b[^<>]*(?<!/)>).*?(</\2\s*>|\Z)", re.DOTALL
 )
@@ -52,7 +57,7 @@ _SESSION_ID: Final = re.compile(
 
 @dataclass(slots=True)
 class _XmlElement:
-    """One element. Shape: names are (namespace, local name)."""
+    """An XML element. Names are pairs: namespace, local name."""
 
     name: tuple[str, str]
     attributes: Mapping[tuple[str, str], str]
@@ -72,7 +77,7 @@ class _XmlElement:
 
 
 class SalesforceOutboundConnector(Connector):
-    """One organization of Salesforce, by its outbound messages."""
+    """One organization of Salesforce, connected by its outbound messages."""
 
     name: str = "salesforce_outbound"
     mapping_form: str = "deals"
@@ -81,32 +86,38 @@ class SalesforceOutboundConnector(Connector):
     acknowledgement: Acknowledgement | None = Acknowledgement("text/xml", ACKNOWLEDGEMENT_BODY)
 
     def generate_secret(self, random_bytes: bytes) -> str:
-        """The empty text: nothing is signed, the hook's address is the secret."""
+        """Return "": nothing is signed, the address of the hook is the secret."""
         return ""
 
     def check_secret(self, secret: str) -> None:
-        """Returns only for no secret at all. Raises: InvalidError."""
+        """Raise InvalidError for any secret but the empty one."""
         if secret:
             raise signatures.unusable_secret_error(
                 "must be left out: Salesforce signs nothing, the hook's address is the secret"
             )
 
     def check_account(self, account: str | None) -> None:
-        """Returns only for an organization's id. Raises: InvalidError."""
+        """Raise InvalidError unless the account is an organization's id."""
         check_organization_id(account)
 
     def verify(self, delivery: Delivery, secrets: Sequence[str], now: datetime) -> None:
-        """Returns for any that knew the address. Raises: MalformedError for a document type or an entity."""
+        """Accept every delivery: its sender knew the address.
+
+        Raises: MalformedError for a document type or an entity.
+        """
         _check_no_document_type(delivery.body)
 
     def redact_credentials(self, body: bytes) -> bytes:
-        """The body without its session id."""
+        """Remove the session id."""
         return _SESSION_ID.sub(rb"\1\3", body)
 
     def translate(
         self, delivery: Delivery, account: str | None, mapping: DealMapping
     ) -> Translation:
-        """The records as the message has them. Raises: MalformedError, ForbiddenError for another organization."""
+        """Translate the notifications of a message.
+
+        Raises: MalformedError; ForbiddenError for a message of another organization.
+        """
         root = _parse_document(delivery.body)
         messages = [
             message
@@ -136,9 +147,10 @@ class SalesforceOutboundConnector(Connector):
 
 
 def _to_record(notification: _XmlElement) -> Mapping[str, object]:
-    """A notification as a JSON object: its id, the record's type and fields; a nil field is null."""
+    """Convert a notification to a JSON object: its id, the type and the fields of the record."""
     records = notification.find_children(OUTBOUND_NAMESPACE, "sObject")
-    kind, record_fields = "", {}
+    kind = ""
+    record_fields = {}
     if records:
         kind = records[0].attributes.get((SCHEMA_INSTANCE_NAMESPACE, "type"), "").rpartition(":")[2]
         nil_attribute = (SCHEMA_INSTANCE_NAMESPACE, "nil")
@@ -159,7 +171,7 @@ def _to_record(notification: _XmlElement) -> Mapping[str, object]:
 def _to_changes(
     element: Mapping[str, object], organization_id: str, mapping: DealMapping
 ) -> Iterable[Change]:
-    """The snapshot that one notification is."""
+    """Translate one notification to a snapshot."""
     record = element["fields"]
     if element["type"] != "Opportunity" or not isinstance(record, Mapping):
         raise SkipElementError
@@ -185,9 +197,10 @@ def _refuse_document_type(*_arguments: object) -> None:
 
 
 def _create_parser() -> expat.XMLParserType:
-    """A parser that reads UTF-8 alone, and stops at any document type or entity.
+    """Create a parser of UTF-8 that stops at any document type or entity.
 
-    It leaves prefixes as they are: it would write a long namespace out for every name that has it.
+    Prefixes stay as they are. Resolved by the parser, a long namespace would be repeated in every
+    name that has it.
     """
     parser = expat.ParserCreate("utf-8")
     parser.buffer_text = True
@@ -197,7 +210,7 @@ def _create_parser() -> expat.XMLParserType:
 
 
 def _check_no_document_type(body: bytes) -> None:
-    """Returns for a body without a document type, readable or not. Raises: MalformedError."""
+    """Raise MalformedError for a body with a document type. Accept an unreadable one."""
     try:
         _create_parser().Parse(body, True)
     except expat.ExpatError:
@@ -210,7 +223,7 @@ def _to_qualified_name(raw_name: str, namespaces: Mapping[str, str]) -> tuple[st
 
 
 def _parse_document(body: bytes) -> _XmlElement:
-    """The document. Raises: MalformedError."""
+    """Parse the document. Raises: MalformedError."""
     document = _XmlElement(("", ""), {})
     open_elements = [document]
     namespace_scopes = [ChainMap[str, str]()]
@@ -231,7 +244,7 @@ def _parse_document(body: bytes) -> _XmlElement:
             if declared_namespaces
             else namespace_scopes[-1]
         )
-        # Only names with a prefix are of a namespace, among attributes.
+        # An attribute belongs to a namespace only when its name has a prefix.
         qualified_attributes = {
             _to_qualified_name(key, namespaces): attribute_value
             for key, attribute_value in attributes.items()
@@ -250,11 +263,9 @@ def _parse_document(body: bytes) -> _XmlElement:
         open_elements[-1].texts.append(text)
 
     parser = _create_parser()
-    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = (
-        start_element,
-        end_element,
-        add_text,
-    )
+    parser.StartElementHandler = start_element
+    parser.EndElementHandler = end_element
+    parser.CharacterDataHandler = add_text
     try:
         parser.Parse(body, True)
     except expat.ExpatError as error:

@@ -1,4 +1,4 @@
-"""What signatures have in common, and Standard Webhooks 1.0.0, which more than one connector is signed by."""
+"""The verification of signatures: shared parts, Standard Webhooks 1.0.0, and HTTP Basic."""
 
 import hmac
 import re
@@ -17,24 +17,26 @@ from app.domain.primitives.errors import Fault, InvalidError, NotAuthenticError
 from app.domain.sources.crm.changes import EPOCH
 
 SHARED_SECRET_PREFIX: Final = "whsec_"  # noqa: S105  # the name contains a word; the text is no secret
-PUBLIC_KEY_PREFIX: Final = "whpk_"  # the sender keeps the other half, whsk_
-_MESSAGE_ID_PATTERN: Final = re.compile(r"[!-\-/-~]{1,256}")  # visible ASCII without the full stop
+# The sender keeps the private key, whsk_.
+PUBLIC_KEY_PREFIX: Final = "whpk_"
+# Visible ASCII without the full stop.
+_MESSAGE_ID_PATTERN: Final = re.compile(r"[!-\-/-~]{1,256}")
 _SECONDS_PATTERN: Final = re.compile(r"[0-9]{1,12}")
 _MILLISECONDS_PATTERN: Final = re.compile(r"[0-9]{1,15}")
 
 
 def authentication_error() -> NotAuthenticError:
-    """The refusal of a delivery that is not authentic. It never says why."""
+    """Build the error of a delivery that is not authentic. It never gives the reason."""
     return NotAuthenticError("The delivery is not authentic.")
 
 
 def unusable_secret_error(detail: str) -> InvalidError:
-    """The refusal of a secret that cannot verify anything."""
+    """Build the error of a secret that cannot verify anything."""
     return InvalidError("The secret is not valid.", [Fault("/secret", detail)])
 
 
 def is_fresh(timestamp: str, now: datetime, *, milliseconds: bool = False) -> bool:
-    """Whether a whole number of seconds (or milliseconds) since 1970 is at most 300 s from now, either way."""
+    """Return True for seconds (or milliseconds) since 1970 that are at most 300 s from now."""
     if not (_MILLISECONDS_PATTERN if milliseconds else _SECONDS_PATTERN).fullmatch(timestamp):
         return False
     since_epoch = (
@@ -46,7 +48,10 @@ def is_fresh(timestamp: str, now: datetime, *, milliseconds: bool = False) -> bo
 
 
 def matches_any(candidates: Iterable[str], expected: Iterable[bytes]) -> bool:
-    """Whether one of the given texts is one of the expected ones; all are compared, each in constant time."""
+    """Return True when any candidate equals an expected text.
+
+    All pairs are compared, each in constant time.
+    """
     encoded_candidates = [candidate.encode("utf-8", "replace") for candidate in candidates]
     is_match = False
     for expected_signature in expected:
@@ -56,23 +61,27 @@ def matches_any(candidates: Iterable[str], expected: Iterable[bytes]) -> bool:
 
 
 def hex_hmac(key: bytes, content: bytes) -> bytes:
-    """HMAC-SHA256 in lower-case hexadecimal digits."""
+    """Compute HMAC-SHA256 in lower-case hexadecimal digits."""
     return hmac.digest(key, content, sha256).hex().encode()
 
 
 def check_standard_secret(secret: str) -> None:
-    """Returns only for a shared secret (`whsec_`, 24 to 64 bytes) or a public key (`whpk_`). Raises: InvalidError."""
+    """Raise InvalidError unless the secret is a shared secret or a public key.
+
+    A shared secret is `whsec_` with 24 to 64 bytes, a public key `whpk_` with 32, in base64.
+    """
     if (
         len(_to_key_bytes(secret, PUBLIC_KEY_PREFIX)) != 32
         and not 24 <= len(_to_key_bytes(secret, SHARED_SECRET_PREFIX)) <= 64
     ):
         raise unusable_secret_error(
-            "must be whsec_ and base64 of 24 to 64 random bytes, or whpk_ and base64 of an ed25519 public key"
+            "must be whsec_ and base64 of 24 to 64 random bytes,"
+            " or whpk_ and base64 of an ed25519 public key"
         )
 
 
 def verify_standard(delivery: Delivery, secrets: Sequence[str], now: datetime) -> None:
-    """Returns only for a delivery with a fresh v1 or v1a signature by one of the secrets. Raises: NotAuthenticError."""
+    """Raise NotAuthenticError unless one of the secrets signed the delivery recently."""
     id_ = delivery.headers.get("webhook-id", "")
     timestamp = delivery.headers.get("webhook-timestamp", "")
     if not (_MESSAGE_ID_PATTERN.fullmatch(id_) and is_fresh(timestamp, now)):
@@ -92,56 +101,55 @@ def verify_standard(delivery: Delivery, secrets: Sequence[str], now: datetime) -
 
 
 def verify_standard_or_bearer(delivery: Delivery, secrets: Sequence[str], now: datetime) -> None:
-    """Returns only for a delivery that is signed, or else bears one of the secrets as a token in its header.
-
-    Raises: NotAuthenticError.
-    """
+    """Raise NotAuthenticError unless the delivery is signed, or has a secret as bearer token."""
     if "webhook-signature" in delivery.headers:
         verify_standard(delivery, secrets, now)
         return
     scheme, _, token = delivery.headers.get("authorization", "").partition(" ")
-    tokens = [
-        secret.encode() for secret in secrets if secret.startswith(SHARED_SECRET_PREFIX)
-    ]  # a public key is known to all
+    # A public key is not secret, so it is no token.
+    tokens = [secret.encode() for secret in secrets if secret.startswith(SHARED_SECRET_PREFIX)]
     if scheme.lower() != "bearer" or not matches_any([token.strip()], tokens):
         raise authentication_error()
 
 
 class StandardSignatureConnector(Connector):
-    """What connectors have in common whose senders sign as Standard Webhooks says."""
+    """The base of connectors whose senders sign like Standard Webhooks."""
 
     is_secret_required: bool = False
 
     def generate_secret(self, random_bytes: bytes) -> str:
-        """A secret of the given bytes. Raises: InvalidError unless they are 24 to 64."""
+        """Make a secret of the given bytes. Raises: InvalidError unless they are 24 to 64."""
         secret = SHARED_SECRET_PREFIX + b64encode(random_bytes).decode()
         check_standard_secret(secret)
         return secret
 
     def check_secret(self, secret: str) -> None:
-        """Returns only for a shared secret or a public key. Raises: InvalidError."""
+        """Raise InvalidError unless the secret is a shared secret or a public key."""
         check_standard_secret(secret)
 
     def verify(self, delivery: Delivery, secrets: Sequence[str], now: datetime) -> None:
-        """Returns only for a delivery with a fresh signature by one of the secrets. Raises: NotAuthenticError."""
+        """Raise NotAuthenticError unless one of the secrets signed the delivery recently."""
         verify_standard(delivery, secrets, now)
 
 
 class StandardOrBearerConnector(StandardSignatureConnector):
-    """The same, for senders that may not be able to sign: they bear the secret as a token."""
+    """The same, for senders that may send the secret as a token instead."""
 
     def verify(self, delivery: Delivery, secrets: Sequence[str], now: datetime) -> None:
-        """Returns only for a delivery that one of the secrets signed, or that bears it. Raises: NotAuthenticError."""
+        """Raise NotAuthenticError unless the delivery is signed, or has a secret as token."""
         verify_standard_or_bearer(delivery, secrets, now)
 
 
 def generate_basic_secret(random_bytes: bytes) -> str:
-    """A user's name and a password for HTTP Basic, of the given bytes."""
+    """Make a user name and a password for HTTP Basic from the bytes."""
     return f"sightline:{urlsafe_b64encode(random_bytes).decode().rstrip('=')}"
 
 
 def check_basic_secret(secret: str) -> None:
-    """Returns only for `<user>:<password>` in printable ASCII, with 16 letters of password. Raises: InvalidError."""
+    """Raise InvalidError unless the secret is `<user>:<password>` in printable ASCII.
+
+    The password has at least 16 characters.
+    """
     user, _, password = secret.partition(":")
     is_printable = secret.isascii() and secret.isprintable() and len(secret) <= 200
     if not is_printable or not user or len(password) < 16:
@@ -151,7 +159,7 @@ def check_basic_secret(secret: str) -> None:
 
 
 def verify_basic(delivery: Delivery, secrets: Sequence[str]) -> None:
-    """Returns only for a delivery that brings one of the secrets as HTTP Basic. Raises: NotAuthenticError."""
+    """Raise NotAuthenticError unless the delivery has one of the secrets as HTTP Basic."""
     scheme, _, token = delivery.headers.get("authorization", "").partition(" ")
     expected = [b64encode(secret.encode()) for secret in secrets if ":" in secret]
     if scheme.lower() != "basic" or not matches_any([token.strip()], expected):
@@ -161,7 +169,7 @@ def verify_basic(delivery: Delivery, secrets: Sequence[str]) -> None:
 def _has_ed25519_signature(
     signatures: Iterable[str], secrets: Iterable[str], signed_content: bytes
 ) -> bool:
-    """Whether one of the tokens is an ed25519 signature that one of the public keys verifies."""
+    """Return True when one of the public keys verifies one of the signatures."""
     keys = [key for secret in secrets if len(key := _to_key_bytes(secret, PUBLIC_KEY_PREFIX)) == 32]
     for key in keys:
         for signature in signatures:
@@ -176,12 +184,12 @@ def _has_ed25519_signature(
 
 
 def _to_key_bytes(secret: str, prefix: str) -> bytes:
-    """The key that a secret of that kind holds; empty for another: no public key verifies as a shared one."""
+    """Decode the key of a secret with this prefix. Return b"" for another kind of secret."""
     return _decode_base64(secret.removeprefix(prefix)) if secret.startswith(prefix) else b""
 
 
 def _decode_base64(encoded: str) -> bytes:
-    """What base64 says; empty where it says nothing."""
+    """Decode base64. Return b"" for invalid text."""
     try:
         return b64decode(encoded.encode(), validate=True)
     except (Error, ValueError):

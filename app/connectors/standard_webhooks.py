@@ -1,4 +1,4 @@
-"""Standard Webhooks 1.0.0, signed by a shared secret; the body is one of our own events, or several (api.md)."""
+"""Standard Webhooks 1.0.0: the body is one of our own events, or a list of them."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -11,20 +11,23 @@ from app.domain.sources.mapping.mapping import DealMapping
 
 
 class StandardWebhooksConnector(StandardSignatureConnector):
-    """Any system that signs as standardwebhooks.com says and speaks our events."""
+    """Any system that signs like standardwebhooks.com and sends our events."""
 
     name: str = "standard_webhooks"
     mapping_form: str = "none"
     default_mapping: Mapping[str, object] = MappingProxyType({})
 
     def get_message_id(self, headers: Mapping[str, str]) -> str | None:
-        """The `webhook-id`: the same over retries."""
+        """Return the `webhook-id`, which is the same in retries."""
         return headers.get("webhook-id")
 
     def translate(
         self, delivery: Delivery, account: str | None, mapping: DealMapping
     ) -> Translation:
-        """The events in the body, as they are. Raises: MalformedError for what is neither an event nor events."""
+        """Return the events in the body, unchanged.
+
+        Raises: MalformedError for a body that is neither an event nor a list of events.
+        """
         body = strict_json.loads(delivery.body)
         if not isinstance(body, dict):
             raise MalformedError('The body is neither an event nor {"events": [...]}.')

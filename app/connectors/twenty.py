@@ -1,4 +1,4 @@
-"""Twenty: HMAC over timestamp and body, and both shapes of its webhooks (crm-webhooks.md, section 5.1)."""
+"""Twenty: HMAC of timestamp and body, and both forms of its webhooks (docs/crm/twenty.md)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -25,7 +25,7 @@ from app.domain.sources.mapping.mapping import DealMapping
 DEFAULT_MAPPING: Final[Mapping[str, object]] = MappingProxyType(
     {
         "stage": {"property": "stage"},
-        # The stock workspace has no lost stage.
+        # A new workspace has no lost stage.
         "stages": {
             "NEW": "open",
             "SCREENING": "open",
@@ -40,12 +40,11 @@ DEFAULT_MAPPING: Final[Mapping[str, object]] = MappingProxyType(
         "closed_at": {"property": "closeDate"},
     }
 )
-# What is told twice, by one upsert and by wildcard subscriptions, says the same of the record at the same time.
 SUPPORTED_ACTIONS: Final = ("created", "updated", "upserted", "deleted", "restored", "destroyed")
 
 
 class TwentyConnector(Connector):
-    """One workspace of Twenty, by its webhooks."""
+    """One workspace of Twenty, connected by its webhooks."""
 
     name: str = "twenty"
     mapping_form: str = "deals"
@@ -53,18 +52,18 @@ class TwentyConnector(Connector):
     is_secret_required: bool = False
 
     def generate_secret(self, random_bytes: bytes) -> str:
-        """A secret to enter in Twenty: the bytes in hexadecimal."""
+        """Return the bytes in hexadecimal, to be entered in Twenty."""
         return bytes(random_bytes).hex()
 
     def check_secret(self, secret: str) -> None:
-        """Returns only for 16 to 200 printable letters, which Twenty takes as they are. Raises: InvalidError."""
+        """Raise InvalidError unless the secret has 16 to 200 printable characters."""
         if not 16 <= len(secret) <= 200 or not secret.isprintable() or secret != secret.strip():
             raise signatures.unusable_secret_error(
                 "must be the webhook's secret: 16 to 200 printable characters"
             )
 
     def verify(self, delivery: Delivery, secrets: Sequence[str], now: datetime) -> None:
-        """Returns only for a delivery with a fresh signature by one of the secrets. Raises: NotAuthenticError."""
+        """Raise NotAuthenticError unless one of the secrets signed the delivery recently."""
         timestamp = delivery.headers.get("x-twenty-webhook-timestamp", "")
         if not signatures.is_fresh(timestamp, now, milliseconds=True):
             raise signatures.authentication_error()
@@ -80,7 +79,7 @@ class TwentyConnector(Connector):
     def translate(
         self, delivery: Delivery, account: str | None, mapping: DealMapping
     ) -> Translation:
-        """The change that the event says. Raises: MalformedError when it is no JSON object."""
+        """Translate one event. Raises: MalformedError for a body that is no JSON object."""
         return translate_elements(
             parse_single_event(delivery.body, "Twenty"),
             lambda element: _to_changes(element, account, mapping),
@@ -90,14 +89,15 @@ class TwentyConnector(Connector):
 def _to_changes(
     element: Mapping[str, object], account: str | None, mapping: DealMapping
 ) -> Iterable[Change]:
-    """The change of one event, as the sender's code has it or as its documentation prints it."""
+    """Translate one event, in the form of the sender's code or of its documentation."""
     event_name = element.get("eventName", element.get("event"))
     if not isinstance(event_name, str) or "." not in event_name:
         raise RejectElementError("The element has no eventName.")
     kind, action = event_name.rsplit(".", 1)
     if kind != "opportunity" or action not in SUPPORTED_ACTIONS:
         raise SkipElementError
-    workspace_id = ""  # the documented shape names none: the secret is the workspace's
+    # The documented form names no workspace. Its secret belongs to one.
+    workspace_id = ""
     if "workspaceId" in element or "eventName" in element:
         workspace_id = parse_account(element.get("workspaceId"), account, "workspaceId")
     record = element.get("record", element.get("data"))

@@ -1,1 +1,1 @@
-"""The demo: a made-up company and its quarter, played through the public API and the hook."""
+"""The demo: a fictional company's quarter, played through the public API and an inbound webhook."""

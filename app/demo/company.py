@@ -1,4 +1,4 @@
-"""Larkfield, a company that is not: what it wants this quarter, who it is and how it counts."""
+"""Larkfield, a fictional company: its teams, its metrics and its playbook."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -66,7 +66,7 @@ METRICS: Final = (
         "aggregation": "count",
     },
 )
-# What HubSpot's properties mean at Larkfield; stages, pipeline, amount and currency are as in a stock account.
+# The mapping of HubSpot's properties. Stages, pipeline, amount and currency have default names.
 MAPPING: Final = {
     "team": {"property": "pipeline", "map": {"default": "sales"}},
     "unit": {"property": "deal_currency_code", "default": "EUR"},
@@ -88,33 +88,35 @@ MAPPING: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Quarter:
-    """The demo's thirteen weeks, from a Monday on, and the seed of all chance in them."""
+    """The thirteen weeks of the demo."""
 
+    # A Monday.
     starts_on: date
+    # The seed of all random numbers.
     seed: str = "lark2"
 
     @property
     def ends_on(self) -> date:
-        """The last day of the playbook's window."""
+        """The last day of the playbook's period."""
         return self.day(WEEKS * 7 - 1)
 
     def day(self, offset: int) -> date:
-        """The day so many days after the first."""
+        """Return the day with that offset from the first day."""
         return self.starts_on + timedelta(days=offset)
 
     def instant_at(self, offset: int, hour: int, minute: int = 0) -> datetime:
-        """An instant of that day."""
+        """Return an instant on the day with that offset."""
         return datetime.combine(self.day(offset), time(hour, minute), UTC)
 
 
 def quarter_around(today: date) -> Quarter:
-    """The quarter that began on a Monday about eight weeks ago and ends about five weeks ahead."""
+    """Return the quarter that started about eight weeks ago and ends in about five weeks."""
     eight_weeks_ago = today - timedelta(weeks=8)
     return Quarter(eight_weeks_ago - timedelta(days=eight_weeks_ago.weekday()))
 
 
 def playbook_document(quarter: Quarter) -> dict[str, Any]:  # Any: JSON values
-    """The playbook as code, as it was first applied."""
+    """Return the playbook as code, as it is first applied."""
     return {
         "sightline": 1,
         "sources": [
@@ -128,7 +130,8 @@ def playbook_document(quarter: Quarter) -> dict[str, Any]:  # Any: JSON values
         "playbook": {
             "key": PLAYBOOK,
             "title": "Win the enterprise, and deliver it",
-            "narrative": "Fewer and larger customers, sold what we can deliver, onboarded within a month.",
+            "narrative": "Fewer and larger customers, sold what we can deliver, "
+            "onboarded within a month.",
             "starts_on": quarter.starts_on.isoformat(),
             "ends_on": quarter.ends_on.isoformat(),
             "objectives": [
@@ -143,7 +146,7 @@ def playbook_document(quarter: Quarter) -> dict[str, Any]:  # Any: JSON values
 
 
 def _offerings(quarter: Quarter) -> list[dict[str, Any]]:
-    """One that can be delivered, one that will be next quarter, one that no longer is. Sales sells all of them."""
+    """Return three offerings: available, not available yet, retired. Sales sells all of them."""
     long_ago = quarter.day(-400).isoformat()
     return [
         {

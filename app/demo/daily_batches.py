@@ -1,4 +1,4 @@
-"""What the other systems tell: projects, campaigns and billing, a batch of events a day."""
+"""Daily batches of events from the other systems: projects, campaigns and billing."""
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
@@ -12,8 +12,9 @@ EventBody = dict[str, Any]  # Any: an event of our own API
 
 
 def build_daily_batches(quarter: Quarter) -> list[list[EventBody]]:
-    """The events of each day of the quarter, in the order in which they happened; none on most weekends."""
-    seeded_random, batches = SeededRandom(quarter.seed), []
+    """Return the events of each day in order. Most weekend days have none."""
+    seeded_random = SeededRandom(quarter.seed)
+    batches = []
     won_deals = [
         deal for deal in generate_deals(quarter) if deal.segment == "enterprise" and deal.is_won
     ]
@@ -37,7 +38,7 @@ def build_daily_batches(quarter: Quarter) -> list[list[EventBody]]:
 def _operations_events(
     quarter: Quarter, offset: int, seeded_random: SeededRandom
 ) -> Iterator[EventBody]:
-    """A team that does what the playbook says, but for the promises that others made."""
+    """Yield a day of Operations, which follows the playbook but also repairs what others sold."""
     for index in range(seeded_random.integer_between(3, 4, "steps", offset)):
         occurred_at = quarter.instant_at(
             offset, 8 + 2 * index, seeded_random.integer_between(0, 59, "step", offset, index)
@@ -63,9 +64,8 @@ def _operations_events(
         "operations",
         **event_fields,
     )
-    if (
-        offset % 7 in (1, 4) and offset > 14
-    ):  # what was sold and cannot be delivered is tailored by hand
+    # Operations repairs what was sold but cannot be delivered.
+    if offset % 7 in (1, 4) and offset > 14:
         event_fields = {
             "kind": "activity",
             "effort": 3,
@@ -83,7 +83,7 @@ def _operations_events(
 def _marketing_events(
     quarter: Quarter, offset: int, seeded_random: SeededRandom
 ) -> Iterator[EventBody]:
-    """Half a team for the enterprise, half for everyone else, counted by what it does."""
+    """Yield a day of Marketing, half for the enterprise segment and half for others."""
     for index in range(2):
         occurred_at = quarter.instant_at(
             offset, 9 + 4 * index, seeded_random.integer_between(0, 59, "campaign", offset, index)
@@ -100,7 +100,8 @@ def _marketing_events(
             data={"segment": segment},
         )
     if offset % 7 == 2:
-        occurred_at, event_data = quarter.instant_at(offset, 11, 0), {"segment": "enterprise"}
+        occurred_at = quarter.instant_at(offset, 11, 0)
+        event_data = {"segment": "enterprise"}
         yield _build_event(
             "campaigns",
             "webinar.held",
@@ -125,7 +126,7 @@ def _marketing_events(
 def _executive_events(
     quarter: Quarter, offset: int, seeded_random: SeededRandom
 ) -> Iterator[EventBody]:
-    """A week of partner talks, and then the day-to-day again."""
+    """Yield a day of the executives: two weeks with partners, then daily business again."""
     event_fields: EventBody = {"kind": "activity", "objective": "open-partner-channel"}
     if offset in (1, 3, 4, 8, 10):
         yield _build_event(
@@ -147,20 +148,22 @@ def _executive_events(
             "billing", "churn.measured", quarter.instant_at(offset, 7, 0), "operations", value=rate
         )
     if offset % 7 == 4:
-        occurred_at, goal = quarter.instant_at(offset, 9, 0), "keep-customers"
+        occurred_at = quarter.instant_at(offset, 9, 0)
+        goal = "keep-customers"
         yield _build_event(
             "projects", "review.held", occurred_at, "executives", kind="activity", objective=goal
         )
 
 
 def _invoice_day(deal: Deal) -> date | None:
-    """The day on which billing writes the invoice. None for a deal that stays open."""
+    """Return the day of a deal's invoice, or None for an open deal."""
     return None if deal.closed_at is None else (deal.closed_at + timedelta(days=4)).date()
 
 
 def _invoice_events(quarter: Quarter, offset: int, deal: Deal) -> Iterator[EventBody]:
-    """What billing made of a won deal: not of all of them, and not always in full."""
-    seeded_random, invoiced_at = SeededRandom(quarter.seed), quarter.instant_at(offset, 7, 30)
+    """Yield the invoice of a won deal. Some are missing, and some are below the deal's amount."""
+    seeded_random = SeededRandom(quarter.seed)
+    invoiced_at = quarter.instant_at(offset, 7, 30)
     if seeded_random.happens(0.15, deal.id, "not invoiced"):
         return
     share = seeded_random.choose((100, 90, 75, 60), deal.id, "invoiced")
@@ -183,7 +186,7 @@ def _invoice_events(quarter: Quarter, offset: int, deal: Deal) -> Iterator[Event
 def _build_event(
     source: str, type_: str, occurred_at: datetime, team: str, **event_fields: Any
 ) -> EventBody:
-    """An event named by what it is and when it was."""
+    """Return an event with an id made from its type and time."""
     event_id = f"{type_}/{occurred_at:%Y-%m-%dT%H:%M}" + (
         f"/{event_fields['subject']}" if "subject" in event_fields else ""
     )

@@ -1,4 +1,4 @@
-"""A quarter of deals as HubSpot tells it: what happened to each, in the elements of its webhooks."""
+"""A quarter of deals, as the elements of HubSpot's webhooks."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,19 +9,17 @@ from app.demo.company import PORTAL_ID, WEEKS, Quarter
 from app.demo.seeded_random import SeededRandom
 from app.domain.sources.crm.changes import to_milliseconds
 
-Element = dict[str, Any]  # Any: a JSON object in HubSpot's own words
-# Sales is on its own mission: most of what it opens is small.
+Element = dict[str, Any]  # Any: a JSON object of HubSpot
+# Sales does not follow the playbook: most deals that it opens are small.
 SEGMENT_WEIGHTS: Final = {"enterprise": 26, "mid-market": 28, "small": 46}
 PRODUCT_WEIGHTS: Final = {
     "enterprise": {"PLUS": 50, "ADVISE": 38, "TAILOR": 12},
     "mid-market": {"PLUS": 72, "ADVISE": 12, "SETUP": 16},
     "small": {"PLUS": 90, "SETUP": 10},
 }
-AMOUNT_RANGES: Final = {
-    "enterprise": (90, 240),
-    "mid-market": (12, 38),
-    "small": (1, 7),
-}  # thousands
+# In thousands.
+AMOUNT_RANGES: Final = {"enterprise": (90, 240), "mid-market": (12, 38), "small": (1, 7)}
+# In days.
 DURATION_RANGES: Final = {"enterprise": (12, 28), "mid-market": (8, 20), "small": (3, 11)}
 WIN_PROBABILITIES: Final = {"enterprise": 0.55, "mid-market": 0.55, "small": 0.7}
 CLOSE_PROBABILITIES: Final = {"enterprise": 0.8, "mid-market": 0.9, "small": 0.95}
@@ -36,7 +34,7 @@ OBJECT_TYPE_IDS: Final = {"call": "0-48", "meeting": "0-47", "email": "0-49"}
 
 @dataclass(frozen=True, slots=True)
 class TimedElement:
-    """One element and when it happened."""
+    """A webhook element and when it happened."""
 
     occurred_at: datetime
     element: Element
@@ -44,20 +42,22 @@ class TimedElement:
 
 @dataclass(frozen=True, slots=True)
 class Deal:
-    """A deal and its fate. None when it stays open: `ends`. Units: `amount` in whole units of the currency."""
+    """A deal and its outcome."""
 
     id: int
     segment: str
+    # In whole units of the currency.
     amount: int
     currency: str
     product: str
     opened_at: datetime
+    # None for a deal that stays open.
     closed_at: datetime | None
     is_won: bool
 
 
 def build_webhook_elements(quarter: Quarter) -> list[TimedElement]:
-    """Everything that HubSpot would tell of the quarter, in the order in which it happened."""
+    """Return all elements of the quarter, in the order in which they happened."""
     seeded_random = SeededRandom(quarter.seed)
     timed_elements = [
         timed_element
@@ -71,8 +71,9 @@ def build_webhook_elements(quarter: Quarter) -> list[TimedElement]:
 
 
 def generate_deals(quarter: Quarter) -> Iterator[Deal]:
-    """The quarter's deals by the day on which they open: two or three a working day."""
-    seeded_random, number = SeededRandom(quarter.seed), 9_000_001
+    """Yield the quarter's deals by opening day: two or three each working day."""
+    seeded_random = SeededRandom(quarter.seed)
+    number = 9_000_001
     for offset in range(WEEKS * 7):
         if offset % 7 > 4:
             continue
@@ -109,7 +110,7 @@ def _create_deal(
 
 
 def _next_working_day(instant: datetime) -> datetime:
-    """The same hour of the next working day, if it is none."""
+    """Return the same time on the next working day, or the instant itself on a working day."""
     return instant + timedelta(days=max(0, 7 - instant.weekday()) if instant.weekday() > 4 else 0)
 
 
@@ -147,7 +148,7 @@ def _deal_elements(seeded_random: SeededRandom, deal: Deal) -> Iterator[TimedEle
 
 
 def _stage_elements(seeded_random: SeededRandom, deal: Deal) -> Iterator[TimedElement]:
-    """The stages that it goes through, its end, and what comes after."""
+    """Yield the stages of a deal, its closing, and later corrections."""
     path = STAGE_PATHS[deal.segment]
     last_instant = deal.closed_at or deal.opened_at + timedelta(days=28)
     for index, deal_stage in enumerate(path):
@@ -163,9 +164,8 @@ def _stage_elements(seeded_random: SeededRandom, deal: Deal) -> Iterator[TimedEl
     )
     if not deal.is_won:
         return
-    if seeded_random.happens(
-        0.12, deal.id, "corrected"
-    ):  # the contract says another amount than the deal did
+    # Sometimes the contract has another amount than the deal.
+    if seeded_random.happens(0.12, deal.id, "corrected"):
         occurred_at = _next_working_day(deal.closed_at + timedelta(days=3))
         yield _property_change(
             occurred_at,
@@ -188,11 +188,15 @@ def _stage_elements(seeded_random: SeededRandom, deal: Deal) -> Iterator[TimedEl
 def _activity_elements(
     seeded_random: SeededRandom, deal: Deal, index: int, occurred_at: datetime
 ) -> Iterator[TimedElement]:
-    """A call, meeting or e-mail of a deal. It is told when it is over, in the generic dialect: there is no other."""
+    """Yield a call, meeting or e-mail of a deal, after it has ended.
+
+    HubSpot reports activities in the generic dialect only.
+    """
     kind = seeded_random.choose_weighted(
         {"call": 45, "meeting": 25, "email": 30}, deal.id, "kind", index
     )
-    id_, ended_at = 100 * deal.id + index, occurred_at + timedelta(minutes=25)
+    id_ = 100 * deal.id + index
+    ended_at = occurred_at + timedelta(minutes=25)
     object_type = {"objectTypeId": OBJECT_TYPE_IDS[kind]}
     yield _timed_element(ended_at, "object.creation", id_, **object_type)
     properties = {
@@ -257,6 +261,6 @@ def _to_timestamp(instant: datetime) -> str:
 
 
 def to_generic_element(element: Element) -> Element:
-    """A classic element of a deal as the generic dialect says it."""
+    """Return a classic element of a deal in the generic dialect."""
     verb = str(element["subscriptionType"]).partition(".")[2]
     return {**element, "subscriptionType": f"object.{verb}", "objectTypeId": "0-3"}

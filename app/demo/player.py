@@ -1,4 +1,4 @@
-"""Plays the story: every act through the public API or the hook, at its own instant."""
+"""Player of the story: sends each act to the public API or to the hook, at its instant."""
 
 import hmac
 import json
@@ -18,27 +18,32 @@ from app.domain.sources.crm.changes import to_milliseconds
 
 @dataclass(slots=True)
 class StoryClock:
-    """A clock that stands where the story is."""
+    """A clock that shows the current instant of the story."""
 
     current: datetime
 
     def __call__(self) -> datetime:
-        """The present instant of the story."""
+        """Return the current instant of the story."""
         return self.current
 
 
 @dataclass(slots=True)
 class StoryPlayer:
-    """One with an admin key and, once the CRM is connected, the hook and the secret that HubSpot signs with."""
+    """A client with an admin key."""
 
     http: httpx.AsyncClient
     clock: StoryClock
     api_key: str
+    # The secret with which HubSpot signs.
     secret: str
+    # Empty until the CRM is connected.
     hook_url: str = ""
 
     async def play_act(self, act: Act) -> None:
-        """The act has happened. Raises: ConflictError when the service did not take it."""
+        """Send a request or a delivery at the instant of the act.
+
+        Raises: ConflictError when the service rejects it.
+        """
         self.clock.current = max(self.clock.current, act.occurs_at)
         if isinstance(act, WebhookDelivery):
             await self._send_delivery(act)
@@ -55,7 +60,7 @@ class StoryPlayer:
     async def request_json(
         self, method: str, path: str, body: Mapping[str, Any] | None = None
     ) -> Any:
-        """The API's answer. Raises: ConflictError for a problem."""
+        """Send a request and return the JSON of the reply. Raises: ConflictError for a problem."""
         headers = {"Authorization": f"Bearer {self.api_key}"}
         if body is not None:
             headers["Content-Type"] = (
@@ -66,7 +71,10 @@ class StoryPlayer:
         return read_json(response, f"{method} {path}")
 
     async def _send_delivery(self, delivery: WebhookDelivery) -> None:
-        """Signs as HubSpot does (v3): over method, address, body and time."""
+        """Sign a delivery as HubSpot does (v3) and send it.
+
+        The signature covers method, address, body and time.
+        """
         body = json.dumps(delivery.elements).encode()
         timestamp = str(to_milliseconds(self.clock.current))
         signed_text = f"POST{self.hook_url}".encode() + body + timestamp.encode()
@@ -86,11 +94,12 @@ class StoryPlayer:
 
 
 def read_json(response: httpx.Response, request_name: str) -> Any:  # Any: JSON values
-    """The JSON of an answer, None when it has none. Raises: ConflictError for a problem."""
+    """Return the JSON of a reply, or None if it is empty. Raises: ConflictError for a problem."""
     document = response.json() if response.content else None
     if not response.is_success:
         detail = document.get("detail") if isinstance(document, dict) else None
         raise ConflictError(
-            f"The demo cannot go on: {request_name} was answered {response.status_code}. {detail or ''}".strip()
+            f"The demo cannot go on: {request_name} was answered {response.status_code}. "
+            f"{detail or ''}".strip()
         )
     return document

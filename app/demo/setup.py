@@ -1,4 +1,4 @@
-"""Sets the demo up: the organization, its story up to now, and fresh keys for whoever looks at it."""
+"""Set-up of the demo: the organization, its story up to now, and new API keys."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from app.demo.story import Act, build_acts, build_connection, story_start
 from app.domain.playbook.organization import Organization
 from app.domain.primitives.errors import ConflictError, NotFoundError
 from app.main import create_app
-from app.services.access import api_keys as keys
+from app.services.access import api_keys as api_keys_service
 from app.services.access import organizations
 from app.services.access.api_keys import IssueKey
 from app.services.runtime.context import ServiceContext
@@ -22,28 +22,27 @@ from app.settings import Settings
 
 KEY_PREFIX: Final = "demo "
 KEY_LIFETIME: Final = timedelta(hours=24)
-SECRET_PURPOSE: Final = (
-    "the HubSpot account of the demo"  # what the secret is derived for, not the secret  # noqa: S105  # what the secret is derived for, not the secret
-)
+SECRET_PURPOSE: Final = "the HubSpot account of the demo"  # noqa: S105  # the secret is derived from it
 ProgressCallback = Callable[[int, int], None]
 
 
 class QuarterOverError(ConflictError):
-    """The playbook's window has passed: the demo begins anew."""
+    """The playbook's period has ended, so the demo must start again."""
 
 
 @dataclass(frozen=True, slots=True)
 class DemoAccess:
-    """What a visitor needs. Shape: `evidence` is the address of what the largest loss off the playbook is made of."""
+    """Keys and an address for a visitor of the demo."""
 
     read_key: str
     admin_key: str
+    # The path of the evidence of the largest loss for work off the playbook.
     evidence: str
     played_count: int
 
 
 def ignore_progress(_completed: int, _total: int) -> None:
-    """Shows nothing of the progress."""
+    """Show no progress."""
 
 
 async def prepare_demo(
@@ -52,9 +51,9 @@ async def prepare_demo(
     quarter: Quarter | None = None,
     show_progress: ProgressCallback = ignore_progress,
 ) -> DemoAccess:
-    """The story is played up to now and fresh keys are out; the keys of earlier starts are revoked.
+    """Play the story up to now. Return new keys, and revoke those of earlier starts.
 
-    Raises: OverError, ConflictError when somebody changed what the story needs.
+    Raises: QuarterOverError; ConflictError when somebody changed what the story needs.
     """
     clock = StoryClock(now)
     application = create_app(settings, clock)
@@ -68,8 +67,8 @@ async def prepare_demo(
             key_request = IssueKey(
                 f"{KEY_PREFIX}player", frozenset({"admin"}), expires_at=now + KEY_LIFETIME
             )
-            _, api_key = await keys.issue_key(
-                service, keys.operator_actor(organization_id), key_request
+            _, api_key = await api_keys_service.issue_key(
+                service, api_keys_service.operator_actor(organization_id), key_request
             )
             secret = service.vault.digest(service.vault.pepper_id, SECRET_PURPOSE)
             player = StoryPlayer(http, clock, api_key, secret)
@@ -84,7 +83,7 @@ async def prepare_demo(
 async def _find_or_create_organization(
     service: ServiceContext, clock: StoryClock, now: datetime, quarter: Quarter | None
 ) -> tuple[UUID, Quarter]:
-    """The demo's organization, made if it is not there, and the quarter that it would have today."""
+    """Return the demo's organization, and the quarter that it would have today."""
     current_quarter = quarter or quarter_around(now.date())
     clock.current = min(story_start(current_quarter), now)
     try:
@@ -100,7 +99,10 @@ async def _find_or_create_organization(
 async def _find_progress(
     player: StoryPlayer, current_quarter: Quarter, today: date
 ) -> tuple[Quarter, datetime]:
-    """The quarter that is being played, and the start of the day from which on acts are missing. Raises: OverError."""
+    """Return the quarter that is being played, and the start of its first day with missing acts.
+
+    Raises: QuarterOverError.
+    """
     playbook_page = await player.request_json("GET", "/v1/playbooks?limit=200")
     playbooks = {playbook["key"]: playbook for playbook in playbook_page["items"]}
     if PLAYBOOK not in playbooks:
@@ -108,7 +110,8 @@ async def _find_progress(
     quarter = Quarter(date.fromisoformat(playbooks[PLAYBOOK]["starts_on"]), current_quarter.seed)
     if today > quarter.ends_on:
         raise QuarterOverError(f"The demo's quarter ended on {quarter.ends_on.isoformat()}.")
-    # Nobody but HubSpot's hook can write these: the newest one says how far the story is. Its day is played again.
+    # Only HubSpot's hook writes these events, so the newest one shows the progress.
+    # Its day is played again.
     event_page = await player.request_json("GET", "/v1/events?source=hubspot&limit=1")
     event_times = [datetime.fromisoformat(event["time"]) for event in event_page["items"]]
     since = (
@@ -126,7 +129,7 @@ async def _play_due_acts(
     now: datetime,
     show_progress: ProgressCallback,
 ) -> int:
-    """How many acts were played: all of `since` and later, up to now."""
+    """Play the acts from `since` to `now`. Return their number."""
     first_act, *later_acts = build_acts(quarter)
     story: list[Act] = [first_act, build_connection(quarter, player.secret), *later_acts]
     due_acts = [act for act in story if since <= act.occurs_at <= now]
@@ -142,7 +145,7 @@ async def _play_due_acts(
 
 
 async def _replace_keys(player: StoryPlayer, now: datetime, played_count: int) -> DemoAccess:
-    """Fresh keys for a day, all earlier ones of the demo revoked, the player's own last."""
+    """Issue keys for a day. Revoke all earlier keys of the demo, the player's own last."""
     old_keys = await _list_keys(player)
     reader = await _issue_key(player, "reader", "read", now)
     admin = await _issue_key(player, "admin", "admin", now)
@@ -173,7 +176,10 @@ async def _issue_key(player: StoryPlayer, name: str, scope: str, now: datetime) 
 
 
 async def _find_evidence(player: StoryPlayer) -> str:
-    """What the largest loss off the playbook is made of, or the newest events where the score is not there yet."""
+    """Return the path of the evidence of the largest loss off the playbook.
+
+    Return the newest events if there is no score yet.
+    """
     headers = {"Authorization": f"Bearer {player.api_key}"}
     response = await player.http.get("/v1/alignment", headers=headers)
     if response.status_code == 404:

@@ -1,11 +1,11 @@
-"""The quarter as a list of acts: every call of the API and every delivery, with the instant at which it comes."""
+"""The quarter as a list of acts: API requests and deliveries, each with its instant."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from app.demo import daily_batches as work
+from app.demo import daily_batches
 from app.demo.company import (
     LEAD_TIME,
     MAPPING,
@@ -18,7 +18,7 @@ from app.demo.company import (
 from app.demo.deals import Element, TimedElement, build_webhook_elements, to_generic_element
 from app.demo.seeded_random import SeededRandom
 
-MAX_BATCH: Final = 100  # HubSpot's own batch
+MAX_BATCH: Final = 100  # HubSpot's limit
 DELIVERY_TIMES: Final = ((12, 30), (17, 30))
 PLAYBOOK_PATH: Final = f"/v1/playbooks/{PLAYBOOK}"
 SIGNER: Final = "the demo"
@@ -26,17 +26,17 @@ SIGNER: Final = "the demo"
 
 @dataclass(frozen=True, slots=True)
 class ApiRequest:
-    """A call of the API. Any: JSON."""
+    """A request to the API."""
 
     occurs_at: datetime
     method: str
     path: str
-    body: Mapping[str, Any] | None = None
+    body: Mapping[str, Any] | None = None  # Any: JSON values
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookDelivery:
-    """What HubSpot sends to the hook; never empty."""
+    """A delivery of HubSpot to the hook, with at least one element."""
 
     occurs_at: datetime
     elements: tuple[Element, ...]
@@ -46,7 +46,7 @@ Act = ApiRequest | WebhookDelivery
 
 
 def build_connection(quarter: Quarter, secret: str) -> ApiRequest:
-    """The CRM is connected, its client secret being the one given."""
+    """Return the request that connects the CRM with a client secret."""
     body = {
         "name": "HubSpot",
         "connector": "hubspot",
@@ -69,13 +69,16 @@ def _exchange_rate(day: date, rate: float) -> dict[str, object]:
 
 
 def build_acts(quarter: Quarter) -> list[Act]:
-    """All acts of the quarter in the order in which they come, but for `connect`, which comes after the first one."""
+    """Return all acts of the quarter in order, except `build_connection`.
+
+    The connection follows the first act.
+    """
     planned_acts: list[Act] = [
         *_planning_acts(quarter),
         *_revision_acts(quarter),
         *_plan_deliveries(quarter),
     ]
-    for offset, events in enumerate(work.build_daily_batches(quarter)):
+    for offset, events in enumerate(daily_batches.build_daily_batches(quarter)):
         if events:
             planned_acts.append(
                 ApiRequest(
@@ -93,12 +96,15 @@ def _instant_before(quarter: Quarter, days: int, hour: int) -> datetime:
 
 
 def story_start(quarter: Quarter) -> datetime:
-    """When the organization is made: before anything else."""
+    """Return when the organization is created, before all acts."""
     return quarter.instant_at(0, 8) - LEAD_TIME
 
 
 def _planning_acts(quarter: Quarter) -> Iterator[ApiRequest]:
-    """The executives write it, operations and marketing help; marketing never signs, sales signs later on."""
+    """Yield the planning: executives write, operations and marketing contribute.
+
+    Marketing never signs, and sales signs later.
+    """
     yield ApiRequest(
         _instant_before(quarter, 14, 9), "POST", "/v1/apply", playbook_document(quarter)
     )
@@ -132,7 +138,10 @@ def _planning_acts(quarter: Quarter) -> Iterator[ApiRequest]:
 
 
 def _revision_acts(quarter: Quarter) -> Iterator[ApiRequest]:
-    """Three weeks in a goal is lowered: a revision that operations never signs. A later edit is not published."""
+    """Yield a revision after three weeks that lowers a goal, and a later unpublished edit.
+
+    Operations never signs the revision.
+    """
     lowered_goal = {"target": 22, "title": "22 onboardings delivered"}
     yield ApiRequest(
         quarter.instant_at(21, 9), "PATCH", "/v1/key-results/onboardings-26", lowered_goal
@@ -166,7 +175,7 @@ def _acceptance(
 
 
 def _plan_deliveries(quarter: Quarter) -> Iterator[WebhookDelivery]:
-    """Two a day; a few elements come a day late, a few twice, and now and then a whole delivery is sent again."""
+    """Yield two deliveries a day. Some elements are late or repeated, as are some deliveries."""
     seeded_random = SeededRandom(quarter.seed)
     slots = [
         quarter.instant_at(offset, *slot) for offset in range(WEEKS * 7) for slot in DELIVERY_TIMES
@@ -199,7 +208,7 @@ def _is_late(seeded_random: SeededRandom, timed_element: TimedElement) -> bool:
 
 
 def _in_dialects(seeded_random: SeededRandom, timed_element: TimedElement) -> list[Element]:
-    """The element; both dialects say some of what happens to deals."""
+    """Return the element, for some deals in both dialects."""
     is_repeated = "deal." in timed_element.element["subscriptionType"] and seeded_random.happens(
         0.08, timed_element.occurred_at, "both"
     )

@@ -1,1 +1,1 @@
-"""What Sightline thinks: values and rules on the standard library alone."""
+"""The domain: pure values and rules on the standard library."""

@@ -1,1 +1,1 @@
-"""What Sightline computes: playbook and evidence in, alignment out. Pure."""
+"""The computation of the score: configuration and evidence in, alignment out. Pure."""

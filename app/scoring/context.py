@@ -1,4 +1,4 @@
-"""What all components share of one day, indexed once from a snapshot."""
+"""Data that all components share, computed once from a snapshot."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,42 +14,41 @@ from app.scoring.snapshot import Snapshot
 
 @dataclass(frozen=True, slots=True)
 class ScoringContext:
-    """One snapshot, indexed. Everything by key runs in the order of the keys.
-
-    Shape: `work` and `activity` are of every team that has any: all of it, and its activities alone.
-    `attained` is each objective's attainment; `covered` the weight of its key results with evidence, of the weight of
-    all: 0 of 1 when it has none.
-    """
+    """An indexed snapshot. Mappings are in the order of their keys."""
 
     snapshot: Snapshot
     scope: EvidenceScope
+    # All work, by team; teams without work are absent.
     team_efforts: Mapping[str, TeamEffort]
+    # The activities among the work, by team.
     activity_efforts: Mapping[str, TeamEffort]
     key_result_progress: KeyResultProgress
     attainments: Mapping[str, float]
+    # By objective: the weight of its key results with evidence, and of all. The total is at least
+    # 1.
     covered_weights: Mapping[str, tuple[int, int]]
-    attainment_cache: dict[frozenset[str], float] = field(
-        default_factory=dict
-    )  # what `attained_of` worked out
+    # Results of `mean_attainment`.
+    attainment_cache: dict[frozenset[str], float] = field(default_factory=dict)
 
     @property
     def playbook_index(self) -> PlaybookIndex:
-        """What it is scored by."""
+        """The configuration of the scored playbook."""
         return self.snapshot.playbook_index
 
     def build_standings(self, objective: str) -> tuple[KeyResultStanding, ...]:
-        """Where that objective's key results stand."""
-        playbook, key_results = (
-            self.playbook_index.playbook,
-            self.playbook_index.key_results[objective],
-        )
+        """Return the standings of an objective's key results."""
+        playbook = self.playbook_index.playbook
+        key_results = self.playbook_index.key_results[objective]
         return tuple(
             self.key_result_progress.build_standing(window_of(key_result, playbook), key_result)
             for key_result in key_results
         )
 
     def mean_attainment(self, objectives: frozenset[str]) -> float:
-        """The mean attainment of some objectives at once; 0 of none, or of those of another playbook."""
+        """Return the mean attainment of objectives.
+
+        Return 0 for none, and for objectives of another playbook.
+        """
         attainment = self.attainment_cache.get(objectives)
         if attainment is None:
             objective_attainments = [
@@ -64,12 +63,12 @@ class ScoringContext:
 
     @property
     def has_evidence(self) -> bool:
-        """Whether any objective has evidence."""
+        """True if any objective has evidence."""
         return any(covered_weight for covered_weight, _ in self.covered_weights.values())
 
 
 def build_context(snapshot: Snapshot) -> ScoringContext:
-    """The context of a snapshot."""
+    """Return the context of a snapshot."""
     playbook_index = snapshot.playbook_index
     scope = build_scope(playbook_index.configuration, snapshot.frame)
     team_efforts, activity_efforts = (
@@ -91,9 +90,9 @@ def build_context(snapshot: Snapshot) -> ScoringContext:
 def _compute_attainments(
     playbook_index: PlaybookIndex, key_result_progress: KeyResultProgress
 ) -> Mapping[str, float]:
-    """The mean attainment of each objective by weight; one without key results has attained nothing."""
+    """Return the weighted mean attainment of each objective; 0 without key results."""
     attainment_of = key_result_progress.attainments.__getitem__
-    # The mean of `means`, written out: this is done for every objective of every day of a history.
+    # `weighted_mean`, inlined: a history computes it for every objective of every day.
     return {
         key: min(1.0, fsum(map(mul, weights, map(attainment_of, keys))) / total) if total else 0.0
         for key, keys, weights, total in playbook_index.key_result_weights
@@ -103,7 +102,7 @@ def _compute_attainments(
 def _compute_covered_weights(
     playbook_index: PlaybookIndex, key_result_progress: KeyResultProgress
 ) -> Mapping[str, tuple[int, int]]:
-    """The weight with evidence, of the weight of all key results of each objective."""
+    """Return the weight with evidence and the total weight of each objective."""
     uncovered_weight: dict[str, int] = {}
     for window, key_results in playbook_index.windows.items():
         if key_result_progress.window_values[window].exact_value is None:

@@ -1,4 +1,4 @@
-"""Day after day of evidence, folded into the snapshot of each day in turn: what a history and a what-if read."""
+"""Evidence by day, from which the snapshots of a history and of a what-if are built."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,10 +21,7 @@ ONE_DAY = timedelta(days=1)
 
 
 class DailyMeasure(NamedTuple):
-    """What a source said of a metric on one day, as it is known. Units: ten-thousandths.
-
-    None when no event counts, or the aggregation does not ask for it: `low`, `high`, `last`.
-    """
+    """The events of one source that match a metric on one day. Amounts are ten-thousandths."""
 
     day: date
     source: str
@@ -32,35 +29,40 @@ class DailyMeasure(NamedTuple):
     total: int
     missing_value_count: int
     other_unit_count: int
+    # `low`, `high` and `last` are None without a counted event, and if the aggregation needs none.
     low: int | None = None
     high: int | None = None
     last: tuple[int, str, int] | None = None
 
 
 class DailyEffort(NamedTuple):
-    """Work of one team on one day, of events that matched exactly `metrics`. Units: `effort` in ten-thousandths."""
+    """The work of one team on one day, of events that matched exactly `metrics`."""
 
     team: str
     kind: str
     metrics: frozenset[str]
     objective: str | None
     events: int
+    # Ten-thousandths.
     effort: int
 
 
 class DailySales(NamedTuple):
-    """What a team sold of an offering on one day. Shape: `unit` is empty for none. Units: ten-thousandths."""
+    """The value of an offering that a team sold on one day."""
 
     offering: str
     team: str
+    # Empty for a value without unit.
     unit: str
+    # Ten-thousandths.
     value: int
 
 
 @dataclass(frozen=True, slots=True)
 class DailyEvidence:
-    """What was known of some days. Shape: measures by metric in the order of their days; all else by day."""
+    """The known evidence of a range of days."""
 
+    # By metric, in the order of the days.
     measures: Mapping[str, Sequence[DailyMeasure]] = field(default_factory=dict)
     efforts: Mapping[date, Sequence[DailyEffort]] = field(default_factory=dict)
     sales: Mapping[date, Sequence[DailySales]] = field(default_factory=dict)
@@ -68,7 +70,7 @@ class DailyEvidence:
 
 @dataclass(slots=True)
 class _SourceTally:
-    """One source's part of a window so far."""
+    """The sum of one source in a window so far."""
 
     count: int = 0
     total: int = 0
@@ -91,14 +93,14 @@ class _SourceTally:
 
 @dataclass(slots=True)
 class _RunningWindow:
-    """A window of a metric, as far as it was read. Shape: `place` counts the days that are in."""
+    """A metric window that is read up to a day."""
 
     last_day: date
+    # The number of measures that are included.
     rows_read: int
     sources: dict[str, _SourceTally] = field(default_factory=dict)
-    readings: dict[str | None, MetricReading] = field(
-        default_factory=dict
-    )  # by canonical source, until another day is read
+    # By canonical source; cleared when another day is read.
+    readings: dict[str | None, MetricReading] = field(default_factory=dict)
 
 
 EffortKey = tuple[str, str, frozenset[str], str | None]
@@ -106,17 +108,18 @@ EffortKey = tuple[str, str, frozenset[str], str | None]
 
 @dataclass(slots=True)
 class _SlidingWindow:
-    """The attention of a stretch of days, moved along with it. Shape: only cells with events."""
+    """The work in a range of days that moves along the history."""
 
     first_day: date
     last_day: date
     running_playbooks: frozenset[str]
+    # Only cells with events.
     cells: dict[EffortKey, EffortCell] = field(default_factory=dict)
 
     def can_move_to(
         self, first_day: date, last_day: date, running_playbooks: frozenset[str]
     ) -> bool:
-        """Whether it can be moved to those days."""
+        """Return True if the window can be moved to these days."""
         return (
             self.running_playbooks == running_playbooks
             and self.first_day <= first_day <= self.last_day + ONE_DAY
@@ -124,7 +127,7 @@ class _SlidingWindow:
         )
 
     def add(self, daily_effort: DailyEffort, sign: int) -> EffortCell:
-        """A day's cell is in it, or out of it; returned is what that adds."""
+        """Add the work of a day, or remove it with a negative sign. Return the difference."""
         effort_key = daily_effort[:4]
         added_cell = EffortCell(
             *effort_key,
@@ -147,12 +150,17 @@ class _SlidingWindow:
 
 
 class SnapshotSeries:
-    """Folds evidence into one snapshot after the other; quickest when they are asked for in the order of their days."""
+    """Builds the snapshots of consecutive days from daily evidence.
+
+    Ascending days are fastest, because each snapshot continues the previous one.
+    """
 
     def __init__(self, evidence: DailyEvidence, version: int) -> None:
-        """Nothing is folded yet."""
-        self._evidence, self._version = evidence, version
-        self._effort_days, self._sales_days = sorted(evidence.efforts), sorted(evidence.sales)
+        """Start before the first day."""
+        self._evidence = evidence
+        self._version = version
+        self._effort_days = sorted(evidence.efforts)
+        self._sales_days = sorted(evidence.sales)
         self._running_windows: dict[MetricWindow, _RunningWindow] = {}
         self._sliding_windows: list[_SlidingWindow] = []
         self._effort_totals: EffortTotals | None = None
@@ -162,7 +170,7 @@ class SnapshotSeries:
         ) = None
 
     def build_snapshot(self, playbook_index: PlaybookIndex, frame: ScoringFrame) -> Snapshot:
-        """The snapshot of a day: the same as one read for that day alone."""
+        """Return the snapshot of a day, equal to one that is read for this day alone."""
         effort_totals = self._advance_effort(
             playbook_index,
             playbook_index.split_by_other_playbooks(
@@ -199,7 +207,8 @@ class SnapshotSeries:
 
     def _advance_window(self, window: MetricWindow, until_day: date) -> _RunningWindow:
         metric, first_day, last_day = window
-        until_day, rows = min(last_day, until_day), self._evidence.measures.get(metric, ())
+        until_day = min(last_day, until_day)
+        rows = self._evidence.measures.get(metric, ())
         running_window = self._running_windows.get(window)
         if running_window is None or running_window.last_day > until_day:
             running_window = self._running_windows[window] = _RunningWindow(until_day, 0)
@@ -217,7 +226,7 @@ class SnapshotSeries:
     def _advance_effort(
         self, playbook_index: PlaybookIndex, periods: Sequence[tuple[date, date, frozenset[str]]]
     ) -> EffortTotals:
-        """The slides are moved to those stretches of days, and what is in them is tallied by that plan."""
+        """Move the sliding windows to the periods and return the totals of their work."""
         window_periods = zip(self._sliding_windows, periods, strict=False)
         if len(self._sliding_windows) != len(periods) or not all(
             sliding_window.can_move_to(*period) for sliding_window, period in window_periods
@@ -247,7 +256,8 @@ class SnapshotSeries:
                 for day in days_between(self._effort_days, start, end):
                     for daily_effort in self._evidence.efforts[day]:
                         effort_totals.add(sliding_window.add(daily_effort, sign))
-            sliding_window.first_day, sliding_window.last_day = first_day, last_day
+            sliding_window.first_day = first_day
+            sliding_window.last_day = last_day
         self._effort_totals = effort_totals
         return effort_totals
 
@@ -275,7 +285,8 @@ class SnapshotSeries:
     def _iterate_sold_values(
         self, playbook_index: PlaybookIndex, frame: ScoringFrame
     ) -> Iterator[SoldValue]:
-        unit, first_day = playbook_index.policy.unit, playbook_index.playbook.starts_on
+        unit = playbook_index.policy.unit
+        first_day = playbook_index.playbook.starts_on
         sales_by_day = self._sales_by_unit.setdefault(unit, {})
         for day in days_between(self._sales_days, first_day, frame.until):
             if day not in sales_by_day:
@@ -305,5 +316,5 @@ def _build_reading(sources: Mapping[str, _SourceTally], canonical: str | None) -
 
 
 def days_between(days: Sequence[date], first_day: date, last_day: date) -> Sequence[date]:
-    """Those of the days, which are in order, that are not before the first nor after the last one."""
+    """Return the sorted days between two days, both included."""
     return days[bisect_left(days, first_day) : bisect_right(days, last_day)]

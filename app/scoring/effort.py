@@ -1,4 +1,4 @@
-"""Where the recorded work of each team went."""
+"""The recorded work of teams and the objectives that it serves."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -14,13 +14,13 @@ UNASSIGNED: Final[frozenset[str]] = frozenset()
 OTHER_PLAYBOOK: Final = frozenset(("",))  # no objective has an empty key
 
 
-# A tuple and not a dataclass: a history makes thousands of them for every day, and a frozen dataclass
-# takes four times as long to make.
+# A tuple and not a dataclass: a history makes thousands of them for every day, and a frozen
+# dataclass takes four times as long to make.
 class EffortCell(NamedTuple):
-    """Work of one team over the focus window. Units: `effort` in ten-thousandths.
+    """Work of one team in the focus window.
 
-    Shape: events that matched exactly `metrics` and named `objective` (or none), on days on which the same other
-    published playbooks were `running`.
+    A cell sums the events that matched exactly `metrics` and named the same objective, or none, on
+    days with the same other published playbooks.
     """
 
     team: str
@@ -29,24 +29,27 @@ class EffortCell(NamedTuple):
     objective: str | None
     running_playbooks: frozenset[str]
     events: int
+    # Ten-thousandths.
     effort: int
 
 
 @dataclass(frozen=True)
 class TeamEffort:
-    """One team's attention over the focus days.
-
-    Units: `effort` in ten-thousandths. Shape: `split` is the effort by the objectives that it was split over equally;
-    that which led to another playbook stands under ELSEWHERE, the rest of what is off this one under NOWHERE.
-    """
+    """The work of one team in the focus window."""
 
     events: int = 0
+    # Ten-thousandths.
     effort: int = 0
+    # The effort by the objectives that share it equally. OTHER_PLAYBOOK is work for another
+    # playbook; UNASSIGNED is the remaining work off this playbook.
     effort_by_objectives: Mapping[frozenset[str], int] = field(default_factory=dict)
 
     @cached_property
     def shares(self) -> Mapping[str, float]:
-        """The share of it by objective, without those that got none; with `other` and `nowhere` they sum to 1."""
+        """The share of the work by objective, sorted.
+
+        Together with the unassigned and the other playbook's share they sum to 1.
+        """
         return {
             objective: self.unsorted_shares[objective] for objective in sorted(self.unsorted_shares)
         }
@@ -59,7 +62,7 @@ class TeamEffort:
         )
 
     def shares_of(self, objectives: AbstractSet[str]) -> Mapping[str, float]:
-        """The shares of some objectives alone, in any order."""
+        """Return the shares of these objectives only, in any order."""
         return self._compute_shares(
             [
                 (split_objectives, split_objectives & objectives)
@@ -74,7 +77,7 @@ class TeamEffort:
     def _compute_shares(
         self, splits: Sequence[tuple[frozenset[str], AbstractSet[str]]]
     ) -> Mapping[str, float]:
-        # One denominator for all equal splits keeps the sums integers: each share is rounded once, by its division.
+        # One denominator for all splits keeps the sums integers: each share is rounded once.
         denominator = lcm(*{len(split_objectives) for split_objectives, _ in splits})
         exact_efforts: dict[str, int] = {}
         for split_objectives, objectives in splits:
@@ -92,35 +95,33 @@ class TeamEffort:
 
     @property
     def unassigned_share(self) -> float:
-        """The share that led to no objective of any playbook."""
+        """The share of work for no objective of any playbook."""
         return self.effort_by_objectives.get(UNASSIGNED, 0) / self.effort if self.effort else 0.0
 
     @property
     def other_playbook_share(self) -> float:
-        """The share that led to another playbook."""
+        """The share of work for another playbook."""
         return (
             self.effort_by_objectives.get(OTHER_PLAYBOOK, 0) / self.effort if self.effort else 0.0
         )
 
 
 class EffortTotals:
-    """Exact sums of what teams worked, by where it led; what was added can be taken away again."""
+    """Exact sums of the teams' work by destination. Cells can be added and removed."""
 
     def __init__(
         self, playbook_index: PlaybookIndex, effort_cells: Iterable[EffortCell] = ()
     ) -> None:
-        """Of those cells."""
-        self._destinations, self._teams = (
-            find_destinations(playbook_index),
-            playbook_index.configuration.teams,
-        )
+        """Sum the cells."""
+        self._destinations = find_destinations(playbook_index)
+        self._teams = playbook_index.configuration.teams
         self._everything: dict[str, _TeamTotals] = {}
         self._activity: dict[str, _TeamTotals] = {}
         for cell in effort_cells:
             self.add(cell)
 
     def copy(self) -> "EffortTotals":
-        """Another one of the same sums."""
+        """Return an independent copy."""
         duplicate = copy(self)
         for name in ("_everything", "_activity"):
             setattr(
@@ -131,14 +132,14 @@ class EffortTotals:
         return duplicate
 
     def has_same_destinations(self, playbook_index: PlaybookIndex) -> bool:
-        """Whether that plan leads the same work of the same teams to the same objectives."""
+        """Return True if the same work leads to the same objectives in both playbooks."""
         return (
             self._destinations is find_destinations(playbook_index)
             and self._teams == playbook_index.configuration.teams
         )
 
     def add(self, cell: EffortCell) -> None:
-        """The cell is counted where it leads; what was counted before goes with events and effort below 0."""
+        """Add a cell. A cell with negative events and effort removes an earlier one."""
         team, kind, *_, events, effort = cell
         if team in self._teams:
             destination = self._destinations.find(cell)
@@ -154,7 +155,7 @@ class EffortTotals:
                 )
 
     def to_team_efforts(self) -> tuple[Mapping[str, TeamEffort], Mapping[str, TeamEffort]]:
-        """The work of every team of the organization that has any: all of it, and its activities alone."""
+        """Return the work by team: all of it, and the activities among it."""
         return (
             {
                 team: totals.to_team_effort()
@@ -170,7 +171,7 @@ class EffortTotals:
 
 
 class _TeamTotals:
-    """One team's sums."""
+    """The sums of one team."""
 
     __slots__ = ("effort_by_objectives", "events")
 
@@ -179,16 +180,14 @@ class _TeamTotals:
         self.effort_by_objectives: dict[frozenset[str], int] = {}
 
     def copy(self) -> "_TeamTotals":
-        """Another one of the same sums."""
+        """Return an independent copy."""
         duplicate = _TeamTotals()
-        duplicate.events, duplicate.effort_by_objectives = (
-            self.events,
-            self.effort_by_objectives.copy(),
-        )
+        duplicate.events = self.events
+        duplicate.effort_by_objectives = self.effort_by_objectives.copy()
         return duplicate
 
     def to_team_effort(self) -> TeamEffort:
-        """The tally as it stands; without any effort it leads nowhere."""
+        """Return the work of the team. Without effort it has no destination."""
         effort_by_objectives = {
             objectives: effort for objectives, effort in self.effort_by_objectives.items() if effort
         }
@@ -201,7 +200,7 @@ class _TeamTotals:
 
 
 def find_destinations(playbook_index: PlaybookIndex) -> "_Destinations":
-    """Where cells of attention lead by that plan."""
+    """Return the destinations of work in a playbook."""
     other_playbooks = [
         (
             other_index.playbook.key,
@@ -219,7 +218,7 @@ def find_destinations(playbook_index: PlaybookIndex) -> "_Destinations":
 
 
 class _Destinations:
-    """Where cells of attention lead, worked out once for all that are alike."""
+    """The objectives that work serves, computed once for each combination of matches."""
 
     __slots__ = ("_destination_by_match", "_playbook_index")
 
@@ -228,7 +227,7 @@ class _Destinations:
         self._destination_by_match: dict[tuple[object, ...], frozenset[str]] = {}
 
     def find(self, cell: EffortCell) -> frozenset[str]:
-        """The objectives of this playbook that the cell is split over, else ELSEWHERE or NOWHERE."""
+        """Return the objectives that share a cell's work, or OTHER_PLAYBOOK, or UNASSIGNED."""
         match_key = cell[2:5]
         destination = self._destination_by_match.get(match_key)
         if destination is None:
@@ -268,7 +267,7 @@ class _Destinations:
 def _has_matching_objective(
     playbook_index: PlaybookIndex, metrics: frozenset[str], named_objective: str | None
 ) -> bool:
-    """Whether what matched those metrics and named that objective, or none, belongs to an objective of that plan."""
+    """Return True if the work belongs to an objective of the playbook."""
     return (
         not metrics.isdisjoint(playbook_index.objectives_by_metric)
         if named_objective is None

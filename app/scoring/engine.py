@@ -1,4 +1,4 @@
-"""The score: all components weighted, and the ledger of what is missing."""
+"""The score: the weighted components and the ledger of their losses."""
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
@@ -14,17 +14,17 @@ from app.scoring.snapshot import Snapshot
 
 
 def compute_alignment(snapshot: Snapshot) -> Alignment:
-    """The alignment that follows from a snapshot, and from nothing else."""
+    """Return the alignment of a snapshot."""
     return build_alignment(build_context(snapshot))
 
 
 def compute_without_ledger(snapshot: Snapshot) -> Alignment:
-    """The alignment without its ledger, for half the work."""
+    """Return the alignment without the ledger, in half the time."""
     return build_alignment(build_context(snapshot), with_ledger=False)
 
 
 def build_alignment(context: ScoringContext, *, with_ledger: bool = True) -> Alignment:
-    """The alignment of an indexed snapshot, with its ledger or without."""
+    """Return the alignment of an indexed snapshot."""
     weights = context.playbook_index.policy.weights
     figures = {name: compute_figure(context) for name, compute_figure in COMPONENT_FIGURES.items()}
     total_weight = sum(
@@ -49,7 +49,7 @@ def build_alignment(context: ScoringContext, *, with_ledger: bool = True) -> Ali
         )
         for name, figure in figures.items()
     )
-    # Half of the evidence is half of it, whichever way the eight terms were rounded.
+    # The tolerance makes exactly half of the evidence enough, however its terms were rounded.
     has_enough_evidence = (
         total_weight > 0
         and coverage >= context.playbook_index.policy.minimum_coverage / FIXED_SCALE - MIN_LOSS
@@ -89,7 +89,7 @@ def _weighted_mean(weights: Mapping[str, int], figures: Mapping[str, Figure], to
 def _mean_over_applicable(
     weights: Mapping[str, int], figures: Mapping[str, Figure], figure_values: Mapping[str, float]
 ) -> float:
-    """The weighted mean of the values over the components that apply; 0 when their weights are."""
+    """Return the weighted mean over the components that apply; 0 without weight."""
     names = [name for name, figure in figures.items() if figure.applies]
     total = sum(weights[name] for name in names)
     return (
@@ -98,7 +98,10 @@ def _mean_over_applicable(
 
 
 def _find_weakest(components: Sequence[ComponentScore]) -> str | None:
-    """The component that loses most; the first of those that lose as much, None when none loses anything."""
+    """Return the component with the largest loss, or None without losses.
+
+    Of equal losses, the first component in the order of the method counts.
+    """
     largest_loss = max(component.lost_points for component in components)
     if largest_loss < MIN_LOSS:
         return None
@@ -110,7 +113,7 @@ def _find_weakest(components: Sequence[ComponentScore]) -> str | None:
 
 
 def find_silent_teams(context: ScoringContext) -> tuple[str, ...]:
-    """The teams that bear an objective and have no event in the focus days."""
+    """Return the teams that are responsible for an objective and have no event in the window."""
     active_teams = {
         team for team, team_effort in context.team_efforts.items() if team_effort.events > 0
     }

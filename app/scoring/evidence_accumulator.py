@@ -1,4 +1,7 @@
-"""What rows of evidence come to for one plan in one frame: kept of days that are over, and more is added to it."""
+"""Accumulated roll-up rows of one playbook and frame.
+
+The rows of closed days are cached; new rows are added to a copy.
+"""
 
 from collections.abc import Mapping, Sequence
 from copy import copy
@@ -20,20 +23,19 @@ RowSequence: TypeAlias = Sequence[Sequence[Any]]  # Any: each column has its own
 WindowSpan: TypeAlias = tuple[str, int, int]
 MeasureSums: TypeAlias = tuple[int, int, int, int]
 Extremes: TypeAlias = tuple[int, int, tuple[int, str, int]]
-ROWS_PER_COST_UNIT: Final = 10  # that weigh as much as a loss
+ROWS_PER_COST_UNIT: Final = 10  # rows that cost as much as a loss
 NO_SUMS: Final[MeasureSums] = (0, 0, 0, 0)
 
 
 class RollupRows(NamedTuple):
-    """Rows of the roll-ups that were not added before, folded.
-
-    Shape: `orders` and `newest` are whole wherever any row is new that may lower them; `gained` are by what was matched
-    and named the newest day that gained an event, and whether any lost one.
-    """
+    """Roll-up rows that were not added before, summed by the database."""
 
     sums: RowSequence
+    # `extremes` and `latest` are complete wherever a new row may lower them.
     extremes: RowSequence
     latest: RowSequence
+    # By match set and objective: the latest day with a new event, and the minimum of its counts,
+    # below 0 after a retraction.
     gains: RowSequence
     sold: RowSequence
     match_sets: RowSequence
@@ -42,21 +44,20 @@ class RollupRows(NamedTuple):
 
 
 def join_sum(high: int, low: int) -> int:
-    """The sum whose two parts `halves` gave."""
+    """Return the sum of the two parts that `split_sum` selects."""
     return (high << 32) + low
 
 
 class EvidenceAccumulator:
-    """Sums, and what is made of them, by what they are of. Once it is kept nothing is added but to copies of it.
+    """Sums of roll-up rows and the evidence made from them.
 
-    Shape: `windows` are the distinct ones as far as evidence goes, `stretches` as the plan has them; `labels` are those
-    of the metrics of each matched set, by its name; `recorded` are the days on which each source was heard of.
-    None when nobody summed the work up yet: `tallies`.
+    A cached accumulator is never changed: rows are added to its copies.
     """
 
     def __init__(self, playbook_index: PlaybookIndex, frame: ScoringFrame) -> None:
-        """Nothing was added yet."""
-        self.playbook_index, self.frame = playbook_index, frame
+        """Start without rows."""
+        self.playbook_index = playbook_index
+        self.frame = frame
         spans = {window: _to_span(window, frame) for window in playbook_index.windows}
         self.windows = sorted(set(spans.values()))
         self.periods = playbook_index.split_by_other_playbooks(
@@ -79,7 +80,10 @@ class EvidenceAccumulator:
         self._extremes: dict[tuple[int, str], Extremes] = {}
 
     def copy(self) -> "EvidenceAccumulator":
-        """Another one of the same, to which more can be added. The work is summed up for the first one, and for all."""
+        """Return an independent copy.
+
+        The effort totals are computed once and shared by all later copies.
+        """
         if self.effort_totals is None:
             self.effort_totals = EffortTotals(self.playbook_index, self.cells.values())
         duplicate = copy(self)
@@ -91,7 +95,7 @@ class EvidenceAccumulator:
 
     @property
     def cost(self) -> int:
-        """What it weighs beside losses."""
+        """The cost of a cache entry, in units of one loss."""
         row_count = (
             len(self._sums)
             + len(self._extremes)
@@ -102,7 +106,7 @@ class EvidenceAccumulator:
         return 1 + (row_count + len(self.labels)) // ROWS_PER_COST_UNIT
 
     def add_rows(self, rows: RollupRows) -> None:
-        """The rows are in it too."""
+        """Add rows to the accumulated evidence."""
         for name, metrics in rows.match_sets:
             if name not in self.labels:
                 self.labels[name] = labels = dict(loads(metrics))
@@ -131,10 +135,8 @@ class EvidenceAccumulator:
             )
             self._extremes.pop((window_number, source), None)
         for window_number, source, minimum, maximum, last_us, event_id, value in extremes:
-            last, previous_extremes = (
-                (last_us, event_id, value),
-                self._extremes.get((window_number, source)),
-            )
+            last = (last_us, event_id, value)
+            previous_extremes = self._extremes.get((window_number, source))
             self._extremes[window_number, source] = (
                 minimum,
                 maximum,
@@ -145,8 +147,9 @@ class EvidenceAccumulator:
             self._update_readings(window_number)
 
     def _update_readings(self, window_number: int) -> None:
-        """What is said in the windows of that number is made anew."""
-        sums, metrics = self._sums[window_number], self.playbook_index.configuration.metrics
+        """Rebuild the readings of the changed windows."""
+        sums = self._sums[window_number]
+        metrics = self.playbook_index.configuration.metrics
         measures = {
             source: SourceMeasure(
                 sums[source][0], sums[source][1], *self._extremes.get((window_number, source), ())
@@ -187,11 +190,10 @@ class EvidenceAccumulator:
 
     def _add_sold(self, rows: RowSequence) -> None:
         for offering, team, day, item_count, high, low in rows:
-            key, value = (offering, team, day), join_sum(high, low)
-            previous, remaining_items = (
-                self.sold.pop(key, None),
-                item_count + self._sold_item_counts.pop(key, 0),
-            )
+            key = (offering, team, day)
+            value = join_sum(high, low)
+            previous = self.sold.pop(key, None)
+            remaining_items = item_count + self._sold_item_counts.pop(key, 0)
             if remaining_items:
                 self._sold_item_counts[key] = remaining_items
                 self.sold[key] = SoldValue(
@@ -204,7 +206,8 @@ class EvidenceAccumulator:
     def _add_effort(self, number: int, rows: RowSequence) -> None:
         running_playbooks = self.periods[number][2]
         for team, kind, set_name, objective, events, high, low in rows:
-            key, effort = (number, team, kind, set_name, objective), join_sum(high, low)
+            key = (number, team, kind, set_name, objective)
+            effort = join_sum(high, low)
             cell = EffortCell(
                 team,
                 kind,
@@ -226,6 +229,6 @@ class EvidenceAccumulator:
 
 
 def _to_span(window: MetricWindow, frame: ScoringFrame) -> WindowSpan:
-    """The window as far as evidence goes, its days as numbers."""
+    """Return the window up to the end of the evidence, with days as numbers."""
     metric, first, last = window
     return metric, epoch.to_day_number(first), epoch.to_day_number(min(last, frame.until))

@@ -1,4 +1,4 @@
-"""Where the evidence of a loss is listed, as a value and as an address in the API."""
+"""Queries for the evidence of a loss."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,50 +8,47 @@ from typing import Final
 from app.domain.playbook.configuration import Configuration
 from app.scoring.snapshot import ScoringFrame
 
-MAX_PERIODS: Final = (
-    50  # what an address can hold; nobody has so many, and from the first to the last day holds all
-)
+# The limit of an address. Beyond it, the period from the first to the last day is used.
+MAX_PERIODS: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
 class EvidenceQuery:
-    """What lists exactly what a loss is made of.
+    """The list of resources or events that a loss consists of."""
 
-    Shape: `resource` is a key of PARTS, whose address has the first of the `filters` in it, or of LISTS.
-    """
-
+    # A key of the tables in `app/services/alignment/evidence_urls.py`. If its address has a
+    # placeholder, the first filter fills it.
     resource: str
     filters: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class EvidenceScope:
-    """The days and names that evidence is asked with.
-
-    Shape: `focus` is the first and last day of attention. None when the configuration is that of the end of `until`:
-    `configuration_from`.
-    """
+    """The days and names that all evidence queries of a score share."""
 
     playbook: str
     starts_on: date
     until: date
     known_at: date
+    # The first and last day of the focus window.
     focus_window: tuple[date, date]
     unit: str | None
+    # The day of the configuration, or None for the end of `until`.
     configuration_from: date | None = None
 
     def configuration_evidence(self, resource: str, name: str, resource_key: str) -> EvidenceQuery:
-        """A list of what was configured on the day whose configuration the score uses."""
+        """Return the query for a list of resources on the day of the configuration."""
         day = self.configuration_from or self.until
         return EvidenceQuery(resource, ((name, resource_key), ("as_of", day.isoformat())))
 
     def event_evidence(
         self, first_day: date, last_day: date, *filters: tuple[str, str]
     ) -> EvidenceQuery:
-        """The events between two days that pass the filters, as they were known then.
+        """Return the query for the events between two days that pass the filters.
 
-        They are asked for as of the last day that the score could see, not the day asked for: the configuration of a
-        finished playbook is that of its end, and a filter that resolves objectives has to use the same one.
+        `as_of` is the last day of the evidence, not the requested day. Filters that resolve
+        objectives must use the same configuration as the score, which for a finished playbook is
+        that of its end.
         """
         day_filters = [
             ("from", first_day.isoformat()),
@@ -67,7 +64,7 @@ class EvidenceScope:
     def event_evidence_within(
         self, windows: Iterable[tuple[date, date]], *filters: tuple[str, str]
     ) -> EvidenceQuery:
-        """The events inside any of the windows that pass the filters; there is at least one window."""
+        """Return the query for the events inside any of the windows, at least one."""
         periods = merge_periods(windows)
         has_gaps = 1 < len(periods) <= MAX_PERIODS
         day_filters = (
@@ -78,12 +75,12 @@ class EvidenceScope:
         return self.event_evidence(periods[0][0], periods[-1][1], *filters, *day_filters)
 
     def focus_evidence(self, *filters: tuple[str, str]) -> EvidenceQuery:
-        """The events of the focus days that pass the filters."""
+        """Return the query for the events of the focus window that pass the filters."""
         return self.event_evidence(*self.focus_window, *filters)
 
 
 def merge_periods(periods: Iterable[tuple[date, date]]) -> list[tuple[date, date]]:
-    """The fewest stretches of days, in order, that hold the days of the windows and no other."""
+    """Return the fewest sorted periods that hold exactly the days of the given ones."""
     merged_periods: list[tuple[date, date]] = []
     for first_day, last_day in sorted(periods):
         if merged_periods and first_day <= merged_periods[-1][1] + timedelta(days=1):
@@ -94,7 +91,7 @@ def merge_periods(periods: Iterable[tuple[date, date]]) -> list[tuple[date, date
 
 
 def build_scope(configuration: Configuration, frame: ScoringFrame) -> EvidenceScope:
-    """The scope of the evidence in `frame`."""
+    """Return the scope of the evidence in a frame."""
     starts_on = configuration.playbooks[frame.playbook].starts_on
     focus_window = frame.focus_window(configuration)
     unit = configuration.policy.unit

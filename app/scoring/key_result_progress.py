@@ -1,4 +1,4 @@
-"""How far a key result has come, and how far it should be by now."""
+"""The progress of key results, and the progress expected by now."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -15,13 +15,14 @@ from app.scoring.phrases import format_percent, join_names, pluralize
 from app.scoring.playbook_index import MetricWindow, PlaybookIndex
 from app.scoring.snapshot import MetricReading, Snapshot, SourceMeasure
 
-ExactValue = tuple[int, int]  # a value in ten-thousandths, as numerator and positive denominator
+# Ten-thousandths, as numerator and positive denominator.
+ExactValue = tuple[int, int]
 SourceMeasures = Mapping[str, SourceMeasure]
 EMPTY_READING: Final = MetricReading({})
 
 
 def aggregate_value(aggregation: str, sources: SourceMeasures) -> ExactValue | None:
-    """What a metric comes to over all of those sources together; None without any."""
+    """Return the value of a metric over all sources, or None without sources."""
     if not sources:
         return None
     if aggregation == "last":
@@ -45,38 +46,39 @@ def aggregate_value(aggregation: str, sources: SourceMeasures) -> ExactValue | N
 
 
 class KeyResultStanding(NamedTuple):
-    """One key result on the day of the score; it accounts for what is lost on it.
-
-    Shape: `first` and `last` bound its evidence; `exact` is None without an event that makes its value; `sources` is
-    what each source says, canonical or not; `unknown` counts events that lack the number asked for,
-    `other_unit` those in another unit than the metric, which are in these `currencies` (none: not all are known).
-    None when too little is known of its canonical source, or it has none: `heard`.
-    """
+    """The state of a key result on the day of the score, and the explanation of its losses."""
 
     scope: EvidenceScope
     key_result: KeyResult
     metric: Metric
+    # `first_day` and `last_day` bound the evidence.
     first_day: date
     last_day: date
     has_begun: bool
+    # None without a counted event.
     exact_value: ExactValue | None
     progress: float
     expected: float
     attainment: float
+    # The measures of every source, canonical or not.
     sources: SourceMeasures
+    # Events without the number of the metric.
     missing_value_count: int
+    # Events in another unit than the metric.
     other_unit_count: int = 0
+    # The other units; empty if not all of them are known.
     currencies: tuple[str, ...] = ()
+    # The activity of the canonical source. None without one, or with too few days.
     source_activity: SourceActivity | None = None
 
     @property
     def has_evidence(self) -> bool:
-        """Whether any event makes its value."""
+        """True if any event counts."""
         return self.exact_value is not None
 
     @property
     def value(self) -> int | float | None:
-        """Its value as it stands on the wire, rounded once; None without evidence."""
+        """The value as a JSON number, rounded once; None without evidence."""
         if self.exact_value is None:
             return None
         numerator, denominator = self.exact_value
@@ -87,45 +89,59 @@ class KeyResultStanding(NamedTuple):
         )
 
     def detail(self, _: Loss) -> str:
-        """How far it is and should be, and what could not be counted."""
+        """Describe the progress, the expected progress and excluded events."""
         key = self.key_result.key
         if self.has_evidence:
-            progress_percent, expected_percent = (
-                format_percent(self.progress),
-                format_percent(self.expected),
+            progress_percent = format_percent(self.progress)
+            expected_percent = format_percent(self.expected)
+            summary = (
+                f"{key} is {progress_percent} of the way to its target, "
+                f"{expected_percent} was expected by now"
             )
-            summary = f"{key} is {progress_percent} of the way to its target, {expected_percent} was expected by now"
         elif self.sources:
-            summary = f"{self.metric.canonical_source}, the canonical source, has no event that counts for {key}; others have"
+            summary = (
+                f"{self.metric.canonical_source}, the canonical source, has no event that counts "
+                f"for {key}; others have"
+            )
         else:
-            summary = f"no event counts for {key}, {format_percent(self.expected)} of the way was expected by now"
+            expected_percent = format_percent(self.expected)
+            summary = (
+                f"no event counts for {key}, {expected_percent} of the way was expected by now"
+            )
         return summary + self._describe_uncounted() + self._describe_silence()
 
     def _describe_uncounted(self) -> str:
         is_won_deals = self.metric.events == ("deal.won",)
         clauses = ""
         if self.missing_value_count and is_won_deals:
-            clauses = f"; {pluralize(self.missing_value_count, 'won deal has', 'won deals have')} no amount"
+            deals_have = pluralize(self.missing_value_count, "won deal has", "won deals have")
+            clauses = f"; {deals_have} no amount"
         elif self.missing_value_count:
-            clauses = f"; {pluralize(self.missing_value_count, 'event has', 'events have')} no number that could count"
+            events_have = pluralize(self.missing_value_count, "event has", "events have")
+            clauses = f"; {events_have} no number that could count"
         if self.other_unit_count:
             singular, plural = (
                 ("won deal is", "won deals are") if is_won_deals else ("event is", "events are")
             )
             currencies_clause = f"in {join_names(self.currencies)}, " if self.currencies else ""
-            clauses += f"; {pluralize(self.other_unit_count, singular, plural)} left out: {currencies_clause}not in {self.metric.unit}, and no rate"
+            events_are = pluralize(self.other_unit_count, singular, plural)
+            clauses += f"; {events_are} left out: {currencies_clause}not in {self.metric.unit}"
+            clauses += ", and no rate"
         return clauses
 
     def _describe_silence(self) -> str:
-        """Since when its canonical source is silent, as it was on the last day of its evidence."""
+        """Describe the silence of the canonical source on the last day of the evidence."""
         if self.source_activity is None or not self.source_activity.is_silent_on(self.last_day):
             return ""
         silent_days = pluralize((self.last_day - self.source_activity.last_day).days, "day")
-        silence_clause = f"{self.metric.canonical_source}, its canonical source, has been silent since {self.source_activity.last_day}"
-        return f"; {silence_clause}: for {silent_days}, and never for more than {self.source_activity.usual_gap_days} in the four weeks before"
+        return (
+            f"; {self.metric.canonical_source}, its canonical source, has been silent since "
+            f"{self.source_activity.last_day}: for {silent_days}, and never for more than "
+            f"{self.source_activity.longest_gap_days} in the four weeks before"
+        )
 
     def evidence(self, _: Loss) -> EvidenceQuery:
-        """The events that make its value."""
+        """Return the query for the events behind the value."""
         source = self.metric.canonical_source
         source_filter = (("source", source),) if source is not None else ()
         return self.scope.event_evidence(
@@ -134,7 +150,7 @@ class KeyResultStanding(NamedTuple):
 
 
 class WindowValue(NamedTuple):
-    """A window on the day of the score, and the value that its events make; see Standing for what is in it."""
+    """The value of a metric window on the day of the score, as in KeyResultStanding."""
 
     metric: Metric
     first_day: date
@@ -146,10 +162,9 @@ class WindowValue(NamedTuple):
 
 
 class KeyResultProgress:
-    """How far all key results of a plan have come; what one comes to in detail is made only when it is asked for.
+    """The progress of all key results of a playbook.
 
-    Shape: `attainments` by key result, `stretches` by window; `behind` is how many of those with evidence attain less
-    than 1.
+    Standings are built on demand, because only the losses that are shown need them.
     """
 
     __slots__ = (
@@ -162,23 +177,20 @@ class KeyResultProgress:
     )
 
     def __init__(self, snapshot: Snapshot, scope: EvidenceScope) -> None:
-        """On the day of that snapshot."""
-        self._scope, self._currencies, self._source_activity = (
-            scope,
-            snapshot.excluded_currencies,
-            snapshot.source_activities,
-        )
+        """Compute the progress on the day of a snapshot."""
+        self._scope = scope
+        self._currencies = snapshot.excluded_currencies
+        self._source_activity = snapshot.source_activities
         self.window_values: dict[MetricWindow, WindowValue] = {}
         self.attainments: dict[str, float] = {}
         self.behind_count = 0
-        day, until, progress_cache = (
-            snapshot.frame.day,
-            snapshot.frame.until,
-            snapshot.playbook_index.memoize(_ProgressCache),
-        )
+        day = snapshot.frame.day
+        until = snapshot.frame.until
+        progress_cache = snapshot.playbook_index.memoize(_ProgressCache)
         for window in snapshot.playbook_index.windows:
             metric_key, first_day, last_day = window
-            has_begun, reading = day >= first_day, snapshot.readings.get(window, EMPTY_READING)
+            has_begun = day >= first_day
+            reading = snapshot.readings.get(window, EMPTY_READING)
             window_progress = progress_cache.get(
                 window, reading if has_begun else reading._replace(sources=EMPTY_READING.sources)
             )
@@ -194,7 +206,8 @@ class KeyResultProgress:
                 window_progress.reading,
             )
             remaining_share = 1.0 - expected
-            # 1 - max(0, expected - progress), written so that on the last day it is the progress to the last bit.
+            # This is 1 - max(0, expected - progress). In this form, the attainment on the last day
+            # is the progress to the last bit.
             attainments = [
                 1.0 if progress >= expected else min(1.0, progress + remaining_share)
                 for progress in window_progress.progress_values
@@ -204,7 +217,7 @@ class KeyResultProgress:
                 self.behind_count += len(attainments) - attainments.count(1.0)
 
     def build_standing(self, window: MetricWindow, key_result: KeyResult) -> KeyResultStanding:
-        """Where that key result, whose window it is, stands."""
+        """Return the standing of a key result in its window."""
         metric, first_day, last_day, has_begun, expected, exact_value, reading = self.window_values[
             window
         ]
@@ -236,7 +249,7 @@ class KeyResultProgress:
 
 
 class _WindowProgress(NamedTuple):
-    """What was said of a window, the value it makes, and how far each of its key results has come by it."""
+    """The reading of a window, its value, and the progress of each of its key results."""
 
     reading: MetricReading
     exact_value: ExactValue | None
@@ -245,7 +258,7 @@ class _WindowProgress(NamedTuple):
 
 
 class _ProgressCache:
-    """How far key results have come; worked out anew only for a window of which something else is said."""
+    """Progress by window, recomputed when the reading of the window changes."""
 
     def __init__(self, playbook_index: PlaybookIndex) -> None:
         self._playbook_index = playbook_index
@@ -260,10 +273,8 @@ class _ProgressCache:
         return window_progress
 
     def _compute(self, window: MetricWindow, reading: MetricReading) -> _WindowProgress:
-        metric, key_results = (
-            self._playbook_index.configuration.metrics[window[0]],
-            self._playbook_index.windows[window],
-        )
+        metric = self._playbook_index.configuration.metrics[window[0]]
+        key_results = self._playbook_index.windows[window]
         exact_value = aggregate_value(metric.aggregation, _select_sources(metric, reading.sources))
         progress_values = [
             0.0 if exact_value is None else _compute_progress(key_result, exact_value)
@@ -275,7 +286,7 @@ class _ProgressCache:
 
 
 def _select_sources(metric: Metric, sources: SourceMeasures) -> SourceMeasures:
-    """The sources that make the value: the canonical one where there is one."""
+    """Return the sources that count: the canonical one, or all without one."""
     canonical = metric.canonical_source
     if canonical is None:
         return sources
@@ -283,7 +294,7 @@ def _select_sources(metric: Metric, sources: SourceMeasures) -> SourceMeasures:
 
 
 def _compute_progress(key_result: KeyResult, exact_value: ExactValue) -> float:
-    """The way gone from baseline to target."""
+    """Return the progress from baseline to target."""
     numerator, denominator = exact_value
     return ratio(
         numerator - key_result.baseline * denominator,

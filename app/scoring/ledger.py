@@ -1,4 +1,4 @@
-"""The ledger: one entry for each reason why the score is not 1."""
+"""The ledger: one loss for each reason why the score is below 1."""
 
 from collections.abc import Iterable
 from operator import itemgetter
@@ -6,26 +6,28 @@ from typing import Final, NamedTuple, Protocol
 
 from app.scoring.evidence_links import EvidenceQuery
 
-MIN_LOSS: Final = 1e-12  # what is smaller is rounding, not a loss
+MIN_LOSS: Final = 1e-12  # smaller losses are rounding errors
 
 
 class LossExplanation(Protocol):
-    """What can tell losses in words and say where their evidence is."""
+    """Describes losses and locates their evidence."""
 
     def detail(self, loss: "Loss") -> str:
-        """A short sentence for a person who runs the strategy."""
+        """Describe a loss in a short sentence for the people who run the strategy."""
         ...
 
     def evidence(self, loss: "Loss") -> EvidenceQuery:
-        """What lists exactly what the loss is made of."""
+        """Return the query for exactly the evidence of a loss."""
         ...
 
 
 class Loss(NamedTuple):
-    """Points missing from the score, why, and of what. None when that kind of thing has no part in it."""
+    """Points missing from the score, with the reason and the resources concerned.
 
-    # A tuple and not a dataclass, here and in what accounts for losses: a score makes thousands of them, and a frozen
-    # dataclass takes four times as long to make. Words and addresses are made only for those that are shown.
+    A tuple, like its explanations, because a score makes thousands of them and a frozen dataclass
+    takes four times as long to make. Words and addresses are made only for losses that are shown.
+    """
+
     component: str
     reason: str
     points: float
@@ -38,35 +40,35 @@ class Loss(NamedTuple):
 
     @property
     def detail(self) -> str:
-        """The loss in words."""
+        """The description of the loss."""
         return self.explanation.detail(self)
 
     @property
     def evidence(self) -> EvidenceQuery:
-        """What lists exactly what the loss is made of."""
+        """The query for the evidence of the loss."""
         return self.explanation.evidence(self)
 
 
-GET_REASON, GET_POINTS = (
-    itemgetter(Loss._fields.index(field_name)) for field_name in ("reason", "points")
-)  # quicker than by name
+# Faster than access by name.
+GET_REASON: Final = itemgetter(Loss._fields.index("reason"))
+GET_POINTS: Final = itemgetter(Loss._fields.index("points"))
 
 
 def drop_negligible(losses: Iterable[Loss]) -> list[Loss]:
-    """One component's losses that are more than rounding, by reason.
+    """Return the losses of one component above rounding, sorted by reason.
 
-    Components yield them by what they concern, team before objective before key result; so within a reason they stay.
+    The sort is stable: components yield losses by team, objective and key result.
     """
     return sorted([loss for loss in losses if loss.points >= MIN_LOSS], key=GET_REASON)
 
 
 def sort_by_points(losses: Iterable[Loss]) -> tuple[Loss, ...]:
-    """The losses, largest first; equal ones in the order in which they came."""
+    """Return the losses, largest first; equal ones keep their order."""
     return tuple(sorted(losses, key=GET_POINTS, reverse=True))
 
 
 def scale_losses(losses: Iterable[Loss], share: float) -> list[Loss]:
-    """A share of each of the losses, without those too small to be one."""
+    """Return a share of each loss, without negligible ones."""
     return [
         loss._replace(points=points)
         for loss in losses

@@ -1,4 +1,4 @@
-"""The difference of two ledgers: what was lost before and what is lost after, by what it concerns."""
+"""The difference of two ledgers."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,23 +10,21 @@ LossKey = tuple[str, str, str, str, str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class LedgerDifference:
-    """How one loss changed. Units: points of the score; `change` above 0 is more lost.
+    """The change of one loss, in points of the score."""
 
-    Shape: `loss` is the one after, or the one before where nothing is lost any more.
-    """
-
+    # The later loss, or the earlier one if nothing is lost any more.
     loss: Loss
     points_before: float
     points_after: float
 
     @property
     def change(self) -> float:
-        """The points that are lost besides, or less than 0 where some were won."""
+        """The points lost in addition; negative for points gained."""
         return self.points_after - self.points_before
 
 
 def diff_ledgers(before: Iterable[Loss], after: Iterable[Loss]) -> tuple[LedgerDifference, ...]:
-    """What differs by more than rounding, the largest change first."""
+    """Return the changes above rounding, the largest first."""
     previous, current = ({loss_key(loss): loss for loss in losses} for losses in (before, after))
     differences = [
         LedgerDifference(
@@ -43,6 +41,6 @@ def diff_ledgers(before: Iterable[Loss], after: Iterable[Loss]) -> tuple[LedgerD
 
 
 def loss_key(loss: Loss) -> LossKey:
-    """What a loss concerns: no two of one ledger concern the same."""
+    """Return the identity of a loss, unique in a ledger."""
     subject_names = (loss.team, loss.objective, loss.key_result, loss.offering, loss.metric)
-    return (loss.component, loss.reason, *(name or "" for name in subject_names))  # type: ignore[return-value]  # seven of them
+    return (loss.component, loss.reason, *(name or "" for name in subject_names))  # type: ignore[return-value]  # seven parts

@@ -1,4 +1,4 @@
-"""What a configuration says about one playbook: indexed once, and kept for as long as the configuration is the same."""
+"""The index of a configuration for one playbook, cached until the configuration changes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
@@ -13,12 +13,15 @@ from app.domain.playbook.playbooks import Playbook
 
 T = TypeVar("T")
 NO_KEY_RESULTS: Final[tuple[Sequence[str], Sequence[int], int]] = ((), (), 0)
-# A metric, and the first and the last day on which its events count: most key results share theirs with others.
+# A metric, and the first and last day on which its events count. Many key results share one window.
 MetricWindow: TypeAlias = tuple[str, date, date]
 
 
 def window_of(key_result: KeyResult, playbook: Playbook) -> MetricWindow:
-    """The key result's metric and its own window, else the playbook's; both ends are inside."""
+    """Return the metric and the window of a key result, by default the playbook's.
+
+    Both days are included.
+    """
     return (
         key_result.metric,
         key_result.starts_on or playbook.starts_on,
@@ -27,7 +30,7 @@ def window_of(key_result: KeyResult, playbook: Playbook) -> MetricWindow:
 
 
 def active_objectives(configuration: Configuration, playbook: str) -> tuple[Objective, ...]:
-    """The objectives of that playbook which score, by key."""
+    """Return the active objectives of a playbook, in the order of their keys."""
     sorted_objectives = (configuration.objectives[key] for key in sorted(configuration.objectives))
     return tuple(
         objective
@@ -39,7 +42,7 @@ def active_objectives(configuration: Configuration, playbook: str) -> tuple[Obje
 def objectives_by_metric(
     configuration: Configuration, playbook: str
 ) -> Mapping[str, frozenset[str]]:
-    """For each metric the active objectives of that playbook to which its key results lead."""
+    """Return the active objectives whose key results use each metric."""
     active_keys = {objective.key for objective in active_objectives(configuration, playbook)}
     objective_sets: dict[str, set[str]] = {}
     for key_result in configuration.key_results.values():
@@ -48,30 +51,32 @@ def objectives_by_metric(
     return {metric: frozenset(objective_keys) for metric, objective_keys in objective_sets.items()}
 
 
-# What was made last under a name, and of what.
+# The latest result of each function, with the inputs that it was computed from.
 SharedMemo: TypeAlias = dict[object, tuple[tuple[object, ...], object]]
 
 
 class PlaybookIndex:
-    """A configuration as one playbook is scored by it. Everything by key runs in the order of the keys.
+    """The configuration that one playbook is scored by. Mappings are in the order of their keys.
 
-    It knows neither a day nor any evidence, so a history makes a plan only where the configuration changed. What nobody
-    asks of it is never worked out, and plans of one family take over from each other what comes to the same.
+    The index depends neither on a day nor on evidence, so that a history needs a new index only when the
+    configuration changes. Attributes are computed on first use. Indexes with a shared memo reuse
+    results that were computed from equal inputs.
     """
 
     def __init__(
         self, configuration: Configuration, playbook_key: str, shared_memo: SharedMemo | None = None
     ) -> None:
-        """Of the playbook of that key, which is there."""
+        """Index the configuration for a playbook, which must exist."""
         self.configuration = configuration
         self.playbook: Playbook = configuration.playbooks[playbook_key]
         self._shared_memo: SharedMemo = {} if shared_memo is None else shared_memo
         self._memo: dict[object, object] = {}
 
     def memoize(self, compute: Callable[["PlaybookIndex"], T], *inputs: object) -> T:
-        """What `make` makes of the plan, made when it is first asked for.
+        """Return the result of `compute`, computed on first use.
 
-        With `of` another plan's is taken over when that was made of the same: it is all that `make` looks at.
+        With `inputs`, a result of another index is reused if its inputs were equal. They must be
+        everything that `compute` reads.
         """
         if compute not in self._memo:
             memoized = self._shared_memo.get(compute) if inputs else None
@@ -92,7 +97,7 @@ class PlaybookIndex:
 
     @cached_property
     def total_team_size(self) -> int:
-        """The size of all teams together, in ten-thousandths."""
+        """The size of all teams in ten-thousandths."""
         return sum(team.size for team in self.teams.values())
 
     @cached_property
@@ -118,7 +123,7 @@ class PlaybookIndex:
 
     @cached_property
     def objectives_by_metric(self) -> Mapping[str, frozenset[str]]:
-        """For each metric the objectives to which its key results lead."""
+        """The objectives whose key results use each metric."""
         return objectives_by_metric(self.configuration, self.playbook.key)
 
     @cached_property
@@ -131,13 +136,13 @@ class PlaybookIndex:
 
     @cached_property
     def key_result_weights(self) -> Sequence[tuple[str, Sequence[str], Sequence[int], int]]:
-        """Each objective with the keys and the weights of its key results, and the sum of these."""
+        """Each objective with the keys, the weights and the total weight of its key results."""
         weights_by_objective = self.memoize(_weights_by_objective, self.configuration.key_results)
         return [(key, *weights_by_objective.get(key, NO_KEY_RESULTS)) for key in self.objectives]
 
     @cached_property
     def windows(self) -> Mapping[MetricWindow, tuple[KeyResult, ...]]:
-        """The key results of all objectives, by window."""
+        """The key results of all objectives, by metric window."""
         key_results_by_window: dict[MetricWindow, list[KeyResult]] = {}
         for key_results in self.key_results.values():
             for key_result in key_results:
@@ -150,7 +155,7 @@ class PlaybookIndex:
 
     @property
     def responsibilities(self) -> Mapping[str, tuple[Responsibility, ...]]:
-        """The load-bearing responsibilities of any objective that has some, by team."""
+        """The load-bearing responsibilities by objective; objectives without any are absent."""
         return self.memoize(
             _load_bearing_responsibilities,
             self.configuration.responsibilities,
@@ -159,7 +164,7 @@ class PlaybookIndex:
 
     @cached_property
     def team_shares(self) -> Mapping[str, Mapping[str, float]]:
-        """The shares of each objective's teams, summing to 1."""
+        """The shares of each objective's responsible teams, summing to 1."""
         shares_by_objective = self.memoize(
             _shares_by_objective, self.configuration.responsibilities, self.configuration.teams
         )
@@ -167,7 +172,7 @@ class PlaybookIndex:
 
     @cached_property
     def objective_shares(self) -> Mapping[str, Mapping[str, float]]:
-        """By team, for each objective that it bears, the objective's part times the team's share."""
+        """By team and objective: the weight of the objective times the team's share."""
         shares_by_team: dict[str, dict[str, float]] = {}
         for objective, team_shares in self.team_shares.items():
             for team, share in team_shares.items():
@@ -178,7 +183,10 @@ class PlaybookIndex:
 
     @cached_property
     def expected_shares(self) -> Mapping[str, Mapping[str, float]]:
-        """The shares of its work that each team is to give to objectives; one that bears none follows them all."""
+        """The expected share of each team's work by objective.
+
+        A team without responsibility is expected to follow the weights of all objectives.
+        """
         return {
             team: _normalize(objective_shares)
             if (objective_shares := self.objective_shares.get(team))
@@ -188,7 +196,7 @@ class PlaybookIndex:
 
     @cached_property
     def other_playbooks(self) -> tuple["PlaybookIndex", ...]:
-        """The plans of all other published playbooks."""
+        """The indexes of all other published playbooks."""
         return tuple(
             PlaybookIndex(self.configuration, key)
             for key, playbook in self.configuration.playbooks.items()
@@ -198,16 +206,15 @@ class PlaybookIndex:
     def split_by_other_playbooks(
         self, first_day: date, last_day: date
     ) -> list[tuple[date, date, frozenset[str]]]:
-        """Those days, cut where another published playbook begins or ends, and the others that run in each stretch.
+        """Split the days where another published playbook begins or ends.
 
-        None when the last is before the first.
+        Return each period with the keys of the other playbooks in force; no periods if the last day
+        is before the first.
         """
         if last_day < first_day:
             return []
-        start_days, other_playbooks = (
-            {first_day},
-            [other_index.playbook for other_index in self.other_playbooks],
-        )
+        start_days = {first_day}
+        other_playbooks = [other_index.playbook for other_index in self.other_playbooks]
         for other_playbook in other_playbooks:
             start_days |= {
                 day
@@ -231,7 +238,7 @@ class PlaybookIndex:
 
 
 def _key_results_by_objective(playbook_index: PlaybookIndex) -> Mapping[str, tuple[KeyResult, ...]]:
-    """All key results of any objective."""
+    """Return the key results of every objective, scored or not."""
     grouped: dict[str, list[KeyResult]] = {}
     for key in sorted(playbook_index.configuration.key_results):
         key_result = playbook_index.configuration.key_results[key]

@@ -1,4 +1,4 @@
-"""The answer: how aligned an organization is, and why not more."""
+"""The alignment of an organization: score, components and ledger."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -12,53 +12,56 @@ METHOD: Final = "1"
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """What one component says by itself.
+    """The result of one component."""
 
-    Shape: `proven` is coverage times score, computed in one go; `losses`, given the component's part of the score,
-    yields what it loses of it, sorted within a reason by team, objective, key result, offering and metric.
-    None when there is no evidence: `score`; when it does not apply to the organization, `applies` is false too.
-    """
-
+    # None without evidence.
     score: float | None
     coverage: float
+    # Coverage times score, rounded once.
     proven: float
     summary: str
+    # Yields the losses, given the component's weight in the score. Within a reason they are sorted
+    # by team, objective, key result, offering and metric.
     losses: Callable[[float], Iterable[Loss]]
+    # False if the component does not apply to the organization.
     applies: bool = True
 
 
 def figure_without_evidence(summary: str, *, applies: bool = True) -> Figure:
-    """A component without evidence: never 0 and never 1."""
+    """Return the figure of a component without evidence: neither 0 nor 1."""
     return Figure(None, 0.0, 0.0, summary, lambda _: (), applies)
 
 
 @dataclass(frozen=True, slots=True)
 class ComponentScore:
-    """A component as part of a score. Units: `weight` in ten-thousandths; `lost` in points of the score."""
+    """A component as part of a score."""
 
     name: str
     score: float | None
+    # Ten-thousandths.
     weight: int
     coverage: float
     applies: bool
+    # Points of the score.
     lost_points: float
     summary: str
 
 
 @dataclass(frozen=True, slots=True)
 class Alignment:
-    """The computed answer. Shape: `components` in the order of the method, `losses` largest first and complete.
-
-    None when there is too little evidence: `score`; when nothing is lost: `weakest`.
-    """
+    """The alignment of an organization on a day."""
 
     frame: ScoringFrame
     version: int
+    # None with too little evidence.
     score: float | None
     floor: float
     coverage: float
+    # None without losses.
     weakest: str | None
     silent_teams: tuple[str, ...]
+    # In the order of the method.
     components: tuple[ComponentScore, ...]
+    # Complete, largest first.
     losses: tuple[Loss, ...]
     method: str = METHOD

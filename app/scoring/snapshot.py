@@ -1,4 +1,4 @@
-"""What a score is computed from: one plan and the evidence, folded from the roll-ups."""
+"""The input of a score: the configuration and the evidence of one consistent read."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,24 +14,26 @@ from app.scoring.playbook_index import MetricWindow, PlaybookIndex
 
 @dataclass(frozen=True, slots=True)
 class ScoringFrame:
-    """Which playbook is scored, and the days that bound its evidence.
-
-    Shape: `as_of` and `known_at` are the days asked for; `day` is the day scored at (inside the playbook's
-    window); evidence
-    occurred up to `until` (never after the playbook's last day, and before its first day when asked before it).
-    None when the configuration is that of the end of `until`, and not that of a first publishing after it:
-    `configuration_from`.
-    """
+    """The playbook to score, and the days that bound its evidence."""
 
     playbook: str
+    # `as_of` and `known_at` are the requested days.
     as_of: date
     known_at: date
+    # The day of the score, inside the playbook's window.
     day: date
+    # The last day of evidence: never after the playbook's last day, and before its first day if
+    # that was requested.
     until: date
+    # The day of the configuration if it is that of a first publishing after `until`. None for the
+    # configuration at the end of `until`.
     configuration_from: date | None = None
 
     def focus_window(self, configuration: Configuration) -> tuple[date, date]:
-        """First and last day over which attention is counted; empty when the last is before the first."""
+        """Return the first and last day on which work counts.
+
+        The window is empty if the last day is before the first.
+        """
         first_day = self.day - timedelta(days=configuration.policy.focus_days - 1)
         return max(first_day, configuration.playbooks[self.playbook].starts_on), self.until
 
@@ -39,43 +41,45 @@ class ScoringFrame:
 def build_frame(
     playbook: Playbook, as_of: date, known_at: date, evidence_until: date | None = None
 ) -> ScoringFrame:
-    """The frame in which `playbook` is scored as of a day; with `until` evidence ends there, as when it was over."""
+    """Return the frame of a playbook on a day.
+
+    Evidence ends with `evidence_until`, the end of a closed playbook.
+    """
     last_day = min(evidence_until or as_of, playbook.ends_on)
     return ScoringFrame(playbook.key, as_of, known_at, max(last_day, playbook.starts_on), last_day)
 
 
 @dataclass(frozen=True, slots=True)
 class SourceMeasure:
-    """What one source says of a metric over a window. Units: ten-thousandths.
-
-    None when the metric's aggregation does not ask for it: `low`, `high`; `last` is (time in epoch microseconds,
-    id, value).
-    """
+    """The measures of one source in a window, in ten-thousandths."""
 
     count: int
     total: int
+    # `low`, `high` and `last` are None if the aggregation needs none.
     low: int | None = None
     high: int | None = None
+    # The time in microseconds since 1970, the event's id and its value.
     last: tuple[int, str, int] | None = None
 
 
 class MetricReading(NamedTuple):
-    """What all sources say of a metric over a window.
+    """The measures of all sources in a window."""
 
-    Shape: `sources` holds only those with at least one event that counts and is not retracted. `unknown` is how many
-    live events of the metric's types do not count for want of a value; `other_unit` how many are left out because they
-    are in another unit than the metric; both of the canonical source alone, where there is one.
-    """
-
+    # Sources with at least one counted event that is not retracted.
     sources: Mapping[str, SourceMeasure]
+    # Events without the number of the metric. Like `other_unit_count`, of the canonical source
+    # only, if there is one.
     missing_value_count: int = 0
+    # Events that are excluded for their unit.
     other_unit_count: int = 0
 
 
-# Tuples and not dataclasses, as in `work`: a history makes thousands of these, and a frozen dataclass takes four times
-# as long to make.
 class LatestActivity(NamedTuple):
-    """The newest day in the playbook's window with an event that matched exactly `metrics` and named `objective`."""
+    """The latest day with an event that matched exactly `metrics` and named `objective`.
+
+    A tuple, like SoldValue, because a history makes thousands of them and a frozen dataclass takes
+    four times as long to make.
+    """
 
     metrics: frozenset[str]
     objective: str | None
@@ -83,7 +87,7 @@ class LatestActivity(NamedTuple):
 
 
 class SoldValue(NamedTuple):
-    """What a team sold of an offering on one day. Units: ten-thousandths."""
+    """The value of an offering that a team sold on one day, in ten-thousandths."""
 
     offering: str
     team: str
@@ -93,26 +97,24 @@ class SoldValue(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One consistent read: everything that a score needs.
-
-    Shape: `said` by window, only of those that any key result of the plan has. None when nobody summed the attention
-    up yet: `work`, all of it and that of activities alone, by team.
-    `currencies` are, by window, those of the events that are left out for their unit, where all are known; `heard` is
-    when canonical sources were last heard of, by source.
-    """
+    """The configuration and the evidence of one consistent read."""
 
     playbook_index: PlaybookIndex
     frame: ScoringFrame
     version: int
+    # By the windows of the playbook's key results; windows without events are absent.
     readings: Mapping[MetricWindow, MetricReading] = field(default_factory=dict)
     effort_cells: tuple[EffortCell, ...] = ()
     latest_activities: tuple[LatestActivity, ...] = ()
     sold_values: tuple[SoldValue, ...] = ()
+    # All work and its activities, by team; None if not summed yet.
     team_efforts: tuple[Mapping[str, TeamEffort], Mapping[str, TeamEffort]] | None = None
+    # The currencies of the excluded events, where all are known.
     excluded_currencies: Mapping[MetricWindow, tuple[str, ...]] = field(default_factory=dict)
+    # The activity of canonical sources.
     source_activities: Mapping[str, SourceActivity] = field(default_factory=dict)
 
     @property
     def configuration(self) -> Configuration:
-        """The configuration that it is scored by."""
+        """The configuration of the score."""
         return self.playbook_index.configuration

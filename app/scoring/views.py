@@ -1,4 +1,4 @@
-"""The same numbers seen from one team, one objective or two teams at once."""
+"""Views of a score: by team, by objective and by pair of teams."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -26,13 +26,15 @@ from app.scoring.evidence_links import EvidenceQuery
 from app.scoring.key_result_progress import KeyResultStanding
 from app.scoring.ledger import Loss, scale_losses, sort_by_points
 from app.scoring.snapshot import Snapshot, SoldValue
+from app.scoring.work_losses import select_teams_with_enough_work
 
 
 @dataclass(frozen=True, slots=True)
 class TeamFigure:
-    """A component narrowed to one team. None without evidence, or when it has no meaning for one team: `score`."""
+    """A component narrowed to one team."""
 
     name: str
+    # None without evidence, and for a component that has no meaning for one team.
     score: float | None
     coverage: float
     applies: bool = True
@@ -40,7 +42,7 @@ class TeamFigure:
 
 @dataclass(frozen=True, slots=True)
 class Quadrant:
-    """Busy or not, productive or not; each None while too little is known of the team."""
+    """Whether a team is busy and productive; None with too little evidence."""
 
     is_busy: bool | None
     is_productive: bool | None
@@ -48,7 +50,7 @@ class Quadrant:
 
 @dataclass(frozen=True, slots=True)
 class Bearing:
-    """A team that bears an objective. Shape: the shares of an objective's bearers sum to 1."""
+    """A team's share of the responsibility for an objective; an objective's shares sum to 1."""
 
     objective: str
     team: str
@@ -58,45 +60,45 @@ class Bearing:
 
 @dataclass(frozen=True, slots=True)
 class TeamView:
-    """One team. None when it has too little attention for a figure: `work`.
-
-    Shape: `work` is where its attention went; `losses` are its own and its part of its objectives', largest first.
-    """
+    """The view of one team."""
 
     team: str
     figures: tuple[TeamFigure, ...]
     quadrant: Quadrant
     bearings: tuple[Bearing, ...]
+    # None with too little work for a figure.
     team_effort: TeamEffort | None
     is_silent: bool
+    # The team's own losses and its share of its objectives' losses, largest first.
     losses: tuple[Loss, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectiveView:
-    """One objective. Shape: `weight` is its part of the playbook; `losses` are those on it, largest first.
-
-    None when no event touched it in the playbook's window, and `days_since` counts from the first day: `newest`.
-    """
+    """The view of one objective."""
 
     objective: str
+    # The objective's share of the playbook.
     weight: float
     attainment: float
     coverage: float
     key_results: tuple[KeyResultStanding, ...]
     freshness: float
+    # Counted from the first day of the playbook without an event.
     days_since: int
+    # None without an event in the playbook's window.
     newest: date | None
     stale: bool
     shared_responsibility: float
     bearers: tuple[Bearing, ...]
     evidence: EvidenceQuery
+    # Largest first.
     losses: tuple[Loss, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class TeamPair:
-    """Two teams, in the order of their keys, and how much of their work goes to the same objectives."""
+    """Two teams and the overlap of their work. The keys are in order."""
 
     first_team: str
     second_team: str
@@ -104,18 +106,17 @@ class TeamPair:
 
 
 def build_team_views(snapshot: Snapshot) -> tuple[TeamView, ...]:
-    """Every team of the organization, by key."""
+    """Return the views of all teams, in the order of their keys."""
     context = build_context(snapshot)
     losses = build_alignment(context).losses
-    team_losses, objective_losses = (
-        _group_losses(losses, "team"),
-        _group_losses((loss for loss in losses if loss.team is None), "objective"),
-    )
+    team_losses = _group_losses(losses, "team")
+    objective_losses = _group_losses((loss for loss in losses if loss.team is None), "objective")
     team_figures = _TeamFigures(context)
     silent_team_keys = find_silent_teams(context)
-    efforts = focus.teams_with_enough_work(context, context.team_efforts)
+    efforts = select_teams_with_enough_work(context, context.team_efforts)
     median_effort = _median_effort_per_head(context, efforts)
-    playbook_index, views = context.playbook_index, []
+    playbook_index = context.playbook_index
+    views = []
     for team in playbook_index.teams:
         figures_of_team = team_figures.figures_of_team(team)
         shared_losses = [
@@ -146,13 +147,11 @@ def build_team_views(snapshot: Snapshot) -> tuple[TeamView, ...]:
 
 
 def build_objective_views(snapshot: Snapshot) -> tuple[ObjectiveView, ...]:
-    """Every active objective of the playbook, by key."""
+    """Return the views of the active objectives, in the order of their keys."""
     context = build_context(snapshot)
     losses = _group_losses(build_alignment(context).losses, "objective")
-    ages_by_objective, sharings = (
-        freshness.compute_ages(context),
-        shared_responsibility.sharing_by_objective(context.playbook_index),
-    )
+    ages_by_objective = freshness.compute_ages(context)
+    sharings = shared_responsibility.sharing_by_objective(context.playbook_index)
     return tuple(
         ObjectiveView(
             objective=key,
@@ -174,11 +173,13 @@ def build_objective_views(snapshot: Snapshot) -> tuple[ObjectiveView, ...]:
 
 
 def build_team_pairs(snapshot: Snapshot) -> tuple[TeamPair, ...]:
-    """Every two teams with enough work to say anything, and the overlap of their work."""
+    """Return the overlap of every two teams with enough work."""
     context = build_context(snapshot)
     shares_by_team = {
         team: team_effort.shares
-        for team, team_effort in focus.teams_with_enough_work(context, context.team_efforts).items()
+        for team, team_effort in select_teams_with_enough_work(
+            context, context.team_efforts
+        ).items()
     }
     return tuple(
         TeamPair(
@@ -196,7 +197,7 @@ def build_team_pairs(snapshot: Snapshot) -> tuple[TeamPair, ...]:
 
 
 def _group_losses(losses: Iterable[Loss], field_name: str) -> dict[str, list[Loss]]:
-    """The losses by what one field names, in their own order; those that name nothing are left out."""
+    """Group the losses by a field, in their order. Losses without it are left out."""
     losses_by_key: dict[str, list[Loss]] = {}
     for loss in losses:
         key = getattr(loss, field_name)
@@ -212,7 +213,7 @@ def _share_of_losses(losses: Mapping[str, list[Loss]], objective: str, share: fl
 def _build_bearers(
     context: ScoringContext, objective: str, team: str | None = None
 ) -> tuple[Bearing, ...]:
-    """Who bears an objective, or what one team does of it."""
+    """Return the bearings of an objective, or of one team only."""
     team_shares = context.playbook_index.team_shares[objective]
     return tuple(
         Bearing(
@@ -226,7 +227,10 @@ def _build_bearers(
 def _median_effort_per_head(
     context: ScoringContext, efforts: Mapping[str, TeamEffort]
 ) -> Fraction | None:
-    """The median attention per head of the teams with a figure; exact, and never shown. None when no team has one."""
+    """Return the exact median effort per head of the teams with enough work, or None.
+
+    The median is never shown.
+    """
     efforts_per_head = [
         Fraction(team_effort.effort, context.playbook_index.teams[team].size)
         for team, team_effort in efforts.items()
@@ -253,7 +257,7 @@ def _build_quadrant(
 
 
 class _TeamFigures:
-    """The components narrowed to a team, with what all teams share worked out once."""
+    """The components narrowed to teams, with the shared parts computed once."""
 
     def __init__(self, context: ScoringContext) -> None:
         self._context = context
@@ -273,19 +277,20 @@ class _TeamFigures:
         self._agreement_by_objective = agreement.compute_agreements(context)
         self._sold_by_team = _group_sold_by_team(context)
         self._working_efforts = (
-            focus.teams_with_enough_work(context, context.team_efforts)
+            select_teams_with_enough_work(context, context.team_efforts)
             if context.playbook_index.objectives
             else {}
         )
         self._active_efforts = (
-            focus.teams_with_enough_work(context, context.activity_efforts)
+            select_teams_with_enough_work(context, context.activity_efforts)
             if context.has_evidence
             else {}
         )
 
     def figures_of_team(self, team: str) -> tuple[TeamFigure, ...]:
-        """The figures of one team, in the order of the method."""
-        context, offerings = self._context, self._context.snapshot.configuration.offerings
+        """Return the figures of a team, in the order of the method."""
+        context = self._context
+        offerings = self._context.snapshot.configuration.offerings
         attainment, coverage = self._attainment_and_coverage(team)
         scores = {
             "playbook": self._involvements[team].involvement_share,
@@ -318,7 +323,7 @@ class _TeamFigures:
     def _mean_over_objectives(
         self, team: str, objective_values: Mapping[str, float]
     ) -> float | None:
-        """The mean over the objectives that a team bears, by their weight and its share; None when it bears none."""
+        """Return the mean over a team's objectives by weight and share, or None."""
         objective_shares = self._context.playbook_index.objective_shares.get(team, {})
         return (
             weighted_float_mean(
@@ -330,7 +335,7 @@ class _TeamFigures:
         )
 
     def _mean_agreement(self, team: str) -> float | None:
-        """The mean over the borne objectives on which a second source has a say; None when there is none."""
+        """Return the mean agreement of a team's objectives, or None without a second source."""
         objective_shares = self._context.playbook_index.objective_shares.get(team, {})
         weighted_agreements = [
             (share, self._agreement_by_objective[objective])
@@ -340,7 +345,10 @@ class _TeamFigures:
         return weighted_float_mean(weighted_agreements) if weighted_agreements else None
 
     def _attainment_and_coverage(self, team: str) -> tuple[float | None, float]:
-        """The attainment of the objectives that a team bears, and its coverage; None without evidence of any."""
+        """Return the attainment and coverage of a team's objectives.
+
+        Return None without evidence.
+        """
         context = self._context
         coverage = self._mean_over_objectives(team, self._coverage_by_objective)
         return (

@@ -1,4 +1,4 @@
-"""Ids made by chance: the only reader of the operating system's randomness."""
+"""Random identifiers. Nothing else reads the operating system's randomness."""
 
 import secrets
 from datetime import datetime
@@ -12,12 +12,15 @@ BASE62_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxy
 
 
 def new_uuid7(now: datetime) -> UUID:
-    """A time-ordered UUID, version 7. Source: RFC 9562, section 5.7."""
+    """Return a time-ordered UUID, version 7 (RFC 9562, section 5.7)."""
     return new_uuid7s(now, 1)[0]
 
 
 def new_uuid7s(now: datetime, count: int) -> list[UUID]:
-    """That many of them, made at once. Those of another microsecond are in order (RFC 9562, section 6.2, method 3)."""
+    """Return many UUIDs of version 7 at once.
+
+    They are ordered by microsecond (RFC 9562, section 6.2, method 3).
+    """
     milliseconds, microseconds = divmod(to_microseconds(now), 1000)
     timestamp_bits = (
         (milliseconds << 80) | (0x7000 | microseconds * 0x1000 // 1000) << 64 | (0x8000 << 48)
@@ -29,14 +32,14 @@ def new_uuid7s(now: datetime, count: int) -> list[UUID]:
         )
         for offset in range(0, 8 * count, 8)
     ]
-    return convert(raw_ids, list[UUID])  # a third of the time that as many calls of UUID take
+    return convert(raw_ids, list[UUID])  # three times as fast as calling UUID for each
 
 
 def random_base62(length: int) -> str:
-    """That many letters and digits, each by chance."""
+    """Return random letters and digits."""
     return "".join(secrets.choice(BASE62_ALPHABET) for _ in range(length))
 
 
 def random_bytes(length: int) -> bytes:
-    """That many bytes, each by chance."""
+    """Return random bytes."""
     return secrets.token_bytes(length)

@@ -1,7 +1,4 @@
-"""Access tokens of one OpenID Connect issuer: its keys, fetched and kept, and what a token must hold to be believed.
-
-Source: security.md, section 3; RFC 9068.
-"""
+"""Verification of access tokens of one OpenID Connect issuer (RFC 9068), with cached keys."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -24,12 +21,12 @@ MAX_RESPONSE_BYTES: Final = 65_536
 LEEWAY: Final = timedelta(seconds=30)
 KEY_SET_TTL: Final = timedelta(minutes=10)
 MIN_FETCH_INTERVAL: Final = timedelta(seconds=30)
-INVALID_TOKEN_MESSAGE: Final = "The access token is not valid."  # noqa: S105  # the name contains a word; the text is no secret
+INVALID_TOKEN_MESSAGE: Final = "The access token is not valid."  # noqa: S105  # a message, not a secret
 
 
 @dataclass(slots=True)
 class OidcTokenVerifier:
-    """The issuer that is believed, and for whom its tokens must be meant."""
+    """Verifies tokens that one issuer signed for one audience."""
 
     issuer_url: str
     audience: str
@@ -40,12 +37,15 @@ class OidcTokenVerifier:
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
-        """Raises: ValueError for an address that a stranger on the way could answer for."""
+        """Raise ValueError for an issuer address that somebody else could answer for."""
         if not _is_trusted_url(self.issuer_url):
             raise ValueError("The issuer must be an https address without a query.")
 
     async def verify_token(self, token: str) -> Mapping[str, Any]:  # Any: JSON values
-        """What an authentic, current access token for us says. Raises: NotAuthenticError, UnavailableError."""
+        """Return the claims of an authentic, current access token for our audience.
+
+        Raises: NotAuthenticError, UnavailableError.
+        """
         if len(token) > MAX_TOKEN_LENGTH:
             raise NotAuthenticError(INVALID_TOKEN_MESSAGE)
         try:
@@ -62,7 +62,7 @@ class OidcTokenVerifier:
             )
         except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
             raise NotAuthenticError(INVALID_TOKEN_MESSAGE) from None
-        # An ID token is signed by the same keys: only what says that it gives access does.
+        # The same keys sign ID tokens. An access token has its own type, or at least a scope.
         if (
             str(header.get("typ", "")).lower() not in ("at+jwt", "application/at+jwt")
             and "scope" not in claims
@@ -71,7 +71,10 @@ class OidcTokenVerifier:
         return claims
 
     async def _get_key(self, key_id: object) -> jwt.PyJWK:
-        """The key of that name; an unknown one makes the keys be fetched again, now and then."""
+        """Return the key with that id. Fetch the keys if it is unknown or they are old.
+
+        They are fetched at most every 30 seconds.
+        """
         async with self._lock:
             now = self.clock()
             is_stale = self._fetched_at is None or now - self._fetched_at > KEY_SET_TTL
@@ -88,7 +91,7 @@ class OidcTokenVerifier:
         return self._keys[key_id]
 
     async def _refresh_keys(self, now: datetime) -> None:
-        """The keys are the issuer's of now; where it cannot be asked they stay as they are."""
+        """Fetch the issuer's keys. Keep the earlier ones if the issuer does not answer."""
         try:
             async with (
                 asyncio.timeout(10),
@@ -113,7 +116,7 @@ class OidcTokenVerifier:
 
 
 def _is_trusted_url(url: str) -> bool:
-    """Whether nobody on the way can answer for it: https, or this machine itself."""
+    """Return whether nobody else can answer for an address: https, or this machine."""
     split_url = urlsplit(url)
     if split_url.query or split_url.fragment or "@" in split_url.netloc or not split_url.hostname:
         return False
@@ -130,7 +133,10 @@ def _is_loopback(host: str) -> bool:
 
 
 async def _fetch_json(client: httpx.AsyncClient, url: str) -> Mapping[str, Any]:  # Any: JSON values
-    """The JSON object at an address. Raises: httpx.HTTPError, ValueError for anything else, or too much of it."""
+    """Return the JSON object at an address.
+
+    Raises: httpx.HTTPError; ValueError for any other answer, or a large one.
+    """
     body = bytearray()
     async with client.stream("GET", url) as response:
         if response.status_code != 200:
@@ -141,12 +147,12 @@ async def _fetch_json(client: httpx.AsyncClient, url: str) -> Mapping[str, Any]:
                 raise ValueError("too large")
     document = loads(body)
     if not isinstance(document, dict):
-        raise ValueError("no object")  # what the caller listens to  # noqa: TRY004  # what the caller listens to
+        raise ValueError("no object")  # noqa: TRY004  # the callers handle ValueError
     return document
 
 
 def _select_signing_keys(keys: object) -> Mapping[str, jwt.PyJWK]:
-    """The keys that we can use, by name; what else an issuer has is none of ours."""
+    """Return the keys that this service can use, by id. Ignore all others."""
     keys_by_id = {}
     for jwk in keys if isinstance(keys, list) else ():
         key_id = jwk.get("kid") if isinstance(jwk, dict) else None

@@ -1,6 +1,7 @@
-"""How often somebody may ask: as many at once as the quota says, and then one whenever one has passed by.
+"""A rate limiter with the generic cell rate algorithm (GCRA).
 
-One number is kept for each caller (the generic cell rate algorithm): when all that was asked will have passed by.
+It stores one instant for each caller: when all accepted requests will have been spread evenly over
+the window.
 """
 
 from dataclasses import dataclass, field
@@ -14,17 +15,19 @@ SECOND: Final = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class QuotaStatus:
-    """How a caller stands. Units: `reset` in seconds until the whole quota is there again, `wait` until one is."""
+    """The quota of a caller."""
 
     is_allowed: bool
     remaining: int
+    # Until the whole quota is available again.
     reset_seconds: int
+    # Until the next request is allowed; 0 if it is allowed now.
     wait_seconds: int
 
 
 @dataclass(slots=True)
 class RateLimiter:
-    """A quota a window for each caller. Shape: a quota of 0 limits nobody."""
+    """Allows each caller a number of requests in a time window. A quota of 0 limits nobody."""
 
     name: str
     quota: int
@@ -32,13 +35,13 @@ class RateLimiter:
     _arrival_times: dict[str, datetime] = field(default_factory=dict)
 
     def peek(self, caller: str, now: datetime) -> QuotaStatus:
-        """How the caller stands, without asking for anything."""
+        """Return a caller's quota without using it."""
         if caller not in self._arrival_times:
             return QuotaStatus(True, self.quota, 0, 0)
         return self._quota_status(max(self._arrival_times.get(caller, now), now), now)
 
     def acquire(self, caller: str, now: datetime) -> QuotaStatus:
-        """How the caller stands after asking once more; what is not allowed is not counted."""
+        """Use one request of a caller's quota, if any is left. Return the quota after it."""
         arrival_time = max(self._arrival_times.get(caller, now), now)
         status = self._quota_status(arrival_time, now)
         if not status.is_allowed or not self.quota:
@@ -71,7 +74,7 @@ class RateLimiter:
         return ceil(span / SECOND)
 
     def _store_arrival_time(self, caller: str, arrival_time: datetime, now: datetime) -> None:
-        """Forgets who has nothing passing by any more, when there are many."""
+        """Store a caller's instant. If there are many, drop callers with their whole quota."""
         if len(self._arrival_times) >= MAX_TRACKED_CALLERS and caller not in self._arrival_times:
             self._arrival_times = {
                 name: stored_time

@@ -1,4 +1,4 @@
-"""Secrets: how API keys are checked and how webhook secrets are kept. Source: security.md, sections 2 and 7."""
+"""Digests of API keys, and encryption of webhook secrets (docs/security.md)."""
 
 import base64
 import hmac
@@ -11,7 +11,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from app.domain.primitives.errors import UnavailableError
-from app.security import identifiers as ids
+from app.security import identifiers
 
 API_KEY_PREFIX: Final = "sightline_"
 ID_LENGTH: Final = 11
@@ -23,33 +23,39 @@ SEAL_VERSION: Final = "v1"
 
 @dataclass(frozen=True, slots=True)
 class Vault:
-    """The service's own keys by id, the first of each being the one that is used for what is new."""
+    """The service's own keys by id. The first of each kind is used for new secrets."""
 
+    # AES-256 keys, which encrypt webhook secrets.
     secret_keys: Mapping[str, bytes]
+    # HMAC keys, which turn the secrets of API keys into digests.
     peppers: Mapping[str, bytes]
 
     def digest(self, pepper_id: str, secret: str) -> str:
-        """What is stored of a key's secret. Raises: UnavailableError when that pepper is not configured."""
+        """Return the digest that is stored for the secret of an API key.
+
+        Raises: UnavailableError when that pepper is not configured.
+        """
         if pepper_id not in self.peppers:
             raise UnavailableError("A key pepper that stored keys need is not configured.")
         return hmac.digest(self.peppers[pepper_id], secret.encode(), "sha256").hex()
 
     @property
     def pepper_id(self) -> str:
-        """The id of the pepper for new keys."""
+        """The id of the pepper for new API keys."""
         return next(iter(self.peppers))
 
     def seal(self, secret: str, context: str) -> str:
-        """The secret, encrypted for that place alone."""
+        """Encrypt a secret. It can only be decrypted with the same context."""
         key_id, key = next(iter(self.secret_keys.items()))
-        nonce = ids.random_bytes(12)
+        nonce = identifiers.random_bytes(12)
         sealed = AESGCM(key).encrypt(nonce, secret.encode(), context.encode())
         return f"{SEAL_VERSION}.{key_id}.{base64.b64encode(nonce + sealed).decode()}"
 
     def open(self, sealed: str, context: str) -> str:
-        """The secret that was sealed for that place.
+        """Decrypt a sealed secret.
 
-        Raises: UnavailableError when its key is missing or it was moved.
+        Raises: UnavailableError when its key is not configured, or it was sealed for another
+        context.
         """
         _, key_id, text = sealed.split(".", 2)
         sealed_bytes = base64.b64decode(text)
@@ -66,50 +72,60 @@ class Vault:
 
 
 def parse_keys(text: str) -> Mapping[str, bytes]:
-    """Keys by id from `id:base64,...`. Raises: ValueError for what is not that, or a key that is not 32 bytes long."""
+    """Return the keys of a text `id:base64,...`, by id.
+
+    Raises: ValueError for any other form, and for a key that is not 32 bytes long.
+    """
     keys: dict[str, bytes] = {}
     for key_text in text.split(","):
         key_id, separator, encoded_key = key_text.strip().partition(":")
         key = base64.b64decode(encoded_key, validate=True)
-        if (
-            not separator or not key_id or "." in key_id or len(key) != 32
-        ):  # AES-256 and HMAC-SHA-256 alike
+        # AES-256 and HMAC-SHA-256 both use 32 bytes.
+        if not separator or not key_id or "." in key_id or len(key) != 32:
             raise ValueError("must be 'id:base64,...' with keys of 32 bytes")
         keys[key_id] = key
     return keys
 
 
 def generate_key(key_id: str = "k1") -> str:
-    """One new key, as `parse_keys` reads it."""
-    return f"{key_id}:{base64.b64encode(ids.random_bytes(32)).decode()}"
+    """Return a new key in the form that `parse_keys` reads."""
+    return f"{key_id}:{base64.b64encode(identifiers.random_bytes(32)).decode()}"
 
 
 def compute_checksum(text: str) -> str:
-    """The six base62 characters that end a key: CRC-32 of everything before, so that a mistyped one costs nothing."""
+    """Return the last six characters of an API key: the CRC-32 of the rest, in base 62.
+
+    A mistyped key can be rejected without a query.
+    """
     remainder = zlib.crc32(text.encode())
     digits = ""
     for _ in range(CHECK_LENGTH):
-        remainder, digit = divmod(remainder, len(ids.BASE62_ALPHABET))
-        digits = ids.BASE62_ALPHABET[digit] + digits
+        remainder, digit = divmod(remainder, len(identifiers.BASE62_ALPHABET))
+        digits = identifiers.BASE62_ALPHABET[digit] + digits
     return digits
 
 
 def generate_api_key() -> tuple[str, str, str]:
-    """A new API key: the whole of it, its public id and its secret."""
-    key_id, secret = ids.random_base62(ID_LENGTH), ids.random_base62(SECRET_LENGTH)
+    """Generate an API key. Return its text, its public id and its secret."""
+    key_id = identifiers.random_base62(ID_LENGTH)
+    secret = identifiers.random_base62(SECRET_LENGTH)
     text = API_KEY_PREFIX + key_id + secret
     return text + compute_checksum(text), key_id, secret
 
 
 def split_api_key(presented: str) -> tuple[str, str] | None:
-    """The public id and the secret of a key. None when it cannot be one, by length, alphabet or checksum."""
+    """Return the public id and the secret of an API key.
+
+    Return None if the length, the alphabet or the checksum is wrong.
+    """
     if (
         len(presented) != KEY_LENGTH
         or not presented.startswith(API_KEY_PREFIX)
         or not presented.isascii()
     ):
         return None
-    body, checksum = presented[:-CHECK_LENGTH], presented[-CHECK_LENGTH:]
+    body = presented[:-CHECK_LENGTH]
+    checksum = presented[-CHECK_LENGTH:]
     if not presented[len(API_KEY_PREFIX) :].isalnum() or compute_checksum(body) != checksum:
         return None
     id_and_secret = body.removeprefix(API_KEY_PREFIX)

@@ -1,1 +1,1 @@
-"""What Sightline remembers: the only SQL."""
+"""Persistence: all SQL of the service."""

@@ -1,4 +1,5 @@
-// A whole story through the client that @hey-api/openapi-ts generates: teams to alignment, and what is refused on the way.
+// A complete story through the client that @hey-api/openapi-ts generates: from teams to alignment,
+// with refusals.
 // Run as `node hey-api.js URL ADMIN_KEY`.
 
 import {
@@ -30,26 +31,26 @@ declare const process: { argv: string[]; exitCode: number };
 
 type Reply<Data> = { data?: Data; error?: Problem; response?: Response };
 
-function same(found: unknown, wanted: unknown): void {
-  if (JSON.stringify(found) !== JSON.stringify(wanted)) {
-    throw new Error(`${JSON.stringify(found)} is not ${JSON.stringify(wanted)}`);
+function expectEqual(actual: unknown, expected: unknown): void {
+  if (JSON.stringify(actual) !== JSON.stringify(expected)) {
+    throw new Error(`${JSON.stringify(actual)} is not ${JSON.stringify(expected)}`);
   }
 }
 
-async function of<Data>(asked: Promise<Reply<Data>>): Promise<Data> {
-  const { data, error } = await asked;
+async function expectData<Data>(reply: Promise<Reply<Data>>): Promise<Data> {
+  const { data, error } = await reply;
   if (data === undefined) throw new Error(JSON.stringify(error));
   return data;
 }
 
-async function refused(asked: Promise<Reply<unknown>>, status: number, code: string): Promise<Problem> {
-  const { error, response } = await asked;
-  if (error === undefined) throw new Error(`nothing was refused, and ${code} was expected`);
-  same([response?.status, error.status, error.code, error.type], [status, status, code, `/problems/${code}`]);
+async function expectProblem(reply: Promise<Reply<unknown>>, status: number, code: string): Promise<Problem> {
+  const { error, response } = await reply;
+  if (error === undefined) throw new Error(`no problem, and ${code} was expected`);
+  expectEqual([response?.status, error.status, error.code, error.type], [status, status, code, `/problems/${code}`]);
   return error;
 }
 
-const event = (id: string, value: number): NewEvent => ({
+const makeEvent = (id: string, value: number): NewEvent => ({
   id,
   source: "billing",
   type: "invoice.paid",
@@ -58,82 +59,82 @@ const event = (id: string, value: number): NewEvent => ({
   value,
 });
 
-async function strategy(): Promise<void> {
+async function createStrategy(): Promise<void> {
   for (const team of ["sales", "marketing"]) {
-    const made = await putTeam({ path: { team }, body: { name: team, function: team, size: 10 } });
-    same([made.response?.status, made.response?.headers.get("location")], [201, `/v1/teams/${team}`]);
+    const created = await putTeam({ path: { team }, body: { name: team, function: team, size: 10 } });
+    expectEqual([created.response?.status, created.response?.headers.get("location")], [201, `/v1/teams/${team}`]);
   }
-  await of(putSource({ path: { source: "billing" }, body: { name: "Billing" } }));
+  await expectData(putSource({ path: { source: "billing" }, body: { name: "Billing" } }));
   const metric = { name: "Revenue", events: ["invoice.paid"], aggregation: "sum" as const, unit: "EUR" };
-  await of(putMetric({ path: { metric: "revenue" }, body: metric }));
-  const book = { title: "Win", starts_on: "2026-10-01", ends_on: "2026-12-31" };
-  await of(putPlaybook({ path: { playbook: "q4" }, body: book }));
-  await of(putObjective({ path: { objective: "win" }, body: { playbook: "q4", title: "Win" } }));
-  await of(putResponsibility({ path: { objective: "win", team: "sales" }, body: { role: "accountable" } }));
-  const result = { objective: "win", title: "2M", metric: "revenue", baseline: 0, target: 2_000_000 };
-  await of(putKeyResult({ path: { key_result: "revenue-2m" }, body: result }));
-  await of(publishPlaybook({ path: { playbook: "q4" } }));
+  await expectData(putMetric({ path: { metric: "revenue" }, body: metric }));
+  const playbook = { title: "Win", starts_on: "2026-10-01", ends_on: "2026-12-31" };
+  await expectData(putPlaybook({ path: { playbook: "q4" }, body: playbook }));
+  await expectData(putObjective({ path: { objective: "win" }, body: { playbook: "q4", title: "Win" } }));
+  await expectData(putResponsibility({ path: { objective: "win", team: "sales" }, body: { role: "accountable" } }));
+  const keyResult = { objective: "win", title: "2M", metric: "revenue", baseline: 0, target: 2_000_000 };
+  await expectData(putKeyResult({ path: { key_result: "revenue-2m" }, body: keyResult }));
+  await expectData(publishPlaybook({ path: { playbook: "q4" } }));
 }
 
-async function pages(): Promise<void> {
-  const found: string[] = [];
+async function checkPagination(): Promise<void> {
+  const teamKeys: string[] = [];
   let cursor: string | null | undefined;
   do {
-    const page = await of(listTeams({ query: cursor ? { limit: 1, cursor } : { limit: 1 } }));
-    found.push(...page.items.map((team) => team.key));
+    const page = await expectData(listTeams({ query: cursor ? { limit: 1, cursor } : { limit: 1 } }));
+    teamKeys.push(...page.items.map((team) => team.key));
     cursor = page.next_cursor;
   } while (cursor);
-  same(found, ["marketing", "sales"]);
+  expectEqual(teamKeys, ["marketing", "sales"]);
 }
 
-async function patches(): Promise<void> {
+async function checkPatches(): Promise<void> {
   const path = { offering: "plus" };
-  await of(putOffering({ path, body: { name: "Plus", available_from: "2026-01-01", retired_on: "2027-01-01" } }));
-  const kept = await of(patchOffering({ path, body: { name: "Plus Plus" } }));
-  same([kept.name, kept.retired_on], ["Plus Plus", "2027-01-01"]);
-  const gone = await of(patchOffering({ path, body: { retired_on: null } }));
-  same([gone.name, gone.retired_on], ["Plus Plus", null]);
-  const seen = await getTeam({ path: { team: "sales" } });
-  const headers = { "If-Match": seen.response?.headers.get("etag") ?? "" };
-  const fresh = await of(patchTeam({ path: { team: "sales" }, body: { size: 13 }, headers }));
-  same(fresh.size, 13);
-  await refused(patchTeam({ path: { team: "sales" }, body: { size: 14 }, headers }), 412, "precondition-failed");
+  await expectData(putOffering({ path, body: { name: "Plus", available_from: "2026-01-01", retired_on: "2027-01-01" } }));
+  const renamed = await expectData(patchOffering({ path, body: { name: "Plus Plus" } }));
+  expectEqual([renamed.name, renamed.retired_on], ["Plus Plus", "2027-01-01"]);
+  const unretired = await expectData(patchOffering({ path, body: { retired_on: null } }));
+  expectEqual([unretired.name, unretired.retired_on], ["Plus Plus", null]);
+  const team = await getTeam({ path: { team: "sales" } });
+  const headers = { "If-Match": team.response?.headers.get("etag") ?? "" };
+  const updated = await expectData(patchTeam({ path: { team: "sales" }, body: { size: 13 }, headers }));
+  expectEqual(updated.size, 13);
+  await expectProblem(patchTeam({ path: { team: "sales" }, body: { size: 14 }, headers }), 412, "precondition-failed");
 }
 
-async function events(): Promise<void> {
-  const made = await recordEvent({ body: event("inv-1", 100.5) });
-  same(made.response?.status, 201);
-  same((await of(recordEvent({ body: event("inv-1", 100.5) }))).metrics, ["revenue"]);
-  await refused(recordEvent({ body: event("inv-1", 99) }), 409, "event-conflict");
-  const sorts = [event("inv-2", 5), event("inv-1", 100.5), event("inv-1", 7), event("inv-3", 1e15)];
-  const batch = await of(recordEventBatch({ body: { events: sorts } }));
-  same([batch.recorded, batch.duplicates, batch.rejected], [1, 1, 2]);
-  same(batch.problems.map((each) => each.status), ["duplicate", "conflict", "invalid"]);
-  const listed = await of(listEvents({ query: { metric: "revenue" } }));
-  same(listed.items.map((each) => each.value).sort(), [100.5, 5]);
-  const lines: string = await of(exportEventsNdjson({ query: { metric: "revenue" }, parseAs: "text" }));
-  same(lines.trim().split("\n").map((line) => JSON.parse(line).uid), listed.items.map((each) => each.uid));
-  same((await of(exportEventsCsv())).startsWith("uid,id,source,"), true);
+async function checkEvents(): Promise<void> {
+  const created = await recordEvent({ body: makeEvent("inv-1", 100.5) });
+  expectEqual(created.response?.status, 201);
+  expectEqual((await expectData(recordEvent({ body: makeEvent("inv-1", 100.5) }))).metrics, ["revenue"]);
+  await expectProblem(recordEvent({ body: makeEvent("inv-1", 99) }), 409, "event-conflict");
+  const batchEvents = [makeEvent("inv-2", 5), makeEvent("inv-1", 100.5), makeEvent("inv-1", 7), makeEvent("inv-3", 1e15)];
+  const batch = await expectData(recordEventBatch({ body: { events: batchEvents } }));
+  expectEqual([batch.recorded, batch.duplicates, batch.rejected], [1, 1, 2]);
+  expectEqual(batch.problems.map((problem) => problem.status), ["duplicate", "conflict", "invalid"]);
+  const page = await expectData(listEvents({ query: { metric: "revenue" } }));
+  expectEqual(page.items.map((event) => event.value).sort(), [100.5, 5]);
+  const lines: string = await expectData(exportEventsNdjson({ query: { metric: "revenue" }, parseAs: "text" }));
+  expectEqual(lines.trim().split("\n").map((line) => JSON.parse(line).uid), page.items.map((event) => event.uid));
+  expectEqual((await expectData(exportEventsCsv())).startsWith("uid,id,source,"), true);
 }
 
-async function answer(): Promise<void> {
-  const found = await of(getAlignment({ query: { as_of: "2026-11-23" } }));
-  same(found.playbook, "q4");
-  const ledger = await of(getLedger({ query: { as_of: "2026-11-23" } }));
-  same([ledger.version, ledger.items.length > 0], [found.version, true]);
+async function checkAlignment(): Promise<void> {
+  const alignment = await expectData(getAlignment({ query: { as_of: "2026-11-23" } }));
+  expectEqual(alignment.playbook, "q4");
+  const ledger = await expectData(getLedger({ query: { as_of: "2026-11-23" } }));
+  expectEqual([ledger.version, ledger.items.length > 0], [alignment.version, true]);
 }
 
 async function main(baseUrl: string, key: string): Promise<void> {
   client.setConfig({ baseUrl, auth: key });
-  await strategy();
-  await pages();
-  await patches();
-  await events();
-  await answer();
-  const missing = await refused(getTeam({ path: { team: "slaes" } }), 404, "not-found");
-  same(missing.detail.includes("sales"), true);
+  await createStrategy();
+  await checkPagination();
+  await checkPatches();
+  await checkEvents();
+  await checkAlignment();
+  const missing = await expectProblem(getTeam({ path: { team: "slaes" } }), 404, "not-found");
+  expectEqual(missing.detail.includes("sales"), true);
   client.setConfig({ baseUrl, auth: "wrong" });
-  await refused(getTeam({ path: { team: "sales" } }), 401, "unauthorized");
+  await expectProblem(getTeam({ path: { team: "sales" } }), 401, "unauthorized");
 }
 
 main(process.argv[2]!, process.argv[3]!).catch((error) => {

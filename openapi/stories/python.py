@@ -1,4 +1,4 @@
-"""A whole story through the generated Python client: teams to alignment, and everything that may be refused on the way.
+"""A story through the generated Python client, from teams to the alignment, with its problems.
 
 Run as `python openapi/stories/python.py URL ADMIN_KEY`, with openapi/clients/python on the path.
 """
@@ -56,13 +56,13 @@ Model = TypeVar("Model")
 
 
 def expect_model(model: type[Model], reply: Response[Problem | Model]) -> Model:
-    """The shape that a reply holds."""
+    """Return the model of a reply."""
     assert isinstance(reply.parsed, model), reply.content
     return reply.parsed
 
 
 def expect_problem(reply: Response[Model], status: int, code: str) -> Problem:
-    """The problem that a reply holds."""
+    """Return the problem of a reply."""
     assert isinstance(reply.parsed, Problem), reply.content
     assert (reply.status_code, reply.parsed.status, reply.parsed.code) == (status, status, code)
     assert reply.parsed.type_ == f"/problems/{code}"
@@ -71,7 +71,7 @@ def expect_problem(reply: Response[Model], status: int, code: str) -> Problem:
 
 
 def make_event(event_id: str, value: float) -> NewEvent:
-    """An event of a moment ago."""
+    """Return an event for the generated client."""
     return NewEvent(
         event_id,
         "billing",
@@ -83,7 +83,7 @@ def make_event(event_id: str, value: float) -> NewEvent:
 
 
 def create_strategy(client: AuthenticatedClient) -> None:
-    """Two teams, one objective of theirs, published."""
+    """Create two teams and an objective, and publish the playbook."""
     for key in ("sales", "marketing"):
         response = put_team.sync_detailed(
             key, client=client, body=TeamPut(key.title(), key, size=10)
@@ -108,7 +108,7 @@ def create_strategy(client: AuthenticatedClient) -> None:
 
 
 def check_pagination(client: AuthenticatedClient) -> None:
-    """Two pages of one team each."""
+    """List two pages of one team each."""
     team_keys: list[str] = []
     cursor: str | Unset | None = UNSET
     while cursor is not None:
@@ -121,7 +121,7 @@ def check_pagination(client: AuthenticatedClient) -> None:
 
 
 def check_patches(client: AuthenticatedClient) -> None:
-    """A merge patch leaves out what it does not name, and takes away what it says is null."""
+    """Check that a merge patch leaves absent members, and removes null ones."""
     offering = OfferingPut("Plus", available_from=date(2026, 1, 1), retired_on=date(2027, 1, 1))
     put_offering.sync_detailed("plus", client=client, body=offering)
     renamed = expect_model(
@@ -146,7 +146,7 @@ def check_patches(client: AuthenticatedClient) -> None:
 
 
 def check_events(client: AuthenticatedClient) -> None:
-    """One event, one that contradicts it, and a batch of all sorts."""
+    """Record an event, a conflicting one, and a batch with every outcome."""
     assert (
         record_event.sync_detailed(client=client, body=make_event("inv-1", 100.5)).status_code
         == HTTPStatus.CREATED
@@ -188,7 +188,7 @@ def check_events(client: AuthenticatedClient) -> None:
 
 
 def check_alignment(client: AuthenticatedClient) -> None:
-    """The score, and what is missing from it."""
+    """Read the score and its ledger."""
     alignment = expect_model(
         Alignment, get_alignment.sync_detailed(client=client, as_of=date(2026, 11, 23))
     )
@@ -202,7 +202,7 @@ def check_alignment(client: AuthenticatedClient) -> None:
 
 
 def main(url: str, key: str) -> None:
-    """The story."""
+    """Run the story."""
     with AuthenticatedClient(url, token=key) as client:
         create_strategy(client)
         check_pagination(client)
@@ -211,7 +211,7 @@ def main(url: str, key: str) -> None:
         check_alignment(client)
         missing = expect_problem(get_team.sync_detailed("slaes", client=client), 404, "not-found")
         assert "sales" in missing.detail
-    with AuthenticatedClient(url, token="wrong") as unauthorized_client:  # not a key at all  # noqa: S106  # not a key at all
+    with AuthenticatedClient(url, token="wrong") as unauthorized_client:  # noqa: S106  # not a valid key
         expect_problem(
             get_team.sync_detailed("sales", client=unauthorized_client), 401, "unauthorized"
         )

@@ -14,7 +14,7 @@ from app.api.http.pagination import encode_cursor
 from app.domain.playbook.organization import Organization
 from app.main import create_app
 from app.services.access import organizations
-from app.services.access.api_keys import authenticate_key
+from app.services.access.authentication import authenticate_key
 from app.settings import Settings
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

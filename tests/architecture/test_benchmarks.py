@@ -1,14 +1,13 @@
-"""The benchmarks run, small."""
+"""The benchmarks run at their smallest size."""
 
 import asyncpg
 import pytest
 
 from app.main import make_service
 from app.security.vault import generate_key
-from app.services.operations import rollup_check as maintenance
+from app.services.operations import rollup_check
 from app.settings import Settings
-from benchmarks import benchmark_company as company
-from benchmarks import exports
+from benchmarks import benchmark_company, exports
 from benchmarks.past_answers import (
     QUESTIONS,
     SMALL_SIZE,
@@ -49,13 +48,10 @@ async def test_events_that_a_benchmark_multiplies_are_those_that_the_rollups_cou
         ),
         clock,
     )
-    benchmark_company = await company.create_company(service, clock, 10, 900)
+    company = await benchmark_company.create_company(service, clock, 10, 900)
     connection = await asyncpg.connect(postgresql_url.replace("+asyncpg", ""))
-    await company.multiply_events(connection, benchmark_company.organization, 3)
+    await benchmark_company.multiply_events(connection, company.organization, 3)
     await connection.close()
-    assert not any(
-        (
-            await maintenance.count_rollup_differences(service, benchmark_company.organization)
-        ).values()
-    )
+    differences = await rollup_check.count_rollup_differences(service, company.organization)
+    assert not any(differences.values())
     await service.database.close()

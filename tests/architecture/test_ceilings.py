@@ -1,13 +1,15 @@
-"""In every large code base the tail is terrible: the ceilings are numbers, and these tests hold them."""
+"""Limits on the size of modules, functions and folders, and a reason for each exception."""
 
 import ast
 import re
+from collections import Counter
 
 from tests.support.source_files import FunctionNode, SourceFile, read_source_files
 
 MAX_MODULE_LINES = 400
 MAX_FUNCTION_LINES = 50
-# An ignore names its code, and then, after another #, its reason.
+MAX_FOLDER_MODULES = 17
+# An ignore names its code, then its reason after a second `#`.
 EXPLAINED_IGNORE = re.compile(r"#\s*type:\s*ignore\[[a-z0-9, -]+\]\s+#\s*\S")
 EXPLAINED_NOQA = re.compile(r"#\s*noqa:\s*[A-Z]+[0-9]+(,\s*[A-Z]+[0-9]+)*\s+#\s*\S", re.IGNORECASE)
 
@@ -25,6 +27,15 @@ def find_long_functions(source: SourceFile) -> list[str]:
         f"{source.path}:{node.lineno}: {node.name} has {size} lines, at most {MAX_FUNCTION_LINES}"
         for node, size in sizes.items()
         if size > MAX_FUNCTION_LINES
+    ]
+
+
+def find_large_folders(sources: list[SourceFile]) -> list[str]:
+    sizes = Counter(source.path.rpartition("/")[0] for source in sources)
+    return [
+        f"{folder}: {size} modules, at most {MAX_FOLDER_MODULES}"
+        for folder, size in sizes.items()
+        if size > MAX_FOLDER_MODULES
     ]
 
 
@@ -47,7 +58,10 @@ def find_unexplained_ignores(source: SourceFile) -> list[str]:
 
 
 def find_unexplained_any(source: SourceFile) -> list[str]:
-    """Public signatures with Any in them and no comment, in the signature or right above it, that says why."""
+    """Return public signatures that use Any without a comment that says why.
+
+    The comment is in the signature or on the line above it.
+    """
     lines = source.text.splitlines()
     violations = []
     for node in source.functions:
@@ -90,10 +104,19 @@ def test_no_module_is_longer_than_its_ceiling():
 
 def test_no_function_is_longer_than_its_ceiling():
     assert [
-        each for source in read_source_files("app") for each in find_long_functions(source)
+        violation
+        for source in read_source_files("app")
+        for violation in find_long_functions(source)
     ] == []
     assert find_long_functions(SourceFile("app/x.py", "async def f():\n" + "    x = 1\n" * 50))
     assert not find_long_functions(SourceFile("app/x.py", "def f():\n" + "    x = 1\n" * 49))
+
+
+def test_no_folder_has_more_modules_than_its_ceiling():
+    assert find_large_folders([*read_source_files("app"), *read_source_files("tests")]) == []
+    modules = [SourceFile(f"app/a/x{number}.py", "") for number in range(18)]
+    assert find_large_folders(modules)
+    assert not find_large_folders(modules[1:])
 
 
 def test_no_function_imports():

@@ -1,60 +1,55 @@
-"""What is committed could be read by anyone, anywhere: no registry, no machine, no secret file, nothing half done."""
+"""Subjects of commits are `<scope>: <imperative verb> <object>`."""
 
 import re
+import subprocess
 
-from tests.support.source_files import ROOT, list_repository_files
+import pytest
 
-# Written with character classes, so that this file does not name what it forbids.
-FORBIDDEN_PATTERNS = {
-    "a package registry's host": re.compile(
-        r"pyp[i][.]o|pythonh[o]sted|npmj[s][.]|deb[.]deb[i]an|registry[.]npm"
-    ),
-    "a path of somebody's machine": re.compile(
-        r"(?<![\w.~)}-])/(r[o]ot|w[o]rk|h[o]me|U[s]ers|opt/p[y]pi)/\w|[.]py[e]nv/"
-    ),
-    "a conflict marker": re.compile(r"^(<{7}|>{7}) ", re.MULTILINE),
-    "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KE[Y]-----"),
-}
-GENERATED_FILE_PATTERN = re.compile(
-    r"(^|/)(\.env|\.DS_Store|__pycache__/.*|.*\.(db|db-wal|db-shm|pyc|log|whl))$"
-)
+from tests.support.imperative_verbs import VERBS
+from tests.support.source_files import ROOT
+
+# The rule began after this commit.
+BASE_COMMIT = "35363c9"
+MAX_SUBJECT_LENGTH = 72
+SUBJECT_PATTERN = re.compile(r"[a-z][a-z0-9_./-]*(, [a-z][a-z0-9_./-]*)*: (?P<verb>[a-z]+) [^:]+")
 
 
-def find_forbidden_names(text: str) -> list[str]:
-    return [name for name, pattern in FORBIDDEN_PATTERNS.items() if pattern.search(text)]
+def find_subject_fault(subject: str) -> str | None:
+    """Return the fault of a subject, or None if it has none."""
+    match = SUBJECT_PATTERN.fullmatch(subject)
+    if match is None:
+        return "not `scope: verb object` with one colon"
+    if match["verb"].capitalize() not in VERBS:
+        return f"{match['verb']!r} is not a verb of tests/support/imperative_verbs.py"
+    if len(subject) > MAX_SUBJECT_LENGTH:
+        return f"{len(subject)} characters, at most {MAX_SUBJECT_LENGTH}"
+    return None
 
 
-def test_no_committed_file_names_a_registry_or_a_machine():
-    files = list_repository_files()
-    assert len(files) > 20
-    findings_by_file = {}
-    for file in files:
-        text = file.read_bytes().decode("utf-8", errors="replace")
-        findings_by_file[str(file.relative_to(ROOT))] = find_forbidden_names(text)
-    assert {name: findings for name, findings in findings_by_file.items() if findings} == {}
+def read_subjects() -> list[str]:
+    """Return the subjects since the base commit. Skip the test when there is no history to read."""
+    command = ["git", "log", "--no-merges", "--format=%s", f"{BASE_COMMIT}..HEAD"]
+    try:
+        log = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"no git history back to {BASE_COMMIT}: {error}")
+    return log.stdout.splitlines()
 
 
-def test_nothing_is_committed_that_a_program_made_for_itself():
-    names = [file.relative_to(ROOT).as_posix() for file in list_repository_files()]
-    assert [name for name in names if GENERATED_FILE_PATTERN.search(name)] == []
-    assert GENERATED_FILE_PATTERN.search("app/__pycache__/x.cpython-311.pyc")
-    assert GENERATED_FILE_PATTERN.search("sightline-demo.db")
+def test_every_subject_is_a_scope_and_an_imperative():
+    faults = {subject: find_subject_fault(subject) for subject in read_subjects()}
+    assert {subject: fault for subject, fault in faults.items() if fault} == {}
 
 
-def test_forbidden_text_is_detected():
-    for forbidden_text in (
-        "--index-url https://py" + "pi.org/simple",
-        "https://files.python" + "hosted.org/x",
-        "cd /ro" + "ot/project",
-        "path = '/wo" + "rk/main/app'",
-        "/ho" + "me/ada/sightline",
-        "<" * 7 + " HEAD",
+def test_faults_of_subjects_are_detected():
+    for bad in (
+        "store: parts are read in one query",
+        "Store: split the tables",
+        "split the tables",
+        "store: split: the tables",
+        "store: split",
+        "store: split " + "a" * 60,
     ):
-        assert find_forbidden_names(forbidden_text), forbidden_text
-    for allowed_text in (
-        "GET /v1/teams",
-        "a/work/b",
-        "https://example.com/home/x",
-        "# --hash=sha256:0",
-    ):
-        assert not find_forbidden_names(allowed_text), allowed_text
+        assert find_subject_fault(bad), bad
+    for good in ("store: split the tables by capability", "scoring, connectors: move modules"):
+        assert find_subject_fault(good) is None, good

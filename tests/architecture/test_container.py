@@ -1,4 +1,4 @@
-"""The image is small, locked and harmless: nobody runs it, nothing in it compiles, and a read-only disk will do."""
+"""The container image is locked and runs without root rights, a compiler or a writable disk."""
 
 import json
 import re
@@ -7,7 +7,7 @@ from tests.support.source_files import ROOT
 
 
 def parse_instructions(text: str) -> list[tuple[str, str]]:
-    """The instructions of a Dockerfile, continued lines joined, comments left out."""
+    """Return the instructions of a Dockerfile. Join continued lines, and leave out comments."""
     lines = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
     joined = re.sub(r"\\\n\s*", " ", lines)
     return [
@@ -17,7 +17,7 @@ def parse_instructions(text: str) -> list[tuple[str, str]]:
 
 
 def find_image_faults(text: str) -> list[str]:
-    """What is wrong with the image that this Dockerfile describes."""
+    """Return the faults of the image that this Dockerfile describes."""
     instructions = parse_instructions(text)
     stage_starts = [position for position, (word, _) in enumerate(instructions) if word == "FROM"]
     last_stage = instructions[stage_starts[-1] :] if stage_starts else []

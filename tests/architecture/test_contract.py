@@ -1,4 +1,4 @@
-"""openapi/ is a promise: the files are what the service says of itself now."""
+"""The files in openapi/ equal the documents that the service generates."""
 
 import difflib
 import json
@@ -40,7 +40,7 @@ def test_the_client_document_is_the_full_one_without_webhooks():
     assert read_json_file("openapi-client.json") == full_document
 
 
-def test_the_document_of_the_last_release_is_kept_and_is_not_newer():
+def test_the_released_document_is_not_newer_than_the_current_one():
     current_version, released_version = (
         tuple(map(int, read_json_file(name)["info"]["version"].split(".")))
         for name in ("openapi.json", "released.json")

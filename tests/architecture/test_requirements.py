@@ -1,4 +1,4 @@
-"""The locked requirements are what pyproject.toml asks for, to the byte, and ask no particular registry."""
+"""The locked requirements satisfy pyproject.toml, have hashes, and name no registry."""
 
 import re
 import tomllib
@@ -19,7 +19,10 @@ class Pin:
 
 
 def parse_pins(text: str) -> dict[str, Pin]:
-    """The pins of a locked file by name. Raises: AssertionError for a line that is none."""
+    """Return the pins of a locked file by name.
+
+    Raises: AssertionError for a line that is not a pin with hashes.
+    """
     pins: dict[str, Pin] = {}
     for line in re.sub(r"\\\n\s*", " ", text).splitlines():
         if line.strip():
@@ -101,7 +104,8 @@ def test_what_the_project_declares_is_locked():
 
 
 def test_tests_run_on_what_is_shipped():
-    runtime_pins, development_pins = read_locked_pins("run.txt"), read_locked_pins("dev.txt")
+    runtime_pins = read_locked_pins("run.txt")
+    development_pins = read_locked_pins("dev.txt")
     assert {
         name: pin for name, pin in runtime_pins.items() if development_pins.get(name) != pin
     } == {}

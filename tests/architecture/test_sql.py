@@ -1,14 +1,14 @@
-"""All SQL is in app/store, and only its dialect knows which database it is."""
+"""All SQL is in app/store, and only app/store/sql knows the kind of database."""
 
 import re
 
 from tests.support.source_files import SourceFile, read_source_files
 
 STORE_FOLDER = "app/store/"
-# The files that may know which database it is, and why.
+# The files that may depend on the kind of database, and why.
 DIALECT_MODULES = {
-    "app/store/sql/dialect.py": "everything that the two databases do differently",
-    "app/store/sql/column_types.py": "one column type for both, spelled differently",
+    "app/store/sql/dialect.py": "all differences between the two databases",
+    "app/store/sql/column_types.py": "column types that the two databases name differently",
 }
 DATABASE_LIBRARIES = {"sqlalchemy", "sqlmodel", "asyncpg", "aiosqlite", "sqlite3", "alembic"}
 SQL_PATTERN = re.compile(
@@ -32,7 +32,7 @@ def find_sql_outside_the_store(source: SourceFile) -> list[str]:
 
 
 def find_dialect_checks(source: SourceFile) -> list[str]:
-    """Places that compare the database's name: the bare name as a string, or a dialect's `name`."""
+    """Return the places that compare the name of the database or of its dialect."""
     if source.path in DIALECT_MODULES:
         return []
     dialect_strings = [
@@ -54,8 +54,10 @@ def test_only_the_store_contains_sql():
         for source in read_source_files("app")
         for violation in find_sql_outside_the_store(source)
     ] == []
-    assert find_sql_outside_the_store(SourceFile("app/flows/x.py", "from sqlalchemy import text\n"))
-    assert find_sql_outside_the_store(SourceFile("app/cli.py", "import sqlite3\n"))
+    assert find_sql_outside_the_store(
+        SourceFile("app/services/x.py", "from sqlalchemy import text\n")
+    )
+    assert find_sql_outside_the_store(SourceFile("app/cli/x.py", "import sqlite3\n"))
     assert find_sql_outside_the_store(SourceFile("app/api/x.py", 'x = "select a\\n from event"\n'))
     assert find_sql_outside_the_store(SourceFile("app/api/x.py", 'x = f"delete from {table}"\n'))
     assert not find_sql_outside_the_store(
@@ -75,7 +77,9 @@ def test_only_the_dialect_knows_which_database_it_is():
     assert find_dialect_checks(
         SourceFile("app/store/events/event_queries.py", 'if kind == "sqlite": pass\n')
     )
-    assert find_dialect_checks(SourceFile("app/cli.py", 'if url.startswith("postgresql+"): pass\n'))
+    assert find_dialect_checks(
+        SourceFile("app/cli/x.py", 'if url.startswith("postgresql+"): pass\n')
+    )
     assert not find_dialect_checks(
         SourceFile("app/settings.py", 'url = "sqlite+aiosqlite:///sightline.db"\n')
     )

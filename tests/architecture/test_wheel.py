@@ -1,4 +1,4 @@
-"""The built wheel works from any folder, its migrations included."""
+"""The built wheel works from any folder, and its migrations too."""
 
 import os
 import sqlite3
@@ -34,7 +34,9 @@ def run_command(*words: object, cwd: Path, **variables: str) -> str:
 
 @pytest.mark.slow
 def test_the_wheel_brings_the_command_and_the_migrations(tmp_path):
-    wheels, venv, working_folder = tmp_path / "dist", tmp_path / "venv", tmp_path / "elsewhere"
+    wheels = tmp_path / "dist"
+    venv = tmp_path / "venv"
+    working_folder = tmp_path / "elsewhere"
     working_folder.mkdir()
     run_command(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", wheels, cwd=ROOT)
     (wheel,) = wheels.glob("*.whl")
@@ -43,7 +45,7 @@ def test_the_wheel_brings_the_command_and_the_migrations(tmp_path):
     assert any(name.startswith("app/migrations/versions/0001") for name in names)
     assert not [name for name in names if not name.startswith(("app/", "sightline-"))]
 
-    # The libraries are borrowed from this environment, so that no network is needed; only the wheel is installed.
+    # Only the wheel is installed. Links to this environment's libraries make a network unnecessary.
     run_command(sys.executable, "-m", "venv", "--without-pip", venv, cwd=tmp_path)
     site_packages = next((venv / "lib").glob("python*")) / "site-packages"
     zipfile.ZipFile(wheel).extractall(site_packages)
@@ -57,7 +59,8 @@ def test_the_wheel_brings_the_command_and_the_migrations(tmp_path):
     python = venv / "bin" / "python"
     entry_point_code = (
         "import sys; from importlib.metadata import entry_points; "
-        "(found,) = entry_points(group='console_scripts', name='sightline'); sys.argv[0] = 'sightline'; found.load()()"
+        "(entry_point,) = entry_points(group='console_scripts', name='sightline'); "
+        "sys.argv[0] = 'sightline'; entry_point.load()()"
     )
     assert str(site_packages) in run_command(
         python, "-c", "import app; print(app.__file__)", cwd=working_folder

@@ -1,4 +1,4 @@
-"""For the commands: a runner, and Larkfield's first weeks, served."""
+"""Fixtures for tests of commands: a runner, and a service with the demo's first weeks."""
 
 import asyncio
 import shutil
@@ -38,7 +38,7 @@ def _clean_environment(monkeypatch):
 
 @pytest.fixture
 def sightline() -> Run:
-    """Runs `sightline` with these arguments."""
+    """A function that runs `sightline` with arguments."""
 
     def run(*arguments: str, stdin: str | None = None) -> Result:
         return CliRunner().invoke(app, arguments, input=stdin)
@@ -58,7 +58,7 @@ def _served_demo() -> Iterator[DemoService]:
 
 @pytest.fixture
 def demo_service(_served_demo: DemoService, monkeypatch: pytest.MonkeyPatch) -> DemoService:
-    """A running service, and the environment of someone with a read key for it."""
+    """A running service. The environment holds its address and a read key."""
     monkeypatch.setenv("SIGHTLINE_URL", _served_demo.url)
     monkeypatch.setenv("SIGHTLINE_API_KEY", _served_demo.read_key)
     return _served_demo

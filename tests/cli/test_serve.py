@@ -22,7 +22,7 @@ def find_free_port() -> int:
 
 
 def wait_for_response(url: str, server: subprocess.Popen[str]) -> httpx.Response:
-    """The first answer of a server that is starting; one that never answers is ended."""
+    """Return the first reply of a starting server. Terminate a server that does not reply."""
     deadline = time.monotonic() + 90
     while server.poll() is None and time.monotonic() < deadline:
         try:
@@ -60,7 +60,8 @@ def test_in_an_empty_folder_it_serves_without_a_server_header_and_stops_on_sigin
 @pytest.mark.slow
 @pytest.mark.postgresql
 def test_on_a_server_database_several_workers_serve_and_stop_on_sigint(tmp_path, postgresql_url):
-    port, key = find_free_port(), "k1:" + "A" * 43 + "="
+    port = find_free_port()
+    key = "k1:" + "A" * 43 + "="
     key_settings = {"SIGHTLINE_SECRET_KEYS": key, "SIGHTLINE_KEY_PEPPER": key}
     environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), **key_settings}
     arguments = ["serve", "--port", str(port), "--workers", "2", "--database-url", postgresql_url]

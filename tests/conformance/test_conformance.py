@@ -1,6 +1,6 @@
-"""The service does what its document says, whatever it is sent: Schemathesis, with two organizations as peers.
+"""The service conforms to its OpenAPI document: Schemathesis with two organizations.
 
-A glance here, half a minute on each database; `make conformance` is the long run, which the environment asks for.
+The suite has a run of half a minute per database. `make conformance` starts a long one.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ PEER_NAMES = ("alice", "bob")
 
 
 def format_peer_credentials(keys: dict[str, str]) -> str:
-    """The credentials of both organizations, in the form of Web Fuzzing Commons."""
+    """Return the credentials of both organizations in the format of Web Fuzzing Commons."""
     return json.dumps(
         {
             "schema_version": "0.2.0",
@@ -90,7 +90,7 @@ def test_the_service_conforms_to_its_document(database_url: str, tmp_path: Path,
         "--request-timeout",
         "60",
     ]
-    app.openapi()  # made before anybody waits for it
+    app.openapi()  # built before the first request, which would time out otherwise
     with serve_application(app) as base_url:
         command = [
             str(program),

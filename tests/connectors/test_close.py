@@ -1,4 +1,4 @@
-"""Close's webhooks: a key in hexadecimal, cents, times without a zone, and edits that are told as one."""
+"""Close's webhooks: a hexadecimal key, cents, times without a zone, and edits in one event."""
 
 import hmac
 import json
@@ -12,7 +12,7 @@ from app.connectors.close import CloseConnector
 from app.connectors.connector import Delivery
 from app.domain.primitives.errors import InvalidError, MalformedError, NotAuthenticError
 from app.domain.sources.crm import activities
-from tests.support import sample_deliveries as samples
+from tests.support import sample_deliveries
 
 CONNECTOR = CloseConnector()
 ORGANIZATION = "orga_XbVPx5fFbKlYTz9PW5Ih1XDhViV10YihIaEgMEb6fVW"
@@ -20,7 +20,7 @@ SECRET = "00ff" * 16
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 TIMESTAMP = str(int(NOW.timestamp()))
 BODY = b'{"event": {}}'
-MAPPING = samples.resolve_mapping(CONNECTOR)
+MAPPING = sample_deliveries.resolve_mapping(CONNECTOR)
 
 
 def sign_headers(timestamp=TIMESTAMP, body=BODY, key=None):
@@ -32,9 +32,9 @@ def sign_headers(timestamp=TIMESTAMP, body=BODY, key=None):
 
 def is_authentic(headers, now=NOW, secrets=(SECRET,)):
     try:
-        CONNECTOR.verify(Delivery("POST", samples.HOOK_URL, headers, BODY), secrets, now)
+        CONNECTOR.verify(Delivery("POST", sample_deliveries.HOOK_URL, headers, BODY), secrets, now)
     except NotAuthenticError as error:
-        return error.detail != "The delivery is not authentic."  # never why
+        return error.detail != "The delivery is not authentic."  # no reason is given
     return True
 
 
@@ -94,14 +94,14 @@ def translate_event(action="updated", account="orga_1", changed_fields=("status_
         if name in ("object_type", "object_id", "id", "date_updated")
     }
     event = {name: value for name, value in event.items() if value is not ...}
-    return samples.translate_body(
+    return sample_deliveries.translate_body(
         CONNECTOR, json.dumps({"event": {**event, "data": data}}).encode(), account, MAPPING
     )
 
 
 def test_amounts_are_cents_and_times_without_a_zone_are_utc():
     (change,) = translate_event(status_type="won", value=2150050, value_currency="EUR").changes
-    won = samples.fold_events([change], MAPPING)["deal.won"]
+    won = sample_deliveries.fold_events([change], MAPPING)["deal.won"]
     assert (won.value, won.unit) == (215_005_000, "EUR")
     assert won.time == datetime(2026, 10, 20, 9, 15, 30, 395_000, tzinfo=UTC)
 
@@ -116,36 +116,40 @@ def test_a_deal_that_was_won_before_is_dated_by_its_day():
     (change,) = translate_event(
         changed_fields=["note"], status_type="won", date_won="2026-09-01"
     ).changes
-    assert samples.fold_events([change], MAPPING)["deal.won"].time == datetime(
+    assert sample_deliveries.fold_events([change], MAPPING)["deal.won"].time == datetime(
         2026, 9, 1, tzinfo=UTC
     )
 
 
 def test_an_edit_sent_again_with_more_fields_is_another_change_and_a_repetition_is_the_same():
-    won_change = samples.read_changes(CONNECTOR, "won.json")[0]
-    consolidated_change = samples.read_changes(CONNECTOR, "won_consolidated.json")[0]
+    won_change = sample_deliveries.read_changes(CONNECTOR, "won.json")[0]
+    consolidated_change = sample_deliveries.read_changes(CONNECTOR, "won_consolidated.json")[0]
     assert won_change.key.rpartition("|")[0] == consolidated_change.key.rpartition("|")[0]
     assert won_change.key != consolidated_change.key
-    assert samples.read_changes(CONNECTOR, "won.json")[0] == won_change
+    assert sample_deliveries.read_changes(CONNECTOR, "won.json")[0] == won_change
 
 
 def test_the_samples_are_one_deal_in_whatever_order():
     for names in permutations(["created.json", "won.json", "won_consolidated.json"]):
-        events = samples.fold_events(
-            samples.read_changes(CONNECTOR, *names, *names, account=ORGANIZATION), MAPPING
+        events = sample_deliveries.fold_events(
+            sample_deliveries.read_changes(CONNECTOR, *names, *names, account=ORGANIZATION), MAPPING
         )
         assert sorted(events) == ["deal.created", "deal.won"]
         assert (events["deal.won"].value, events["deal.won"].unit) == (215_005_000, "EUR")
-    reopened = samples.read_changes(CONNECTOR, "created.json", "won.json", "reopened.json")
-    assert "deal.won" not in samples.fold_events(reopened, MAPPING)
+    reopened = sample_deliveries.read_changes(
+        CONNECTOR, "created.json", "won.json", "reopened.json"
+    )
+    assert "deal.won" not in sample_deliveries.fold_events(reopened, MAPPING)
     assert (
-        samples.fold_events(samples.read_changes(CONNECTOR, "won.json", "deleted.json"), MAPPING)
+        sample_deliveries.fold_events(
+            sample_deliveries.read_changes(CONNECTOR, "won.json", "deleted.json"), MAPPING
+        )
         == {}
     )
 
 
 def test_the_sample_call_is_held_and_belongs_to_no_deal():
-    changes = samples.read_changes(CONNECTOR, "call.json")
+    changes = sample_deliveries.read_changes(CONNECTOR, "call.json")
     (held_event,) = activities.project_events(
         changes, activities.find_deal(changes), (), MAPPING, "sales"
     ).events
@@ -176,7 +180,7 @@ def test_other_objects_are_ignored_other_organizations_set_aside():
         (translate_event(id=...), "event.id"),
         (translate_event(object_id="a b"), "object_id"),
         (translate_event(date_updated="soon"), "date_created"),
-        (samples.translate_body(CONNECTOR, b"{}"), "no object 'event'"),
+        (sample_deliveries.translate_body(CONNECTOR, b"{}"), "no object 'event'"),
     ],
 )
 def test_an_event_that_cannot_be_understood_is_set_aside(translation, message):
@@ -185,7 +189,7 @@ def test_an_event_that_cannot_be_understood_is_set_aside(translation, message):
 
 def test_a_list_is_malformed():
     with pytest.raises(MalformedError):
-        samples.translate_body(CONNECTOR, b"[]")
+        sample_deliveries.translate_body(CONNECTOR, b"[]")
 
 
 def test_money_beyond_two_to_the_53_is_exact():

@@ -1,4 +1,4 @@
-"""CloudEvents 1.0 in its three modes, with the reference library as the oracle of what is sent."""
+"""CloudEvents 1.0 in its three modes. The reference library is the oracle."""
 
 import json
 from base64 import b64encode
@@ -12,20 +12,20 @@ from cloudevents.core.v1.event import CloudEvent as Reference
 from app.connectors.cloudevents import CloudEventsConnector, is_batch
 from app.connectors.connector import Delivery
 from app.domain.primitives.errors import MalformedError, NotAuthenticError, UnsupportedError
-from tests.support import sample_deliveries as samples
+from tests.support import sample_deliveries
 from tests.support.deal_scenarios import sign_standard_webhook
 
 CONNECTOR = CloudEventsConnector()
-MAPPING = samples.resolve_mapping(CONNECTOR)
+MAPPING = sample_deliveries.resolve_mapping(CONNECTOR)
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 STRUCTURED = {"content-type": "application/cloudevents+json"}
 BATCHED = {"content-type": "application/cloudevents-batch+json"}
-EVENT = json.loads(samples.read_sample("cloudevents", "structured.json"))
+EVENT = json.loads(sample_deliveries.read_sample("cloudevents", "structured.json"))
 
 
 def translate_body(body, headers):
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return samples.translate_body(CONNECTOR, raw, None, MAPPING, headers)
+    return sample_deliveries.translate_body(CONNECTOR, raw, None, MAPPING, headers)
 
 
 def translate_single(body, headers):
@@ -68,9 +68,14 @@ def test_the_three_modes_give_the_same_event():
 
 def test_the_samples_are_read():
     assert (
-        len(translate_body(samples.read_sample("cloudevents", "batch.json"), BATCHED).events) == 2
+        len(
+            translate_body(
+                sample_deliveries.read_sample("cloudevents", "batch.json"), BATCHED
+            ).events
+        )
+        == 2
     )
-    head, body = samples.read_sample("cloudevents", "binary.http").split(b"\n\n", 1)
+    head, body = sample_deliveries.read_sample("cloudevents", "binary.http").split(b"\n\n", 1)
     lines = [line.split(": ", 1) for line in head.decode().splitlines()[1:]]
     assert translate_single(
         body, {name.lower(): value for name, value in lines}
@@ -207,9 +212,11 @@ def test_a_hook_takes_a_signature_or_a_token():
         sign_standard_webhook(b"{}", secret, NOW, ""),
         {"authorization": f"Bearer {secret}"},
     ):
-        CONNECTOR.verify(Delivery("POST", samples.HOOK_URL, headers, b"{}"), [secret], NOW)
+        CONNECTOR.verify(
+            Delivery("POST", sample_deliveries.HOOK_URL, headers, b"{}"), [secret], NOW
+        )
     with pytest.raises(NotAuthenticError):
-        CONNECTOR.verify(Delivery("POST", samples.HOOK_URL, {}, b"{}"), [secret], NOW)
+        CONNECTOR.verify(Delivery("POST", sample_deliveries.HOOK_URL, {}, b"{}"), [secret], NOW)
 
 
 ATTRIBUTES = {

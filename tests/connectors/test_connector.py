@@ -1,4 +1,4 @@
-"""What holds for every connector, whatever is thrown at it."""
+"""The rules that hold for every connector."""
 
 import json
 from copy import deepcopy
@@ -16,9 +16,9 @@ from app.domain.primitives.errors import (
     MalformedError,
     NotAuthenticError,
 )
-from app.domain.sources.mapping.mapping import parse_mapping
+from app.domain.sources.mapping.mapping_parser import parse_mapping
 from app.services.sources.record_graph import project_events, record_set_from
-from tests.support import sample_deliveries as samples
+from tests.support import sample_deliveries
 from tests.support.source_files import ROOT
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -130,7 +130,7 @@ SAMPLE_BODIES = [
     for path in sorted((ROOT / "openapi" / "deliveries" / name).glob("*.json"))
     if path.name != "mapping.json"
 ]
-MAPPING_SPECS = {"generic": json.loads(samples.read_sample("generic", "mapping.json"))}
+MAPPING_SPECS = {"generic": json.loads(sample_deliveries.read_sample("generic", "mapping.json"))}
 BATCH_HEADERS = {"content-type": "application/cloudevents-batch+json"}
 
 
@@ -174,7 +174,7 @@ def test_a_sample_with_odd_values_in_it_is_read_set_aside_or_refused_and_its_key
         else {"content-type": "application/cloudevents+json"}
     )
     try:
-        translation = samples.translate_body(
+        translation = sample_deliveries.translate_body(
             connector, json.dumps(mutated_body).encode(), None, mapping, headers
         )
     except (MalformedError, ForbiddenError):

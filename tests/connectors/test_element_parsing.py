@@ -1,4 +1,4 @@
-"""How the elements of a delivery are read."""
+"""The parsing of the elements of a delivery."""
 
 from datetime import UTC, datetime
 
@@ -15,7 +15,7 @@ from app.connectors.element_parsing import (
     translate_elements,
 )
 from app.domain.sources.crm.changes import Change
-from app.domain.sources.mapping.mapping import parse_mapping
+from app.domain.sources.mapping.mapping_parser import parse_mapping
 
 OCCURRED_AT = datetime(2026, 10, 12, 14, 5, 10, tzinfo=UTC)
 

@@ -1,4 +1,4 @@
-"""HubSpot's deliveries: who sent them, and what they say in either dialect."""
+"""HubSpot's deliveries: their signatures, and their changes in both forms."""
 
 import hmac
 import json
@@ -12,19 +12,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.connectors.connector import Delivery
-from app.connectors.hubspot import DEFAULT_MAPPING, HubSpotConnector, decode_signed_url
+from app.connectors.hubspot import (
+    ACTIVITY_PROPERTIES,
+    DEFAULT_MAPPING,
+    HubSpotConnector,
+    decode_signed_url,
+    list_activity_properties,
+)
 from app.domain.primitives.decimals import FIXED_SCALE
 from app.domain.primitives.errors import InvalidError, MalformedError, NotAuthenticError
 from app.domain.sources.crm import activities, deals
+from app.domain.sources.crm.activity_properties import STORED_NAMES
 from app.domain.sources.crm.changes import EPOCH
-from app.domain.sources.mapping.mapping import parse_mapping
+from app.domain.sources.mapping.mapping_parser import parse_mapping
 
 SAMPLES = Path(__file__).parents[2] / "openapi" / "deliveries" / "hubspot"
 SECRET = "yyyyyyyy-yyyy-yyyy-yyyy-yyyyyyyyyyyy"
 URL = "https://www.example.com/webhook_uri"
 TIMESTAMP_MS = 1693657560000
 SIGNED_AT = EPOCH + timedelta(milliseconds=TIMESTAMP_MS)
-KNOWN_SIGNATURE = "K36dawei4A+QBNolUOqo7s91KQDWQ5MXZ/QufNYuk/Y="  # crm-webhooks.md 2.2, from HubSpot's own clients
+# A test vector of HubSpot's own client libraries.
+KNOWN_SIGNATURE = "K36dawei4A+QBNolUOqo7s91KQDWQ5MXZ/QufNYuk/Y="
 BODY = b"{'example_field':'example_value'}"
 HUBSPOT = HubSpotConnector()
 MAPPING = parse_mapping({"data": {"segment": {"property": "customer_segment"}}}, DEFAULT_MAPPING)
@@ -43,7 +51,7 @@ def is_authentic(delivery, now=SIGNED_AT, secrets=(SECRET,)):
     try:
         HUBSPOT.verify(delivery, secrets, now)
     except NotAuthenticError as error:
-        return error.detail != "The delivery is not authentic."  # never why
+        return error.detail != "The delivery is not authentic."  # no reason is given
     return True
 
 
@@ -400,10 +408,8 @@ def translate_sample(name, mapping=MAPPING):
 
 
 def test_the_samples_of_both_dialects_give_the_same_deal():
-    classic, generic = (
-        translate_sample("classic.json").changes,
-        translate_sample("generic.json").changes,
-    )
+    classic = translate_sample("classic.json").changes
+    generic = translate_sample("generic.json").changes
     deal_changes = [change for change in generic if change.entity.startswith("deal:")]
     assert {change.key: change for change in classic} == {
         change.key: change for change in deal_changes
@@ -511,3 +517,22 @@ def test_every_element_is_a_change_or_set_aside_or_ignored_and_never_an_error(el
     assert len(translation.changes) + len(translation.rejects) + translation.ignored == len(
         valid_elements
     )
+
+
+def test_no_property_of_an_activity_about_a_person_is_read():
+    default_mapping = parse_mapping({}, DEFAULT_MAPPING)
+    assert {
+        kind: list_activity_properties(kind, default_mapping) for kind in ACTIVITY_PROPERTIES
+    } == {
+        "call": {"hs_timestamp", "hs_call_status"},
+        "meeting": {"hs_timestamp", "hs_meeting_start_time", "hs_meeting_outcome"},
+        "email": {"hs_timestamp", "hs_email_status", "hs_email_direction"},
+    }
+    team_mapping = parse_mapping(
+        {"team": {"property": "hubspot_owner_id", "map": {"7": "sales"}}}, DEFAULT_MAPPING
+    )
+    assert "hubspot_owner_id" in list_activity_properties("call", team_mapping)
+
+
+def test_the_names_that_earlier_versions_stored_are_read_as_today_s_names():
+    assert ACTIVITY_PROPERTIES == STORED_NAMES

@@ -1,4 +1,4 @@
-"""Pipedrive's webhooks of version 2: who sent them, and what they say."""
+"""Pipedrive's webhooks of version 2: their secrets and their changes."""
 
 import json
 from base64 import b64encode
@@ -13,13 +13,13 @@ from app.domain.primitives.decimals import FIXED_SCALE
 from app.domain.primitives.errors import InvalidError, MalformedError, NotAuthenticError
 from app.domain.sources.crm import activities
 from app.services.sources.record_graph import project_events, record_set_from
-from tests.support import sample_deliveries as samples
+from tests.support import sample_deliveries
 
 CONNECTOR = PipedriveConnector()
 SECRET = "sightline:correct-horse-battery-staple"
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 SEGMENT = "/custom_fields/d4de1c1518b4531717c676029a45911c340390a6/value"
-MAPPING = samples.resolve_mapping(CONNECTOR, {"data": {"segment": {"property": SEGMENT}}})
+MAPPING = sample_deliveries.resolve_mapping(CONNECTOR, {"data": {"segment": {"property": SEGMENT}}})
 
 
 def basic_auth_headers(text, scheme="Basic"):
@@ -29,10 +29,10 @@ def basic_auth_headers(text, scheme="Basic"):
 def is_authentic(headers, *secrets):
     try:
         CONNECTOR.verify(
-            Delivery("POST", samples.HOOK_URL, headers, b"{}"), secrets or [SECRET], NOW
+            Delivery("POST", sample_deliveries.HOOK_URL, headers, b"{}"), secrets or [SECRET], NOW
         )
     except NotAuthenticError as error:
-        return error.detail != "The delivery is not authentic."  # never why
+        return error.detail != "The delivery is not authentic."  # no reason is given
     return True
 
 
@@ -103,7 +103,7 @@ def make_event(action="change", data=None, previous=None, **meta):
 
 
 def translate_single(raw, mapping=MAPPING, account="7"):
-    translation = samples.translate_body(CONNECTOR, raw, account, mapping)
+    translation = sample_deliveries.translate_body(CONNECTOR, raw, account, mapping)
     assert (len(translation.changes), translation.rejects) == (1, ())
     return translation.changes[0]
 
@@ -157,15 +157,16 @@ def test_a_monetary_custom_field_may_be_the_amount():
             "custom_fields": {"aa": {"type": "monetary", "value": 99.5, "currency": "SEK"}},
         }
     )
-    mapping = samples.resolve_mapping(CONNECTOR, spec)
-    won = samples.fold_events([translate_single(raw, mapping)], mapping)["deal.won"]
+    mapping = sample_deliveries.resolve_mapping(CONNECTOR, spec)
+    won = sample_deliveries.fold_events([translate_single(raw, mapping)], mapping)["deal.won"]
     assert (won.value, won.unit) == (99 * FIXED_SCALE + FIXED_SCALE // 2, "SEK")
 
 
 def test_an_amount_beyond_two_to_the_53_is_exact():
     assert (
         translate_single(
-            make_event(data={"value": 9007199254740993}), samples.resolve_mapping(CONNECTOR)
+            make_event(data={"value": 9007199254740993}),
+            sample_deliveries.resolve_mapping(CONNECTOR),
         ).fields["value"]
         == 9007199254740993
     )
@@ -178,7 +179,7 @@ def test_a_reopened_deal_keeps_first_won_time_and_is_not_won():
             previous={"status": "won"},
         )
     )
-    assert "deal.won" not in samples.fold_events([change], MAPPING)
+    assert "deal.won" not in sample_deliveries.fold_events([change], MAPPING)
 
 
 def test_a_deal_that_was_won_before_is_dated_by_its_won_time_and_one_that_is_won_now_by_the_event():
@@ -188,11 +189,11 @@ def test_a_deal_that_was_won_before_is_dated_by_its_won_time_and_one_that_is_won
         "close_time": "2026-09-01T10:00:00Z",
     }
     won_before = translate_single(make_event(data=data, previous={"title": "old"}))
-    assert samples.fold_events([won_before], MAPPING)["deal.won"].time == datetime(
+    assert sample_deliveries.fold_events([won_before], MAPPING)["deal.won"].time == datetime(
         2026, 9, 1, 10, tzinfo=UTC
     )
     won_now = translate_single(make_event(data=data, previous={"status": "open"}))
-    assert samples.fold_events([won_now], MAPPING)["deal.won"].time == won_now.at
+    assert sample_deliveries.fold_events([won_now], MAPPING)["deal.won"].time == won_now.at
 
 
 def test_a_deleted_deal_is_not_lost_and_a_restored_one_is_back():
@@ -213,7 +214,7 @@ def test_a_deleted_deal_is_not_lost_and_a_restored_one_is_back():
 def test_a_merge_is_reported_by_either_side():
     merged = translate_single(make_event("delete", entity_id="43", merged_to_id="42"))
     assert (merged.entity, merged.verb, merged.other) == ("deal:43", "merged", "deal:42")
-    survivor, absorbed = samples.translate_body(
+    survivor, absorbed = sample_deliveries.translate_body(
         CONNECTOR, make_event(data={"value": 5}, merged_from_id="43"), "7", MAPPING
     ).changes
     assert (survivor.entity, survivor.fields) == ("deal:42", {"value": 5})
@@ -225,7 +226,7 @@ def test_a_merge_is_reported_by_either_side():
     "entity", ["lead", "person", "organization", "product", "deal_product", "stage", "note"]
 )
 def test_what_is_no_deal_and_no_activity_is_ignored(entity):
-    translation = samples.translate_body(
+    translation = sample_deliveries.translate_body(
         CONNECTOR, make_event(data={}, entity=entity), "7", MAPPING
     )
     assert (translation.changes, translation.rejects, translation.ignored) == ((), (), 1)
@@ -245,7 +246,7 @@ def test_what_is_no_deal_and_no_activity_is_ignored(entity):
     ],
 )
 def test_an_event_that_cannot_be_understood_is_set_aside_with_its_reason(raw, message):
-    translation = samples.translate_body(CONNECTOR, raw, "7", MAPPING)
+    translation = sample_deliveries.translate_body(CONNECTOR, raw, "7", MAPPING)
     assert translation.changes == ()
     assert message in translation.rejects[0].problem
 
@@ -253,13 +254,15 @@ def test_an_event_that_cannot_be_understood_is_set_aside_with_its_reason(raw, me
 @pytest.mark.parametrize("raw", [b"[]", b"7", b"", b"{", b"\xff", b'{"a": NaN}', b'{"a":1,"a":2}'])
 def test_an_authentic_body_that_cannot_be_read_is_malformed(raw):
     with pytest.raises(MalformedError):
-        samples.translate_body(CONNECTOR, raw)
+        sample_deliveries.translate_body(CONNECTOR, raw)
 
 
 def test_the_samples_are_one_deal_in_whatever_order_and_however_often_they_come():
     for names in permutations(["created.json", "moved.json", "won.json", "corrected.json"]):
-        events = samples.fold_events(
-            samples.read_changes(CONNECTOR, *names, *names, account="7551234"), MAPPING, "deal:1042"
+        events = sample_deliveries.fold_events(
+            sample_deliveries.read_changes(CONNECTOR, *names, *names, account="7551234"),
+            MAPPING,
+            "deal:1042",
         )
         assert sorted(events) == ["deal.created", "deal.moved", "deal.won"]
         won = events["deal.won"]
@@ -269,30 +272,38 @@ def test_the_samples_are_one_deal_in_whatever_order_and_however_often_they_come(
 
 
 def test_the_samples_carry_the_custom_field_that_is_mapped():
-    changes = samples.read_changes(CONNECTOR, "created.json", "won.json", mapping=MAPPING)
-    assert samples.fold_events(changes, MAPPING)["deal.won"].data["segment"] == "enterprise"
+    changes = sample_deliveries.read_changes(CONNECTOR, "created.json", "won.json", mapping=MAPPING)
+    assert (
+        sample_deliveries.fold_events(changes, MAPPING)["deal.won"].data["segment"] == "enterprise"
+    )
 
 
 def test_the_sample_deal_is_reopened_merged_and_deleted():
     won_files = ("created.json", "moved.json", "won.json")
-    assert "deal.won" not in samples.fold_events(
-        samples.read_changes(CONNECTOR, *won_files, "reopened.json"), MAPPING
+    assert "deal.won" not in sample_deliveries.fold_events(
+        sample_deliveries.read_changes(CONNECTOR, *won_files, "reopened.json"), MAPPING
     )
-    merged = samples.read_changes(CONNECTOR, "merged_from.json", "merged_to.json")
+    merged = sample_deliveries.read_changes(CONNECTOR, "merged_from.json", "merged_to.json")
     assert {(change.entity, change.other) for change in merged if change.verb == "merged"} == {
         ("deal:1043", "deal:1042")
     }
     assert (
-        samples.fold_events(samples.read_changes(CONNECTOR, *won_files, "deleted.json"), MAPPING)
+        sample_deliveries.fold_events(
+            sample_deliveries.read_changes(CONNECTOR, *won_files, "deleted.json"), MAPPING
+        )
         == {}
     )
 
 
 def test_the_sample_meeting_is_held_at_its_time_for_its_deal():
-    changes = samples.read_changes(CONNECTOR, "meeting_done.json")
+    changes = sample_deliveries.read_changes(CONNECTOR, "meeting_done.json")
     assert activities.find_deal(changes) == "deal:1042"
     (held_event,) = activities.project_events(
-        changes, "deal:1042", samples.read_changes(CONNECTOR, "created.json"), MAPPING, "sales"
+        changes,
+        "deal:1042",
+        sample_deliveries.read_changes(CONNECTOR, "created.json"),
+        MAPPING,
+        "sales",
     ).events
     assert (held_event.type, held_event.time) == (
         "meeting.held",
@@ -305,7 +316,7 @@ def translate_activity(data, previous=None, action="change"):
     raw = make_event(action, data, previous, entity="activity", entity_id="5")
     return [
         (change.entity, change.verb, change.other)
-        for change in samples.translate_body(CONNECTOR, raw, "7", MAPPING).changes
+        for change in sample_deliveries.translate_body(CONNECTOR, raw, "7", MAPPING).changes
     ]
 
 
@@ -329,11 +340,11 @@ def test_an_activity_that_is_not_done_is_not_held():
     raw = make_event(
         data={"type": "call", "due_date": "2026-10-01", "done": False}, entity="activity"
     )
-    changes = samples.translate_body(CONNECTOR, raw, "7", MAPPING).changes
+    changes = sample_deliveries.translate_body(CONNECTOR, raw, "7", MAPPING).changes
     assert activities.project_events(changes, None, (), MAPPING, "sales").events == ()
 
 
-PRODUCT_MAPPING = samples.resolve_mapping(
+PRODUCT_MAPPING = sample_deliveries.resolve_mapping(
     CONNECTOR, {"line_items": {"offering": {"property": "product_id", "map": {"9": "onboarding"}}}}
 )
 
@@ -359,7 +370,9 @@ def sold_offerings(*product_events):
     changes = [
         change
         for raw_event in (won, *product_events)
-        for change in samples.translate_body(CONNECTOR, raw_event, "7", PRODUCT_MAPPING).changes
+        for change in sample_deliveries.translate_body(
+            CONNECTOR, raw_event, "7", PRODUCT_MAPPING
+        ).changes
     ]
     (won_event,) = project_events(
         "deal:42", record_set_from(changes), PRODUCT_MAPPING, "sales"
@@ -385,14 +398,14 @@ def test_the_products_of_a_deal_are_what_was_sold():
 
 def test_products_are_ignored_where_no_rule_says_what_they_are():
     assert (
-        samples.translate_body(
+        sample_deliveries.translate_body(
             CONNECTOR, make_product_event(1, "create", sum=30), "7", MAPPING
         ).ignored
         == 1
     )
     assert (
         len(
-            samples.translate_body(
+            sample_deliveries.translate_body(
                 CONNECTOR, make_product_event(1, deal_id=None), "7", PRODUCT_MAPPING
             ).rejects
         )

@@ -10,11 +10,11 @@ from app.connectors.pipedrive import PipedriveV1Connector
 from app.domain.primitives.decimals import FIXED_SCALE
 from app.domain.primitives.errors import MalformedError
 from app.domain.sources.crm import activities
-from tests.support import sample_deliveries as samples
+from tests.support import sample_deliveries
 
 CONNECTOR = PipedriveV1Connector()
 SEGMENT = "d4de1c1518b4531717c676029a45911c340390a6"
-MAPPING = samples.resolve_mapping(CONNECTOR, {"data": {"segment": {"property": SEGMENT}}})
+MAPPING = sample_deliveries.resolve_mapping(CONNECTOR, {"data": {"segment": {"property": SEGMENT}}})
 TIMESTAMP = 1791813910  # 2026-10-12T14:05:10Z
 
 
@@ -33,7 +33,7 @@ def make_event(action="updated", current=None, previous=None, **meta):
 
 
 def translate_single(raw):
-    translation = samples.translate_body(CONNECTOR, raw, "7", MAPPING)
+    translation = sample_deliveries.translate_body(CONNECTOR, raw, "7", MAPPING)
     assert (len(translation.changes), translation.rejects) == (1, ())
     return translation.changes[0]
 
@@ -50,11 +50,18 @@ def test_times_without_a_zone_are_utc():
 
 def test_one_edit_that_fires_twice_is_one_change_though_its_counters_have_moved():
     before = {"value": 4, "activities_count": 1, "update_time": "2026-10-12 13:00:00"}
+    after = {"value": 5, "update_time": "2026-10-12 14:05:10"}
     changes = [
-        translate_single(make_event(current={"value": 5, "activities_count": n, "update_time": "2026-10-12 14:05:10"}, previous=before,
-                   timestamp=TIMESTAMP + n, webhook_id=str(n)))
-        for n in (2, 3)
-    ]  # fmt: skip
+        translate_single(
+            make_event(
+                current={**after, "activities_count": count},
+                previous=before,
+                timestamp=TIMESTAMP + count,
+                webhook_id=str(count),
+            )
+        )
+        for count in (2, 3)
+    ]
     assert (changes[0].key, changes[0].at) == (changes[1].key, changes[1].at)
 
 
@@ -82,17 +89,17 @@ def test_null_zero_and_absent_are_distinguished():
 
 
 def test_users_that_come_as_one_element_lists_can_be_mapped():
-    mapping = samples.resolve_mapping(
+    mapping = sample_deliveries.resolve_mapping(
         CONNECTOR, {"team": {"property": "/user_id/0/id", "map": {"23012": "marketing"}}}
     )
-    changes = samples.read_changes(CONNECTOR, "added.json", mapping=mapping)
-    assert samples.fold_events(changes, mapping)["deal.created"].team == "marketing"
+    changes = sample_deliveries.read_changes(CONNECTOR, "added.json", mapping=mapping)
+    assert sample_deliveries.fold_events(changes, mapping)["deal.created"].team == "marketing"
 
 
 def test_the_samples_give_the_same_deal_in_every_order():
     for names in permutations(["added.json", "moved.json", "won.json", "corrected.json"]):
-        events = samples.fold_events(
-            samples.read_changes(CONNECTOR, *names, *names, account="7551234"), MAPPING
+        events = sample_deliveries.fold_events(
+            sample_deliveries.read_changes(CONNECTOR, *names, *names, account="7551234"), MAPPING
         )
         assert sorted(events) == ["deal.created", "deal.moved", "deal.won"]
         won = events["deal.won"]
@@ -105,16 +112,18 @@ def test_the_samples_give_the_same_deal_in_every_order():
 
 def test_the_sample_deal_is_reopened_and_deleted_and_a_merge_tells_its_new_amount():
     won_files = ("added.json", "moved.json", "won.json")
-    assert "deal.won" not in samples.fold_events(
-        samples.read_changes(CONNECTOR, *won_files, "reopened.json"), MAPPING
+    assert "deal.won" not in sample_deliveries.fold_events(
+        sample_deliveries.read_changes(CONNECTOR, *won_files, "reopened.json"), MAPPING
     )
     assert (
-        samples.fold_events(samples.read_changes(CONNECTOR, *won_files, "deleted.json"), MAPPING)
+        sample_deliveries.fold_events(
+            sample_deliveries.read_changes(CONNECTOR, *won_files, "deleted.json"), MAPPING
+        )
         == {}
     )
-    (merged,) = samples.read_changes(
+    (merged,) = sample_deliveries.read_changes(
         CONNECTOR, "merged.json"
-    )  # it does not say which deal was absorbed: that one is deleted
+    )  # the event does not name the absorbed deal, which is deleted by another one
     assert (merged.entity, merged.verb, merged.fields["value"]) == ("deal:1042", "snapshot", 25_000)
 
 
@@ -140,14 +149,14 @@ def test_an_activity_is_held_when_it_is_done_and_belongs_to_its_deal():
     raw = make_event(
         current={**previous, "done": True, "deal_id": 2}, previous=previous, object="activity", id=5
     )
-    changes = samples.translate_body(CONNECTOR, raw, "7", MAPPING).changes
+    changes = sample_deliveries.translate_body(CONNECTOR, raw, "7", MAPPING).changes
     assert activities.find_deal(changes) == "deal:2"
     (held_event,) = activities.project_events(changes, "deal:2", (), MAPPING, "sales").events
     assert (held_event.type, held_event.time) == (
         "call.held",
         datetime(2026, 10, 12, 9, 30, tzinfo=UTC),
     )
-    deletions = samples.translate_body(
+    deletions = sample_deliveries.translate_body(
         CONNECTOR, make_event("deleted", None, previous, object="activity", id=5), "7", MAPPING
     ).changes
     assert [(change.entity, change.verb) for change in deletions] == [("call:5", "deleted")]
@@ -164,14 +173,14 @@ def test_an_activity_is_held_when_it_is_done_and_belongs_to_its_deal():
     ],
 )
 def test_an_event_that_cannot_be_understood_is_set_aside_with_its_reason(raw, message):
-    translation = samples.translate_body(CONNECTOR, raw, "7", MAPPING)
+    translation = sample_deliveries.translate_body(CONNECTOR, raw, "7", MAPPING)
     assert translation.changes == ()
     assert message in translation.rejects[0].problem
 
 
 def test_what_is_no_deal_and_no_activity_is_ignored():
     assert (
-        samples.translate_body(
+        sample_deliveries.translate_body(
             CONNECTOR, make_event(current={}, object="person"), "7", MAPPING
         ).ignored
         == 1
@@ -180,4 +189,4 @@ def test_what_is_no_deal_and_no_activity_is_ignored():
 
 def test_a_list_is_malformed():
     with pytest.raises(MalformedError):
-        samples.translate_body(CONNECTOR, b"[]")
+        sample_deliveries.translate_body(CONNECTOR, b"[]")

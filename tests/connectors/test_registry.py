@@ -5,7 +5,7 @@ import pytest
 from app.connectors.registry import CONNECTORS, get_connector
 from app.domain.primitives.errors import InvalidError
 from app.domain.sources import sources
-from app.domain.sources.mapping.mapping import parse_mapping
+from app.domain.sources.mapping.mapping_parser import parse_mapping
 
 
 def test_every_connector_is_known_by_its_own_name_and_to_the_sources():

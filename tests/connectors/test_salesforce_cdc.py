@@ -1,4 +1,4 @@
-"""Salesforce's change events as a relay posts them: two shapes, several records, gaps."""
+"""Salesforce's change events, sent by a relay: two forms, several records, gaps."""
 
 import json
 from datetime import UTC, datetime
@@ -10,13 +10,13 @@ from app.connectors.connector import Delivery
 from app.connectors.salesforce_cdc import SalesforceCdcConnector
 from app.domain.primitives.decimals import FIXED_SCALE
 from app.domain.primitives.errors import InvalidError, MalformedError, NotAuthenticError
-from tests.support import sample_deliveries as samples
+from tests.support import sample_deliveries
 from tests.support.deal_scenarios import sign_standard_webhook
 
 CONNECTOR = SalesforceCdcConnector()
 ORGANIZATION = "00D5g000004XyZAEA0"
 DEAL = "0065g00000AbCdEAAV"
-MAPPING = samples.resolve_mapping(CONNECTOR, {"data": {"segment": {"property": "Type"}}})
+MAPPING = sample_deliveries.resolve_mapping(CONNECTOR, {"data": {"segment": {"property": "Type"}}})
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
 
@@ -50,7 +50,7 @@ def make_event(
 
 
 def translate_body(raw, account=ORGANIZATION):
-    return samples.translate_body(CONNECTOR, raw, account, MAPPING)
+    return sample_deliveries.translate_body(CONNECTOR, raw, account, MAPPING)
 
 
 def translate_single(raw):
@@ -63,14 +63,19 @@ def test_a_relay_signs_as_standard_webhooks_says():
     secret = CONNECTOR.generate_secret(bytes(range(32)))
     body = make_event(Amount=5)
     CONNECTOR.verify(
-        Delivery("POST", samples.HOOK_URL, sign_standard_webhook(body, secret, NOW, ""), body),
+        Delivery(
+            "POST", sample_deliveries.HOOK_URL, sign_standard_webhook(body, secret, NOW, ""), body
+        ),
         [secret],
         NOW,
     )
     with pytest.raises(NotAuthenticError):
         CONNECTOR.verify(
             Delivery(
-                "POST", samples.HOOK_URL, sign_standard_webhook(body, secret, NOW, ""), body + b" "
+                "POST",
+                sample_deliveries.HOOK_URL,
+                sign_standard_webhook(body, secret, NOW, ""),
+                body + b" ",
             ),
             [secret],
             NOW,
@@ -116,7 +121,7 @@ def test_a_bitmap_that_the_relay_did_not_decode_is_set_aside():
 
 
 def test_several_records_of_one_event_are_several_changes():
-    changes = samples.read_changes(CONNECTOR, "several_lost.json")
+    changes = sample_deliveries.read_changes(CONNECTOR, "several_lost.json")
     assert [change.entity for change in changes] == [
         "deal:0065g00000AbCdFAAV",
         "deal:0065g00000AbCdGAAV",
@@ -138,7 +143,7 @@ def test_a_wildcard_of_ids_says_to_import_what_changed_since():
         "changed since 2026-10-20" in translate_body(make_event(ids=("006*",))).rejects[0].problem
     )
     assert (
-        translate_body(samples.read_sample("salesforce_cdc", "gap.json"))
+        translate_body(sample_deliveries.read_sample("salesforce_cdc", "gap.json"))
         .rejects[0]
         .problem.endswith(f"import {DEAL}.")
     )
@@ -168,15 +173,15 @@ def test_times_are_text_or_milliseconds():
                 )
             )
         ]
-        assert samples.fold_events(changes, MAPPING)["deal.won"].time == datetime(
+        assert sample_deliveries.fold_events(changes, MAPPING)["deal.won"].time == datetime(
             2026, 10, 20, 9, 15, 30, tzinfo=UTC
         )
 
 
 def test_the_samples_are_one_deal_in_whatever_order():
     for names in permutations(["cometd_created.json", "cometd_won.json", "pubsub_corrected.json"]):
-        events = samples.fold_events(
-            samples.read_changes(CONNECTOR, *names, *names, mapping=MAPPING), MAPPING
+        events = sample_deliveries.fold_events(
+            sample_deliveries.read_changes(CONNECTOR, *names, *names, mapping=MAPPING), MAPPING
         )
         assert sorted(events) == ["deal.created", "deal.won"]
         assert (events["deal.won"].value, events["deal.won"].unit) == (19_800 * FIXED_SCALE, "EUR")

@@ -1,4 +1,4 @@
-"""What signatures have in common; each scheme's own answers stand with its connector."""
+"""The shared parts of signatures. Each scheme is tested with its connector."""
 
 from datetime import UTC, datetime, timedelta
 

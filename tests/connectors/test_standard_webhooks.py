@@ -20,7 +20,8 @@ SAMPLES = Path(__file__).parents[2] / "openapi" / "deliveries" / "standard_webho
 CONNECTOR = StandardWebhooksConnector()
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OTHER_SECRET = "whsec_" + b64encode(b"o" * 32).decode()
-KNOWN_SIGNATURE = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="  # crm-webhooks.md 6.1
+# A published test vector of Standard Webhooks.
+KNOWN_SIGNATURE = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 TIMESTAMP = 1614265330
 NOW = datetime.fromtimestamp(TIMESTAMP, UTC)
 HEADERS = {
@@ -35,7 +36,7 @@ def is_authentic(headers, secrets=(SECRET,), now=NOW, body=BODY):
     try:
         CONNECTOR.verify(Delivery("POST", "https://a.example/hooks/x", headers, body), secrets, now)
     except NotAuthenticError as error:
-        return error.detail != "The delivery is not authentic."  # never why
+        return error.detail != "The delivery is not authentic."  # no reason is given
     return True
 
 
@@ -133,7 +134,8 @@ def test_exactly_300_seconds_either_way_is_accepted_and_a_microsecond_more_is_no
 
 def test_several_secrets_and_several_signatures_rotate():
     assert is_authentic(HEADERS, [OTHER_SECRET, SECRET])
-    both_signatures = f"{sign_headers(secret=OTHER_SECRET)['webhook-signature']} {sign_headers()['webhook-signature']}"
+    other_signature = sign_headers(secret=OTHER_SECRET)["webhook-signature"]
+    both_signatures = f"{other_signature} {sign_headers()['webhook-signature']}"
     assert is_authentic(sign_headers() | {"webhook-signature": both_signatures})
     assert not is_authentic(HEADERS, [OTHER_SECRET])
     assert not is_authentic(HEADERS, [])
@@ -233,7 +235,7 @@ def test_a_public_key_verifies_what_its_private_key_signed_and_nothing_else():
 
 
 def test_a_public_key_as_the_key_of_a_shared_signature_is_refused():
-    """Whoever knows the public key, and all may, must not be able to sign with it."""
+    """A public key is public, so it must not be accepted as a shared secret."""
     public_bytes = PRIVATE_KEY.public_key().public_bytes_raw()
     forged = sign_headers(secret=b64encode(public_bytes).decode())
     assert not is_authentic(forged, [PUBLIC_KEY])

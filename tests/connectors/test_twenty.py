@@ -1,4 +1,4 @@
-"""Twenty's webhooks: HMAC over timestamp and body, micros, and two shapes."""
+"""Twenty's webhooks: HMAC of timestamp and body, micros, and two forms."""
 
 import hmac
 import json
@@ -12,7 +12,7 @@ from app.connectors.connector import Delivery
 from app.connectors.twenty import TwentyConnector
 from app.domain.primitives.decimals import FIXED_SCALE
 from app.domain.primitives.errors import InvalidError, MalformedError, NotAuthenticError
-from tests.support import sample_deliveries as samples
+from tests.support import sample_deliveries
 
 CONNECTOR = TwentyConnector()
 WORKSPACE = "3b8e6458-5fc1-4e63-8563-008ccddaa6db"
@@ -20,7 +20,7 @@ SECRET = "a-secret-of-the-webhook"
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 TIMESTAMP_MS = str(int(NOW.timestamp() * 1000))
 BODY = b'{"eventName": "opportunity.created"}'
-MAPPING = samples.resolve_mapping(CONNECTOR)
+MAPPING = sample_deliveries.resolve_mapping(CONNECTOR)
 
 
 def sign_headers(timestamp=TIMESTAMP_MS, body=BODY, secret=SECRET):
@@ -30,9 +30,9 @@ def sign_headers(timestamp=TIMESTAMP_MS, body=BODY, secret=SECRET):
 
 def is_authentic(headers, body=BODY, now=NOW, secrets=(SECRET,)):
     try:
-        CONNECTOR.verify(Delivery("POST", samples.HOOK_URL, headers, body), secrets, now)
+        CONNECTOR.verify(Delivery("POST", sample_deliveries.HOOK_URL, headers, body), secrets, now)
     except NotAuthenticError as error:
-        return error.detail != "The delivery is not authentic."  # never why
+        return error.detail != "The delivery is not authentic."  # no reason is given
     return True
 
 
@@ -89,7 +89,7 @@ def translate_event(action="updated", account=WORKSPACE, use_documented_shape=Fa
             "data": record,
             "timestamp": "2026-10-20T09:15:31.500Z",
         }
-    return samples.translate_body(CONNECTOR, json.dumps(body).encode(), account, MAPPING)
+    return sample_deliveries.translate_body(CONNECTOR, json.dumps(body).encode(), account, MAPPING)
 
 
 def test_a_change_has_the_key_of_the_design_in_either_shape():
@@ -106,7 +106,7 @@ def test_micros_are_read_exactly_as_number_or_text():
         (change,) = translate_event(
             stage="CUSTOMER", amount={"amountMicros": micros, "currencyCode": "EUR"}
         ).changes
-        won = samples.fold_events([change], MAPPING)["deal.won"]
+        won = sample_deliveries.fold_events([change], MAPPING)["deal.won"]
         assert (won.value, won.unit) == (215_005_000, "EUR")
 
 
@@ -135,7 +135,7 @@ def test_an_upsert_that_a_wildcard_sends_twice_is_one_deal():
         translate_event("updated", stage="CUSTOMER").changes
         + translate_event("upserted", stage="CUSTOMER").changes
     )
-    assert list(samples.fold_events(changes, MAPPING)) == ["deal.won"]
+    assert list(sample_deliveries.fold_events(changes, MAPPING)) == ["deal.won"]
 
 
 def test_soft_and_hard_deletion_are_no_loss_and_a_restored_deal_is_back():
@@ -154,26 +154,31 @@ def test_soft_and_hard_deletion_are_no_loss_and_a_restored_deal_is_back():
 
 def test_the_samples_are_one_deal_in_whatever_order():
     for names in permutations(["created.json", "won.json", "corrected.json"]):
-        events = samples.fold_events(
-            samples.read_changes(CONNECTOR, *names, *names, account=WORKSPACE), MAPPING
+        events = sample_deliveries.fold_events(
+            sample_deliveries.read_changes(CONNECTOR, *names, *names, account=WORKSPACE), MAPPING
         )
         assert sorted(events) == ["deal.created", "deal.won"]
         assert (events["deal.won"].value, events["deal.won"].unit) == (19_800 * FIXED_SCALE, "EUR")
         assert events["deal.won"].time == datetime(2026, 10, 20, 9, 15, 30, tzinfo=UTC)
-    emptied = samples.read_changes(CONNECTOR, "created.json", "won.json", "emptied.json")
-    assert samples.fold_events(emptied, MAPPING)["deal.won"].value is None
+    emptied = sample_deliveries.read_changes(CONNECTOR, "created.json", "won.json", "emptied.json")
+    assert sample_deliveries.fold_events(emptied, MAPPING)["deal.won"].value is None
     assert (
-        samples.fold_events(samples.read_changes(CONNECTOR, "won.json", "deleted.json"), MAPPING)
+        sample_deliveries.fold_events(
+            sample_deliveries.read_changes(CONNECTOR, "won.json", "deleted.json"), MAPPING
+        )
         == {}
     )
-    assert len(samples.read_changes(CONNECTOR, "documented_shape.json", account=WORKSPACE)) == 1
+    assert (
+        len(sample_deliveries.read_changes(CONNECTOR, "documented_shape.json", account=WORKSPACE))
+        == 1
+    )
 
 
 def test_other_objects_are_ignored_other_workspaces_set_aside():
     person_body = b'{"eventName": "person.created", "workspaceId": "x", "record": {}}'
-    assert samples.translate_body(CONNECTOR, person_body).ignored == 1
+    assert sample_deliveries.translate_body(CONNECTOR, person_body).ignored == 1
     assert (
-        samples.translate_body(
+        sample_deliveries.translate_body(
             CONNECTOR, b'{"eventName": "opportunity.shared", "record": {}}'
         ).ignored
         == 1
@@ -191,9 +196,9 @@ def test_other_objects_are_ignored_other_workspaces_set_aside():
     ],
 )
 def test_an_event_that_cannot_be_understood_is_set_aside(raw, message):
-    assert message in samples.translate_body(CONNECTOR, raw).rejects[0].problem
+    assert message in sample_deliveries.translate_body(CONNECTOR, raw).rejects[0].problem
 
 
 def test_a_list_is_malformed():
     with pytest.raises(MalformedError):
-        samples.translate_body(CONNECTOR, b"[]")
+        sample_deliveries.translate_body(CONNECTOR, b"[]")

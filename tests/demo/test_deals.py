@@ -6,12 +6,12 @@ from app.connectors.connector import Delivery
 from app.connectors.hubspot import HubSpotConnector
 from app.demo.company import MAPPING, PORTAL_ID, Quarter
 from app.demo.deals import build_webhook_elements, generate_deals, to_generic_element
-from app.domain.sources.mapping.mapping import parse_mapping
+from app.domain.sources.mapping.mapping_parser import parse_mapping
 
 QUARTER = Quarter(date(2026, 9, 28))
 
 
-def test_most_of_what_sales_opens_is_not_what_the_playbook_is_after():
+def test_most_deals_are_not_enterprise_deals():
     segments = Counter(deal.segment for deal in generate_deals(QUARTER))
     assert 140 < segments.total() < 200
     assert segments["enterprise"] * 2 < segments.total()
@@ -42,7 +42,7 @@ def test_no_property_about_a_person_is_sent():
     assert not {name for name in names if "owner" in name or "name" in name or "body" in name}
 
 
-def test_the_same_seed_gives_the_same_messages_in_order_of_time():
+def test_the_same_seed_gives_the_same_elements_in_order():
     messages = build_webhook_elements(QUARTER)
     assert messages == build_webhook_elements(Quarter(date(2026, 9, 28)))
     assert messages != build_webhook_elements(Quarter(date(2026, 9, 28), "other"))

@@ -11,12 +11,13 @@ from app.domain.primitives.errors import ConflictError
 from app.main import create_app
 from app.security.vault import generate_key
 from app.services.access import organizations
-from app.services.operations import rollup_check as maintenance
+from app.services.operations import rollup_check
 from app.settings import Settings
 from tests.support.databases import copy_sqlite_template
 
 QUARTER = Quarter(date(2026, 9, 28))
-SECRET, PEPPER = generate_key(), generate_key()
+SECRET = generate_key()
+PEPPER = generate_key()
 TWO_WEEKS_IN = datetime(2026, 10, 13, 13, tzinfo=UTC)
 EIGHT_WEEKS_IN = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 
@@ -44,17 +45,15 @@ async def read_score(settings: Settings, prepared: DemoAccess, now: datetime) ->
         settings, prepared.read_key, now, "/v1/alignment", "/v1/alignment/ledger?limit=200"
     )
     return [
-        {name: value for name, value in document.items() if name != "version"}
+        {name: member for name, member in document.items() if name != "version"}
         for document in documents
     ]
 
 
 @pytest.mark.slow
 async def test_a_resumed_demo_scores_like_a_single_start_and_revokes_the_old_keys(sqlite_url):
-    single_settings, resumed_settings = (
-        settings_for(f"sqlite+aiosqlite:///{copy_sqlite_template()}"),
-        settings_for(sqlite_url),
-    )
+    single_settings = settings_for(f"sqlite+aiosqlite:///{copy_sqlite_template()}")
+    resumed_settings = settings_for(sqlite_url)
     first = await prepare_demo(resumed_settings, datetime(2026, 10, 7, 13, tzinfo=UTC), QUARTER)
     second = await prepare_demo(resumed_settings, TWO_WEEKS_IN)
     single_start = await prepare_demo(single_settings, TWO_WEEKS_IN, QUARTER)
@@ -121,7 +120,7 @@ async def test_eight_weeks_in_the_story_is_in_the_ledger(sqlite_url):
 
 
 async def check_evidence_sources_and_rollups(settings: Settings, prepared: DemoAccess) -> None:
-    """The evidence lists something, the sources are well, and the roll-ups are what the events say."""
+    """Check that evidence exists, sources are healthy, and roll-ups match the events."""
     evidence, hubspot = await request_all(
         settings, prepared.read_key, EIGHT_WEEKS_IN, prepared.evidence, "/v1/sources/hubspot"
     )
@@ -130,7 +129,7 @@ async def check_evidence_sources_and_rollups(settings: Settings, prepared: DemoA
     application = create_app(settings, lambda: EIGHT_WEEKS_IN)
     service = application.state.service
     identity = await organizations.find_organization(service, ORGANIZATION)
-    assert not any((await maintenance.count_rollup_differences(service, identity)).values())
+    assert not any((await rollup_check.count_rollup_differences(service, identity)).values())
     await service.database.close()
 
 

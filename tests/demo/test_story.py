@@ -11,7 +11,7 @@ def list_deliveries() -> list[WebhookDelivery]:
     return [act for act in build_acts(QUARTER) if isinstance(act, WebhookDelivery)]
 
 
-def test_the_acts_come_in_the_order_of_time_the_playbook_first():
+def test_the_acts_are_in_order_and_the_playbook_is_first():
     ordered_acts = build_acts(QUARTER)
     assert [act.occurs_at for act in ordered_acts] == sorted(act.occurs_at for act in ordered_acts)
     assert (
@@ -31,7 +31,7 @@ def test_no_delivery_contains_future_changes():
     assert all(occurred_ms <= to_milliseconds(sent_at) for occurred_ms, sent_at in occurrences)
 
 
-def test_deliveries_repeat_come_late_and_are_no_larger_than_hubspots():
+def test_some_deliveries_are_repeated_or_late_and_none_is_too_large():
     sizes = [len(delivery.elements) for delivery in list_deliveries()]
     assert min(sizes) > 0
     assert max(sizes) <= MAX_BATCH

@@ -1,6 +1,6 @@
-"""Clients that generators make of the committed contract: whole, compiling, and good for a whole story.
+"""Clients generated from the committed OpenAPI document are complete, compile and work.
 
-`make test` generates them first (`make clients`); what is not there or is not of the committed contract fails here.
+`make test` generates them first (`make clients`). Missing or outdated clients fail here.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ CLIENT_NAMES = ("python", "hey-api", "openapi-fetch", "readme")
 
 
 def run_program(*command: str | Path, **environment: str) -> str:
-    """What the program said that ended well. Raises: AssertionError with what it said."""
+    """Run a program and return its output. Raises: AssertionError with the output if it fails."""
     process = subprocess.run(
         command,
         cwd=ROOT,
@@ -59,7 +59,7 @@ def contract() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[tuple[str, dict[str, str]]]:
-    """The address of a service, and the admin keys of an organization for each client."""
+    """The URL of a service, and an admin key of an organization for each client."""
     database = copy_sqlite_template()
     app = create_app(Settings(database_url=f"sqlite+aiosqlite:///{database}"), FakeClock())
 
@@ -79,7 +79,7 @@ def service() -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def list_operations(contract: dict[str, Any]) -> list[tuple[str, str]]:
-    """The tag and the operationId of every operation."""
+    """Return the tag and the operationId of every operation."""
     described_operations = [
         operation for methods in contract["paths"].values() for operation in methods.values()
     ]
@@ -134,9 +134,8 @@ def test_a_whole_story_goes_through_the_python_client(contract, service):
 @pytest.mark.parametrize("name", ["hey-api", "openapi-fetch"])
 def test_a_whole_story_compiles_and_goes_through_the_typescript_clients(contract, service, name):
     base_url, keys = service
-    output_folder = (
-        CLIENTS_FOLDER / f"out-{name}"
-    )  # inside of openapi/, where Node finds what openapi/package.json asks for
+    # Inside openapi/, where Node finds the packages of openapi/package.json.
+    output_folder = CLIENTS_FOLDER / f"out-{name}"
     compiler = ROOT / "openapi" / "node_modules" / "typescript-7" / "bin" / "tsc"
     run_program(
         TOOLS_FOLDER / "node",
@@ -155,7 +154,7 @@ def test_a_whole_story_compiles_and_goes_through_the_typescript_clients(contract
 
 
 def extract_readme_example(language: str) -> str:
-    """The README's block in that language."""
+    """Return the README's code block in that language."""
     (block,) = re.findall(
         rf"^```{language}\n(.*?)^```",
         (ROOT / "README.md").read_text(encoding="utf-8"),
@@ -177,7 +176,8 @@ def test_the_readme_shows_clients_that_work(contract, service):
     assert len(example.splitlines()) <= 12
     output = run_program(TOOLS_FOLDER / "python", "-c", example, **environment)
     assert output.startswith("no-current-playbook "), "an organization without a playbook"
-    story_path, output_folder = CLIENTS_FOLDER / "readme.ts", CLIENTS_FOLDER / "out-readme"
+    story_path = CLIENTS_FOLDER / "readme.ts"
+    output_folder = CLIENTS_FOLDER / "out-readme"
     example = extract_readme_example("typescript")
     assert len(example.splitlines()) <= 10
     wrapped_example = (

@@ -1,4 +1,4 @@
-"""One lineage for both databases: up, down and up again, without drift, and what is append-only stays so."""
+"""Migrations run up and down on both databases without drift, and append-only tables stay so."""
 
 import asyncio
 
@@ -7,13 +7,13 @@ from sqlalchemy import Column, Integer, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from app.domain.sources.sources import Source
-from app.services.events import ingestion as events
-from app.services.sources import inbound_webhooks as deliveries
-from app.services.sources import sources
+from app.services.events import ingestion
+from app.services.sources import inbound_webhooks
+from app.services.sources import sources as sources_service
 from app.store.operations import migrations
-from app.store.sql import column_types as types
+from app.store.sql import column_types
 from app.store.sql.database import connect
-from app.store.tables.playbook import Row
+from app.store.tables.base import Row
 from tests.support.service_harness import (
     NOW,
     ServiceHarness,
@@ -49,10 +49,10 @@ async def get_revision(url: str) -> str | None:
 
 
 def make_different_value(column: Column[object]) -> str:
-    """A value of the column's type that no row has there."""
-    if isinstance(column.type, types.UuidColumn):
+    """Return a value of the column's type that no row has."""
+    if isinstance(column.type, column_types.UuidColumn):
         return "'00000000-0000-7000-8000-000000000000'"
-    if isinstance(column.type, types.InstantColumn | types.DayColumn | Integer):
+    if isinstance(column.type, column_types.InstantColumn | column_types.DayColumn | Integer):
         return "12345"
     return "'{\"another\"\\:1}'"
 
@@ -90,20 +90,20 @@ def test_a_table_that_differs_from_its_rows_is_seen(database_url: str):
 
 
 async def insert_append_only_rows(harness: ServiceHarness) -> None:
-    """There is a row in every table that is append-only."""
+    """Insert a row into every append-only table."""
     actor = await harness.create_organization()
     await seed_playbook(harness, actor)
     (submission,) = await record_events(harness, actor, make_event("a"))
     assert submission.uid is not None
-    await events.retract_event(harness.service, actor, submission.uid, "a mistake")
+    await ingestion.retract_event(harness.service, actor, submission.uid, "a mistake")
     hook_id = (
-        await sources.put_source(
+        await sources_service.put_source(
             harness.service, actor, Source("crm", "CRM", "hubspot", None, "sales"), SECRET
         )
     ).hook_id
     elements = [make_deal_creation(1, NOW), make_property_change(1, "dealstage", "closedwon", NOW)]
     delivery = make_hubspot_delivery(hook_id or "", SECRET, elements, NOW)
-    await deliveries.receive_delivery(harness.service, hook_id or "", delivery, reject_body)  # type: ignore[arg-type]  # never returns
+    await inbound_webhooks.receive_delivery(harness.service, hook_id or "", delivery, reject_body)  # type: ignore[arg-type]  # never returns
 
 
 async def test_what_is_append_only_can_be_neither_changed_nor_deleted(database_url: str):

@@ -1,4 +1,4 @@
-"""What every component looks at: the evidence, the active objectives, who bears them, where work went."""
+"""Inputs of every component: evidence, active objectives, load-bearing teams, attention."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -28,28 +28,29 @@ ZERO = Fraction(0)
 
 @dataclass(frozen=True, slots=True)
 class ComponentInputs:
-    """A world on its scored day. `weight` is P_o of every active objective of the playbook."""
+    """A world on its scored day."""
 
     world: World
     scored_day: date
     dated_events: Sequence[DatedEvent]
     objectives: Sequence[Objective]
+    # P_o of every active objective of the playbook.
     weights: dict[str, Fraction]
 
 
 @dataclass(frozen=True, slots=True)
 class TeamAttention:
-    """Where a team's attention went in the attention window; `other` is the part of `off` for another playbook."""
+    """The shares of a team's effort in the attention window."""
 
     events: int
     total: Fraction
     by_objective: dict[str, Fraction]
     off_playbook: Fraction
+    # The part of `off_playbook` that serves another playbook.
     other_playbook: Fraction
 
 
 def collect_inputs(world: World) -> ComponentInputs:
-    """The scene of the world's playbook."""
     objectives = [
         o for o in world.objectives if o.playbook == world.playbook.key and o.state == "active"
     ]
@@ -61,31 +62,29 @@ def collect_inputs(world: World) -> ComponentInputs:
 
 
 def compute_mean(weighted: Iterable[tuple[Fraction, Fraction]]) -> Fraction | None:
-    """The mean of (weight, value) pairs; None of none."""
+    """Return the mean of (weight, number) pairs, or None if the weights sum to 0."""
     pairs = list(weighted)
     total = sum((w for w, _ in pairs), ZERO)
     return sum((w * v for w, v in pairs), ZERO) / total if total else None
 
 
 def find_metric(world: World, key_result: KeyResult) -> Metric:
-    """The key result's metric."""
     return next(m for m in world.metrics if m.key == key_result.metric)
 
 
 def find_key_results(world: World, objective: str) -> list[KeyResult]:
-    """The key results of one objective."""
     return [k for k in world.key_results if k.objective == objective]
 
 
 def find_key_result_events(inputs: ComponentInputs, key_result: KeyResult) -> list[Event]:
-    """The events of every source that count for the key result."""
+    """Return the events of every source that count for the key result."""
     return find_counted_events(
         inputs.world, inputs.dated_events, key_result, find_metric(inputs.world, key_result)
     )
 
 
 def find_load_bearing(world: World, objective: str) -> list[Responsibility]:
-    """The accepted responsibilities of the objective that carry weight."""
+    """Return the accepted responsibilities of the objective that carry weight."""
     active_teams = {t.key for t in world.teams}
     return [
         r
@@ -98,7 +97,7 @@ def find_load_bearing(world: World, objective: str) -> list[Responsibility]:
 
 
 def compute_share(world: World, objective: str, team: str) -> Fraction:
-    """s_{o,m}: the team's part of what the objective's load-bearing teams carry."""
+    """Return s_{o,m}: the team's share of the objective's load-bearing responsibilities."""
     responsibilities = find_load_bearing(world, objective)
     total = sum((r.share for r in responsibilities), ZERO)
     return (
@@ -107,7 +106,7 @@ def compute_share(world: World, objective: str, team: str) -> Fraction:
 
 
 def compute_borne_weights(inputs: ComponentInputs, team: str) -> dict[str, Fraction]:
-    """P_o * s_{o,m} of the objectives that the team bears."""
+    """Return P_o * s_{o,m} of the objectives for which the team bears load."""
     weights = {
         o.key: inputs.weights[o.key] * compute_share(inputs.world, o.key, team)
         for o in inputs.objectives
@@ -116,7 +115,7 @@ def compute_borne_weights(inputs: ComponentInputs, team: str) -> dict[str, Fract
 
 
 def find_served_objectives(world: World, event: Event, playbook: str) -> set[str]:
-    """The active objectives of a playbook that the event belongs to."""
+    """Return the active objectives of a playbook that the event belongs to."""
     active_objectives = {
         o.key for o in world.objectives if o.playbook == playbook and o.state == "active"
     }
@@ -130,7 +129,7 @@ def find_served_objectives(world: World, event: Event, playbook: str) -> set[str
 
 
 def serves_other_playbook(world: World, dated_event: DatedEvent) -> bool:
-    """Whether the event leads to an active objective of another published playbook, on its own day."""
+    """Return True if the event serves an objective of another playbook published on its day."""
     return any(
         p.starts_on <= dated_event.day <= p.ends_on
         and find_served_objectives(world, dated_event.event, p.key)
@@ -141,7 +140,7 @@ def serves_other_playbook(world: World, dated_event: DatedEvent) -> bool:
 def find_attention_events(
     inputs: ComponentInputs, team: str, kind: str | None = None
 ) -> list[DatedEvent]:
-    """The team's events (of a kind, if one is given) in the attention window."""
+    """Return the team's events in the attention window, of one kind if `kind` is given."""
     first = max(
         inputs.scored_day - timedelta(days=inputs.world.policy.focus_days - 1),
         inputs.world.playbook.starts_on,
@@ -158,7 +157,7 @@ def find_attention_events(
 def measure_attention(
     inputs: ComponentInputs, team: str, kind: str | None = None
 ) -> TeamAttention | None:
-    """The team's attention figure; None when the sample is too small or weighs nothing."""
+    """Return the team's attention. Return None if there are too few events or no effort."""
     dated_events = find_attention_events(inputs, team, kind)
     by_objective = {o.key: ZERO for o in inputs.objectives}
     off_playbook = other_playbook = ZERO
@@ -187,7 +186,7 @@ def measure_attention(
 def find_teams_with_attention(
     inputs: ComponentInputs, kind: str | None = None
 ) -> list[tuple[Team, TeamAttention]]:
-    """The teams that have an attention figure, with it."""
+    """Return the teams that have an attention figure, with the figure."""
     attention_by_team = [(t, measure_attention(inputs, t.key, kind)) for t in inputs.world.teams]
     return [
         (t, team_attention) for t, team_attention in attention_by_team if team_attention is not None

@@ -1,4 +1,4 @@
-"""The eight components of scoring.md section 3, each from nothing."""
+"""The eight components of docs/scoring.md, each computed from raw events."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,8 +27,9 @@ HALF = Fraction(1, 2)
 
 @dataclass(frozen=True, slots=True)
 class ComponentScore:
-    """A component. `score` is None without evidence, and `cov` is 0 then."""
+    """The score of a component."""
 
+    # None without evidence; `coverage` is 0 then.
     score: Fraction | None
     coverage: Fraction
     applies: bool = True
@@ -36,9 +37,10 @@ class ComponentScore:
 
 @dataclass(frozen=True, slots=True)
 class KeyResultPace:
-    """How one key result stands. `value` is the baseline when nothing makes it."""
+    """The progress of one key result on the scored day."""
 
     has_evidence: bool
+    # The baseline if there is no evidence.
     value: Fraction
     progress: Fraction
     expected: Fraction
@@ -46,20 +48,20 @@ class KeyResultPace:
 
 
 def clamp_fraction(x: Fraction) -> Fraction:
-    """`x` held inside [0, 1]."""
+    """Limit `x` to [0, 1]."""
     return min(max(x, ZERO), FRACTION_ONE)
 
 
 def make_component_score(
     score: Fraction | None, coverage: Fraction = FRACTION_ONE, applies: bool = True
 ) -> ComponentScore:
-    """A component, whose coverage is 0 when it has no score or does not apply."""
+    """Make a component score. Coverage is 0 without a score, or if it does not apply."""
     is_scored = score is not None and applies
     return ComponentScore(score if is_scored else None, coverage if is_scored else ZERO, applies)
 
 
 def assess_involvement(inputs: ComponentInputs, team: str) -> tuple[Fraction, str]:
-    """P_m, and why it is not 1."""
+    """Return P_m, and the reason why it is not 1."""
     world = inputs.world
     has_contributed = team in world.contributions
     revision = world.signoffs.get(team)
@@ -78,7 +80,7 @@ def assess_involvement(inputs: ComponentInputs, team: str) -> tuple[Fraction, st
 
 
 def assess_sharing(inputs: ComponentInputs, objective: str) -> tuple[Fraction, str]:
-    """sh_o, and why it is not 1."""
+    """Return sh_o, and the reason why it is not 1."""
     world = inputs.world
     function_by_team = {t.key: t.function for t in world.teams}
     responsibilities = find_load_bearing(world, objective)
@@ -113,20 +115,20 @@ def assess_sharing(inputs: ComponentInputs, objective: str) -> tuple[Fraction, s
 
 
 def compute_expected_focus(inputs: ComponentInputs, team: str) -> dict[str, Fraction]:
-    """r(o): where the playbook wants the team's work."""
+    """Return r(o): the distribution of work that the playbook expects of the team."""
     weights = compute_borne_weights(inputs, team) or inputs.weights
     total = sum(weights.values(), ZERO)
     return {o.key: weights.get(o.key, ZERO) / total for o in inputs.objectives}
 
 
 def compute_focus(inputs: ComponentInputs, team: str, team_attention: TeamAttention) -> Fraction:
-    """focus_m."""
+    """Return focus_m."""
     expected = compute_expected_focus(inputs, team)
     return sum((min(team_attention.by_objective[o], expected[o]) for o in expected), ZERO)
 
 
 def compute_pace(inputs: ComponentInputs, key_result: KeyResult) -> KeyResultPace:
-    """Where the key result stands on the scored day against where it should."""
+    """Compare the key result's progress on the scored day with the expected progress."""
     metric = find_metric(inputs.world, key_result)
     counted_events = [
         e
@@ -147,7 +149,7 @@ def compute_pace(inputs: ComponentInputs, key_result: KeyResult) -> KeyResultPac
 
 
 def compute_attainment(inputs: ComponentInputs, objective: str) -> Fraction:
-    """A_o."""
+    """Return A_o."""
     return (
         compute_mean(
             (k.weight, compute_pace(inputs, k).attainment)
@@ -158,7 +160,7 @@ def compute_attainment(inputs: ComponentInputs, objective: str) -> Fraction:
 
 
 def compute_measured_share(inputs: ComponentInputs, objective: str) -> Fraction:
-    """The share, by weight, of the objective's key results that have an event which makes the value."""
+    """Return the share, by weight, of the objective's key results that have evidence."""
     key_results = find_key_results(inputs.world, objective)
     return (
         compute_mean(
@@ -170,7 +172,7 @@ def compute_measured_share(inputs: ComponentInputs, objective: str) -> Fraction:
 
 
 def find_newest_day(inputs: ComponentInputs, objective: str) -> date | None:
-    """The day of the newest event, inside the playbook's window, that is evidence of life for the objective."""
+    """Return the day of the objective's newest event in the playbook's window."""
     metrics = [find_metric(inputs.world, k) for k in find_key_results(inputs.world, objective)]
     days = [
         f.day
@@ -182,7 +184,7 @@ def find_newest_day(inputs: ComponentInputs, objective: str) -> date | None:
 
 
 def compute_freshness(inputs: ComponentInputs, objective: str) -> Fraction:
-    """f_o. The one place where a double is taken, and as a fraction it goes on."""
+    """Return f_o. The power is the only double of the model; it becomes a fraction again."""
     age = (
         inputs.scored_day - (find_newest_day(inputs, objective) or inputs.world.playbook.starts_on)
     ).days
@@ -193,14 +195,17 @@ def compute_freshness(inputs: ComponentInputs, objective: str) -> Fraction:
 
 
 def compute_productivity(inputs: ComponentInputs, activity: TeamAttention) -> Fraction:
-    """The share of a team's activity that lands on attainment."""
+    """Return the share of the team's activity that serves attained objectives."""
     return sum((q * compute_attainment(inputs, o) for o, q in activity.by_objective.items()), ZERO)
 
 
 def sum_sold_values(
     inputs: ComponentInputs, team: str | None = None
 ) -> dict[tuple[str, str | None], Fraction]:
-    """The value sold (by one team, if one is given) for each offering and reason not to deliver (None: none)."""
+    """Sum the sold value by offering and by the reason not to deliver.
+
+    The reason is None for deliverable sales. Count one team only if `team` is given.
+    """
     offerings = {o.key: o for o in inputs.world.offerings}
     unit = inputs.world.policy.unit
     sums: dict[tuple[str, str | None], Fraction] = {}
@@ -213,7 +218,8 @@ def sum_sold_values(
         if unit is not None and dated_event.event.unit not in (None, unit):
             continue
         for key, value in dated_event.event.offerings:
-            offering, reason = offerings.get(key), None
+            offering = offerings.get(key)
+            reason = None
             if offering is None:
                 reason = "unknown_offering"
             elif dated_event.day < offering.available_from:
@@ -225,7 +231,7 @@ def sum_sold_values(
 
 
 def compute_agreements(inputs: ComponentInputs, objective: str) -> list[tuple[KeyResult, Fraction]]:
-    """The agreement of each of the objective's key results that has another source to agree with."""
+    """Return the agreement of each key result of the objective that has a second source."""
     agreements = []
     for key_result in find_key_results(inputs.world, objective):
         metric = find_metric(inputs.world, key_result)
@@ -252,7 +258,7 @@ def compute_agreements(inputs: ComponentInputs, objective: str) -> list[tuple[Ke
 
 
 def compute_similarity(compared: Fraction, canonical: Fraction | None) -> Fraction:
-    """How well one source's value agrees with the canonical one's; 0 when that is silent."""
+    """Return how close a source's value is to the canonical one. Return 0 if that is missing."""
     if canonical is None:
         return ZERO
     largest = max(abs(compared), abs(canonical))
@@ -260,7 +266,7 @@ def compute_similarity(compared: Fraction, canonical: Fraction | None) -> Fracti
 
 
 def score_outcomes(inputs: ComponentInputs, weights: Mapping[str, Fraction]) -> ComponentScore:
-    """The component outcomes over some objectives."""
+    """Return the component outcomes over some objectives."""
     coverage = (
         compute_mean((w, compute_measured_share(inputs, o)) for o, w in weights.items()) or ZERO
     )
@@ -273,7 +279,7 @@ def score_outcomes(inputs: ComponentInputs, weights: Mapping[str, Fraction]) -> 
 
 
 def score_freshness(inputs: ComponentInputs, weights: Mapping[str, Fraction]) -> ComponentScore:
-    """The component freshness over some objectives."""
+    """Return the component freshness over some objectives."""
     return make_component_score(
         compute_mean((w, compute_freshness(inputs, o)) for o, w in weights.items())
     )
@@ -282,14 +288,14 @@ def score_freshness(inputs: ComponentInputs, weights: Mapping[str, Fraction]) ->
 def score_shared_responsibility(
     inputs: ComponentInputs, weights: Mapping[str, Fraction]
 ) -> ComponentScore:
-    """The component shared_responsibility over some objectives."""
+    """Return the component shared_responsibility over some objectives."""
     return make_component_score(
         compute_mean((w, assess_sharing(inputs, o)[0]) for o, w in weights.items())
     )
 
 
 def score_deliverability(inputs: ComponentInputs, team: str | None = None) -> ComponentScore:
-    """The component deliverability over what was sold, or what one team sold."""
+    """Return the component deliverability over all sales, or over those of one team."""
     sums = sum_sold_values(inputs, team)
     score = compute_mean(
         (value, FRACTION_ONE if reason is None else ZERO) for (_, reason), value in sums.items()
@@ -298,7 +304,7 @@ def score_deliverability(inputs: ComponentInputs, team: str | None = None) -> Co
 
 
 def score_agreement(inputs: ComponentInputs) -> ComponentScore:
-    """The component agreement."""
+    """Return the component agreement."""
     has_canonical_source = any(
         find_metric(inputs.world, k).canonical_source is not None
         for o in inputs.objectives
@@ -318,17 +324,15 @@ def score_agreement(inputs: ComponentInputs) -> ComponentScore:
 def compute_size_share(
     inputs: ComponentInputs, teams: list[tuple[Team, TeamAttention]]
 ) -> Fraction:
-    """The size of some teams as a share of all active ones'."""
+    """Return the size of some teams as a share of the size of all active teams."""
     total = sum((t.size for t in inputs.world.teams), ZERO)
     return sum((t.size for t, _ in teams), ZERO) / total if total else ZERO
 
 
 def score_components(inputs: ComponentInputs) -> dict[str, ComponentScore]:
-    """The eight components, in their order."""
-    teams_with_attention, teams_with_activity = (
-        find_teams_with_attention(inputs),
-        find_teams_with_attention(inputs, "activity"),
-    )
+    """Return the eight components in their order."""
+    teams_with_attention = find_teams_with_attention(inputs)
+    teams_with_activity = find_teams_with_attention(inputs, "activity")
     outcomes = score_outcomes(inputs, inputs.weights)
     focus = (
         compute_mean((t.size, compute_focus(inputs, t.key, q)) for t, q in teams_with_attention)

@@ -1,4 +1,4 @@
-"""Streams of raw events: late, early, tied, retracted, near midnight, with data that only looks like a number."""
+"""Streams of raw events: late, early, tied, retracted, near midnight, with misleading data."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,24 +11,24 @@ from hypothesis import strategies as st
 from tests.reference_model.world import Event, Json, Retraction
 
 EVENT_TYPES = ("deal.won", "deal.won", "call.held", "ticket.closed", "noise")
-# Names whose order by code point differs from the order of UTF-16, of a locale and of length.
-ID_PREFIXES = ("", "a", "Z", "é", "～", "😀")  # look-alikes are the point  # noqa: RUF001  # look-alikes are the point
+# The order by code point differs from the order by UTF-16, by locale and by length.
+ID_PREFIXES = ("", "a", "Z", "é", "～", "😀")  # noqa: RUF001  # look-alikes are the point
 HOURS = (0, 0, 1, 9, 12, 23, 23.999)
 MISSING: object = object()
 
 
 @dataclass(frozen=True, slots=True)
 class EventContext:
-    """Who and what the events may name; `first` is the instant at which the playbook's first day begins."""
+    """The teams and objectives that events may name."""
 
     teams: Sequence[str]
     objectives: Sequence[str]
+    # The instant at which the playbook's first day begins.
     starts_at: datetime
     days: int
 
 
 def to_fractions(*texts: str) -> list[Fraction | None]:
-    """A few exact numbers."""
     return [Fraction(n) for n in texts]
 
 
@@ -61,7 +61,7 @@ SEGMENTS = [MISSING, None, "big", "big", "small", "Big", True]
 
 
 def generate_data(rng: Random) -> dict[str, Json]:
-    """A data object in which any property may be missing, null or of another type than hoped for."""
+    """Make a data object. Any property may be missing, null or of an unexpected type."""
     if rng.random() < 0.25:
         return {}
     deal = {"amount": rng.choice(AMOUNTS), "tier": rng.choice(TIERS)}
@@ -74,9 +74,10 @@ def generate_data(rng: Random) -> dict[str, Json]:
 
 
 def generate_event(context: EventContext, number: int, seed: str) -> Event:
-    """One event, from days before the playbook to days after it; the number makes its id its own.
+    """Make one event, from days before the playbook to days after it.
 
-    One seed, not twenty draws: a tenth of the time, and a failing example still shrinks to few events.
+    The number makes its id unique. One seed replaces twenty draws: it takes a tenth of the time,
+    and a failing example still shrinks to few events.
     """
     rng = Random(seed)
     choose = rng.choice
@@ -106,7 +107,7 @@ def generate_event(context: EventContext, number: int, seed: str) -> Event:
 
 @st.composite
 def event_streams(draw: st.DrawFn, context: EventContext, max_events: int) -> tuple[Event, ...]:
-    """Up to `most` events of distinct ids; most of the streams are busy."""
+    """Draw up to `max_events` events with distinct ids. Most of the streams have many events."""
     min_events = draw(st.sampled_from([max_events // 2, max_events // 4, 0]))
     seeds = draw(st.lists(st.integers(0, 65535), min_size=min_events, max_size=max_events))
     return tuple(
@@ -115,7 +116,7 @@ def event_streams(draw: st.DrawFn, context: EventContext, max_events: int) -> tu
 
 
 def generate_retractions(rng: Random, events: Sequence[Event]) -> tuple[Retraction, ...]:
-    """Retractions of about one event in ten, each recorded at or after what it retracts."""
+    """Retract about one event in ten, each at or after its recording."""
     retracted_events = [e for e in events if rng.random() < 0.1]
     return tuple(
         Retraction(e.source, e.id, e.recorded_at + timedelta(hours=rng.choice([0, 1, 24, 100])))

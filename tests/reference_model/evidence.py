@@ -1,4 +1,4 @@
-"""Which events are evidence, which of them match and count for a metric, and what they add up to."""
+"""Evidence: which events count for a metric, and how they are aggregated."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,24 +12,28 @@ from tests.reference_model.world import Condition, Event, Json, KeyResult, Metri
 
 @dataclass(frozen=True, slots=True)
 class DatedEvent:
-    """An event that is evidence, and the day in the organization's zone on which it occurred."""
+    """An event that is evidence."""
 
     event: Event
+    # The day of its occurrence in the organization's time zone.
     day: date
 
 
 def get_local_day(world: World, instant: datetime) -> date:
-    """The date on the organization's wall when `instant` happened."""
+    """Return the date in the organization's time zone."""
     return instant.astimezone(ZoneInfo(world.zone)).date()
 
 
 def get_scored_day(world: World) -> date:
-    """The day the playbook is scored at: `as_of`, held inside the playbook's window."""
+    """Return `as_of`, limited to the playbook's window."""
     return min(max(world.as_of, world.playbook.starts_on), world.playbook.ends_on)
 
 
 def collect_evidence(world: World) -> list[DatedEvent]:
-    """Every event by both clocks, up to the end of the playbook; a second delivery is not another event."""
+    """Return the events known at `known_at`, up to `as_of` or the end of the playbook.
+
+    A second delivery of an event is not another event.
+    """
     last_day = min(world.as_of, world.playbook.ends_on)
     retracted = {
         (r.source, r.id)
@@ -54,12 +58,12 @@ def collect_evidence(world: World) -> list[DatedEvent]:
 
 
 def is_number(value: object) -> bool:
-    """Whether `value` is a number of JSON, which true is not."""
+    """Return True for a JSON number, which true is not."""
     return isinstance(value, int | float | Fraction) and not isinstance(value, bool)
 
 
 def to_fraction(value: object) -> Fraction:
-    """The number that the JSON text of `value` names."""
+    """Return the number that the JSON text of `value` states."""
     if isinstance(value, Fraction | int):
         return Fraction(value)
     assert isinstance(value, float)
@@ -67,7 +71,7 @@ def to_fraction(value: object) -> Fraction:
 
 
 def is_within_limits(number: Fraction) -> bool:
-    """Whether `number` has at most 4 decimals, 15 significant digits and a size of 1e12."""
+    """Return True for at most 4 decimals, 15 significant digits and a size of 1e12."""
     scaled = abs(number) * 10_000
     return (
         scaled <= 10**16
@@ -77,7 +81,7 @@ def is_within_limits(number: Fraction) -> bool:
 
 
 def read_property(event: Event, path: str) -> "Json | Fraction":
-    """What stands at a property of the event; None when it lacks it."""
+    """Return a property of the event, or None if the event lacks it."""
     if not path.startswith("data."):
         properties: Mapping[str, Json | Fraction] = {
             "value": event.value,
@@ -97,7 +101,7 @@ def read_property(event: Event, path: str) -> "Json | Fraction":
 
 
 def is_json_equal(left: object, right: object) -> bool:
-    """Equality of JSON: 1 is 1.0 and true is not 1."""
+    """Compare by JSON equality: 1 is 1.0 and true is not 1."""
     if is_number(left) and is_number(right):
         return to_fraction(left) == to_fraction(right)
     if isinstance(left, list | tuple) and isinstance(right, list | tuple):
@@ -110,8 +114,9 @@ def is_json_equal(left: object, right: object) -> bool:
 
 
 def is_condition_met(condition: Condition, event: Event) -> bool:
-    """Whether one condition holds of the event."""
-    actual, expected, op = read_property(event, condition.property), condition.value, condition.op
+    actual = read_property(event, condition.property)
+    expected = condition.value
+    op = condition.op
     if op == "exists":
         return (actual is not None) == expected
     if actual is None:
@@ -124,19 +129,20 @@ def is_condition_met(condition: Condition, event: Event) -> bool:
         return any(is_json_equal(actual, option) for option in expected) == (op == "in")
     if not is_number(actual):
         return False
-    a, b = to_fraction(actual), to_fraction(expected)
-    return {"gt": a > b, "gte": a >= b, "lt": a < b, "lte": a <= b}[op]
+    left = to_fraction(actual)
+    right = to_fraction(expected)
+    return {"gt": left > right, "gte": left >= right, "lt": left < right, "lte": left <= right}[op]
 
 
 def matches_metric(metric: Metric, event: Event) -> bool:
-    """Whether the event is work on, or a result for, the metric."""
+    """Return True if the event is work on the metric, or a result for it."""
     return event.type in metric.events + metric.activities and all(
         is_condition_met(c, event) for c in metric.where
     )
 
 
 def counts_for_metric(metric: Metric, event: Event) -> bool:
-    """Whether the event moves the metric's number (whatever the source)."""
+    """Return True if the event changes the metric's value, from any source."""
     if event.type not in metric.events or not matches_metric(metric, event):
         return False
     if metric.aggregation == "count":
@@ -147,7 +153,7 @@ def counts_for_metric(metric: Metric, event: Event) -> bool:
 
 
 def aggregate_events(metric: Metric, events: Sequence[Event]) -> Fraction:
-    """The metric's value over the events, of which there is at least one and each counts for it."""
+    """Return the metric's value over at least one event. Each event must count for it."""
     if metric.aggregation == "count":
         return Fraction(len(events))
     numbers = [to_fraction(read_property(e, metric.value)) for e in events]
@@ -163,14 +169,14 @@ def aggregate_events(metric: Metric, events: Sequence[Event]) -> Fraction:
 
 
 def get_window(playbook: Playbook, key_result: KeyResult) -> tuple[date, date]:
-    """The key result's first and last day."""
+    """Return the key result's first and last day."""
     return key_result.starts_on or playbook.starts_on, key_result.ends_on or playbook.ends_on
 
 
 def find_counted_events(
     world: World, dated_events: Sequence[DatedEvent], key_result: KeyResult, metric: Metric
 ) -> list[Event]:
-    """The events, of every source, that count for the key result's metric inside its window."""
+    """Return the events of every source that count for the key result in its window."""
     first, last = get_window(world.playbook, key_result)
     return [
         f.event

@@ -1,4 +1,4 @@
-"""The losses: one function for each component, each the points of one row of the table in scoring.md section 4."""
+"""The losses: one function per component, each yields the rows of the ledger in docs/scoring.md."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ MIN_POINTS = Fraction(1, 10**12)
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """What a loss is: the component, the reason and what it concerns (None where that does not apply)."""
+    """The component, the reason and the subject of a loss. A field is None if it does not apply."""
 
     component: str
     reason: str
@@ -43,7 +43,7 @@ LossRows = Iterator[tuple[Loss, Fraction]]
 
 
 def list_playbook_losses(inputs: ComponentInputs) -> LossRows:
-    """One for each team."""
+    """Yield one loss per team."""
     total = sum((t.size for t in inputs.world.teams), ZERO)
     for team in inputs.world.teams:
         score, reason = assess_involvement(inputs, team.key)
@@ -51,14 +51,14 @@ def list_playbook_losses(inputs: ComponentInputs) -> LossRows:
 
 
 def list_sharing_losses(inputs: ComponentInputs) -> LossRows:
-    """One for each objective."""
+    """Yield one loss per objective."""
     for objective, weight in inputs.weights.items():
         score, reason = assess_sharing(inputs, objective)
         yield Loss("shared_responsibility", reason, objective=objective), weight * (1 - score)
 
 
 def list_off_playbook_losses(component: str, team: str, team_attention: TeamAttention) -> LossRows:
-    """The share of work that is off the playbook, told apart by where it led."""
+    """Yield the share of work off the playbook, divided by whether another playbook got it."""
     yield (
         Loss(component, "off_playbook", team=team),
         team_attention.off_playbook - team_attention.other_playbook,
@@ -67,7 +67,7 @@ def list_off_playbook_losses(component: str, team: str, team_attention: TeamAtte
 
 
 def list_focus_losses(inputs: ComponentInputs) -> LossRows:
-    """One for each team and place where it overspends."""
+    """Yield one loss per team and objective that it over-serves, and its work off the playbook."""
     teams_with_attention = find_teams_with_attention(inputs)
     total = sum((t.size for t, _ in teams_with_attention), ZERO)
     for team, team_attention in teams_with_attention:
@@ -80,7 +80,7 @@ def list_focus_losses(inputs: ComponentInputs) -> LossRows:
 
 
 def list_outcome_losses(inputs: ComponentInputs) -> LossRows:
-    """One for each key result, and one for each objective that has none."""
+    """Yield one loss per key result, and one per objective without key results."""
     for objective, weight in inputs.weights.items():
         key_results = find_key_results(inputs.world, objective)
         total = sum((k.weight for k in key_results), ZERO)
@@ -96,7 +96,7 @@ def list_outcome_losses(inputs: ComponentInputs) -> LossRows:
 
 
 def list_freshness_losses(inputs: ComponentInputs) -> LossRows:
-    """One for each objective."""
+    """Yield one loss per objective."""
     for objective, weight in inputs.weights.items():
         yield (
             Loss("freshness", "stale", objective=objective),
@@ -105,7 +105,7 @@ def list_freshness_losses(inputs: ComponentInputs) -> LossRows:
 
 
 def list_productivity_losses(inputs: ComponentInputs) -> LossRows:
-    """One for each team and objective, and those for what it did off the playbook."""
+    """Yield one loss per team and objective, and the team's activity off the playbook."""
     teams_with_attention = find_teams_with_attention(inputs, "activity")
     total = sum((t.size for t, _ in teams_with_attention), ZERO)
     for team, team_attention in teams_with_attention:
@@ -117,7 +117,7 @@ def list_productivity_losses(inputs: ComponentInputs) -> LossRows:
 
 
 def list_deliverability_losses(inputs: ComponentInputs) -> LossRows:
-    """One for each offering and reason."""
+    """Yield one loss per offering and reason."""
     sums = sum_sold_values(inputs)
     total = sum(sums.values(), ZERO)
     for (offering, reason), value in sums.items():
@@ -126,7 +126,10 @@ def list_deliverability_losses(inputs: ComponentInputs) -> LossRows:
 
 
 def list_agreement_losses(inputs: ComponentInputs) -> LossRows:
-    """One for each objective and metric; key results that share both come one after the other, to be summed."""
+    """Yield one loss per objective and metric.
+
+    Key results that share both follow each other; the caller adds them up.
+    """
     agreements_by_objective = {o.key: compute_agreements(inputs, o.key) for o in inputs.objectives}
     total = sum((inputs.weights[o] for o, pairs in agreements_by_objective.items() if pairs), ZERO)
     for objective, pairs in agreements_by_objective.items():
@@ -156,7 +159,7 @@ LOSS_LISTERS: Mapping[str, Callable[[ComponentInputs], LossRows]] = {
 def compute_ledger(
     inputs: ComponentInputs, components: Mapping[str, ComponentScore]
 ) -> dict[Loss, Fraction]:
-    """The points of every loss; empty when no component that is not null has a weight."""
+    """Return the points of every loss. Return no loss if no scored component has a weight."""
     weights = {
         c: inputs.world.policy.weights[c] for c, p in components.items() if p.score is not None
     }

@@ -1,4 +1,4 @@
-"""Which raw events each loss is made of: what a person would list, with nothing but the definitions of scoring.md."""
+"""The raw events behind each loss, by the definitions of docs/scoring.md alone."""
 
 from collections.abc import Callable
 from datetime import date
@@ -19,7 +19,10 @@ from tests.reference_model.world import Event
 
 
 def find_sold_events(inputs: ComponentInputs, loss: Loss) -> list[Event]:
-    """What was sold of the offering in the playbook's window, in the policy's unit or in none, for that reason."""
+    """Return the sales of the offering in the playbook's window that failed for the loss's reason.
+
+    Count sales in the policy's unit, or without a unit.
+    """
     offering = {o.key: o for o in inputs.world.offerings}.get(str(loss.offering))
     unit = inputs.world.policy.unit
 
@@ -41,7 +44,7 @@ def find_sold_events(inputs: ComponentInputs, loss: Loss) -> list[Event]:
 
 
 def find_worked_events(inputs: ComponentInputs, loss: Loss) -> list[Event]:
-    """The team's work, or its activities, over the focus days that went where the loss says."""
+    """Return the team's work, or its activities, that the loss counts in the attention window."""
     kind = "activity" if loss.component == "productivity" else None
 
     def matches_loss(dated_event: DatedEvent) -> bool:
@@ -62,7 +65,7 @@ def find_worked_events(inputs: ComponentInputs, loss: Loss) -> list[Event]:
 
 
 def find_value_events(inputs: ComponentInputs, loss: Loss) -> list[Event]:
-    """What counts for the key result, the canonical source's where there is one; nothing makes an unmeasured one."""
+    """Return the events that count for the key result, from the canonical source if it has one."""
     key_results = [
         k for k in find_key_results(inputs.world, str(loss.objective)) if k.key == loss.key_result
     ]
@@ -76,7 +79,7 @@ def find_value_events(inputs: ComponentInputs, loss: Loss) -> list[Event]:
 
 
 def find_refreshing_events(inputs: ComponentInputs, objective: str) -> list[Event]:
-    """What names the objective or matches a metric of its key results, in the playbook's window."""
+    """Return the events of the objective, or of its metrics, in the playbook's window."""
     metrics = [find_metric(inputs.world, k) for k in find_key_results(inputs.world, objective)]
     return [
         f.event
@@ -87,7 +90,7 @@ def find_refreshing_events(inputs: ComponentInputs, objective: str) -> list[Even
 
 
 def find_compared_events(inputs: ComponentInputs, loss: Loss) -> list[Event]:
-    """What any source says of those of the objective's key results on whose metric the sources differ."""
+    """Return the events of the objective's key results whose metric has sources that differ."""
     key_results = [
         k
         for k, agreement in compute_agreements(inputs, str(loss.objective))
@@ -99,7 +102,7 @@ def find_compared_events(inputs: ComponentInputs, loss: Loss) -> list[Event]:
 EVENT_FINDERS: dict[str, Callable[[ComponentInputs, Loss], list[Event]]] = {
     "focus": find_worked_events,
     "outcomes": find_value_events,
-    "freshness": lambda scene, loss: find_refreshing_events(scene, str(loss.objective)),
+    "freshness": lambda inputs, loss: find_refreshing_events(inputs, str(loss.objective)),
     "productivity": find_worked_events,
     "deliverability": find_sold_events,
     "agreement": find_compared_events,
@@ -107,12 +110,14 @@ EVENT_FINDERS: dict[str, Callable[[ComponentInputs, Loss], list[Event]]] = {
 
 
 def find_loss_events(inputs: ComponentInputs, loss: Loss) -> set[tuple[str, str]] | None:
-    """The (source, id) of what the loss is made of. None when that is no event: what somebody did not sign or set."""
+    """Return the (source, id) of the events behind the loss.
+
+    Return None if the loss has no events, such as a missing sign-off.
+    """
     if loss.component not in EVENT_FINDERS or loss.reason == "unmeasured":
         return None
     return to_event_keys(EVENT_FINDERS[loss.component](inputs, loss))
 
 
 def to_event_keys(events: list[Event]) -> set[tuple[str, str]]:
-    """What the events are known by."""
     return {(e.source, e.id) for e in events}

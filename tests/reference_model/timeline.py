@@ -1,14 +1,17 @@
-"""Everything that happened to an organization, each act with its instant; any past answer is recomputed from nothing.
+"""A history of an organization, and any past score recomputed from its actions.
 
-Shares nothing with the program. Where the design leaves room, this is how it was read:
+Shares nothing with the program. The list numbers the points where the design can be read in two
+ways.
 
- 1. Before a playbook's first publishing on day P, and with P <= known_at, the configuration is that of the end of P.
-    With known_at < P it is what was answered then: the draft as it stood, or none.
- 2. As of a day after the playbook's last day E, by the configuration then, the answer is that of E; which is asked in
-    turn, for the playbook may have been longer or shorter then.
- 3. Without a key the current playbook is one that was published, not closed, by as_of and whose window held the day;
-    if there is none, one first published later, by known_at, whose window at the end of P holds it.
- 4. A metric matches as it does now, archived or not, and is a count if it is one now; the rest of it is as it stood.
+1. P is the day on which a playbook was first published. Before P, with P <= known_at, the
+    configuration is that of the end of P. With known_at < P it is the draft as it was, or none.
+2. E is the playbook's last day. As of a day after E, the score is that of E, by the configuration
+    of E. The rule is applied again, because the playbook's window may have been different on E.
+3. Without a key, the current playbook is one that is published by as_of, not closed, and has the
+    day in its window. If there is none, it is one that is first published later, by known_at, and
+    has the day in its window at the end of P.
+4. A metric matches as it does today, archived or not, and is a count if it is one today. Its other
+    fields are as they were.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,32 +19,40 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import TypeAlias
 
-from tests.reference_model import world as w
 from tests.reference_model.component_inputs import LOAD_BEARING
 from tests.reference_model.evidence import get_local_day
+from tests.reference_model.world import (
+    Event,
+    KeyResult,
+    Metric,
+    Objective,
+    Offering,
+    Playbook,
+    Policy,
+    Responsibility,
+    Retraction,
+    Team,
+    World,
+)
 
 TimelineNoun: TypeAlias = (
-    w.Policy
-    | w.Team
-    | w.Metric
-    | w.Offering
-    | w.Playbook
-    | w.Objective
-    | w.KeyResult
-    | w.Responsibility
+    Policy | Team | Metric | Offering | Playbook | Objective | KeyResult | Responsibility
 )
 
 
 @dataclass(frozen=True, slots=True)
 class PutNouns:
-    """The things are as given, in one write; a responsibility's status is kept when it is proposed here."""
+    """Creates or replaces resources in one write.
+
+    Keeps the status of a responsibility that it proposes.
+    """
 
     nouns: tuple[TimelineNoun, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ArchiveNoun:
-    """A team, metric, offering, objective or key result is archived."""
+    """Archives a team, metric, offering, objective or key result."""
 
     kind: str
     key: str
@@ -49,21 +60,21 @@ class ArchiveNoun:
 
 @dataclass(frozen=True, slots=True)
 class PublishPlaybook:
-    """The playbook is published."""
+    """Publishes the playbook."""
 
     playbook: str
 
 
 @dataclass(frozen=True, slots=True)
 class ClosePlaybook:
-    """The playbook is closed."""
+    """Closes the playbook."""
 
     playbook: str
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerResponsibility:
-    """The team accepts or declines its responsibility."""
+    """Accepts or declines the team's responsibility."""
 
     objective: str
     team: str
@@ -72,7 +83,7 @@ class AnswerResponsibility:
 
 @dataclass(frozen=True, slots=True)
 class ChangeParticipation:
-    """The team contributes to the playbook, or signs its current revision; or withdraws that."""
+    """Records or withdraws a contribution of the team, or its sign-off of the current revision."""
 
     kind: str
     playbook: str
@@ -82,14 +93,14 @@ class ChangeParticipation:
 
 @dataclass(frozen=True, slots=True)
 class RecordEvent:
-    """An event is recorded."""
+    """Records an event."""
 
-    event: w.Event
+    event: Event
 
 
 @dataclass(frozen=True, slots=True)
 class RetractEvent:
-    """An event is retracted."""
+    """Retracts an event."""
 
     source: str
     id: str
@@ -109,24 +120,25 @@ Action: TypeAlias = (
 
 @dataclass
 class ConfigurationState:
-    """The configuration at one moment. `states` and `revisions` of a playbook are not in its noun."""
+    """The configuration at one instant."""
 
-    policy: w.Policy = field(default_factory=w.Policy)
-    teams: dict[str, w.Team] = field(default_factory=dict)
-    metrics: dict[str, w.Metric] = field(default_factory=dict)
-    offerings: dict[str, w.Offering] = field(default_factory=dict)
-    playbooks: dict[str, w.Playbook] = field(default_factory=dict)
-    objectives: dict[str, w.Objective] = field(default_factory=dict)
-    key_results: dict[str, w.KeyResult] = field(default_factory=dict)
-    responsibilities: dict[tuple[str, str], w.Responsibility] = field(default_factory=dict)
+    policy: Policy = field(default_factory=Policy)
+    teams: dict[str, Team] = field(default_factory=dict)
+    metrics: dict[str, Metric] = field(default_factory=dict)
+    offerings: dict[str, Offering] = field(default_factory=dict)
+    playbooks: dict[str, Playbook] = field(default_factory=dict)
+    objectives: dict[str, Objective] = field(default_factory=dict)
+    key_results: dict[str, KeyResult] = field(default_factory=dict)
+    responsibilities: dict[tuple[str, str], Responsibility] = field(default_factory=dict)
     contributions: set[tuple[str, str]] = field(default_factory=set)
     signoffs: dict[tuple[str, str], int] = field(default_factory=dict)
+    # By playbook: a playbook's resource has neither its state nor its published content.
     states: dict[str, str] = field(default_factory=dict)
     published_contents: dict[str, Mapping[object, object]] = field(default_factory=dict)
-    archived_metrics: dict[str, w.Metric] = field(default_factory=dict)
+    archived_metrics: dict[str, Metric] = field(default_factory=dict)
 
     def get_content(self, playbook: str) -> dict[object, object]:
-        """What a revision covers."""
+        """Return the content that a revision covers."""
         objectives = {key: o for key, o in self.objectives.items() if o.playbook == playbook}
         playbook_noun = self.playbooks[playbook]
         key_results = {k.key: k for k in self.key_results.values() if k.objective in objectives}
@@ -141,14 +153,15 @@ class ConfigurationState:
         }
 
     def count_unpublished_changes(self, playbook: str) -> int:
-        """How many parts differ from the current revision."""
-        current, previous = self.get_content(playbook), self.published_contents.get(playbook, {})
+        """Count the parts that differ from the current revision."""
+        current = self.get_content(playbook)
+        previous = self.published_contents.get(playbook, {})
         return sum(
             current.get(name) != previous.get(name) for name in current.keys() | previous.keys()
         )
 
     def find_current_playbooks(self, day: date) -> set[str]:
-        """The published playbooks whose window holds the day."""
+        """Return the published playbooks with the day in their window."""
         return {
             k
             for k, p in self.playbooks.items()
@@ -156,13 +169,12 @@ class ConfigurationState:
         }
 
 
-def is_within_window(playbook: w.Playbook, day: date) -> bool:
-    """Whether the playbook's window holds the day."""
+def is_within_window(playbook: Playbook, day: date) -> bool:
     return playbook.starts_on <= day <= playbook.ends_on
 
 
 def apply_action(state: ConfigurationState, action: Action) -> None:
-    """The state is as the act leaves it; events are no part of it."""
+    """Apply an action to the configuration. Events do not change it."""
     match action:
         case PutNouns(nouns):
             for noun in nouns:
@@ -191,7 +203,6 @@ def apply_action(state: ConfigurationState, action: Action) -> None:
 
 
 def apply_participation(state: ConfigurationState, action: ChangeParticipation) -> None:
-    """The contribution or sign-off is there, or is not any more."""
     participation_key = action.playbook, action.team
     if action.kind == "contribution":
         (state.contributions.discard if action.withdrawn else state.contributions.add)(
@@ -204,11 +215,11 @@ def apply_participation(state: ConfigurationState, action: ChangeParticipation) 
 
 
 def put_noun(state: ConfigurationState, noun: TimelineNoun) -> None:
-    """The thing is there as given; a responsibility of another role or share is proposed again."""
+    """Create or replace a resource. Propose a responsibility again if its role or share changed."""
     match noun:
-        case w.Policy():
+        case Policy():
             state.policy = noun
-        case w.Responsibility():
+        case Responsibility():
             responsibility_key = noun.objective, noun.team
             previous = state.responsibilities.get(responsibility_key)
             is_same = previous is not None and (previous.role, previous.share) == (
@@ -216,31 +227,31 @@ def put_noun(state: ConfigurationState, noun: TimelineNoun) -> None:
                 noun.share,
             )
             status = previous.status if is_same and previous is not None else "proposed"
-            # A document may say that a part is accepted or declined.
+            # A document may state that a responsibility is accepted or declined.
             state.responsibilities[responsibility_key] = (
                 replace(noun, status=status) if noun.status == "proposed" else noun
             )
-        case w.Playbook():
+        case Playbook():
             previous_playbook = state.playbooks.get(noun.key)
             state.playbooks[noun.key] = replace(
                 noun, revision=previous_playbook.revision if previous_playbook else 0
             )
             state.states.setdefault(noun.key, "draft")
-        case w.Metric():
+        case Metric():
             state.metrics[noun.key] = noun
             state.archived_metrics.pop(noun.key, None)
-        case w.Team():
+        case Team():
             state.teams[noun.key] = noun
-        case w.Offering():
+        case Offering():
             state.offerings[noun.key] = noun
-        case w.Objective():
+        case Objective():
             state.objectives[noun.key] = noun
-        case w.KeyResult():
+        case KeyResult():
             state.key_results[noun.key] = noun
 
 
 def archive_noun(state: ConfigurationState, kind: str, key: str) -> None:
-    """The thing is gone, with what hangs on it."""
+    """Remove a resource and its dependents."""
     if kind == "metric":
         state.archived_metrics[key] = state.metrics.pop(key)
     elif kind == "objective":
@@ -256,43 +267,46 @@ def archive_noun(state: ConfigurationState, kind: str, key: str) -> None:
         del (state.offerings if kind == "offering" else state.key_results)[key]
 
 
-def is_load_bearing(responsibility: w.Responsibility) -> bool:
-    """Whether it carries weight."""
+def is_load_bearing(responsibility: Responsibility) -> bool:
     return responsibility.status == "accepted" and responsibility.role in LOAD_BEARING
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectedAnswer:
-    """What is answered, as a world to align, and what stands beside the figures."""
+    """The expected answer: a world to score, and the fields next to the score."""
 
-    world: w.World
+    world: World
     unpublished_changes: int
     other_current: tuple[str, ...]
     configuration_from: date | None
 
 
 class NoAnswerError(Exception):
-    """There is no answer: the message is unknown (no such playbook), none (no current one) or silent (no opinion)."""
+    """There is no answer.
+
+    The message is unknown (no such playbook), none (no current one) or silent (the model does not
+    define it).
+    """
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """Acts in their order, each with its instant."""
+    """Actions in order, each with its instant."""
 
     zone: str
     actions: tuple[tuple[datetime, Action], ...]
 
     def to_day(self, instant: datetime) -> date:
-        """The organization's day."""
-        empty_world = w.World(w.Playbook("", date.min, date.min), date.min, date.min, self.zone)
+        """Return the day in the organization's time zone."""
+        empty_world = World(Playbook("", date.min, date.min), date.min, date.min, self.zone)
         return get_local_day(empty_world, instant)
 
     def list_days(self) -> list[date]:
-        """The days on which something happened."""
+        """Return the days with at least one action."""
         return sorted({self.to_day(instant) for instant, _ in self.actions})
 
     def build_state(self, day: date) -> ConfigurationState:
-        """The configuration as it stood at the end of a day."""
+        """Return the configuration at the end of a day."""
         state = ConfigurationState()
         for instant, action in self.actions:
             if self.to_day(instant) <= day:
@@ -300,7 +314,7 @@ class Timeline:
         return state
 
     def find_first_publication(self, playbook: str) -> date | None:
-        """The day P."""
+        """Return the day P, or None if the playbook was never published."""
         days = (
             self.to_day(instant)
             for instant, action in self.actions
@@ -309,7 +323,7 @@ class Timeline:
         return min(days, default=None)
 
     def find_current_playbooks(self, as_of: date, known_at: date) -> list[str]:
-        """The current playbooks, best first."""
+        """Return the current playbooks, best first."""
         state = self.build_state(as_of)
         playbooks = {key: state.playbooks[key] for key in state.find_current_playbooks(as_of)}
         if not playbooks:
@@ -324,7 +338,7 @@ class Timeline:
     def compute_expected_answer(
         self, as_of: date, known_at: date, playbook: str | None = None
     ) -> ExpectedAnswer:
-        """What must be answered. Raises: RefusedError."""
+        """Return the expected answer. Raises: NoAnswerError."""
         current_playbooks = self.find_current_playbooks(as_of, known_at)
         if playbook is None and not current_playbooks:
             raise NoAnswerError("none")
@@ -341,11 +355,13 @@ class Timeline:
     def resolve_configuration(
         self, key: str, as_of: date, known_at: date
     ) -> tuple[ConfigurationState, date, date | None]:
-        """The configuration that is used, the day it is asked for at most, and the day it is from, if not that one."""
-        state, first_published = self.build_state(as_of), self.find_first_publication(key)
+        """Return the configuration to use, the day to use it for, and its own day if different."""
+        state = self.build_state(as_of)
+        first_published = self.find_first_publication(key)
         configuration_from = None
         if first_published is not None and as_of < first_published <= known_at:
-            state, configuration_from = self.build_state(first_published), first_published
+            state = self.build_state(first_published)
+            configuration_from = first_published
         if key not in state.playbooks:
             raise NoAnswerError("unknown")
         last_day = state.playbooks[key].ends_on
@@ -354,19 +370,20 @@ class Timeline:
         try:
             return self.resolve_configuration(key, last_day, known_at)
         except NoAnswerError as error:
-            # A draft that was made after its own last day and was never published: nothing says what it was then.
+            # The draft was created after its own last day and never published: it had no
+            # state then.
             raise NoAnswerError("silent") from error
 
     def build_world(
         self, state: ConfigurationState, key: str, as_of: date, known_at: date
-    ) -> w.World:
-        """The world of that configuration and of the evidence."""
+    ) -> World:
+        """Return the world of a configuration and of all events."""
         current_state = self.build_state(date.max)
         current_metrics = {**current_state.archived_metrics, **current_state.metrics}
         other_playbooks = (
             p for k, p in state.playbooks.items() if k != key and state.states[k] == "published"
         )
-        return w.World(
+        return World(
             playbook=state.playbooks[key],
             as_of=as_of,
             known_at=known_at,
@@ -387,15 +404,15 @@ class Timeline:
                 action.event for _, action in self.actions if isinstance(action, RecordEvent)
             ),
             retractions=tuple(
-                w.Retraction(action.source, action.id, instant)
+                Retraction(action.source, action.id, instant)
                 for instant, action in self.actions
                 if isinstance(action, RetractEvent)
             ),
         )
 
 
-def restate_metric(past_metric: w.Metric, current_metric: w.Metric) -> w.Metric:
-    """The metric as it stood, that matches as it does now."""
+def restate_metric(past_metric: Metric, current_metric: Metric) -> Metric:
+    """Return the past metric with the matching rules of the current one."""
     aggregation = (
         current_metric.aggregation
         if "count" in (current_metric.aggregation, past_metric.aggregation)
@@ -406,8 +423,8 @@ def restate_metric(past_metric: w.Metric, current_metric: w.Metric) -> w.Metric:
     )
 
 
-def list_matching_fields(metric: w.Metric) -> Iterable[object]:
-    """What of a metric restates history."""
+def list_matching_fields(metric: Metric) -> Iterable[object]:
+    """Return the fields whose change restates past events."""
     return (
         metric.unit,
         metric.events,

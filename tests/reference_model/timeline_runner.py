@@ -1,4 +1,4 @@
-"""Lives through a timeline by the real flows, with a clock that stands where the timeline is."""
+"""Runs a timeline through the real services, with a clock that follows the timeline."""
 
 import asyncio
 from collections.abc import Iterable
@@ -9,29 +9,34 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from app.domain.access.actor import Actor
-from app.domain.playbook import lifecycle as publishing
-from app.domain.playbook import objectives, offerings, playbooks
-from app.domain.playbook import organization as teams
-from app.domain.playbook import validation as rules
+from app.domain.playbook import lifecycle, objectives, offerings, organization, playbooks
+from app.domain.playbook import validation as validation_domain
 from app.domain.playbook.configuration import Configuration, Resource
 from app.domain.playbook.organization import Organization
 from app.domain.primitives.errors import NoCurrentPlaybookError, NotFoundError
 from app.domain.sources import sources
 from app.scoring.ledger import Loss
-from app.security import identifiers as ids
+from app.security import identifiers
 from app.security.vault import Vault
 from app.services.access import organizations
 from app.services.alignment import alignment
 from app.services.alignment.alignment import AlignmentResult
 from app.services.alignment.evidence_urls import to_url
-from app.services.events import ingestion as events
-from app.services.playbook import configuration
-from app.services.playbook import playbooks as acts
+from app.services.events import ingestion
+from app.services.playbook import configuration as configuration_service
+from app.services.playbook.playbooks import (
+    ResponsibilityAnswer,
+    close_playbook,
+    export_document,
+    publish_playbook,
+    record_answer,
+    record_contribution,
+    record_signoff,
+    withdraw_participation,
+)
 from app.services.runtime.context import ServiceContext
 from app.store.sql.database import connect
-from tests.reference_model import ledger as judge
-from tests.reference_model import world as w
-from tests.reference_model import world_replay as replay
+from tests.reference_model import ledger, world_replay
 from tests.reference_model.alignment import compute_alignment
 from tests.reference_model.timeline import (
     Action,
@@ -48,6 +53,16 @@ from tests.reference_model.timeline import (
     Timeline,
     TimelineNoun,
 )
+from tests.reference_model.world import (
+    KeyResult,
+    Metric,
+    Objective,
+    Offering,
+    Playbook,
+    Policy,
+    Responsibility,
+    Team,
+)
 
 TOLERANCE = Fraction(1, 10**12)
 AnswerFields = tuple[object, ...]
@@ -55,7 +70,7 @@ AnswerFields = tuple[object, ...]
 
 @dataclass
 class TimelineRunner:
-    """An organization that lives through a timeline."""
+    """An organization that a timeline is applied to."""
 
     url: str
     runner: asyncio.Runner
@@ -69,9 +84,10 @@ class TimelineRunner:
         self.service = ServiceContext(connect(self.url), lambda: self.now, vault)
 
     async def create_organization(self, timeline: Timeline) -> None:
-        """A new organization, with its sources; the ones of other timelines stay beside it."""
-        self.now, self.uids = timeline.actions[0][0] - timedelta(minutes=1), {}
-        organization_key = f"o-{ids.new_uuid7(self.now).hex}"
+        """Create an organization with its sources. Organizations of other timelines remain."""
+        self.now = timeline.actions[0][0] - timedelta(minutes=1)
+        self.uids = {}
+        organization_key = f"o-{identifiers.new_uuid7(self.now).hex}"
         await organizations.create_organization(
             self.service, Organization(organization_key, "Life", timeline.zone)
         )
@@ -83,83 +99,85 @@ class TimelineRunner:
         await self.put_nouns([sources.Source(name, name) for name in ("crm", "billing")])
 
     async def put_nouns(self, nouns: Iterable[Resource]) -> None:
-        """The things are as given, in one write; a responsibility that is not just proposed is answered at once."""
+        """Write the resources in one transaction.
+
+        Answer a responsibility if it is not only proposed.
+        """
 
         def apply_nouns(current: Configuration) -> Configuration:
             for noun in nouns:
-                merged = configuration._with_stored_state(current, noun)
+                merged = configuration_service._with_stored_state(current, noun)
                 if isinstance(merged, objectives.Responsibility):
-                    current = rules.put_responsibility(current, merged)
+                    current = validation_domain.put_responsibility(current, merged)
                     if merged.status != "proposed":
                         answer_fields = {
-                            "accepted": merged.status == "accepted",
+                            "is_accepted": merged.status == "accepted",
                             "by": "",
                             "note": "",
                         }
-                        current = publishing.set_acceptance(
+                        current = lifecycle.set_acceptance(
                             current,
                             merged.objective,
                             merged.team,
                             **answer_fields,  # type: ignore[arg-type]  # as named
                         )
                 else:
-                    current = rules.put_resource(current, merged)
+                    current = validation_domain.put_resource(current, merged)
             return current
 
-        await configuration.write_configuration(self.service, self.actor, apply_nouns)
+        await configuration_service.write_configuration(self.service, self.actor, apply_nouns)
 
     async def perform_action(self, action: Action) -> None:
-        """The act has happened."""
-        service, actor = self.service, self.actor
+        service = self.service
+        actor = self.actor
         match action:
             case PutNouns(nouns):
                 await self.put_nouns([to_noun(noun) for noun in nouns])
             case ArchiveNoun(kind, key):
-                await configuration.archive_resource(service, actor, kind, key)
+                await configuration_service.archive_resource(service, actor, kind, key)
             case PublishPlaybook(key):
-                await acts.publish_playbook(service, actor, key)
+                await publish_playbook(service, actor, key)
             case ClosePlaybook(key):
-                await acts.close_playbook(service, actor, key)
+                await close_playbook(service, actor, key)
             case AnswerResponsibility(objective, team, accepted):
-                await acts.record_acceptance(
-                    service, actor, objective, team, accepted=accepted, accepted_by="", note=""
+                await record_answer(
+                    service, actor, ResponsibilityAnswer(objective, team, accepted, "", "")
                 )
             case ChangeParticipation():
                 await self.change_participation(action)
             case RecordEvent(event):
-                (submission,) = await events.ingest_events(service, actor, [replay.to_event(event)])
+                (submission,) = await ingestion.ingest_events(
+                    service, actor, [world_replay.to_event(event)]
+                )
                 assert submission.status == "recorded", submission
                 assert submission.uid is not None
                 self.uids[event.source, event.id] = submission.uid
             case RetractEvent(source, event_id):
-                _, was_recorded = await events.retract_event(
+                _, was_recorded = await ingestion.retract_event(
                     service, actor, self.uids[source, event_id], "a mistake"
                 )
                 assert was_recorded
 
     async def change_participation(self, action: ChangeParticipation) -> None:
-        """A contribution or sign-off, or its end."""
-        service, actor = self.service, self.actor
+        """Record or withdraw a contribution or a sign-off."""
+        service = self.service
+        actor = self.actor
         if action.withdrawn:
-            await acts.withdraw_participation(
-                service, actor, action.kind, action.playbook, action.team
-            )
+            await withdraw_participation(service, actor, action.kind, action.playbook, action.team)
         elif action.kind == "contribution":
-            await acts.record_contribution(
+            await record_contribution(
                 service, actor, playbooks.Contribution(action.playbook, action.team, "x")
             )
         else:
-            revision = (
-                await acts.export_document(service, actor, action.playbook)
-            ).playbook.revision
-            await acts.record_signoff(
+            revision = (await export_document(service, actor, action.playbook)).playbook.revision
+            await record_signoff(
                 service, actor, playbooks.Signoff(action.playbook, action.team, revision, "x")
             )
 
     async def get_answer(
         self, playbook: str | None = None, as_of: date | None = None, known_at: date | None = None
     ) -> AlignmentResult | str:
-        """The answer; or why there is none, in the words of the model."""
+        """Return the alignment, or the model's word for why there is none."""
         try:
             return await alignment.get_alignment(
                 self.service, self.actor, playbook, as_of, known_at
@@ -172,14 +190,14 @@ class TimelineRunner:
     async def run_timeline(
         self, timeline: Timeline, playbook_keys: tuple[str | None, ...] = ()
     ) -> dict[tuple[date, str | None], AlignmentResult | str]:
-        """The whole timeline has happened; what was answered for these playbooks at every day's end."""
+        """Apply the timeline. Return the alignment of these playbooks at the end of every day."""
         await self.create_organization(timeline)
         answers: dict[tuple[date, str | None], AlignmentResult | str] = {}
         remaining = list(timeline.actions)
         day = timeline.to_day(remaining[0][0])
         while remaining:
             while remaining and timeline.to_day(remaining[0][0]) == day:
-                self.now, action = remaining[0][0], remaining.pop(0)[1]
+                self.now, action = remaining.pop(0)
                 await self.perform_action(action)
             self.now = get_end_of_day(day, timeline.zone)
             for playbook_key in playbook_keys:
@@ -189,26 +207,26 @@ class TimelineRunner:
 
 
 def get_end_of_day(day: date, zone: str) -> datetime:
-    """The last moment of the day."""
+    """Return the last microsecond of the day."""
     midnight = datetime.combine(day + timedelta(days=1), time(), ZoneInfo(zone))
     return midnight.astimezone(UTC) - timedelta(microseconds=1)
 
 
-def to_noun(noun: TimelineNoun) -> Resource:  # one for each kind  # noqa: PLR0911  # one for each kind
-    """The thing as the domain knows it."""
-    to_fixed_point = replay.to_fixed_point
+def to_noun(noun: TimelineNoun) -> Resource:  # noqa: PLR0911  # one return for each kind
+    """Convert a resource of the model to one of the domain."""
+    to_fixed_point = world_replay.to_fixed_point
     match noun:
-        case w.Policy():
-            return replay.to_policy(noun)
-        case w.Team():
-            return teams.Team(noun.key, noun.key, noun.function, to_fixed_point(noun.size))
-        case w.Metric():
-            return replay.to_metric(noun)
-        case w.Offering():
+        case Policy():
+            return world_replay.to_policy(noun)
+        case Team():
+            return organization.Team(noun.key, noun.key, noun.function, to_fixed_point(noun.size))
+        case Metric():
+            return world_replay.to_metric(noun)
+        case Offering():
             return offerings.Offering(noun.key, noun.key, noun.available_from, noun.retired_on)
-        case w.Playbook():
+        case Playbook():
             return playbooks.Playbook(noun.key, noun.key, "", noun.starts_on, noun.ends_on)
-        case w.Objective():
+        case Objective():
             return objectives.Objective(
                 noun.key,
                 noun.playbook,
@@ -218,16 +236,16 @@ def to_noun(noun: TimelineNoun) -> Resource:  # one for each kind  # noqa: PLR09
                 None,
                 noun.state,
             )
-        case w.KeyResult():
-            return replay.to_key_result(noun)
-        case w.Responsibility():
+        case KeyResult():
+            return world_replay.to_key_result(noun)
+        case Responsibility():
             return objectives.Responsibility(
                 noun.objective, noun.team, noun.role, to_fixed_point(noun.share), noun.status
             )
 
 
 def to_answer_fields(answer: AlignmentResult | str) -> AnswerFields:
-    """Everything that an answer says."""
+    """Return all fields of an answer."""
     if isinstance(answer, str):
         return (answer,)
     scored = answer.alignment
@@ -254,9 +272,9 @@ def to_answer_fields(answer: AlignmentResult | str) -> AnswerFields:
     )
 
 
-def to_model_loss(loss: Loss) -> judge.Loss:
-    """The loss as the model knows it."""
-    return judge.Loss(
+def to_model_loss(loss: Loss) -> ledger.Loss:
+    """Convert a loss of the program to one of the model."""
+    return ledger.Loss(
         loss.component,
         loss.reason,
         loss.team,
@@ -268,7 +286,7 @@ def to_model_loss(loss: Loss) -> judge.Loss:
 
 
 def is_close(left: float | Fraction | None, right: float | Fraction | None) -> bool:
-    """Whether both are the same number, but for rounding, or neither is one."""
+    """Return True if both numbers are equal except for rounding, or if both are None."""
     if left is None or right is None:
         return left is right
     return abs(Fraction(left) - Fraction(right)) <= TOLERANCE
@@ -281,7 +299,10 @@ def find_differences(
     known_at: date,
     playbook: str | None,
 ) -> list[str]:
-    """What the model says otherwise; nothing where it has no opinion."""
+    """Return the differences from the model.
+
+    Return none where the model does not define the answer.
+    """
     try:
         expected = timeline.compute_expected_answer(as_of, known_at, playbook)
     except NoAnswerError as error:
@@ -292,7 +313,7 @@ def find_differences(
 
 
 def compare_details(answer: AlignmentResult, expected: ExpectedAnswer) -> Iterable[str]:
-    """What stands beside the figures and differs."""
+    """Return the differences outside the score."""
     expected_playbook = expected.world.playbook
     pairs = {
         "playbook": (answer.playbook.key, expected_playbook.key),
@@ -316,12 +337,13 @@ def compare_details(answer: AlignmentResult, expected: ExpectedAnswer) -> Iterab
 
 
 def compare_figures(answer: AlignmentResult, expected: ExpectedAnswer) -> Iterable[str]:
-    """The figures that differ by more than rounding."""
-    actual, reference = answer.alignment, compute_alignment(expected.world)
+    """Yield the figures that differ by more than rounding."""
+    actual = answer.alignment
+    reference = compute_alignment(expected.world)
     for name in ("floor", "coverage"):
         if not is_close(getattr(actual, name), getattr(reference, name)):
             yield f"{name}: {getattr(actual, name)} / {float(getattr(reference, name))}"
-    # A double may sit on the other side of the least coverage.
+    # A double may be on the other side of the minimum coverage.
     if not is_close(reference.coverage, expected.world.policy.minimum_coverage) and not is_close(
         actual.score, reference.score
     ):
@@ -335,8 +357,10 @@ def compare_figures(answer: AlignmentResult, expected: ExpectedAnswer) -> Iterab
         )
         if not is_same or component.applies != reference_component.applies:
             yield f"{component.name}: {component} / {reference_component}"
-    ledger = {to_model_loss(loss): loss.points for loss in actual.losses}
-    for loss in ledger.keys() | reference.ledger.keys():
-        # What is as small as rounding may be a loss or none.
-        if not is_close(ledger.get(loss, 0.0), reference.ledger.get(loss, Fraction(0))):
-            yield f"{loss}: {ledger.get(loss)} / {float(reference.ledger.get(loss, Fraction(0)))}"
+    points_by_loss = {to_model_loss(loss): loss.points for loss in actual.losses}
+    for loss in points_by_loss.keys() | reference.ledger.keys():
+        # A loss of the size of rounding may be missing.
+        points = points_by_loss.get(loss, 0.0)
+        reference_points = reference.ledger.get(loss, Fraction(0))
+        if not is_close(points, reference_points):
+            yield f"{loss}: {points} / {float(reference_points)}"

@@ -1,7 +1,7 @@
-"""Random valid histories: whatever can happen to an organization, in any order, at any hour of any zone.
+"""Random valid histories: any action, in any order, at any hour of any time zone.
 
-One seed for each act, which is made of what is there when it happens: so every act is one that the program accepts,
-and a failing example shrinks to few of them.
+Each action has a seed and is chosen from the state at its time. So the program accepts every
+action, and a failing example shrinks to few of them.
 """
 
 from collections.abc import Callable
@@ -12,8 +12,7 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
-from tests.reference_model import event_strategies as stream
-from tests.reference_model import world as w
+from tests.reference_model import event_strategies
 from tests.reference_model.timeline import (
     Action,
     AnswerResponsibility,
@@ -31,6 +30,7 @@ from tests.reference_model.timeline import (
     is_load_bearing,
     list_matching_fields,
 )
+from tests.reference_model.world import Event, Metric, Objective, Responsibility, Team
 from tests.reference_model.world_strategies import (
     AGGREGATIONS,
     FIRST_DAY,
@@ -50,24 +50,25 @@ from tests.reference_model.world_strategies import (
     build_teams,
 )
 
-MAX_LEAD_DAYS = 8  # days before the first playbook's first at which it begins, at most
+MAX_LEAD_DAYS = 8  # a history begins at most so many days before its first playbook
 WAIT_HOURS = (0, 0, 0, 0, 0, 1, 1, 7, 7, 24, 24, 49)
 DELAY_HOURS = (0, 0, 0, 0, 1, 24, 80, 300, -3, -20)
 
 
 @dataclass
 class TimelineWriter:
-    """A history being written. `chance` is the one of the act that is to be chosen."""
+    """A history under construction."""
 
     zone: str
     now: datetime
     state: ConfigurationState = field(default_factory=ConfigurationState)
     actions: list[tuple[datetime, Action]] = field(default_factory=list)
-    recorded_events: list[w.Event] = field(default_factory=list)
+    recorded_events: list[Event] = field(default_factory=list)
+    # Chooses the next action.
     rng: Random = field(default_factory=Random)
 
     def apply(self, action: Action | None) -> None:
-        """The act has happened; None is an act that nothing there allows."""
+        """Apply an action. None means that the state allows no such action."""
         if action is None:
             return
         apply_action(self.state, action)
@@ -80,7 +81,7 @@ class TimelineWriter:
             ]
 
     def advance_time(self) -> None:
-        """Some hours pass, or it becomes the last or first moment of a day."""
+        """Let some hours pass, or move to the first or last instant of a day."""
         self.now += timedelta(hours=self.rng.choice(WAIT_HOURS))
         if self.rng.random() < 0.3:
             day = self.now.astimezone(ZoneInfo(self.zone)).date() + timedelta(days=1)
@@ -88,25 +89,25 @@ class TimelineWriter:
             self.now = midnight - timedelta(microseconds=self.rng.choice([0, 1]))
 
     def choose_event(self) -> Action | None:
-        """An event of long ago, of now, or of tomorrow."""
+        """Make an event of the distant past, of the present or of tomorrow."""
         if not self.state.teams:
             return None
-        context = stream.EventContext(
+        context = event_strategies.EventContext(
             sorted(self.state.teams), sorted(self.state.objectives), self.now, 1
         )
-        event = stream.generate_event(context, len(self.actions), str(self.rng.random()))
+        event = event_strategies.generate_event(context, len(self.actions), str(self.rng.random()))
         occurred_at = self.now - timedelta(hours=self.rng.choice(DELAY_HOURS))
         return RecordEvent(replace(event, time=occurred_at, recorded_at=self.now))
 
     def choose_retraction(self) -> Action | None:
-        """One of the standing events goes, mostly a recent one."""
+        """Retract a recorded event, usually a recent one."""
         if not self.recorded_events:
             return None
         event = self.rng.choice([*self.recorded_events, *self.recorded_events[-3:]])
         return RetractEvent(event.source, event.id)
 
     def choose_metric_change(self) -> Action | None:
-        """A metric matches otherwise, is summed up otherwise, has another canonical source; or comes back."""
+        """Change a metric's matching, aggregation or canonical source, or restore it."""
         metrics = {**self.state.metrics, **self.state.archived_metrics}
         if not metrics:
             return None
@@ -136,15 +137,13 @@ class TimelineWriter:
         return PutNouns((changed_metric,))
 
     def choose_key_result(self) -> Action | None:
-        """A key result comes, changes, moves or goes."""
+        """Create, change, move or archive a key result."""
         if not self.state.objectives or not self.state.metrics:
             return None
         if self.state.key_results and self.rng.random() < 0.3:
             return ArchiveNoun("key_result", self.rng.choice(sorted(self.state.key_results)))
-        objectives, playbooks = (
-            list(self.state.objectives.values()),
-            list(self.state.playbooks.values()),
-        )
+        objectives = list(self.state.objectives.values())
+        playbooks = list(self.state.playbooks.values())
         number = self.rng.randint(0, 4)
         return PutNouns(
             (
@@ -155,7 +154,7 @@ class TimelineWriter:
         )
 
     def choose_objective(self) -> Action | None:
-        """An objective is paused or taken up, weighs more or less, goes, or comes back."""
+        """Pause, resume, reprioritize, archive or restore an objective."""
         if self.rng.random() < 0.2 and self.state.objectives:
             return ArchiveNoun("objective", self.rng.choice(sorted(self.state.objectives)))
         if self.rng.random() < 0.5 and self.state.objectives:
@@ -163,16 +162,14 @@ class TimelineWriter:
             return PutNouns(
                 (replace(previous, state="paused" if previous.state == "active" else "active"),)
             )
-        key, playbook_key = (
-            f"objective-{self.rng.randint(0, 3)}",
-            self.rng.choice(sorted(self.state.playbooks)),
-        )
+        key = f"objective-{self.rng.randint(0, 3)}"
+        playbook_key = self.rng.choice(sorted(self.state.playbooks))
         if key in self.state.objectives:
             playbook_key = self.state.objectives[key].playbook
-        return PutNouns((w.Objective(key, playbook_key, self.rng.choice(POSITIVE_NUMBERS)),))
+        return PutNouns((Objective(key, playbook_key, self.rng.choice(POSITIVE_NUMBERS)),))
 
     def choose_responsibility(self) -> Action | None:
-        """A team is asked to bear an objective, or says what it thinks of that."""
+        """Propose a responsibility to a team, or answer one."""
         responsibility_keys = sorted(self.state.responsibilities)
         if responsibility_keys and self.rng.random() < 0.5:
             return AnswerResponsibility(
@@ -180,21 +177,20 @@ class TimelineWriter:
             )
         if not self.state.objectives or not self.state.teams:
             return None
-        objective_key, team = (
-            self.rng.choice(sorted(self.state.objectives)),
-            self.rng.choice(sorted(self.state.teams)),
-        )
-        role, share = self.rng.choice(ROLES), self.rng.choice(POSITIVE_NUMBERS)
+        objective_key = self.rng.choice(sorted(self.state.objectives))
+        team = self.rng.choice(sorted(self.state.teams))
+        role = self.rng.choice(ROLES)
+        share = self.rng.choice(POSITIVE_NUMBERS)
         return PutNouns(
             (
-                w.Responsibility(
+                Responsibility(
                     objective_key, team, role, share, self.rng.choice(["proposed", *STATUSES])
                 ),
             )
         )
 
     def choose_participation(self) -> Action | None:
-        """A team contributes, signs, or takes either back."""
+        """Record or withdraw a contribution or a sign-off of a team."""
         playbook_key = self.rng.choice(sorted(self.state.playbooks))
         kind = self.rng.choice(["contribution", "signoff", "signoff"])
         participation_keys = (
@@ -212,14 +208,14 @@ class TimelineWriter:
         return ChangeParticipation(kind, playbook_key, self.rng.choice(sorted(self.state.teams)))
 
     def choose_publication(self) -> Action | None:
-        """A playbook is published."""
+        """Publish a playbook that is not closed."""
         playbook_keys = [
             key for key in sorted(self.state.playbooks) if self.state.states[key] != "closed"
         ]
         return PublishPlaybook(self.rng.choice(playbook_keys)) if playbook_keys else None
 
     def choose_closing(self) -> Action | None:
-        """A playbook is closed, now and then."""
+        """Close a published playbook in three of ten cases."""
         playbook_keys = [
             key for key, state in sorted(self.state.states.items()) if state == "published"
         ]
@@ -230,7 +226,7 @@ class TimelineWriter:
         )
 
     def choose_window_change(self) -> Action | None:
-        """A playbook ends later, or sooner where no key result has days of its own."""
+        """Extend a playbook, or shorten it if no key result has a window of its own."""
         playbook = self.state.playbooks[self.rng.choice(sorted(self.state.playbooks))]
         objective_keys = {
             o.key for o in self.state.objectives.values() if o.playbook == playbook.key
@@ -245,7 +241,7 @@ class TimelineWriter:
         return PutNouns((replace(playbook, ends_on=max(last_day, playbook.starts_on)),))
 
     def choose_team_change(self) -> Action | None:
-        """A team grows, changes its function, comes back or goes."""
+        """Change the size or function of a team, restore or archive it."""
         unassigned_teams = [t for t in sorted(self.state.teams) if not any(
             r.team == t and is_load_bearing(r) for r in self.state.responsibilities.values()
         )]  # fmt: skip
@@ -253,28 +249,23 @@ class TimelineWriter:
             return ArchiveNoun("team", self.rng.choice(unassigned_teams))
         key = self.rng.choice(["alpha", "bravo", "charlie"])
         return PutNouns(
-            (
-                w.Team(
-                    key, self.rng.choice(["sales", "marketing"]), self.rng.choice(POSITIVE_NUMBERS)
-                ),
-            )
+            (Team(key, self.rng.choice(["sales", "marketing"]), self.rng.choice(POSITIVE_NUMBERS)),)
         )
 
     def choose_offering_change(self) -> Action | None:
-        """The offerings come, change and go."""
+        """Create, change or archive offerings."""
         if self.state.offerings and self.rng.random() < 0.3:
             return ArchiveNoun("offering", self.rng.choice(sorted(self.state.offerings)))
         offerings = build_offerings(self.rng)
         return PutNouns(offerings) if offerings else None
 
     def choose_metric_to_archive(self) -> Action | None:
-        """A metric that no key result needs any more is archived."""
+        """Archive a metric that no key result uses."""
         used_metrics = {k.metric for k in self.state.key_results.values()}
         unused_metrics = sorted(self.state.metrics.keys() - used_metrics)
         return ArchiveNoun("metric", self.rng.choice(unused_metrics)) if unused_metrics else None
 
     def choose_policy(self) -> Action | None:
-        """The policy changes."""
         return PutNouns((build_policy(self.rng),))
 
 
@@ -298,7 +289,7 @@ ACTION_CHOICES: tuple[tuple[Callable[[TimelineWriter], Action | None], int], ...
 
 @st.composite
 def timelines(draw: st.DrawFn, max_actions: int = 32) -> Timeline:
-    """A whole history, with one or two playbooks, drafts at first or published at once."""
+    """Draw a history with one or two playbooks, which begin as drafts or as published."""
     seeded_random = SeededRandom(draw(SEEDS))
     rng = seeded_random.create_random("start")
     zone = rng.choice(ZONES)
@@ -324,7 +315,7 @@ def timelines(draw: st.DrawFn, max_actions: int = 32) -> Timeline:
 def build_initial_nouns(
     seeded_random: SeededRandom, key_result_count: int
 ) -> tuple[TimelineNoun, ...]:
-    """What there is at first, in an order in which nothing names what is not there yet."""
+    """Build the first resources. Each one names only resources before it."""
     playbooks = tuple(
         replace(p, revision=0) for p in build_playbooks(seeded_random.create_random("playbooks"))
     )
@@ -352,12 +343,12 @@ def build_initial_nouns(
 
 
 def find_last_redefinition(timeline: Timeline) -> datetime | None:
-    """When a metric last began to match otherwise than before. None: never."""
+    """Return the instant of the last change of a metric's matching, or None if there is none."""
     fields_by_metric: dict[str, tuple[object, ...]] = {}
     last_instant = None
     for instant, action in timeline.actions:
         for noun in action.nouns if isinstance(action, PutNouns) else ():
-            if isinstance(noun, w.Metric):
+            if isinstance(noun, Metric):
                 fields = tuple(list_matching_fields(noun))
                 if fields_by_metric.get(noun.key, fields) != fields:
                     last_instant = instant

@@ -1,4 +1,4 @@
-"""The views of scoring.md section 5 on the same numbers: a team, an objective, pairs of teams."""
+"""The views of docs/scoring.md: a team, an objective, pairs of teams."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -40,19 +40,22 @@ from tests.reference_model.world import World
 
 @dataclass(frozen=True, slots=True)
 class TeamView:
-    """One team. `busy` is None without an attention figure, `productive` without a productivity."""
+    """The score from the point of view of one team."""
 
     components: Mapping[str, ComponentScore]
     attention_per_head: Fraction | None
+    # None without an attention figure.
     is_busy: bool | None
+    # None without productivity.
     is_productive: bool | None
     ledger: Mapping[Loss, Fraction]
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectiveView:
-    """One active objective; `weight` is P_o and `bearers` s_{o,m} of the teams that bear it."""
+    """One active objective."""
 
+    # P_o.
     weight: Fraction
     attainment: Fraction
     measured_share: Fraction
@@ -60,18 +63,16 @@ class ObjectiveView:
     newest_day: date | None
     is_stale: bool
     shared_responsibility: Fraction
+    # s_{o,m} of the load-bearing teams.
     bearers: Mapping[str, Fraction]
     ledger: Mapping[Loss, Fraction]
 
 
 def build_team_view(world: World, team: str) -> TeamView:
-    """What the score looks like from one team."""
     inputs = collect_inputs(world)
     borne_weights = compute_borne_weights(inputs, team)
-    all_attention, activity_attention = (
-        measure_attention(inputs, team),
-        measure_attention(inputs, team, "activity"),
-    )
+    all_attention = measure_attention(inputs, team)
+    activity_attention = measure_attention(inputs, team, "activity")
     has_outcomes = score_outcomes(inputs, inputs.weights).coverage > 0
     focus = (
         compute_focus(inputs, team, all_attention) if all_attention and inputs.objectives else None
@@ -112,7 +113,6 @@ def build_team_view(world: World, team: str) -> TeamView:
 
 
 def build_objective_view(world: World, objective: str) -> ObjectiveView:
-    """How one active objective of the playbook stands."""
     inputs = collect_inputs(world)
     freshness = compute_freshness(inputs, objective)
     bearers = {t.key: compute_share(world, objective, t.key) for t in world.teams}
@@ -134,12 +134,16 @@ def build_objective_view(world: World, objective: str) -> ObjectiveView:
 
 
 def compute_overlaps(world: World) -> dict[tuple[str, str], Fraction | None]:
-    """overlap(m, n) for every two teams, in the order of their keys; None unless both have a figure."""
+    """Return overlap(m, n) for every two teams, ordered by key.
+
+    The overlap is None unless both teams have an attention figure.
+    """
     inputs = collect_inputs(world)
     attention_by_team = {t.key: measure_attention(inputs, t.key) for t in world.teams}
     overlaps: dict[tuple[str, str], Fraction | None] = {}
     for m, n in combinations(sorted(attention_by_team), 2):
-        a, b = attention_by_team[m], attention_by_team[n]
+        a = attention_by_team[m]
+        b = attention_by_team[n]
         overlaps[m, n] = (
             sum((min(a.by_objective[o], b.by_objective[o]) for o in a.by_objective), ZERO)
             if a and b

@@ -1,6 +1,6 @@
-"""Everything a score is a function of, as plain values: the configuration, the raw events and the two days asked for.
+"""All inputs of a score as plain values: configuration, raw events, `as_of` and `known_at`.
 
-Shares nothing with the program: exact numbers are fractions and instants are aware datetimes.
+Shares nothing with the program: exact numbers are fractions, and instants are aware datetimes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ FRACTION_ONE: Final = Fraction(1)
 
 @dataclass(frozen=True, slots=True)
 class Team:
-    """An active team. Archived ones are simply not in the world; their events may be."""
+    """An active team. The world omits archived teams; their events may be in it."""
 
     key: str
     function: str
@@ -45,7 +45,7 @@ class Team:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One line of a metric's `where`."""
+    """One condition of a metric's `where`."""
 
     property: str
     op: str
@@ -54,7 +54,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A metric; `value` is "value" or "data.<path>"."""
+    """A metric of the world."""
 
     key: str
     events: tuple[str, ...]
@@ -62,13 +62,14 @@ class Metric:
     unit: str | None = None
     activities: tuple[str, ...] = ()
     where: tuple[Condition, ...] = ()
+    # "value" or "data.<path>".
     value: str = "value"
     canonical_source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Offering:
-    """Deliverable on the days in [available_from, retired_on)."""
+    """An offering, deliverable on the days in [available_from, retired_on)."""
 
     key: str
     available_from: date
@@ -77,27 +78,29 @@ class Offering:
 
 @dataclass(frozen=True, slots=True)
 class Playbook:
-    """A published playbook; `revision` is the current one, counted from 1."""
+    """A published playbook."""
 
     key: str
     starts_on: date
     ends_on: date
+    # The current revision, counted from 1.
     revision: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """An objective of any playbook of the world; `state` is active or paused."""
+    """An objective of any playbook of the world."""
 
     key: str
     playbook: str
     priority: Fraction = FRACTION_ONE
+    # "active" or "paused".
     state: str = "active"
 
 
 @dataclass(frozen=True, slots=True)
 class KeyResult:
-    """A key result; a window day that is None is the playbook's."""
+    """A key result."""
 
     key: str
     objective: str
@@ -105,6 +108,7 @@ class KeyResult:
     baseline: Fraction
     target: Fraction
     weight: Fraction = FRACTION_ONE
+    # The playbook's day if None.
     starts_on: date | None = None
     ends_on: date | None = None
     cadence_days: int = 7
@@ -112,7 +116,7 @@ class KeyResult:
 
 @dataclass(frozen=True, slots=True)
 class Responsibility:
-    """A team's part in an objective: at most one for each pair."""
+    """A team's role in an objective: at most one for each pair."""
 
     objective: str
     team: str
@@ -156,7 +160,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Retraction:
-    """That the event (source, id) was retracted, and when that was recorded."""
+    """The retraction of the event (source, id)."""
 
     source: str
     id: str
@@ -165,11 +169,7 @@ class Retraction:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """One organization, the playbook that is asked about, and the days it is asked for.
-
-    `others` are the other published playbooks; `objectives` and `key_results` are those of every playbook here.
-    `signoffs` is the last revision of `playbook` that a team signed.
-    """
+    """One organization, the playbook to score, and the days to score it at."""
 
     playbook: Playbook
     as_of: date
@@ -178,11 +178,14 @@ class World:
     teams: tuple[Team, ...] = ()
     metrics: tuple[Metric, ...] = ()
     offerings: tuple[Offering, ...] = ()
+    # The other published playbooks.
     other_playbooks: tuple[Playbook, ...] = ()
+    # Objectives and key results of all these playbooks.
     objectives: tuple[Objective, ...] = ()
     key_results: tuple[KeyResult, ...] = ()
     responsibilities: tuple[Responsibility, ...] = ()
     contributions: frozenset[str] = frozenset()
+    # The last revision of `playbook` that each team signed.
     signoffs: Mapping[str, int] = field(default_factory=dict)
     policy: Policy = field(default_factory=Policy)
     events: tuple[Event, ...] = ()

@@ -1,7 +1,4 @@
-"""Plays a world into the real store.
-
-Its configuration by the domain's steps, its events and retractions on the days they were recorded.
-"""
+"""Writes a world into the real store, each event and retraction on the day it was recorded."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,40 +10,45 @@ from zoneinfo import ZoneInfo
 
 from app.domain.access.actor import Actor
 from app.domain.events import metrics
-from app.domain.events.events import Event, to_local_day
-from app.domain.playbook import objectives, offerings, playbooks
-from app.domain.playbook import organization as teams
+from app.domain.events.events import Event as DomainEvent
+from app.domain.events.events import to_local_day
+from app.domain.playbook import objectives, offerings, organization, playbooks
 from app.domain.playbook.configuration import Configuration, Resource, diff_configurations
 from app.domain.playbook.organization import Organization
 from app.domain.primitives import epoch
 from app.domain.sources import sources
 from app.scoring.playbook_index import PlaybookIndex
 from app.scoring.snapshot import Snapshot, build_frame
-from app.security import identifiers as ids
-from app.services.runtime.matcher_cache import CompiledConfiguration, load_compiled_configuration
-from app.store.access import organization_version as cursor
+from app.security import identifiers
+from app.services.events.matching import match_events
+from app.services.runtime.compiled_configuration import (
+    CompiledConfiguration,
+    load_compiled_configuration,
+)
+from app.store.access import organization_version
 from app.store.access.organization_version import WritePosition
-from app.store.alignment import evidence_query as snapshot
-from app.store.events import ingest
-from app.store.events import retraction as retract
-from app.store.playbook import configuration as store
+from app.store.alignment import evidence_query
+from app.store.events import ingest, retraction
+from app.store.events.ingest_batch import IngestBatch
+from app.store.events.retraction import RetractionBatch
+from app.store.playbook import configuration as configuration_store
 from app.store.sql.database import Connection, Database
-from tests.reference_model import world as w
+from tests.reference_model.world import Event, KeyResult, Metric, Policy, Retraction, World
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 SCALE = 10_000
-RecordedStep = w.Event | w.Retraction
+RecordedStep = Event | Retraction
 
 
 @dataclass(frozen=True)
 class ReplayDatabase:
-    """A database for as many organizations as are played."""
+    """A database that holds any number of replayed organizations."""
 
     database: Database
 
 
 def to_fixed_point(number: Fraction) -> int:
-    """Ten-thousandths, exactly."""
+    """Return ten-thousandths, exactly."""
     scaled = number * SCALE
     assert scaled.denominator == 1
     return int(scaled)
@@ -56,21 +58,22 @@ def to_optional_fixed_point(number: Fraction | None) -> int | None:
     return None if number is None else to_fixed_point(number)
 
 
-async def replay_world(replay_database: ReplayDatabase, world: w.World, batches: int = 0) -> Actor:
-    """The world is in the database as an organization of its own; returns who may do everything in it.
+async def replay_world(replay_database: ReplayDatabase, world: World, batches: int = 0) -> Actor:
+    """Write the world as a new organization.
 
-    Shape: with `batches` events recorded on one day go in so many calls.
+    Return an actor with all rights in it. `batches` is the number of calls for the events recorded
+    on one day.
     """
-    # By the store and in one transaction: the flows would check and read the whole configuration for every instant
-    # anew, which is most of the time of a test that asks the store alone.
-    actor = Actor(ids.new_uuid7(START), "player", frozenset({"admin"}))
+    # One transaction of the store: the services would load and validate the configuration for
+    # every instant, which would take most of the time of a test of the store.
+    actor = Actor(identifiers.new_uuid7(START), "player", frozenset({"admin"}))
     async with replay_database.database.write_transaction() as connection:
         position = await _create_organization(connection, actor.organization, world)
         empty = Configuration({}, policies={})
         configuration = add_world_nouns(
             Configuration({"world": Organization("world", "World", world.zone)}), world
         )
-        await store.save_changes(
+        await configuration_store.save_changes(
             connection,
             actor.organization,
             position,
@@ -85,25 +88,25 @@ async def replay_world(replay_database: ReplayDatabase, world: w.World, batches:
         )
         for recorded_at, steps in _group_steps(world):
             await world_replay.record_events(
-                recorded_at, [to_event(step) for step in steps if isinstance(step, w.Event)]
+                recorded_at, [to_event(step) for step in steps if isinstance(step, Event)]
             )
             await world_replay.retract_events(
-                recorded_at, [step for step in steps if isinstance(step, w.Retraction)]
+                recorded_at, [step for step in steps if isinstance(step, Retraction)]
             )
     return actor
 
 
 async def _create_organization(
-    connection: Connection, organization: UUID, world: w.World
+    connection: Connection, organization_id: UUID, world: World
 ) -> WritePosition:
-    await cursor.create_cursor(connection, organization, START, world.zone)
-    return await cursor.advance_version(
-        connection, organization, START, world.zone, changes_configuration=True
+    await organization_version.create_cursor(connection, organization_id, START, world.zone)
+    return await organization_version.advance_version(
+        connection, organization_id, START, world.zone, changes_configuration=True
     )
 
 
-def _group_steps(world: w.World) -> list[tuple[datetime, Sequence[RecordedStep]]]:
-    """What was recorded, in its order: the events of one day without a retraction between them, and the retractions."""
+def _group_steps(world: World) -> list[tuple[datetime, Sequence[RecordedStep]]]:
+    """Group the steps in recording order, by kind and day."""
     retracted = {(r.source, r.id): r for r in world.retractions}.values()
     steps: list[RecordedStep] = [*world.events, *retracted]
     zone = ZoneInfo(world.zone)
@@ -118,7 +121,7 @@ def _group_steps(world: w.World) -> list[tuple[datetime, Sequence[RecordedStep]]
 
 @dataclass
 class WorldReplay:
-    """A world being played, in one transaction."""
+    """A world that is being written in one transaction."""
 
     connection: Connection
     actor: Actor
@@ -126,55 +129,52 @@ class WorldReplay:
     batches: int
     uids: dict[tuple[str, str], UUID] = field(default_factory=dict)
 
-    async def record_events(self, recorded_at: datetime, events: Sequence[Event]) -> None:
+    async def record_events(self, recorded_at: datetime, events: Sequence[DomainEvent]) -> None:
         size = max(1, len(events) // self.batches) if self.batches else max(1, len(events))
-        day, zone = (
-            epoch.to_day_number(to_local_day(recorded_at, self.compiled.time_zone)),
-            self.compiled.time_zone,
-        )
+        zone = self.compiled.time_zone
+        day = epoch.to_day_number(to_local_day(recorded_at, zone))
         for start in range(0, len(events), size):
-            prepared = ingest.match_events(
+            prepared = match_events(
                 events[start : start + size], self.compiled.matcher, recorded_at, zone
             )
-            recorded = await ingest.record_events(
-                self.connection,
-                self.actor.organization,
-                prepared,
-                recorded_at,
-                day,
-                self.compiled.version,
+            batch = IngestBatch(
+                self.actor.organization, prepared, recorded_at, day, self.compiled.version
             )
+            recorded = await ingest.record_events(self.connection, batch)
             assert recorded.uids == {matched.uid for matched in prepared}
             self.uids |= {
                 (matched.event.source, matched.event.id): matched.uid for matched in prepared
             }
 
     async def retract_events(
-        self, retracted_at: datetime, retractions: Sequence[w.Retraction]
+        self, retracted_at: datetime, retractions: Sequence[Retraction]
     ) -> None:
         if retractions:
-            organization, zone = self.actor.organization, self.compiled.time_zone
-            position = await cursor.advance_version(
-                self.connection, organization, retracted_at, zone, changes_configuration=False
+            organization_id = self.actor.organization
+            zone = self.compiled.time_zone
+            position = await organization_version.advance_version(
+                self.connection, organization_id, retracted_at, zone, changes_configuration=False
             )
             reasons = {
                 self.uids[retraction.source, retraction.id]: "a mistake"
                 for retraction in retractions
             }
-            arguments = (organization, reasons, position, "player", self.compiled.matcher, zone)
-            assert await retract.retract_events(self.connection, *arguments) == len(retractions)
+            batch = RetractionBatch(
+                organization_id, reasons, "player", position, self.compiled.matcher, zone
+            )
+            assert await retraction.retract_events(self.connection, batch) == len(retractions)
 
 
 async def read_world_snapshot(
-    replay_database: ReplayDatabase, actor: Actor, world: w.World
+    replay_database: ReplayDatabase, actor: Actor, world: World
 ) -> Snapshot:
-    """The snapshot that the world's question is answered from."""
+    """Return the snapshot that the world's score is computed from."""
     async with replay_database.database.read_transaction() as connection:
-        configuration = await store.load_configuration(connection, actor.organization)
+        configuration = await configuration_store.load_configuration(connection, actor.organization)
         scoring_frame = build_frame(
             configuration.playbooks[world.playbook.key], world.as_of, world.known_at
         )
-        return await snapshot.read_snapshot(
+        return await evidence_query.read_snapshot(
             connection,
             actor.organization,
             PlaybookIndex(configuration, world.playbook.key),
@@ -182,9 +182,9 @@ async def read_world_snapshot(
         )
 
 
-def to_event(world_event: w.Event) -> Event:
-    """The event as it is sent."""
-    return Event(
+def to_event(world_event: Event) -> DomainEvent:
+    """Convert an event of the world to the event that is sent."""
+    return DomainEvent(
         id=world_event.id,
         source=world_event.source,
         type=world_event.type,
@@ -203,22 +203,21 @@ def to_event(world_event: w.Event) -> Event:
     )
 
 
-def add_world_nouns(configuration: Configuration, world: w.World) -> Configuration:
-    """The configuration that the world describes."""
+def add_world_nouns(configuration: Configuration, world: World) -> Configuration:
+    """Add the resources of the world to a configuration."""
     for noun in to_nouns(world):
         configuration = configuration.with_resource(noun)
-    # Archived teams are simply not in the world; what they did still counts, so the events need them to be known.
     return configuration
 
 
-def to_nouns(world: w.World) -> list[Resource]:
+def to_nouns(world: World) -> list[Resource]:
     world_playbooks = [
         playbooks.Playbook(p.key, p.key, "", p.starts_on, p.ends_on, "published", p.revision, START)
         for p in (world.playbook, *world.other_playbooks)
     ]
     return [
         to_policy(world.policy),
-        *(teams.Team(t.key, t.key, t.function, to_fixed_point(t.size)) for t in world.teams),
+        *(organization.Team(t.key, t.key, t.function, to_fixed_point(t.size)) for t in world.teams),
         *(sources.Source(key, key) for key in sorted({e.source for e in world.events})),
         *map(to_metric, world.metrics),
         *(
@@ -250,8 +249,8 @@ def to_nouns(world: w.World) -> list[Resource]:
     ]
 
 
-def to_policy(policy: w.Policy) -> teams.Policy:
-    return teams.Policy(
+def to_policy(policy: Policy) -> organization.Policy:
+    return organization.Policy(
         weights={name: to_fixed_point(weight) for name, weight in policy.weights.items()},
         focus_days=policy.focus_days,
         minimum_events=policy.minimum_events,
@@ -262,7 +261,7 @@ def to_policy(policy: w.Policy) -> teams.Policy:
     )
 
 
-def to_metric(metric: w.Metric) -> metrics.Metric:
+def to_metric(metric: Metric) -> metrics.Metric:
     conditions = tuple(
         metrics.Condition(
             c.property,
@@ -284,7 +283,7 @@ def to_metric(metric: w.Metric) -> metrics.Metric:
     )
 
 
-def to_key_result(key_result: w.KeyResult) -> objectives.KeyResult:
+def to_key_result(key_result: KeyResult) -> objectives.KeyResult:
     return objectives.KeyResult(
         key=key_result.key,
         objective=key_result.objective,

@@ -1,8 +1,9 @@
-"""Small and nasty worlds that the program would accept: every rule of validity is kept, and little else.
+"""Small valid worlds with many edge cases.
 
-Hypothesis draws how many there are of everything, and seeds: two for the configuration and one for every event. Drawing
-each field by itself costs ten times as much and finds less, and what shrinks a failing example is having less of
-everything. The same seed with a smaller count gives the same things, less the last.
+Hypothesis draws the number of resources of each kind, and seeds: two for the configuration and one
+for every event. Drawing each field takes ten times as long and finds fewer failures. A failing
+example shrinks by smaller counts: a seed with a smaller count gives the same resources without the
+last ones.
 """
 
 from collections.abc import Sequence
@@ -29,7 +30,8 @@ from tests.reference_model.world import (
     World,
 )
 
-# A span with the end of summer time in Europe (October 26) and America (November 2), safely in the past.
+# The days after this one include the end of summer time in Europe (October 26) and in
+# America (November 2). They are in the past, so no test depends on the current date.
 FIRST_DAY = date(2025, 10, 20)
 ZONES = (
     "UTC",
@@ -66,7 +68,7 @@ CONDITIONS = (
 
 
 def to_fractions(*numbers: str) -> list[Fraction]:
-    """A few exact numbers to choose from, so that ties and cancellations happen."""
+    """Return exact numbers to choose from. Few choices make ties and cancellations likely."""
     return [Fraction(n) for n in numbers]
 
 
@@ -81,17 +83,16 @@ STATUSES = ["accepted", "accepted", "accepted", "accepted", "proposed", "decline
 
 @dataclass(frozen=True, slots=True)
 class SeededRandom:
-    """Random choices of one seed, each kind of thing and each number of it with its own."""
+    """Random generators from one seed, independent for each kind of resource and each number."""
 
     seed: int
 
     def create_random(self, kind: str, number: int = 0) -> Random:
-        """The chance of one thing."""
         return Random(f"{self.seed}/{kind}/{number}")
 
 
 def build_teams(seeded_random: SeededRandom, count: int) -> tuple[Team, ...]:
-    """Teams in one to four functions."""
+    """Build teams in one to four functions."""
     functions = ["sales", "marketing", "operations", "executive"][
         : seeded_random.create_random("functions").randint(1, 4)
     ]
@@ -103,7 +104,10 @@ def build_teams(seeded_random: SeededRandom, count: int) -> tuple[Team, ...]:
 
 
 def build_metric(rng: Random, number: int) -> Metric:
-    """A metric; some have conditions, read their value from data or have a source that does not exist."""
+    """Build a metric.
+
+    Some have conditions, read their value from data or have an unknown source.
+    """
     return Metric(
         key=f"metric-{number}",
         events=tuple(rng.sample(TYPES, rng.choice([1, 1, 2]))),
@@ -119,7 +123,7 @@ def build_metric(rng: Random, number: int) -> Metric:
 def build_objectives(
     seeded_random: SeededRandom, count: int, other_playbooks: Sequence[Playbook]
 ) -> tuple[Objective, ...]:
-    """Objectives of the playbook, and two of every other."""
+    """Build objectives of the main playbook, and two of every other playbook."""
     objectives = []
     for number in range(count):
         rng = seeded_random.create_random("objective", number)
@@ -145,14 +149,15 @@ def build_key_result(
     objectives: Sequence[Objective],
     playbooks: Sequence[Playbook],
 ) -> KeyResult:
-    """A key result with a window of its own inside the playbook's, or the playbook's."""
+    """Build a key result with a window of its own, or with that of its playbook."""
     main_objectives = [o for o in objectives if o.playbook == "main"]
     objective = rng.choice(
         main_objectives if main_objectives and rng.random() < 0.75 else objectives
     )
     playbook = next(p for p in playbooks if p.key == objective.playbook)
     metric = rng.choice(metrics)
-    baseline, step = rng.choice(BASELINES), rng.choice(TARGET_STEPS)
+    baseline = rng.choice(BASELINES)
+    step = rng.choice(TARGET_STEPS)
     is_falling = metric.aggregation not in ("sum", "count") and rng.random() < 0.5
     length = (playbook.ends_on - playbook.starts_on).days
     first_offset = rng.randint(0, length)
@@ -173,12 +178,13 @@ def build_key_result(
 def build_responsibilities(
     seeded_random: SeededRandom, objectives: Sequence[Objective], teams: Sequence[Team]
 ) -> tuple[Responsibility, ...]:
-    """At most one for each objective and team."""
+    """Build at most one responsibility for each objective and team."""
     responsibilities = []
     for number, objective in enumerate(objectives):
         rng = seeded_random.create_random("responsibilities", number)
         for team in rng.sample(teams, rng.randint(0, len(teams))):
-            role, status = rng.choice(ROLES), rng.choice(STATUSES)
+            role = rng.choice(ROLES)
+            status = rng.choice(STATUSES)
             responsibilities.append(
                 Responsibility(objective.key, team.key, role, rng.choice(POSITIVE_NUMBERS), status)
             )
@@ -186,7 +192,7 @@ def build_responsibilities(
 
 
 def build_policy(rng: Random) -> Policy:
-    """Policies with weights of 0 and small samples."""
+    """Build a policy. Some weights are 0, and some minimum samples are small."""
     weights = to_fractions("0", "5", "10", "30", "1", "0.25")
     return Policy(
         weights={
@@ -202,7 +208,7 @@ def build_policy(rng: Random) -> Policy:
 
 
 def build_offerings(rng: Random) -> tuple[Offering, ...]:
-    """None to three offerings, which may come late and retire early."""
+    """Build up to three offerings, some with a late start or an early end."""
     offerings = []
     for key in rng.sample(["onboarding", "legacy", "support"], rng.choice([0, 1, 2, 2, 3])):
         available_from = FIRST_DAY + timedelta(days=rng.randint(-5, 12))
@@ -214,7 +220,7 @@ def build_offerings(rng: Random) -> tuple[Offering, ...]:
 
 
 def build_playbooks(rng: Random) -> tuple[Playbook, ...]:
-    """The playbook asked about, then none or one that overlaps it or does not."""
+    """Build the main playbook, and sometimes a second one that may overlap it."""
     playbooks = [
         Playbook(
             "main", FIRST_DAY, FIRST_DAY + timedelta(days=rng.choice([0, 4, 9, 13, 13, 29])), 2
@@ -229,7 +235,7 @@ def build_playbooks(rng: Random) -> tuple[Playbook, ...]:
 
 
 def choose_days(rng: Random, playbook: Playbook) -> tuple[date, date]:
-    """as_of, mostly inside the window, and known_at, never before it."""
+    """Choose as_of, usually inside the window, and known_at, never before as_of."""
     length = (playbook.ends_on - playbook.starts_on).days
     offsets = [
         0,
@@ -248,8 +254,9 @@ def choose_days(rng: Random, playbook: Playbook) -> tuple[date, date]:
 
 @st.composite
 def worlds(draw: st.DrawFn, max_events: int = 60) -> World:
-    """A whole world, asked before, inside or after the playbook's window."""
-    seeded_random, metric_random = SeededRandom(draw(SEEDS)), SeededRandom(draw(SEEDS))
+    """Draw a world that is scored before, inside or after the playbook's window."""
+    seeded_random = SeededRandom(draw(SEEDS))
+    metric_random = SeededRandom(draw(SEEDS))
     main_playbook, *other_playbooks = build_playbooks(seeded_random.create_random("playbooks"))
     teams = build_teams(seeded_random, draw(st.integers(2, 4)))
     metrics = tuple(
@@ -261,10 +268,8 @@ def worlds(draw: st.DrawFn, max_events: int = 60) -> World:
     )
     key_result_numbers = range(draw(st.sampled_from([4, 3, 5, 2, 1, 6, 0])) if objectives else 0)
     as_of, known_at = choose_days(metric_random.create_random("asked"), main_playbook)
-    rng, zone = (
-        seeded_random.create_random("rest"),
-        seeded_random.create_random("zone").choice(ZONES),
-    )
+    rng = seeded_random.create_random("rest")
+    zone = seeded_random.create_random("zone").choice(ZONES)
     event_context = EventContext(
         teams=tuple(t.key for t in teams),
         objectives=tuple(o.key for o in objectives),

@@ -1,4 +1,4 @@
-"""Small worlds to score: a configuration from its nouns, evidence from a line each, and random ones of both."""
+"""Builders of configurations and snapshots, and strategies for random ones."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -26,28 +26,30 @@ from app.scoring.snapshot import (
     build_frame,
 )
 
-FIRST_DAY, LAST_DAY, SCORED_DAY = date(2026, 10, 1), date(2026, 12, 31), date(2026, 11, 23)
+FIRST_DAY = date(2026, 10, 1)
+LAST_DAY = date(2026, 12, 31)
+SCORED_DAY = date(2026, 11, 23)
 PLAYBOOK = Playbook("q4", "Q4", "", FIRST_DAY, LAST_DAY, state="published", revision=2)
 
 
-def make_configuration(*nouns: Resource) -> Configuration:
-    """The nouns as one configuration; the playbook and the policy are there without being named."""
+def make_configuration(*resources: Resource) -> Configuration:
+    """Return a configuration of the resources, with a default playbook and policy."""
     tables: dict[str, Any] = {name: {} for name in TABLE_NAMES.values()}
-    for noun in (Organization("acme", "Acme"), Policy(), PLAYBOOK, *nouns):
-        tables[TABLE_NAMES[noun.kind]][noun.key] = noun
+    for resource in (Organization("acme", "Acme"), Policy(), PLAYBOOK, *resources):
+        tables[TABLE_NAMES[resource.kind]][resource.key] = resource
     return Configuration(**tables)
 
 
 def make_snapshot(
-    *nouns: Resource,
+    *resources: Resource,
     as_of: date = SCORED_DAY,
     known_at: date | None = None,
     measures: Mapping[tuple[str, str], SourceMeasure] | None = None,
     unknown_counts: Mapping[str, int] | None = None,
     **evidence,
 ) -> Snapshot:
-    """The nouns and the evidence as they stand on a day; what is said is by key result, and by source."""
-    playbook_index = PlaybookIndex(make_configuration(*nouns), "q4")
+    """Return a snapshot of a day. `measures` are by key result and source."""
+    playbook_index = PlaybookIndex(make_configuration(*resources), "q4")
     scoring_frame = build_frame(playbook_index.playbook, as_of, known_at or as_of)
     return Snapshot(
         playbook_index,
@@ -63,7 +65,7 @@ def make_readings(
     measures: Mapping[tuple[str, str], SourceMeasure],
     unknown_counts: Mapping[str, int],
 ) -> Mapping[MetricWindow, MetricReading]:
-    """What is said of key results, by window: those of the same one are said the same of."""
+    """Return the readings by window, from the measures of the key results in each window."""
     readings: dict[MetricWindow, MetricReading] = {}
     for window, window_key_results in playbook_index.windows.items():
         sources = {
@@ -135,8 +137,8 @@ def make_effort_cell(
     objective_key: str | None = None,
     **overrides,
 ) -> EffortCell:
-    """Events of a team that matched the metrics `on`; each weighs 1 unless their effort is given."""
-    fields: dict[str, Any] = {"kind": "outcome", "running": frozenset()} | overrides
+    """Return the work of a team that matched the metrics; each event weighs 1 by default."""
+    fields: dict[str, Any] = {"kind": "outcome", "running_playbooks": frozenset()} | overrides
     weight = int((events if effort is None else effort) * FIXED_SCALE)
     return EffortCell(
         team=team_key,
@@ -152,14 +154,13 @@ def filter_losses(losses: Iterable[Loss], component: str) -> list[Loss]:
     return [loss for loss in losses if loss.component == component]
 
 
-# --- Random worlds: few keys, so that things meet; windows that begin and end on either side of the day. ---
+# Random configurations: few keys, so that resources refer to each other, and windows that begin
+# and end before and after the day of the score.
 
-TEAMS, OBJECTIVES, METRICS, SOURCES = (
-    ("ann", "bob", "cyd"),
-    ("one", "two", "tri", "off"),
-    ("m", "n", "o"),
-    ("crm", "erp"),
-)
+TEAMS = ("ann", "bob", "cyd")
+OBJECTIVES = ("one", "two", "tri", "off")
+METRICS = ("m", "n", "o")
+SOURCES = ("crm", "erp")
 weights = st.integers(1, 50).map(lambda n: n * FIXED_SCALE // 10)
 amounts = st.integers(-50, 300).map(lambda n: n * FIXED_SCALE // 4)
 days = st.integers(0, 91).map(lambda n: FIRST_DAY + timedelta(days=n))
@@ -170,20 +171,20 @@ OTHER_PLAYBOOK = Playbook(
 
 
 @st.composite
-def noun_lists(draw) -> list[Resource]:
-    nouns: list[Resource] = [OTHER_PLAYBOOK]
+def resource_lists(draw) -> list[Resource]:
+    resources: list[Resource] = [OTHER_PLAYBOOK]
     functions = st.sampled_from(("sales", "ops"))
     team_keys = draw(st.lists(st.sampled_from(TEAMS), unique=True))
-    nouns += [Team(key, key, draw(functions), draw(weights)) for key in team_keys]
+    resources += [Team(key, key, draw(functions), draw(weights)) for key in team_keys]
     aggregations = st.sampled_from(("sum", "count", "mean", "min", "max", "last"))
     canonical = st.sampled_from((None, *SOURCES))
-    nouns += [
+    resources += [
         Metric(key, key, (key,), draw(aggregations), canonical_source=draw(canonical))
         for key in METRICS
     ]
     for key in draw(st.lists(st.sampled_from(OBJECTIVES), unique=True)):
         playbook_key = "other" if key == "off" else "q4"
-        nouns.append(
+        resources.append(
             Objective(
                 key,
                 playbook_key,
@@ -195,23 +196,25 @@ def noun_lists(draw) -> list[Resource]:
             )
         )
         for number in range(draw(st.integers(0, 3))):
-            nouns.append(draw(key_results(f"{key}-{number}", key)))
+            resources.append(draw(key_results(f"{key}-{number}", key)))
         for team_key in team_keys:
             role = draw(st.sampled_from(("", "accountable", "responsible", "consulted")))
             status = draw(st.sampled_from(("accepted", "accepted", "proposed")))
-            nouns += [Responsibility(key, team_key, role, draw(weights), status)] if role else []
+            resources += (
+                [Responsibility(key, team_key, role, draw(weights), status)] if role else []
+            )
     for team_key in team_keys:
-        nouns += [Contribution("q4", team_key, "x")] if draw(st.booleans()) else []
+        resources += [Contribution("q4", team_key, "x")] if draw(st.booleans()) else []
         signed_revision = draw(st.integers(0, 2))
-        nouns += [Signoff("q4", team_key, signed_revision, "x")] if signed_revision else []
+        resources += [Signoff("q4", team_key, signed_revision, "x")] if signed_revision else []
     if draw(st.booleans()):
-        nouns += [
+        resources += [
             Offering("here", "Here", FIRST_DAY),
             Offering("gone", "Gone", date(2026, 10, 20), date(2026, 11, 5)),
         ]
     policy = {name: draw(st.integers(0, 5)) * FIXED_SCALE for name in Policy().weights}
     return [
-        *nouns,
+        *resources,
         Policy(
             policy,
             minimum_events=draw(st.integers(1, 5)),
@@ -227,9 +230,17 @@ def key_results(draw, key: str, objective_key: str) -> KeyResult:
     starts_on, ends_on = sorted((draw(days), draw(days)))
     has_own_window = draw(st.booleans())
     return KeyResult(
-        key, objective_key, key, draw(st.sampled_from(METRICS)), baseline, target, draw(weights), draw(st.integers(1, 30)),
-        starts_on if has_own_window else None, ends_on if has_own_window else None,
-    )  # fmt: skip
+        key,
+        objective_key,
+        key,
+        draw(st.sampled_from(METRICS)),
+        baseline,
+        target,
+        draw(weights),
+        draw(st.integers(1, 30)),
+        starts_on if has_own_window else None,
+        ends_on if has_own_window else None,
+    )
 
 
 @st.composite
@@ -246,8 +257,9 @@ def measures(draw) -> SourceMeasure:
 
 @st.composite
 def snapshots(draw) -> Snapshot:
-    """Any playbook with any evidence, on a day in it."""
-    configuration, day = make_configuration(*draw(noun_lists())), draw(days)
+    """Return a strategy for playbooks with random evidence, on a random day."""
+    configuration = make_configuration(*draw(resource_lists()))
+    day = draw(days)
     key_result_keys = sorted(configuration.key_results)
     pairs = (
         st.tuples(st.sampled_from(key_result_keys), st.sampled_from(SOURCES))
@@ -257,9 +269,15 @@ def snapshots(draw) -> Snapshot:
     objective_keys = st.sampled_from((None, None, *OBJECTIVES, "gone"))
     running = frozenset(("other",)) if day <= OTHER_PLAYBOOK.ends_on else frozenset()
     cells = st.builds(
-        EffortCell, st.sampled_from((*TEAMS, "gone")), st.sampled_from(("outcome", "activity")), metric_subsets, objective_keys,
-        st.just(running), st.integers(1, 9), st.integers(0, 40).map(lambda n: n * FIXED_SCALE // 4),
-    )  # fmt: skip
+        EffortCell,
+        st.sampled_from((*TEAMS, "gone")),
+        st.sampled_from(("outcome", "activity")),
+        metric_subsets,
+        objective_keys,
+        st.just(running),
+        st.integers(1, 9),
+        st.integers(0, 40).map(lambda n: n * FIXED_SCALE // 4),
+    )
     sold_values = st.builds(
         SoldValue,
         st.sampled_from(("here", "gone", "odd")),
@@ -296,7 +314,7 @@ def snapshots(draw) -> Snapshot:
 
 
 def scale_weights(snapshot: Snapshot, factor: int) -> Snapshot:
-    """The snapshot with every priority, share, size and policy weight times a factor."""
+    """Multiply every priority, share, size and policy weight by a factor."""
     configuration = snapshot.configuration
     policy = replace(
         configuration.policy,
@@ -306,19 +324,20 @@ def scale_weights(snapshot: Snapshot, factor: int) -> Snapshot:
         configuration,
         policies={"policy": policy},
         teams={
-            key: replace(noun, size=noun.size * factor) for key, noun in configuration.teams.items()
+            key: replace(resource, size=resource.size * factor)
+            for key, resource in configuration.teams.items()
         },
         objectives={
-            key: replace(noun, priority=noun.priority * factor)
-            for key, noun in configuration.objectives.items()
+            key: replace(resource, priority=resource.priority * factor)
+            for key, resource in configuration.objectives.items()
         },
         responsibilities={
-            key: replace(noun, share=noun.share * factor)
-            for key, noun in configuration.responsibilities.items()
+            key: replace(resource, share=resource.share * factor)
+            for key, resource in configuration.responsibilities.items()
         },
         key_results={
-            key: replace(noun, weight=noun.weight * factor)
-            for key, noun in configuration.key_results.items()
+            key: replace(resource, weight=resource.weight * factor)
+            for key, resource in configuration.key_results.items()
         },
     )
     return replace(snapshot, playbook_index=PlaybookIndex(scaled, "q4"))

@@ -37,7 +37,7 @@ def make_policy(**weights: int) -> Policy:
 
 
 def shuffle_snapshot(snapshot: Snapshot, seed: int) -> Snapshot:
-    """The same evidence and configuration, read in another order."""
+    """Return the same evidence and configuration in another order."""
     rng = random.Random(seed)
 
     def shuffle(elements):
@@ -75,32 +75,35 @@ def test_the_registry_is_in_the_order_of_the_method():
 
 
 def test_an_organization_that_does_everything_right_scores_exactly_1():
-    teams, objectives = (
-        (make_team("sales", size=12), make_team("ops", size=7)),
-        (make_objective("win"), make_objective("keep", 2)),
-    )
+    teams = (make_team("sales", size=12), make_team("ops", size=7))
+    objectives = (make_objective("win"), make_objective("keep", 2))
     responsibilities = [make_responsibility(o.key, "sales", "accountable") for o in objectives] + [
         make_responsibility(o.key, "ops") for o in objectives
     ]
-    contributions, signoffs = (
-        [Contribution("q4", t.key, "x") for t in teams],
-        [Signoff("q4", t.key, 2, "x") for t in teams],
-    )
-    measured_nouns: list[Resource] = [
+    contributions = [Contribution("q4", t.key, "x") for t in teams]
+    signoffs = [Signoff("q4", t.key, 2, "x") for t in teams]
+    measured_resources: list[Resource] = [
         make_metric("arr"),
         make_key_result("arr-1", "win", "arr"),
         make_key_result("arr-2", "keep", "arr"),
     ]
     alignment = compute_alignment(
         make_snapshot(
-            *teams, *objectives, *responsibilities, *contributions, *signoffs, *measured_nouns,
+            *teams,
+            *objectives,
+            *responsibilities,
+            *contributions,
+            *signoffs,
+            *measured_resources,
             measures={("arr-1", "crm"): make_measure(100), ("arr-2", "crm"): make_measure(100)},
-            attention=tuple(
-                make_effort_cell(t.key, objective_key=o, events=n, kind="activity") for t in teams for o, n in (("win", 10), ("keep", 20))
+            effort_cells=tuple(
+                make_effort_cell(t.key, objective_key=o, events=n, kind="activity")
+                for t in teams
+                for o, n in (("win", 10), ("keep", 20))
             ),
-            newest=(LatestActivity(frozenset(("arr",)), None, SCORED_DAY),),
+            latest_activities=(LatestActivity(frozenset(("arr",)), None, SCORED_DAY),),
         )
-    )  # fmt: skip
+    )
     assert [c.score for c in alignment.components] == [1, 1, 1, 1, 1, 1, None, None]
     assert (
         alignment.score,
@@ -184,11 +187,14 @@ def test_what_does_not_apply_is_left_out_of_coverage_and_what_is_silent_is_not()
 def test_teams_that_bear_an_objective_without_any_event_are_silent_and_consulted_ones_are_not():
     alignment = compute_alignment(
         make_snapshot(
-            *map(make_team, ("ann", "bob", "cyd")), make_objective("win"),
-            make_responsibility("win", "ann"), make_responsibility("win", "bob"), make_responsibility("win", "cyd", "consulted"),
-            attention=(make_effort_cell("bob", events=1, effort=0),),
+            *map(make_team, ("ann", "bob", "cyd")),
+            make_objective("win"),
+            make_responsibility("win", "ann"),
+            make_responsibility("win", "bob"),
+            make_responsibility("win", "cyd", "consulted"),
+            effort_cells=(make_effort_cell("bob", events=1, effort=0),),
         )
-    )  # fmt: skip
+    )
     assert alignment.silent_teams == ("ann",)
 
 
@@ -290,10 +296,8 @@ def test_the_order_of_rows_changes_nothing(snapshot: Snapshot, seed: int):
 def test_only_the_proportions_of_weights_priorities_shares_and_sizes_matter(
     snapshot: Snapshot, factor: int
 ):
-    original, scaled = (
-        compute_alignment(snapshot),
-        compute_alignment(scale_weights(snapshot, factor)),
-    )
+    original = compute_alignment(snapshot)
+    scaled = compute_alignment(scale_weights(snapshot, factor))
     assert (original.score is None) == (scaled.score is None)
     assert scaled.score == pytest.approx(original.score, abs=1e-12)
     assert (scaled.floor, scaled.coverage) == pytest.approx(
@@ -322,7 +326,8 @@ def test_progress_of_a_key_result_never_lowers_outcomes(
     measure = snapshot.readings[window].sources[source]
     increase = generator.draw(st.integers(0, 50 * FIXED_SCALE))
     last_time, last_id, last_number = measure.last or (0, "", 0)
-    low, high = (measure.low or 0) + increase, (measure.high or 0) + increase
+    low = (measure.low or 0) + increase
+    high = (measure.high or 0) + increase
     raised_measure = replace(
         measure,
         total=measure.total + increase,
@@ -330,19 +335,17 @@ def test_progress_of_a_key_result_never_lowers_outcomes(
         high=high,
         last=(last_time, last_id, last_number + increase),
     )
-    before, after = (
-        compute_alignment(snapshot),
-        compute_alignment(
-            replace(
-                snapshot,
-                readings={
-                    **snapshot.readings,
-                    window: MetricReading(
-                        {**snapshot.readings[window].sources, source: raised_measure}
-                    ),
-                },
-            )
-        ),
+    before = compute_alignment(snapshot)
+    after = compute_alignment(
+        replace(
+            snapshot,
+            readings={
+                **snapshot.readings,
+                window: MetricReading(
+                    {**snapshot.readings[window].sources, source: raised_measure}
+                ),
+            },
+        )
     )
     assert (after.components[3].score or 0) >= (before.components[3].score or 0)
 
@@ -354,7 +357,7 @@ def test_progress_of_a_key_result_never_lowers_outcomes(
 def test_a_team_that_falls_silent_never_raises_what_was_proven_of_work(
     snapshot: Snapshot, silent_team: str, component: str
 ):
-    # Only attention is taken away: what the objectives attain is held fixed, as the law asks for productivity.
+    # Only work is removed. The attainments are fixed, as the law of productivity requires.
     policy = {name: FIXED_SCALE if name == component else 0 for name in COMPONENTS}
     configuration = replace(
         snapshot.configuration,

@@ -26,7 +26,8 @@ def test_measures_of_several_sources_make_one_value(aggregation, exact):
 
 
 def test_the_last_value_is_of_the_latest_time_then_source_then_id():
-    earlier, later = SourceMeasure(1, 0, last=(7, "b", 1)), SourceMeasure(1, 0, last=(8, "a", 2))
+    earlier = SourceMeasure(1, 0, last=(7, "b", 1))
+    later = SourceMeasure(1, 0, last=(8, "a", 2))
     assert aggregate_value("last", {"zoo": earlier, "ant": later}) == (2, 1)
 
 

@@ -1,6 +1,5 @@
-"""The independent model against a pencil, and the laws of scoring.md section 6 on the model itself."""
+"""The reference model: figures computed by hand, and the laws of docs/scoring.md."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from fractions import Fraction
@@ -14,9 +13,9 @@ from hypothesis import strategies as st
 from tests.reference_model.alignment import compute_alignment
 from tests.reference_model.component_inputs import collect_inputs
 from tests.reference_model.evidence import get_local_day
+from tests.reference_model.examples.worked_examples import WORKED_EXAMPLES
 from tests.reference_model.expectations import ExpectedAlignment
 from tests.reference_model.views import build_objective_view, build_team_view, compute_overlaps
-from tests.reference_model.worked_examples import WORKED_EXAMPLES
 from tests.reference_model.world import COMPONENTS, Policy, World
 from tests.reference_model.world_strategies import worlds
 
@@ -25,11 +24,11 @@ TOLERANCE = Fraction(1, 10**9)
 property_settings = settings(max_examples=60, deadline=None)
 
 
-@pytest.mark.parametrize("build", WORKED_EXAMPLES.values(), ids=WORKED_EXAMPLES.keys())
+@pytest.mark.parametrize("example", WORKED_EXAMPLES.values(), ids=WORKED_EXAMPLES.keys())
 def test_the_model_agrees_with_the_worked_examples(
-    build: Callable[[], tuple[World, ExpectedAlignment]],
+    example: tuple[World, ExpectedAlignment],
 ) -> None:
-    world, expected = build()
+    world, expected = example
     alignment = compute_alignment(world)
     assert {
         c: (p.score, p.coverage) for c, p in alignment.components.items()
@@ -45,28 +44,29 @@ def test_the_model_agrees_with_the_worked_examples(
     assert alignment.ledger == expected.ledger
 
 
-@pytest.mark.parametrize("build", WORKED_EXAMPLES.values(), ids=WORKED_EXAMPLES.keys())
+@pytest.mark.parametrize("example", WORKED_EXAMPLES.values(), ids=WORKED_EXAMPLES.keys())
 def test_the_worked_examples_explain_every_point(
-    build: Callable[[], tuple[World, ExpectedAlignment]],
+    example: tuple[World, ExpectedAlignment],
 ) -> None:
-    world, expected = build()
+    world, expected = example
     raw_score = compute_alignment(world).raw_score
     assert raw_score is not None
     assert sum(expected.ledger.values()) == 1 - raw_score
 
 
 def test_a_team_on_its_own_mission_sees_it_in_its_view() -> None:
-    world, _ = WORKED_EXAMPLES["mission"]()
+    world, _ = WORKED_EXAMPLES["mission"]
     view = build_team_view(world, "marketing")
     assert view.components["focus"].score == Fraction(5, 6)
-    # It bears retain with 1/2 * 1/4 and brand with 1/4 * 1: (1/3) * (3/5) + (2/3) * 0, of which a third is measured.
+    # The team bears retain with 1/2 * 1/4 and brand with 1/4 * 1: (1/3) * (3/5) + (2/3) * 0.
+    # A third of this is measured.
     assert (view.components["outcomes"].score, view.components["outcomes"].coverage) == (
         Fraction(1, 5),
         Fraction(1, 3),
     )
     # Attention per head: sales 8/2, marketing 2, operations 2; the median is 2.
     assert (view.attention_per_head, view.is_busy, view.is_productive) == (Fraction(2), True, False)
-    # Of retain's loss of pace, 1/15, its quarter; of brand's being unmeasured, 1/12, all of it.
+    # A quarter of retain's loss of pace (1/15), and all of brand's unmeasured loss (1/12).
     by_reason = {
         (loss.component, loss.reason): lost
         for loss, lost in view.ledger.items()
@@ -78,7 +78,7 @@ def test_a_team_on_its_own_mission_sees_it_in_its_view() -> None:
 
 
 def test_off_playbook_work_never_overlaps() -> None:
-    world, _ = WORKED_EXAMPLES["mission"]()
+    world, _ = WORKED_EXAMPLES["mission"]
     assert compute_overlaps(world) == {
         ("marketing", "operations"): Fraction(1, 2),
         ("marketing", "sales"): 0,
@@ -87,7 +87,7 @@ def test_off_playbook_work_never_overlaps() -> None:
 
 
 def test_an_objective_is_stale_whatever_its_progress() -> None:
-    world, _ = WORKED_EXAMPLES["mission"]()
+    world, _ = WORKED_EXAMPLES["mission"]
     assert [build_objective_view(world, o).is_stale for o in ("retain", "brand", "expand")] == [
         False,
         False,
@@ -122,8 +122,8 @@ def test_the_ledger_sums_to_what_is_missing(world: World) -> None:
 @given(worlds(max_events=20), st.randoms(use_true_random=False))
 @property_settings
 def test_no_order_matters(world: World, rng: Random) -> None:
-    def shuffle(nouns: tuple[T, ...]) -> tuple[T, ...]:
-        return tuple(rng.sample(nouns, len(nouns)))
+    def shuffle(resources: tuple[T, ...]) -> tuple[T, ...]:
+        return tuple(rng.sample(resources, len(resources)))
 
     shuffled_world = replace(
         world,
@@ -171,10 +171,8 @@ def test_waiting_without_events_never_raises_freshness_or_outcomes(world: World,
     before = replace(world, events=past_events, known_at=known_at)
     after = replace(before, as_of=before.as_of + timedelta(days=days))
     for component in ("freshness", "outcomes"):
-        later_score, earlier_score = (
-            compute_alignment(after).components[component].score,
-            compute_alignment(before).components[component].score,
-        )
+        later_score = compute_alignment(after).components[component].score
+        earlier_score = compute_alignment(before).components[component].score
         assert (later_score is None) == (earlier_score is None)
         assert later_score is None or earlier_score is None or later_score <= earlier_score
 
@@ -202,7 +200,7 @@ def test_the_views_of_the_teams_never_claim_more_than_the_ledger(world: World) -
 
 
 def test_a_finished_playbook_keeps_its_number_and_one_not_begun_has_no_evidence() -> None:
-    world, _ = WORKED_EXAMPLES["harbor"]()
+    world, _ = WORKED_EXAMPLES["harbor"]
     last = replace(
         world, as_of=world.playbook.ends_on, known_at=world.playbook.ends_on + timedelta(days=9)
     )

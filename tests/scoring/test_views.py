@@ -28,11 +28,19 @@ from tests.scoring.snapshot_builders import (
 )
 
 WORLD: tuple[Resource, ...] = (
-    make_team("ann", "sales"), make_team("bob", "ops", 2), make_team("cyd", "legal"),
-    make_objective("win", 3), make_objective("keep"), make_metric("m"), make_metric("n"), make_key_result("k1", "win", "m"),
+    make_team("ann", "sales"),
+    make_team("bob", "ops", 2),
+    make_team("cyd", "legal"),
+    make_objective("win", 3),
+    make_objective("keep"),
+    make_metric("m"),
+    make_metric("n"),
+    make_key_result("k1", "win", "m"),
     make_key_result("k2", "keep", "n"),
-    make_responsibility("win", "ann", "accountable", 3), make_responsibility("win", "bob"), make_responsibility("keep", "bob", "accountable"),
-)  # fmt: skip
+    make_responsibility("win", "ann", "accountable", 3),
+    make_responsibility("win", "bob"),
+    make_responsibility("keep", "bob", "accountable"),
+)
 
 
 def scores_by_component(view: TeamView) -> dict[str, float | None]:
@@ -42,17 +50,35 @@ def scores_by_component(view: TeamView) -> dict[str, float | None]:
 def test_a_teams_figures_are_of_its_own_work_and_of_what_it_bears():
     views = build_team_views(
         make_snapshot(
-            *WORLD, Contribution("q4", "ann", "x"), Offering("plus", "Plus", FIRST_DAY), as_of=LAST_DAY,
+            *WORLD,
+            Contribution("q4", "ann", "x"),
+            Offering("plus", "Plus", FIRST_DAY),
+            as_of=LAST_DAY,
             measures={("k1", "crm"): make_measure(80), ("k2", "crm"): make_measure(40)},
-            attention=(make_effort_cell("ann", objective_key="win", kind="activity"), make_effort_cell("bob", objective_key="keep")),
-            sold=(SoldValue("plus", "ann", SCORED_DAY, 3 * FIXED_SCALE), SoldValue("odd", "ann", SCORED_DAY, FIXED_SCALE), SoldValue("odd", "bob", SCORED_DAY, 0)),
+            effort_cells=(
+                make_effort_cell("ann", objective_key="win", kind="activity"),
+                make_effort_cell("bob", objective_key="keep"),
+            ),
+            sold_values=(
+                SoldValue("plus", "ann", SCORED_DAY, 3 * FIXED_SCALE),
+                SoldValue("odd", "ann", SCORED_DAY, FIXED_SCALE),
+                SoldValue("odd", "bob", SCORED_DAY, 0),
+            ),
         )
-    )  # fmt: skip
+    )
     ann, bob, cyd = views
     assert scores_by_component(ann) == pytest.approx(
-        {"playbook": 0.5, "shared_responsibility": 0.6, "focus": 1, "outcomes": 0.8, "freshness": 0.5 ** (84 / 14),
-         "productivity": 0.8, "deliverability": 0.75, "agreement": None}
-    )  # fmt: skip
+        {
+            "playbook": 0.5,
+            "shared_responsibility": 0.6,
+            "focus": 1,
+            "outcomes": 0.8,
+            "freshness": 0.5 ** (84 / 14),
+            "productivity": 0.8,
+            "deliverability": 0.75,
+            "agreement": None,
+        }
+    )
     bearing_both = (3 / 16 * 0.8 + 4 / 16 * 0.4) / (7 / 16)
     assert scores_by_component(bob)["outcomes"] == pytest.approx(bearing_both)
     assert scores_by_component(bob)["deliverability"] is None
@@ -69,7 +95,7 @@ def test_busy_is_at_or_above_the_median_per_head_and_productive_at_or_above_half
         *WORLD,
         as_of=LAST_DAY,
         measures={("k1", "crm"): make_measure(50), ("k2", "crm"): make_measure(49)},
-        attention=cells,
+        effort_cells=cells,
     )
     quadrants = {
         view.team: (view.quadrant.is_busy, view.quadrant.is_productive)
@@ -93,7 +119,7 @@ def test_a_teams_ledger_holds_its_own_losses_and_its_share_of_its_objectives():
         *WORLD,
         as_of=LAST_DAY,
         measures={("k1", "crm"): make_measure(50)},
-        attention=(make_effort_cell("bob"),),
+        effort_cells=(make_effort_cell("bob"),),
     )
     all_points = {
         (loss.component, loss.objective, loss.team): loss.points
@@ -110,7 +136,9 @@ def test_a_teams_ledger_holds_its_own_losses_and_its_share_of_its_objectives():
 
 def test_an_objective_shows_its_progress_its_freshness_its_bearers_and_its_losses():
     newest = (LatestActivity(frozenset(("m",)), None, SCORED_DAY - timedelta(days=30)),)
-    snapshot = make_snapshot(*WORLD, newest=newest, measures={("k1", "crm"): make_measure(20)})
+    snapshot = make_snapshot(
+        *WORLD, latest_activities=newest, measures={("k1", "crm"): make_measure(20)}
+    )
     keep, win = build_objective_views(snapshot)
     assert (win.weight, win.coverage, win.days_since, win.stale) == (0.75, 1, 30, True)
     [key_result_standing] = win.key_results
@@ -143,7 +171,7 @@ def test_work_off_the_playbook_never_overlaps():
         make_effort_cell("bob", "m", "n"),
         make_effort_cell("cyd", events=50),
     )
-    overlaps = build_team_pairs(make_snapshot(*WORLD, attention=cells))
+    overlaps = build_team_pairs(make_snapshot(*WORLD, effort_cells=cells))
     assert [(pair.first_team, pair.second_team, pair.overlap) for pair in overlaps] == [
         ("ann", "bob", 0.5),
         ("ann", "cyd", 0),

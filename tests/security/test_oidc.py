@@ -1,4 +1,4 @@
-"""Access tokens: only authentic, current ones of our issuer, meant for us, that give access."""
+"""Only authentic, current access tokens of the issuer and for our audience are accepted."""
 
 import base64
 import json
@@ -23,7 +23,8 @@ def signing_server() -> Iterator[TokenIssuer]:
 
 @pytest.fixture
 def signer(signing_server: TokenIssuer) -> TokenIssuer:
-    signing_server.key_requests, signing_server.is_broken = 0, False
+    signing_server.key_requests = 0
+    signing_server.is_broken = False
     return signing_server
 
 
@@ -31,19 +32,20 @@ def make_issuer(signer: TokenIssuer, clock: FakeClock | None = None) -> OidcToke
     return OidcTokenVerifier(signer.url, AUDIENCE, clock or FakeClock())
 
 
-def encode_part(value: object) -> str:
-    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+def encode_part(part: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
 
 
 def make_hostile_tokens(signer: TokenIssuer) -> dict[str, str]:
-    """Tokens that must not pass, by what is wrong with them."""
-    now, valid_token = int(time.time()), signer.sign_token()
+    """Return tokens that must be refused, by their fault."""
+    now = int(time.time())
+    valid_token = signer.sign_token()
     public_key = signer.keys["r1"].public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )  # fmt: skip
     header, body, signature = valid_token.split(".")
     unchecked_jws = jwt.api_jws.PyJWS()
-    unchecked_jws._algorithms["HS256"].prepare_key = lambda key: key  # type: ignore[method-assign]  # as an attacker would
+    unchecked_jws._algorithms["HS256"].prepare_key = lambda key: key  # type: ignore[method-assign]  # an attacker is not stopped
     return {
         "none": f"{encode_part({'alg': 'none', 'kid': 'r1'})}.{body}.",
         "HS256 with the public key": unchecked_jws.encode(
@@ -79,9 +81,9 @@ def make_hostile_tokens(signer: TokenIssuer) -> dict[str, str]:
 
 async def test_a_valid_token_identifies_its_user_with_any_signing_key(signer):
     for key in signer.keys:
-        claims = await make_issuer(signer).verify_token(signer.token(key))
+        claims = await make_issuer(signer).verify_token(signer.sign_token(key))
         assert (claims["sub"], claims["sightline_organization"]) == ("user-7", "acme")
-    access_token = signer.token(scope=None, headers={"typ": "at+jwt"})
+    access_token = signer.sign_token(scope=None, headers={"typ": "at+jwt"})
     assert (await make_issuer(signer).verify_token(access_token))["sub"] == "user-7"
 
 
@@ -97,29 +99,29 @@ async def test_the_keys_are_fetched_once_and_again_for_an_unknown_one_but_not_of
     clock = FakeClock()
     trusted_issuer = make_issuer(signer, clock)
     for _ in range(3):
-        await trusted_issuer.verify_token(signer.token())
+        await trusted_issuer.verify_token(signer.sign_token())
     assert signer.key_requests == 1
     for _ in range(3):
         with pytest.raises(NotAuthenticError):
-            await trusted_issuer.verify_token(signer.token(headers={"kid": "new"}))
+            await trusted_issuer.verify_token(signer.sign_token(headers={"kid": "new"}))
     assert signer.key_requests == 1, "less than 30 seconds after"
     clock.advance(seconds=31)
     for _ in range(3):
         with pytest.raises(NotAuthenticError):
-            await trusted_issuer.verify_token(signer.token(headers={"kid": "new"}))
+            await trusted_issuer.verify_token(signer.sign_token(headers={"kid": "new"}))
     assert signer.key_requests == 2
 
 
 async def test_keys_outlive_an_issuer_that_does_not_answer(signer):
     clock = FakeClock()
     trusted_issuer = make_issuer(signer, clock)
-    await trusted_issuer.verify_token(signer.token())
-    signer.broken = True
+    await trusted_issuer.verify_token(signer.sign_token())
+    signer.is_broken = True
     clock.advance(hours=1)
-    assert (await trusted_issuer.verify_token(signer.token()))["sub"] == "user-7"
+    assert (await trusted_issuer.verify_token(signer.sign_token()))["sub"] == "user-7"
     assert signer.key_requests == 2
     with pytest.raises(UnavailableError):
-        await make_issuer(signer).verify_token(signer.token())
+        await make_issuer(signer).verify_token(signer.sign_token())
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The service as an outsider finds it: listening, on PostgreSQL, under its own role, known by its document alone."""
+"""The running service as an attacker sees it, on PostgreSQL, known by its document alone."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ from tests.support.databases import PostgresqlServer
 from tests.support.http_server import serve_application
 
 pytestmark = pytest.mark.postgresql
-MARKER = "larchwood"  # stands in all that the first organization says, and in nothing that others are told
+MARKER = "larchwood"  # in all data of the first organization, and in no reply to others
 UNKNOWN_UID = str(UUID(int=7))
 EVENT_TIME = (datetime.now(UTC).replace(microsecond=0) - timedelta(hours=3)).isoformat()
 OBJECTS_BY_PATH: dict[str, Any] = {
@@ -84,11 +84,11 @@ UNKNOWN_NAMES = {
 
 @dataclass
 class AttackedService:
-    """A service that listens, its document, and an organization in it that has everything."""
+    """A running service, its OpenAPI document, and an organization with resources of every kind."""
 
     base_url: str
     stack: ExitStack
-    stranger: httpx.Client
+    anonymous: httpx.Client
     admin: httpx.Client
     other_admin: httpx.Client
     paths: dict[str, Any]
@@ -97,18 +97,18 @@ class AttackedService:
     hook_secret: str
 
     def create_client(self, **key_fields: object) -> httpx.Client:
-        """A key of the first organization."""
+        """Create a key of the first organization."""
         reply = self.admin.post("/v1/api-keys", json={"name": MARKER, **key_fields})
         return self.stack.enter_context(open_client(self.base_url, reply.json()["api_key"]))
 
     def list_operations(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
-        """Method, path and description of everything in the document."""
+        """Yield method, path and description of every operation."""
         for path, methods in self.paths.items():
             for method, operation in methods.items():
                 yield method.upper(), path, operation
 
     def read_all_lists(self) -> dict[str, str]:
-        """All that the first organization can read of itself, but what moves by being asked."""
+        """Read all lists of the first organization, except those that reading changes."""
         texts_by_path = {}
         for method, path, _ in self.list_operations():
             if (
@@ -124,7 +124,7 @@ class AttackedService:
 
 
 def get_required_parameters(path: str) -> dict[str, str]:
-    """What a list cannot do without."""
+    """Return the parameters that a list requires."""
     return (
         {"from": "2026-01-01"} if path in ("/v1/alignment/changes", "/v1/alignment/history") else {}
     )
@@ -140,7 +140,7 @@ def fill_path(path: str, names: dict[str, str]) -> str:
 
 
 def build_example_request(operation: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
-    """The operation's own example, with these names wherever a body may name a thing."""
+    """Build the operation's own example, with these names where the body may name a resource."""
     content = operation.get("requestBody", {}).get("content")
     if content is None:
         return {}
@@ -177,7 +177,7 @@ def make_event(number: int, **overrides: object) -> dict[str, object]:
 
 @pytest.fixture(scope="module")
 def target(_postgresql: PostgresqlServer) -> Iterator[AttackedService]:
-    """One for all: whoever attacks it proves that it is as it was."""
+    """One service for all tests: each one checks that it left the data unchanged."""
     database_name = _postgresql.acquire_database()
     with create_service_role(_postgresql.get_database_url(database_name)) as url:
         yield from run_attacked_service(url)
@@ -205,7 +205,7 @@ def run_attacked_service(service_url: str) -> Iterator[AttackedService]:
 
     admin_key, other_key = asyncio.run(create_organizations())
     with serve_application(app) as base_url, ExitStack() as stack:
-        stranger, admin, other_admin = (
+        anonymous, admin, other_admin = (
             stack.enter_context(open_client(base_url, key)) for key in (None, admin_key, other_key)
         )
         created = {}
@@ -216,11 +216,11 @@ def run_attacked_service(service_url: str) -> Iterator[AttackedService]:
         relay = created[f"/v1/sources/{MARKER}-relay"]
         assert admin.post(f"/v1/playbooks/{MARKER}-plan/publish").status_code == 200
         uid = admin.post("/v1/events", json=make_event(1)).json()["uid"]
-        paths = stranger.get("/openapi.json").json()["paths"]
+        paths = anonymous.get("/openapi.json").json()["paths"]
         attacked_service = AttackedService(
             base_url,
             stack,
-            stranger,
+            anonymous,
             admin,
             other_admin,
             paths,
@@ -250,19 +250,26 @@ def send_delivery(
     secret: str = "",
     message_id: str = "msg_1",
 ) -> httpx.Response:
-    """A delivery, signed so much later than now: a signature is good for minutes, and a run takes longer."""
-    signed_at, text = datetime.now(UTC) + clock_offset, json.dumps(body)
+    """Send a delivery signed with a clock offset.
+
+    Signatures expire after minutes, and a run takes longer.
+    """
+    signed_at = datetime.now(UTC) + clock_offset
+    text = json.dumps(body)
     signature = Webhook(secret or target.hook_secret).sign(message_id, signed_at, text)
     headers = {
         "webhook-id": message_id,
         "webhook-timestamp": str(int(signed_at.timestamp())),
         "webhook-signature": signature,
     }
-    return target.stranger.post(target.hook_path, content=text, headers=headers)
+    return target.anonymous.post(target.hook_path, content=text, headers=headers)
 
 
 def get_path_names(target: AttackedService, path: str) -> dict[str, str]:
-    """The first organization's names for an address; a delivery's uid is none of an event's."""
+    """Return the first organization's names for a path.
+
+    The uid of a delivery is not that of an event.
+    """
     return (
         {**target.names, "uid": target.names["delivery"]}
         if "/deliveries/" in path
@@ -271,7 +278,7 @@ def get_path_names(target: AttackedService, path: str) -> dict[str, str]:
 
 
 def strip_request_details(reply: httpx.Response) -> object:
-    """A refusal without what names the request, or what was asked for."""
+    """Return a problem without the parts that identify the request."""
     problem = {
         name: value
         for name, value in reply.json().items()
@@ -281,7 +288,7 @@ def strip_request_details(reply: httpx.Response) -> object:
 
 
 def strip_rejection_times(texts_by_path: Mapping[str, str]) -> dict[str, str]:
-    """What is there but for when a forged delivery was last refused, which is noted for its owner."""
+    """Remove the time of the last refused delivery, which the service records for the owner."""
     return {
         path: re.sub(r'"last_refused_at":("[^"]*"|null)', "", text)
         for path, text in texts_by_path.items()
@@ -289,10 +296,11 @@ def strip_rejection_times(texts_by_path: Mapping[str, str]) -> dict[str, str]:
 
 
 def test_a_caller_without_a_key_learns_and_changes_nothing(target: AttackedService):
-    texts_before, stranger = target.read_all_lists(), target.stranger
+    texts_before = target.read_all_lists()
+    anonymous = target.anonymous
     for method, path, operation in target.list_operations():
         for names in (get_path_names(target, path), UNKNOWN_NAMES):
-            reply = stranger.request(
+            reply = anonymous.request(
                 method, fill_path(path, names), **build_example_request(operation, names)
             )
             if path in ("/livez", "/readyz"):
@@ -302,7 +310,7 @@ def test_a_caller_without_a_key_learns_and_changes_nothing(target: AttackedServi
             assert MARKER not in reply.text.replace(fill_path(path, names), ""), (method, path)
             assert "server" not in reply.headers
     for method in ("TRACE", "CONNECT", "PROPFIND"):
-        assert stranger.request(method, "/v1/teams").status_code in (400, 404, 405)
+        assert anonymous.request(method, "/v1/teams").status_code in (400, 404, 405)
     assert strip_rejection_times(target.read_all_lists()) == strip_rejection_times(texts_before)
 
 
@@ -352,7 +360,7 @@ def test_another_organization_can_read_nothing_by_name(target: AttackedService):
         if "{" not in path or path.startswith("/hooks/"):
             continue
         if path.count("/") == 3 and method == "PUT":
-            continue  # another organization may have a thing of that name
+            continue  # another organization may have a resource of that name
         names = get_path_names(target, path)
         existing_reply = target.other_admin.request(
             method, fill_path(path, names), **build_example_request(operation, names)
@@ -376,9 +384,9 @@ def test_another_organization_can_read_nothing_by_name(target: AttackedService):
                         path,
                         params={**get_required_parameters(path), parameter["name"]: filter_value},
                     )
-                    answer_text = (
-                        filtered_reply.text if filtered_reply.status_code == 200 else ""
-                    )  # a refusal names what was asked for
+                    # A problem repeats the parameter.
+                    is_ok = filtered_reply.status_code == 200
+                    answer_text = filtered_reply.text if is_ok else ""
                     assert target.names["uid"] not in answer_text, (path, parameter["name"])
                     assert MARKER not in answer_text, (path, parameter["name"])
     assert target.read_all_lists() == texts_before
@@ -405,7 +413,7 @@ def test_a_cursor_is_rejected_in_another_organization(target: AttackedService):
 
 
 def read_recorded_state(target: AttackedService) -> list[object]:
-    """What is known of the world: events, and what they come to."""
+    """Read the events, and everything that depends on them."""
     replies = [
         target.admin.get(path).json()
         for path in ("/v1/events", "/v1/metrics", "/v1/alignment", "/v1/journal")
@@ -419,9 +427,7 @@ def test_a_replayed_forged_stale_or_misdirected_delivery_changes_nothing(target:
     relay_event = make_event(3, source=f"{MARKER}-relay")
     assert send_delivery(target, relay_event).json()["state"] == "processed"
     state_before = read_recorded_state(target)
-    assert (
-        send_delivery(target, relay_event).status_code == 200
-    )  # kept, and found to say nothing new
+    assert send_delivery(target, relay_event).status_code == 200  # stored, without a new event
     other_webhook = Webhook("whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
     rejections = [
         send_delivery(
@@ -431,8 +437,8 @@ def test_a_replayed_forged_stale_or_misdirected_delivery_changes_nothing(target:
         ),
         send_delivery(target, make_event(4), clock_offset=timedelta(minutes=-6)),
         send_delivery(target, make_event(4), clock_offset=timedelta(minutes=6)),
-        target.stranger.post(target.hook_path, json=make_event(4)),
-        target.stranger.post("/hooks/" + "a" * 32, json=make_event(4)),
+        target.anonymous.post(target.hook_path, json=make_event(4)),
+        target.anonymous.post("/hooks/" + "a" * 32, json=make_event(4)),
         target.admin.post(target.hook_path, json=make_event(4)),
     ]
     assert {rejection.status_code for rejection in rejections} == {401}
@@ -453,11 +459,11 @@ def test_oversized_or_deeply_nested_requests_are_rejected_without_an_outage(
 ):
     oversized_requests: dict[str, dict[str, Any]] = {
         "a long body": {"content": b"x" * 70_000, "headers": {"Content-Type": "application/json"}},
-        "one that does not say how long": {
+        "a body without a length": {
             "content": (b"x" * 10_000 for _ in range(20)),
             "headers": {"Content-Type": "application/json"},
         },
-        "a deep one": {"content": b"[" * 60_000, "headers": {"Content-Type": "application/json"}},
+        "a deep body": {"content": b"[" * 60_000, "headers": {"Content-Type": "application/json"}},
         "a long header": {"headers": {"X-Long": "x" * 70_000}},
         "many headers": {"headers": {f"X-{number}": "x" * 500 for number in range(200)}},
     }
@@ -465,7 +471,7 @@ def test_oversized_or_deeply_nested_requests_are_rejected_without_an_outage(
         try:
             reply = target.admin.put(f"/v1/teams/{MARKER}-sales", **request_options)
         except httpx.TransportError:
-            continue  # closed on him
+            continue  # the server closed the connection
         assert 400 <= reply.status_code < 500, (case, reply.status_code)
     assert target.admin.get("/v1/teams", params={"limit": "9" * 5_000}).status_code == 422
     assert target.admin.get("/v1/teams").status_code == 200

@@ -1,4 +1,4 @@
-"""What is sent again is told from what is new, also where the recorded content is gone."""
+"""Duplicates of erased events are detected without their content."""
 
 from dataclasses import replace
 
@@ -10,7 +10,8 @@ from app.services.events.validation import is_same_event
 from app.store.events.event_queries import StoredEvent
 from tests.support.service_harness import NOW, make_event
 
-OLD_PEPPER, NEW_PEPPER = bytes(range(32)), bytes(range(1, 33))
+OLD_PEPPER = bytes(range(32))
+NEW_PEPPER = bytes(range(1, 33))
 VAULT = Vault({}, {"p1": OLD_PEPPER})
 ROTATED = Vault({}, {"p2": NEW_PEPPER, "p1": OLD_PEPPER})
 

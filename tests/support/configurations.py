@@ -1,4 +1,4 @@
-"""Configurations and single things of them, made by hand or by chance."""
+"""Configurations and single resources, built by hand or drawn by Hypothesis."""
 
 import string
 from collections.abc import Mapping
@@ -7,8 +7,7 @@ from datetime import UTC, date, datetime
 from hypothesis import strategies as st
 
 from app.domain.events.metrics import AGGREGATIONS, Condition, Metric
-from app.domain.playbook import objectives, offerings, playbooks
-from app.domain.playbook import organization as teams
+from app.domain.playbook import objectives, offerings, organization, playbooks
 from app.domain.playbook.configuration import Configuration, Resource
 from app.domain.playbook.document import Document, Located
 from app.domain.playbook.objectives import KeyResult, Objective, Responsibility
@@ -19,19 +18,20 @@ from app.domain.sources import sources
 from app.domain.sources.sources import Source
 from tests.support.service_harness import SCALE, make_metric
 
-FIRST_DAY, LAST_DAY = date(2026, 10, 1), date(2026, 12, 31)
+FIRST_DAY = date(2026, 10, 1)
+LAST_DAY = date(2026, 12, 31)
 NEXT_QUARTER = (date(2027, 1, 1), date(2027, 3, 31))
 
 
 def make_playbook(
     key: str = "q4", starts_on: date = FIRST_DAY, ends_on: date = LAST_DAY, **overrides: object
 ) -> Playbook:
-    """A draft for the last quarter."""
+    """Make a draft playbook for the last quarter."""
     return Playbook(key, key, "", starts_on, ends_on, **overrides)  # type: ignore[arg-type]  # a builder takes any of the fields
 
 
 def make_key_result(key: str = "arr-2m", **overrides: object) -> KeyResult:
-    """Two thousand of the metric `arr`, for the objective `win`."""
+    """Make a key result of the objective `win`: 2,000 of the metric `arr`."""
     fields: dict[str, object] = {
         "objective": "win",
         "metric": "arr",
@@ -43,7 +43,10 @@ def make_key_result(key: str = "arr-2m", **overrides: object) -> KeyResult:
 
 
 def make_configuration(*extra_nouns: Resource) -> Configuration:
-    """Two teams, a source, a metric, an offering, a draft with one measured objective that both teams are to bear."""
+    """Make a small configuration with one draft playbook.
+
+    It has two teams, a source, a metric, an offering, and one measured objective for both teams.
+    """
     configuration = Configuration({"acme": Organization("acme", "Acme")})
     for noun in (
         Team("sales", "Sales", "sales", 12 * SCALE),
@@ -64,14 +67,14 @@ def make_configuration(*extra_nouns: Resource) -> Configuration:
 
 KEYS = st.text(string.ascii_lowercase + string.digits, min_size=1, max_size=4)
 TEXTS = st.text(max_size=6)
-# At most 15 significant digits, as the wire takes them.
+# At most 15 significant digits, the limit of the API.
 DECIMALS = st.one_of(
     st.integers(-(10**15) + 1, 10**15 - 1),
     st.integers(-(10**12), 10**12).map(lambda integer: integer * SCALE),
 )
 DAYS = st.dates(date(1990, 1, 1), date(2100, 1, 1))
 INSTANTS = st.datetimes(
-    datetime(1990, 1, 1),  # noqa: DTZ001  # Hypothesis wants naive bounds
+    datetime(1990, 1, 1),  # noqa: DTZ001  # Hypothesis requires naive bounds
     datetime(2100, 1, 1),  # noqa: DTZ001  # the same
     timezones=st.just(UTC),
 )
@@ -89,8 +92,8 @@ CONDITIONS = st.builds(
 NOUNS: Mapping[str, st.SearchStrategy[Resource]] = {
     "organization": st.builds(Organization, KEYS, TEXTS, st.sampled_from(["UTC", "Europe/Berlin"])),
     "policy": st.builds(
-        teams.Policy,
-        weights=st.dictionaries(st.sampled_from(teams.COMPONENTS), DECIMALS),
+        organization.Policy,
+        weights=st.dictionaries(st.sampled_from(organization.COMPONENTS), DECIMALS),
         focus_days=st.integers(1, 400),
         half_life_days=DECIMALS,
         minimum_coverage=DECIMALS,
@@ -170,13 +173,16 @@ NOUNS: Mapping[str, st.SearchStrategy[Resource]] = {
 
 
 def locate_nouns(kind: str, nouns: list[Resource]) -> tuple[Located, ...]:
-    """Things where a document would say them."""
+    """Give each resource the location that it would have in a document."""
     return tuple(Located(f"/{kind}/{index}", noun) for index, noun in enumerate(nouns))
 
 
 @st.composite
 def valid_documents(draw: st.DrawFn) -> Document:
-    """A document that is right: objectives in any order, some under others, measured and borne in any way."""
+    """Draw a valid document.
+
+    Objectives are in any order, with any parents, key results and responsibilities.
+    """
     team_keys = draw(st.lists(st.sampled_from("abcd"), unique=True, max_size=4))
     objective_keys = draw(st.lists(st.sampled_from("pqrst"), unique=True, max_size=5))
     key_result_keys = (
@@ -191,10 +197,12 @@ def valid_documents(draw: st.DrawFn) -> Document:
     windows = st.none() | st.dates(FIRST_DAY, LAST_DAY)
     key_results: list[Resource] = []
     for key in key_result_keys:
-        starts_on, ends_on = draw(windows), draw(windows)
+        starts_on = draw(windows)
+        ends_on = draw(windows)
         if starts_on is not None and ends_on is not None:
-            starts_on, ends_on = min(starts_on, ends_on), max(starts_on, ends_on)
-        objective_key, target = draw(st.sampled_from(objective_keys)), draw(numbers) * SCALE
+            starts_on, ends_on = sorted((starts_on, ends_on))
+        objective_key = draw(st.sampled_from(objective_keys))
+        target = draw(numbers) * SCALE
         key_results.append(
             make_key_result(
                 key,

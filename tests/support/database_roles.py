@@ -1,4 +1,4 @@
-"""Roles of the tests' PostgreSQL, and statements told to it directly."""
+"""PostgreSQL roles for tests, and SQL statements outside the service."""
 
 import asyncio
 from collections.abc import Iterator
@@ -9,14 +9,14 @@ from os import getpid
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
-from app.store.operations import privileges as owner
+from app.store.operations import privileges
 from app.store.sql.database import connect
 
 ROLE_NUMBERS = count()
 
 
 async def execute_statements(url: str, *statements: str) -> list[object]:
-    """What the statements answer, each in a transaction of its own."""
+    """Execute each statement in its own transaction. Return the scalars of their results."""
     database = connect(url)
     scalars: list[object] = []
     try:
@@ -33,19 +33,19 @@ async def grant_service_role(url: str, role: str | None) -> list[str]:
     database = connect(url)
     try:
         async with database.write_transaction() as connection:
-            return await owner.grant_service(connection, role)
+            return await privileges.grant_service(connection, role)
     finally:
         await database.close()
 
 
 def generate_role_name(kind: str) -> str:
-    """A name that no role has."""
-    return f"{kind} {getpid()} {next(ROLE_NUMBERS)}"  # one that has to be quoted
+    """Return a role name that does not exist yet."""
+    return f"{kind} {getpid()} {next(ROLE_NUMBERS)}"  # the spaces make quotes necessary
 
 
 @contextmanager
 def create_service_role(url: str) -> Iterator[str]:
-    """The address of the database for a role that was granted what the service needs."""
+    """Create a role with the rights that the service needs. Yield the database URL for it."""
     role = generate_role_name("Service")
     asyncio.run(execute_statements(url, f'create role "{role}" login'))
     assert asyncio.run(grant_service_role(url, role)) == [f'"{role}"']

@@ -1,4 +1,4 @@
-"""Fresh migrated databases for tests: each kind is migrated once in a run, then copied for every test that asks."""
+"""Fresh migrated databases: each kind is migrated once per run and copied for every test."""
 
 import asyncio
 import fcntl
@@ -17,29 +17,37 @@ from typing import IO, TypeVar
 import asyncpg
 from sqlalchemy.engine import make_url
 
-from tests.support import postgres_server as postgres
+from tests.support import postgres_server
 
-RUN_FOLDER_VARIABLE = "PYTEST_SIGHTLINE_RUN"  # the folder that the processes of one run (pytest-xdist's workers) share
+# The folder that the processes of one run (the workers of pytest-xdist) share.
+RUN_FOLDER_VARIABLE = "PYTEST_SIGHTLINE_RUN"
 ROOT = Path(__file__).parents[2]
+MIGRATION_CODE = (
+    "import sys; from app.store.operations.migrations import upgrade_database; "
+    "upgrade_database(sys.argv[1])"
+)
 T = TypeVar("T")
 
 
 class DatabaseRun:
-    """One test run, as its controller holds it. Its server ends when the lock is released, by `close` or by death."""
+    """One test run, owned by the main process.
+
+    Its server stops when the lock is released: by `close`, or because the process ends.
+    """
 
     def __init__(self) -> None:
-        self.folder = postgres.create_fast_folder("sightline-tests-")
+        self.folder = postgres_server.create_fast_folder("sightline-tests-")
         os.environ[RUN_FOLDER_VARIABLE] = str(self.folder)
         self._lock_file: IO[bytes] = (self.folder / "lock").open("wb")
         fcntl.flock(self._lock_file, fcntl.LOCK_EX)
 
     def get_skip_reason(self) -> str | None:
-        """Why the PostgreSQL half was left out. None when it was not."""
+        """Return the reason why the PostgreSQL tests were skipped, or None."""
         error_file = self.folder / "server.refused"
         return error_file.read_text(encoding="utf-8") if error_file.exists() else None
 
     def close(self) -> None:
-        """Nothing of the run is left: a server that was given keeps no template either."""
+        """Delete all data of the run, including the template on a server that was given."""
         server_url = os.environ.get("TEST_DATABASE_URL")
         if server_url and (self.folder / "template").exists():
             admin = DatabaseAdministrator(server_url)
@@ -50,12 +58,12 @@ class DatabaseRun:
 
 
 def migrate(url: str) -> None:
-    """The database at `url` is at the newest revision."""
-    # In a process of its own: Alembic runs a loop, and so may the test that asks.
+    """Migrate the database at `url` to the newest revision."""
+    # A separate process, because Alembic runs an event loop, and the calling test may run one too.
     command = [
         sys.executable,
         "-c",
-        "import sys; from app.store.operations.migrations import upgrade_database; upgrade_database(sys.argv[1])",
+        MIGRATION_CODE,
         url,
     ]
     process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -65,7 +73,7 @@ def migrate(url: str) -> None:
 
 
 def copy_sqlite_template() -> Path:
-    """A migrated SQLite database in a folder of its own."""
+    """Copy the migrated SQLite database into a new folder."""
     template = _run_once("sqlite", _create_sqlite_template)
     target = Path(tempfile.mkdtemp(dir=os.environ[RUN_FOLDER_VARIABLE])) / "sightline.db"
     shutil.copyfile(template, target)
@@ -75,46 +83,46 @@ def copy_sqlite_template() -> Path:
 def _create_sqlite_template() -> str:
     path = Path(os.environ[RUN_FOLDER_VARIABLE]) / "template.db"
     migrate(f"sqlite+aiosqlite:///{path}")
-    # A log that was not folded back into the file would be missing from the copies.
+    # The copies would miss a write-ahead log that was not merged into the file.
     assert not path.with_name("template.db-wal").exists(), "the migration left its connection open"
     return str(path)
 
 
 class DatabaseAdministrator:
-    """One connection to the server's maintenance database, on a loop of its own so that any test can use it."""
+    """One connection to the maintenance database, on its own event loop, for any test."""
 
     def __init__(self, url: str) -> None:
         self.url = make_url(url).set(drivername="postgresql+asyncpg")
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self._lock = asyncio.Lock()  # a connection does one thing at a time
+        self._lock = asyncio.Lock()  # a connection executes one statement at a time
         dsn = self.url.set(drivername="postgresql").render_as_string(hide_password=False)
         self._connection = self.wait_for(self._schedule(asyncpg.connect(dsn)))
 
     def create_database(self, name: str, template: str) -> "Future[None]":
-        """The database is a copy of its template, when the future is done."""
+        """Start to copy the template. The database exists when the future is done."""
         return self._schedule(
             self._execute(f'create database "{name}" template "{template}" strategy file_copy')
         )
 
     def drop_database(self, name: str) -> "Future[None]":
-        """The database is gone, whoever still uses it, when the future is done."""
+        """Start to drop the database and disconnect its users."""
         return self._schedule(self._execute(f'drop database if exists "{name}" with (force)'))
 
     def get_database_url(self, name: str) -> str:
-        """The address of that database on this server."""
+        """Return the URL of the database on this server."""
         return self.url.set(database=name).render_as_string(hide_password=False)
 
     def close(self) -> None:
-        """What was begun is done, and the connection closed."""
+        """Wait for pending statements and close the connection."""
         self.wait_for(self._schedule(self._close_connection()))
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
     def wait_for(self, future: "Future[T]") -> T:
-        """What it came to, within a minute."""
+        """Wait for the outcome for at most a minute."""
         return future.result(60)
 
     def _schedule(self, coroutine: Coroutine[object, object, T]) -> "Future[T]":
@@ -130,7 +138,10 @@ class DatabaseAdministrator:
 
 
 class PostgresqlServer:
-    """The run's server, for one process of it. The next test's database is copied while the present test runs."""
+    """The server of the run, for one of its processes.
+
+    It copies the next test's database while the current test runs.
+    """
 
     def __init__(self) -> None:
         self._administrator = DatabaseAdministrator(
@@ -141,22 +152,22 @@ class PostgresqlServer:
         self._next_database = self._prepare_database()
 
     def acquire_database(self) -> str:
-        """The name of a migrated database that nobody has used."""
+        """Return the name of an unused migrated database."""
         name, future = self._next_database
         self._administrator.wait_for(future)
         self._next_database = self._prepare_database()
         return name
 
     def get_database_url(self, name: str) -> str:
-        """Where that database is."""
+        """Return the URL of the database."""
         return self._administrator.get_database_url(name)
 
     def drop_database(self, name: str) -> None:
-        """That database goes, in its own time."""
+        """Drop the database in the background."""
         self._administrator.drop_database(name)
 
     def close(self) -> None:
-        """No database of this process is left."""
+        """Drop the prepared database and disconnect."""
         self._administrator.drop_database(self._next_database[0])
         self._administrator.close()
 
@@ -172,21 +183,25 @@ class PostgresqlServer:
 
 
 def _start_server() -> str:
-    return postgres.start_server(Path(os.environ[RUN_FOLDER_VARIABLE]))
+    return postgres_server.start_server(Path(os.environ[RUN_FOLDER_VARIABLE]))
 
 
 def _run_once(name: str, create: Callable[[], str]) -> str:
-    """What `make` returned to the process of the run that asked first. Raises: MissingError, as it did then."""
+    """Return the output of `create`, which only the first process of the run calls.
+
+    Raises: PostgresqlMissingError in every process if it was raised in the first one.
+    """
     folder = Path(os.environ[RUN_FOLDER_VARIABLE])
-    output_file, error_file = folder / name, folder / f"{name}.refused"
+    output_file = folder / name
+    error_file = folder / f"{name}.refused"
     with (folder / f"{name}.lock").open("wb") as lock_file:
         fcntl.flock(lock_file, fcntl.LOCK_EX)
         if error_file.exists():
-            raise postgres.PostgresqlMissingError(error_file.read_text(encoding="utf-8"))
+            raise postgres_server.PostgresqlMissingError(error_file.read_text(encoding="utf-8"))
         if not output_file.exists():
             try:
                 output = create()
-            except postgres.PostgresqlMissingError as error:
+            except postgres_server.PostgresqlMissingError as error:
                 error_file.write_text(str(error), encoding="utf-8")
                 raise
             output_file.write_text(output, encoding="utf-8")

@@ -1,7 +1,7 @@
-"""The same scripted lives of deals as each CRM tells them, signed as it signs.
+"""The same scripted deals as each CRM reports them, with valid signatures.
 
-A deal is created, moved, won, corrected, reopened, lost, deleted; one goes into another where the CRM merges deals, and
-one is deleted and restored where the CRM tells so.
+Each deal is created, moved, won, corrected, reopened, lost or deleted. A deal is merged into
+another one where the CRM supports merges. A deal is deleted and restored where the CRM reports it.
 """
 
 import base64
@@ -22,7 +22,7 @@ STATUS_BY_STAGE = {"new": "open", "offer": "open", "won": "won", "lost": "lost"}
 
 @dataclass(frozen=True)
 class DealStep:
-    """One thing that happens to a deal, and how it stands then. Shape: `into` is the deal that it is merged into."""
+    """One change of a deal, and the deal's fields after it."""
 
     number: int
     verb: str
@@ -31,11 +31,15 @@ class DealStep:
     stage: str = "new"
     value: int | None = 100
     previous: "DealStep | None" = None
+    # The deal that this one is merged into.
     merged_into: int | None = None
 
 
 def build_deal_steps(*, supports_merges: bool, supports_restores: bool = False) -> list[DealStep]:
-    """Eight lives. What stands in the end is in `WON`: an amount, or that it is not known."""
+    """Build the steps of eight deals.
+
+    EXPECTED_WON_VALUES has the amounts in the end, None if unknown.
+    """
     steps: list[DealStep] = []
     latest_steps: dict[int, DealStep] = {}
 
@@ -77,10 +81,12 @@ EXPECTED_WON_VALUES = {"1": 80, "4": 50, "7": 30, "8": None}
 
 @dataclass(frozen=True)
 class CrmSimulator:
-    """A CRM. Shape: `tell` gives the body of a step, `sign` the headers of a body at an instant."""
+    """A CRM that reports the steps."""
 
     connector: str
+    # Returns the body of a delivery.
     encode_step: Callable[[DealStep], bytes]
+    # Returns the headers for a body, a secret, an instant and a URL.
     sign: Callable[[bytes, str, datetime, str], Mapping[str, str]]
     account: str | None = None
     mapping: Mapping[str, object] | None = None
@@ -100,7 +106,7 @@ def to_json_bytes(document: object) -> bytes:
 def sign_standard_webhook(
     body: bytes, secret: str, signed_at: datetime, _url: str
 ) -> Mapping[str, str]:
-    """Signed by the reference library."""
+    """Sign with the reference library."""
     id_ = "msg_" + hashlib.sha256(body).hexdigest()[:20]
     signature = Webhook(secret).sign(id_, signed_at, body.decode())
     timestamp = str(int(signed_at.timestamp()))
@@ -116,7 +122,7 @@ def build_basic_auth_headers(
 
 
 def sign_hubspot(body: bytes, secret: str, signed_at: datetime, url: str) -> Mapping[str, str]:
-    """Signed by HubSpot's own client."""
+    """Sign with HubSpot's own client."""
     timestamp = str(int(signed_at.timestamp() * 1000))
     signature = Signature.get_signature(secret, body.decode(), "v3", url, "POST", timestamp)
     headers = {"x-hubspot-signature-v3": signature, "x-hubspot-request-timestamp": timestamp}
@@ -269,17 +275,22 @@ def encode_salesforce_outbound_step(step: DealStep) -> bytes:
         if step.value is None
         else f"<sf:Amount>{step.value}.0</sf:Amount>"
     )
-    status, is_deleted = STATUS_BY_STAGE[step.stage], str(step.verb == "deleted").lower()
+    status = STATUS_BY_STAGE[step.stage]
+    is_deleted = str(step.verb == "deleted").lower()
     return f"""<?xml version="1.0" encoding="UTF-8"?>
 <soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"
  xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><soapenv:Body>
-<notifications xmlns="http://soap.sforce.com/2005/09/outbound"><OrganizationId>{SALESFORCE_ORGANIZATION_ID}</OrganizationId>
+<notifications xmlns="http://soap.sforce.com/2005/09/outbound">
+<OrganizationId>{SALESFORCE_ORGANIZATION_ID}</OrganizationId>
 <SessionId>00Dxx!a.live.credential</SessionId><Notification><Id>04l{step.number:012d}AAA</Id>
 <sObject xsi:type="sf:Opportunity" xmlns:sf="urn:sobject.enterprise.soap.sforce.com">
-<sf:Id>{to_salesforce_id(step.deal)}</sf:Id>{amount}<sf:CreatedDate>{to_iso_format(START)}</sf:CreatedDate>
-<sf:CurrencyIsoCode>EUR</sf:CurrencyIsoCode><sf:IsClosed>{str(status != "open").lower()}</sf:IsClosed>
+<sf:Id>{to_salesforce_id(step.deal)}</sf:Id>{amount}
+<sf:CreatedDate>{to_iso_format(START)}</sf:CreatedDate>
+<sf:CurrencyIsoCode>EUR</sf:CurrencyIsoCode>
+<sf:IsClosed>{str(status != "open").lower()}</sf:IsClosed>
 <sf:IsDeleted>{is_deleted}</sf:IsDeleted><sf:IsWon>{str(status == "won").lower()}</sf:IsWon>
-<sf:StageName>{escape(SALESFORCE_STAGES[step.stage])}</sf:StageName><sf:SystemModstamp>{to_iso_format(step.occurred_at)}</sf:SystemModstamp>
+<sf:StageName>{escape(SALESFORCE_STAGES[step.stage])}</sf:StageName>
+<sf:SystemModstamp>{to_iso_format(step.occurred_at)}</sf:SystemModstamp>
 </sObject></Notification></notifications></soapenv:Body></soapenv:Envelope>""".encode()
 
 

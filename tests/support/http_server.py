@@ -1,4 +1,4 @@
-"""A service that really listens, in a thread of the test's own process."""
+"""A service that listens on a socket, in a thread of the test's process."""
 
 import socket
 import threading
@@ -13,7 +13,7 @@ from app.cli.serve import SERVER_OPTIONS
 
 @contextmanager
 def serve_application(application: FastAPI) -> Iterator[str]:
-    """The address at which the application answers, until the block ends."""
+    """Serve the application until the block ends. Yield its base URL."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = uvicorn.Server(
             uvicorn.Config(
@@ -35,5 +35,6 @@ def serve_application(application: FastAPI) -> Iterator[str]:
 
 
 def _run_server(server: uvicorn.Server, listener: socket.socket, started: threading.Event) -> None:
-    started.set()  # the socket listens already: a request that comes before the server does waits in its queue
+    # The socket listens already, and queues requests that arrive before the server runs.
+    started.set()
     server.run(sockets=[listener])

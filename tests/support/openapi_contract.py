@@ -1,4 +1,4 @@
-"""The contract as the tests read it, made once in a process: to make it takes longer than most tests."""
+"""The OpenAPI document for tests, built once per process because it takes seconds."""
 
 from functools import cache
 from typing import Any
@@ -9,5 +9,5 @@ from app.api.openapi.document import build_document
 
 @cache
 def get_contract() -> dict[str, Any]:
-    """The whole document. Whoever reads it leaves it as it is."""
+    """Return the complete document. Callers must not change it."""
     return build_document(create_application())

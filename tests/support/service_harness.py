@@ -1,4 +1,4 @@
-"""A service on a test's own database, with a clock that stands where it is put, and an organization to work in."""
+"""A service on the test's own database, with a settable clock and an organization."""
 
 import base64
 import hashlib
@@ -22,8 +22,8 @@ from app.domain.sources.sources import Source
 from app.scoring.snapshot import Snapshot, SourceMeasure
 from app.security.vault import Vault
 from app.services.access import organizations
-from app.services.events import ingestion as events
-from app.services.playbook import configuration
+from app.services.events import ingestion
+from app.services.playbook import configuration as configuration_service
 from app.services.runtime.context import ServiceContext
 from app.services.runtime.submissions import SubmissionResult
 from app.store.sql.database import connect
@@ -35,7 +35,7 @@ SCALE = 10_000
 
 @dataclass
 class FakeClock:
-    """A clock that stands where it is put."""
+    """A clock that shows the instant it is set to."""
 
     now: datetime = NOW
 
@@ -55,7 +55,7 @@ class ServiceHarness:
     actors: dict[str, Actor] = field(default_factory=dict)
 
     async def create_organization(self, key: str = "acme", time_zone: str = "UTC") -> Actor:
-        """Who may do everything in a new organization."""
+        """Create an organization. Return an actor with all rights in it."""
         await organizations.create_organization(
             self.service, Organization(key, key.title(), time_zone)
         )
@@ -66,9 +66,10 @@ class ServiceHarness:
 
 @asynccontextmanager
 async def open_harness(url: str) -> AsyncIterator[ServiceHarness]:
-    """A service on that database."""
+    """Open a service on the database until the block ends."""
     clock = FakeClock()
-    secret, pepper = bytes(range(32)), bytes(range(1, 33))
+    secret = bytes(range(32))
+    pepper = bytes(range(1, 33))
     service = ServiceContext(connect(url), clock, Vault({"k1": secret}, {"p1": pepper}), PUBLIC_URL)
     try:
         yield ServiceHarness(service, clock)
@@ -77,7 +78,7 @@ async def open_harness(url: str) -> AsyncIterator[ServiceHarness]:
 
 
 async def seed_playbook(harness: ServiceHarness, actor: Actor) -> None:
-    """Two teams, one source, one metric, one published playbook with one objective that both teams bear."""
+    """Write a published playbook with one objective for both teams of the organization."""
     nouns: tuple[Resource, ...] = (
         Team("sales", "Sales", "sales", 12 * SCALE),
         Team("marketing", "Marketing", "marketing", 6 * SCALE),
@@ -98,13 +99,13 @@ async def seed_playbook(harness: ServiceHarness, actor: Actor) -> None:
         Responsibility("win", "sales", "accountable", SCALE, "accepted"),
         Responsibility("win", "marketing", "responsible", SCALE, "accepted"),
     )
-    await configuration.write_configuration(
+    await configuration_service.write_configuration(
         harness.service, actor, lambda current: reduce(Configuration.with_resource, nouns, current)
     )
 
 
 def make_metric(key: str = "arr", **overrides: object) -> Metric:
-    """Won deals of the enterprise segment, and the work towards them."""
+    """Make a metric of won deals in the enterprise segment, and of the work on them."""
     fields: dict[str, object] = {
         "key": key,
         "name": key,
@@ -118,7 +119,7 @@ def make_metric(key: str = "arr", **overrides: object) -> Metric:
 
 
 def make_event(event_id: str, **overrides: object) -> Event:
-    """An invoice of the enterprise segment, paid today."""
+    """Make an event: an invoice of the enterprise segment, paid today."""
     fields: dict[str, object] = {
         "id": event_id,
         "source": "billing",
@@ -135,14 +136,14 @@ def make_event(event_id: str, **overrides: object) -> Event:
 async def record_events(
     harness: ServiceHarness, actor: Actor, *submitted: Event
 ) -> list[SubmissionResult]:
-    """What became of the events."""
-    return await events.ingest_events(harness.service, actor, submitted)
+    """Record the events. Return the outcome of each."""
+    return await ingestion.ingest_events(harness.service, actor, submitted)
 
 
 def make_hubspot_delivery(
     hook_id: str, secret: str, elements: Sequence[Mapping[str, object]] | bytes, sent_at: datetime
 ) -> Delivery:
-    """A delivery as HubSpot signs it, version 3."""
+    """Make a delivery with HubSpot's signature, version 3."""
     body = elements if isinstance(elements, bytes) else json.dumps(elements).encode()
     timestamp = str(int(sent_at.timestamp() * 1000))
     url = f"{PUBLIC_URL}/hooks/{hook_id}"
@@ -159,14 +160,14 @@ def make_hubspot_delivery(
 
 
 def make_deal_creation(deal_id: int, occurred_at: datetime) -> dict[str, object]:
-    """HubSpot says that a deal was made."""
+    """Make the element by which HubSpot reports a new deal."""
     return _make_element(occurred_at, {"subscriptionType": "deal.creation", "objectId": deal_id})
 
 
 def make_property_change(
     deal_id: int, name: str, value: str, occurred_at: datetime
 ) -> dict[str, object]:
-    """HubSpot says that a deal's property changed."""
+    """Make the element by which HubSpot reports a changed property of a deal."""
     fields = {
         "subscriptionType": "deal.propertyChange",
         "objectId": deal_id,
@@ -189,7 +190,7 @@ def _make_element(occurred_at: datetime, fields: Mapping[str, object]) -> dict[s
 
 
 def measures_by_metric(snapshot: Snapshot) -> dict[tuple[str, str], SourceMeasure]:
-    """What each source says of a metric of the playbook, all of whose key results have its window."""
+    """Return the measure of each metric and source. All key results must have the same window."""
     return {
         (window[0], source): measure
         for window, reading in snapshot.readings.items()

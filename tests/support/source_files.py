@@ -1,4 +1,4 @@
-"""The code base as the tests of the house see it: files, their text, their syntax."""
+"""The repository as the tests of the code base read it: files, text, syntax trees."""
 
 import ast
 import io
@@ -6,27 +6,31 @@ import subprocess
 import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+# The folders whose Python files people write.
+PYTHON_FOLDERS = ("app", "tests", "benchmarks", "openapi", "alembic", "docs")
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """One Python file. Shape: `path` is relative to the repository, with slashes."""
+    """One Python file."""
 
+    # Relative to the repository, with forward slashes.
     path: str
     text: str
 
     @property
     def tree(self) -> ast.Module:
-        """Its syntax."""
-        return ast.parse(self.text, self.path)
+        """The syntax tree."""
+        return _parse(self.path, self.text)
 
     @property
     def comments(self) -> list[tuple[int, str]]:
-        """Its comments with their lines; text in strings is none."""
+        """The comments with their line numbers. Text in strings is not a comment."""
         tokens = tokenize.generate_tokens(io.StringIO(self.text).readline)
         return [
             (token.start[0], token.string) for token in tokens if token.type == tokenize.COMMENT
@@ -34,12 +38,12 @@ class SourceFile:
 
     @property
     def functions(self) -> list[FunctionNode]:
-        """Its functions and methods, however deep."""
+        """All functions and methods, nested ones included."""
         return [node for node in ast.walk(self.tree) if isinstance(node, FunctionNode)]
 
     @property
     def imports(self) -> list[tuple[int, str]]:
-        """What it imports, as dotted names with their lines: `from a import b` is `a.b`."""
+        """The imported dotted names with their line numbers: `from a import b` is `a.b`."""
         imported_names = []
         for node in ast.walk(self.tree):
             if isinstance(node, ast.Import):
@@ -52,7 +56,7 @@ class SourceFile:
 
     @property
     def strings(self) -> list[tuple[int, str]]:
-        """Its strings but for docstrings, with their lines."""
+        """The strings with their line numbers, docstrings excluded."""
         tree = self.tree
         documented_nodes = [
             node
@@ -73,7 +77,7 @@ class SourceFile:
 
     @property
     def references(self) -> list[tuple[int, str]]:
-        """The dotted names it calls or mentions, spelled in full by its imports, with their lines."""
+        """The dotted names that the file uses, in full by its imports, with their line numbers."""
         full_names = _resolve_import_names(self.tree)
         references = []
         for node in ast.walk(self.tree):
@@ -81,6 +85,11 @@ class SourceFile:
                 head, dot, tail = ast.unparse(node).partition(".")
                 references.append((node.lineno, full_names.get(head, head) + dot + tail))
         return references
+
+
+@cache
+def _parse(path: str, text: str) -> ast.Module:
+    return ast.parse(text, path)
 
 
 def _resolve_import_names(tree: ast.Module) -> dict[str, str]:
@@ -96,13 +105,25 @@ def _resolve_import_names(tree: ast.Module) -> dict[str, str]:
 
 
 def read_source_files(folder: str) -> list[SourceFile]:
-    """The Python files below a folder of the repository. Raises: AssertionError when there is none to look at."""
+    """Return the Python files below a folder of the repository.
+
+    Raises: AssertionError when the folder has none, because a test would then check nothing.
+    """
     files = [
         SourceFile(path, (ROOT / path).read_text(encoding="utf-8"))
         for path in _list_python_files(folder)
     ]
-    assert files, f"{folder} holds no Python file: the test would hold nothing"
+    assert files, f"{folder} has no Python file: the test would check nothing"
     return files
+
+
+def read_python_files() -> list[SourceFile]:
+    """Return the Python files of the whole repository."""
+    return [
+        SourceFile(path, (ROOT / path).read_text(encoding="utf-8"))
+        for folder in PYTHON_FOLDERS
+        for path in _list_python_files(folder)
+    ]
 
 
 def _list_python_files(folder: str) -> Iterator[str]:
@@ -111,7 +132,7 @@ def _list_python_files(folder: str) -> Iterator[str]:
 
 
 def list_repository_files() -> list[Path]:
-    """Every file that is or would be committed."""
+    """Return every file that is committed or would be committed by `git add`."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     file_names = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, check=True

@@ -1,7 +1,4 @@
-"""The SQL that was executed, and what of it would leave the tenant or not run on Citus.
-
-Source: database.md, section 5.
-"""
+"""Record executed SQL, and find statements that leave the tenant or fail on Citus."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -10,12 +7,12 @@ from contextlib import contextmanager
 from sqlalchemy import event
 
 from app.store.sql.database import Database
-from app.store.tables.playbook import Row
+from app.store.tables.base import Row
 
-# Tables without a tenant, and why.
+# Tables without a tenant, and why (docs/architecture.md).
 TABLES_WITHOUT_TENANT = {
-    "directory": "asked before the organization is known: from a public id to its organization",
-    "alembic_version": "Alembic's own",
+    "directory": "maps a public id to its organization, before the organization is known",
+    "alembic_version": "belongs to Alembic",
 }
 TENANT_TABLES = frozenset(Row.metadata.tables) - TABLES_WITHOUT_TENANT.keys()
 TOKEN_PATTERN = re.compile(
@@ -59,7 +56,7 @@ VOLATILE_PATTERN = re.compile(
 
 @contextmanager
 def record_statements(database: Database) -> Iterator[set[str]]:
-    """Every distinct statement that the database is told meanwhile."""
+    """Collect the distinct statements that the database executes in the block."""
     statements: set[str] = set()
 
     def add_statement(
@@ -78,20 +75,23 @@ def record_statements(database: Database) -> Iterator[set[str]]:
 
 
 def tokenize_sql(statement: str) -> list[str]:
-    """Its words and marks, names in lower case and without quotes, binds as `?`, texts as `''`."""
+    """Split a statement into tokens.
+
+    Names are in lower case without quotes, binds are `?`, and texts are `''`.
+    """
     tokens = []
     for match in TOKEN_PATTERN.finditer(re.sub(r"--[^\n]*", "", statement)):
-        kind, text = match.lastgroup, match.group()
+        kind = match.lastgroup
+        text = match.group()
         tokens.append({"text": "''", "bind": "?"}.get(kind or "", text.replace('"', "").lower()))
     return tokens
 
 
 def split_queries(tokens: Sequence[str]) -> list[list[str]]:
-    """Its queries, each without those inside it; the two sides of a union apart."""
+    """Split nested queries and unions. A subquery is `()` in the query around it."""
     finished: list[list[str]] = []
-    stack: list[tuple[list[str], int]] = [
-        ([], 0)
-    ]  # a query, and how many plain brackets are open in it
+    # Each open query, with the number of its open brackets.
+    stack: list[tuple[list[str], int]] = [([], 0)]
     for index, token in enumerate(tokens):
         current, depth = stack[-1]
         if token == "(" and index + 1 < len(tokens) and tokens[index + 1] in QUERY_STARTS:
@@ -109,13 +109,11 @@ def split_queries(tokens: Sequence[str]) -> list[list[str]]:
 
 
 def find_tables(block: Sequence[str]) -> list[tuple[str, str, int]]:
-    """The tables that a query names: name, alias, and where."""
+    """Return the tables that a query names: name, alias and position."""
     tables = []
-    is_table_list, depth, level = (
-        False,
-        0,
-        0,
-    )  # a comma lists another table at the level of its FROM alone
+    is_table_list = False
+    depth = 0
+    level = 0  # a comma separates tables only at the depth of FROM
     for index, token in enumerate(block):
         depth += (token == "(") - (token == ")")
         level = depth if token == "from" else level
@@ -139,7 +137,8 @@ def find_tables(block: Sequence[str]) -> list[tuple[str, str, int]]:
             position + 1 < len(block) and block[position + 1] == "(" and token != "into"
         ):
             continue
-        name, next_tokens = block[position], block[position + 1 : position + 3]
+        name = block[position]
+        next_tokens = block[position + 1 : position + 3]
         alias = (
             next_tokens[1]
             if next_tokens[:1] == ["as"] and len(next_tokens) > 1
@@ -153,7 +152,7 @@ def find_tables(block: Sequence[str]) -> list[tuple[str, str, int]]:
 
 
 def has_tenant_condition(block: Sequence[str], names: set[str]) -> bool:
-    """Whether a condition of the query says `organization_id = ?` of the table."""
+    """Return True if a condition compares the table's `organization_id` with a bind."""
     start = next(
         (index for index, token in enumerate(block) if token in ("where", "on")), len(block)
     )
@@ -167,13 +166,13 @@ def has_tenant_condition(block: Sequence[str], names: set[str]) -> bool:
 
 
 def inserts_tenant(block: Sequence[str], position: int) -> bool:
-    """Whether the columns of an insertion hold the organization."""
+    """Return True if the inserted columns include the organization."""
     tokens = list(block[position:])
     return "(" in tokens and "organization_id" in tokens[tokens.index("(") : tokens.index(")")]
 
 
 def find_tenant_violations(statement: str) -> list[str]:
-    """The tenant's tables that a statement names without saying whose."""
+    """Return the tenant tables that a statement uses without an organization."""
     violations = []
     for block in split_queries(tokenize_sql(statement)):
         tables = [table for table in find_tables(block) if table[0] in TENANT_TABLES]
@@ -190,7 +189,7 @@ def find_tenant_violations(statement: str) -> list[str]:
 
 
 def find_citus_violations(statement: str) -> list[str]:
-    """What of a statement Citus refuses, or would answer otherwise on every node."""
+    """Return the parts that Citus refuses, or that each node would evaluate differently."""
     text = re.sub(r"\s+", " ", statement).lower()
     violations = [match.group() for match in VOLATILE_PATTERN.finditer(text)]
     if re.search(r"\bmerge\b", text):
@@ -204,7 +203,7 @@ def find_citus_violations(statement: str) -> list[str]:
     if re.search(r"\bfor (no key )?(update|share)\b", text) and "organization_id =" not in text:
         violations.append("for update")
     for block in split_queries(tokenize_sql(statement)):
-        # a query inside stands as "()" in the one around it
+        # A subquery is "()" in the query around it.
         for index, token in enumerate(block):
             if (
                 token == "do"

@@ -1,4 +1,4 @@
-"""An OpenID Connect issuer that really signs and really listens, on this machine."""
+"""An OpenID Connect issuer that signs tokens and listens on this machine."""
 
 import time
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 @dataclass
 class TokenIssuer:
-    """An issuer: its address, its keys by name, and how often they were asked for."""
+    """An issuer with its keys by name."""
 
     keys: dict[str, PrivateKey] = field(
         default_factory=lambda: {
@@ -27,6 +27,7 @@ class TokenIssuer:
         }
     )
     url: str = ""
+    # The number of requests for the key set.
     key_requests: int = 0
     is_broken: bool = False
 
@@ -68,8 +69,9 @@ class TokenIssuer:
 
 @contextmanager
 def run_token_issuer() -> Iterator[TokenIssuer]:
-    """A signer that listens until the block ends."""
-    issuer, app = TokenIssuer(), FastAPI()
+    """Serve an issuer until the block ends."""
+    issuer = TokenIssuer()
+    app = FastAPI()
 
     @app.get("/.well-known/openid-configuration")
     async def discover() -> dict[str, str]:

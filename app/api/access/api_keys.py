@@ -1,9 +1,9 @@
-"""API keys over HTTP: shown once, listed without what makes them keys, revoked at once."""
+"""The endpoints of API keys: issue, list without the secret, revoke."""
 
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import Path, Response
+from fastapi import Path
 from pydantic import Field
 
 from app.api.http.authentication import ContextDep
@@ -19,8 +19,8 @@ from app.api.http.route import (
 from app.api.http.schema_base import RequestModel, ResponseModel, json_schema_example
 from app.api.http.schema_types import Cursor, Instant, Key, Name, Scope, Secret, text
 from app.domain.primitives.errors import Fault, InvalidError
-from app.services.access import api_keys as keys
-from app.store.access import api_keys as kept
+from app.services.access import api_keys as api_keys_service
+from app.store.access import api_keys as api_keys_store
 from app.store.access.api_keys import StoredApiKey as ApiKeyValue
 
 router = create_router("api-keys")
@@ -101,16 +101,16 @@ def _parse_position(cursor_position: str) -> tuple[datetime, str]:
 
 
 @router.get("/v1/api-keys", **list_contract("admin"))
-async def list_api_keys(context: ContextDep, response: Response, paging: PagingDep) -> ApiKeyPage:
+async def list_api_keys(context: ContextDep, paging: PagingDep) -> ApiKeyPage:
     """The keys that are not revoked, oldest first."""
     after = paging.start_position(_parse_position)
     async with context.service.database.read_transaction() as connection:
-        stored_keys = await kept.list_api_keys(
+        stored_keys = await api_keys_store.list_api_keys(
             connection, context.actor.organization, after, paging.limit + 1
         )
     positions = [f"{key.created_at.isoformat()} {key.id}" for key in stored_keys]
     page_keys, next_cursor = paging.paginate(
-        response, [ApiKey.model_validate(_key_fields(key)) for key in stored_keys], positions
+        [ApiKey.model_validate(_key_fields(key)) for key in stored_keys], positions
     )
     return ApiKeyPage(items=page_keys, next_cursor=next_cursor)
 
@@ -120,10 +120,10 @@ async def issue_api_key(context: ContextDep, body: NewApiKey) -> IssuedApiKey:
     """Issues a key; the reply is the only place that shows it."""
     if len(set(body.scopes)) < len(body.scopes):
         raise InvalidError("A scope is named twice.", [Fault("/scopes", "each scope at most once")])
-    key_request = keys.IssueKey(
+    key_request = api_keys_service.IssueKey(
         body.name, frozenset(body.scopes), body.team, body.source, body.expires_at
     )
-    key, secret = await keys.issue_key(context.service, context.actor, key_request)
+    key, secret = await api_keys_service.issue_key(context.service, context.actor, key_request)
     return IssuedApiKey.model_validate({**_key_fields(key), "api_key": secret})
 
 
@@ -134,7 +134,7 @@ async def revoke_api_key(
     context: ContextDep,
     id: Annotated[
         KeyId, Path(description="The key's public id.", examples=["0aZ3bY7cX1d"])
-    ],  # api.md's name
+    ],  # the name in the path
 ) -> None:
     """Revokes the key; it is refused from the next request on."""
-    await keys.revoke_key(context.service, context.actor, id)
+    await api_keys_service.revoke_key(context.service, context.actor, id)

@@ -1,4 +1,4 @@
-"""The computed answer over HTTP: the score, its ledger, and the views on it."""
+"""The endpoints of the alignment: score, ledger, history, and views by team and objective."""
 
 from collections.abc import Callable, Sequence
 from datetime import date
@@ -9,6 +9,7 @@ from fastapi import Depends, Query, Request, Response
 from pydantic.json_schema import SkipJsonSchema
 
 from app.api.alignment.alignment_schemas import (
+    MAX_LISTED_LOSSES,
     Alignment,
     LedgerPage,
     TeamOverlap,
@@ -34,31 +35,24 @@ from app.api.alignment.view_schemas import (
     to_objective_alignment,
     to_team_alignment,
 )
-from app.api.http.authentication import ContextDep
+from app.api.http.authentication import ContextDep, RequestContext
 from app.api.http.body import JSON, MIB
 from app.api.http.etags import IfNoneMatch, body_etag, json_with_etag, short_digest, with_etag
 from app.api.http.pagination import Paging, PagingDep, parse_integer
 from app.api.http.resources import ObjectiveKey, TeamKey
-from app.api.http.route import (
-    Contract,
-    create_router,
-    read_contract,
-    route_contract,
-    with_cached_reply,
-)
+from app.api.http.route import Contract, create_router, read_contract, route_contract
+from app.api.http.schema_base import ResponseModel
 from app.api.http.schema_types import Day, Key
 from app.api.playbook.document_schemas import PlaybookDocument, to_document
 from app.domain.primitives.errors import AlignmentChangedError, NotFoundError, unknown_key_message
 from app.scoring.views import build_objective_views, build_team_pairs, build_team_views
-from app.services.alignment import alignment, comparison
-from app.services.alignment import history as alignment_history
+from app.services.alignment import alignment, comparison, history
 from app.services.alignment.alignment import AlignmentResult
-from app.services.runtime.context import ServiceContext
+from app.services.alignment.history import HistoryQuery
 
 router = create_router("alignment")
-MAX_LISTED_LOSSES = 10
 View = TypeVar("View")
-
+Entry = TypeVar("Entry")
 
 AsOf = Annotated[
     Day | SkipJsonSchema[None], Query(description="At the end of this day; without it, now.")
@@ -70,7 +64,7 @@ KnownAt = Annotated[
 
 
 class AlignmentQuery(NamedTuple):
-    """What is asked, as it was asked: None for what was not said."""
+    """The query parameters of an alignment; None for those that were left out."""
 
     playbook: str | None
     as_of: date | None
@@ -99,27 +93,40 @@ AlignmentResultDep = Annotated[AlignmentResult, Depends(_load_alignment)]
 REPLY_CACHE: Final = "alignment"
 
 
-async def _get_cached_reply(request: Request) -> Response | None:
-    """The reply to who asks again in the same words what is asked all day. None for any other question."""
-    service: ServiceContext = request.app.state.service
-    query = service.answer_cache.get(REPLY_CACHE, request.scope["query_string"], 0, AlignmentQuery)
-    alignment_result = (
-        None if query is None else await alignment.get_cached(service, request.state.actor, *query)
+async def _find_cached_reply(context: RequestContext) -> Response | None:
+    """Return the cached reply to a query string that was sent before, or None.
+
+    A query string always means the same `AlignmentQuery`, so its parsing is cached without a
+    version. The reply itself is cached at the alignment, which has one.
+    """
+    query = context.service.answer_cache.get(
+        REPLY_CACHE, context.request.scope["query_string"], 0, AlignmentQuery
     )
-    reply = None if alignment_result is None else alignment_result.cached_replies.get(REPLY_CACHE)
-    if_none_match = request.headers.getlist("if-none-match")
-    return (
-        json_with_etag(request, *reply)
-        if reply is not None and if_none_match in ([], [reply[1]])
-        else None
-    )
+    if query is None:
+        return None
+    alignment_result = await alignment.get_cached(context.service, context.actor, *query)
+    if alignment_result is None or REPLY_CACHE not in alignment_result.cached_replies:
+        return None
+    body, etag = alignment_result.cached_replies[REPLY_CACHE]
+    if context.request.headers.getlist("if-none-match") not in ([], [etag]):
+        return None  # other tags are parsed, and may be refused, by the endpoint
+    return json_with_etag(context.request, body, etag)
 
 
-@router.get("/v1/alignment", response_model=Alignment, **read_contract("read", 404))
-@with_cached_reply(_get_cached_reply)
+@router.get(
+    "/v1/alignment",
+    response_model=Alignment,
+    **route_contract(
+        Contract(
+            "read",
+            problem_statuses=(404,),
+            has_etag=True,
+            find_cached_reply=_find_cached_reply,
+        )
+    ),
+)
 async def get_alignment(
     context: ContextDep,
-    request: Request,
     query: AlignmentQueryDep,
     alignment_result: AlignmentResultDep,
     if_none_match: IfNoneMatch = None,
@@ -128,26 +135,24 @@ async def get_alignment(
     reply = alignment_result.cached_replies.get(REPLY_CACHE)
     if reply is None:
         body = to_alignment(alignment_result).model_dump_json().encode()
-        reply = alignment_result.cached_replies[REPLY_CACHE] = body, body_etag(body)
-    # What the words of a question come to never changes: they are not read again.
-    context.service.answer_cache.put(REPLY_CACHE, request.scope["query_string"], 0, query, 1)
-    return json_with_etag(request, *reply)
+        reply = body, body_etag(body)
+        alignment_result.cached_replies[REPLY_CACHE] = reply
+    context.service.answer_cache.put(
+        REPLY_CACHE, context.request.scope["query_string"], 0, query, 1
+    )
+    return json_with_etag(context.request, *reply)
 
 
 @router.get(
     "/v1/alignment/ledger",
     **route_contract(Contract("read", problem_statuses=(404, 409), is_paginated=True)),
 )
-async def get_ledger(
-    response: Response, paging: PagingDep, alignment_result: AlignmentResultDep
-) -> LedgerPage:
+async def get_ledger(paging: PagingDep, alignment_result: AlignmentResultDep) -> LedgerPage:
     """Every loss, largest first; with the score they sum to 1. A cursor of another version is a 409."""
     ledger = alignment_result.alignment.losses
-    fingerprint = _result_fingerprint(alignment_result, [loss.points for loss in ledger])
-    start = _start_index(paging.start_position(_parse_position), fingerprint)
-    candidates = ledger[start : start + paging.limit + 1]
-    positions = [f"{fingerprint} {start + offset + 1}" for offset in range(len(candidates))]
-    page_losses, next_cursor = paging.paginate(response, candidates, positions)
+    page_losses, next_cursor = _paginate_ledger(
+        alignment_result, paging, ledger, [loss.points for loss in ledger]
+    )
     return LedgerPage.model_validate(
         {
             **frame_fields(alignment_result),
@@ -182,8 +187,10 @@ async def get_alignment_history(
 ) -> AlignmentHistory:
     """How aligned the organization was, day by day or week by week, each with its own day's configuration."""
     return to_history(
-        await alignment_history.get_history(
-            context.service, context.actor, first_day, last_day, step, playbook, known_at
+        await history.get_history(
+            context.service,
+            context.actor,
+            HistoryQuery(first_day, last_day, step, playbook, known_at),
         )
     )
 
@@ -194,7 +201,6 @@ async def get_alignment_history(
 )
 async def get_alignment_changes(
     context: ContextDep,
-    response: Response,
     paging: PagingDep,
     first_day: Annotated[
         Day, Query(alias="from", description="The day before: what stood at its end.")
@@ -214,19 +220,14 @@ async def get_alignment_changes(
         context.service, context.actor, first_day, last_day, playbook, known_at
     )
     assert compared.before is not None
-    fingerprint = _result_fingerprint(
+    page_differences, next_cursor = _paginate_ledger(
         compared.after,
+        paging,
+        compared.differences,
         [
             (difference.points_before, difference.points_after)
             for difference in compared.differences
         ],
-    )
-    start = _start_index(paging.start_position(_parse_position), fingerprint)
-    candidates = compared.differences[start : start + paging.limit + 1]
-    page_differences, next_cursor = paging.paginate(
-        response,
-        candidates,
-        [f"{fingerprint} {start + offset + 1}" for offset in range(len(candidates))],
     )
     return AlignmentChangesPage.model_validate(
         {
@@ -254,44 +255,58 @@ async def ask_what_if(
     )
 
 
-def _result_fingerprint(alignment_result: AlignmentResult, content: object) -> str:
-    """What a page is of: the version, the day, and the content, for a restated past has another at the same version."""
+def _paginate_ledger(
+    alignment_result: AlignmentResult, paging: Paging, ledger: Sequence[Entry], points: object
+) -> tuple[list[Entry], str | None]:
+    """Return the entries of one page of a ledger, and the next cursor.
+
+    A cursor is an index into the ledger, and the fingerprint of the ledger that it was made for:
+    the version, the day and the points. The version alone is not enough, because the restatement
+    of a metric changes a past day without a new version.
+
+    Raises: AlignmentChangedError for a cursor of another ledger.
+    """
     frame = alignment_result.alignment.frame
-    return f"{alignment_result.alignment.version} {frame.as_of.isoformat()} {sha256(repr(content).encode()).hexdigest()[:16]}"
+    points_digest = sha256(repr(points).encode()).hexdigest()[:16]
+    fingerprint = f"{alignment_result.alignment.version} {frame.as_of.isoformat()} {points_digest}"
+    position = paging.start_position(_parse_position)
+    start = 0
+    if position is not None:
+        cursor_fingerprint, start = position
+        if cursor_fingerprint != fingerprint:
+            raise AlignmentChangedError(
+                "The alignment has changed since the first page; start again without a cursor."
+            )
+    candidates = ledger[start : start + paging.limit + 1]
+    positions = [f"{fingerprint} {start + offset + 1}" for offset in range(len(candidates))]
+    return paging.paginate(candidates, positions)
 
 
 def _parse_position(cursor_position: str) -> tuple[str, int]:
-    version, day, content, index = cursor_position.split(" ")
-    return f"{parse_integer(version)} {date.fromisoformat(day)} {content}", parse_integer(index)
+    version, day, points_digest, index = cursor_position.split(" ")
+    fingerprint = f"{parse_integer(version)} {date.fromisoformat(day)} {points_digest}"
+    return fingerprint, parse_integer(index)
 
 
-def _start_index(position: tuple[str, int] | None, fingerprint: str) -> int:
-    """Where a page begins. Raises: AlignmentChangedError for a cursor of another answer."""
-    if position is None:
-        return 0
-    cursor_fingerprint, index = position
-    if cursor_fingerprint != fingerprint:
-        raise AlignmentChangedError(
-            "The alignment has changed since the first page; start again without a cursor."
-        )
-    return index
-
-
-def _paginate_views(
+def _view_page(
     alignment_result: AlignmentResult,
     paging: Paging,
-    response: Response,
     views: Sequence[View],
     key_of: Callable[[View], str],
-) -> tuple[list[View], dict[str, Any]]:  # Any: the members of a page
-    """The views of one page, by key, and what else the page says."""
+    to_model: Callable[[View], ResponseModel],
+) -> dict[str, Any]:  # Any: the members of a page
+    """Return the members of one page of views, which are sorted by key."""
     remaining_views = [
         view for view in views if paging.after is None or key_of(view) > paging.after
     ]
     page_views, next_cursor = paging.paginate(
-        response, remaining_views, [key_of(view) for view in remaining_views]
+        remaining_views, [key_of(view) for view in remaining_views]
     )
-    return page_views, {**frame_fields(alignment_result), "next_cursor": next_cursor}
+    return {
+        **frame_fields(alignment_result),
+        "items": [to_model(view) for view in page_views],
+        "next_cursor": next_cursor,
+    }
 
 
 @router.get(
@@ -299,18 +314,17 @@ def _paginate_views(
     **route_contract(Contract("read", problem_statuses=(404,), is_paginated=True)),
 )
 async def list_team_alignments(
-    response: Response, paging: PagingDep, alignment_result: AlignmentResultDep
+    paging: PagingDep, alignment_result: AlignmentResultDep
 ) -> TeamAlignmentPage:
     """The answer seen from each team, by key."""
-    views, page_fields = _paginate_views(
-        alignment_result,
-        paging,
-        response,
-        build_team_views(alignment_result.snapshot),
-        lambda view: view.team,
-    )
     return TeamAlignmentPage.model_validate(
-        {**page_fields, "items": [to_team_alignment(view, MAX_LISTED_LOSSES) for view in views]}
+        _view_page(
+            alignment_result,
+            paging,
+            build_team_views(alignment_result.snapshot),
+            lambda view: view.team,
+            lambda view: to_team_alignment(view, MAX_LISTED_LOSSES),
+        )
     )
 
 
@@ -335,21 +349,17 @@ async def get_team_alignment(
     **route_contract(Contract("read", problem_statuses=(404,), is_paginated=True)),
 )
 async def list_objective_alignments(
-    response: Response, paging: PagingDep, alignment_result: AlignmentResultDep
+    paging: PagingDep, alignment_result: AlignmentResultDep
 ) -> ObjectiveAlignmentPage:
     """The answer seen from each active objective, by key."""
-    views, page_fields = _paginate_views(
-        alignment_result,
-        paging,
-        response,
-        build_objective_views(alignment_result.snapshot),
-        lambda view: view.objective,
-    )
     return ObjectiveAlignmentPage.model_validate(
-        {
-            **page_fields,
-            "items": [to_objective_alignment(view, MAX_LISTED_LOSSES) for view in views],
-        }
+        _view_page(
+            alignment_result,
+            paging,
+            build_objective_views(alignment_result.snapshot),
+            lambda view: view.objective,
+            lambda view: to_objective_alignment(view, MAX_LISTED_LOSSES),
+        )
     )
 
 
@@ -378,25 +388,24 @@ async def get_objective_alignment(
     **route_contract(Contract("read", problem_statuses=(404,), is_paginated=True)),
 )
 async def list_team_overlaps(
-    response: Response, paging: PagingDep, alignment_result: AlignmentResultDep
+    paging: PagingDep, alignment_result: AlignmentResultDep
 ) -> TeamOverlapPage:
     """How much of the work of every two teams goes to the same objectives, by their keys."""
-    overlaps, page_fields = _paginate_views(
-        alignment_result,
-        paging,
-        response,
-        build_team_pairs(alignment_result.snapshot),
-        lambda pair: f"{pair.first_team} {pair.second_team}",
+    return TeamOverlapPage.model_validate(
+        _view_page(
+            alignment_result,
+            paging,
+            build_team_pairs(alignment_result.snapshot),
+            lambda pair: f"{pair.first_team} {pair.second_team}",
+            lambda pair: TeamOverlap(
+                one=pair.first_team, other=pair.second_team, overlap=pair.overlap
+            ),
+        )
     )
-    page_overlaps = [
-        TeamOverlap(one=pair.first_team, other=pair.second_team, overlap=pair.overlap)
-        for pair in overlaps
-    ]
-    return TeamOverlapPage.model_validate({**page_fields, "items": page_overlaps})
 
 
 def _find_view(views: dict[str, View], kind: str, key: str) -> View:
-    """The view of that key. Raises: NotFoundError naming the nearest known one."""
+    """Return the view of a key. Raises: NotFoundError, naming the most similar key."""
     if key not in views:
         raise NotFoundError(unknown_key_message(kind, key, views))
     return views[key]

@@ -1,4 +1,4 @@
-"""The computed answer as it stands on the wire."""
+"""The schemas of the alignment, its components and its ledger."""
 
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
@@ -126,7 +126,7 @@ RestatingMetrics = Annotated[
 
 
 class FramedModel(ResponseModel):
-    """What every computed answer says of itself."""
+    """The members that every computed reply has."""
 
     as_of: Day
     known_at: Day
@@ -202,7 +202,7 @@ class TeamOverlapPage(FramedModel):
 def frame_fields(
     alignment_result: AlignmentResult,
 ) -> dict[str, Any]:  # Any: the members of a reply
-    """The members that say what an answer is of."""
+    """Return the members that state the days and the version of a reply."""
     frame = alignment_result.alignment.frame
     return {
         "as_of": frame.as_of,
@@ -212,7 +212,7 @@ def frame_fields(
 
 
 def to_losses(ledger: Iterable[LossValue]) -> list[Loss]:
-    """Losses on the wire."""
+    """Convert losses to the members of a reply."""
     return [
         Loss(
             component=loss.component,  # type: ignore[arg-type]  # it is one of them
@@ -233,7 +233,7 @@ def to_losses(ledger: Iterable[LossValue]) -> list[Loss]:
 def to_components(
     alignment: AlignmentValue,
 ) -> list[dict[str, Any]]:  # Any: the members of components
-    """The components of an alignment on the wire."""
+    """Convert the components of an alignment to the members of a reply."""
     names = ("name", "score", "coverage", "applies", "summary")
     return [
         {
@@ -246,7 +246,7 @@ def to_components(
 
 
 def to_alignment(alignment_result: AlignmentResult) -> Alignment:
-    """An alignment on the wire."""
+    """Convert an alignment to a reply."""
     alignment = alignment_result.alignment
     copied_fields = {
         name: getattr(alignment, name)

@@ -1,4 +1,4 @@
-"""Answers of many days, and two answers side by side, as they stand on the wire."""
+"""The schemas of the history, of the changes between two days, and of a what-if."""
 
 from typing import Annotated, Any
 
@@ -140,7 +140,7 @@ class WhatIf(ResponseModel):
 
 
 def to_history(alignment_history: ScoreHistory) -> AlignmentHistory:
-    """A history on the wire."""
+    """Convert a history to a reply."""
     return AlignmentHistory(
         known_at=alignment_history.known_at,
         version=alignment_history.version,
@@ -172,7 +172,7 @@ def _to_point(point: ScorePoint) -> HistoryPoint:
 def to_differences(
     ledger_differences: tuple[LedgerDifference, ...] | list[LedgerDifference],
 ) -> list[LossDifference]:
-    """Differences on the wire."""
+    """Convert the differences of two ledgers to the members of a reply."""
     loss_models = to_losses(difference.loss for difference in ledger_differences)
     return [
         _to_difference(loss, difference)
@@ -182,7 +182,7 @@ def to_differences(
 
 def _to_difference(loss: Loss, difference: LedgerDifference) -> LossDifference:
     loss_fields = {name: member for name, member in dict(loss).items() if name != "points"}
-    if not difference.points_after:  # the sentence is of a loss that is gone
+    if not difference.points_after:  # the detail describes a loss that no longer exists
         loss_fields["detail"] = f"no longer: {loss_fields['detail']}"
     return LossDifference.model_validate(
         {
@@ -195,7 +195,7 @@ def _to_difference(loss: Loss, difference: LedgerDifference) -> LossDifference:
 
 
 def to_what_if(comparison: Comparison) -> WhatIf:
-    """A what-if on the wire."""
+    """Convert a what-if to a reply."""
     return WhatIf(
         before=None if comparison.before is None else to_alignment(comparison.before),
         after=to_alignment(comparison.after),

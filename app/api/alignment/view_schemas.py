@@ -1,4 +1,4 @@
-"""The answer seen from one team or one objective, as it stands on the wire."""
+"""The schemas of the alignment by team and by objective."""
 
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
@@ -197,7 +197,7 @@ class ObjectiveAlignmentPage(FramedModel):
 
 
 def to_team_alignment(view: TeamView, max_losses: int) -> TeamAlignment:
-    """A team's view on the wire, with so many losses."""
+    """Convert the view of a team to a reply, with at most `max_losses` losses."""
     return TeamAlignment.model_validate(
         {
             "team": view.team,
@@ -232,7 +232,7 @@ def _to_team_work(effort: TeamEffort) -> dict[str, Any]:  # Any: the members of 
 
 
 def to_objective_alignment(view: ObjectiveView, max_losses: int) -> ObjectiveAlignment:
-    """An objective's view on the wire, with so many losses."""
+    """Convert the view of an objective to a reply, with at most `max_losses` losses."""
     copied_names = (
         "objective",
         "weight",

@@ -1,4 +1,4 @@
-"""CloudEvents 1.0 over HTTP with an API key: binary, structured and batched."""
+"""The endpoint of CloudEvents 1.0 with an API key: binary, structured and batched."""
 
 from typing import Annotated
 
@@ -7,14 +7,14 @@ from pydantic.json_schema import SkipJsonSchema
 
 from app.api.events.event_parsing import parse_event
 from app.api.events.event_schemas import EventBatchResult
-from app.api.events.events import to_batch_problem
+from app.api.events.events import to_batch_result
 from app.api.http.authentication import ContextDep
 from app.api.http.body import MIB
 from app.api.http.route import Contract, create_router, route_contract
 from app.api.http.schema_types import Key
 from app.connectors.cloudevents import is_batch
 from app.connectors.connector import Delivery
-from app.services.events import cloudevents as flow
+from app.services.events import cloudevents
 
 router = create_router("events")
 SourceQuery = Annotated[
@@ -37,22 +37,15 @@ async def record_cloud_events(
     """
     headers = {name.lower(): header_value for name, header_value in request.headers.items()}
     delivery = Delivery(request.method, "", headers, request.state.body)
-    submissions = await flow.ingest_cloudevents(
+    submissions = await cloudevents.ingest_cloudevents(
         context.service, context.actor, delivery, source, parse_event
     )
     if not is_batch(headers):
         for submission in submissions:
             if submission.outcome.problem is not None:
                 raise submission.outcome.problem
-    batch_problems = [
-        to_batch_problem(request, index, submission.event_fields, submission.outcome)
-        for index, submission in enumerate(submissions)
-        if submission.outcome.status != "recorded"
-    ]
-    duplicates = sum(submission.outcome.status == "duplicate" for submission in submissions)
-    return EventBatchResult(
-        recorded=len(submissions) - len(batch_problems),
-        duplicates=duplicates,
-        rejected=len(batch_problems) - duplicates,
-        problems=batch_problems,
+    return to_batch_result(
+        request,
+        [submission.event_fields for submission in submissions],
+        [submission.outcome for submission in submissions],
     )

@@ -1,4 +1,4 @@
-"""The filters of events: what a person looks for, and what the evidence of a loss links to."""
+"""The query parameters that filter events, used by people and by the evidence links of losses."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -10,7 +10,7 @@ from pydantic.json_schema import SkipJsonSchema
 from app.api.http.schema_types import DAY_PATTERN, Day, EventId, EventType, Key, Subject, Unit, text
 from app.domain.primitives.errors import Fault, InvalidError
 from app.scoring.evidence_links import MAX_PERIODS
-from app.store.events.event_queries import EventFilter
+from app.store.events.event_filters_sql import EventFilter
 
 _DAY_REGEX = DAY_PATTERN.strip("^$")
 _DAY_RANGE_REGEX = rf"{_DAY_REGEX}\.\.{_DAY_REGEX}"
@@ -26,7 +26,7 @@ DayRanges = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class _AttributeFilters:
-    """The filters by what an event says of itself."""
+    """The filters by an event's own attributes."""
 
     type: Annotated[EventType | SkipJsonSchema[None], Query(description="Events of this type.")] = (
         None
@@ -57,7 +57,7 @@ class _AttributeFilters:
 
 @dataclass(frozen=True, slots=True)
 class _MatchFilters:
-    """The filters by what an event matched."""
+    """The filters by the metrics and objectives that an event matched."""
 
     metric: Annotated[
         Key | SkipJsonSchema[None], Query(description="Events that match this metric.")
@@ -84,7 +84,7 @@ class _MatchFilters:
 
 @dataclass(frozen=True, slots=True)
 class _TimeFilters:
-    """The filters by time."""
+    """The filters by day."""
 
     first: Annotated[
         Day | SkipJsonSchema[None], Query(alias="from", description="From this day on.")
@@ -123,7 +123,7 @@ def _check_known_at(as_of: date | None, known_at: date | None) -> None:
 
 
 def _parse_day_ranges(days: str | None) -> tuple[tuple[date, date], ...] | None:
-    """First and last day of each stretch. Raises: InvalidError for a day that no month has."""
+    """Return the first and last day of each range. Raises: InvalidError for no calendar day."""
     if days is None:
         return None
     pairs = [day_range.split("..") for day_range in days.split(",")]

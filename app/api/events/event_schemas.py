@@ -1,4 +1,4 @@
-"""Events as they are shown, and what became of a batch."""
+"""The schemas of recorded events and of batches."""
 
 from typing import Annotated, Any, Literal
 
@@ -9,7 +9,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from app.api.events.event_parsing import EXAMPLE, MAX_OFFERINGS, NewEvent, to_invalid_error
-from app.api.http.problem_schema import Problem
+from app.api.http.problems import Problem
 from app.api.http.schema_base import RequestModel, ResponseModel, json_schema_example
 from app.api.http.schema_types import (
     Count,
@@ -85,7 +85,10 @@ class EventPage(ResponseModel):
 
 
 class _UnvalidatedEvent:
-    """Any JSON value, documented as a new event: a batch takes what is valid, so each item is read by itself."""
+    """Any JSON value, documented as a new event.
+
+    A batch records its valid events, so its elements are parsed one by one, not with the body.
+    """
 
     @classmethod
     def __get_pydantic_core_schema__(
@@ -109,7 +112,7 @@ class NewEventBatch(RequestModel):
 
 
 def parse_batch(json_value: object) -> NewEventBatch:
-    """The batch that a JSON value tells, its events still unread. Raises: InvalidError, with a fault for each thing."""
+    """Return the batch of a JSON value, its events not yet parsed. Raises: InvalidError."""
     try:
         return NewEventBatch.model_validate(json_value)
     except ValidationError as error:
@@ -150,7 +153,7 @@ class NewRetraction(RequestModel):
 
 
 def to_event(stored: StoredEvent) -> Event:
-    """An event on the wire."""
+    """Convert a recorded event to a reply."""
     event = stored.event
     return Event(
         uid=str(stored.uid),
@@ -178,7 +181,10 @@ def to_event(stored: StoredEvent) -> Event:
 
 
 def to_json_bytes(stored: StoredEvent) -> bytes:
-    """The JSON of the event as `show` has it, put together at once: this is the reply to every event that comes in."""
+    """Return the JSON of `to_event(stored)` without building the model.
+
+    Every recorded event is answered with it; the model would take longer than the write itself.
+    """
     event = stored.event
     return encode(
         {
@@ -200,7 +206,7 @@ def to_json_bytes(stored: StoredEvent) -> bytes:
             ],
             "data": Raw(
                 to_canonical_json(event.data).encode()
-            ),  # it reads the same before and after it was stored
+            ),  # the same text before and after it was stored
             "recorded_at": stored.recorded_at,
             "metrics": stored.metrics,
             "retracted_at": stored.retracted_at,

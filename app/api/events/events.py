@@ -1,4 +1,4 @@
-"""Events over HTTP: one, a batch, the list, and retractions."""
+"""The endpoints of events: record one or a batch, list, read, retract."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated
@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import Path, Request, Response
 
 from app.api.events.event_filters import EventFilterDep
-from app.api.events.event_parsing import NewEvent, parse_event, to_domain_event
+from app.api.events.event_parsing import NewEventBody, parse_event
 from app.api.events.event_schemas import (
     EXAMPLE_UID,
     BatchProblem,
@@ -25,22 +25,21 @@ from app.api.http.authentication import ContextDep, RequestContext
 from app.api.http.body import JSON, MIB
 from app.api.http.etags import IfNoneMatch, body_etag, json_with_etag
 from app.api.http.pagination import PagingDep, parse_instant_and_uid
-from app.api.http.problem_schema import Problem
+from app.api.http.problems import Problem
 from app.api.http.route import (
     Contract,
     create_router,
     list_contract,
     read_contract,
     route_contract,
-    with_body_parser,
 )
 from app.api.http.schema_types import Uid
 from app.domain.events.events import Event as EventValue
 from app.domain.primitives.errors import InvalidError, NotFoundError, SightlineError
-from app.services.events import ingestion as flow
-from app.services.playbook import configuration_history as past
+from app.services.events import ingestion
+from app.services.playbook import configuration_history
 from app.services.runtime.submissions import SubmissionResult
-from app.store.events import event_queries as kept
+from app.store.events import event_queries
 from app.store.events.event_queries import StoredEvent
 
 router = create_router("events")
@@ -49,20 +48,20 @@ EventUid = Annotated[Uid, Path(description="The event's uid.", examples=[EXAMPLE
 
 @router.get("/v1/events", **list_contract())
 async def list_events(
-    context: ContextDep, response: Response, paging: PagingDep, event_filter: EventFilterDep
+    context: ContextDep, paging: PagingDep, event_filter: EventFilterDep
 ) -> EventPage:
     """The events that stand and pass all filters, newest first."""
     organization, after = context.actor.organization, paging.start_position(parse_instant_and_uid)
     async with context.service.database.read_transaction() as connection:
-        configuration = await past.configuration_as_of(
+        configuration = await configuration_history.configuration_as_of(
             connection, organization, event_filter.configuration_from or event_filter.as_of
         )
-        stored_events = await kept.list_events(
+        stored_events = await event_queries.list_events(
             connection, organization, configuration, event_filter, after, paging.limit + 1
         )
     positions = [f"{stored.event.time.isoformat()} {stored.uid}" for stored in stored_events]
     page_events, next_cursor = paging.paginate(
-        response, [to_event(stored) for stored in stored_events], positions
+        [to_event(stored) for stored in stored_events], positions
     )
     return EventPage(items=page_events, next_cursor=next_cursor)
 
@@ -77,20 +76,17 @@ async def list_events(
             problem_statuses=(409,),
             has_etag=True,
             can_create=True,
-            direct=True,
+            parse_body=parse_event,
         )
     ),
 )
-@with_body_parser(parse_event)
-async def record_event(context: ContextDep, body: NewEvent) -> Response:
+async def record_event(context: ContextDep, body: NewEventBody) -> Response:
     """Records one event. The same one again is answered as it is recorded, with 200."""
-    (submission,) = await flow.ingest_events(
-        context.service, context.actor, [to_domain_event(body)]
-    )
+    (submission,) = await ingestion.ingest_events(context.service, context.actor, [body])
     if submission.problem is not None:
         raise submission.problem
     return _event_response(
-        await flow.get_recorded_event(context.service, context.actor.organization, submission),
+        await ingestion.get_recorded_event(context.service, context.actor.organization, submission),
         is_new=submission.status == "recorded",
     )
 
@@ -98,77 +94,69 @@ async def record_event(context: ContextDep, body: NewEvent) -> Response:
 @router.post(
     "/v1/event-batches",
     response_model=EventBatchResult,
-    **route_contract(Contract("events:write", JSON, 16 * MIB, direct=True)),
+    **route_contract(Contract("events:write", JSON, 16 * MIB, parse_body=parse_batch)),
 )
-@with_body_parser(parse_batch)
 async def record_event_batch(context: ContextDep, body: NewEventBatch) -> Response:
     """Records what is valid and new of up to 10,000 events; says what became of the rest."""
-    parsed_events: list[EventValue | InvalidError] = []
-    submissions = iter(
-        await flow.ingest_events(
-            context.service, context.actor, _iterate_valid(body.events, parsed_events)
-        )
-    )
-    submission_results = [
-        next(submissions)
-        if isinstance(parsed, EventValue)
-        else SubmissionResult("invalid", None, parsed)
-        for parsed in parsed_events
+    batch = _ParsedBatch(body.events)
+    submissions = iter(await ingestion.ingest_events(context.service, context.actor, batch))
+    outcomes = [
+        SubmissionResult("invalid", None, batch.errors[index])
+        if index in batch.errors
+        else next(submissions)
+        for index in range(len(body.events))
     ]
+    batch_result = to_batch_result(context.request, body.events, outcomes)
+    return Response(batch_result.model_dump_json(), media_type="application/json")
+
+
+class _ParsedBatch:
+    """The valid events of a batch, parsed while earlier ones are recorded; and the other errors."""
+
+    def __init__(self, raw_events: Sequence[object]) -> None:
+        self._raw_events = raw_events
+        # The errors by index in the batch, complete after an iteration.
+        self.errors: dict[int, InvalidError] = {}
+
+    def __iter__(self) -> Iterator[EventValue]:
+        for index, raw_event in enumerate(self._raw_events):
+            try:
+                event = parse_event(raw_event)
+            except InvalidError as error:
+                self.errors[index] = error
+            else:
+                yield event
+
+
+def to_batch_result(
+    request: Request, raw_events: Iterable[object], outcomes: Sequence[SubmissionResult]
+) -> EventBatchResult:
+    """Return the reply to a batch: the counts, and a problem for each event not recorded now."""
     batch_problems = [
-        to_batch_problem(context.request, index, body.events[index], submission)
-        for index, submission in _find_unrecorded(submission_results)
+        _to_batch_problem(request, index, raw_event, outcome)
+        for index, (raw_event, outcome) in enumerate(zip(raw_events, outcomes, strict=True))
+        if outcome.status != "recorded"
     ]
-    duplicates = sum(submission.status == "duplicate" for submission in submission_results)
-    batch_result = EventBatchResult(
-        recorded=len(submission_results) - len(batch_problems),
+    duplicates = sum(outcome.status == "duplicate" for outcome in outcomes)
+    return EventBatchResult(
+        recorded=len(outcomes) - len(batch_problems),
         duplicates=duplicates,
         rejected=len(batch_problems) - duplicates,
         problems=batch_problems,
     )
-    return Response(batch_result.model_dump_json(), media_type="application/json")
 
 
-def _iterate_valid(
-    raw_events: Iterable[object], parsed_events: list[EventValue | InvalidError]
-) -> Iterator[EventValue]:
-    """The events that can be read, one after the other; `read` is what became of each item."""
-    for raw_event in raw_events:
-        parsed = _parse_or_error(raw_event)
-        parsed_events.append(parsed)
-        if isinstance(parsed, EventValue):
-            yield parsed
-
-
-def _parse_or_error(raw_event: object) -> EventValue | InvalidError:
-    try:
-        return parse_event(raw_event)
-    except InvalidError as error:
-        return error
-
-
-def _find_unrecorded(submissions: Sequence[SubmissionResult]) -> list[tuple[int, SubmissionResult]]:
-    return [
-        (index, submission)
-        for index, submission in enumerate(submissions)
-        if submission.status != "recorded"
-    ]
-
-
-def to_batch_problem(
-    request: Request, index: int, raw_event: object, submission: SubmissionResult
+def _to_batch_problem(
+    request: Request, index: int, raw_event: object, outcome: SubmissionResult
 ) -> BatchProblem:
-    """What the reply says of an event of a batch that was not recorded. Shape: `given` is the event as it came."""
     event_id = raw_event.get("id") if isinstance(raw_event, dict) else None
     is_readable = isinstance(event_id, str) and 0 < len(event_id) <= 200
-    problem = (
-        None if submission.problem is None else _to_problem(request, index, submission.problem)
-    )
+    problem = None if outcome.problem is None else _to_problem(request, index, outcome.problem)
     return BatchProblem.model_validate(
         {
             "index": index,
             "id": event_id if is_readable else None,
-            "status": submission.status,
+            "status": outcome.status,
             "problem": problem,
         }
     )
@@ -183,15 +171,11 @@ def _to_problem(request: Request, index: int, error: SightlineError) -> Problem:
 
 @router.get("/v1/events/{uid}", response_model=Event, **read_contract())
 async def get_event(
-    context: ContextDep,
-    request: Request,
-    response: Response,
-    uid: EventUid,
-    if_none_match: IfNoneMatch = None,
+    context: ContextDep, uid: EventUid, if_none_match: IfNoneMatch = None
 ) -> object:
     """One event, retracted or not."""
     body = to_json_bytes(await _find_event(context, UUID(uid)))
-    return json_with_etag(request, body, body_etag(body))
+    return json_with_etag(context.request, body, body_etag(body))
 
 
 @router.post(
@@ -203,14 +187,14 @@ async def get_event(
 )
 async def retract_event(context: ContextDep, uid: EventUid, body: NewRetraction) -> Response:
     """Retracts the event: it stays, and does not count any more. A second retraction is answered with the first."""
-    stored, is_first = await flow.retract_event(
+    stored, is_first = await ingestion.retract_event(
         context.service, context.actor, UUID(uid), body.reason
     )
     return _event_response(stored, is_new=is_first)
 
 
 def _event_response(stored: StoredEvent, *, is_new: bool) -> Response:
-    """The reply to an event that was sent."""
+    """Return the reply to an event that was sent or retracted."""
     body = to_json_bytes(stored)
     headers = {
         "ETag": body_etag(body),
@@ -221,7 +205,7 @@ def _event_response(stored: StoredEvent, *, is_new: bool) -> Response:
 
 async def _find_event(context: RequestContext, uid: UUID) -> StoredEvent:
     async with context.service.database.read_transaction() as connection:
-        stored = await kept.find_event(connection, context.actor.organization, uid)
+        stored = await event_queries.find_event(connection, context.actor.organization, uid)
     if stored is None:
         raise NotFoundError("There is no such event.")
     return stored

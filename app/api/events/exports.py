@@ -1,4 +1,7 @@
-"""Events as files: all that a filter lists, read and sent page by page, so that any size needs the same memory."""
+"""The endpoints that export events as files.
+
+Events are read and sent page by page, so the memory needed does not depend on their number.
+"""
 
 import csv
 import io
@@ -12,9 +15,10 @@ from app.api.events.event_filters import EventFilterDep
 from app.api.events.event_schemas import Event, to_event
 from app.api.http.authentication import ContextDep, RequestContext
 from app.api.http.route import Contract, create_router, route_contract
-from app.store.events import event_queries as kept
-from app.store.events.event_queries import EventFilter, StoredEvent
-from app.store.playbook import configuration
+from app.store.events import event_queries
+from app.store.events.event_filters_sql import EventFilter
+from app.store.events.event_queries import StoredEvent
+from app.store.playbook import configuration as configuration_store
 
 router = create_router("events")
 PAGE_SIZE: Final = 500
@@ -42,7 +46,7 @@ def _to_json_line(event: Event) -> str:
 
 
 def _to_csv_cell(member: object) -> object:
-    """A cell that no spreadsheet takes for a formula. Source: OWASP ASVS 1.2.10."""
+    """Return a cell that no spreadsheet evaluates as a formula. Source: OWASP ASVS 1.2.10."""
     if isinstance(member, list) and all(isinstance(element, str) for element in member):
         return " ".join(member)
     if isinstance(member, (dict, list)):
@@ -69,13 +73,13 @@ def _event_to_csv_row(event: Event) -> str:
 async def _load_page(
     context: RequestContext, event_filter: EventFilter, last_event: StoredEvent | None
 ) -> list[StoredEvent]:
-    """The events after one. The connection is given back before anybody waits for who reads them."""
+    """Load the page after an event. The connection is released before the page is sent."""
     after = None if last_event is None else (last_event.event.time, last_event.uid)
     async with context.service.database.read_transaction() as connection:
-        current_configuration = await configuration.load_configuration(
+        current_configuration = await configuration_store.load_configuration(
             connection, context.actor.organization
         )
-        return await kept.list_events(
+        return await event_queries.list_events(
             connection,
             context.actor.organization,
             current_configuration,

@@ -1,4 +1,4 @@
-"""Reading bodies: bounded before they are read, in one media type, strictly."""
+"""Request bodies: limited in size and time, of one media type, parsed strictly."""
 
 from asyncio import timeout
 from typing import Any, Final
@@ -12,22 +12,22 @@ KIB: Final = 1_024
 MIB: Final = 1_024 * KIB
 JSON: Final = "application/json"
 MERGE_PATCH: Final = "application/merge-patch+json"
-BODY_TIMEOUT_SECONDS: Final = 60.0  # seconds
+BODY_TIMEOUT_SECONDS: Final = 60.0
 _ACCEPT_HEADERS: Final = {"POST": "Accept-Post", "PATCH": "Accept-Patch"}
 
 
 class ParsedRequest(Request):
-    """A request whose body was read and parsed by us: FastAPI's own reading finds it done."""
+    """A request with its body read and parsed; FastAPI's own reading returns these."""
 
     def __init__(self, request: Request, body: bytes, json_value: object) -> None:
-        """Takes the place of `request`."""
+        """Wrap a request."""
         super().__init__(request.scope, request.receive)
         self._body = body
         self._json = json_value
 
 
 def check_media_type(request: Request, media_type: str | None) -> None:
-    """Returns when the body's form is one that is read here. None when any type is: `media_type`.
+    """Check the media type and encoding of a body. With `media_type` None, accept any type.
 
     Raises: UnsupportedMediaError.
     """
@@ -51,9 +51,10 @@ def check_media_type(request: Request, media_type: str | None) -> None:
 
 
 async def read_body(request: Request, max_bytes: int) -> bytes:
-    """The body, whole.
+    """Read the whole body.
 
-    Raises: TooLargeError beyond `limit`, whatever its length was said to be; SlowError when it does not come in time.
+    Raises: BodyTooLargeError beyond `max_bytes`, even if Content-Length is missing or wrong;
+    BodyTimeoutError after BODY_TIMEOUT_SECONDS.
     """
     declared_length = request.headers.get("content-length", "0")
     if (
@@ -79,9 +80,9 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
 async def parse_json_request(
     request: Request, max_bytes: int, media_type: str, *, is_body_optional: bool = False
 ) -> ParsedRequest:
-    """The request with its JSON read.
+    """Read and parse the JSON body of a request.
 
-    Raises: UnsupportedMediaError, TooLargeError, MalformedError.
+    Raises: UnsupportedMediaError, BodyTooLargeError, BodyTimeoutError, MalformedError.
     """
     if is_body_optional and "content-type" not in request.headers:
         body = await read_body(request, max_bytes)
@@ -93,7 +94,7 @@ async def parse_json_request(
 
 
 def apply_merge_patch(target: object, patch: Any) -> object:  # Any: JSON values
-    """What a merge patch (RFC 7396) makes of a JSON value."""
+    """Apply a merge patch (RFC 7396) to a JSON value."""
     if not isinstance(patch, dict):
         return patch
     document = dict(target) if isinstance(target, dict) else {}

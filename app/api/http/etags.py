@@ -1,8 +1,8 @@
-"""Entity tags: what a caller last saw, so that nobody overwrites what they did not see.
+"""Entity tags, against lost updates and for caches.
 
-A tag is `"<changed>"`, the organization's version at the thing's last change. Where a reply also shows what is computed
-(counts, health, what is unpublished), a digest of it follows after a dot: a cache sees every difference, while If-Match
-asks only about the part that a write could overwrite.
+A tag is `"<changed>"`, the organization's version at the last change of the resource. A reply with
+computed members (counts, health, unpublished changes) adds a digest after a dot. Caches compare
+the whole tag; If-Match compares the version only, because a write cannot overwrite the rest.
 """
 
 import re
@@ -23,20 +23,20 @@ ResponseT = TypeVar("ResponseT", bound=BaseModel)
 
 
 def short_digest(content: BaseModel | bytes) -> str:
-    """A short digest of a reply's content: of its shape, or of its JSON where that is made already."""
+    """Return a short digest of a model, or of its JSON if that exists already."""
     body = content if isinstance(content, bytes) else content.model_dump_json().encode()
     return sha256(body).hexdigest()[:16]
 
 
 def entity_tag(changed: int, computed_reply: BaseModel | None = None) -> str:
-    """The entity tag of a thing; `computed` is its reply when that shows more than the thing itself."""
+    """Return a resource's entity tag, with a digest of its reply if that has computed members."""
     return (
         f'"{changed}"' if computed_reply is None else f'"{changed}.{short_digest(computed_reply)}"'
     )
 
 
 def parse_tags(header: str, name: str) -> list[tuple[bool, str]]:
-    """The tags in a header as (weak, opaque part). Raises: InvalidError for what is no list of tags."""
+    """Parse a header to (is weak, opaque part). Raises: InvalidError for anything but tags."""
     tags, position = [], 0
     while position < len(header):
         match = _TAG.match(header, position)
@@ -51,7 +51,7 @@ def parse_tags(header: str, name: str) -> list[tuple[bool, str]]:
 
 
 def is_not_modified(request: Request, etag: str) -> bool:
-    """Whether If-None-Match says that the caller has this already (weak comparison)."""
+    """Return True if If-None-Match names the current tag (weak comparison)."""
     header = ", ".join(request.headers.getlist("if-none-match")).strip()
     if not header:
         return False
@@ -63,7 +63,7 @@ def is_not_modified(request: Request, etag: str) -> bool:
 def with_etag(
     request: Request, response: Response, model: ResponseT, etag: str
 ) -> ResponseT | Response:
-    """The reply with its tag, or a 304 when the caller has it."""
+    """Return the reply with its tag, or a 304 if the caller has it."""
     if is_not_modified(request, etag):
         return Response(status_code=304, headers={"ETag": etag})
     response.headers["ETag"] = etag
@@ -71,12 +71,12 @@ def with_etag(
 
 
 def body_etag(body: bytes) -> str:
-    """The entity tag of a reply that is all computed."""
+    """Return the entity tag of a reply whose members are all computed."""
     return f'"{short_digest(body)}"'
 
 
 def json_with_etag(request: Request, body: bytes, etag: str) -> Response:
-    """A reply whose JSON was made before, with its tag, or a 304 when the caller has it."""
+    """Return serialized JSON with its tag, or a 304 if the caller has it."""
     if is_not_modified(request, etag):
         return Response(status_code=304, headers={"ETag": etag})
     return Response(body, media_type="application/json", headers={"ETag": etag})
@@ -89,7 +89,6 @@ async def _update_precondition(
         Header(alias="If-Match", description="Only if it is still as tagged."),
     ] = None,
 ) -> Precondition:
-    """What must hold for a change. Raises: InvalidError."""
     return Precondition(_matching_versions(request), if_none_match=False)
 
 
@@ -104,7 +103,6 @@ async def _write_precondition(
         Header(alias="If-None-Match", description="`*`: only if it does not exist yet."),
     ] = None,
 ) -> Precondition:
-    """What must hold for a write that may create. Raises: InvalidError."""
     if if_none_match is not None and if_none_match.strip() != "*":
         raise InvalidError(
             "If-None-Match on a PUT can only be *.", [Fault("If-None-Match", "can only be * here")]
@@ -113,7 +111,7 @@ async def _write_precondition(
 
 
 def _matching_versions(request: Request) -> frozenset[str] | None:
-    """The versions that may stand, without what was computed; weak tags never match."""
+    """Return the versions that If-Match allows, or None without it. Weak tags never match."""
     header = ", ".join(request.headers.getlist("if-match")).strip()
     if header in ("", "*"):
         return frozenset() if header else None

@@ -1,4 +1,4 @@
-"""The outermost layer: a request id, the security headers, one log line, and no exception that leaves."""
+"""The outer middleware: request id, security headers, request log, and a reply to any exception."""
 
 import logging
 import re
@@ -25,7 +25,7 @@ STRICT_TRANSPORT: Final = (b"strict-transport-security", b"max-age=31536000; inc
 
 
 def read_request_id(headers: RawHeaders) -> str:
-    """The caller's request id if it is a sane one, else a new one."""
+    """Return the caller's request id if it is well-formed, otherwise a new one."""
     sent_ids = [header_value for name, header_value in headers if name == b"x-request-id"]
     return (
         sent_ids[0].decode()
@@ -35,7 +35,7 @@ def read_request_id(headers: RawHeaders) -> str:
 
 
 class _RequestLog:
-    """One request and what became of it."""
+    """The state of one request that its log line needs."""
 
     __slots__ = ("begun", "scope", "send", "status")
 
@@ -46,7 +46,7 @@ class _RequestLog:
         self.begun = get_running_loop().time()
 
     async def send_message(self, message: Message) -> None:
-        """Sends on, with the headers that every reply has."""
+        """Send a message, with the headers that every reply has."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
             message["headers"] = [
@@ -56,7 +56,7 @@ class _RequestLog:
         await self.send(message)
 
     def _extra_headers(self, present: Collection[bytes]) -> Iterator[tuple[bytes, bytes]]:
-        """The headers that every reply has, and what this one lacks of those that it may have of its own."""
+        """Yield the headers of every reply, and the defaults that this reply has not set itself."""
         state = self.scope["state"]
         yield b"x-request-id", state["request_id"].encode()
         for name, header_value in (*state.get("rate", {}).items(), *state.get("deprecated", ())):
@@ -72,7 +72,7 @@ class _RequestLog:
                 yield header
 
     def write_log_line(self) -> None:
-        """One line in the log. The address is the route's: a hook's own address is a secret."""
+        """Log the request with its route's pattern: the path of a hook is a secret."""
         state = self.scope["state"]
         actor = state.get("actor")
         log.info(
@@ -91,14 +91,17 @@ class _RequestLog:
 
 
 class OuterMiddleware:
-    """Wraps the whole application. Shape: `lanes` are the ways past it, by method and path."""
+    """The middleware around the whole application.
 
-    def __init__(self, app: ASGIApp, fast_routes: Mapping[tuple[str, str], ASGIApp]) -> None:
-        """Around `app`."""
-        self.app, self.fast_routes = app, fast_routes
+    A request for a direct route goes to it at once, past the other middleware and the router.
+    """
+
+    def __init__(self, app: ASGIApp, direct_routes: Mapping[tuple[str, str], ASGIApp]) -> None:
+        """Wrap `app`; `direct_routes` are applications by method and path."""
+        self.app, self.direct_routes = app, direct_routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves one request."""
+        """Serve one request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -108,7 +111,7 @@ class OuterMiddleware:
         app = (
             self.app
             if scope.get("root_path")
-            else self.fast_routes.get((scope["method"], scope["path"]), self.app)
+            else self.direct_routes.get((scope["method"], scope["path"]), self.app)
         )
         try:
             await app(scope, receive, request_log.send_message)

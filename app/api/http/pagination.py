@@ -1,4 +1,4 @@
-"""Pages: a position in a stable order, wrapped so that it fits one list of one organization only."""
+"""Pages of a list: a cursor holds a position, bound to one list of one organization."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error
@@ -26,7 +26,7 @@ Position = TypeVar("Position")
 
 
 def _cursor_binding(request: Request, organization: str) -> bytes:
-    """What a cursor is bound to: the organization, the address and the filters."""
+    """Return the bytes that a cursor is bound to: organization, path and filters."""
     filters = sorted(
         (name, parameter_value)
         for name, parameter_value in request.query_params.multi_items()
@@ -40,7 +40,7 @@ def _position_digest(position: str, binding: bytes) -> bytes:
 
 
 def encode_cursor(position: str, binding: bytes) -> str:
-    """The opaque cursor of a position."""
+    """Return the opaque cursor of a position."""
     return (
         urlsafe_b64encode(_position_digest(position, binding) + position.encode())
         .decode()
@@ -49,7 +49,7 @@ def encode_cursor(position: str, binding: bytes) -> str:
 
 
 def decode_cursor(cursor: str, binding: bytes) -> str:
-    """The position that a cursor holds. Raises: InvalidError for one of another list, organization or making."""
+    """Return the position in a cursor. Raises: InvalidError for a cursor of another list."""
     try:
         decoded = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         position = decoded[_DIGEST_BYTES:].decode()
@@ -71,9 +71,9 @@ def _foreign_cursor_error() -> InvalidError:
     )
 
 
-# The seal has no key: whoever wants to can make a cursor, so what a position says is read as any input is.
+# The digest has no key, so a caller can forge a cursor. Positions are parsed as any input is.
 def parse_integer(text: str, limit: int = 2**63) -> int:
-    """A whole number below `limit`, which the database can hold. Raises: ValueError."""
+    """Parse an integer that the database can hold. Raises: ValueError."""
     number = int(text)
     if not 0 <= number < limit:
         raise ValueError("beyond what the database holds")
@@ -81,7 +81,7 @@ def parse_integer(text: str, limit: int = 2**63) -> int:
 
 
 def parse_instant(text: str) -> datetime:
-    """An instant with its offset. Raises: ValueError."""
+    """Parse an instant with its offset. Raises: ValueError."""
     parsed = datetime.fromisoformat(text)
     if parsed.tzinfo is None:
         raise ValueError("an instant has an offset")
@@ -89,32 +89,36 @@ def parse_instant(text: str) -> datetime:
 
 
 def parse_instant_and_uid(text: str) -> tuple[datetime, UUID]:
-    """The position of what is ordered by time. Raises: ValueError."""
+    """Parse a position in a list ordered by time. Raises: ValueError."""
     instant_text, uid_text = text.split(" ")
     return parse_instant(instant_text), UUID(uid_text)
 
 
 @dataclass(frozen=True, slots=True)
 class Paging:
-    """Which page is asked for. None at the beginning: `after`."""
+    """The page that a request asks for."""
 
     request: Request
+    # The response of the endpoint, for its Link header.
+    response: Response
+    # The bytes that tie a cursor to this list of this organization.
     binding: bytes
     limit: int
+    # The position of the last item of the page before; None for the first page.
     after: str | None
 
     def start_position(self, parse_position: Callable[[str], Position]) -> Position | None:
-        """Where the page begins, as `read` reads it. None at the beginning.
+        """Return the parsed position of the page before, or None for the first page.
 
-        Raises: InvalidError where `read` raises a ValueError.
+        Raises: InvalidError when `parse_position` raises a ValueError.
         """
         try:
             return None if self.after is None else parse_position(self.after)
         except ValueError as error:
             raise _foreign_cursor_error() from error
 
-    def add_next_link(self, response: Response, position: str) -> str:
-        """The cursor of the next page, which is in the reply's Link header too."""
+    def add_next_link(self, position: str) -> str:
+        """Return the cursor of the next page, and add it to the response's Link header."""
         cursor = encode_cursor(position, self.binding)
         other_parameters = [
             (name, parameter_value)
@@ -122,22 +126,22 @@ class Paging:
             if name != "cursor"
         ]
         query = urlencode([*other_parameters, ("cursor", cursor)])
-        response.headers["Link"] = f'<{quote(self.request.scope["path"])}?{query}>; rel="next"'
+        path = quote(self.request.scope["path"])
+        self.response.headers["Link"] = f'<{path}?{query}>; rel="next"'
         return cursor
 
     def paginate(
-        self, response: Response, candidates: Sequence[PageItem], positions: Sequence[str]
+        self, candidates: Sequence[PageItem], positions: Sequence[str]
     ) -> tuple[list[PageItem], str | None]:
-        """The page and the next cursor, of one item more than asked for."""
+        """Return the page, and the next cursor if there are more candidates than the limit."""
         if len(candidates) <= self.limit:
             return list(candidates), None
-        return list(candidates[: self.limit]), self.add_next_link(
-            response, positions[self.limit - 1]
-        )
+        return list(candidates[: self.limit]), self.add_next_link(positions[self.limit - 1])
 
 
 async def _read_paging(
     context: ContextDep,
+    response: Response,
     limit: Annotated[
         Annotated[int, Field(ge=1, le=MAX_LIMIT, json_schema_extra={"format": "int32"})],
         Query(description="How many items a page holds."),
@@ -148,9 +152,8 @@ async def _read_paging(
     ] = None,
 ) -> Paging:
     binding = _cursor_binding(context.request, str(context.actor.organization))
-    return Paging(
-        context.request, binding, limit, None if cursor is None else decode_cursor(cursor, binding)
-    )
+    after = None if cursor is None else decode_cursor(cursor, binding)
+    return Paging(context.request, response, binding, limit, after)
 
 
 PagingDep = Annotated[Paging, Depends(_read_paging)]

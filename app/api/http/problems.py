@@ -1,50 +1,95 @@
-"""Problem documents (RFC 9457): the one table from what was refused to what stands on the wire."""
+"""Problem documents (RFC 9457), and the one table that maps error codes to them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from json import dumps
-from typing import Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
+from pydantic import Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Scope
 
+from app.api.http.schema_base import ResponseModel, json_schema_example
+from app.api.http.schema_types import Address, Int32, LongText, Name
 from app.domain.primitives.errors import Fault, SightlineError, UnsupportedError
 
 MEDIA_TYPE: Final = "application/problem+json"
 MAX_FAULTS: Final = 100
 MAX_POINTER_LENGTH: Final = 300
+Code = Annotated[str, Field(strict=True, max_length=64)]
+
+
+class ProblemPlace(ResponseModel):
+    """One thing that is wrong with an input."""
+
+    pointer: Annotated[
+        LongText, Field(description="A JSON Pointer into the body, or the name of a parameter.")
+    ]
+    detail: LongText
+
+
+class Problem(ResponseModel):
+    """Why something was refused (RFC 9457)."""
+
+    type: Annotated[Address, Field(description="A stable URI reference, `/problems/<code>`.")]
+    title: Name
+    status: Annotated[Int32, Field(description="The HTTP status.")]
+    detail: LongText
+    code: Annotated[
+        Code,
+        Field(
+            description="A stable word for programs; the list is in this document's description."
+        ),
+    ]
+    instance: Address
+    request_id: Code
+    errors: Annotated[list[ProblemPlace], Field(max_length=100)] = Field(default_factory=list)
+
+    model_config = {
+        "json_schema_serialization_defaults_required": False,
+        "json_schema_extra": json_schema_example(
+            type="/problems/invalid-input",
+            title="The input breaks a rule",
+            status=422,
+            detail="/function: Field required",
+            code="invalid-input",
+            instance="/v1/teams/sales",
+            request_id="018fd1a0c5d44b7e8a2f6d0e9c1b3a57",
+            errors=[{"pointer": "/function", "detail": "Field required"}],
+        ),
+    }
 
 
 class BodyTooLargeError(SightlineError):
-    """The body is larger than this operation takes."""
+    """The body is larger than the operation accepts."""
 
     code: ClassVar[str] = "too-large"
 
 
 class BodyTimeoutError(SightlineError):
-    """The body did not arrive in time. The connection is closed: the rest of it may still come."""
+    """The body did not arrive in time. The connection is closed, as the rest may still arrive."""
 
     code: ClassVar[str] = "request-timeout"
     headers: ClassVar[Mapping[str, str]] = {"Connection": "close"}
 
 
 class UnsupportedMediaError(UnsupportedError):
-    """The body is in a form that this operation does not read; a header says which it does."""
+    """The operation does not accept the media type; a header names the one that it does."""
 
     def __init__(self, detail: str, header: str, accepted: str) -> None:
-        """Keeps the header that says what would be read."""
+        """Store the header that names the accepted type."""
         super().__init__(detail)
         self.headers = {header: accepted}
 
 
 @dataclass(frozen=True, slots=True)
 class ProblemKind:
-    """How one sort of refusal shows."""
+    """The status, title and headers of all problems with one code."""
 
     status: int
     title: str
@@ -82,7 +127,7 @@ PROBLEM_KINDS: Final[Mapping[str, ProblemKind]] = {
 
 
 def problem_fields(code: str, detail: str, faults: Sequence[Fault] = ()) -> dict[str, object]:
-    """The members of a problem document that do not depend on the request."""
+    """Return the members of a problem document that do not depend on the request."""
     kind = PROBLEM_KINDS[code]
     fields: dict[str, object] = {
         "type": f"/problems/{code}",
@@ -103,12 +148,12 @@ def problem_fields(code: str, detail: str, faults: Sequence[Fault] = ()) -> dict
 
 
 def _to_valid_text(text: str, max_length: int) -> str:
-    """The text as our own schema lets texts be, whatever its sender put into it."""
+    """Return a text that satisfies our own schema, for details that quote the caller."""
     return text[:max_length].replace("\x00", "\ufffd")
 
 
 def from_error(error: SightlineError) -> dict[str, object]:
-    """The same, of a refusal."""
+    """Return the members of the problem document of an error."""
     return problem_fields(
         error.code if error.code in PROBLEM_KINDS else "conflict", error.detail, error.faults
     )
@@ -117,7 +162,7 @@ def from_error(error: SightlineError) -> dict[str, object]:
 def to_response(
     scope: Scope, fields: Mapping[str, object], headers: Mapping[str, str] | None = None
 ) -> Response:
-    """The reply that says a problem."""
+    """Return the response with a problem document."""
     code, status = str(fields["code"]), PROBLEM_KINDS[str(fields["code"])].status
     scope.setdefault("state", {})["problem"] = code
     document = {
@@ -136,7 +181,7 @@ def to_response(
 
 
 def to_json_pointer(segments: Iterable[int | str]) -> str:
-    """The JSON Pointer (RFC 6901) of a path of names and indexes."""
+    """Return the JSON Pointer (RFC 6901) of a path of names and indexes."""
     return "".join(
         f"/{str(path_segment).replace('~', '~0').replace('/', '~1')}" for path_segment in segments
     )
@@ -145,7 +190,7 @@ def to_json_pointer(segments: Iterable[int | str]) -> str:
 def to_faults(
     errors: Iterable[Mapping[str, Any]], skip: int = 0
 ) -> tuple[Fault, ...]:  # Any: Pydantic's own shape
-    """What Pydantic found, as faults. Shape: the first `skip` parts of each place are left out."""
+    """Convert Pydantic's errors to faults, without the first `skip` segments of each location."""
     return tuple(
         Fault(
             to_json_pointer(error["loc"][skip:]),
@@ -158,7 +203,7 @@ def to_faults(
 def _invalid_response(request: Request, error: RequestValidationError) -> Response:
     pydantic_errors = error.errors()
     body_faults = to_faults((e for e in pydantic_errors if e["loc"][0] == "body"), 1)
-    # A parameter that may be left out is a union: what it should have been instead of None is the fault.
+    # An optional parameter is a union with None; its fault is the error of the other type.
     parameter_errors = [
         e for e in pydantic_errors if e["loc"][0] != "body" and e["type"] != "none_required"
     ]
@@ -166,7 +211,7 @@ def _invalid_response(request: Request, error: RequestValidationError) -> Respon
         Fault(str(e["loc"][1]), f.detail)
         for e, f in zip(parameter_errors, to_faults(parameter_errors), strict=True)
     )
-    # What two parts of an operation ask of one parameter is found wrong twice.
+    # Two dependencies of an operation may read one parameter, and then report it twice.
     unique_faults = tuple(dict.fromkeys(parameter_faults + body_faults))
     location = unique_faults[0].pointer or "the body"
     return to_response(
@@ -176,7 +221,7 @@ def _invalid_response(request: Request, error: RequestValidationError) -> Respon
 
 
 def _allowed_methods(request: Request) -> str:
-    """The union of the methods of all routes at this path, for they are separate routes to the router."""
+    """Return the methods of all routes with this path; each method is a route of its own."""
     path, methods = request.scope["path"], set()
     for context in iter_route_contexts(request.app.routes):
         matcher = getattr(context.original_route, "path_regex", None)
@@ -203,7 +248,7 @@ def _http_error_response(request: Request, error: HTTPException) -> Response:
 
 
 def internal_error_response(scope: Scope) -> Response:
-    """The reply to what nobody foresaw: no word of it leaves."""
+    """Return the response to an unexpected exception, without any detail of it."""
     return to_response(
         scope,
         problem_fields(
@@ -214,7 +259,7 @@ def internal_error_response(scope: Scope) -> Response:
 
 
 def install_handlers(app: FastAPI) -> None:
-    """Every refusal in `app` becomes a problem document."""
+    """Install the handlers that turn every error into a problem document."""
 
     async def handle_domain_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, SightlineError)

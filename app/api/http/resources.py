@@ -1,28 +1,28 @@
-"""What the resources with a key have in common: reading one, listing, replying to a write."""
+"""The common handlers of the resources with a key: read, list, put, patch and archive."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
-from typing import Annotated, Any, TypeVar, cast
+from typing import Annotated, Any, Generic, TypeVar
 
-from fastapi import Path, Query, Request, Response
+from fastapi import Path, Query, Response
 from pydantic import BaseModel
 from pydantic.json_schema import SkipJsonSchema
 
 from app.api.http.authentication import RequestContext
-from app.api.http.etags import entity_tag
+from app.api.http.etags import entity_tag, with_etag
 from app.api.http.pagination import Paging
-from app.api.http.schema_base import RequestModel
+from app.api.http.schema_base import RequestModel, ResponseModel
 from app.api.http.schema_types import Day, Key
 from app.domain.playbook.configuration import Resource, missing_message
 from app.domain.primitives.errors import NotFoundError
-from app.services.playbook import configuration_history as past
-from app.services.playbook.configuration import WrittenResource
-from app.store.playbook import configuration
-from app.store.playbook.configuration import StoredResource
+from app.services.playbook import configuration as configuration_service
+from app.services.playbook import configuration_history
+from app.services.playbook.configuration import Precondition, WrittenResource
+from app.store.playbook import configuration as configuration_store
+from app.store.playbook.configuration import ResourceFilter, StoredResource
 
-PageItem = TypeVar("PageItem")
-ResourceT = TypeVar("ResourceT", bound=Resource)
+ModelT = TypeVar("ModelT", bound=ResponseModel)
 
 IncludeArchived = Annotated[bool, Query(description="Archived ones too.")]
 AsOf = Annotated[
@@ -40,132 +40,153 @@ SourceKey = Annotated[Key, Path(description="The source's key.", examples=["bill
 async def find_resource(
     context: RequestContext, kind: str, key: str, as_of: date | None = None
 ) -> StoredResource:
-    """A live thing as it is kept, or as it was. Raises: NotFoundError for what is archived or was never there."""
+    """Return a live resource, now or at the end of a day. Raises: NotFoundError."""
     async with context.service.database.read_transaction() as connection:
         if as_of is not None:
-            past_configuration = await past.configuration_as_of(
+            past_configuration = await configuration_history.configuration_as_of(
                 connection, context.actor.organization, as_of, (kind,)
             )
             if key not in past_configuration.resources_of(kind):
                 raise NotFoundError(missing_message(past_configuration, kind, key))
             return StoredResource(past_configuration.resources_of(kind)[key], 0, is_archived=False)
-        stored = await configuration.find_resource(
+        stored = await configuration_store.find_resource(
             connection, context.actor.organization, kind, key
         )
         if stored is None or stored.is_archived:
-            live_configuration = await configuration.load_configuration(
+            live_configuration = await configuration_store.load_configuration(
                 connection, context.actor.organization, (kind,)
             )
             raise NotFoundError(missing_message(live_configuration, kind, key))
     return stored
 
 
-async def list_page(
+async def list_resources(
     context: RequestContext,
     paging: Paging,
-    response: Response,
-    kind: str,
-    to_model: Callable[[StoredResource], PageItem],
-    equals: Mapping[str, object | None],
-    *,
-    archived: bool = False,
+    resource_filter: ResourceFilter,
     as_of: date | None = None,
-) -> dict[str, Any]:  # Any: the members of a page, whose shape the caller knows
-    """The members of one page: things by key. None among `equals` filters nothing."""
-    filters = {name: expected for name, expected in equals.items() if expected is not None}
-    if as_of is not None:
-        return _to_page_fields(
-            paging,
-            response,
-            to_model,
-            await _list_as_of(context, kind, as_of, filters, paging.after, archived=archived),
-        )
+) -> tuple[list[StoredResource], str | None]:
+    """Return one page of resources, now or at the end of a day, and the next cursor."""
+    organization = context.actor.organization
     async with context.service.database.read_transaction() as connection:
-        rows = await configuration.list_resources(
-            connection,
-            context.actor.organization,
-            kind,
-            equals=filters,
-            after_key=paging.after,
-            limit=paging.limit + 1,
-            include_archived=archived,
-        )
-    return _to_page_fields(paging, response, to_model, rows)
-
-
-def _to_page_fields(
-    paging: Paging,
-    response: Response,
-    to_model: Callable[[StoredResource], PageItem],
-    rows: Sequence[StoredResource],
-) -> dict[str, Any]:  # Any: as `page`
-    page_rows, next_cursor = paging.paginate(
-        response, rows, [stored.resource.key for stored in rows]
-    )
-    return {"items": [to_model(stored) for stored in page_rows], "next_cursor": next_cursor}
-
-
-async def _list_as_of(
-    context: RequestContext,
-    kind: str,
-    as_of: date,
-    filters: Mapping[str, object],
-    after: str | None,
-    *,
-    archived: bool,
-) -> list[StoredResource]:
-    """The things as they stood at the end of that day."""
-    async with context.service.database.read_transaction() as connection:
-        past_configuration = await past.configuration_as_of(
-            connection, context.actor.organization, as_of, (kind,)
-        )
-    resources = [
-        StoredResource(resource, 0, False)
-        for resource in past_configuration.resources_of(kind).values()
-    ]
-    resources += [
-        StoredResource(resource, 0, True)
-        for resource in past_configuration.archived.get(kind, {}).values()
-        if archived
-    ]
-    matches = [
-        candidate
-        for candidate in resources
-        if all(getattr(candidate.resource, name) == expected for name, expected in filters.items())
-    ]
-    ordered = sorted(matches, key=lambda candidate: _key_order(candidate.resource.key))
-    return [
-        candidate
-        for candidate in ordered
-        if after is None or _key_order(candidate.resource.key) > _key_order(after)
-    ]
-
-
-def _key_order(key: str) -> tuple[str, ...]:
-    """Where a key of several parts stands among its like."""
-    return tuple(key.split("/"))
+        if as_of is None:
+            rows = await configuration_store.list_resources(
+                connection, organization, resource_filter, paging.after, paging.limit + 1
+            )
+        else:
+            rows = await configuration_history.list_resources_as_of(
+                connection, organization, as_of, resource_filter, paging.after
+            )
+    return paging.paginate(rows, [stored.resource.key for stored in rows])
 
 
 def set_write_headers(
-    request: Request,
+    context: RequestContext,
     response: Response,
-    write_result: WrittenResource,
-    computed: BaseModel | None = None,
+    written: WrittenResource,
+    computed_reply: BaseModel | None = None,
 ) -> None:
-    """The reply to a write says its tag and, for a new thing, where it is."""
-    response.headers["ETag"] = entity_tag(write_result.version, computed)
-    if write_result.is_new:
+    """Set the entity tag and, for a new resource, status 201 and its address.
+
+    `computed_reply` is the reply if it shows more than the resource itself.
+    """
+    response.headers["ETag"] = entity_tag(written.version, computed_reply)
+    if written.is_new:
         response.status_code = 201
-        response.headers["Location"] = request.scope["path"]
+        response.headers["Location"] = context.request.scope["path"]
 
 
-def merge_patch(
-    body: RequestModel, resource_type: type[ResourceT]
-) -> Callable[[Resource], Resource]:
-    """The change that a merge patch of plain members asks for."""
+def merge_patch(body: RequestModel) -> Callable[[Resource], Resource]:
+    """Return the function that applies a merge patch of plain members to a resource."""
     fields = body.sent_fields()
 
     def apply_patch(resource: Resource) -> Resource:
-        return cast("ResourceT", replace(resource, **fields))
+        return replace(resource, **fields)
 
     return apply_patch
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedResource(Generic[ModelT]):
+    """The handlers of one kind of resource whose reply shows the resource and nothing computed."""
+
+    kind: str
+    model: type[ModelT]
+
+    def to_model(self, resource: Resource, *, is_archived: bool = False) -> ModelT:
+        """Convert a resource to the body of a reply."""
+        return self.model.from_domain(resource, archived=is_archived)
+
+    async def get_resource(
+        self, context: RequestContext, response: Response, key: str
+    ) -> ModelT | Response:
+        """Return a live resource, or a 304 if the caller has it. Raises: NotFoundError."""
+        stored = await find_resource(context, self.kind, key)
+        return with_etag(
+            context.request,
+            response,
+            self.to_model(stored.resource),
+            entity_tag(stored.changed_version),
+        )
+
+    async def list_page(
+        self,
+        context: RequestContext,
+        paging: Paging,
+        equals: Mapping[str, object | None],
+        *,
+        archived: bool = False,
+        as_of: date | None = None,
+    ) -> dict[str, Any]:  # Any: the members of a page
+        """Return the members of one page, by key. A None in `equals` filters nothing."""
+        filters = {name: required for name, required in equals.items() if required is not None}
+        resource_filter = ResourceFilter(self.kind, filters, archived)
+        rows, next_cursor = await list_resources(context, paging, resource_filter, as_of)
+        return {
+            "items": [
+                self.to_model(stored.resource, is_archived=stored.is_archived) for stored in rows
+            ],
+            "next_cursor": next_cursor,
+        }
+
+    async def put_resource(
+        self,
+        context: RequestContext,
+        response: Response,
+        resource: Resource,
+        precondition: Precondition,
+    ) -> ModelT:
+        """Create or replace a resource."""
+        written = await configuration_service.put_resource(
+            context.service, context.actor, resource, precondition
+        )
+        return self.reply_to_write(context, response, written)
+
+    async def patch_resource(
+        self,
+        context: RequestContext,
+        response: Response,
+        key: str,
+        body: RequestModel,
+        precondition: Precondition,
+    ) -> ModelT:
+        """Apply a merge patch to a resource."""
+        written = await configuration_service.patch_resource(
+            context.service, context.actor, self.kind, key, merge_patch(body), precondition
+        )
+        return self.reply_to_write(context, response, written)
+
+    async def archive_resource(
+        self, context: RequestContext, key: str, precondition: Precondition
+    ) -> None:
+        """Archive a resource."""
+        await configuration_service.archive_resource(
+            context.service, context.actor, self.kind, key, precondition
+        )
+
+    def reply_to_write(
+        self, context: RequestContext, response: Response, written: WrittenResource
+    ) -> ModelT:
+        """Return the reply to a write, with its headers set."""
+        set_write_headers(context, response, written)
+        return self.to_model(written.resource)

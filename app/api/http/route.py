@@ -1,11 +1,11 @@
-"""What an operation asks of its caller, declared once: the route enforces it and the document says it."""
+"""Routes with a contract: declared once, enforced by the route, stated by the OpenAPI document."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from email.utils import format_datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.dependencies.utils import get_flat_params
@@ -15,64 +15,75 @@ from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.api.http.authentication import authorize, get_request_context
-from app.api.http.body import JSON, KIB, MERGE_PATCH, parse_json_request, read_body
-from app.api.http.body import check_media_type as check_media
+from app.api.http.authentication import RequestContext, authorize, get_request_context
+from app.api.http.body import (
+    JSON,
+    KIB,
+    MERGE_PATCH,
+    check_media_type,
+    parse_json_request,
+    read_body,
+)
 from app.domain.primitives.errors import Fault, InvalidError
 
-CONTRACT_KEY: Final = "x-contract"
 MAX_PARAMETERS: Final = 50
-# None where the endpoint itself has to be asked.
-CachedReplyFunction = Callable[[Request], Awaitable[Response | None]]
-Endpoint = TypeVar("Endpoint", bound=Callable[..., object])
-CACHED_REPLIES: Final[dict[Callable[..., object], CachedReplyFunction]] = {}
-BODY_PARSERS: Final[dict[Callable[..., object], Callable[[object], object]]] = {}
+_CONTRACT_OPTION: Final = "x-contract"  # APIRouter's decorators pass `openapi_extra` to the route
+BodyParser = Callable[[object], object]
+CachedReplyFinder = Callable[[RequestContext], Awaitable[Response | None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """What an operation asks and promises.
+    """The requirements and promises of one operation."""
 
-    None when anyone may: `scope`; when there is no body: `media_type`, which is `*/*` when anything is read.
-    Shape: `deprecated` is what `deprecation` gives; a `direct` operation is a function of the call and its body that
-    makes its reply itself (see `read_by`), and is called without what FastAPI would find out anew for each request.
-    Units: `limit` in bytes.
-    """
-
+    # The scope that the caller needs; None for an operation without authentication.
     scope: str | None = None
+    # The media type of the body; None without a body, `*/*` for raw bytes in any type.
     media_type: str | None = None
     max_body_bytes: int = 64 * KIB
+    # Statuses of problems that do not follow from the other fields.
     problem_statuses: tuple[int, ...] = ()
+    # The reply has an entity tag; a GET then answers If-None-Match.
     has_etag: bool = False
+    # A success is 201 when the operation has created something.
     can_create: bool = False
+    # The reply has a Link header when there is a next page.
     is_paginated: bool = False
+    # Query parameters are not checked: CRMs append their own to a hook's address.
     accepts_any_query: bool = False
     is_body_optional: bool = False
-    direct: bool = False
+    # The headers from `deprecation_headers`, for every reply of a deprecated operation.
     deprecation_headers: tuple[tuple[str, str], ...] = ()
+    # A *direct* operation: the route calls `endpoint(context, parse_body(json))` and sends the
+    # returned response. FastAPI's routing, dependencies and validation are skipped (100 µs a
+    # request); the endpoint's annotations still document it.
+    parse_body: BodyParser | None = None
+    # Called after authentication, before the query is parsed. A response is sent as it is; for
+    # None the endpoint is called.
+    find_cached_reply: CachedReplyFinder | None = None
 
 
 def route_contract(contract: Contract) -> dict[str, Any]:  # Any: what APIRouter's decorators take
-    """The keyword of a route that carries its contract."""
-    return {"openapi_extra": {CONTRACT_KEY: asdict(contract)}}
+    """Return the keyword of a route decorator that carries the contract."""
+    return {"openapi_extra": {_CONTRACT_OPTION: contract}}
 
 
 def list_contract(scope: str = "read") -> dict[str, Any]:  # Any: what APIRouter's decorators take
-    """The contract of a list."""
+    """Return the contract of a list."""
     return route_contract(Contract(scope, is_paginated=True))
 
 
 def read_contract(
     scope: str = "read", *problem_statuses: int
 ) -> dict[str, Any]:  # Any: what APIRouter's decorators take
-    """The contract of reading one thing."""
+    """Return the contract of reading one object."""
     return route_contract(Contract(scope, problem_statuses=problem_statuses, has_etag=True))
 
 
 def put_contract(
     scope: str, *problem_statuses: int, max_body_bytes: int = 64 * KIB
 ) -> dict[str, Any]:  # Any: what APIRouter's decorators take
-    """The contract of creating or replacing one thing."""
+    """Return the contract of creating or replacing one object."""
     return route_contract(
         Contract(
             scope,
@@ -88,7 +99,7 @@ def put_contract(
 def patch_contract(
     scope: str, *problem_statuses: int
 ) -> dict[str, Any]:  # Any: what APIRouter's decorators take
-    """The contract of changing one thing by a merge patch."""
+    """Return the contract of changing one object by a merge patch."""
     return route_contract(
         Contract(scope, MERGE_PATCH, problem_statuses=(409, 412, *problem_statuses), has_etag=True)
     )
@@ -97,7 +108,7 @@ def patch_contract(
 def delete_contract(
     scope: str, *problem_statuses: int
 ) -> dict[str, Any]:  # Any: what APIRouter's decorators take
-    """The contract of archiving one thing."""
+    """Return the contract of archiving one object."""
     return {
         "status_code": 204,
         **route_contract(Contract(scope, problem_statuses=(409, 412, *problem_statuses))),
@@ -107,7 +118,7 @@ def delete_contract(
 def deprecation_headers(
     deprecated_on: date, removed_on: date, replacement: str
 ) -> tuple[tuple[str, str], ...]:
-    """The headers that say from when on an operation is deprecated, until when it is there, and what comes instead.
+    """Return the headers of a deprecated operation: since when, until when, and its replacement.
 
     Source: RFC 9745, RFC 8594.
     """
@@ -119,32 +130,6 @@ def deprecation_headers(
         ("Sunset", format_datetime(removed_at, usegmt=True)),
         ("Link", f'<{replacement}>; rel="deprecation"'),
     )
-
-
-def with_cached_reply(find_reply: CachedReplyFunction) -> Callable[[Endpoint], Endpoint]:
-    """An endpoint for whose caller `reply` is asked first, before anything of the request but its key is looked at."""
-
-    def register(endpoint: Endpoint) -> Endpoint:
-        CACHED_REPLIES[endpoint] = find_reply
-        return endpoint
-
-    return register
-
-
-def with_body_parser(parse_body: Callable[[object], object]) -> Callable[[Endpoint], Endpoint]:
-    """A direct endpoint that is given what `reader` makes of the JSON value; what is documented is its annotation."""
-
-    def register(endpoint: Endpoint) -> Endpoint:
-        BODY_PARSERS[endpoint] = parse_body
-        return endpoint
-
-    return register
-
-
-def get_contract(route: object) -> Contract | None:
-    """The contract of a route, None for one that has none."""
-    fields = (getattr(route, "openapi_extra", None) or {}).get(CONTRACT_KEY)
-    return None if fields is None else Contract(**fields)
 
 
 def _check_query(request: Request, allowed: frozenset[str]) -> None:
@@ -168,44 +153,52 @@ def _check_query(request: Request, allowed: frozenset[str]) -> None:
 
 
 class ContractRoute(APIRoute):
-    """A route that asks for its key and scope before it reads a body, and reads bodies strictly."""
+    """A route that enforces its contract: the key and scope first, then the query and the body."""
 
     def __init__(
         self, path: str, endpoint: Callable[..., Any], **route_options: Any
     ) -> None:  # Any: APIRoute's own keywords
-        """Named by its function."""
-        super().__init__(path, endpoint, **{**route_options, "operation_id": endpoint.__name__})
+        """Take the contract out of the options; the operation is named after its function."""
+        contract = (route_options.pop("openapi_extra", None) or {}).get(_CONTRACT_OPTION)
+        assert isinstance(contract, Contract), f"{path} declares no contract"
+        self.contract = contract  # before APIRoute's constructor, which asks for the handler
         self._path_prefix = path.partition("{")[0]
+        super().__init__(path, endpoint, **{**route_options, "operation_id": endpoint.__name__})
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """As a route does: most are told apart by how their address begins, without its pattern."""
+        """Match a request; compare the fixed prefix of the path before the regular expression."""
         return super().matches(scope) if self._path_prefix in scope["path"] else (Match.NONE, {})
 
     def get_route_handler(
         self,
     ) -> Callable[[Request], Coroutine[Any, Any, Response]]:  # Any: APIRoute's own signature
-        """FastAPI's handler, behind the contract."""
-        contract = get_contract(self)
-        assert contract is not None, f"{self.path} declares no contract"
-        run_endpoint = self._call_directly if contract.direct else super().get_route_handler()
+        """Return the handler that enforces the contract and calls the endpoint."""
+        contract = self.contract
+        media_type = contract.media_type
+        find_cached_reply = contract.find_cached_reply
+        run_endpoint = (
+            super().get_route_handler()
+            if contract.parse_body is None
+            else self._direct_handler(contract.parse_body)
+        )
         allowed_parameters = frozenset(
             field.alias
             for field in get_flat_params(self.dependant)
             if isinstance(field.field_info, Query)
         )
-        media_type, find_cached_reply = contract.media_type, CACHED_REPLIES.get(self.endpoint)
 
         async def handle(request: Request) -> Response:
             request.state.deprecated = contract.deprecation_headers
-            await authorize(request, contract.scope)
+            if contract.scope is not None:
+                await authorize(request, contract.scope)
             if find_cached_reply is not None:
-                reply = await find_cached_reply(request)
+                reply = await find_cached_reply(await get_request_context(request))
                 if reply is not None:
                     return reply
             if not contract.accepts_any_query and request.scope["query_string"]:
                 _check_query(request, allowed_parameters)
             if media_type == "*/*":
-                check_media(request, None)
+                check_media_type(request, None)
                 request.state.body = await read_body(request, contract.max_body_bytes)
             elif media_type is not None:
                 request = await parse_json_request(
@@ -218,25 +211,29 @@ class ContractRoute(APIRoute):
 
         return handle
 
-    async def _call_directly(self, request: Request) -> Response:
-        """The endpoint's own reply."""
-        body = BODY_PARSERS[self.endpoint](await request.json())
-        response: Response = await self.endpoint(await get_request_context(request), body)
-        return response
+    def _direct_handler(
+        self, parse_body: BodyParser
+    ) -> Callable[[Request], Coroutine[Any, Any, Response]]:  # Any: APIRoute's own signature
+        async def call_endpoint(request: Request) -> Response:
+            body = parse_body(await request.json())
+            response: Response = await self.endpoint(await get_request_context(request), body)
+            return response
+
+        return call_endpoint
 
 
-def fast_routes(app: FastAPI) -> Mapping[tuple[str, str], ASGIApp]:
-    """The direct operations by method and path: nothing has to be looked up for them."""
+def list_direct_routes(app: FastAPI) -> Mapping[tuple[str, str], ASGIApp]:
+    """Return the applications of the direct operations, by method and path."""
     handlers = app.exception_handlers
     return {
-        (method, route.path): ExceptionMiddleware(_fast_route(route), handlers)
+        (method, route.path): ExceptionMiddleware(_to_application(route), handlers)
         for route in app.routes
-        if isinstance(route, ContractRoute) and getattr(get_contract(route), "direct", False)
+        if isinstance(route, ContractRoute) and route.contract.parse_body is not None
         for method in route.methods or ()
     }
 
 
-def _fast_route(route: ContractRoute) -> ASGIApp:
+def _to_application(route: ContractRoute) -> ASGIApp:
     handle = route.get_route_handler()
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
@@ -248,5 +245,5 @@ def _fast_route(route: ContractRoute) -> ASGIApp:
 
 
 def create_router(tag: str) -> APIRouter:
-    """A router for one resource."""
+    """Return a router whose routes have a contract and this tag."""
     return APIRouter(route_class=ContractRoute, tags=[tag])

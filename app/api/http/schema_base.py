@@ -1,4 +1,4 @@
-"""What all wire shapes have in common: requests refuse what they do not know, replies always say everything."""
+"""The base classes of schemas: requests reject unknown members, replies contain every member."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self, TypeVar
@@ -12,12 +12,12 @@ DomainType = TypeVar("DomainType")
 
 
 def json_schema_example(**fields: Any) -> dict[str, Any]:  # Any: JSON values
-    """The `json_schema_extra` that shows one example."""
+    """Return the `json_schema_extra` with one example."""
     return {"examples": [fields]}
 
 
 def collect_examples(model: type[BaseModel] = BaseModel) -> dict[str, Any]:  # Any: JSON values
-    """The example of every wire shape that has one, by its name. FastAPI's own copy of them has lost its nulls."""
+    """Collect the example of every schema, by name. FastAPI's own copy has lost its nulls."""
     examples_by_name = {} if model is BaseModel else _model_example(model)
     for subclass in (
         model.__subclasses__() if model is not BaseModel else (RequestModel, ResponseModel)
@@ -36,21 +36,21 @@ def _model_example(model: type[BaseModel]) -> dict[str, Any]:  # Any: JSON value
 
 
 class RequestModel(BaseModel):
-    """The shape of a request."""
+    """The base class of request bodies."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", frozen=True)
 
     def to_domain_value(self) -> object:
-        """What a nested shape is in the domain: itself, where it says nothing else."""
+        """Return the value of a nested schema in the domain; by default the schema itself."""
         return self
 
     def sent_fields(self) -> dict[str, Any]:  # Any: each member has its own type
-        """The members that were sent, by name."""
+        """Return the members that were sent, by name."""
         return {name: _to_domain_value(getattr(self, name)) for name in self.model_fields_set}
 
 
 class ResponseModel(BaseModel):
-    """The shape of a reply."""
+    """The base class of replies."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
         extra="ignore", frozen=True, json_schema_serialization_defaults_required=True
@@ -58,14 +58,14 @@ class ResponseModel(BaseModel):
 
     @classmethod
     def from_domain(cls, resource: Resource, **extra_fields: object) -> Self:
-        """The reply that shows a thing."""
+        """Build the reply that shows a resource."""
         return cls.model_validate({**to_json(resource), **extra_fields})
 
 
 def to_domain(
     domain_class: type[DomainType], body: RequestModel, **extra_fields: object
 ) -> DomainType:
-    """The domain's value of what was sent."""
+    """Convert a request body to a value of the domain."""
     body_fields: Mapping[str, Any] = {
         name: _to_domain_value(member) for name, member in body
     }  # Any: each member has its own type
@@ -73,7 +73,7 @@ def to_domain(
 
 
 def _to_domain_value(member: object) -> object:
-    """Lists as tuples and nested shapes as the domain's values."""
+    """Convert lists to tuples, and nested schemas to values of the domain."""
     if isinstance(member, list):
         return tuple(map(_to_domain_value, member))
     return member.to_domain_value() if isinstance(member, RequestModel) else member

@@ -1,4 +1,4 @@
-"""The scalars of the wire: each has one schema wherever it stands, and refuses what a database would choke on."""
+"""The scalar types of the schemas: one JSON schema each, and no value that a database rejects."""
 
 import re
 from datetime import UTC, date, datetime
@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, PlainValidator, StrictBool, WithJsonSchema
 
-from app.domain.primitives import decimals as fixed
+from app.domain.primitives import decimals
 
 KEY_PATTERN: Final = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 TEXT_PATTERN: Final = r"^[^\x00]*$"
@@ -25,7 +25,7 @@ MAX_NUMBER: Final = 1_000_000_000_000
 
 
 def _to_day(raw: object) -> date:
-    """The date of an ISO day. Raises: ValueError."""
+    """Parse an ISO day. Raises: ValueError."""
     if type(raw) is date:
         return raw
     if not isinstance(raw, str) or not _DAY_REGEX.match(raw):
@@ -34,7 +34,7 @@ def _to_day(raw: object) -> date:
 
 
 def to_instant(raw: object) -> datetime:
-    """The UTC instant of an RFC 3339 text. Raises: ValueError."""
+    """Parse an RFC 3339 instant to UTC. Raises: ValueError."""
     if isinstance(raw, datetime):
         return raw
     if not isinstance(raw, str) or not _INSTANT_REGEX.match(raw):
@@ -51,17 +51,17 @@ def to_instant(raw: object) -> datetime:
 
 
 def _to_day_or_instant(raw: object) -> date:
-    """The date of an ISO day, else the UTC instant of an RFC 3339 text. Raises: ValueError."""
+    """Parse an ISO day, or an RFC 3339 instant to UTC. Raises: ValueError."""
     return (
         _to_day(raw) if isinstance(raw, str) and len(raw) <= len("2026-10-01") else to_instant(raw)
     )
 
 
 def to_fixed(raw: object) -> int:
-    """The ten-thousandths of a JSON number. Raises: ValueError."""
+    """Convert a JSON number to ten-thousandths. Raises: ValueError."""
     if isinstance(raw, bool) or not isinstance(raw, (int, Decimal)):
-        raise ValueError("must be a number")  # what Pydantic listens to  # noqa: TRY004  # what Pydantic listens to
-    return fixed.to_fixed_point(raw)
+        raise ValueError("must be a number")  # noqa: TRY004  # Pydantic handles only ValueError
+    return decimals.to_fixed_point(raw)
 
 
 def _to_fixed_at_least(raw: object, minimum: int, message: str) -> int:
@@ -72,7 +72,7 @@ def _to_fixed_at_least(raw: object, minimum: int, message: str) -> int:
 
 
 def to_not_negative(raw: object) -> int:
-    """The ten-thousandths of a JSON number that is not negative. Raises: ValueError."""
+    """Convert a JSON number that is not negative to ten-thousandths. Raises: ValueError."""
     return _to_fixed_at_least(raw, 0, "must not be negative")
 
 
@@ -82,13 +82,13 @@ def _to_positive(raw: object) -> int:
 
 def _to_fraction(raw: object) -> int:
     fixed_number = _to_fixed_at_least(raw, 0, "must be from 0 to 1")
-    if fixed_number > fixed.FIXED_SCALE:
+    if fixed_number > decimals.FIXED_SCALE:
         raise ValueError("must be from 0 to 1")
     return fixed_number
 
 
 def _to_integer(raw: object) -> object:
-    """5.0 is an integer in JSON Schema, whatever the parser made of it."""
+    """Convert an integral Decimal to int: JSON Schema counts 5.0 as an integer."""
     if isinstance(raw, Decimal) and abs(raw) < MAX_NUMBER and raw == raw.to_integral_value():
         return int(raw)
     return raw
@@ -101,12 +101,12 @@ def _number_schema(minimum: float) -> dict[str, Any]:  # Any: a JSON schema
 def text(
     max_length: int, min_length: int = 0, pattern: str = TEXT_PATTERN
 ) -> Any:  # Any: what stands in an Annotated
-    """The constraints of a text of so many characters."""
+    """Return the constraints of a text, with its length in characters."""
     return Field(strict=True, min_length=min_length, max_length=max_length, pattern=pattern)
 
 
 def integer(minimum: int, maximum: int) -> Any:  # Any: what stands in an Annotated
-    """The constraints of an integer in a body, named int32 or int64 by its bounds."""
+    """Return the constraints of an integer in a body; the bounds select int32 or int64."""
     integer_format = "int32" if minimum >= -(2**31) and maximum < 2**31 else "int64"
     return Field(strict=True, ge=minimum, le=maximum, json_schema_extra={"format": integer_format})
 
@@ -144,12 +144,12 @@ Instant = Annotated[
     WithJsonSchema(_INSTANT_SCHEMA),
 ]
 DayOrInstant = Annotated[
-    date,  # a datetime is one
+    date,  # datetime is a subclass
     PlainValidator(_to_day_or_instant),
     WithJsonSchema({"anyOf": [_DAY_SCHEMA, _INSTANT_SCHEMA]}),
 ]
 
-# What comes in is fixed-point from its validator on; what goes out was made by `fixed.number`.
+# Validators convert request numbers to fixed-point; `to_json_number` makes those of replies.
 Number = Annotated[int, BeforeValidator(to_fixed), WithJsonSchema(_number_schema(-MAX_NUMBER))]
 NotNegative = Annotated[int, BeforeValidator(to_not_negative), WithJsonSchema(_number_schema(0))]
 Positive = Annotated[int, BeforeValidator(_to_positive), WithJsonSchema(_number_schema(0.0001))]
@@ -160,10 +160,10 @@ ShownNumber = Annotated[int | float, WithJsonSchema(_number_schema(-MAX_NUMBER))
 Fraction = Annotated[
     float, WithJsonSchema({"type": "number", "format": "double", "minimum": 0, "maximum": 1})
 ]
-# Differences and points lie between -1 and 1, and rounding may carry a sum of them a little over.
+# Differences and points lie between -1 and 1; rounding may take a sum slightly beyond.
 SignedFraction = Annotated[float, WithJsonSchema({"type": "number", "format": "double"})]
 
-# Not beyond what a double carries exactly, for there are clients that read nothing else.
+# At most what a double holds exactly: some clients have no other number type.
 Count = Annotated[int, integer(0, 2**53 - 1), BeforeValidator(_to_integer)]
 Int32 = Annotated[int, integer(0, 2**31 - 1), BeforeValidator(_to_integer)]
 Days = Annotated[int, integer(1, 3_650), BeforeValidator(_to_integer)]
@@ -177,19 +177,22 @@ Scope = Literal["read", "events:write", "playbook:write", "admin"]
 def optional_member(
     **field_options: Any,
 ) -> Any:  # Any: a Field stands for whatever type its annotation says
-    """A member of a merge patch that may be absent; unless its type says so, it may not be null."""
+    """Return the field of a merge patch: it may be absent, and null only if its type allows it."""
     return Field(default_factory=lambda: None, **field_options)
 
 
 def defaulted_member(
     default_value: object, wire_default: object
 ) -> Any:  # Any: a Field stands for whatever type its annotation says
-    """A member with a default that the document shows as it stands on the wire."""
+    """Return a field with a default, documented as it appears in JSON."""
     return Field(default=default_value, json_schema_extra={"default": wire_default})  # type: ignore[dict-item]  # a JSON value
 
 
 def to_plain_json(json_value: object) -> Any:  # Any: a JSON value
-    """A JSON value with Decimals made int or float: what metrics compare and the database keeps. Raises: ValueError."""
+    """Convert Decimals in a JSON value to int or float, as metrics and the database need them.
+
+    Raises: ValueError for a number beyond a double.
+    """
     if isinstance(json_value, Decimal):
         if json_value == json_value.to_integral_value() and abs(json_value) <= 2**53:
             return int(json_value)

@@ -1,4 +1,4 @@
-"""The shared parts of the OpenAPI document: what it says of itself, its tags, headers and problems."""
+"""The shared parts of the OpenAPI document: info, tags, headers and problem responses."""
 
 from typing import Any, Final
 

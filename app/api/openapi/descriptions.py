@@ -1,6 +1,7 @@
-"""What the members of the contract say, by name: one word means one thing wherever it stands.
+"""The default descriptions of schema fields, by name.
 
-A shape that has more to say of a member says it itself (`Field(description=...)`); this is what stands there otherwise.
+A name means the same in every schema. A field whose schema has more to say about it has a
+`Field(description=...)` of its own.
 """
 
 from collections.abc import Mapping

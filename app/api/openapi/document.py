@@ -1,4 +1,4 @@
-"""The OpenAPI document: FastAPI's, made into the one that clients are generated from."""
+"""The OpenAPI document: FastAPI's, completed and cleaned for client generators."""
 
 from collections.abc import Iterator
 from copy import deepcopy
@@ -9,7 +9,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from app.api.http.route import CONTRACT_KEY, Contract
+from app.api.http.route import Contract, ContractRoute
 from app.api.http.schema_base import collect_examples
 from app.api.openapi.components import HEADERS, OPENAPI_INFO, RESPONSES, SECURITY, SERVERS, TAGS
 from app.api.openapi.descriptions import FIELD_DESCRIPTIONS
@@ -33,7 +33,7 @@ def _load_examples(file_name: str) -> Node:
     return examples_by_operation
 
 
-# What the demo organization answers, and what it was told, by operationId: openapi/examples.py writes them.
+# Requests to the demo organization and its replies, by operationId, from openapi/examples.py.
 WRITE_EXAMPLES: Final[Node] = _load_examples("requests.json")
 REPLY_EXAMPLES: Final[Node] = _load_examples("replies.json") | {
     name: write["reply"] for name, write in WRITE_EXAMPLES.items()
@@ -43,7 +43,10 @@ RESPONSE_NAMES: Final = {int(response["x-status"]): name for name, response in R
 
 
 def build_document(app: FastAPI, *, for_clients: bool = False) -> Node:
-    """The OpenAPI document of `app`; `client` is the form without webhooks, for generators that stumble over them."""
+    """Build the OpenAPI document of `app`.
+
+    `for_clients` leaves out webhooks, which generators do not support.
+    """
     specification: Node = get_openapi(
         title=OPENAPI_INFO["title"],
         version=app.version,
@@ -66,8 +69,16 @@ def build_document(app: FastAPI, *, for_clients: bool = False) -> Node:
         _add_descriptions(schema)
         if name in examples_by_schema:
             schema["examples"] = [deepcopy(examples_by_schema[name])]
+    contracts = {
+        (route.path, method.lower()): route.contract
+        for route in app.routes
+        if isinstance(route, ContractRoute)
+        for method in route.methods or ()
+    }
     for path, method, operation in _iterate_operations(specification):
-        _complete_operation(path, method, operation, schemas)
+        contract = contracts[path, method]
+        _complete_operation(operation, contract, schemas)
+        operation["responses"] = _build_responses(path, method, operation, contract, schemas)
     components["securitySchemes"] = deepcopy(SECURITY)
     serialized = dumps([specification["paths"], RESPONSES])
     components["headers"] = {
@@ -86,7 +97,7 @@ def build_document(app: FastAPI, *, for_clients: bool = False) -> Node:
 
 
 def install_openapi(app: FastAPI) -> None:
-    """`app.openapi()` gives this document, made once."""
+    """Make `app.openapi()` return this document, built once."""
     documents: list[Node] = []
 
     def openapi() -> Node:
@@ -104,11 +115,14 @@ def _iterate_operations(specification: Node) -> Iterator[tuple[str, str, Node]]:
 
 
 def _clean_schema(node: object) -> None:
-    """Takes out the titles that Pydantic makes of member names, for they collide; bounds of integers are integers."""
+    """Remove the titles of members, and write bounds of integers as integers.
+
+    Pydantic derives the titles from member names; generators make colliding types of them.
+    """
     if isinstance(node, dict):
         for member in node.get("properties", {}).values():
             member.pop("title", None)
-        if node.get("type") == "integer":  # FastAPI made floats of the bounds
+        if node.get("type") == "integer":  # FastAPI writes the bounds as floats
             node |= {name: int(node[name]) for name in ("minimum", "maximum") if name in node}
         for child in node.values():
             _clean_schema(child)
@@ -119,7 +133,7 @@ def _clean_schema(node: object) -> None:
 
 
 def _merge_null_type(node: Node) -> None:
-    """`X or null` becomes one schema of two types, which reads better than a union; an enumeration stays one."""
+    """Write `X or null` as one schema with two types; enumerations stay a union."""
     alternatives: list[Node] = node.get("anyOf", [])
     if len(alternatives) == 2 and alternatives[1] == {"type": "null"} and "type" in alternatives[0]:
         non_null = alternatives[0]
@@ -129,7 +143,7 @@ def _merge_null_type(node: Node) -> None:
 
 
 def _tag_position(route: object) -> int:
-    """Where a route stands in the document: with its tag."""
+    """Return the position of the tag of a route in the document."""
     tags = getattr(route, "tags", None) or [""]
     return next(
         (position for position, tag in enumerate(TAGS) if tag["name"] == tags[0]), len(TAGS)
@@ -143,15 +157,14 @@ def _add_descriptions(schema: Node) -> None:
 
 
 def _replace_with_references(schema: Node, schemas: Node) -> None:
-    """A shape that stands whole inside of another, as the items of a list read one by one do, becomes a reference."""
+    """Replace inlined item schemas, as of a batch, by references to their components."""
     for member in schema.get("properties", {}).values():
         item_schema = member.get("items", {})
         if item_schema.get("title") in schemas:
             member["items"] = {"$ref": f"#/components/schemas/{item_schema['title']}"}
 
 
-def _complete_operation(path: str, method: str, operation: Node, schemas: Node) -> None:
-    contract = Contract(**operation.pop(CONTRACT_KEY))
+def _complete_operation(operation: Node, contract: Contract, schemas: Node) -> None:
     words = operation["operationId"].replace("_", " ")
     operation["summary"] = words[0].upper() + words[1:]
     if contract.deprecation_headers:
@@ -175,12 +188,11 @@ def _complete_operation(path: str, method: str, operation: Node, schemas: Node) 
         }
     _add_examples(operation.get("requestBody", {}), schemas)
     _add_request_example(operation, is_raw=contract.media_type == "*/*")
-    operation["responses"] = _build_responses(path, method, operation, contract, schemas)
 
 
 def _add_request_example(operation: Node, *, is_raw: bool) -> None:
-    """The example of a request is the one whose answer is the example of the reply."""
-    request_example = WRITE_EXAMPLES.get(operation["operationId"], {}).get("told")
+    """Add the request whose reply is the example of the reply."""
+    request_example = WRITE_EXAMPLES.get(operation["operationId"], {}).get("request")
     if request_example is not None:
         (media,) = operation["requestBody"]["content"].values()
         media["examples"] = {
@@ -189,7 +201,7 @@ def _add_request_example(operation: Node, *, is_raw: bool) -> None:
 
 
 def _required_body(content: Node) -> Node:
-    """What FastAPI says of a body: of one that may be left out, without saying that it may be null besides."""
+    """Return FastAPI's description of a body, without null for an optional body."""
     (media,) = content.values()
     alternatives = media["schema"].get("anyOf")
     return {**media, "schema": alternatives[0]} if alternatives else media
@@ -235,7 +247,7 @@ def _build_responses(
 
 
 def _problem_statuses(path: str, contract: Contract) -> set[int]:
-    """The statuses of the problems that can happen: most follow from what the operation asks."""
+    """Return the statuses of possible problems; most follow from the rest of the contract."""
     statuses = {422, 500, 503, *contract.problem_statuses}
     if contract.scope is not None:
         statuses |= {401, 403, 429}
@@ -251,7 +263,7 @@ def _header_references(*names: str) -> Node:
 
 
 def _add_examples(holder: Node, schemas: Node) -> None:
-    """Puts the example of a named schema where people and tools look for it."""
+    """Add a named schema's example to the places where it is used."""
     for media in holder.get("content", {}).values():
         schema_example = _schema_example(media.get("schema", {}), schemas)
         if schema_example is not None:
@@ -259,7 +271,7 @@ def _add_examples(holder: Node, schemas: Node) -> None:
 
 
 def _schema_example(schema: Node, schemas: Node) -> object:
-    """The example of a schema; that of a page is made of the one of its items."""
+    """Return the example of a schema; build that of a page from the example of its items."""
     schema_definition = schemas.get(schema.get("$ref", "").rpartition("/")[2])
     if schema_definition is None:
         return None

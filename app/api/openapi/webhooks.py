@@ -1,6 +1,6 @@
-"""What the whole document says of webhooks: what a sender of ours posts to the hook of its source.
+"""The webhooks of the OpenAPI document: requests that a sender posts to the hook of its source.
 
-Not in the form for clients: most generators make calls to the service of it, or stumble over it.
+The document for clients leaves them out: most generators make client calls of them, or fail.
 """
 
 from typing import Any, Final

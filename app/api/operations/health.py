@@ -1,4 +1,4 @@
-"""Whether the service lives and is ready; no key."""
+"""The endpoints of liveness and readiness, without authentication."""
 
 from typing import Annotated, Final, Literal
 
@@ -8,7 +8,7 @@ from app.api.http.authentication import ServiceDep
 from app.api.http.route import Contract, create_router, route_contract
 from app.api.http.schema_base import ResponseModel, json_schema_example
 from app.api.http.schema_types import text
-from app.store.operations import privileges as owner
+from app.store.operations import privileges
 
 router = create_router("health")
 OWNER_WARNING: Final = (
@@ -46,5 +46,5 @@ async def check_liveness() -> Health:
 async def check_readiness(service: ServiceDep) -> Readiness:
     """The database can be read; send no traffic while it cannot."""
     async with service.database.read_transaction() as connection:
-        is_owner = await owner.is_table_owner(connection)
+        is_owner = await privileges.is_table_owner(connection)
     return Readiness(status="ok", warnings=[OWNER_WARNING] if is_owner else [])

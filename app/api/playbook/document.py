@@ -1,4 +1,4 @@
-"""Playbook as code over HTTP: the document, and applying one."""
+"""The endpoints of playbook as code: export and apply a document."""
 
 from hashlib import sha256
 from json import dumps

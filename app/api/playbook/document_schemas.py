@@ -1,4 +1,4 @@
-"""The playbook as code: the document's wire shape, and its way to the domain's value and back."""
+"""The schemas of playbook as code, and the conversion to and from the domain."""
 
 from collections import defaultdict
 from typing import Annotated, Any, Final, Literal
@@ -172,7 +172,7 @@ class PlaybookDocument(RequestModel):
 
 
 def to_document(document: PlaybookDocument) -> Document:
-    """The domain's document, each thing with its place."""
+    """Convert a request body to the domain's document, each resource with its JSON pointer."""
     playbook = document.playbook
     objectives, responsibilities, key_results = [], [], []
     for index, objective in enumerate(playbook.objectives):
@@ -233,7 +233,7 @@ def _to_responsibility(objective: str, body: DocumentResponsibility) -> Responsi
 
 
 def to_json_document(document: Document) -> dict[str, Any]:  # Any: JSON values
-    """The document as JSON, in the shape that it is applied in."""
+    """Convert a document to the JSON in which it can be applied."""
     playbook = {
         name: to_json(document.playbook)[name]
         for name in ("key", "title", "narrative", "starts_on", "ends_on")

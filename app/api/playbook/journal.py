@@ -1,8 +1,8 @@
-"""The journal over HTTP: every change of configuration."""
+"""The endpoint of the journal: every change of configuration."""
 
 from typing import Annotated, Any, Literal
 
-from fastapi import Query, Response
+from fastapi import Query
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
@@ -69,8 +69,8 @@ def _parse_position(cursor_position: str) -> tuple[int, int]:
 @router.get("/v1/journal", **list_contract())
 async def list_journal(
     context: ContextDep,
-    response: Response,
     paging: PagingDep,
+    *,
     kind: Annotated[
         ResourceKind | SkipJsonSchema[None],
         Query(description="Only changes of this kind of thing."),
@@ -97,7 +97,6 @@ async def list_journal(
         )
     positions = [f"{change.seq} {change.position}" for change in changes]
     page_entries, next_cursor = paging.paginate(
-        response,
         [JournalEntry.model_validate(_to_entry_fields(change)) for change in changes],
         positions,
     )

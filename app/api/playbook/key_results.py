@@ -1,8 +1,8 @@
-"""Key results over HTTP."""
+"""The endpoints of key results."""
 
 from typing import Annotated
 
-from fastapi import Query, Request, Response
+from fastapi import Query, Response
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
@@ -11,18 +11,13 @@ from app.api.http.etags import (
     IfNoneMatch,
     UpdatePreconditionDep,
     WritePreconditionDep,
-    entity_tag,
-    with_etag,
 )
 from app.api.http.pagination import PagingDep
 from app.api.http.resources import (
     AsOf,
     IncludeArchived,
+    KeyedResource,
     KeyResultKey,
-    find_resource,
-    list_page,
-    merge_patch,
-    set_write_headers,
 )
 from app.api.http.route import (
     create_router,
@@ -47,8 +42,6 @@ from app.api.http.schema_types import (
 )
 from app.domain.playbook.objectives import KeyResult as KeyResultValue
 from app.domain.primitives.decimals import FIXED_SCALE
-from app.services.playbook import configuration
-from app.store.playbook.configuration import StoredResource
 
 router = create_router("key-results")
 EXAMPLE = {
@@ -124,15 +117,12 @@ class KeyResultPatch(RequestModel):
     model_config = {"json_schema_extra": json_schema_example(target=2_500_000)}
 
 
-def to_key_result(stored: StoredResource) -> KeyResult:
-    """A key result on the wire."""
-    return KeyResult.from_domain(stored.resource, archived=stored.is_archived)
+KEY_RESULTS = KeyedResource("key_result", KeyResult)
 
 
 @router.get("/v1/key-results", **list_contract())
 async def list_key_results(
     context: ContextDep,
-    response: Response,
     paging: PagingDep,
     objective: Annotated[
         Key | SkipJsonSchema[None], Query(description="Only those of this objective.")
@@ -146,12 +136,9 @@ async def list_key_results(
     """The organization's key results, by key."""
     equals = {"objective": objective, "metric": metric}
     return KeyResultPage(
-        **await list_page(
+        **await KEY_RESULTS.list_page(
             context,
             paging,
-            response,
-            "key_result",
-            to_key_result,
             equals,
             archived=archived,
             as_of=as_of,
@@ -162,52 +149,37 @@ async def list_key_results(
 @router.get("/v1/key-results/{key_result}", response_model=KeyResult, **read_contract())
 async def get_key_result(
     context: ContextDep,
-    request: Request,
     response: Response,
     key_result: KeyResultKey,
     if_none_match: IfNoneMatch = None,
 ) -> object:
     """One key result."""
-    stored = await find_resource(context, "key_result", key_result)
-    return with_etag(request, response, to_key_result(stored), entity_tag(stored.changed_version))
+    return await KEY_RESULTS.get_resource(context, response, key_result)
 
 
 @router.put("/v1/key-results/{key_result}", **put_contract("playbook:write"))
 async def put_key_result(
     context: ContextDep,
-    request: Request,
     response: Response,
     key_result: KeyResultKey,
     body: KeyResultPut,
     precondition: WritePreconditionDep,
 ) -> KeyResult:
     """Creates the key result, or replaces it."""
-    write_result = await configuration.put_resource(
-        context.service,
-        context.actor,
-        to_domain(KeyResultValue, body, key=key_result),
-        precondition,
-    )
-    set_write_headers(request, response, write_result)
-    return KeyResult.from_domain(write_result.resource, archived=False)
+    key_result_value = to_domain(KeyResultValue, body, key=key_result)
+    return await KEY_RESULTS.put_resource(context, response, key_result_value, precondition)
 
 
 @router.patch("/v1/key-results/{key_result}", **patch_contract("playbook:write"))
 async def patch_key_result(
     context: ContextDep,
-    request: Request,
     response: Response,
     key_result: KeyResultKey,
     body: KeyResultPatch,
     precondition: UpdatePreconditionDep,
 ) -> KeyResult:
     """Changes what the merge patch names."""
-    apply_patch = merge_patch(body, KeyResultValue)
-    write_result = await configuration.patch_resource(
-        context.service, context.actor, "key_result", key_result, apply_patch, precondition
-    )
-    set_write_headers(request, response, write_result)
-    return KeyResult.from_domain(write_result.resource, archived=False)
+    return await KEY_RESULTS.patch_resource(context, response, key_result, body, precondition)
 
 
 @router.delete("/v1/key-results/{key_result}", **delete_contract("playbook:write"))
@@ -215,6 +187,4 @@ async def delete_key_result(
     context: ContextDep, key_result: KeyResultKey, precondition: UpdatePreconditionDep
 ) -> None:
     """Archives the key result."""
-    await configuration.archive_resource(
-        context.service, context.actor, "key_result", key_result, precondition
-    )
+    await KEY_RESULTS.archive_resource(context, key_result, precondition)

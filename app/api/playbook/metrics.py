@@ -1,10 +1,10 @@
-"""Metrics over HTTP."""
+"""The endpoints of metrics."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from fastapi import Request, Response
+from fastapi import Response
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from app.api.http.authentication import ContextDep, RequestContext
@@ -20,7 +20,7 @@ from app.api.http.resources import (
     IncludeArchived,
     MetricKey,
     find_resource,
-    list_page,
+    list_resources,
     merge_patch,
     set_write_headers,
 )
@@ -49,12 +49,11 @@ from app.api.http.schema_types import (
 )
 from app.domain.events.metrics import Condition as ConditionValue
 from app.domain.events.metrics import Metric as MetricValue
-from app.services.playbook import configuration
+from app.services.playbook import configuration as configuration_service
 from app.services.playbook.configuration import WrittenResource
-from app.store.events import metric_counts as metrics
-from app.store.events import metric_restatement as restatements
+from app.store.events import metric_counts, metric_restatement
 from app.store.events.metric_counts import MetricCounts
-from app.store.playbook.configuration import StoredResource
+from app.store.playbook.configuration import ResourceFilter, StoredResource
 
 router = create_router("metrics")
 EXAMPLE = {
@@ -98,7 +97,7 @@ ValuePath = Annotated[str, text(300, 1, r"^(value|data\.[^\x00]+)$")]
 
 
 def _check_operand(operand: object) -> object:
-    """A condition's value: a scalar, or a list of them. Raises: ValueError."""
+    """Return a condition's value, a scalar or a list of scalars. Raises: ValueError."""
     if isinstance(operand, list):
         if not 1 <= len(operand) <= MAX_OPTIONS or any(
             isinstance(option, list) or option is None for option in operand
@@ -155,7 +154,7 @@ class ConditionPut(RequestModel):
     ] = None
 
     def to_domain_value(self) -> ConditionValue:
-        """The domain's condition."""
+        """Convert the condition to a value of the domain."""
         operand = tuple(self.value) if isinstance(self.value, list) else self.value
         return ConditionValue(self.property, self.op, operand)
 
@@ -250,14 +249,14 @@ class MetricPatch(RequestModel):
 
 @dataclass(frozen=True, slots=True)
 class MetricUsage:
-    """How the events stand to metrics, and which of these are being restated, how far."""
+    """The event counts of metrics, and the progress of those being restated."""
 
     counts: Mapping[str, MetricCounts]
     restating: Mapping[str, Restatement]
 
 
 def to_metric(stored: StoredResource, usage: MetricUsage) -> Metric:
-    """A metric on the wire."""
+    """Convert a metric to a reply."""
     counts = usage.counts[stored.resource.key]
     return Metric.from_domain(
         stored.resource,
@@ -271,10 +270,10 @@ def to_metric(stored: StoredResource, usage: MetricUsage) -> Metric:
 
 
 async def load_metric_usage(context: RequestContext, keys: Collection[str]) -> MetricUsage:
-    """How the events stand to these metrics."""
+    """Load the event counts and restatement progress of metrics."""
     async with context.service.database.read_transaction() as connection:
-        counts = await metrics.count_by_metric(connection, context.actor.organization, keys)
-        progress = await restatements.load_progress(connection, context.actor.organization)
+        counts = await metric_counts.count_by_metric(connection, context.actor.organization, keys)
+        progress = await metric_restatement.load_progress(connection, context.actor.organization)
     if progress is None:
         return MetricUsage(counts, {})
     restatement, days_done = progress
@@ -284,40 +283,30 @@ async def load_metric_usage(context: RequestContext, keys: Collection[str]) -> M
     return MetricUsage(counts, dict.fromkeys(restatement.metrics, restatement_model))
 
 
-async def reply_to_write(
-    context: RequestContext, request: Request, response: Response, write_result: WrittenResource
+async def _reply_to_write(
+    context: RequestContext, response: Response, written: WrittenResource
 ) -> Metric:
-    """The reply to a write."""
-    usage = await load_metric_usage(context, [write_result.resource.key])
-    metric = to_metric(
-        StoredResource(write_result.resource, write_result.version, is_archived=False), usage
-    )
-    set_write_headers(request, response, write_result, metric)
+    usage = await load_metric_usage(context, [written.resource.key])
+    metric = to_metric(StoredResource(written.resource, written.version, is_archived=False), usage)
+    set_write_headers(context, response, written, metric)
     return metric
 
 
 @router.get("/v1/metrics", **list_contract())
 async def list_metrics(
-    context: ContextDep, response: Response, paging: PagingDep, archived: IncludeArchived = False
+    context: ContextDep, paging: PagingDep, archived: IncludeArchived = False
 ) -> MetricPage:
     """The organization's metrics, by key."""
-    metric_page = await list_page(
-        context, paging, response, "metric", lambda stored: stored, {}, archived=archived
+    rows, next_cursor = await list_resources(
+        context, paging, ResourceFilter("metric", include_archived=archived)
     )
-    stored: list[StoredResource] = metric_page["items"]
-    usage = await load_metric_usage(
-        context, [stored_metric.resource.key for stored_metric in stored]
-    )
-    return MetricPage(
-        items=[to_metric(stored_metric, usage) for stored_metric in stored],
-        next_cursor=metric_page["next_cursor"],
-    )
+    usage = await load_metric_usage(context, [stored.resource.key for stored in rows])
+    return MetricPage(items=[to_metric(stored, usage) for stored in rows], next_cursor=next_cursor)
 
 
 @router.get("/v1/metrics/{metric}", response_model=Metric, **read_contract())
 async def get_metric(
     context: ContextDep,
-    request: Request,
     response: Response,
     metric: MetricKey,
     if_none_match: IfNoneMatch = None,
@@ -325,40 +314,37 @@ async def get_metric(
     """One metric."""
     stored = await find_resource(context, "metric", metric)
     reply = to_metric(stored, await load_metric_usage(context, [metric]))
-    return with_etag(request, response, reply, entity_tag(stored.changed_version, reply))
+    return with_etag(context.request, response, reply, entity_tag(stored.changed_version, reply))
 
 
 @router.put("/v1/metrics/{metric}", **put_contract("playbook:write"))
 async def put_metric(
     context: ContextDep,
-    request: Request,
     response: Response,
     metric: MetricKey,
     body: MetricPut,
     precondition: WritePreconditionDep,
 ) -> Metric:
     """Creates the metric, or replaces it."""
-    write_result = await configuration.put_resource(
+    written = await configuration_service.put_resource(
         context.service, context.actor, to_domain(MetricValue, body, key=metric), precondition
     )
-    return await reply_to_write(context, request, response, write_result)
+    return await _reply_to_write(context, response, written)
 
 
 @router.patch("/v1/metrics/{metric}", **patch_contract("playbook:write"))
 async def patch_metric(
     context: ContextDep,
-    request: Request,
     response: Response,
     metric: MetricKey,
     body: MetricPatch,
     precondition: UpdatePreconditionDep,
 ) -> Metric:
     """Changes what the merge patch names."""
-    apply_patch = merge_patch(body, MetricValue)
-    write_result = await configuration.patch_resource(
-        context.service, context.actor, "metric", metric, apply_patch, precondition
+    written = await configuration_service.patch_resource(
+        context.service, context.actor, "metric", metric, merge_patch(body), precondition
     )
-    return await reply_to_write(context, request, response, write_result)
+    return await _reply_to_write(context, response, written)
 
 
 @router.delete("/v1/metrics/{metric}", **delete_contract("playbook:write"))
@@ -366,6 +352,6 @@ async def delete_metric(
     context: ContextDep, metric: MetricKey, precondition: UpdatePreconditionDep
 ) -> None:
     """Archives the metric."""
-    await configuration.archive_resource(
+    await configuration_service.archive_resource(
         context.service, context.actor, "metric", metric, precondition
     )

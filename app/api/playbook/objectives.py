@@ -1,8 +1,8 @@
-"""Objectives over HTTP."""
+"""The endpoints of objectives."""
 
 from typing import Annotated, Literal
 
-from fastapi import Query, Request, Response
+from fastapi import Query, Response
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
@@ -11,17 +11,12 @@ from app.api.http.etags import (
     IfNoneMatch,
     UpdatePreconditionDep,
     WritePreconditionDep,
-    entity_tag,
-    with_etag,
 )
 from app.api.http.pagination import PagingDep
 from app.api.http.resources import (
     IncludeArchived,
+    KeyedResource,
     ObjectiveKey,
-    find_resource,
-    list_page,
-    merge_patch,
-    set_write_headers,
 )
 from app.api.http.route import (
     create_router,
@@ -45,8 +40,7 @@ from app.api.http.schema_types import (
 from app.domain.playbook.objectives import Objective as ObjectiveValue
 from app.domain.playbook.objectives import Responsibility
 from app.domain.primitives.decimals import FIXED_SCALE
-from app.services.playbook import configuration
-from app.store.playbook.configuration import StoredResource, load_configuration
+from app.store.playbook.configuration import load_configuration
 
 router = create_router("objectives")
 EXAMPLE = {
@@ -114,16 +108,14 @@ class ObjectivePatch(RequestModel):
     model_config = {"json_schema_extra": json_schema_example(state="paused")}
 
 
-def to_objective(stored: StoredResource) -> Objective:
-    """A objective on the wire."""
-    return Objective.from_domain(stored.resource, archived=stored.is_archived)
+OBJECTIVES = KeyedResource("objective", Objective)
 
 
 @router.get("/v1/objectives", **list_contract())
 async def list_objectives(
     context: ContextDep,
-    response: Response,
     paging: PagingDep,
+    *,
     playbook: Annotated[
         Key | SkipJsonSchema[None], Query(description="Only those of this playbook.")
     ] = None,
@@ -142,9 +134,7 @@ async def list_objectives(
     equals = {"playbook": playbook, "parent": parent, "state": state}
     if team is None:
         return ObjectivePage(
-            **await list_page(
-                context, paging, response, "objective", to_objective, equals, archived=archived
-            )
+            **await OBJECTIVES.list_page(context, paging, equals, archived=archived)
         )
     team_objectives = await _list_by_team(context, team, archived=archived)
     matches = [
@@ -157,13 +147,13 @@ async def list_objectives(
         )
     ]
     page_objectives, next_cursor = paging.paginate(
-        response, matches, [candidate.key for candidate in matches]
+        matches, [candidate.key for candidate in matches]
     )
     return ObjectivePage(items=page_objectives, next_cursor=next_cursor)
 
 
 async def _list_by_team(context: RequestContext, team: str, *, archived: bool) -> list[Objective]:
-    """The objectives in which a team has a responsibility, by key."""
+    """Return the objectives in which a team has a responsibility, by key."""
     async with context.service.database.read_transaction() as connection:
         configuration_subset = await load_configuration(
             connection, context.actor.organization, ("objective", "responsibility")
@@ -194,49 +184,37 @@ async def _list_by_team(context: RequestContext, team: str, *, archived: bool) -
 @router.get("/v1/objectives/{objective}", response_model=Objective, **read_contract())
 async def get_objective(
     context: ContextDep,
-    request: Request,
     response: Response,
     objective: ObjectiveKey,
     if_none_match: IfNoneMatch = None,
 ) -> object:
     """One objective."""
-    stored = await find_resource(context, "objective", objective)
-    return with_etag(request, response, to_objective(stored), entity_tag(stored.changed_version))
+    return await OBJECTIVES.get_resource(context, response, objective)
 
 
 @router.put("/v1/objectives/{objective}", **put_contract("playbook:write"))
 async def put_objective(
     context: ContextDep,
-    request: Request,
     response: Response,
     objective: ObjectiveKey,
     body: ObjectivePut,
     precondition: WritePreconditionDep,
 ) -> Objective:
     """Creates the objective, or replaces it."""
-    write_result = await configuration.put_resource(
-        context.service, context.actor, to_domain(ObjectiveValue, body, key=objective), precondition
-    )
-    set_write_headers(request, response, write_result)
-    return Objective.from_domain(write_result.resource, archived=False)
+    objective_value = to_domain(ObjectiveValue, body, key=objective)
+    return await OBJECTIVES.put_resource(context, response, objective_value, precondition)
 
 
 @router.patch("/v1/objectives/{objective}", **patch_contract("playbook:write"))
 async def patch_objective(
     context: ContextDep,
-    request: Request,
     response: Response,
     objective: ObjectiveKey,
     body: ObjectivePatch,
     precondition: UpdatePreconditionDep,
 ) -> Objective:
     """Changes what the merge patch names."""
-    apply_patch = merge_patch(body, ObjectiveValue)
-    write_result = await configuration.patch_resource(
-        context.service, context.actor, "objective", objective, apply_patch, precondition
-    )
-    set_write_headers(request, response, write_result)
-    return Objective.from_domain(write_result.resource, archived=False)
+    return await OBJECTIVES.patch_resource(context, response, objective, body, precondition)
 
 
 @router.delete("/v1/objectives/{objective}", **delete_contract("playbook:write"))
@@ -244,6 +222,4 @@ async def delete_objective(
     context: ContextDep, objective: ObjectiveKey, precondition: UpdatePreconditionDep
 ) -> None:
     """Archives the objective, with its key results and responsibilities."""
-    await configuration.archive_resource(
-        context.service, context.actor, "objective", objective, precondition
-    )
+    await OBJECTIVES.archive_resource(context, objective, precondition)

@@ -1,8 +1,8 @@
-"""Offerings over HTTP."""
+"""The endpoints of offerings."""
 
 from typing import Annotated
 
-from fastapi import Request, Response
+from fastapi import Response
 from pydantic import Field
 
 from app.api.http.authentication import ContextDep
@@ -10,17 +10,12 @@ from app.api.http.etags import (
     IfNoneMatch,
     UpdatePreconditionDep,
     WritePreconditionDep,
-    entity_tag,
-    with_etag,
 )
 from app.api.http.pagination import PagingDep
 from app.api.http.resources import (
     IncludeArchived,
+    KeyedResource,
     OfferingKey,
-    find_resource,
-    list_page,
-    merge_patch,
-    set_write_headers,
 )
 from app.api.http.route import (
     create_router,
@@ -33,8 +28,6 @@ from app.api.http.route import (
 from app.api.http.schema_base import RequestModel, ResponseModel, json_schema_example, to_domain
 from app.api.http.schema_types import Cursor, Day, Key, Name, optional_member
 from app.domain.playbook.offerings import Offering as OfferingValue
-from app.services.playbook import configuration
-from app.store.playbook.configuration import StoredResource
 
 router = create_router("offerings")
 EXAMPLE = {
@@ -92,67 +85,51 @@ class OfferingPatch(RequestModel):
     model_config = {"json_schema_extra": json_schema_example(retired_on="2027-01-01")}
 
 
-def to_offering(stored: StoredResource) -> Offering:
-    """A offering on the wire."""
-    return Offering.from_domain(stored.resource, archived=stored.is_archived)
+OFFERINGS = KeyedResource("offering", Offering)
 
 
 @router.get("/v1/offerings", **list_contract())
 async def list_offerings(
-    context: ContextDep, response: Response, paging: PagingDep, archived: IncludeArchived = False
+    context: ContextDep, paging: PagingDep, archived: IncludeArchived = False
 ) -> OfferingPage:
     """The organization's offerings, by key."""
-    return OfferingPage(
-        **await list_page(context, paging, response, "offering", to_offering, {}, archived=archived)
-    )
+    return OfferingPage(**await OFFERINGS.list_page(context, paging, {}, archived=archived))
 
 
 @router.get("/v1/offerings/{offering}", response_model=Offering, **read_contract())
 async def get_offering(
     context: ContextDep,
-    request: Request,
     response: Response,
     offering: OfferingKey,
     if_none_match: IfNoneMatch = None,
 ) -> object:
     """One offering."""
-    stored = await find_resource(context, "offering", offering)
-    return with_etag(request, response, to_offering(stored), entity_tag(stored.changed_version))
+    return await OFFERINGS.get_resource(context, response, offering)
 
 
 @router.put("/v1/offerings/{offering}", **put_contract("playbook:write"))
 async def put_offering(
     context: ContextDep,
-    request: Request,
     response: Response,
     offering: OfferingKey,
     body: OfferingPut,
     precondition: WritePreconditionDep,
 ) -> Offering:
     """Creates the offering, or replaces it."""
-    write_result = await configuration.put_resource(
-        context.service, context.actor, to_domain(OfferingValue, body, key=offering), precondition
-    )
-    set_write_headers(request, response, write_result)
-    return Offering.from_domain(write_result.resource, archived=False)
+    offering_value = to_domain(OfferingValue, body, key=offering)
+    return await OFFERINGS.put_resource(context, response, offering_value, precondition)
 
 
 @router.patch("/v1/offerings/{offering}", **patch_contract("playbook:write"))
 async def patch_offering(
     context: ContextDep,
-    request: Request,
     response: Response,
     offering: OfferingKey,
     body: OfferingPatch,
     precondition: UpdatePreconditionDep,
 ) -> Offering:
     """Changes what the merge patch names."""
-    apply_patch = merge_patch(body, OfferingValue)
-    write_result = await configuration.patch_resource(
-        context.service, context.actor, "offering", offering, apply_patch, precondition
-    )
-    set_write_headers(request, response, write_result)
-    return Offering.from_domain(write_result.resource, archived=False)
+    return await OFFERINGS.patch_resource(context, response, offering, body, precondition)
 
 
 @router.delete("/v1/offerings/{offering}", **delete_contract("playbook:write"))
@@ -160,6 +137,4 @@ async def delete_offering(
     context: ContextDep, offering: OfferingKey, precondition: UpdatePreconditionDep
 ) -> None:
     """Archives the offering."""
-    await configuration.archive_resource(
-        context.service, context.actor, "offering", offering, precondition
-    )
+    await OFFERINGS.archive_resource(context, offering, precondition)

@@ -1,8 +1,8 @@
-"""The caller's organization over HTTP."""
+"""The endpoints of the caller's organization."""
 
 from typing import Annotated
 
-from fastapi import Request, Response
+from fastapi import Response
 from pydantic import Field
 
 from app.api.http.authentication import ContextDep, RequestContext
@@ -12,9 +12,8 @@ from app.api.http.route import create_router, patch_contract, read_contract
 from app.api.http.schema_base import RequestModel, ResponseModel, json_schema_example
 from app.api.http.schema_types import Count, Key, Name, Scope, optional_member, text
 from app.domain.playbook.configuration import Resource
-from app.domain.playbook.organization import Organization as OrganizationValue
-from app.services.playbook import configuration
-from app.store.access import organization_version as cursor
+from app.services.playbook import configuration as configuration_service
+from app.store.access import organization_version
 
 router = create_router("organization")
 EXAMPLE = {"key": "acme", "name": "Acme", "time_zone": "Europe/Berlin"}
@@ -50,7 +49,7 @@ class OrganizationPatch(RequestModel):
 
 async def _to_organization(context: RequestContext, resource: Resource) -> Organization:
     async with context.service.database.read_transaction() as connection:
-        version = await cursor.current_version(connection, context.actor.organization)
+        version = await organization_version.current_version(connection, context.actor.organization)
     actor = context.actor
     return Organization.from_domain(
         resource, version=version, scopes=sorted(actor.scopes), team=actor.team, source=actor.source
@@ -59,33 +58,31 @@ async def _to_organization(context: RequestContext, resource: Resource) -> Organ
 
 @router.get("/v1/organization", response_model=Organization, **read_contract())
 async def get_organization(
-    context: ContextDep, request: Request, response: Response, if_none_match: IfNoneMatch = None
+    context: ContextDep, response: Response, if_none_match: IfNoneMatch = None
 ) -> object:
     """The organization, its version, and the scopes and binding of the API key."""
     stored = await find_resource(context, "organization", "organization")
     reply = await _to_organization(context, stored.resource)
-    return with_etag(request, response, reply, entity_tag(stored.changed_version, reply))
+    return with_etag(context.request, response, reply, entity_tag(stored.changed_version, reply))
 
 
 @router.patch("/v1/organization", **patch_contract("admin"))
 async def patch_organization(
     context: ContextDep,
-    request: Request,
     response: Response,
     body: OrganizationPatch,
     precondition: UpdatePreconditionDep,
 ) -> Organization:
     """Changes what the merge patch names."""
     stored = await find_resource(context, "organization", "organization")
-    apply_patch = merge_patch(body, OrganizationValue)
-    write_result = await configuration.patch_resource(
+    written = await configuration_service.patch_resource(
         context.service,
         context.actor,
         "organization",
         stored.resource.key,
-        apply_patch,
+        merge_patch(body),
         precondition,
     )
-    reply = await _to_organization(context, write_result.resource)
-    set_write_headers(request, response, write_result, reply)
+    reply = await _to_organization(context, written.resource)
+    set_write_headers(context, response, written, reply)
     return reply

@@ -1,9 +1,9 @@
-"""Playbooks over HTTP."""
+"""The endpoints of playbooks: their resources, publishing and closing."""
 
 from collections.abc import Iterable
 from typing import Annotated, Final, Literal
 
-from fastapi import Request, Response
+from fastapi import Response
 from pydantic import Field
 
 from app.api.http.authentication import ContextDep, RequestContext
@@ -19,7 +19,7 @@ from app.api.http.resources import (
     IncludeArchived,
     PlaybookKey,
     find_resource,
-    list_page,
+    list_resources,
     merge_patch,
     set_write_headers,
 )
@@ -47,9 +47,10 @@ from app.api.http.schema_types import (
 from app.domain.playbook.configuration import Resource
 from app.domain.playbook.lifecycle import count_unpublished_changes
 from app.domain.playbook.playbooks import Playbook as PlaybookValue
-from app.services.playbook import configuration, playbooks
+from app.services.playbook import configuration as configuration_service
+from app.services.playbook import playbooks
 from app.services.playbook.configuration import WrittenResource
-from app.store.playbook.configuration import StoredResource, load_configuration
+from app.store.playbook.configuration import ResourceFilter, load_configuration
 
 router = create_router("playbooks")
 REVISION_KINDS: Final = ("playbook", "objective", "key_result", "responsibility", "revision")
@@ -120,7 +121,7 @@ class PlaybookPatch(RequestModel):
 
 
 async def _count_unpublished(context: RequestContext, keys: Iterable[str]) -> dict[str, int]:
-    """How many unpublished changes each of those playbooks has; none for one that is archived."""
+    """Return the number of unpublished changes of each playbook; 0 for an archived one."""
     async with context.service.database.read_transaction() as connection:
         configuration_subset = await load_configuration(
             connection, context.actor.organization, REVISION_KINDS
@@ -139,41 +140,36 @@ async def _to_playbook(context: RequestContext, resource: Resource) -> Playbook:
 
 
 async def _reply_to_write(
-    context: RequestContext, response: Response, write_result: WrittenResource
+    context: RequestContext, response: Response, written: WrittenResource
 ) -> Playbook:
-    reply = await _to_playbook(context, write_result.resource)
-    set_write_headers(context.request, response, write_result, reply)
+    reply = await _to_playbook(context, written.resource)
+    set_write_headers(context, response, written, reply)
     return reply
 
 
 @router.get("/v1/playbooks", **list_contract())
 async def list_playbooks(
-    context: ContextDep, response: Response, paging: PagingDep, archived: IncludeArchived = False
+    context: ContextDep, paging: PagingDep, archived: IncludeArchived = False
 ) -> PlaybookPage:
     """The organization's playbooks, by key."""
-
-    def return_stored(stored: StoredResource) -> StoredResource:
-        return stored
-
-    page_fields = await list_page(
-        context, paging, response, "playbook", return_stored, {}, archived=archived
+    rows, next_cursor = await list_resources(
+        context, paging, ResourceFilter("playbook", include_archived=archived)
     )
-    counts = await _count_unpublished(
-        context, [stored.value.key for stored in page_fields["items"]]
-    )
+    counts = await _count_unpublished(context, [stored.resource.key for stored in rows])
     page_playbooks = [
         Playbook.from_domain(
-            stored.value, archived=stored.archived, unpublished_changes=counts[stored.value.key]
+            stored.resource,
+            archived=stored.is_archived,
+            unpublished_changes=counts[stored.resource.key],
         )
-        for stored in page_fields["items"]
+        for stored in rows
     ]
-    return PlaybookPage(items=page_playbooks, next_cursor=page_fields["next_cursor"])
+    return PlaybookPage(items=page_playbooks, next_cursor=next_cursor)
 
 
 @router.get("/v1/playbooks/{playbook}", response_model=Playbook, **read_contract())
 async def get_playbook(
     context: ContextDep,
-    request: Request,
     response: Response,
     playbook: PlaybookKey,
     if_none_match: IfNoneMatch = None,
@@ -181,7 +177,7 @@ async def get_playbook(
     """One playbook."""
     stored = await find_resource(context, "playbook", playbook)
     reply = await _to_playbook(context, stored.resource)
-    return with_etag(request, response, reply, entity_tag(stored.changed_version, reply))
+    return with_etag(context.request, response, reply, entity_tag(stored.changed_version, reply))
 
 
 @router.put("/v1/playbooks/{playbook}", **put_contract("playbook:write"))
@@ -193,14 +189,10 @@ async def put_playbook(
     precondition: WritePreconditionDep,
 ) -> Playbook:
     """Creates the playbook as a draft, or replaces what it says; its state and revision stay."""
-    new_playbook = to_domain(PlaybookValue, body, key=playbook)
-    return await _reply_to_write(
-        context,
-        response,
-        await configuration.put_resource(
-            context.service, context.actor, new_playbook, precondition
-        ),
+    written = await configuration_service.put_resource(
+        context.service, context.actor, to_domain(PlaybookValue, body, key=playbook), precondition
     )
+    return await _reply_to_write(context, response, written)
 
 
 @router.patch("/v1/playbooks/{playbook}", **patch_contract("playbook:write"))
@@ -212,11 +204,10 @@ async def patch_playbook(
     precondition: UpdatePreconditionDep,
 ) -> Playbook:
     """Changes what the merge patch names."""
-    apply_patch = merge_patch(body, PlaybookValue)
-    write_result = await configuration.patch_resource(
-        context.service, context.actor, "playbook", playbook, apply_patch, precondition
+    written = await configuration_service.patch_resource(
+        context.service, context.actor, "playbook", playbook, merge_patch(body), precondition
     )
-    return await _reply_to_write(context, response, write_result)
+    return await _reply_to_write(context, response, written)
 
 
 @router.delete("/v1/playbooks/{playbook}", **delete_contract("playbook:write"))
@@ -224,7 +215,7 @@ async def delete_playbook(
     context: ContextDep, playbook: PlaybookKey, precondition: UpdatePreconditionDep
 ) -> None:
     """Archives the playbook; its objectives go first."""
-    await configuration.archive_resource(
+    await configuration_service.archive_resource(
         context.service, context.actor, "playbook", playbook, precondition
     )
 
@@ -237,11 +228,8 @@ async def publish_playbook(
     context: ContextDep, response: Response, playbook: PlaybookKey
 ) -> Playbook:
     """Publishes the next revision; without a change since the last one that one is answered."""
-    return await _reply_to_write(
-        context,
-        response,
-        await playbooks.publish_playbook(context.service, context.actor, playbook),
-    )
+    written = await playbooks.publish_playbook(context.service, context.actor, playbook)
+    return await _reply_to_write(context, response, written)
 
 
 @router.post(
@@ -252,6 +240,5 @@ async def close_playbook(
     context: ContextDep, response: Response, playbook: PlaybookKey
 ) -> Playbook:
     """Closes a published playbook."""
-    return await _reply_to_write(
-        context, response, await playbooks.close_playbook(context.service, context.actor, playbook)
-    )
+    written = await playbooks.close_playbook(context.service, context.actor, playbook)
+    return await _reply_to_write(context, response, written)

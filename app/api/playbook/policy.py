@@ -1,9 +1,9 @@
-"""The organization's policy over HTTP."""
+"""The endpoints of the organization's policy."""
 
 from dataclasses import replace
 from typing import Annotated, Any
 
-from fastapi import Request, Response
+from fastapi import Response
 from pydantic import Field
 
 from app.api.http.authentication import ContextDep
@@ -12,10 +12,8 @@ from app.api.http.etags import (
     IfNoneMatch,
     UpdatePreconditionDep,
     WritePreconditionDep,
-    entity_tag,
-    with_etag,
 )
-from app.api.http.resources import find_resource, set_write_headers
+from app.api.http.resources import KeyedResource
 from app.api.http.route import (
     Contract,
     create_router,
@@ -40,7 +38,7 @@ from app.domain.playbook.configuration import Resource
 from app.domain.playbook.organization import DEFAULT_WEIGHTS
 from app.domain.playbook.organization import Policy as PolicyValue
 from app.domain.primitives.decimals import FIXED_SCALE, to_json_number
-from app.services.playbook import configuration
+from app.services.playbook import configuration as configuration_service
 
 router = create_router("policy")
 EXAMPLE: dict[str, Any] = {  # Any: JSON values
@@ -96,7 +94,7 @@ class WeightsPut(RequestModel):
     agreement: NotNegative = defaulted_member(5 * FIXED_SCALE, 5)
 
     def to_domain_value(self) -> dict[str, int]:
-        """The weights by component."""
+        """Return the weights by component."""
         return dict(self)
 
 
@@ -129,7 +127,7 @@ class WeightsPatch(RequestModel):
     agreement: NotNegative = optional_member()
 
     def to_domain_value(self) -> dict[str, int]:
-        """The weights that were sent, by component."""
+        """Return the weights that were sent, by component."""
         return self.sent_fields()
 
 
@@ -147,15 +145,15 @@ class PolicyPatch(RequestModel):
     model_config = {"json_schema_extra": json_schema_example(weights={"focus": 25}, focus_days=14)}
 
 
+POLICY = KeyedResource("policy", Policy)
+
+
 @router.get("/v1/policy", response_model=Policy, **read_contract())
 async def get_policy(
-    context: ContextDep, request: Request, response: Response, if_none_match: IfNoneMatch = None
+    context: ContextDep, response: Response, if_none_match: IfNoneMatch = None
 ) -> object:
     """The organization's policy."""
-    stored = await find_resource(context, "policy", "policy")
-    return with_etag(
-        request, response, Policy.from_domain(stored.resource), entity_tag(stored.changed_version)
-    )
+    return await POLICY.get_resource(context, response, "policy")
 
 
 @router.put(
@@ -164,23 +162,17 @@ async def get_policy(
 )
 async def put_policy(
     context: ContextDep,
-    request: Request,
     response: Response,
     body: PolicyPut,
     precondition: WritePreconditionDep,
 ) -> Policy:
     """Replaces the policy; what the body does not say is as by default."""
-    write_result = await configuration.put_resource(
-        context.service, context.actor, to_domain(PolicyValue, body), precondition
-    )
-    set_write_headers(request, response, write_result)
-    return Policy.from_domain(write_result.resource)
+    return await POLICY.put_resource(context, response, to_domain(PolicyValue, body), precondition)
 
 
 @router.patch("/v1/policy", **patch_contract("playbook:write"))
 async def patch_policy(
     context: ContextDep,
-    request: Request,
     response: Response,
     body: PolicyPatch,
     precondition: UpdatePreconditionDep,
@@ -194,8 +186,7 @@ async def patch_policy(
             policy, **{**fields, "weights": {**policy.weights, **fields.get("weights", {})}}
         )
 
-    write_result = await configuration.patch_resource(
+    written = await configuration_service.patch_resource(
         context.service, context.actor, "policy", "policy", apply_patch, precondition
     )
-    set_write_headers(request, response, write_result)
-    return Policy.from_domain(write_result.resource)
+    return POLICY.reply_to_write(context, response, written)

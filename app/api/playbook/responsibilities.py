@@ -1,8 +1,8 @@
-"""Responsibilities over HTTP: a team's part in an objective."""
+"""The endpoints of responsibilities: a team's part in an objective."""
 
 from typing import Annotated, Literal
 
-from fastapi import Request, Response
+from fastapi import Response
 from pydantic import Field
 
 from app.api.http.authentication import ContextDep
@@ -11,18 +11,15 @@ from app.api.http.etags import (
     IfNoneMatch,
     UpdatePreconditionDep,
     WritePreconditionDep,
-    entity_tag,
-    with_etag,
 )
 from app.api.http.pagination import PagingDep
 from app.api.http.resources import (
     AsOf,
     IncludeArchived,
+    KeyedResource,
     ObjectiveKey,
     TeamKey,
     find_resource,
-    list_page,
-    set_write_headers,
 )
 from app.api.http.route import (
     Contract,
@@ -46,8 +43,8 @@ from app.api.http.schema_types import (
 )
 from app.domain.playbook.objectives import Responsibility as ResponsibilityValue
 from app.domain.primitives.decimals import FIXED_SCALE
-from app.services.playbook import configuration, playbooks
-from app.store.playbook.configuration import StoredResource
+from app.services.playbook import playbooks
+from app.services.playbook.playbooks import ResponsibilityAnswer
 
 router = create_router("objectives")
 Role = Literal["accountable", "responsible", "consulted", "informed"]
@@ -109,15 +106,12 @@ class AcceptancePut(RequestModel):
     model_config = {"json_schema_extra": json_schema_example(accepted=True, by="Ada", note="")}
 
 
-def to_responsibility(stored: StoredResource) -> Responsibility:
-    """A responsibility on the wire."""
-    return Responsibility.from_domain(stored.resource, archived=stored.is_archived)
+RESPONSIBILITIES = KeyedResource("responsibility", Responsibility)
 
 
 @router.get("/v1/objectives/{objective}/responsibilities", **list_contract())
 async def list_responsibilities(
     context: ContextDep,
-    response: Response,
     objective: ObjectiveKey,
     paging: PagingDep,
     archived: IncludeArchived = False,
@@ -127,16 +121,7 @@ async def list_responsibilities(
     await find_resource(context, "objective", objective, as_of)
     equals = {"objective": objective}
     return ResponsibilityPage(
-        **await list_page(
-            context,
-            paging,
-            response,
-            "responsibility",
-            to_responsibility,
-            equals,
-            archived=archived,
-            as_of=as_of,
-        )
+        **await RESPONSIBILITIES.list_page(context, paging, equals, archived=archived, as_of=as_of)
     )
 
 
@@ -147,23 +132,18 @@ async def list_responsibilities(
 )
 async def get_responsibility(
     context: ContextDep,
-    request: Request,
     response: Response,
     objective: ObjectiveKey,
     team: TeamKey,
     if_none_match: IfNoneMatch = None,
 ) -> object:
     """One team's part in an objective."""
-    stored = await find_resource(context, "responsibility", f"{objective}/{team}")
-    return with_etag(
-        request, response, to_responsibility(stored), entity_tag(stored.changed_version)
-    )
+    return await RESPONSIBILITIES.get_resource(context, response, f"{objective}/{team}")
 
 
 @router.put("/v1/objectives/{objective}/responsibilities/{team}", **put_contract("playbook:write"))
 async def put_responsibility(
     context: ContextDep,
-    request: Request,
     response: Response,
     objective: ObjectiveKey,
     team: TeamKey,
@@ -173,11 +153,7 @@ async def put_responsibility(
     """Proposes a part to the team, or changes it."""
     await find_resource(context, "objective", objective)
     responsibility = to_domain(ResponsibilityValue, body, objective=objective, team=team)
-    write_result = await configuration.put_resource(
-        context.service, context.actor, responsibility, precondition
-    )
-    set_write_headers(request, response, write_result)
-    return Responsibility.from_domain(write_result.resource, archived=False)
+    return await RESPONSIBILITIES.put_resource(context, response, responsibility, precondition)
 
 
 @router.delete(
@@ -187,9 +163,7 @@ async def delete_responsibility(
     context: ContextDep, objective: ObjectiveKey, team: TeamKey, precondition: UpdatePreconditionDep
 ) -> None:
     """Archives the team's part."""
-    await configuration.archive_resource(
-        context.service, context.actor, "responsibility", f"{objective}/{team}", precondition
-    )
+    await RESPONSIBILITIES.archive_resource(context, f"{objective}/{team}", precondition)
 
 
 @router.put(
@@ -198,7 +172,6 @@ async def delete_responsibility(
 )
 async def put_acceptance(
     context: ContextDep,
-    request: Request,
     response: Response,
     objective: ObjectiveKey,
     team: TeamKey,
@@ -206,15 +179,6 @@ async def put_acceptance(
     precondition: UpdatePreconditionDep,
 ) -> Responsibility:
     """Says for the team whether it takes its part; needs a key bound to the team, or an admin key."""
-    write_result = await playbooks.record_acceptance(
-        context.service,
-        context.actor,
-        objective,
-        team,
-        accepted=body.accepted,
-        accepted_by=body.by,
-        note=body.note,
-        precondition=precondition,
-    )
-    set_write_headers(request, response, write_result)
-    return Responsibility.from_domain(write_result.resource, archived=False)
+    answer = ResponsibilityAnswer(objective, team, body.accepted, body.by, body.note)
+    written = await playbooks.record_answer(context.service, context.actor, answer, precondition)
+    return RESPONSIBILITIES.reply_to_write(context, response, written)

@@ -1,8 +1,8 @@
-"""Teams over HTTP."""
+"""The endpoints of teams."""
 
 from typing import Annotated
 
-from fastapi import Request, Response
+from fastapi import Response
 from pydantic import Field
 
 from app.api.http.authentication import ContextDep
@@ -10,17 +10,12 @@ from app.api.http.etags import (
     IfNoneMatch,
     UpdatePreconditionDep,
     WritePreconditionDep,
-    entity_tag,
-    with_etag,
 )
 from app.api.http.pagination import PagingDep
 from app.api.http.resources import (
     IncludeArchived,
+    KeyedResource,
     TeamKey,
-    find_resource,
-    list_page,
-    merge_patch,
-    set_write_headers,
 )
 from app.api.http.route import (
     create_router,
@@ -42,8 +37,6 @@ from app.api.http.schema_types import (
 )
 from app.domain.playbook.organization import Team as TeamValue
 from app.domain.primitives.decimals import FIXED_SCALE
-from app.services.playbook import configuration
-from app.store.playbook.configuration import StoredResource
 
 router = create_router("teams")
 EXAMPLE = {"name": "Sales", "function": "sales", "size": 12}
@@ -90,66 +83,51 @@ class TeamPatch(RequestModel):
     model_config = {"json_schema_extra": json_schema_example(size=14)}
 
 
-def to_team(stored: StoredResource) -> Team:
-    """A team on the wire."""
-    return Team.from_domain(stored.resource, archived=stored.is_archived)
+TEAMS = KeyedResource("team", Team)
 
 
 @router.get("/v1/teams", **list_contract())
 async def list_teams(
-    context: ContextDep, response: Response, paging: PagingDep, archived: IncludeArchived = False
+    context: ContextDep, paging: PagingDep, archived: IncludeArchived = False
 ) -> TeamPage:
     """The organization's teams, by key."""
-    return TeamPage(
-        **await list_page(context, paging, response, "team", to_team, {}, archived=archived)
-    )
+    return TeamPage(**await TEAMS.list_page(context, paging, {}, archived=archived))
 
 
 @router.get("/v1/teams/{team}", response_model=Team, **read_contract())
 async def get_team(
     context: ContextDep,
-    request: Request,
     response: Response,
     team: TeamKey,
     if_none_match: IfNoneMatch = None,
 ) -> object:
     """One team."""
-    stored = await find_resource(context, "team", team)
-    return with_etag(request, response, to_team(stored), entity_tag(stored.changed_version))
+    return await TEAMS.get_resource(context, response, team)
 
 
 @router.put("/v1/teams/{team}", **put_contract("playbook:write"))
 async def put_team(
     context: ContextDep,
-    request: Request,
     response: Response,
     team: TeamKey,
     body: TeamPut,
     precondition: WritePreconditionDep,
 ) -> Team:
     """Creates the team, or replaces it."""
-    write_result = await configuration.put_resource(
-        context.service, context.actor, to_domain(TeamValue, body, key=team), precondition
-    )
-    set_write_headers(request, response, write_result)
-    return Team.from_domain(write_result.resource, archived=False)
+    team_value = to_domain(TeamValue, body, key=team)
+    return await TEAMS.put_resource(context, response, team_value, precondition)
 
 
 @router.patch("/v1/teams/{team}", **patch_contract("playbook:write"))
 async def patch_team(
     context: ContextDep,
-    request: Request,
     response: Response,
     team: TeamKey,
     body: TeamPatch,
     precondition: UpdatePreconditionDep,
 ) -> Team:
     """Changes what the merge patch names."""
-    write_result = await configuration.patch_resource(
-        context.service, context.actor, "team", team, merge_patch(body, TeamValue), precondition
-    )
-    set_write_headers(request, response, write_result)
-    return Team.from_domain(write_result.resource, archived=False)
+    return await TEAMS.patch_resource(context, response, team, body, precondition)
 
 
 @router.delete("/v1/teams/{team}", **delete_contract("playbook:write"))
@@ -157,4 +135,4 @@ async def delete_team(
     context: ContextDep, team: TeamKey, precondition: UpdatePreconditionDep
 ) -> None:
     """Archives the team; a team with load-bearing responsibilities is needed, and stays."""
-    await configuration.archive_resource(context.service, context.actor, "team", team, precondition)
+    await TEAMS.archive_resource(context, team, precondition)

@@ -1,4 +1,4 @@
-"""Deliveries over HTTP: what a CRM sent, raw, and what became of it."""
+"""The endpoints of deliveries: the raw requests of a CRM and their outcomes."""
 
 from base64 import b64encode
 from typing import Annotated, Any, Literal
@@ -102,7 +102,7 @@ class DeliveryPage(ResponseModel):
 
 
 def delivery_fields(stored: StoredDelivery) -> dict[str, Any]:  # Any: the members of a reply
-    """A delivery on the wire, without its body."""
+    """Return the members of a delivery, without its body."""
     copied_fields = {name: getattr(stored, name) for name in Delivery.model_fields}
     return {
         **copied_fields,
@@ -130,7 +130,6 @@ def _to_raw_delivery(stored: StoredDelivery) -> RawDelivery:
 @router.get("/v1/sources/{source}/deliveries", **list_contract("admin"))
 async def list_deliveries(
     context: ContextDep,
-    response: Response,
     source: SourceKey,
     paging: PagingDep,
     state: Annotated[
@@ -146,7 +145,6 @@ async def list_deliveries(
         )
     positions = [f"{stored.received_at.isoformat()} {stored.uid}" for stored in stored_deliveries]
     page_deliveries, next_cursor = paging.paginate(
-        response,
         [Delivery.model_validate(delivery_fields(stored)) for stored in stored_deliveries],
         positions,
     )

@@ -1,4 +1,4 @@
-"""Where CRMs deliver: their own formats, authenticated by their own signatures on the raw bytes."""
+"""The endpoints that CRMs deliver to, authenticated by a signature on the raw bytes."""
 
 import re
 from typing import Annotated, Final, Literal
@@ -14,7 +14,7 @@ from app.api.http.schema_base import ResponseModel, json_schema_example
 from app.api.http.schema_types import Uid, text
 from app.connectors.connector import Delivery
 from app.domain.primitives.errors import NotAuthenticError
-from app.services.sources import inbound_webhooks as deliveries
+from app.services.sources import inbound_webhooks
 
 router = create_router("hooks")
 INVALID_HOOK_MESSAGE: Final = "There is no such hook, or the signature is not valid."
@@ -54,7 +54,7 @@ async def take_delivery(request: Request, service: ServiceDep, hook_id: HookId) 
     headers = {name.lower(): header_value for name, header_value in request.headers.items()}
     delivery = Delivery(request.method, str(request.url), headers, request.state.body)
     try:
-        delivery_receipt = await deliveries.receive_delivery(
+        delivery_receipt = await inbound_webhooks.receive_delivery(
             service, hook_id, delivery, parse_event
         )
     except NotAuthenticError as error:
@@ -68,18 +68,18 @@ async def take_delivery(request: Request, service: ServiceDep, hook_id: HookId) 
 
 @router.options(
     "/hooks/{hook_id}",
-    include_in_schema=False,  # between machines: a client of ours has no use for it
+    include_in_schema=False,  # not for API clients: CloudEvents senders call it
     status_code=status.HTTP_204_NO_CONTENT,
     **route_contract(Contract(None, accepts_any_query=True)),
 )
 async def consent_to_deliveries(request: Request, service: ServiceDep, hook_id: HookId) -> Response:
-    """Says yes to a sender of CloudEvents that asks whether it may deliver; the two headers alone are the yes.
+    """Accept a CloudEvents sender that asks whether it may deliver. Two headers say so.
 
-    Source: CloudEvents, HTTP 1.1 Web Hooks 1.0, section 4. Nobody is called back.
+    Source: CloudEvents, HTTP 1.1 Web Hooks 1.0, section 4. The callback form is not supported.
     """
     headers = {"Allow": "OPTIONS, POST"}
     origin = request.headers.get("webhook-request-origin", "")
-    if ORIGIN_PATTERN.fullmatch(origin) and await deliveries.accepts_webhook_subscription(
+    if ORIGIN_PATTERN.fullmatch(origin) and await inbound_webhooks.accepts_webhook_subscription(
         service, hook_id
     ):
         headers |= {"WebHook-Allowed-Origin": origin, "WebHook-Allowed-Rate": "*"}

@@ -1,4 +1,4 @@
-"""Deliveries read again, deals imported and samples tried out, over HTTP."""
+"""The endpoints that replay deliveries, import records and preview a mapping."""
 
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
@@ -26,15 +26,16 @@ from app.api.http.schema_types import (
     Unit,
     text,
 )
-from app.api.sources.deliveries import EXAMPLE as DELIVERY
+from app.api.sources.deliveries import EXAMPLE as DELIVERY_EXAMPLE
 from app.api.sources.deliveries import Delivery, DeliveryUid, RejectedElement, delivery_fields
 from app.api.sources.source_schemas import UnmappedPair
-from app.connectors.connector import Delivery as Sample
+from app.connectors.connector import Delivery as DeliveryValue
 from app.domain.events.events import Event
 from app.domain.primitives import strict_json
 from app.domain.primitives.decimals import to_json_number
 from app.domain.sources.crm.reconciliation import DesiredEvent
-from app.services.sources import replay as replays
+from app.services.sources import mapping_preview, record_import
+from app.services.sources import replay as replay_service
 
 router = create_router("sources")
 MAX_UNMAPPED: Final = 1_000
@@ -62,7 +63,6 @@ SampleBody = Annotated[
 
 
 def _lowercase_headers(headers: object) -> object:
-    """Header names in lower case."""
     return (
         {str(name).lower(): header_value for name, header_value in headers.items()}
         if isinstance(headers, dict)
@@ -160,7 +160,7 @@ class ImportedRecords(Delivery):
 
     model_config = {
         "json_schema_extra": json_schema_example(
-            **{**DELIVERY, "origin": "records"},
+            **{**DELIVERY_EXAMPLE, "origin": "records"},
             reads=["amount", "closedate", "dealstage"],
             unmapped=[{"property": "amount", "value": "a lot", "count": 1, "records": ["42"]}],
             wins_without_amount=1,
@@ -262,7 +262,7 @@ def _to_previewed_event(event: DesiredEvent | Event) -> PreviewedEvent:
 )
 async def replay_delivery(context: ContextDep, source: SourceKey, uid: DeliveryUid) -> Delivery:
     """Reads one delivery again, under the source's present mapping."""
-    stored = await replays.replay_delivery(
+    stored = await replay_service.replay_delivery(
         context.service, context.actor, source, UUID(uid), parse_event
     )
     return Delivery.model_validate(delivery_fields(stored))
@@ -280,7 +280,7 @@ async def replay_deliveries(
 ) -> Replay:
     """Reads the failed deliveries again, or all since a time, at most 2,000 at once; nothing doubles."""
     since = None if body is None else body.since
-    replay_result = await replays.replay_deliveries(
+    replay_result = await replay_service.replay_deliveries(
         context.service, context.actor, source, since, parse_event, dry_run=dry_run
     )
     states = {
@@ -305,10 +305,8 @@ async def import_records(
     context: ContextDep, request: Request, source: SourceKey, body: RecordImport
 ) -> ImportedRecords:
     """Takes deals that existed before connecting; what is there already changes nothing."""
-    raw = (
-        await request.body()
-    )  # the records as they came, number for number; the shape has been checked
-    import_result = await replays.import_records(
+    raw = await request.body()  # the raw bytes keep numbers exact; the schema has been checked
+    import_result = await record_import.import_records(
         context.service, context.actor, source, raw, parse_event
     )
     unmapped = [
@@ -338,23 +336,23 @@ async def import_records(
 async def preview_delivery(context: ContextDep, source: SourceKey, body: SampleDelivery) -> Preview:
     """Says what a sample would make of a source that knew nothing else; stores nothing."""
     body_text = body.body if isinstance(body.body, str) else strict_json.dumps(body.body)
-    sample = Sample("POST", "", body.headers, body_text.encode())
-    mapping_preview = await replays.preview_mapping(
+    sample = DeliveryValue("POST", "", body.headers, body_text.encode())
+    preview = await mapping_preview.preview_mapping(
         context.service, context.actor, source, sample, body.mapping, parse_event
     )
     return Preview.model_validate(
         {
-            "changes": len(mapping_preview.parsed.changes),
-            "ignored": mapping_preview.parsed.ignored_count,
-            "problem": mapping_preview.parsed.unreadable_reason,
-            "rejects": list(mapping_preview.parsed.problems),
+            "changes": len(preview.parsed.changes),
+            "ignored": preview.parsed.ignored_count,
+            "problem": preview.parsed.unreadable_reason,
+            "rejects": list(preview.parsed.problems),
             "events": [
-                *map(_to_previewed_event, mapping_preview.deal_events),
-                *map(_to_previewed_event, mapping_preview.own_events),
+                *map(_to_previewed_event, preview.deal_events),
+                *map(_to_previewed_event, preview.own_events),
             ],
             "unmapped": [
                 {"property": name, "value": raw_value}
-                for name, raw_value in mapping_preview.unmapped_values
+                for name, raw_value in preview.unmapped_values
             ],
         }
     )

@@ -1,6 +1,6 @@
-"""Sources as they stand on the wire."""
+"""The schemas of sources."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -17,20 +17,8 @@ from app.api.http.schema_types import (
     optional_member,
     text,
 )
+from app.domain.sources.sources import ConnectorName
 
-ConnectorName = Literal[
-    "api",
-    "hubspot",
-    "salesforce_outbound",
-    "salesforce_cdc",
-    "pipedrive",
-    "pipedrive_v1",
-    "twenty",
-    "close",
-    "standard_webhooks",
-    "cloudevents",
-    "generic",
-]
 AccountId = Annotated[
     str, text(200, 1), Field(description="The CRM's own id of the account; null: any.")
 ]

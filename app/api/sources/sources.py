@@ -1,10 +1,10 @@
-"""Sources over HTTP."""
+"""The endpoints of sources."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from fastapi import Request, Response
+from fastapi import Response
 
 from app.api.http.authentication import ContextDep, RequestContext
 from app.api.http.body import JSON, apply_merge_patch
@@ -20,7 +20,7 @@ from app.api.http.resources import (
     IncludeArchived,
     SourceKey,
     find_resource,
-    list_page,
+    list_resources,
     set_write_headers,
 )
 from app.api.http.route import (
@@ -43,10 +43,10 @@ from app.api.sources.source_schemas import (
 )
 from app.domain.playbook.configuration import Resource
 from app.domain.sources.sources import Source as SourceValue
-from app.services.playbook import configuration
-from app.services.sources import sources as flow
+from app.services.playbook import configuration as configuration_service
+from app.services.sources import sources as sources_service
 from app.services.sources.sources import SavedSource
-from app.store.playbook.configuration import StoredResource
+from app.store.playbook.configuration import ResourceFilter, StoredResource
 from app.store.sources.source_health import SourceHealthReport
 
 router = create_router("sources")
@@ -65,7 +65,7 @@ def _to_health_fields(
 
 async def _to_sources(context: RequestContext, rows: Sequence[StoredResource]) -> list[Source]:
     source_values = [stored.resource for stored in rows if isinstance(stored.resource, SourceValue)]
-    health, hooks = await flow.get_health(context.service, context.actor, source_values)
+    health, hooks = await sources_service.get_health(context.service, context.actor, source_values)
     hook_base_url = f"{context.service.public_url}/hooks/"
     return [
         Source.from_domain(
@@ -81,44 +81,29 @@ async def _to_sources(context: RequestContext, rows: Sequence[StoredResource]) -
 
 
 async def _reply_to_write(
-    context: RequestContext, response: Response, write_result: SavedSource
+    context: RequestContext, response: Response, saved: SavedSource
 ) -> ConnectedSource:
-    (reply,) = await _to_sources(
-        context,
-        [
-            StoredResource(
-                write_result.written_resource.resource,
-                write_result.written_resource.version,
-                is_archived=False,
-            )
-        ],
-    )
-    set_write_headers(context.request, response, write_result.written_resource, reply)
-    return ConnectedSource.model_validate({**dict(reply), "secret": write_result.secret})
+    written = saved.written_resource
+    stored = StoredResource(written.resource, written.version, is_archived=False)
+    (reply,) = await _to_sources(context, [stored])
+    set_write_headers(context, response, written, reply)
+    return ConnectedSource.model_validate({**dict(reply), "secret": saved.secret})
 
 
 @router.get("/v1/sources", **list_contract())
 async def list_sources(
-    context: ContextDep, response: Response, paging: PagingDep, archived: IncludeArchived = False
+    context: ContextDep, paging: PagingDep, archived: IncludeArchived = False
 ) -> SourcePage:
     """The organization's sources, by key, and how each is doing."""
-
-    def return_stored(stored: StoredResource) -> StoredResource:
-        return stored
-
-    page_fields = await list_page(
-        context, paging, response, "source", return_stored, {}, archived=archived
+    rows, next_cursor = await list_resources(
+        context, paging, ResourceFilter("source", include_archived=archived)
     )
-    return SourcePage(
-        items=await _to_sources(context, page_fields["items"]),
-        next_cursor=page_fields["next_cursor"],
-    )
+    return SourcePage(items=await _to_sources(context, rows), next_cursor=next_cursor)
 
 
 @router.get("/v1/sources/{source}", response_model=Source, **read_contract())
 async def get_source(
     context: ContextDep,
-    request: Request,
     response: Response,
     source: SourceKey,
     if_none_match: IfNoneMatch = None,
@@ -126,7 +111,7 @@ async def get_source(
     """One source, and how it is doing."""
     stored = await find_resource(context, "source", source)
     (reply,) = await _to_sources(context, [stored])
-    return with_etag(request, response, reply, entity_tag(stored.changed_version, reply))
+    return with_etag(context.request, response, reply, entity_tag(stored.changed_version, reply))
 
 
 @router.put("/v1/sources/{source}", **put_contract("admin"))
@@ -139,10 +124,10 @@ async def put_source(
 ) -> ConnectedSource:
     """Creates the source, or replaces it; without a secret it keeps the one it has."""
     new_source = _to_source_value(source, body)
-    write_result = await flow.put_source(
+    saved = await sources_service.put_source(
         context.service, context.actor, new_source, body.secret, precondition
     )
-    return await _reply_to_write(context, response, write_result)
+    return await _reply_to_write(context, response, saved)
 
 
 def _to_source_value(key: str, body: SourcePut) -> SourceValue:
@@ -165,10 +150,10 @@ async def patch_source(
         assert isinstance(source_value, SourceValue)
         return replace(source_value, **_merge_fields(source_value, fields))
 
-    write_result = await flow.patch_source(
+    saved = await sources_service.patch_source(
         context.service, context.actor, source, apply_patch, secret, precondition
     )
-    return await _reply_to_write(context, response, write_result)
+    return await _reply_to_write(context, response, saved)
 
 
 def _merge_fields(
@@ -184,7 +169,7 @@ async def delete_source(
     context: ContextDep, source: SourceKey, precondition: UpdatePreconditionDep
 ) -> None:
     """Archives the source; its hook takes nothing any more."""
-    await configuration.archive_resource(
+    await configuration_service.archive_resource(
         context.service, context.actor, "source", source, precondition
     )
 
@@ -200,6 +185,5 @@ async def rotate_secret(
 ) -> ConnectedSource:
     """Gives the source a new secret; the one before is taken for another 24 hours."""
     secret = None if body is None else body.secret
-    return await _reply_to_write(
-        context, response, await flow.rotate_secret(context.service, context.actor, source, secret)
-    )
+    saved = await sources_service.rotate_secret(context.service, context.actor, source, secret)
+    return await _reply_to_write(context, response, saved)

@@ -1,1 +1,1 @@
-"""Terminal output, files, connections and logging of the commands."""
+"""Code that the commands share."""

@@ -1,4 +1,4 @@
-"""For the commands that are clients of a running service: SIGHTLINE_URL and SIGHTLINE_API_KEY."""
+"""API client of the commands that need a running service (SIGHTLINE_URL, SIGHTLINE_API_KEY)."""
 
 import os
 from collections.abc import Mapping
@@ -21,9 +21,9 @@ def call_api(  # Any: JSON values
     body: object = None,
     content: bytes | None = None,
 ) -> Any:
-    """The service's answer. Shape: `content` is a body that is JSON already.
+    """Send a request and return the JSON of the reply. `content` is a body that is JSON already.
 
-    Raises: CommandError with the service's problem document, or when there is no key.
+    Raises: CommandError with the service's problem document, or when no key is set.
     """
     key = os.environ.get("SIGHTLINE_API_KEY", "")
     if not key:
@@ -50,7 +50,10 @@ def call_api(  # Any: JSON values
 
 
 def read_json(response: httpx.Response) -> Any:  # Any: JSON values
-    """The JSON of an answer. Raises: CommandError for a problem, and for what is no answer of ours."""
+    """Return the JSON of a reply.
+
+    Raises: CommandError for a problem document, and for a reply that is not the service's.
+    """
     try:
         document = response.json() if response.content else None
     except ValueError:
@@ -65,5 +68,5 @@ def read_json(response: httpx.Response) -> Any:  # Any: JSON values
 
 
 def quote_segment(key: str) -> str:
-    """A key as one segment of a path."""
+    """Return a key as one segment of a path."""
     return quote(key, safe="")

@@ -1,4 +1,4 @@
-"""Connections that do not wait forever for a request or for who reads its reply. Source: security.md, section 4."""
+"""Timeouts for connections that send no request or do not read the reply (docs/security.md)."""
 
 import socket
 from asyncio import TimerHandle, Transport
@@ -11,22 +11,25 @@ CONTINUE_PREFIX: Final = b"HTTP/1.1 100 "
 
 
 class _SingleWriteTransport:
-    """A transport that sends the head of a reply together with the beginning of its body.
+    """A transport that sends the head of a reply together with the start of its body.
 
-    Uvicorn writes the two apart, and twice more of nothing: each is a call of the system and, mostly, a packet.
+    Uvicorn writes head and body separately, and two empty chunks. Each write is a system call and
+    usually a packet.
     """
 
     def __init__(self, transport: Transport) -> None:
-        self._transport, self._pending_head = transport, b""
+        self._transport = transport
+        self._pending_head = b""
 
-    def __getattr__(self, name: str) -> Any:  # Any: what a transport has
+    def __getattr__(self, name: str) -> Any:  # Any: an attribute of the transport
         return getattr(self._transport, name)
 
     def write(self, chunk: bytes) -> None:
         if self._pending_head:
-            chunk, self._pending_head = self._pending_head + chunk, b""
+            chunk = self._pending_head + chunk
+            self._pending_head = b""
         elif chunk.startswith(RESPONSE_PREFIX) and not chunk.startswith(CONTINUE_PREFIX):
-            self._pending_head = chunk  # its body follows, be it empty
+            self._pending_head = chunk  # a write of the body follows, even if it is empty
             return
         if chunk:
             self._transport.write(chunk)
@@ -37,44 +40,43 @@ class _SingleWriteTransport:
 
 
 class TimeoutProtocol(H11Protocol):
-    """Uvicorn's connection, closed when the head of a request takes too long, or a reply is not read.
+    """Uvicorn's connection, closed when a request's head is late or a reply is not read."""
 
-    Units: `seconds` for the head, `unread_seconds` for what has to be read before more of the reply is sent.
-    """
-
+    # Time for the client to send the head of a request.
     head_timeout_seconds: ClassVar[float] = 10.0
+    # Time for the client to read enough of the reply that more can be sent.
     write_timeout_seconds: ClassVar[float] = 60.0
     _waiting_since: float | None = None
     _head_timer: TimerHandle | None = None
     _write_timer: TimerHandle | None = None
 
-    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # as Uvicorn has it
-        """Waits for the first head. What is sent is sent at once.
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # Uvicorn's signature
+        """Start the timer for the first head, and send small packets at once.
 
-        asyncio sees to that for sockets that it made itself only, and those of several workers are Uvicorn's: a head
-        and a body that are written apart would wait 40 ms for each other.
+        asyncio sets TCP_NODELAY only on sockets that it created. With several workers, Uvicorn
+        creates them. Head and body of a reply would then wait 40 ms for each other.
         """
         super().connection_made(transport)
-        self.transport = _SingleWriteTransport(transport)  # type: ignore[assignment]  # it is used as one
+        self.transport = _SingleWriteTransport(transport)  # type: ignore[assignment]  # it has a transport's attributes
         tcp_socket: socket.socket = transport.get_extra_info("socket")
         if tcp_socket.family in (socket.AF_INET, socket.AF_INET6):
             tcp_socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._start_head_timer()
 
     def handle_events(self) -> None:
-        """Waits no longer once a head is whole."""
+        """Stop the timer when a head is complete."""
         previous_cycle = self.cycle
         super().handle_events()
         if self.cycle is not previous_cycle:
             self._stop_waiting()
 
     def on_response_complete(self) -> None:
-        """Waits for the next head, unless it is there already."""
+        """Start the timer for the next head."""
         self._start_head_timer()
         super().on_response_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Waits for nothing more."""
+        """Stop all timers."""
         self._stop_waiting()
         if self._head_timer is not None:
             self._head_timer.cancel()
@@ -82,13 +84,13 @@ class TimeoutProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
-        """The other side has to read before more is sent."""
+        """Start the timer: the client must read before more is sent."""
         super().pause_writing()
         self._cancel_write_timer()
         self._write_timer = self.loop.call_later(self.write_timeout_seconds, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """The other side reads."""
+        """Stop the timer: the client is reading."""
         super().resume_writing()
         self._cancel_write_timer()
 
@@ -105,7 +107,10 @@ class TimeoutProtocol(H11Protocol):
             )
 
     def _stop_waiting(self) -> None:
-        """The timer goes on, for a new one would be made for every request: it looks at the clock when it ends."""
+        """Forget the deadline, and leave the timer running.
+
+        The timer checks the deadline when it fires. A new timer for every request would be slower.
+        """
         self._waiting_since = None
 
     def _check_head_timeout(self) -> None:

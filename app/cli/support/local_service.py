@@ -1,4 +1,4 @@
-"""For the commands that need only the database: settings, a service without HTTP, and the schema it wants."""
+"""Settings, schema and a service without HTTP, for commands that need only the database."""
 
 import asyncio
 import os
@@ -9,11 +9,10 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from app import settings as environment
 from app.cli.support.terminal import command_error
 from app.main import make_service
 from app.services.runtime.context import ServiceContext
-from app.settings import Settings
+from app.settings import Settings, load_settings
 from app.store.operations import migrations
 from app.store.sql import dialect
 
@@ -22,22 +21,28 @@ DatabaseUrl = Annotated[
     str | None,
     typer.Option(
         "--database-url",
-        help="SQLite or PostgreSQL; else SIGHTLINE_DATABASE_URL.",
+        help="URL of SQLite or PostgreSQL. Default: SIGHTLINE_DATABASE_URL.",
         show_default=False,
     ),
 ]
 
 
-def load_settings(url: str | None) -> Settings:
-    """The environment's settings, with the database that was asked for. Raises: ValidationError, CommandError."""
-    settings = environment.load_settings(os.environ)
+def load_command_settings(url: str | None) -> Settings:
+    """Return the environment's settings, with the database of the option.
+
+    Raises: ValidationError, CommandError.
+    """
+    settings = load_settings(os.environ)
     settings = settings if url is None else settings.model_copy(update={"database_url": url})
     _check_url(settings.database_url)
     return settings
 
 
 def _check_url(url: str) -> None:
-    """Returns for an address of a database that we know. Raises: CommandError, without it: it may hold a password."""
+    """Check that the database is supported.
+
+    Raises: CommandError that does not show the address, which may hold a password.
+    """
     if not dialect.is_supported_url(url):
         example = Settings.model_fields["database_url"].default
         raise command_error(
@@ -52,12 +57,15 @@ def _check_url(url: str) -> None:
 
 
 def is_embedded(settings: Settings) -> bool:
-    """Whether the database is a file of our own."""
+    """Return whether the database is a file."""
     return dialect.database_file(settings.database_url) is not None
 
 
 def prepare_schema(settings: Settings) -> None:
-    """The schema is at head: embedded SQLite is brought there. Raises: CommandError on PostgreSQL that is not."""
+    """Upgrade embedded SQLite to head. On PostgreSQL, check that the schema is at head.
+
+    Raises: CommandError when it is not.
+    """
     if is_embedded(settings):
         migrations.upgrade_database(settings.database_url)
     else:
@@ -65,7 +73,7 @@ def prepare_schema(settings: Settings) -> None:
 
 
 def require_current_schema(settings: Settings) -> None:
-    """Returns when the schema is at head. Raises: CommandError naming the command that brings it there."""
+    """Check that the schema is at head. Raises: CommandError that names the command to run."""
     revision = asyncio.run(_current_revision(settings))
     if revision != migrations.head_revision():
         state = (
@@ -83,7 +91,7 @@ async def _current_revision(settings: Settings) -> str | None:
 
 @asynccontextmanager
 async def open_service(settings: Settings) -> AsyncIterator[ServiceContext]:
-    """A service whose connections are given back."""
+    """Yield a service, and close its connections afterwards."""
     service = make_service(settings)
     try:
         yield service
@@ -92,8 +100,11 @@ async def open_service(settings: Settings) -> AsyncIterator[ServiceContext]:
 
 
 def run_with_service(url: str | None, action: Callable[[ServiceContext], Awaitable[T]]) -> T:
-    """What `work` gives on a database whose schema is at head. Raises: CommandError, and whatever `work` does."""
-    settings = load_settings(url)
+    """Run an action on a database whose schema is at head. Return its result.
+
+    Raises: CommandError, and what the action raises.
+    """
+    settings = load_command_settings(url)
     prepare_schema(settings)
 
     async def run() -> T:

@@ -1,4 +1,4 @@
-"""How log lines look: one line each, whatever is in it, for a person or for a machine."""
+"""Log formats for a person and for a machine. Each record is one line, whatever it contains."""
 
 import json
 import logging
@@ -17,25 +17,22 @@ STANDARD_ATTRIBUTES: Final = frozenset(logging.makeLogRecord({}).__dict__) | {
 
 DELETE_CHARACTER: Final = b"\x7f"
 
-# One for all lines: json.dumps makes an encoder for every call that has options. The quick one is for those without
-# anything that would have to be escaped, for there are letters beyond ASCII that begin a new line,
-# and one in it that moves a terminal's cursor.
+# json.dumps would create an encoder for every call with options. The fast encoder does not escape
+# all characters that start a new line or move a terminal's cursor. Lines with DELETE or with
+# characters beyond ASCII are encoded again by the slow one.
 _ENCODER: Final = json.JSONEncoder(default=str, separators=(",", ":"))
 _FAST_ENCODER: Final = Encoder()
 
 
 def logging_configuration(
     log_format: str, level: str = "INFO"
-) -> dict[str, Any]:  # Any: logging.config's own schema
-    """What uvicorn hands to `logging.config.dictConfig`, in every worker."""
+) -> dict[str, Any]:  # Any: the schema of logging.config
+    """Return the argument of `logging.config.dictConfig` for uvicorn's workers."""
+    formatter = "JsonLine" if log_format == "json" else "ConsoleLine"
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {
-            "line": {
-                "()": f"app.cli.support.logs.{'JsonLine' if log_format == 'json' else 'ConsoleLine'}"
-            }
-        },
+        "formatters": {"line": {"()": f"app.cli.support.logs.{formatter}"}},
         "handlers": {
             "stderr": {
                 "class": "logging.StreamHandler",
@@ -49,10 +46,10 @@ def logging_configuration(
 
 
 class JsonLine(logging.Formatter):
-    """A JSON object a line."""
+    """A JSON object for each record."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record with everything that its writer added."""
+        """Return the record with all extra fields."""
         fields = {
             "at": _format_time(record),
             "level": record.levelname.lower(),
@@ -64,7 +61,7 @@ class JsonLine(logging.Formatter):
             fields["exception"] = self.formatException(record.exc_info)
         try:
             line = _FAST_ENCODER.encode(fields)
-        except (TypeError, ValueError):  # something that JSON does not have
+        except (TypeError, ValueError):  # a type that JSON does not have
             return _ENCODER.encode(fields)
         return (
             line.decode()
@@ -74,10 +71,10 @@ class JsonLine(logging.Formatter):
 
 
 class ConsoleLine(logging.Formatter):
-    """A line to read, with `name=value` for what its writer added."""
+    """A readable line for each record, with `name=value` for extra fields."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record; only a traceback takes more than one line."""
+        """Return the record. Only a traceback takes more than one line."""
         extra = [
             f"{name}={_escape_control_characters(member)}"
             for name, member in _extra_fields(record).items()
@@ -111,7 +108,7 @@ def _extra_fields(record: logging.LogRecord) -> dict[str, object]:
 
 
 def _escape_control_characters(member: object) -> str:
-    """The value as text in which no letter begins a new line or moves a terminal's cursor."""
+    """Escape all characters that start a new line or move a terminal's cursor."""
     return "".join(
         character if character.isprintable() else repr(character)[1:-1] for character in str(member)
     )

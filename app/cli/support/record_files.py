@@ -1,4 +1,4 @@
-"""A file of deals as records: JSON, lines of JSON, or the table that a CRM exports."""
+"""Files of deals: JSON, lines of JSON, or the table that a CRM exports."""
 
 import csv
 import json
@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
 from app.cli.support.terminal import command_error
-from app.domain.sources.mapping import json_pointer as pointers
-from app.domain.sources.record_import import ID_PROPERTIES
+from app.connectors.registry import RECORD_ID_PROPERTIES
+from app.domain.sources.mapping import json_pointer
 
 TABLE_SUFFIXES: Final = (".csv", ".tsv")
 SEPARATORS: Final = (",", ";", "\t")
@@ -19,12 +19,15 @@ DAY_PATTERN: Final = re.compile(
     r"(\d{1,2})([./-])(\d{1,2})\2(\d{4})(?:[ T]+(\d{1,2}:\d{2}(?::\d{2})?))?"
 )
 DateOrder: TypeAlias = Literal["d/m/y", "m/d/y"]
-# Any: a CRM's record is what the CRM says. A text says why a line is no record.
+# Any: JSON values, as the CRM exports them.
 Record: TypeAlias = Mapping[str, Any]
 
 
 def read_records(file: Path) -> list[Record | str]:
-    """The records in a file in its order, numbers with a point as their own text. Raises: CommandError, OSError."""
+    """Return the records of a file. Numbers with a decimal point stay texts.
+
+    A text instead of a record says why a line is no record. Raises: CommandError, OSError.
+    """
     try:
         text = file.read_text("utf-8-sig")
         if file.suffix.lower() in TABLE_SUFFIXES:
@@ -46,7 +49,10 @@ def read_records(file: Path) -> list[Record | str]:
 
 
 def _read_table(file: Path, text: str) -> list[Record | str]:
-    """The rows below the heading, parted by what parts the heading. Raises: CommandError, csv.Error."""
+    """Return the rows below the heading. The separator is the one that gives most columns.
+
+    Raises: CommandError, csv.Error.
+    """
     headings_by_separator = {
         separator: next(csv.reader(StringIO(text, newline=""), delimiter=separator), [])
         for separator in SEPARATORS
@@ -54,7 +60,10 @@ def _read_table(file: Path, text: str) -> list[Record | str]:
     best_separator, headings = max(headings_by_separator.items(), key=lambda pair: len(pair[1]))
     if len(headings) < 2:
         column = headings[0] if headings else ""
-        detail = f"{file} has a single column, '{column}': its columns must be parted by commas, semicolons or tabs."
+        detail = (
+            f"{file} has a single column, '{column}': "
+            "its columns must be parted by commas, semicolons or tabs."
+        )
         raise command_error("invalid-input", detail)
     repeated_column = next((name for name in headings if name and headings.count(name) > 1), None)
     if repeated_column is not None:
@@ -70,9 +79,9 @@ def _row_to_record(headings: Sequence[str], row: Sequence[str]) -> Record | str:
 
 
 def rename_columns(records: Sequence[Record | str], columns: Sequence[str]) -> list[Record | str]:
-    """The records with their columns called what the mapping calls them.
+    """Rename columns of the records to properties of the mapping.
 
-    Raises: CommandError for what is no `column=property`, and for a column that no record has.
+    Raises: CommandError for a malformed `column=property`, and for a column that no record has.
     """
     names = dict(column.partition("=")[::2] for column in columns)
     malformed = next((heading for heading, name in names.items() if not heading or not name), None)
@@ -95,7 +104,7 @@ def rename_columns(records: Sequence[Record | str], columns: Sequence[str]) -> l
 
 
 def normalize_dates(record: Record, date_order: DateOrder) -> Record:
-    """The record with its days written as the service reads them; what is no day stays as it is."""
+    """Return the record with its dates in ISO form. Other values do not change."""
     return {
         name: _normalize_day(cell, date_order) if isinstance(cell, str) else cell
         for name, cell in record.items()
@@ -113,21 +122,21 @@ def _normalize_day(cell: str, date_order: DateOrder) -> str:
 
 
 def has_ambiguous_day(record: Record) -> bool:
-    """Whether a value of the record is a day that can be read in two ways, or only by a person."""
+    """Return whether a value is a date that `normalize_dates` can read in two ways."""
     return any(
         isinstance(cell, str) and DAY_PATTERN.fullmatch(cell.strip()) for cell in record.values()
     )
 
 
 def record_id(record: Record) -> str:
-    """The record's id as a person finds it. Shape: empty when it has none."""
-    return str(next((record[name] for name in ID_PROPERTIES if name in record), ""))[:100]
+    """Return the record's id, or an empty text if it has none."""
+    return str(next((record[name] for name in RECORD_ID_PROPERTIES if name in record), ""))[:100]
 
 
 def missing_properties(
     records: Sequence[Record | str], read_properties: Collection[str]
 ) -> list[str]:
-    """Those of the properties that no record says anything of."""
+    """Return the properties that no record has."""
     readable = [record for record in records if not isinstance(record, str)]
     nested = [
         record["properties"] for record in readable if isinstance(record.get("properties"), dict)
@@ -140,14 +149,14 @@ def missing_properties(
 
 
 def _has_property(record: Record, name: str) -> bool:
-    return name in record or pointers.find_value(record, name) is not pointers.ABSENT
+    return name in record or json_pointer.find_value(record, name) is not json_pointer.ABSENT
 
 
 def unread_columns(records: Sequence[Record | str], read_properties: Collection[str]) -> list[str]:
-    """The columns that nothing reads."""
+    """Return the columns that the mapping does not read."""
     read_names = {name.removeprefix("/") for name in read_properties} | {
         *read_properties,
-        *ID_PROPERTIES,
+        *RECORD_ID_PROPERTIES,
         "line_items",
         "properties",
     }

@@ -1,4 +1,4 @@
-"""What every command shares: where it prints, and how it fails with one clear line instead of a traceback."""
+"""Output and error reporting of all commands: one clear line instead of a traceback."""
 
 import functools
 import json
@@ -22,21 +22,24 @@ err: Final = Console(stderr=True, highlight=False)
 
 
 class CommandError(Exception):
-    """What a command was refused. Shape: `problem` is a problem document (RFC 9457)."""
+    """An error that a command reports."""
 
     def __init__(self, problem: Mapping[str, object]) -> None:
-        """Keeps the document."""
+        """Take a problem document (RFC 9457)."""
         super().__init__(str(problem.get("detail", "")))
         self.problem = problem
 
 
 def command_error(code: str, detail: str) -> CommandError:
-    """A refusal of the command line's own, as a problem document."""
+    """Return an error of the command line itself, as a problem document."""
     return CommandError(problems.problem_fields(code, detail))
 
 
 def report_errors(command: Callable[P, R]) -> Callable[P, R]:
-    """The command, failing with exit code 1 and one line on stderr: a problem document where `--json` was asked for."""
+    """Make a command report errors in one line on stderr, and exit with code 1.
+
+    With `--json`, it prints a problem document.
+    """
 
     @functools.wraps(command)
     def run_command(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -44,7 +47,7 @@ def report_errors(command: Callable[P, R]) -> Callable[P, R]:
             return command(*args, **kwargs)
         except (typer.Exit, typer.Abort):
             raise
-        except Exception as error:  # whatever fails, a person reads a sentence  # noqa: BLE001  # whatever fails, a person reads a sentence
+        except Exception as error:  # noqa: BLE001  # every failure becomes one line
             _print_problem(to_problem(error), as_json=bool(kwargs.get("as_json")))
             raise typer.Exit(1) from None
 
@@ -52,7 +55,7 @@ def report_errors(command: Callable[P, R]) -> Callable[P, R]:
 
 
 def to_problem(error: Exception) -> Mapping[str, object]:
-    """What went wrong, as a problem document."""
+    """Return an error as a problem document."""
     if isinstance(error, CommandError):
         return error.problem
     if isinstance(error, SightlineError):
@@ -97,15 +100,15 @@ def _print_problem(problem: Mapping[str, object], *, as_json: bool) -> None:
 
 
 def pluralize(number: int, noun: str) -> str:
-    """So many of a thing: `1 event`, `2 events`."""
+    """Return a number with a noun: `1 event`, `2 events`."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def print_line(line: str = "", style: str | None = None) -> None:
-    """Prints a line for a person, as it is."""
+    """Print a line without interpreting markup."""
     out.print(line, style=style, markup=False, soft_wrap=True)
 
 
 def print_json(document: object) -> None:
-    """Prints a JSON document for a script."""
+    """Print a JSON document."""
     typer.echo(json.dumps(document, ensure_ascii=False, indent=2))

@@ -1,4 +1,4 @@
-"""YAML as people mean it: the core schema of YAML 1.2, days as text, no key twice. PyYAML alone reads YAML 1.1."""
+"""YAML with the core schema of YAML 1.2, without repeated keys. PyYAML itself reads YAML 1.1."""
 
 import re
 from collections.abc import Hashable
@@ -23,16 +23,17 @@ CORE_SCHEMA: Final = (
 
 
 class CoreSchemaLoader(yaml.SafeLoader):
-    """Reads the core schema: `no` and `2026-10-01` are texts, `010` is ten, and a key stands once in its mapping."""
+    """Reads `no` and `2026-10-01` as texts and `010` as ten, and refuses repeated keys."""
 
-    yaml_implicit_resolvers: dict[
-        str, list[tuple[str, re.Pattern[str]]]
-    ] = {}  # PyYAML's own attribute  # noqa: RUF012  # PyYAML's own attribute
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012  # PyYAML's attribute
 
     def construct_mapping(
         self, node: yaml.MappingNode, deep: bool = False
     ) -> dict[Hashable, Any]:  # PyYAML's signature. Any: YAML values
-        """The mapping. Raises: yaml.constructor.ConstructorError for a key that is no text or stands twice."""
+        """Build a mapping.
+
+        Raises: yaml.constructor.ConstructorError for a key that is not a text or is repeated.
+        """
         seen: set[str] = set()
         for key, _ in node.value:
             if key.tag != "tag:yaml.org,2002:str":
@@ -47,17 +48,18 @@ class CoreSchemaLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
     def construct_integer(self, node: yaml.ScalarNode) -> int:
-        """An integer: decimal even with leading zeros, 0o octal, 0x hexadecimal."""
+        """Build an integer: decimal even with leading zeros, 0o octal, 0x hexadecimal."""
         text = str(self.construct_scalar(node))
         return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
 
 
 class CoreSchemaDumper(yaml.SafeDumper):
-    """Writes what `Loader` and a reader of YAML 1.1 both read back, but for days, which stand as they are."""
+    """Writes YAML that both this loader and YAML 1.1 read back.
 
-    yaml_implicit_resolvers: dict[
-        str, list[tuple[str, re.Pattern[str]]]
-    ] = {  # PyYAML's own attribute  # noqa: RUF012  # PyYAML's own attribute
+    Only dates are texts for this loader alone.
+    """
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {  # noqa: RUF012  # PyYAML's attribute
         first: [pair for pair in pairs if pair[0] != TIMESTAMP_TAG]
         for first, pairs in yaml.SafeDumper.yaml_implicit_resolvers.items()
     }
@@ -66,8 +68,8 @@ class CoreSchemaDumper(yaml.SafeDumper):
         self,
         flow: bool = False,
         indentless: bool = False,  # noqa: ARG002  # PyYAML's signature
-    ) -> None:  # PyYAML's signature
-        """Indents lists below their key."""
+    ) -> None:
+        """Indent lists below their key."""
         super().increase_indent(flow, False)
 
 
@@ -78,9 +80,9 @@ CoreSchemaLoader.add_constructor("tag:yaml.org,2002:int", CoreSchemaLoader.const
 
 
 def load_yaml(text: str) -> object:
-    """The one document in `text`. Raises: CommandError that says where it cannot be read."""
+    """Return the document in a YAML text. Raises: CommandError with the line and column."""
     try:
-        return yaml.load(text, CoreSchemaLoader)  # a SafeLoader with fewer types  # noqa: S506  # a SafeLoader with fewer types
+        return yaml.load(text, CoreSchemaLoader)  # noqa: S506  # a SafeLoader with fewer types
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         position = f", line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
@@ -94,7 +96,7 @@ def load_yaml(text: str) -> object:
 
 
 def dump_yaml(document: object) -> str:
-    """The value as YAML, in the order that it has."""
+    """Return a value as YAML, with its keys in their order."""
     return yaml.dump(
         document, Dumper=CoreSchemaDumper, sort_keys=False, allow_unicode=True, width=110
     )

@@ -14,52 +14,53 @@ from app.domain.primitives.decimals import FIXED_SCALE
 
 EVENT_KINDS: Final = ("outcome", "activity")
 MAX_FUTURE_HOURS: Final = 24
-# json.dumps makes an encoder for every call that has options: this is the hot path.
+# json.dumps makes an encoder for every call with options, too slow for the ingest path.
 _ENCODER: Final = JSONEncoder(
     sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
 )
-# Ten times as fast, and writes the same text of everything but numbers with a point or an exponent.
+# Ten times as fast, with the same text except for numbers with a point or an exponent.
 _FAST_ENCODER: Final = Encoder(order="sorted")
 _FAST_TYPES: Final = frozenset({str, int, bool, type(None)})
-# What the rules that read an erased event's content made of it while it had one: a state and a value, or no match.
+# The matches that an erased event had, by rule id: a state and a value, or None for no match.
 ErasedMatches: TypeAlias = Mapping[str, tuple[str, int] | None]
-
-
 _EMPTY_DATA: Final[Mapping[str, object]] = {}
 
 
 class Event(NamedTuple):
-    """A fact as its sender told it.
+    """A fact as its sender reported it.
 
-    A tuple, for it is made for every event that comes in, and a frozen dataclass takes six times as long to make.
-    Units: `value`, `effort` and the offerings' values in ten-thousandths.
-    Shape: `time` in UTC; `offerings` are (offering, value) pairs; `data` holds JSON values.
-    None when it has its content, and was not erased: `erased`.
+    A tuple, because one is made for every incoming event and a frozen dataclass takes six times as
+    long to make.
     """
 
     id: str
     source: str
     type: str
+    # In UTC.
     time: datetime
     team: str
     kind: str = "outcome"
+    # `value`, `effort` and the values of `offerings` are ten-thousandths.
     value: int | None = None
     unit: str | None = None
     effort: int | None = None
     subject: str | None = None
     objective: str | None = None
+    # (offering, value) pairs.
     offerings: tuple[tuple[str, int], ...] = ()
+    # JSON values.
     data: Mapping[str, object] = _EMPTY_DATA
+    # The remembered matches of an erased event; None for an event with its content.
     erased: ErasedMatches | None = None
 
     @property
     def weight(self) -> int:
-        """What the event weighs as attention. Units: ten-thousandths."""
+        """The effort of the event in ten-thousandths, 1 by default."""
         return FIXED_SCALE if self.effort is None else self.effort
 
 
 def to_canonical_json(value: object) -> str:
-    """The one JSON text of a value: sorted names, no spaces."""
+    """Return the canonical JSON of a value: sorted names, no spaces."""
     if type(value) is not dict or not _FAST_TYPES.issuperset(map(type, value.values())):
         return _ENCODER.encode(value)
     try:
@@ -69,33 +70,32 @@ def to_canonical_json(value: object) -> str:
 
 
 def fingerprint(event: Event, data: str | None = None) -> str:
-    """A digest of everything the sender said but the event's name; equal content, equal digest.
+    """Return a digest of the content of an event, without source and id: 32 hex digits.
 
-    Shape: 32 hex digits. None when it is not at hand: `data`, the canonical text of the event's data.
+    Pass `data`, the canonical JSON of the event's data, if it is at hand.
     """
     canonical_data = (
         data if data is not None else to_canonical_json(event.data) if event.data else "{}"
     )
     time = event.time if event.time.tzinfo is UTC else event.time.astimezone(UTC)
-    encoded_time = Raw(
-        _FAST_ENCODER.encode(time)[:-2] + b'+00:00"'
-    )  # for Z": as isoformat has it, which takes five times as long
+    # The encoder ends with Z; isoformat writes +00:00 and takes five times as long.
+    encoded_time = Raw(_FAST_ENCODER.encode(time)[:-2] + b'+00:00"')
     content = (
-        *(
-            event.type,
-            encoded_time,
-            event.team,
-            event.kind,
-            event.value,
-            event.unit,
-            event.effort,
-            event.subject,
-        ),
-        *(event.objective, event.offerings, Raw(canonical_data.encode("utf-8", "surrogatepass"))),
+        event.type,
+        encoded_time,
+        event.team,
+        event.kind,
+        event.value,
+        event.unit,
+        event.effort,
+        event.subject,
+        event.objective,
+        event.offerings,
+        Raw(canonical_data.encode("utf-8", "surrogatepass")),
     )
     return sha256(_FAST_ENCODER.encode(content)).hexdigest()[:32]
 
 
 def to_local_day(instant: datetime, time_zone: str) -> date:
-    """The organization's day in which `instant` falls."""
+    """Return the day of an instant in the organization's time zone."""
     return instant.astimezone(ZoneInfo(time_zone)).date()

@@ -11,6 +11,8 @@ from app.domain.events.events import ErasedMatches, Event, to_canonical_json
 from app.domain.primitives.decimals import to_fixed_point, to_json_number
 
 AGGREGATIONS: Final = ("sum", "count", "mean", "min", "max", "last")
+# Aggregations whose value cannot fall as events arrive.
+RISING_AGGREGATIONS: Final = frozenset({"sum", "count"})
 OPERATORS: Final = ("eq", "ne", "in", "not_in", "gt", "gte", "lt", "lte", "exists")
 COMPARISONS: Final[Mapping[str, Callable[[float, float], bool]]] = {
     "gt": gt,
@@ -29,23 +31,21 @@ ValueReader: TypeAlias = Callable[[Event], int | None]
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One condition on a property of an event.
-
-    Shape: `value` is a scalar, a tuple of scalars for in and not_in, or None.
-    """
+    """A condition on a property of an event."""
 
     property: str
     op: str
+    # A scalar, a tuple of scalars for `in` and `not_in`, or None.
     value: Scalar | tuple[Scalar, ...] | None = None
 
     def __eq__(self, other: object) -> bool:
-        """Whether it is the same condition: true is not 1, as in what it matches."""
+        """Compare with type: true is not equal to 1, as in matching."""
         return isinstance(other, Condition) and _condition_identity(self) == _condition_identity(
             other
         )
 
     def __hash__(self) -> int:
-        """The same for the same condition."""
+        """Hash consistently with equality."""
         return hash(_condition_identity(self))
 
 
@@ -59,7 +59,7 @@ def _condition_identity(condition: Condition) -> tuple[object, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A number defined once for everyone. Shape: `value` is "value" or "data.<path>"."""
+    """A number with one definition for the whole organization."""
 
     kind: ClassVar[str] = "metric"
     key: str
@@ -69,12 +69,16 @@ class Metric:
     unit: str | None = None
     activities: tuple[str, ...] = ()
     where: tuple[Condition, ...] = ()
+    # "value" or "data.<path>".
     value: str = "value"
     canonical_source: str | None = None
 
 
 def matching_definition(metric: Metric) -> tuple[object, ...]:
-    """What of a metric decides which events match and count; a change of it restates history."""
+    """Return the fields that decide which events match and count.
+
+    A change of any of them restates history.
+    """
     return (
         metric.unit,
         metric.events,
@@ -86,13 +90,13 @@ def matching_definition(metric: Metric) -> tuple[object, ...]:
 
 
 def reads_content(metric: Metric) -> bool:
-    """Whether it hangs on what an erasure takes from an event: its subject or its data."""
+    """Return True if matching reads the subject or the data, which an erasure removes."""
     names = (metric.value, *(condition.property for condition in metric.where))
     return any(name == "subject" or name.startswith("data.") for name in names)
 
 
 def matching_rule_id(metric: Metric) -> str:
-    """The name of what decides which events match and count: metrics that match alike have the same."""
+    """Return an id of the matching definition; metrics with equal matching share it."""
     where = [[condition.property, condition.op, condition.value] for condition in metric.where]
     is_count = metric.aggregation == "count"
     content = [metric.unit, metric.events, metric.activities, where, metric.value, is_count]
@@ -100,23 +104,23 @@ def matching_rule_id(metric: Metric) -> str:
 
 
 class Match(NamedTuple):
-    """How an event stands to a metric it matches.
-
-    Shape: `state` is counts, work (an activity towards it), other_unit or no_value (an event of it that lacks a
-    number).
-    Units: `value` in ten-thousandths, 0 when it does not count; `unit` is the event's, where it is left out for it.
-    """
+    """The relation of an event to a metric that it matches."""
 
     metric: str
+    # `counts`, `work` (an activity towards the metric), `other_unit`, or `no_value` (the event
+    # lacks the number).
     state: str
+    # Ten-thousandths; 0 if the event does not count.
     value: int = 0
+    # The unit of an event that is excluded for its unit, else empty.
     unit: str = ""
 
     @property
     def label(self) -> str:
-        """The state as a set of matches names it: with the currency that is left out, so that roll-ups tell which.
+        """The state in a match set, with the currency that is excluded.
 
-        Only currencies are told apart: every set is read for every score, and units of free text would be many.
+        Only currencies get their own label: every score reads all match sets, and free-text units
+        would be many.
         """
         is_currency = (
             len(self.unit) == CURRENCY_CODE_LENGTH
@@ -128,12 +132,12 @@ class Match(NamedTuple):
 
 
 class Matcher:
-    """All live metrics of an organization, compiled once: from an event to its matches."""
+    """The metrics of an organization, compiled to match events."""
 
     __slots__ = ("_by_type",)
 
     def __init__(self, metrics: Mapping[str, Metric]) -> None:
-        """Indexes the metrics by the event types that they name."""
+        """Index the metrics by the event types that they name."""
         by_type: dict[
             str, list[tuple[Metric, tuple[Callable[[Event], bool], ...], ValueReader]]
         ] = {}
@@ -149,9 +153,10 @@ class Matcher:
         self._by_type = by_type
 
     def match(self, event: Event) -> tuple[Match, ...]:
-        """The metrics that `event` matches, by key, and whether it counts for each.
+        """Return the metrics that an event matches, in the order of their keys.
 
-        An erased one answers rules that read its content as it did when it was erased, and newer ones as it is now.
+        An erased event answers rules that read its content from its remembered matches. Rules that
+        are newer than the erasure see the event without content.
         """
         if event.erased is not None:
             return tuple(self._remembered_matches(event, event.erased))
@@ -179,7 +184,10 @@ class Matcher:
                 yield _match_metric(metric, read_value, event)
 
     def remember_matches(self, event: Event) -> ErasedMatches:
-        """What the rules that read its content make of an event: all that has to outlive the content."""
+        """Return the matches of all rules that read the content of an event.
+
+        An erasure stores them, because the content is gone afterwards.
+        """
         matches_by_metric = {
             match.metric: (match.state, match.value) for match in self.match(event)
         }
@@ -204,7 +212,7 @@ def _match_metric(metric: Metric, read_value: ValueReader, event: Event) -> Matc
 
 
 def _value_reader(path: str) -> ValueReader:
-    """A function from an event to the ten-thousandths of the property's value, None when it is no such number."""
+    """Return a function that reads a property as ten-thousandths; None if it is no such number."""
     if path == "value":
         return lambda event: event.value
     read_property = _property_reader(path)
@@ -221,7 +229,7 @@ def _to_fixed_point(value: object) -> int | None:
 
 
 def _property_reader(path: str) -> PropertyReader:
-    """A function from an event to the property's value, ABSENT when it is lacking or null."""
+    """Return a function that reads a property; ABSENT if it is missing or null."""
     if path.startswith("data."):
         steps = path.split(".")[1:]
         return lambda event: _resolve_path(event.data, steps)
@@ -244,7 +252,9 @@ def _resolve_path(data: object, steps: list[str]) -> object:
 
 
 def _compile_condition(condition: Condition) -> Callable[[Event], bool]:
-    read_property, operand, op = _property_reader(condition.property), condition.value, condition.op
+    read_property = _property_reader(condition.property)
+    operand = condition.value
+    op = condition.op
     if op == "exists":
         expects_presence = operand is not False
         return lambda event: (read_property(event) is not ABSENT) is expects_presence
@@ -279,9 +289,22 @@ def _is_number(value: object) -> TypeGuard[float]:
 
 
 def _is_same_value(left: object, right: object) -> bool:
-    """Equality without conversion: true is not 1, "1" is not 1, and 1 is 1.0."""
+    """Compare without conversion: true is not 1, "1" is not 1, and 1 is 1.0."""
     if isinstance(left, bool) or isinstance(right, bool):
         return left is right
     if _is_number(left) and _is_number(right):
         return left == right
     return isinstance(left, str) and isinstance(right, str) and left == right
+
+
+def find_redefined_metrics(
+    previous: Mapping[str, Metric], current: Mapping[str, Metric]
+) -> Mapping[str, Metric | None]:
+    """Return the metrics whose matching differs, by key: the previous version, or None."""
+    previous_definitions = {key: matching_definition(metric) for key, metric in previous.items()}
+    current_definitions = {key: matching_definition(metric) for key, metric in current.items()}
+    return {
+        key: previous.get(key)
+        for key in sorted(previous_definitions.keys() | current_definitions.keys())
+        if previous_definitions.get(key) != current_definitions.get(key)
+    }

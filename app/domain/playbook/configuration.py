@@ -1,8 +1,7 @@
-"""The whole configuration of an organization as one value: what every write changes and every score reads.
+"""The configuration of an organization as one value.
 
-A write is a pure step from one Configuration to the next; the difference of the two is what is stored and journaled,
-what a dry
-run prints, and what a what-if scores.
+Every write is a pure function from one Configuration to the next. The difference of the two is
+stored and journaled; a dry run prints it, and a what-if scores it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -33,7 +32,7 @@ Resource: TypeAlias = (
     | Revision
 )
 
-# In this order they can be written without one naming what is not there yet.
+# In this order resources can be written so that references point to existing ones.
 TABLE_NAMES: Final[Mapping[str, str]] = {
     "organization": "organizations",
     "policy": "policies",
@@ -53,7 +52,10 @@ TABLE_NAMES: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """All live things by key (two-part keys joined by a slash), and the archived ones by kind and key."""
+    """All live resources by key, and the archived ones by kind and key.
+
+    The two parts of a compound key are joined by a slash.
+    """
 
     organizations: Mapping[str, Organization]
     policies: Mapping[str, Policy] = field(default_factory=lambda: {"policy": Policy()})
@@ -72,7 +74,7 @@ class Configuration:
 
     @property
     def organization(self) -> Organization:
-        """The one organization it is of."""
+        """The organization."""
         return next(iter(self.organizations.values()))
 
     @property
@@ -81,12 +83,12 @@ class Configuration:
         return self.policies["policy"]
 
     def resources_of(self, kind: str) -> Mapping[str, Resource]:
-        """The live things of one kind, by key."""
+        """Return the live resources of one kind, by key."""
         resources: Mapping[str, Resource] = getattr(self, TABLE_NAMES[kind])
         return resources
 
     def with_resource(self, resource: Resource) -> "Configuration":
-        """The configuration with `noun` live in it, in place of what had its key."""
+        """Return the configuration with a live resource added or replaced."""
         kind = resource.kind
         archived = {
             key: archived_resource
@@ -98,7 +100,7 @@ class Configuration:
         )
 
     def with_archived(self, kind: str, key: str) -> "Configuration":
-        """The configuration with that thing archived."""
+        """Return the configuration with a resource archived."""
         live = dict(self.resources_of(kind))
         dropped = live.pop(key)
         archived = {**self.archived.get(kind, {}), key: dropped}
@@ -107,7 +109,7 @@ class Configuration:
     def with_resources(
         self, kind: str, live: Mapping[str, Resource], archived: Mapping[str, Resource]
     ) -> "Configuration":
-        """The configuration with these things of one kind, live and archived, and no others."""
+        """Return the configuration with all resources of one kind replaced."""
         replacements: dict[str, Mapping[str, object]] = {
             TABLE_NAMES[kind]: live,
             "archived": {**self.archived, kind: archived},
@@ -116,24 +118,25 @@ class Configuration:
 
 
 class ConfigurationDraft:
-    """A configuration that many things are put into or dropped from, each at the cost of one: `present` is it now.
+    """A configuration under change.
 
-    What `present` was before does not stand any more: take it once all is done.
+    Each change costs O(1), because the draft mutates its own copies. Read `configuration` after the
+    last change: earlier values of it are not valid any more.
     """
 
     def __init__(self, configuration: Configuration) -> None:
-        """The start itself stays as it is."""
+        """Start from a configuration, which is not modified."""
         self.configuration = configuration
         self._mutable_kinds: dict[str, tuple[dict[str, Resource], dict[str, Resource]]] = {}
 
     def put(self, resource: Resource) -> None:
-        """As `Configuration.put`."""
+        """Add or replace a live resource."""
         live, archived = self._mutable_resources(resource.kind)
         live[resource.key] = resource
         archived.pop(resource.key, None)
 
     def archive(self, kind: str, key: str) -> None:
-        """As `Configuration.drop`."""
+        """Archive a resource."""
         live, archived = self._mutable_resources(kind)
         archived[key] = live.pop(key)
 
@@ -150,10 +153,11 @@ class ConfigurationDraft:
 
 @dataclass(frozen=True, slots=True)
 class ConfigurationChange:
-    """One change of configuration. Shape: `action` is create, update, restore or archive."""
+    """A change of one resource."""
 
     kind: str
     key: str
+    # `create`, `update`, `restore` or `archive`.
     action: str
     before: Resource | None
     after: Resource | None
@@ -162,14 +166,15 @@ class ConfigurationChange:
 def diff_configurations(
     before: Configuration, after: Configuration
 ) -> tuple[ConfigurationChange, ...]:
-    """What differs between two configurations, in an order in which it can be written."""
+    """Return the changes between two configurations, in an order safe to write."""
     return tuple(change for kind in TABLE_NAMES for change in _diff_kind(kind, before, after))
 
 
 def _diff_kind(
     kind: str, before: Configuration, after: Configuration
 ) -> Iterable[ConfigurationChange]:
-    previous, current = before.resources_of(kind), after.resources_of(kind)
+    previous = before.resources_of(kind)
+    current = after.resources_of(kind)
     if previous is current:
         return
     archived = before.archived.get(kind, {})
@@ -189,7 +194,7 @@ def _diff_kind(
 
 
 def missing_message(configuration: Configuration, kind: str, key: str) -> str:
-    """A sentence saying why there is no such live thing: it is archived, or unknown and another is near."""
+    """Return a sentence that explains why a resource is missing: archived or unknown."""
     label = kind.replace("_", " ")
     if key in configuration.archived.get(kind, {}):
         return f"The {label} '{key}' is archived."

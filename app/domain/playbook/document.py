@@ -1,40 +1,37 @@
-"""Playbook as code: one document that a person keeps in git, applied to a configuration and rendered from one."""
+"""Playbooks as code: a document that is applied to a configuration or rendered from one."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from app.domain.events.metrics import Metric
 from app.domain.playbook.configuration import Configuration, ConfigurationDraft, Resource
+from app.domain.playbook.dependents import (
+    describe_cycle,
+    find_direction_faults,
+    find_parent_cycle,
+)
 from app.domain.playbook.lifecycle import get_playbook
 from app.domain.playbook.objectives import KeyResult, Objective, Responsibility
 from app.domain.playbook.offerings import Offering
 from app.domain.playbook.organization import Team
 from app.domain.playbook.playbooks import Playbook
-from app.domain.playbook.validation import (
-    describe_cycle,
-    direction_error,
-    parent_cycle,
-    reset_acceptance,
-    validate_resource,
-)
+from app.domain.playbook.validation import reset_acceptance, validate_resource
 from app.domain.primitives.errors import Fault, ForbiddenError, InvalidError, PruneNeededError
 from app.domain.sources.sources import Source
 
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """A thing and where the document says it. Shape: `pointer` is a JSON Pointer."""
+    """A resource with its place in a document."""
 
+    # A JSON Pointer.
     pointer: str
     resource: Resource
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A playbook and what it needs, each with its place in the document.
-
-    Shape: a responsibility's status is accepted where the document says so, else proposed.
-    """
+    """A playbook and the resources that it needs, each with its place in the document."""
 
     playbook: Playbook
     sources: tuple[Located, ...] = ()
@@ -42,12 +39,16 @@ class Document:
     metrics: tuple[Located, ...] = ()
     offerings: tuple[Located, ...] = ()
     objectives: tuple[Located, ...] = ()
+    # The status is `accepted` if the document accepts it, else `proposed`.
     responsibilities: tuple[Located, ...] = ()
     key_results: tuple[Located, ...] = ()
 
     @property
     def resources(self) -> tuple[Located, ...]:
-        """Everything in an order in which nothing names what is not there yet, objectives' parents apart."""
+        """All resources, ordered so that references point backwards.
+
+        Parents of objectives are the exception.
+        """
         located_playbook = Located("/playbook", self.playbook)
         prerequisites = (
             *self.teams,
@@ -60,17 +61,18 @@ class Document:
 
 
 def list_names(document: Document) -> tuple[tuple[str, str], ...]:
-    """Kind and key of everything the document names."""
+    """Return the kind and key of every resource in the document."""
     return tuple((located.resource.kind, located.resource.key) for located in document.resources)
 
 
 def apply_document(
     configuration: Configuration, document: Document, *, prune: bool, accept: bool
 ) -> Configuration:
-    """The configuration as the document says; applying it twice changes nothing.
+    """Return the configuration with a document applied. Applying it twice changes nothing.
 
-    Raises: InvalidError with all that is wrong, PruneNeededError when more than half of the playbook would be archived,
-    ForbiddenError when the document accepts responsibilities and `accept` is not given.
+    Raises: InvalidError with all validation errors; PruneNeededError if more than half of the
+    playbook would be archived without `prune`; ForbiddenError if the document accepts
+    responsibilities without `accept`.
     """
     faults = [*_duplicate_keys(document), *_keys_of_other_playbooks(configuration, document)]
     draft = ConfigurationDraft(configuration)
@@ -80,9 +82,8 @@ def apply_document(
     faults += _put_resources(draft, document, accept=accept)
     faults += _parent_cycles(draft.configuration, document)
     if faults:
-        raise InvalidError(
-            faults[0].detail, list(dict.fromkeys(faults))
-        )  # an objective is judged twice
+        # Objectives are validated twice, so that faults may repeat.
+        raise InvalidError(faults[0].detail, list(dict.fromkeys(faults)))
     return draft.configuration
 
 
@@ -94,13 +95,20 @@ def _duplicate_keys(document: Document) -> Iterable[Fault]:
             member = "team" if isinstance(located.resource, Responsibility) else "key"
             yield Fault(
                 f"{located.pointer}/{member}",
-                f"The {located.resource.kind.replace('_', ' ')} '{located.resource.key}' is here twice.",
+                f"The {_describe(located.resource)} is here twice.",
             )
         seen_names.add(name)
 
 
+def _describe(resource: Resource) -> str:
+    return f"{resource.kind.replace('_', ' ')} '{resource.key}'"
+
+
 def _keys_of_other_playbooks(configuration: Configuration, document: Document) -> Iterable[Fault]:
-    """A document takes nothing from another playbook: what has moved is moved by its own address."""
+    """Yield a fault for each objective or key result that belongs to another playbook.
+
+    A document cannot move a resource between playbooks; the resource's own endpoint can.
+    """
     for located in (*document.objectives, *document.key_results):
         existing = configuration.resources_of(located.resource.kind).get(located.resource.key)
         objective = (
@@ -109,12 +117,15 @@ def _keys_of_other_playbooks(configuration: Configuration, document: Document) -
             else existing
         )
         if isinstance(objective, Objective) and objective.playbook != document.playbook.key:
-            prefix = f"The {located.resource.kind.replace('_', ' ')} '{located.resource.key}' is of the playbook"
-            yield Fault(f"{located.pointer}/key", f"{prefix} '{objective.playbook}'.")
+            description = _describe(located.resource)
+            yield Fault(
+                f"{located.pointer}/key",
+                f"The {description} is of the playbook '{objective.playbook}'.",
+            )
 
 
 def _direction_errors(configuration: Configuration, document: Document) -> Iterable[Fault]:
-    """What is wrong for other playbooks' key results, the only ones left, with the metrics as they shall be."""
+    """Yield the faults that redefined metrics cause for key results of other playbooks."""
     declared_metrics = {
         located.resource.key: (located, located.resource)
         for located in document.metrics
@@ -123,16 +134,16 @@ def _direction_errors(configuration: Configuration, document: Document) -> Itera
     for key_result in configuration.key_results.values():
         if key_result.metric in declared_metrics:
             located, metric = declared_metrics[key_result.metric]
-            for fault in direction_error(metric, key_result):
+            for fault in find_direction_faults(metric, key_result):
                 yield Fault(located.pointer + fault.pointer, fault.detail)
 
 
 def _parent_cycles(configuration: Configuration, document: Document) -> Iterable[Fault]:
-    """Each ring of parents, told where the document closes it."""
+    """Yield a fault for each cycle of parents, at the objective that closes it."""
     positions = {located.resource.key: index for index, located in enumerate(document.objectives)}
     checked_keys: set[str] = set()
     for key in positions:
-        cycle = parent_cycle(configuration.objectives, key, checked_keys)
+        cycle = find_parent_cycle(configuration.objectives, key, checked_keys)
         if len(cycle) > 1:
             closing_key = max(cycle, key=lambda member: positions.get(member, -1))
             start = cycle.index(closing_key)
@@ -143,7 +154,7 @@ def _parent_cycles(configuration: Configuration, document: Document) -> Iterable
 def _put_resources(
     draft: ConfigurationDraft, document: Document, *, accept: bool
 ) -> Iterable[Fault]:
-    # Objectives first stand without their parents, so that a child may come before its parent in the document.
+    # Objectives are put without parents first, so that a child may precede its parent.
     objectives_without_parent = [
         Located(located.pointer, replace(located.resource, parent=None))
         for located in document.objectives
@@ -170,9 +181,11 @@ def _put_resources(
 
 
 def _archive_named(draft: ConfigurationDraft, document: Document) -> None:
-    """The objectives and key results that the document names stand aside, to be judged by what they will be together.
+    """Archive the objectives and key results that the document names.
 
-    Else a playbook could not move with its windows, nor a parent change places with its child.
+    They are put back one by one, and so validated against their new siblings only. Without this
+    step, moving a playbook's window or swapping parent and child would fail on an intermediate
+    state.
     """
     for located in (*document.key_results, *document.objectives):
         if located.resource.key in draft.configuration.resources_of(located.resource.kind):
@@ -182,7 +195,7 @@ def _archive_named(draft: ConfigurationDraft, document: Document) -> None:
 def _with_retained_fields(
     configuration: Configuration, resource: Resource, *, accept: bool
 ) -> Resource:
-    """The thing with what a document does not say of it."""
+    """Return the resource with the fields that a document does not contain."""
     if isinstance(resource, Responsibility):
         responsibility = reset_acceptance(configuration, resource)
         if resource.status != "accepted" or responsibility.status == "accepted":
@@ -209,8 +222,9 @@ def _with_retained_fields(
 
 
 def _archive_unnamed(draft: ConfigurationDraft, document: Document, *, prune: bool) -> None:
-    """What the playbook has and the document does not name any more is archived."""
-    playbook, configuration = document.playbook.key, draft.configuration
+    """Archive the resources of the playbook that the document does not name."""
+    playbook = document.playbook.key
+    configuration = draft.configuration
     named_keys = set(list_names(document))
     objective_keys = {o.key for o in configuration.objectives.values() if o.playbook == playbook}
     playbook_resources: list[Resource] = [
@@ -232,14 +246,19 @@ def _archive_unnamed(draft: ConfigurationDraft, document: Document, *, prune: bo
         if (resource.kind, resource.key) not in named_keys
     ]
     if len(unnamed) * 2 > len(playbook_resources) and not prune:
-        summary = f"The document would archive {len(unnamed)} of the {len(playbook_resources)} parts that '{playbook}' has"
-        raise PruneNeededError(f"{summary}; say prune=true if it shall.")
+        raise PruneNeededError(
+            f"The document would archive {len(unnamed)} of the {len(playbook_resources)} parts "
+            f"that '{playbook}' has; say prune=true if it shall."
+        )
     for resource in unnamed:
         draft.archive(resource.kind, resource.key)
 
 
 def render_document(configuration: Configuration, key: str) -> Document:
-    """The document that, applied, gives this playbook and what it needs. Raises: NotFoundError."""
+    """Return the document that recreates a playbook and what it needs.
+
+    Raises: NotFoundError.
+    """
     playbook = get_playbook(configuration, key)
     objectives = sorted(
         (o for o in configuration.objectives.values() if o.playbook == key), key=lambda o: o.key

@@ -1,4 +1,4 @@
-"""The configuration as it stood: the present one with later changes taken back."""
+"""Past configurations: the current configuration with later changes reverted."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -13,18 +13,20 @@ CHANGE_ACTIONS: Final = ("create", "update", "restore", "archive")
 
 @dataclass(frozen=True, slots=True)
 class ChangeToRevert:
-    """A change to take back. None for what it created: `before`."""
+    """A change to revert."""
 
     kind: str
     key: str
     action: str
+    # None for a change that created the resource.
     before: Resource | None
 
 
 def revert(configuration: Configuration, changes: Iterable[ChangeToRevert]) -> Configuration:
-    """The configuration before those changes; of each thing only the earliest is given.
+    """Return the configuration before the changes.
 
-    An organization and its policy were always there: of days before them they are as they began.
+    Pass only the earliest change of each resource. The organization and its policy always exist:
+    for days before their creation, their first version is used.
     """
     resources_by_kind: dict[str, tuple[dict[str, Resource], dict[str, Resource]]] = {}
     for change in changes:
@@ -49,9 +51,10 @@ def revert(configuration: Configuration, changes: Iterable[ChangeToRevert]) -> C
 def with_current_metrics(
     past_configuration: Configuration, current_metrics: Mapping[str, Metric]
 ) -> Configuration:
-    """The past configuration with its metrics matched as they are at present: redefining one restates history.
+    """Return a past configuration whose metrics match as they do now.
 
-    Shape: `present` are the metrics by which events match now, archived ones too.
+    Redefining a metric restates history. `current_metrics` are the metrics by which events match
+    now, archived ones included.
     """
     restated_metrics = {
         key: _with_current_matching(metric, current_metrics.get(key, metric))
@@ -80,10 +83,11 @@ def _with_current_matching(past_metric: Metric, current_metric: Metric) -> Metri
 def effective_metrics(
     configuration: Configuration, pending: Mapping[str, Metric | None]
 ) -> Mapping[str, Metric]:
-    """The metrics by which events match, by key.
+    """Return the metrics by which events match, by key.
 
-    Archived ones too, for the days on which they were live; those whose history is still being restated as they were
-    before, and one that was not there before (None) not at all.
+    Archived metrics are included for the days on which they were live. A metric whose history is
+    still being restated appears in its previous version, or not at all if it is new (None in
+    `pending`).
     """
     archived_metrics = {
         key: resource

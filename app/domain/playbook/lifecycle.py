@@ -1,11 +1,11 @@
-"""Publishing, closing, contributing, signing, accepting: the acts on a playbook, each a pure step."""
+"""Operations on a playbook: publish, close, contribute, sign off, accept."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from app.domain.playbook import serialization as codec
+from app.domain.playbook import serialization
 from app.domain.playbook.configuration import Configuration, Resource
 from app.domain.playbook.playbooks import Contribution, Playbook, Revision, Signoff
 from app.domain.primitives.errors import (
@@ -15,22 +15,26 @@ from app.domain.primitives.errors import (
     unknown_key_message,
 )
 
-# Fields that a revision does not cover: an objective's `state` it does.
+# Fields that a revision does not cover; it does cover the `state` of an objective.
 STATE_FIELDS: Final = frozenset({"state", "revision", "published_at", "status", "by", "note"})
 STATE_FIELDS_BY_KIND: Final = {"objective": STATE_FIELDS - {"state"}}
 
 
 def get_playbook(configuration: Configuration, key: str) -> Playbook:
-    """That playbook. Raises: NotFoundError naming the nearest known one."""
+    """Return a playbook.
+
+    Raises: NotFoundError with the nearest known key.
+    """
     if key not in configuration.playbooks:
         raise NotFoundError(unknown_key_message("playbook", key, configuration.playbooks))
     return configuration.playbooks[key]
 
 
 def revision_content(configuration: Configuration, key: str) -> Mapping[str, Mapping[str, object]]:
-    """What a revision covers: the playbook's fields, its objectives, key results, and responsibilities' role and share.
+    """Return the content of a revision: `<kind>:<key>` to the fields as JSON.
 
-    Shape: `<kind>:<key>` to the fields as JSON.
+    A revision covers the playbook, its objectives, its key results, and the role and share of its
+    responsibilities.
     """
     objectives = {
         objective.key: objective
@@ -52,7 +56,7 @@ def revision_content(configuration: Configuration, key: str) -> Mapping[str, Map
         ),
     ]
     return {
-        f"{resource.kind}:{resource.key}": codec.to_json(
+        f"{resource.kind}:{resource.key}": serialization.to_json(
             resource, STATE_FIELDS_BY_KIND.get(resource.kind, STATE_FIELDS)
         )
         for resource in covered_resources
@@ -60,7 +64,7 @@ def revision_content(configuration: Configuration, key: str) -> Mapping[str, Map
 
 
 def count_unpublished_changes(configuration: Configuration, key: str) -> int:
-    """How many of the parts differ from the current revision; all of them before the first publishing."""
+    """Return how many parts differ from the current revision, all before the first one."""
     current_content = revision_content(configuration, key)
     playbook = configuration.playbooks[key]
     revision = configuration.revisions.get(f"{key}/{playbook.revision}")
@@ -72,9 +76,9 @@ def count_unpublished_changes(configuration: Configuration, key: str) -> int:
 
 
 def publish_playbook(configuration: Configuration, key: str, now: datetime) -> Configuration:
-    """The playbook is published; without a change since its last revision nothing happens.
+    """Publish a playbook as a new revision, unless nothing has changed since the last one.
 
-    Raises: NotPublishedError.
+    Raises: NotPublishedError for a closed playbook, NotFoundError.
     """
     playbook = get_playbook(configuration, key)
     if playbook.state == "closed":
@@ -89,7 +93,10 @@ def publish_playbook(configuration: Configuration, key: str, now: datetime) -> C
 
 
 def close_playbook(configuration: Configuration, key: str) -> Configuration:
-    """The playbook is closed; closing it twice changes nothing. Raises: NotPublishedError for a draft."""
+    """Close a playbook; a closed one stays closed.
+
+    Raises: NotPublishedError for a draft, NotFoundError.
+    """
     playbook = get_playbook(configuration, key)
     if playbook.state == "draft":
         raise NotPublishedError(f"The playbook '{key}' was never published; archive it instead.")
@@ -97,14 +104,20 @@ def close_playbook(configuration: Configuration, key: str) -> Configuration:
 
 
 def add_contribution(configuration: Configuration, contribution: Contribution) -> Configuration:
-    """The team has contributed to the playbook. Raises: NotFoundError."""
+    """Record that a team contributed to a playbook.
+
+    Raises: NotFoundError.
+    """
     get_playbook(configuration, contribution.playbook)
     _require_team(configuration, contribution.team)
     return configuration.with_resource(contribution)
 
 
 def add_signoff(configuration: Configuration, signoff: Signoff) -> Configuration:
-    """The team has signed the current revision. Raises: OldRevisionError, NotPublishedError, NotFoundError."""
+    """Record that a team signed the current revision.
+
+    Raises: OldRevisionError, NotPublishedError, NotFoundError.
+    """
     playbook = get_playbook(configuration, signoff.playbook)
     _require_team(configuration, signoff.team)
     if playbook.revision == 0:
@@ -118,7 +131,7 @@ def add_signoff(configuration: Configuration, signoff: Signoff) -> Configuration
     return configuration.with_resource(signoff)
 
 
-def set_acceptance(  # an acceptance is all of these
+def set_acceptance(
     configuration: Configuration,
     objective: str,
     team: str,
@@ -127,7 +140,10 @@ def set_acceptance(  # an acceptance is all of these
     by: str,
     note: str,
 ) -> Configuration:
-    """The team has accepted, or declined, its part in the objective. Raises: NotFoundError."""
+    """Record whether a team accepts its responsibility.
+
+    Raises: NotFoundError.
+    """
     key = f"{objective}/{team}"
     responsibility = configuration.responsibilities.get(key)
     if responsibility is None:

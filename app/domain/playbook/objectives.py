@@ -1,4 +1,4 @@
-"""Objectives, the key results that measure them and the responsibilities that carry them."""
+"""Objectives, their key results and the responsibilities of teams for them."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -12,61 +12,60 @@ LOAD_BEARING: Final = frozenset({"accountable", "responsible"})
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """What the playbook is after. Units: `priority` in ten-thousandths. Only active ones score."""
+    """A goal of a playbook."""
 
     kind: ClassVar[str] = "objective"
     key: str
     playbook: str
     title: str
     description: str = ""
+    # Ten-thousandths.
     priority: int = FIXED_SCALE
     parent: str | None = None
+    # Only active objectives are scored.
     state: str = "active"
 
 
 @dataclass(frozen=True, slots=True)
 class KeyResult:
-    """An objective's measurable outcome.
-
-    Units: `baseline`, `target` and `weight` in ten-thousandths.
-    None when the window is the playbook's: `starts_on`, `ends_on`.
-    """
+    """A measurable outcome of an objective."""
 
     kind: ClassVar[str] = "key_result"
     key: str
     objective: str
     title: str
     metric: str
+    # `baseline`, `target` and `weight` are ten-thousandths.
     baseline: int
     target: int
     weight: int = FIXED_SCALE
     cadence_days: int = 7
+    # None for the first or last day of the playbook.
     starts_on: date | None = None
     ends_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Responsibility:
-    """A team's part in an objective.
-
-    Units: `share` in ten-thousandths. Shape: `status` is proposed, accepted, declined.
-    """
+    """The role and share of a team in an objective."""
 
     kind: ClassVar[str] = "responsibility"
     objective: str
     team: str
     role: str
+    # Ten-thousandths.
     share: int = FIXED_SCALE
+    # `proposed`, `accepted` or `declined`.
     status: str = "proposed"
     by: str = ""
     note: str = ""
 
     @property
     def key(self) -> str:
-        """The objective's and the team's keys."""
+        """The objective's key and the team's key, joined by a slash."""
         return f"{self.objective}/{self.team}"
 
     @property
     def is_load_bearing(self) -> bool:
-        """Whether it carries weight in the score."""
+        """True if the responsibility counts in the score."""
         return self.status == "accepted" and self.role in LOAD_BEARING

@@ -1,4 +1,4 @@
-"""What can be sold, and between which days operations can deliver it."""
+"""Offerings: products and services, and the days on which they can be delivered."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -7,7 +7,10 @@ from typing import ClassVar
 
 @dataclass(frozen=True, slots=True)
 class Offering:
-    """Something that can be sold. Deliverable from `available_from` until the day before `retired_on`."""
+    """A product or service.
+
+    An offering can be delivered from `available_from` to the day before `retired_on`.
+    """
 
     kind: ClassVar[str] = "offering"
     key: str

@@ -9,22 +9,24 @@ from app.domain.primitives.decimals import FIXED_SCALE
 
 @dataclass(frozen=True, slots=True)
 class Organization:
-    """A tenant. Shape: `time_zone` is an IANA name, fixed once events exist."""
+    """A tenant."""
 
     kind: ClassVar[str] = "organization"
     key: str
     name: str
+    # An IANA name. It cannot change once events exist.
     time_zone: str = "UTC"
 
 
 @dataclass(frozen=True, slots=True)
 class Team:
-    """People who deliver together. Units: `size` in ten-thousandths of a person."""
+    """People who deliver together."""
 
     kind: ClassVar[str] = "team"
     key: str
     name: str
     function: str
+    # Ten-thousandths of a person.
     size: int = FIXED_SCALE
 
 
@@ -53,14 +55,17 @@ DEFAULT_WEIGHTS: Final[Mapping[str, int]] = {
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The organization's weights and windows. Units: weights, half life and minimum coverage in ten-thousandths."""
+    """The weights and windows of the organization's score."""
 
     kind: ClassVar[str] = "policy"
     key: ClassVar[str] = "policy"
+    # By component, in ten-thousandths.
     weights: Mapping[str, int] = field(default_factory=lambda: dict(DEFAULT_WEIGHTS))
     focus_days: int = 28
     minimum_events: int = 10
     required_functions: int = 2
+    # Ten-thousandths of a day.
     half_life_days: int = 14 * FIXED_SCALE
+    # Ten-thousandths of the whole evidence.
     minimum_coverage: int = FIXED_SCALE // 2
     unit: str | None = None

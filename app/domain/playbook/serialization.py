@@ -1,4 +1,4 @@
-"""Configuration as JSON and back: what the journal keeps, what a revision holds and what a plan shows."""
+"""Conversion of resources to JSON and back, for the journal, revisions and plans."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
@@ -51,7 +51,7 @@ DATE_FIELDS: Final = frozenset({"starts_on", "ends_on", "available_from", "retir
 
 
 def to_json(resource: Resource, excluded_fields: frozenset[str] = frozenset()) -> dict[str, object]:
-    """All fields of a thing but for some, as they stand on the wire."""
+    """Return the fields of a resource as JSON, without the excluded ones."""
     members: dict[str, object] = {}
     for name, encode in _field_encoders(resource.kind, excluded_fields):
         value = getattr(resource, name)
@@ -63,7 +63,7 @@ def to_json(resource: Resource, excluded_fields: frozenset[str] = frozenset()) -
 def _field_encoders(
     kind: str, excluded_fields: frozenset[str]
 ) -> Sequence[tuple[str, FieldEncoder | None]]:
-    """The fields of a kind of thing, and how JSON shows the values of each: as they are where it is None."""
+    """Return the fields of a kind with their encoders; None for JSON's own types."""
     hints = get_type_hints(RESOURCE_CLASSES[kind])
     field_names = [
         resource_field.name
@@ -80,7 +80,7 @@ def _find_encoder(name: str, hint: object) -> FieldEncoder | None:
 
 
 def from_json(kind: str, content: Mapping[str, object]) -> Resource:
-    """The thing that `to_json` made this of; fields that it lacks have their defaults."""
+    """Return the resource that `to_json` converted. Missing fields get their defaults."""
     field_names = {resource_field.name for resource_field in fields(RESOURCE_CLASSES[kind])}
     arguments = {
         name: decode_field(kind, name, value)
@@ -91,7 +91,7 @@ def from_json(kind: str, content: Mapping[str, object]) -> Resource:
 
 
 def decode_field(kind: str, name: str, value: object) -> object:
-    """One field's value from its JSON."""
+    """Return the value of one field from its JSON."""
     if value is None:
         return None
     if name in FIXED_POINT_FIELDS and isinstance(value, (int, float, Decimal)):
@@ -106,7 +106,10 @@ def decode_field(kind: str, name: str, value: object) -> object:
 
 
 def to_tuples(kind: str, name: str, value: object) -> object:
-    """A metric's lists as tuples, its conditions as Conditions; everything else as it is."""
+    """Return a metric's lists as tuples and its conditions as Conditions.
+
+    Other values are returned unchanged.
+    """
     if kind != "metric" or not isinstance(value, (list, tuple)):
         return value
     if name != "where":
@@ -136,7 +139,7 @@ def _encode_value(name: str, value: object) -> object:
 
 
 def to_json_collections(value: object) -> object:
-    """Tuples as lists and conditions as objects."""
+    """Return tuples as lists and conditions as objects."""
     if isinstance(value, Condition):
         return {
             "property": value.property,

@@ -1,4 +1,4 @@
-"""Exact numbers: fixed-point integers of ten-thousandths, the same on both databases."""
+"""Fixed-point decimals: integers of ten-thousandths, exact on both databases."""
 
 from decimal import Context, Decimal, Inexact
 from typing import Final
@@ -10,16 +10,14 @@ _WIDE_CONTEXT: Final = Context(prec=100, traps=[Inexact])
 
 
 def to_fixed_point(value: float | Decimal) -> int:
-    """The ten-thousandths of `value`, exactly.
+    """Return the ten-thousandths of a number, exactly.
 
-    A float is read as the shortest decimal that names it, which is what a JSON document said.
-
-    Raises: ValueError for a number that is not finite, has more than 4 decimals or 15 significant digits, or is
-    beyond 1e12.
+    A float is read as the shortest decimal that names it, the same text as in a JSON document.
+    Raises: ValueError for a number that is not finite, has more than 4 decimals or 15 significant
+    digits, or exceeds 1e12.
     """
-    if isinstance(
-        value, int
-    ):  # no detour for the common case, and no limit on digits in Decimal's context
+    # The common case takes no detour, and Decimal's context does not limit its digits.
+    if isinstance(value, int):
         if abs(value) <= MAX_FIXED // FIXED_SCALE:
             return value * FIXED_SCALE
         exact = Decimal(value) if abs(value) <= MAX_FIXED else Decimal("Infinity")
@@ -47,18 +45,18 @@ def to_fixed_point(value: float | Decimal) -> int:
 
 
 def _to_fixed_point_fast(exact: Decimal) -> int | None:
-    """The ten-thousandths of an ordinary number. None for whatever has to be looked at."""
+    """Return the ten-thousandths of an ordinary number, or None to take the slow path."""
     if not exact.is_finite() or not -5 < exact.adjusted() < 12:
         return None
     try:
         scaled = exact.scaleb(4, _WIDE_CONTEXT)
-    except Inexact:  # it has more digits than anything that we take
+    except Inexact:  # more digits than any accepted number
         return None
     fixed = int(scaled)
     return fixed if fixed == scaled and -(10**MAX_DIGITS) < fixed < 10**MAX_DIGITS else None
 
 
 def to_json_number(fixed: int) -> int | float:
-    """What stands on the wire for `fixed`: an integer when it is whole, else the nearest double."""
+    """Return the JSON number of a fixed-point value: an integer, or the nearest double."""
     units, remainder = divmod(fixed, FIXED_SCALE)
     return units if remainder == 0 else fixed / FIXED_SCALE

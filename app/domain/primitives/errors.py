@@ -1,4 +1,4 @@
-"""What can be refused, said without HTTP: `app/api/http/problems.py` translates each class once."""
+"""Domain errors, without HTTP: `app/api/http/problems.py` maps each class to a response."""
 
 from bisect import bisect
 from collections.abc import Iterable, Sequence
@@ -13,19 +13,20 @@ _MIN_LIKENESS: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing wrong with an input. Shape: `pointer` is a JSON Pointer into the body, or a parameter's name."""
+    """A validation error of an input."""
 
+    # A JSON Pointer into the body, or the name of a parameter.
     pointer: str
     detail: str
 
 
 class SightlineError(Exception):
-    """A refusal with a stable code and a sentence for the person who caused it."""
+    """An expected error with a stable code and a sentence for the user who caused it."""
 
     code: ClassVar[str] = "internal-error"
 
     def __init__(self, detail: str, faults: Sequence[Fault] = ()) -> None:
-        """Keeps the sentence and the faults, if the input has any."""
+        """Store the sentence and the faults of the input."""
         super().__init__(detail)
         self.detail = detail
         self.faults = tuple(faults)
@@ -38,60 +39,60 @@ class InvalidError(SightlineError):
 
 
 class MalformedError(SightlineError):
-    """The input cannot be read at all."""
+    """The input cannot be parsed."""
 
     code = "malformed-input"
 
 
 class TooManyError(SightlineError):
-    """Asked too often. Units: `wait` in seconds."""
+    """The caller exceeded a rate limit."""
 
     code = "too-many-requests"
 
     def __init__(self, detail: str, wait_seconds: int) -> None:
-        """Keeps how long to wait."""
+        """Store the seconds to wait for the `Retry-After` header."""
         super().__init__(detail)
         self.headers = {"Retry-After": str(wait_seconds)}
 
 
 class UnsupportedError(MalformedError):
-    """The input is in a form that is not read here."""
+    """The input has an unsupported media type."""
 
     code = "unsupported-media-type"
 
 
 class NotFoundError(SightlineError):
-    """Nothing of that name is here, or it is not the caller's."""
+    """The resource does not exist, or belongs to another organization."""
 
     code = "not-found"
 
 
 class NoCurrentPlaybookError(NotFoundError):
-    """No published playbook's window holds the day."""
+    """No published playbook's window includes the day."""
 
     code = "no-current-playbook"
 
 
 class ConflictError(SightlineError):
-    """The state of things does not allow it."""
+    """The current state does not allow the operation."""
 
     code = "conflict"
 
 
 class InUseError(ConflictError):
-    """Something live needs it."""
+    """Another resource depends on the resource."""
 
     code = "in-use"
 
 
 class EventConflictError(ConflictError):
-    """The same (source, id) was recorded with other content."""
+    """An event of the same source and id is recorded with other content."""
 
     code = "event-conflict"
 
 
 class SourceIsConnectedError(ConflictError):
-    """The source takes its events from its hook only."""
+    """The source accepts events from its webhook only."""
 
     code = "source-is-connected"
 
@@ -103,25 +104,25 @@ class OldRevisionError(ConflictError):
 
 
 class NotPublishedError(ConflictError):
-    """The playbook's state does not allow it."""
+    """The state of the playbook does not allow the operation."""
 
     code = "playbook-state"
 
 
 class PruneNeededError(ConflictError):
-    """The document would archive more than half of what the playbook has."""
+    """The document would archive more than half of the playbook's resources."""
 
     code = "prune-needed"
 
 
 class AlignmentChangedError(ConflictError):
-    """The cursor is of another version of the answer."""
+    """The cursor belongs to another version of the answer."""
 
     code = "alignment-changed"
 
 
 class BucketFullError(ConflictError):
-    """A sum would no longer fit in 64 bits."""
+    """A sum would exceed 64 bits."""
 
     code = "bucket-full"
 
@@ -133,27 +134,28 @@ class PreconditionError(SightlineError):
 
 
 class ForbiddenError(SightlineError):
-    """The key may not do this."""
+    """The key lacks the permission."""
 
     code = "forbidden"
 
 
 class NotAuthenticError(SightlineError):
-    """No valid key, or a signature that does not verify; never says why."""
+    """The key or the signature is not valid; the sentence gives no reason."""
 
     code = "unauthorized"
 
 
 class UnavailableError(SightlineError):
-    """The database cannot take it at the moment; trying again is right."""
+    """The database is temporarily unavailable; the caller can retry."""
 
     code = "unavailable"
 
 
 def nearest_key_hint(key: str, known_keys: Iterable[str]) -> str:
-    """A clause naming the known key most like `key`, or the empty string when none is near.
+    """Return a clause that names the most similar known key, or an empty text.
 
-    Only among the first 1,000, by what both begin and end with: a batch may ask ten thousand times.
+    Only the first 1,000 keys are compared, by common prefix and suffix, because a batch may need
+    ten thousand hints.
     """
     forwards, backwards = _sort_both_ways(tuple(islice(known_keys, _MAX_COMPARED_KEYS)))
     candidates = {
@@ -169,18 +171,18 @@ def nearest_key_hint(key: str, known_keys: Iterable[str]) -> str:
 
 @lru_cache(maxsize=8)
 def _sort_both_ways(known_keys: tuple[str, ...]) -> tuple[Sequence[str], Sequence[str]]:
-    """The keys in order, and in the order of how they end: spelled backwards."""
+    """Return the keys in order, and the reversed keys in order."""
     return sorted(known_keys), sorted(key[::-1] for key in known_keys)
 
 
 def _neighbors(sorted_keys: Sequence[str], key: str) -> Sequence[str]:
-    """The keys that begin most like `key`."""
+    """Return the keys with the longest common prefix."""
     position = bisect(sorted_keys, key)
     return sorted_keys[max(position - 1, 0) : position + 1]
 
 
 def _compute_likeness(left: str, right: str) -> float:
-    """How much of both is what both begin and end with, from 0 to 1."""
+    """Return the share of both keys in their common prefix and suffix, from 0 to 1."""
     shorter_length = min(len(left), len(right))
     prefix_length = next((n for n in range(shorter_length) if left[n] != right[n]), shorter_length)
     suffix_length = next(
@@ -191,5 +193,5 @@ def _compute_likeness(left: str, right: str) -> float:
 
 
 def unknown_key_message(kind: str, key: str, known_keys: Iterable[str]) -> str:
-    """A sentence saying that there is no such thing, with the nearest known key."""
+    """Return a sentence about an unknown key that suggests the nearest known one."""
     return f"There is no {kind} '{key}'{nearest_key_hint(key, known_keys)}."

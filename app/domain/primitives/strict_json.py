@@ -1,4 +1,4 @@
-"""JSON read strictly: exact numbers, one meaning per document, nothing that a database would choke on."""
+"""Strict JSON: exact numbers, unique member names, and only texts that a database accepts."""
 
 import json
 import re
@@ -39,7 +39,7 @@ def _parse_decimal(text: str) -> Decimal:
         raise MalformedError(f"A number has more than {MAX_DIGITS} digits.")
     try:
         number = Decimal(text)
-    except InvalidOperation as error:  # beyond what a Decimal's exponent can be
+    except InvalidOperation as error:  # beyond the exponent of a Decimal
         raise MalformedError("A number's exponent is too large.") from error
     if "e" in text or "E" in text:
         exponent = number.as_tuple().exponent
@@ -56,7 +56,7 @@ def _build_object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return members
 
 
-# json.loads makes a decoder for every call that has hooks; one for all calls keeps its C scanner.
+# json.loads makes a decoder for every call with hooks; one decoder keeps its C scanner.
 _DECODER: Final = json.JSONDecoder(
     parse_float=_parse_decimal,
     parse_int=_parse_integer,
@@ -71,17 +71,18 @@ _ENCODER: Final = json.JSONEncoder(
 
 
 def _check_depth(body: bytes) -> None:
-    """Refuses nesting that would exhaust the scanner's stack, in a few passes of C over the body: this is the hot path.
+    """Raise MalformedError for nesting that would exhaust the scanner's stack.
 
-    Brackets inside of texts do not count. What is no JSON may be judged wrongly after its first error: there
-    the scanner stops.
+    A few passes of C code over the body keep the hot path fast. Brackets inside of strings do not
+    count. The result for invalid JSON may be wrong after the first error, where the scanner stops
+    anyway.
     """
     if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
         return
     if b"\\" in body:
         body = body.replace(b"\\\\", b"").replace(b'\\"', b"")
     brackets = b"".join(body.translate(_BRACES_TO_BRACKETS, _NON_BRACKET_BYTES).split(b'"')[::2])
-    for _ in range(MAX_DEPTH):  # each pass takes the innermost pairs away
+    for _ in range(MAX_DEPTH):  # each pass removes the innermost pairs
         remaining_brackets = brackets.replace(b"[]", b"")
         if len(remaining_brackets) == len(brackets):
             break
@@ -91,7 +92,7 @@ def _check_depth(body: bytes) -> None:
 
 
 def _has_forbidden_character(value: object) -> bool:
-    """Whether any text in `value`, names included, holds U+0000 or half of a surrogate pair."""
+    """Return True if a text, member names included, holds U+0000 or half a surrogate pair."""
     if isinstance(value, str):
         return "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value)
     if isinstance(value, Mapping):
@@ -103,19 +104,24 @@ def _has_forbidden_character(value: object) -> bool:
 
 
 class _NeedsStrictParsingError(Exception):
-    """The body has to be read with care."""
+    """The fast parser cannot decide whether the body is valid."""
 
 
 _FAST_DECODER: Final = Decoder(float_hook=_parse_decimal)
 
 
 def _count_members(value: object, remaining_depth: int) -> int:
-    """How many members the objects in a value have. Raises: _DoubtfulError for too deep nesting or long integers."""
+    """Return the number of members of all objects in a value.
+
+    Raises: _NeedsStrictParsingError for deep nesting or long integers.
+    """
     if remaining_depth == 0:
         raise _NeedsStrictParsingError
-    members, member_count = value, 0
+    members = value
+    member_count = 0
     if type(value) is dict:
-        members, member_count = value.values(), len(value)
+        members = value.values()
+        member_count = len(value)
     for member in members:  # type: ignore[attr-defined]  # it is a list, or a view
         member_type = type(member)
         if member_type is dict or member_type is list:
@@ -126,11 +132,13 @@ def _count_members(value: object, remaining_depth: int) -> int:
 
 
 def _parse_fast(body: bytes) -> object:
-    """The JSON value of a body without anything unusual. Raises: _DoubtfulError.
+    """Parse a body without anything unusual.
 
-    The quick decoder is as strict but for three things. It takes half of a surrogate pair or U+0000 from an escape. It
-    takes long integers and deep nesting, which show in the value. And it takes a name twice: there are then fewer names
-    in the value than the body has quotation marks before a colon, which each name has, for here no space is between.
+    The fast decoder accepts three kinds of forbidden input. Escapes of U+0000 and of half a
+    surrogate pair are found by a pattern. Long integers and deep nesting show in the value.
+    Duplicate names show in a count: the value has fewer names than the body has quotation marks
+    followed by a colon.
+    Raises: _NeedsStrictParsingError.
     """
     if _SPACED_NAME.search(body) or (b"\\" in body and _FORBIDDEN_ESCAPE.search(body)):
         raise _NeedsStrictParsingError
@@ -146,10 +154,9 @@ def _parse_fast(body: bytes) -> object:
 
 
 def loads(body: bytes) -> object:
-    """The JSON value of `body`: numbers with a point or an exponent as Decimal, integers as int.
+    """Parse a JSON document with exact numbers.
 
-    Raises: MalformedError, with a sentence, for what is not JSON in UTF-8 (a byte order mark too), NaN and Infinity, a
-    name twice in one object, U+0000 or a lone surrogate, nesting deeper than 64 levels, numbers of more than 40 digits.
+    Raises: MalformedError.
     """
     try:
         return _parse_fast(body)
@@ -158,7 +165,10 @@ def loads(body: bytes) -> object:
 
 
 def parse_strict(body: bytes) -> object:
-    """The same, of any body, and more slowly: it is what says what is wrong. Raises: MalformedError."""
+    """Parse any body, and explain the error of an invalid one; slower than `loads`.
+
+    Raises: MalformedError.
+    """
     if body.startswith(_BOM):
         raise MalformedError("The body begins with a byte order mark; send UTF-8 without one.")
     try:
@@ -173,14 +183,15 @@ def parse_strict(body: bytes) -> object:
         raise MalformedError(
             f"The body is not JSON: {error.msg.removesuffix(' at')} at {position}."
         ) from error
-    # Only an escape can say them: a raw surrogate is no UTF-8, and the scanner refuses a raw U+0000.
+    # They can only come from an escape: a raw surrogate is no UTF-8, and the scanner rejects
+    # a raw U+0000.
     if _FORBIDDEN_ESCAPE.search(body) and _has_forbidden_character(document):
         raise MalformedError("A text holds U+0000 or half of a surrogate pair.")
     return document
 
 
 def _encode_canonical(value: object) -> str:
-    """The canonical text of one value, Decimals anywhere in it."""
+    """Return the canonical JSON of a value that may contain Decimals."""
     if isinstance(value, str):
         return encode_basestring(value)
     if isinstance(value, Decimal):
@@ -202,9 +213,10 @@ def _encode_canonical(value: object) -> str:
 
 
 def shortest_number(number: Decimal) -> str:
-    """The shortest text of a finite number that JSON takes: no needless zeros, an exponent only where it is shorter.
+    """Return the shortest JSON text of a finite number.
 
-    Raises: ValueError for what is not finite.
+    The text has no needless zeros, and an exponent only where this is shorter.
+    Raises: ValueError for a number that is not finite.
     """
     if not number.is_finite():
         raise ValueError("only finite numbers have a JSON text")
@@ -231,13 +243,14 @@ def shortest_number(number: Decimal) -> str:
 
 
 def dumps(value: object) -> str:
-    """The one canonical JSON text of a value: names sorted, no spaces, letters beyond ASCII kept, the shortest numbers.
+    """Return the canonical JSON of a value.
 
-    Raises: TypeError for what JSON does not have; ValueError for a number that is not finite.
+    Names are sorted, there are no spaces, characters beyond ASCII are not escaped, and numbers are
+    in their shortest form.
+    Raises: TypeError for a value that JSON does not have; ValueError for a number that is not
+    finite.
     """
     try:
         return _ENCODER.encode(value)
-    except (
-        TypeError
-    ):  # a Decimal in it, or a mapping that is no dict: the C encoder cannot write those
+    except TypeError:  # the C encoder writes neither a Decimal nor a mapping that is no dict
         return _encode_canonical(value)

@@ -1,1 +1,1 @@
-"""Sources of events: their settings, their silence, and imported records."""
+"""Sources of events: their settings, silence, imported records, CRM records and mappings."""

@@ -1,4 +1,4 @@
-"""Whether a source that used to deliver has gone silent."""
+"""Detection of sources that stopped delivering."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -13,35 +13,37 @@ HISTORY_WEEKS: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class SourceActivity:
-    """When a source was heard of. Units: `usual` in days, the longest gap in the four weeks before the last day."""
+    """When a source delivered."""
 
     last_day: date
-    usual_gap_days: int
+    # The longest gap between deliveries in the four weeks before the last day, in days.
+    longest_gap_days: int
 
     def is_silent_on(self, day: date) -> bool:
-        """Whether by that day nothing had come for longer than it ever took before."""
-        return (day - self.last_day).days > self.usual_gap_days
+        """Return True if the source has been silent for longer than its usual gap."""
+        return (day - self.last_day).days > self.longest_gap_days
 
 
 def is_silent(active_hours: Collection[int], current_hour: int) -> bool:
-    """Whether nothing came for longer than it ever took before. Units: hours since the epoch in which anything came.
+    """Return True if a source has been silent for longer than ever before.
 
-    Nights and weekends are gaps that it has seen; less than a day, or fewer than three active hours, say nothing.
+    `active_hours` are the hours since the epoch with deliveries. Nights and weekends count as usual
+    gaps. Fewer than three active hours, or a gap of less than a day, prove nothing.
     """
-    gap_hours = find_usual_gap(active_hours)
+    gap_hours = find_longest_gap(active_hours)
     return gap_hours is not None and current_hour - max(active_hours) > max(
         gap_hours, MIN_GAP_HOURS
     )
 
 
 def summarize_activity(active_days: Collection[date]) -> SourceActivity | None:
-    """When a source was heard of, from the days on which anything came. None when they are fewer than three."""
-    gap_days = find_usual_gap([day.toordinal() for day in active_days])
+    """Return the activity of a source, or None with fewer than three active days."""
+    gap_days = find_longest_gap([day.toordinal() for day in active_days])
     return None if gap_days is None else SourceActivity(max(active_days), gap_days)
 
 
-def find_usual_gap(times: Collection[int]) -> int | None:
-    """The longest time between one and the next. None when they are too few to say anything."""
+def find_longest_gap(times: Collection[int]) -> int | None:
+    """Return the longest gap between two active times, or None with too few of them."""
     active_times = sorted(set(times))
     return (
         max(later - earlier for earlier, later in pairwise(active_times))

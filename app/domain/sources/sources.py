@@ -1,10 +1,10 @@
-"""Sources: the systems that events come from, and what one calls its account and its mapping."""
+"""Sources: the systems that send events."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Literal, get_args
 
-CONNECTORS: Final = (
+ConnectorName = Literal[
     "api",
     "hubspot",
     "salesforce_outbound",
@@ -16,7 +16,8 @@ CONNECTORS: Final = (
     "standard_webhooks",
     "cloudevents",
     "generic",
-)
+]
+CONNECTORS: Final[tuple[ConnectorName, ...]] = get_args(ConnectorName)
 CRM_CONNECTORS: Final = frozenset(
     {
         "hubspot",
@@ -33,12 +34,15 @@ CRM_CONNECTORS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A system that events come from. None when any account may send: `account`; the mapping is JSON as given."""
+    """A system that sends events."""
 
+    # The kind of resource.
     kind: ClassVar[str] = "source"
     key: str
     name: str
     connector: str = "api"
+    # The id of the account in that system; None accepts any account.
     account: str | None = None
     team: str | None = None
+    # JSON, as the user wrote it.
     mapping: Mapping[str, object] = field(default_factory=dict)

@@ -1,1 +1,1 @@
-"""What the score is made of: one module per component, and the registry that lists them."""
+"""The components of the score, one module each, and the registry that lists them."""

@@ -1,4 +1,4 @@
-"""agreement: whether everyone looks at the same data."""
+"""agreement: whether all sources report the same values."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
@@ -21,25 +21,27 @@ NAME: Final = "agreement"
 
 
 class KeyResultComparison(NamedTuple):
-    """A key result on which more than one source has a say. Shape: `others` are all but the canonical one."""
+    """A key result that more than one source reports."""
 
     key_result: KeyResult
     canonical_source: str
+    # All sources except the canonical one.
     other_sources: tuple[str, ...]
     is_canonical_silent: bool
     agreement: float
 
 
 class Disagreement(NamedTuple):
-    """Key results of one objective on whose metric sources disagree. Shape: `windows` are distinct, in order."""
+    """Key results of one objective whose sources disagree on a metric."""
 
     scope: EvidenceScope
     metric: str
     comparisons: tuple[KeyResultComparison, ...]
+    # Distinct and sorted.
     windows: tuple[tuple[date, date], ...]
 
     def detail(self, _: Loss) -> str:
-        """Who disagrees with the canonical source and by how much at most."""
+        """Name the sources that differ from the canonical one, and the largest difference."""
         worst_comparison = min(self.comparisons, key=lambda comparison: comparison.agreement)
         source_names = sorted(
             {source for comparison in self.comparisons for source in comparison.other_sources}
@@ -49,21 +51,26 @@ class Disagreement(NamedTuple):
             reporting = (
                 f"{other_sources} {choose_verb_form(len(source_names), 'reports', 'report')}"
             )
-            sentence_start = f"{worst_comparison.canonical_source}, the canonical source of {self.metric}, is silent while {reporting}"
+            sentence_start = (
+                f"{worst_comparison.canonical_source}, the canonical source of {self.metric}, "
+                f"is silent while {reporting}"
+            )
         else:
             all_sources = join_names([*source_names, worst_comparison.canonical_source])
-            sentence_start = f"{all_sources} differ by up to {format_percent(1 - worst_comparison.agreement)} on {self.metric}"
+            difference = format_percent(1 - worst_comparison.agreement)
+            sentence_start = f"{all_sources} differ by up to {difference} on {self.metric}"
         windows_clause = f", over {pluralize(len(self.windows), 'window')} of its key results"
         return sentence_start + (windows_clause if len(self.windows) > 1 else "")
 
     def evidence(self, _: Loss) -> EvidenceQuery:
-        """The events of every source that count for the metric, in the windows in which they differ."""
+        """Return the query for the events of all sources in the windows that differ."""
         return self.scope.event_evidence_within(self.windows, ("counts_for", self.metric))
 
 
 def compute_agreement(left_value: ExactValue, right_value: ExactValue) -> float:
-    """How near two values are to each other, relative to the larger; rounded once."""
-    scaled_left, scaled_right = left_value[0] * right_value[1], right_value[0] * left_value[1]
+    """Return how close two values are, relative to the larger one; rounded once."""
+    scaled_left = left_value[0] * right_value[1]
+    scaled_right = right_value[0] * left_value[1]
     larger_magnitude = max(abs(scaled_left), abs(scaled_right))
     return (
         ratio(larger_magnitude - abs(scaled_left - scaled_right), larger_magnitude)
@@ -73,7 +80,10 @@ def compute_agreement(left_value: ExactValue, right_value: ExactValue) -> float:
 
 
 def compute_figure(context: ScoringContext) -> Figure:
-    """The mean of the agreement of sources by priority, over the objectives that have one; silent without any."""
+    """Return the mean agreement by priority, over the objectives with a second source.
+
+    The figure is silent without such an objective.
+    """
     if not has_canonical_source(context):
         return figure_without_evidence(
             "no metric of a key result has a canonical source", applies=False
@@ -99,7 +109,10 @@ def compute_figure(context: ScoringContext) -> Figure:
 
 
 def compute_agreements(context: ScoringContext) -> Mapping[str, float]:
-    """How far the sources agree, by objective; those are not in it on which no second source has a say."""
+    """Return the agreement of sources by objective.
+
+    Objectives without a second source are absent.
+    """
     return _mean_agreements(_compare_key_results(context))
 
 
@@ -116,7 +129,7 @@ def _mean_agreements(
 
 
 def has_canonical_source(context: ScoringContext) -> bool:
-    """Whether a metric of a key result that scores has a canonical source."""
+    """Return True if a metric of a scored key result has a canonical source."""
     metrics = context.snapshot.configuration.metrics
     return any(
         metrics[metric].canonical_source is not None
@@ -125,7 +138,7 @@ def has_canonical_source(context: ScoringContext) -> bool:
 
 
 def _compare_key_results(context: ScoringContext) -> dict[str, list[KeyResultComparison]]:
-    """The key results on which more than one source has a say, by objective."""
+    """Return the key results that more than one source reports, by objective."""
     comparison_cache = context.playbook_index.memoize(_ComparisonCache)
     comparisons_by_objective: dict[str, list[KeyResultComparison]] = {}
     for window, window_value in context.key_result_progress.window_values.items():
@@ -141,7 +154,7 @@ def _compare_key_results(context: ScoringContext) -> dict[str, list[KeyResultCom
 
 
 class _ComparisonCache:
-    """What was compared; compared anew only where something else is said."""
+    """Comparisons by window, recomputed when the reading of the window changes."""
 
     def __init__(self, playbook_index: PlaybookIndex) -> None:
         self._windows = playbook_index.windows
@@ -152,7 +165,7 @@ class _ComparisonCache:
     def compare_window(
         self, window: MetricWindow, window_value: WindowValue
     ) -> Sequence[KeyResultComparison]:
-        """All key results of a window on which more than one source has a say."""
+        """Return the comparisons of a window's key results with more than one source."""
         cached = self._comparisons.get(window)
         if cached is None or cached[0] is not window_value.reading:
             source_comparison = _compare_sources(window_value)
@@ -169,8 +182,12 @@ class _ComparisonCache:
 
 
 def _compare_sources(window_value: WindowValue) -> tuple[str, tuple[str, ...], bool, float] | None:
-    """The canonical source, the others, whether it is silent, and how near they are; None with nothing to compare."""
-    metric, sources = window_value.metric, window_value.reading.sources
+    """Return the canonical source, the others, whether it is silent, and the agreement.
+
+    Return None if there is nothing to compare.
+    """
+    metric = window_value.metric
+    sources = window_value.reading.sources
     other_sources = tuple(sorted(source for source in sources if source != metric.canonical_source))
     if metric.canonical_source is None or not other_sources:
         return None
@@ -223,7 +240,7 @@ def _iterate_losses(
 def _group_by_metric(
     comparisons: Iterable[KeyResultComparison],
 ) -> Mapping[str, list[KeyResultComparison]]:
-    """Those on which sources differ, by metric, in the order of their keys."""
+    """Group the comparisons that differ by metric, in the order of the keys."""
     comparisons_by_metric: dict[str, list[KeyResultComparison]] = {}
     for comparison in sorted(comparisons, key=lambda candidate: candidate.key_result.key):
         if comparison.agreement < 1:

@@ -17,16 +17,17 @@ NAME: Final = "deliverability"
 
 
 class UndeliverableSales(NamedTuple):
-    """What was sold of one offering while it could not be delivered. None when nobody knows it: `offering`."""
+    """Explains sales of one offering that could not be delivered."""
 
     scope: EvidenceScope
     offering_key: str
+    # None for an unknown offering.
     offering: Offering | None
     reason: str
     share: float
 
     def detail(self, _: Loss) -> str:
-        """How much of what was sold it was, and why it cannot be delivered."""
+        """Describe the share of the value sold, and why it cannot be delivered."""
         share_clause = f"{format_percent(self.share)} of the value sold is {self.offering_key}"
         if self.offering is None:
             return f"{share_clause}, which is not among the offerings"
@@ -35,7 +36,7 @@ class UndeliverableSales(NamedTuple):
         return f"{share_clause} before it can be delivered, from {self.offering.available_from}"
 
     def evidence(self, _: Loss) -> EvidenceQuery:
-        """The events that sold it on those days."""
+        """Return the query for the sales on these days."""
         first_day, last_day = self._undeliverable_days()
         unit_filter = (("sold_unit", self.scope.unit),) if self.scope.unit is not None else ()
         return self.scope.event_evidence(
@@ -43,7 +44,9 @@ class UndeliverableSales(NamedTuple):
         )
 
     def _undeliverable_days(self) -> tuple[date, date]:
-        first_day, last_day, offering = self.scope.starts_on, self.scope.until, self.offering
+        first_day = self.scope.starts_on
+        last_day = self.scope.until
+        offering = self.offering
         if offering is not None and self.reason == "not_yet_available":
             return first_day, min(last_day, offering.available_from - timedelta(days=1))
         if offering is not None and offering.retired_on is not None:
@@ -52,7 +55,7 @@ class UndeliverableSales(NamedTuple):
 
 
 def find_obstacle(offerings: Mapping[str, Offering], sale: SoldValue) -> str | None:
-    """Why what was sold cannot be delivered; None when it can."""
+    """Return the reason why a sale cannot be delivered, or None."""
     offering = offerings.get(sale.offering)
     if offering is None:
         return "unknown_offering"
@@ -66,7 +69,10 @@ def find_obstacle(offerings: Mapping[str, Offering], sale: SoldValue) -> str | N
 def deliverable_share(
     offerings: Mapping[str, Offering], sold_values: Iterable[SoldValue]
 ) -> float | None:
-    """The share of the value sold that can be delivered; None when nothing was sold or nothing is offered."""
+    """Return the share of the value sold that can be delivered.
+
+    Return None without sales or offerings.
+    """
     sales = list(sold_values)
     total_value = sum(sale.value for sale in sales)
     if not offerings or total_value <= 0:
@@ -75,7 +81,7 @@ def deliverable_share(
 
 
 def compute_figure(context: ScoringContext) -> Figure:
-    """The share of the value sold that can be delivered; silent when nothing was sold."""
+    """Return the share of the value sold that can be delivered; silent without sales."""
     offerings = context.snapshot.configuration.offerings
     if not offerings:
         return figure_without_evidence("no offerings are declared", applies=False)
@@ -87,7 +93,8 @@ def compute_figure(context: ScoringContext) -> Figure:
 
 
 def _iterate_losses(context: ScoringContext, weight: float) -> Iterator[Loss]:
-    offerings, sold_values = context.snapshot.configuration.offerings, context.snapshot.sold_values
+    offerings = context.snapshot.configuration.offerings
+    sold_values = context.snapshot.sold_values
     undeliverable_values: dict[tuple[str, str], int] = {}
     for sale in sold_values:
         reason = find_obstacle(offerings, sale)

@@ -1,4 +1,4 @@
-"""freshness: whether the strategy is gathering dust."""
+"""freshness: whether each objective still receives events."""
 
 from collections.abc import Iterator, Mapping
 from datetime import date
@@ -20,10 +20,11 @@ STALE_BELOW: Final = 0.5
 
 
 class ObjectiveAge(NamedTuple):
-    """How long ago an objective saw any event. None when it saw none in the playbook's window: `newest`."""
+    """The time since the last event of an objective."""
 
     scope: EvidenceScope
     objective: str
+    # None without an event in the playbook's window.
     latest_day: date | None
     age_days: int
     cadence_days: int
@@ -31,27 +32,28 @@ class ObjectiveAge(NamedTuple):
 
     @property
     def is_stale(self) -> bool:
-        """Whether it is gathering dust."""
+        """True below half freshness."""
         return self.freshness < STALE_BELOW
 
     def detail(self, _: Loss) -> str:
-        """How long ago it was and how often it should be."""
+        """Describe the age of the last event and the cadence."""
         cadence_clause = f"one is due every {pluralize(self.cadence_days, 'day')}"
         if self.latest_day is None:
             return (
                 f"no event has touched {self.objective} since the playbook began, {cadence_clause}"
             )
-        return f"the last event on {self.objective} was {pluralize(self.age_days, 'day')} ago, {cadence_clause}"
+        age = pluralize(self.age_days, "day")
+        return f"the last event on {self.objective} was {age} ago, {cadence_clause}"
 
     def evidence(self, _: Loss | None = None) -> EvidenceQuery:
-        """The events that keep the objective fresh."""
+        """Return the query for the events that refresh the objective."""
         return self.scope.event_evidence(
             self.scope.starts_on, self.scope.until, ("refreshes", self.objective)
         )
 
 
 def compute_ages(context: ScoringContext) -> Mapping[str, ObjectiveAge]:
-    """How fresh each objective is, by objective."""
+    """Return the age of each objective."""
     return {
         objective: ObjectiveAge(context.scope, objective, *age_fields)
         for objective, age_fields in _compute_age_fields(context).items()
@@ -61,15 +63,13 @@ def compute_ages(context: ScoringContext) -> Mapping[str, ObjectiveAge]:
 def _compute_age_fields(
     context: ScoringContext,
 ) -> Mapping[str, tuple[date | None, int, int, float]]:
-    """The newest day, the age, the cadence and the figure of each objective."""
-    day, first_day = context.snapshot.frame.day, context.playbook_index.playbook.starts_on
-    latest_days, half_life = (
-        _latest_day_by_objective(context),
-        context.playbook_index.policy.half_life_days,
-    )
-    age_cache: dict[
-        tuple[date | None, int], tuple[date | None, int, int, float]
-    ] = {}  # most objectives are like others
+    """Return the latest day, the age, the cadence and the freshness of each objective."""
+    day = context.snapshot.frame.day
+    first_day = context.playbook_index.playbook.starts_on
+    latest_days = _latest_day_by_objective(context)
+    half_life = context.playbook_index.policy.half_life_days
+    # Most objectives share their latest day and cadence with others.
+    age_cache: dict[tuple[date | None, int], tuple[date | None, int, int, float]] = {}
     ages = {}
     for objective, cadence_days in context.playbook_index.memoize(_cadence_by_objective).items():
         latest_day = latest_days.get(objective)
@@ -89,7 +89,7 @@ def _compute_age_fields(
 
 
 def _cadence_by_objective(playbook_index: PlaybookIndex) -> Mapping[str, int]:
-    """How often an event is due, in days, by objective."""
+    """Return the days between due events, by objective."""
     return {
         objective: min(
             [key_result.cadence_days for key_result in key_results], default=DEFAULT_CADENCE_DAYS
@@ -99,7 +99,11 @@ def _cadence_by_objective(playbook_index: PlaybookIndex) -> Mapping[str, int]:
 
 
 def _latest_day_by_objective(context: ScoringContext) -> Mapping[str, date]:
-    """The newest day of an event that names the objective or matches a metric of its key results."""
+    """Return the latest day with an event that refreshes each objective.
+
+    An event refreshes the objective that it names, and those whose key results use a metric that it
+    matches.
+    """
     latest_by_metric: dict[str, date] = {}
     latest_by_objective: dict[str, date] = {}
     for metrics, objective, day in context.snapshot.latest_activities:
@@ -118,16 +122,15 @@ def _latest_day_by_objective(context: ScoringContext) -> Mapping[str, date]:
 
 
 def compute_figure(context: ScoringContext) -> Figure:
-    """The mean of the objectives' freshness by priority; silent without objectives."""
+    """Return the mean freshness by priority; silent without objectives."""
     if not context.playbook_index.objectives:
         return figure_without_evidence("the playbook has no active objective")
     freshness_values = [freshness for *_, freshness in _compute_age_fields(context).values()]
-    score, objective_count = (
-        weighted_mean(context.playbook_index.priorities, freshness_values),
-        len(freshness_values),
-    )
+    score = weighted_mean(context.playbook_index.priorities, freshness_values)
+    objective_count = len(freshness_values)
     stale_count = sum(freshness < STALE_BELOW for freshness in freshness_values)
-    summary = f"{x_of_y(stale_count, objective_count, 'objective')} {choose_verb_form(1 if objective_count == 1 else stale_count, 'is', 'are')} gathering dust"
+    verb = choose_verb_form(1 if objective_count == 1 else stale_count, "is", "are")
+    summary = f"{x_of_y(stale_count, objective_count, 'objective')} {verb} gathering dust"
     return Figure(score, 1.0, score, summary, partial(_iterate_losses, context))
 
 

@@ -18,22 +18,25 @@ NAME: Final = "outcomes"
 
 
 class UnmeasuredObjective(NamedTuple):
-    """An objective that no key result measures."""
+    """Explains an objective without key results."""
 
     scope: EvidenceScope
     objective: str
 
     def detail(self, _: Loss) -> str:
-        """What it lacks."""
+        """Describe the missing key result."""
         return f"{self.objective} has no key result: nobody can tell whether it is met"
 
     def evidence(self, _: Loss) -> EvidenceQuery:
-        """The objective's key results: there are none."""
+        """Return the query for the key results of the objective, an empty list."""
         return self.scope.configuration_evidence("key-results", "objective", self.objective)
 
 
 class KeyResultShortfall(NamedTuple):
-    """A key result that lacks something; where it stands is made only for those that are shown."""
+    """Explains a key result below its expected progress.
+
+    Its standing is computed on demand, because only the losses that are shown need it.
+    """
 
     key_result_progress: KeyResultProgress
     window: MetricWindow
@@ -41,39 +44,39 @@ class KeyResultShortfall(NamedTuple):
 
     @property
     def key_result_standing(self) -> KeyResultStanding:
-        """Where it stands."""
+        """The standing of the key result."""
         return self.key_result_progress.build_standing(self.window, self.key_result)
 
     def __eq__(self, other: object) -> bool:
-        """Whether both stand alike."""
+        """Compare the standings."""
         return (
             isinstance(other, KeyResultShortfall)
             and self.key_result_standing == other.key_result_standing
         )
 
     def __ne__(self, other: object) -> bool:
-        """Whether they do not: a tuple has its own idea of it."""
+        """Compare the standings; NamedTuple would compare the fields."""
         return not self == other
 
     def __hash__(self) -> int:
-        """As they are equal."""
+        """Hash consistently with equality."""
         return hash(self.key_result.key)
 
     def __repr__(self) -> str:
-        """Where it stands."""
+        """Represent the standing."""
         return repr(self.key_result_standing)
 
     def detail(self, loss: Loss) -> str:
-        """How far it is and should be, and what could not be counted."""
+        """Describe the progress, the expected progress and excluded events."""
         return self.key_result_standing.detail(loss)
 
     def evidence(self, loss: Loss) -> EvidenceQuery:
-        """The events that make its value."""
+        """Return the query for the events behind the value."""
         return self.key_result_standing.evidence(loss)
 
 
 def compute_figure(context: ScoringContext) -> Figure:
-    """The mean of the objectives' attainment by priority; silent while no key result has evidence."""
+    """Return the mean attainment by priority; silent without evidence of any key result."""
     if not context.has_evidence:
         return figure_without_evidence(
             "no key result has evidence yet"
@@ -136,7 +139,8 @@ def _summarize(context: ScoringContext) -> str:
             begun_count += len(key_results)
             silent_count += len(key_results) if window_value.exact_value is None else 0
     behind_count = context.key_result_progress.behind_count
-    summary = f"{x_of_y(behind_count, begun_count, 'key result')} {choose_verb_form(behind_count, 'is', 'are')} behind pace"
+    verb = choose_verb_form(behind_count, "is", "are")
+    summary = f"{x_of_y(behind_count, begun_count, 'key result')} {verb} behind pace"
     summary += f", {silent_count} without evidence" if silent_count else ""
     unmeasured_count = sum(
         not key_results for key_results in context.playbook_index.key_results.values()

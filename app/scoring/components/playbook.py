@@ -1,4 +1,4 @@
-"""playbook: whether those who deliver the strategy helped to write it and signed it."""
+"""playbook: whether the teams that deliver the strategy contributed to it and signed it."""
 
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -22,40 +22,38 @@ DETAIL_TEMPLATES: Final = {
 
 
 class Involvement(NamedTuple):
-    """One team's part in it, as the plan says.
-
-    Shape: `signed` is 1 for the current revision, 1/2 for an earlier one, 0 for none.
-    """
+    """The part of one team in writing and signing the playbook."""
 
     team: str
     has_contributed: bool
+    # 1 for the current revision, 1/2 for an earlier one, 0 without a signature.
     signature_share: float
 
     @property
     def involvement_share(self) -> float:
-        """The team's own figure."""
+        """The team's figure."""
         return (self.has_contributed + self.signature_share) / 2
 
     @property
     def reason(self) -> str:
-        """Why it is not 1."""
+        """The reason why the figure is below 1."""
         if not self.signature_share:
             return "not_signed" if self.has_contributed else "not_involved"
         return "signed_old_revision" if self.signature_share < 1 else "did_not_contribute"
 
 
 class MissingInvolvement(NamedTuple):
-    """It accounts for what is lost on a team's part."""
+    """Explains the missing part of a team."""
 
     scope: EvidenceScope
     involvement: Involvement
 
     def detail(self, _: Loss) -> str:
-        """What the team did not do."""
+        """Describe what the team did not do."""
         return DETAIL_TEMPLATES[self.involvement.reason].format(team=self.involvement.team)
 
     def evidence(self, _: Loss) -> EvidenceQuery:
-        """The list in which the team should stand."""
+        """Return the query for the list that lacks the team."""
         needs_signature = self.involvement.reason in ("not_signed", "signed_old_revision")
         return self.scope.configuration_evidence(
             "signoffs" if needs_signature else "contributions", "playbook", self.scope.playbook
@@ -63,8 +61,9 @@ class MissingInvolvement(NamedTuple):
 
 
 def compute_involvements(playbook_index: PlaybookIndex) -> Mapping[str, Involvement]:
-    """Each team's part, by team."""
-    configuration, playbook = playbook_index.configuration, playbook_index.playbook
+    """Return the involvement of each team."""
+    configuration = playbook_index.configuration
+    playbook = playbook_index.playbook
     involvements = {}
     for team in playbook_index.teams:
         key = f"{playbook.key}/{team}"
@@ -77,7 +76,7 @@ def compute_involvements(playbook_index: PlaybookIndex) -> Mapping[str, Involvem
 
 
 def compute_figure(context: ScoringContext) -> Figure:
-    """The mean of the teams' parts by size; silent without teams."""
+    """Return the mean involvement by team size; silent without teams."""
     if not context.playbook_index.teams:
         return figure_without_evidence("there are no teams")
     involvements = context.playbook_index.memoize(compute_involvements)
@@ -87,7 +86,8 @@ def compute_figure(context: ScoringContext) -> Figure:
     )
     signed_count = sum(involvement.signature_share == 1 for involvement in involvements.values())
     contributed_count = sum(involvement.has_contributed for involvement in involvements.values())
-    summary = f"{x_of_y(signed_count, len(involvements), 'team')} signed the current revision, {contributed_count} contributed to it"
+    signed_teams = x_of_y(signed_count, len(involvements), "team")
+    summary = f"{signed_teams} signed the current revision, {contributed_count} contributed to it"
     return Figure(score, 1.0, score, summary, partial(_iterate_losses, context, involvements))
 
 

@@ -3,52 +3,50 @@
 from collections.abc import Iterator, Mapping
 from functools import partial
 from math import fsum
-from typing import Final, NamedTuple
+from typing import Final
 
 from app.scoring.averages import clamp, weighted_mean
-from app.scoring.components.focus import (
-    describe_off_playbook,
-    objective_filters,
-    off_playbook_losses,
-    teams_with_enough_work,
-)
 from app.scoring.context import ScoringContext
 from app.scoring.effort import TeamEffort
-from app.scoring.evidence_links import EvidenceQuery, EvidenceScope
 from app.scoring.ledger import Loss
 from app.scoring.phrases import format_percent
 from app.scoring.result import Figure, figure_without_evidence
+from app.scoring.work_losses import (
+    WorkExplanation,
+    iterate_off_playbook_losses,
+    select_teams_with_enough_work,
+)
 
 NAME: Final = "productivity"
 
 
-class UnproductiveWork(NamedTuple):
-    """Where a team's activity went; it accounts for what went to objectives that do not move, or to none."""
+class UnproductiveWork(WorkExplanation):
+    """Explains activity on objectives that do not move. The rates are their attainments."""
 
-    scope: EvidenceScope
-    team: str
-    team_effort: TeamEffort
-    attainments: Mapping[str, float]
+    __slots__ = ()
 
-    def detail(self, loss: Loss) -> str:
-        """How much of the team's activity it was, and how the objective stands."""
-        if loss.objective is None:
-            return describe_off_playbook(loss, self.team_effort, "activity")
-        spent_percent, attainment_percent = (
-            format_percent(self.team_effort.shares[loss.objective]),
-            format_percent(self.attainments[loss.objective]),
-        )
-        return f"{spent_percent} of the activity of {self.team} went to {loss.objective}, whose attainment is {attainment_percent}"
+    @property
+    def work_label(self) -> str:
+        """The kind of work in words."""
+        return "activity"
 
-    def evidence(self, loss: Loss) -> EvidenceQuery:
-        """The team's activities that belong there."""
-        return self.scope.focus_evidence(
-            ("team", self.team), ("kind", "activity"), *objective_filters(loss, self.scope)
+    @property
+    def event_filters(self) -> tuple[tuple[str, str], ...]:
+        """The filters that select this kind of work."""
+        return (("kind", "activity"),)
+
+    def describe_objective(self, objective: str) -> str:
+        """Compare the share of the activity with the attainment of the objective."""
+        spent_percent = format_percent(self.team_effort.shares[objective])
+        attainment_percent = format_percent(self.objective_rates[objective])
+        return (
+            f"{spent_percent} of the activity of {self.team} went to {objective}, "
+            f"whose attainment is {attainment_percent}"
         )
 
 
 def compute_team_productivity(context: ScoringContext, team: str) -> float:
-    """How much of a team's activity landed on objectives that move."""
+    """Return the share of a team's activity that landed on objectives that move."""
     team_effort = context.activity_efforts[team]
     return clamp(
         fsum(
@@ -62,10 +60,13 @@ def compute_team_productivity(context: ScoringContext, team: str) -> float:
 
 
 def compute_figure(context: ScoringContext) -> Figure:
-    """The mean of the teams' productivity by size; silent without enough activity, or without any evidence."""
+    """Return the mean of the teams' productivity by size.
+
+    The figure is silent without evidence and without a team that has enough activity.
+    """
     if not context.has_evidence:
         return figure_without_evidence("no objective has evidence yet")
-    team_efforts = teams_with_enough_work(context, context.activity_efforts)
+    team_efforts = select_teams_with_enough_work(context, context.activity_efforts)
     if not team_efforts:
         return figure_without_evidence("no team has enough recorded activity")
     weighted_productivity = [
@@ -76,10 +77,11 @@ def compute_figure(context: ScoringContext) -> Figure:
     total_size = context.playbook_index.total_team_size
     observed_size = sum(size for size, _ in weighted_productivity)
     summary = f"{format_percent(score)} of the activity landed on objectives that move"
+    # Coverage times score would be rounded twice, and could rise when a team falls silent.
     proven = clamp(
         fsum(size * team_productivity for size, team_productivity in weighted_productivity)
         / total_size
-    )  # as in focus
+    )
     return Figure(
         score,
         observed_size / total_size,
@@ -92,17 +94,14 @@ def compute_figure(context: ScoringContext) -> Figure:
 def _iterate_losses(
     context: ScoringContext, team_efforts: Mapping[str, TeamEffort], weight: float
 ) -> Iterator[Loss]:
-    observed_size, attainments = (
-        sum(context.playbook_index.teams[team].size for team in team_efforts),
-        context.attainments,
-    )
+    observed_size = sum(context.playbook_index.teams[team].size for team in team_efforts)
+    attainments = context.attainments
     for team, team_effort in team_efforts.items():
-        team_weight, explanation = (
-            weight * (context.playbook_index.teams[team].size / observed_size),
-            UnproductiveWork(context.scope, team, team_effort, attainments),
-        )
-        yield from off_playbook_losses(NAME, team, team_effort, team_weight, explanation)
+        team_weight = weight * (context.playbook_index.teams[team].size / observed_size)
+        explanation = UnproductiveWork(context.scope, team, team_effort, attainments)
+        yield from iterate_off_playbook_losses(NAME, team, team_effort, team_weight, explanation)
         spent_shares = team_effort.unsorted_shares
+        # The attainments are sorted already; sorting the shares of every team would be slower.
         yield from [
             Loss(
                 NAME,
@@ -112,6 +111,6 @@ def _iterate_losses(
                 team,
                 objective,
             )
-            for objective, attainment in attainments.items()  # as the shares sorted, without sorting so many for each team
+            for objective, attainment in attainments.items()
             if attainment < 1 and objective in spent_shares
         ]

@@ -1,4 +1,4 @@
-"""shared_responsibility: whether each objective rests on several functions, with one team accountable."""
+"""shared_responsibility: whether functions share objectives, with one accountable team each."""
 
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -25,21 +25,20 @@ DETAIL_TEMPLATES: Final = {
 
 
 class ResponsibilitySharing(NamedTuple):
-    """How one objective is shared, as the plan says.
-
-    Shape: `functions` and `accountable` are numbers of them among those who bear it.
-    """
+    """How the responsibility for one objective is shared."""
 
     objective: str
     value: float
+    # The number of functions among the responsible teams.
     functions: int
     required: int
+    # The number of accountable teams.
     accountable: int
     proposed: bool
 
     @property
     def reason(self) -> str:
-        """Why it is not 1."""
+        """The reason why the figure is below 1."""
         if not self.functions:
             return "not_accepted" if self.proposed else "no_owner"
         if self.functions == 1 and self.required > 1:
@@ -50,24 +49,24 @@ class ResponsibilitySharing(NamedTuple):
 
 
 class UnsharedResponsibility(NamedTuple):
-    """It accounts for what is lost on how an objective is shared."""
+    """Explains a loss of shared responsibility."""
 
     scope: EvidenceScope
     sharing: ResponsibilitySharing
 
     def detail(self, _: Loss) -> str:
-        """What is wrong with the sharing."""
+        """Describe the problem of the sharing."""
         return DETAIL_TEMPLATES[self.sharing.reason].format(**self.sharing._asdict())
 
     def evidence(self, _: Loss) -> EvidenceQuery:
-        """The objective's responsibilities."""
+        """Return the query for the objective's responsibilities."""
         return self.scope.configuration_evidence(
             "responsibilities", "objective", self.sharing.objective
         )
 
 
 def sharing_by_objective(playbook_index: PlaybookIndex) -> Mapping[str, ResponsibilitySharing]:
-    """How each objective is shared, by objective."""
+    """Return how each scored objective is shared."""
     configuration = playbook_index.configuration
     memo_inputs = (
         configuration.responsibilities,
@@ -80,7 +79,10 @@ def sharing_by_objective(playbook_index: PlaybookIndex) -> Mapping[str, Responsi
 
 
 def _compute_sharings(playbook_index: PlaybookIndex) -> Mapping[str, ResponsibilitySharing]:
-    """How any objective is shared, whether it scores or not: that of one that does is the same on other days."""
+    """Return how every objective is shared, scored or not.
+
+    The result depends on the configuration alone, so that other days can reuse it.
+    """
     functions = {team.function for team in playbook_index.teams.values()}
     required_functions = min(playbook_index.policy.required_functions, len(functions))
     proposed_objectives = {
@@ -119,7 +121,10 @@ def _compute_sharing(
 
 
 def _compute_balance(share_by_function: Mapping[str, int], required_functions: int) -> float:
-    """How near the effective number of functions, 1 / sum of squared shares, is to the required one."""
+    """Return the effective number of functions relative to the required one.
+
+    The effective number is 1 / sum of squared shares.
+    """
     if not share_by_function:
         return 0.0
     if required_functions <= 1:
@@ -132,7 +137,7 @@ def _compute_balance(share_by_function: Mapping[str, int], required_functions: i
 
 
 def compute_figure(context: ScoringContext) -> Figure:
-    """The mean of the objectives' sharing by priority; silent without objectives."""
+    """Return the mean sharing by priority; silent without objectives."""
     if not context.playbook_index.objectives:
         return figure_without_evidence("the playbook has no active objective")
     score, summary = context.playbook_index.memoize(_summarize)
@@ -140,7 +145,7 @@ def compute_figure(context: ScoringContext) -> Figure:
 
 
 def _summarize(playbook_index: PlaybookIndex) -> tuple[float, str]:
-    """The mean, and it in words."""
+    """Return the mean with its summary."""
     sharings = sharing_by_objective(playbook_index)
     full_count = sum(sharing.value == 1 for sharing in sharings.values())
     summary = (

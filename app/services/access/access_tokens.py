@@ -1,4 +1,4 @@
-"""Access tokens of the configured issuer: who asks, and what they may do, from the token's claims."""
+"""Callers with an OpenID Connect access token: organization, team and scopes from its claims."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -8,20 +8,23 @@ from app.domain.primitives.errors import NotAuthenticError
 from app.services.runtime.context import AccessTokenConfig, ServiceContext
 from app.store.access import directory
 
-INVALID_TOKEN_MESSAGE: Final = "The access token is not valid."  # noqa: S105  # the name contains a word; the text is no secret
+INVALID_TOKEN_MESSAGE: Final = "The access token is not valid."  # noqa: S105  # a message, not a secret
 SCOPE_PREFIX: Final = "sightline:"
 MAX_NAME_LENGTH: Final = 200
 
 
 def is_token(presented: str) -> bool:
-    """Whether it has the form of a JSON Web Token, which no API key has."""
+    """Return whether the credential has the form of a JSON Web Token, which no API key has."""
     return presented.count(".") == 2
 
 
 async def authenticate_token(
     service: ServiceContext, token_config: AccessTokenConfig, presented: str
 ) -> Actor:
-    """Whose token it is and what it may do. Raises: NotAuthenticError, UnavailableError."""
+    """Return the caller that an access token belongs to.
+
+    Raises: NotAuthenticError, UnavailableError.
+    """
     claims = await token_config.verify_token(presented)
     key, team, subject = (
         _read_text_claim(claims, name)
@@ -37,7 +40,7 @@ async def authenticate_token(
 
 
 def parse_scopes(claims: Mapping[str, Any]) -> frozenset[str]:  # Any: JSON values
-    """The scopes of ours that the token was given, as `sightline:read` and so on."""
+    """Return the scopes that the token grants, such as `sightline:read`."""
     scope_claim = claims.get("scope", "")
     granted_scopes = (
         scope_claim.split()
@@ -50,7 +53,10 @@ def parse_scopes(claims: Mapping[str, Any]) -> frozenset[str]:  # Any: JSON valu
 
 
 def _read_text_claim(claims: Mapping[str, Any], name: str) -> str | None:  # Any: JSON values
-    """A claim that is a text of sane length. None when it is missing. Raises: NotAuthenticError for any other."""
+    """Return a text claim, or None if it is missing.
+
+    Raises: NotAuthenticError for a claim that is no text, too long, or not printable.
+    """
     claim = claims.get(name)
     if claim is None:
         return None

@@ -1,1 +1,1 @@
-"""The alignment score, its history, comparisons and what-if."""
+"""Alignment now and in the past, comparisons and what-if."""

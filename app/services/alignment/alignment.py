@@ -1,4 +1,4 @@
-"""The score: one consistent read, one pure step; and the answers of before, while they still hold."""
+"""Alignment of an organization: one consistent read, one pure computation, a cache of results."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -10,43 +10,45 @@ from uuid import UUID
 from app.domain.access.actor import Actor
 from app.domain.playbook.lifecycle import count_unpublished_changes
 from app.domain.playbook.playbooks import Playbook
-from app.domain.primitives.errors import Fault, InvalidError
 from app.scoring.engine import compute_alignment
 from app.scoring.playbook_index import PlaybookIndex
 from app.scoring.result import Alignment
 from app.scoring.snapshot import Snapshot
-from app.services.playbook import configuration_history as past
+from app.services.alignment.days import resolve_dates
+from app.services.playbook import configuration_history
 from app.services.playbook.configuration_history import ConfigurationHistory, ScoringBasis
 from app.services.runtime.context import ServiceContext
-from app.store.access import organization_version as cursor
-from app.store.alignment import evidence_query as snapshot
+from app.store.access import organization_version
+from app.store.alignment import evidence_query
 from app.store.sql.database import Connection
 
-BASE_RESULT_COST: Final = 20  # what an answer weighs that loses nothing, beside a loss
-EVIDENCE_ROWS_PER_COST_UNIT: Final = 10  # of evidence, that weigh as much as a loss
+# The cache cost of a result without losses, where a loss costs 1.
+BASE_RESULT_COST: Final = 20
+# So many rows of evidence cost as much as a loss.
+EVIDENCE_ROWS_PER_COST_UNIT: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
 class AlignmentResult:
-    """An alignment with what it is of.
-
-    Shape: `restating` are the metrics whose change does not show in it yet, by key; `replies` is what was made of it
-    for callers, with its entity tag, by what they asked for.
-    """
+    """An alignment with the snapshot and the playbook that it was computed from."""
 
     snapshot: Snapshot
     alignment: Alignment
     playbook: Playbook
+    # The number of changes since the playbook was last published.
     unpublished_changes: int
+    # The keys of the other playbooks that are current on that day.
     other_playbooks: tuple[str, ...]
+    # The keys of redefined metrics that the result does not show yet.
     restating_metrics: tuple[str, ...] = ()
+    # Encoded replies with their entity tags, by request. They live as long as this result.
     cached_replies: dict[str, tuple[bytes, str]] = field(
         default_factory=dict, compare=False, repr=False
     )
 
 
 class _RequestedOnce:
-    """Stands for what was asked once."""
+    """A mark in the cache that a query was made once."""
 
 
 async def get_cached(
@@ -56,7 +58,7 @@ async def get_cached(
     as_of: date | None = None,
     known_at: date | None = None,
 ) -> AlignmentResult | None:
-    """The answer of before, where it still holds. None where it has to be worked out. Raises: InvalidError."""
+    """Return the cached result, or None on a cache miss. Raises: InvalidError."""
     actor.require_scope("read")
     org_version = await service.version_flight.run(
         actor.organization, partial(_load_version, service, actor.organization)
@@ -74,25 +76,28 @@ async def get_alignment(
     as_of: date | None = None,
     known_at: date | None = None,
 ) -> AlignmentResult:
-    """How aligned the organization is, or was. Raises: NoCurrentPlaybookError, NotFoundError, InvalidError."""
+    """Compute how aligned the organization is or was, or return the cached result.
+
+    Raises: NoCurrentPlaybookError, NotFoundError, InvalidError.
+    """
     alignment_result = await get_cached(service, actor, playbook, as_of, known_at)
     if alignment_result is not None:
         return alignment_result
     now = service.clock()
     async with service.database.read_transaction() as connection:
-        org_version = await cursor.load_version(connection, actor.organization)
+        org_version = await organization_version.load_version(connection, actor.organization)
         days = resolve_dates(org_version.today(now), as_of, known_at)
-        config_history = await past.load_cached_history(
+        config_history = await configuration_history.load_cached_history(
             connection, actor.organization, org_version, service.answer_cache
         )
         basis = await config_history.resolve_basis(playbook, *days)
         evidence = await _closed_day_evidence(
             service, connection, actor.organization, org_version, basis, (playbook, *days)
         )
-        evidence_snapshot = await snapshot.read_snapshot(
+        evidence_snapshot = await evidence_query.read_snapshot(
             connection, actor.organization, basis.playbook_index, basis.frame, evidence
         )
-    # A large playbook takes a while: others are answered meanwhile.
+    # A large playbook takes long. A thread leaves the event loop free for other requests.
     alignment_result = await asyncio.to_thread(
         build_result, evidence_snapshot, basis, config_history
     )
@@ -109,24 +114,31 @@ async def get_alignment(
     return alignment_result
 
 
-async def _closed_day_evidence(  # what it is of, and the question
+async def _closed_day_evidence(
     service: ServiceContext,
     connection: Connection,
     organization: UUID,
-    org_version: cursor.OrganizationVersion,
+    org_version: organization_version.OrganizationVersion,
     basis: ScoringBasis,
     query: tuple[str | None, date, date],
-) -> snapshot.ClosedDayEvidence | None:
-    """The evidence that was recorded before the day on which the organization wrote last, read once that day.
+) -> evidence_query.ClosedDayEvidence | None:
+    """Return the evidence that was recorded before the organization's last day of writing.
 
-    None when it is not worth it: for who asks the first time, for a day on which less was known, whose answer is the
-    same all day, and on a database that is slower so.
+    It cannot change until the configuration does, so it is read once a day. The rest is then a
+    small read.
+
+    Return None where caching it does not pay. This is so for the first request of a query, and on a
+    database where two reads are slower. It is also so for an earlier `known_at`, whose result is
+    the same all day.
     """
-    if query[-1] < org_version.recorded_day or not snapshot.supports_incremental_read(connection):
+    if query[-1] < org_version.recorded_day or not evidence_query.supports_incremental_read(
+        connection
+    ):
         return None
-    cache_owner, cache_key = ("settled", organization), (*query, org_version.recorded_day)
+    cache_owner = ("settled", organization)
+    cache_key = (*query, org_version.recorded_day)
     closed_days = service.answer_cache.get(
-        cache_owner, cache_key, org_version.configuration_version, snapshot.ClosedDayEvidence
+        cache_owner, cache_key, org_version.configuration_version, evidence_query.ClosedDayEvidence
     )
     if (
         closed_days is None
@@ -140,7 +152,7 @@ async def _closed_day_evidence(  # what it is of, and the question
         )
     elif closed_days is None:
         last_closed_day = org_version.recorded_day - timedelta(days=1)
-        closed_days = await snapshot.read_closed_days(
+        closed_days = await evidence_query.read_closed_days(
             connection, organization, basis.playbook_index, basis.frame, last_closed_day
         )
         service.answer_cache.put(
@@ -154,7 +166,7 @@ async def _closed_day_evidence(  # what it is of, and the question
 
 
 def _estimate_cost(alignment_result: AlignmentResult) -> int:
-    """What it weighs beside the configuration; its evidence is small, and can be much more than its losses."""
+    """Return the cache cost of a result without its configuration."""
     evidence_snapshot = alignment_result.snapshot
     source_count = sum(len(reading.sources) for reading in evidence_snapshot.readings.values())
     row_count = (
@@ -170,15 +182,17 @@ def _estimate_cost(alignment_result: AlignmentResult) -> int:
     )
 
 
-async def _load_version(service: ServiceContext, organization: UUID) -> cursor.OrganizationVersion:
+async def _load_version(
+    service: ServiceContext, organization: UUID
+) -> organization_version.OrganizationVersion:
     async with service.database.single_statement() as connection:
-        return await cursor.load_version(connection, organization)
+        return await organization_version.load_version(connection, organization)
 
 
 def build_result(
     evidence_snapshot: Snapshot, basis: ScoringBasis, config_history: ConfigurationHistory
 ) -> AlignmentResult:
-    """The answer that follows from a snapshot."""
+    """Compute the result of a snapshot."""
     return AlignmentResult(
         evidence_snapshot,
         compute_alignment(evidence_snapshot),
@@ -191,20 +205,3 @@ def build_result(
 
 def _count_unpublished_changes(playbook_index: PlaybookIndex) -> int:
     return count_unpublished_changes(playbook_index.configuration, playbook_index.playbook.key)
-
-
-def resolve_dates(
-    today: date, as_of: date | None, known_at: date | None, parameter_name: str = "as_of"
-) -> tuple[date, date]:
-    """The days asked for, today where none was. Raises: InvalidError, naming the day by the parameter's name."""
-    day, known_day = as_of or today, known_at or today
-    faults = []
-    if day > today:
-        faults.append(Fault(parameter_name, "Must not be in the future."))
-    if known_at is not None and known_day < day:
-        faults.append(Fault("known_at", f"Must not be before {parameter_name}."))
-    if known_day > today:
-        faults.append(Fault("known_at", "Must not be in the future."))
-    if faults:
-        raise InvalidError(faults[0].detail, faults)
-    return day, known_day

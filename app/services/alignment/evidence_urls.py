@@ -15,8 +15,9 @@ LIST_PATHS: dict[str, str] = {"events": "/v1/events", "key-results": "/v1/key-re
 
 
 def to_url(evidence: EvidenceQuery) -> str:
-    """The address, path and query, at which the API lists that evidence."""
+    """Return the path and query at which the API lists the evidence."""
     if evidence.resource in LIST_PATHS:
         return f"{LIST_PATHS[evidence.resource]}?{urlencode(evidence.filters)}"
-    (path_name, path_value), *filters = evidence.filters
-    return f"{RESOURCE_PATHS[evidence.resource].format(**{path_name: quote(path_value, safe='')})}?{urlencode(filters)}"
+    (path_name, key), *filters = evidence.filters
+    path = RESOURCE_PATHS[evidence.resource].format(**{path_name: quote(key, safe="")})
+    return f"{path}?{urlencode(filters)}"

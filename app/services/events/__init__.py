@@ -1,1 +1,1 @@
-"""Ingest of events, and restatement of metrics."""
+"""Ingest and retraction of events, and restatement of metrics."""

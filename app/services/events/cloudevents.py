@@ -1,4 +1,4 @@
-"""CloudEvents that come with an API key: read by their source's mapping, and recorded as any events are."""
+"""Ingest of CloudEvents with an API key: the source's mapping turns them into events."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ from app.domain.primitives.errors import (
     SightlineError,
     SourceIsConnectedError,
 )
-from app.domain.sources.mapping import mapping
+from app.domain.sources.mapping import mapping_parser
 from app.domain.sources.sources import Source
-from app.services.events import ingestion as events
+from app.services.events import ingestion
 from app.services.runtime.context import ServiceContext
 from app.services.runtime.submissions import SubmissionResult
-from app.store.playbook import configuration as store
+from app.store.playbook import configuration as configuration_store
 
 CLOUDEVENTS_CONNECTOR: Final = "cloudevents"
 ACCEPTED_CONNECTORS: Final = frozenset({"api", CLOUDEVENTS_CONNECTOR})
@@ -32,8 +32,9 @@ EventReader = Callable[[Mapping[str, object]], Event]
 
 @dataclass(frozen=True, slots=True)
 class CloudEventResult:
-    """What became of one of the events. Shape: `given` is the event as ours, as far as it could be read."""
+    """The outcome of one CloudEvent."""
 
+    # The event's fields, as far as the mapping could read them.
     event_fields: Mapping[str, object]
     outcome: SubmissionResult
 
@@ -45,16 +46,18 @@ async def ingest_cloudevents(
     source_key: str | None,
     read_event: EventReader,
 ) -> list[CloudEventResult]:
-    """Records the events of a request; answers for each in the given order.
+    """Record the events of a request. Return their outcomes in the order of the request.
 
-    None when the key is bound to a source: `source`.
-    Raises: ForbiddenError, InvalidError, SourceIsConnectedError; MalformedError for a request that cannot be read.
+    Without `source_key`, the source is the one to which the API key is bound.
+
+    Raises: ForbiddenError, InvalidError, SourceIsConnectedError; MalformedError for an unreadable
+    request.
     """
     actor.require_scope("events:write")
     event_source = await _resolve_source(service, actor, source_key)
     connector = registry.get_connector(CLOUDEVENTS_CONNECTOR)
     custom_mapping = event_source.mapping if event_source.connector == CLOUDEVENTS_CONNECTOR else {}
-    mapping_rules = mapping.parse_mapping(
+    mapping_rules = mapping_parser.parse_mapping(
         custom_mapping, connector.default_mapping, connector.mapping_form
     )
     translation = connector.translate(delivery, None, mapping_rules)
@@ -66,7 +69,7 @@ async def ingest_cloudevents(
     fields_by_index, parsed_by_index = _parse_events(event_source, translation, read_event)
     valid_events = [event for event in parsed_by_index.values() if isinstance(event, Event)]
     outcomes = iter(
-        await events.ingest_events(service, actor, valid_events, ACCEPTED_CONNECTORS)
+        await ingestion.ingest_events(service, actor, valid_events, ACCEPTED_CONNECTORS)
         if valid_events
         else []
     )
@@ -89,7 +92,7 @@ async def ingest_cloudevents(
 async def _resolve_source(
     service: ServiceContext, actor: Actor, requested_key: str | None
 ) -> Source:
-    """The source that the events are of: the one named, else the key's own."""
+    """Return the requested source, or else the one to which the key is bound."""
     if requested_key is not None and actor.source is not None and requested_key != actor.source:
         raise ForbiddenError(f"This key is bound to the source '{actor.source}'.")
     key = requested_key or actor.source
@@ -97,7 +100,9 @@ async def _resolve_source(
         detail = "The key is bound to no source: name one with the parameter 'source'."
         raise InvalidError(detail, [Fault("source", detail)])
     async with service.database.read_transaction() as connection:
-        configuration = await store.load_configuration(connection, actor.organization, ("source",))
+        configuration = await configuration_store.load_configuration(
+            connection, actor.organization, ("source",)
+        )
     if key not in configuration.sources:
         raise InvalidError(
             missing_message(configuration, "source", key),
@@ -114,7 +119,7 @@ async def _resolve_source(
 def _parse_events(
     source: Source, translation: Translation, read_event: EventReader
 ) -> tuple[dict[int, Mapping[str, object]], dict[int, Event | SightlineError]]:
-    """The events by their places in the request, as they are given and as they are read."""
+    """Return each event's fields, and the parsed event or its error, by index in the request."""
     source_fields = {"source": source.key} | ({} if source.team is None else {"team": source.team})
     fields_by_index: dict[int, Mapping[str, object]] = {
         index: {**source_fields, **element}

@@ -1,35 +1,38 @@
-"""Redefining a metric restates history: at once where it is short, else in the background, a day at a time."""
+"""Restatement of history after a metric was redefined.
+
+Events match by the new definition on all days. A short history is restated within the write, a long
+one in the background, some days per transaction.
+"""
 
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
-from app.domain.events.metrics import Matcher, Metric, matching_definition
-from app.domain.playbook import history as past
+from app.domain.events.matched_event import EventState
+from app.domain.events.metrics import Matcher, Metric, find_redefined_metrics
+from app.domain.playbook import history as history_domain
 from app.domain.playbook.configuration import Configuration
 from app.domain.primitives.errors import BucketFullError, SightlineError
 from app.services.runtime.context import ServiceContext
-from app.store.access import directory
-from app.store.access import organization_version as cursor
+from app.store.access import organization_version
 from app.store.access.organization_version import WritePosition
-from app.store.events import metric_restatement as restatements
-from app.store.events import rollup_rebuild as rebuild
+from app.store.events import event_queries, restatement_queue
+from app.store.events import metric_restatement as metric_restatement_store
 from app.store.events.metric_restatement import PendingRestatement, RestatedDay
-from app.store.events.rollup_rebuild import EventState
-from app.store.playbook import configuration as store
+from app.store.playbook import configuration as configuration_store
 from app.store.playbook import journal
 from app.store.playbook.journal import RecordedAction
 from app.store.sql.database import Connection
 
 LOG = logging.getLogger("sightline.restatement")
-QUEUE_NAME = "restatement"
-MAX_CATCH_UP_DAYS = (
-    2  # days that the last step does besides: while events come in, today is never done before
-)
+# The last step restates up to so many days itself. While events arrive, the current day can only be
+# finished there.
+MAX_CATCH_UP_DAYS = 2
 
 
 class MetricRestatement:
-    """A restatement in the transaction of one of its steps; the cursor's row is locked."""
+    """A restatement in one transaction, which has locked the organization's version row."""
 
     def __init__(
         self,
@@ -38,10 +41,10 @@ class MetricRestatement:
         configuration: Configuration,
         previous_metrics: Mapping[str, Metric | None],
     ) -> None:
-        """Takes the configuration as it is now, and the redefined metrics as they were before."""
+        """Take the current configuration, and the redefined metrics as they were before."""
         self._scope = connection, organization
         self._time_zone = configuration.organization.time_zone
-        self.effective_metrics = past.effective_metrics(configuration, {})
+        self.effective_metrics = history_domain.effective_metrics(configuration, {})
         self.changed_metrics = frozenset(previous_metrics)
         metric_versions = [
             *previous_metrics.values(),
@@ -56,93 +59,93 @@ class MetricRestatement:
         self._matcher = Matcher(self.effective_metrics)
 
     async def find_days(self) -> list[int]:
-        """The days on which any event may match otherwise than before. Units: days since 1970."""
-        return await rebuild.list_event_days(*self._scope, self.event_types)
+        """Return the days on which an event may match differently, in days since 1970."""
+        return await event_queries.list_event_days(*self._scope, self.event_types)
 
     async def match_events(self, day: int) -> list[EventState]:
-        """The events of one of the days, matched as they are from now on."""
-        return await rebuild.events_of_day(
+        """Return the events of a day, matched by the new definitions."""
+        return await event_queries.load_events_of_day(
             *self._scope, self._matcher, day, self._time_zone, self.event_types
         )
 
     async def compute_day(self, day: int) -> RestatedDay:
-        """One of the days as it is from now on."""
-        return restatements.restate_day(day, await self.match_events(day), self.changed_metrics)
+        """Return the roll-ups of a day by the new definitions."""
+        return metric_restatement_store.restate_day(
+            day, await self.match_events(day), self.changed_metrics
+        )
 
     async def restate_days(self, days: Collection[int]) -> None:
-        """History shows those days as they are from now on."""
+        """Replace the roll-ups of the days."""
         for day in days:
-            await restatements.apply_restated_day(
+            await metric_restatement_store.apply_restated_day(
                 *self._scope, await self.compute_day(day), self.changed_metrics
             )
 
 
-async def begin_restatement(  # a write of configuration
-    service: ServiceContext,
-    connection: Connection,
-    organization: UUID,
-    actor: str,
-    before: Configuration,
-    after: Configuration,
-    position: WritePosition,
-    journal_index: int,
-) -> None:
-    """Events match the metrics as they are after the write, or will once history is restated.
+@dataclass(frozen=True, slots=True)
+class ConfigurationWrite:
+    """A write of configuration, which may redefine metrics."""
 
-    Shape: `place` is how many entries the write has made in the journal.
+    # The name of the actor.
+    actor: str
+    before: Configuration
+    after: Configuration
+    position: WritePosition
+    # The number of entries that the write has made in the journal.
+    journal_length: int
+
+
+async def begin_restatement(
+    service: ServiceContext, connection: Connection, organization: UUID, write: ConfigurationWrite
+) -> None:
+    """Restate history if a write redefines metrics: at once, or later if many events are affected.
+
+    A restatement in progress is replaced: events match the metrics as they are after the write.
     """
-    current_metrics = past.effective_metrics(after, {})
-    if not find_redefined_metrics(past.effective_metrics(before, {}), current_metrics):
+    current_metrics = history_domain.effective_metrics(write.after, {})
+    if not find_redefined_metrics(
+        history_domain.effective_metrics(write.before, {}), current_metrics
+    ):
         return
-    running = await restatements.find_restatement(connection, organization)
+    running = await metric_restatement_store.find_restatement(connection, organization)
     changed_metrics = find_redefined_metrics(
-        past.effective_metrics(before, {} if running is None else running.metrics), current_metrics
+        history_domain.effective_metrics(write.before, {} if running is None else running.metrics),
+        current_metrics,
     )
     if running is not None:
         await _end_restatement(connection, organization)
     if not changed_metrics:
         return
-    rematching = MetricRestatement(connection, organization, after, changed_metrics)
-    event_count = await rebuild.count_events_of_types(
-        connection, organization, rematching.event_types, service.max_inline_restated_events + 1
+    restatement = MetricRestatement(connection, organization, write.after, changed_metrics)
+    event_count = await event_queries.count_events_of_types(
+        connection, organization, restatement.event_types, service.max_inline_restated_events + 1
     )
     if event_count > service.max_inline_restated_events:
-        days = tuple(await rematching.find_days())
-        await restatements.begin_restatement(
+        days = tuple(await restatement.find_days())
+        await metric_restatement_store.begin_restatement(
             connection,
             organization,
-            PendingRestatement(changed_metrics, days, actor, position.recorded_at),
+            PendingRestatement(changed_metrics, days, write.actor, write.position.recorded_at),
         )
-        await directory.remove_public_id(connection, QUEUE_NAME, str(organization), organization)
-        await directory.add_public_id(connection, QUEUE_NAME, str(organization), organization)
+        await restatement_queue.enqueue_organization(connection, organization)
     elif event_count:
-        await rematching.restate_days(await rematching.find_days())
+        await restatement.restate_days(await restatement.find_days())
         await _journal_restatement(
-            connection, organization, actor, changed_metrics, position, journal_index
+            connection,
+            organization,
+            write.actor,
+            changed_metrics,
+            write.position,
+            write.journal_length,
         )
-
-
-def find_redefined_metrics(
-    previous: Mapping[str, Metric], current: Mapping[str, Metric]
-) -> Mapping[str, Metric | None]:
-    """The metrics by which events match otherwise now, as they were; None for one that was not there."""
-    previous_parts, current_parts = (
-        {key: matching_definition(metric) for key, metric in metrics.items()}
-        for metrics in (previous, current)
-    )
-    return {
-        key: previous.get(key)
-        for key in sorted(previous_parts.keys() | current_parts.keys())
-        if previous_parts.get(key) != current_parts.get(key)
-    }
 
 
 async def _end_restatement(connection: Connection, organization: UUID) -> None:
-    await restatements.end_restatement(connection, organization)
-    await directory.remove_public_id(connection, QUEUE_NAME, str(organization), organization)
+    await metric_restatement_store.end_restatement(connection, organization)
+    await restatement_queue.dequeue_organization(connection, organization)
 
 
-async def _journal_restatement(  # what a journal's entry says
+async def _journal_restatement(
     connection: Connection,
     organization: UUID,
     actor: str,
@@ -150,7 +153,7 @@ async def _journal_restatement(  # what a journal's entry says
     position: WritePosition,
     journal_index: int,
 ) -> None:
-    """The journal says that from here on history is as these metrics make it."""
+    """Add to the journal that history follows these metrics from now on."""
     for offset, key in enumerate(sorted(metrics)):
         await journal.add_action(
             connection,
@@ -162,46 +165,45 @@ async def _journal_restatement(  # what a journal's entry says
 
 
 async def list_restating_organizations(service: ServiceContext) -> list[UUID]:
-    """The organizations whose history is being restated."""
+    """Return the organizations whose history is being restated."""
     async with service.database.read_transaction() as connection:
-        return [
-            organization
-            for _, organization in await directory.list_public_ids(connection, QUEUE_NAME)
-        ]
+        return await restatement_queue.list_queued_organizations(connection)
 
 
 async def run_step(service: ServiceContext, organization: UUID) -> bool:
-    """Some days more are done, or after the last one history is restated; whether anything was left to do.
+    """Restate some more days, or finish after the last one. Return False if nothing was left to do.
 
-    Raises: BucketFullError when a day's sum would not fit as the metric is now.
+    Raises: BucketFullError when a day's sum would overflow with the new definition.
     """
     now = service.clock()
     async with service.database.write_transaction() as connection:
-        await cursor.lock(connection, organization)
-        running = await restatements.find_restatement(connection, organization)
+        await organization_version.lock(connection, organization)
+        running = await metric_restatement_store.find_restatement(connection, organization)
         if running is None:
             return False
-        configuration = await store.load_configuration(
+        configuration = await configuration_store.load_configuration(
             connection, organization, ("organization", "metric")
         )
-        rematching = MetricRestatement(connection, organization, configuration, running.metrics)
+        restatement = MetricRestatement(connection, organization, configuration, running.metrics)
         if not await _restate_planned_days(
-            service, connection, organization, rematching, running.days
+            service, connection, organization, restatement, running.days
         ):
             return True
-        done_days = await restatements.list_restated_days(connection, organization)
-        days = await rematching.find_days()
+        done_days = await metric_restatement_store.list_restated_days(connection, organization)
+        days = await restatement.find_days()
         remaining_days = [day for day in days if day not in set(done_days)]
-        if len(remaining_days) > MAX_CATCH_UP_DAYS:  # events came in for other days meanwhile
-            await restatements.set_remaining_days(connection, organization, days)
+        if len(remaining_days) > MAX_CATCH_UP_DAYS:  # events arrived for other days
+            await metric_restatement_store.set_remaining_days(connection, organization, days)
             return True
         for day in done_days:
-            restated_day = await restatements.load_restated_day(connection, organization, day)
-            await restatements.apply_restated_day(
-                connection, organization, restated_day, rematching.changed_metrics
+            restated_day = await metric_restatement_store.load_restated_day(
+                connection, organization, day
             )
-        await rematching.restate_days(remaining_days)
-        position = await cursor.advance_version(
+            await metric_restatement_store.apply_restated_day(
+                connection, organization, restated_day, restatement.changed_metrics
+            )
+        await restatement.restate_days(remaining_days)
+        position = await organization_version.advance_version(
             connection,
             organization,
             now,
@@ -219,11 +221,14 @@ async def _restate_planned_days(
     service: ServiceContext,
     connection: Connection,
     organization: UUID,
-    rematching: MetricRestatement,
+    restatement: MetricRestatement,
     planned_days: Sequence[int],
 ) -> bool:
-    """Does planned days for as many events as may be restated at once; whether all of them are done."""
-    done_days = set(await restatements.list_restated_days(connection, organization))
+    """Restate planned days until the limit of events is reached.
+
+    Return whether all of them are done.
+    """
+    done_days = set(await metric_restatement_store.list_restated_days(connection, organization))
     remaining_days = [day for day in planned_days if day not in done_days]
     event_count = 0
     for day_index, day in enumerate(remaining_days):
@@ -232,20 +237,20 @@ async def _restate_planned_days(
             and len(remaining_days) - day_index > MAX_CATCH_UP_DAYS
         ):
             return False
-        event_states = await rematching.match_events(day)
+        event_states = await restatement.match_events(day)
         event_count += len(event_states)
-        await restatements.save_restated_day(
+        await metric_restatement_store.save_restated_day(
             connection,
             organization,
-            restatements.restate_day(day, event_states, rematching.changed_metrics),
+            metric_restatement_store.restate_day(day, event_states, restatement.changed_metrics),
         )
     return True
 
 
 async def run_worker(service: ServiceContext, pause: Callable[[bool], Awaitable[bool]]) -> None:
-    """Restates whatever history is waiting for it, a step of each organization in turn, until it is told to end.
+    """Restate pending histories, one step of each organization in turn, until `pause` returns True.
 
-    Shape: `pause` is awaited before each round, told whether the last one did anything, and says whether to end.
+    `pause` is awaited before each round. It gets whether the last round did anything.
     """
     is_busy = False
     while not await pause(is_busy):
@@ -258,16 +263,18 @@ async def run_worker(service: ServiceContext, pause: Callable[[bool], Awaitable[
 
 
 async def _try_step(service: ServiceContext, organization: UUID) -> bool:
-    """Whether a step was made; what failed is tried again in the next round, for a step is a transaction."""
+    """Run a step, and log an error. Return whether there may be more to do.
+
+    A step is a transaction, so the next round can repeat a failed one.
+    """
     try:
         return await run_step(service, organization)
     except BucketFullError:
-        # It would fail for ever. Answers stay those before, and say so, until the metric is defined otherwise.
+        # It would fail again and again. Results keep the previous definition, and name the metric,
+        # until the metric is redefined.
         LOG.exception("history cannot be restated", extra={"organization": str(organization)})
         async with service.database.write_transaction() as connection:
-            await directory.remove_public_id(
-                connection, QUEUE_NAME, str(organization), organization
-            )
+            await restatement_queue.dequeue_organization(connection, organization)
     except SightlineError as error:
         LOG.warning("restating history has to wait", extra={"problem": error.detail})
     except Exception:
@@ -276,6 +283,6 @@ async def _try_step(service: ServiceContext, organization: UUID) -> bool:
 
 
 async def finish_restatement(service: ServiceContext, organization: UUID) -> None:
-    """History is restated: nothing is left to do."""
+    """Restate all pending days of an organization."""
     while await run_step(service, organization):
         pass

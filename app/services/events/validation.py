@@ -1,4 +1,4 @@
-"""What can be said of an event that is sent, before the recorded ones are asked."""
+"""Validation of submitted events against the configuration, without a query for recorded events."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -28,9 +28,10 @@ def validate_batch(
     now: datetime,
     seen: dict[EventKey, Event] | None = None,
 ) -> list[SubmissionResult]:
-    """What can be said of each event without asking for the recorded ones; a repetition in the batch is told here.
+    """Return the outcome of each submission, as far as it follows from configuration and batch.
 
-    None when it is the whole batch: `seen`, the valid ones of the parts before, which those of this one are added to.
+    `seen` holds the valid events of earlier chunks of the batch. Those of this chunk are added to
+    it.
     """
     seen = {} if seen is None else seen
     outcomes: list[SubmissionResult] = []
@@ -62,8 +63,9 @@ def validate_batch(
 def _passes_fast_check(
     configuration: Configuration, submission: EventSubmission, latest_time: datetime
 ) -> bool:
-    """Whether nothing about the event has to be looked at twice; most are such."""
-    actor, event = submission.actor, submission.event
+    """Return whether an event is certainly valid. Most are, and need no further checks."""
+    actor = submission.actor
+    event = submission.event
     source = configuration.sources.get(event.source)
     return (
         source is not None
@@ -79,8 +81,9 @@ def _passes_fast_check(
 def rejection_reason(
     configuration: Configuration, submission: EventSubmission, now: datetime
 ) -> SightlineError | None:
-    """Why the event cannot be taken. None when it can."""
-    actor, event = submission.actor, submission.event
+    """Return why an event is rejected, or None if it is valid."""
+    actor = submission.actor
+    event = submission.event
     if actor.team is not None and event.team != actor.team:
         return ForbiddenError(f"This key is bound to the team '{actor.team}'.")
     if actor.source is not None and event.source != actor.source:
@@ -106,7 +109,7 @@ def _find_unknown_references(configuration: Configuration, event: Event) -> Iter
 
 
 def conflict_error(event: Event, *, is_retracted: bool = False) -> EventConflictError:
-    """The refusal of an event whose name stands for other content."""
+    """Return the error for an event whose id belongs to a recorded event with other content."""
     message = f"The event '{event.id}' of '{event.source}' was recorded with other content"
     if is_retracted:
         return EventConflictError(
@@ -118,9 +121,10 @@ def conflict_error(event: Event, *, is_retracted: bool = False) -> EventConflict
 
 
 def is_same_event(vault: Vault, stored_event: StoredEvent, event: Event) -> bool:
-    """Whether the event says what the recorded one of its name said.
+    """Return whether an event has the content of the recorded one with its id.
 
-    One that was erased under a pepper that the service has no more cannot be contradicted.
+    Return True if the recorded one was erased under a pepper that is no longer configured: nothing
+    can contradict it.
     """
     if stored_event.event.erased is None:
         return stored_event.fingerprint == fingerprint(event)

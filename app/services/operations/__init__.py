@@ -1,1 +1,1 @@
-"""Erasure, retention and the check of roll-ups."""
+"""Erasure, retention, and the check of roll-ups."""

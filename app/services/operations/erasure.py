@@ -1,4 +1,4 @@
-"""Erasing a subject: what was said of it goes, and every number stays."""
+"""Erasure of a subject: delete its content, and keep every number."""
 
 import re
 from collections.abc import Collection
@@ -9,42 +9,49 @@ from uuid import UUID
 
 from app.domain.access.actor import Actor, require_configuration
 from app.domain.events.metrics import Matcher
-from app.domain.playbook import history as past
+from app.domain.playbook import history as history_domain
 from app.domain.sources.sources import Source
-from app.security import identifiers as ids
+from app.security import identifiers
 from app.security.pseudonyms import keyed_digest, make_pseudonym
+from app.services.runtime.compiled_configuration import (
+    CompiledConfiguration,
+    load_compiled_configuration,
+)
 from app.services.runtime.context import ServiceContext
-from app.services.runtime.matcher_cache import CompiledConfiguration, load_compiled_configuration
-from app.services.sources.delivery_processing import (
+from app.services.sources.delivery_parsing import (
     EventReader,
     ParsedDelivery,
     parse_delivery,
     parse_source_mapping,
 )
-from app.services.sources.event_writer import SourceTransaction
 from app.services.sources.record_graph import DEAL_PREFIX, merged_records
-from app.store.access import organization_version as cursor
+from app.store.access import organization_version
 from app.store.events.event_queries import StoredEvent
-from app.store.operations import erasure as erasures
+from app.store.operations import erasure as erasure_store
 from app.store.operations.erasure import AnonymizedEvent
 from app.store.playbook import journal
 from app.store.playbook.journal import RecordedAction
-from app.store.sources import sources
+from app.store.sources import sources as sources_store
+from app.store.sources.changes import SourceGeneration
 from app.store.sources.deliveries import StoredDelivery
 from app.store.sql.database import Connection
 
-# What stands in a body however it is written: an id of more characters may be cut, another sign may be escaped.
+# Texts that a body contains literally. A longer id may be truncated, and other characters may be
+# escaped.
 MAX_CERTAIN_LENGTH: Final = 15
 PLAIN_TEXT: Final = re.compile(rf"[A-Za-z0-9_-]{{1,{MAX_CERTAIN_LENGTH}}}")
 MAX_NEEDLES: Final = 50
-RECORD_ID_PARTS: Final = 4  # parts of a record's event id: type, id, slot and number
+# The event id of a CRM record consists of type, id, slot and number.
+RECORD_ID_PARTS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
 class ErasureResult:
-    """What went. Shape: `subject` is what stands for it from now on; the rest are how many lost what they said."""
+    """The outcome of an erasure."""
 
+    # The pseudonym that replaces the subject.
     subject: str
+    # The numbers of events, changes and raw deliveries that lost their content.
     events: int
     changes: int
     deliveries: int
@@ -52,34 +59,33 @@ class ErasureResult:
 
 @dataclass(frozen=True, slots=True)
 class _Erasure:
-    """One erasure, in its transaction; the cursor's row is locked.
-
-    Shape: `name` is what stands for the subject from now on; `names` are ids of events that stand, by source.
-    """
+    """One erasure in its transaction, which holds the lock of the organization's version row."""
 
     service: ServiceContext
     connection: Connection
     organization: UUID
-    position: cursor.WritePosition
+    position: organization_version.WritePosition
     compiled: CompiledConfiguration
     subject: str
+    # The pseudonym that replaces the subject.
     placeholder: str
+    # The ids of erased events that are not retracted, by source.
     event_ids_by_source: dict[str, set[str]]
 
 
 async def erase_subject(
     service: ServiceContext, actor: Actor, subject: str, read_event: EventReader
 ) -> ErasureResult:
-    """The content of the subject's events is gone, with the changes and the raw bodies that told it.
+    """Erase the content of a subject's events, and what deliveries reported about it.
 
-    Matches, values and roll-ups stay as they are. Raises: ForbiddenError.
+    Matches, values and roll-ups do not change. Raises: ForbiddenError.
     """
     require_configuration(actor, "admin")
     now = service.clock()
     placeholder = "erased/" + make_pseudonym(service.vault, f"{actor.organization}\n{subject}")
     async with service.database.write_transaction() as connection:
-        zone = await cursor.time_zone(connection, actor.organization)
-        position = await cursor.advance_version(
+        zone = await organization_version.time_zone(connection, actor.organization)
+        position = await organization_version.advance_version(
             connection, actor.organization, now, zone, changes_configuration=False
         )
         compiled = await load_compiled_configuration(connection, actor.organization)
@@ -107,7 +113,7 @@ async def erase_subject(
 
 
 def _sources_with_deliveries(compiled: CompiledConfiguration) -> list[Source]:
-    """The sources that have deliveries, archived ones too."""
+    """Return the sources that have deliveries, archived ones included."""
     archived_sources = compiled.configuration.archived.get("source", {}).values()
     all_sources = [
         *compiled.configuration.sources.values(),
@@ -123,16 +129,16 @@ def _sources_with_deliveries(compiled: CompiledConfiguration) -> list[Source]:
 async def _erase_events(
     current_erasure: _Erasure, subject: str, source_key: str | None = None
 ) -> int:
-    """The subject's events have no content, those of all sources (None); how many they were."""
+    """Erase the content of a subject's events, of one source or of all. Return their number."""
     matchers = (
         current_erasure.compiled.matcher,
-        Matcher(past.effective_metrics(current_erasure.compiled.configuration, {})),
+        Matcher(history_domain.effective_metrics(current_erasure.compiled.configuration, {})),
     )
     count = 0
-    async for chunk in erasures.load_subject_events(
+    async for chunk in erasure_store.load_subject_events(
         current_erasure.connection, current_erasure.organization, subject, source_key
     ):
-        await erasures.erase_events(
+        await erasure_store.erase_events(
             current_erasure.connection,
             current_erasure.organization,
             current_erasure.placeholder,
@@ -142,9 +148,8 @@ async def _erase_events(
             ],
         )
         for stored_event in chunk:
-            if (
-                stored_event.retracted_at is None
-            ):  # what it was made of may belong to another subject by now
+            # The records of a retracted event may belong to another subject now.
+            if stored_event.retracted_at is None:
                 current_erasure.event_ids_by_source.setdefault(
                     stored_event.event.source, set()
                 ).add(stored_event.event.id)
@@ -168,22 +173,18 @@ def _anonymize_event(
 async def _erase_source(
     current_erasure: _Erasure, source: Source, read_event: EventReader, now: datetime
 ) -> tuple[int, int, int]:
-    """What a source told of the subject is gone; how many more events, changes and raw bodies went.
+    """Erase what a source reported about the subject.
 
-    Those are more events that are of a deal which the subject's went into.
+    Return the numbers of further events, changes and raw bodies. Further events are those of deals
+    that were merged with the subject's deal.
     """
-    generation = await sources.load_generation(
+    generation = await sources_store.load_generation(
         current_erasure.connection, current_erasure.organization, source.key
     )
-    scope = (
-        current_erasure.connection,
-        current_erasure.organization,
-        source,
-        current_erasure.compiled,
-        current_erasure.position,
+    source_generation = SourceGeneration(current_erasure.organization, source.key, generation)
+    subject_entities = await _subject_entities(
+        current_erasure.connection, source_generation, current_erasure.subject
     )
-    transaction = SourceTransaction(*scope, current_erasure.service.vault, generation)
-    subject_entities = await _subject_entities(transaction, current_erasure.subject)
     merged_subjects = {
         entity.replace(":", "/", 1) for entity in subject_entities if entity.startswith(DEAL_PREFIX)
     } - {current_erasure.subject}
@@ -196,44 +197,48 @@ async def _erase_source(
     known_entities = subject_entities | _records_of_events(
         current_erasure.event_ids_by_source.get(source.key, set())
     )
-    entities = await erasures.find_known_records(
+    entities = await erasure_store.find_known_records(
         current_erasure.connection, current_erasure.organization, source.key, known_entities
     )
-    delivery_uids = await erasures.find_reporting_deliveries(
+    delivery_uids = await erasure_store.find_reporting_deliveries(
         current_erasure.connection, current_erasure.organization, source.key, entities
     )
     delivery_uids |= await _find_mentioning_deliveries(
         current_erasure, source, entities, read_event, now
     )
-    change_count = await erasures.erase_changes(
+    change_count = await erasure_store.erase_changes(
         current_erasure.connection,
-        transaction.source_generation,
+        source_generation,
         entities,
         current_erasure.position,
-        ids.new_uuid7(now),
+        identifiers.new_uuid7(now),
     )
     return (
         event_count,
         change_count,
-        await erasures.erase_bodies(
+        await erasure_store.erase_bodies(
             current_erasure.connection, current_erasure.organization, delivery_uids
         ),
     )
 
 
-async def _subject_entities(transaction: SourceTransaction, subject: str) -> set[str]:
-    """The subject's deal, with those that went into one another with it and what hangs on them; none for another."""
+async def _subject_entities(
+    connection: Connection, source_generation: SourceGeneration, subject: str
+) -> set[str]:
+    """Return the subject's deal, the deals merged with it, and their associated records.
+
+    Return nothing for a subject that is no deal.
+    """
     entity = subject.replace("/", ":", 1)
     return (
-        {entity}
-        | await merged_records(transaction.connection, transaction.source_generation, entity)
+        {entity} | await merged_records(connection, source_generation, entity)
         if entity.startswith(DEAL_PREFIX)
         else set()
     )
 
 
 def _records_of_events(event_ids: Collection[str]) -> set[str]:
-    """The records that events of these ids are made of."""
+    """Return the records that events with these ids were made from."""
     split_ids = [event_id.split("/") for event_id in event_ids]
     return {
         f"{id_parts[0]}:{id_parts[1]}" for id_parts in split_ids if len(id_parts) == RECORD_ID_PARTS
@@ -247,17 +252,21 @@ async def _find_mentioning_deliveries(
     read_event: EventReader,
     now: datetime,
 ) -> set[UUID]:
-    """The deliveries that tell of the subject, and those that name it and cannot be read."""
-    # What a subject is named by, without what kind of thing it is: that many other bodies say.
+    """Return the deliveries that report the subject.
+
+    Include unreadable ones whose body contains its id.
+    """
+    # The subject's id without its type, because many other bodies contain the type.
     search_texts = [current_erasure.subject.rpartition("/")[2] or current_erasure.subject]
     search_texts += [entity.partition(":")[2] for entity in entities]
     needles = {
         max(PLAIN_TEXT.findall(search_text), key=len, default="") for search_text in search_texts
     }
-    needle_pattern, deal_mapping = _compile_needles(needles), parse_source_mapping(source)
+    needle_pattern = _compile_needles(needles)
+    deal_mapping = parse_source_mapping(source)
     delivery_uids: set[UUID] = set()
     sql_needles = set() if "" in needles or len(needles) > MAX_NEEDLES else needles
-    async for chunk in erasures.find_deliveries_containing(
+    async for chunk in erasure_store.find_deliveries_containing(
         current_erasure.connection, current_erasure.organization, source.key, sql_needles
     ):
         for stored in chunk:
@@ -273,7 +282,10 @@ async def _find_mentioning_deliveries(
 
 
 def _compile_needles(needles: Collection[str]) -> re.Pattern[bytes]:
-    """What finds one of these in a body; a number not within a longer one, for every body is full of times."""
+    """Return a pattern that finds any of the texts in a body.
+
+    A short number must not be part of a longer one, because bodies are full of timestamps.
+    """
     patterns = [
         rf"(?<!\d){needle}(?!\d)"
         if needle.isdigit() and len(needle) < MAX_CERTAIN_LENGTH

@@ -1,4 +1,4 @@
-"""Raw bodies of deliveries are kept for so many days; the running service empties older ones by itself."""
+"""Retention of raw deliveries: the running service empties bodies that are too old."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -16,14 +16,14 @@ BATCH_SIZE: Final = 500
 
 
 async def empty_batch(service: ServiceContext, organization: UUID, days: int) -> int:
-    """At most 500 raw bodies older than that are kept no longer; what they said stands. Returns how many went."""
+    """Empty at most 500 raw bodies that are older than `days`. Return their number."""
     cutoff = service.clock() - timedelta(days=days)
     async with service.database.write_transaction() as connection:
         return await deliveries.empty_bodies(connection, organization, cutoff, BATCH_SIZE)
 
 
 async def empty_old_bodies(service: ServiceContext, organization: UUID, days: int) -> int:
-    """No raw body older than that is kept any longer. Returns how many went."""
+    """Empty all raw bodies that are older than `days`. Return their number."""
     emptied_count = 0
     while batch_count := await empty_batch(service, organization, days):
         emptied_count += batch_count
@@ -33,10 +33,10 @@ async def empty_old_bodies(service: ServiceContext, organization: UUID, days: in
 async def run_worker(
     service: ServiceContext, days: int, pause: Callable[[bool], Awaitable[bool]]
 ) -> None:
-    """Empties raw bodies as they grow old, a step of each organization in turn, until it is told to end.
+    """Empty old raw bodies, one batch of each organization in turn, until `pause` returns True.
 
-    Any number of processes may do so at once: each takes bodies that no other has in hand.
-    Shape: `pause` is awaited before each round, told whether there is more to do, and says whether to end.
+    Any number of processes may run it: each takes bodies that no other has locked. `pause` is
+    awaited before each round. It gets whether there is more to do.
     """
     is_busy = False
     while not await pause(is_busy):
@@ -49,7 +49,10 @@ async def run_worker(
 
 
 async def _try_batch(service: ServiceContext, organization: UUID, days: int) -> bool:
-    """Whether there is more to do; what failed is tried again in a later round, for a step is a transaction."""
+    """Empty a batch, and log an error. Return whether there is more to do.
+
+    A batch is a transaction, so a later round can repeat a failed one.
+    """
     try:
         return await empty_batch(service, organization, days) == BATCH_SIZE
     except SightlineError as error:

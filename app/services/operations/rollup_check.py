@@ -1,25 +1,24 @@
-"""The operator's care for the roll-ups: are they what the events say, and make them so."""
+"""Operator's checks of roll-ups against events, and of tables against the journal."""
 
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from app.domain.events.metrics import Matcher
-from app.domain.playbook import history as past
+from app.domain.playbook import history as history_domain
 from app.domain.playbook.configuration import TABLE_NAMES, Resource
-from app.services.events import metric_restatement as restatement
+from app.services.events import metric_restatement as metric_restatement_service
 from app.services.runtime.context import ServiceContext
-from app.store.access import directory
-from app.store.access import organization_version as cursor
-from app.store.events import metric_restatement as restatements
-from app.store.events import rollup_rebuild as rebuild
+from app.store.access import directory, organization_version
+from app.store.events import metric_restatement as metric_restatement_store
+from app.store.events import rollup_rebuild
 from app.store.events.rollup_rebuild import RecomputedRollups
-from app.store.playbook import configuration
-from app.store.playbook import journal_history as history
+from app.store.playbook import configuration as configuration_store
+from app.store.playbook import journal
 from app.store.sql.database import Connection
 
 
 async def list_organizations(service: ServiceContext) -> Sequence[tuple[str, UUID]]:
-    """Every organization's key and identity, by key."""
+    """Return the key and the id of every organization, by key."""
     async with service.database.read_transaction() as connection:
         return await directory.list_public_ids(connection, "organization")
 
@@ -27,17 +26,17 @@ async def list_organizations(service: ServiceContext) -> Sequence[tuple[str, UUI
 async def count_rollup_differences(
     service: ServiceContext, organization: UUID
 ) -> Mapping[str, int]:
-    """How many rows of each roll-up, and how many matched sets, are not as the events say."""
+    """Return the number of wrong rows of each roll-up, and of wrong sets of matches."""
     async with service.database.read_transaction() as connection:
         rebuilt = await _recompute_rollups(connection, organization)
-        return await rebuild.count_differences(connection, organization, rebuilt)
+        return await rollup_rebuild.count_differences(connection, organization, rebuilt)
 
 
 async def count_journal_differences(service: ServiceContext, organization: UUID) -> int:
-    """How many things are not as the journal says, replayed from its beginning."""
+    """Return the number of resources that differ from a replay of the whole journal."""
     async with service.database.read_transaction() as connection:
-        current = await configuration.load_configuration(connection, organization)
-        replayed = await history.replay_journal(connection, organization)
+        current = await configuration_store.load_configuration(connection, organization)
+        replayed = await journal.replay_journal(connection, organization)
     live_resources = {
         (kind, key): resource
         for kind in TABLE_NAMES
@@ -58,52 +57,57 @@ async def count_journal_differences(service: ServiceContext, organization: UUID)
 async def rebuild_rollups(
     service: ServiceContext, organization: UUID
 ) -> tuple[int, Mapping[str, int]]:
-    """The roll-ups are as the events say; how many events were read, and what differed until now.
+    """Rebuild the roll-ups from the events.
 
-    A restatement under way is finished first.
+    Return the number of events, and the numbers of rows that differed. Finish a pending restatement
+    first.
     """
-    await restatement.finish_restatement(service, organization)
+    await metric_restatement_service.finish_restatement(service, organization)
     now = service.clock()
     async with service.database.write_transaction() as connection:
-        zone = await cursor.time_zone(connection, organization)
-        # Nothing is recorded while the cursor's row is locked, and the new version makes kept answers stale.
-        await cursor.advance_version(
+        zone = await organization_version.time_zone(connection, organization)
+        # This locks the organization, so nothing is recorded meanwhile. The new version invalidates
+        # cached results.
+        await organization_version.advance_version(
             connection, organization, now, zone, changes_configuration=True
         )
         rebuilt = await _recompute_rollups(connection, organization)
-        difference_counts = await rebuild.count_differences(connection, organization, rebuilt)
+        difference_counts = await rollup_rebuild.count_differences(
+            connection, organization, rebuilt
+        )
         if any(difference_counts.values()):
-            await restatements.invalidate_days(
+            await metric_restatement_store.invalidate_days(
                 connection,
                 organization,
-                await restatements.list_restated_days(connection, organization),
+                await metric_restatement_store.list_restated_days(connection, organization),
             )
-            await rebuild.replace_rollups(connection, organization, rebuilt)
+            await rollup_rebuild.replace_rollups(connection, organization, rebuilt)
         else:
             await connection.rollback()
     return rebuilt.event_count, difference_counts
 
 
 async def _recompute_rollups(connection: Connection, organization: UUID) -> RecomputedRollups:
-    metric_configuration = await configuration.load_configuration(
+    metric_configuration = await configuration_store.load_configuration(
         connection, organization, ("organization", "metric")
     )
     matcher = Matcher(
-        past.effective_metrics(
-            metric_configuration, await restatements.load_previous_metrics(connection, organization)
+        history_domain.effective_metrics(
+            metric_configuration,
+            await metric_restatement_store.load_previous_metrics(connection, organization),
         )
     )
-    return await rebuild.recompute_rollups(
+    return await rollup_rebuild.recompute_rollups(
         connection, organization, matcher, metric_configuration.organization.time_zone
     )
 
 
 async def list_restatements(service: ServiceContext) -> Mapping[str, tuple[int, int]]:
-    """Whose history is being restated, by the organization's key: how many days in all, and how many are done."""
+    """Return the total and the finished days of each restatement, by the organization's key."""
     progress_by_key = {}
     for key, organization in await list_organizations(service):
         async with service.database.read_transaction() as connection:
-            progress = await restatements.load_progress(connection, organization)
+            progress = await metric_restatement_store.load_progress(connection, organization)
         if progress is not None:
             progress_by_key[key] = len(progress[0].days), progress[1]
     return progress_by_key

@@ -1,1 +1,1 @@
-"""Writes of the configuration, lifecycle of playbooks, configuration as of a day."""
+"""Configuration, its history, and the use cases of playbooks."""

@@ -1,10 +1,14 @@
-"""Every write of configuration: read it whole, think, write the difference with its journal, in one transaction."""
+"""Writes of configuration.
+
+Each write reads the whole configuration, applies a pure function, and stores the difference with
+its journal, in one transaction.
+"""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from app.domain.access.actor import Actor, require_configuration
-from app.domain.playbook import validation as rules
+from app.domain.playbook import validation as validation_domain
 from app.domain.playbook.configuration import (
     Configuration,
     ConfigurationChange,
@@ -20,47 +24,46 @@ from app.domain.primitives.errors import (
     PreconditionError,
     unknown_key_message,
 )
-from app.services.events import metric_restatement as restatement
+from app.services.events import metric_restatement as metric_restatement_service
+from app.services.events.metric_restatement import ConfigurationWrite
 from app.services.runtime.context import ServiceContext
-from app.store.access import organization_version as cursor
+from app.store.access import organization_version
 from app.store.access.organization_version import WritePosition
-from app.store.events import rollup_rebuild as rebuild
-from app.store.playbook import configuration as store
+from app.store.events import event_queries
+from app.store.playbook import configuration as configuration_store
 from app.store.playbook.configuration import StoredResource
 from app.store.sql.database import Connection
 
 
 @dataclass(frozen=True, slots=True)
 class Precondition:
-    """What the caller expects to be there.
+    """The state of a resource that a write requires."""
 
-    Shape: `if_match` are the ETags' versions, empty for any; None when not asked.
-    """
-
+    # Acceptable versions; empty for any existing resource, None for no condition.
     if_match: frozenset[str] | None = None
+    # Whether the resource must not exist yet.
     if_none_match: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenResource:
-    """A thing as it was written. Shape: `changed` is the version of its last change."""
+    """A resource after a write."""
 
     resource: Resource
     is_new: bool
+    # The organization's version at the resource's last change.
     version: int
 
 
 @dataclass(frozen=True, slots=True)
 class WriteOutcome:
-    """A configuration that was written: before, after, what differs, and where it stands.
-
-    None when nothing was guarded, or the guarded thing was not there: `stored`, read under the lock.
-    """
+    """A write of configuration: before, after, and the difference."""
 
     before: Configuration
     after: Configuration
     changes: tuple[ConfigurationChange, ...]
     position: WritePosition
+    # The guarded resource before the write, read under the lock. None without one.
     stored: StoredResource | None = None
 
 
@@ -69,7 +72,7 @@ UNCONDITIONAL = Precondition()
 
 
 def check_precondition(precondition: Precondition, stored: StoredResource | None) -> None:
-    """Returns when the precondition holds for what is there. Raises: PreconditionError."""
+    """Check a precondition against the stored resource. Raises: PreconditionError."""
     exists = stored is not None and not stored.is_archived
     if precondition.if_none_match and exists:
         raise PreconditionError("It exists already.")
@@ -91,10 +94,11 @@ async def write_configuration(
     dry_run: bool = False,
     extra_write: Callable[[Connection, WriteOutcome], Awaitable[bool]] | None = None,
 ) -> WriteOutcome:
-    """Applies a pure step to the organization's configuration and stores the difference; with `dry_run` only tells it.
+    """Apply a pure function to the configuration, and store the difference.
 
-    Shape: `guard` is a kind, a key and what must hold for it; `also` is done in the same transaction and says
-    whether it wrote anything. Where nothing was written, the organization's version stays.
+    `guard` is a kind, a key and the precondition for that resource. `extra_write` runs in the same
+    transaction and returns whether it wrote anything. With `dry_run`, nothing is stored. If nothing
+    is written, the organization's version does not change.
     """
     try:
         async with service.database.write_transaction() as connection:
@@ -107,8 +111,8 @@ async def write_configuration(
             if dry_run or not (outcome.changes or has_extra_write):
                 await connection.rollback()
             return outcome
-    finally:  # whoever gave up may have done so after the commit
-        service.hook_cache.invalidate(actor.organization)
+    finally:  # a cancellation may arrive after the commit
+        service.hook_cache.invalidate(lambda hook: hook.organization == actor.organization)
 
 
 async def _apply_transform(
@@ -118,18 +122,19 @@ async def _apply_transform(
     transform: Callable[[Configuration], Configuration],
     guard: tuple[str, str, Precondition] | None,
 ) -> WriteOutcome:
-    organization, now = actor.organization, service.clock()
-    zone = await cursor.time_zone(connection, organization)
-    # The cursor's row is locked first: what is read after it cannot change under the write.
-    position = await cursor.advance_version(
+    organization = actor.organization
+    now = service.clock()
+    zone = await organization_version.time_zone(connection, organization)
+    # This locks the organization, so that the configuration cannot change between read and write.
+    position = await organization_version.advance_version(
         connection, organization, now, zone, changes_configuration=True
     )
     stored = None
     if guard is not None:
         kind, key, precondition = guard
-        stored = await store.find_resource(connection, organization, kind, key)
+        stored = await configuration_store.find_resource(connection, organization, kind, key)
         check_precondition(precondition, stored)
-    before = await store.load_configuration(connection, organization)
+    before = await configuration_store.load_configuration(connection, organization)
     after = transform(before)
     return WriteOutcome(before, after, diff_configurations(before, after), position, stored)
 
@@ -137,19 +142,14 @@ async def _apply_transform(
 async def _save_outcome(
     service: ServiceContext, connection: Connection, actor: Actor, outcome: WriteOutcome
 ) -> None:
-    organization, configurations = actor.organization, (outcome.before, outcome.after)
-    await store.save_changes(
-        connection, organization, outcome.position, actor.name, outcome.changes
+    await configuration_store.save_changes(
+        connection, actor.organization, outcome.position, actor.name, outcome.changes
     )
-    journal_index = len(outcome.changes)
-    await restatement.begin_restatement(
-        service,
-        connection,
-        organization,
-        actor.name,
-        *configurations,
-        outcome.position,
-        journal_index,
+    write = ConfigurationWrite(
+        actor.name, outcome.before, outcome.after, outcome.position, len(outcome.changes)
+    )
+    await metric_restatement_service.begin_restatement(
+        service, connection, actor.organization, write
     )
 
 
@@ -159,13 +159,15 @@ async def put_resource(
     resource: Resource,
     precondition: Precondition = UNCONDITIONAL,
 ) -> WrittenResource:
-    """The thing is as given, created or replaced. Raises: InvalidError, PreconditionError, ForbiddenError."""
+    """Create or replace a resource. Raises: InvalidError, PreconditionError, ForbiddenError."""
     require_configuration(actor, _required_scope(resource.kind))
 
     def transform(configuration: Configuration) -> Configuration:
         if isinstance(resource, Responsibility):
-            return rules.put_responsibility(configuration, resource)
-        return rules.put_resource(configuration, _with_stored_state(configuration, resource))
+            return validation_domain.put_responsibility(configuration, resource)
+        return validation_domain.put_resource(
+            configuration, _with_stored_state(configuration, resource)
+        )
 
     outcome = await write_configuration(
         service, actor, transform, (resource.kind, resource.key, precondition)
@@ -181,7 +183,7 @@ async def patch_resource(
     edit: Callable[[Resource], Resource],
     precondition: Precondition = UNCONDITIONAL,
 ) -> WrittenResource:
-    """The thing is as `edit` makes it of what is there.
+    """Replace a resource by what `edit` makes of it.
 
     Raises: NotFoundError, InvalidError, PreconditionError, ForbiddenError.
     """
@@ -191,11 +193,11 @@ async def patch_resource(
         resources = configuration.resources_of(kind)
         if key not in resources:
             raise NotFoundError(unknown_key_message(kind.replace("_", " "), key, resources))
-        return rules.put_resource(configuration, edit(resources[key]))
+        return validation_domain.put_resource(configuration, edit(resources[key]))
 
     async def forbid_time_zone_change(connection: Connection, outcome: WriteOutcome) -> bool:
         is_same_zone = outcome.before.organization.time_zone == outcome.after.organization.time_zone
-        if not is_same_zone and await rebuild.has_events(connection, actor.organization):
+        if not is_same_zone and await event_queries.has_events(connection, actor.organization):
             detail = "The time zone is fixed once events exist."
             raise InvalidError(detail, [Fault("/time_zone", detail)])
         return False
@@ -218,18 +220,21 @@ async def archive_resource(
     key: str,
     precondition: Precondition = UNCONDITIONAL,
 ) -> None:
-    """The thing is archived. Raises: NotFoundError, InUseError, PreconditionError, ForbiddenError."""
+    """Archive a resource. Raises: NotFoundError, InUseError, PreconditionError, ForbiddenError."""
     require_configuration(actor, _required_scope(kind))
     await write_configuration(
         service,
         actor,
-        lambda configuration: rules.archive_resource(configuration, kind, key),
+        lambda configuration: validation_domain.archive_resource(configuration, kind, key),
         (kind, key, precondition),
     )
 
 
 def to_written_resource(outcome: WriteOutcome, kind: str, key: str) -> WrittenResource:
-    """How a guarded thing stands after that outcome: unchanged, it keeps the version that was read under the lock."""
+    """Return a guarded resource after the write.
+
+    An unchanged resource keeps the version that was read under the lock.
+    """
     is_changed = any(change.kind == kind and change.key == key for change in outcome.changes)
     version = (
         outcome.position.seq
@@ -246,7 +251,10 @@ def _required_scope(kind: str) -> str:
 
 
 def _with_stored_state(configuration: Configuration, resource: Resource) -> Resource:
-    """A playbook keeps its state and revision: they change by publishing and closing alone."""
+    """Return the resource with the stored state of a playbook.
+
+    Only publishing and closing change a playbook's state and revision.
+    """
     previous = configuration.resources_of(resource.kind).get(
         resource.key
     ) or configuration.archived.get(resource.kind, {}).get(resource.key)
@@ -254,7 +262,7 @@ def _with_stored_state(configuration: Configuration, resource: Resource) -> Reso
 
 
 def keep_playbook_state(resource: Resource, previous: Resource) -> Resource:
-    """The playbook as given, in the state that it is in."""
+    """Return a playbook with the state and revision of the previous one."""
     if isinstance(resource, Playbook) and isinstance(previous, Playbook):
         return replace(
             resource,

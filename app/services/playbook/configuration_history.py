@@ -1,71 +1,74 @@
-"""What a question about a day is answered from: the configuration as it stood, the playbook, and the frame."""
+"""The configuration at the end of any day, and the basis for that day's score."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 from uuid import UUID
 
 from app.domain.events.metrics import Metric
-from app.domain.playbook import history as past
+from app.domain.playbook import history as history_domain
 from app.domain.playbook.configuration import Configuration
 from app.domain.playbook.history import ChangeToRevert
-from app.domain.playbook.playbooks import Playbook
+from app.domain.playbook.playbooks import Playbook, current_playbooks, explain_no_current_playbook
 from app.domain.primitives.errors import NoCurrentPlaybookError, NotFoundError, unknown_key_message
 from app.scoring.playbook_index import PlaybookIndex, SharedMemo
 from app.scoring.snapshot import ScoringFrame, build_frame
 from app.services.runtime.versioned_cache import VersionedCache
-from app.store.access import organization_version as cursor
-from app.store.events import metric_restatement as restatements
-from app.store.playbook import configuration as store
-from app.store.playbook import journal_history as journal
+from app.store.access import organization_version
+from app.store.events import metric_restatement as metric_restatement_store
+from app.store.playbook import configuration as configuration_store
+from app.store.playbook import journal
+from app.store.playbook.configuration import ResourceFilter, StoredResource
 from app.store.sql.database import Connection
 
-ALL_KINDS: Final = tuple(store.ROW_CLASSES)
+ALL_KINDS: Final = tuple(configuration_store.ROW_CLASSES)
 
 
 @dataclass(frozen=True, slots=True)
 class ScoringBasis:
-    """What a day is answered from. Shape: `others` are the keys of the other current playbooks."""
+    """The playbook and the frame that a day is scored with."""
 
     playbook_index: PlaybookIndex
     frame: ScoringFrame
+    # The keys of the other playbooks that are current on that day.
     other_playbooks: tuple[str, ...] = ()
 
     @property
     def configuration(self) -> Configuration:
-        """The configuration as it stood."""
+        """The configuration on that day."""
         return self.playbook_index.configuration
 
     @property
     def playbook(self) -> Playbook:
-        """The playbook as it stood."""
+        """The playbook on that day."""
         return self.playbook_index.playbook
 
 
 class CurrentConfiguration:
-    """The configuration as it is now, with what is worked out of it: the same for all who ask before it is changed.
+    """The current configuration and the indexes computed from it.
 
-    Shape: `restating` are the keys of the metrics whose change history does not show yet; `matched` those by which
-    events match, by key.
+    Requests share it until the configuration changes.
     """
 
     def __init__(
         self, configuration: Configuration, pending_metrics: Mapping[str, Metric | None]
     ) -> None:
-        """As it is stored, and the metrics whose change history does not show yet, as they were before."""
+        """Take the stored configuration, and the previous definitions of restating metrics."""
         self.restating_metrics = tuple(sorted(pending_metrics))
-        self.effective_metrics = past.effective_metrics(configuration, pending_metrics)
-        self.configuration = past.with_current_metrics(configuration, self.effective_metrics)
+        self.effective_metrics = history_domain.effective_metrics(configuration, pending_metrics)
+        self.configuration = history_domain.with_current_metrics(
+            configuration, self.effective_metrics
+        )
         self._playbook_indexes: dict[str, PlaybookIndex] = {}
 
     def get_playbook_index(self, key: str) -> PlaybookIndex:
-        """The plan of that playbook, which is there."""
+        """Return the index of an existing playbook."""
         return self._playbook_indexes.setdefault(key, PlaybookIndex(self.configuration, key))
 
     @property
     def cost(self) -> int:
-        """How many things are configured, archived ones too."""
+        """The number of resources, archived ones included."""
         archived = self.configuration.archived
         return sum(
             len(self.configuration.resources_of(kind)) + len(archived.get(kind, ()))
@@ -74,9 +77,9 @@ class CurrentConfiguration:
 
 
 class ConfigurationHistory:
-    """An organization's configuration on any day, in one consistent view of the database; read as far as it is asked.
+    """An organization's configuration on any day, in one consistent view of the database.
 
-    Shape: `restating` and `matched` as in `Present`.
+    Journal entries are read when a day needs them.
     """
 
     def __init__(
@@ -86,13 +89,11 @@ class ConfigurationHistory:
         current_state: CurrentConfiguration,
         loaded_since: date = date.max,
     ) -> None:
-        """Starts from the present configuration, which nothing has changed after that day."""
+        """Start from the current configuration, which has not changed after `loaded_since`."""
         self._scope = connection, organization
-        self._current_state, self.restating_metrics, self.effective_metrics = (
-            current_state,
-            current_state.restating_metrics,
-            current_state.effective_metrics,
-        )
+        self._current_state = current_state
+        self.restating_metrics = current_state.restating_metrics
+        self.effective_metrics = current_state.effective_metrics
         self._changes_by_day: dict[date, Sequence[ChangeToRevert]] = {}
         self._configurations_by_day: dict[date, Configuration] = {}
         self._playbook_indexes: dict[tuple[int, str], PlaybookIndex] = {}
@@ -102,38 +103,39 @@ class ConfigurationHistory:
 
     @property
     def current_configuration(self) -> Configuration:
-        """The configuration as it is now."""
+        """The current configuration."""
         return self._current_state.configuration
 
     @property
     def cost(self) -> int:
-        """How many things are configured now."""
+        """The number of resources in the current configuration."""
         return self._current_state.cost
 
     async def as_of(self, day: date) -> Configuration:
-        """The configuration as it stood at the end of that day, its metrics matched as they are now."""
+        """Return the configuration at the end of `day`, with metrics matched as they are now."""
         if day < self._loaded_since:
             self._changes_by_day |= await journal.load_changes_between(
                 *self._scope, day, self._loaded_since
             )
             self._loaded_since = day
         configuration = self.current_configuration
-        # What came last is taken back first; each step is kept, for a history asks for one day after the other.
+        # Revert the last change first. Keep each step, because a history needs every day in turn.
         for change_day in sorted(
             (change_day for change_day in self._changes_by_day if change_day > day), reverse=True
         ):
             if change_day not in self._configurations_by_day:
-                self._configurations_by_day[change_day] = past.with_current_metrics(
-                    past.revert(configuration, self._changes_by_day[change_day]),
+                self._configurations_by_day[change_day] = history_domain.with_current_metrics(
+                    history_domain.revert(configuration, self._changes_by_day[change_day]),
                     self.effective_metrics,
                 )
             configuration = self._configurations_by_day[change_day]
         return configuration
 
     async def resolve_basis(self, key: str | None, as_of: date, known_at: date) -> ScoringBasis:
-        """What that day is answered from, for a playbook or for the current one.
+        """Return the basis for a day: of one playbook, or of the current one.
 
-        Raises: NotFoundError for an unknown key, NoCurrentPlaybookError naming the last ended one and any draft.
+        Raises: NotFoundError for an unknown key; NoCurrentPlaybookError that names the last ended
+        playbook and a draft.
         """
         configuration = await self.as_of(as_of)
         current_keys = current_playbooks(configuration.playbooks.values(), as_of)
@@ -153,7 +155,7 @@ class ConfigurationHistory:
         )
 
     async def _published_later(self, day: date, known_at: date) -> list[Playbook]:
-        """The playbooks first published after that day and known by the other, as they were then."""
+        """Return playbooks first published after `day` and by `known_at`, as published."""
         playbooks = []
         for key in (
             self.current_configuration.playbooks.keys()
@@ -169,7 +171,7 @@ class ConfigurationHistory:
         return playbooks
 
     async def _first_published_day(self, key: str, day: date, known_at: date) -> date | None:
-        """The day of a playbook's first publishing, if that is after the one day and not after the other."""
+        """Return a playbook's first publication day if it is after `day` and by `known_at`."""
         if day >= known_at:
             return None
         if self._first_published is None:
@@ -178,13 +180,16 @@ class ConfigurationHistory:
         return first_day if first_day is not None and day < first_day <= known_at else None
 
     async def _find_basis(self, key: str, as_of: date, known_at: date) -> ScoringBasis:
-        """The playbook on that day, or on its last one once that is over.
+        """Return the basis of a playbook on a day, or on its last day once it has ended.
 
-        Before it was first published it is as it was then published, where that is known.
+        Before its first publication, use the playbook as it was then published, if that is known by
+        `known_at`.
         """
-        day, previous = as_of, None
+        day = as_of
+        previous = None
         while True:
-            configuration, published_on = await self.as_of(day), None
+            configuration = await self.as_of(day)
+            published_on = None
             playbook = configuration.playbooks.get(key)
             if playbook is None or playbook.state == "draft":
                 published_on = await self._first_published_day(key, day, known_at)
@@ -192,9 +197,8 @@ class ConfigurationHistory:
                     configuration if published_on is None else await self.as_of(published_on)
                 )
                 playbook = configuration.playbooks.get(key)
-            if (
-                playbook is None and previous is not None
-            ):  # a draft made after its own last day: as it is on the day asked
+            # A draft that was created after its last day: use it as it was on the requested day.
+            if playbook is None and previous is not None:
                 configuration, playbook, published_on = previous
             if playbook is None:
                 raise NotFoundError(self._explain_absent(key, as_of))
@@ -208,16 +212,23 @@ class ConfigurationHistory:
             day = playbook.ends_on
 
     def _get_playbook_index(self, configuration: Configuration, key: str) -> PlaybookIndex:
-        """One plan for all days with the same configuration, which is one of those that are kept."""
+        """Return the index of a playbook, shared by all days with the same configuration.
+
+        The key is the identity of the configuration, which `_configurations_by_day` keeps alive.
+        """
         if configuration is self.current_configuration:
             return self._current_state.get_playbook_index(key)
-        cache_key, family = (id(configuration), key), self._families.setdefault(key, {})
+        cache_key = (id(configuration), key)
+        family = self._families.setdefault(key, {})
         return self._playbook_indexes.setdefault(
             cache_key, PlaybookIndex(configuration, key, family)
         )
 
     def require_playbook(self, key: str) -> None:
-        """Returns when there is, or was, a playbook of that key. Raises: NotFoundError naming the nearest known one."""
+        """Check that a playbook exists or existed.
+
+        Raises: NotFoundError that names the most similar key.
+        """
         if (
             key not in self.current_configuration.playbooks
             and key not in self.current_configuration.archived.get("playbook", {})
@@ -235,7 +246,7 @@ class ConfigurationHistory:
 async def load_history(
     connection: Connection, organization: UUID, kinds: Sequence[str] = ALL_KINDS
 ) -> ConfigurationHistory:
-    """The organization's past, in the view that the connection has; of some kinds of things alone where these do."""
+    """Load the history of an organization's configuration, of all kinds or of some."""
     return ConfigurationHistory(
         connection, organization, await _load_current_state(connection, organization, kinds)
     )
@@ -244,10 +255,10 @@ async def load_history(
 async def load_cached_history(
     connection: Connection,
     organization: UUID,
-    org_version: cursor.OrganizationVersion,
+    org_version: organization_version.OrganizationVersion,
     cache: VersionedCache,
 ) -> ConfigurationHistory:
-    """The same of everything, where the organization stands there: read only when it was changed since it was kept."""
+    """Load the history. Take the current configuration from the cache if it has not changed."""
     cache_owner = "configuration", organization
     current_state = cache.get(
         cache_owner, None, org_version.configuration_version, CurrentConfiguration
@@ -263,48 +274,53 @@ async def load_cached_history(
 async def _load_current_state(
     connection: Connection, organization: UUID, kinds: Sequence[str]
 ) -> CurrentConfiguration:
-    configuration = await store.load_configuration(connection, organization, kinds)
+    configuration = await configuration_store.load_configuration(connection, organization, kinds)
     return CurrentConfiguration(
-        configuration, await restatements.load_previous_metrics(connection, organization)
+        configuration,
+        await metric_restatement_store.load_previous_metrics(connection, organization),
     )
 
 
 async def configuration_as_of(
     connection: Connection, organization: UUID, day: date | None, kinds: Sequence[str] = ALL_KINDS
 ) -> Configuration:
-    """The configuration at the end of that day, or now where it is None."""
+    """Return the configuration at the end of `day`, or the current one if `day` is None."""
     config_history = await load_history(connection, organization, kinds)
     return config_history.current_configuration if day is None else await config_history.as_of(day)
 
 
-def current_playbooks(playbooks: Collection[Playbook], day: date) -> list[str]:
-    """The published ones whose window holds the day, the one that starts last first."""
-    active_playbooks = [
-        playbook
-        for playbook in playbooks
-        if playbook.state == "published" and playbook.starts_on <= day <= playbook.ends_on
+async def list_resources_as_of(
+    connection: Connection,
+    organization: UUID,
+    day: date,
+    resource_filter: ResourceFilter,
+    after_key: str | None,
+) -> list[StoredResource]:
+    """Return the resources as they were at the end of `day`, in the order of their keys.
+
+    `after_key` is the last key of the previous page.
+    """
+    kind = resource_filter.kind
+    configuration = await configuration_as_of(connection, organization, day, (kind,))
+    candidates = [
+        StoredResource(resource, 0, is_archived=False)
+        for resource in configuration.resources_of(kind).values()
     ]
-    return [
-        playbook.key
-        for playbook in sorted(
-            active_playbooks,
-            key=lambda playbook: (playbook.starts_on.toordinal(), playbook.key),
-            reverse=True,
-        )
+    if resource_filter.include_archived:
+        candidates += [
+            StoredResource(resource, 0, is_archived=True)
+            for resource in configuration.archived.get(kind, {}).values()
+        ]
+    required_fields = resource_filter.equals.items()
+    matches = [
+        stored
+        for stored in candidates
+        if all(getattr(stored.resource, name) == required for name, required in required_fields)
+        and (after_key is None or _sort_key(stored.resource.key) > _sort_key(after_key))
     ]
+    return sorted(matches, key=lambda stored: _sort_key(stored.resource.key))
 
 
-def explain_no_current_playbook(playbooks: Collection[Playbook], day: date) -> str:
-    """Why no playbook is current on that day: which ended last, and which is still a draft."""
-    ended = sorted(
-        (playbook.ends_on, playbook.key)
-        for playbook in playbooks
-        if playbook.state != "draft" and playbook.ends_on < day
-    )
-    drafts = sorted(playbook.key for playbook in playbooks if playbook.state == "draft")
-    explanation = f"No published playbook's window holds {day.isoformat()}."
-    if ended:
-        explanation += f" The last one, '{ended[-1][1]}', ended on {ended[-1][0].isoformat()}."
-    if drafts:
-        explanation += f" There is a draft: '{drafts[0]}'."
-    return explanation
+def _sort_key(key: str) -> tuple[str, ...]:
+    """Split a key of several parts, so that keys sort part by part, as in the database."""
+    return tuple(key.split("/"))

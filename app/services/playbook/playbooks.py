@@ -1,10 +1,10 @@
-"""The acts on a playbook: publish, close, contribute, sign, accept, and the playbook as code."""
+"""Use cases for playbooks: publish, close, contribute, sign, answer, and the playbook as code."""
 
 from dataclasses import dataclass
 
 from app.domain.access.actor import Actor, require_configuration, require_team
-from app.domain.playbook import document as documents
-from app.domain.playbook import lifecycle as publishing
+from app.domain.playbook import document as document_domain
+from app.domain.playbook import lifecycle
 from app.domain.playbook.configuration import Configuration, ConfigurationChange
 from app.domain.playbook.document import Document
 from app.domain.playbook.playbooks import Contribution, Signoff
@@ -18,28 +18,44 @@ from app.services.playbook.configuration import (
     write_configuration,
 )
 from app.services.runtime.context import ServiceContext
-from app.store.playbook import configuration as store
+from app.store.playbook import configuration as configuration_store
 
 
 @dataclass(frozen=True, slots=True)
 class AppliedDocument:
-    """What applying a document did, or with a dry run would do. Shape: `unchanged` are (kind, key) pairs."""
+    """The changes that a document made, or would make with a dry run."""
 
     changes: tuple[ConfigurationChange, ...]
+    # The kind and key of each resource that did not change.
     unchanged: tuple[tuple[str, str], ...]
     revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class ResponsibilityAnswer:
+    """A team's answer to its part in an objective."""
+
+    objective: str
+    team: str
+    is_accepted: bool
+    # The name of the person who answered.
+    answered_by: str
+    note: str
 
 
 async def publish_playbook(
     service: ServiceContext, actor: Actor, key: str, precondition: Precondition = UNCONDITIONAL
 ) -> WrittenResource:
-    """The playbook is published as its next revision. Raises: NotFoundError, NotPublishedError, ForbiddenError."""
+    """Publish a playbook as its next revision.
+
+    Raises: NotFoundError, NotPublishedError, ForbiddenError.
+    """
     require_configuration(actor)
     now = service.clock()
     outcome = await write_configuration(
         service,
         actor,
-        lambda configuration: publishing.publish_playbook(configuration, key, now),
+        lambda configuration: lifecycle.publish_playbook(configuration, key, now),
         ("playbook", key, precondition),
     )
     return to_written_resource(outcome, "playbook", key)
@@ -48,12 +64,12 @@ async def publish_playbook(
 async def close_playbook(
     service: ServiceContext, actor: Actor, key: str, precondition: Precondition = UNCONDITIONAL
 ) -> WrittenResource:
-    """The playbook is closed. Raises: NotFoundError, NotPublishedError, ForbiddenError."""
+    """Close a playbook. Raises: NotFoundError, NotPublishedError, ForbiddenError."""
     require_configuration(actor)
     outcome = await write_configuration(
         service,
         actor,
-        lambda configuration: publishing.close_playbook(configuration, key),
+        lambda configuration: lifecycle.close_playbook(configuration, key),
         ("playbook", key, precondition),
     )
     return to_written_resource(outcome, "playbook", key)
@@ -65,13 +81,13 @@ async def record_contribution(
     contribution: Contribution,
     precondition: Precondition = UNCONDITIONAL,
 ) -> WrittenResource:
-    """The team has contributed. Raises: NotFoundError, ForbiddenError."""
+    """Record a team's contribution. Raises: NotFoundError, ForbiddenError."""
     require_team(actor, contribution.team)
     guard = ("contribution", contribution.key, precondition)
     outcome = await write_configuration(
         service,
         actor,
-        lambda configuration: publishing.add_contribution(configuration, contribution),
+        lambda configuration: lifecycle.add_contribution(configuration, contribution),
         guard,
     )
     return to_written_resource(outcome, "contribution", contribution.key)
@@ -83,14 +99,14 @@ async def record_signoff(
     signoff: Signoff,
     precondition: Precondition = UNCONDITIONAL,
 ) -> WrittenResource:
-    """The team has signed the current revision.
+    """Record a team's sign-off of the current revision.
 
     Raises: NotFoundError, OldRevisionError, NotPublishedError, ForbiddenError.
     """
     require_team(actor, signoff.team)
     guard = ("signoff", signoff.key, precondition)
     outcome = await write_configuration(
-        service, actor, lambda configuration: publishing.add_signoff(configuration, signoff), guard
+        service, actor, lambda configuration: lifecycle.add_signoff(configuration, signoff), guard
     )
     return to_written_resource(outcome, "signoff", signoff.key)
 
@@ -103,12 +119,12 @@ async def withdraw_participation(
     team: str,
     precondition: Precondition = UNCONDITIONAL,
 ) -> None:
-    """The team's contribution or sign-off is withdrawn. Raises: NotFoundError, ForbiddenError."""
+    """Withdraw a team's contribution or sign-off. Raises: NotFoundError, ForbiddenError."""
     require_team(actor, team)
     key = f"{playbook}/{team}"
 
     def remove_participation(configuration: Configuration) -> Configuration:
-        publishing.get_playbook(configuration, playbook)
+        lifecycle.get_playbook(configuration, playbook)
         if key not in configuration.resources_of(kind):
             raise NotFoundError(f"The team '{team}' has no {kind} for the playbook '{playbook}'.")
         return configuration.with_archived(kind, key)
@@ -116,44 +132,48 @@ async def withdraw_participation(
     await write_configuration(service, actor, remove_participation, (kind, key, precondition))
 
 
-async def record_acceptance(  # an acceptance is all of these
+async def record_answer(
     service: ServiceContext,
     actor: Actor,
-    objective: str,
-    team: str,
-    *,
-    accepted: bool,
-    accepted_by: str,
-    note: str,
+    answer: ResponsibilityAnswer,
     precondition: Precondition = UNCONDITIONAL,
 ) -> WrittenResource:
-    """The team has accepted, or declined, its part. Raises: NotFoundError, ForbiddenError."""
-    require_team(actor, team)
+    """Record that a team accepts or declines its part in an objective.
+
+    Raises: NotFoundError, ForbiddenError.
+    """
+    require_team(actor, answer.team)
+    key = f"{answer.objective}/{answer.team}"
 
     def set_acceptance(configuration: Configuration) -> Configuration:
-        if objective not in configuration.objectives:
+        if answer.objective not in configuration.objectives:
             raise NotFoundError(
-                unknown_key_message("objective", objective, configuration.objectives)
+                unknown_key_message("objective", answer.objective, configuration.objectives)
             )
-        return publishing.set_acceptance(
-            configuration, objective, team, is_accepted=accepted, by=accepted_by, note=note
+        return lifecycle.set_acceptance(
+            configuration,
+            answer.objective,
+            answer.team,
+            is_accepted=answer.is_accepted,
+            by=answer.answered_by,
+            note=answer.note,
         )
 
     outcome = await write_configuration(
-        service, actor, set_acceptance, ("responsibility", f"{objective}/{team}", precondition)
+        service, actor, set_acceptance, ("responsibility", key, precondition)
     )
-    return to_written_resource(outcome, "responsibility", f"{objective}/{team}")
+    return to_written_resource(outcome, "responsibility", key)
 
 
 async def export_document(service: ServiceContext, actor: Actor, key: str) -> Document:
-    """The playbook as code. Raises: NotFoundError."""
+    """Return a playbook as code. Raises: NotFoundError."""
     actor.require_scope("read")
     async with service.database.read_transaction() as connection:
-        configuration = await store.load_configuration(connection, actor.organization)
-    return documents.render_document(configuration, key)
+        configuration = await configuration_store.load_configuration(connection, actor.organization)
+    return document_domain.render_document(configuration, key)
 
 
-async def apply_document(  # the three questions of `sightline apply`
+async def apply_document(
     service: ServiceContext,
     actor: Actor,
     document: Document,
@@ -162,7 +182,7 @@ async def apply_document(  # the three questions of `sightline apply`
     publish: bool,
     prune: bool,
 ) -> AppliedDocument:
-    """The organization is as the document says, in one transaction.
+    """Change the organization to what a document says, in one transaction.
 
     Raises: InvalidError, PruneNeededError, ForbiddenError.
     """
@@ -171,11 +191,11 @@ async def apply_document(  # the three questions of `sightline apply`
     is_admin = actor.has_scope("admin")
 
     def transform(configuration: Configuration) -> Configuration:
-        changed_configuration = documents.apply_document(
+        changed_configuration = document_domain.apply_document(
             configuration, document, prune=prune, accept=is_admin
         )
         return (
-            publishing.publish_playbook(changed_configuration, document.playbook.key, now)
+            lifecycle.publish_playbook(changed_configuration, document.playbook.key, now)
             if publish
             else changed_configuration
         )
@@ -186,7 +206,9 @@ async def apply_document(  # the three questions of `sightline apply`
 
 def _to_applied_document(outcome: WriteOutcome, document: Document) -> AppliedDocument:
     changed_names = {(change.kind, change.key) for change in outcome.changes}
-    unchanged = tuple(name for name in documents.list_names(document) if name not in changed_names)
+    unchanged = tuple(
+        name for name in document_domain.list_names(document) if name not in changed_names
+    )
     reported_changes = tuple(change for change in outcome.changes if change.kind != "revision")
     return AppliedDocument(
         reported_changes, unchanged, outcome.after.playbooks[document.playbook.key].revision

@@ -1,4 +1,4 @@
-"""One reading of the database for all who ask the same thing at the same time."""
+"""Share one read of the database among requests that want the same value at the same time."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
@@ -8,25 +8,25 @@ T = TypeVar("T")
 
 
 class SingleFlight(Generic[T]):
-    """Readings that are shared by those who asked before they began.
+    """Runs one load for all callers that asked for a key before the load began.
 
-    Whoever asks while one is under way waits for the next: the one under way may not see what was written just before
-    it was asked. There is no timer: the next begins as soon as the one before has ended.
+    A caller that arrives while a load is running waits for the next one, because the running load
+    may miss recent writes. There is no timer. The next load begins when the running one ends.
     """
 
     def __init__(self) -> None:
-        """Nothing is being read."""
+        """Start without running loads."""
         self._running: dict[Hashable, asyncio.Task[T]] = {}
         self._queued: dict[Hashable, asyncio.Task[T]] = {}
 
     async def run(self, key: Hashable, load: Callable[[], Awaitable[T]]) -> T:
-        """What a reading gave that began after this was asked; what it raises is raised for all who wait for it."""
+        """Return the value of a load that began after this call. Raise what the load raises."""
         task = self._queued.get(key)
         if task is None:
             running_task = self._running.get(key)
             task = asyncio.create_task(self._run_load(key, load, running_task))
             (self._running if running_task is None else self._queued)[key] = task
-        return await asyncio.shield(task)  # one who leaves takes nothing from the others
+        return await asyncio.shield(task)  # a cancelled caller does not cancel the load
 
     async def _run_load(
         self, key: Hashable, load: Callable[[], Awaitable[T]], running_task: asyncio.Task[T] | None

@@ -16,25 +16,26 @@ EventKey = tuple[str, str]
 
 
 class EventSubmission(NamedTuple):
-    """An event as someone sends it. Shape: `connectors` are those whose sources take such events."""
+    """An event as somebody submits it."""
 
     actor: Actor
     event: Event
+    # Only sources with one of these connectors accept the event.
     connectors: Collection[str] = ("api",)
 
     @property
     def key(self) -> EventKey:
-        """What names the event, for good."""
+        """The source and the id, which identify the event forever."""
         return self.event.source, self.event.id
 
 
 class SubmissionResult(NamedTuple):
-    """What became of one event. Shape: `status` is recorded, duplicate, conflict, invalid or forbidden.
+    """The outcome of one submitted event."""
 
-    None but for one that was recorded now: `fresh`, what was recorded and when.
-    """
-
+    # "recorded", "duplicate", "conflict", "invalid" or "forbidden".
     status: str
+    # The id of the recorded event, also for a duplicate or a conflict.
     uid: UUID | None = None
     problem: SightlineError | None = None
+    # The event and when it was recorded. None unless this request recorded it.
     newly_recorded: tuple[MatchedEvent, datetime] | None = None

@@ -1,7 +1,7 @@
-"""Single writes, put together: what comes in for an organization while one flush runs is the next flush.
+"""Group commit: write the requests that arrive during one transaction together in the next one.
 
-No timer: a flush waits only while the event loop still finds more that has come in. Everyone is answered after the
-commit of their own.
+There is no timer. A flush waits only while the event loop still delivers more requests. Each caller
+is answered after the commit of its own request.
 """
 
 import asyncio
@@ -19,21 +19,25 @@ LOG: Final = logging.getLogger("sightline.coalescing")
 RequestT = TypeVar("RequestT")
 ReplyT = TypeVar("ReplyT")
 MAX_BATCH: Final = 1_000
-TARGET_BATCH: Final = 64  # waiting for more would not make a flush cheaper for each of them
+# Waiting for a larger batch would not make a flush cheaper per request.
+TARGET_BATCH: Final = 64
 SHUTDOWN_MESSAGE: Final = "The service is ending; try again shortly."
-IDLE_TICKS: Final = 2  # turns of the event loop: what is read in one is asked for in the next
+# Turns of the event loop without a new request: one reads a request, the next submits it.
+IDLE_TICKS: Final = 2
 MAX_QUEUE: Final = 2_000
 
 
 class WriteCoalescer(Generic[RequestT, ReplyT]):
-    """A queue and a writer for each organization that something waits for.
+    """A queue and a writer task for each organization that has waiting requests.
 
-    A writer ends with its queue. Shape: `write` answers for each in the given order.
+    The writer ends when its queue is empty.
     """
 
     def __init__(self, max_queue: int = MAX_QUEUE, max_batch: int = MAX_BATCH) -> None:
-        """At most so many may wait in an organization, and so many are written at once."""
-        self._max_queue, self._max_batch, self._is_closed = max_queue, max_batch, False
+        """Limit the requests that wait and that are written together, per organization."""
+        self._max_queue = max_queue
+        self._max_batch = max_batch
+        self._is_closed = False
         self._queues: dict[UUID, deque[tuple[RequestT, asyncio.Future[ReplyT]]]] = {}
         self._writers: dict[UUID, asyncio.Task[None]] = {}
 
@@ -43,9 +47,12 @@ class WriteCoalescer(Generic[RequestT, ReplyT]):
         request: RequestT,
         write: Callable[[Sequence[RequestT]], Awaitable[Sequence[ReplyT]]],
     ) -> ReplyT:
-        """What became of it, once that is committed. Who stops waiting before it is written takes it back.
+        """Queue a request, and return its reply after the commit.
 
-        Raises: UnavailableError when too many wait, or the service ends; what `write` raises.
+        `write` gets the requests of a batch and returns a reply for each, in the same order. A
+        caller that is cancelled before the flush withdraws its request.
+
+        Raises: UnavailableError when the queue is full or the service stops; what `write` raises.
         """
         queue = self._queues.get(organization, ())
         if self._is_closed or len(queue) >= self._max_queue:
@@ -54,14 +61,14 @@ class WriteCoalescer(Generic[RequestT, ReplyT]):
         reply_future: asyncio.Future[ReplyT] = asyncio.get_running_loop().create_future()
         queue.append((request, reply_future))
         if organization not in self._writers:
-            # In a context of its own: it writes for others than who comes first.
+            # An empty context, because the writer serves all callers, not only the first one.
             self._writers[organization] = asyncio.create_task(
                 self._drain_queue(organization, queue, write), context=Context()
             )
         return await reply_future
 
     async def close(self) -> None:
-        """Nothing is taken any more, and what was taken is answered."""
+        """Accept no more requests, and wait until all queued ones are answered."""
         self._is_closed = True
         await asyncio.gather(*self._writers.values(), return_exceptions=True)
 
@@ -78,40 +85,42 @@ class WriteCoalescer(Generic[RequestT, ReplyT]):
                 await _flush_batch([waiter for waiter in batch if not waiter[1].done()], write)
         finally:
             del self._writers[organization], self._queues[organization]
-            _reject(
-                queue, UnavailableError(SHUTDOWN_MESSAGE)
-            )  # something is in it only when the writer itself was stopped
+            # The queue is empty unless the writer itself was cancelled.
+            _reject(queue, UnavailableError(SHUTDOWN_MESSAGE))
 
 
 async def _wait_for_batch(queue: Sized) -> None:
-    """Returns once the event loop has nothing more for the queue at the moment, or there is enough in it."""
-    idle_ticks, previous_length = 0, len(queue)
+    """Return when the event loop delivers no more requests for now, or the batch is large enough."""
+    idle_ticks = 0
+    previous_length = len(queue)
     while idle_ticks < IDLE_TICKS and previous_length < TARGET_BATCH:
         await asyncio.sleep(0)
-        idle_ticks, previous_length = (
-            idle_ticks + 1 if len(queue) == previous_length else 0,
-            len(queue),
-        )
+        idle_ticks = idle_ticks + 1 if len(queue) == previous_length else 0
+        previous_length = len(queue)
 
 
 async def _flush_batch(
     waiters: Sequence[tuple[RequestT, asyncio.Future[ReplyT]]],
     write: Callable[[Sequence[RequestT]], Awaitable[Sequence[ReplyT]]],
 ) -> None:
-    """Each of them is answered. What nobody foresaw may be one's fault: halves of them go on, down to the one."""
+    """Write a batch and answer its requests.
+
+    An unexpected error may be the fault of a single request. The batch is therefore split in
+    halves, down to that request.
+    """
     if not waiters:
         return
     try:
         replies = await write([request for request, _ in waiters])
     except SightlineError as error:
         _reject(waiters, error)
-    except Exception as error:  # it is told to those who wait  # noqa: BLE001  # it is told to those who wait
+    except Exception as error:  # noqa: BLE001  # the waiting callers get it
         if len(waiters) == 1:
             _reject(waiters, error)
             return
-        # Where and of what kind: its text may hold what was sent.
+        # Log only the place and the type of the error: its text may contain submitted content.
         log_fields = {"waiting": len(waiters), "error": type(error).__name__}
-        LOG.error(  # no word of the error itself  # noqa: TRY400  # no word of the error itself
+        LOG.error(  # noqa: TRY400  # without the text of the error
             "a flush failed", extra={**log_fields, "stack": "".join(format_tb(error.__traceback__))}
         )
         middle = len(waiters) // 2

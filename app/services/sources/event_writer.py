@@ -1,76 +1,64 @@
-"""Events of a delivery: those that it holds are compared with what stands, recorded and retracted."""
+"""The events of a source: recorded, compared with the recorded ones, superseded and retracted."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from app.domain.events.events import MAX_FUTURE_HOURS, Event, fingerprint
 from app.domain.playbook.configuration import Configuration
 from app.domain.primitives import epoch
-from app.domain.primitives.errors import ConflictError, Fault, InvalidError, unknown_key_message
+from app.domain.primitives.errors import (
+    ConflictError,
+    Fault,
+    InvalidError,
+    SightlineError,
+    unknown_key_message,
+)
 from app.domain.sources.sources import Source
-from app.security.vault import Vault
+from app.services.events.matching import match_events
 from app.services.events.validation import is_same_event
-from app.services.runtime.matcher_cache import CompiledConfiguration
-from app.store.access.organization_version import WritePosition
-from app.store.events import event_revisions as versions
-from app.store.events import ingest
-from app.store.events import metric_restatement as restatements
-from app.store.events import retraction as retract
+from app.services.sources.delivery_outcome import DeliveryOutcome
+from app.services.sources.delivery_parsing import IndexedEvents, ParsedDelivery, Problems
+from app.services.sources.source_transaction import SourceTransaction
+from app.store.events import event_revisions, ingest, retraction
+from app.store.events import metric_restatement as metric_restatement_store
 from app.store.events.event_revisions import EventRevisions
-from app.store.sources.changes import SourceGeneration
-from app.store.sql.database import Connection
-
-
-@dataclass(frozen=True, slots=True)
-class SourceTransaction:
-    """The transaction in which deliveries of a source are worked on; the cursor's row is locked."""
-
-    connection: Connection
-    organization: UUID
-    source: Source
-    compiled: CompiledConfiguration
-    position: WritePosition
-    vault: Vault
-    generation: int = 1
-    reason: str = ""
-
-    @property
-    def source_generation(self) -> SourceGeneration:
-        """The source's changes that are in force."""
-        return SourceGeneration(self.organization, self.source.key, self.generation)
+from app.store.events.ingest_batch import IngestBatch
+from app.store.events.retraction import RetractionBatch
 
 
 async def retract_events(transaction: SourceTransaction, reasons: Mapping[UUID, str]) -> None:
-    """These events do not stand any more."""
-    scope, compiled = (transaction.connection, transaction.organization), transaction.compiled
-    actor = f"source {transaction.source.key}"
-    await retract.retract_events(
-        *scope, reasons, transaction.position, actor, compiled.matcher, compiled.time_zone
+    """Retract events. `reasons` has the reason of each by its uid."""
+    batch = RetractionBatch(
+        transaction.organization,
+        reasons,
+        f"source {transaction.source.key}",
+        transaction.position,
+        transaction.compiled.matcher,
+        transaction.compiled.time_zone,
     )
+    await retraction.retract_events(transaction.connection, batch)
 
 
 async def record_new_events(
     transaction: SourceTransaction, new_events: Sequence[Event], now: datetime
 ) -> tuple[Mapping[str, UUID], int]:
-    """The events are recorded; returns the uids of those that are new, by id, and the version they came with."""
+    """Record events, skipping ids that are recorded already.
+
+    Return the uids of the new events by id, and the version of the organization that has them.
+    """
     if not new_events:
         return {}, transaction.position.seq
-    matched_events = ingest.match_events(
+    matched_events = match_events(
         new_events, transaction.compiled.matcher, now, transaction.compiled.time_zone
     )
     day = epoch.to_day_number(transaction.position.day)
-    recorded = await ingest.record_events(
-        transaction.connection,
-        transaction.organization,
-        matched_events,
-        now,
-        day,
-        transaction.compiled.version,
+    batch = IngestBatch(
+        transaction.organization, matched_events, now, day, transaction.compiled.version
     )
+    recorded = await ingest.record_events(transaction.connection, batch)
     if transaction.compiled.is_restating:
-        await restatements.invalidate_days(
+        await metric_restatement_store.invalidate_days(
             transaction.connection,
             transaction.organization,
             [matched.day for matched in matched_events],
@@ -84,7 +72,10 @@ async def record_new_events(
 def normalize_event(
     configuration: Configuration, source: Source, event: Event, now: datetime
 ) -> Event:
-    """The event as it can be recorded: one for an archived team goes to the default team. Raises: InvalidError."""
+    """Return the event as it can be recorded: the source's team replaces an archived one.
+
+    Raises: InvalidError.
+    """
     if event.source != source.key:
         raise InvalidError(f"The event '{event.id}' names another source, '{event.source}'.")
     if event.time > now + timedelta(hours=MAX_FUTURE_HOURS):
@@ -106,9 +97,10 @@ def normalize_event(
 async def find_already_recorded(
     transaction: SourceTransaction, indexed_events: Sequence[tuple[int, Event]]
 ) -> tuple[frozenset[int], bool]:
-    """The places of events that are recorded as they are told, or as they were rerouted to the default team then.
+    """Find events that are recorded with this content, as sent or rerouted to the default team.
 
-    Such a one changes nothing, whatever has been archived since. And whether any of all these events was erased.
+    They count as recorded even when a team has been archived since. Return the indexes of their
+    elements, and whether any of all the events was erased.
     """
     revisions_by_id = await _load_revisions(transaction, indexed_events)
     recorded_indexes = set()
@@ -135,9 +127,81 @@ async def _load_revisions(
     transaction: SourceTransaction, indexed_events: Sequence[tuple[int, Event]]
 ) -> Mapping[str, EventRevisions]:
     event_ids = {event.id for _, event in indexed_events}
-    return await versions.latest_revisions(
+    return await event_revisions.load_latest_revisions(
         transaction.connection, transaction.organization, transaction.source.key, event_ids
     )
+
+
+async def record_delivered_events(
+    transaction: SourceTransaction,
+    parsed: ParsedDelivery,
+    now: datetime,
+    received_at: datetime | None = None,
+) -> DeliveryOutcome:
+    """Record the events that a delivery holds. Its changes are not counted in the outcome.
+
+    A replay passes when the delivery was received: events recorded since then are superseded where
+    their content differs. Otherwise recorded events never change.
+    """
+    if parsed.unreadable_reason is not None:
+        return DeliveryOutcome("failed", 0, 0, 0, ())
+    recorded_indexes, mentions_erased = await find_already_recorded(transaction, parsed.events)
+    normalized_events, invalid_problems = _normalize_events(
+        transaction.compiled.configuration,
+        transaction.source,
+        [(index, event) for index, event in parsed.events if index not in recorded_indexes],
+        now,
+    )
+    superseded_indexes: frozenset[int] = frozenset()
+    superseded_count = 0
+    if received_at is not None:
+        superseded_indexes, superseded_count = await supersede_events(
+            transaction, normalized_events, received_at, now
+        )
+    new_count, conflict_problems = await _record_remaining_events(
+        transaction,
+        [(index, event) for index, event in normalized_events if index not in superseded_indexes],
+        now,
+    )
+    problems = [*parsed.problems, *invalid_problems, *conflict_problems]
+    understood_count = (
+        len(parsed.changes)
+        + len(recorded_indexes)
+        + len(normalized_events)
+        - len(conflict_problems)
+    )
+    return DeliveryOutcome(
+        _choose_state(understood_count, len(problems)),
+        0,
+        new_count + superseded_count,
+        superseded_count,
+        problems,
+        len(conflict_problems),
+        mentions_erased,
+    )
+
+
+def _choose_state(understood_count: int, problem_count: int) -> str:
+    if understood_count:
+        return "processed"
+    return "failed" if problem_count else "ignored"
+
+
+def _normalize_events(
+    configuration: Configuration,
+    source: Source,
+    indexed_events: Sequence[tuple[int, Event]],
+    now: datetime,
+) -> tuple[IndexedEvents, Problems]:
+    """Normalize each event. Return the valid ones, and the problems of the others."""
+    normalized_events: IndexedEvents = []
+    problems: Problems = []
+    for index, event in indexed_events:
+        try:
+            normalized_events.append((index, normalize_event(configuration, source, event, now)))
+        except SightlineError as error:
+            problems.append({"index": index, "problem": error.detail})
+    return normalized_events, problems
 
 
 async def supersede_events(
@@ -146,10 +210,11 @@ async def supersede_events(
     received_at: datetime,
     now: datetime,
 ) -> tuple[frozenset[int], int]:
-    """Own events that a delivery was the first to tell, and tells otherwise now, are retracted and recorded anew.
+    """Retract recorded events whose content differs now, and record their next revisions.
 
-    Those stay as they are that were recorded before `since`, when it came: another delivery told them; and those that
-    were retracted by hand. Returns the places of those that were corrected, and how many events that are.
+    Events recorded before `received_at` came with another delivery and stay. Events that were
+    retracted by hand or erased stay too. Return the indexes of the superseded events' elements,
+    and the number of new revisions.
     """
     revisions_by_id = await _load_revisions(transaction, indexed_events)
     superseded_indexes: set[int] = set()
@@ -157,18 +222,13 @@ async def supersede_events(
     retraction_reasons: dict[UUID, str] = {}
     for index, event in indexed_events:
         revisions = revisions_by_id.get(event.id)
-        if (
-            revisions is None
-            or revisions.latest.retracted_at is not None
-            or revisions.first.recorded_at < received_at
-        ):
-            continue
-        if revisions.latest.event.erased is not None:
+        if revisions is None or not _can_supersede(revisions, received_at):
             continue
         revision_id = revisions.next_id
-        if len(revision_id) > versions.MAX_ID_LENGTH or (
-            revision_id in replacements
-            and fingerprint(replacements[revision_id]) != fingerprint(event)
+        replacement = replacements.get(revision_id)
+        is_id_too_long = len(revision_id) > event_revisions.MAX_ID_LENGTH
+        if is_id_too_long or (
+            replacement is not None and fingerprint(replacement) != fingerprint(event)
         ):
             continue
         superseded_indexes.add(index)
@@ -179,22 +239,26 @@ async def supersede_events(
     return frozenset(superseded_indexes), len(replacements)
 
 
-async def record_delivered_events(
-    transaction: SourceTransaction, indexed_events: Sequence[tuple[int, Event]], now: datetime
-) -> tuple[int, list[Mapping[str, object]]]:
-    """Records our own events out of a delivery; how many were new, and the problems of those that conflict.
+def _can_supersede(revisions: EventRevisions, received_at: datetime) -> bool:
+    return (
+        revisions.latest.retracted_at is None
+        and revisions.first.recorded_at >= received_at
+        and revisions.latest.event.erased is None
+    )
 
-    Shape: each event with its place in the delivery.
-    """
-    delivered_events = [event for _, event in indexed_events]
-    if not delivered_events:
+
+async def _record_remaining_events(
+    transaction: SourceTransaction, indexed_events: Sequence[tuple[int, Event]], now: datetime
+) -> tuple[int, Problems]:
+    """Record events, the first of each id. Return how many are new, and the conflicts."""
+    if not indexed_events:
         return 0, []
     first_by_id: dict[str, Event] = {}
-    for event in delivered_events:
+    for _, event in indexed_events:
         first_by_id.setdefault(event.id, event)
     new_uids, _ = await record_new_events(transaction, list(first_by_id.values()), now)
     revisions_by_id = await _load_revisions(transaction, indexed_events)
-    problems: list[Mapping[str, object]] = []
+    problems: Problems = []
     for index, event in indexed_events:
         if not is_same_event(transaction.vault, revisions_by_id[event.id].latest, event):
             error = ConflictError(

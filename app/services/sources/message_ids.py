@@ -1,35 +1,35 @@
-"""Deliveries that come under an id of their sender's: one that comes again with another body is a conflict.
+"""Idempotency by the sender's message id: the same id with another body is a conflict.
 
-What is kept of a body outlives its erasure, and tells nothing without the service's pepper.
+A keyed digest of the body is stored. It outlives the body's erasure, and the body cannot be guessed
+from it without the service's pepper.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import sha256
-from uuid import UUID
 
 from app.connectors import registry
 from app.domain.primitives.errors import EventConflictError
 from app.domain.sources.sources import Source
 from app.security.pseudonyms import keyed_digest, matches_keyed_digest
-from app.services.sources.delivery_processing import ParsedDelivery
-from app.services.sources.event_writer import SourceTransaction
+from app.services.sources.delivery_parsing import ParsedDelivery
+from app.services.sources.source_transaction import SourceTransaction
 from app.store.sources import deliveries
 from app.store.sources.deliveries import StoredDelivery
 
 
 async def reject_conflicting_ids(
     transaction: SourceTransaction,
-    parsed_deliveries: Sequence[tuple[StoredDelivery, ParsedDelivery]],
+    stored_deliveries: Sequence[StoredDelivery],
+    parsed_deliveries: Sequence[ParsedDelivery],
 ) -> list[ParsedDelivery]:
-    """What deliveries say; nothing but a refusal where an id has come before with another body, which stands."""
-    identified_deliveries = [
-        (get_message_id(transaction.source, stored), stored, parsed)
-        for stored, parsed in parsed_deliveries
-    ]
-    sent_ids = {message_id for message_id, _, _ in identified_deliveries if message_id is not None}
+    """Make deliveries unreadable whose message id was used before with another body."""
+    message_ids = [get_message_id(transaction.source, stored) for stored in stored_deliveries]
     digests_by_id = await deliveries.find_body_digests(
-        transaction.connection, *_source_scope(transaction), sent_ids
+        transaction.connection,
+        transaction.organization,
+        transaction.source.key,
+        {message_id for message_id in message_ids if message_id is not None},
     )
     return [
         parsed
@@ -37,7 +37,9 @@ async def reject_conflicting_ids(
         or message_id not in digests_by_id
         or matches_keyed_digest(transaction.vault, digests_by_id[message_id], _hash_body(stored))
         else _reject_conflict(parsed, message_id)
-        for message_id, stored, parsed in identified_deliveries
+        for message_id, stored, parsed in zip(
+            message_ids, stored_deliveries, parsed_deliveries, strict=True
+        )
     ]
 
 
@@ -51,7 +53,7 @@ def _reject_conflict(parsed: ParsedDelivery, message_id: str) -> ParsedDelivery:
 async def remember_ids(
     transaction: SourceTransaction, stored_deliveries: Sequence[StoredDelivery]
 ) -> None:
-    """Deliveries that have come to something stand under their ids, the first under each."""
+    """Store the digests of deliveries that did not fail, the first of each message id."""
     digests_by_id: dict[str, str] = {}
     for stored in stored_deliveries:
         message_id = get_message_id(transaction.source, stored)
@@ -60,21 +62,17 @@ async def remember_ids(
                 message_id, keyed_digest(transaction.vault, _hash_body(stored))
             )
     await deliveries.save_body_digests(
-        transaction.connection, *_source_scope(transaction), digests_by_id
+        transaction.connection, transaction.organization, transaction.source.key, digests_by_id
     )
 
 
 def get_message_id(source: Source, stored: StoredDelivery) -> str | None:
-    """The id that its sender gave a delivery. None when it gave none, or its body is kept no longer."""
+    """Return the sender's id of a delivery. Return None without an id or without a body."""
     return (
         None
         if stored.body is None
         else registry.get_connector(source.connector).get_message_id(stored.headers)
     )
-
-
-def _source_scope(transaction: SourceTransaction) -> tuple[UUID, str]:
-    return transaction.organization, transaction.source.key
 
 
 def _hash_body(stored: StoredDelivery) -> str:

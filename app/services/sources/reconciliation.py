@@ -1,4 +1,4 @@
-"""From what a CRM said to the events that it should have: fold, compare, record and retract."""
+"""Reconciliation: record and retract events until each record has those that its changes imply."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,49 +12,38 @@ from app.domain.sources.crm.reconciliation import (
     Slot,
     plan_reconciliation,
 )
-from app.domain.sources.mapping.mapping import DealMapping
-from app.services.sources.event_writer import SourceTransaction, record_new_events, retract_events
+from app.services.sources.delivery_changes import DeliveryChanges
+from app.services.sources.event_writer import record_new_events, retract_events
 from app.services.sources.record_graph import RecordGraph, RecordSet, project_events
-from app.store.sources import event_slots as store
-from app.store.sources import sources
+from app.services.sources.source_transaction import SourceTransaction
+from app.store.sources import event_slots
+from app.store.sources import sources as sources_store
 from app.store.sources.source_health import WITHOUT_AMOUNT
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveryChanges:
-    """What one delivery told.
-
-    Shape: `keys` are those of the changes that it was the first to tell; `reason` is that of what is retracted for it.
-    """
-
-    entities: Collection[str]
-    reason: str
-    new_keys: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
 class _Reconciliation:
-    """What is to be written. Shape: events by id; `record` may hold some that `gone` retracts again."""
+    """The writes that are planned, and the slots as they will be after them."""
 
     transaction: SourceTransaction
-    deal_mapping: DealMapping
     slots_by_entity: dict[str, dict[str, Slot]]
+    # By event id. An event may be retracted again: its id is in both.
     events_to_record: dict[str, DesiredEvent] = field(default_factory=dict)
     retraction_reasons: dict[str, str] = field(default_factory=dict)
+    # (property, value) pairs by entity.
     unmapped_values: dict[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
 
     def plan_step(
         self, entities: Collection[str], record_set: RecordSet, reason: str
     ) -> tuple[int, int]:
-        """The events of these records are planned to be those they should have; how many come and go."""
-        teams, default_team = (
-            self.transaction.compiled.configuration.teams.keys(),
-            self.transaction.source.team or "",
-        )
-        recorded_count = retracted_count = 0
+        """Plan the events of records. Return how many are recorded and how many retracted."""
+        teams = self.transaction.compiled.configuration.teams.keys()
+        default_team = self.transaction.source.team or ""
+        recorded_count = 0
+        retracted_count = 0
         for entity in sorted(entities):
-            projected = project_events(entity, record_set, self.deal_mapping, default_team)
-            plan: ReconciliationPlan = plan_reconciliation(
+            projected = project_events(entity, record_set, self.transaction.mapping, default_team)
+            plan = plan_reconciliation(
                 projected.events, self.slots_by_entity[entity], teams, default_team
             )
             self.unmapped_values[entity] = (
@@ -63,14 +52,11 @@ class _Reconciliation:
             )
             self._apply_plan(entity, plan)
             self.retraction_reasons |= dict.fromkeys(plan.to_retract, reason)
-            recorded_count, retracted_count = (
-                recorded_count + len(plan.to_record),
-                retracted_count + len(plan.to_retract),
-            )
+            recorded_count += len(plan.to_record)
+            retracted_count += len(plan.to_retract)
         return recorded_count, retracted_count
 
     def _apply_plan(self, entity: str, plan: ReconciliationPlan) -> None:
-        """The slots are as they will be."""
         slots = self.slots_by_entity[entity]
         for event_id in plan.to_retract:
             slot, _ = event_id.rsplit("/", 1)
@@ -82,16 +68,14 @@ class _Reconciliation:
 
 
 async def reconcile(
-    transaction: SourceTransaction,
-    delivery_changes: Sequence[DeliveryChanges],
-    deal_mapping: DealMapping,
-    now: datetime,
+    transaction: SourceTransaction, delivery_changes: Sequence[DeliveryChanges], now: datetime
 ) -> Sequence[tuple[int, int]]:
-    """The events of what was told, and of what hangs on it, are those they should have.
+    """Record and retract events so that each affected record has the events its changes imply.
 
-    Returns how many came and went for each telling. It is as if each had been settled by itself, in the given order:
-    each is compared with what was known after it and with what the one before left. An event that one brings and a
-    later one takes away is recorded and retracted, once each; it is only read and written together.
+    Return the number of recorded and of retracted events per delivery, as if the deliveries were
+    processed one by one. Each is compared with the changes known after it, and with the events
+    that the previous one left. An event that one delivery records and a later one retracts is
+    written and retracted once. Only reading and writing is shared.
     """
     changed_entities = {entity for delivery in delivery_changes for entity in delivery.entities}
     if not changed_entities:
@@ -107,36 +91,34 @@ async def reconcile(
     )
     graph = RecordGraph(transaction.connection, transaction.source_generation, first_seen_steps)
     affected_entities = await graph.affected_records(changed_entities, len(delivery_changes))
-    slots_by_entity, event_uids = await store.load_event_slots(
+    slots_by_entity, event_uids = await event_slots.load_event_slots(
         transaction.connection, transaction.organization, transaction.source.key, affected_entities
     )
-    reconciler = _Reconciliation(transaction, deal_mapping, slots_by_entity)
+    reconciliation = _Reconciliation(transaction, slots_by_entity)
     event_counts = []
     for step, delivery in enumerate(delivery_changes):
-        step_entities, record_set = (
-            await graph.load(delivery.entities, step) if delivery.entities else (set[str](), None)
-        )
-        # The events of what was erased stand as they are: what they were made of is gone.
-        event_counts.append(
-            (0, 0)
-            if record_set is None
-            else reconciler.plan_step(
-                step_entities - record_set.erased_entities, record_set, delivery.reason
-            )
-        )
-    await _write_events(reconciler, event_uids, now)
+        if not delivery.entities:
+            event_counts.append((0, 0))
+            continue
+        step_entities, record_set = await graph.load(delivery.entities, step)
+        # The changes of erased records are deleted; their events stay as they are.
+        live_entities = step_entities - record_set.erased_entities
+        event_counts.append(reconciliation.plan_step(live_entities, record_set, delivery.reason))
+    await _write_events(reconciliation, event_uids, now)
     return event_counts
 
 
 async def _write_events(
-    reconciler: _Reconciliation, event_uids: dict[str, UUID], now: datetime
+    reconciliation: _Reconciliation, event_uids: dict[str, UUID], now: datetime
 ) -> None:
-    transaction, retraction_reasons = reconciler.transaction, reconciler.retraction_reasons
-    await sources.save_unmapped_values(
+    """Write what is planned. `event_uids` has the uids of the recorded events by id."""
+    transaction = reconciliation.transaction
+    retraction_reasons = reconciliation.retraction_reasons
+    await sources_store.save_unmapped_values(
         transaction.connection,
         transaction.organization,
         transaction.source.key,
-        reconciler.unmapped_values,
+        reconciliation.unmapped_values,
     )
     await retract_events(
         transaction,
@@ -149,8 +131,8 @@ async def _write_events(
     new_uids, seq = await record_new_events(
         transaction,
         [
-            _to_event(transaction.source.key, *named_event)
-            for named_event in reconciler.events_to_record.items()
+            _to_event(transaction.source.key, event_id, desired_event)
+            for event_id, desired_event in reconciliation.events_to_record.items()
         ],
         now,
     )
@@ -159,7 +141,8 @@ async def _write_events(
         for event_id, reason in retraction_reasons.items()
         if event_id not in event_uids
     }
-    if transient_reasons:  # after they were recorded
+    if transient_reasons:
+        # These events were recorded by the statement above; their retractions have its version.
         await retract_events(
             replace(transaction, position=replace(transaction.position, seq=seq)), transient_reasons
         )

@@ -1,4 +1,4 @@
-"""All that is known of some records, and the events that it comes to."""
+"""The graph of linked CRM records: loaded from their changes, and projected to events."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from app.domain.sources.crm.reconciliation import ProjectedEvents
 from app.domain.sources.crm.record_links import MergeIndex, find_associated_deals
 from app.domain.sources.crm.timeline import RecordTimeline
 from app.domain.sources.mapping.mapping import DealMapping
-from app.store.sources import changes as store
+from app.store.sources import changes
 from app.store.sources.changes import RecordChanges, SourceGeneration
 from app.store.sql.database import Connection
 
@@ -20,33 +20,39 @@ MERGE_VERBS = ("merged", "continued")
 
 @dataclass(frozen=True, slots=True)
 class RecordSet:
-    """All that is known of some records. Shape: `changes` by entity, those of their deals and line items with them."""
+    """Records with their deals and line items, as of one step."""
 
+    # By entity.
     changes: Mapping[str, Sequence[Change]]
     merge_index: MergeIndex
-    line_items_by_deal: Mapping[str, Sequence[RecordTimeline]]  # by deal, those that stand
-    erased_entities: frozenset[str] = frozenset()  # of these nothing is known any more
+    # The line items that are not deleted.
+    line_items_by_deal: Mapping[str, Sequence[RecordTimeline]]
+    # Records without changes, because these were erased.
+    erased_entities: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
 class RecordGraph:
-    """What is known, read when it is first asked for, as it was known after each step of what was told together.
+    """Loads changes of linked records on demand, and answers as of each delivery of a batch.
 
-    Shape: `since` has the step at which a change was told, by its key; those that are not in it were known before.
+    At step n, only the changes of the deliveries 0 to n are visible, and those known before.
     """
 
     connection: Connection
     source_generation: SourceGeneration
+    # The step of the delivery that first reported a change, by its key, without older changes.
     first_seen_steps: Mapping[str, int] = field(default_factory=dict)
     loaded: RecordChanges = field(default_factory=RecordChanges)
+    # The entities that the last expansion needed and that are not loaded yet.
     missing_entities: set[str] = field(default_factory=set)
 
     async def affected_records(self, entities: Collection[str], step: int = 0) -> set[str]:
-        """The records that these concern at that step."""
-        return (await self._load_reachable(entities, step))[0]
+        """Return the records whose events depend on these entities at a step."""
+        affected_entities, _ = await self._load_reachable(entities, step)
+        return affected_entities
 
     async def load(self, entities: Collection[str], step: int = 0) -> tuple[set[str], RecordSet]:
-        """Which records these concern, and all that is known of them, at that step."""
+        """Return the records whose events depend on these entities at a step, and their changes."""
         affected_entities, changes_by_entity = await self._load_reachable(entities, step)
         return affected_entities, _build_record_set(changes_by_entity)
 
@@ -61,7 +67,7 @@ class RecordGraph:
             missing_deals = {
                 entity for entity in self.missing_entities if entity.startswith(DEAL_PREFIX)
             }
-            fetched = await store.load_changes(
+            fetched = await changes.load_changes(
                 self.connection, self.source_generation, self.missing_entities, missing_deals
             )
             self.loaded.changes.update(fetched.changes)
@@ -70,12 +76,13 @@ class RecordGraph:
     def _expand(
         self, entities: Collection[str], step: int
     ) -> tuple[set[str], dict[str, Sequence[Change]]]:
-        """Which records these concern, and the changes of all that their events are made of, as far as it was read.
+        """Follow links from the entities through all changes that are loaded.
 
-        Deals that went into one another, and what hangs on a deal, concern one another; so do a line item and its
-        deals.
+        Return the affected records, and the changes that their events are made of. Merged deals
+        affect each other and the records associated with them; so do a line item and its deals.
         """
-        affected_entities, frontier = set(entities), set(entities)
+        affected_entities = set(entities)
+        frontier = set(entities)
         changes_by_entity: dict[str, Sequence[Change]] = {}
         while frontier:
             visible_changes = {entity: self._visible_changes(entity, step) for entity in frontier}
@@ -85,39 +92,22 @@ class RecordGraph:
                 for entity in frontier
                 for linked_entity in self._linked_records(entity, step)
             }
-            linked_entities |= {
-                change.other
-                for entity_changes in visible_changes.values()
-                for change in entity_changes
-                if change.other is not None
-                and (change.verb in MERGE_VERBS or change.entity.startswith(LINE_ITEM_PREFIX))
-            }
+            linked_entities |= _entities_affected_by(visible_changes)
             frontier = linked_entities - changes_by_entity.keys()
             affected_entities |= linked_entities
-        unexpanded = {
-            change.other
-            for entity_changes in changes_by_entity.values()
-            for change in entity_changes
-            if change.other is not None
-        } - changes_by_entity.keys()
-        while (
-            unexpanded
-        ):  # the deals of an activity: their fields are read, their events stay as they are
-            visible_changes = {entity: self._visible_changes(entity, step) for entity in unexpanded}
+        # The deals of an activity: their fields are read, and their own events do not change.
+        frontier = _mentioned_entities(changes_by_entity) - changes_by_entity.keys()
+        while frontier:
+            visible_changes = {entity: self._visible_changes(entity, step) for entity in frontier}
             changes_by_entity |= visible_changes
-            neighbours = {
-                change.other
-                for entity_changes in visible_changes.values()
-                for change in entity_changes
-                if change.other is not None
-            }
+            neighbours = _mentioned_entities(visible_changes)
             neighbours |= {
-                change
-                for entity in unexpanded
-                for change in self._linked_records(entity, step)
-                if change.startswith(DEAL_PREFIX)
+                linked_entity
+                for entity in frontier
+                for linked_entity in self._linked_records(entity, step)
+                if linked_entity.startswith(DEAL_PREFIX)
             }
-            unexpanded = neighbours - changes_by_entity.keys()
+            frontier = neighbours - changes_by_entity.keys()
         return affected_entities, changes_by_entity
 
     def _visible_changes(self, entity: str, step: int) -> Sequence[Change]:
@@ -125,18 +115,14 @@ class RecordGraph:
         if entity_changes is None:
             self.missing_entities.add(entity)
             return ()
-        return (
-            [
-                change
-                for change in entity_changes
-                if self.first_seen_steps.get(change.key, 0) <= step
-            ]
-            if self.first_seen_steps
-            else entity_changes
-        )
+        if not self.first_seen_steps:
+            return entity_changes
+        return [
+            change for change in entity_changes if self.first_seen_steps.get(change.key, 0) <= step
+        ]
 
     def _linked_records(self, entity: str, step: int) -> list[str]:
-        """The records that were ever associated with a deal, and the deals that went into it."""
+        """Return the records ever associated with a deal, and the deals merged into it."""
         return [
             linked_entity
             for linked_entity, change_key in self.loaded.links.get(entity, ())
@@ -144,10 +130,30 @@ class RecordGraph:
         ]
 
 
-def record_set_from(changes: Iterable[Change]) -> RecordSet:
-    """These changes, as all that is known of their records and of those that they name."""
+def _mentioned_entities(changes_by_entity: Mapping[str, Sequence[Change]]) -> set[str]:
+    return {
+        change.other
+        for entity_changes in changes_by_entity.values()
+        for change in entity_changes
+        if change.other is not None
+    }
+
+
+def _entities_affected_by(changes_by_entity: Mapping[str, Sequence[Change]]) -> set[str]:
+    """Return the deals of line items, and the deals that others were merged into."""
+    return {
+        change.other
+        for entity_changes in changes_by_entity.values()
+        for change in entity_changes
+        if change.other is not None
+        and (change.verb in MERGE_VERBS or change.entity.startswith(LINE_ITEM_PREFIX))
+    }
+
+
+def record_set_from(record_changes: Iterable[Change]) -> RecordSet:
+    """Build a record set of these changes alone, without the database."""
     changes_by_entity: dict[str, list[Change]] = {}
-    for change in changes:
+    for change in record_changes:
         changes_by_entity.setdefault(change.entity, []).append(change)
         if change.other is not None:
             changes_by_entity.setdefault(change.other, [])
@@ -175,7 +181,7 @@ def _build_record_set(changes_by_entity: Mapping[str, Sequence[Change]]) -> Reco
 async def merged_records(
     connection: Connection, source_generation: SourceGeneration, deal: str
 ) -> set[str]:
-    """The deal with those that went into one another with it, and what hangs on them and on no other deal."""
+    """Return a deal, all deals merged with it, and the records linked to these deals only."""
     affected_entities, record_set = await RecordGraph(connection, source_generation).load({deal})
     surviving_deal = record_set.merge_index.surviving_deal(deal)
     return {
@@ -196,18 +202,19 @@ def _surviving_deals(entity: str, record_set: RecordSet) -> set[str]:
 def project_events(
     entity: str, record_set: RecordSet, deal_mapping: DealMapping, default_team: str
 ) -> ProjectedEvents:
-    """The events that one record should have. None at all for a deal that lives in another now."""
-    changes_by_entity, merge_index = record_set.changes, record_set.merge_index
+    """Project the changes of a record to its events. A deal merged into another one has none."""
+    changes_by_entity = record_set.changes
+    merge_index = record_set.merge_index
 
     def collect_merged_changes(deal: str) -> list[Change]:
         return [
             change
-            for merged_id in sorted(merge_index.merged_ids(deal))
+            for merged_id in sorted(merge_index.ids_with_history(deal))
             for change in changes_by_entity.get(merged_id, ())
         ]
 
     if entity.startswith(LINE_ITEM_PREFIX):
-        return line_items.find_unmapped(RecordTimeline(changes_by_entity[entity]), deal_mapping)
+        return line_items.project_line_item(RecordTimeline(changes_by_entity[entity]), deal_mapping)
     if entity.startswith(DEAL_PREFIX):
         if merge_index.surviving_deal(entity) != entity:
             return ProjectedEvents()

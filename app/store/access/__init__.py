@@ -1,1 +1,1 @@
-"""Queries for organizations' versions and API keys."""
+"""Queries for public ids, API keys and organizations' versions."""

@@ -1,4 +1,4 @@
-"""API keys and the directory: from a public id to its organization."""
+"""API keys."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,14 +9,15 @@ from sqlalchemy import RowMapping, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.store.access.directory import add_public_id
-from app.store.tables.playbook import ApiKeyRow, get_table
+from app.store.tables.access import ApiKeyRow
+from app.store.tables.base import get_table
 
 api_key_table = get_table(ApiKeyRow)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredApiKey:
-    """An API key without the key. None when it is not bound, or never expires, or is not revoked, or was not used."""
+    """An API key as it is stored: its digest instead of the key."""
 
     id: str
     name: str
@@ -24,6 +25,7 @@ class StoredApiKey:
     pepper: str
     last_four: str
     scopes: tuple[str, ...]
+    # The team and the source that the key is bound to, if any.
     team: str | None
     source: str | None
     created_at: datetime
@@ -36,7 +38,7 @@ class StoredApiKey:
 async def add_api_key(
     connection: AsyncConnection, organization_id: UUID, key: StoredApiKey
 ) -> None:
-    """The key is known and can be found by its public id."""
+    """Save an API key, and its public id in the directory."""
     await add_public_id(connection, "api_key", key.id, organization_id)
     columns = {name: getattr(key, name) for name in StoredApiKey.__slots__}
     await connection.execute(
@@ -49,7 +51,7 @@ async def add_api_key(
 async def find_api_key(
     connection: AsyncConnection, organization_id: UUID, key_id: str
 ) -> StoredApiKey | None:
-    """One key, revoked or not. None when the organization has no such."""
+    """Load an API key, revoked or not. Return None when the organization has no such key."""
     statement = select(api_key_table).where(
         api_key_table.c.organization_id == organization_id, api_key_table.c.id == key_id
     )
@@ -63,7 +65,7 @@ async def list_api_keys(
     after_position: tuple[datetime, str] | None,
     limit: int,
 ) -> list[StoredApiKey]:
-    """At most `limit` keys that are not revoked, oldest first, after a position."""
+    """Return at most `limit` keys that are not revoked, oldest first, after a position."""
     statement = select(api_key_table).where(
         api_key_table.c.organization_id == organization_id, api_key_table.c.revoked_at.is_(None)
     )
@@ -78,7 +80,7 @@ async def list_api_keys(
 async def revoke_api_key(
     connection: AsyncConnection, organization_id: UUID, key_id: str, now: datetime
 ) -> bool:
-    """Whether that key was there and valid until now; it is revoked."""
+    """Revoke an API key. Return False when it does not exist or is revoked already."""
     statement = (
         update(api_key_table)
         .where(
@@ -95,7 +97,7 @@ async def revoke_api_key(
 async def update_last_use(
     connection: AsyncConnection, organization_id: UUID, key_id: str, now: datetime
 ) -> None:
-    """The key's last use is now."""
+    """Set the time of the key's last use."""
     statement = update(api_key_table).where(
         api_key_table.c.organization_id == organization_id, api_key_table.c.id == key_id
     )

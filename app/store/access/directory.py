@@ -1,4 +1,4 @@
-"""The directory: from a public id to its organization."""
+"""The directory: finds the organization of a public id."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -8,7 +8,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.primitives.errors import ConflictError
-from app.store.tables.playbook import DirectoryRow, get_table
+from app.store.tables.access import DirectoryRow
+from app.store.tables.base import get_table
 
 directory_table = get_table(DirectoryRow)
 
@@ -16,7 +17,7 @@ directory_table = get_table(DirectoryRow)
 async def add_public_id(
     connection: AsyncConnection, kind: str, public_id: str, organization_id: UUID
 ) -> None:
-    """The directory knows whose that public id is. Raises: ConflictError when it is taken."""
+    """Add a public id of an organization. Raises: ConflictError when the id exists already."""
     try:
         await connection.execute(
             insert(directory_table).values(kind=kind, id=public_id, organization_id=organization_id)
@@ -28,7 +29,7 @@ async def add_public_id(
 async def remove_public_id(
     connection: AsyncConnection, kind: str, public_id: str, organization_id: UUID
 ) -> None:
-    """The directory does not know that public id any more."""
+    """Remove a public id of an organization, if it exists."""
     where = (
         directory_table.c.kind == kind,
         directory_table.c.id == public_id,
@@ -38,7 +39,7 @@ async def remove_public_id(
 
 
 async def find_organization(connection: AsyncConnection, kind: str, public_id: str) -> UUID | None:
-    """The organization to which a public id belongs. None when it is not known."""
+    """Return the organization of a public id, or None when there is no such id."""
     statement = select(directory_table.c.organization_id).where(
         directory_table.c.kind == kind, directory_table.c.id == public_id
     )
@@ -47,7 +48,7 @@ async def find_organization(connection: AsyncConnection, kind: str, public_id: s
 
 
 async def list_public_ids(connection: AsyncConnection, kind: str) -> Sequence[tuple[str, UUID]]:
-    """All public ids of a kind, by name, with their organizations."""
+    """Return all public ids of a kind with their organizations, sorted by id."""
     statement = (
         select(directory_table.c.id, directory_table.c.organization_id)
         .where(directory_table.c.kind == kind)

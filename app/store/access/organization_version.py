@@ -1,4 +1,8 @@
-"""The organization's cursor: taken first by every write, it orders commits and never goes backwards."""
+"""The version of an organization.
+
+Every write first locks the organization's cursor row, so versions follow the order of the commits.
+Neither the version nor the recorded instant and day ever decrease.
+"""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -11,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.domain.events.events import to_local_day
 from app.domain.primitives import epoch
 from app.domain.primitives.errors import NotFoundError
-from app.store.tables.playbook import ClosingRow, CursorRow, OrganizationRow, get_table
+from app.store.tables.base import get_table
+from app.store.tables.organizations import ClosingRow, CursorRow, OrganizationRow
 
 cursor_table = get_table(CursorRow)
 closing_table = get_table(ClosingRow)
@@ -20,7 +25,7 @@ organization_table = get_table(OrganizationRow)
 
 @dataclass(frozen=True, slots=True)
 class WritePosition:
-    """Where a write stands: the version it makes, and the instant and day at which it is recorded."""
+    """The version of a write, with the instant and the day at which it is recorded."""
 
     seq: int
     recorded_at: datetime
@@ -28,7 +33,7 @@ class WritePosition:
 
 
 async def time_zone(connection: AsyncConnection, organization_id: UUID) -> str:
-    """The organization's time zone. Raises: NotFoundError when the organization is gone."""
+    """Return the organization's time zone. Raises: NotFoundError when there is no organization."""
     statement = select(organization_table.c.time_zone).where(
         organization_table.c.organization_id == organization_id
     )
@@ -41,7 +46,7 @@ async def time_zone(connection: AsyncConnection, organization_id: UUID) -> str:
 async def create_cursor(
     connection: AsyncConnection, organization_id: UUID, now: datetime, time_zone: str
 ) -> None:
-    """A new organization has a cursor."""
+    """Create the cursor row of a new organization."""
     await connection.execute(
         insert(cursor_table).values(
             organization_id=organization_id,
@@ -61,11 +66,12 @@ async def advance_version(
     *,
     changes_configuration: bool,
 ) -> WritePosition:
-    """The next position.
+    """Advance the organization's version and return the new position.
 
-    The cursor's row is locked until the transaction ends. `catalogue`: this changes configuration.
+    The cursor row stays locked until the transaction ends.
     """
-    now_us, day = epoch.to_microseconds(now), epoch.to_day_number(to_local_day(now, time_zone))
+    now_us = epoch.to_microseconds(now)
+    day = epoch.to_day_number(to_local_day(now, time_zone))
     is_new_day = cursor_table.c.recorded_day < day
     updated_columns = {
         "seq": cursor_table.c.seq + 1,
@@ -110,14 +116,14 @@ async def close_day(
     closed_day: int | None,
     closed_seq: int | None,
 ) -> None:
-    """The day before is closed, if it was the write of this version that began another."""
+    """Save the version at the end of the closed day, if version `seq` is the first after it."""
     if closed_seq is not None and closed_seq == seq - 1:
         closing_row = {"organization_id": organization_id, "day": closed_day, "seq": closed_seq}
         await connection.execute(insert(closing_table).values(closing_row))
 
 
 async def lock(connection: AsyncConnection, organization_id: UUID) -> None:
-    """The cursor's row is locked until the transaction ends; the version stays."""
+    """Lock the cursor row until the transaction ends, without a new version."""
     await connection.execute(
         update(cursor_table)
         .where(cursor_table.c.organization_id == organization_id)
@@ -126,7 +132,7 @@ async def lock(connection: AsyncConnection, organization_id: UUID) -> None:
 
 
 async def current_version(connection: AsyncConnection, organization_id: UUID) -> int:
-    """The organization's present version."""
+    """Return the organization's current version."""
     statement = select(cursor_table.c.seq).where(cursor_table.c.organization_id == organization_id)
     return int((await connection.execute(statement)).scalar_one())
 
@@ -134,7 +140,10 @@ async def current_version(connection: AsyncConnection, organization_id: UUID) ->
 async def version_at_end_of_day(
     connection: AsyncConnection, organization_id: UUID, known_at: date
 ) -> int:
-    """The organization's version at the end of that day, the present one for today; 0 before it was there."""
+    """Return the organization's version at the end of a day.
+
+    Return the current version for today, and 0 for a day before the first write.
+    """
     day = epoch.to_day_number(known_at)
     statement = select(cursor_table.c.seq, cursor_table.c.recorded_day).where(
         cursor_table.c.organization_id == organization_id
@@ -149,9 +158,9 @@ async def version_at_end_of_day(
 
 
 async def load_configuration_version(connection: AsyncConnection, organization_id: UUID) -> int:
-    """The version of the organization's last configuration change.
+    """Return the version of the last configuration change.
 
-    Raises: NotFoundError when the organization is gone.
+    Raises: NotFoundError when there is no organization.
     """
     statement = select(cursor_table.c.catalogue).where(
         cursor_table.c.organization_id == organization_id
@@ -164,23 +173,23 @@ async def load_configuration_version(connection: AsyncConnection, organization_i
 
 @dataclass(frozen=True, slots=True)
 class OrganizationVersion:
-    """Where an organization stands.
+    """The version of an organization, and the facts needed to answer a request at that version."""
 
-    Shape: `version` is that of its last write, `catalogue` that of its last change of configuration; `recorded_day`
-    is the newest day on which it wrote anything.
-    """
-
+    # The version of the last write.
     version: int
+    # The version of the last configuration change.
     configuration_version: int
+    # The latest day with a write.
     recorded_day: date
     time_zone: str
 
     def today(self, now: datetime) -> date:
-        """The organization's day: it never goes backwards, whatever the clock says."""
+        """Return the organization's current day. Days never decrease, even if the clock does."""
         return max(to_local_day(now, self.time_zone), self.recorded_day)
 
 
-LOAD_VERSION_QUERY: Final = (  # asked at every question, so made once
+# Built once, because every request executes it.
+LOAD_VERSION_QUERY: Final = (
     select(
         cursor_table.c.seq,
         cursor_table.c.catalogue,
@@ -194,15 +203,17 @@ LOAD_VERSION_QUERY: Final = (  # asked at every question, so made once
         )
     )
     .where(
-        cursor_table.c.organization_id == bindparam("one"),
-        organization_table.c.organization_id == bindparam("one"),
+        cursor_table.c.organization_id == bindparam("organization"),
+        organization_table.c.organization_id == bindparam("organization"),
     )
 )
 
 
 async def load_version(connection: AsyncConnection, organization_id: UUID) -> OrganizationVersion:
-    """Where the organization stands. Raises: NotFoundError when it is gone."""
-    row = (await connection.execute(LOAD_VERSION_QUERY, {"one": organization_id})).one_or_none()
+    """Load the organization's version. Raises: NotFoundError when there is no organization."""
+    row = (
+        await connection.execute(LOAD_VERSION_QUERY, {"organization": organization_id})
+    ).one_or_none()
     if row is None:
         raise NotFoundError("There is no such organization.")
     version, configuration_version, recorded_day, time_zone = row

@@ -1,7 +1,7 @@
-"""The one read that feeds scoring: the evidence, folded from the roll-ups in one statement; no event is read.
+"""The read that feeds scoring: one statement over the roll-ups. Scoring reads no events.
 
-What was recorded on days that are over stays as it is while the configuration does: it can be kept, and only what was
-recorded since is read. All that changes rows of such days, a restatement and a rebuild, is a change of configuration.
+Rows recorded on closed days do not change until the configuration changes, so they can be cached
+and only newer rows are read. A restatement or a rebuild is a change of the configuration.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,45 +19,52 @@ from app.domain.primitives import epoch
 from app.scoring.evidence_accumulator import EvidenceAccumulator, RollupRows
 from app.scoring.playbook_index import PlaybookIndex
 from app.scoring.snapshot import ScoringFrame, Snapshot
-from app.store.alignment import loss_annotations as remarks
+from app.store.alignment import loss_annotations
 from app.store.sql.dialect import is_embedded, json_recordset
 from app.store.sql.multi_query import JsonQuery, query_many
-from app.store.tables.events import MatchingRow
-from app.store.tables.playbook import get_table
+from app.store.tables.base import get_table
+from app.store.tables.rollups import MatchingRow
 
 EXTREME_AGGREGATIONS: Final = frozenset({"min", "max", "last"})
 matching_table = get_table(MatchingRow)
 WINDOW_COLUMN_TYPES: Final = {
-    "place": "whole",
+    "window_index": "integer",
     "metric": "text",
-    "first": "whole",
-    "last": "whole",
-    "asks_order": "whole",
+    "first": "integer",
+    "last": "integer",
+    "asks_order": "integer",
 }
 ROLLUP_NAMES: Final = ("measure", "attention", "sold")
 
 
 def split_sum(column: str) -> str:
-    """A sum of bigints that cannot overflow, as its high and its low part; both databases shift arithmetically."""
-    return f"cast(sum({column} >> 32) as bigint) as high, cast(sum({column} & 4294967295) as bigint) as low"
+    """Return two columns for a sum of bigints that cannot overflow: its high and its low part.
+
+    Both databases shift arithmetically.
+    """
+    return (
+        f"cast(sum({column} >> 32) as bigint) as high, "
+        f"cast(sum({column} & 4294967295) as bigint) as low"
+    )
 
 
-# The plus keeps SQLite, which has no statistics, from looking the rows of a metric up by their days alone: that took
-# seconds instead of milliseconds.
+# SQLite has no statistics; the plus keeps it from using the day index for the rows of a metric
+# (seconds instead of milliseconds).
 MEASURE_JOIN: Final = (
     "m.organization_id = :organization and m.metric = w.metric "
     "and +m.day between w.first and w.last and m.recorded_day <= :known"
 )
 VERSION_QUERY: Final = JsonQuery(
     "seq, recorded_day, closed",
-    "select seq, recorded_day, (select max(seq) from closing where organization_id = :organization and day <= :known) "
-    "as closed from cursor where organization_id = :organization",
+    "select seq, recorded_day, (select max(seq) from closing "
+    "where organization_id = :organization and day <= :known) as closed from cursor "
+    "where organization_id = :organization",
 )
 
 
 @cache
 def _evidence_queries(prefix: str, period_count: int) -> tuple[JsonQuery, ...]:
-    """What is read, the work of so many stretches of days last. Shape: `recent` as in `_before`."""
+    """Return the queries of the evidence; those for the effort of each period come last."""
     return (
         _sums_query(prefix),
         _extremes_query(prefix),
@@ -71,14 +78,16 @@ def _evidence_queries(prefix: str, period_count: int) -> tuple[JsonQuery, ...]:
 
 
 def _with_clause(connection: AsyncConnection, prefix: str) -> str:
-    """What the parts read: the windows, and what was recorded since, under the names of the roll-ups with that prefix.
+    """Return the WITH clause: the windows, and with a prefix the recent rows of each roll-up.
 
-    Shape: without a prefix all is read, from the roll-ups themselves.
+    Without a prefix, the queries read the roll-ups themselves.
     """
-    windows_clause = f"w as materialized (select * from {json_recordset(connection, 'windows', WINDOW_COLUMN_TYPES, 'w')})"  # constants  # noqa: S608  # constants
+    windows = json_recordset(connection, "windows", WINDOW_COLUMN_TYPES, "w")
+    windows_clause = f"w as materialized (select * from {windows})"  # noqa: S608  # constants
     recent_clauses = [
-        f"{prefix}{name} as materialized (select * from {name} where organization_id = :organization "  # constants  # noqa: S608  # constants
-        "and recorded_day > :since and recorded_day <= :known)"
+        f"{prefix}{name} as materialized (select * from {name} "  # noqa: S608  # constants
+        "where organization_id = :organization and recorded_day > :since "
+        "and recorded_day <= :known)"
         for name in ROLLUP_NAMES
         if prefix
     ]
@@ -87,51 +96,73 @@ def _with_clause(connection: AsyncConnection, prefix: str) -> str:
 
 def _sums_query(prefix: str) -> JsonQuery:
     return JsonQuery(
-        "place, source, counted, high, low, no_value, other_unit",
-        f"select w.place, m.source, cast(sum(m.counted) as bigint) as counted, {split_sum('m.total')}, "  # constants  # noqa: S608  # constants
-        "cast(sum(m.no_value) as bigint) as no_value, cast(sum(m.other_unit) as bigint) as other_unit "
-        f"from w join {prefix}measure m on {MEASURE_JOIN} group by w.place, m.source",
+        "window_index, source, counted, high, low, no_value, other_unit",
+        "select w.window_index, m.source, "  # noqa: S608  # constants
+        f"cast(sum(m.counted) as bigint) as counted, {split_sum('m.total')}, "
+        "cast(sum(m.no_value) as bigint) as no_value, "
+        "cast(sum(m.other_unit) as bigint) as other_unit from w "
+        f"join {prefix}measure m on {MEASURE_JOIN} group by w.window_index, m.source",
     )
 
 
 def _extremes_query(prefix: str) -> JsonQuery:
-    """Low, high and last; where any row is new of all rows, for a retraction may have taken any of them back.
+    """Return the query for low, high and last.
 
-    Of a day they are those of the rows since its latest reset; several rows may have the last instant.
+    For a series with recent rows, all rows are read: a retraction may have removed any of them.
+    Only rows since the latest reset of a day count. Several rows may have the last instant.
     """
-    changed_join = f"join (select distinct metric, source from {prefix}measure) as t on t.metric = w.metric"  # constants  # noqa: S608  # constants
+    changed_join = (
+        "join (select distinct metric, source "  # noqa: S608  # constants
+        f"from {prefix}measure) as t on t.metric = w.metric"
+    )
     return JsonQuery(
-        "place, source, least, most, last_us, last_id, last_value",
-        "select place, source, least, most, last_us, last_id, last_value from (select place, source, last_us, last_id, "  # constants  # noqa: S608  # constants
-        "last_value, min(low) over of_source as least, max(high) over of_source as most, "
-        "max(last_us) over of_source as newest "
-        "from (select w.place, m.source, m.low, m.high, m.last_us, m.last_id, m.last_value, m.recorded_day, "
-        "max(case when m.reset = 1 then m.recorded_day end) over (partition by w.place, m.source, m.day) as since "
-        f"from w {changed_join if prefix else ''} join measure m on {MEASURE_JOIN} {'and m.source = t.source' if prefix else ''} "
-        "where w.asks_order = 1) as buckets where (since is null or recorded_day >= since) and low is not null "
-        "window of_source as (partition by place, source)) as orders where last_us = newest",
+        "window_index, source, least, most, last_us, last_id, last_value",
+        "select window_index, source, least, most, last_us, last_id, "  # noqa: S608  # constants
+        "last_value from (select window_index, source, last_us, last_id, last_value, "
+        "min(low) over of_source as least, max(high) over of_source as most, "
+        "max(last_us) over of_source as newest from (select w.window_index, m.source, m.low, "
+        "m.high, m.last_us, m.last_id, m.last_value, m.recorded_day, "
+        "max(case when m.reset = 1 then m.recorded_day end) over (partition by w.window_index, "
+        f"m.source, m.day) as since from w {changed_join if prefix else ''} "
+        f"join measure m on {MEASURE_JOIN} {'and m.source = t.source' if prefix else ''} "
+        "where w.asks_order = 1) as buckets where (since is null or recorded_day >= since) "
+        "and low is not null window of_source as (partition by window_index, source)) as orders "
+        "where last_us = newest",
     )
 
 
 def _latest_query(prefix: str) -> JsonQuery:
-    """The newest day with an event, by what was matched and named; where any is new only of what lost one."""
-    loss_condition = f"and (matching, objective) in (select matching, objective from {prefix}attention where events < 0)"  # constants  # noqa: S608  # constants
+    """Return the query for the latest day with an event, by match set and objective.
+
+    With a prefix, only pairs that lost an event are read.
+    """
+    loss_condition = (
+        "and (matching, objective) in (select matching, objective "  # noqa: S608  # constants
+        f"from {prefix}attention where events < 0)"
+    )
     return JsonQuery(
         "matching, objective, day",
-        "select matching, objective, max(day) as day from (select matching, objective, day from attention "  # constants  # noqa: S608  # constants
-        "where organization_id = :organization and day between :first and :until and recorded_day <= :known "
-        f"{loss_condition if prefix else ''} group by matching, objective, day having sum(events) > 0) as days "
+        "select matching, objective, max(day) as day "  # noqa: S608  # constants
+        "from (select matching, objective, day from attention "
+        "where organization_id = :organization and day between :first and :until "
+        f"and recorded_day <= :known {loss_condition if prefix else ''} "
+        "group by matching, objective, day having sum(events) > 0) as days "
         "group by matching, objective",
     )
 
 
 def _latest_gains(prefix: str) -> JsonQuery:
-    """The newest day that gained an event, and whether any lost one: of what is there already nothing is asked."""
+    """Return the query for the latest day with a new event, and whether an event was retracted.
+
+    It reads recent rows only.
+    """
     return JsonQuery(
         "matching, objective, day, least",
-        "select matching, objective, max(case when events > 0 then day end) as day, min(events) as least "  # constants  # noqa: S608  # constants
-        f"from {prefix}attention where organization_id = :organization and day between :first and :until "
-        f"and {'true' if prefix else 'false'} group by matching, objective",
+        "select matching, objective, "  # noqa: S608  # constants
+        "max(case when events > 0 then day end) as day, min(events) as least "
+        f"from {prefix}attention where organization_id = :organization "
+        f"and day between :first and :until and {'true' if prefix else 'false'} "
+        "group by matching, objective",
     )
 
 
@@ -139,39 +170,45 @@ def _sold_query(prefix: str) -> JsonQuery:
     having_clause = "" if prefix else "having sum(items) <> 0"
     return JsonQuery(
         "offering, team, day, items, high, low",
-        f"select offering, team, day, cast(sum(items) as bigint) as items, {split_sum('value')} from {prefix}sold "  # constants  # noqa: S608  # constants
-        "where organization_id = :organization and day between :first and :until and recorded_day <= :known "
-        f"and (:anything = 1 or unit in ('', :unit)) group by offering, team, day {having_clause}",
+        "select offering, team, day, "  # noqa: S608  # constants
+        f"cast(sum(items) as bigint) as items, {split_sum('value')} from {prefix}sold "
+        "where organization_id = :organization and day between :first and :until "
+        "and recorded_day <= :known and (:anything = 1 or unit in ('', :unit)) "
+        f"group by offering, team, day {having_clause}",
     )
 
 
 def _match_sets_query(prefix: str) -> JsonQuery:
     set_condition = (
         f"and id in (select matching from {prefix}attention)" if prefix else ""  # noqa: S608  # constants
-    )  # constants
-    query = f"select id, metrics from matching where organization_id = :organization {set_condition}"  # constants  # noqa: S608  # constants
+    )
+    query = (
+        "select id, metrics from matching "  # noqa: S608  # constants
+        f"where organization_id = :organization {set_condition}"
+    )
     return JsonQuery("id, metrics", query)
 
 
 def _effort_query(prefix: str, period: int) -> JsonQuery:
-    """Where the work of one stretch of days went."""
+    """Return the query for the effort of one period."""
     having_clause = "" if prefix else "having sum(events) <> 0"
     return JsonQuery(
         "team, kind, matching, objective, events, high, low",
-        f"select team, kind, matching, objective, cast(sum(events) as bigint) as events, {split_sum('effort')} "  # constants  # noqa: S608  # constants
-        f"from {prefix}attention where organization_id = :organization and day between :first_{period} "
-        f"and :last_{period} and recorded_day <= :known group by team, kind, matching, objective {having_clause}",
+        "select team, kind, matching, objective, "  # noqa: S608  # constants
+        f"cast(sum(events) as bigint) as events, {split_sum('effort')} from {prefix}attention "
+        f"where organization_id = :organization and day between :first_{period} and :last_{period} "
+        f"and recorded_day <= :known group by team, kind, matching, objective {having_clause}",
     )
 
 
 def supports_incremental_read(connection: AsyncConnection) -> bool:
-    """Whether it is quicker to read only what is new: an embedded database plans that statement badly."""
+    """Return whether an incremental read is faster. SQLite plans its statement badly."""
     return not is_embedded(connection)
 
 
 @dataclass(frozen=True, slots=True)
 class ClosedDayEvidence:
-    """The evidence that was recorded up to a day that is over."""
+    """The evidence that was recorded up to a closed day."""
 
     accumulator: EvidenceAccumulator
     day: date
@@ -184,7 +221,7 @@ async def read_snapshot(
     frame: ScoringFrame,
     closed_days: ClosedDayEvidence | None = None,
 ) -> Snapshot:
-    """Everything that a score by that plan in that frame needs; what is kept of it is not read again."""
+    """Read the evidence for a score. Rows up to the closed day are taken from `closed_days`."""
     accumulator = (
         EvidenceAccumulator(playbook_index, frame)
         if closed_days is None
@@ -193,11 +230,11 @@ async def read_snapshot(
     version_row, delivery_rows = await _add_evidence(
         connection, organization_id, accumulator, None if closed_days is None else closed_days.day
     )
-    readings, known_at = accumulator.readings, frame.known_at
+    readings = accumulator.readings
     return Snapshot(
         playbook_index=playbook_index,
         frame=frame,
-        version=_to_version(version_row, known_at),
+        version=_to_version(version_row, frame.known_at),
         readings=readings,
         effort_cells=tuple(accumulator.cells.values()),
         latest_activities=tuple(accumulator.latest.values()),
@@ -205,10 +242,10 @@ async def read_snapshot(
         team_efforts=None
         if accumulator.effort_totals is None
         else accumulator.effort_totals.to_team_efforts(),
-        excluded_currencies=await remarks.excluded_currencies(
+        excluded_currencies=await loss_annotations.excluded_currencies(
             connection, organization_id, frame, readings, accumulator.labels
         ),
-        source_activities=await remarks.source_activity_from_rows(
+        source_activities=await loss_annotations.source_activity_from_rows(
             connection, organization_id, playbook_index, delivery_rows, accumulator.recorded_days
         ),
     )
@@ -221,7 +258,7 @@ async def read_closed_days(
     frame: ScoringFrame,
     day: date,
 ) -> ClosedDayEvidence:
-    """The evidence for a score by that plan in that frame, as far as it was recorded up to that day, which is over."""
+    """Read the evidence for a score that was recorded up to a closed day."""
     accumulator = EvidenceAccumulator(playbook_index, frame)
     await _add_evidence(connection, organization_id, accumulator, None, day)
     return ClosedDayEvidence(accumulator, day)
@@ -234,9 +271,12 @@ async def _add_evidence(
     since: date | None,
     until: date | None = None,
 ) -> tuple[Sequence[Any], Sequence[tuple[str, int | None]]]:
-    """What was recorded after the one day and up to the other is added; the version, and when hooks were heard of."""
+    """Add the evidence recorded after `since` and up to `until`.
+
+    Return the version row and the last delivery of each hook.
+    """
     prefix = "" if since is None else "new_"
-    activity_queries, activity_parameters = remarks.source_activity_queries(
+    activity_queries, activity_parameters = loss_annotations.source_activity_queries(
         connection, accumulator.playbook_index, accumulator.frame, f"{prefix}measure"
     )
     queries = (*activity_queries, *_evidence_queries(prefix, len(accumulator.periods)))
@@ -267,12 +307,12 @@ async def _add_evidence(
 
 
 def _query_parameters(accumulator: EvidenceAccumulator) -> Mapping[str, object]:
-    """What the statement is asked with."""
-    playbook_index, frame = accumulator.playbook_index, accumulator.frame
-    metrics, unit = playbook_index.configuration.metrics, playbook_index.policy.unit
+    playbook_index = accumulator.playbook_index
+    metrics = playbook_index.configuration.metrics
+    unit = playbook_index.policy.unit
     days = {
         "first": playbook_index.playbook.starts_on,
-        "until": frame.until,
+        "until": accumulator.frame.until,
         **{f"first_{n}": first for n, (first, _, _) in enumerate(accumulator.periods)},
         **{f"last_{n}": last for n, (_, last, _) in enumerate(accumulator.periods)},
     }
@@ -291,7 +331,7 @@ def _query_parameters(accumulator: EvidenceAccumulator) -> Mapping[str, object]:
 
 
 def _to_version(version_row: Sequence[Any], known_at: date) -> int:
-    """The organization's version at the end of that day, as `cursor.version_on` says."""
+    """Return the organization's version at the end of a day, as version_at_end_of_day does."""
     seq, recorded_day, closed_seq = version_row
     return seq if recorded_day <= epoch.to_day_number(known_at) else closed_seq or 0
 
@@ -299,7 +339,7 @@ def _to_version(version_row: Sequence[Any], known_at: date) -> int:
 async def load_metrics_by_set(
     connection: AsyncConnection, organization_id: UUID
 ) -> Mapping[str, frozenset[str]]:
-    """The metrics of every matched set, by its name; the empty one too."""
+    """Return the metrics of every match set, the empty one included, by its id."""
     statement = select(matching_table.c.id, matching_table.c.metrics).where(
         matching_table.c.organization_id == organization_id
     )

@@ -1,6 +1,6 @@
-"""What the sentences of a ledger say besides its numbers: since when a source is silent, which currency is left out.
+"""Facts that explain a loss beside its numbers: silent sources and excluded currencies.
 
-All of it is of the day that is asked for, known at the other: never of the wall clock.
+They depend on the queried days only, not on the clock.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,13 +29,13 @@ from app.store.sql.dialect import json_recordset
 from app.store.sql.multi_query import JsonQuery, query_many
 
 WINDOW_COLUMN_TYPES: Final = {
-    "place": "whole",
+    "window_index": "integer",
     "matching": "text",
-    "first": "whole",
-    "last": "whole",
+    "first": "integer",
+    "last": "integer",
 }
 METRIC_SOURCE_COLUMN_TYPES: Final = {"metric": "text", "source": "text"}
-DAYS_PER_YEAR: Final = 366  # days
+DAYS_PER_YEAR: Final = 366
 
 
 async def excluded_currencies(
@@ -45,10 +45,10 @@ async def excluded_currencies(
     readings: Mapping[MetricWindow, MetricReading],
     labels: Mapping[str, Mapping[str, str]],
 ) -> Mapping[MetricWindow, tuple[str, ...]]:
-    """By window, the currencies of the events that are left out for theirs.
+    """Return, for each window, the currencies of the events that another unit excludes.
 
-    Shape: a window is not in it unless the currency of each of them is known; `labels` are those of the metrics of
-    each matched set, by its name.
+    A window is left out when the currency of any of these events is unknown. `labels` has the label
+    of each metric, by the id of the match set.
     """
     excluded_counts = {
         window: reading.other_unit_count
@@ -57,37 +57,52 @@ async def excluded_currencies(
     }
     if not excluded_counts:
         return {}
-    windows, rows = sorted(excluded_counts), []
+    windows = sorted(excluded_counts)
     units: dict[tuple[int, str], str] = {}
-    for index, window in enumerate(windows):
-        metric, first, last = window
+    rows: list[tuple[object, ...]] = []
+    for index, (metric, first, last) in enumerate(windows):
         day_range = epoch.to_day_number(first), epoch.to_day_number(min(last, frame.until))
         for set_name, set_labels in labels.items():
             label = set_labels.get(metric, "")
             if label.startswith(OTHER_UNIT_PREFIX):
                 units[index, set_name] = label.removeprefix(OTHER_UNIT_PREFIX)
-                rows.append([index, set_name, *day_range])
-    statement = text(
-        "select w.place, a.matching, cast(sum(a.events) as bigint) "  # constants  # noqa: S608  # constants
-        f"from {json_recordset(connection, 'rows', WINDOW_COLUMN_TYPES, 'w')} join attention a on a.organization_id = :organization "
-        "and a.day between w.first and w.last and a.recorded_day <= :known and a.matching = w.matching "
-        "group by w.place, a.matching having sum(a.events) > 0"
-    )
-    parameters = {"rows": dumps(rows), "known": epoch.to_day_number(frame.known_at)}
+                rows.append((index, set_name, *day_range))
     counts_by_window: dict[MetricWindow, dict[str, int]] = {}
-    for index, set_name, events in (
-        await fetch_rows(connection, statement, organization_id, parameters) if rows else ()
+    known_day = epoch.to_day_number(frame.known_at)
+    for index, set_name, events in await _count_by_match_set(
+        connection, organization_id, rows, known_day
     ):
         counts_by_unit = counts_by_window.setdefault(windows[index], {})
         counts_by_unit[units[index, set_name]] = (
             counts_by_unit.get(units[index, set_name], 0) + events
         )
-    # Work is not told apart by its source: where the canonical one is not the only one, the sums differ.
+    # Effort has no source: the sums differ when the canonical source is not the only one.
     return {
         window: tuple(sorted(counts))
         for window, counts in counts_by_window.items()
         if sum(counts.values()) == excluded_counts[window]
     }
+
+
+async def _count_by_match_set(
+    connection: AsyncConnection,
+    organization_id: UUID,
+    rows: Sequence[tuple[object, ...]],
+    known_day: int,
+) -> Iterable[tuple[int, str, int]]:
+    """Return the number of events of each (window index, match set) in its range of days."""
+    if not rows:
+        return ()
+    windows = json_recordset(connection, "rows", WINDOW_COLUMN_TYPES, "w")
+    statement = text(
+        "select w.window_index, a.matching, "  # noqa: S608  # constants
+        f"cast(sum(a.events) as bigint) from {windows} "
+        "join attention a on a.organization_id = :organization "
+        "and a.day between w.first and w.last and a.recorded_day <= :known "
+        "and a.matching = w.matching group by w.window_index, a.matching having sum(a.events) > 0"
+    )
+    parameters = {"rows": dumps(rows), "known": known_day}
+    return await fetch_rows(connection, statement, organization_id, parameters)
 
 
 async def source_activity(
@@ -96,10 +111,10 @@ async def source_activity(
     playbook_index: PlaybookIndex,
     frame: ScoringFrame,
 ) -> Mapping[str, SourceActivity]:
-    """When the canonical sources of the key results were last heard of, and their usual gap, as known at that day.
+    """Return the last activity of the canonical sources and their usual gap, as known on a day.
 
-    A source with a hook is heard of by its deliveries, one that sends events by those that match its metrics. Neither
-    ever changes for a day that is over: a past answer says the same for ever.
+    A source with a hook is active by deliveries, a source that sends events by events that match
+    its metrics. Neither changes for a closed day, so past answers stay the same.
     """
     queries, parameters = source_activity_queries(connection, playbook_index, frame)
     query_rows = await query_many(connection, organization_id, queries, parameters)
@@ -112,32 +127,33 @@ def source_activity_queries(
     frame: ScoringFrame,
     measure_table: str = "measure",
 ) -> tuple[tuple[JsonQuery, JsonQuery], Mapping[str, object]]:
-    """What `heard_from` wants to know, and what it is asked with; of those rows of the roll-up."""
-    sources, zone = (
-        playbook_index.configuration.sources,
-        playbook_index.configuration.organization.time_zone,
-    )
-    pairs, known_day = _canonical_pairs(playbook_index), epoch.to_day_number(frame.known_at)
+    """Return the queries of source_activity_from_rows and their parameters."""
+    sources = playbook_index.configuration.sources
+    zone = playbook_index.configuration.organization.time_zone
+    pairs = _canonical_pairs(playbook_index)
+    known_day = epoch.to_day_number(frame.known_at)
     hook_sources = sorted({source for _, source in pairs if sources[source].connector != "api"})
     event_pairs = [pair for pair in pairs if sources[pair[1]].connector not in CRM_CONNECTORS]
     delivery_query = JsonQuery(
         "source, received_at",
-        "select w.source, (select d.received_at from delivery d where d.organization_id = :organization "  # constants  # noqa: S608  # constants
-        "and d.source = w.source and d.received_at < :before and d.origin = 'hook' "
+        "select w.source, (select d.received_at from delivery d "  # noqa: S608  # constants
+        "where d.organization_id = :organization and d.source = w.source "
+        "and d.received_at < :before and d.origin = 'hook' "
         "order by d.received_at desc limit 1) as received_at "
-        f"from {json_recordset(connection, 'hooked', SOURCE_COLUMN_TYPES, 'w')}",
+        f"from {json_recordset(connection, 'hook_sources', SOURCE_COLUMN_TYPES, 'w')}",
     )
-    # The days on which events of the last year that match one of its metrics were recorded.
+    # The recorded days of last year's events that match a metric of the source.
     recorded_query = JsonQuery(
         "source, recorded_day",
-        f"select w.source, m.recorded_day from {json_recordset(connection, 'told', METRIC_SOURCE_COLUMN_TYPES, 'w')} "  # constants  # noqa: S608  # constants
-        f"join {measure_table} m on m.organization_id = :organization and m.metric = w.metric and m.source = w.source "
-        "and m.day >= :year and m.recorded_day <= :known "
+        "select w.source, m.recorded_day "  # noqa: S608  # constants
+        f"from {json_recordset(connection, 'metric_sources', METRIC_SOURCE_COLUMN_TYPES, 'w')} "
+        f"join {measure_table} m on m.organization_id = :organization and m.metric = w.metric "
+        "and m.source = w.source and m.day >= :year and m.recorded_day <= :known "
         "group by w.source, m.recorded_day having max(m.matched) > 0",
     )
     parameters = {
-        "hooked": dumps([[source] for source in hook_sources]),
-        "told": dumps([list(pair) for pair in event_pairs]),
+        "hook_sources": dumps([[source] for source in hook_sources]),
+        "metric_sources": dumps([list(pair) for pair in event_pairs]),
         "before": _midnight_us(frame.known_at + timedelta(days=1), zone),
         "year": known_day - DAYS_PER_YEAR,
         "known": known_day,
@@ -145,14 +161,14 @@ def source_activity_queries(
     return (delivery_query, recorded_query), parameters
 
 
-async def source_activity_from_rows(  # a connection, and what was asked
+async def source_activity_from_rows(
     connection: AsyncConnection,
     organization_id: UUID,
     playbook_index: PlaybookIndex,
     delivery_rows: Sequence[tuple[str, int | None]],
     recorded_rows: Iterable[tuple[str, int]],
 ) -> Mapping[str, SourceActivity]:
-    """As `heard_of`. Shape: the rows that the parts gave."""
+    """Return the activity of each source, as source_activity does, from the rows of the queries."""
     last_received = {
         source: received_us for source, received_us in delivery_rows if received_us is not None
     }
@@ -174,7 +190,7 @@ async def source_activity_from_rows(  # a connection, and what was asked
 
 
 def _canonical_pairs(playbook_index: PlaybookIndex) -> list[tuple[str, str]]:
-    """The metrics of key results that score with their canonical source, where that is there."""
+    """Return (metric, canonical source) of the key results' metrics, for sources that exist."""
     configuration = playbook_index.configuration
     pairs = (
         (key, configuration.metrics[key].canonical_source)
@@ -193,7 +209,7 @@ async def _load_delivery_days(
     last_received: Mapping[str, int],
     time_zone: str,
 ) -> dict[str, set[date]]:
-    """The days of the four weeks up to the last one on which anything was delivered to a hook, by source."""
+    """Return the days with deliveries to each hook, in the weeks before its last delivery."""
     source_days: list[tuple[str, date]] = []
     for source, received_us in last_received.items():
         day = to_local_day(epoch.from_microseconds(received_us), time_zone)
@@ -212,5 +228,5 @@ async def _load_delivery_days(
 
 
 def _midnight_us(day: date, time_zone: str) -> int:
-    """The first instant of a day, in microseconds since the epoch."""
+    """Return the first instant of a day, in microseconds since 1970."""
     return epoch.to_microseconds(datetime.combine(day, time.min, ZoneInfo(time_zone)))

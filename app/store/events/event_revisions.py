@@ -1,4 +1,8 @@
-"""How an event of our own stands that a replay read otherwise: it is retracted, and recorded anew as `<id>~2`, `~3`."""
+"""Revisions of an event.
+
+An event cannot change. A replay that derives other content for it retracts it and records the new
+content as the next revision: `<id>~2`, then `<id>~3`. The original id is the first revision.
+"""
 
 import re
 from collections.abc import Collection, Mapping
@@ -9,28 +13,38 @@ from uuid import UUID
 from sqlalchemy import and_, or_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.store.events.event_queries import StoredEvent, event_table, read_events
+from app.store.events.event_queries import StoredEvent, event_table, load_events
 
 REVISION_MARK: Final = "~"
+# The character after the mark: ids from `<id>~` up to `<id>` and this character begin with `<id>~`.
+# Such a range uses the index on (organization_id, source, id).
 REVISION_RANGE_END: Final = chr(ord(REVISION_MARK) + 1)
-MAX_ID_LENGTH: Final = 200  # of an event's id
+# The longest id that the API accepts. A revision's id must not exceed it either.
+MAX_ID_LENGTH: Final = 200
+# 2 and above, without leading zeros: other suffixes are part of an id that a sender chose.
 REVISION_NUMBER: Final = re.compile(r"[2-9]|[1-9][0-9]{1,8}")
+# Ids in one query: each of them adds a range to its `or`.
 CHUNK_SIZE: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
 class EventRevisions:
-    """How an event stands now. Shape: `first` is what was recorded under its own id; `free` is the next one's id."""
+    """The first and the latest revision of an event."""
 
+    # Recorded under the original id.
     first: StoredEvent
     latest: StoredEvent
+    # The id of the next revision.
     next_id: str
 
 
-async def latest_revisions(
+async def load_latest_revisions(
     connection: AsyncConnection, organization_id: UUID, source: str, event_ids: Collection[str]
 ) -> Mapping[str, EventRevisions]:
-    """How those events of a source stand that are recorded, by the ids under which their sender knows them."""
+    """Load the first and the latest revision of events of a source, by original id.
+
+    Ids without an event are left out.
+    """
     sorted_ids = sorted(set(event_ids))
     revisions_by_id: dict[str, EventRevisions] = {}
     for start in range(0, len(sorted_ids), CHUNK_SIZE):
@@ -48,7 +62,7 @@ async def latest_revisions(
         ]
         events_by_id = {
             stored.event.id: stored
-            for stored in await read_events(connection, organization_id, where)
+            for stored in await load_events(connection, organization_id, where)
         }
         revisions_by_id |= {
             id_: _to_revisions(id_, events_by_id) for id_ in chunk if id_ in events_by_id
@@ -57,9 +71,11 @@ async def latest_revisions(
 
 
 def _to_revisions(id_: str, events_by_id: Mapping[str, StoredEvent]) -> EventRevisions:
-    """The last version of those that follow one another: each but the last was retracted as the next was recorded.
+    """Return the revisions that follow one another.
 
-    That tells them from events to which their sender gave such an id.
+    A sender may have chosen an id that looks like a revision. An event is a revision only if it was
+    recorded at the instant at which the one before it was retracted. The next id is beyond all ids
+    that exist, chosen ones included.
     """
     suffixes = [
         event_id.removeprefix(f"{id_}{REVISION_MARK}")

@@ -1,4 +1,4 @@
-"""How many events stand to a metric in which way, from the roll-ups."""
+"""Counts of events by metric, from the roll-ups."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -7,15 +7,15 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.store.tables.events import MeasureRow
-from app.store.tables.playbook import get_table
+from app.store.tables.base import get_table
+from app.store.tables.rollups import MeasureRow
 
 measure_table = get_table(MeasureRow)
 
 
 @dataclass(frozen=True, slots=True)
 class MetricCounts:
-    """Live events that match a metric, that count for it, and that do not for their unit or for want of a number."""
+    """The live events that match a metric, by their state."""
 
     matched: int = 0
     counted: int = 0
@@ -26,7 +26,7 @@ class MetricCounts:
 async def count_by_metric(
     connection: AsyncConnection, organization_id: UUID, metrics: Collection[str]
 ) -> Mapping[str, MetricCounts]:
-    """The figures of each of these metrics."""
+    """Return the counts of each metric."""
     column_names = ("matched", "counted", "other_unit", "no_value")
     statement = (
         select(measure_table.c.metric, *(func.sum(measure_table.c[name]) for name in column_names))

@@ -1,4 +1,7 @@
-"""Restating history after a metric was redefined: a day at a time, kept apart until all days are done."""
+"""Restatement of history after metrics changed, one day at a time.
+
+The restated days are stored separately until all of them are done.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,33 +11,34 @@ from uuid import UUID
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from app.domain.events.matched_event import EventState
 from app.domain.events.metrics import Metric
-from app.domain.playbook import serialization as codec
+from app.domain.playbook import serialization
 from app.store.events import rollups
-from app.store.events.ingest import save_match_sets
 from app.store.events.rollup_rebuild import (
-    EventState,
     RecomputedRollups,
-    recompute_extremes,
-    update_matches,
+    recompute_extremes_at_retractions,
+    save_match_sets,
+    update_match_sets,
 )
 from app.store.events.rollups import RollupDeltas, to_cell_rows, to_measure_rows
-from app.store.tables.events import AttentionRow, MeasureRow, RestatedDayRow, RestatementRow
-from app.store.tables.playbook import get_table
+from app.store.tables.base import get_table
+from app.store.tables.rollups import AttentionRow, MeasureRow, RestatedDayRow, RestatementRow
 
-attention_table, measure_table = get_table(AttentionRow), get_table(MeasureRow)
-restatement_table, restated_day_table = get_table(RestatementRow), get_table(RestatedDayRow)
+attention_table = get_table(AttentionRow)
+measure_table = get_table(MeasureRow)
+restatement_table = get_table(RestatementRow)
+restated_day_table = get_table(RestatedDayRow)
 TableRows = Sequence[Sequence[object]]
 
 
 @dataclass(frozen=True, slots=True)
 class PendingRestatement:
-    """A restatement under way. Shape: `metrics` are as they were before, None for one that was not there.
+    """A restatement that is not finished."""
 
-    Units: `days` since 1970, in order.
-    """
-
+    # Each metric before its change; None for a metric that did not exist.
     metrics: Mapping[str, Metric | None]
+    # Days since 1970, in order.
     days: tuple[int, ...]
     actor: str
     started_at: datetime
@@ -42,22 +46,26 @@ class PendingRestatement:
 
 @dataclass(frozen=True, slots=True)
 class RestatedDay:
-    """One day of history as redefined metrics make it.
-
-    Shape: rows of `measure` for those metrics, rows to add to `attention`, sets by name, and (uid, set) of what moves.
-    """
+    """The roll-ups of one day, as the changed metrics make them."""
 
     day: int
+    # The rows of `measure` of the changed metrics.
     measure: TableRows
+    # Rows to add to `attention`.
     attention: TableRows
-    sets: Mapping[str, str]
-    moved: Sequence[tuple[str, str]]
+    # The content of match sets, by id.
+    match_sets: Mapping[str, str]
+    # The events with a new match set: pairs of uid and id of the set.
+    changed_match_set_ids: Sequence[tuple[str, str]]
 
 
 async def load_previous_metrics(
     connection: AsyncConnection, organization_id: UUID
 ) -> Mapping[str, Metric | None]:
-    """The metrics whose change history does not show yet, as they were before it; None for one that was not there."""
+    """Return the metrics that are being restated, as they were before their change.
+
+    A metric that did not exist is None.
+    """
     restatement = await find_restatement(connection, organization_id)
     return {} if restatement is None else restatement.metrics
 
@@ -65,7 +73,7 @@ async def load_previous_metrics(
 async def find_restatement(
     connection: AsyncConnection, organization_id: UUID
 ) -> PendingRestatement | None:
-    """The restatement under way. None when there is none."""
+    """Load the pending restatement, or None when there is none."""
     statement = select(restatement_table).where(
         restatement_table.c.organization_id == organization_id
     )
@@ -77,17 +85,17 @@ async def find_restatement(
 
 
 def _to_metric(content: Mapping[str, object] | None) -> Metric | None:
-    resource = None if content is None else codec.from_json("metric", content)
+    resource = None if content is None else serialization.from_json("metric", content)
     return resource if isinstance(resource, Metric) else None
 
 
 async def begin_restatement(
     connection: AsyncConnection, organization_id: UUID, restatement: PendingRestatement
 ) -> None:
-    """That restatement is under way, in place of any other."""
+    """Save a restatement, in place of a pending one."""
     await end_restatement(connection, organization_id)
     metrics = {
-        key: None if metric is None else codec.to_json(metric)
+        key: None if metric is None else serialization.to_json(metric)
         for key, metric in restatement.metrics.items()
     }
     columns = {
@@ -104,32 +112,36 @@ async def begin_restatement(
 async def set_remaining_days(
     connection: AsyncConnection, organization_id: UUID, days: Sequence[int]
 ) -> None:
-    """These are the days to do."""
+    """Set the days to restate."""
     where = restatement_table.c.organization_id == organization_id
     await connection.execute(update(restatement_table).where(where).values(days=list(days)))
 
 
 async def end_restatement(connection: AsyncConnection, organization_id: UUID) -> None:
-    """No restatement is under way, and nothing of one is kept."""
+    """Delete the pending restatement and its restated days."""
     for table in (restatement_table, restated_day_table):
         await connection.execute(delete(table).where(table.c.organization_id == organization_id))
 
 
 def restate_day(day: int, states: Sequence[EventState], touched: Collection[str]) -> RestatedDay:
-    """A day of history. Shape: `found` are the day's events of the touched metrics' types, matched as they are now."""
-    deltas, recomputed = RollupDeltas(), RecomputedRollups()
+    """Return the restated roll-ups of a day.
+
+    `states` are the day's events of all types that the touched metrics match, with new matches.
+    """
+    deltas = RollupDeltas()
+    recomputed = RecomputedRollups()
     for state in states:
         matched_event = state.matched_event
-        is_moved = recomputed.note_matching(matched_event, state.stored_matching)
+        is_moved = recomputed.note_match_set(matched_event, state.stored_matching)
         for recorded_day, sign in ((state.recorded_day, 1), (state.retracted_day, -1)):
             if recorded_day is not None:
                 deltas.add_measures(matched_event, recorded_day, sign)
             if recorded_day is not None and is_moved:
                 deltas.add_attention(matched_event, state.stored_matching, recorded_day, -sign)
                 deltas.add_attention(matched_event, matched_event.matching, recorded_day, sign)
-    recompute_extremes(deltas, states)
+    recompute_extremes_at_retractions(deltas, states)
     deltas.measure = {key: bucket for key, bucket in deltas.measure.items() if key[0] in touched}
-    pairs = [(str(uid), name) for uid, name in sorted(recomputed.changed_matchings.items())]
+    pairs = [(str(uid), name) for uid, name in sorted(recomputed.changed_match_set_ids.items())]
     return RestatedDay(
         day, to_measure_rows(deltas), to_cell_rows(deltas.attention), recomputed.match_sets, pairs
     )
@@ -138,14 +150,20 @@ def restate_day(day: int, states: Sequence[EventState], touched: Collection[str]
 async def save_restated_day(
     connection: AsyncConnection, organization_id: UUID, restated: RestatedDay
 ) -> None:
-    """The part is kept until all are done."""
-    content = {name: getattr(restated, name) for name in ("measure", "attention", "sets", "moved")}
+    """Save a restated day until all days are done."""
+    # Stored names: a restatement that an older release began must stay readable.
+    content = {
+        "measure": restated.measure,
+        "attention": restated.attention,
+        "sets": restated.match_sets,
+        "moved": restated.changed_match_set_ids,
+    }
     columns = {"organization_id": organization_id, "day": restated.day, "content": content}
     await connection.execute(insert(restated_day_table).values(columns))
 
 
 async def list_restated_days(connection: AsyncConnection, organization_id: UUID) -> list[int]:
-    """The days that are done, in order. Units: days since 1970."""
+    """Return the restated days in order, as days since 1970."""
     statement = select(restated_day_table.c.day).where(
         restated_day_table.c.organization_id == organization_id
     )
@@ -155,7 +173,7 @@ async def list_restated_days(connection: AsyncConnection, organization_id: UUID)
 async def load_restated_day(
     connection: AsyncConnection, organization_id: UUID, day: int
 ) -> RestatedDay:
-    """The part of that day, which is done."""
+    """Load a restated day."""
     where = restated_day_table.c.organization_id == organization_id, restated_day_table.c.day == day
     content = (
         await connection.execute(select(restated_day_table.c.content).where(*where))
@@ -172,7 +190,7 @@ async def load_restated_day(
 async def invalidate_days(
     connection: AsyncConnection, organization_id: UUID, days: Collection[int]
 ) -> None:
-    """Days on which something was recorded or retracted have to be done again."""
+    """Delete restated days with new events or retractions: they must be computed again."""
     where = (
         restated_day_table.c.organization_id == organization_id,
         restated_day_table.c.day.in_(sorted(set(days))),
@@ -186,7 +204,7 @@ async def apply_restated_day(
     restated: RestatedDay,
     touched: Collection[str],
 ) -> None:
-    """History shows that day as the metrics make it now. The cursor's row must be locked."""
+    """Replace the roll-ups of a day by the restated ones. The cursor row must be locked."""
     measure_conditions = (
         measure_table.c.organization_id == organization_id,
         measure_table.c.day == restated.day,
@@ -196,7 +214,7 @@ async def apply_restated_day(
             *measure_conditions, measure_table.c.metric.in_(sorted(touched))
         )
     )
-    await save_match_sets(connection, organization_id, dict(restated.sets))
+    await save_match_sets(connection, organization_id, dict(restated.match_sets))
     await rollups.add_rows(connection, organization_id, "measure", restated.measure)
     await rollups.add_rows(connection, organization_id, "attention", restated.attention)
     is_empty = attention_table.c.events == 0, attention_table.c.effort == 0
@@ -205,13 +223,13 @@ async def apply_restated_day(
         attention_table.c.day == restated.day,
     )
     await connection.execute(delete(attention_table).where(*where, *is_empty))
-    await update_matches(connection, organization_id, restated.moved)
+    await update_match_sets(connection, organization_id, restated.changed_match_set_ids)
 
 
 async def load_progress(
     connection: AsyncConnection, organization_id: UUID
 ) -> tuple[PendingRestatement, int] | None:
-    """The restatement under way and how many of its days are done. None when there is none."""
+    """Return the pending restatement and the number of restated days, or None."""
     restatement = await find_restatement(connection, organization_id)
     if restatement is None:
         return None

@@ -1,9 +1,8 @@
-"""Retractions: recorded, never a deletion; the roll-ups take a negative entry, and low, high and last are made anew."""
+"""Retractions: a row of their own and negative roll-up entries; events are never deleted."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from datetime import date, datetime, time, timedelta
+from dataclasses import dataclass
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import RowMapping, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -13,74 +12,71 @@ from app.domain.events.matched_event import MatchedEvent
 from app.domain.events.metrics import Matcher
 from app.domain.primitives import epoch
 from app.store.access.organization_version import WritePosition
-from app.store.events.event_queries import event_table, retraction_table, to_event
+from app.store.events.event_queries import event_table, retraction_table, to_event, to_time_bounds
 from app.store.events.rollups import RollupDeltas, apply_deltas
 from app.store.sql.dialect import is_embedded
-from app.store.tables.events import RestatedDayRow
-from app.store.tables.playbook import get_table
+from app.store.tables.base import get_table
+from app.store.tables.rollups import RestatedDayRow
 
 CHUNK_SIZE = 5000
 restated_day_table = get_table(RestatedDayRow)
 
 
-async def retract_events(  # a retraction is all of these
-    connection: AsyncConnection,
-    organization_id: UUID,
-    reasons: Mapping[UUID, str],
-    position: WritePosition,
-    actor: str,
-    matcher: Matcher,
-    time_zone: str,
-) -> int:
-    """Those of the events that stood do not any more; returns how many. The cursor's row must be locked."""
-    sorted_uids = sorted(reasons)
+@dataclass(frozen=True, slots=True)
+class RetractionBatch:
+    """Events of one organization that are retracted at one position."""
+
+    organization_id: UUID
+    # The reason of each retraction, by the uid of its event.
+    reasons: Mapping[UUID, str]
+    actor: str
+    position: WritePosition
+    matcher: Matcher
+    # The organization's time zone.
+    time_zone: str
+
+
+async def retract_events(connection: AsyncConnection, batch: RetractionBatch) -> int:
+    """Retract the events that are not retracted yet, and return their number.
+
+    The organization's cursor row must be locked.
+    """
+    sorted_uids = sorted(batch.reasons)
     new_uids: list[UUID] = []
     for start in range(0, len(sorted_uids), CHUNK_SIZE):
         new_uids += await _insert_retractions(
-            connection,
-            organization_id,
-            sorted_uids[start : start + CHUNK_SIZE],
-            reasons,
-            position,
-            actor,
+            connection, batch, sorted_uids[start : start + CHUNK_SIZE]
         )
     if not new_uids:
         return 0
     deltas = RollupDeltas()
-    recorded_day = epoch.to_day_number(position.day)
+    recorded_day = epoch.to_day_number(batch.position.day)
     retracted_events = [
         matched_event
         async for matched_event in _load_matched_events(
-            connection, organization_id, matcher, new_uids
+            connection, batch.organization_id, batch.matcher, new_uids
         )
     ]
     for matched_event in retracted_events:
         deltas.add_event(matched_event, recorded_day, -1)
-    await _recompute_extremes(
-        connection, organization_id, deltas, retracted_events, recorded_day, matcher, time_zone
-    )
-    await _invalidate_restated_days(connection, organization_id, retracted_events)
-    await apply_deltas(connection, organization_id, deltas)
+    await _recompute_extremes_from_live_events(connection, batch, deltas, retracted_events)
+    await _invalidate_restated_days(connection, batch.organization_id, retracted_events)
+    await apply_deltas(connection, batch.organization_id, deltas)
     return len(new_uids)
 
 
-async def _insert_retractions(  # as `retract`
-    connection: AsyncConnection,
-    organization_id: UUID,
-    uids: Sequence[UUID],
-    reasons: Mapping[UUID, str],
-    position: WritePosition,
-    actor: str,
+async def _insert_retractions(
+    connection: AsyncConnection, batch: RetractionBatch, uids: Sequence[UUID]
 ) -> list[UUID]:
     rows = [
         {
-            "organization_id": organization_id,
+            "organization_id": batch.organization_id,
             "uid": uid,
-            "reason": reasons[uid],
-            "actor": actor,
-            "recorded_us": epoch.to_microseconds(position.recorded_at),
-            "recorded_day": epoch.to_day_number(position.day),
-            "seq": position.seq,
+            "reason": batch.reasons[uid],
+            "actor": batch.actor,
+            "recorded_us": epoch.to_microseconds(batch.position.recorded_at),
+            "recorded_day": epoch.to_day_number(batch.position.day),
+            "seq": batch.position.seq,
         }
         for uid in uids
     ]
@@ -101,7 +97,7 @@ async def _insert_retractions(  # as `retract`
 async def _invalidate_restated_days(
     connection: AsyncConnection, organization_id: UUID, retracted_events: Iterable[MatchedEvent]
 ) -> None:
-    """Where history is being restated, the days of these events have to be done again."""
+    """Delete the restated days of these events: a running restatement must compute them again."""
     where = (
         restated_day_table.c.organization_id == organization_id,
         restated_day_table.c.day.in_({matched_event.day for matched_event in retracted_events}),
@@ -125,16 +121,14 @@ async def _load_matched_events(
             )
 
 
-async def _recompute_extremes(  # as `retract`
+async def _recompute_extremes_from_live_events(
     connection: AsyncConnection,
-    organization_id: UUID,
+    batch: RetractionBatch,
     deltas: RollupDeltas,
     retracted_events: Iterable[MatchedEvent],
-    recorded_day: int,
-    matcher: Matcher,
-    time_zone: str,
 ) -> None:
-    """Low, high and last of every bucket that lost a value are those of the events that still stand."""
+    """Set low, high and last of each bucket that lost a value to those of its live events."""
+    recorded_day = epoch.to_day_number(batch.position.day)
     metrics_by_day: dict[tuple[str, int], set[str]] = {}
     for matched_event in retracted_events:
         counted_metrics = {
@@ -147,36 +141,30 @@ async def _recompute_extremes(  # as `retract`
     for (source, day), metrics in sorted(metrics_by_day.items()):
         for metric in metrics:
             bucket = deltas.get_bucket(metric, source, day, recorded_day)
-            bucket.reset, bucket.low, bucket.high, bucket.last = 1, None, None, None
-        for row in await _load_live_events(connection, organization_id, source, day, time_zone):
+            bucket.reset_extremes()
+        for row in await _load_live_events(connection, batch, source, day):
             live_event = to_event(row)
-            for match in matcher.match(live_event):
+            for match in batch.matcher.match(live_event):
                 if match.state == "counts" and match.metric in metrics:
                     bucket = deltas.get_bucket(match.metric, source, day, recorded_day)
                     bucket.add_value(match.value, row["time_us"], live_event.id)
 
 
 async def _load_live_events(
-    connection: AsyncConnection, organization_id: UUID, source: str, day: int, time_zone: str
+    connection: AsyncConnection, batch: RetractionBatch, source: str, day: int
 ) -> Sequence[RowMapping]:
-    earliest, latest = day_bounds(epoch.from_day_number(day), time_zone)
+    earliest, latest = to_time_bounds(epoch.from_day_number(day), batch.time_zone)
     statement = select(event_table).where(
-        event_table.c.organization_id == organization_id,
+        event_table.c.organization_id == batch.organization_id,
         event_table.c.time_us >= epoch.to_microseconds(earliest),
         event_table.c.time_us < epoch.to_microseconds(latest),
         event_table.c.source == source,
         event_table.c.day == day,
         ~select(retraction_table.c.uid)
         .where(
-            retraction_table.c.organization_id == organization_id,
+            retraction_table.c.organization_id == batch.organization_id,
             retraction_table.c.uid == event_table.c.uid,
         )
         .exists(),
     )
     return (await connection.execute(statement)).mappings().all()
-
-
-def day_bounds(day: date, time_zone: str) -> tuple[datetime, datetime]:
-    """Instants between which the day lies, generously: the day itself is compared besides."""
-    midnight = datetime.combine(day, time.min, ZoneInfo(time_zone))
-    return midnight - timedelta(hours=3), midnight + timedelta(hours=30)

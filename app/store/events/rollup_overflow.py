@@ -1,4 +1,7 @@
-"""Which events would make a sum overflow: asked only after one did, so that the others are recorded at once."""
+"""Finds the events that would make a sum overflow.
+
+The search runs only after an overflow, so that other batches do not pay for it.
+"""
 
 from collections.abc import Sequence
 from json import dumps
@@ -19,7 +22,7 @@ from app.store.events.rollups import (
 from app.store.sql.column_types import UuidColumn
 from app.store.sql.dialect import json_recordset
 
-SumsByCell = dict[tuple[str, tuple[object, ...]], int]
+SumsByRow = dict[tuple[str, tuple[object, ...]], int]
 SUM_COLUMNS = {
     "measure": ("total", MEASURE_COLUMN_TYPES),
     "attention": ("effort", ATTENTION_COLUMN_TYPES),
@@ -33,9 +36,11 @@ async def find_overflowing_events(
     matched_events: Sequence[MatchedEvent],
     recorded_day: int,
 ) -> frozenset[UUID]:
-    """Those of the events that, taken in order, would make a sum no longer fit in 64 bits."""
-    cells_by_event = {matched.uid: _to_cells(matched, recorded_day) for matched in matched_events}
-    sums: SumsByCell = {}
+    """Return the events that, added in order, would make a sum exceed 64 bits."""
+    cells_by_event = {
+        matched.uid: _to_additions(matched, recorded_day) for matched in matched_events
+    }
+    sums: SumsByRow = {}
     for table in SUM_COLUMNS:
         keys = sorted(
             {
@@ -57,8 +62,8 @@ async def find_overflowing_events(
     return frozenset(overflowing)
 
 
-def _to_cells(matched_event: MatchedEvent, recorded_day: int) -> SumsByCell:
-    """What one event adds to each sum."""
+def _to_additions(matched_event: MatchedEvent, recorded_day: int) -> SumsByRow:
+    """Return the additions of an event to each sum."""
     deltas = RollupDeltas()
     deltas.add_event(matched_event, recorded_day)
     return {
@@ -73,17 +78,17 @@ async def _load_sums(
     organization_id: UUID,
     table: str,
     keys: Sequence[tuple[object, ...]],
-) -> SumsByCell:
-    """The sums as they are kept."""
+) -> SumsByRow:
     column, column_types = SUM_COLUMNS[table]
     key_columns = KEY_COLUMNS[table].split(", ")
     from_clause = json_recordset(
-        connection, "places", {name: column_types[name] for name in key_columns}, "d"
+        connection, "keys", {name: column_types[name] for name in key_columns}, "d"
     )
     join_condition = " and ".join(f"t.{name} = d.{name}" for name in key_columns)
     statement = text(
-        f"select {', '.join(f't.{name}' for name in key_columns)}, t.{column} from {from_clause} "  # constants  # noqa: S608  # constants
-        f"join {table} t on t.organization_id = :organization and {join_condition}"
+        f"select {', '.join(f't.{name}' for name in key_columns)}, "  # noqa: S608  # constants
+        f"t.{column} from {from_clause} join {table} t on t.organization_id = :organization "
+        f"and {join_condition}"
     ).bindparams(bindparam("organization", organization_id, UuidColumn()))
-    sum_rows = await connection.execute(statement, {"places": dumps(keys)})
+    sum_rows = await connection.execute(statement, {"keys": dumps(keys)})
     return {(table, tuple(row[:-1])): row[-1] for row in sum_rows}

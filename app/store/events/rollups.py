@@ -1,6 +1,6 @@
-"""Roll-ups.
+"""Roll-ups: additive deltas by occurred day and recorded day.
 
-Additive deltas by occurred and recorded day, kept in the transaction of the event or retraction they are of.
+The transaction that records or retracts an event also writes its deltas.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,48 +28,53 @@ OVERFLOW_MESSAGE: Final = (
 MEASURE_COLUMN_TYPES: Final = {
     "metric": "text",
     "source": "text",
-    "day": "whole",
-    "recorded_day": "whole",
-    "matched": "whole",
-    "counted": "whole",
-    "other_unit": "whole",
-    "no_value": "whole",
-    "total": "whole",
-    "low": "whole",
-    "high": "whole",
-    "last_us": "whole",
+    "day": "integer",
+    "recorded_day": "integer",
+    "matched": "integer",
+    "counted": "integer",
+    "other_unit": "integer",
+    "no_value": "integer",
+    "total": "integer",
+    "low": "integer",
+    "high": "integer",
+    "last_us": "integer",
     "last_id": "text",
-    "last_value": "whole",
-    "reset": "whole",
+    "last_value": "integer",
+    "reset": "integer",
 }
 ATTENTION_COLUMN_TYPES: Final = {
     "team": "text",
     "kind": "text",
     "matching": "text",
     "objective": "text",
-    "day": "whole",
-    "recorded_day": "whole",
-    "events": "whole",
-    "effort": "whole",
+    "day": "integer",
+    "recorded_day": "integer",
+    "events": "integer",
+    "effort": "integer",
 }
 SOLD_COLUMN_TYPES: Final = {
     "offering": "text",
     "team": "text",
     "unit": "text",
-    "day": "whole",
-    "recorded_day": "whole",
-    "items": "whole",
-    "value": "whole",
+    "day": "integer",
+    "recorded_day": "integer",
+    "items": "integer",
+    "value": "integer",
 }
-# One clause for both databases; on conflict `r` is the row that is there.
-IS_LATER: Final = "(excluded.last_us > r.last_us or (excluded.last_us = r.last_us and excluded.last_id > r.last_id))"
+# The clauses are the same on both databases; on a conflict, `r` is the existing row.
+IS_LATER: Final = (
+    "(excluded.last_us > r.last_us "
+    "or (excluded.last_us = r.last_us and excluded.last_id > r.last_id))"
+)
 REPLACES_LAST: Final = f"excluded.reset = 1 or r.last_us is null or {IS_LATER}"
 MERGE_MEASURE: Final = f"""
   matched = r.matched + excluded.matched, counted = r.counted + excluded.counted,
   other_unit = r.other_unit + excluded.other_unit, no_value = r.no_value + excluded.no_value,
   total = r.total + excluded.total,
-  low = case when excluded.reset = 1 or r.low is null or excluded.low < r.low then excluded.low else r.low end,
-  high = case when excluded.reset = 1 or r.high is null or excluded.high > r.high then excluded.high else r.high end,
+  low = case when excluded.reset = 1 or r.low is null or excluded.low < r.low
+    then excluded.low else r.low end,
+  high = case when excluded.reset = 1 or r.high is null or excluded.high > r.high
+    then excluded.high else r.high end,
   last_us = case when {REPLACES_LAST} then excluded.last_us else r.last_us end,
   last_id = case when {REPLACES_LAST} then excluded.last_id else r.last_id end,
   last_value = case when {REPLACES_LAST} then excluded.last_value else r.last_value end,
@@ -90,7 +95,7 @@ KEY_COLUMNS: Final = {
 
 @dataclass(slots=True)
 class MeasureBucket:
-    """What one (metric, source, day, recorded day) gains."""
+    """The deltas of a (metric, source, day, recorded day)."""
 
     matched: int = 0
     counted: int = 0
@@ -103,7 +108,7 @@ class MeasureBucket:
     reset: int = 0
 
     def add_match(self, match: Match, sign: int) -> None:
-        """Counts a match, or takes it back."""
+        """Count a match, or with sign -1 uncount it."""
         self.matched += sign
         if match.state == "counts":
             self.counted += sign
@@ -114,7 +119,7 @@ class MeasureBucket:
             self.no_value += sign
 
     def add_value(self, value: int, time_us: int, event_id: str) -> None:
-        """Low, high and last include that value."""
+        """Include a value in low, high and last."""
         self.low = value if self.low is None else min(self.low, value)
         self.high = value if self.high is None else max(self.high, value)
         self.last = (
@@ -123,21 +128,29 @@ class MeasureBucket:
             else max(self.last, (time_us, event_id, value))
         )
 
+    def reset_extremes(self) -> None:
+        """Replace low, high and last of all rows recorded before, with none so far."""
+        self.reset = 1
+        self.low = None
+        self.high = None
+        self.last = None
+
 
 @dataclass(slots=True)
 class RollupDeltas:
-    """What a set of recordings and retractions adds to the roll-ups, by their keys."""
+    """The deltas of recordings and retractions, by the keys of the roll-ups."""
 
     measure: dict[tuple[str, str, int, int], MeasureBucket] = field(default_factory=dict)
     attention: dict[tuple[str, str, str, str, int, int], list[int]] = field(default_factory=dict)
     sold: dict[tuple[str, str, str, int, int], list[int]] = field(default_factory=dict)
 
     def add_event(self, matched_event: MatchedEvent, recorded_day: int, sign: int = 1) -> None:
-        """Adds an event recorded on that day, or with sign -1 its retraction.
+        """Add an event recorded on a day, or with sign -1 its retraction.
 
-        Low, high and last only for a recording.
+        Only a recording changes low, high and last.
         """
-        event, day = matched_event.event, matched_event.day
+        event = matched_event.event
+        day = matched_event.day
         self.add_measures(matched_event, recorded_day, sign)
         self.add_attention(matched_event, matched_event.matching, recorded_day, sign)
         for offering, value in event.offerings:
@@ -148,7 +161,7 @@ class RollupDeltas:
             sold_cell[1] += sign * value
 
     def add_measures(self, matched_event: MatchedEvent, recorded_day: int, sign: int) -> None:
-        """Adds what the event says of the metrics that it matched."""
+        """Add the matches of an event."""
         for match in matched_event.matches:
             bucket = self.get_bucket(
                 match.metric, matched_event.event.source, matched_event.day, recorded_day
@@ -158,14 +171,14 @@ class RollupDeltas:
                 bucket.add_value(match.value, matched_event.time_us, matched_event.event.id)
 
     def add_attention(
-        self, matched_event: MatchedEvent, matching: str, recorded_day: int, sign: int
+        self, matched_event: MatchedEvent, match_set_id: str, recorded_day: int, sign: int
     ) -> None:
-        """Adds the event as work, under a matched set."""
+        """Add the effort of an event, under a match set."""
         event = matched_event.event
         key = (
             event.team,
             event.kind,
-            matching,
+            match_set_id,
             event.objective or "",
             matched_event.day,
             recorded_day,
@@ -175,12 +188,12 @@ class RollupDeltas:
         cell[1] += sign * event.weight
 
     def get_bucket(self, metric: str, source: str, day: int, recorded_day: int) -> MeasureBucket:
-        """The bucket of that key."""
+        """Return the bucket of a key, a new one if necessary."""
         return self.measure.setdefault((metric, source, day, recorded_day), MeasureBucket())
 
 
 def to_measure_rows(deltas: RollupDeltas) -> list[list[object]]:
-    """The rows of `measure`, in key order: the order is what keeps writers from deadlock."""
+    """Return the rows of `measure` in key order: one order in all writers prevents deadlocks."""
     rows: list[list[object]] = []
     for key in sorted(deltas.measure):
         bucket = deltas.measure[key]
@@ -206,17 +219,17 @@ def to_cell_rows(
     cells: dict[tuple[str, str, str, str, int, int], list[int]]
     | dict[tuple[str, str, str, int, int], list[int]],
 ) -> list[list[object]]:
-    """The rows of `attention` or `sold`, in key order."""
+    """Return the rows of `attention` or `sold` in key order."""
     return [[*key, *sums] for key, sums in sorted(cells.items())]
 
 
 @contextmanager
 def overflow_translated() -> Iterator[None]:
-    """Raises: BucketFullError in place of a database's own refusal of a sum beyond 64 bits."""
+    """Raise BucketFullError instead of the database's error for a sum beyond 64 bits."""
     try:
         yield
     except DBAPIError as error:
-        # PostgreSQL says so; SQLite turns the sum into a float, which a STRICT table refuses
+        # PostgreSQL raises 22003; SQLite turns the sum into a float, which a STRICT table rejects.
         if getattr(
             error.orig, "sqlstate", None
         ) == OVERFLOW_SQLSTATE or "cannot store REAL value" in str(error.orig):
@@ -227,13 +240,13 @@ def overflow_translated() -> Iterator[None]:
 async def apply_deltas(
     connection: AsyncConnection, organization_id: UUID, deltas: RollupDeltas
 ) -> None:
-    """The roll-ups hold the deltas. Raises: BucketFullError when a sum would not fit in 64 bits."""
+    """Add deltas to the roll-ups. Raises: BucketFullError when a sum exceeds 64 bits."""
     for table, rows in to_rollup_rows(deltas).items():
         await add_rows(connection, organization_id, table, rows)
 
 
 def to_rollup_rows(deltas: RollupDeltas) -> dict[str, list[list[object]]]:
-    """The rows of each roll-up."""
+    """Return the rows of each roll-up."""
     return {
         "measure": to_measure_rows(deltas),
         "attention": to_cell_rows(deltas.attention),
@@ -244,17 +257,17 @@ def to_rollup_rows(deltas: RollupDeltas) -> dict[str, list[list[object]]]:
 async def add_rows(
     connection: AsyncConnection, organization_id: UUID, table: str, rows: Sequence[Sequence[object]]
 ) -> None:
-    """The roll-up holds the rows besides what it has. Raises: BucketFullError when a sum would not fit in 64 bits."""
+    """Add rows to a roll-up. Raises: BucketFullError when a sum exceeds 64 bits."""
     if not rows:
         return
     check_bounds(rows)
     column_types, merge_clause = ROLLUP_DEFINITIONS[table]
     column_list = ", ".join(column_types)
     statement = (
-        f"insert into {table} as r (organization_id, {column_list}) "  # names are constants of this module  # noqa: S608  # names are constants of this module
-        f"select :organization, {', '.join(f'd.{name}' for name in column_types)} "
-        f"from {json_recordset(connection, 'rows', column_types, 'd')} "
-        f"where true on conflict (organization_id, {KEY_COLUMNS[table]}) do update set {merge_clause}"
+        f"insert into {table} as r (organization_id, "  # noqa: S608  # constants
+        f"{column_list}) select :organization, {', '.join(f'd.{name}' for name in column_types)} "
+        f"from {json_recordset(connection, 'rows', column_types, 'd')} where true "
+        f"on conflict (organization_id, {KEY_COLUMNS[table]}) do update set {merge_clause}"
     )
     bound_statement = text(statement).bindparams(
         bindparam("organization", organization_id, UuidColumn())
@@ -264,6 +277,6 @@ async def add_rows(
 
 
 def check_bounds(rows: Iterable[Iterable[object]]) -> None:
-    """Returns when every number fits in 64 bits. Raises: BucketFullError."""
+    """Check that every number fits in 64 bits. Raises: BucketFullError."""
     if any(isinstance(value, int) and abs(value) > MAX_INTEGER for row in rows for value in row):
         raise BucketFullError(OVERFLOW_MESSAGE)

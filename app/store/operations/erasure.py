@@ -1,4 +1,7 @@
-"""Personal data that goes: what events, changes and raw bodies say of a subject. Their names and numbers stay."""
+"""Erasure of personal data: the content of events, changes and raw bodies of a subject.
+
+The ids and numbers of events stay.
+"""
 
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
@@ -12,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.domain.events.events import ErasedMatches, to_canonical_json
 from app.domain.sources.crm.changes import ERASED_VERB
 from app.store.access.organization_version import WritePosition
-from app.store.events.event_queries import StoredEvent, event_table, find_events
+from app.store.events.event_queries import StoredEvent, event_table, load_events_by_uid
 from app.store.operations.privileges import append_only_suspended
 from app.store.sources.changes import ENTITY_COLUMN_TYPES, SourceGeneration, change_table
 from app.store.sources.deliveries import (
@@ -21,10 +24,10 @@ from app.store.sources.deliveries import (
     delivery_table,
     to_delivery,
 )
-from app.store.sql import column_types as types
+from app.store.sql import column_types
 from app.store.sql.dialect import contains_bytes, is_embedded, json_recordset, lateral_lookup
-from app.store.tables.events import UnmappedRow
-from app.store.tables.playbook import get_table
+from app.store.tables.base import get_table
+from app.store.tables.sources import UnmappedRow
 
 unmapped_table = get_table(UnmappedRow)
 CHUNK_SIZE: Final = 1_000
@@ -33,17 +36,22 @@ BODY_PAGE_SIZE: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class AnonymizedEvent:
-    """An event without its content: a digest of what it was, and what the rules made of it."""
+    """An event without its content."""
 
     uid: UUID
+    # A keyed digest that recognizes a repetition of the event.
     fingerprint: str
+    # The matches of the erased content.
     rules: ErasedMatches
 
 
 async def load_subject_events(
     connection: AsyncConnection, organization_id: UUID, subject: str, source: str | None = None
 ) -> AsyncIterator[list[StoredEvent]]:
-    """The events of the subject that have their content, retracted ones too, some at a time; of all sources (None)."""
+    """Yield the subject's events that are not erased yet, retracted ones too, in chunks.
+
+    All sources are searched when `source` is None.
+    """
     where = [
         event_table.c.organization_id == organization_id,
         event_table.c.subject == subject,
@@ -52,7 +60,9 @@ async def load_subject_events(
     where += [] if source is None else [event_table.c.source == source]
     uids = sorted((await connection.execute(select(event_table.c.uid).where(*where))).scalars())
     for start in range(0, len(uids), CHUNK_SIZE):
-        yield await find_events(connection, organization_id, uids[start : start + CHUNK_SIZE])
+        yield await load_events_by_uid(
+            connection, organization_id, uids[start : start + CHUNK_SIZE]
+        )
 
 
 async def erase_events(
@@ -61,7 +71,7 @@ async def erase_events(
     pseudonym: str,
     anonymized_events: Sequence[AnonymizedEvent],
 ) -> None:
-    """The events have no data, and the pseudonym for their subject."""
+    """Delete the data of events, and replace their subject with the pseudonym."""
     rows = [
         (anonymized.uid, anonymized.fingerprint, to_canonical_json(anonymized.rules))
         for anonymized in anonymized_events
@@ -85,8 +95,9 @@ async def erase_events(
 async def find_known_records(
     connection: AsyncConnection, organization_id: UUID, source: str, entities: Collection[str]
 ) -> frozenset[str]:
-    """Those of these records of which anything is known, in any generation: none that was erased."""
-    sorted_entities, known_records = sorted(entities), set()
+    """Return the records with changes in any generation, erasure markers left out."""
+    sorted_entities = sorted(entities)
+    known_records: set[str] = set()
     for start in range(0, len(sorted_entities), CHUNK_SIZE):
         chunk_conditions = (
             change_table.c.entity.in_(sorted_entities[start : start + CHUNK_SIZE]),
@@ -108,8 +119,9 @@ async def find_known_records(
 async def find_reporting_deliveries(
     connection: AsyncConnection, organization_id: UUID, source: str, entities: Collection[str]
 ) -> set[UUID]:
-    """The deliveries that were the first to tell a change of one of these records, in any generation."""
-    sorted_entities, delivery_ids = sorted(entities), set()
+    """Return the deliveries that first reported a change of the records, in any generation."""
+    sorted_entities = sorted(entities)
+    delivery_ids: set[UUID] = set()
     for start in range(0, len(sorted_entities), CHUNK_SIZE):
         in_chunk = change_table.c.entity.in_(sorted_entities[start : start + CHUNK_SIZE])
         where = (
@@ -125,15 +137,16 @@ async def find_reporting_deliveries(
     return delivery_ids
 
 
-async def erase_changes(  # changes are of all of these
+async def erase_changes(
     connection: AsyncConnection,
     source_generation: SourceGeneration,
     entities: Collection[str],
     position: WritePosition,
     delivery_id: UUID,
 ) -> int:
-    """Nothing is known of these records but that they were erased; how many changes went."""
-    sorted_entities, deleted_count = sorted(entities), 0
+    """Replace all changes of the records with erasure markers. Return the number of changes."""
+    sorted_entities = sorted(entities)
+    deleted_count = 0
     for start in range(0, len(sorted_entities), CHUNK_SIZE):
         chunk = sorted_entities[start : start + CHUNK_SIZE]
         deleted_count += await _delete_changes(connection, source_generation, chunk)
@@ -194,7 +207,7 @@ def _erasure_marker(
 async def find_erased_records(
     connection: AsyncConnection, source_generation: SourceGeneration, entities: Collection[str]
 ) -> frozenset[str]:
-    """Those of these records that were erased."""
+    """Return the records that were erased."""
     if not entities:
         return frozenset()
     join_condition = (
@@ -208,8 +221,11 @@ async def find_erased_records(
         join_condition,
     )
     statement = text(
-        f"select c.entity from {lookup} where c.generation = :generation and c.verb = '{ERASED_VERB}'"  # constants  # noqa: S608  # constants
-    ).bindparams(bindparam("organization", source_generation.organization_id, types.UuidColumn()))
+        f"select c.entity from {lookup} "  # noqa: S608  # constants
+        f"where c.generation = :generation and c.verb = '{ERASED_VERB}'"
+    ).bindparams(
+        bindparam("organization", source_generation.organization_id, column_types.UuidColumn())
+    )
     entities_json = dumps([[entity] for entity in sorted(entities)])
     parameters = {
         "source": source_generation.source,
@@ -222,9 +238,10 @@ async def find_erased_records(
 async def find_deliveries_containing(
     connection: AsyncConnection, organization_id: UUID, source: str, needles: Collection[str]
 ) -> AsyncIterator[list[StoredDelivery]]:
-    """The source's deliveries whose raw body or headers hold one of these, some at a time; all of them for none.
+    """Yield pages of the source's deliveries whose raw body or headers contain a needle.
 
-    A CloudEvent may be told by headers alone, which were kept longer than bodies once.
+    Without needles, all deliveries with content are yielded. Headers count because a CloudEvent can
+    consist of headers only, and older versions stored them longer than bodies.
     """
     after_uid: UUID | None = None
     headers = cast(delivery_table.c.headers, Text)
@@ -258,11 +275,12 @@ async def find_deliveries_containing(
 async def erase_bodies(
     connection: AsyncConnection, organization_id: UUID, uids: Collection[UUID]
 ) -> int:
-    """Of these deliveries neither body nor headers are kept, nor what was wrong with them; how many had a body.
+    """Delete bodies, headers and problems of deliveries, and say so in `problem`.
 
-    They say so.
+    Return the number of deliveries that had a body.
     """
-    sorted_uids, body_count = sorted(uids), 0
+    sorted_uids = sorted(uids)
+    body_count = 0
     erased_columns: dict[str, object] = {
         "body": None,
         "headers": {},

@@ -1,4 +1,4 @@
-"""An organization that goes, with every row of every table that names it."""
+"""Deletion of an organization, with all its rows."""
 
 from typing import Final
 from uuid import UUID
@@ -8,21 +8,22 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.store.access.directory import directory_table
 from app.store.operations.privileges import append_only_suspended
-from app.store.tables.playbook import CursorRow, OrganizationRow, Row, get_table
+from app.store.tables.base import Row, get_table
+from app.store.tables.organizations import CursorRow, OrganizationRow
 
-# Whoever writes holds the cursor's row, and whoever deletes again finds the organization: they go in the last step.
+# Deleted last: writers hold the cursor row, and a repeated deletion must find the organization.
 LAST_DELETED_TABLES: Final = (get_table(CursorRow), get_table(OrganizationRow))
 ORGANIZATION_KIND: Final = "organization"
 
 
 def list_organization_tables() -> list[Table]:
-    """The tables of all that an organization has, those first that others do not lean on."""
+    """Return the organization's tables, dependent tables first."""
     excluded = {*LAST_DELETED_TABLES, directory_table}
     return [table for table in reversed(Row.metadata.sorted_tables) if table not in excluded]
 
 
 async def revoke_access(connection: AsyncConnection, organization_id: UUID) -> None:
-    """No key and no hook leads to the organization any more, and no work is waiting for it."""
+    """Remove the organization's keys, hooks and queue entries from the directory."""
     where = (
         directory_table.c.organization_id == organization_id,
         directory_table.c.kind != ORGANIZATION_KIND,
@@ -33,7 +34,7 @@ async def revoke_access(connection: AsyncConnection, organization_id: UUID) -> N
 async def delete_rows(
     connection: AsyncConnection, organization_id: UUID, table: Table, max_rows: int | None
 ) -> int:
-    """At most so many of the organization's rows of a table are gone, or all of them (None); returns how many."""
+    """Delete at most `max_rows` of the organization's rows, all when None. Return the number."""
     statement = delete(table).where(table.c.organization_id == organization_id)
     if max_rows is not None:
         keys = tuple(table.primary_key.columns)
@@ -46,7 +47,10 @@ async def delete_rows(
 
 
 async def delete_organization(connection: AsyncConnection, organization_id: UUID) -> int:
-    """Nothing is left of the organization; returns how many rows went. The cursor's row must be locked."""
+    """Delete all rows of the organization and return their number.
+
+    The cursor row must be locked.
+    """
     deleted_count = 0
     for table in (*list_organization_tables(), *LAST_DELETED_TABLES, directory_table):
         deleted_count += await delete_rows(connection, organization_id, table, None)

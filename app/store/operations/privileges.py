@@ -1,4 +1,4 @@
-"""What the owner of the tables may and the service's own role may not: erase, and grant."""
+"""Privileges on PostgreSQL: the owner may erase and grant, the service's role may not."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,10 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.primitives.errors import ConflictError, NotFoundError
 from app.store.sql.dialect import is_embedded
-from app.store.tables.events import ChangeRow, EventRow, RetractionRow
-from app.store.tables.playbook import JournalRow, Row, get_table
+from app.store.tables.base import Row, get_table
+from app.store.tables.events import EventRow, RetractionRow
+from app.store.tables.organizations import JournalRow
+from app.store.tables.sources import ChangeRow
 
-# What can be added to and never changed, but for the columns that are derived.
+# Rows of these tables never change, except in derived columns.
 APPEND_ONLY_TABLES: Final = {
     get_table(row).name for row in (EventRow, RetractionRow, JournalRow, ChangeRow)
 }
@@ -23,16 +25,15 @@ ERASE_CHANGES_SIGNATURE: Final = "erase_changes(uuid, text, text[])"
 
 @asynccontextmanager
 async def append_only_suspended(connection: AsyncConnection) -> AsyncIterator[None]:
-    """Within, what is append-only can be changed by this transaction, and by no other meanwhile."""
+    """Allow this transaction, and no other, to change append-only rows within the block."""
     if not is_embedded(connection):
         await connection.exec_driver_sql("select set_config('sightline.erasing', 'on', true)")
         yield
         await connection.exec_driver_sql("select set_config('sightline.erasing', '', true)")
         return
-    # There are no owners in a file: the triggers are away until the transaction ends, well or not.
-    await connection.exec_driver_sql(
-        "pragma secure_delete = on"
-    )  # what goes is overwritten, not only forgotten
+    # SQLite has no owners: the triggers are dropped, and created again in the same transaction.
+    # Overwrite deleted content with zeros.
+    await connection.exec_driver_sql("pragma secure_delete = on")
     trigger_rows = await connection.exec_driver_sql(
         "select name, sql from sqlite_master where type = 'trigger'"
     )
@@ -45,7 +46,7 @@ async def append_only_suspended(connection: AsyncConnection) -> AsyncIterator[No
 
 
 async def is_table_owner(connection: AsyncConnection) -> bool:
-    """Whether the service is connected as one who can change or delete what is append-only, where it need not be."""
+    """Return whether the service's role can change append-only rows, although it need not."""
     return not is_embedded(connection) and await _can_change_append_only(connection)
 
 
@@ -57,17 +58,19 @@ async def _can_change_append_only(connection: AsyncConnection) -> bool:
 
 
 async def require_owner(connection: AsyncConnection) -> None:
-    """Returns when what is append-only may be deleted by whoever is connected. Raises: ConflictError."""
+    """Check that append-only rows can be deleted. Raises: ConflictError."""
     if not is_embedded(connection) and not await _can_change_append_only(connection):
         raise ConflictError(
-            "This needs the owner of the tables: connect as the role that ran `sightline db upgrade`."
+            "This needs the owner of the tables: connect as the role that ran `sightline db "
+            "upgrade`."
         )
 
 
 async def grant_service(connection: AsyncConnection, role: str | None) -> list[str]:
-    """That role may do what the service does, as may those that could before the schema changed; returns all of them.
+    """Grant the service's privileges to a role and to all roles that have them already.
 
-    None for no other than those: `role`. Raises: ConflictError, NotFoundError.
+    Return all these roles. Without a role, the existing grants are renewed after a migration.
+    Raises: ConflictError, NotFoundError.
     """
     if is_embedded(connection):
         if role is not None:
@@ -85,10 +88,11 @@ async def grant_service(connection: AsyncConnection, role: str | None) -> list[s
 
 
 async def _load_service_roles(connection: AsyncConnection) -> list[str]:
-    """The roles that record events and do not own them."""
+    """Return the roles that can insert events and do not own the table."""
     statement = text(
         "select distinct a.grantee\\:\\:regrole\\:\\:text from pg_class c, aclexplode(c.relacl) a "
-        "where c.oid = 'event'\\:\\:regclass and a.grantee not in (0, c.relowner) and a.privilege_type = 'INSERT'"
+        "where c.oid = 'event'\\:\\:regclass and a.grantee not in (0, c.relowner) and "
+        "a.privilege_type = 'INSERT'"
     )
     return list((await connection.execute(statement)).scalars())
 
@@ -104,7 +108,7 @@ async def _quote_role(connection: AsyncConnection, role: str) -> str:
 
 
 async def _grant_role(connection: AsyncConnection, role: str) -> None:
-    """The role may do all that the service does, and neither change nor delete an event. Shape: `role` is quoted."""
+    """Grant the service's privileges to a quoted role: append-only rows cannot be changed."""
     schema = (await connection.execute(text("select quote_ident(current_schema())"))).scalar_one()
     await connection.exec_driver_sql(f"grant usage on schema {schema} to {role}")
     await connection.exec_driver_sql(f"grant select on alembic_version to {role}")

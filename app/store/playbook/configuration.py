@@ -1,7 +1,7 @@
-"""The organization's configuration: read whole or piece by piece, written with its journal."""
+"""The configuration of an organization: loaded, listed, and saved with its journal."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cache, partial
 from json import loads
 from typing import Any, Final
@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import SQLModel
 
-from app.domain.playbook import serialization as codec
+from app.domain.playbook import serialization
 from app.domain.playbook.configuration import (
     TABLE_NAMES,
     Configuration,
@@ -21,50 +21,51 @@ from app.domain.playbook.configuration import (
 )
 from app.domain.primitives import epoch
 from app.store.access.organization_version import WritePosition
-from app.store.sql import column_types as types
+from app.store.sql import column_types
 from app.store.sql.column_types import JsonColumn
 from app.store.sql.dialect import is_embedded
 from app.store.sql.multi_query import JsonQuery, query_many
-from app.store.tables import playbook as tables
+from app.store.tables import base, organizations, playbook, sources
 
 ROW_CLASSES: Final[Mapping[str, type[SQLModel]]] = {
-    "organization": tables.OrganizationRow,
-    "policy": tables.PolicyRow,
-    "team": tables.TeamRow,
-    "source": tables.SourceRow,
-    "metric": tables.MetricRow,
-    "offering": tables.OfferingRow,
-    "playbook": tables.PlaybookRow,
-    "objective": tables.ObjectiveRow,
-    "key_result": tables.KeyResultRow,
-    "responsibility": tables.ResponsibilityRow,
-    "contribution": tables.ContributionRow,
-    "signoff": tables.SignoffRow,
-    "revision": tables.RevisionRow,
+    "organization": organizations.OrganizationRow,
+    "policy": organizations.PolicyRow,
+    "team": organizations.TeamRow,
+    "source": sources.SourceRow,
+    "metric": playbook.MetricRow,
+    "offering": playbook.OfferingRow,
+    "playbook": playbook.PlaybookRow,
+    "objective": playbook.ObjectiveRow,
+    "key_result": playbook.KeyResultRow,
+    "responsibility": playbook.ResponsibilityRow,
+    "contribution": playbook.ContributionRow,
+    "signoff": playbook.SignoffRow,
+    "revision": playbook.RevisionRow,
 }
 TABLES_BY_KIND: Final[Mapping[str, Table]] = {
-    kind: tables.get_table(row) for kind, row in ROW_CLASSES.items()
+    kind: base.get_table(row) for kind, row in ROW_CLASSES.items()
 }
-journal_table = tables.get_table(tables.JournalRow)
+journal_table = base.get_table(organizations.JournalRow)
 ColumnReader = Callable[[Any], object]  # Any: each column has its own type
 COLUMN_READERS: Final[Mapping[type, ColumnReader]] = {
     JsonColumn: loads,
-    types.InstantColumn: epoch.from_microseconds,
-    types.DayColumn: epoch.from_day_number,
+    column_types.InstantColumn: epoch.from_microseconds,
+    column_types.DayColumn: epoch.from_day_number,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class StoredResource:
-    """A thing as it is kept. Shape: `changed` is the organization's version at its last change."""
+    """A resource of the configuration as it is stored."""
 
     resource: Resource
+    # The organization's version at the last change.
     changed_version: int
     is_archived: bool
 
 
 def key_columns(kind: str) -> tuple[str, ...]:
-    """The columns that make a thing's key, in the key's order."""
+    """Return the columns of a resource's key, in the order of the key."""
     return tuple(
         column.name
         for column in TABLES_BY_KIND[kind].primary_key.columns
@@ -73,7 +74,7 @@ def key_columns(kind: str) -> tuple[str, ...]:
 
 
 def split_key(kind: str, key: str) -> dict[str, object]:
-    """The key's parts by column."""
+    """Return the parts of a key by column."""
     column_names = key_columns(kind)
     key_segments = key.split("/", len(column_names) - 1) if len(column_names) > 1 else [key]
     columns: dict[str, object] = dict(zip(column_names, key_segments, strict=True))
@@ -83,37 +84,43 @@ def split_key(kind: str, key: str) -> dict[str, object]:
 
 
 def to_row(resource: Resource) -> dict[str, object]:
-    """A thing's columns."""
+    """Return the columns of a resource."""
     table = TABLES_BY_KIND[resource.kind]
     return {
-        field.name: codec.to_json_collections(getattr(resource, field.name))
-        if isinstance(table.c[field.name].type, JsonColumn)
-        else getattr(resource, field.name)
-        for field in fields(resource)
+        resource_field.name: serialization.to_json_collections(
+            getattr(resource, resource_field.name)
+        )
+        if isinstance(table.c[resource_field.name].type, JsonColumn)
+        else getattr(resource, resource_field.name)
+        for resource_field in fields(resource)
     }
 
 
 def from_row(kind: str, row: RowMapping) -> Resource:
-    """The thing that a row keeps."""
+    """Return the resource of a row."""
     arguments = {
-        field.name: codec.to_tuples(kind, field.name, row[field.name])
-        for field in fields(codec.RESOURCE_CLASSES[kind])
+        resource_field.name: serialization.to_tuples(
+            kind, resource_field.name, row[resource_field.name]
+        )
+        for resource_field in fields(serialization.RESOURCE_CLASSES[kind])
     }
-    return codec.RESOURCE_CLASSES[kind](**arguments)  # type: ignore[arg-type]  # the names and values are those of that class
+    return serialization.RESOURCE_CLASSES[kind](**arguments)  # type: ignore[arg-type]  # fields of that class
 
 
 async def load_configuration(
     connection: AsyncConnection, organization_id: UUID, kinds: Sequence[str] = tuple(TABLE_NAMES)
 ) -> Configuration:
-    """The whole configuration, archived things included, or that of some kinds alone: by one statement."""
+    """Load the configuration of some kinds, archived resources included, in one statement."""
     live: dict[str, dict[str, Resource]] = {}
     archived: dict[str, dict[str, Resource]] = {}
     rows_by_kind = await query_many(
         connection, organization_id, [_kind_query(kind) for kind in kinds], {}
     )
     for kind, rows in zip(kinds, rows_by_kind, strict=True):
-        live[kind], archived[kind] = {}, {}
-        resource_class, readers = codec.RESOURCE_CLASSES[kind], _column_readers(kind)
+        live[kind] = {}
+        archived[kind] = {}
+        resource_class = serialization.RESOURCE_CLASSES[kind]
+        readers = _column_readers(kind)
         for *columns, archived_at in rows:
             for index, read_column in readers:
                 if columns[index] is not None:
@@ -122,32 +129,35 @@ async def load_configuration(
             (live if archived_at is None else archived)[kind][resource.key] = resource
     live_tables = {TABLE_NAMES[kind]: resources for kind, resources in live.items()}
     live_tables.setdefault("organizations", {})
-    return Configuration(**live_tables, archived=archived)  # type: ignore[arg-type]  # each kind under its own name
+    return Configuration(**live_tables, archived=archived)  # type: ignore[arg-type]  # one mapping for each kind
 
 
 @cache
 def _kind_query(kind: str) -> JsonQuery:
-    """All things of a kind: their fields, in order, and when they were archived."""
-    column_names = (*(field.name for field in fields(codec.RESOURCE_CLASSES[kind])), "archived_at")
+    """Return the query for all resources of a kind: their fields in order, and `archived_at`."""
+    column_names = (
+        *(resource_field.name for resource_field in fields(serialization.RESOURCE_CLASSES[kind])),
+        "archived_at",
+    )
     column_list = ", ".join(f'"{name}"' for name in column_names)
     rows = TABLES_BY_KIND[kind].name
-    query = f"select {column_list} from {rows} where organization_id = :organization"  # constants  # noqa: S608  # constants
+    query = f"select {column_list} from {rows} where organization_id = :organization"  # noqa: S608  # constants
     return JsonQuery(column_list, query)
 
 
 @cache
 def _column_readers(kind: str) -> Sequence[tuple[int, ColumnReader]]:
-    """The places of the fields that are not as the database says them, and how each is read."""
+    """Return the index and the reader of each field that is not stored as its value."""
     readers: list[tuple[int, ColumnReader]] = []
-    for index, field in enumerate(fields(codec.RESOURCE_CLASSES[kind])):
-        read_column = COLUMN_READERS.get(type(TABLES_BY_KIND[kind].c[field.name].type))
+    for index, resource_field in enumerate(fields(serialization.RESOURCE_CLASSES[kind])):
+        read_column = COLUMN_READERS.get(type(TABLES_BY_KIND[kind].c[resource_field.name].type))
         if read_column is not None:
             readers.append(
                 (
                     index,
                     LazyRevision
                     if kind == "revision"
-                    else partial(_read_collection, kind, field.name, read_column),
+                    else partial(_read_collection, kind, resource_field.name, read_column),
                 )
             )
     return readers
@@ -155,17 +165,17 @@ def _column_readers(kind: str) -> Sequence[tuple[int, ColumnReader]]:
 
 def _read_collection(
     kind: str, name: str, read_column: ColumnReader, value: Any
-) -> object:  # Any: the same
-    return codec.to_tuples(kind, name, read_column(value))
+) -> object:  # Any: each column has its own type
+    return serialization.to_tuples(kind, name, read_column(value))
 
 
 class LazyRevision(Mapping[str, Any]):  # Any: JSON values
-    """What a revision holds, read when it is first asked for: that of most is not."""
+    """The content of a revision, parsed on first access: most requests read none."""
 
     __slots__ = ("_content", "_text")
 
     def __init__(self, text: str) -> None:
-        """As it is kept."""
+        """Take the stored JSON text."""
         self._text = text
         self._content: Mapping[str, Any] | None = None
 
@@ -187,7 +197,7 @@ class LazyRevision(Mapping[str, Any]):  # Any: JSON values
 async def find_resource(
     connection: AsyncConnection, organization_id: UUID, kind: str, key: str
 ) -> StoredResource | None:
-    """One thing. None when the organization never had it."""
+    """Load a resource, archived or not. Return None when the organization never had it."""
     table = TABLES_BY_KIND[kind]
     statement = select(table).where(table.c.organization_id == organization_id)
     if kind not in ("organization", "policy"):
@@ -198,21 +208,31 @@ async def find_resource(
     return None if row is None else _to_stored_resource(kind, row)
 
 
-async def list_resources(  # a page is its filters
+@dataclass(frozen=True, slots=True)
+class ResourceFilter:
+    """The kind of the resources to list, and the conditions on them."""
+
+    kind: str
+    # Column names with the values that they must have.
+    equals: Mapping[str, object] = field(default_factory=dict)
+    include_archived: bool = False
+
+
+async def list_resources(
     connection: AsyncConnection,
     organization_id: UUID,
-    kind: str,
-    *,
-    equals: Mapping[str, object],
+    resource_filter: ResourceFilter,
     after_key: str | None,
     limit: int,
-    include_archived: bool = False,
 ) -> list[StoredResource]:
-    """At most `limit` things by key, after the key `after`; archived ones too when asked."""
+    """Return at most `limit` resources in the order of their keys, after `after_key`."""
+    kind = resource_filter.kind
     table = TABLES_BY_KIND[kind]
     statement = select(table).where(table.c.organization_id == organization_id)
-    statement = statement.where(*(table.c[name] == value for name, value in equals.items()))
-    if not include_archived:
+    statement = statement.where(
+        *(table.c[name] == expected for name, expected in resource_filter.equals.items())
+    )
+    if not resource_filter.include_archived:
         statement = statement.where(table.c.archived_at.is_(None))
     if after_key is not None:
         statement = statement.where(_is_beyond_position(table, split_key(kind, after_key)))
@@ -227,7 +247,7 @@ def _to_stored_resource(kind: str, row: RowMapping) -> StoredResource:
 
 
 def _is_beyond_position(table: Table, position: Mapping[str, object]) -> ColumnElement[bool]:
-    """Rows beyond a position in lexicographic order."""
+    """Return the condition for rows after a position, in lexicographic order."""
     condition: ColumnElement[bool] = ~true()
     for name, value in reversed(list(position.items())):
         column = table.c[name]
@@ -242,7 +262,7 @@ async def save_changes(
     actor: str,
     changes: Sequence[ConfigurationChange],
 ) -> None:
-    """The changes are in the tables and in the journal."""
+    """Write changes to the configuration tables and to the journal."""
     for change in changes:
         resource = change.after or change.before
         if resource is None:
@@ -298,6 +318,6 @@ def _journal_row(
         "kind": change.kind,
         "key": change.key,
         "action": change.action,
-        "before": None if change.before is None else codec.to_json(change.before),
-        "after": None if change.after is None else codec.to_json(change.after),
+        "before": None if change.before is None else serialization.to_json(change.before),
+        "after": None if change.after is None else serialization.to_json(change.after),
     }

@@ -1,23 +1,30 @@
-"""The journal: who changed what, when, before and after. Append-only, and never a secret in it."""
+"""The journal: every change of the configuration, and the history that is read from it.
 
-from collections.abc import Mapping
+The journal is append-only and contains no secrets.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import and_, insert, or_, select
+from sqlalchemy import RowMapping, and_, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain.playbook.history import CHANGE_ACTIONS
+from app.domain.playbook import serialization
+from app.domain.playbook.configuration import Resource
+from app.domain.playbook.history import CHANGE_ACTIONS, ChangeToRevert
 from app.store.access.organization_version import WritePosition
-from app.store.tables.playbook import JournalRow, get_table
+from app.store.playbook.configuration import ROW_CLASSES
+from app.store.tables.base import get_table
+from app.store.tables.organizations import JournalRow
 
 journal_table = get_table(JournalRow)
 
 
 @dataclass(frozen=True, slots=True)
 class JournalRecord:
-    """One change. None before it was there and after it was archived."""
+    """A journal record: an action, with the resource before and after it."""
 
     seq: int
     position: int
@@ -26,13 +33,15 @@ class JournalRecord:
     kind: str
     key: str
     action: str
+    # None for a new resource.
     before: Mapping[str, object] | None
+    # None for an archived resource.
     after: Mapping[str, object] | None
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedAction:
-    """What was done to something that is not part of the configuration: an API key, a secret."""
+    """An action on an object outside the configuration, such as an API key or a secret."""
 
     actor: str
     kind: str
@@ -44,11 +53,12 @@ class RecordedAction:
 
 @dataclass(frozen=True, slots=True)
 class JournalFilter:
-    """Which entries to list; days are inclusive and the organization's own."""
+    """The conditions on the journal records to list."""
 
     kind: str | None = None
     key: str | None = None
     actor: str | None = None
+    # Days of the organization, inclusive.
     first: date | None = None
     last: date | None = None
 
@@ -60,7 +70,7 @@ async def add_action(
     action: RecordedAction,
     preceding_changes: int = 0,
 ) -> None:
-    """The act is in the journal, after so many changes of configuration in the same write."""
+    """Add an action to the journal, after the configuration changes of the same write."""
     action_columns = {name: getattr(action, name) for name in RecordedAction.__slots__}
     position_columns = {
         "seq": position.seq,
@@ -82,7 +92,7 @@ async def list_journal_records(
     after_position: tuple[int, int] | None,
     limit: int,
 ) -> list[JournalRecord]:
-    """At most `limit` entries, newest first, after a position."""
+    """Return at most `limit` records, newest first, after a position."""
     statement = select(journal_table).where(journal_table.c.organization_id == organization_id)
     for name in ("kind", "key", "actor"):
         if getattr(journal_filter, name) is not None:
@@ -105,7 +115,10 @@ async def list_journal_records(
 async def load_account_history(
     connection: AsyncConnection, organization_id: UUID, source: str
 ) -> list[tuple[datetime, str | None]]:
-    """When the source's account became which, oldest first. None for any."""
+    """Return the accounts of a source with their start times, oldest first.
+
+    An account of None stands for any account.
+    """
     statement = select(journal_table.c.at, journal_table.c.after).where(
         journal_table.c.organization_id == organization_id,
         journal_table.c.kind == "source",
@@ -115,3 +128,84 @@ async def load_account_history(
     )
     statement = statement.order_by(journal_table.c.seq, journal_table.c.position)
     return [(row.at, row.after["account"]) for row in await connection.execute(statement)]
+
+
+async def load_changes_between(
+    connection: AsyncConnection, organization_id: UUID, after_day: date, until_day: date
+) -> Mapping[date, Sequence[ChangeToRevert]]:
+    """Return the first change of each resource, for each day with changes after `after_day`.
+
+    Reverting the changes of one day after another, the latest day first, gives the configuration
+    at the beginning of each day.
+    """
+    columns = (
+        journal_table.c.day,
+        journal_table.c.kind,
+        journal_table.c.key,
+        journal_table.c.action,
+        journal_table.c.before,
+    )
+    statement = (
+        select(*columns)
+        .where(
+            journal_table.c.organization_id == organization_id,
+            journal_table.c.day > after_day,
+            journal_table.c.day <= until_day,
+            journal_table.c.kind.in_(tuple(ROW_CLASSES)),
+            journal_table.c.action.in_(CHANGE_ACTIONS),
+        )
+        .order_by(journal_table.c.seq.desc(), journal_table.c.position.desc())
+    )
+    earliest: dict[date, dict[tuple[str, str], RowMapping]] = {}
+    for row in (await connection.execute(statement)).mappings():
+        earliest.setdefault(row["day"], {})[row["kind"], row["key"]] = row
+    return {
+        changed_on: [_to_change_to_revert(row) for row in rows.values()]
+        for changed_on, rows in earliest.items()
+    }
+
+
+def _to_change_to_revert(row: RowMapping) -> ChangeToRevert:
+    before = None if row["before"] is None else serialization.from_json(row["kind"], row["before"])
+    return ChangeToRevert(row["kind"], row["key"], row["action"], before)
+
+
+async def load_publication_days(
+    connection: AsyncConnection, organization_id: UUID
+) -> Mapping[str, date]:
+    """Return the day of each playbook's first publication, by its key; drafts are left out."""
+    columns = (journal_table.c.day, journal_table.c.key, journal_table.c.after)
+    statement = (
+        select(*columns)
+        .where(
+            journal_table.c.organization_id == organization_id,
+            journal_table.c.kind == "playbook",
+            journal_table.c.after.is_not(None),
+        )
+        .order_by(journal_table.c.seq, journal_table.c.position)
+    )
+    days_by_playbook: dict[str, date] = {}
+    for row in await connection.execute(statement):
+        if row.after["state"] != "draft":
+            days_by_playbook.setdefault(row.key, row.day)
+    return days_by_playbook
+
+
+async def replay_journal(
+    connection: AsyncConnection, organization_id: UUID
+) -> Mapping[tuple[str, str], Resource | None]:
+    """Return the last state of every resource by kind and key, None for an archived one."""
+    statement = (
+        select(journal_table.c.kind, journal_table.c.key, journal_table.c.after)
+        .where(
+            journal_table.c.organization_id == organization_id,
+            journal_table.c.kind.in_(tuple(ROW_CLASSES)),
+            journal_table.c.action.in_(CHANGE_ACTIONS),
+        )
+        .order_by(journal_table.c.seq, journal_table.c.position)
+    )
+    last_states = {(row.kind, row.key): row.after for row in await connection.execute(statement)}
+    return {
+        (kind, key): None if state is None else serialization.from_json(kind, state)
+        for (kind, key), state in last_states.items()
+    }

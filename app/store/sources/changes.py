@@ -1,4 +1,4 @@
-"""The changes that deliveries told, each once."""
+"""The changes that deliveries reported, each stored once."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -12,45 +12,38 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.primitives import epoch, strict_json
 from app.domain.sources.crm.changes import Change
-from app.store.sql import column_types as types
+from app.store.sql.column_types import CollatedText, Int32, Int64, UuidColumn
 from app.store.sql.dialect import is_embedded, json_recordset, lateral_lookup
 from app.store.sql.multi_query import JsonQuery, query_many
-from app.store.tables.events import ChangeRow
-from app.store.tables.playbook import get_table
+from app.store.tables.base import get_table
+from app.store.tables.sources import ChangeRow
 
 CHANGE_COLUMN_TYPES: Final = {
     "key": "text",
     "entity": "text",
     "other": "text",
-    "at": "whole",
+    "at": "integer",
     "verb": "text",
     "fields": "text",
     "sequence": "text",
 }
 change_table = get_table(ChangeRow)
-MAX_ROWS_PER_STATEMENT: Final = 5_000  # of one statement: a replay has any number
-CHANGE_FIELDS: Final = (
-    "entity",
-    "key",
-    "at",
-    "verb",
-    "fields",
-    "other",
-    "sequence",
-)  # in the order of a Change
+MAX_ROWS_PER_STATEMENT: Final = 5_000  # a replay can have any number of rows
+# In the order of the fields of Change.
+CHANGE_FIELDS: Final = ("entity", "key", "at", "verb", "fields", "other", "sequence")
 ENTITY_COLUMN_TYPES: Final = {"entity": "text"}
 
 
 @dataclass(frozen=True, slots=True)
 class SourceGeneration:
-    """Whose changes are meant: those of one source, in the generation that is in force."""
+    """The changes of a source in one generation. A changed mapping begins a new generation."""
 
     organization_id: UUID
     source: str
     generation: int = 1
 
     def to_conditions(self) -> tuple[ColumnElement[bool], ...]:
-        """The conditions on `change`, the organization first."""
+        """Return the conditions on `change`, the organization first."""
         return (
             change_table.c.organization_id == self.organization_id,
             change_table.c.source == self.source,
@@ -60,13 +53,12 @@ class SourceGeneration:
 
 @dataclass(frozen=True, slots=True)
 class RecordChanges:
-    """What was ever told of some records.
+    """The changes of some CRM records."""
 
-    Shape: `changes` by entity; `links` by deal: the records that were ever associated with it and the deals that went
-    into it, each with the key of the change that says so.
-    """
-
+    # By entity.
     changes: dict[str, list[Change]] = field(default_factory=dict)
+    # By deal: the records that were associated with it or merged into it, each with the key of the
+    # change.
     links: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
 
 
@@ -76,9 +68,9 @@ async def add_changes(
     seq: int,
     deliveries: Sequence[tuple[UUID, Sequence[Change]]],
 ) -> list[frozenset[str]]:
-    """The changes that deliveries told are kept, each once.
+    """Save the changes of deliveries, each once.
 
-    Returns by delivery, in the given order, the keys of those that it was the first to tell.
+    Return, for each delivery in order, the keys of the changes that it was the first to report.
     """
     first_reports: dict[str, tuple[UUID, Change]] = {}
     for delivery_id, changes in deliveries:
@@ -122,18 +114,20 @@ async def _insert_changes(
     seq: int,
     rows: Sequence[tuple[object, ...]],
 ) -> set[str]:
-    # As one parameter: a statement with values for so many rows takes longer to make than to run.
-    column_types = {**CHANGE_COLUMN_TYPES, "delivery": "identity"}
+    # One parameter: a statement with values for each row takes longer to compile than to run.
+    column_types = {**CHANGE_COLUMN_TYPES, "delivery": "uuid"}
     column_list = ", ".join(column_types)
     statement = text(
-        f"insert into change (organization_id, source, generation, seq, {column_list}) "  # constants  # noqa: S608  # constants
-        f"select :organization, :source, :generation, :seq, {', '.join(f'd.{name}' for name in column_types)} "
-        f"from {json_recordset(connection, 'rows', column_types, 'd')} where true on conflict do nothing returning key"
+        "insert into change (organization_id, source, generation, seq, "  # noqa: S608  # constants
+        f"{column_list}) select :organization, :source, :generation, :seq, "
+        f"{', '.join(f'd.{name}' for name in column_types)} "
+        f"from {json_recordset(connection, 'rows', column_types, 'd')} where true "
+        "on conflict do nothing returning key"
     ).bindparams(
-        bindparam("organization", source_generation.organization_id, types.UuidColumn()),
-        bindparam("generation", source_generation.generation, types.Int32),
-        bindparam("seq", seq, types.Int64),
-        bindparam("source", source_generation.source, types.CollatedText),
+        bindparam("organization", source_generation.organization_id, UuidColumn()),
+        bindparam("generation", source_generation.generation, Int32),
+        bindparam("seq", seq, Int64),
+        bindparam("source", source_generation.source, CollatedText),
     )
     return set((await connection.execute(statement, {"rows": dumps(rows)})).scalars())
 
@@ -144,27 +138,10 @@ async def load_changes(
     entities: Collection[str],
     deals: Collection[str] = (),
 ) -> RecordChanges:
-    """All changes of these entities, and what links other records to these deals."""
-    join_condition = "c.organization_id = :organization and c.source = :source and c.{} = d.entity"
-    entity_lookup, deal_lookup = (
-        lateral_lookup(
-            connection,
-            json_recordset(connection, parameter, ENTITY_COLUMN_TYPES, "d"),
-            "change",
-            "c",
-            join_condition.format(column),
-        )
-        for parameter, column in (("entities", "entity"), ("deals", "other"))
-    )
+    """Load every change of the entities, and the changes that reference the deals."""
     queries = [
-        JsonQuery(
-            ", ".join(CHANGE_FIELDS),
-            f"select c.* from {entity_lookup} where c.generation = :generation",  # noqa: S608  # constants
-        ),  # constants
-        JsonQuery(
-            "other, entity, key",
-            f"select c.* from {deal_lookup} where c.generation = :generation",  # noqa: S608  # constants
-        ),  # constants
+        JsonQuery(", ".join(CHANGE_FIELDS), _lookup_query(connection, "entities", "entity")),
+        JsonQuery("other, entity, key", _lookup_query(connection, "deals", "other")),
     ]
     parameters: dict[str, object] = {
         "source": source_generation.source,
@@ -180,27 +157,33 @@ async def load_changes(
     )
     for entity, key, occurred_us, verb, fields_json, other_entity, sequence in rows:
         parsed_fields = strict_json.loads(fields_json.encode())
+        occurred_at = epoch.from_microseconds(occurred_us)
         record_changes.changes[entity].append(
-            Change(
-                entity,
-                key,
-                epoch.from_microseconds(occurred_us),
-                verb,
-                parsed_fields,  # type: ignore[arg-type]  # as they were kept
-                other_entity,
-                sequence,
-            )
+            Change(entity, key, occurred_at, verb, parsed_fields, other_entity, sequence)  # type: ignore[arg-type]  # an object
         )
     for deal, entity, key in links:
         record_changes.links[deal].append((entity, key))
     return record_changes
 
 
+def _lookup_query(connection: AsyncConnection, parameter: str, column: str) -> str:
+    """Return the query for the changes whose column is one of the parameter's entities."""
+    lookup = lateral_lookup(
+        connection,
+        json_recordset(connection, parameter, ENTITY_COLUMN_TYPES, "d"),
+        "change",
+        "c",
+        f"c.organization_id = :organization and c.source = :source and c.{column} = d.entity",
+    )
+    return f"select c.* from {lookup} where c.generation = :generation"  # noqa: S608  # constants
+
+
 async def changes_first_seen_in(
     connection: AsyncConnection, source_generation: SourceGeneration, uids: Collection[UUID]
 ) -> list[Change]:
-    """The changes that these deliveries were the first to tell."""
-    delivery_ids, changes = sorted(uids), []
+    """Load the changes that these deliveries were the first to report."""
+    delivery_ids = sorted(uids)
+    changes: list[Change] = []
     for start in range(0, len(delivery_ids), 1000):
         statement = select(change_table).where(
             *source_generation.to_conditions(),
@@ -219,7 +202,10 @@ async def copy_to_next_generation(
     source_generation: SourceGeneration,
     excluded_deliveries: Collection[UUID],
 ) -> None:
-    """The changes of the generation, but those that these deliveries told, are in the next one too, unless there."""
+    """Copy the changes of a generation to the next one, except those of some deliveries.
+
+    Changes that the next generation has already stay as they are.
+    """
     column_names = [column.name for column in change_table.columns]
     columns = [
         literal(source_generation.generation + 1) if name == "generation" else change_table.c[name]

@@ -1,4 +1,4 @@
-"""Deliveries, kept raw, and the ids that their senders gave them."""
+"""Deliveries as they were received, and their message ids."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,44 +11,44 @@ from sqlalchemy import RowMapping, and_, bindparam, insert, or_, select, text, u
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.store.sql import column_types as types
+from app.store.sql import column_types
 from app.store.sql.dialect import is_embedded, json_recordset, lateral_lookup
-from app.store.tables.events import DeliveryRow, MessageRow
-from app.store.tables.playbook import get_table
+from app.store.tables.base import get_table
+from app.store.tables.sources import DeliveryRow, MessageRow
 
-delivery_table, message_table = get_table(DeliveryRow), get_table(MessageRow)
+delivery_table = get_table(DeliveryRow)
+message_table = get_table(MessageRow)
 ERASED_BODY_PROBLEM: Final = "It told of what was erased: its body is kept no longer."
 
 
 @dataclass(frozen=True, slots=True)
 class StoredDelivery:
-    """What a CRM sent and what became of it.
-
-    Shape: `state` is processed, ignored or failed; `rejects` are index and problem; `origin` is `hook`, or `records`
-    for deals that were imported.
-
-    None when all went well and nothing of it was erased: `problem`; when it is kept no longer: `body`.
-    """
+    """A delivery of a CRM, and its outcome."""
 
     uid: UUID
     source: str
     received_at: datetime
     content_type: str
     headers: Mapping[str, str]
+    # None once it is deleted.
     body: bytes | None
+    # processed, ignored or failed
     state: str
+    # None for a delivery without errors.
     problem: str | None
+    # The rejected elements, each with its index and problem.
     rejects: Sequence[Mapping[str, object]]
     changes: int
     recorded: int
     retracted: int
+    # `hook`, or `records` for imported deals
     origin: str = "hook"
 
 
 async def add_deliveries(
     connection: AsyncConnection, organization_id: UUID, *deliveries: StoredDelivery
 ) -> None:
-    """The deliveries are kept."""
+    """Save deliveries."""
     rows = [
         {
             "organization_id": organization_id,
@@ -65,7 +65,7 @@ async def add_deliveries(
 async def find_delivery(
     connection: AsyncConnection, organization_id: UUID, source: str, uid: UUID
 ) -> StoredDelivery | None:
-    """One delivery with its body. None when the source has none such."""
+    """Load a delivery with its body. Return None when the source has no such delivery."""
     statement = select(delivery_table).where(
         delivery_table.c.organization_id == organization_id,
         delivery_table.c.source == source,
@@ -75,7 +75,7 @@ async def find_delivery(
     return None if row is None else to_delivery(row)
 
 
-async def list_deliveries(  # a page is its filters
+async def list_deliveries(
     connection: AsyncConnection,
     organization_id: UUID,
     source: str,
@@ -83,7 +83,7 @@ async def list_deliveries(  # a page is its filters
     after_position: tuple[datetime, UUID] | None,
     limit: int,
 ) -> list[StoredDelivery]:
-    """At most `limit` deliveries of the source, newest first, after a position."""
+    """Return at most `limit` deliveries of the source, newest first, after a position."""
     statement = select(delivery_table).where(
         delivery_table.c.organization_id == organization_id, delivery_table.c.source == source
     )
@@ -102,7 +102,7 @@ async def list_deliveries(  # a page is its filters
 
 
 def to_delivery(row: RowMapping) -> StoredDelivery:
-    """The delivery that a row keeps."""
+    """Return the delivery of a row."""
     return StoredDelivery(**{name: row[name] for name in StoredDelivery.__slots__})
 
 
@@ -113,7 +113,10 @@ async def list_replayable_deliveries(
     since: datetime | None,
     limit: int,
 ) -> list[StoredDelivery]:
-    """At most `limit` deliveries, oldest first: all since an instant, or the failed ones whose body is kept (None)."""
+    """Return at most `limit` deliveries to replay, oldest first.
+
+    Without `since`, these are the failed deliveries that still have a body.
+    """
     statement = select(delivery_table).where(
         delivery_table.c.organization_id == organization_id, delivery_table.c.source == source
     )
@@ -130,7 +133,7 @@ async def list_replayable_deliveries(
 async def update_outcome(
     connection: AsyncConnection, organization_id: UUID, delivery: StoredDelivery
 ) -> None:
-    """What became of the delivery is now this."""
+    """Save the outcome of a delivery."""
     column_names = ("state", "problem", "changes", "recorded", "retracted")
     outcome = {name: getattr(delivery, name) for name in column_names} | {
         "rejects": [dict(reject) for reject in delivery.rejects]
@@ -145,10 +148,10 @@ async def update_outcome(
 async def empty_bodies(
     connection: AsyncConnection, organization_id: UUID, received_before: datetime, max_bodies: int
 ) -> int:
-    """At most so many raw bodies that came in before an instant are kept no longer, oldest first; returns how many.
+    """Delete at most `max_bodies` raw bodies received before an instant, oldest first.
 
-    Their headers go with them: those of a CloudEvent are what it says. Those that another transaction has in hand are
-    left to it.
+    The headers are deleted as well, because those of a CloudEvent are content. Rows that another
+    transaction has locked are skipped. Return the number of bodies.
     """
     in_organization = delivery_table.c.organization_id == organization_id
     expired_query = select(delivery_table.c.uid).where(
@@ -174,7 +177,7 @@ async def empty_bodies(
 async def find_body_digests(
     connection: AsyncConnection, organization_id: UUID, source: str, message_ids: Collection[str]
 ) -> Mapping[str, str]:
-    """The hashes of the bodies that came under those ids of the sender's, by id."""
+    """Load the body digests of a source's messages, by message id."""
     if not message_ids:
         return {}
     join_condition = "m.organization_id = :organization and m.source = :source and m.id = d.id"
@@ -185,8 +188,8 @@ async def find_body_digests(
         "m",
         join_condition,
     )
-    statement = text(f"select m.id, m.digest from {lookup}").bindparams(  # constants  # noqa: S608  # constants
-        bindparam("organization", organization_id, types.UuidColumn())
+    statement = text(f"select m.id, m.digest from {lookup}").bindparams(  # noqa: S608  # constants
+        bindparam("organization", organization_id, column_types.UuidColumn())
     )
     parameters = {"source": source, "ids": dumps([[id_] for id_ in sorted(message_ids)])}
     return {
@@ -197,7 +200,7 @@ async def find_body_digests(
 async def save_body_digests(
     connection: AsyncConnection, organization_id: UUID, source: str, digests: Mapping[str, str]
 ) -> None:
-    """Bodies of those hashes came under those ids; the first under each stands."""
+    """Save the body digests of messages; a message id that exists keeps its digest."""
     if not digests:
         return
     insertion = (sqlite.insert if is_embedded(connection) else postgresql.insert)(message_table)

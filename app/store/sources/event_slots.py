@@ -1,4 +1,4 @@
-"""The slots that the events of a CRM's records take."""
+"""The event slots of CRM records."""
 
 from collections.abc import Collection, Sequence
 from json import dumps
@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.sources.crm.reconciliation import DesiredEvent, Slot
 from app.store.events.event_queries import event_table, to_event
-from app.store.sql import column_types as types
+from app.store.sql import column_types
 from app.store.sql.dialect import json_recordset, lateral_lookup
 
 RANGE_COLUMN_TYPES: Final = {"first": "text", "after": "text"}
@@ -19,7 +19,7 @@ RANGE_COLUMN_TYPES: Final = {"first": "text", "after": "text"}
 async def load_event_slots(
     connection: AsyncConnection, organization_id: UUID, source: str, entities: Collection[str]
 ) -> tuple[dict[str, dict[str, Slot]], dict[str, UUID]]:
-    """By entity the slots that it has, and by event id the uid of each live event."""
+    """Return the slots of each record, and the uid of each live event by its id."""
     slots: dict[str, dict[str, Slot]] = {entity: {} for entity in entities}
     uids: dict[str, UUID] = {}
     for row in await _load_event_rows(connection, organization_id, source, entities):
@@ -28,8 +28,9 @@ async def load_event_slots(
         record_slots = slots[f"{kind}:{record_id}"]
         previous = record_slots.get(slot_name, Slot(0))
         live_event = previous.live
-        if row["gone"] is None:
-            live_event, uids[row["id"]] = _to_desired_event(slot_name, row), row["uid"]
+        if row["retraction_uid"] is None:
+            live_event = _to_desired_event(slot_name, row)
+            uids[row["id"]] = row["uid"]
         record_slots[slot_name] = Slot(max(previous.recorded_count, int(version)), live_event)
     return slots, uids
 
@@ -38,10 +39,13 @@ async def _load_event_rows(
     connection: AsyncConnection, organization_id: UUID, source: str, entities: Collection[str]
 ) -> Sequence[RowMapping]:
     prefixes = [entity.replace(":", "/", 1) for entity in sorted(entities)]
-    # '0' is the character after '/': the range is that of all ids that begin with the prefix and a slash
+    # '0' follows '/': the range contains all ids that begin with the prefix and a slash.
     ranges = dumps([(f"{prefix}/", f"{prefix}0") for prefix in prefixes])
     columns = ", ".join(f"e.{column.name}" for column in event_table.columns)
-    join_condition = "e.organization_id = :organization and e.source = :source and e.id >= w.first and e.id < w.after"
+    join_condition = (
+        "e.organization_id = :organization and e.source = :source "
+        "and e.id >= w.first and e.id < w.after"
+    )
     lookup = lateral_lookup(
         connection,
         json_recordset(connection, "ranges", RANGE_COLUMN_TYPES, "w"),
@@ -53,9 +57,9 @@ async def _load_event_rows(
         "select r.uid from retraction r where r.organization_id = :organization and r.uid = e.uid"
     )
     statement = (
-        text(f"select {columns}, ({retraction_query}) as gone from {lookup}")  # constants  # noqa: S608  # constants
-        .bindparams(bindparam("organization", organization_id, types.UuidColumn()))
-        .columns(uid=types.UuidColumn())
+        text(f"select {columns}, ({retraction_query}) as retraction_uid from {lookup}")  # noqa: S608  # constants
+        .bindparams(bindparam("organization", organization_id, column_types.UuidColumn()))
+        .columns(uid=column_types.UuidColumn())
     )
     return (
         (await connection.execute(statement, {"source": source, "ranges": ranges})).mappings().all()

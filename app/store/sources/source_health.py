@@ -1,4 +1,4 @@
-"""How sources have been doing: all of them at once, at a cost that does not grow with what they ever sent."""
+"""The health of sources: all of them at a cost that does not grow with their history."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,53 +15,52 @@ from app.domain.primitives import epoch
 from app.domain.sources.silence import HISTORY_WEEKS, MIN_GAP_HOURS, is_silent
 from app.domain.sources.sources import CRM_CONNECTORS, Source
 from app.store.events.event_queries import event_table
-from app.store.sql import column_types as types
+from app.store.sql import column_types
 from app.store.sql.dialect import json_recordset
-from app.store.tables.events import UnmappedRow
-from app.store.tables.playbook import get_table
+from app.store.tables.base import get_table
+from app.store.tables.sources import UnmappedRow
 
 unmapped_table = get_table(UnmappedRow)
 MAX_UNMAPPED_VALUES: Final = 100
-MAX_LAG_EVENTS_PER_HOUR: Final = 200  # events of each hour that the lag is of
+MAX_LAG_EVENTS_PER_HOUR: Final = 200
 HOURS_PER_DAY: Final = 24
 MICROSECONDS_PER_HOUR: Final = 3_600_000_000
-# A win without an amount is noted beside the values that are not mapped: no property of a CRM has an empty name.
+# A won deal without an amount is stored as an unmapped value: no CRM property has an empty name.
 WITHOUT_AMOUNT: Final = ("", "won")
 SOURCE_COLUMN_TYPES: Final = {"source": "text"}
 INTERVAL_COLUMN_TYPES: Final = {
-    "place": "whole",
+    "interval_index": "integer",
     "source": "text",
-    "first": "whole",
-    "last": "whole",
+    "first": "integer",
+    "last": "integer",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class SourceHealthReport:
-    """How a source has been doing.
+    """The health of a source.
 
-    None when nothing was ever delivered: `last_delivery_at`; when no delivery was ever refused: `last_refused_at`; when
-    nothing was recorded in the last day: the lag.
-    Units: the lag in seconds, from when an event occurred to when it was recorded; a correction is not counted in it.
+    A lag is the time in seconds from an event to its recording; corrections do not count.
     """
 
+    # None when there was no delivery.
     last_delivery_at: datetime | None = None
+    # None when no delivery was rejected.
     last_refused_at: datetime | None = None
     deliveries_last_day: int = 0
     failures_last_day: int = 0
     silent: bool = False
+    # None when no event was recorded in the last day.
     lag_median_seconds: int | None = None
     lag_worst_seconds: int | None = None
     wins_without_amount: int = 0
+    # (property, value, number of records), most frequent first.
     unmapped: tuple[tuple[str, str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class _DeliveryCounts:
-    """None when nothing was: `last`; when nothing was by the hook: `hooked`; when nothing was refused: `refused`.
-
-    Units: microseconds since the epoch.
-    """
+    """The deliveries of a source: counts of the last day, and times in microseconds since 1970."""
 
     last_received_us: int | None
     last_hook_received_us: int | None
@@ -73,10 +72,11 @@ class _DeliveryCounts:
 async def load_source_health(
     connection: AsyncConnection, organization_id: UUID, sources: Sequence[Source], now: datetime
 ) -> Mapping[str, SourceHealthReport]:
-    """How each of the sources has been doing until now, by its key."""
+    """Return the health of each source at `now`, by its key."""
     if not sources:
         return {}
-    keys, now_us = sorted(source.key for source in sources), epoch.to_microseconds(now)
+    keys = sorted(source.key for source in sources)
+    now_us = epoch.to_microseconds(now)
     counts_by_source = await _count_deliveries(connection, organization_id, keys, now)
     last_received = {
         key: counts.last_hook_received_us
@@ -88,11 +88,9 @@ async def load_source_health(
     unmapped_by_source = await _count_unmapped_values(connection, organization_id, keys)
     health_by_source = {}
     for key in keys:
-        counts, lag, unmapped_counts = (
-            counts_by_source[key],
-            lags.get(key, []),
-            unmapped_by_source.get(key, {}),
-        )
+        counts = counts_by_source[key]
+        lag = lags.get(key, [])
+        unmapped_counts = unmapped_by_source.get(key, {})
         health_by_source[key] = SourceHealthReport(
             None
             if counts.last_received_us is None
@@ -119,9 +117,10 @@ async def _count_deliveries(
     from_source = "from delivery d where d.organization_id = :organization and d.source = w.source"
     newest_first = "order by d.received_at desc limit 1"
     statement = text(
-        f"select w.source, (select d.received_at {from_source} {newest_first}), "  # constants  # noqa: S608  # constants
-        f"(select d.received_at {from_source} and d.origin = 'hook' {newest_first}), "
-        "(select h.refused_at from hook h where h.organization_id = :organization and h.source = w.source), "
+        "select w.source, "  # noqa: S608  # constants
+        f"(select d.received_at {from_source} {newest_first}), (select d.received_at {from_source} "
+        f"and d.origin = 'hook' {newest_first}), (select h.refused_at from hook h "
+        "where h.organization_id = :organization and h.source = w.source), "
         f"(select count(*) {from_source} and d.received_at > :since), "
         f"(select count(*) {from_source} and d.received_at > :since and d.state = 'failed') "
         f"from {json_recordset(connection, 'sources', SOURCE_COLUMN_TYPES, 'w')}"
@@ -140,12 +139,12 @@ async def _find_silent_sources(
     last_received: Mapping[str, int],
     now_us: int,
 ) -> Collection[str]:
-    """Those of the sources that are silent. Shape: `last` is when each was last delivered to by its hook."""
+    """Return the silent sources, given the last delivery of each hook."""
     source_hours = [
         (source, received_us // MICROSECONDS_PER_HOUR - hours_ago)
         for source, received_us in sorted(last_received.items())
-        if now_us - received_us
-        > MIN_GAP_HOURS * MICROSECONDS_PER_HOUR  # of most sources nothing more has to be asked
+        # Skips most sources: they delivered recently.
+        if now_us - received_us > MIN_GAP_HOURS * MICROSECONDS_PER_HOUR
         for hours_ago in range(HOURS_PER_DAY * 7 * HISTORY_WEEKS + 1)
     ]
     active_indexes = await find_intervals_with_deliveries(
@@ -170,17 +169,19 @@ async def _find_silent_sources(
 async def find_intervals_with_deliveries(
     connection: AsyncConnection, organization_id: UUID, intervals: Sequence[tuple[str, int, int]]
 ) -> Sequence[int]:
-    """The places of those times in which anything was delivered to the source's hook.
+    """Return the indexes of the intervals in which the source's hook received a delivery.
 
-    Each time is looked up, not its deliveries: what it costs does not hang on how many there were.
-    Shape: source, first instant, first instant after. Units: microseconds since the epoch.
+    An interval is (source, first instant, first instant after it) in microseconds since 1970. The
+    cost depends on the number of intervals, not on the number of deliveries.
     """
     if not intervals:
         return []
     statement = text(
-        f"select w.place from {json_recordset(connection, 'rows', INTERVAL_COLUMN_TYPES, 'w')} where exists (select 1 from delivery d "  # constants  # noqa: S608  # constants
-        "where d.organization_id = :organization and d.source = w.source and d.received_at >= w.first "
-        "and d.received_at < w.last and d.origin = 'hook')"
+        "select w.interval_index "  # noqa: S608  # constants
+        f"from {json_recordset(connection, 'rows', INTERVAL_COLUMN_TYPES, 'w')} "
+        "where exists (select 1 from delivery d where d.organization_id = :organization "
+        "and d.source = w.source and d.received_at >= w.first and d.received_at < w.last "
+        "and d.origin = 'hook')"
     )
     rows = [[index, *interval] for index, interval in enumerate(intervals)]
     return [
@@ -194,9 +195,9 @@ async def find_intervals_with_deliveries(
 async def _load_lags(
     connection: AsyncConnection, organization_id: UUID, sources: Sequence[Source], now: datetime
 ) -> Mapping[str, Sequence[int]]:
-    """The lags of events that were recorded in the last day, by source; of each hour only the newest ones.
+    """Return the lags of the last day's events by source, those of the newest events of each hour.
 
-    An event's uid begins with the time at which it was recorded, and is what the table is ordered by.
+    The uid of an event begins with its recording time, and the table is ordered by it.
     """
     slices = []
     for hours_ago in range(HOURS_PER_DAY):
@@ -236,18 +237,20 @@ async def _load_lags(
 
 
 def _first_uid_at(instant: datetime) -> UUID:
-    """The least uid of an event that is recorded at that instant."""
+    """Return the least uid of an event that is recorded at an instant."""
     return UUID(int=epoch.to_microseconds(instant) // 1000 << 80)
 
 
 async def _count_unmapped_values(
     connection: AsyncConnection, organization_id: UUID, keys: Sequence[str]
 ) -> Mapping[str, Mapping[tuple[str, str], int]]:
-    """How many records have each value that is not mapped, by source, the most frequent ones first."""
+    """Return the number of records with each unmapped value, by source, most frequent first."""
     record_count = func.count().label("number")
     order = (record_count.desc(), unmapped_table.c.property, unmapped_table.c.value)
     rank = (
-        func.row_number().over(partition_by=unmapped_table.c.source, order_by=order).label("place")
+        func.row_number()
+        .over(partition_by=unmapped_table.c.source, order_by=order)
+        .label("frequency_rank")
     )
     ranked = (
         select(
@@ -263,9 +266,11 @@ async def _count_unmapped_values(
         .group_by(unmapped_table.c.source, unmapped_table.c.property, unmapped_table.c.value)
         .subquery()
     )
-    is_reported = (ranked.c.place <= MAX_UNMAPPED_VALUES) | (ranked.c.property == WITHOUT_AMOUNT[0])
+    is_reported = (ranked.c.frequency_rank <= MAX_UNMAPPED_VALUES) | (
+        ranked.c.property == WITHOUT_AMOUNT[0]
+    )
     counts_by_source: dict[str, dict[tuple[str, str], int]] = {}
-    statement = select(ranked).where(is_reported).order_by(ranked.c.source, ranked.c.place)
+    statement = select(ranked).where(is_reported).order_by(ranked.c.source, ranked.c.frequency_rank)
     for source, property_name, unmapped_value, frequency, _ in await connection.execute(statement):
         counts_by_source.setdefault(source, {})[property_name, unmapped_value] = frequency
     return counts_by_source
@@ -277,8 +282,8 @@ async def fetch_rows(
     organization_id: UUID,
     parameters: Mapping[str, object],
 ) -> Iterable[tuple[Any, ...]]:  # Any: each column has its own type
-    """What a statement answers of one organization."""
+    """Return the rows of a statement that is bound to one organization."""
     bound_statement = statement.bindparams(
-        bindparam("organization", organization_id, types.UuidColumn())
+        bindparam("organization", organization_id, column_types.UuidColumn())
     )
     return [tuple(row) for row in await connection.execute(bound_statement, parameters)]

@@ -1,4 +1,4 @@
-"""What a source has beside its configuration: its hook, its sealed secrets, and what it says that nobody mapped."""
+"""The hooks of sources, their encrypted secrets, and the values that mappings do not cover."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,28 +11,30 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.store.sql.dialect import is_embedded
-from app.store.tables.events import UnmappedRow
-from app.store.tables.playbook import HookRow, get_table
+from app.store.tables.base import get_table
+from app.store.tables.sources import HookRow, UnmappedRow
 
 hook_table = get_table(HookRow)
 unmapped_table = get_table(UnmappedRow)
-CHUNK_SIZE: Final = 1_000  # a statement has room for 32,767 parameters
+CHUNK_SIZE: Final = 1_000  # PostgreSQL allows 32,767 parameters in a statement
 
 
 @dataclass(frozen=True, slots=True)
 class SealedSecret:
-    """A sealed secret. None when it is the current one: `until`."""
+    """An encrypted secret of a hook."""
 
     ciphertext: str
+    # None for the current secret.
     valid_until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class StoredHook:
-    """Where a source's deliveries come in. Shape: secrets newest first."""
+    """The inbound webhook of a source."""
 
     source: str
     hook_id: str
+    # Newest first.
     secrets: tuple[SealedSecret, ...]
     generation: int = 1
 
@@ -40,12 +42,12 @@ class StoredHook:
 async def find_hook_of_source(
     connection: AsyncConnection, organization_id: UUID, source: str
 ) -> StoredHook | None:
-    """The source's hook. None when it has none."""
+    """Load the hook of a source. Return None when it has none."""
     return await _load_hook(connection, organization_id, hook_table.c.source == source)
 
 
 async def load_hook_ids(connection: AsyncConnection, organization_id: UUID) -> Mapping[str, str]:
-    """The ids of all hooks of the organization, by source."""
+    """Return the hook ids of the organization, by source."""
     statement = select(hook_table.c.source, hook_table.c.hook_id).where(
         hook_table.c.organization_id == organization_id
     )
@@ -55,7 +57,7 @@ async def load_hook_ids(connection: AsyncConnection, organization_id: UUID) -> M
 async def find_hook(
     connection: AsyncConnection, organization_id: UUID, hook_id: str
 ) -> StoredHook | None:
-    """The hook of that id. None when the organization has none such."""
+    """Load a hook by its id. Return None when the organization has no such hook."""
     return await _load_hook(connection, organization_id, hook_table.c.hook_id == hook_id)
 
 
@@ -79,13 +81,13 @@ async def _load_hook(
 async def note_rejection(
     connection: AsyncConnection, organization_id: UUID, source: str, refused_at: datetime
 ) -> None:
-    """The source's hook last refused a delivery at that instant."""
+    """Save the time of the hook's last rejected delivery."""
     where = (hook_table.c.organization_id == organization_id, hook_table.c.source == source)
     await connection.execute(update(hook_table).where(*where).values(refused_at=refused_at))
 
 
 async def save_hook(connection: AsyncConnection, organization_id: UUID, hook: StoredHook) -> None:
-    """The hook is as given."""
+    """Save a hook and its secrets."""
     secrets = [
         {
             "text": sealed.ciphertext,
@@ -110,7 +112,7 @@ async def save_hook(connection: AsyncConnection, organization_id: UUID, hook: St
 
 
 async def load_generation(connection: AsyncConnection, organization_id: UUID, source: str) -> int:
-    """The generation of changes that the source's deals are folded from."""
+    """Return the generation of changes that the source's deals are projected from."""
     where = (hook_table.c.organization_id == organization_id, hook_table.c.source == source)
     number = (
         await connection.execute(select(hook_table.c.generation).where(*where))
@@ -121,7 +123,7 @@ async def load_generation(connection: AsyncConnection, organization_id: UUID, so
 async def begin_generation(
     connection: AsyncConnection, organization_id: UUID, source: str, generation: int
 ) -> None:
-    """From now on the source's deals are folded from that generation of changes."""
+    """Set the generation of changes that the source's deals are projected from."""
     where = (hook_table.c.organization_id == organization_id, hook_table.c.source == source)
     await connection.execute(update(hook_table).where(*where).values(generation=generation))
 
@@ -132,11 +134,12 @@ async def save_unmapped_values(
     source: str,
     pairs_by_entity: Mapping[str, Sequence[tuple[str, str]]],
 ) -> None:
-    """The values that the mapping does not know are, for these entities, those."""
-    where, entities = (
-        (unmapped_table.c.organization_id == organization_id, unmapped_table.c.source == source),
-        sorted(pairs_by_entity),
+    """Replace the unmapped values of these entities."""
+    where = (
+        unmapped_table.c.organization_id == organization_id,
+        unmapped_table.c.source == source,
     )
+    entities = sorted(pairs_by_entity)
     for start in range(0, len(entities), CHUNK_SIZE):
         await connection.execute(
             delete(unmapped_table).where(

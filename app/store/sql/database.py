@@ -1,4 +1,4 @@
-"""The doors to the database: reading, one consistent view; glancing, one statement; writing, one transaction."""
+"""Connections: consistent reads, single statements, and write transactions."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,20 +14,24 @@ from app.store.sql import dialect
 
 Connection: TypeAlias = AsyncConnection
 
-# SQLSTATE classes: insufficient resources, operator intervention (timeouts too), locks, rollbacks, connections
+# SQLSTATE classes: insufficient resources, operator intervention (includes timeouts), locks,
+# rollbacks, connections.
 TRANSIENT_SQLSTATES = ("53", "57", "55", "40", "08")
 
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """The database of a running service."""
+    """The database of a running service: one engine for writes and one for reads."""
 
     writer: AsyncEngine
     reader: AsyncEngine
 
     @asynccontextmanager
     async def read_transaction(self) -> AsyncIterator[AsyncConnection]:
-        """One consistent, read-only view. Raises: UnavailableError when the database cannot be asked now."""
+        """Yield a connection with one consistent, read-only view of the database.
+
+        Raises: UnavailableError when the database cannot be reached or is busy.
+        """
         async with _TranslateTransientErrors(), self.reader.connect() as connection:
             await dialect.use_consistent_snapshot(connection)
             async with connection.begin():
@@ -35,9 +39,9 @@ class Database:
 
     @asynccontextmanager
     async def single_statement(self) -> AsyncIterator[AsyncConnection]:
-        """For one statement that reads, without the round trips that a view of several takes.
+        """Yield a connection for one reading statement, without the round trips of a transaction.
 
-        Raises: UnavailableError when the database cannot be asked now.
+        Raises: UnavailableError when the database cannot be reached or is busy.
         """
         async with _TranslateTransientErrors(), self.reader.connect() as connection:
             await dialect.use_autocommit(connection)
@@ -45,9 +49,9 @@ class Database:
 
     @asynccontextmanager
     async def write_transaction(self) -> AsyncIterator[AsyncConnection]:
-        """One transaction, committed when the block ends well.
+        """Yield a connection in a transaction, which commits when the block succeeds.
 
-        Raises: UnavailableError when it cannot be stored now.
+        Raises: UnavailableError when the database cannot be reached or is busy.
         """
         async with (
             _TranslateTransientErrors(),
@@ -57,16 +61,16 @@ class Database:
             yield connection
 
     async def close(self) -> None:
-        """Gives all connections back."""
+        """Close all connections."""
         await self.writer.dispose()
         if self.reader is not self.writer:
             await self.reader.dispose()
 
 
 async def begin(connection: AsyncConnection) -> None:
-    """The transaction has begun on the server too, which it otherwise does with its first statement.
+    """Begin the transaction on the server now, instead of with its first statement.
 
-    Raises: UnavailableError when the database cannot be asked now.
+    Raises: UnavailableError when the database cannot be reached or is busy.
     """
     async with _TranslateTransientErrors():
         await dialect.begin_on_server(connection)
@@ -74,9 +78,9 @@ async def begin(connection: AsyncConnection) -> None:
 
 @asynccontextmanager
 async def savepoint(connection: AsyncConnection) -> AsyncIterator[None]:
-    """A part of a transaction that comes to nothing alone when its block fails.
+    """Run the block in a savepoint: when it fails, only its own writes are rolled back.
 
-    Raises: UnavailableError when it cannot be stored now.
+    Raises: UnavailableError when the database cannot be reached or is busy.
     """
     async with _TranslateTransientErrors(), connection.begin_nested():
         yield
@@ -85,7 +89,7 @@ async def savepoint(connection: AsyncConnection) -> AsyncIterator[None]:
 def connect(
     url: str, *, pool_size: int = 5, pool_timeout: float = 5.0, statement_timeout: float = 30.0
 ) -> Database:
-    """The database at `url`; nothing is opened before it is asked."""
+    """Return the database at `url`. Connections are opened when they are needed."""
     writer, reader = dialect.create_engines(
         url, pool_size=pool_size, pool_timeout=pool_timeout, statement_timeout=statement_timeout
     )
@@ -93,7 +97,7 @@ def connect(
 
 
 class _TranslateTransientErrors:
-    """Turns what passes by itself (a full pool, a timeout, a lost connection, a full disk) into UnavailableError."""
+    """Raises UnavailableError instead of errors that can pass when the caller tries again."""
 
     async def __aenter__(self) -> None:
         return None

@@ -1,4 +1,4 @@
-"""Everything that knows which database it is."""
+"""All knowledge of the database dialects: SQLite (embedded) and PostgreSQL."""
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
@@ -28,29 +28,29 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, NullPool
 T = TypeVar("T")
 MIN_SQLITE_VERSION: Final = (3, 38, 0)
 SQLITE_PRAGMAS: Final = (
-    "busy_timeout=5000",  # first: changing the journal's mode may have to wait for another connection
+    "busy_timeout=5000",  # first: journal_mode may have to wait for another connection
     "journal_mode=WAL",
     "synchronous=FULL",
     "foreign_keys=ON",
     "cache_size=-65536",
 )
 SUPPORTED_DRIVERS: Final = ("sqlite+aiosqlite", "postgresql+asyncpg")
-POSTGRESQL_TYPES: Final[Mapping[str, str]] = {"whole": "bigint", "text": "text", "identity": "uuid"}
+POSTGRESQL_TYPES: Final[Mapping[str, str]] = {"integer": "bigint", "text": "text", "uuid": "uuid"}
 
 
 def is_sqlite(url: URL) -> bool:
-    """Whether the URL is of an embedded database."""
+    """Return whether the URL is that of an embedded database."""
     return url.get_backend_name() == "sqlite"
 
 
 def database_file(url: str) -> str | None:
-    """The file of an embedded database. None for a server's database."""
+    """Return the file of an embedded database, None for a server."""
     parsed_url = make_url(url)
     return parsed_url.database if is_sqlite(parsed_url) else None
 
 
 def is_supported_url(url: str) -> bool:
-    """Whether the URL is of a kind of database that we can use, by the driver that we have for it."""
+    """Return whether the URL names a supported database and driver."""
     try:
         return make_url(url).drivername in SUPPORTED_DRIVERS
     except ArgumentError:
@@ -58,18 +58,17 @@ def is_supported_url(url: str) -> bool:
 
 
 def is_embedded(connection: AsyncConnection) -> bool:
-    """Whether the connection is to an embedded database."""
+    """Return whether the connection is to an embedded database."""
     return connection.dialect.name == "sqlite"
 
 
 def create_engines(
     url: str, *, pool_size: int, pool_timeout: float, statement_timeout: float
 ) -> tuple[AsyncEngine, AsyncEngine]:
-    """The engine that writes and the one that reads; on PostgreSQL they are one."""
+    """Create the engine for writes and the engine for reads: the same one on PostgreSQL."""
     parsed_url = make_url(url)
-    if (
-        is_sqlite(parsed_url) and sqlite_version_info < MIN_SQLITE_VERSION
-    ):  # STRICT tables, RETURNING, ->>
+    # SQLite 3.38 has STRICT tables, RETURNING and the operator ->>.
+    if is_sqlite(parsed_url) and sqlite_version_info < MIN_SQLITE_VERSION:
         raise ValueError(
             f"Embedded SQLite must be 3.38 or newer, and this Python has {sqlite_version}."
         )
@@ -108,7 +107,7 @@ def _create_sqlite_engine(
     pool_size: int,
     pool_timeout: float,
 ) -> AsyncEngine:
-    """An engine whose transactions begin as told: the driver's own way loses updates (database.md, section 6)."""
+    """Create an engine with explicit transactions: the driver's own handling loses updates."""
     engine = create_async_engine(
         url,
         poolclass=AsyncAdaptedQueuePool,
@@ -128,13 +127,16 @@ def _create_sqlite_engine(
 
     @event.listens_for(engine.sync_engine, "begin")
     def begin_transaction(connection: object) -> None:
-        connection.exec_driver_sql(begin_statement)  # type: ignore[attr-defined]  # SQLAlchemy types the hook's argument as object
+        connection.exec_driver_sql(begin_statement)  # type: ignore[attr-defined]  # SQLAlchemy types it as object
 
     return engine
 
 
 def create_migration_engine(url: str) -> AsyncEngine:
-    """An engine for Alembic alone: one connection, no pool; SQLite keeps foreign keys off while tables are remade."""
+    """Create an engine for Alembic, without a pool.
+
+    On SQLite, foreign keys stay off while Alembic recreates tables.
+    """
     parsed_url = make_url(url)
     if not is_sqlite(parsed_url):
         return create_async_engine(
@@ -157,7 +159,7 @@ def create_migration_engine(url: str) -> AsyncEngine:
 
 
 async def use_consistent_snapshot(connection: AsyncConnection) -> None:
-    """Makes the coming transaction one consistent, read-only view of the database."""
+    """Make the next transaction one consistent, read-only view of the database."""
     if not is_embedded(connection):
         await connection.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
@@ -165,7 +167,7 @@ async def use_consistent_snapshot(connection: AsyncConnection) -> None:
 
 
 async def begin_on_server(connection: AsyncConnection) -> None:
-    """Begins the transaction that is to come, where that waits for the first statement."""
+    """Begin the transaction on the server, which otherwise waits for the first statement."""
     if not is_embedded(connection):
         await connection.exec_driver_sql("select 1")
 
@@ -173,22 +175,22 @@ async def begin_on_server(connection: AsyncConnection) -> None:
 async def run_in_driver_thread(
     connection: AsyncConnection, work: Callable[[sqlite3.Connection], T]
 ) -> T:
-    """What `work` does with the driver's connection to an embedded database, by one visit of the driver's thread.
+    """Run `work` with the driver's connection, in one visit of the driver's thread.
 
-    Every visit takes longer than most statements do. Raises: DBAPIError, as statements do.
+    A visit takes longer than most statements. Raises: DBAPIError, as statements do.
     """
     driver_connection = (await connection.get_raw_connection()).driver_connection
     assert isinstance(driver_connection, aiosqlite.Connection)
     try:
-        submit = driver_connection._execute  # it has no public way to its thread  # noqa: SLF001  # it has no public way to its thread
-        returned: T = await submit(work, driver_connection._conn)  # type: ignore[no-untyped-call]  # it says no types  # noqa: SLF001  # it says no types
+        submit = driver_connection._execute  # noqa: SLF001  # aiosqlite has no public access to its thread
+        returned: T = await submit(work, driver_connection._conn)  # type: ignore[no-untyped-call]  # noqa: SLF001  # untyped and private
     except sqlite3.Error as error:
         raise DBAPIError.instance("", None, error, sqlite3.Error, hide_parameters=True) from error
     return returned
 
 
 async def use_autocommit(connection: AsyncConnection) -> None:
-    """Makes each statement a transaction by itself, where a transaction costs round trips."""
+    """Make each statement its own transaction, where a transaction costs round trips."""
     if not is_embedded(connection):
         await connection.execution_options(isolation_level="AUTOCOMMIT")
 
@@ -196,51 +198,59 @@ async def use_autocommit(connection: AsyncConnection) -> None:
 def json_recordset(
     connection: AsyncConnection, parameter: str, columns: Mapping[str, str], alias: str
 ) -> str:
-    """A FROM item whose rows are the JSON arrays of the bind parameter `name`.
+    """Return a FROM item whose rows are the JSON arrays of a bind parameter.
 
-    Shape: columns map a name to whole, text or identity.
+    `columns` maps each name to its type: integer, text or uuid.
     """
     if is_embedded(connection):
         column_list = ", ".join(
             f"value->>{index} as {column}" for index, column in enumerate(columns)
         )
-        return f"(select {column_list} from json_each(:{parameter})) as {alias}"  # names are constants of this package  # noqa: S608  # names are constants of this package
+        return f"(select {column_list} from json_each(:{parameter})) as {alias}"  # noqa: S608  # constants
     column_list = ", ".join(
         f"(value->>{index})::{POSTGRESQL_TYPES[kind]} as {column}"
         for index, (column, kind) in enumerate(columns.items())
     )
-    # \\:\\: keeps SQLAlchemy from reading the cast as a bind parameter
+    # The backslashes keep SQLAlchemy from reading the cast as a bind parameter.
     column_list = column_list.replace("::", "\\:\\:")
-    # OFFSET 0 has each value read out of its JSON once, and not wherever the column is named, for every row it meets.
-    return f"(select {column_list} from json_array_elements(cast(:{parameter} as json)) as value offset 0) as {alias}"  # constants  # noqa: S608  # constants
+    # OFFSET 0: each value is parsed once, instead of at each use of the column for each joined row.
+    return (
+        f"(select {column_list} from "  # noqa: S608  # constants
+        f"json_array_elements(cast(:{parameter} as json)) as value offset 0) as {alias}"
+    )
 
 
 def lateral_lookup(
     connection: AsyncConnection, rows: str, table: str, alias: str, condition: str
 ) -> str:
-    """A FROM item: for each of the rows those of a table, looked up one by one, whatever a planner guesses of either.
+    """Return a FROM item that looks up the rows of a table for each outer row.
 
-    Without statistics, or with old ones, it would rather read all that the organization has.
+    It prevents another plan: without current statistics, planners read all rows of an organization.
     """
     if is_embedded(connection):
-        return f"{rows} cross join {table} as {alias} on {condition}"  # the first table is the outer one
-    return f"{rows} cross join lateral (select * from {table} as {alias} where {condition} offset 0) as {alias}"  # constants  # noqa: S608  # constants
+        # SQLite keeps the order of a cross join.
+        return f"{rows} cross join {table} as {alias} on {condition}"
+    return (
+        f"{rows} cross join lateral (select * from {table} as {alias} "  # noqa: S608  # constants
+        f"where {condition} offset 0) as {alias}"
+    )
 
 
 def json_array_column(connection: AsyncConnection, columns: str, query: str) -> str:
-    """A column whose value is a JSON array with an array of those columns for each row of the query."""
+    """Return a column with a JSON array of the query's rows, each an array of the columns."""
     if is_embedded(connection):
         return (
-            f"(select json_group_array(json_array({columns})) from ({query}) as found)"  # constants  # noqa: S608  # constants
+            f"(select json_group_array(json_array({columns})) from "  # noqa: S608  # constants
+            f"({query}) as r)"
         )
     aggregate = f"coalesce(json_agg(json_build_array({columns})), '[]')"
-    return f"(select cast({aggregate} as text) from ({query}) as found)"  # constants  # noqa: S608  # constants
+    return f"(select cast({aggregate} as text) from ({query}) as r)"  # noqa: S608  # constants
 
 
 def in_list(
     connection: AsyncConnection, column: Column[str], texts: Sequence[str]
 ) -> ColumnElement[bool]:
-    """Whether the column is one of the texts: one bind parameter, however many they are."""
+    """Return the condition that a column is one of the texts, with a single bind parameter."""
     parameter = bindparam(None, dumps(sorted(texts)), Text())
     if is_embedded(connection):
         return column.in_(
@@ -254,7 +264,7 @@ def in_list(
 def contains_bytes(
     connection: AsyncConnection, column: Column[bytes], needle: bytes
 ) -> ColumnElement[bool]:
-    """Whether the bytes hold that part."""
+    """Return the condition that a column contains the bytes."""
     parameter = bindparam(None, needle, LargeBinary())
     if is_embedded(connection):
         return func.instr(column, parameter) > 0

@@ -3,7 +3,7 @@
 from datetime import date
 from typing import get_args
 
-from app.api.alignment import alignment_schemas as alignment_shapes
+from app.api.alignment import alignment_schemas
 from app.api.alignment.alignment_schemas import to_losses
 from app.domain.playbook.organization import COMPONENTS
 from app.scoring.evidence_links import EvidenceQuery
@@ -39,4 +39,4 @@ def test_a_loss_is_shown_with_the_address_of_its_evidence():
 
 
 def test_the_wire_knows_the_same_components_as_the_method():
-    assert get_args(alignment_shapes.ComponentName) == COMPONENTS
+    assert get_args(alignment_schemas.ComponentName) == COMPONENTS

@@ -5,11 +5,11 @@ import json
 import pytest
 
 from tests.api.conftest import ApiHarness
-from tests.support import sample_deliveries as samples
+from tests.support import sample_deliveries
 
 STRUCTURED_HEADERS = {"content-type": "application/cloudevents+json"}
 BATCH_HEADERS = {"content-type": "application/cloudevents-batch+json"}
-EVENT = json.loads(samples.read_sample("cloudevents", "structured.json"))
+EVENT = json.loads(sample_deliveries.read_sample("cloudevents", "structured.json"))
 
 
 async def post_cloudevent(caller, body, headers=STRUCTURED_HEADERS, source="billing"):
@@ -54,7 +54,7 @@ async def test_an_event_is_recorded_once_whichever_content_mode_is_used(seeded_a
     )
     assert binary_reply.json()["duplicates"] == 1
     batch_reply = await post_cloudevent(
-        seeded_api.admin, samples.read_sample("cloudevents", "batch.json"), BATCH_HEADERS
+        seeded_api.admin, sample_deliveries.read_sample("cloudevents", "batch.json"), BATCH_HEADERS
     )
     assert (batch_reply.json()["recorded"], batch_reply.json()["duplicates"]) == (1, 1)
     stored_events = await list_stored_events(seeded_api)

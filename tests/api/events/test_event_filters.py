@@ -4,7 +4,7 @@ from dataclasses import fields
 
 import pytest
 
-from app.store.events.event_queries import EventFilter
+from app.store.events.event_filters_sql import EventFilter
 from tests.api.conftest import SQLITE_ONLY
 from tests.support.openapi_contract import get_contract
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.api.events.event_schemas import EXAMPLE_UID, NewEventBatch, to_event, to_json_bytes
-from app.api.events.event_schemas import Event as Shape
+from app.api.events.event_schemas import Event as EventModel
 from app.domain.events.events import Event
 from app.store.events.event_queries import StoredEvent
 
@@ -71,8 +71,8 @@ def test_the_reply_to_an_event_is_what_is_shown_of_it(
     )
     retracted_at, reason = (INSTANT, "twice") if is_retracted else (None, None)
     stored = StoredEvent(event, UUID(EXAMPLE_UID), INSTANT, ("m", "n"), retracted_at, reason, "")
-    assert Shape.model_validate_json(to_json_bytes(stored)) == to_event(stored)
-    assert [*Shape.model_fields] == [*msgspec.json.decode(to_json_bytes(stored))]
+    assert EventModel.model_validate_json(to_json_bytes(stored)) == to_event(stored)
+    assert [*EventModel.model_fields] == [*msgspec.json.decode(to_json_bytes(stored))]
 
 
 def test_a_batch_is_read_without_looking_into_its_events():

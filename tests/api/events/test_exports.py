@@ -62,9 +62,9 @@ async def test_a_wrong_filter_and_a_missing_scope_are_problems_before_a_line_is_
         "application/problem+json",
     )
     assert "'revenue'" in rejection.json()["detail"]
-    writer = await api_with_events.client("events:write")
+    writer = await api_with_events.create_client("events:write")
     assert (await writer.get("/v1/events.ndjson")).status_code == 403
-    stranger = await api_with_events.organization("other")
+    stranger = await api_with_events.create_organization("other")
     assert (await stranger.get("/v1/events.ndjson")).text == ""
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as some
+from hypothesis import strategies as st
 
 from app.api.http.etags import entity_tag, parse_tags
 from app.domain.primitives.errors import InvalidError
@@ -98,11 +98,7 @@ async def test_what_is_computed_changes_the_tag_but_no_precondition(api):
     assert patch_reply.status_code == 200
 
 
-@given(
-    some.lists(
-        some.tuples(some.booleans(), some.text("abc!#,.é", max_size=5)), min_size=1, max_size=4
-    )
-)
+@given(st.lists(st.tuples(st.booleans(), st.text("abc!#,.é", max_size=5)), min_size=1, max_size=4))
 def test_every_list_of_tags_is_read_back(tags):
     header = ", ".join(f'{"W/" if is_weak else ""}"{opaque_tag}"' for is_weak, opaque_tag in tags)
     assert parse_tags(header, "If-Match") == tags

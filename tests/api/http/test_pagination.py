@@ -2,7 +2,7 @@
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as some
+from hypothesis import strategies as st
 
 from app.api.http.pagination import decode_cursor, encode_cursor
 from app.domain.primitives.errors import InvalidError
@@ -66,7 +66,7 @@ async def test_a_limit_outside_its_bounds_is_refused(admin_with_teams, limit):
     assert (await admin_with_teams.get("/v1/teams", params={"limit": limit})).status_code == 422
 
 
-@given(some.text(min_size=1).filter(lambda text: text.isprintable()), some.binary(), some.binary())
+@given(st.text(min_size=1).filter(lambda text: text.isprintable()), st.binary(), st.binary())
 def test_a_position_comes_back_from_its_own_cursor_alone(position, binding, other_binding):
     cursor = encode_cursor(position, binding)
     assert decode_cursor(cursor, binding) == position

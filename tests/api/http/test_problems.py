@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as some
+from hypothesis import strategies as st
 from sqlalchemy import text
 
 from app.api.http.problems import PROBLEM_KINDS, to_json_pointer
@@ -85,7 +85,7 @@ def test_a_pointer_escapes_slashes_and_tildes():
     assert to_json_pointer([]) == ""
 
 
-@given(some.lists(some.text()))
+@given(st.lists(st.text()))
 def test_a_pointer_can_be_split_into_its_parts(parts):
     escaped_parts = to_json_pointer(parts).split("/")[1:]
     assert [part.replace("~1", "/").replace("~0", "~") for part in escaped_parts] == parts

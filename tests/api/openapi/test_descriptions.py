@@ -1,16 +1,16 @@
-"""Every member of the contract says what it is."""
+"""Every member of the contract has a description."""
 
 from tests.support.openapi_contract import get_contract
 
 
-def test_every_member_of_every_shape_says_what_it_is():
-    shapes = get_contract()["components"]["schemas"]
-    silent = [
-        f"{n}.{m}"
-        for n, shape in shapes.items()
-        for m, s in shape["properties"].items()
-        if "description" not in s
+def test_every_member_of_every_schema_has_a_description():
+    schemas = get_contract()["components"]["schemas"]
+    undescribed = [
+        f"{schema_name}.{member_name}"
+        for schema_name, schema in schemas.items()
+        for member_name, member in schema["properties"].items()
+        if "description" not in member
     ]
-    assert silent == [], (
-        "describe it where it stands, or in app/api/openapi/descriptions.py where it means one thing everywhere"
+    assert undescribed == [], (
+        "describe it at its field, or in app/api/openapi/descriptions.py if it means the same in every schema"
     )

@@ -191,7 +191,7 @@ def test_examples_are_requests_and_replies_of_the_demo_organization(openapi_docu
     assert REPLY_EXAMPLES.keys() - write_ids <= operation_ids["get"], "make examples"
     assert len(REPLY_EXAMPLES) > 70
     for _, _, operation in list_operations(openapi_document):
-        request_example = WRITE_EXAMPLES.get(operation["operationId"], {}).get("told")
+        request_example = WRITE_EXAMPLES.get(operation["operationId"], {}).get("request")
         if request_example is not None:
             (media,) = operation["requestBody"]["content"].values()
             assert media["examples"]["example"]["value"] in (

@@ -25,7 +25,7 @@ def connect_to_folder(folder: Path) -> httpx.AsyncClient:
     application = FastAPI(docs_url=None, redoc_url=None, redirect_slashes=False)
     problems.install_handlers(application)
     application.router.routes.extend(DocumentationSite(folder).create_routes())
-    application.add_middleware(OuterMiddleware, fast_routes={})
+    application.add_middleware(OuterMiddleware, direct_routes={})
     return connect(application)
 
 

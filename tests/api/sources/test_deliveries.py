@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from app.services.access.api_keys import authenticate_key
+from app.services.access.authentication import authenticate_key
 from app.store.sources.deliveries import StoredDelivery, add_deliveries
 from tests.api.conftest import NOW, POSTGRESQL_ONLY
 

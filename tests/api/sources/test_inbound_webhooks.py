@@ -8,7 +8,7 @@ from hashlib import sha256
 import pytest
 
 from tests.api.conftest import NOW, Client
-from tests.support import sample_deliveries as samples
+from tests.support import sample_deliveries
 
 PUBLIC_URL = "http://127.0.0.1:8000"
 
@@ -167,7 +167,7 @@ async def test_salesforce_is_acknowledged_unless_it_is_another_organization_or_s
     source = await api.admin.put_object("/v1/sources/crm", SALESFORCE_SOURCE)
     assert source["secret"] is None
     http, path = Client(api.app, None).http, source["hook_url"].removeprefix(PUBLIC_URL)
-    body = samples.read_sample("salesforce_outbound", "won.xml")
+    body = sample_deliveries.read_sample("salesforce_outbound", "won.xml")
     headers = {"content-type": "text/xml; charset=utf-8"}
     for valid_body in (body, body, b"not XML at all"):
         reply = await http.post(path, content=valid_body, headers=headers)
@@ -175,7 +175,9 @@ async def test_salesforce_is_acknowledged_unless_it_is_another_organization_or_s
             200,
             "text/xml; charset=utf-8",
         )
-        assert reply.content == samples.read_sample("salesforce_outbound", "acknowledgement.xml")
+        assert reply.content == sample_deliveries.read_sample(
+            "salesforce_outbound", "acknowledgement.xml"
+        )
     foreign_reply = await http.post(
         path, content=body.replace(b"00D5g000004XyZA", b"00D000000000062"), headers=headers
     )
@@ -201,7 +203,7 @@ async def test_salesforce_is_acknowledged_unless_it_is_another_organization_or_s
 async def test_the_session_of_salesforce_is_never_stored(api):
     await api.seed_strategy()
     source = await api.admin.put_object("/v1/sources/crm", SALESFORCE_SOURCE)
-    body = samples.read_sample("salesforce_outbound", "won.xml")
+    body = sample_deliveries.read_sample("salesforce_outbound", "won.xml")
     body_with_session = body.replace(
         b'<SessionId xsi:nil="true"/>', b"<SessionId>00D!live</SessionId>"
     )
@@ -231,7 +233,7 @@ async def test_a_gap_is_a_failed_delivery_that_names_the_records_to_import(api):
     }
     source = await api.admin.put_object("/v1/sources/crm", source_document)
     sender = WebhookSender(api.app, source["hook_url"], source["secret"])
-    assert (await sender.send(samples.read_sample("salesforce_cdc", "gap.json"))).json()[
+    assert (await sender.send(sample_deliveries.read_sample("salesforce_cdc", "gap.json"))).json()[
         "state"
     ] == "failed"
     (delivery,) = (await api.admin.get("/v1/sources/crm/deliveries")).json()["items"]
@@ -253,11 +255,12 @@ async def test_an_invalid_cloudevent_on_a_hook_gets_the_fitting_status(api):
         }
         return (await http.post(path, content=body, headers=headers)).status_code
 
-    structured = samples.read_sample("cloudevents", "structured.json")
+    structured = sample_deliveries.read_sample("cloudevents", "structured.json")
     assert await post_and_get_status(structured, "application/cloudevents+json") == 200
     assert (
         await post_and_get_status(
-            samples.read_sample("cloudevents", "batch.json"), "application/cloudevents-batch+json"
+            sample_deliveries.read_sample("cloudevents", "batch.json"),
+            "application/cloudevents-batch+json",
         )
         == 200
     )
@@ -350,10 +353,10 @@ async def test_the_same_event_id_with_other_content_is_a_conflict_and_the_record
 async def test_a_webhook_id_that_comes_again_with_another_body_is_a_conflict(api, sender):
     """The trap of 7.3: same id with another body is a conflict, not an update."""
     assert (await sender.send(make_event_body(1))).status_code == 200
-    sender.number = 0
+    sender.last_number = 0
     assert (await sender.send(make_event_body(1))).json()["state"] == "processed"
     for other_body in (make_event_body(2), {"events": [make_event_body(1), make_event_body(2)]}):
-        sender.number = 0
+        sender.last_number = 0
         rejection = await sender.send(other_body)
         assert (rejection.status_code, rejection.json()["code"]) == (409, "event-conflict")
         assert "'msg_1' came before with another body" in rejection.json()["detail"]
@@ -369,7 +372,7 @@ async def test_a_webhook_id_that_comes_again_with_another_body_is_a_conflict(api
 
 async def test_a_rejected_body_may_be_corrected_under_the_same_webhook_id(api, sender):
     assert (await sender.send({**make_event_body(), "team": "ops"})).status_code == 400
-    sender.number = 0
+    sender.last_number = 0
     assert (await sender.send(make_event_body())).json()["state"] == "processed"
-    sender.number = 0
+    sender.last_number = 0
     assert (await sender.send({**make_event_body(), "team": "ops"})).status_code == 409

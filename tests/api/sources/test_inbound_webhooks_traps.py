@@ -13,7 +13,7 @@ from app.connectors.hubspot import HubSpotConnector
 from app.connectors.registry import CONNECTORS
 from app.domain.primitives.errors import MalformedError
 from app.domain.primitives.strict_json import dumps
-from tests.support import sample_deliveries as samples
+from tests.support import sample_deliveries
 from tests.support.source_files import ROOT
 
 THIS_FILE, CONNECTOR_TESTS = "api/sources/test_inbound_webhooks_traps.py", "connectors/test_"
@@ -183,9 +183,9 @@ def test_money_is_text_decimal_text_number_cents_or_micros_and_comes_to_the_same
     name: str, sample: str
 ):
     connector = CONNECTORS[name]
-    mapping = samples.resolve_mapping(connector)
-    won_event = samples.fold_events(
-        samples.read_changes(connector, sample, mapping=mapping), mapping
+    mapping = sample_deliveries.resolve_mapping(connector)
+    won_event = sample_deliveries.fold_events(
+        sample_deliveries.read_changes(connector, sample, mapping=mapping), mapping
     )["deal.won"]
     assert (won_event.value, won_event.unit) == (215_005_000, "EUR")
 
@@ -200,11 +200,11 @@ def test_nan_duplicate_names_and_huge_exponents_are_refused_by_every_connector_t
     )
     headers = {"content-type": "application/cloudevents+json"}
     with pytest.raises(MalformedError, match=r"number|twice|exponent|digits"):
-        samples.translate_body(
+        sample_deliveries.translate_body(
             CONNECTORS[name],
             b'{"a":' + number + b"}",
             None,
-            samples.resolve_mapping(CONNECTORS[name], custom_mapping),
+            sample_deliveries.resolve_mapping(CONNECTORS[name], custom_mapping),
             headers,
         )
 
@@ -225,7 +225,8 @@ def test_ten_batches_of_a_hundred_are_read_well_within_the_five_seconds():
     ]
     started_at = time.process_time()
     deliveries = [
-        samples.translate_body(HubSpotConnector(), dumps(batch).encode()) for batch in batches
+        sample_deliveries.translate_body(HubSpotConnector(), dumps(batch).encode())
+        for batch in batches
     ]
     assert time.process_time() - started_at < 2
     assert [len(delivery.changes) for delivery in deliveries] == [100] * 10

@@ -1,4 +1,4 @@
-"""Nobody holds a connection by being slow: neither at the head, nor at the body, nor at reading the reply."""
+"""A slow client cannot hold a connection, whether it sends a request or reads a reply."""
 
 import asyncio
 import socket
@@ -27,18 +27,18 @@ async def empty_lifespan(_app: FastAPI) -> AsyncIterator[None]:
 
 @pytest.fixture(scope="module")
 def service_url() -> Iterator[str]:
-    """A service that takes bodies and sends without an end."""
+    """A service with an endpoint that accepts bodies, and one that sends without end."""
     router = create_router("teams")
 
     @router.post("/taken", **route_contract(Contract(None, "*/*")))
     async def take_anything() -> None:
-        """Takes anything."""
+        """Accept any body."""
 
     @router.get("/endless", **route_contract(Contract(None)))
     async def get_endless() -> StreamingResponse:
         async def stream_chunks() -> AsyncIterator[bytes]:
             while True:
-                await asyncio.sleep(0)  # as what reads a database gives way
+                await asyncio.sleep(0)  # runs other tasks, as a read of the database does
                 yield bytes(1_000_000)
 
         return StreamingResponse(stream_chunks())
@@ -59,7 +59,7 @@ def open_connection(service_url: str) -> Iterator[socket.socket]:
 
 
 def read_to_end(connection: socket.socket) -> bytes:
-    """All that still comes, until the other side closes."""
+    """Return everything that arrives until the other side closes."""
     received = bytearray()
     while chunk := connection.recv(65_536):
         received += chunk

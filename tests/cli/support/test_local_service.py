@@ -2,13 +2,13 @@ import pytest
 
 from app.cli.support.local_service import (
     is_embedded,
-    load_settings,
+    load_command_settings,
     prepare_schema,
     require_current_schema,
     run_with_service,
 )
 from app.cli.support.terminal import CommandError
-from app.services.operations import rollup_check as maintenance
+from app.services.operations import rollup_check
 
 
 @pytest.fixture
@@ -19,18 +19,18 @@ def service_keys(monkeypatch):
 
 
 def test_a_file_is_migrated_and_a_server_is_not(sightline, tmp_path, postgresql_url, service_keys):
-    file_settings = load_settings(f"sqlite+aiosqlite:///{tmp_path / 'new.db'}")
+    file_settings = load_command_settings(f"sqlite+aiosqlite:///{tmp_path / 'new.db'}")
     with pytest.raises(CommandError, match=r"has no schema yet\. Run: sightline db upgrade"):
         require_current_schema(file_settings)
     prepare_schema(file_settings)
     require_current_schema(file_settings)
-    server_settings = load_settings(postgresql_url)
+    server_settings = load_command_settings(postgresql_url)
     assert not is_embedded(server_settings)
     prepare_schema(server_settings)
 
 
-def test_perform_runs_the_work_on_a_service_and_returns_its_answer(database_url, service_keys):
-    assert run_with_service(database_url, maintenance.list_organizations) == []
+def test_an_action_runs_on_a_service_and_its_result_is_returned(database_url, service_keys):
+    assert run_with_service(database_url, rollup_check.list_organizations) == []
 
 
 @pytest.mark.parametrize(
@@ -39,11 +39,13 @@ def test_perform_runs_the_work_on_a_service_and_returns_its_answer(database_url,
 )
 def test_an_unsupported_database_url_is_refused_without_printing_it(url):
     with pytest.raises(CommandError) as excinfo:
-        load_settings(url)
+        load_command_settings(url)
     assert "secret" not in str(excinfo.value)
 
 
 def test_the_environment_names_the_database(monkeypatch):
     monkeypatch.setenv("SIGHTLINE_DATABASE_URL", "sqlite+aiosqlite:///a.db")
-    assert load_settings(None).database_url == "sqlite+aiosqlite:///a.db"
-    assert load_settings("sqlite+aiosqlite:///b.db").database_url == "sqlite+aiosqlite:///b.db"
+    assert load_command_settings(None).database_url == "sqlite+aiosqlite:///a.db"
+    assert (
+        load_command_settings("sqlite+aiosqlite:///b.db").database_url == "sqlite+aiosqlite:///b.db"
+    )

@@ -1,4 +1,4 @@
-"""A file of deals is read as its CRM wrote it, and what cannot be read is named."""
+"""Files of deals are read in the forms that CRMs write. Unreadable parts are named."""
 
 import pytest
 

@@ -20,9 +20,9 @@ def make_failing_command(error: Exception):
 
 def test_a_refusal_is_one_line_and_exit_code_1(capsys):
     with pytest.raises(typer.Exit) as excinfo:
-        make_failing_command(command_error("conflict", "The [bold]door is shut."))()
+        make_failing_command(command_error("conflict", "The [bold]port is in use."))()
     assert excinfo.value.exit_code == 1
-    assert capsys.readouterr().err == "sightline: The [bold]door is shut.\n"
+    assert capsys.readouterr().err == "sightline: The [bold]port is in use.\n"
 
 
 def test_with_json_a_refusal_is_a_problem_document_on_stderr(capsys):
@@ -57,7 +57,7 @@ def test_every_exception_becomes_a_detail_of_one_line():
         RuntimeError("first\nsecond"),
         RuntimeError(),
         OSError(13, "Permission denied", "x.db"),
-        httpx.ReadError("gone"),
+        httpx.ReadError("closed"),
     ):
         detail = str(to_problem(error)["detail"])
         assert detail

@@ -41,7 +41,10 @@ VALUE_STRATEGY = st.recursive(
 
 
 def test_days_and_yaml_1_1_booleans_are_texts():
-    text = "{a: 2026-10-01, b: no, c: on, d: 010, e: 1:30, f: true, g: ~, h: 0.5, i: 2026-10-01T12:00:00Z, j: 0o17}"
+    text = (
+        "{a: 2026-10-01, b: no, c: on, d: 010, e: 1:30, f: true, g: ~, h: 0.5, "
+        "i: 2026-10-01T12:00:00Z, j: 0o17}"
+    )
     assert load_yaml(text) == {
         "a": "2026-10-01",
         "b": "no",
@@ -57,8 +60,8 @@ def test_days_and_yaml_1_1_booleans_are_texts():
 
 
 @given(VALUE_STRATEGY)
-def test_dumped_yaml_round_trips(value):
-    assert load_yaml(dump_yaml(value)) == value
+def test_dumped_yaml_round_trips(document):
+    assert load_yaml(dump_yaml(document)) == document
 
 
 def test_days_are_dumped_as_people_write_them():
@@ -81,7 +84,7 @@ def test_days_are_dumped_as_people_write_them():
         ("[" * 3000, "This is not the YAML"),
     ],
 )
-def test_what_cannot_be_read_says_where(text, message):
+def test_an_unreadable_text_is_reported_with_its_position(text, message):
     with pytest.raises(CommandError) as excinfo:
         load_yaml(text)
     assert message in str(excinfo.value)

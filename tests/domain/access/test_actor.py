@@ -1,4 +1,4 @@
-"""Who may do what: scopes, bindings, and that nobody issues a key beyond their own."""
+"""Scopes and bindings of keys. No key can issue one with more rights than its own."""
 
 from itertools import combinations
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""What an event's fingerprint holds, and in which of the organization's days it falls."""
+"""The content of an event's fingerprint, and the organization's day of an event."""
 
 from datetime import UTC, date, datetime, timedelta, timezone
 from hashlib import sha256
@@ -40,7 +40,7 @@ def test_every_field_but_the_name_counts_for_the_fingerprint():
         "id",
         "source",
         "erased",
-    }  # what the service remembers is not what was sent
+    }  # remembered matches are not part of the content
     assert fields == set(CHANGED_FIELDS)
     changed_fields: dict[str, Any] = CHANGED_FIELDS
     digests = {

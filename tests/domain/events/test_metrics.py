@@ -1,4 +1,4 @@
-"""Which events match a metric, which count for it, and with what value; nothing is converted."""
+"""The events that match a metric, those that count for it, and their values."""
 
 from dataclasses import replace
 from itertools import product
@@ -10,6 +10,7 @@ from app.domain.events.metrics import (
     AGGREGATIONS,
     Condition,
     Matcher,
+    find_redefined_metrics,
     matching_definition,
     matching_rule_id,
     reads_content,
@@ -197,7 +198,7 @@ def test_matches_are_sorted_by_key():
     assert [match.metric for match in matches] == ["alpha", "mid", "zeta"]
 
 
-def test_only_what_decides_the_matching_is_in_its_matching_part():
+def test_the_matching_definition_holds_only_fields_that_decide_the_matching():
     base = make_metric("m")
     changed_fields = {
         "name": "other",
@@ -237,7 +238,7 @@ def test_a_condition_on_true_is_another_than_one_on_1():
 
 
 def erase_content(original: Event, matcher: Matcher) -> Event:
-    """The event as an erasure leaves it."""
+    """Return the event as an erasure leaves it."""
     return original._replace(subject="erased/x", data={}, erased=matcher.remember_matches(original))
 
 
@@ -261,7 +262,8 @@ METRICS = {
 def test_an_erased_event_matches_as_it_did_with_its_content(
     data: dict[str, object], subject: str | None, unit: str | None
 ):
-    original, matcher = make_event("e", data=data, subject=subject, unit=unit), Matcher(METRICS)
+    original = make_event("e", data=data, subject=subject, unit=unit)
+    matcher = Matcher(METRICS)
     assert matcher.match(erase_content(original, matcher)) == matcher.match(original)
     assert Matcher({}).match(erase_content(original, matcher)) == ()
 
@@ -274,7 +276,7 @@ def test_a_rule_that_is_new_since_the_erasure_sees_an_event_without_content():
     assert (len(matcher.match(original)), matcher.match(anonymized)) == (1, ())
 
 
-def test_only_what_is_lost_with_the_content_is_remembered():
+def test_only_matches_that_read_the_content_are_remembered():
     remembered = Matcher(METRICS).remember_matches(make_event("e", data={"x": 1}))
     assert remembered.keys() == {
         matching_rule_id(content_metric)
@@ -284,7 +286,7 @@ def test_only_what_is_lost_with_the_content_is_remembered():
     assert not reads_content(make_metric("m", where=(Condition("unit", "eq", "EUR"),)))
 
 
-def test_a_rule_is_named_by_what_decides_the_matching_alone():
+def test_the_rule_id_depends_on_the_matching_definition_only():
     base = make_metric("m")
     assert matching_rule_id(
         make_metric("other", name="Other", aggregation="max", canonical_source="x")
@@ -304,3 +306,20 @@ def test_a_rule_is_named_by_what_decides_the_matching_alone():
         )
         == len(changed_fields) + 2
     )
+
+
+def test_redefined_metrics_are_those_whose_matching_differs_as_they_were_before():
+    unchanged = make_metric("unchanged")
+    redefined = make_metric("redefined")
+    removed = make_metric("removed")
+    previous = {"unchanged": unchanged, "redefined": redefined, "removed": removed}
+    current = {
+        "unchanged": replace(unchanged, name="Another name"),
+        "redefined": replace(redefined, where=()),
+        "added": make_metric("added"),
+    }
+    assert find_redefined_metrics(previous, current) == {
+        "added": None,
+        "redefined": redefined,
+        "removed": removed,
+    }

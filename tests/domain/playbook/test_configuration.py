@@ -1,4 +1,4 @@
-"""The laws of a configuration: putting, dropping, and what differs between two of them."""
+"""Changes of a configuration, and the difference between two configurations."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,14 +20,14 @@ KINDS = [kind for kind in TABLE_NAMES if kind != "organization"]
 ANY_NOUN = st.sampled_from(KINDS).flatmap(NOUNS.__getitem__)
 
 
-def put_all(nouns: list[Resource], start: Configuration = EMPTY) -> Configuration:
-    for noun in nouns:
-        start = start.with_resource(noun)
+def put_all(resources: list[Resource], start: Configuration = EMPTY) -> Configuration:
+    for resource in resources:
+        start = start.with_resource(resource)
     return start
 
 
 def replay_changes(start: Configuration, end: Configuration) -> Configuration:
-    """The configuration that writing the changes one by one comes to."""
+    """Return the configuration after writing the changes one by one."""
     for change in diff_configurations(start, end):
         start = (
             start.with_archived(change.kind, change.key)
@@ -39,55 +39,55 @@ def replay_changes(start: Configuration, end: Configuration) -> Configuration:
 
 @settings(max_examples=40)
 @given(st.lists(ANY_NOUN, max_size=6), ANY_NOUN)
-def test_put_stores_the_noun_and_leaves_everything_else_unchanged(
-    nouns: list[Resource], noun: Resource
+def test_put_stores_the_resource_and_leaves_everything_else_unchanged(
+    resources: list[Resource], resource: Resource
 ):
-    before = put_all(nouns)
-    after = before.with_resource(noun)
-    assert after.resources_of(noun.kind)[noun.key] == noun
+    before = put_all(resources)
+    after = before.with_resource(resource)
+    assert after.resources_of(resource.kind)[resource.key] == resource
     for kind in TABLE_NAMES:
-        for key, previous_noun in before.resources_of(kind).items():
+        for key, previous_resource in before.resources_of(kind).items():
             assert after.resources_of(kind)[key] == (
-                noun if (kind, key) == (noun.kind, noun.key) else previous_noun
+                resource if (kind, key) == (resource.kind, resource.key) else previous_resource
             )
 
 
 @settings(max_examples=40)
 @given(st.lists(ANY_NOUN, max_size=6), ANY_NOUN)
-def test_putting_twice_is_putting_once(nouns: list[Resource], noun: Resource):
-    stored = put_all(nouns).with_resource(noun)
-    assert diff_configurations(stored, stored.with_resource(noun)) == ()
+def test_putting_twice_is_putting_once(resources: list[Resource], resource: Resource):
+    stored = put_all(resources).with_resource(resource)
+    assert diff_configurations(stored, stored.with_resource(resource)) == ()
 
 
 @settings(max_examples=40)
 @given(st.lists(ANY_NOUN, max_size=6), ANY_NOUN)
-def test_what_was_dropped_is_archived_and_putting_it_again_restores_it(
-    nouns: list[Resource], noun: Resource
+def test_an_archived_resource_is_restored_by_putting_it_again(
+    resources: list[Resource], resource: Resource
 ):
-    before = put_all(nouns).with_resource(noun)
-    after = before.with_archived(noun.kind, noun.key)
-    assert noun.key not in after.resources_of(noun.kind)
-    assert after.archived[noun.kind][noun.key] == noun
+    before = put_all(resources).with_resource(resource)
+    after = before.with_archived(resource.kind, resource.key)
+    assert resource.key not in after.resources_of(resource.kind)
+    assert after.archived[resource.kind][resource.key] == resource
     (archived,) = diff_configurations(before, after)
-    (restored,) = diff_configurations(after, after.with_resource(noun))
-    assert (archived.action, archived.before, archived.after) == ("archive", noun, None)
-    assert (restored.action, restored.before, restored.after) == ("restore", noun, noun)
-    assert noun.key not in after.with_resource(noun).archived[noun.kind]
+    (restored,) = diff_configurations(after, after.with_resource(resource))
+    assert (archived.action, archived.before, archived.after) == ("archive", resource, None)
+    assert (restored.action, restored.before, restored.after) == ("restore", resource, resource)
+    assert resource.key not in after.with_resource(resource).archived[resource.kind]
 
 
 @settings(max_examples=40)
 @given(st.lists(ANY_NOUN, max_size=6), st.lists(ANY_NOUN, max_size=6), st.data())
 def test_replaying_the_changes_between_two_configurations_gives_the_second(
-    initial_nouns: list[Resource], added_nouns: list[Resource], data: st.DataObject
+    initial_resources: list[Resource], added_resources: list[Resource], data: st.DataObject
 ):
-    before = put_all(initial_nouns)
-    after = put_all(added_nouns, before)
-    for noun in (
-        data.draw(st.lists(st.sampled_from(initial_nouns), unique_by=lambda n: (n.kind, n.key)))
-        if initial_nouns
+    before = put_all(initial_resources)
+    after = put_all(added_resources, before)
+    for resource in (
+        data.draw(st.lists(st.sampled_from(initial_resources), unique_by=lambda n: (n.kind, n.key)))
+        if initial_resources
         else []
     ):
-        after = after.with_archived(noun.kind, noun.key)
+        after = after.with_archived(resource.kind, resource.key)
     replayed_configuration = replay_changes(before, after)
     assert all(
         replayed_configuration.resources_of(kind) == after.resources_of(kind)
@@ -96,7 +96,7 @@ def test_replaying_the_changes_between_two_configurations_gives_the_second(
     assert diff_configurations(replayed_configuration, after) == ()
 
 
-def test_a_change_says_what_it_is_in_an_order_in_which_it_can_be_written():
+def test_changes_are_in_an_order_in_which_they_can_be_written():
     before = make_configuration()
     after = (
         before.with_resource(Team("sales", "Sales", "sales", SCALE))

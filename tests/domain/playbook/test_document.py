@@ -1,4 +1,4 @@
-"""Playbook as code: applying is a fixed point, rendering is its inverse, and what is refused leaves nothing."""
+"""Playbooks as code: applying is idempotent, rendering is its inverse, errors change nothing."""
 
 from dataclasses import replace
 from datetime import date
@@ -46,8 +46,8 @@ from tests.support.service_harness import NOW, SCALE, make_metric
 EMPTY = Configuration({"acme": Organization("acme", "Acme")})
 
 
-def live_nouns_by_kind(configuration: Configuration) -> dict[str, object]:
-    """All live things, without their order."""
+def live_resources_by_kind(configuration: Configuration) -> dict[str, object]:
+    """Return all live resources by kind, without their order."""
     return {kind: dict(configuration.resources_of(kind)) for kind in TABLE_NAMES}
 
 
@@ -78,10 +78,10 @@ def test_applying_twice_changes_nothing(document: Document):
 
 @settings(max_examples=60)
 @given(valid_documents())
-def test_what_is_rendered_makes_the_same_configuration(document: Document):
+def test_a_rendered_document_recreates_the_configuration(document: Document):
     applied = apply_accepted(EMPTY, document)
     reapplied = apply_accepted(EMPTY, render_document(applied, "q4"))
-    assert live_nouns_by_kind(reapplied) == live_nouns_by_kind(applied)
+    assert live_resources_by_kind(reapplied) == live_resources_by_kind(applied)
     assert (
         diff_configurations(applied, apply_accepted(applied, render_document(applied, "q4"))) == ()
     )
@@ -106,9 +106,9 @@ def test_applying_with_prune_removes_the_previous_document(
 def test_the_order_of_the_objectives_does_not_matter(document: Document, random_source: object):
     shuffled = list(document.objectives)
     random_source.shuffle(shuffled)  # type: ignore[attr-defined]  # a Random
-    assert live_nouns_by_kind(
+    assert live_resources_by_kind(
         apply_accepted(EMPTY, replace(document, objectives=tuple(shuffled)))
-    ) == live_nouns_by_kind(apply_accepted(EMPTY, document))
+    ) == live_resources_by_kind(apply_accepted(EMPTY, document))
 
 
 def test_children_may_come_before_their_parents():
@@ -165,7 +165,7 @@ def test_a_metric_and_its_key_result_may_change_direction_in_one_document():
     assert apply_accepted(before, document).metrics["arr"].aggregation == "sum"
 
 
-def test_what_the_document_no_longer_names_is_archived_when_it_is_less_than_half():
+def test_unnamed_resources_are_archived_if_they_are_less_than_half():
     before = make_configuration(Objective("extra", "q4", "Extra"))
     document = render_document(make_configuration(), "q4")
     assert {
@@ -196,7 +196,7 @@ def test_archiving_exactly_half_needs_no_prune():
     ).objectives.keys() == {"win"}
 
 
-def test_what_belongs_to_another_playbook_is_left_alone():
+def test_a_document_does_not_change_other_playbooks():
     before = make_configuration(
         make_playbook("next", *NEXT_QUARTER),
         Objective("far", "next", "Far"),
@@ -265,7 +265,7 @@ def test_every_error_is_reported_with_its_pointer():
         ),
         responsibilities=locate_nouns("parts", [Responsibility("win", "sale", "informed")]),
     )
-    # The metric is refused, so that no key result finds it.
+    # The metric is rejected, so that the key result refers to an unknown one.
     assert error_pointers(document) == [
         "/metrics/0/events",
         "/results/0/metric",
@@ -361,7 +361,9 @@ def test_a_document_cannot_take_objects_of_another_playbook():
         apply_accepted(before, document)
     assert {fault.pointer: fault.detail for fault in excinfo.value.faults} == {
         "/playbook/objectives/1/key": "The objective 'far' is of the playbook 'next'.",
-        "/playbook/objectives/0/key_results/1/key": "The key result 'far-off' is of the playbook 'next'.",
+        "/playbook/objectives/0/key_results/1/key": (
+            "The key result 'far-off' is of the playbook 'next'."
+        ),
     }
 
 

@@ -41,9 +41,9 @@ def apply_steps(configuration: Configuration, steps: list[tuple[str, str, int]])
 
 def to_comparable(configuration: Configuration) -> object:
     return configuration.teams, {
-        kind: archived_nouns
-        for kind, archived_nouns in configuration.archived.items()
-        if archived_nouns
+        kind: archived_resources
+        for kind, archived_resources in configuration.archived.items()
+        if archived_resources
     }
 
 
@@ -74,11 +74,9 @@ def test_a_past_metric_matches_by_its_current_rule_and_keeps_its_other_past_fiel
 
 
 def test_events_match_live_and_archived_metrics_and_those_being_restated_as_they_were():
-    archived_metric, changed_metric, previous_metric = (
-        make_metric("one"),
-        make_metric("two"),
-        make_metric("two", events=("x",)),
-    )
+    archived_metric = make_metric("one")
+    changed_metric = make_metric("two")
+    previous_metric = make_metric("two", events=("x",))
     configuration = (
         EMPTY.with_resource(archived_metric)
         .with_resource(changed_metric)

@@ -1,4 +1,4 @@
-"""Publishing makes a revision of what changed, and teams sign the current one alone."""
+"""Publishing makes a revision of the changes, and teams sign the current revision only."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.domain.playbook import lifecycle as publishing
+from app.domain.playbook import lifecycle
 from app.domain.playbook.configuration import Configuration, Resource
 from app.domain.playbook.objectives import Objective, Responsibility
 from app.domain.playbook.organization import Team
@@ -41,7 +41,7 @@ EDITS_OUTSIDE_REVISION: list[Resource] = [
 
 
 def publish_sample(configuration: Configuration | None = None) -> Configuration:
-    return publishing.publish_playbook(configuration or make_configuration(), "q4", NOW)
+    return lifecycle.publish_playbook(configuration or make_configuration(), "q4", NOW)
 
 
 def test_publishing_makes_the_first_revision_and_holds_every_part():
@@ -59,17 +59,17 @@ def test_publishing_makes_the_first_revision_and_holds_every_part():
         "responsibility:win/sales",
         "responsibility:win/marketing",
     }
-    assert publishing.count_unpublished_changes(after, "q4") == 0
+    assert lifecycle.count_unpublished_changes(after, "q4") == 0
 
 
 def test_before_the_first_publishing_every_part_is_unpublished():
-    assert publishing.count_unpublished_changes(make_configuration(), "q4") == 5
+    assert lifecycle.count_unpublished_changes(make_configuration(), "q4") == 5
 
 
 def test_publishing_without_a_change_answers_the_same_revision():
     published_configuration = publish_sample()
     assert (
-        publishing.publish_playbook(published_configuration, "q4", NOW + timedelta(days=1))
+        lifecycle.publish_playbook(published_configuration, "q4", NOW + timedelta(days=1))
         is published_configuration
     )
 
@@ -77,16 +77,16 @@ def test_publishing_without_a_change_answers_the_same_revision():
 @pytest.mark.parametrize("edit", EDITS, ids=repr)
 def test_an_edit_counts_and_makes_the_next_revision(edit: Resource):
     edited = publish_sample().with_resource(edit)
-    assert publishing.count_unpublished_changes(edited, "q4") == 1
-    republished = publishing.publish_playbook(edited, "q4", NOW + timedelta(days=1))
+    assert lifecycle.count_unpublished_changes(edited, "q4") == 1
+    republished = lifecycle.publish_playbook(edited, "q4", NOW + timedelta(days=1))
     assert republished.playbooks["q4"].revision == 2
-    assert publishing.count_unpublished_changes(republished, "q4") == 0
+    assert lifecycle.count_unpublished_changes(republished, "q4") == 0
     assert republished.revisions["q4/1"] == edited.revisions["q4/1"]
 
 
 @pytest.mark.parametrize("edit", EDITS_OUTSIDE_REVISION, ids=repr)
-def test_what_a_revision_does_not_cover_does_not_count(edit: Resource):
-    assert publishing.count_unpublished_changes(publish_sample().with_resource(edit), "q4") == 0
+def test_fields_outside_of_a_revision_are_not_counted_as_unpublished(edit: Resource):
+    assert lifecycle.count_unpublished_changes(publish_sample().with_resource(edit), "q4") == 0
 
 
 @settings(max_examples=40)
@@ -96,7 +96,7 @@ def test_as_many_parts_are_unpublished_as_differ_and_none_after_reverting(edits:
     edited = start
     for edit in edits:
         edited = edited.with_resource(edit)
-    assert publishing.count_unpublished_changes(edited, "q4") == len(
+    assert lifecycle.count_unpublished_changes(edited, "q4") == len(
         {(edit.kind, edit.key) for edit in edits}
     )
     for edit in edits:
@@ -105,13 +105,13 @@ def test_as_many_parts_are_unpublished_as_differ_and_none_after_reverting(edits:
             edited = edited.with_resource(original)
         elif edit.key in edited.resources_of(edit.kind):
             edited = edited.with_archived(edit.kind, edit.key)
-    assert publishing.count_unpublished_changes(edited, "q4") == 0
-    assert publishing.publish_playbook(edited, "q4", NOW) is edited
+    assert lifecycle.count_unpublished_changes(edited, "q4") == 0
+    assert lifecycle.publish_playbook(edited, "q4", NOW) is edited
 
 
 def test_archiving_a_part_is_an_edit():
     assert (
-        publishing.count_unpublished_changes(
+        lifecycle.count_unpublished_changes(
             publish_sample().with_archived("key_result", "arr-2m"), "q4"
         )
         == 1
@@ -120,60 +120,60 @@ def test_archiving_a_part_is_an_edit():
 
 def test_only_the_current_revision_can_be_signed():
     second_revision = publish_sample(publish_sample().with_resource(EDITS[1]))
-    signed = publishing.add_signoff(second_revision, Signoff("q4", "sales", 2, "Ann"))
+    signed = lifecycle.add_signoff(second_revision, Signoff("q4", "sales", 2, "Ann"))
     assert signed.signoffs["q4/sales"] == Signoff("q4", "sales", 2, "Ann")
     with pytest.raises(OldRevisionError, match="which is 2"):
-        publishing.add_signoff(second_revision, Signoff("q4", "sales", 1, "Ann"))
+        lifecycle.add_signoff(second_revision, Signoff("q4", "sales", 1, "Ann"))
     with pytest.raises(OldRevisionError, match="which is 2"):
-        publishing.add_signoff(second_revision, Signoff("q4", "sales", 3, "Ann"))
+        lifecycle.add_signoff(second_revision, Signoff("q4", "sales", 3, "Ann"))
     with pytest.raises(NotPublishedError):
-        publishing.add_signoff(make_configuration(), Signoff("q4", "sales", 0, "Ann"))
+        lifecycle.add_signoff(make_configuration(), Signoff("q4", "sales", 0, "Ann"))
 
 
 def test_a_closed_playbook_stays_closed():
-    closed = publishing.close_playbook(publish_sample(), "q4")
+    closed = lifecycle.close_playbook(publish_sample(), "q4")
     assert closed.playbooks["q4"].state == "closed"
     assert closed.playbooks["q4"].revision == 1
     with pytest.raises(NotPublishedError, match="closed"):
-        publishing.publish_playbook(closed, "q4", NOW)
-    assert publishing.close_playbook(closed, "q4").playbooks == closed.playbooks
+        lifecycle.publish_playbook(closed, "q4", NOW)
+    assert lifecycle.close_playbook(closed, "q4").playbooks == closed.playbooks
 
 
 def test_a_draft_cannot_be_closed():
     with pytest.raises(NotPublishedError, match="never published"):
-        publishing.close_playbook(make_configuration(), "q4")
+        lifecycle.close_playbook(make_configuration(), "q4")
 
 
 def test_actions_on_unknown_keys_suggest_the_nearest_key():
     for action in (
-        lambda: publishing.publish_playbook(make_configuration(), "q5", NOW),
-        lambda: publishing.close_playbook(make_configuration(), "q5"),
-        lambda: publishing.add_contribution(
+        lambda: lifecycle.publish_playbook(make_configuration(), "q5", NOW),
+        lambda: lifecycle.close_playbook(make_configuration(), "q5"),
+        lambda: lifecycle.add_contribution(
             make_configuration(), Contribution("q5", "sales", "Ann")
         ),
-        lambda: publishing.add_signoff(make_configuration(), Signoff("q5", "sales", 1, "Ann")),
+        lambda: lifecycle.add_signoff(make_configuration(), Signoff("q5", "sales", 1, "Ann")),
     ):
         with pytest.raises(NotFoundError, match="'q4'"):
             action()
     with pytest.raises(NotFoundError, match="'sales'"):
-        publishing.add_contribution(make_configuration(), Contribution("q4", "sale", "Ann"))
+        lifecycle.add_contribution(make_configuration(), Contribution("q4", "sale", "Ann"))
     with pytest.raises(NotFoundError, match="'sales'"):
-        publishing.add_signoff(publish_sample(), Signoff("q4", "sale", 1, "Ann"))
+        lifecycle.add_signoff(publish_sample(), Signoff("q4", "sale", 1, "Ann"))
 
 
 def test_a_team_accepts_or_declines_its_part_and_says_who_and_why():
-    after = publishing.set_acceptance(
+    after = lifecycle.set_acceptance(
         make_configuration(), "win", "marketing", is_accepted=True, by="Bob", note="yes"
     )
     assert after.responsibilities["win/marketing"] == Responsibility(
         "win", "marketing", "responsible", SCALE, "accepted", "Bob", "yes"
     )
-    declined = publishing.set_acceptance(
+    declined = lifecycle.set_acceptance(
         after, "win", "marketing", is_accepted=False, by="Bob", note=""
     )
     assert declined.responsibilities["win/marketing"].status == "declined"
     with pytest.raises(NotFoundError, match="no responsibility"):
-        publishing.set_acceptance(
+        lifecycle.set_acceptance(
             make_configuration(), "win", "ops", is_accepted=True, by="", note=""
         )
 
@@ -181,6 +181,6 @@ def test_a_team_accepts_or_declines_its_part_and_says_who_and_why():
 def test_nobody_accepts_for_a_team_that_was_archived():
     without_team = make_configuration().with_archived("team", "marketing")
     with pytest.raises(NotFoundError, match="no team 'marketing'"):
-        publishing.set_acceptance(
+        lifecycle.set_acceptance(
             without_team, "win", "marketing", is_accepted=True, by="Bob", note=""
         )

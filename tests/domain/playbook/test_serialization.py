@@ -1,4 +1,4 @@
-"""Everything of a configuration goes to JSON and comes back the same, by way of its text."""
+"""Every resource survives the conversion to JSON text and back."""
 
 from datetime import UTC, date, datetime
 from json import dumps, loads
@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.domain.events.metrics import Condition
-from app.domain.playbook import serialization as codec
+from app.domain.playbook import serialization
 from app.domain.playbook.configuration import TABLE_NAMES
 from app.domain.playbook.organization import Team
 from app.domain.playbook.playbooks import Playbook
@@ -20,21 +20,25 @@ from tests.support.service_harness import make_metric
 def test_every_kind_round_trips_through_json(kind: str):
     @settings(max_examples=40)
     @given(NOUNS[kind])
-    def check_round_trip(noun: object) -> None:
-        assert codec.from_json(kind, loads(dumps(codec.to_json(noun)))) == noun  # type: ignore[arg-type]  # a noun
+    def check_round_trip(resource: object) -> None:
+        assert (
+            serialization.from_json(kind, loads(dumps(serialization.to_json(resource)))) == resource
+        )  # type: ignore[arg-type]  # a resource
 
-    assert sorted(NOUNS) == sorted(TABLE_NAMES) == sorted(codec.RESOURCE_CLASSES)
+    assert sorted(NOUNS) == sorted(TABLE_NAMES) == sorted(serialization.RESOURCE_CLASSES)
     check_round_trip()
 
 
 @given(st.sampled_from(sorted(TABLE_NAMES)).flatmap(NOUNS.__getitem__))
-def test_equal_json_means_equal_objects(noun: object):
-    round_tripped = codec.to_json(codec.from_json(noun.kind, codec.to_json(noun)))  # type: ignore[attr-defined,arg-type]  # a noun
-    assert round_tripped == codec.to_json(noun)  # type: ignore[arg-type]  # a noun
+def test_equal_json_means_equal_objects(resource: object):
+    round_tripped = serialization.to_json(
+        serialization.from_json(resource.kind, serialization.to_json(resource))
+    )  # type: ignore[attr-defined,arg-type]  # a resource
+    assert round_tripped == serialization.to_json(resource)  # type: ignore[arg-type]  # a resource
 
 
 def test_json_shows_numbers_days_and_instants_as_the_wire_does():
-    playbook_json = codec.to_json(
+    playbook_json = serialization.to_json(
         Playbook(
             "q4",
             "Q4",
@@ -48,14 +52,18 @@ def test_json_shows_numbers_days_and_instants_as_the_wire_does():
         "2026-10-01",
         "2026-09-01T00:00:00Z",
     )
-    assert codec.to_json(Team("a", "A", "sales", 12_500))["size"] == 1.25
+    assert serialization.to_json(Team("a", "A", "sales", 12_500))["size"] == 1.25
 
 
 def test_a_condition_is_an_object_and_its_list_a_list():
-    metric_json = codec.to_json(make_metric(where=(Condition("data.a", "in", ("x", True)),)))
+    metric_json = serialization.to_json(
+        make_metric(where=(Condition("data.a", "in", ("x", True)),))
+    )
     assert metric_json["where"] == [{"property": "data.a", "op": "in", "value": ["x", True]}]
 
 
 def test_missing_fields_have_defaults_and_unknown_fields_are_ignored():
-    team = codec.from_json("team", {"key": "a", "name": "A", "function": "sales", "colour": "red"})
+    team = serialization.from_json(
+        "team", {"key": "a", "name": "A", "function": "sales", "colour": "red"}
+    )
     assert team == Team("a", "A", "sales")

@@ -1,13 +1,10 @@
-"""Each rule of a valid configuration, at its edge and one step beyond it."""
+"""Each validation rule, at its limit and one step beyond it."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from itertools import pairwise
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from app.domain.events.metrics import Condition
 from app.domain.playbook.configuration import Configuration, Resource, diff_configurations
@@ -20,7 +17,7 @@ from app.domain.playbook.validation import (
     put_resource,
     put_responsibility,
 )
-from app.domain.primitives.errors import InUseError, InvalidError, NotFoundError
+from app.domain.primitives.errors import InvalidError, NotFoundError
 from app.domain.sources.sources import CRM_CONNECTORS, Source
 from tests.support.configurations import (
     FIRST_DAY,
@@ -36,19 +33,19 @@ DAY = timedelta(days=1)
 
 
 def errors_by_pointer(
-    noun: Resource, configuration: Configuration | None = None
+    resource: Resource, configuration: Configuration | None = None
 ) -> Mapping[str, str]:
-    """What is wrong with putting it, by where."""
+    """Return the validation errors of a resource, by pointer."""
     try:
-        after = put_resource(configuration or make_configuration(), noun)
+        after = put_resource(configuration or make_configuration(), resource)
     except InvalidError as error:
         return {fault.pointer: fault.detail for fault in error.faults}
-    assert after.resources_of(noun.kind)[noun.key] == noun
+    assert after.resources_of(resource.kind)[resource.key] == resource
     return {}
 
 
 @pytest.mark.parametrize(
-    ("noun", "pointer", "nearest"),
+    ("resource", "pointer", "nearest"),
     [
         (make_key_result(objective="wim"), "/objective", "'win'"),
         (make_key_result(metric="art"), "/metric", "'arr'"),
@@ -61,9 +58,9 @@ def errors_by_pointer(
     ],
 )
 def test_an_unknown_reference_is_refused_and_the_nearest_key_is_named(
-    noun: Resource, pointer: str, nearest: str
+    resource: Resource, pointer: str, nearest: str
 ):
-    errors = errors_by_pointer(noun)
+    errors = errors_by_pointer(resource)
     assert list(errors) == [pointer]
     assert nearest in errors[pointer]
 
@@ -72,7 +69,7 @@ def test_an_unknown_reference_similar_to_none_suggests_none():
     assert "nearest" not in errors_by_pointer(make_key_result(metric="zzzzz"))["/metric"]
 
 
-def test_an_archived_noun_cannot_be_referenced():
+def test_an_archived_resource_cannot_be_referenced():
     assert "/team" in errors_by_pointer(
         Offering("o", "O", FIRST_DAY, team="marketing"),
         make_configuration().with_archived("team", "marketing"),
@@ -126,41 +123,11 @@ def test_a_key_result_s_window_is_inside_its_playbook_s(
     )
 
 
-def test_a_playbook_s_window_holds_those_of_its_key_results():
-    before = make_configuration(make_key_result(starts_on=FIRST_DAY + DAY, ends_on=LAST_DAY - DAY))
-    assert (
-        errors_by_pointer(make_playbook(starts_on=FIRST_DAY + DAY, ends_on=LAST_DAY - DAY), before)
-        == {}
-    )
-    assert (
-        "'arr-2m'"
-        in errors_by_pointer(make_playbook(starts_on=FIRST_DAY + 2 * DAY), before)["/ends_on"]
-    )
-    assert list(errors_by_pointer(make_playbook(ends_on=LAST_DAY - 2 * DAY), before)) == [
-        "/ends_on"
-    ]
-    assert errors_by_pointer(make_playbook("other", *NEXT_QUARTER), before) == {}
-
-
 def test_a_playbook_ends_after_it_starts():
     assert list(errors_by_pointer(make_playbook(starts_on=LAST_DAY, ends_on=FIRST_DAY))) == [
         "/ends_on"
     ]
     assert errors_by_pointer(make_playbook("new", FIRST_DAY, FIRST_DAY)) == {}
-
-
-def test_an_objective_moves_only_where_the_windows_of_its_key_results_fit():
-    before = make_configuration(
-        make_playbook("next", *NEXT_QUARTER), make_key_result(starts_on=FIRST_DAY, ends_on=LAST_DAY)
-    )
-    assert list(errors_by_pointer(Objective("win", "next", "Win"), before)) == ["/playbook"]
-    assert (
-        errors_by_pointer(
-            Objective("win", "next", "Win"),
-            make_configuration(make_playbook("next", *NEXT_QUARTER)),
-        )
-        == {}
-    )
 
 
 def test_parent_and_child_are_in_one_playbook():
@@ -177,17 +144,6 @@ def test_parent_and_child_are_in_one_playbook():
 def test_no_objective_is_its_own_parent():
     assert list(errors_by_pointer(Objective("win", "q4", "Win", parent="win"))) == ["/parent"]
     assert list(errors_by_pointer(Objective("new", "q4", "New", parent="new"))) == ["/parent"]
-
-
-@given(st.integers(2, 6))
-def test_parents_cannot_form_a_cycle(length: int):
-    keys = [f"o{n}" for n in range(length)]
-    chain = make_configuration(Objective(keys[0], "q4", "O"))
-    for parent, key in pairwise(keys):
-        chain = put_resource(chain, Objective(key, "q4", "O", parent=parent))
-    errors = errors_by_pointer(Objective(keys[0], "q4", "O", parent=keys[-1]), chain)
-    assert list(errors) == ["/parent"]
-    assert errors["/parent"].startswith(f"This would be a cycle: {keys[0]} under {keys[-1]}")
 
 
 @pytest.mark.parametrize(
@@ -258,33 +214,6 @@ def test_a_team_has_no_rule_of_its_own():
 
 
 @pytest.mark.parametrize(
-    ("kind", "key", "dependent"),
-    [
-        ("playbook", "q4", "the objective 'below'"),
-        ("metric", "arr", "the key result 'arr-2m'"),
-        ("team", "sales", "its responsibility for 'win'"),
-        ("team", "ops", "the source 'crm'"),
-        ("team", "care", "the offering 'support'"),
-        ("objective", "top", "its child 'below'"),
-    ],
-)
-def test_archiving_a_noun_in_use_is_refused_and_names_its_dependent(
-    kind: str, key: str, dependent: str
-):
-    nouns = (
-        Team("ops", "Ops", "operations"),
-        Source("crm", "CRM", "hubspot", team="ops"),
-        Team("care", "Care", "any"),
-        Offering("support", "Support", FIRST_DAY, team="care"),
-        Objective("top", "q4", "Top"),
-        Objective("below", "q4", "Below", parent="top"),
-    )
-    with pytest.raises(InUseError) as excinfo:
-        archive_resource(make_configuration(*nouns), kind, key)
-    assert dependent in excinfo.value.detail
-
-
-@pytest.mark.parametrize(
     "responsibility", [Responsibility("win", "sales", "consulted", SCALE, "accepted"), None]
 )
 def test_a_team_without_load_can_be_archived(responsibility: Responsibility | None):
@@ -310,7 +239,7 @@ def test_archiving_an_objective_archives_its_dependents_and_nothing_else():
     ]
 
 
-def test_an_unknown_noun_cannot_be_archived():
+def test_an_unknown_resource_cannot_be_archived():
     with pytest.raises(NotFoundError, match="'arr-2m'"):
         archive_resource(make_configuration(), "key_result", "arr-1m")
 
@@ -351,14 +280,3 @@ def test_archiving_a_team_archives_its_responsibilities_without_load():
         ("archive", "other/marketing"),
         ("archive", "win/marketing"),
     ]
-
-
-def test_a_long_cycle_is_described_in_a_short_sentence():
-    keys = [f"o{n}" for n in range(500)]
-    chain = make_configuration(Objective(keys[0], "q4", "O"))
-    for parent, key in pairwise(keys):
-        chain = chain.with_resource(Objective(key, "q4", "O", parent=parent))
-    (message,) = errors_by_pointer(Objective(keys[0], "q4", "O", parent=keys[-1]), chain).values()
-    assert message.startswith("This would be a cycle: o0 under o499 under o498")
-    assert message.endswith("under ... under o1 under o0.")
-    assert len(message) < 200

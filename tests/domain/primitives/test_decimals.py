@@ -1,4 +1,4 @@
-"""Exact numbers: what is taken is kept to the last digit, and what cannot be kept is refused."""
+"""Accepted numbers are exact to the last digit, and all others are rejected."""
 
 from decimal import Decimal
 
@@ -11,7 +11,7 @@ from tests.support.configurations import DECIMALS
 
 
 @given(DECIMALS)
-def test_what_is_written_is_read_back_exactly(value: int):
+def test_a_written_number_is_read_back_exactly(value: int):
     assert to_fixed_point(to_json_number(value)) == value
 
 

@@ -1,4 +1,4 @@
-"""What is not known names what is nearest, however often it is asked."""
+"""The message about an unknown key suggests the nearest known one."""
 
 from time import process_time
 

@@ -1,21 +1,29 @@
-"""Records are snapshots, dated by what they say, equal for equal content."""
+"""Imported records are dated snapshots. Equal records make equal changes."""
 
 from datetime import UTC, datetime
 
 import pytest
 
 from app.connectors.hubspot import DEFAULT_MAPPING
+from app.connectors.registry import RECORD_ID_PROPERTIES
 from app.domain.primitives.errors import MalformedError
 from app.domain.sources.mapping.generic_envelope import ParsedRecords
-from app.domain.sources.mapping.mapping import parse_mapping
+from app.domain.sources.mapping.mapping import DealMapping
+from app.domain.sources.mapping.mapping_parser import parse_mapping
 from app.domain.sources.record_import import parse_record_import
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 MAPPING = parse_mapping({"data": {"size": {"property": "/custom/size"}}}, DEFAULT_MAPPING)
 
 
+def parse_body(
+    body: object, mapping: DealMapping = MAPPING, received_at: datetime = NOW
+) -> ParsedRecords:
+    return parse_record_import(body, mapping, received_at, RECORD_ID_PROPERTIES)
+
+
 def read_import(*records: object, **options: object) -> ParsedRecords:
-    return parse_record_import({"records": list(records), **options}, MAPPING, NOW)
+    return parse_body({"records": list(records), **options})
 
 
 def test_a_record_is_a_snapshot_of_the_properties_that_the_mapping_reads():
@@ -45,15 +53,15 @@ def test_a_snapshot_has_its_own_time_or_else_the_time_of_the_import():
         "2026-10-01T00:00:00+00:00",
         "2026-11-01T00:00:00+00:00",
     )
-    later_changes = parse_record_import(
+    later_changes = parse_body(
         {"records": [{"id": 9, "amount": 1}]}, MAPPING, datetime(2026, 12, 1, tzinfo=UTC)
     ).changes
     assert (
         later_changes[0][1].key == read_import({"id": 9, "amount": 1}).changes[0][1].key
-    )  # an import again says nothing new
+    )  # a repeated import has equal keys
 
 
-def test_what_is_no_record_has_its_problem_and_a_repetition_is_ignored():
+def test_an_unreadable_record_has_a_problem_and_a_repetition_is_ignored():
     batch = read_import({"id": 7, "amount": 1}, {"id": 7, "amount": 1}, {"amount": 1}, 5, {"id": 7})
     assert ([index for index, _ in batch.problems], batch.ignored_count, len(batch.changes)) == (
         [2, 3, 4],
@@ -68,7 +76,7 @@ def test_what_is_no_record_has_its_problem_and_a_repetition_is_ignored():
 )
 def test_a_body_without_records_is_malformed(body: object):
     with pytest.raises(MalformedError):
-        parse_record_import(body, MAPPING, NOW)
+        parse_body(body, MAPPING, NOW)
 
 
 @pytest.mark.parametrize("name", ["createdate", "closedate", "hs_lastmodifieddate"])
@@ -113,7 +121,7 @@ def test_a_closed_deal_that_only_the_import_would_date_is_set_aside(
 
 def test_a_mapping_without_a_closing_date_sets_closed_deals_aside():
     undated_mapping = parse_mapping({"closed_at": None}, DEFAULT_MAPPING)
-    batch = parse_record_import(
+    batch = parse_body(
         {"records": [{"id": 7, "dealstage": "closedwon", "closedate": "2026-10-02"}]},
         undated_mapping,
         NOW,
@@ -128,7 +136,7 @@ def test_a_generic_record_has_its_own_time():
         "status": {"property": "/state", "map": {"won": "won"}},
     }
     record = {"id": 7, "state": "won", "at": "2026-10-02"}
-    ((_, change),) = parse_record_import(
+    ((_, change),) = parse_body(
         {"records": [record]}, parse_mapping(spec, {}, "generic"), NOW
     ).changes
     assert change.at == datetime(2026, 10, 2, tzinfo=UTC)
@@ -141,7 +149,7 @@ LINE_ITEM_MAPPING = parse_mapping(
 
 
 def import_with_line_items(*line_items: object) -> ParsedRecords:
-    return parse_record_import(
+    return parse_body(
         {
             "records": [
                 {"id": 7, "amount": 1, "line_items": list(line_items)},
@@ -180,7 +188,7 @@ def test_a_record_with_an_invalid_line_item_is_set_aside(line_items: list[object
 
 
 def test_a_record_with_line_items_that_are_no_list_is_set_aside():
-    batch = parse_record_import(
+    batch = parse_body(
         {"records": [{"id": 7, "amount": 1, "line_items": {}}]}, LINE_ITEM_MAPPING, NOW
     )
     assert batch.problems == ((0, "Its line_items are no list."),)

@@ -1,4 +1,4 @@
-"""A source is silent when nothing came for longer than it ever took before."""
+"""A source is silent after a longer gap than ever before."""
 
 from datetime import date, timedelta
 
@@ -11,10 +11,10 @@ from app.domain.sources.silence import SourceActivity, is_silent, summarize_acti
     ("hours", "current_hour", "expected"),
     [
         ([], 1000, False),
-        ([1, 2], 1000, False),  # too little is known
-        ([1, 2, 3], 27, False),  # not yet a day
+        ([1, 2], 1000, False),  # too few active hours
+        ([1, 2, 3], 27, False),  # less than a day
         ([1, 2, 3], 28, True),
-        ([1, 65, 66], 66 + 64, False),  # a weekend is a gap that it has seen
+        ([1, 65, 66], 66 + 64, False),  # weekends are usual gaps
         ([66, 1, 65, 66], 66 + 65, True),
     ],
 )

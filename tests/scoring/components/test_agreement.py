@@ -20,13 +20,13 @@ WORLD = (
 )
 
 
-def score_agreement(*nouns, **measures):
+def score_agreement(*resources, **measures):
     pairs = {
         (key, source): measure
         for key, sources in measures.items()
         for source, measure in sources.items()
     }
-    alignment = compute_alignment(make_snapshot(*WORLD, *nouns, measures=pairs))
+    alignment = compute_alignment(make_snapshot(*WORLD, *resources, measures=pairs))
     return alignment, alignment.components[7]
 
 
@@ -73,7 +73,7 @@ def test_only_objectives_that_can_be_compared_share_the_weight():
     )
 
 
-def test_all_who_disagree_are_named_in_one_list():
+def test_all_sources_that_disagree_are_named_in_one_list():
     alignment, _ = score_agreement(
         arr={"erp": make_measure(100), "crm": make_measure(50), "billing": make_measure(60)}
     )

@@ -29,19 +29,23 @@ def make_sold_value(offering: str, day: date, value: int = 1) -> SoldValue:
 def test_an_offering_can_be_delivered_from_its_first_day_until_the_day_before_it_is_retired(
     day, reason
 ):
-    alignment = compute_alignment(make_snapshot(OFFERING, sold=(make_sold_value("plus", day),)))
+    alignment = compute_alignment(
+        make_snapshot(OFFERING, sold_values=(make_sold_value("plus", day),))
+    )
     assert alignment.components[6].score == (1 if reason is None else 0)
     assert [loss.reason for loss in filter_losses(alignment.losses, "deliverability")] == (
         [reason] if reason else []
     )
 
 
-def test_what_nobody_offers_cannot_be_delivered():
+def test_an_unknown_offering_cannot_be_delivered():
     sold_values = (
         make_sold_value("plus", date(2026, 10, 20), 3),
         make_sold_value("dream", date(2026, 10, 20)),
     )
-    alignment = compute_alignment(make_snapshot(OFFERING, Policy(unit="EUR"), sold=sold_values))
+    alignment = compute_alignment(
+        make_snapshot(OFFERING, Policy(unit="EUR"), sold_values=sold_values)
+    )
     [loss] = filter_losses(alignment.losses, "deliverability")
     assert (alignment.components[6].score, loss.reason, loss.offering) == (
         0.75,
@@ -60,7 +64,7 @@ def test_each_reason_of_an_offering_lists_its_own_days():
         make_sold_value("plus", date(2026, 11, 20)),
     )
     losses = filter_losses(
-        compute_alignment(make_snapshot(OFFERING, sold=sold_values)).losses, "deliverability"
+        compute_alignment(make_snapshot(OFFERING, sold_values=sold_values)).losses, "deliverability"
     )
     assert {loss.reason: dict(loss.evidence.filters)["from"] for loss in losses} == {
         "not_yet_available": "2026-10-01",
@@ -74,7 +78,7 @@ def test_each_reason_of_an_offering_lists_its_own_days():
 
 def test_without_offerings_it_does_not_apply_and_without_sales_it_is_silent():
     absent = compute_alignment(
-        make_snapshot(sold=(make_sold_value("plus", date(2026, 10, 20)),))
+        make_snapshot(sold_values=(make_sold_value("plus", date(2026, 10, 20)),))
     ).components[6]
     silent = compute_alignment(make_snapshot(OFFERING)).components[6]
     assert (absent.score, absent.applies, silent.score, silent.applies) == (None, False, None, True)

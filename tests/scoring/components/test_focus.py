@@ -17,10 +17,19 @@ from tests.scoring.snapshot_builders import (
 )
 
 WORLD: tuple[Resource, ...] = (
-    *map(make_team, ("ann", "bob")), make_objective("win"), make_objective("keep"), make_objective("away", playbook="other"), OTHER_PLAYBOOK,
-    make_metric("m"), make_metric("n"), make_metric("o"), make_key_result("k1", "win", "m"), make_key_result("k2", "keep", "n"),
-    make_key_result("k3", "keep", "m"), make_key_result("k4", "away", "o"),
-)  # fmt: skip
+    *map(make_team, ("ann", "bob")),
+    make_objective("win"),
+    make_objective("keep"),
+    make_objective("away", playbook="other"),
+    OTHER_PLAYBOOK,
+    make_metric("m"),
+    make_metric("n"),
+    make_metric("o"),
+    make_key_result("k1", "win", "m"),
+    make_key_result("k2", "keep", "n"),
+    make_key_result("k3", "keep", "m"),
+    make_key_result("k4", "away", "o"),
+)
 
 
 def score_focus(snapshot: Snapshot) -> tuple[float | None, float]:
@@ -29,12 +38,17 @@ def score_focus(snapshot: Snapshot) -> tuple[float | None, float]:
 
 
 def test_work_on_a_metric_is_split_over_the_objectives_it_leads_to():
-    assert score_focus(make_snapshot(*WORLD, attention=(make_effort_cell("ann", "m"),))) == (1, 0.5)
-    assert score_focus(make_snapshot(*WORLD, attention=(make_effort_cell("ann", "n"),))) == (
+    assert score_focus(make_snapshot(*WORLD, effort_cells=(make_effort_cell("ann", "m"),))) == (
+        1,
+        0.5,
+    )
+    assert score_focus(make_snapshot(*WORLD, effort_cells=(make_effort_cell("ann", "n"),))) == (
         0.5,
         0.5,
     )
-    assert score_focus(make_snapshot(*WORLD, attention=(make_effort_cell("ann", "m", "n"),))) == (
+    assert score_focus(
+        make_snapshot(*WORLD, effort_cells=(make_effort_cell("ann", "m", "n"),))
+    ) == (
         1,
         0.5,
     )
@@ -44,14 +58,16 @@ def test_a_named_objective_takes_all_of_the_work_whatever_it_matched():
     assert score_focus(
         make_snapshot(
             *WORLD,
-            attention=(
+            effort_cells=(
                 make_effort_cell("ann", "n", objective_key="win"),
                 make_effort_cell("ann", objective_key="keep"),
             ),
         )
     ) == (1, 0.5)
     assert score_focus(
-        make_snapshot(*WORLD, attention=(make_effort_cell("ann", "m", objective_key="unheard-of"),))
+        make_snapshot(
+            *WORLD, effort_cells=(make_effort_cell("ann", "m", objective_key="unheard-of"),)
+        )
     ) == (0, 0.5)
 
 
@@ -59,7 +75,7 @@ def test_a_team_is_expected_where_it_bears():
     snapshot = make_snapshot(
         *WORLD,
         make_responsibility("win", "ann"),
-        attention=(
+        effort_cells=(
             make_effort_cell("ann", "n", events=5),
             make_effort_cell("ann", objective_key="win", events=15),
         ),
@@ -71,16 +87,17 @@ def test_a_team_is_expected_where_it_bears():
 
 
 def test_effort_weighs_and_events_make_the_sample():
-    heavy = (
+    few_heavy_events = (
         make_effort_cell("ann", objective_key="win", events=1, effort=30),
         make_effort_cell("ann", events=9, effort=10),
     )
     assert score_focus(
-        make_snapshot(*WORLD, make_responsibility("win", "ann"), attention=heavy)
+        make_snapshot(*WORLD, make_responsibility("win", "ann"), effort_cells=few_heavy_events)
     ) == (0.75, 0.5)
     assert score_focus(
         make_snapshot(
-            *WORLD, attention=(make_effort_cell("ann", objective_key="win", events=9, effort=30),)
+            *WORLD,
+            effort_cells=(make_effort_cell("ann", objective_key="win", events=9, effort=30),),
         )
     ) == (
         None,
@@ -88,7 +105,8 @@ def test_effort_weighs_and_events_make_the_sample():
     )
     assert score_focus(
         make_snapshot(
-            *WORLD, attention=(make_effort_cell("ann", objective_key="win", events=30, effort=0),)
+            *WORLD,
+            effort_cells=(make_effort_cell("ann", objective_key="win", events=30, effort=0),),
         )
     ) == (
         None,
@@ -97,7 +115,7 @@ def test_effort_weighs_and_events_make_the_sample():
 
 
 def test_work_of_archived_teams_is_not_counted():
-    assert score_focus(make_snapshot(*WORLD, attention=(make_effort_cell("gone", "m"),))) == (
+    assert score_focus(make_snapshot(*WORLD, effort_cells=(make_effort_cell("gone", "m"),))) == (
         None,
         0,
     )
@@ -107,14 +125,14 @@ def test_work_off_the_playbook_is_split_by_whether_it_serves_another_playbook():
     running_playbooks = frozenset(("other",))
     cells = (
         make_effort_cell("ann", events=10, effort=10),
-        make_effort_cell("ann", "o", events=2, effort=20, running=running_playbooks),
+        make_effort_cell("ann", "o", events=2, effort=20, running_playbooks=running_playbooks),
         make_effort_cell(
-            "ann", objective_key="away", events=2, effort=5, running=running_playbooks
+            "ann", objective_key="away", events=2, effort=5, running_playbooks=running_playbooks
         ),
         make_effort_cell("ann", "o", events=2, effort=15),
     )
     losses = filter_losses(
-        compute_alignment(make_snapshot(*WORLD, attention=cells)).losses, "focus"
+        compute_alignment(make_snapshot(*WORLD, effort_cells=cells)).losses, "focus"
     )
     assert {loss.reason for loss in losses} == {"off_playbook", "other_playbook"}
     assert [loss.points for loss in losses] == pytest.approx([losses[0].points] * 2)
@@ -129,7 +147,9 @@ def test_work_off_the_playbook_is_split_by_whether_it_serves_another_playbook():
 
 
 def test_without_objectives_there_is_no_figure():
-    assert score_focus(make_snapshot(make_team("ann"), attention=(make_effort_cell("ann"),))) == (
+    assert score_focus(
+        make_snapshot(make_team("ann"), effort_cells=(make_effort_cell("ann"),))
+    ) == (
         None,
         0,
     )

@@ -33,14 +33,20 @@ def make_latest_activity(
 
 
 def test_an_objective_is_fresh_for_its_cadence_and_halves_after_that():
-    assert score_freshness(make_snapshot(*WORLD, newest=make_latest_activity(7, "arr"))) == 1
-    assert score_freshness(make_snapshot(*WORLD, newest=make_latest_activity(21, "arr"))) == 0.5
+    assert (
+        score_freshness(make_snapshot(*WORLD, latest_activities=make_latest_activity(7, "arr")))
+        == 1
+    )
+    assert (
+        score_freshness(make_snapshot(*WORLD, latest_activities=make_latest_activity(21, "arr")))
+        == 0.5
+    )
     assert (
         score_freshness(
             make_snapshot(
                 *WORLD,
                 Policy(half_life_days=7 * FIXED_SCALE),
-                newest=make_latest_activity(21, "arr"),
+                latest_activities=make_latest_activity(21, "arr"),
             )
         )
         == 0.25
@@ -50,12 +56,16 @@ def test_an_objective_is_fresh_for_its_cadence_and_halves_after_that():
 def test_the_shortest_cadence_of_its_key_results_counts():
     slow = make_key_result("slow", "win", "arr", cadence_days=30)
     assert (
-        score_freshness(make_snapshot(*WORLD, slow, newest=make_latest_activity(21, "arr"))) == 0.5
+        score_freshness(
+            make_snapshot(*WORLD, slow, latest_activities=make_latest_activity(21, "arr"))
+        )
+        == 0.5
     )
     assert (
         score_freshness(
             make_snapshot(
-                make_objective("win"), newest=make_latest_activity(21, objective_key="win")
+                make_objective("win"),
+                latest_activities=make_latest_activity(21, objective_key="win"),
             )
         )
         == 0.5
@@ -67,7 +77,7 @@ def test_an_event_that_names_another_objective_still_refreshes_those_of_its_metr
         make_snapshot(
             *WORLD,
             make_objective("keep"),
-            newest=make_latest_activity(0, "arr", objective_key="keep"),
+            latest_activities=make_latest_activity(0, "arr", objective_key="keep"),
         )
     )
     assert alignment.components[4].score == 1
@@ -78,9 +88,11 @@ def test_without_any_event_freshness_decays_from_the_first_day():
     assert score_freshness(make_snapshot(*WORLD, as_of=date(2026, 9, 1))) == 1
 
 
-def test_what_is_stale_says_since_when_and_lists_what_would_refresh_it():
+def test_a_stale_objective_has_the_age_and_the_evidence_of_its_last_event():
     [loss] = filter_losses(
-        compute_alignment(make_snapshot(*WORLD, newest=make_latest_activity(22, "arr"))).losses,
+        compute_alignment(
+            make_snapshot(*WORLD, latest_activities=make_latest_activity(22, "arr"))
+        ).losses,
         "freshness",
     )
     assert loss.detail == "the last event on win was 22 days ago, one is due every 7 days"
@@ -96,7 +108,9 @@ def test_what_is_stale_says_since_when_and_lists_what_would_refresh_it():
 )
 def test_an_objective_is_stale_below_half(days, summary_start):
     assert (
-        compute_alignment(make_snapshot(*WORLD, newest=make_latest_activity(days, "arr")))
+        compute_alignment(
+            make_snapshot(*WORLD, latest_activities=make_latest_activity(days, "arr"))
+        )
         .components[4]
         .summary.startswith(summary_start)
     )

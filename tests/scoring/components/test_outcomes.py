@@ -17,7 +17,8 @@ from tests.scoring.snapshot_builders import (
     make_snapshot,
 )
 
-WIN, ARR = make_objective("win"), make_metric("arr")
+WIN = make_objective("win")
+ARR = make_metric("arr")
 MIDDLE = date(2026, 11, 15)  # the 46th of 92 days
 
 
@@ -53,15 +54,17 @@ def test_a_level_may_have_to_fall():
 
 
 def test_missing_evidence_is_never_scored_and_lowers_coverage():
-    nouns = (
+    resources = (
         WIN,
         ARR,
         make_metric("nps"),
         make_key_result("one", "win", "arr"),
         make_key_result("two", "win", "nps", weight=30_000),
     )
-    assert score_outcomes(make_snapshot(*nouns)) == (None, 0)
-    snapshot = make_snapshot(*nouns, as_of=LAST_DAY, measures={("one", "crm"): make_measure(100)})
+    assert score_outcomes(make_snapshot(*resources)) == (None, 0)
+    snapshot = make_snapshot(
+        *resources, as_of=LAST_DAY, measures={("one", "crm"): make_measure(100)}
+    )
     assert score_outcomes(snapshot) == (0.25, 0.25)
     assert [
         (loss.reason, loss.key_result)
@@ -112,12 +115,16 @@ def test_only_the_canonical_source_makes_the_value():
     )
 
 
-def test_a_loss_says_how_far_it_is_and_what_could_not_be_counted():
+def test_a_loss_describes_the_progress_and_the_excluded_events():
     metric = Metric("arr", "ARR", ("deal.won",), "sum")
     snapshot = make_snapshot(
-        WIN, metric, make_key_result("arr", "win", "arr"), as_of=MIDDLE,
-        measures={("arr", "crm"): make_measure(30)}, unknown_counts={"arr": 3},
-    )  # fmt: skip
+        WIN,
+        metric,
+        make_key_result("arr", "win", "arr"),
+        as_of=MIDDLE,
+        measures={("arr", "crm"): make_measure(30)},
+        unknown_counts={"arr": 3},
+    )
     [loss] = filter_losses(compute_alignment(snapshot).losses, "outcomes")
     assert loss.detail == (
         "arr is 30% of the way to its target, 50% was expected by now; 3 won deals have no amount"

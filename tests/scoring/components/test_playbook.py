@@ -38,7 +38,7 @@ def test_teams_weigh_by_their_size():
     assert alignment.components[0].score == 0.75
 
 
-def test_a_signature_under_another_playbook_says_nothing():
+def test_a_signature_of_another_playbook_does_not_count():
     alignment = compute_alignment(
         make_snapshot(
             make_team("sales"), Contribution("q3", "sales", "x"), Signoff("q3", "sales", 2, "x")
@@ -51,7 +51,7 @@ def test_without_teams_there_is_no_figure():
     assert compute_alignment(make_snapshot()).components[0].score is None
 
 
-def test_the_evidence_is_the_list_in_which_the_team_should_stand():
+def test_the_evidence_is_the_list_that_lacks_the_team():
     alignment = compute_alignment(
         make_snapshot(
             make_team("a"), make_team("b"), Contribution("q4", "a", "x"), Signoff("q4", "b", 2, "x")

@@ -15,15 +15,21 @@ from tests.scoring.snapshot_builders import (
 )
 
 WORLD = (
-    make_team("ann"), make_team("bob", size=3), make_objective("win"), make_objective("keep"), make_metric("m"), make_metric("n"),
-    make_key_result("k1", "win", "m"), make_key_result("k2", "keep", "n"),
-)  # fmt: skip
+    make_team("ann"),
+    make_team("bob", size=3),
+    make_objective("win"),
+    make_objective("keep"),
+    make_metric("m"),
+    make_metric("n"),
+    make_key_result("k1", "win", "m"),
+    make_key_result("k2", "keep", "n"),
+)
 MEASURES = {("k1", "crm"): make_measure(100), ("k2", "crm"): make_measure(40)}
 
 
 def score_productivity(*attention, measures=MEASURES):
     alignment = compute_alignment(
-        make_snapshot(*WORLD, as_of=LAST_DAY, measures=measures, attention=attention)
+        make_snapshot(*WORLD, as_of=LAST_DAY, measures=measures, effort_cells=attention)
     )
     return alignment, alignment.components[5]
 

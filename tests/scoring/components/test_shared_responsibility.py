@@ -109,10 +109,8 @@ def test_objectives_weigh_by_their_priority():
 
 
 def test_paused_objectives_and_those_of_other_playbooks_do_not_score():
-    paused, foreign = (
-        make_objective("paused", state="paused"),
-        make_objective("other", playbook="q3"),
-    )
+    paused = make_objective("paused", state="paused")
+    foreign = make_objective("other", playbook="q3")
     assert score_responsibility(make_snapshot(*TEAMS, paused, foreign)) == (None, [])
 
 

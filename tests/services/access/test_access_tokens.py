@@ -1,4 +1,4 @@
-"""Access tokens: organization, team and scopes are those of its claims."""
+"""A caller with an access token has the organization, team and scopes of its claims."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -60,7 +60,7 @@ async def test_a_token_without_a_valid_subject_or_organization_is_rejected(
         )
 
 
-def test_scopes_are_ours_alone_and_may_be_a_text_or_a_list():
+def test_scopes_have_a_prefix_and_are_a_text_or_a_list():
     assert parse_scopes({"scope": ["sightline:events:write", "read", "sightline:"]}) == {
         "events:write"
     }

@@ -1,12 +1,11 @@
-"""Organizations are made once, whole, by the operator, and found by their key."""
+"""The operator creates an organization with all that it needs, once, and finds it by its key."""
 
 import pytest
 
 from app.domain.playbook.organization import Organization, Policy
 from app.domain.primitives.errors import ConflictError, InvalidError, NotFoundError
-from app.services.access import api_keys as keys
-from app.services.access import organizations
-from app.store.playbook import configuration as store
+from app.services.access import authentication, organizations
+from app.store.playbook import configuration as configuration_store
 from app.store.playbook import journal
 from app.store.playbook.journal import JournalFilter
 from tests.support.service_harness import ServiceHarness
@@ -17,7 +16,7 @@ async def test_a_new_organization_has_its_policy_its_journal_and_a_key(harness: 
         harness.service, Organization("acme", "Acme", "Asia/Kolkata")
     )
     identity = await organizations.find_organization(harness.service, "acme")
-    actor = await keys.authenticate_key(harness.service, text)
+    actor = await authentication.authenticate_key(harness.service, text)
     assert (actor.organization, actor.scopes, actor.team, actor.source) == (
         identity,
         frozenset({"admin"}),
@@ -25,7 +24,7 @@ async def test_a_new_organization_has_its_policy_its_journal_and_a_key(harness: 
         None,
     )
     async with harness.service.database.read_transaction() as connection:
-        stored_configuration = await store.load_configuration(connection, identity)
+        stored_configuration = await configuration_store.load_configuration(connection, identity)
         entries = await journal.list_journal_records(connection, identity, JournalFilter(), None, 9)
     assert stored_configuration.organization == Organization("acme", "Acme", "Asia/Kolkata")
     assert stored_configuration.policy == Policy()
@@ -53,7 +52,7 @@ async def test_an_organization_with_an_unknown_time_zone_is_not_created(harness:
         await organizations.find_organization(harness.service, "acme")
 
 
-async def test_an_unknown_key_names_the_nearest(harness: ServiceHarness):
+async def test_an_unknown_key_is_reported_with_the_most_similar_one(harness: ServiceHarness):
     await harness.create_organization("acme")
     with pytest.raises(NotFoundError, match="'acme'"):
         await organizations.find_organization(harness.service, "acne")

@@ -1,4 +1,4 @@
-"""Which playbook is asked, on which day, and that both databases give the same answer bit for bit."""
+"""Dates and playbooks of an alignment, and equal results on both databases."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -11,8 +11,9 @@ from app.domain.playbook.playbooks import Contribution, Playbook, Signoff
 from app.domain.primitives.errors import ForbiddenError, InvalidError
 from app.scoring.result import Alignment
 from app.services.alignment import alignment
-from app.services.events import ingestion as events
-from app.services.playbook import configuration, playbooks
+from app.services.events import ingestion
+from app.services.playbook import configuration as configuration_service
+from app.services.playbook import playbooks
 from tests.support.configurations import make_playbook
 from tests.support.service_harness import (
     NOW,
@@ -33,9 +34,9 @@ def make_playbook_in_state(key: str, first: date, last: date, state: str = "publ
     return replace(make_playbook(key, first, last), state=state)
 
 
-async def test_a_future_day_and_a_known_at_before_as_of_are_rejected(harness: ServiceHarness):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
+async def test_a_future_day_and_a_known_at_before_as_of_are_rejected(
+    harness: ServiceHarness, actor: Actor
+):
     for as_of, known_at, pointer in (
         (TODAY + DAY, None, "as_of"),
         (None, TODAY - DAY, "known_at"),
@@ -54,7 +55,7 @@ async def test_a_future_day_and_a_known_at_before_as_of_are_rejected(harness: Se
         ).snapshot.frame.as_of == TODAY
 
 
-async def test_today_is_the_organization_s_own(harness: ServiceHarness):
+async def test_today_is_the_day_in_the_time_zone_of_the_organization(harness: ServiceHarness):
     actor = await harness.create_organization("far", "Pacific/Kiritimati")
     await seed_playbook(harness, actor)
     assert (
@@ -62,12 +63,11 @@ async def test_today_is_the_organization_s_own(harness: ServiceHarness):
     ).snapshot.frame.as_of == TODAY + DAY
 
 
-async def test_an_answer_says_its_version_its_edits_and_the_other_playbooks(
+async def test_a_result_tells_its_version_unpublished_changes_and_other_playbooks(
     harness: ServiceHarness,
+    actor: Actor,
 ):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
-    await configuration.write_configuration(
+    await configuration_service.write_configuration(
         harness.service,
         actor,
         lambda current: current.with_resource(
@@ -76,7 +76,9 @@ async def test_an_answer_says_its_version_its_edits_and_the_other_playbooks(
     )
     await playbooks.publish_playbook(harness.service, actor, "q4")
     first = await alignment.get_alignment(harness.service, actor)
-    await configuration.put_resource(harness.service, actor, Objective("more", "q4", "More"))
+    await configuration_service.put_resource(
+        harness.service, actor, Objective("more", "q4", "More")
+    )
     second = await alignment.get_alignment(harness.service, actor)
     assert (first.playbook.key, first.other_playbooks) == ("q4", ("year",))
     assert (first.unpublished_changes, second.unpublished_changes) == (0, 1)
@@ -85,20 +87,18 @@ async def test_an_answer_says_its_version_its_edits_and_the_other_playbooks(
     assert (drafted.playbook.key, drafted.other_playbooks) == ("year", ("q4",))
 
 
-async def test_only_a_key_that_may_read_is_answered(harness: ServiceHarness):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
+async def test_reading_needs_the_read_scope(harness: ServiceHarness, actor: Actor):
     writer = Actor(actor.organization, "writer", frozenset({"events:write", "playbook:write"}))
     with pytest.raises(ForbiddenError):
         await alignment.get_alignment(harness.service, writer)
 
 
 async def score_quarter(url: str) -> tuple[Alignment, dict[str, object]]:
-    """The same quarter on any database."""
+    """Score the same quarter on any database."""
     async with open_harness(url) as harness:
         actor = await harness.create_organization("acme", "Europe/Berlin")
         await seed_playbook(harness, actor)
-        await configuration.put_resource(
+        await configuration_service.put_resource(
             harness.service, actor, make_metric("calls", events=("call.held",), aggregation="count")
         )
         await playbooks.publish_playbook(harness.service, actor, "q4")
@@ -123,25 +123,24 @@ async def score_quarter(url: str) -> tuple[Alignment, dict[str, object]]:
             ]
             outcomes = await record_events(harness, actor, *submitted_events)
             assert outcomes[3].uid is not None
-            await events.retract_event(harness.service, actor, outcomes[3].uid, "a mistake")
+            await ingestion.retract_event(harness.service, actor, outcomes[3].uid, "a mistake")
             harness.clock.advance(days=8)
         harness.clock.now = NOW + 10 * DAY
         answer = await alignment.get_alignment(harness.service, actor)
         snapshot = answer.snapshot
         return answer.alignment, {
             "version": snapshot.version,
-            "said": dict(snapshot.readings),
-            "attention": sorted(map(repr, snapshot.effort_cells)),
-            "newest": sorted(map(repr, snapshot.latest_activities)),
-            "sold": sorted(map(repr, snapshot.sold_values)),
+            "readings": dict(snapshot.readings),
+            "effort_cells": sorted(map(repr, snapshot.effort_cells)),
+            "latest_activities": sorted(map(repr, snapshot.latest_activities)),
+            "sold_values": sorted(map(repr, snapshot.sold_values)),
         }
 
 
 @pytest.mark.postgresql
-async def test_both_databases_give_the_same_answer_bit_for_bit(
-    sqlite_url: str, postgresql_url: str
-):
-    embedded, server = await score_quarter(sqlite_url), await score_quarter(postgresql_url)
+async def test_both_databases_give_identical_results(sqlite_url: str, postgresql_url: str):
+    embedded = await score_quarter(sqlite_url)
+    server = await score_quarter(postgresql_url)
     assert embedded[1] == server[1]
     assert embedded[0] == server[0]
     assert repr(embedded[0]) == repr(server[0])

@@ -1,4 +1,4 @@
-"""Two days side by side, and the playbook as it is beside what a document would make of it."""
+"""Comparisons of two days, and of a playbook with what a document would make of it."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -15,8 +15,9 @@ from app.domain.playbook.playbooks import Contribution
 from app.domain.primitives.errors import ForbiddenError, InvalidError
 from app.services.alignment import alignment, comparison
 from app.services.alignment.alignment import AlignmentResult
-from app.services.playbook import configuration, playbooks
-from app.store.tables.playbook import Row
+from app.services.playbook import configuration as configuration_service
+from app.services.playbook import playbooks
+from app.store.tables.base import Row
 from tests.services.alignment.test_history import record_quarter
 from tests.support.service_harness import (
     NOW,
@@ -25,7 +26,6 @@ from tests.support.service_harness import (
     make_event,
     make_metric,
     record_events,
-    seed_playbook,
 )
 
 TODAY = NOW.date()
@@ -33,14 +33,14 @@ DAY = timedelta(days=1)
 
 
 def comparable_fields(answer: AlignmentResult) -> object:
-    """All that an answer says but the version, which applying moves."""
+    """Return all parts of a result except the version, which applying a document changes."""
     losses = [
         (*loss[:3], *loss[4:], loss.detail, loss.evidence) for loss in answer.alignment.losses
     ]
     return replace(answer.alignment, losses=(), version=0), losses, answer.other_playbooks
 
 
-async def test_what_changed_between_two_days_is_the_difference_of_their_ledgers(
+async def test_a_comparison_of_days_is_the_difference_of_their_ledgers(
     harness: ServiceHarness,
 ):
     actor = await record_quarter(harness)
@@ -79,7 +79,7 @@ async def dump_tables(harness: ServiceHarness) -> dict[str, object]:
 
 
 def alter_document(document: Document, kind: str) -> Document:
-    """The document with something else in it."""
+    """Return the document with one kind of change."""
     if kind == "nothing":
         return document
     if kind == "priority":
@@ -94,14 +94,14 @@ def alter_document(document: Document, kind: str) -> Document:
         return replace(document, playbook=replace(document.playbook, starts_on=TODAY - 45 * DAY))
     if kind == "new metric":
         new_metric = make_metric(
-            "fresh", events=("noise", "invoice.paid"), aggregation="max", where=()
+            "largest", events=("noise", "invoice.paid"), aggregation="max", where=()
         )
-        key_result = KeyResult("fresh-kr", "win", "Fresh", "fresh", 0, 900 * SCALE)
-        extended_nouns = (
-            (*document.metrics, Located("", new_metric)),
-            (*document.key_results, Located("", key_result)),
+        key_result = KeyResult("largest-kr", "win", "Largest", "largest", 0, 900 * SCALE)
+        return replace(
+            document,
+            metrics=(*document.metrics, Located("", new_metric)),
+            key_results=(*document.key_results, Located("", key_result)),
         )
-        return replace(document, metrics=extended_nouns[0], key_results=extended_nouns[1])
     metrics = [
         replace(
             located,
@@ -118,7 +118,7 @@ def alter_document(document: Document, kind: str) -> Document:
 @pytest.mark.parametrize(
     "kind", ["nothing", "priority", "window", "new metric", "redefined metrics"]
 )
-async def test_a_what_if_is_what_applying_makes_and_stores_nothing(
+async def test_a_what_if_predicts_the_applied_document_and_stores_nothing(
     harness: ServiceHarness, kind: str
 ):
     actor = await record_quarter(harness)
@@ -142,12 +142,11 @@ async def test_a_what_if_is_what_applying_makes_and_stores_nothing(
 
 async def test_an_ended_playbook_that_is_extended_is_scored_with_the_present_configuration(
     harness: ServiceHarness,
+    actor: Actor,
 ):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
     await record_events(harness, actor, *(make_event(str(n)) for n in range(3)))
     harness.clock.advance(days=60)
-    await configuration.put_resource(
+    await configuration_service.put_resource(
         harness.service, actor, Policy(minimum_events=2, focus_days=90)
     )
     await playbooks.record_contribution(harness.service, actor, Contribution("q4", "sales", "Ann"))
@@ -180,9 +179,7 @@ async def test_an_ended_playbook_that_is_extended_is_scored_with_the_present_con
     )
 
 
-async def test_a_new_playbook_has_no_previous_alignment(harness: ServiceHarness):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
+async def test_a_new_playbook_has_no_previous_alignment(harness: ServiceHarness, actor: Actor):
     document = await playbooks.export_document(harness.service, actor, "q4")
     objective = Objective("next", "q5", "Next")
     new_document = replace(
@@ -201,7 +198,7 @@ async def test_a_new_playbook_has_no_previous_alignment(harness: ServiceHarness)
     assert len(what_if.differences) == len(what_if.after.alignment.losses) > 0
 
 
-async def test_a_what_if_of_too_many_events_is_refused_and_needs_a_key_that_reads(
+async def test_a_what_if_of_too_many_events_is_rejected_and_needs_the_read_scope(
     harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
 ):
     actor = await record_quarter(harness)

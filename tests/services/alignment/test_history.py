@@ -1,4 +1,4 @@
-"""A history is the single answers, side by side: every day with the configuration of its own."""
+"""A history consists of the results of each day, with that day's configuration."""
 
 from datetime import date, timedelta
 
@@ -12,8 +12,10 @@ from app.domain.playbook.organization import Team
 from app.domain.playbook.playbooks import Playbook
 from app.domain.primitives.errors import InvalidError, NotFoundError
 from app.services.alignment import alignment, history
-from app.services.events import ingestion as events
-from app.services.playbook import configuration, playbooks
+from app.services.alignment.history import HistoryQuery
+from app.services.events import ingestion
+from app.services.playbook import configuration as configuration_service
+from app.services.playbook import playbooks
 from tests.support.service_harness import (
     NOW,
     SCALE,
@@ -29,21 +31,21 @@ DAY = timedelta(days=1)
 
 
 async def record_quarter(harness: ServiceHarness) -> Actor:
-    """Six weeks of work, of retractions, and of a playbook that changes under them; a second one runs beside it."""
+    """Record six weeks of events, retractions and configuration changes, with two playbooks."""
     harness.clock.now = NOW - 45 * DAY
     actor = await harness.create_organization("acme", "Europe/Berlin")
     await seed_playbook(harness, actor)
-    await configuration.put_resource(
+    await configuration_service.put_resource(
         harness.service, actor, Offering("onboarding", "Onboarding", TODAY - 20 * DAY)
     )
     for name in AGGREGATIONS:
-        await configuration.put_resource(
+        await configuration_service.put_resource(
             harness.service, actor, make_metric(name, aggregation=name)
         )
         key_result = KeyResult(
             f"by-{name}", "win", name, name, 0, 100 * SCALE, starts_on=TODAY - 40 * DAY
         )
-        await configuration.put_resource(harness.service, actor, key_result)
+        await configuration_service.put_resource(harness.service, actor, key_result)
     for week in range(6):
         submitted_events = [
             make_event(
@@ -61,22 +63,22 @@ async def record_quarter(harness: ServiceHarness) -> Actor:
         outcomes = await record_events(harness, actor, *submitted_events)
         for outcome in outcomes[::5]:
             assert outcome.uid is not None
-            await events.retract_event(harness.service, actor, outcome.uid, "a mistake")
+            await ingestion.retract_event(harness.service, actor, outcome.uid, "a mistake")
         harness.clock.advance(days=3)
-        await configuration.put_resource(
+        await configuration_service.put_resource(
             harness.service, actor, Team("sales", "Sales", "sales", (5 + week) * SCALE)
         )
-        await configuration.put_resource(
+        await configuration_service.put_resource(
             harness.service, actor, Objective("more", "q4", "More", priority=(week + 1) * SCALE)
         )
         harness.clock.advance(days=4)
         if week == 2:
             side_playbook = Playbook("side", "Beside", "", TODAY - 30 * DAY, TODAY - 10 * DAY)
-            await configuration.put_resource(harness.service, actor, side_playbook)
-            await configuration.put_resource(
+            await configuration_service.put_resource(harness.service, actor, side_playbook)
+            await configuration_service.put_resource(
                 harness.service, actor, Objective("aside", "side", "Aside")
             )
-            await configuration.put_resource(
+            await configuration_service.put_resource(
                 harness.service, actor, KeyResult("calls", "aside", "Calls", "count", 0, 50 * SCALE)
             )
             await playbooks.publish_playbook(harness.service, actor, "side")
@@ -85,13 +87,12 @@ async def record_quarter(harness: ServiceHarness) -> Actor:
 
 
 @pytest.mark.parametrize(("playbook", "known_at"), [(None, None), ("q4", TODAY), ("side", None)])
-async def test_every_point_is_the_answer_of_its_day(
+async def test_every_point_equals_the_alignment_of_its_day(
     harness: ServiceHarness, playbook: str | None, known_at: date | None
 ):
     actor = await record_quarter(harness)
-    timeline = await history.get_history(
-        harness.service, actor, TODAY - 50 * DAY, TODAY, "day", playbook, known_at
-    )
+    query = HistoryQuery(TODAY - 50 * DAY, TODAY, "day", playbook, known_at)
+    timeline = await history.get_history(harness.service, actor, query)
     assert [point.as_of for point in timeline.points] == [
         TODAY - n * DAY for n in range(50, -1, -1)
     ]
@@ -128,11 +129,9 @@ async def test_every_point_is_the_answer_of_its_day(
     )
 
 
-async def test_weeks_go_back_from_the_last_day(harness: ServiceHarness):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
+async def test_weeks_go_back_from_the_last_day(harness: ServiceHarness, actor: Actor):
     timeline = await history.get_history(
-        harness.service, actor, TODAY - 20 * DAY, TODAY - DAY, "week"
+        harness.service, actor, HistoryQuery(TODAY - 20 * DAY, TODAY - DAY, "week")
     )
     assert [point.as_of for point in timeline.points] == [
         TODAY - 15 * DAY,
@@ -141,16 +140,18 @@ async def test_weeks_go_back_from_the_last_day(harness: ServiceHarness):
     ]
     default_timeline = await history.get_history(harness.service, actor)
     assert len(default_timeline.points) == 90
-    early_timeline = await history.get_history(harness.service, actor, None, date(1900, 1, 3))
+    early_timeline = await history.get_history(
+        harness.service, actor, HistoryQuery(None, date(1900, 1, 3))
+    )
     assert [point.as_of.day for point in early_timeline.points] == [1, 2, 3]
 
 
 async def test_days_without_a_playbook_are_points_without_a_score(harness: ServiceHarness):
     actor = await harness.create_organization()
-    timeline = await history.get_history(harness.service, actor, TODAY - DAY, TODAY)
+    timeline = await history.get_history(harness.service, actor, HistoryQuery(TODAY - DAY, TODAY))
     assert [point.alignment for point in timeline.points] == [None, None]
     with pytest.raises(NotFoundError):
-        await history.get_history(harness.service, actor, playbook="none")
+        await history.get_history(harness.service, actor, HistoryQuery(playbook="none"))
 
 
 @pytest.mark.parametrize(
@@ -162,7 +163,7 @@ async def test_days_without_a_playbook_are_points_without_a_score(harness: Servi
         (TODAY - DAY, TODAY, TODAY - DAY, "known_at"),
     ],
 )
-async def test_days_that_cannot_be_asked_for_are_refused(
+async def test_invalid_days_are_rejected(
     harness: ServiceHarness,
     first: date | None,
     last: date | None,
@@ -170,6 +171,7 @@ async def test_days_that_cannot_be_asked_for_are_refused(
     pointer: str,
 ):
     actor = await harness.create_organization()
+    query = HistoryQuery(first, last, known_at=known_at)
     with pytest.raises(InvalidError) as exception_info:
-        await history.get_history(harness.service, actor, first, last, known_at=known_at)
+        await history.get_history(harness.service, actor, query)
     assert pointer in {fault.pointer for fault in exception_info.value.faults}

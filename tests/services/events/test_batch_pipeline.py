@@ -1,4 +1,4 @@
-"""A batch is recorded in parts and as one: all of it that can be, once, or nothing."""
+"""A batch is recorded in chunks, each event once; after a failure nothing of it is recorded."""
 
 from asyncio import CancelledError, all_tasks, create_task, get_running_loop, sleep
 from collections.abc import Iterator, Sequence
@@ -10,10 +10,9 @@ from app.domain.access.actor import Actor
 from app.domain.events.events import Event
 from app.domain.events.matched_event import MatchedEvent
 from app.services.alignment import alignment
-from app.services.events import ingestion as events
-from app.services.events.batch_pipeline import CHUNK_SIZE, PipelineResult, _record_chunks
-from app.services.playbook import configuration
-from app.store.events.ingest import IngestOutcome
+from app.services.events import ingestion
+from app.services.events.batch_pipeline import CHUNK_SIZE, _record_chunks
+from app.services.playbook import configuration as configuration_service
 from tests.services.events.test_ingestion import has_consistent_rollups
 from tests.support.service_harness import (
     SCALE,
@@ -38,7 +37,7 @@ async def create_seeded_organization(harness: ServiceHarness) -> Actor:
 
 
 async def load_count_and_total(harness: ServiceHarness, actor: Actor) -> tuple[int, int]:
-    """How many events of the metric count, and their sum."""
+    """Return the number of events that count for the metric, and their sum."""
     answer = await alignment.get_alignment(harness.service, actor)
     measure = measures_by_metric(answer.snapshot)["arr", "billing"]
     return measure.count, measure.total
@@ -49,7 +48,7 @@ async def record_statuses(
 ) -> list[str]:
     return [
         outcome.status
-        for outcome in await events.ingest_events(harness.service, actor, iter(submitted_events))
+        for outcome in await ingestion.ingest_events(harness.service, actor, iter(submitted_events))
     ]
 
 
@@ -114,11 +113,11 @@ async def test_a_configuration_change_after_the_compilation_counts_for_every_chu
     harness: ServiceHarness,
 ):
     actor = await create_seeded_organization(harness)
-    await record_statuses(harness, actor, make_events(1))  # the catalogue is kept now
-    await configuration.write_configuration(
+    await record_statuses(harness, actor, make_events(1))  # caches the configuration
+    await configuration_service.write_configuration(
         harness.service, actor, lambda current: current.with_resource(make_metric("more"))
     )
-    outcomes = await events.ingest_events(
+    outcomes = await ingestion.ingest_events(
         harness.service, actor, (make_event(f"later{number}") for number in range(CHUNK_SIZE + 1))
     )
     matched = [
@@ -138,13 +137,13 @@ async def test_an_error_while_reading_a_later_chunk_stores_nothing(harness: Serv
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await events.ingest_events(harness.service, actor, yield_then_fail())
+        await ingestion.ingest_events(harness.service, actor, yield_then_fail())
     assert await record_statuses(harness, actor, make_events(CHUNK_SIZE + 1)) == ["recorded"] * (
         CHUNK_SIZE + 1
     )
 
 
-# Not on SQLite, where a BEGIN that the thread of the driver is in cannot be taken back: nobody is cut off there.
+# Not on SQLite: its driver runs BEGIN in a thread, and a cancellation cannot interrupt it there.
 @pytest.mark.parametrize(
     "database_url", [pytest.param("postgresql", marks=pytest.mark.postgresql)], indirect=True
 )
@@ -155,7 +154,7 @@ async def test_a_batch_cancelled_in_the_middle_is_recorded_completely_or_not_at_
     await record_statuses(harness, actor, [make_event("first")])
     for turns in range(12):
         batch = [make_event(f"{turns}-{number}") for number in range(2 * CHUNK_SIZE + 1)]
-        request_task = create_task(events.ingest_events(harness.service, actor, iter(batch)))
+        request_task = create_task(ingestion.ingest_events(harness.service, actor, iter(batch)))
         for _ in range(turns):
             await sleep(0)
         request_task.cancel()
@@ -172,14 +171,11 @@ async def test_a_batch_cancelled_in_the_middle_is_recorded_completely_or_not_at_
 async def test_cancelling_while_the_transaction_begins_leaves_no_open_transaction(
     harness: ServiceHarness,
 ):
-    """Whoever leaves before the first part is read waits for what is under way on the connection."""
     async with harness.service.database.write_transaction() as connection:
-        reading = create_task(
-            _record_chunks(connection, _fail_on_record, iter(()), PipelineResult())
-        )
+        reading = create_task(_record_chunks(connection, lambda: None, fail_on_write))
         await sleep(0)
         (beginning,) = [
-            task for task in all_tasks() if getattr(task.get_coro(), "__name__", "") == "opened"
+            task for task in all_tasks() if getattr(task.get_coro(), "__name__", "") == "begin"
         ]
         reading.cancel()
         with pytest.raises(CancelledError):
@@ -193,16 +189,19 @@ async def test_when_two_chunks_fail_the_later_error_is_raised_and_the_other_is_n
     noise: list[object] = []
     get_running_loop().set_exception_handler(lambda _, context: noise.append(context))
 
-    def make_chunks() -> Iterator[Sequence[MatchedEvent]]:
-        yield ()
-        raise ValueError("the later one")
+    chunks: list[Sequence[MatchedEvent]] = [()]
+
+    def read_chunk() -> Sequence[MatchedEvent]:
+        if not chunks:
+            raise ValueError("the later one")
+        return chunks.pop()
 
     async with harness.service.database.write_transaction() as connection:
         with pytest.raises(ValueError, match="the later one"):
-            await _record_chunks(connection, _fail_on_record, make_chunks(), PipelineResult())
+            await _record_chunks(connection, read_chunk, fail_on_write)
     collect()
     assert noise == []
 
 
-async def _fail_on_record(prepared: Sequence[MatchedEvent]) -> IngestOutcome:
-    raise AssertionError(prepared)
+async def fail_on_write(matched_events: Sequence[MatchedEvent]) -> None:
+    raise AssertionError(matched_events)

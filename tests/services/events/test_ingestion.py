@@ -1,4 +1,4 @@
-"""Events are recorded once, refused clearly, and retracted without a trace in the figures."""
+"""Events are recorded once, rejected with a reason, and retracted without a trace in any figure."""
 
 from asyncio import CancelledError, create_task, gather, sleep
 from datetime import timedelta
@@ -9,11 +9,10 @@ from app.domain.access.actor import Actor
 from app.domain.events.metrics import Matcher
 from app.domain.playbook.organization import Team
 from app.services.alignment import alignment
-from app.services.events import ingestion as events
-from app.services.playbook import configuration
-from app.store.events import event_queries as kept
-from app.store.events import rollup_rebuild as rebuild
-from app.store.playbook import configuration as store
+from app.services.events import ingestion
+from app.services.playbook import configuration as configuration_service
+from app.store.events import event_queries, rollup_rebuild
+from app.store.playbook import configuration as configuration_store
 from tests.support.service_harness import (
     NOW,
     SCALE,
@@ -33,35 +32,36 @@ async def record_statuses(
 
 
 async def has_consistent_rollups(harness: ServiceHarness, actor: Actor) -> bool:
-    """Whether the roll-ups are what the events say."""
+    """Return whether the roll-ups match the events."""
     async with harness.service.database.read_transaction() as connection:
-        current_configuration = await store.load_configuration(connection, actor.organization)
-        recomputed = await rebuild.recompute_rollups(
+        current_configuration = await configuration_store.load_configuration(
+            connection, actor.organization
+        )
+        recomputed = await rollup_rebuild.recompute_rollups(
             connection,
             actor.organization,
             Matcher(current_configuration.metrics),
             current_configuration.organization.time_zone,
         )
-        differences = await rebuild.count_differences(connection, actor.organization, recomputed)
+        differences = await rollup_rebuild.count_differences(
+            connection, actor.organization, recomputed
+        )
     return set(differences.values()) == {0}
 
 
-async def test_an_event_is_recorded_once_and_its_repetition_is_a_duplicate(harness: ServiceHarness):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
-    first, repeated = (
-        await record_events(harness, actor, make_event("a")),
-        await record_events(harness, actor, make_event("a")),
-    )
+async def test_an_event_is_recorded_once_and_its_repetition_is_a_duplicate(
+    harness: ServiceHarness, actor: Actor
+):
+    first = await record_events(harness, actor, make_event("a"))
+    repeated = await record_events(harness, actor, make_event("a"))
     assert (first[0].status, repeated[0].status) == ("recorded", "duplicate")
     assert first[0].uid == repeated[0].uid
 
 
 async def test_a_repetition_inside_one_batch_is_distinguished_from_a_conflict(
     harness: ServiceHarness,
+    actor: Actor,
 ):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
     assert await record_statuses(
         harness, actor, make_event("a"), make_event("a"), make_event("a", value=1)
     ) == [
@@ -73,9 +73,8 @@ async def test_a_repetition_inside_one_batch_is_distinguished_from_a_conflict(
 
 async def test_other_content_under_the_same_id_is_a_conflict_and_the_stored_event_stays(
     harness: ServiceHarness,
+    actor: Actor,
 ):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
     await record_events(harness, actor, make_event("a"))
     outcomes = await record_events(harness, actor, make_event("a", value=5 * SCALE))
     assert outcomes[0].status == "conflict"
@@ -85,9 +84,8 @@ async def test_other_content_under_the_same_id_is_a_conflict_and_the_stored_even
 
 async def test_an_unknown_reference_is_rejected_and_the_nearest_key_is_suggested(
     harness: ServiceHarness,
+    actor: Actor,
 ):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
     outcomes = await record_events(
         harness,
         actor,
@@ -100,10 +98,9 @@ async def test_an_unknown_reference_is_rejected_and_the_nearest_key_is_suggested
     assert "'win'" in str(outcomes[1].problem)
 
 
-async def test_an_event_of_the_far_future_is_refused(harness: ServiceHarness):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
-    near, far = NOW + timedelta(hours=24), NOW + timedelta(hours=24, seconds=1)
+async def test_an_event_more_than_24_hours_ahead_is_rejected(harness: ServiceHarness, actor: Actor):
+    near = NOW + timedelta(hours=24)
+    far = NOW + timedelta(hours=24, seconds=1)
     assert await record_statuses(
         harness, actor, make_event("a", time=near), make_event("b", time=far)
     ) == [
@@ -112,9 +109,9 @@ async def test_an_event_of_the_far_future_is_refused(harness: ServiceHarness):
     ]
 
 
-async def test_a_bound_key_records_for_its_own_team_and_source_alone(harness: ServiceHarness):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
+async def test_a_bound_key_records_only_for_its_own_team_and_source(
+    harness: ServiceHarness, actor: Actor
+):
     bound = Actor(
         actor.organization, "bound", frozenset({"events:write"}), team="marketing", source="billing"
     )
@@ -126,9 +123,9 @@ async def test_a_bound_key_records_for_its_own_team_and_source_alone(harness: Se
     ]
 
 
-async def test_a_sum_that_would_not_fit_is_refused_alone(harness: ServiceHarness):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
+async def test_only_the_events_that_overflow_a_sum_are_rejected(
+    harness: ServiceHarness, actor: Actor
+):
     largest = 10**12 * SCALE
     large_events = [make_event(f"n{i:04}", value=largest) for i in range(930)]
     submission_statuses = await record_statuses(harness, actor, *large_events)
@@ -139,9 +136,9 @@ async def test_a_sum_that_would_not_fit_is_refused_alone(harness: ServiceHarness
     assert await has_consistent_rollups(harness, actor)
 
 
-async def test_recording_then_retracting_leaves_every_figure_as_it_was(harness: ServiceHarness):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
+async def test_recording_then_retracting_leaves_every_figure_as_it_was(
+    harness: ServiceHarness, actor: Actor
+):
     await record_events(harness, actor, *(make_event(f"e{i}", value=i * SCALE) for i in range(12)))
     before = await alignment.get_alignment(harness.service, actor)
     outcome = (
@@ -152,7 +149,7 @@ async def test_recording_then_retracting_leaves_every_figure_as_it_was(harness: 
     assert outcome.uid is not None
     between = await alignment.get_alignment(harness.service, actor)
     harness.clock.advance(minutes=5)
-    retracted_event, is_new = await events.retract_event(
+    retracted_event, is_new = await ingestion.retract_event(
         harness.service, actor, outcome.uid, "a mistake"
     )
     after = await alignment.get_alignment(harness.service, actor)
@@ -167,41 +164,41 @@ async def test_recording_then_retracting_leaves_every_figure_as_it_was(harness: 
     assert await has_consistent_rollups(harness, actor)
 
 
-async def test_a_second_retraction_answers_the_first(harness: ServiceHarness):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
+async def test_a_second_retraction_returns_the_first(harness: ServiceHarness, actor: Actor):
     uid = (await record_events(harness, actor, make_event("a")))[0].uid
     assert uid is not None
-    await events.retract_event(harness.service, actor, uid, "first")
-    retracted_event, is_new = await events.retract_event(harness.service, actor, uid, "second")
+    await ingestion.retract_event(harness.service, actor, uid, "first")
+    retracted_event, is_new = await ingestion.retract_event(harness.service, actor, uid, "second")
     assert (is_new, retracted_event.retraction_reason) == (False, "first")
 
 
-async def test_a_retracted_event_is_not_revived_by_sending_it_again(harness: ServiceHarness):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
+async def test_a_retracted_event_is_not_revived_by_sending_it_again(
+    harness: ServiceHarness, actor: Actor
+):
     uid = (await record_events(harness, actor, make_event("a")))[0].uid
     assert uid is not None
-    await events.retract_event(harness.service, actor, uid, "a mistake")
+    await ingestion.retract_event(harness.service, actor, uid, "a mistake")
     assert await record_statuses(harness, actor, make_event("a")) == ["duplicate"]
     assert (
         measures_by_metric((await alignment.get_alignment(harness.service, actor)).snapshot) == {}
     )
 
 
-async def test_redefining_a_metric_restates_what_its_events_count_for(harness: ServiceHarness):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
+async def test_redefining_a_metric_restates_the_sums_of_its_events(
+    harness: ServiceHarness, actor: Actor
+):
     await record_events(
         harness, actor, make_event("a"), make_event("b", data={"segment": "small"}, value=5 * SCALE)
     )
-    await configuration.put_resource(harness.service, actor, make_metric(where=()))
+    await configuration_service.put_resource(harness.service, actor, make_metric(where=()))
     both = await alignment.get_alignment(harness.service, actor)
     assert measures_by_metric(both.snapshot)["arr", "billing"].total == 105 * SCALE
     assert await has_consistent_rollups(harness, actor)
 
 
-async def test_an_event_is_seen_in_the_organization_s_own_day(harness: ServiceHarness):
+async def test_an_event_counts_on_its_day_in_the_time_zone_of_the_organization(
+    harness: ServiceHarness,
+):
     actor = await harness.create_organization("far", "Pacific/Kiritimati")
     await seed_playbook(harness, actor)
     await record_events(harness, actor, make_event("a", time=NOW - timedelta(hours=1)))
@@ -209,24 +206,23 @@ async def test_an_event_is_seen_in_the_organization_s_own_day(harness: ServiceHa
     assert answer.snapshot.latest_activities[0].day.isoformat() == "2026-11-24"
 
 
-async def test_recorded_order_never_goes_backwards_when_the_clock_does(harness: ServiceHarness):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
+async def test_recorded_order_never_goes_backwards_when_the_clock_does(
+    harness: ServiceHarness, actor: Actor
+):
     await record_events(harness, actor, make_event("a"))
     harness.clock.advance(hours=-3)
     await record_events(harness, actor, make_event("b", time=NOW - timedelta(days=1)))
     async with harness.service.database.read_transaction() as connection:
-        stored_events = await kept.find_events_by_key(
+        stored_events = await event_queries.load_events_by_key(
             connection, actor.organization, [("billing", "a"), ("billing", "b")]
         )
     assert stored_events["billing", "b"].recorded_at >= stored_events["billing", "a"].recorded_at
 
 
-async def test_many_sums_that_would_not_fit_are_refused_without_trying_each_half(
+async def test_many_overflowing_events_are_rejected_with_few_statements(
     harness: ServiceHarness,
+    actor: Actor,
 ):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
     large_events = [make_event(f"n{i:04}", value=10**16) for i in range(3000)]
     statements = []
 
@@ -243,9 +239,9 @@ async def test_many_sums_that_would_not_fit_are_refused_without_trying_each_half
     assert len(statements) < 40
 
 
-async def test_a_recorded_event_counts_even_if_the_clock_goes_back(harness: ServiceHarness):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
+async def test_a_recorded_event_counts_even_if_the_clock_goes_back(
+    harness: ServiceHarness, actor: Actor
+):
     await record_events(harness, actor, make_event("a"))
     harness.clock.advance(days=-2)
     answer = await alignment.get_alignment(harness.service, actor)
@@ -253,32 +249,35 @@ async def test_a_recorded_event_counts_even_if_the_clock_goes_back(harness: Serv
     assert answer.alignment.frame.as_of == NOW.date()
 
 
-async def test_an_event_sent_again_after_its_team_was_archived_is_a_duplicate_and_a_new_one_is_refused(
+async def test_after_its_team_was_archived_a_repeated_event_is_a_duplicate_and_a_new_one_is_refused(
     harness: ServiceHarness,
+    actor: Actor,
 ):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
-    await configuration.put_resource(harness.service, actor, Team("guests", "Guests", "guests"))
+    await configuration_service.put_resource(
+        harness.service, actor, Team("guests", "Guests", "guests")
+    )
     await record_events(harness, actor, make_event("a", team="guests"))
-    await configuration.archive_resource(harness.service, actor, "team", "guests")
-    repeated, new = make_event("a", team="guests"), make_event("b", team="guests")
+    await configuration_service.archive_resource(harness.service, actor, "team", "guests")
+    repeated = make_event("a", team="guests")
+    new = make_event("b", team="guests")
     assert await record_statuses(harness, actor, repeated, new) == ["duplicate", "invalid"]
 
 
-async def test_a_retraction_and_a_redefinition_at_once_leave_the_roll_ups_as_the_events_say(
+async def test_concurrent_retractions_and_redefinitions_leave_consistent_rollups(
     harness: ServiceHarness,
+    actor: Actor,
 ):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
     outcomes = await record_events(harness, actor, *(make_event(f"e{i}") for i in range(6)))
     retractions = [
-        events.retract_event(harness.service, actor, outcome.uid, "x")
+        ingestion.retract_event(harness.service, actor, outcome.uid, "x")
         for outcome in outcomes
         if outcome.uid
     ]
     kinds = [("deal.won",), ("invoice.paid",), ("call.held", "invoice.paid")]
     redefinitions = [
-        configuration.put_resource(harness.service, actor, make_metric(events=kind, activities=()))
+        configuration_service.put_resource(
+            harness.service, actor, make_metric(events=kind, activities=())
+        )
         for kind in kinds
     ]
     await gather(
@@ -293,23 +292,22 @@ async def test_a_retraction_and_a_redefinition_at_once_leave_the_roll_ups_as_the
     assert await has_consistent_rollups(harness, actor)
 
 
-async def test_the_same_event_is_retracted_once_by_two_at_once(harness: ServiceHarness):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
+async def test_an_event_is_retracted_once_by_concurrent_requests(
+    harness: ServiceHarness, actor: Actor
+):
     uid = (await record_events(harness, actor, make_event("a")))[0].uid
     assert uid is not None
     retractions = await gather(
-        *(events.retract_event(harness.service, actor, uid, str(n)) for n in range(2))
+        *(ingestion.retract_event(harness.service, actor, uid, str(n)) for n in range(2))
     )
     assert sorted(is_new for _, is_new in retractions) == [False, True]
     assert await has_consistent_rollups(harness, actor)
 
 
-async def test_a_refused_event_is_not_called_recorded_for_sharing_its_name_with_one_that_was(
+async def test_a_rejected_event_with_the_id_of_a_recorded_one_stays_rejected(
     harness: ServiceHarness,
+    actor: Actor,
 ):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
     assert await record_statuses(
         harness, actor, make_event("a"), make_event("a", team="nobody")
     ) == [
@@ -318,20 +316,19 @@ async def test_a_refused_event_is_not_called_recorded_for_sharing_its_name_with_
     ]
 
 
-async def test_an_event_sent_again_leaves_the_organization_s_version_as_it_is(
+async def test_a_duplicate_leaves_the_version_unchanged(
     harness: ServiceHarness,
+    actor: Actor,
 ):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
     await record_events(harness, actor, make_event("a"))
     before = (await alignment.get_alignment(harness.service, actor)).snapshot.version
     await record_events(harness, actor, make_event("a"))
     assert (await alignment.get_alignment(harness.service, actor)).snapshot.version == before
 
 
-async def test_recorded_events_do_not_count_against_the_limit_for_new_ones(harness: ServiceHarness):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
+async def test_recorded_events_do_not_count_against_the_limit_for_new_ones(
+    harness: ServiceHarness, actor: Actor
+):
     old_events = [make_event(f"old{i}", value=10**16) for i in range(500)]
     await record_events(harness, actor, *old_events)
     submission_statuses = await record_statuses(
@@ -341,11 +338,10 @@ async def test_recorded_events_do_not_count_against_the_limit_for_new_ones(harne
     assert (submission_statuses.count("recorded"), submission_statuses.count("invalid")) == (422, 1)
 
 
-async def test_events_that_fit_one_by_one_are_all_recorded_though_their_sum_alone_would_not(
+async def test_events_whose_sum_would_overflow_alone_are_recorded_if_each_fits(
     harness: ServiceHarness,
+    actor: Actor,
 ):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
     await record_events(
         harness, actor, *(make_event(f"down{i}", value=-(10**16)) for i in range(900))
     )
@@ -358,9 +354,8 @@ async def test_events_that_fit_one_by_one_are_all_recorded_though_their_sum_alon
 
 async def test_concurrent_single_events_are_distinguished_within_and_across_flushes(
     harness: ServiceHarness,
+    actor: Actor,
 ):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
     await record_events(harness, actor, make_event("old"))
     submitted_events = [
         *(make_event(f"n{i}") for i in range(20)),
@@ -372,7 +367,7 @@ async def test_concurrent_single_events_are_distinguished_within_and_across_flus
     ]
     outcome_lists = await gather(
         *(
-            events.ingest_events(harness.service, actor, [submitted_event])
+            ingestion.ingest_events(harness.service, actor, [submitted_event])
             for submitted_event in submitted_events
         )
     )
@@ -388,27 +383,23 @@ async def test_concurrent_single_events_are_distinguished_within_and_across_flus
     assert await has_consistent_rollups(harness, actor)
 
 
-async def test_an_event_recorded_now_reads_as_the_stored_one_does(harness: ServiceHarness):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
+async def test_a_newly_recorded_event_equals_the_stored_one(harness: ServiceHarness, actor: Actor):
     data = {"segment": "enterprise", "b": [1, 2.0, 1e20, None], "a": {"x": True}}
     (outcome,) = await record_events(
         harness, actor, make_event("a", data=data, offerings=(("x", SCALE),), effort=0)
     )
     assert outcome.uid is not None
     async with harness.service.database.read_transaction() as connection:
-        stored_event = await kept.find_event(connection, actor.organization, outcome.uid)
+        stored_event = await event_queries.find_event(connection, actor.organization, outcome.uid)
     assert (
-        await events.get_recorded_event(harness.service, actor.organization, outcome)
+        await ingestion.get_recorded_event(harness.service, actor.organization, outcome)
         == stored_event
     )
 
 
-async def test_a_cancelled_request_loses_no_other_event(harness: ServiceHarness):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
+async def test_a_cancelled_request_loses_no_other_event(harness: ServiceHarness, actor: Actor):
     tasks = [
-        create_task(events.ingest_events(harness.service, actor, [make_event(f"n{i}")]))
+        create_task(ingestion.ingest_events(harness.service, actor, [make_event(f"n{i}")]))
         for i in range(6)
     ]
     await sleep(0)
@@ -419,6 +410,6 @@ async def test_a_cancelled_request_loses_no_other_event(harness: ServiceHarness)
     names = [("billing", f"n{i}") for i in range(6) if i != 2]
     async with harness.service.database.read_transaction() as connection:
         assert set(names) <= set(
-            await kept.find_events_by_key(connection, actor.organization, names)
+            await event_queries.load_events_by_key(connection, actor.organization, names)
         )
     assert await has_consistent_rollups(harness, actor)

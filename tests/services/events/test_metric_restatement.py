@@ -1,4 +1,4 @@
-"""Redefining a metric restates history; a long one in the background, and answers meanwhile are those before."""
+"""A redefined metric restates history. Until a long restatement ends, results do not change."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -9,11 +9,11 @@ import pytest
 from app.domain.access.actor import Actor
 from app.services.alignment import alignment
 from app.services.alignment.alignment import AlignmentResult
-from app.services.events import ingestion as events
-from app.services.events import metric_restatement as restatement
-from app.services.operations import rollup_check as maintenance
-from app.services.playbook import configuration
-from app.store.events import metric_restatement as restatements
+from app.services.events import ingestion
+from app.services.events import metric_restatement as metric_restatement_service
+from app.services.operations import rollup_check
+from app.services.playbook import configuration as configuration_service
+from app.store.events import metric_restatement as metric_restatement_store
 from app.store.playbook import journal
 from tests.services.alignment.test_history import record_quarter
 from tests.support.service_harness import (
@@ -39,7 +39,7 @@ def comparable_fields(answer: AlignmentResult) -> object:
 
 @pytest.fixture
 def slow_harness(harness: ServiceHarness) -> ServiceHarness:
-    """A service to which every restatement is long."""
+    """A service that restates every redefined metric in the background."""
     return replace(harness, service=replace(harness.service, max_inline_restated_events=0))
 
 
@@ -55,36 +55,38 @@ async def test_a_background_restatement_equals_an_immediate_one(
     actor = await record_quarter(harness)
     redefined_metric = make_metric("sum", events=("noise",), activities=("invoice.paid",), where=())
     before = [await load_fields(harness, actor, days_ago) for days_ago in (0, 9, 30)]
-    await configuration.put_resource(slow_harness.service, actor, redefined_metric)
+    await configuration_service.put_resource(slow_harness.service, actor, redefined_metric)
     assert [await load_fields(harness, actor, days_ago) for days_ago in (0, 9, 30)] == before
     assert (await alignment.get_alignment(harness.service, actor, "q4")).restating_metrics == (
         "sum",
     )
-    assert await restatement.list_restating_organizations(harness.service) == [actor.organization]
+    assert await metric_restatement_service.list_restating_organizations(harness.service) == [
+        actor.organization
+    ]
     steps = 0
-    while await restatement.run_step(slow_harness.service, actor.organization):
+    while await metric_restatement_service.run_step(slow_harness.service, actor.organization):
         steps += 1
         async with harness.service.database.read_transaction() as connection:
-            under_way = await restatements.load_progress(connection, actor.organization)
-        if under_way is not None:
-            assert under_way[1] == steps
+            progress = await metric_restatement_store.load_progress(connection, actor.organization)
+        if progress is not None:
+            assert progress[1] == steps
             assert await load_fields(harness, actor) == before[0]
     assert steps > 20
     after = [await load_fields(harness, actor, days_ago) for days_ago in (0, 9, 30)]
     assert after != before
     assert (await alignment.get_alignment(harness.service, actor, "q4")).restating_metrics == ()
-    assert await restatement.list_restating_organizations(harness.service) == []
+    assert await metric_restatement_service.list_restating_organizations(harness.service) == []
     assert (
-        await maintenance.count_rollup_differences(harness.service, actor.organization)
+        await rollup_check.count_rollup_differences(harness.service, actor.organization)
         == NO_DIFFERENCES
     )
-    # back and forth at once: the same again
-    await configuration.put_resource(harness.service, actor, make_metric("sum"))
+    # Redefining it back and forth immediately gives the same results.
+    await configuration_service.put_resource(harness.service, actor, make_metric("sum"))
     assert [await load_fields(harness, actor, days_ago) for days_ago in (0, 9, 30)] == before
-    await configuration.put_resource(harness.service, actor, redefined_metric)
+    await configuration_service.put_resource(harness.service, actor, redefined_metric)
     assert [await load_fields(harness, actor, days_ago) for days_ago in (0, 9, 30)] == after
     assert (
-        await maintenance.count_rollup_differences(harness.service, actor.organization)
+        await rollup_check.count_rollup_differences(harness.service, actor.organization)
         == NO_DIFFERENCES
     )
 
@@ -93,11 +95,11 @@ async def test_events_received_during_a_restatement_count_before_and_after(
     slow_harness: ServiceHarness,
 ):
     actor = await record_quarter(slow_harness)
-    await configuration.put_resource(
+    await configuration_service.put_resource(
         slow_harness.service, actor, make_metric("sum", events=("noise",), where=())
     )
     for _ in range(5):
-        await restatement.run_step(slow_harness.service, actor.organization)
+        await metric_restatement_service.run_step(slow_harness.service, actor.organization)
     long_ago = NOW - 40 * DAY
     (recent, old, _) = await record_events(
         slow_harness,
@@ -108,17 +110,17 @@ async def test_events_received_during_a_restatement_count_before_and_after(
     )
     assert recent.uid is not None
     assert old.uid is not None
-    await events.retract_event(slow_harness.service, actor, recent.uid, "a mistake")
+    await ingestion.retract_event(slow_harness.service, actor, recent.uid, "a mistake")
     assert (
-        await maintenance.count_rollup_differences(slow_harness.service, actor.organization)
+        await rollup_check.count_rollup_differences(slow_harness.service, actor.organization)
         == NO_DIFFERENCES
     )
     for _ in range(5):
-        await restatement.run_step(slow_harness.service, actor.organization)
-    await events.retract_event(slow_harness.service, actor, old.uid, "a mistake")
-    await restatement.finish_restatement(slow_harness.service, actor.organization)
+        await metric_restatement_service.run_step(slow_harness.service, actor.organization)
+    await ingestion.retract_event(slow_harness.service, actor, old.uid, "a mistake")
+    await metric_restatement_service.finish_restatement(slow_harness.service, actor.organization)
     assert (
-        await maintenance.count_rollup_differences(slow_harness.service, actor.organization)
+        await rollup_check.count_rollup_differences(slow_harness.service, actor.organization)
         == NO_DIFFERENCES
     )
 
@@ -128,9 +130,11 @@ async def test_another_redefinition_restarts_the_restatement_and_reverting_it_en
 ):
     actor = await record_quarter(slow_harness)
     before = await load_fields(slow_harness, actor)
-    await configuration.put_resource(slow_harness.service, actor, make_metric("sum", where=()))
-    await restatement.run_step(slow_harness.service, actor.organization)
-    await configuration.put_resource(
+    await configuration_service.put_resource(
+        slow_harness.service, actor, make_metric("sum", where=())
+    )
+    await metric_restatement_service.run_step(slow_harness.service, actor.organization)
+    await configuration_service.put_resource(
         slow_harness.service, actor, make_metric("max", aggregation="max", where=())
     )
     assert (await alignment.get_alignment(slow_harness.service, actor, "q4")).restating_metrics == (
@@ -138,18 +142,20 @@ async def test_another_redefinition_restarts_the_restatement_and_reverting_it_en
         "sum",
     )
     async with slow_harness.service.database.read_transaction() as connection:
-        assert await restatements.list_restated_days(connection, actor.organization) == []
-    await configuration.put_resource(
+        assert (
+            await metric_restatement_store.list_restated_days(connection, actor.organization) == []
+        )
+    await configuration_service.put_resource(
         slow_harness.service, actor, make_metric("max", aggregation="max")
     )
-    await configuration.put_resource(slow_harness.service, actor, make_metric("sum"))
+    await configuration_service.put_resource(slow_harness.service, actor, make_metric("sum"))
     assert (
         await alignment.get_alignment(slow_harness.service, actor, "q4")
     ).restating_metrics == ()
-    assert await restatement.list_restating_organizations(slow_harness.service) == []
+    assert await metric_restatement_service.list_restating_organizations(slow_harness.service) == []
     assert await load_fields(slow_harness, actor) == before
     assert (
-        await maintenance.count_rollup_differences(slow_harness.service, actor.organization)
+        await rollup_check.count_rollup_differences(slow_harness.service, actor.organization)
         == NO_DIFFERENCES
     )
 
@@ -166,26 +172,28 @@ async def test_the_journal_says_from_when_on_history_is_restated(
     harness: ServiceHarness, slow_harness: ServiceHarness
 ):
     actor = await record_quarter(harness)
-    await configuration.put_resource(harness.service, actor, make_metric("sum", where=()))
+    await configuration_service.put_resource(harness.service, actor, make_metric("sum", where=()))
     assert (await list_journal_entries(harness, actor))[:2] == [
         ("tester", "restate"),
         ("tester", "update"),
     ]
-    await configuration.put_resource(slow_harness.service, actor, make_metric("sum"))
+    await configuration_service.put_resource(slow_harness.service, actor, make_metric("sum"))
     assert (await list_journal_entries(harness, actor))[0] == ("tester", "update")
-    await restatement.finish_restatement(slow_harness.service, actor.organization)
+    await metric_restatement_service.finish_restatement(slow_harness.service, actor.organization)
     assert (await list_journal_entries(harness, actor))[0] == ("tester", "restate")
 
 
 async def test_archiving_a_metric_restates_nothing(slow_harness: ServiceHarness):
     actor = await record_quarter(slow_harness)
     before = await load_fields(slow_harness, actor, 5)
-    await configuration.archive_resource(slow_harness.service, actor, "key_result", "by-sum")
-    await configuration.archive_resource(slow_harness.service, actor, "metric", "sum")
-    assert await restatement.list_restating_organizations(slow_harness.service) == []
+    await configuration_service.archive_resource(
+        slow_harness.service, actor, "key_result", "by-sum"
+    )
+    await configuration_service.archive_resource(slow_harness.service, actor, "metric", "sum")
+    assert await metric_restatement_service.list_restating_organizations(slow_harness.service) == []
     assert await load_fields(slow_harness, actor, 5) == before
     assert (
-        await maintenance.count_rollup_differences(slow_harness.service, actor.organization)
+        await rollup_check.count_rollup_differences(slow_harness.service, actor.organization)
         == NO_DIFFERENCES
     )
 
@@ -194,30 +202,32 @@ async def test_progress_is_reported_and_a_rebuild_finishes_the_restatement(
     slow_harness: ServiceHarness,
 ):
     actor = await record_quarter(slow_harness)
-    await configuration.put_resource(slow_harness.service, actor, make_metric("sum", where=()))
-    await restatement.run_step(slow_harness.service, actor.organization)
-    progress: Mapping[str, tuple[int, int]] = await maintenance.list_restatements(
+    await configuration_service.put_resource(
+        slow_harness.service, actor, make_metric("sum", where=())
+    )
+    await metric_restatement_service.run_step(slow_harness.service, actor.organization)
+    progress: Mapping[str, tuple[int, int]] = await rollup_check.list_restatements(
         slow_harness.service
     )
     days, days_done = progress["acme"]
     assert days_done == 1 < days
-    await maintenance.rebuild_rollups(slow_harness.service, actor.organization)
-    assert await maintenance.list_restatements(slow_harness.service) == {}
+    await rollup_check.rebuild_rollups(slow_harness.service, actor.organization)
+    assert await rollup_check.list_restatements(slow_harness.service) == {}
 
 
 async def test_the_worker_processes_pending_restatements_and_retries_failed_ones(
     slow_harness: ServiceHarness,
 ):
     actor = await record_quarter(slow_harness)
-    await configuration.put_resource(
+    await configuration_service.put_resource(
         slow_harness.service, actor, make_metric("sum", where=(), value=f"data.x{SCALE}")
     )
-    await restatement.run_worker(slow_harness.service, pause_until_idle())
-    assert await restatement.list_restating_organizations(slow_harness.service) == []
+    await metric_restatement_service.run_worker(slow_harness.service, pause_until_idle())
+    assert await metric_restatement_service.list_restating_organizations(slow_harness.service) == []
 
 
 def pause_until_idle(max_rounds: int = 200) -> Callable[[bool], Awaitable[bool]]:
-    """A pause that ends the work once a round did nothing."""
+    """Return a pause that ends the worker after a round that did nothing."""
     rounds = 0
 
     async def pause(busy: bool) -> bool:
@@ -231,10 +241,8 @@ def pause_until_idle(max_rounds: int = 200) -> Callable[[bool], Awaitable[bool]]
 async def test_a_failing_restatement_does_not_stop_other_organizations(
     slow_harness: ServiceHarness,
 ):
-    full_actor, healthy_actor = (
-        await slow_harness.create_organization("full"),
-        await slow_harness.create_organization("sound"),
-    )
+    full_actor = await slow_harness.create_organization("full")
+    healthy_actor = await slow_harness.create_organization("sound")
     for actor in (full_actor, healthy_actor):
         await seed_playbook(slow_harness, actor)
         data = {"segment": "enterprise", "x": 10**12}
@@ -243,19 +251,21 @@ async def test_a_failing_restatement_does_not_stop_other_organizations(
             actor,
             *(make_event(f"e{n}", data=data) for n in range(1000 if actor is full_actor else 1)),
         )
-        await configuration.put_resource(slow_harness.service, actor, make_metric(value="data.x"))
-    await restatement.run_worker(slow_harness.service, pause_until_idle())
-    assert await restatement.list_restating_organizations(slow_harness.service) == []
+        await configuration_service.put_resource(
+            slow_harness.service, actor, make_metric(value="data.x")
+        )
+    await metric_restatement_service.run_worker(slow_harness.service, pause_until_idle())
+    assert await metric_restatement_service.list_restating_organizations(slow_harness.service) == []
     assert (await alignment.get_alignment(slow_harness.service, full_actor)).restating_metrics == (
         "arr",
     )
     assert (
         await alignment.get_alignment(slow_harness.service, healthy_actor)
     ).restating_metrics == ()
-    await configuration.put_resource(slow_harness.service, full_actor, make_metric())
+    await configuration_service.put_resource(slow_harness.service, full_actor, make_metric())
     assert (await alignment.get_alignment(slow_harness.service, full_actor)).restating_metrics == ()
     assert (
-        await maintenance.count_rollup_differences(slow_harness.service, full_actor.organization)
+        await rollup_check.count_rollup_differences(slow_harness.service, full_actor.organization)
         == NO_DIFFERENCES
     )
 
@@ -265,16 +275,23 @@ async def test_a_restatement_ends_while_events_come_in_for_many_days(harness: Se
     stepwise_harness = replace(
         harness, service=replace(harness.service, max_inline_restated_events=20)
     )
-    await configuration.put_resource(stepwise_harness.service, actor, make_metric("sum", where=()))
+    await configuration_service.put_resource(
+        stepwise_harness.service, actor, make_metric("sum", where=())
+    )
     for number in range(60):
         late_events = [
             make_event(f"in-{number}-{n}", time=NOW - (number + 7 * n) % 40 * DAY) for n in range(3)
         ]
         await record_events(stepwise_harness, actor, *late_events)
-        if not await restatement.run_step(stepwise_harness.service, actor.organization):
+        if not await metric_restatement_service.run_step(
+            stepwise_harness.service, actor.organization
+        ):
             break
-    assert await restatement.list_restating_organizations(stepwise_harness.service) == []
     assert (
-        await maintenance.count_rollup_differences(stepwise_harness.service, actor.organization)
+        await metric_restatement_service.list_restating_organizations(stepwise_harness.service)
+        == []
+    )
+    assert (
+        await rollup_check.count_rollup_differences(stepwise_harness.service, actor.organization)
         == NO_DIFFERENCES
     )

@@ -1,4 +1,4 @@
-"""What is wrong with an event by itself, and what repeats another of the same batch."""
+"""Validation finds invalid events, and repetitions within a batch."""
 
 from dataclasses import replace
 from datetime import timedelta

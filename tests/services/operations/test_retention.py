@@ -1,4 +1,4 @@
-"""Raw bodies grow old and are emptied a few at a time, by however many processes; what they said stands."""
+"""Old raw bodies are emptied in batches by any number of processes."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -18,7 +18,7 @@ DAY = timedelta(days=1)
 
 
 def pause_for_rounds(max_rounds: int, busy_rounds: list[bool]) -> Callable[[bool], Awaitable[bool]]:
-    """A pause that lets so many rounds be, and notes whether each had more to do."""
+    """Return a pause that ends the worker after some rounds, and records whether each was busy."""
 
     async def pause(busy: bool) -> bool:
         busy_rounds.append(busy)
@@ -28,7 +28,7 @@ def pause_for_rounds(max_rounds: int, busy_rounds: list[bool]) -> Callable[[bool
 
 
 async def create_with_deliveries(harness: ServiceHarness, key: str, *ages: int) -> Actor:
-    """An organization with a delivery of so many days ago for each."""
+    """Create an organization with one delivery for each age in days."""
     actor = await harness.create_organization(key)
     await seed_playbook(harness, actor)
     async with harness.service.database.write_transaction() as connection:
@@ -40,7 +40,7 @@ async def create_with_deliveries(harness: ServiceHarness, key: str, *ages: int) 
 
 
 async def list_body_presence(harness: ServiceHarness, actor: Actor) -> list[bool]:
-    """Whether each delivery has its body, oldest first."""
+    """Return whether each delivery has its body, oldest first."""
     async with harness.service.database.read_transaction() as connection:
         stored_deliveries = await deliveries.list_deliveries(
             connection, actor.organization, "billing", None, None, 200
@@ -52,10 +52,8 @@ async def test_old_bodies_are_emptied_in_steps_oldest_first(
     harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(retention, "BATCH_SIZE", 2)
-    actor, other_actor = (
-        await create_with_deliveries(harness, "acme", 90, 60, 31, 29, 0),
-        await create_with_deliveries(harness, "other", 40, 1),
-    )
+    actor = await create_with_deliveries(harness, "acme", 90, 60, 31, 29, 0)
+    other_actor = await create_with_deliveries(harness, "other", 40, 1)
     busy_rounds: list[bool] = []
     await retention.run_worker(harness.service, 30, pause_for_rounds(1, busy_rounds))
     assert (
@@ -97,19 +95,17 @@ async def test_several_processes_empty_each_body_once(
 async def test_a_failed_organization_is_retried_and_does_not_stop_others(
     harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
 ):
-    actor, other_actor = (
-        await create_with_deliveries(harness, "acme", 40),
-        await create_with_deliveries(harness, "other", 40),
-    )
+    actor = await create_with_deliveries(harness, "acme", 40)
+    other_actor = await create_with_deliveries(harness, "other", 40)
     empty_bodies = deliveries.empty_bodies
     errors: list[Exception] = [UnavailableError("busy"), RuntimeError("a fault")]
 
     async def fail_for_actor(connection: object, organization: object, *arguments: object) -> int:
         if organization == actor.organization and errors:
             raise errors.pop()
-        return await empty_bodies(connection, organization, *arguments)  # type: ignore[arg-type]  # as it was called
+        return await empty_bodies(connection, organization, *arguments)  # type: ignore[arg-type]  # the same arguments
 
-    monkeypatch.setattr(deliveries, "clear_bodies", fail_for_actor)
+    monkeypatch.setattr(deliveries, "empty_bodies", fail_for_actor)
     await retention.run_worker(harness.service, 30, pause_for_rounds(1, []))
     assert (
         await list_body_presence(harness, actor),
@@ -121,10 +117,10 @@ async def test_a_failed_organization_is_retried_and_does_not_stop_others(
 
 async def test_the_worker_continues_while_the_database_is_unavailable(harness: ServiceHarness):
     class UnavailableDatabase:
-        def reading(self) -> object:
+        def read_transaction(self) -> object:
             raise UnavailableError("busy")
 
-    service = replace(harness.service, database=UnavailableDatabase())  # type: ignore[arg-type]  # a database that cannot be asked
+    service = replace(harness.service, database=UnavailableDatabase())  # type: ignore[arg-type]  # has only what the worker uses
     busy_rounds: list[bool] = []
     await retention.run_worker(service, 30, pause_for_rounds(2, busy_rounds))
     assert busy_rounds == [False, False, False]

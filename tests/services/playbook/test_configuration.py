@@ -1,4 +1,4 @@
-"""Writes of configuration: preconditions, dry runs, several at once, and nobody's but one's own."""
+"""Writes of configuration: preconditions, dry runs, concurrent writes and required scopes."""
 
 import asyncio
 from dataclasses import replace
@@ -17,10 +17,10 @@ from app.domain.primitives.errors import (
     NotFoundError,
     PreconditionError,
 )
-from app.services.playbook import configuration
+from app.services.playbook import configuration as configuration_service
 from app.services.playbook.configuration import Precondition, WrittenResource
-from app.store.access import organization_version as cursor
-from app.store.playbook import configuration as store
+from app.store.access import organization_version
+from app.store.playbook import configuration as configuration_store
 from tests.support.configurations import make_playbook
 from tests.support.service_harness import (
     NOW,
@@ -43,8 +43,8 @@ async def load_version_and_configuration(
     harness: ServiceHarness, actor: Actor
 ) -> tuple[int, Configuration]:
     async with harness.service.database.read_transaction() as connection:
-        version = await cursor.current_version(connection, actor.organization)
-        return version, await store.load_configuration(connection, actor.organization)
+        version = await organization_version.current_version(connection, actor.organization)
+        return version, await configuration_store.load_configuration(connection, actor.organization)
 
 
 def make_ops_team(name: str) -> Team:
@@ -55,44 +55,50 @@ async def test_an_object_is_created_then_replaced_and_returns_the_version_of_its
     harness: ServiceHarness,
 ):
     actor = await harness.create_organization()
-    first = await configuration.put_resource(harness.service, actor, OPS)
-    second = await configuration.put_resource(harness.service, actor, make_ops_team("Operations"))
+    first = await configuration_service.put_resource(harness.service, actor, OPS)
+    second = await configuration_service.put_resource(
+        harness.service, actor, make_ops_team("Operations")
+    )
     version, stored_configuration = await load_version_and_configuration(harness, actor)
     assert (first.is_new, second.is_new) == (True, False)
     assert first.version < second.version == version
     assert stored_configuration.teams["ops"] == make_ops_team("Operations")
 
 
-async def test_putting_the_same_again_moves_no_version(harness: ServiceHarness):
+async def test_putting_the_same_object_again_leaves_the_version_unchanged(harness: ServiceHarness):
     actor = await harness.create_organization()
-    first = await configuration.put_resource(harness.service, actor, OPS)
+    first = await configuration_service.put_resource(harness.service, actor, OPS)
     before = await load_version_and_configuration(harness, actor)
-    repeated = await configuration.put_resource(harness.service, actor, OPS)
+    repeated = await configuration_service.put_resource(harness.service, actor, OPS)
     assert repeated == WrittenResource(OPS, is_new=False, version=first.version)
     assert await load_version_and_configuration(harness, actor) == before
 
 
-async def test_if_match_holds_for_the_present_version_alone(harness: ServiceHarness):
+async def test_if_match_holds_only_for_the_current_version(harness: ServiceHarness):
     actor = await harness.create_organization()
-    first = await configuration.put_resource(harness.service, actor, OPS)
-    await configuration.put_resource(harness.service, actor, Team("other", "Other", "any"))
-    second = await configuration.put_resource(
+    first = await configuration_service.put_resource(harness.service, actor, OPS)
+    await configuration_service.put_resource(harness.service, actor, Team("other", "Other", "any"))
+    second = await configuration_service.put_resource(
         harness.service, actor, make_ops_team("Two"), if_match(first.version)
     )
     for stale in (if_match(first.version), if_match(0, 10**6)):
         with pytest.raises(PreconditionError):
-            await configuration.put_resource(harness.service, actor, make_ops_team("Three"), stale)
+            await configuration_service.put_resource(
+                harness.service, actor, make_ops_team("Three"), stale
+            )
         with pytest.raises(PreconditionError):
-            await configuration.patch_resource(
+            await configuration_service.patch_resource(
                 harness.service, actor, "team", "ops", lambda _: make_ops_team("Three"), stale
             )
         with pytest.raises(PreconditionError):
-            await configuration.archive_resource(harness.service, actor, "team", "ops", stale)
+            await configuration_service.archive_resource(
+                harness.service, actor, "team", "ops", stale
+            )
     assert (await load_version_and_configuration(harness, actor))[1].teams["ops"].name == "Two"
-    await configuration.put_resource(
+    await configuration_service.put_resource(
         harness.service, actor, make_ops_team("Three"), if_match(0, second.version)
     )
-    await configuration.put_resource(
+    await configuration_service.put_resource(
         harness.service, actor, make_ops_team("Four"), Precondition(frozenset())
     )
     assert (await load_version_and_configuration(harness, actor))[1].teams["ops"].name == "Four"
@@ -102,32 +108,38 @@ async def test_if_match_never_holds_for_a_missing_object(harness: ServiceHarness
     actor = await harness.create_organization()
     for precondition in (if_match(1), Precondition(frozenset())):
         with pytest.raises(PreconditionError):
-            await configuration.put_resource(harness.service, actor, OPS, precondition)
-    written = await configuration.put_resource(harness.service, actor, OPS)
-    await configuration.archive_resource(harness.service, actor, "team", "ops")
+            await configuration_service.put_resource(harness.service, actor, OPS, precondition)
+    written = await configuration_service.put_resource(harness.service, actor, OPS)
+    await configuration_service.archive_resource(harness.service, actor, "team", "ops")
     with pytest.raises(PreconditionError):
-        await configuration.put_resource(harness.service, actor, OPS, if_match(written.version))
+        await configuration_service.put_resource(
+            harness.service, actor, OPS, if_match(written.version)
+        )
     assert "ops" not in (await load_version_and_configuration(harness, actor))[1].teams
 
 
 async def test_if_none_match_creates_only_what_is_not_live(harness: ServiceHarness):
     actor = await harness.create_organization()
-    assert (await configuration.put_resource(harness.service, actor, OPS, CREATE)).is_new
+    assert (await configuration_service.put_resource(harness.service, actor, OPS, CREATE)).is_new
     with pytest.raises(PreconditionError, match="exists"):
-        await configuration.put_resource(harness.service, actor, make_ops_team("Again"), CREATE)
-    await configuration.archive_resource(harness.service, actor, "team", "ops")
+        await configuration_service.put_resource(
+            harness.service, actor, make_ops_team("Again"), CREATE
+        )
+    await configuration_service.archive_resource(harness.service, actor, "team", "ops")
     assert (
-        await configuration.put_resource(harness.service, actor, make_ops_team("Back"), CREATE)
+        await configuration_service.put_resource(
+            harness.service, actor, make_ops_team("Back"), CREATE
+        )
     ).is_new
 
 
-async def test_of_several_writers_who_saw_the_same_version_one_wins(harness: ServiceHarness):
+async def test_of_concurrent_writers_with_the_same_version_one_succeeds(harness: ServiceHarness):
     actor = await harness.create_organization()
-    first = await configuration.put_resource(harness.service, actor, OPS)
+    first = await configuration_service.put_resource(harness.service, actor, OPS)
 
     async def write(number: int) -> bool:
         try:
-            await configuration.put_resource(
+            await configuration_service.put_resource(
                 harness.service, actor, make_ops_team(f"Ops {number}"), if_match(first.version)
             )
         except PreconditionError:
@@ -141,12 +153,12 @@ async def test_of_several_writers_who_saw_the_same_version_one_wins(harness: Ser
     ].name == f"Ops {successes.index(True)}"
 
 
-async def test_of_several_creators_one_wins(harness: ServiceHarness):
+async def test_of_concurrent_creators_one_succeeds(harness: ServiceHarness):
     actor = await harness.create_organization()
 
     async def create(number: int) -> bool:
         try:
-            await configuration.put_resource(
+            await configuration_service.put_resource(
                 harness.service, actor, make_ops_team(f"Ops {number}"), CREATE
             )
         except PreconditionError:
@@ -160,7 +172,9 @@ async def test_concurrent_writers_of_different_objects_lose_no_write(harness: Se
     actor = await harness.create_organization()
     await asyncio.gather(
         *(
-            configuration.put_resource(harness.service, actor, Team(f"t{number}", "T", "any"))
+            configuration_service.put_resource(
+                harness.service, actor, Team(f"t{number}", "T", "any")
+            )
             for number in range(8)
         )
     )
@@ -170,57 +184,51 @@ async def test_concurrent_writers_of_different_objects_lose_no_write(harness: Se
 async def test_a_dry_run_returns_the_changes_and_stores_nothing(harness: ServiceHarness):
     actor = await harness.create_organization()
     before = await load_version_and_configuration(harness, actor)
-    outcome = await configuration.write_configuration(
+    outcome = await configuration_service.write_configuration(
         harness.service, actor, lambda current: current.with_resource(OPS), dry_run=True
     )
     assert [(change.action, change.key) for change in outcome.changes] == [("create", "ops")]
     assert await load_version_and_configuration(harness, actor) == before
 
 
-async def test_a_rejected_write_stores_nothing(harness: ServiceHarness):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
+async def test_a_rejected_write_stores_nothing(harness: ServiceHarness, actor: Actor):
     before = await load_version_and_configuration(harness, actor)
     for noun in (
         Responsibility("win", "nobody", "informed"),
         make_playbook("bad", NOW.date(), NOW.date().replace(year=2025)),
     ):
         with pytest.raises(InvalidError):
-            await configuration.put_resource(harness.service, actor, noun)
+            await configuration_service.put_resource(harness.service, actor, noun)
     with pytest.raises(InUseError):
-        await configuration.archive_resource(harness.service, actor, "team", "sales")
+        await configuration_service.archive_resource(harness.service, actor, "team", "sales")
     with pytest.raises(NotFoundError, match="'sales'"):
-        await configuration.archive_resource(harness.service, actor, "team", "sale")
+        await configuration_service.archive_resource(harness.service, actor, "team", "sale")
     with pytest.raises(NotFoundError, match="'sales'"):
-        await configuration.patch_resource(
+        await configuration_service.patch_resource(
             harness.service, actor, "team", "sale", lambda noun: noun
         )
     assert await load_version_and_configuration(harness, actor) == before
 
 
 async def test_organizations_do_not_see_each_other(harness: ServiceHarness):
-    acme_actor, other_actor = (
-        await harness.create_organization("one"),
-        await harness.create_organization("other"),
-    )
+    acme_actor = await harness.create_organization("one")
+    other_actor = await harness.create_organization("other")
     before = await load_version_and_configuration(harness, other_actor)
     await seed_playbook(harness, acme_actor)
-    await configuration.put_resource(harness.service, acme_actor, OPS)
+    await configuration_service.put_resource(harness.service, acme_actor, OPS)
     assert await load_version_and_configuration(harness, other_actor) == before
     with pytest.raises(NotFoundError):
-        await configuration.archive_resource(harness.service, other_actor, "team", "ops")
+        await configuration_service.archive_resource(harness.service, other_actor, "team", "ops")
     assert (
-        await configuration.put_resource(
+        await configuration_service.put_resource(
             harness.service, other_actor, make_ops_team("Theirs"), CREATE
         )
     ).is_new
     assert (await load_version_and_configuration(harness, acme_actor))[1].teams["ops"] == OPS
 
 
-async def test_putting_a_playbook_never_changes_its_state(harness: ServiceHarness):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
-    written = await configuration.put_resource(
+async def test_putting_a_playbook_never_changes_its_state(harness: ServiceHarness, actor: Actor):
+    written = await configuration_service.put_resource(
         harness.service, actor, make_playbook("q4", state="closed", revision=9)
     )
     assert isinstance(written.resource, Playbook)
@@ -231,24 +239,22 @@ async def test_putting_a_playbook_never_changes_its_state(harness: ServiceHarnes
     )
 
 
-async def test_a_responsibility_that_is_put_is_proposed(harness: ServiceHarness):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
-    written = await configuration.put_resource(
+async def test_putting_a_responsibility_resets_it_to_proposed(
+    harness: ServiceHarness, actor: Actor
+):
+    written = await configuration_service.put_resource(
         harness.service, actor, Responsibility("win", "sales", "informed", SCALE, "accepted")
     )
     assert written.resource == Responsibility("win", "sales", "informed")
 
 
-async def test_the_time_zone_is_fixed_once_events_exist(harness: ServiceHarness):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
+async def test_the_time_zone_is_fixed_once_events_exist(harness: ServiceHarness, actor: Actor):
 
     def make_organization(time_zone: str) -> Organization:
         return Organization("acme", "Acme", time_zone)
 
     async def change_time_zone(time_zone: str) -> None:
-        await configuration.patch_resource(
+        await configuration_service.patch_resource(
             harness.service, actor, "organization", "acme", lambda _: make_organization(time_zone)
         )
 
@@ -256,7 +262,7 @@ async def test_the_time_zone_is_fixed_once_events_exist(harness: ServiceHarness)
     await record_events(harness, actor, make_event("a"))
     with pytest.raises(InvalidError, match="fixed"):
         await change_time_zone("UTC")
-    await configuration.patch_resource(
+    await configuration_service.patch_resource(
         harness.service,
         actor,
         "organization",
@@ -281,8 +287,8 @@ async def test_configuration_is_written_only_with_the_required_scope(harness: Se
         actor = Actor(owner.organization, "somebody", frozenset(scopes), team)
         before = await load_version_and_configuration(harness, owner)
         if is_allowed:
-            await configuration.put_resource(harness.service, actor, noun)
+            await configuration_service.put_resource(harness.service, actor, noun)
         else:
             with pytest.raises(ForbiddenError):
-                await configuration.put_resource(harness.service, actor, noun)
+                await configuration_service.put_resource(harness.service, actor, noun)
         assert (await load_version_and_configuration(harness, owner) != before) is is_allowed

@@ -1,4 +1,4 @@
-"""What a question about a day is answered from: the configuration as it stood, and the playbook that was current."""
+"""The configuration and the playbook that a past day is scored with."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -8,17 +8,15 @@ import pytest
 from app.domain.access.actor import Actor
 from app.domain.playbook.objectives import Objective
 from app.domain.playbook.organization import Team
-from app.domain.playbook.playbooks import Playbook, Signoff
+from app.domain.playbook.playbooks import (
+    Playbook,
+    Signoff,
+)
 from app.domain.primitives.errors import NoCurrentPlaybookError, NotFoundError
 from app.services.alignment import alignment
 from app.services.alignment.alignment import AlignmentResult
-from app.services.playbook import configuration, playbooks
-from app.services.playbook import configuration_history as past
-from app.services.playbook.configuration_history import (
-    current_playbooks,
-    explain_no_current_playbook,
-)
-from tests.support.configurations import make_playbook
+from app.services.playbook import configuration as configuration_service
+from app.services.playbook import configuration_history, playbooks
 from tests.support.service_harness import (
     NOW,
     SCALE,
@@ -27,55 +25,14 @@ from tests.support.service_harness import (
     make_metric,
     measures_by_metric,
     record_events,
-    seed_playbook,
 )
 
 TODAY = NOW.date()
 DAY = timedelta(days=1)
 
 
-def make_playbook_in_state(key: str, first: date, last: date, state: str = "published") -> Playbook:
-    return replace(make_playbook(key, first, last), state=state)
-
-
-def test_the_published_playbook_whose_window_holds_the_day_is_current():
-    candidates = [
-        make_playbook_in_state("before", TODAY - 9 * DAY, TODAY - DAY),
-        make_playbook_in_state("now", TODAY, TODAY),
-        make_playbook_in_state("after", TODAY + DAY, TODAY + 9 * DAY),
-        make_playbook_in_state("shut", TODAY, TODAY, "closed"),
-        make_playbook_in_state("idea", TODAY, TODAY, "draft"),
-    ]
-    current_keys = [current_playbooks(candidates, TODAY + n * DAY) for n in (-10, -9, -1, 0, 1, 9)]
-    assert current_keys == [[], ["before"], ["before"], ["now"], ["after"], ["after"]]
-
-
-def test_of_several_current_playbooks_the_latest_start_comes_first():
-    candidates = [
-        make_playbook_in_state("year", TODAY - 99 * DAY, TODAY + 99 * DAY),
-        make_playbook_in_state("quarter", TODAY - 9 * DAY, TODAY + 9 * DAY),
-        make_playbook_in_state("month", TODAY - 2 * DAY, TODAY),
-        make_playbook_in_state("twin", TODAY - 2 * DAY, TODAY),
-    ]
-    assert current_playbooks(candidates, TODAY) == ["twin", "month", "quarter", "year"]
-    assert current_playbooks(candidates[::-1], TODAY) == current_playbooks(candidates, TODAY)
-
-
-def test_without_a_current_playbook_the_last_ended_one_and_a_draft_are_named():
-    candidates = [
-        make_playbook_in_state("old", TODAY - 99 * DAY, TODAY - 50 * DAY),
-        make_playbook_in_state("older", TODAY - 9 * DAY, TODAY - 2 * DAY, "closed"),
-        make_playbook_in_state("idea", TODAY, TODAY, "draft"),
-    ]
-    assert "'older', ended on 2026-11-21" in explain_no_current_playbook(candidates, TODAY)
-    assert "draft: 'idea'" in explain_no_current_playbook(candidates, TODAY)
-    assert (
-        explain_no_current_playbook([], TODAY) == "No published playbook's window holds 2026-11-23."
-    )
-
-
 def comparable_fields(answer: AlignmentResult) -> object:
-    """All that an answer says, as it would be shown."""
+    """Return all parts of a result that a caller sees."""
     losses = [
         (*loss[:3], *loss[4:], loss.detail, loss.evidence) for loss in answer.alignment.losses
     ]
@@ -83,9 +40,9 @@ def comparable_fields(answer: AlignmentResult) -> object:
     return replace(answer.alignment, losses=()), losses, playbook_fields
 
 
-async def test_the_answer_for_a_past_day_is_not_changed_by_later_writes(harness: ServiceHarness):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
+async def test_the_answer_for_a_past_day_is_not_changed_by_later_writes(
+    harness: ServiceHarness, actor: Actor
+):
     (outcome,) = await record_events(harness, actor, make_event("a"))
     assert outcome.uid is not None
     fields_before = comparable_fields(await alignment.get_alignment(harness.service, actor))
@@ -96,7 +53,7 @@ async def test_the_answer_for_a_past_day_is_not_changed_by_later_writes(harness:
         Objective("more", "q4", "More", priority=7 * SCALE),
         Playbook("q4", "Another", "", date(2026, 10, 5), date(2027, 1, 31)),
     ):
-        await configuration.put_resource(harness.service, actor, noun)
+        await configuration_service.put_resource(harness.service, actor, noun)
     await playbooks.publish_playbook(harness.service, actor, "q4")
     await playbooks.record_signoff(harness.service, actor, Signoff("q4", "support", 2, "Ann"))
     await record_events(
@@ -105,8 +62,8 @@ async def test_the_answer_for_a_past_day_is_not_changed_by_later_writes(harness:
         make_event("late", value=900 * SCALE),
         make_event("b", time=harness.clock.now),
     )
-    await configuration.archive_resource(harness.service, actor, "objective", "win")
-    await configuration.archive_resource(harness.service, actor, "metric", "arr")
+    await configuration_service.archive_resource(harness.service, actor, "objective", "win")
+    await configuration_service.archive_resource(harness.service, actor, "metric", "arr")
     assert comparable_fields(await alignment.get_alignment(harness.service, actor)) != fields_before
     assert (
         comparable_fields(
@@ -121,14 +78,12 @@ async def test_the_answer_for_a_past_day_is_not_changed_by_later_writes(harness:
     )
 
 
-async def test_a_finished_playbook_keeps_its_number(harness: ServiceHarness):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
+async def test_an_ended_playbook_keeps_its_score(harness: ServiceHarness, actor: Actor):
     await record_events(harness, actor, make_event("a"))
     harness.clock.now = NOW + 38 * DAY
     last_fields = comparable_fields(await alignment.get_alignment(harness.service, actor))
     harness.clock.advance(days=20)
-    await configuration.put_resource(
+    await configuration_service.put_resource(
         harness.service, actor, Team("sales", "Sales", "sales", 99 * SCALE)
     )
     with pytest.raises(NoCurrentPlaybookError):
@@ -146,7 +101,7 @@ async def test_a_finished_playbook_keeps_its_number(harness: ServiceHarness):
 
 
 async def create_imported_quarter(harness: ServiceHarness) -> Actor:
-    """A playbook that was published on the last day of a quarter about which all is recorded on that day."""
+    """Create a playbook on the last day of a quarter, before any other record of it."""
     actor = await harness.create_organization()
     harness.clock.now = NOW
     nouns = (
@@ -154,17 +109,23 @@ async def create_imported_quarter(harness: ServiceHarness) -> Actor:
         Playbook("q3", "The quarter", "", TODAY - 60 * DAY, TODAY + 30 * DAY),
     )
     for noun in (*nouns, make_metric(), Objective("win", "q3", "Win")):
-        await configuration.put_resource(harness.service, actor, noun)
+        await configuration_service.put_resource(harness.service, actor, noun)
     return actor
 
 
-async def test_before_its_first_publishing_a_playbook_is_as_it_was_then(harness: ServiceHarness):
+async def test_before_its_first_publication_a_playbook_is_scored_as_first_published(
+    harness: ServiceHarness,
+):
     actor = await create_imported_quarter(harness)
     harness.clock.advance(days=2)
     await playbooks.publish_playbook(harness.service, actor, "q3")
-    await configuration.put_resource(harness.service, actor, Objective("more", "q3", "More"))
+    await configuration_service.put_resource(
+        harness.service, actor, Objective("more", "q3", "More")
+    )
     harness.clock.advance(days=2)
-    await configuration.put_resource(harness.service, actor, Objective("again", "q3", "Again"))
+    await configuration_service.put_resource(
+        harness.service, actor, Objective("again", "q3", "Again")
+    )
     answer = await alignment.get_alignment(harness.service, actor, as_of=TODAY - 30 * DAY)
     assert answer.playbook.key == "q3"
     assert answer.snapshot.frame.configuration_from == TODAY + 2 * DAY
@@ -196,18 +157,16 @@ async def test_the_configuration_of_a_day_is_correct_in_any_order_of_days(harnes
         harness.clock.advance(days=1)
         days.append(harness.clock.now.date())
         if number % 2:
-            await configuration.archive_resource(harness.service, actor, "team", "sales")
+            await configuration_service.archive_resource(harness.service, actor, "team", "sales")
         else:
-            await configuration.put_resource(
+            await configuration_service.put_resource(
                 harness.service, actor, Team("sales", f"Sales {number}", "sales")
             )
     order = [3, 0, 5, 1, 4, 2]
     async with harness.service.database.read_transaction() as connection:
-        configuration_history = await past.load_history(connection, actor.organization)
-        configurations = {
-            number: await configuration_history.as_of(days[number]) for number in order
-        }
-        empty_configuration = await configuration_history.as_of(TODAY - DAY)
+        config_history = await configuration_history.load_history(connection, actor.organization)
+        configurations = {number: await config_history.as_of(days[number]) for number in order}
+        empty_configuration = await config_history.as_of(TODAY - DAY)
     names = [
         configurations[number].teams["sales"].name if number % 2 == 0 else None
         for number in range(6)
@@ -218,13 +177,13 @@ async def test_the_configuration_of_a_day_is_correct_in_any_order_of_days(harnes
     assert empty_configuration.organization.key == "acme"
 
 
-async def test_a_draft_of_an_ended_quarter_is_scored_too(harness: ServiceHarness):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
-    await configuration.put_resource(
+async def test_a_draft_of_an_ended_quarter_is_scored_too(harness: ServiceHarness, actor: Actor):
+    await configuration_service.put_resource(
         harness.service, actor, Playbook("old", "Old", "", TODAY - 90 * DAY, TODAY - 10 * DAY)
     )
-    await configuration.put_resource(harness.service, actor, Objective("late", "old", "Late"))
+    await configuration_service.put_resource(
+        harness.service, actor, Objective("late", "old", "Late")
+    )
     answer = await alignment.get_alignment(harness.service, actor, "old")
     assert (answer.playbook.key, answer.snapshot.frame.until) == ("old", TODAY - 10 * DAY)
     assert answer.snapshot.frame.configuration_from == TODAY

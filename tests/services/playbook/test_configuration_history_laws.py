@@ -1,12 +1,9 @@
-"""The past, asked of the real flows, against a model that recomputes it from every act there was."""
+"""Past days, compared with a model that recomputes them from all actions."""
 
-import asyncio
 import os
-from collections.abc import Iterator
 from datetime import date, timedelta
 from random import Random
 
-import pytest
 from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 
@@ -19,9 +16,9 @@ from tests.reference_model.timeline_runner import (
 )
 from tests.reference_model.timeline_strategies import find_last_redefinition, timelines
 
-# PAST_EXAMPLES=2000 is the deep run.
+# For a thorough run: PAST_EXAMPLES=2000.
 MAX_EXAMPLES = int(os.environ.get("PAST_EXAMPLES", "12"))
-# Shrinking lives through hundreds of histories: only where someone waits for it.
+# Shrinking replays hundreds of timelines, so it is on only with PAST_SHRINK.
 PHASES = tuple(
     set(Phase) - (set() if "PAST_SHRINK" in os.environ else {Phase.shrink, Phase.explain})
 )
@@ -34,20 +31,14 @@ EVENING_PLAYBOOKS = (None, "main")
 PLAYBOOK_CHOICES = (None, None, "main", "other")
 
 
-@pytest.fixture
-def timeline_runner(database_url: str) -> Iterator[TimelineRunner]:
-    with asyncio.Runner() as runner:
-        new_runner = TimelineRunner(database_url, runner)
-        yield new_runner
-        runner.run(new_runner.service.database.close())
-
-
 def draw_questions(
     timeline: Timeline, seed: int, count: int
 ) -> list[tuple[date, date, str | None]]:
-    """Days from before the first act to the last one, known at any later one."""
-    rng, days = Random(seed), timeline.list_days()
-    first, last = days[0] - timedelta(days=6), days[-1]
+    """Draw days and instants of knowledge between the first and the last action."""
+    rng = Random(seed)
+    days = timeline.list_days()
+    first = days[0] - timedelta(days=6)
+    last = days[-1]
     span = (last - first).days
     drawn = []
     for _ in range(count):
@@ -61,7 +52,7 @@ def draw_questions(
 
 @property_settings
 @given(timeline=timelines(), seed=st.integers(0, 99))
-def test_any_past_answer_is_what_the_whole_record_says(
+def test_any_past_result_equals_the_model(
     timeline_runner: TimelineRunner, timeline: Timeline, seed: int
 ) -> None:
     async def collect_mismatches() -> list[object]:
@@ -79,7 +70,7 @@ def test_any_past_answer_is_what_the_whole_record_says(
 
 @property_settings
 @given(timeline=timelines())
-def test_the_present_answer_of_every_evening_is_what_the_record_says(
+def test_the_result_of_every_evening_equals_the_model(
     timeline_runner: TimelineRunner, timeline: Timeline
 ) -> None:
     async def collect_mismatches() -> list[object]:
@@ -99,7 +90,7 @@ def test_the_present_answer_of_every_evening_is_what_the_record_says(
 
 @property_settings
 @given(timeline=timelines())
-def test_what_was_answered_at_the_end_of_a_day_is_answered_forever(
+def test_the_result_at_the_end_of_a_day_never_changes(
     timeline_runner: TimelineRunner, timeline: Timeline
 ) -> None:
     async def collect_mismatches() -> list[object]:

@@ -1,18 +1,17 @@
-"""What the journal says is what there is, and asking for the past leaves no trace."""
+"""Replaying the journal gives the tables, and queries about the past change nothing."""
 
-import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 
-import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from sqlalchemy import text
 
-from app.domain.playbook import serialization as codec
+from app.domain.playbook import serialization
 from app.domain.playbook.configuration import TABLE_NAMES
-from app.store.playbook import configuration, journal
+from app.store.playbook import configuration as configuration_store
+from app.store.playbook import journal
 from app.store.playbook.journal import JournalFilter
-from app.store.tables.playbook import Row
+from app.store.tables.base import Row
 from tests.reference_model.timeline import Timeline
 from tests.reference_model.timeline_runner import TimelineRunner
 from tests.reference_model.timeline_strategies import timelines
@@ -25,25 +24,15 @@ property_settings = settings(
 ConfigurationByKey = dict[tuple[str, str], Mapping[str, object]]
 
 
-@pytest.fixture
-def timeline_runner(database_url: str) -> Iterator[TimelineRunner]:
-    with asyncio.Runner() as runner:
-        new_runner = TimelineRunner(database_url, runner)
-        yield new_runner
-        runner.run(new_runner.service.database.close())
-
-
 async def replay_journal(timeline_runner: TimelineRunner) -> ConfigurationByKey:
-    """What is there by the journal alone, its entries in their order."""
+    """Return the configuration that the journal's entries give in their order."""
     objects: ConfigurationByKey = {}
     async with timeline_runner.service.database.read_transaction() as connection:
         entries = await journal.list_journal_records(
             connection, timeline_runner.actor.organization, JournalFilter(), None, 100_000
         )
     for journal_entry in reversed(entries):
-        if (
-            journal_entry.action == "restate"
-        ):  # says from when on history is as the metric makes it, and changes nothing
+        if journal_entry.action == "restate":  # changes no resource
             continue
         if journal_entry.kind in TABLE_NAMES and journal_entry.after is not None:
             assert objects.get((journal_entry.kind, journal_entry.key)) == (
@@ -56,25 +45,23 @@ async def replay_journal(timeline_runner: TimelineRunner) -> ConfigurationByKey:
 
 
 async def load_stored_configuration(timeline_runner: TimelineRunner) -> ConfigurationByKey:
-    """What is there by the tables."""
+    """Return the configuration that the tables hold."""
     async with timeline_runner.service.database.read_transaction() as connection:
-        current_configuration = await configuration.load_configuration(
+        current_configuration = await configuration_store.load_configuration(
             connection, timeline_runner.actor.organization
         )
     return {
-        (kind, key): codec.to_json(noun)
+        (kind, key): serialization.to_json(noun)
         for kind in TABLE_NAMES
         for key, noun in current_configuration.resources_of(kind).items()
     }
 
 
 async def dump_tables(timeline_runner: TimelineRunner) -> dict[str, list[str]]:
-    """Every row of every table."""
+    """Return every row of every table."""
     async with timeline_runner.service.database.read_transaction() as connection:
         return {
-            name: sorted(
-                map(str, await connection.execute(text(f'select * from "{name}"')))
-            )  # a table's name
+            name: sorted(map(str, await connection.execute(text(f'select * from "{name}"'))))
             for name in sorted(Row.metadata.tables)
         }
 
@@ -96,13 +83,14 @@ def test_replaying_the_whole_journal_gives_the_present_tables(
 
 @property_settings
 @given(timeline=timelines())
-def test_asking_for_the_past_changes_nothing(
+def test_queries_about_the_past_change_nothing(
     timeline_runner: TimelineRunner, timeline: Timeline
 ) -> None:
     async def query_past() -> tuple[object, object]:
         await timeline_runner.run_timeline(timeline)
         before = await dump_tables(timeline_runner)
-        first, last = timeline.list_days()[0], timeline.list_days()[-1]
+        first = timeline.list_days()[0]
+        last = timeline.list_days()[-1]
         for age in range((last - first).days + 3):
             day = last - timedelta(days=age)
             for playbook in (None, "main", "nothing"):

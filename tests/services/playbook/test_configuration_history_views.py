@@ -1,14 +1,11 @@
-"""History, comparison and what-if say what the single answers say, and nothing of their own."""
+"""History, comparison and what-if agree with the results of single days."""
 
-import asyncio
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from random import Random
 
-import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -17,8 +14,8 @@ from app.domain.playbook.objectives import Objective
 from app.services.alignment import comparison, history
 from app.services.alignment.alignment import AlignmentResult
 from app.services.alignment.evidence_urls import to_url
-from app.services.playbook import configuration_history as past
-from app.services.playbook import playbooks
+from app.services.alignment.history import HistoryQuery
+from app.services.playbook import configuration_history, playbooks
 from tests.reference_model.component_inputs import collect_inputs
 from tests.reference_model.loss_events import find_loss_events
 from tests.reference_model.timeline import NoAnswerError, Timeline
@@ -33,16 +30,8 @@ property_settings = settings(
 )
 
 
-@pytest.fixture
-def timeline_runner(database_url: str) -> Iterator[TimelineRunner]:
-    with asyncio.Runner() as runner:
-        new_runner = TimelineRunner(database_url, runner)
-        yield new_runner
-        runner.run(new_runner.service.database.close())
-
-
 def extract_figures(answer: AlignmentResult | str) -> tuple[object, ...]:
-    """What a point of a history shows of an answer; nothing without a current playbook."""
+    """Return the parts of a result that a history shows; nothing without a current playbook."""
     if isinstance(answer, str):
         return None, None
     a = answer.alignment
@@ -50,7 +39,7 @@ def extract_figures(answer: AlignmentResult | str) -> tuple[object, ...]:
 
 
 def extract_point_figures(point: history.ScorePoint) -> tuple[object, ...]:
-    """The same of a point."""
+    """Return the same parts of a point."""
     a = point.alignment
     if a is None:
         return None, None
@@ -64,7 +53,8 @@ def test_every_point_of_a_history_is_the_answer_of_its_day(
 ) -> None:
     async def collect_mismatches() -> list[object]:
         await timeline_runner.run_timeline(timeline)
-        first, last = timeline.list_days()[0] - timedelta(days=3), timeline.list_days()[-1]
+        first = timeline.list_days()[0] - timedelta(days=3)
+        last = timeline.list_days()[-1]
         last_day = max(first, last - timedelta(days=late)) if step == "week" else last
         mismatches: list[object] = []
         for known_at in (None, last):
@@ -72,11 +62,7 @@ def test_every_point_of_a_history_is_the_answer_of_its_day(
                 await history.get_history(
                     timeline_runner.service,
                     timeline_runner.actor,
-                    first,
-                    last_day,
-                    step,
-                    None,
-                    known_at,
+                    HistoryQuery(first, last_day, step, None, known_at),
                 )
             ).points
             days = [point.as_of for point in points]
@@ -99,7 +85,7 @@ def test_every_point_of_a_history_is_the_answer_of_its_day(
 
 
 def map_loss_points(answer: AlignmentResult) -> dict[object, float]:
-    """The ledger by what each loss is of."""
+    """Return the points of each loss, by its subject."""
     return {
         (loss.component, loss.reason, *loss[4:]): loss.points for loss in answer.alignment.losses
     }
@@ -124,7 +110,8 @@ def test_a_comparison_is_two_answers_and_the_difference_of_their_ledgers(
         assert [to_answer_fields(compared.before), to_answer_fields(compared.after)] == [
             to_answer_fields(single) for single in singles
         ]
-        before, after = map_loss_points(compared.before), map_loss_points(compared.after)
+        before = map_loss_points(compared.before)
+        after = map_loss_points(compared.after)
         point_changes = {
             k: after.get(k, 0.0) - before.get(k, 0.0) for k in before.keys() | after.keys()
         }
@@ -152,7 +139,7 @@ def test_evidence_of_a_past_loss_lists_exactly_its_inputs(
                 component_inputs = collect_inputs(
                     timeline.compute_expected_answer(as_of, known_at, "main").world
                 )
-            except NoAnswerError:  # none was to be had, or the model has no opinion
+            except NoAnswerError:  # there is no score, or the model does not cover the case
                 continue
             assert not isinstance(answer, str)
             async with timeline_runner.service.database.read_transaction() as connection:
@@ -160,7 +147,7 @@ def test_evidence_of_a_past_loss_lists_exactly_its_inputs(
                 evidence_lookup = EvidenceLookup(
                     connection,
                     timeline_runner.actor,
-                    partial(past.configuration_as_of, connection, organization),
+                    partial(configuration_history.configuration_as_of, connection, organization),
                 )
                 for loss in answer.alignment.losses:
                     expected_inputs = find_loss_events(component_inputs, to_model_loss(loss))
@@ -181,7 +168,7 @@ def test_evidence_of_a_past_loss_lists_exactly_its_inputs(
 
 
 def change_priorities(document: Document, rng: Random) -> Document:
-    """The document with other priorities, and one of its objectives paused."""
+    """Return the document with other priorities, and some objectives paused."""
     objectives = []
     for located in document.objectives:
         assert isinstance(located.resource, Objective)
@@ -201,12 +188,13 @@ def test_what_if_predicts_the_alignment_after_applying_the_document(
 ) -> None:
     async def check_what_if() -> None:
         await timeline_runner.run_timeline(timeline)
-        service, actor = timeline_runner.service, timeline_runner.actor
+        service = timeline_runner.service
+        actor = timeline_runner.actor
         document = await playbooks.export_document(service, actor, "main")
         same = await comparison.evaluate_what_if(service, actor, document)
         assert same.before is not None
         if same.before.alignment.frame.until < same.before.alignment.frame.as_of:
-            return  # it is over: what is asked is what its last day would have been
+            return  # the playbook has ended, and the what-if changes its last day
         assert list(same.differences) == []
         assert (
             extract_figures(same.before)

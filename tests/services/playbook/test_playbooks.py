@@ -1,4 +1,4 @@
-"""The acts on a playbook, by those who may act."""
+"""The use cases of a playbook, and the actors that may run them."""
 
 from dataclasses import replace
 
@@ -16,12 +16,14 @@ from app.domain.primitives.errors import (
     PreconditionError,
     PruneNeededError,
 )
-from app.services.playbook import configuration, playbooks
+from app.services.playbook import configuration as configuration_service
+from app.services.playbook import playbooks
 from app.services.playbook.configuration import Precondition
-from app.store.access import organization_version as cursor
-from app.store.playbook import configuration as store
+from app.services.playbook.playbooks import ResponsibilityAnswer
+from app.store.access import organization_version
+from app.store.playbook import configuration as configuration_store
 from tests.support.configurations import make_configuration
-from tests.support.service_harness import ServiceHarness, seed_playbook
+from tests.support.service_harness import ServiceHarness
 
 
 def make_bound_actor(owner: Actor, team: str | None, *scopes: str) -> Actor:
@@ -30,34 +32,32 @@ def make_bound_actor(owner: Actor, team: str | None, *scopes: str) -> Actor:
 
 async def load_version(harness: ServiceHarness, actor: Actor) -> int:
     async with harness.service.database.read_transaction() as connection:
-        return await cursor.current_version(connection, actor.organization)
+        return await organization_version.current_version(connection, actor.organization)
 
 
-async def test_publishing_creates_one_revision_per_change(harness: ServiceHarness):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
+async def test_publishing_creates_one_revision_per_change(harness: ServiceHarness, actor: Actor):
     revisions = []
     for _ in range(2):
         for _ in range(2):
             published = (await playbooks.publish_playbook(harness.service, actor, "q4")).resource
             assert isinstance(published, Playbook)
             revisions.append(published.revision)
-        await configuration.put_resource(harness.service, actor, Objective("more", "q4", "More"))
+        await configuration_service.put_resource(
+            harness.service, actor, Objective("more", "q4", "More")
+        )
     assert revisions == [2, 2, 3, 3]
 
 
-async def test_a_closed_playbook_is_neither_published_nor_reopened(harness: ServiceHarness):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
+async def test_a_closed_playbook_is_neither_published_nor_reopened(
+    harness: ServiceHarness, actor: Actor
+):
     closed = await playbooks.close_playbook(harness.service, actor, "q4")
     with pytest.raises(NotPublishedError):
         await playbooks.publish_playbook(harness.service, actor, "q4")
     assert (await playbooks.close_playbook(harness.service, actor, "q4")).version == closed.version
 
 
-async def test_an_act_with_a_stale_precondition_is_refused(harness: ServiceHarness):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
+async def test_a_write_with_a_stale_precondition_is_rejected(harness: ServiceHarness, actor: Actor):
     stale = Precondition(frozenset({"0"}))
     for act in (
         playbooks.publish_playbook(harness.service, actor, "q4", stale),
@@ -71,9 +71,9 @@ async def test_an_act_with_a_stale_precondition_is_refused(harness: ServiceHarne
             await act
 
 
-async def test_a_team_signs_the_current_revision_and_may_withdraw(harness: ServiceHarness):
-    owner = await harness.create_organization()
-    await seed_playbook(harness, owner)
+async def test_a_team_signs_the_current_revision_and_may_withdraw(
+    harness: ServiceHarness, owner: Actor
+):
     sales = make_bound_actor(owner, "sales")
     signed = await playbooks.record_signoff(
         harness.service, sales, Signoff("q4", "sales", 1, "Ann")
@@ -89,18 +89,11 @@ async def test_a_team_signs_the_current_revision_and_may_withdraw(harness: Servi
         await playbooks.withdraw_participation(harness.service, sales, "signoff", "q5", "sales")
 
 
-async def test_a_team_accepts_and_declines_its_own_part(harness: ServiceHarness):
-    owner = await harness.create_organization()
-    await seed_playbook(harness, owner)
+async def test_a_team_accepts_and_declines_its_own_part(harness: ServiceHarness, owner: Actor):
     for accepted, status in ((False, "declined"), (True, "accepted")):
-        written = await playbooks.record_acceptance(
-            harness.service,
-            make_bound_actor(owner, "sales"),
-            "win",
-            "sales",
-            accepted=accepted,
-            accepted_by="Ann",
-            note="so",
+        answer = ResponsibilityAnswer("win", "sales", accepted, "Ann", "so")
+        written = await playbooks.record_answer(
+            harness.service, make_bound_actor(owner, "sales"), answer
         )
         assert isinstance(written.resource, Responsibility)
         assert (written.resource.status, written.resource.by, written.resource.note) == (
@@ -109,18 +102,18 @@ async def test_a_team_accepts_and_declines_its_own_part(harness: ServiceHarness)
             "so",
         )
     with pytest.raises(NotFoundError, match="'win'"):
-        await playbooks.record_acceptance(
-            harness.service, owner, "wim", "sales", accepted=True, accepted_by="", note=""
+        await playbooks.record_answer(
+            harness.service, owner, ResponsibilityAnswer("wim", "sales", True, "", "")
         )
     with pytest.raises(NotFoundError, match="'ops'"):
-        await playbooks.record_acceptance(
-            harness.service, owner, "win", "ops", accepted=True, accepted_by="", note=""
+        await playbooks.record_answer(
+            harness.service, owner, ResponsibilityAnswer("win", "ops", True, "", "")
         )
 
 
-async def test_acts_of_a_team_are_its_own(harness: ServiceHarness):
-    owner = await harness.create_organization()
-    await seed_playbook(harness, owner)
+async def test_only_a_team_itself_and_an_admin_act_for_the_team(
+    harness: ServiceHarness, owner: Actor
+):
     for team, scopes, is_allowed in (
         ("marketing", {"playbook:write"}, False),
         (None, {"playbook:write"}, False),
@@ -135,14 +128,10 @@ async def test_acts_of_a_team_are_its_own(harness: ServiceHarness):
                 harness.service, actor, Contribution("q4", "sales", actor.name)
             ),
             playbooks.record_signoff(harness.service, actor, Signoff("q4", "sales", 1, str(team))),
-            playbooks.record_acceptance(
+            playbooks.record_answer(
                 harness.service,
                 actor,
-                "win",
-                "sales",
-                accepted=False,
-                accepted_by=str(team),
-                note="",
+                ResponsibilityAnswer("win", "sales", False, str(team), ""),
             ),
             playbooks.withdraw_participation(harness.service, actor, "contribution", "q4", "sales"),
         ):
@@ -154,9 +143,9 @@ async def test_acts_of_a_team_are_its_own(harness: ServiceHarness):
         assert await load_version(harness, owner) == before + (4 if is_allowed else 0)
 
 
-async def test_a_bound_key_may_neither_publish_nor_close_nor_apply(harness: ServiceHarness):
-    owner = await harness.create_organization()
-    await seed_playbook(harness, owner)
+async def test_a_bound_key_may_neither_publish_nor_close_nor_apply(
+    harness: ServiceHarness, owner: Actor
+):
     document = await playbooks.export_document(harness.service, owner, "q4")
     for actor in (
         make_bound_actor(owner, "sales"),
@@ -173,9 +162,7 @@ async def test_a_bound_key_may_neither_publish_nor_close_nor_apply(harness: Serv
                 await act
 
 
-async def test_applying_an_exported_document_changes_nothing(harness: ServiceHarness):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
+async def test_applying_an_exported_document_changes_nothing(harness: ServiceHarness, actor: Actor):
     document = await playbooks.export_document(harness.service, actor, "q4")
     before = await load_version(harness, actor)
     applied = await playbooks.apply_document(
@@ -195,7 +182,9 @@ async def test_a_document_creates_a_complete_organization_and_can_publish_it(
         harness.service, actor, document, dry_run=True, publish=True, prune=False
     )
     async with harness.service.database.read_transaction() as connection:
-        assert (await store.load_configuration(connection, actor.organization)).playbooks == {}
+        assert (
+            await configuration_store.load_configuration(connection, actor.organization)
+        ).playbooks == {}
     applied = await playbooks.apply_document(
         harness.service, actor, document, dry_run=False, publish=True, prune=False
     )
@@ -204,7 +193,9 @@ async def test_a_document_creates_a_complete_organization_and_can_publish_it(
     ]
     assert applied.revision == 1
     async with harness.service.database.read_transaction() as connection:
-        stored_configuration = await store.load_configuration(connection, actor.organization)
+        stored_configuration = await configuration_store.load_configuration(
+            connection, actor.organization
+        )
     assert (
         stored_configuration.playbooks["q4"].state,
         stored_configuration.responsibilities["win/sales"].status,

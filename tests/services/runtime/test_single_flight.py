@@ -1,4 +1,4 @@
-"""Who asks the same at the same time is answered by one reading, which began after all of them asked."""
+"""Simultaneous callers share one load that began after all of them asked."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ from app.services.runtime.single_flight import SingleFlight
 
 
 class CountingReader:
-    """Reads numbers that grow, each when it is let."""
+    """Returns growing numbers, once reading is allowed to finish."""
 
     def __init__(self) -> None:
         self.started_reads = 0
@@ -27,7 +27,8 @@ async def run_ready_tasks() -> None:
 
 
 async def test_a_call_during_a_running_load_gets_the_next_one():
-    single_flight, reader = SingleFlight[int](), CountingReader()
+    single_flight = SingleFlight[int]()
+    reader = CountingReader()
     first = asyncio.create_task(single_flight.run("q", reader.read))
     await run_ready_tasks()
     later_tasks = [asyncio.create_task(single_flight.run("q", reader.read)) for _ in range(5)]
@@ -40,7 +41,8 @@ async def test_a_call_during_a_running_load_gets_the_next_one():
 
 
 async def test_other_keys_do_not_wait():
-    single_flight, reader = SingleFlight[int](), CountingReader()
+    single_flight = SingleFlight[int]()
+    reader = CountingReader()
     first = asyncio.create_task(single_flight.run("q", reader.read))
     await run_ready_tasks()
     other_task = asyncio.create_task(single_flight.run("r", reader.read))
@@ -51,7 +53,8 @@ async def test_other_keys_do_not_wait():
 
 
 async def test_a_cancelled_call_does_not_affect_the_others():
-    single_flight, reader = SingleFlight[int](), CountingReader()
+    single_flight = SingleFlight[int]()
+    reader = CountingReader()
     first_tasks = [asyncio.create_task(single_flight.run("q", reader.read)) for _ in range(2)]
     later_tasks = [asyncio.create_task(single_flight.run("q", reader.read)) for _ in range(2)]
     await run_ready_tasks()
@@ -63,16 +66,17 @@ async def test_a_cancelled_call_does_not_affect_the_others():
 
 
 async def test_an_error_is_raised_for_all_waiting_calls_and_for_no_later_one():
-    single_flight, reader = SingleFlight[int](), CountingReader()
+    single_flight = SingleFlight[int]()
+    reader = CountingReader()
 
     async def fail() -> int:
         await reader.finish_allowed.wait()
-        raise ValueError("gone")
+        raise ValueError("no connection")
 
     tasks = [asyncio.create_task(single_flight.run("q", fail)) for _ in range(3)]
     await run_ready_tasks()
     reader.finish_allowed.set()
     for task in tasks:
-        with pytest.raises(ValueError, match="gone"):
+        with pytest.raises(ValueError, match="no connection"):
             await task
     assert await single_flight.run("q", reader.read) == 1

@@ -1,4 +1,4 @@
-"""Answers are kept while nothing has changed, and never a moment longer."""
+"""The cache of results, which are valid until the next write."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -15,8 +15,10 @@ from app.domain.playbook.organization import COMPONENTS, Policy
 from app.domain.playbook.playbooks import Contribution, Signoff
 from app.domain.sources.sources import Source
 from app.services.alignment import alignment, history
-from app.services.events import ingestion as events
-from app.services.playbook import configuration, playbooks
+from app.services.alignment.history import HistoryQuery
+from app.services.events import ingestion
+from app.services.playbook import configuration as configuration_service
+from app.services.playbook import playbooks
 from app.services.runtime.context import ServiceContext
 from app.services.runtime.versioned_cache import VersionedCache
 from tests.support.service_harness import (
@@ -41,7 +43,8 @@ DAY = timedelta(days=1)
 def test_the_cache_never_exceeds_its_cost_and_finds_only_the_current_version(
     writes: list[tuple[int, int, int, int]],
 ):
-    cache, latest_writes = VersionedCache(50), dict[tuple[int, int], tuple[int, int, str]]()
+    cache = VersionedCache(50)
+    latest_writes = dict[tuple[int, int], tuple[int, int, str]]()
     for number, (owner, key, version, cost) in enumerate(writes):
         cache.put(owner, key, version, str(number), cost)
         latest_writes[owner, key] = version, cost, str(number)
@@ -74,7 +77,8 @@ def test_the_least_recently_used_is_evicted_first_and_too_costly_values_are_not_
 
 
 def test_an_old_version_is_released_when_a_newer_one_is_cached():
-    cache, old_answer = VersionedCache(), frozenset("any object will do")
+    cache = VersionedCache()
+    old_answer = frozenset("any object")
     old_reference = ref(old_answer)
     cache.put("x", "a", 1, old_answer, 1)
     cache.put("y", "a", 1, "other", 1)
@@ -85,10 +89,17 @@ def test_an_old_version_is_released_when_a_newer_one_is_cached():
     assert cache.get("y", "a", 1, str) == "other"
 
 
-async def test_answers_without_losses_have_a_cost_too(harness: ServiceHarness):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
-    await configuration.put_resource(
+def test_the_latest_value_can_be_read_without_its_version():
+    cache = VersionedCache()
+    cache.put("x", "a", 1, "old", 1)
+    cache.put("x", "a", 2, "new", 1)
+    assert cache.get_latest("x", "a", str) == "new"
+    assert cache.get_latest("x", "a", bytes) is None
+    assert cache.get_latest("y", "a", str) is None
+
+
+async def test_answers_without_losses_have_a_cost_too(harness: ServiceHarness, actor: Actor):
+    await configuration_service.put_resource(
         harness.service, actor, Policy(weights=dict.fromkeys(COMPONENTS, 0))
     )
     service = replace(harness.service, answer_cache=VersionedCache(200))
@@ -100,9 +111,7 @@ async def test_answers_without_losses_have_a_cost_too(harness: ServiceHarness):
     assert await alignment.get_alignment(service, actor) is not first
 
 
-async def test_an_answer_is_the_same_one_until_something_is_written(harness: ServiceHarness):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
+async def test_a_result_is_cached_until_the_next_write(harness: ServiceHarness, actor: Actor):
     first = await alignment.get_alignment(harness.service, actor)
     assert await alignment.get_alignment(harness.service, actor) is first
     assert await alignment.get_alignment(harness.service, actor, as_of=NOW.date()) is first
@@ -115,9 +124,8 @@ async def test_an_answer_is_the_same_one_until_something_is_written(harness: Ser
 
 async def test_another_process_with_cached_answers_sees_every_write_immediately(
     harness: ServiceHarness,
+    actor: Actor,
 ):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
     other_service = replace(harness.service, answer_cache=VersionedCache())
     service = harness.service
     [outcome] = await record_events(harness, actor, make_event("first", value=10 * SCALE))
@@ -125,14 +133,16 @@ async def test_another_process_with_cached_answers_sees_every_write_immediately(
     uid = outcome.uid
     writes: list[Callable[[], Awaitable[object]]] = [
         lambda: record_events(harness, actor, make_event("a", value=100 * SCALE)),
-        lambda: events.retract_event(service, actor, uid, "a mistake"),
-        lambda: configuration.put_resource(service, actor, Objective("more", "q4", "More")),
-        lambda: configuration.put_resource(service, actor, make_metric(events=("deal.lost",))),
-        lambda: configuration.put_resource(service, actor, Source("crm", "CRM")),
+        lambda: ingestion.retract_event(service, actor, uid, "a mistake"),
+        lambda: configuration_service.put_resource(service, actor, Objective("more", "q4", "More")),
+        lambda: configuration_service.put_resource(
+            service, actor, make_metric(events=("deal.lost",))
+        ),
+        lambda: configuration_service.put_resource(service, actor, Source("crm", "CRM")),
         lambda: playbooks.publish_playbook(service, actor, "q4"),
         lambda: playbooks.record_contribution(service, actor, Contribution("q4", "sales", "Ann")),
         lambda: playbooks.record_signoff(service, actor, Signoff("q4", "sales", 2, "Ann")),
-        lambda: configuration.archive_resource(service, actor, "objective", "more"),
+        lambda: configuration_service.archive_resource(service, actor, "objective", "more"),
     ]
     for number, write in enumerate(writes):
         await load_answer_and_history(other_service, actor)
@@ -143,9 +153,9 @@ async def test_another_process_with_cached_answers_sees_every_write_immediately(
 
 
 async def load_answer_and_history(service: ServiceContext, actor: Actor) -> tuple[object, ...]:
-    """All that an answer and a history say."""
+    """Return all parts of a result and of a history."""
     answer = await alignment.get_alignment(service, actor)
-    days = await history.get_history(service, actor, NOW.date() - 3 * DAY, None, "day")
+    days = await history.get_history(service, actor, HistoryQuery(NOW.date() - 3 * DAY))
     return (
         answer.alignment,
         answer.snapshot.readings,
@@ -155,9 +165,7 @@ async def load_answer_and_history(service: ServiceContext, actor: Actor) -> tupl
     )
 
 
-async def test_the_next_day_has_an_answer_of_its_own(harness: ServiceHarness):
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
+async def test_the_next_day_has_its_own_result(harness: ServiceHarness, actor: Actor):
     before = await alignment.get_alignment(harness.service, actor)
     harness.clock.advance(days=1)
     after = await alignment.get_alignment(harness.service, actor)
@@ -168,17 +176,13 @@ async def test_the_next_day_has_an_answer_of_its_own(harness: ServiceHarness):
 async def test_an_organization_never_gets_the_cached_answer_of_another(
     harness: ServiceHarness, max_cost: int
 ):
-    acme_actor, other_actor = (
-        await harness.create_organization(),
-        await harness.create_organization("other"),
-    )
+    acme_actor = await harness.create_organization()
+    other_actor = await harness.create_organization("other")
     service = replace(harness.service, answer_cache=VersionedCache(max_cost))
     await seed_playbook(harness, acme_actor)
     await seed_playbook(harness, other_actor)
     await record_events(harness, acme_actor, make_event("a", value=100 * SCALE))
     await record_events(harness, other_actor, make_event("a", value=1 * SCALE))
-    acme_answer, other_answer = (
-        await alignment.get_alignment(service, acme_actor),
-        await alignment.get_alignment(service, other_actor),
-    )
+    acme_answer = await alignment.get_alignment(service, acme_actor)
+    other_answer = await alignment.get_alignment(service, other_actor)
     assert acme_answer.snapshot.readings != other_answer.snapshot.readings

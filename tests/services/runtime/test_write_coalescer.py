@@ -1,4 +1,4 @@
-"""Single writes are put together without a timer; everyone is answered after the commit of their own, or told so."""
+"""Single writes are written together without a timer, and answered after their own commit."""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,11 +9,12 @@ import pytest
 from app.domain.primitives.errors import NotFoundError, UnavailableError
 from app.services.runtime.write_coalescer import WriteCoalescer
 
-ACME, OTHER_ORGANIZATION = UUID(int=1), UUID(int=2)
+ACME = UUID(int=1)
+OTHER_ORGANIZATION = UUID(int=2)
 
 
 class RecordingStore:
-    """A store that commits when it is let, refuses what is poisoned, and remembers every flush that was begun."""
+    """A store that commits when allowed, rejects "poison", and records every batch."""
 
     def __init__(self) -> None:
         self.started_batches: list[list[str]] = []
@@ -34,7 +35,7 @@ class RecordingStore:
 
 
 async def run_ready_tasks(count: int = 5) -> None:
-    """Everything that can run has run."""
+    """Run all tasks that can run."""
     for _ in range(count):
         await asyncio.sleep(0)
 
@@ -51,7 +52,8 @@ def submit_all(
 
 
 async def test_writes_during_a_flush_form_the_next_flush_and_are_answered_after_their_commit():
-    coalescer, store = WriteCoalescer[str, str](), RecordingStore()
+    coalescer = WriteCoalescer[str, str]()
+    store = RecordingStore()
     store.commit_allowed.clear()
     first = submit_all(coalescer, store, "a")
     await run_ready_tasks()
@@ -70,7 +72,9 @@ async def test_writes_during_a_flush_form_the_next_flush_and_are_answered_after_
 
 
 async def test_organizations_do_not_wait_for_each_other():
-    coalescer, store, other_store = WriteCoalescer[str, str](), RecordingStore(), RecordingStore()
+    coalescer = WriteCoalescer[str, str]()
+    store = RecordingStore()
+    other_store = RecordingStore()
     store.commit_allowed.clear()
     (slow,) = submit_all(coalescer, store, "a")
     (quick,) = submit_all(coalescer, other_store, "x", organization=OTHER_ORGANIZATION)
@@ -81,7 +85,8 @@ async def test_organizations_do_not_wait_for_each_other():
 
 
 async def test_a_failing_write_fails_alone():
-    coalescer, store = WriteCoalescer[str, str](), RecordingStore()
+    coalescer = WriteCoalescer[str, str]()
+    store = RecordingStore()
     answers = await asyncio.gather(
         *submit_all(coalescer, store, "a", "b", "poison", "c", "d"), return_exceptions=True
     )
@@ -96,7 +101,8 @@ async def test_a_failing_write_fails_alone():
 
 
 async def test_a_rejection_of_the_batch_is_raised_for_all_without_retrying_halves():
-    coalescer, store = WriteCoalescer[str, str](), RecordingStore()
+    coalescer = WriteCoalescer[str, str]()
+    store = RecordingStore()
     store.error = NotFoundError("There is no such organization.")
     answers = await asyncio.gather(
         *submit_all(coalescer, store, "a", "b", "c"), return_exceptions=True
@@ -106,7 +112,8 @@ async def test_a_rejection_of_the_batch_is_raised_for_all_without_retrying_halve
 
 
 async def test_a_full_queue_is_unavailable_and_keeps_its_queued_writes():
-    coalescer, store = WriteCoalescer[str, str](max_queue=2), RecordingStore()
+    coalescer = WriteCoalescer[str, str](max_queue=2)
+    store = RecordingStore()
     store.commit_allowed.clear()
     tasks = submit_all(coalescer, store, "a")
     await run_ready_tasks()
@@ -120,7 +127,8 @@ async def test_a_full_queue_is_unavailable_and_keeps_its_queued_writes():
 
 
 async def test_cancelling_a_queued_write_removes_it_and_cancelling_during_a_flush_does_not():
-    coalescer, store = WriteCoalescer[str, str](), RecordingStore()
+    coalescer = WriteCoalescer[str, str]()
+    store = RecordingStore()
     store.commit_allowed.clear()
     flushed = submit_all(coalescer, store, "a")
     await run_ready_tasks()
@@ -137,7 +145,8 @@ async def test_cancelling_a_queued_write_removes_it_and_cancelling_during_a_flus
 
 
 async def test_closing_finishes_accepted_writes_and_rejects_new_ones():
-    coalescer, store = WriteCoalescer[str, str](), RecordingStore()
+    coalescer = WriteCoalescer[str, str]()
+    store = RecordingStore()
     store.commit_allowed.clear()
     tasks = submit_all(coalescer, store, "a", "b")
     await run_ready_tasks()
@@ -152,7 +161,8 @@ async def test_closing_finishes_accepted_writes_and_rejects_new_ones():
 
 
 async def test_a_writer_that_is_stopped_leaves_nobody_waiting():
-    coalescer, store = WriteCoalescer[str, str](), RecordingStore()
+    coalescer = WriteCoalescer[str, str]()
+    store = RecordingStore()
     store.commit_allowed.clear()
     tasks = submit_all(coalescer, store, "a")
     await run_ready_tasks()
@@ -166,7 +176,8 @@ async def test_a_writer_that_is_stopped_leaves_nobody_waiting():
 
 
 async def test_no_state_remains_for_an_organization_without_queued_writes():
-    coalescer, store = WriteCoalescer[str, str](), RecordingStore()
+    coalescer = WriteCoalescer[str, str]()
+    store = RecordingStore()
     await asyncio.gather(*submit_all(coalescer, store, "a", "b"))
     await run_ready_tasks()
     assert (coalescer._queues, coalescer._writers) == ({}, {})

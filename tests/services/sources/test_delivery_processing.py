@@ -1,62 +1,91 @@
-"""What a delivery says is read without a look at the database; what is kept of it can be read again."""
+"""Deliveries are processed in order, each with its own outcome, or abandoned together."""
 
+from collections.abc import Callable
+from datetime import timedelta
 from uuid import UUID
 
-from app.connectors.connector import Delivery
-from app.domain.sources.sources import Source
+import pytest
+
+from app.domain.access.actor import Actor
+from app.domain.primitives.errors import InvalidError
+from app.services.sources.delivery_outcome import new_delivery_record
+from app.services.sources.delivery_parsing import ParsedDelivery
 from app.services.sources.delivery_processing import (
-    MAX_PROBLEM_LENGTH,
-    new_delivery_record,
-    parse_delivery,
-    parse_source_mapping,
-    truncate,
+    IncomingDelivery,
+    ProcessedDelivery,
+    process_deliveries,
 )
-from tests.services.sources.test_inbound_webhooks import MAPPING, fail_on_read
-from tests.support.service_harness import NOW, make_deal_creation, make_hubspot_delivery
+from app.services.sources.source_transaction import begin_source_transaction
+from tests.support.hubspot_source import (
+    DAY,
+    SECRET,
+    connect_hubspot,
+    fail_on_read,
+    list_live_events,
+    make_deal_changes,
+)
+from tests.support.service_harness import (
+    NOW,
+    ServiceHarness,
+    make_deal_creation,
+    make_hubspot_delivery,
+)
 
-SOURCE = Source("hubspot", "HubSpot", "hubspot", "4242001", "sales", MAPPING)
+
+def make_incoming(number: int, elements: list[dict[str, object]]) -> IncomingDelivery:
+    delivery = make_hubspot_delivery("hook", SECRET, elements, NOW)
+    stored = new_delivery_record(UUID(int=number), "hubspot", delivery, NOW)
+    return IncomingDelivery(stored, "POST", fail_on_read, NOW)
 
 
-def test_a_stored_delivery_can_be_parsed_again():
-    delivery = make_hubspot_delivery(
-        "hook", "a-client-secret-of-the-app", [make_deal_creation(1, NOW), {"portalId": 1}], NOW
+def reject_all(_parsed: ParsedDelivery) -> None:
+    raise InvalidError("Too much.")
+
+
+def accept_all(_parsed: ParsedDelivery) -> None:
+    return
+
+
+async def process(
+    harness: ServiceHarness,
+    actor: Actor,
+    *incoming: IncomingDelivery,
+    check_parsed: Callable[[ParsedDelivery], None] = accept_all,
+) -> list[ProcessedDelivery]:
+    async with harness.service.database.write_transaction() as connection:
+        transaction, now = await begin_source_transaction(
+            harness.service, connection, actor, "hubspot", ""
+        )
+        return await process_deliveries(transaction, incoming, now, check_parsed)
+
+
+async def test_each_delivery_has_the_outcome_that_it_would_have_alone(harness: ServiceHarness):
+    actor, _ = await connect_hubspot(harness)
+    changes = make_deal_changes(NOW - 10 * DAY)
+    processed_deliveries = await process(
+        harness,
+        actor,
+        make_incoming(1, changes[:7]),
+        make_incoming(2, changes),
+        make_incoming(3, [{"portalId": 1}]),
     )
-    stored_delivery = new_delivery_record(UUID(int=1), "hubspot", delivery, NOW)
-    parsed = parse_delivery(
-        SOURCE, parse_source_mapping(SOURCE), stored_delivery, "POST", fail_on_read, NOW
-    )
-    assert [change.entity for change in parsed.changes] == ["deal:1"]
-    assert [problem["index"] for problem in parsed.problems] == [1]
-    bodiless = new_delivery_record(UUID(int=1), "hubspot", Delivery("POST", "", {}, b""), NOW)
-    assert (
-        parse_delivery(
-            SOURCE, parse_source_mapping(SOURCE), bodiless, "POST", fail_on_read, NOW
-        ).unreadable_reason
-        is not None
-    )
+    assert [
+        (
+            processed.stored.state,
+            processed.stored.changes,
+            processed.stored.recorded,
+            processed.stored.retracted,
+        )
+        for processed in processed_deliveries
+    ] == [("processed", 7, 3, 0), ("processed", 1, 1, 1), ("failed", 0, 0, 0)]
+    assert [processed.error is None for processed in processed_deliveries] == [True, True, False]
 
 
-def test_headers_that_a_connector_reads_are_stored_and_secrets_are_not():
-    headers = {
-        "ce-id": "1",
-        "ce-source": "s",
-        "content-type": "x",
-        "authorization": "Basic x",
-        "cookie": "c",
-    }
-    stored_delivery = new_delivery_record(
-        UUID(int=1), "hubspot", Delivery("POST", "", headers, b""), NOW
-    )
-    assert stored_delivery.headers == {"ce-id": "1", "ce-source": "s", "content-type": "x"}
-
-
-def test_a_percent_encoded_attribute_is_not_truncated():
-    encoded_subject = "%E5%95%86" * 200  # two hundred letters, as many as a subject may have
-    stored_delivery = new_delivery_record(
-        UUID(int=1), "shop", Delivery("POST", "", {"ce-subject": encoded_subject}, b""), NOW
-    )
-    assert stored_delivery.headers["ce-subject"] == encoded_subject
-
-
-def test_a_long_problem_text_is_truncated():
-    assert len(truncate("x" * 5_000)) == MAX_PROBLEM_LENGTH
+async def test_deliveries_that_the_caller_rejects_store_nothing(harness: ServiceHarness):
+    actor, _ = await connect_hubspot(harness)
+    incoming = make_incoming(1, [make_deal_creation(1, NOW - timedelta(days=1))])
+    with pytest.raises(InvalidError):
+        await process(harness, actor, incoming, check_parsed=reject_all)
+    assert await list_live_events(harness, actor) == []
+    (processed,) = await process(harness, actor, incoming)
+    assert processed.stored.changes == 1

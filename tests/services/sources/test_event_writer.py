@@ -1,4 +1,4 @@
-"""An event that a delivery holds is recorded only where it can be."""
+"""An event of a delivery is recorded only if it is valid."""
 
 from datetime import timedelta
 

@@ -1,34 +1,38 @@
-"""A deal's life as HubSpot tells it, in whatever order and however often, ends in the same events."""
+"""Deliveries of a deal end in the same events, whatever their order and however often they come."""
 
-import json
 import logging
-from asyncio import gather
-from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import timedelta
 from itertools import permutations
-from uuid import UUID
 
 import pytest
-from standardwebhooks.webhooks import Webhook
 
-from app.connectors.connector import Delivery
 from app.domain.access.actor import Actor
 from app.domain.events.events import Event
-from app.domain.primitives.errors import InvalidError, NotAuthenticError, UnavailableError
+from app.domain.primitives.errors import NotAuthenticError
 from app.domain.sources.sources import Source
 from app.services.alignment import alignment
-from app.services.playbook import configuration
-from app.services.sources import inbound_webhooks as deliveries
-from app.services.sources import sources
-from app.store.events import event_queries as events
-from app.store.events.event_queries import EventFilter, StoredEvent
-from app.store.playbook import configuration as store
-from app.store.sources import deliveries as kept
-from app.store.sources.source_health import SourceHealthReport
+from app.services.playbook import configuration as configuration_service
+from app.services.sources import inbound_webhooks
+from app.services.sources import sources as sources_service
+from app.store.events import event_queries
+from app.store.sources import deliveries
 from tests.services.events.test_ingestion import has_consistent_rollups
+from tests.support.hubspot_source import (
+    DAY,
+    MAPPING,
+    SECRET,
+    connect_hubspot,
+    deliver_changes,
+    fail_on_read,
+    get_hubspot_health,
+    list_live_events,
+    make_deal_changes,
+    summarize_events,
+)
+from tests.support.relay_source import Relay, parse_relay_event
 from tests.support.service_harness import (
     NOW,
-    PUBLIC_URL,
     SCALE,
     ServiceHarness,
     make_deal_creation,
@@ -40,85 +44,6 @@ from tests.support.service_harness import (
     record_events,
     seed_playbook,
 )
-
-SECRET = "a-client-secret-of-the-app"
-DAY = timedelta(days=1)
-MAPPING = {
-    "team": {"property": "pipeline", "map": {"default": "sales"}},
-    "data": {"segment": {"property": "customer_segment"}},
-    "rates": [{"from": "USD", "to": "EUR", "rate": 0.5, "valid_from": "2026-01-01"}],
-}
-
-
-async def connect_hubspot(
-    harness: ServiceHarness, mapping: dict[str, object] | None = None
-) -> tuple[Actor, str]:
-    """An organization with a HubSpot source, and the id of its hook."""
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
-    source = Source("hubspot", "HubSpot", "hubspot", "4242001", "marketing", mapping or MAPPING)
-    connected_source = await sources.put_source(harness.service, actor, source, SECRET)
-    assert connected_source.hook_id is not None
-    return actor, connected_source.hook_id
-
-
-def fail_on_read(_raw: object) -> Event:
-    raise AssertionError("HubSpot sends no events of ours")
-
-
-async def deliver_changes(
-    harness: ServiceHarness, hook: str, elements: object, secret: str = SECRET
-) -> deliveries.DeliveryReceipt:
-    delivery = make_hubspot_delivery(hook, secret, elements, harness.clock.now)  # type: ignore[arg-type]  # a list of elements, or bytes
-    return await deliveries.receive_delivery(harness.service, hook, delivery, fail_on_read)
-
-
-async def get_hubspot_health(harness: ServiceHarness, actor: Actor) -> SourceHealthReport:
-    """How the HubSpot source is doing."""
-    async with harness.service.database.read_transaction() as connection:
-        stored = await store.find_resource(connection, actor.organization, "source", "hubspot")
-    assert stored is not None
-    assert isinstance(stored.resource, Source)
-    return (await sources.get_health(harness.service, actor, [stored.resource]))[0]["hubspot"]
-
-
-async def list_live_events(
-    harness: ServiceHarness, actor: Actor, source: str = "hubspot"
-) -> list[StoredEvent]:
-    async with harness.service.database.read_transaction() as connection:
-        current_configuration = await store.load_configuration(connection, actor.organization)
-        return await events.list_events(
-            connection,
-            actor.organization,
-            current_configuration,
-            EventFilter(source=source),
-            None,
-            200,
-        )
-
-
-def make_deal_changes(occurred_at: datetime) -> list[dict[str, object]]:
-    """A deal is made, moved, won, corrected."""
-    return [
-        make_deal_creation(42, occurred_at),
-        make_property_change(42, "pipeline", "default", occurred_at),
-        make_property_change(42, "dealstage", "qualifiedtobuy", occurred_at),
-        make_property_change(
-            42, "customer_segment", "enterprise", occurred_at + timedelta(hours=1)
-        ),
-        make_property_change(42, "dealstage", "contractsent", occurred_at + DAY),
-        make_property_change(42, "dealstage", "closedwon", occurred_at + 2 * DAY),
-        make_property_change(42, "amount", "1200.50", occurred_at + 2 * DAY),
-        make_property_change(42, "amount", "1300", occurred_at + 3 * DAY),
-    ]
-
-
-def summarize_events(stored_events: list[StoredEvent]) -> list[tuple[object, ...]]:
-    """What the events say, without their names."""
-    return sorted(
-        (e.event.type, e.event.time, e.event.team, e.event.value, str(e.event.data), e.metrics)
-        for e in stored_events
-    )
 
 
 async def test_a_won_deal_becomes_events_that_carry_its_fields(harness: ServiceHarness):
@@ -147,7 +72,7 @@ async def test_any_order_repetition_and_splitting_ends_in_the_same_events(harnes
         await seed_playbook(harness, other_actor)
         source = Source("hubspot", "HubSpot", "hubspot", "4242001", "marketing", MAPPING)
         other_hook = (
-            await sources.put_source(harness.service, other_actor, source, SECRET)
+            await sources_service.put_source(harness.service, other_actor, source, SECRET)
         ).hook_id or ""
         for index in order:
             await deliver_changes(harness, other_hook, [elements[index]])
@@ -168,7 +93,7 @@ async def test_a_correction_retracts_the_win_and_records_a_new_one_at_the_same_t
     assert (before.event.id, after.event.id) == ("deal/42/won/1", "deal/42/won/2")
     assert (after.event.time, after.event.value) == (before.event.time, 1300 * SCALE)
     async with harness.service.database.read_transaction() as connection:
-        previous = await events.find_event(connection, actor.organization, before.uid)
+        previous = await event_queries.find_event(connection, actor.organization, before.uid)
     assert previous is not None
     assert previous.retracted_at is not None
 
@@ -239,7 +164,7 @@ async def test_a_win_in_another_currency_is_left_out_counted_and_named_in_the_lo
     harness: ServiceHarness,
 ):
     actor, hook = await connect_hubspot(harness)
-    await configuration.write_configuration(
+    await configuration_service.write_configuration(
         harness.service,
         actor,
         lambda current: current.with_resource(make_metric(events=("deal.won",), unit="EUR")),
@@ -280,7 +205,9 @@ async def test_a_forged_delivery_is_not_stored_and_rejections_are_noted_once_a_m
     assert [(line["source"], line["levelname"]) for line in lines] == [("hubspot", "WARNING")] * 2
     async with harness.service.database.read_transaction() as connection:
         assert (
-            await kept.list_deliveries(connection, actor.organization, "hubspot", None, None, 10)
+            await deliveries.list_deliveries(
+                connection, actor.organization, "hubspot", None, None, 10
+            )
             == []
         )
 
@@ -292,18 +219,18 @@ async def test_a_stale_signature_is_refused_and_one_of_exactly_300_seconds_is_no
     delivery = make_hubspot_delivery(hook, SECRET, make_deal_changes(NOW - 10 * DAY), NOW)
     harness.clock.advance(seconds=300)
     assert (
-        await deliveries.receive_delivery(harness.service, hook, delivery, fail_on_read)
+        await inbound_webhooks.receive_delivery(harness.service, hook, delivery, fail_on_read)
     ).state == "processed"
     harness.clock.advance(seconds=1)
     with pytest.raises(NotAuthenticError):
-        await deliveries.receive_delivery(harness.service, hook, delivery, fail_on_read)
+        await inbound_webhooks.receive_delivery(harness.service, hook, delivery, fail_on_read)
 
 
 async def test_an_authentic_body_that_cannot_be_read_is_stored_as_failed(harness: ServiceHarness):
     actor, hook = await connect_hubspot(harness)
     receipt = await deliver_changes(harness, hook, b'[{"objectId": NaN}]')
     async with harness.service.database.read_transaction() as connection:
-        (stored_delivery,) = await kept.list_deliveries(
+        (stored_delivery,) = await deliveries.list_deliveries(
             connection, actor.organization, "hubspot", None, None, 10
         )
     assert (receipt.state, stored_delivery.state, stored_delivery.body) == (
@@ -318,10 +245,10 @@ async def test_elements_of_another_portal_are_set_aside_and_the_others_count(
     harness: ServiceHarness,
 ):
     actor, hook = await connect_hubspot(harness)
-    stranger = {**make_deal_creation(9, NOW - DAY), "portalId": 1}
-    await deliver_changes(harness, hook, [stranger, make_deal_creation(8, NOW - DAY)])
+    foreign_element = {**make_deal_creation(9, NOW - DAY), "portalId": 1}
+    await deliver_changes(harness, hook, [foreign_element, make_deal_creation(8, NOW - DAY)])
     async with harness.service.database.read_transaction() as connection:
-        (stored_delivery,) = await kept.list_deliveries(
+        (stored_delivery,) = await deliveries.list_deliveries(
             connection, actor.organization, "hubspot", None, None, 10
         )
     assert (stored_delivery.state, [reject["index"] for reject in stored_delivery.rejects]) == (
@@ -348,7 +275,7 @@ async def test_a_rotated_secret_and_the_previous_one_are_both_accepted_for_a_day
     harness: ServiceHarness,
 ):
     actor, hook = await connect_hubspot(harness)
-    await sources.rotate_secret(harness.service, actor, "hubspot", "the-new-client-secret")
+    await sources_service.rotate_secret(harness.service, actor, "hubspot", "the-new-client-secret")
     assert (
         await deliver_changes(harness, hook, [make_deal_creation(1, NOW - DAY)])
     ).state == "processed"
@@ -364,62 +291,12 @@ async def test_a_rotated_secret_and_the_previous_one_are_both_accepted_for_a_day
 
 async def load_only_delivery(
     harness: ServiceHarness, actor: Actor, source: str = "hubspot"
-) -> kept.StoredDelivery:
+) -> deliveries.StoredDelivery:
     async with harness.service.database.read_transaction() as connection:
-        (stored_delivery,) = await kept.list_deliveries(
+        (stored_delivery,) = await deliveries.list_deliveries(
             connection, actor.organization, source, None, None, 10
         )
     return stored_delivery
-
-
-class Relay:
-    """A source of our own events that an organization has connected."""
-
-    def __init__(
-        self, harness: ServiceHarness, actor: Actor, connected_source: sources.SavedSource
-    ) -> None:
-        self.harness, self.actor = harness, actor
-        self.hook, self.secret = connected_source.hook_id or "", connected_source.secret or ""
-
-    async def deliver(
-        self,
-        elements: list[object],
-        read_event: Callable[..., Event],
-        message_id: str = "msg_1",
-        **headers: str,
-    ) -> deliveries.DeliveryReceipt:
-        body = json.dumps({"events": elements})
-        signature = Webhook(self.secret).sign(message_id, self.harness.clock.now, body)
-        signature_headers = {
-            "webhook-id": message_id,
-            "webhook-timestamp": str(int(self.harness.clock.now.timestamp())),
-        }
-        delivery = Delivery(
-            "POST",
-            f"{PUBLIC_URL}/hooks/x",
-            {**headers, **signature_headers, "webhook-signature": signature},
-            body.encode(),
-        )
-        return await deliveries.receive_delivery(
-            self.harness.service, self.hook, delivery, read_event
-        )
-
-
-@pytest.fixture
-async def relay(harness: ServiceHarness) -> Relay:
-    actor = await harness.create_organization()
-    await seed_playbook(harness, actor)
-    source = Source("relay", "Relay", "standard_webhooks", team="sales")
-    return Relay(harness, actor, await sources.put_source(harness.service, actor, source, None))
-
-
-def parse_relay_event(element: Mapping[str, object]) -> Event:
-    """An element with its id and, to differ, its value."""
-    if "id" not in element:
-        raise InvalidError("An event has an id." + "!" * 5_000)
-    return make_event(
-        str(element["id"]), source="relay", value=element.get("value", SCALE), time=NOW - DAY
-    )
 
 
 async def test_a_rejected_element_is_named_by_its_index_in_the_delivery(relay: Relay):
@@ -478,110 +355,5 @@ async def test_an_unexpected_error_is_logged_without_content_of_the_delivery(
         "relay",
         "RuntimeError",
     )
-    assert "in _read" in log_fields["stack"]
+    assert "in _parse_events" in log_fields["stack"]
     assert "confidential" not in str(log_fields)
-
-
-async def process_after_interruption(
-    harness: ServiceHarness,
-    hook: str,
-    elements: list[dict[str, object]],
-    interrupt: Callable[..., object],
-) -> None:
-    """Something is done after the delivery was verified and before its transaction begins."""
-    cached_hook = await deliveries._get_hook(harness.service, hook, NOW)
-    await interrupt()  # type: ignore[misc]  # a coroutine function
-    verified_delivery = deliveries.VerifiedDelivery(
-        cached_hook,
-        make_hubspot_delivery(hook, SECRET, elements, NOW),
-        UUID(int=1),
-        NOW,
-        fail_on_read,
-    )
-    await deliveries._write_batch(harness.service, cached_hook.organization, [verified_delivery])
-
-
-async def test_a_delivery_is_parsed_with_the_mapping_of_the_time_it_is_processed(
-    harness: ServiceHarness,
-):
-    actor, hook = await connect_hubspot(harness)
-
-    async def remap() -> None:
-        new_mapping = {**MAPPING, "value": {"property": "arr_value"}}
-        source = Source("hubspot", "HubSpot", "hubspot", "4242001", "marketing", new_mapping)
-        await sources.put_source(harness.service, actor, source, None)
-
-    await process_after_interruption(
-        harness,
-        hook,
-        [
-            *make_deal_changes(NOW - 10 * DAY),
-            make_property_change(42, "arr_value", "7", NOW - 5 * DAY),
-        ],
-        remap,
-    )
-    won = next(e for e in await list_live_events(harness, actor) if e.event.type == "deal.won")
-    assert won.event.value == 7 * SCALE
-
-
-async def test_a_delivery_of_a_source_archived_in_the_meantime_stores_nothing(
-    harness: ServiceHarness,
-):
-    actor, hook = await connect_hubspot(harness)
-
-    async def archive() -> None:
-        await configuration.archive_resource(harness.service, actor, "source", "hubspot")
-
-    with pytest.raises(NotAuthenticError):
-        await process_after_interruption(harness, hook, make_deal_changes(NOW - 10 * DAY), archive)
-    async with harness.service.database.read_transaction() as connection:
-        assert (
-            await kept.list_deliveries(connection, actor.organization, "hubspot", None, None, 10)
-            == []
-        )
-    assert await list_live_events(harness, actor) == []
-
-
-async def test_concurrent_deliveries_are_stored_as_one_batch_and_a_failure_stays_isolated(
-    relay: Relay,
-):
-    def fragile(element: Mapping[str, object]) -> Event:
-        if element["id"] == "poison":
-            raise RuntimeError
-        return parse_relay_event(element)
-
-    names = ["a", "b", "poison", "c", "a"]
-    arriving = [
-        relay.deliver([{"id": name}], fragile, f"msg_{index}") for index, name in enumerate(names)
-    ]
-    receipts = await gather(*arriving)
-    assert [receipt.state for receipt in receipts] == [
-        "processed",
-        "processed",
-        "failed",
-        "processed",
-        "processed",
-    ]
-    assert len({receipt.uid for receipt in receipts}) == len(names)
-    assert sorted(
-        stored_event.event.id
-        for stored_event in await list_live_events(relay.harness, relay.actor, "relay")
-    ) == [
-        "a",
-        "b",
-        "c",
-    ]
-    assert await has_consistent_rollups(relay.harness, relay.actor)
-
-
-async def test_all_concurrent_deliveries_are_unavailable_when_none_can_be_stored(
-    relay: Relay, monkeypatch: pytest.MonkeyPatch
-):
-    async def busy(*_: object) -> None:
-        raise UnavailableError("The database cannot be reached or is busy; try again shortly.")
-
-    monkeypatch.setattr(kept, "add_deliveries", busy)
-    arriving = [relay.deliver([{"id": name}], parse_relay_event, f"msg_{name}") for name in "abc"]
-    answers = await gather(*arriving, return_exceptions=True)
-    assert [type(answer) for answer in answers] == [UnavailableError] * 3
-    assert await list_live_events(relay.harness, relay.actor, "relay") == []

@@ -1,4 +1,4 @@
-"""What comes again under its sender's id is the same body, or a conflict."""
+"""A repeated message id has the same body, or is a conflict."""
 
 import json
 from hashlib import sha256
@@ -6,9 +6,7 @@ from hashlib import sha256
 from app.connectors.registry import CONNECTORS
 from app.domain.primitives.errors import EventConflictError
 from app.store.sources import deliveries
-from tests.services.sources.test_inbound_webhooks import Relay, parse_relay_event, relay
-
-__all__ = ["relay"]
+from tests.support.relay_source import Relay, parse_relay_event
 
 
 async def test_another_body_under_an_id_is_rejected_and_the_first_stays(relay: Relay):

@@ -1,71 +1,26 @@
-"""What a CRM says of activities and their deals, in whatever order, ends in the events they should have."""
+"""Activities and their deals, reported in any order, end in the events they should have."""
 
 from datetime import datetime, timedelta
 from itertools import permutations
 
 from app.domain.access.actor import Actor
 from app.domain.sources.sources import Source
-from app.services.playbook import configuration
-from app.services.sources import sources
+from app.services.playbook import configuration as configuration_service
+from app.services.sources import sources as sources_service
 from tests.services.events.test_ingestion import has_consistent_rollups
-from tests.services.sources.test_inbound_webhooks import (
+from tests.support.hubspot_source import (
     DAY,
     MAPPING,
+    SECRET,
+    START,
     connect_hubspot,
     deliver_changes,
     list_live_events,
+    make_call_association,
     make_deal_changes,
+    make_held_call,
 )
-from tests.support.service_harness import NOW, ServiceHarness, make_property_change, seed_playbook
-
-CALL, DEAL = "0-48", "0-3"
-SECRET = "a-client-secret-of-the-app"
-START = NOW - 10 * DAY
-
-
-def make_crm_change(occurred_at: datetime, **fields: object) -> dict[str, object]:
-    occurred = int(occurred_at.timestamp() * 1000)
-    return {
-        "eventId": 1,
-        "subscriptionId": 7,
-        "portalId": 4242001,
-        "appId": 9,
-        "occurredAt": occurred,
-        **fields,
-    }
-
-
-def make_call_change(name: str, value: str, occurred_at: datetime) -> dict[str, object]:
-    return make_crm_change(
-        occurred_at,
-        subscriptionType="object.propertyChange",
-        objectTypeId=CALL,
-        objectId=7,
-        propertyName=name,
-        propertyValue=value,
-    )
-
-
-def make_call_association(
-    deal: int, occurred_at: datetime, *, removed: bool = False
-) -> dict[str, object]:
-    return make_crm_change(
-        occurred_at,
-        subscriptionType="object.associationChange",
-        fromObjectTypeId=CALL,
-        toObjectTypeId=DEAL,
-        fromObjectId=7,
-        toObjectId=deal,
-        associationRemoved=removed,
-    )
-
-
-def make_held_call(occurred_at: datetime) -> list[dict[str, object]]:
-    stamp = str(int(occurred_at.timestamp() * 1000))
-    return [
-        make_call_change("hs_timestamp", stamp, occurred_at),
-        make_call_change("hs_call_status", "COMPLETED", occurred_at),
-    ]
+from tests.support.service_harness import ServiceHarness, make_property_change, seed_playbook
 
 
 async def list_held_calls(
@@ -93,7 +48,9 @@ async def test_a_call_inherits_its_deal_s_fields_in_any_order_of_deliveries(
             actor = await harness.create_organization(f"o{number}")
             await seed_playbook(harness, actor)
             source = Source("hubspot", "HubSpot", "hubspot", "4242001", "marketing", MAPPING)
-            hook = (await sources.put_source(harness.service, actor, source, SECRET)).hook_id or ""
+            hook = (
+                await sources_service.put_source(harness.service, actor, source, SECRET)
+            ).hook_id or ""
         changes_by_part = {
             "deal": make_deal_changes(START),
             "call": make_held_call(START + DAY),
@@ -185,7 +142,7 @@ async def test_a_new_event_of_an_archived_team_goes_to_the_default_team_and_reco
     assert {stored_event.event.team for stored_event in await list_live_events(harness, actor)} == {
         "sales"
     }
-    await configuration.write_configuration(
+    await configuration_service.write_configuration(
         harness.service,
         actor,
         lambda current: current.with_archived("responsibility", "win/sales").with_archived(

@@ -1,6 +1,5 @@
-"""Deliveries read again make nothing double; deals imported go through the same fold; a sample is only looked at."""
+"""A replay retracts and records what the mapping changes, and records nothing twice."""
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
@@ -9,37 +8,39 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.connectors.connector import Delivery
 from app.domain.access.actor import Actor
 from app.domain.primitives.errors import (
     ConflictError,
     ForbiddenError,
-    MalformedError,
-    NotFoundError,
 )
 from app.domain.sources.sources import Source
 from app.services.alignment import alignment
-from app.services.sources import replay as replays
-from app.services.sources import sources
+from app.services.sources import replay as replay_service
+from app.services.sources import sources as sources_service
 from app.store.playbook import journal
 from app.store.playbook.journal import JournalFilter
-from app.store.sources import deliveries as kept
+from app.store.sources import deliveries
 from tests.services.events.test_ingestion import has_consistent_rollups
-from tests.services.sources.test_inbound_webhooks import (
+from tests.support.hubspot_source import (
     DAY,
+    LINE_ITEM_MAPPING,
     MAPPING,
+    SECRET,
+    START,
+    change_mapping,
     connect_hubspot,
     deliver_changes,
     fail_on_read,
-    get_hubspot_health,
     list_live_events,
-    make_deal_changes,
-    summarize_events,
-)
-from tests.services.sources.test_reconciliation import (
+    list_won_deals,
     make_call_association,
     make_crm_change,
+    make_deal_changes,
     make_held_call,
+    make_line_item_association,
+    make_line_item_change,
+    make_merge,
+    summarize_events,
 )
 from tests.support.service_harness import (
     NOW,
@@ -50,57 +51,6 @@ from tests.support.service_harness import (
     open_harness,
     seed_playbook,
 )
-
-SECRET = "a-client-secret-of-the-app"
-START = NOW - 10 * DAY
-LINE_ITEM_MAPPING = {
-    **MAPPING,
-    "line_items": {
-        "offering": {"property": "hs_sku", "map": {"SKU-1": "onboarding-plus", "SKU-2": "care"}}
-    },
-}
-
-
-async def change_mapping(harness: ServiceHarness, actor: Actor, mapping: dict[str, object]) -> None:
-    source = Source("hubspot", "HubSpot", "hubspot", "4242001", "marketing", mapping)
-    await sources.put_source(harness.service, actor, source, None)
-
-
-def make_merge(primary: int, absorbed: int, new: int, occurred_at: object) -> dict[str, object]:
-    fields = {"primaryObjectId": primary, "mergedObjectIds": [absorbed], "newObjectId": new}
-    return make_crm_change(occurred_at, subscriptionType="deal.merge", **fields)  # type: ignore[arg-type]  # an instant
-
-
-def make_line_item_change(
-    number: int, name: str, value: str, occurred_at: object
-) -> dict[str, object]:
-    fields = {
-        "objectTypeId": "0-8",
-        "objectId": number,
-        "propertyName": name,
-        "propertyValue": value,
-    }
-    return make_crm_change(occurred_at, subscriptionType="object.propertyChange", **fields)  # type: ignore[arg-type]  # an instant
-
-
-def make_line_item_association(
-    number: int, deal: int, occurred_at: object, *, removed: bool = False
-) -> dict[str, object]:
-    fields = {"fromObjectId": deal, "toObjectId": number, "associationRemoved": removed}
-    return make_crm_change(
-        occurred_at,  # type: ignore[arg-type]  # an instant
-        subscriptionType="deal.associationChange",
-        associationType="DEAL_TO_LINE_ITEM",
-        **fields,
-    )
-
-
-async def list_won_deals(harness: ServiceHarness, actor: Actor) -> dict[str, object]:
-    return {
-        e.event.subject or "": e.event
-        for e in await list_live_events(harness, actor)
-        if e.event.type == "deal.won"
-    }
 
 
 async def test_an_absorbed_deal_has_no_events_and_its_calls_follow(harness: ServiceHarness):
@@ -128,7 +78,7 @@ async def test_an_absorbed_deal_has_no_events_and_its_calls_follow(harness: Serv
     assert (call.subject, call.data["segment"]) == ("deal/42", "enterprise")
     await deliver_changes(
         harness, hook, [make_property_change(43, "amount", "6", START + 2 * DAY)]
-    )  # told late
+    )  # a late report
     assert set(await list_won_deals(harness, actor)) == {"deal/42"}
     assert await has_consistent_rollups(harness, actor)
 
@@ -204,11 +154,11 @@ async def test_a_failed_delivery_is_processed_by_a_replay_after_the_source_is_co
 ):
     actor, hook = await connect_hubspot(harness)
     source = Source("hubspot", "HubSpot", "hubspot", "1", "marketing", MAPPING)
-    await sources.put_source(harness.service, actor, source, None)
+    await sources_service.put_source(harness.service, actor, source, None)
     receipt = await deliver_changes(harness, hook, make_deal_changes(START))
     assert (receipt.state, await list_live_events(harness, actor)) == ("failed", [])
     await change_mapping(harness, actor, MAPPING)
-    replayed_delivery = await replays.replay_delivery(
+    replayed_delivery = await replay_service.replay_delivery(
         harness.service, actor, "hubspot", receipt.uid, fail_on_read
     )
     assert (replayed_delivery.state, replayed_delivery.problem, replayed_delivery.changes) == (
@@ -217,7 +167,7 @@ async def test_a_failed_delivery_is_processed_by_a_replay_after_the_source_is_co
         8,
     )
     assert set(await list_won_deals(harness, actor)) == {"deal/42"}
-    replayed = await replays.replay_deliveries(
+    replayed = await replay_service.replay_deliveries(
         harness.service, actor, "hubspot", None, fail_on_read
     )
     assert (dict(replayed.state_counts), replayed.recorded_count, replayed.retracted_count) == (
@@ -235,7 +185,7 @@ async def test_a_replay_under_a_new_mapping_retracts_what_changes_and_doubles_no
     await deliver_changes(harness, hook, [*make_deal_changes(START), value_change])
     before = {e.event.id for e in await list_live_events(harness, actor)}
     await change_mapping(harness, actor, {**MAPPING, "value": {"property": "arr_value"}})
-    replayed = await replays.replay_deliveries(
+    replayed = await replay_service.replay_deliveries(
         harness.service, actor, "hubspot", START, fail_on_read
     )
     assert (dict(replayed.state_counts), replayed.recorded_count, replayed.retracted_count) == (
@@ -246,13 +196,13 @@ async def test_a_replay_under_a_new_mapping_retracts_what_changes_and_doubles_no
     after = {e.event.id: e.event for e in await list_live_events(harness, actor)}
     assert after["deal/42/won/2"].value == 7 * SCALE
     assert before - after.keys() == {"deal/42/won/1"}
-    repeated = await replays.replay_deliveries(
+    repeated = await replay_service.replay_deliveries(
         harness.service, actor, "hubspot", START, fail_on_read
     )
     assert (repeated.recorded_count, repeated.retracted_count) == (0, 0)
     await deliver_changes(
         harness, hook, [*make_deal_changes(START), value_change]
-    )  # a repetition after the new generation is one still
+    )  # still a repetition in the new generation
     assert {e.event.id for e in await list_live_events(harness, actor)} == set(after)
     assert await has_consistent_rollups(harness, actor)
 
@@ -263,7 +213,7 @@ async def test_a_changed_account_retracts_nothing_received_under_the_previous_on
     actor, hook = await connect_hubspot(harness)
     await deliver_changes(harness, hook, make_deal_changes(START))
     harness.clock.advance(days=1)
-    await sources.put_source(
+    await sources_service.put_source(
         harness.service,
         actor,
         Source("hubspot", "HubSpot", "hubspot", "1", "marketing", MAPPING),
@@ -274,7 +224,7 @@ async def test_a_changed_account_retracts_nothing_received_under_the_previous_on
     )
     assert foreign.state == "failed"
     before = {e.event.id for e in await list_live_events(harness, actor)}
-    replayed = await replays.replay_deliveries(
+    replayed = await replay_service.replay_deliveries(
         harness.service, actor, "hubspot", START.date(), fail_on_read
     )
     assert (dict(replayed.state_counts), replayed.recorded_count, replayed.retracted_count) == (
@@ -289,18 +239,20 @@ async def test_a_replay_is_journaled_and_a_dry_run_is_only_reported(harness: Ser
     actor, hook = await connect_hubspot(harness)
     receipt = await deliver_changes(harness, hook, make_deal_changes(START))
     await change_mapping(harness, actor, {**MAPPING, "stages": {"contractsent": "won"}})
-    previewed = await replays.replay_deliveries(
+    previewed = await replay_service.replay_deliveries(
         harness.service, actor, "hubspot", START, fail_on_read, dry_run=True
     )
     assert (previewed.recorded_count, await list_replay_entries(harness, actor)) == (1, [])
-    replayed = await replays.replay_deliveries(
+    replayed = await replay_service.replay_deliveries(
         harness.service, actor, "hubspot", START, fail_on_read
     )
     assert replayed == previewed
-    await replays.replay_delivery(harness.service, actor, "hubspot", receipt.uid, fail_on_read)
-    await replays.replay_deliveries(
+    await replay_service.replay_delivery(
+        harness.service, actor, "hubspot", receipt.uid, fail_on_read
+    )
+    await replay_service.replay_deliveries(
         harness.service, actor, "hubspot", None, fail_on_read
-    )  # nothing to read again
+    )  # no failed delivery
     counts = {"processed": 1, "recorded": 0, "retracted": 0}
     assert await list_replay_entries(harness, actor) == [
         ("tester", "hubspot", {"delivery": str(receipt.uid), **counts}),
@@ -320,7 +272,7 @@ async def test_a_replay_is_journaled_and_a_dry_run_is_only_reported(harness: Ser
 async def list_replay_entries(
     harness: ServiceHarness, actor: Actor
 ) -> list[tuple[str, str, Mapping[str, object] | None]]:
-    """What was replayed, as the journal has it."""
+    """List the replays in the journal."""
     async with harness.service.database.read_transaction() as connection:
         journal_entries = await journal.list_journal_records(
             connection, actor.organization, JournalFilter(kind="source"), None, 200
@@ -336,13 +288,11 @@ async def test_a_day_is_one_of_the_organization_s_zone(harness: ServiceHarness):
     actor = await harness.create_organization("oslo", "Europe/Oslo")
     await seed_playbook(harness, actor)
     source = Source("hubspot", "HubSpot", "hubspot", "4242001", "marketing", MAPPING)
-    hook = (await sources.put_source(harness.service, actor, source, SECRET)).hook_id or ""
-    harness.clock.now = datetime(
-        2026, 11, 23, 23, 30, tzinfo=UTC
-    )  # half past midnight of the 24th in Oslo
+    hook = (await sources_service.put_source(harness.service, actor, source, SECRET)).hook_id or ""
+    harness.clock.now = datetime(2026, 11, 23, 23, 30, tzinfo=UTC)  # 00:30 on the 24th in Oslo
     await deliver_changes(harness, hook, make_deal_changes(START))
     for day, expected_states in ((24, {"processed": 1}), (25, {})):
-        replayed = await replays.replay_deliveries(
+        replayed = await replay_service.replay_deliveries(
             harness.service, actor, "hubspot", date(2026, 11, day), fail_on_read, dry_run=True
         )
         assert dict(replayed.state_counts) == expected_states
@@ -354,138 +304,18 @@ async def test_changes_of_a_delivery_without_body_remain_and_are_projected_again
     actor, hook = await connect_hubspot(harness)
     receipt = await deliver_changes(harness, hook, make_deal_changes(START))
     async with harness.service.database.write_transaction() as connection:
-        assert await kept.empty_bodies(connection, actor.organization, NOW + DAY, 9) == 1
-        assert await kept.empty_bodies(connection, actor.organization, NOW + DAY, 9) == 0
+        assert await deliveries.empty_bodies(connection, actor.organization, NOW + DAY, 9) == 1
+        assert await deliveries.empty_bodies(connection, actor.organization, NOW + DAY, 9) == 0
     with pytest.raises(ConflictError, match="kept no longer"):
-        await replays.replay_delivery(harness.service, actor, "hubspot", receipt.uid, fail_on_read)
+        await replay_service.replay_delivery(
+            harness.service, actor, "hubspot", receipt.uid, fail_on_read
+        )
     await change_mapping(harness, actor, {**MAPPING, "stages": {"contractsent": "won"}})
-    replayed = await replays.replay_deliveries(
+    replayed = await replay_service.replay_deliveries(
         harness.service, actor, "hubspot", START, fail_on_read
     )
     assert (replayed.without_body_count, replayed.recorded_count) == (1, 1)
     assert (await list_won_deals(harness, actor))["deal/42"].time == START + DAY  # type: ignore[attr-defined]  # an event
-
-
-async def test_earlier_deals_are_imported_once_with_the_dates_of_their_records(
-    harness: ServiceHarness,
-):
-    actor, hook = await connect_hubspot(harness)
-    stage_fields = {"hs_lastmodifieddate": "2026-10-20T10:00:00Z", "dealstage": "closedwon"}
-    dates = {"createdate": "2026-08-01", "closedate": "2026-10-05T10:00:00Z"}
-    records = [
-        {
-            "id": "7",
-            "amount": "900",
-            "pipeline": "default",
-            "customer_segment": "enterprise",
-            **stage_fields,
-            **dates,
-        },
-        {"id": "8", "properties": {"amount": "", **stage_fields}},
-        {"id": "a/b"},
-    ]
-    body = json.dumps({"records": records}).encode()
-    imported = (
-        await replays.import_records(harness.service, actor, "hubspot", body, fail_on_read)
-    ).stored_delivery
-    assert (imported.state, imported.origin, imported.changes, len(imported.rejects)) == (
-        "processed",
-        "records",
-        2,
-        1,
-    )
-    won_deals = await list_won_deals(harness, actor)
-    assert won_deals["deal/7"].time.isoformat() == "2026-10-05T10:00:00+00:00"  # type: ignore[attr-defined]  # an event
-    assert won_deals["deal/8"].value is None  # type: ignore[attr-defined]  # an event
-    assert (
-        len([e for e in await list_live_events(harness, actor) if e.event.type == "deal.created"])
-        == 1
-    )
-    repeated_import = await replays.import_records(
-        harness.service, actor, "hubspot", body, fail_on_read
-    )
-    repeated_delivery = repeated_import.stored_delivery
-    assert repeated_import.deals_without_amount == ["8"]
-    assert (repeated_delivery.changes, repeated_delivery.recorded, repeated_delivery.retracted) == (
-        0,
-        0,
-        0,
-    )
-    await deliver_changes(
-        harness, hook, [make_property_change(7, "dealstage", "contractsent", NOW - DAY)]
-    )  # the deal lives on
-    assert set(await list_won_deals(harness, actor)) == {"deal/8"}
-    health = await get_hubspot_health(harness, actor)
-    assert health.wins_without_amount == 1
-    assert await has_consistent_rollups(harness, actor)
-    with pytest.raises(MalformedError):
-        await replays.import_records(harness.service, actor, "hubspot", b"[]", fail_on_read)
-
-
-async def test_an_imported_deal_brings_its_line_items_and_one_of_an_unreadable_date_waits_for_a_mapping(
-    harness: ServiceHarness,
-):
-    actor, _ = await connect_hubspot(
-        harness, {**LINE_ITEM_MAPPING, "closed_at": {"property": "closedate", "format": "rfc3339"}}
-    )
-    line_items = [
-        {"id": 1, "hs_sku": "SKU-1", "amount": "1000"},
-        {"id": 2, "hs_sku": "SKU-2", "amount": "20.5"},
-    ]
-    closed = {"dealstage": "closedwon", "amount": "900"}
-    records = [
-        {"id": "7", **closed, "closedate": "2026-10-05", "line_items": line_items},
-        {"id": "8", **closed, "closedate": "1759658400000"},
-    ]
-    body = json.dumps({"records": records, "taken_at": "2026-11-01T00:00:00Z"}).encode()
-    imported = (
-        await replays.import_records(harness.service, actor, "hubspot", body, fail_on_read)
-    ).stored_delivery
-    assert [
-        (reject["index"], "closedate" in str(reject["problem"])) for reject in imported.rejects
-    ] == [(1, True)]
-    won_deals = await list_won_deals(harness, actor)
-    assert set(won_deals) == {"deal/7"}, "no win is dated by its import"
-    assert won_deals["deal/7"].offerings == (("care", 205_000), ("onboarding-plus", 1000 * SCALE))  # type: ignore[attr-defined]  # an event
-    await change_mapping(harness, actor, LINE_ITEM_MAPPING)
-    await replays.replay_deliveries(harness.service, actor, "hubspot", START, fail_on_read)
-    won_deals = await list_won_deals(harness, actor)
-    assert won_deals["deal/8"].time.isoformat() == "2025-10-05T10:00:00+00:00"  # type: ignore[attr-defined]  # an event
-    assert await has_consistent_rollups(harness, actor)
-
-
-async def test_a_preview_stores_nothing(harness: ServiceHarness):
-    actor, _ = await connect_hubspot(harness)
-    reader = Actor(actor.organization, "reader", frozenset({"read"}))
-    before = (await alignment.get_alignment(harness.service, actor)).snapshot.version
-    sample = Delivery(
-        "POST",
-        "",
-        {},
-        json.dumps(
-            [*make_deal_changes(START), make_property_change(42, "dealstage", "9", NOW)]
-        ).encode(),
-    )
-    preview = await replays.preview_mapping(
-        harness.service, reader, "hubspot", sample, None, fail_on_read
-    )
-    assert {event.type for event in preview.deal_events} == {"deal.created", "deal.moved"}
-    assert ("dealstage", "9") in preview.unmapped_values
-    new_mapping = {"stages": {"9": "won"}}
-    remapped_preview = await replays.preview_mapping(
-        harness.service, reader, "hubspot", sample, new_mapping, fail_on_read
-    )
-    assert "deal.won" in {event.type for event in remapped_preview.deal_events}
-    assert (
-        await list_live_events(harness, actor),
-        (await alignment.get_alignment(harness.service, actor)).snapshot.version,
-    ) == ([], before)
-    with pytest.raises(NotFoundError):
-        await replays.preview_mapping(
-            harness.service, reader, "nothing", sample, None, fail_on_read
-        )
-    with pytest.raises(ForbiddenError):
-        await replays.replay_deliveries(harness.service, reader, "hubspot", None, fail_on_read)
 
 
 DEAL_CHANGES = [
@@ -508,7 +338,7 @@ DEAL_CHANGES = [
 
 ORGANIZATION_NUMBERS = (
     count()
-)  # the examples of a law share a database, and Hypothesis likes to draw the same again
+)  # the examples of a law share a database, so each needs organizations of its own
 
 
 @settings(
@@ -535,7 +365,9 @@ async def test_any_order_repetition_and_splitting_of_deal_changes_ends_in_the_sa
             source = Source(
                 "hubspot", "HubSpot", "hubspot", "4242001", "marketing", LINE_ITEM_MAPPING
             )
-            hook = (await sources.put_source(harness.service, actor, source, SECRET)).hook_id or ""
+            hook = (
+                await sources_service.put_source(harness.service, actor, source, SECRET)
+            ).hook_id or ""
             for portion in portions:
                 await deliver_changes(harness, hook, [DEAL_CHANGES[index] for index in portion])
             assert await has_consistent_rollups(harness, actor)
@@ -549,3 +381,12 @@ async def test_any_order_repetition_and_splitting_of_deal_changes_ends_in_the_sa
             )
     assert summaries[0] == summaries[1]
     assert any("deal.won" in event_fields for event_fields in summaries[0][0])
+
+
+async def test_only_an_admin_replays(harness: ServiceHarness):
+    actor, _ = await connect_hubspot(harness)
+    reader = Actor(actor.organization, "reader", frozenset({"read"}))
+    with pytest.raises(ForbiddenError):
+        await replay_service.replay_deliveries(
+            harness.service, reader, "hubspot", None, fail_on_read
+        )

@@ -1,4 +1,4 @@
-"""Sources: where a secret comes from, what a mapping may say, and who hears of the hook."""
+"""Sources: their secrets, valid mappings, and who sees the hook."""
 
 from dataclasses import replace
 
@@ -13,12 +13,12 @@ from app.domain.primitives.errors import (
     PreconditionError,
 )
 from app.domain.sources.sources import Source
-from app.services.playbook import configuration
+from app.services.playbook import configuration as configuration_service
 from app.services.playbook.configuration import Precondition
-from app.services.sources import sources
-from app.store.access import organization_version as cursor
-from app.store.playbook import configuration as store
-from app.store.sources import sources as kept
+from app.services.sources import sources as sources_service
+from app.store.access import organization_version
+from app.store.playbook import configuration as configuration_store
+from app.store.sources import sources as sources_store
 from app.store.sources.sources import StoredHook
 from tests.support.service_harness import ServiceHarness, seed_playbook
 
@@ -35,7 +35,7 @@ async def create_seeded_organization(harness: ServiceHarness) -> Actor:
 
 async def load_hook(harness: ServiceHarness, actor: Actor, source: str) -> StoredHook | None:
     async with harness.service.database.read_transaction() as connection:
-        return await kept.find_hook_of_source(connection, actor.organization, source)
+        return await sources_store.find_hook_of_source(connection, actor.organization, source)
 
 
 async def list_secrets(harness: ServiceHarness, actor: Actor, source: str) -> list[str]:
@@ -43,7 +43,7 @@ async def list_secrets(harness: ServiceHarness, actor: Actor, source: str) -> li
     assert stored_hook is not None
     return [
         harness.service.vault.open(
-            sealed_secret.ciphertext, sources.encryption_context(actor, source)
+            sealed_secret.ciphertext, sources_service.encryption_context(actor.organization, source)
         )
         for sealed_secret in stored_hook.secrets
     ]
@@ -53,10 +53,13 @@ async def list_fault_pointers(
     harness: ServiceHarness, actor: Actor, source: Source, secret: str | None = SECRET
 ) -> list[str]:
     with pytest.raises(InvalidError) as exception_info:
-        await sources.put_source(harness.service, actor, source, secret)
+        await sources_service.put_source(harness.service, actor, source, secret)
     async with harness.service.database.read_transaction() as connection:
         assert (
-            await store.find_resource(connection, actor.organization, "source", source.key) is None
+            await configuration_store.find_resource(
+                connection, actor.organization, "source", source.key
+            )
+            is None
         )
     return [fault.pointer for fault in exception_info.value.faults]
 
@@ -66,17 +69,17 @@ async def test_a_secret_that_the_vendor_makes_is_required(harness: ServiceHarnes
     assert await list_fault_pointers(harness, actor, CRM, None) == ["/secret"]
     assert await list_fault_pointers(harness, actor, CRM, "short") == ["/secret"]
     assert await load_hook(harness, actor, "crm") is None
-    connected = await sources.put_source(harness.service, actor, CRM, SECRET)
+    connected = await sources_service.put_source(harness.service, actor, CRM, SECRET)
     assert (connected.secret, connected.written_resource.is_new) == (None, True)
     assert await list_secrets(harness, actor, "crm") == [SECRET]
 
 
 async def test_a_generated_secret_is_shown_once(harness: ServiceHarness):
     actor = await create_seeded_organization(harness)
-    connected = await sources.put_source(harness.service, actor, WEBHOOK_SOURCE, None)
+    connected = await sources_service.put_source(harness.service, actor, WEBHOOK_SOURCE, None)
     assert connected.secret is not None
     assert await list_secrets(harness, actor, "hooks") == [connected.secret]
-    repeated = await sources.put_source(
+    repeated = await sources_service.put_source(
         harness.service, actor, replace(WEBHOOK_SOURCE, name="More hooks"), None
     )
     assert (repeated.secret, repeated.hook_id) == (None, connected.hook_id)
@@ -85,13 +88,13 @@ async def test_a_generated_secret_is_shown_once(harness: ServiceHarness):
 
 async def test_a_write_without_a_secret_keeps_it_and_one_with_replaces_it(harness: ServiceHarness):
     actor = await create_seeded_organization(harness)
-    first = await sources.put_source(harness.service, actor, CRM, SECRET)
-    await sources.put_source(harness.service, actor, replace(CRM, name="Ours"), None)
-    await sources.patch_source(
+    first = await sources_service.put_source(harness.service, actor, CRM, SECRET)
+    await sources_service.put_source(harness.service, actor, replace(CRM, name="Ours"), None)
+    await sources_service.patch_source(
         harness.service, actor, "crm", lambda _: replace(CRM, name="Theirs"), None
     )
     assert await list_secrets(harness, actor, "crm") == [SECRET]
-    connected = await sources.put_source(
+    connected = await sources_service.put_source(
         harness.service, actor, replace(CRM, name="Ours"), SECRET + "-2"
     )
     assert connected.hook_id == first.hook_id
@@ -100,9 +103,9 @@ async def test_a_write_without_a_secret_keeps_it_and_one_with_replaces_it(harnes
 
 async def test_an_archived_source_comes_back_with_its_hook_and_its_secret(harness: ServiceHarness):
     actor = await create_seeded_organization(harness)
-    first = await sources.put_source(harness.service, actor, CRM, SECRET)
-    await configuration.archive_resource(harness.service, actor, "source", "crm")
-    repeated = await sources.put_source(harness.service, actor, CRM, None)
+    first = await sources_service.put_source(harness.service, actor, CRM, SECRET)
+    await configuration_service.archive_resource(harness.service, actor, "source", "crm")
+    repeated = await sources_service.put_source(harness.service, actor, CRM, None)
     assert (repeated.hook_id, repeated.written_resource.is_new) == (first.hook_id, True)
     assert await list_secrets(harness, actor, "crm") == [SECRET]
 
@@ -111,16 +114,18 @@ async def test_a_rotated_secret_comes_first_and_the_previous_one_stays_valid_for
     harness: ServiceHarness,
 ):
     actor = await create_seeded_organization(harness)
-    await sources.put_source(harness.service, actor, WEBHOOK_SOURCE, None)
+    await sources_service.put_source(harness.service, actor, WEBHOOK_SOURCE, None)
     rotated_secrets = [(await list_secrets(harness, actor, "hooks"))[0]]
     for _ in range(2):
         rotated_secrets.insert(
-            0, (await sources.rotate_secret(harness.service, actor, "hooks", None)).secret or ""
+            0,
+            (await sources_service.rotate_secret(harness.service, actor, "hooks", None)).secret
+            or "",
         )
         assert await list_secrets(harness, actor, "hooks") == rotated_secrets
         harness.clock.advance(hours=13)
     rotated_secrets.insert(
-        0, (await sources.rotate_secret(harness.service, actor, "hooks", None)).secret or ""
+        0, (await sources_service.rotate_secret(harness.service, actor, "hooks", None)).secret or ""
     )
     assert len(set(rotated_secrets)) == 4
     assert await list_secrets(harness, actor, "hooks") == rotated_secrets[:3]
@@ -129,12 +134,12 @@ async def test_a_rotated_secret_comes_first_and_the_previous_one_stays_valid_for
 async def test_a_source_without_a_secret_cannot_rotate_it(harness: ServiceHarness):
     actor = await create_seeded_organization(harness)
     with pytest.raises(ConflictError, match="no secret"):
-        await sources.rotate_secret(harness.service, actor, "billing", None)
+        await sources_service.rotate_secret(harness.service, actor, "billing", None)
     with pytest.raises(NotFoundError, match="'billing'"):
-        await sources.rotate_secret(harness.service, actor, "biling", None)
-    await sources.put_source(harness.service, actor, CRM, SECRET)
+        await sources_service.rotate_secret(harness.service, actor, "biling", None)
+    await sources_service.put_source(harness.service, actor, CRM, SECRET)
     with pytest.raises(InvalidError):
-        await sources.rotate_secret(harness.service, actor, "crm", None)
+        await sources_service.rotate_secret(harness.service, actor, "crm", None)
 
 
 async def test_a_source_of_our_own_has_neither_hook_nor_secret_nor_mapping(harness: ServiceHarness):
@@ -144,7 +149,7 @@ async def test_a_source_of_our_own_has_neither_hook_nor_secret_nor_mapping(harne
     assert await list_fault_pointers(
         harness, actor, replace(plain, mapping={"stages": {}}), None
     ) == ["/mapping"]
-    connected = await sources.put_source(harness.service, actor, plain, None)
+    connected = await sources_service.put_source(harness.service, actor, plain, None)
     assert (connected.hook_id, connected.secret, await load_hook(harness, actor, "erp")) == (
         None,
         None,
@@ -189,10 +194,10 @@ async def test_salesforce_has_no_secret_but_the_address_of_its_hook_and_must_nam
     salesforce = replace(
         CRM, connector="salesforce_outbound", account="00D5g000004XyZA", mapping={}
     )
-    connected = await sources.put_source(harness.service, actor, salesforce, None)
+    connected = await sources_service.put_source(harness.service, actor, salesforce, None)
     assert (connected.secret, len(connected.hook_id or "")) == (None, 32)
     with pytest.raises(ConflictError, match="address"):
-        await sources.rotate_secret(harness.service, actor, salesforce.key, None)
+        await sources_service.rotate_secret(harness.service, actor, salesforce.key, None)
     assert await list_fault_pointers(
         harness, actor, replace(salesforce, key="other", account=None)
     ) == ["/account"]
@@ -201,12 +206,14 @@ async def test_salesforce_has_no_secret_but_the_address_of_its_hook_and_must_nam
 async def test_only_an_existing_source_is_patched(harness: ServiceHarness):
     actor = await create_seeded_organization(harness)
     with pytest.raises(NotFoundError, match="'billing'"):
-        await sources.patch_source(harness.service, actor, "biling", lambda noun: noun, None)
+        await sources_service.patch_source(
+            harness.service, actor, "biling", lambda noun: noun, None
+        )
     with pytest.raises(PreconditionError):
-        await sources.put_source(
+        await sources_service.put_source(
             harness.service, actor, CRM, SECRET, Precondition(frozenset({"1"}))
         )
-    connected = await sources.patch_source(
+    connected = await sources_service.patch_source(
         harness.service, actor, "billing", lambda _: Source("billing", "Invoices"), None
     )
     assert connected.written_resource.resource == Source("billing", "Invoices")
@@ -214,38 +221,42 @@ async def test_only_an_existing_source_is_patched(harness: ServiceHarness):
 
 async def test_the_hook_is_shown_only_to_an_admin(harness: ServiceHarness):
     actor = await create_seeded_organization(harness)
-    connected = await sources.put_source(harness.service, actor, CRM, SECRET)
+    connected = await sources_service.put_source(harness.service, actor, CRM, SECRET)
     reader = Actor(
         actor.organization, "reader", frozenset({"read", "events:write", "playbook:write"})
     )
-    assert (await sources.get_health(harness.service, actor, [CRM]))[1] == {
+    assert (await sources_service.get_health(harness.service, actor, [CRM]))[1] == {
         "crm": connected.hook_id
     }
-    assert (await sources.get_health(harness.service, reader, [CRM]))[1] == {}
+    assert (await sources_service.get_health(harness.service, reader, [CRM]))[1] == {}
     assert (
-        await sources.get_health(harness.service, await harness.create_organization("other"), [CRM])
+        await sources_service.get_health(
+            harness.service, await harness.create_organization("other"), [CRM]
+        )
     )[1] == {}
     with pytest.raises(ForbiddenError):
-        await sources.put_source(harness.service, reader, CRM, SECRET)
+        await sources_service.put_source(harness.service, reader, CRM, SECRET)
     with pytest.raises(ForbiddenError):
-        await sources.rotate_secret(harness.service, reader, "crm", SECRET)
+        await sources_service.rotate_secret(harness.service, reader, "crm", SECRET)
 
 
 async def test_a_secret_put_again_rotates_nothing(harness: ServiceHarness):
     actor = await create_seeded_organization(harness)
-    await sources.put_source(harness.service, actor, CRM, SECRET)
-    await sources.rotate_secret(harness.service, actor, "crm", SECRET + "-2")
-    await sources.put_source(harness.service, actor, replace(CRM, name="Theirs"), SECRET + "-2")
+    await sources_service.put_source(harness.service, actor, CRM, SECRET)
+    await sources_service.rotate_secret(harness.service, actor, "crm", SECRET + "-2")
+    await sources_service.put_source(
+        harness.service, actor, replace(CRM, name="Theirs"), SECRET + "-2"
+    )
     assert await list_secrets(harness, actor, "crm") == [SECRET + "-2", SECRET]
 
 
 async def test_a_write_that_changes_nothing_moves_no_version(harness: ServiceHarness):
     actor = await create_seeded_organization(harness)
-    before = await sources.put_source(harness.service, actor, CRM, SECRET)
-    after = await sources.put_source(harness.service, actor, CRM, None)
+    before = await sources_service.put_source(harness.service, actor, CRM, SECRET)
+    after = await sources_service.put_source(harness.service, actor, CRM, None)
     async with harness.service.database.read_transaction() as connection:
         assert (
-            await cursor.current_version(connection, actor.organization)
+            await organization_version.current_version(connection, actor.organization)
             == before.written_resource.version
             == after.written_resource.version
         )

@@ -1,4 +1,4 @@
-"""API keys as they are kept, and the directory from public ids to organizations."""
+"""API keys are stored, listed and revoked, and public ids belong to one organization."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -7,7 +7,7 @@ import pytest
 
 from app.domain.access.actor import Actor
 from app.domain.primitives.errors import ConflictError
-from app.store.access import api_keys as keys
+from app.store.access import api_keys as api_keys_store
 from app.store.access import directory
 from app.store.access.api_keys import StoredApiKey
 from tests.support.service_harness import NOW, ServiceHarness
@@ -31,13 +31,13 @@ def make_api_key(name: str, **overrides: object) -> StoredApiKey:
         revoked_at=None,
         last_used_at=None,
     )
-    return replace(base_key, **overrides)  # type: ignore[arg-type]  # any of a key's fields
+    return replace(base_key, **overrides)  # type: ignore[arg-type]  # any field of a key
 
 
 async def add_keys(harness: ServiceHarness, actor: Actor, *api_keys: StoredApiKey) -> None:
     async with harness.service.database.write_transaction() as connection:
         for api_key in api_keys:
-            await keys.add_api_key(connection, actor.organization, api_key)
+            await api_keys_store.add_api_key(connection, actor.organization, api_key)
 
 
 async def test_a_stored_key_is_found_unchanged(harness: ServiceHarness):
@@ -46,15 +46,13 @@ async def test_a_stored_key_is_found_unchanged(harness: ServiceHarness):
     await add_keys(harness, actor, stored_key)
     async with harness.service.database.read_transaction() as connection:
         assert await directory.find_organization(connection, "api_key", "a") == actor.organization
-        assert await keys.find_api_key(connection, actor.organization, "a") == stored_key
-        assert await keys.find_api_key(connection, actor.organization, "b") is None
+        assert await api_keys_store.find_api_key(connection, actor.organization, "a") == stored_key
+        assert await api_keys_store.find_api_key(connection, actor.organization, "b") is None
 
 
 async def test_a_public_id_belongs_to_one_organization_alone(harness: ServiceHarness):
-    first_actor, other_actor = (
-        await harness.create_organization("one"),
-        await harness.create_organization("other"),
-    )
+    first_actor = await harness.create_organization("one")
+    other_actor = await harness.create_organization("other")
     await add_keys(harness, first_actor, make_api_key("a"))
     with pytest.raises(ConflictError, match="'a'"):
         await add_keys(harness, other_actor, make_api_key("a"))
@@ -64,7 +62,7 @@ async def test_a_public_id_belongs_to_one_organization_alone(harness: ServiceHar
             == first_actor.organization
         )
         assert await directory.find_organization(connection, "hook", "a") is None
-        assert await keys.find_api_key(connection, other_actor.organization, "a") is None
+        assert await api_keys_store.find_api_key(connection, other_actor.organization, "a") is None
         assert [
             name for name, _ in await directory.list_public_ids(connection, "organization")
         ] == [
@@ -78,7 +76,9 @@ async def test_pages_are_oldest_first_and_without_the_revoked(harness: ServiceHa
     async with harness.service.database.read_transaction() as connection:
         initial_ids = [
             listed_key.id
-            for listed_key in await keys.list_api_keys(connection, actor.organization, None, 9)
+            for listed_key in await api_keys_store.list_api_keys(
+                connection, actor.organization, None, 9
+            )
         ]
     times = {"d": 1, "b": 2, "c": 2, "a": 3, "gone": 2}
     await add_keys(
@@ -87,15 +87,19 @@ async def test_pages_are_oldest_first_and_without_the_revoked(harness: ServiceHa
         *(make_api_key(name, created_at=NOW + minutes * MINUTE) for name, minutes in times.items()),
     )
     async with harness.service.database.write_transaction() as connection:
-        assert await keys.revoke_api_key(connection, actor.organization, "gone", NOW)
-        assert not await keys.revoke_api_key(connection, actor.organization, "gone", NOW)
-        assert not await keys.revoke_api_key(connection, actor.organization, "nobody", NOW)
+        assert await api_keys_store.revoke_api_key(connection, actor.organization, "gone", NOW)
+        assert not await api_keys_store.revoke_api_key(connection, actor.organization, "gone", NOW)
+        assert not await api_keys_store.revoke_api_key(
+            connection, actor.organization, "nobody", NOW
+        )
     for limit in (1, 2, 9):
         listed_keys: list[StoredApiKey] = []
         async with harness.service.database.read_transaction() as connection:
             while True:
                 after = (listed_keys[-1].created_at, listed_keys[-1].id) if listed_keys else None
-                page = await keys.list_api_keys(connection, actor.organization, after, limit)
+                page = await api_keys_store.list_api_keys(
+                    connection, actor.organization, after, limit
+                )
                 listed_keys += page
                 if len(page) < limit:
                     break
@@ -103,15 +107,15 @@ async def test_pages_are_oldest_first_and_without_the_revoked(harness: ServiceHa
 
 
 async def test_the_last_use_is_stored(harness: ServiceHarness):
-    first_actor, other_actor = (
-        await harness.create_organization("one"),
-        await harness.create_organization("other"),
-    )
+    first_actor = await harness.create_organization("one")
+    other_actor = await harness.create_organization("other")
     await add_keys(harness, first_actor, make_api_key("a"))
     async with harness.service.database.write_transaction() as connection:
-        await keys.update_last_use(connection, other_actor.organization, "a", NOW)
+        await api_keys_store.update_last_use(connection, other_actor.organization, "a", NOW)
     async with harness.service.database.write_transaction() as connection:
-        await keys.update_last_use(connection, first_actor.organization, "a", NOW + MINUTE)
-        stored_key = await keys.find_api_key(connection, first_actor.organization, "a")
+        await api_keys_store.update_last_use(
+            connection, first_actor.organization, "a", NOW + MINUTE
+        )
+        stored_key = await api_keys_store.find_api_key(connection, first_actor.organization, "a")
     assert stored_key is not None
     assert stored_key.last_used_at == NOW + MINUTE

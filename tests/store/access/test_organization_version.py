@@ -1,4 +1,4 @@
-"""The cursor orders the organization's commits, and never goes backwards."""
+"""The version of an organization orders its commits and never decreases."""
 
 import asyncio
 from datetime import timedelta
@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from app.domain.primitives.errors import NotFoundError
-from app.store.access import organization_version as cursor
+from app.store.access import organization_version
 from tests.support.service_harness import NOW, ServiceHarness
 
 
@@ -17,13 +17,13 @@ async def test_concurrent_writers_get_distinct_versions(harness: ServiceHarness)
     async def advance() -> int:
         async with harness.service.database.write_transaction() as connection:
             return (
-                await cursor.advance_version(
+                await organization_version.advance_version(
                     connection, actor.organization, NOW, "UTC", changes_configuration=False
                 )
             ).seq
 
     async with harness.service.database.read_transaction() as connection:
-        start = await cursor.current_version(connection, actor.organization)
+        start = await organization_version.current_version(connection, actor.organization)
     versions = await asyncio.gather(*(advance() for _ in range(10)))
     assert sorted(versions) == list(range(start + 1, start + 11))
 
@@ -31,14 +31,14 @@ async def test_concurrent_writers_get_distinct_versions(harness: ServiceHarness)
 async def test_recorded_time_stands_still_when_the_clock_goes_back(harness: ServiceHarness):
     actor = await harness.create_organization()
     async with harness.service.database.write_transaction() as connection:
-        late = await cursor.advance_version(
+        late = await organization_version.advance_version(
             connection,
             actor.organization,
             NOW + timedelta(days=2),
             "UTC",
             changes_configuration=False,
         )
-        early = await cursor.advance_version(
+        early = await organization_version.advance_version(
             connection, actor.organization, NOW, "UTC", changes_configuration=False
         )
     assert (early.recorded_at, early.day) == (late.recorded_at, late.day)
@@ -48,24 +48,30 @@ async def test_recorded_time_stands_still_when_the_clock_goes_back(harness: Serv
 async def test_only_a_change_of_configuration_moves_the_catalogue(harness: ServiceHarness):
     actor = await harness.create_organization()
     async with harness.service.database.write_transaction() as connection:
-        before = await cursor.load_configuration_version(connection, actor.organization)
-        await cursor.advance_version(
+        before = await organization_version.load_configuration_version(
+            connection, actor.organization
+        )
+        await organization_version.advance_version(
             connection, actor.organization, NOW, "UTC", changes_configuration=False
         )
-        assert await cursor.load_configuration_version(connection, actor.organization) == before
-        changed = await cursor.advance_version(
+        assert (
+            await organization_version.load_configuration_version(connection, actor.organization)
+            == before
+        )
+        changed = await organization_version.advance_version(
             connection, actor.organization, NOW, "UTC", changes_configuration=True
         )
         assert (
-            await cursor.load_configuration_version(connection, actor.organization) == changed.seq
+            await organization_version.load_configuration_version(connection, actor.organization)
+            == changed.seq
         )
 
 
 async def test_the_recorded_day_is_the_organization_s_own(harness: ServiceHarness):
     actor = await harness.create_organization("far", "Pacific/Kiritimati")
     async with harness.service.database.write_transaction() as connection:
-        time_zone = await cursor.time_zone(connection, actor.organization)
-        position = await cursor.advance_version(
+        time_zone = await organization_version.time_zone(connection, actor.organization)
+        position = await organization_version.advance_version(
             connection, actor.organization, NOW, time_zone, changes_configuration=False
         )
     assert (time_zone, position.day, position.recorded_at) == (
@@ -79,6 +85,9 @@ async def test_a_missing_organization_has_neither_time_zone_nor_configuration_ve
     harness: ServiceHarness,
 ):
     async with harness.service.database.read_transaction() as connection:
-        for load in (cursor.time_zone, cursor.load_configuration_version):
+        for load in (
+            organization_version.time_zone,
+            organization_version.load_configuration_version,
+        ):
             with pytest.raises(NotFoundError):
                 await load(connection, uuid4())

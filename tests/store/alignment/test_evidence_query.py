@@ -1,4 +1,4 @@
-"""The roll-ups and the score against the brute-force model, which knows neither."""
+"""Roll-ups and the score equal those of the brute-force model, which has no roll-ups."""
 
 import asyncio
 from collections.abc import Iterator
@@ -9,12 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from app.domain.events.metrics import Matcher
 from app.scoring.engine import compute_alignment
 from app.scoring.result import Alignment
-from app.store.events import rollup_rebuild as rebuild
-from app.store.playbook import configuration
+from app.store.events import rollup_rebuild
+from app.store.playbook import configuration as configuration_store
 from app.store.sql.database import connect
-from tests.reference_model import alignment as model
-from tests.reference_model import world_replay as replay
-from tests.reference_model import world_strategies as strategies
+from tests.reference_model import alignment, world_replay, world_strategies
 from tests.reference_model.world import World
 from tests.reference_model.world_replay import ReplayDatabase
 
@@ -35,9 +33,9 @@ def replay_database(runner: AsyncioRunner, database_url: str) -> Iterator[Replay
 
 
 def check_agreement(
-    scored_alignment: Alignment, expected_alignment: model.ReferenceAlignment
+    scored_alignment: Alignment, expected_alignment: alignment.ReferenceAlignment
 ) -> None:
-    """The answer is the model's, to rounding."""
+    """Check that the answer equals the model's, up to rounding."""
     for component in scored_alignment.components:
         expected = expected_alignment.components[component.name]
         assert component.applies == expected.applies, component.name
@@ -58,7 +56,7 @@ def check_agreement(
             points
         )
         for x, points in expected_alignment.ledger.items()
-        if points >= 2e-12  # at the edge itself a double may fall on either side
+        if points >= 2e-12  # rounding decides at the limit itself
     }
     assert losses == pytest.approx(expected_losses, abs=1e-9)
     assert tuple(scored_alignment.silent_teams) == expected_alignment.silent_teams
@@ -68,37 +66,41 @@ def check_agreement(
     max_examples=30,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(world=strategies.worlds(max_events=40))
+@given(world=world_strategies.worlds(max_events=40))
 def test_an_alignment_from_roll_ups_is_that_of_the_raw_events(
     replay_database: ReplayDatabase, runner: AsyncioRunner, world: World
 ) -> None:
     async def score_replayed() -> Alignment:
-        actor = await replay.replay_world(replay_database, world)
-        return compute_alignment(await replay.read_world_snapshot(replay_database, actor, world))
+        actor = await world_replay.replay_world(replay_database, world)
+        return compute_alignment(
+            await world_replay.read_world_snapshot(replay_database, actor, world)
+        )
 
-    check_agreement(runner.run(score_replayed()), model.compute_alignment(world))
+    check_agreement(runner.run(score_replayed()), alignment.compute_alignment(world))
 
 
 @settings(
     max_examples=15,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(world=strategies.worlds(max_events=40))
+@given(world=world_strategies.worlds(max_events=40))
 def test_roll_ups_equal_a_rebuild_from_the_events(
     replay_database: ReplayDatabase, runner: AsyncioRunner, world: World
 ) -> None:
     async def compare_with_rebuild() -> dict[str, int]:
-        actor = await replay.replay_world(replay_database, world, batches=3)
+        actor = await world_replay.replay_world(replay_database, world, batches=3)
         async with replay_database.database.read_transaction() as connection:
-            current_configuration = await configuration.load_configuration(
+            current_configuration = await configuration_store.load_configuration(
                 connection, actor.organization
             )
-            recomputed = await rebuild.recompute_rollups(
+            recomputed = await rollup_rebuild.recompute_rollups(
                 connection,
                 actor.organization,
                 Matcher(current_configuration.metrics),
                 current_configuration.organization.time_zone,
             )
-            return dict(await rebuild.count_differences(connection, actor.organization, recomputed))
+            return dict(
+                await rollup_rebuild.count_differences(connection, actor.organization, recomputed)
+            )
 
     assert set(runner.run(compare_with_rebuild()).values()) == {0}

@@ -1,4 +1,4 @@
-"""What must change nothing changes nothing: arrival, repetition, batches, and what was recorded and retracted again."""
+"""The score does not depend on arrival order, repetition, batches or retracted events."""
 
 import asyncio
 from collections.abc import Iterator
@@ -13,11 +13,10 @@ from hypothesis import strategies as st
 from app.scoring.engine import compute_alignment
 from app.scoring.snapshot import Snapshot
 from app.security.vault import Vault
-from app.services.events import ingestion as events
+from app.services.events import ingestion
 from app.services.runtime.context import ServiceContext
 from app.store.sql.database import connect
-from tests.reference_model import world_replay as replay
-from tests.reference_model import world_strategies as worlds
+from tests.reference_model import world_replay, world_strategies
 from tests.reference_model.world import Event, Retraction, World
 from tests.reference_model.world_replay import ReplayDatabase
 
@@ -44,12 +43,12 @@ def replay_database(runner: asyncio.Runner, database_url: str) -> Iterator[Repla
 async def replay_and_summarize(
     replay_database: ReplayDatabase, world: World, batches: int = 0
 ) -> tuple[object, ...]:
-    actor = await replay.replay_world(replay_database, world, batches)
-    return summarize_score(await replay.read_world_snapshot(replay_database, actor, world))
+    actor = await world_replay.replay_world(replay_database, world, batches)
+    return summarize_score(await world_replay.read_world_snapshot(replay_database, actor, world))
 
 
 def summarize_score(scored_snapshot: Snapshot) -> tuple[object, ...]:
-    """Everything that a score says, but the version: what was recorded on the way is counted there."""
+    """Return the content of a score without its version, which counts every write."""
     alignment = compute_alignment(scored_snapshot)
     losses = tuple(
         (tuple(loss)[:3], tuple(loss)[4:], loss.detail, loss.evidence) for loss in alignment.losses
@@ -65,7 +64,7 @@ def summarize_score(scored_snapshot: Snapshot) -> tuple[object, ...]:
 
 
 @replay_settings
-@given(world=worlds.worlds(max_events=25), seed=st.integers(0, 99))
+@given(world=world_strategies.worlds(max_events=25), seed=st.integers(0, 99))
 def test_order_of_arrival_repetition_and_batches_change_nothing(
     replay_database: ReplayDatabase, runner: asyncio.Runner, world: World, seed: int
 ) -> None:
@@ -74,28 +73,28 @@ def test_order_of_arrival_repetition_and_batches_change_nothing(
     shuffled_world = replace(world, events=tuple(shuffled))
 
     async def record_twice() -> tuple[object, ...]:
-        actor = await replay.replay_world(replay_database, shuffled_world, batches=4)
-        repeated_events = [replay.to_event(event) for event in world.events]
+        actor = await world_replay.replay_world(replay_database, shuffled_world, batches=4)
+        repeated_events = [world_replay.to_event(event) for event in world.events]
         later_service = ServiceContext(
             replay_database.database,
             lambda: LATER_INSTANT,
             Vault({"k": bytes(32)}, {"k": bytes(32)}),
         )
         outcomes = (
-            await events.ingest_events(later_service, actor, repeated_events)
+            await ingestion.ingest_events(later_service, actor, repeated_events)
             if repeated_events
             else []
         )
         assert {outcome.status for outcome in outcomes} <= {"duplicate"}
         return summarize_score(
-            await replay.read_world_snapshot(replay_database, actor, shuffled_world)
+            await world_replay.read_world_snapshot(replay_database, actor, shuffled_world)
         )
 
     assert runner.run(record_twice()) == runner.run(replay_and_summarize(replay_database, world))
 
 
 @replay_settings
-@given(world=worlds.worlds(max_events=25), extra=worlds.worlds(max_events=12))
+@given(world=world_strategies.worlds(max_events=25), extra=world_strategies.worlds(max_events=12))
 def test_recording_then_retracting_changes_nothing(
     replay_database: ReplayDatabase, runner: asyncio.Runner, world: World, extra: World
 ) -> None:
@@ -114,7 +113,7 @@ def test_recording_then_retracting_changes_nothing(
         Retraction(event.source, event.id, event.recorded_at + timedelta(minutes=1))
         for event in extra_events
     ]
-    # What was retracted by the day asked about was never there; later days are another matter.
+    # Events retracted by the queried day do not count; later retractions do not matter.
     retracted_pairs = [
         pair
         for pair in zip(extra_events, retractions, strict=True)

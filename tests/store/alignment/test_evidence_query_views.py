@@ -1,4 +1,4 @@
-"""The views of the score, from roll-ups, against the brute-force model's."""
+"""The views of the score, computed from roll-ups, equal those of the brute-force model."""
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,10 +11,8 @@ from app.scoring import views
 from app.scoring.ledger import Loss
 from app.scoring.snapshot import Snapshot
 from app.store.sql.database import connect
-from tests.reference_model import ledger
-from tests.reference_model import views as judge
-from tests.reference_model import world_replay as replay
-from tests.reference_model import world_strategies as worlds
+from tests.reference_model import ledger, world_replay, world_strategies
+from tests.reference_model.views import build_objective_view, build_team_view, compute_overlaps
 from tests.reference_model.world import World
 from tests.reference_model.world_replay import ReplayDatabase
 
@@ -55,7 +53,7 @@ def expected_points_by_loss(
 
 def check_teams(scored_snapshot: Snapshot, world: World) -> None:
     for view in views.build_team_views(scored_snapshot):
-        expected_view = judge.build_team_view(world, view.team)
+        expected_view = build_team_view(world, view.team)
         for figure in view.figures:
             if figure.name in expected_view.components:
                 score = expected_view.components[figure.name].score
@@ -74,7 +72,7 @@ def check_teams(scored_snapshot: Snapshot, world: World) -> None:
 
 def check_objectives(scored_snapshot: Snapshot, world: World) -> None:
     for view in views.build_objective_views(scored_snapshot):
-        expected_view = judge.build_objective_view(world, view.objective)
+        expected_view = build_objective_view(world, view.objective)
         assert view.weight == pytest.approx(float(expected_view.weight), abs=TOLERANCE)
         assert view.attainment == pytest.approx(float(expected_view.attainment), abs=TOLERANCE)
         assert view.freshness == pytest.approx(float(expected_view.freshness), abs=TOLERANCE)
@@ -93,9 +91,7 @@ def check_objectives(scored_snapshot: Snapshot, world: World) -> None:
 
 def check_pairs(scored_snapshot: Snapshot, world: World) -> None:
     overlaps = {
-        pair: overlap
-        for pair, overlap in judge.compute_overlaps(world).items()
-        if overlap is not None
+        pair: overlap for pair, overlap in compute_overlaps(world).items() if overlap is not None
     }
     shown_overlaps = {
         tuple(sorted((pair.first_team, pair.second_team))): pair.overlap
@@ -110,13 +106,13 @@ def check_pairs(scored_snapshot: Snapshot, world: World) -> None:
     max_examples=25,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(world=worlds.worlds(max_events=40))
+@given(world=world_strategies.worlds(max_events=40))
 def test_teams_objectives_and_pairs_are_those_of_the_raw_events(
     replay_database: ReplayDatabase, runner: asyncio.Runner, world: World
 ) -> None:
     async def replay_snapshot() -> Snapshot:
-        actor = await replay.replay_world(replay_database, world)
-        return await replay.read_world_snapshot(replay_database, actor, world)
+        actor = await world_replay.replay_world(replay_database, world)
+        return await world_replay.read_world_snapshot(replay_database, actor, world)
 
     scored_snapshot = runner.run(replay_snapshot())
     check_teams(scored_snapshot, world)

@@ -1,22 +1,22 @@
-"""The organizations that were scored with a pencil, played through the real service: its numbers are the pencil's."""
+"""The service computes the numbers of the organizations that were scored by hand."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import pytest
 
 from app.scoring.engine import compute_alignment
 from app.scoring.result import Alignment
 from app.store.sql.database import connect
-from tests.reference_model import world_replay as replay
+from tests.reference_model import world_replay
+from tests.reference_model.examples.worked_examples import WORKED_EXAMPLES
 from tests.reference_model.expectations import ExpectedAlignment
 from tests.reference_model.ledger import Loss
-from tests.reference_model.worked_examples import WORKED_EXAMPLES
 from tests.reference_model.world import World
 from tests.reference_model.world_replay import ReplayDatabase
 
-Build = Callable[[], tuple[World, ExpectedAlignment]]
+WorkedExample = tuple[World, ExpectedAlignment]
 for_worked_organizations = pytest.mark.parametrize(
-    "build", WORKED_EXAMPLES.values(), ids=WORKED_EXAMPLES.keys()
+    "example", WORKED_EXAMPLES.values(), ids=WORKED_EXAMPLES.keys()
 )
 
 
@@ -27,9 +27,9 @@ def approximate(expected_figure: object) -> object:
 async def score_world(url: str, world: World) -> Alignment:
     database = connect(url)
     replay_database = ReplayDatabase(database)
-    actor = await replay.replay_world(replay_database, world)
+    actor = await world_replay.replay_world(replay_database, world)
     scored_alignment = compute_alignment(
-        await replay.read_world_snapshot(replay_database, actor, world)
+        await world_replay.read_world_snapshot(replay_database, actor, world)
     )
     await database.close()
     return scored_alignment
@@ -46,9 +46,9 @@ def points_by_loss(scored_alignment: Alignment) -> Mapping[Loss, float]:
 
 @for_worked_organizations
 async def test_the_service_gives_the_numbers_of_the_worked_examples(
-    database_url: str, build: Build
+    database_url: str, example: WorkedExample
 ) -> None:
-    world, expected = build()
+    world, expected = example
     scored_alignment = await score_world(database_url, world)
     assert scored_alignment.score == (
         None if expected.score is None else approximate(float(expected.score))
@@ -79,13 +79,11 @@ async def test_the_service_gives_the_numbers_of_the_worked_examples(
 @for_worked_organizations
 @pytest.mark.postgresql
 async def test_both_databases_give_the_same_bits(
-    sqlite_url: str, postgresql_url: str, build: Build
+    sqlite_url: str, postgresql_url: str, example: WorkedExample
 ) -> None:
-    world, _ = build()
-    sqlite_alignment, postgresql_alignment = (
-        await score_world(sqlite_url, world),
-        await score_world(postgresql_url, world),
-    )
+    world, _ = example
+    sqlite_alignment = await score_world(sqlite_url, world)
+    postgresql_alignment = await score_world(postgresql_url, world)
     assert repr(sqlite_alignment) == repr(postgresql_alignment)
     assert sqlite_alignment == postgresql_alignment
     assert [x.points.hex() for x in sqlite_alignment.losses] == [

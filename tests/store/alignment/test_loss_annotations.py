@@ -1,4 +1,4 @@
-"""What a ledger's sentences say is of the day that is asked for, as it was known at the other: it never changes."""
+"""The annotations of a loss depend on the queried days only, and never change."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -9,8 +9,8 @@ from app.domain.sources.silence import SourceActivity
 from app.domain.sources.sources import Source
 from app.scoring.snapshot import Snapshot
 from app.services.alignment import alignment
-from app.services.events import ingestion as events
-from app.services.playbook import configuration
+from app.services.events import ingestion
+from app.services.playbook import configuration as configuration_service
 from app.services.runtime.versioned_cache import VersionedCache
 from app.store.sources import deliveries
 from tests.store.sources.test_sources import make_delivery
@@ -31,18 +31,21 @@ TODAY = NOW.date()
 async def create_with_canonical_source(
     harness: ServiceHarness, source: Source, time_zone: str = "UTC"
 ) -> Actor:
-    """An organization, there for 45 days, with a key result that source alone measures and one that has evidence."""
+    """Create an organization, 45 days old, with two key results.
+
+    A canonical source measures the first; the second has events.
+    """
     harness.clock.now = NOW - 45 * DAY
     actor = await harness.create_organization(time_zone=time_zone)
     await seed_playbook(harness, actor)
-    await configuration.put_resource(harness.service, actor, source)
-    await configuration.put_resource(
+    await configuration_service.put_resource(harness.service, actor, source)
+    await configuration_service.put_resource(
         harness.service, actor, make_metric(canonical_source=source.key, unit="EUR")
     )
-    await configuration.put_resource(
+    await configuration_service.put_resource(
         harness.service, actor, make_metric("things", events=("thing",), where=())
     )
-    await configuration.put_resource(
+    await configuration_service.put_resource(
         harness.service, actor, KeyResult("ten", "win", "Ten", "things", 0, 10 * SCALE)
     )
     await record_events(
@@ -55,7 +58,7 @@ async def create_with_canonical_source(
 async def load_snapshot_and_detail(
     harness: ServiceHarness, actor: Actor, as_of: date, known_at: date | None = None
 ) -> tuple[Snapshot, str]:
-    # Deliveries are put into the table here, past the organization's version: nothing may be kept.
+    # The test inserts deliveries without a new version, so answers must not be cached.
     uncached_service = replace(harness.service, answer_cache=VersionedCache())
     answer = await alignment.get_alignment(uncached_service, actor, "q4", as_of, known_at or as_of)
     loss = next(x for x in answer.alignment.losses if x.key_result == "arr-2m")
@@ -79,8 +82,11 @@ async def test_a_silent_hook_is_named_and_past_answers_do_not_change(harness: Se
     answer_snapshot, detail = await load_snapshot_and_detail(harness, actor, TODAY)
     assert answer_snapshot.source_activities == {
         "hubspot": SourceActivity(last_active_day, 10)
-    }  # an import is no delivery, and 40 days are long ago
-    expected_text = f"hubspot, its canonical source, has been silent since {last_active_day}: for 15 days, and never for more than 10"
+    }  # an import does not count, and 40 days ago is too old
+    expected_text = (
+        f"hubspot, its canonical source, has been silent since {last_active_day}: "
+        "for 15 days, and never for more than 10"
+    )
     assert expected_text in detail
     assert (
         "silent"
@@ -95,7 +101,7 @@ async def test_a_silent_hook_is_named_and_past_answers_do_not_change(harness: Se
                 harness, actor, last_active_day - 4 * DAY, last_active_day
             )
         )[1]
-    )  # heard of since that day
+    )  # active again since that day
     async with harness.service.database.write_transaction() as connection:
         await deliveries.add_deliveries(
             connection, actor.organization, make_delivery(NOW, source="hubspot")
@@ -117,7 +123,7 @@ async def test_days_are_those_of_the_organization(harness: ServiceHarness):
         harness, Source("hubspot", "HubSpot", "hubspot", "1", "sales"), "Asia/Kolkata"
     )
     async with harness.service.database.write_transaction() as connection:
-        for hours in (200, 150, 6):  # 18:30 in London is the next day there
+        for hours in (200, 150, 6):  # 18:30 in London is the next day in the other zone
             await deliveries.add_deliveries(
                 connection,
                 actor.organization,
@@ -130,7 +136,7 @@ async def test_days_are_those_of_the_organization(harness: ServiceHarness):
     ].last_day == TODAY
     assert (await load_snapshot_and_detail(harness, actor, TODAY - DAY))[
         0
-    ].source_activities == {}  # two days are too few to say anything
+    ].source_activities == {}  # two days are too few
 
 
 async def test_the_activity_of_a_source_without_a_hook_is_measured_by_its_events(
@@ -145,7 +151,7 @@ async def test_the_activity_of_a_source_without_a_hook_is_measured_by_its_events
             harness, actor, make_event(name, source="ledger", type=kind, time=harness.clock.now)
         )
         if name == "taken-back" and outcome.uid is not None:
-            await events.retract_event(harness.service, actor, outcome.uid, "a mistake")
+            await ingestion.retract_event(harness.service, actor, outcome.uid, "a mistake")
     harness.clock.now = now
     last_active_day = TODAY - 17 * DAY
     answer_snapshot, detail = await load_snapshot_and_detail(harness, actor, TODAY)
@@ -159,7 +165,7 @@ async def test_the_activity_of_a_source_without_a_hook_is_measured_by_its_events
 
 async def test_a_missing_canonical_source_has_no_activity(harness: ServiceHarness):
     actor = await create_with_canonical_source(harness, Source("ledger", "Ledger"))
-    await configuration.put_resource(
+    await configuration_service.put_resource(
         harness.service, actor, make_metric(canonical_source="to-come")
     )
     answer_snapshot, _ = await load_snapshot_and_detail(harness, actor, TODAY)

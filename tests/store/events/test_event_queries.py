@@ -1,4 +1,4 @@
-"""Every filter lists exactly what it says, page by page, newest first."""
+"""Every filter lists exactly the events that satisfy it, in pages, newest first."""
 
 from collections.abc import Callable
 from dataclasses import fields
@@ -14,11 +14,12 @@ from app.domain.playbook.configuration import Configuration
 from app.domain.playbook.objectives import KeyResult, Objective
 from app.domain.primitives.errors import InvalidError
 from app.domain.sources.sources import Source
-from app.services.events import ingestion as flow
-from app.services.playbook import configuration
-from app.store.events import event_queries as events
-from app.store.events.event_queries import EventFilter, StoredEvent
-from app.store.playbook import configuration as store
+from app.services.events import ingestion
+from app.services.playbook import configuration as configuration_service
+from app.store.events import event_queries
+from app.store.events.event_filters_sql import EventFilter
+from app.store.events.event_queries import StoredEvent
+from app.store.playbook import configuration as configuration_store
 from tests.support.configurations import make_playbook
 from tests.support.service_harness import (
     NOW,
@@ -36,7 +37,7 @@ FilterPredicate = Callable[[StoredEvent, "FilterOracle"], bool]
 
 
 class FilterOracle:
-    """The events with the configuration, as Python reads them."""
+    """The filters in plain Python."""
 
     def __init__(self, loaded_configuration: Configuration) -> None:
         self.configuration = loaded_configuration
@@ -129,11 +130,11 @@ PREDICATES_BY_FILTER: dict[EventFilter, FilterPredicate] = {
 async def create_varied_events(
     harness: ServiceHarness,
 ) -> tuple[Actor, list[StoredEvent], FilterOracle]:
-    """An organization with events of every kind, some retracted the day after; all of them, however they stand."""
+    """Create an organization with events of every kind, some retracted. Return all events."""
     actor = await harness.create_organization()
     await seed_playbook(harness, actor)
     far = make_playbook("far", YESTERDAY, TODAY, state="published", revision=1, published_at=NOW)
-    for noun in (
+    for resource in (
         Source("other", "Other"),
         far,
         Objective("rest", "q4", "Rest", state="paused"),
@@ -141,8 +142,8 @@ async def create_varied_events(
         make_metric("calls", events=("call.held",), aggregation="count", where=(), activities=()),
         KeyResult("count-calls", "there", "Calls", "calls", 0, SCALE),
     ):
-        await configuration.put_resource(harness.service, actor, noun)
-    await configuration.write_configuration(
+        await configuration_service.put_resource(harness.service, actor, resource)
+    await configuration_service.write_configuration(
         harness.service, actor, lambda loaded_configuration: loaded_configuration.with_resource(far)
     )
     kinds = product(
@@ -175,14 +176,18 @@ async def create_varied_events(
     harness.clock.advance(days=1)
     for outcome in outcomes[::7]:
         assert outcome.uid is not None
-        await flow.retract_event(harness.service, actor, outcome.uid, "a mistake")
+        await ingestion.retract_event(harness.service, actor, outcome.uid, "a mistake")
     async with harness.service.database.read_transaction() as connection:
-        loaded_configuration = await store.load_configuration(connection, actor.organization)
+        loaded_configuration = await configuration_store.load_configuration(
+            connection, actor.organization
+        )
         event_keys = [
             (submitted_event.source, submitted_event.id) for submitted_event in submitted_events
         ]
         stored_events = list(
-            (await events.find_events_by_key(connection, actor.organization, event_keys)).values()
+            (
+                await event_queries.load_events_by_key(connection, actor.organization, event_keys)
+            ).values()
         )
     return actor, stored_events, FilterOracle(loaded_configuration)
 
@@ -194,12 +199,12 @@ async def list_all_pages(
     event_filter: EventFilter,
     limit: int = 200,
 ) -> list[StoredEvent]:
-    """All pages, one after the other."""
+    """Return the events of all pages."""
     listed_events: list[StoredEvent] = []
     async with harness.service.database.read_transaction() as connection:
         while True:
             after = (listed_events[-1].event.time, listed_events[-1].uid) if listed_events else None
-            page = await events.list_events(
+            page = await event_queries.list_events(
                 connection, actor.organization, loaded_configuration, event_filter, after, limit
             )
             listed_events += page
@@ -288,10 +293,13 @@ async def test_an_event_is_found_by_its_uid_with_all_fields(harness: ServiceHarn
     assert outcome.uid is not None
     other_actor = await harness.create_organization("other")
     async with harness.service.database.read_transaction() as connection:
-        stored_event = await events.find_event(connection, actor.organization, outcome.uid)
-        assert await events.find_event(connection, other_actor.organization, outcome.uid) is None
+        stored_event = await event_queries.find_event(connection, actor.organization, outcome.uid)
         assert (
-            await events.find_events_by_key(
+            await event_queries.find_event(connection, other_actor.organization, outcome.uid)
+            is None
+        )
+        assert (
+            await event_queries.load_events_by_key(
                 connection, other_actor.organization, [("billing", "a")]
             )
             == {}

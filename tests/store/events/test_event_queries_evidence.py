@@ -1,10 +1,10 @@
-"""The law of evidence: the address of a loss lists exactly the events that the loss is made of."""
+"""The evidence address of a loss lists exactly the events of that loss."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
-from fractions import Fraction as F  # the arithmetic reads like arithmetic  # noqa: N817  # the arithmetic reads like arithmetic
+from fractions import Fraction as F  # noqa: N817  # short, for readable arithmetic
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -14,19 +14,17 @@ from app.scoring.engine import compute_alignment
 from app.scoring.ledger import Loss
 from app.scoring.views import build_objective_views
 from app.services.alignment.evidence_urls import to_url
-from app.store.playbook import configuration
+from app.store.playbook import configuration as configuration_store
 from app.store.sql.database import connect
-from tests.reference_model import ledger as judge
-from tests.reference_model import world_replay as replay
-from tests.reference_model import world_strategies as strategies
+from tests.reference_model import ledger, world_replay, world_strategies
 from tests.reference_model.component_inputs import collect_inputs
+from tests.reference_model.examples.worked_examples import WORKED_EXAMPLES
 from tests.reference_model.expectations import ExpectedAlignment, make_event, make_instant
 from tests.reference_model.loss_events import (
     find_loss_events,
     find_refreshing_events,
     to_event_keys,
 )
-from tests.reference_model.worked_examples import WORKED_EXAMPLES
 from tests.reference_model.world import (
     Event,
     KeyResult,
@@ -43,9 +41,9 @@ from tests.reference_model.world_replay import ReplayDatabase
 from tests.support.evidence_lookup import EvidenceLookup
 
 
-def to_model_loss(loss: Loss) -> judge.Loss:
-    """The loss as the model knows it."""
-    return judge.Loss(
+def to_model_loss(loss: Loss) -> ledger.Loss:
+    """Return the loss in the model's form."""
+    return ledger.Loss(
         loss.component,
         loss.reason,
         loss.team,
@@ -59,12 +57,16 @@ def to_model_loss(loss: Loss) -> judge.Loss:
 async def find_wrong_evidence(
     replay_database: ReplayDatabase, world: World
 ) -> tuple[Sequence[Loss], Sequence[object]]:
-    """The losses of the world's alignment; and those of them, and of its objectives, whose evidence is another."""
-    actor = await replay.replay_world(replay_database, world)
-    snapshot = await replay.read_world_snapshot(replay_database, actor, world)
-    losses, component_inputs = compute_alignment(snapshot).losses, collect_inputs(world)
+    """Return the losses of an alignment, and those whose evidence differs from the model's.
+
+    The evidence of its objectives is compared as well.
+    """
+    actor = await world_replay.replay_world(replay_database, world)
+    snapshot = await world_replay.read_world_snapshot(replay_database, actor, world)
+    losses = compute_alignment(snapshot).losses
+    component_inputs = collect_inputs(world)
     async with replay_database.database.read_transaction() as connection:
-        current_configuration = await configuration.load_configuration(
+        current_configuration = await configuration_store.load_configuration(
             connection, actor.organization
         )
         evidence_lookup = EvidenceLookup(
@@ -107,7 +109,7 @@ def replay_database(runner: asyncio.Runner, sqlite_url: str) -> Iterator[ReplayD
     max_examples=25,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(world=strategies.worlds(max_events=40))
+@given(world=world_strategies.worlds(max_events=40))
 def test_every_evidence_address_lists_exactly_the_events_of_its_loss(
     replay_database: ReplayDatabase, runner: asyncio.Runner, world: World
 ) -> None:
@@ -116,17 +118,19 @@ def test_every_evidence_address_lists_exactly_the_events_of_its_loss(
 
 
 def make_daily_world() -> World:
-    """Whatever can be listed happens on every day, so that a day too many or too few shows; and much that cannot be.
+    """Return a world in which every listed kind of event happens every day.
 
-    The sources differ in the first and the last days and agree in between; new ventures run from the 12th to the 15th.
+    A day too many or too few is then visible. The sources differ in the first and the last days and
+    agree between them; new ventures run from the 12th to the 15th.
     """
-    world, _ = WORKED_EXAMPLES["harbor"]()
+    world, _ = WORKED_EXAMPLES["harbor"]
     spans = {"first": (1, 3), "second": (4, 5), "middle": (8, 11), "last": (14, 19)}
-    end, days = date(2025, 10, 18), range(1, 20)
+    end = date(2025, 10, 18)
+    days = range(1, 20)
 
     def make_daily_events(
         name: str,
-        type: str,  # noqa: A002  # as it is sent
+        type: str,  # noqa: A002  # the field's name
         kind: str = "outcome",
         **fields: object,
     ) -> list[Event]:
@@ -231,11 +235,11 @@ async def test_an_evidence_address_lists_no_day_too_many_and_none_too_few(
     await database.close()
 
 
-@pytest.mark.parametrize("build", WORKED_EXAMPLES.values(), ids=WORKED_EXAMPLES.keys())
+@pytest.mark.parametrize("example", WORKED_EXAMPLES.values(), ids=WORKED_EXAMPLES.keys())
 async def test_every_loss_of_a_worked_organization_has_its_evidence(
-    database_url: str, build: Callable[[], tuple[World, ExpectedAlignment]]
+    database_url: str, example: tuple[World, ExpectedAlignment]
 ) -> None:
-    world, expected = build()
+    world, expected = example
     database = connect(database_url)
     losses, mismatches = await find_wrong_evidence(ReplayDatabase(database), world)
     assert (mismatches, len(losses)) == ([], len(expected.ledger))

@@ -1,4 +1,4 @@
-"""Own events of a hook, read again under another mapping: what changes is recorded anew, and nothing doubles."""
+"""A replay under another mapping records changed events as new revisions and repeats none."""
 
 import json
 from collections.abc import Mapping
@@ -8,14 +8,15 @@ from app.api.events.event_parsing import parse_event
 from app.connectors.connector import Delivery
 from app.domain.access.actor import Actor
 from app.domain.sources.sources import Source
-from app.services.events import ingestion as events
-from app.services.sources import inbound_webhooks as deliveries
-from app.services.sources import replay as replays
-from app.services.sources import sources
+from app.services.events import ingestion
+from app.services.sources import inbound_webhooks
+from app.services.sources import replay as replay_service
+from app.services.sources import sources as sources_service
 from app.services.sources.inbound_webhooks import DeliveryReceipt
 from app.services.sources.replay import ReplayResult
-from app.store.events.event_queries import EventFilter, StoredEvent, list_events
-from app.store.playbook import configuration as store
+from app.store.events.event_filters_sql import EventFilter
+from app.store.events.event_queries import StoredEvent, list_events
+from app.store.playbook import configuration as configuration_store
 from tests.services.events.test_ingestion import has_consistent_rollups
 from tests.support.service_harness import NOW, SCALE, ServiceHarness, seed_playbook
 
@@ -26,10 +27,12 @@ BY_NET = {"value": {"property": "/data/net"}, **DATA}
 
 
 async def connect_erp(harness: ServiceHarness) -> tuple[Actor, str, str]:
-    """An organization with a CloudEvents source, its hook and its secret."""
+    """Create an organization with a CloudEvents source. Return its hook and its secret."""
     actor = await harness.create_organization()
     await seed_playbook(harness, actor)
-    connected = await sources.put_source(harness.service, actor, make_source(BY_VALUE), None)
+    connected = await sources_service.put_source(
+        harness.service, actor, make_source(BY_VALUE), None
+    )
     return actor, connected.hook_id or "", connected.secret or ""
 
 
@@ -56,18 +59,18 @@ async def deliver_cloudevents(
         "authorization": f"Bearer {secret}",
     }
     delivery = Delivery("POST", "", headers, json.dumps(list(cloudevents)).encode())
-    return await deliveries.receive_delivery(harness.service, hook, delivery, parse_event)
+    return await inbound_webhooks.receive_delivery(harness.service, hook, delivery, parse_event)
 
 
 async def change_mapping(
     harness: ServiceHarness, actor: Actor, mapping: Mapping[str, object]
 ) -> None:
-    await sources.put_source(harness.service, actor, make_source(mapping), None)
+    await sources_service.put_source(harness.service, actor, make_source(mapping), None)
 
 
 async def replay_all(harness: ServiceHarness, actor: Actor) -> tuple[ReplayResult, dict[str, int]]:
-    """A replay of everything, and the values that then stand, by id."""
-    replayed = await replays.replay_deliveries(
+    """Replay everything. Return the replay, and the values of the live events by id."""
+    replayed = await replay_service.replay_deliveries(
         harness.service, actor, "erp", NOW - HOUR, parse_event
     )
     assert await has_consistent_rollups(harness, actor)
@@ -79,7 +82,9 @@ async def replay_all(harness: ServiceHarness, actor: Actor) -> tuple[ReplayResul
 
 async def list_live_events(harness: ServiceHarness, actor: Actor) -> list[StoredEvent]:
     async with harness.service.database.read_transaction() as connection:
-        current_configuration = await store.load_configuration(connection, actor.organization)
+        current_configuration = await configuration_store.load_configuration(
+            connection, actor.organization
+        )
         return await list_events(
             connection,
             actor.organization,
@@ -114,7 +119,7 @@ async def test_an_event_with_a_changed_mapping_is_retracted_and_recorded_as_a_ne
     )
     receipt = await deliver_cloudevents(
         harness, hook, secret, make_cloudevent("a", 10, 8)
-    )  # its sender repeats it
+    )  # the sender repeats it
     assert (receipt.state, receipt.problem) == ("processed", None)
     await change_mapping(harness, actor, BY_VALUE)
     assert (await replay_all(harness, actor))[1] == {"s a~3": 10, "s b": 5}
@@ -124,7 +129,7 @@ async def test_replaying_one_delivery_corrects_its_own_events(harness: ServiceHa
     actor, hook, secret = await connect_erp(harness)
     receipt = await deliver_cloudevents(harness, hook, secret, make_cloudevent("a", 10, 8))
     await change_mapping(harness, actor, BY_NET)
-    replayed_delivery = await replays.replay_delivery(
+    replayed_delivery = await replay_service.replay_delivery(
         harness.service, actor, "erp", receipt.uid, parse_event
     )
     assert (replayed_delivery.state, replayed_delivery.recorded, replayed_delivery.retracted) == (
@@ -152,7 +157,7 @@ async def test_the_event_of_an_earlier_delivery_stays(harness: ServiceHarness):
             0,
             {"s a": 10, "s c": 1},
         )
-    replayed_delivery = await replays.replay_delivery(
+    replayed_delivery = await replay_service.replay_delivery(
         harness.service, actor, "erp", second_receipt.uid, parse_event
     )
     assert (replayed_delivery.state, len(replayed_delivery.rejects)) == ("processed", 1)
@@ -164,7 +169,7 @@ async def test_an_event_that_was_retracted_by_hand_is_not_revived(harness: Servi
     actor, hook, secret = await connect_erp(harness)
     await deliver_cloudevents(harness, hook, secret, make_cloudevent("a", 10, 8))
     (live_event,) = await list_live_events(harness, actor)
-    await events.retract_event(harness.service, actor, live_event.uid, "a mistake")
+    await ingestion.retract_event(harness.service, actor, live_event.uid, "a mistake")
     await change_mapping(harness, actor, BY_NET)
     replayed, values_by_id = await replay_all(harness, actor)
     assert (dict(replayed.state_counts), replayed.recorded_count, values_by_id) == (
@@ -201,7 +206,7 @@ async def test_a_senders_own_id_that_looks_like_a_version_is_an_event_of_its_own
     await deliver_cloudevents(harness, hook, secret, make_cloudevent("a", 10, 8))
     (live_event,) = await list_live_events(harness, actor)
     harness.clock.advance(minutes=1)
-    await events.retract_event(
+    await ingestion.retract_event(
         harness.service, actor, live_event.uid, "a mistake, a~2 is sent for it"
     )
     harness.clock.advance(minutes=1)

@@ -1,4 +1,4 @@
-"""The hot path: recorded once, in any order and any batches, with the same roll-ups on both databases."""
+"""Events are recorded once, in any order and batches, with equal roll-ups on both databases."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -11,22 +11,19 @@ from hypothesis import strategies as st
 
 from app.domain.access.actor import Actor
 from app.domain.events.events import Event
-from app.domain.events.metrics import Matcher
 from app.domain.primitives import epoch
 from app.domain.primitives.errors import BucketFullError
-from app.services.runtime.matcher_cache import load_compiled_configuration
-from app.store.events import ingest
-from app.store.events import rollup_rebuild as rebuild
-from app.store.events.ingest import IngestOutcome, match_events, to_matching_id
+from app.services.events.matching import match_events
+from app.services.runtime.compiled_configuration import load_compiled_configuration
+from app.store.events import ingest, rollup_rebuild
+from app.store.events.ingest_batch import IngestBatch, IngestOutcome
 from app.store.sql.database import Database
 from tests.store.events.test_rollups import EVENTS
 from tests.support.service_harness import (
     NOW,
     SCALE,
-    FakeClock,
     ServiceHarness,
     make_event,
-    make_metric,
     open_harness,
     seed_playbook,
 )
@@ -48,17 +45,16 @@ async def record_events(
 ) -> IngestOutcome:
     async with database.write_transaction() as connection:
         compiled = await load_compiled_configuration(connection, actor.organization)
-        prepared = match_events(submitted_events, compiled.matcher, NOW, "UTC")
+        matched_events = match_events(submitted_events, compiled.matcher, NOW, "UTC")
         version = compiled.version if expected_version is None else expected_version
-        return await ingest.record_events(
-            connection, actor.organization, prepared, NOW, DAY, version
-        )
+        batch = IngestBatch(actor.organization, matched_events, NOW, DAY, version)
+        return await ingest.record_events(connection, batch)
 
 
 async def load_rollup_rows(database: Database, actor: Actor) -> dict[str, list[tuple[object, ...]]]:
     rows_by_rollup = {}
     async with database.read_transaction() as connection:
-        for name, (table, _) in rebuild.ROLLUP_TABLES.items():
+        for name, (table, _) in rollup_rebuild.ROLLUP_TABLES.items():
             rows = await connection.execute(
                 table.select().where(table.c.organization_id == actor.organization)
             )
@@ -154,7 +150,8 @@ async def test_nothing_is_recorded_with_an_old_configuration_version(harness: Se
 async def test_a_sum_that_does_not_fit_records_nothing(harness: ServiceHarness):
     actor = await harness.create_organization()
     await seed_playbook(harness, actor)
-    database, largest = harness.service.database, 10**12 * SCALE
+    database = harness.service.database
+    largest = 10**12 * SCALE
     await record_events(database, actor, [make_event(f"a{n}", value=largest) for n in range(922)])
     before = await load_rollup_rows(database, actor)
     with pytest.raises(BucketFullError):
@@ -180,36 +177,3 @@ async def test_an_empty_batch_and_a_batch_without_matches_are_recorded(harness: 
         == 1
     )
     assert (await record_events(harness.service.database, actor, [])).uids == frozenset()
-
-
-def test_events_are_prepared_in_the_order_of_their_names_with_times_and_days():
-    assert FakeClock()() == NOW
-    matched_events = match_events(
-        [make_event("b"), make_event("a"), make_event("c", source="a")],
-        Matcher({}),
-        NOW,
-        "Pacific/Kiritimati",
-    )
-    assert [matched_event.event.id for matched_event in matched_events] == ["c", "a", "b"]
-    assert {matched_event.day for matched_event in matched_events} == {DAY + 1}
-    assert {matched_event.time_us for matched_event in matched_events} == {
-        epoch.to_microseconds(NOW) - 3_600_000_000
-    }
-    assert len({matched_event.uid for matched_event in matched_events}) == 3
-
-
-def test_a_set_of_matches_is_named_by_its_content():
-    matcher = Matcher({"a": make_metric("a"), "b": make_metric("b")})
-    matching_ids = [to_matching_id(matcher.match(make_event(name))) for name in ("x", "y")]
-    assert matching_ids[0] == matching_ids[1]
-    assert (
-        len(
-            {
-                matching_ids[0],
-                to_matching_id(matcher.match(make_event("x", type="call.held"))),
-                to_matching_id(()),
-            }
-        )
-        == 3
-    )
-    assert to_matching_id(()) == ""

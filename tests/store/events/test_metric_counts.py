@@ -1,8 +1,8 @@
-"""How many events stand to a metric in which way, as the events themselves say."""
+"""The counts of a metric equal those of its live events."""
 
-from app.services.events import ingestion as events
-from app.services.playbook import configuration
-from app.store.events import metric_counts as metrics
+from app.services.events import ingestion
+from app.services.playbook import configuration as configuration_service
+from app.store.events import metric_counts
 from app.store.events.metric_counts import MetricCounts
 from tests.support.service_harness import (
     ServiceHarness,
@@ -14,13 +14,11 @@ from tests.support.service_harness import (
 
 
 async def test_the_figures_are_those_of_the_live_events(harness: ServiceHarness):
-    actor, other_actor = (
-        await harness.create_organization(),
-        await harness.create_organization("other"),
-    )
+    actor = await harness.create_organization()
+    other_actor = await harness.create_organization("other")
     for tenant in (actor, other_actor):
         await seed_playbook(harness, tenant)
-    await configuration.put_resource(
+    await configuration_service.put_resource(
         harness.service, actor, make_metric("euros", unit="EUR", where=())
     )
     outcomes = await record_events(
@@ -37,7 +35,7 @@ async def test_the_figures_are_those_of_the_live_events(harness: ServiceHarness)
 
     async def load_figures(organization: object) -> dict[str, MetricCounts]:
         async with harness.service.database.read_transaction() as connection:
-            return dict(await metrics.count_by_metric(connection, organization, metric_keys))  # type: ignore[arg-type]  # an identity
+            return dict(await metric_counts.count_by_metric(connection, organization, metric_keys))  # type: ignore[arg-type]  # a UUID
 
     assert await load_figures(actor.organization) == {
         "arr": MetricCounts(4, 2, 0, 1),
@@ -48,5 +46,5 @@ async def test_the_figures_are_those_of_the_live_events(harness: ServiceHarness)
         metric_keys, MetricCounts()
     )
     assert outcomes[0].uid is not None
-    await events.retract_event(harness.service, actor, outcomes[0].uid, "a mistake")
+    await ingestion.retract_event(harness.service, actor, outcomes[0].uid, "a mistake")
     assert (await load_figures(actor.organization))["euros"] == MetricCounts(4, 1, 1, 1)

@@ -1,4 +1,4 @@
-"""Of a batch that would overflow, the events that do not fit are told apart, in the order in which they come."""
+"""The events of a batch that do not fit are found in their order."""
 
 from uuid import UUID
 
@@ -6,8 +6,8 @@ from app.domain.access.actor import Actor
 from app.domain.events.events import Event
 from app.domain.events.metrics import Matcher
 from app.domain.primitives.epoch import to_day_number
-from app.store.events import rollup_overflow as room
-from app.store.events.ingest import match_events
+from app.services.events.matching import match_events
+from app.store.events import rollup_overflow
 from app.store.events.rollups import MAX_INTEGER
 from tests.support.service_harness import (
     NOW,
@@ -26,22 +26,20 @@ MAX_EVENTS_IN_BUCKET = MAX_INTEGER // MAX_EVENT_VALUE
 async def list_overflowing_ids(
     harness: ServiceHarness, actor: Actor, *submitted_events: Event
 ) -> list[str]:
-    prepared = match_events(submitted_events, Matcher({"arr": make_metric()}), NOW, "UTC")
+    matched_events = match_events(submitted_events, Matcher({"arr": make_metric()}), NOW, "UTC")
     async with harness.service.database.read_transaction() as connection:
-        overflowing_uids = await room.find_overflowing_events(
-            connection, actor.organization, prepared, to_day_number(NOW.date())
+        overflowing_uids = await rollup_overflow.find_overflowing_events(
+            connection, actor.organization, matched_events, to_day_number(NOW.date())
         )
     names: dict[UUID, str] = {
-        matched_event.uid: matched_event.event.id for matched_event in prepared
+        matched_event.uid: matched_event.event.id for matched_event in matched_events
     }
     return sorted(names[uid] for uid in overflowing_uids)
 
 
 async def test_events_that_overflow_with_the_recorded_ones_are_listed(harness: ServiceHarness):
-    actor, other_actor = (
-        await harness.create_organization(),
-        await harness.create_organization("other"),
-    )
+    actor = await harness.create_organization()
+    other_actor = await harness.create_organization("other")
     for tenant in (actor, other_actor):
         await seed_playbook(harness, tenant)
     await record_events(

@@ -1,4 +1,4 @@
-"""A rebuild finds every roll-up that is not what the events say, mends it, and agrees with retractions of any day."""
+"""A rebuild detects and repairs every wrong roll-up, and agrees with retractions."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -16,11 +16,11 @@ from app.domain.playbook.configuration import Configuration, Resource
 from app.domain.playbook.objectives import KeyResult
 from app.domain.primitives.epoch import to_microseconds
 from app.services.alignment import alignment
-from app.services.events import ingestion as events
-from app.services.operations import rollup_check as maintenance
-from app.services.playbook import configuration
-from app.store.events import rollup_rebuild as rebuild
-from app.store.playbook import configuration as store
+from app.services.events import ingestion
+from app.services.operations import rollup_check
+from app.services.playbook import configuration as configuration_service
+from app.store.events import event_queries, rollup_rebuild
+from app.store.playbook import configuration as configuration_store
 from tests.support.service_harness import (
     NOW,
     SCALE,
@@ -50,25 +50,27 @@ def runner() -> Iterator[asyncio.Runner]:
 
 
 async def load_differences(harness: ServiceHarness, actor: Actor) -> Mapping[str, int]:
-    return await maintenance.count_rollup_differences(harness.service, actor.organization)
+    return await rollup_check.count_rollup_differences(harness.service, actor.organization)
 
 
 async def create_with_all_aggregations(harness: ServiceHarness, key: str = "acme") -> Actor:
-    """An organization with a key result for every way to aggregate."""
+    """Create an organization with a key result for every aggregation."""
     actor = await harness.create_organization(key)
     await seed_playbook(harness, actor)
-    nouns: list[Resource] = [
+    resources: list[Resource] = [
         make_metric(aggregation, aggregation=aggregation) for aggregation in AGGREGATIONS
     ]
-    nouns += [KeyResult(f"by-{name}", "win", name, name, 0, SCALE) for name in AGGREGATIONS]
-    await configuration.write_configuration(
-        harness.service, actor, lambda current: reduce(Configuration.with_resource, nouns, current)
+    resources += [KeyResult(f"by-{name}", "win", name, name, 0, SCALE) for name in AGGREGATIONS]
+    await configuration_service.write_configuration(
+        harness.service,
+        actor,
+        lambda current: reduce(Configuration.with_resource, resources, current),
     )
     return actor
 
 
 async def load_extremes(harness: ServiceHarness, actor: Actor) -> dict[str, tuple[object, ...]]:
-    """Low, high and last as a score reads them, by the metric that asks for each."""
+    """Return low, high and last as a score reads them, by metric."""
     measured = measures_by_metric((await alignment.get_alignment(harness.service, actor)).snapshot)
     fields_by_aggregation = {"min": "low", "max": "high", "last": "last"}
     return {
@@ -93,7 +95,7 @@ async def test_a_tampered_rollup_is_detected_and_rebuilt(harness: ServiceHarness
         await connection.execute(text(TAMPERINGS[rollup]))
     tampered_differences = await load_differences(harness, actor)
     assert {name for name, number in tampered_differences.items() if number} == {rollup}
-    assert await maintenance.rebuild_rollups(harness.service, actor.organization) == (
+    assert await rollup_check.rebuild_rollups(harness.service, actor.organization) == (
         2,
         tampered_differences,
     )
@@ -110,7 +112,7 @@ async def test_rebuilding_correct_rollups_changes_nothing(harness: ServiceHarnes
     await seed_playbook(harness, actor)
     await record_events(harness, actor, make_event("a"))
     version = (await alignment.get_alignment(harness.service, actor)).snapshot.version
-    assert await maintenance.rebuild_rollups(harness.service, actor.organization) == (
+    assert await rollup_check.rebuild_rollups(harness.service, actor.organization) == (
         1,
         NO_DIFFERENCES,
     )
@@ -118,16 +120,14 @@ async def test_rebuilding_correct_rollups_changes_nothing(harness: ServiceHarnes
 
 
 async def test_another_organization_s_roll_ups_are_left_alone(harness: ServiceHarness):
-    first_actor, other_actor = (
-        await harness.create_organization("one"),
-        await harness.create_organization("other"),
-    )
+    first_actor = await harness.create_organization("one")
+    other_actor = await harness.create_organization("other")
     for actor in (first_actor, other_actor):
         await seed_playbook(harness, actor)
         await record_events(harness, actor, make_event("a"))
     async with harness.service.database.write_transaction() as connection:
         await connection.execute(text("update measure set total = total + 1"))
-    await maintenance.rebuild_rollups(harness.service, first_actor.organization)
+    await rollup_check.rebuild_rollups(harness.service, first_actor.organization)
     assert await load_differences(harness, first_actor) == NO_DIFFERENCES
     assert await load_differences(harness, other_actor) == {**NO_DIFFERENCES, "measure": 2}
 
@@ -149,7 +149,7 @@ async def test_low_high_and_last_forget_a_retracted_value(harness: ServiceHarnes
     harness.clock.advance(hours=hours)
     for outcome in (outcomes[0], outcomes[2]):
         assert outcome.uid is not None
-        await events.retract_event(harness.service, actor, outcome.uid, "a mistake")
+        await ingestion.retract_event(harness.service, actor, outcome.uid, "a mistake")
     extremes_after = await load_extremes(harness, actor)
     assert (extremes_after["min"], extremes_after["max"]) == ((5 * SCALE,), (5 * SCALE,))
     assert extremes_after["last"] == (
@@ -187,7 +187,7 @@ def test_rollups_after_any_recording_and_retraction_equal_a_rebuild(
                 (outcome,) = await record_events(harness, actor, submitted_event)
                 if retract_after is not None and outcome.uid is not None:
                     harness.clock.advance(hours=retract_after)
-                    await events.retract_event(harness.service, actor, outcome.uid, "a mistake")
+                    await ingestion.retract_event(harness.service, actor, outcome.uid, "a mistake")
             live_values = [
                 (v, NOW - timedelta(hours=h), f"e{n}")
                 for n, (v, h, retracted_after) in enumerate(steps)
@@ -213,23 +213,27 @@ async def test_only_events_of_the_given_types_are_counted(harness: ServiceHarnes
     actor = await harness.create_organization()
     await seed_playbook(harness, actor)
     async with harness.service.database.read_transaction() as connection:
-        assert not await rebuild.has_events(connection, actor.organization)
+        assert not await event_queries.has_events(connection, actor.organization)
     await record_events(harness, actor, make_event("a"))
     async with harness.service.database.read_transaction() as connection:
-        current_configuration = await store.load_configuration(connection, actor.organization)
-        assert await rebuild.has_events(connection, actor.organization)
+        current_configuration = await configuration_store.load_configuration(
+            connection, actor.organization
+        )
+        assert await event_queries.has_events(connection, actor.organization)
         assert (
-            await rebuild.count_events_of_types(
+            await event_queries.count_events_of_types(
                 connection, actor.organization, ["x", "invoice.paid"], 9
             )
             == 1
         )
         assert (
-            await rebuild.count_events_of_types(connection, actor.organization, ["deal.won"], 9)
+            await event_queries.count_events_of_types(
+                connection, actor.organization, ["deal.won"], 9
+            )
             == 0
         )
         assert (
-            await rebuild.recompute_rollups(
+            await rollup_rebuild.recompute_rollups(
                 connection, actor.organization, Matcher(current_configuration.metrics), "UTC"
             )
         ).event_count == 1

@@ -1,4 +1,4 @@
-"""The laws of buckets: order-free, additive, undone by a retraction, and refused where they would not fit."""
+"""Buckets do not depend on order, are additive, and reject sums that do not fit."""
 
 from random import Random
 from uuid import UUID
@@ -11,7 +11,7 @@ from app.domain.events.events import Event
 from app.domain.events.matched_event import MatchedEvent
 from app.domain.events.metrics import Matcher
 from app.domain.primitives.errors import BucketFullError
-from app.store.events.ingest import match_events
+from app.services.events.matching import match_events
 from app.store.events.rollups import (
     MAX_INTEGER,
     MeasureBucket,

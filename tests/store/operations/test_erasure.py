@@ -1,4 +1,4 @@
-"""What an erasure finds and takes away, some at a time."""
+"""An erasure finds and deletes content in chunks."""
 
 from uuid import UUID
 
@@ -7,18 +7,18 @@ from sqlalchemy import func, select
 
 from app.domain.sources.crm.changes import Change
 from app.domain.sources.sources import Source
-from app.security import identifiers as ids
-from app.services.playbook import configuration
-from app.services.sources import sources
-from app.store.access import organization_version as cursor
+from app.security import identifiers
+from app.services.playbook import configuration as configuration_service
+from app.services.sources import sources as sources_service
+from app.store.access import organization_version
 from app.store.access.organization_version import WritePosition
-from app.store.operations import erasure as erasures
+from app.store.operations import erasure as erasure_store
 from app.store.sources import changes, deliveries
 from app.store.sources.changes import SourceGeneration
 from app.store.sources.deliveries import StoredDelivery
 from app.store.sql.database import Connection
-from app.store.tables.events import ChangeRow
-from app.store.tables.playbook import get_table
+from app.store.tables.base import get_table
+from app.store.tables.sources import ChangeRow
 from tests.support.service_harness import NOW, ServiceHarness, seed_playbook
 
 DELIVERY_BODIES = [b'[{"objectId":42}]', b'[{"objectId":4711}]', b"nothing of ours", b"\x00\xff42"]
@@ -43,7 +43,7 @@ async def advance_version(
     harness: ServiceHarness, connection: Connection
 ) -> tuple[UUID, WritePosition]:
     organization = harness.actors["acme"].organization
-    return organization, await cursor.advance_version(
+    return organization, await organization_version.advance_version(
         connection, organization, NOW, "UTC", changes_configuration=False
     )
 
@@ -52,13 +52,13 @@ async def advance_version(
 async def seeded_harness(harness: ServiceHarness) -> ServiceHarness:
     actor = await harness.create_organization()
     await seed_playbook(harness, actor)
-    await sources.put_source(
+    await sources_service.put_source(
         harness.service,
         actor,
         Source("crm", "CRM", "hubspot", None, "sales"),
         "a-client-secret-of-the-app",
     )
-    await configuration.put_resource(harness.service, actor, Source("other", "Other"))
+    await configuration_service.put_resource(harness.service, actor, Source("other", "Other"))
     async with harness.service.database.write_transaction() as connection:
         for number, body in enumerate([*DELIVERY_BODIES, None]):
             await deliveries.add_deliveries(
@@ -82,12 +82,12 @@ async def test_bodies_are_found_by_content_in_chunks(
     needles: set[str],
     expected_numbers: list[int],
 ):
-    monkeypatch.setattr(erasures, "BODY_PAGE_SIZE", 2)
+    monkeypatch.setattr(erasure_store, "BODY_PAGE_SIZE", 2)
     organization = seeded_harness.actors["acme"].organization
     async with seeded_harness.service.database.read_transaction() as connection:
         pages = [
             page
-            async for page in erasures.find_deliveries_containing(
+            async for page in erasure_store.find_deliveries_containing(
                 connection, organization, "crm", needles
             )
         ]
@@ -97,7 +97,7 @@ async def test_bodies_are_found_by_content_in_chunks(
         assert all(len(page) <= 2 for page in pages)
         assert [
             page
-            async for page in erasures.find_deliveries_containing(
+            async for page in erasure_store.find_deliveries_containing(
                 connection, organization, "other", needles
             )
         ] == []
@@ -107,7 +107,8 @@ async def test_an_erased_delivery_keeps_no_content(seeded_harness: ServiceHarnes
     async with seeded_harness.service.database.write_transaction() as connection:
         organization, _ = await advance_version(seeded_harness, connection)
         assert (
-            await erasures.erase_bodies(connection, organization, {UUID(int=0), UUID(int=4)}) == 1
+            await erasure_store.erase_bodies(connection, organization, {UUID(int=0), UUID(int=4)})
+            == 1
         )
         stored_deliveries = [
             await deliveries.find_delivery(connection, organization, "crm", UUID(int=number))
@@ -141,26 +142,26 @@ async def test_an_erased_record_keeps_only_an_erasure_mark_in_any_generation(
                     connection, changed_generation, position.seq, [(UUID(int=1), [change])]
                 )
         assert (
-            await erasures.find_erased_records(connection, source_generation, {"deal:42"})
+            await erasure_store.find_erased_records(connection, source_generation, {"deal:42"})
             == frozenset()
         )
-        erasure_id = ids.new_uuid7(NOW)
-        assert await erasures.find_reporting_deliveries(
+        erasure_id = identifiers.new_uuid7(NOW)
+        assert await erasure_store.find_reporting_deliveries(
             connection, organization, "crm", {"deal:42"}
         ) == {UUID(int=1)}
-        assert await erasures.find_known_records(
+        assert await erasure_store.find_known_records(
             connection, organization, "crm", {"deal:42", "deal:44"}
         ) == {"deal:42"}
         assert (
-            await erasures.erase_changes(
+            await erasure_store.erase_changes(
                 connection, source_generation, {"deal:42"}, position, erasure_id
             )
             == 2
         )
-        assert await erasures.find_erased_records(
+        assert await erasure_store.find_erased_records(
             connection, source_generation, {"deal:42", "deal:43"}
         ) == {"deal:42"}
-        assert await erasures.find_known_records(
+        assert await erasure_store.find_known_records(
             connection, organization, "crm", {"deal:42", "deal:43"}
         ) == {"deal:43"}
         (erased_change,) = (

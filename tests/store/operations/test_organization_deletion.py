@@ -1,4 +1,4 @@
-"""An organization is deleted with every row of every table, and no other organization loses one."""
+"""A deletion removes every row of the organization, and no row of another one."""
 
 from typing import Any
 from uuid import UUID
@@ -8,11 +8,11 @@ from sqlalchemy import Column, Table, insert, select
 
 from app.domain.playbook.organization import Organization
 from app.domain.primitives.errors import NotAuthenticError, NotFoundError
-from app.services.access import api_keys as keys
-from app.services.access import organizations
-from app.store.operations import organization_deletion as removal
-from app.store.sql import column_types as types
-from app.store.tables.playbook import DirectoryRow, Row, get_table
+from app.services.access import authentication, organizations
+from app.store.operations import organization_deletion
+from app.store.sql import column_types
+from app.store.tables.access import DirectoryRow
+from app.store.tables.base import Row, get_table
 from tests.support.service_harness import NOW, ServiceHarness
 
 DIRECTORY = get_table(DirectoryRow)
@@ -20,25 +20,28 @@ CREATED_WITH_ORGANIZATION = {
     "organization",
     "cursor",
     "policy",
-}  # there as soon as an organization is
+}  # created with the organization
 UUIDS = [UUID(int=number) for number in range(200)]
 
 
 def make_column_value(column: Column[Any], number: int) -> object:
-    """Something that the column takes, the same for the same number."""
-    if isinstance(column.type, types.UuidColumn):
+    """Return a value for the column, equal for equal numbers."""
+    if isinstance(column.type, column_types.UuidColumn):
         return UUIDS[number]
-    if isinstance(column.type, types.InstantColumn):
+    if isinstance(column.type, column_types.InstantColumn):
         return NOW
-    if isinstance(column.type, types.DayColumn):
+    if isinstance(column.type, column_types.DayColumn):
         return NOW.date()
-    if isinstance(column.type, types.JsonColumn):
+    if isinstance(column.type, column_types.JsonColumn):
         return {}
     return {int: number, str: f"k{number}", bytes: b"raw"}[column.type.python_type]
 
 
 def make_rows(table: Table, organization: UUID) -> list[dict[str, object]]:
-    """Three rows of a table, or one where there is one alone; equal names lean on each other."""
+    """Return three rows of a table, one for a table with a single row per organization.
+
+    Equal names satisfy the foreign keys.
+    """
     has_several_rows = len(table.primary_key.columns) > 1
     return [
         {
@@ -66,7 +69,7 @@ async def fill_organization(harness: ServiceHarness, key: str) -> tuple[UUID, st
 
 
 async def count_remaining_rows(harness: ServiceHarness, identity: UUID) -> dict[str, int]:
-    """How many rows each table has of the organization, those that have any."""
+    """Return the number of the organization's rows by table, without empty tables."""
     row_counts = {}
     async with harness.service.database.read_transaction() as connection:
         for table in Row.metadata.tables.values():
@@ -77,19 +80,19 @@ async def count_remaining_rows(harness: ServiceHarness, identity: UUID) -> dict[
 
 def test_every_table_names_its_organization_and_is_deleted_from():
     assert all("organization_id" in table.c for table in Row.metadata.tables.values())
-    assert {*removal.list_organization_tables(), *removal.LAST_DELETED_TABLES, DIRECTORY} == set(
-        Row.metadata.tables.values()
-    )
+    assert {
+        *organization_deletion.list_organization_tables(),
+        *organization_deletion.LAST_DELETED_TABLES,
+        DIRECTORY,
+    } == set(Row.metadata.tables.values())
 
 
 async def test_a_deleted_organization_leaves_no_row_and_another_keeps_all(
     harness: ServiceHarness, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(organizations, "DELETE_BATCH_SIZE", 2)
-    (acme_identity, secret), (other_identity, _) = (
-        await fill_organization(harness, "acme"),
-        await fill_organization(harness, "other"),
-    )
+    (acme_identity, secret) = await fill_organization(harness, "acme")
+    (other_identity, _) = await fill_organization(harness, "other")
     before = await count_remaining_rows(harness, other_identity)
     assert before.keys() == set(Row.metadata.tables), "the test has to put a row into every table"
     expected = sum((await count_remaining_rows(harness, acme_identity)).values())
@@ -99,12 +102,12 @@ async def test_a_deleted_organization_leaves_no_row_and_another_keeps_all(
         await count_remaining_rows(harness, acme_identity),
         await count_remaining_rows(harness, other_identity),
     ) == ({}, before)
-    assert deleted_count == expected - 2  # its admin's key and its hook went first
+    assert deleted_count == expected - 2  # the admin's key and the hook are deleted first
     assert steps == sorted(steps)
     with pytest.raises(NotFoundError):
         await organizations.find_organization(harness.service, "acme")
     with pytest.raises(NotAuthenticError):
-        await keys.authenticate_key(harness.service, secret)
+        await authentication.authenticate_key(harness.service, secret)
     await organizations.create_organization(harness.service, Organization("acme", "Acme again"))
 
 
@@ -117,7 +120,7 @@ async def test_an_interrupted_deletion_can_be_repeated(harness: ServiceHarness):
     with pytest.raises(KeyboardInterrupt):
         await organizations.delete_organization(harness.service, "acme", stop)
     with pytest.raises(NotAuthenticError):
-        await keys.authenticate_key(harness.service, secret)
+        await authentication.authenticate_key(harness.service, secret)
     await organizations.delete_organization(harness.service, "acme", lambda _: None)
     assert await count_remaining_rows(harness, identity) == {}
 

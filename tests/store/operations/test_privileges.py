@@ -1,4 +1,4 @@
-"""Least privilege: the service's own role can do all that the service does, and changes and deletes no event."""
+"""The service's role can do all that the service does, and cannot change or delete events."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,14 +12,14 @@ from sqlalchemy.exc import DBAPIError
 
 from app.domain.primitives.errors import ConflictError, NotFoundError
 from app.services.access import organizations
-from app.services.operations import erasure as erasures
-from app.store.operations import privileges as owner
+from app.services.operations import erasure as erasure_service
+from app.store.operations import privileges
 from app.store.operations.privileges import (
     APPEND_ONLY_TABLES,
     DERIVED_COLUMNS,
     ERASE_EVENTS_SIGNATURE,
 )
-from app.store.tables.playbook import Row
+from app.store.tables.base import Row
 from tests.store.test_statements import fail_on_read, run_scenario
 from tests.support.database_roles import execute_statements, generate_role_name, grant_service_role
 from tests.support.service_harness import (
@@ -43,10 +43,10 @@ async def open_seeded_harness(url: str) -> AsyncIterator[ServiceHarness]:
 
 
 async def execute_with_append_only_suspended(harness: ServiceHarness, statement: str) -> None:
-    """The statement, by one who claims to be erasing."""
+    """Execute a statement in a transaction that claims to erase."""
     async with (
         harness.service.database.write_transaction() as connection,
-        owner.append_only_suspended(connection),
+        privileges.append_only_suspended(connection),
     ):
         await connection.execute(text(statement))
 
@@ -56,7 +56,7 @@ async def test_the_service_role_can_run_the_complete_scenario(service_url: str):
     async with open_harness(service_url) as harness:
         await run_scenario(harness)
         async with harness.service.database.read_transaction() as connection:
-            assert not await owner.is_table_owner(connection)
+            assert not await privileges.is_table_owner(connection)
 
 
 @pytest.mark.postgresql
@@ -85,7 +85,7 @@ async def test_the_services_role_can_neither_change_nor_delete_what_is_append_on
 @pytest.mark.postgresql
 async def test_the_services_role_erases_and_deletes_no_organization(service_url: str):
     async with open_seeded_harness(service_url) as harness:
-        erasure = await erasures.erase_subject(
+        erasure = await erasure_service.erase_subject(
             harness.service,
             harness.actors["acme"],
             "person/zoe",
@@ -105,13 +105,16 @@ async def test_an_erasure_restores_append_only_and_rejects_a_foreign_pseudonym(
     postgresql_url: str,
 ):
     async with open_seeded_harness(postgresql_url) as harness:
-        await erasures.erase_subject(
+        await erasure_service.erase_subject(
             harness.service,
             harness.actors["acme"],
             "person/zoe",
             fail_on_read,  # type: ignore[arg-type]  # never returns
         )
-        call = "select erase_events('00000000-0000-7000-8000-000000000000', 'person/other', '{}', '{}', '{}')"
+        call = (
+            "select erase_events("
+            "'00000000-0000-7000-8000-000000000000', 'person/other', '{}', '{}', '{}')"
+        )
         for statement in ("update event set value = 1", "delete from event", call):
             with pytest.raises(DBAPIError, match=r"append-only|not the hash"):
                 await execute_statements(postgresql_url, statement)
@@ -148,9 +151,9 @@ async def test_the_owner_is_recognized_and_a_missing_role_is_named(
         open_harness(postgresql_url) as harness,
         harness.service.database.read_transaction() as connection,
     ):
-        assert await owner.is_table_owner(connection)
+        assert await privileges.is_table_owner(connection)
         with pytest.raises(NotFoundError, match="nobody-of-that-name"):
-            await owner.grant_service(connection, "nobody-of-that-name")
+            await privileges.grant_service(connection, "nobody-of-that-name")
 
 
 async def test_a_file_has_no_roles(sqlite_url: str):
@@ -161,8 +164,8 @@ async def test_a_file_has_no_roles(sqlite_url: str):
         open_harness(sqlite_url) as harness,
         harness.service.database.read_transaction() as connection,
     ):
-        assert not await owner.is_table_owner(connection)
-        await owner.require_owner(connection)
+        assert not await privileges.is_table_owner(connection)
+        await privileges.require_owner(connection)
 
 
 async def test_a_failed_erasure_restores_the_triggers(sqlite_url: str):
@@ -170,7 +173,7 @@ async def test_a_failed_erasure_restores_the_triggers(sqlite_url: str):
         with pytest.raises(ZeroDivisionError):
             async with (
                 harness.service.database.write_transaction() as connection,
-                owner.append_only_suspended(connection),
+                privileges.append_only_suspended(connection),
             ):
                 raise ZeroDivisionError
         with pytest.raises(DBAPIError, match="append-only"):
@@ -182,7 +185,7 @@ def test_erased_content_is_overwritten_in_the_file(sqlite_url: str):
         async with open_seeded_harness(sqlite_url) as harness:
             private = make_event("b", subject="person/zoe", data={"email": "zoe@example.com"})
             await record_events(harness, harness.actors["acme"], private)
-            await erasures.erase_subject(
+            await erasure_service.erase_subject(
                 harness.service,
                 harness.actors["acme"],
                 "person/zoe",
@@ -192,6 +195,6 @@ def test_erased_content_is_overwritten_in_the_file(sqlite_url: str):
     asyncio.run(erase())
     content = Path(
         make_url(sqlite_url).database or ""
-    ).read_bytes()  # closed: the log is in the file
+    ).read_bytes()  # the connection is closed, so the file contains the log
     assert b"zoe@example.com" not in content
     assert b"person/zoe" not in content

@@ -1,4 +1,4 @@
-"""What is saved is found, alone, in pages and whole; what is archived is out of sight and comes back."""
+"""Saved resources are found alone, in pages and in the configuration; archived ones can return."""
 
 from functools import reduce
 
@@ -7,13 +7,13 @@ from app.domain.playbook.configuration import TABLE_NAMES, Configuration, Resour
 from app.domain.playbook.objectives import Objective, Responsibility
 from app.domain.playbook.organization import Team
 from app.domain.playbook.playbooks import Contribution, Revision, Signoff
-from app.services.playbook import configuration as flow
-from app.store.playbook import configuration as store
-from app.store.playbook.configuration import StoredResource
+from app.services.playbook import configuration as configuration_service
+from app.store.playbook import configuration as configuration_store
+from app.store.playbook.configuration import ResourceFilter, StoredResource
 from tests.support.configurations import make_configuration
 from tests.support.service_harness import ServiceHarness
 
-EXTRA_NOUNS = (
+EXTRA_RESOURCES = (
     Contribution("q4", "sales", "Ann", "a note"),
     Signoff("q4", "sales", 1, "Ann"),
     Revision("q4", 1, {"playbook:q4": {"title": "Win", "more": [1, None, {"a": 1.5}]}}),
@@ -25,50 +25,45 @@ EXTRA_NOUNS = (
 async def store_every_kind(
     harness: ServiceHarness, key: str = "acme"
 ) -> tuple[Actor, Configuration]:
-    """An organization with at least one thing of every kind, and what it should read."""
+    """Create an organization with a resource of every kind. Return the expected configuration."""
     actor = await harness.create_organization(key)
-    full_configuration = make_configuration(*EXTRA_NOUNS)
-    nouns = [
-        noun
+    full_configuration = make_configuration(*EXTRA_RESOURCES)
+    resources = [
+        resource
         for kind in TABLE_NAMES
         if kind != "organization"
-        for noun in full_configuration.resources_of(kind).values()
+        for resource in full_configuration.resources_of(kind).values()
     ]
-    outcome = await flow.write_configuration(
-        harness.service, actor, lambda current: reduce(Configuration.with_resource, nouns, current)
+    outcome = await configuration_service.write_configuration(
+        harness.service,
+        actor,
+        lambda current: reduce(Configuration.with_resource, resources, current),
     )
     return actor, outcome.after
 
 
 async def load_configuration(harness: ServiceHarness, actor: Actor) -> Configuration:
     async with harness.service.database.read_transaction() as connection:
-        return await store.load_configuration(connection, actor.organization)
+        return await configuration_store.load_configuration(connection, actor.organization)
 
 
 async def find_stored(
     harness: ServiceHarness, actor: Actor, kind: str, key: str
 ) -> StoredResource | None:
     async with harness.service.database.read_transaction() as connection:
-        return await store.find_resource(connection, actor.organization, kind, key)
+        return await configuration_store.find_resource(connection, actor.organization, kind, key)
 
 
 async def list_paged_keys(
-    harness: ServiceHarness, actor: Actor, kind: str, limit: int, **options: object
+    harness: ServiceHarness, actor: Actor, resource_filter: ResourceFilter, limit: int
 ) -> list[str]:
-    """The keys of all pages, one after the other."""
-    equals = options.get("equals", {})
-    archived = bool(options.get("archived"))
+    """Return the keys of all pages."""
     loaded_keys: list[str] = []
     async with harness.service.database.read_transaction() as connection:
         while True:
-            page = await store.list_resources(
-                connection,
-                actor.organization,
-                kind,
-                equals=equals,  # type: ignore[arg-type]  # columns and their values
-                after_key=loaded_keys[-1] if loaded_keys else None,
-                limit=limit,
-                include_archived=archived,
+            after_key = loaded_keys[-1] if loaded_keys else None
+            page = await configuration_store.list_resources(
+                connection, actor.organization, resource_filter, after_key, limit
             )
             loaded_keys += [stored.resource.key for stored in page]
             if len(page) < limit:
@@ -86,20 +81,22 @@ async def test_saved_configuration_is_loaded_unchanged(harness: ServiceHarness):
 async def test_each_object_is_found_by_its_key_and_in_its_page(harness: ServiceHarness):
     actor, expected = await store_every_kind(harness)
     for kind in set(TABLE_NAMES) - {"organization", "policy"}:
-        for key, noun in expected.resources_of(kind).items():
+        for key, resource in expected.resources_of(kind).items():
             stored = await find_stored(harness, actor, kind, key)
             assert stored is not None
-            assert (stored.resource, stored.is_archived) == (noun, False)
+            assert (stored.resource, stored.is_archived) == (resource, False)
         for limit in (1, 100):
-            assert sorted(await list_paged_keys(harness, actor, kind, limit)) == sorted(
-                expected.resources_of(kind)
-            )
+            assert sorted(
+                await list_paged_keys(harness, actor, ResourceFilter(kind), limit)
+            ) == sorted(expected.resources_of(kind))
 
 
 async def test_selected_kinds_can_be_loaded(harness: ServiceHarness):
     actor, expected = await store_every_kind(harness)
     async with harness.service.database.read_transaction() as connection:
-        loaded = await store.load_configuration(connection, actor.organization, ("team", "metric"))
+        loaded = await configuration_store.load_configuration(
+            connection, actor.organization, ("team", "metric")
+        )
     assert (dict(loaded.teams), dict(loaded.metrics)) == (
         dict(expected.teams),
         dict(expected.metrics),
@@ -109,21 +106,23 @@ async def test_selected_kinds_can_be_loaded(harness: ServiceHarness):
 
 async def test_pages_go_by_each_part_of_a_key_in_its_own_order(harness: ServiceHarness):
     actor = await harness.create_organization()
-    # By whole text "a-b/x" would come before "a/y": the minus sorts before the slash.
+    # As a single text, "a-b/x" would precede "a/y": the minus sorts before the slash.
     objectives = [Objective(key, "q4", key) for key in ("a", "a-b", "b")]
     responsibilities = [
         Responsibility(objective.key, team, "informed")
         for objective in objectives
         for team in ("marketing", "sales")
     ]
-    nouns: list[Resource] = [
+    resources: list[Resource] = [
         *make_configuration().teams.values(),
         make_configuration().playbooks["q4"],
         *objectives,
         *responsibilities,
     ]
-    await flow.write_configuration(
-        harness.service, actor, lambda current: reduce(Configuration.with_resource, nouns, current)
+    await configuration_service.write_configuration(
+        harness.service,
+        actor,
+        lambda current: reduce(Configuration.with_resource, resources, current),
     )
     expected_keys = [
         "a/marketing",
@@ -134,31 +133,48 @@ async def test_pages_go_by_each_part_of_a_key_in_its_own_order(harness: ServiceH
         "b/sales",
     ]
     for limit in (1, 4):
-        assert await list_paged_keys(harness, actor, "responsibility", limit) == expected_keys
+        assert (
+            await list_paged_keys(harness, actor, ResourceFilter("responsibility"), limit)
+            == expected_keys
+        )
     assert (
-        await list_paged_keys(harness, actor, "responsibility", 1, equals={"objective": "a-b"})
+        await list_paged_keys(
+            harness, actor, ResourceFilter("responsibility", {"objective": "a-b"}), 1
+        )
         == expected_keys[2:4]
     )
 
 
 async def test_revisions_are_counted_not_spelled(harness: ServiceHarness):
     actor, _ = await store_every_kind(harness)
-    assert await list_paged_keys(harness, actor, "revision", 1) == ["q4/1", "q4/9", "q4/10"]
+    assert await list_paged_keys(harness, actor, ResourceFilter("revision"), 1) == [
+        "q4/1",
+        "q4/9",
+        "q4/10",
+    ]
 
 
 async def test_keys_are_ordered_by_code_point_on_both_databases(harness: ServiceHarness):
     actor = await harness.create_organization()
-    nouns = [Team(key, key, "any") for key in ("b", "a-b", "ab", "a0", "a")]
-    await flow.write_configuration(
-        harness.service, actor, lambda current: reduce(Configuration.with_resource, nouns, current)
+    resources = [Team(key, key, "any") for key in ("b", "a-b", "ab", "a0", "a")]
+    await configuration_service.write_configuration(
+        harness.service,
+        actor,
+        lambda current: reduce(Configuration.with_resource, resources, current),
     )
-    assert await list_paged_keys(harness, actor, "team", 2) == ["a", "a-b", "a0", "ab", "b"]
+    assert await list_paged_keys(harness, actor, ResourceFilter("team"), 2) == [
+        "a",
+        "a-b",
+        "a0",
+        "ab",
+        "b",
+    ]
 
 
 async def test_an_archived_object_is_hidden_and_can_be_restored(harness: ServiceHarness):
     actor, expected = await store_every_kind(harness)
     before = await find_stored(harness, actor, "key_result", "arr-2m")
-    await flow.archive_resource(harness.service, actor, "key_result", "arr-2m")
+    await configuration_service.archive_resource(harness.service, actor, "key_result", "arr-2m")
     stored = await find_stored(harness, actor, "key_result", "arr-2m")
     assert before is not None
     assert stored is not None
@@ -167,9 +183,11 @@ async def test_an_archived_object_is_hidden_and_can_be_restored(harness: Service
     loaded = await load_configuration(harness, actor)
     assert loaded.key_results == {}
     assert loaded.archived["key_result"] == {"arr-2m": before.resource}
-    assert await list_paged_keys(harness, actor, "key_result", 5) == []
-    assert await list_paged_keys(harness, actor, "key_result", 5, archived=True) == ["arr-2m"]
-    await flow.put_resource(harness.service, actor, expected.key_results["arr-2m"])
+    assert await list_paged_keys(harness, actor, ResourceFilter("key_result"), 5) == []
+    assert await list_paged_keys(
+        harness, actor, ResourceFilter("key_result", include_archived=True), 5
+    ) == ["arr-2m"]
+    await configuration_service.put_resource(harness.service, actor, expected.key_results["arr-2m"])
     assert dict((await load_configuration(harness, actor)).key_results) == dict(
         expected.key_results
     )
@@ -178,7 +196,9 @@ async def test_an_archived_object_is_hidden_and_can_be_restored(harness: Service
 async def test_an_unchanged_object_keeps_the_version_of_its_last_change(harness: ServiceHarness):
     actor, _ = await store_every_kind(harness)
     before = await find_stored(harness, actor, "team", "sales")
-    await flow.put_resource(harness.service, actor, Team("ops", "Ops", "operations"))
+    await configuration_service.put_resource(
+        harness.service, actor, Team("ops", "Ops", "operations")
+    )
     assert await find_stored(harness, actor, "team", "sales") == before
 
 
@@ -189,11 +209,19 @@ async def test_nothing_is_found_in_another_organization(harness: ServiceHarness)
         if kind not in ("organization", "policy"):
             for key in expected.resources_of(kind):
                 assert await find_stored(harness, other_actor, kind, key) is None
-            assert await list_paged_keys(harness, other_actor, kind, 9, archived=True) == []
+            assert (
+                await list_paged_keys(
+                    harness, other_actor, ResourceFilter(kind, include_archived=True), 9
+                )
+                == []
+            )
 
 
 def test_a_key_is_split_into_its_columns():
-    assert store.split_key("team", "sales") == {"key": "sales"}
-    assert store.split_key("responsibility", "win/sales") == {"objective": "win", "team": "sales"}
-    assert store.split_key("revision", "q4/12") == {"playbook": "q4", "revision": 12}
-    assert store.key_columns("organization") == ()
+    assert configuration_store.split_key("team", "sales") == {"key": "sales"}
+    assert configuration_store.split_key("responsibility", "win/sales") == {
+        "objective": "win",
+        "team": "sales",
+    }
+    assert configuration_store.split_key("revision", "q4/12") == {"playbook": "q4", "revision": 12}
+    assert configuration_store.key_columns("organization") == ()

@@ -1,19 +1,20 @@
-"""The journal has every change, in order, with what was before and after, and never a secret."""
+"""The journal contains every change in order, and no secrets."""
 
 from datetime import date, timedelta
 
 from sqlalchemy import text
 
 from app.domain.access.actor import Actor
-from app.domain.playbook import serialization as codec
+from app.domain.playbook import serialization
 from app.domain.playbook.configuration import TABLE_NAMES, Configuration
 from app.domain.playbook.organization import Team
 from app.domain.sources.sources import Source
-from app.services.access import api_keys as keys
+from app.services.access import api_keys as api_keys_service
 from app.services.access.api_keys import IssueKey
-from app.services.playbook import configuration, playbooks
-from app.services.sources import sources
-from app.store.playbook import configuration as store
+from app.services.playbook import configuration as configuration_service
+from app.services.playbook import playbooks
+from app.services.sources import sources as sources_service
+from app.store.playbook import configuration as configuration_store
 from app.store.playbook import journal
 from app.store.playbook.journal import JournalFilter, JournalRecord
 from tests.support.service_harness import NOW, ServiceHarness, seed_playbook
@@ -27,7 +28,7 @@ async def list_all_pages(
     journal_filter: JournalFilter | None = None,
     limit: int = 200,
 ) -> list[JournalRecord]:
-    """All pages, one after the other."""
+    """Return the records of all pages."""
     journal_entries: list[JournalRecord] = []
     async with harness.service.database.read_transaction() as connection:
         while True:
@@ -43,18 +44,22 @@ async def list_all_pages(
 
 
 async def create_changed_organization(harness: ServiceHarness) -> Actor:
-    """An organization that was changed in every way."""
+    """Create an organization and change it in every way."""
     actor = await harness.create_organization()
     await seed_playbook(harness, actor)
-    await configuration.put_resource(harness.service, actor, Team("ops", "Ops", "operations"))
-    await configuration.patch_resource(
+    await configuration_service.put_resource(
+        harness.service, actor, Team("ops", "Ops", "operations")
+    )
+    await configuration_service.patch_resource(
         harness.service, actor, "team", "ops", lambda _: Team("ops", "Operations", "operations")
     )
-    await configuration.archive_resource(harness.service, actor, "team", "ops")
+    await configuration_service.archive_resource(harness.service, actor, "team", "ops")
     harness.clock.advance(days=1)
-    await configuration.put_resource(harness.service, actor, Team("ops", "Ops", "operations"))
+    await configuration_service.put_resource(
+        harness.service, actor, Team("ops", "Ops", "operations")
+    )
     await playbooks.publish_playbook(harness.service, actor, "q4")
-    await configuration.archive_resource(harness.service, actor, "objective", "win")
+    await configuration_service.archive_resource(harness.service, actor, "objective", "win")
     return actor
 
 
@@ -93,11 +98,11 @@ async def test_replaying_the_journal_gives_the_tables(harness: ServiceHarness):
         if journal_entry.after is None:
             del replayed[journal_entry.kind][journal_entry.key]
         else:
-            replayed[journal_entry.kind][journal_entry.key] = codec.from_json(
+            replayed[journal_entry.kind][journal_entry.key] = serialization.from_json(
                 journal_entry.kind, journal_entry.after
             )
     async with harness.service.database.read_transaction() as connection:
-        stored_configuration: Configuration = await store.load_configuration(
+        stored_configuration: Configuration = await configuration_store.load_configuration(
             connection, actor.organization
         )
     assert {kind: dict(stored_configuration.resources_of(kind)) for kind in TABLE_NAMES} == replayed
@@ -106,7 +111,9 @@ async def test_replaying_the_journal_gives_the_tables(harness: ServiceHarness):
 async def test_a_write_that_changes_nothing_is_no_entry(harness: ServiceHarness):
     actor = await create_changed_organization(harness)
     before = await list_all_pages(harness, actor)
-    await configuration.put_resource(harness.service, actor, Team("ops", "Ops", "operations"))
+    await configuration_service.put_resource(
+        harness.service, actor, Team("ops", "Ops", "operations")
+    )
     assert await list_all_pages(harness, actor) == before
 
 
@@ -158,17 +165,17 @@ async def test_a_filter_lists_exactly_what_it_says(harness: ServiceHarness):
 async def test_no_secret_is_ever_in_the_journal(harness: ServiceHarness):
     actor = await harness.create_organization()
     await seed_playbook(harness, actor)
-    await sources.put_source(
+    await sources_service.put_source(
         harness.service, actor, Source("crm", "CRM", "hubspot", "42", "sales"), SECRET
     )
-    await sources.rotate_secret(harness.service, actor, "crm", SECRET + "-2")
-    connected = await sources.put_source(
+    await sources_service.rotate_secret(harness.service, actor, "crm", SECRET + "-2")
+    connected = await sources_service.put_source(
         harness.service, actor, Source("hooks", "Hooks", "standard_webhooks"), None
     )
-    key, plain_key = await keys.issue_key(
+    key, plain_key = await api_keys_service.issue_key(
         harness.service, actor, IssueKey("mine", frozenset({"read"}))
     )
-    await keys.revoke_key(harness.service, actor, key.id)
+    await api_keys_service.revoke_key(harness.service, actor, key.id)
     async with harness.service.database.read_transaction() as connection:
         journal_rows = [
             str(tuple(row)) for row in await connection.execute(text("select * from journal"))

@@ -1,4 +1,4 @@
-"""What deliveries said is kept once, and found by its records."""
+"""Changes are stored once and found by their records."""
 
 from dataclasses import replace
 from uuid import uuid4

@@ -1,4 +1,4 @@
-"""Deliveries are kept raw, and the bodies that came under an id are known."""
+"""Deliveries keep their raw body, and message ids keep the digest of their first body."""
 
 from datetime import timedelta
 from itertools import product
@@ -16,10 +16,8 @@ MINUTE = timedelta(minutes=1)
 async def test_a_delivery_is_found_with_its_raw_body_by_its_own_source_alone(
     harness: ServiceHarness,
 ):
-    actor, other_actor = (
-        await harness.create_organization(),
-        await harness.create_organization("other"),
-    )
+    actor = await harness.create_organization()
+    other_actor = await harness.create_organization("other")
     stored_delivery = make_delivery(
         NOW,
         body=b"\xff\x00{",
@@ -80,7 +78,7 @@ async def test_pages_are_newest_first_and_complete(harness: ServiceHarness):
 async def list_paged_uids(
     harness: ServiceHarness, actor: Actor, state: str | None, limit: int
 ) -> list[UUID]:
-    """The uids of all pages, one after the other."""
+    """Return the uids of all pages."""
     loaded_deliveries: list[StoredDelivery] = []
     async with harness.service.database.read_transaction() as connection:
         while True:
@@ -100,10 +98,8 @@ async def list_paged_uids(
 async def test_the_first_digest_of_a_message_id_stays_per_source_and_organization(
     harness: ServiceHarness,
 ):
-    actor, other_actor = (
-        await harness.create_organization(),
-        await harness.create_organization("other"),
-    )
+    actor = await harness.create_organization()
+    other_actor = await harness.create_organization("other")
     async with harness.service.database.write_transaction() as connection:
         for digest in ("first", "second"):
             digests = {"msg_1": digest, f"msg_{digest}": digest}

@@ -1,7 +1,7 @@
-"""A record's slots are those of its own events, and of no record whose id begins alike."""
+"""A record has the slots of its own events, without those of records with a similar id."""
 
 from app.domain.sources.crm.reconciliation import Slot
-from app.services.events import ingestion as events
+from app.services.events import ingestion
 from app.store.sources.event_slots import load_event_slots
 from tests.support.service_harness import (
     SCALE,
@@ -21,7 +21,7 @@ async def test_a_slot_counts_all_recorded_events_and_shows_the_live_one(harness:
     )
     for outcome in (outcomes[0], outcomes[2]):
         assert outcome.uid is not None
-        await events.retract_event(harness.service, actor, outcome.uid, "a mistake")
+        await ingestion.retract_event(harness.service, actor, outcome.uid, "a mistake")
     async with harness.service.database.read_transaction() as connection:
         slots, uids = await load_event_slots(
             connection, actor.organization, "billing", ["deal:1", "deal:2"]

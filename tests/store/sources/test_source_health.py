@@ -1,4 +1,4 @@
-"""How sources are doing is told of all of them at once, and does not ask for all that they ever sent."""
+"""Health is computed for all sources at once, without reading their history."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -7,11 +7,13 @@ from app.domain.access.actor import Actor
 from app.domain.events.metrics import Matcher
 from app.domain.primitives import epoch
 from app.domain.sources.sources import Source
-from app.services.playbook import configuration
-from app.store.access import organization_version as cursor
+from app.services.events.matching import match_events
+from app.services.playbook import configuration as configuration_service
+from app.store.access import organization_version
 from app.store.events import ingest
-from app.store.sources import deliveries, sources
-from app.store.sources import source_health as health
+from app.store.events.ingest_batch import IngestBatch
+from app.store.sources import deliveries, source_health
+from app.store.sources import sources as sources_store
 from app.store.sources.source_health import SourceHealthReport
 from tests.store.sources.test_sources import BILLING, HOUR, load_billing_health, make_delivery
 from tests.support.service_harness import (
@@ -37,7 +39,7 @@ async def load_all_health(
     harness: ServiceHarness, actor: Actor, now: datetime = NOW
 ) -> Mapping[str, SourceHealthReport]:
     async with harness.service.database.read_transaction() as connection:
-        return await health.load_source_health(
+        return await source_health.load_source_health(
             connection, actor.organization, [BILLING, OTHER_SOURCE, CRM], now
         )
 
@@ -64,11 +66,11 @@ async def test_health_counts_the_last_day_s_deliveries(harness: ServiceHarness):
     health_by_source = await load_all_health(harness, actor)
     figures_by_source = {
         key: (
-            source_health.last_delivery_at,
-            source_health.deliveries_last_day,
-            source_health.failures_last_day,
+            report.last_delivery_at,
+            report.deliveries_last_day,
+            report.failures_last_day,
         )
-        for key, source_health in health_by_source.items()
+        for key, report in health_by_source.items()
     }
     assert figures_by_source == {
         "billing": (NOW - HOUR, 3, 2),
@@ -87,13 +89,13 @@ async def test_a_source_is_silent_after_its_longest_gap_and_stays_silent(harness
         await deliveries.add_deliveries(
             connection, actor.organization, make_delivery(NOW, source="other")
         )
-        # an import of records says nothing of the hook
+        # An import of records does not count for the hook.
         await deliveries.add_deliveries(
             connection, actor.organization, make_delivery(NOW + 60 * HOUR, origin="records")
         )
     for hours, silent in ((0, False), (65, False), (67, True), (24 * 100, True)):
         health_by_source = await load_all_health(harness, actor, NOW + hours * HOUR)
-        assert {key: source_health.silent for key, source_health in health_by_source.items()} == {
+        assert {key: report.silent for key, report in health_by_source.items()} == {
             "billing": silent,
             "other": False,
             "crm": False,
@@ -104,7 +106,7 @@ async def test_the_lag_is_that_of_the_last_day_s_events(harness: ServiceHarness)
     harness.clock.now = NOW - timedelta(hours=25)
     actor = await create_seeded_organization(harness)
     for source in (OTHER_SOURCE, CRM):
-        await configuration.put_resource(harness.service, actor, source)
+        await configuration_service.put_resource(harness.service, actor, source)
     await record_events(harness, actor, make_event("long ago", time=NOW - timedelta(days=9)))
     harness.clock.now = NOW - HOUR
     lags = {"a": 2, "b": 60, "c": 7200, "ahead": -600}
@@ -119,8 +121,8 @@ async def test_the_lag_is_that_of_the_last_day_s_events(harness: ServiceHarness)
     harness.clock.now = NOW
     health_by_source = await load_all_health(harness, actor)
     figures_by_source = {
-        key: (source_health.lag_median_seconds, source_health.lag_worst_seconds)
-        for key, source_health in health_by_source.items()
+        key: (report.lag_median_seconds, report.lag_worst_seconds)
+        for key, report in health_by_source.items()
     }
     assert figures_by_source == {
         "billing": (2, 7200),
@@ -131,16 +133,19 @@ async def test_the_lag_is_that_of_the_last_day_s_events(harness: ServiceHarness)
 
 async def test_a_correction_of_a_deal_is_no_lag(harness: ServiceHarness):
     actor = await create_seeded_organization(harness)
-    await configuration.put_resource(harness.service, actor, CRM)
+    await configuration_service.put_resource(harness.service, actor, CRM)
     events = [
         make_event(f"deal/1/won/{n}", source="crm", time=NOW - n * timedelta(minutes=1))
         for n in (1, 2)
     ]
     async with harness.service.database.write_transaction() as connection:
-        version = await cursor.load_configuration_version(connection, actor.organization)
+        version = await organization_version.load_configuration_version(
+            connection, actor.organization
+        )
         day = epoch.to_day_number(NOW.date())
-        prepared = ingest.match_events(events, Matcher({}), NOW, "UTC")
-        await ingest.record_events(connection, actor.organization, prepared, NOW, day, version)
+        matched_events = match_events(events, Matcher({}), NOW, "UTC")
+        batch = IngestBatch(actor.organization, matched_events, NOW, day, version)
+        await ingest.record_events(connection, batch)
     assert (await load_all_health(harness, actor))["crm"].lag_worst_seconds == 60
 
 
@@ -149,22 +154,23 @@ async def test_wins_without_an_amount_are_counted_separately_from_unmapped_value
 ):
     actor = await create_seeded_organization(harness)
     unmapped_values = {
-        "deal:1": [health.WITHOUT_AMOUNT, ("stage", "x")],
-        "deal:2": [health.WITHOUT_AMOUNT],
+        "deal:1": [source_health.WITHOUT_AMOUNT, ("stage", "x")],
+        "deal:2": [source_health.WITHOUT_AMOUNT],
     }
     many_unmapped = {
-        f"deal:{n}": [("amount", f"{n:03}")] for n in range(100, 100 + health.MAX_UNMAPPED_VALUES)
+        f"deal:{n}": [("amount", f"{n:03}")]
+        for n in range(100, 100 + source_health.MAX_UNMAPPED_VALUES)
     }
     async with harness.service.database.write_transaction() as connection:
-        await sources.save_unmapped_values(
+        await sources_store.save_unmapped_values(
             connection, actor.organization, "billing", unmapped_values | many_unmapped
         )
-    source_health = await load_billing_health(harness, actor)
-    assert (source_health.wins_without_amount, len(source_health.unmapped)) == (
+    report = await load_billing_health(harness, actor)
+    assert (report.wins_without_amount, len(report.unmapped)) == (
         2,
-        health.MAX_UNMAPPED_VALUES - 1,
+        source_health.MAX_UNMAPPED_VALUES - 1,
     )
-    assert source_health.unmapped[0] == ("amount", "100", 1)
+    assert report.unmapped[0] == ("amount", "100", 1)
 
 
 async def test_all_sources_need_no_more_statements_than_one(harness: ServiceHarness):
@@ -178,7 +184,7 @@ async def test_all_sources_need_no_more_statements_than_one(harness: ServiceHarn
     for requested_sources in ([BILLING], [BILLING, OTHER_SOURCE, CRM], []):
         with record_statements(harness.service.database) as statements:
             async with harness.service.database.read_transaction() as connection:
-                await health.load_source_health(
+                await source_health.load_source_health(
                     connection, actor.organization, requested_sources, NOW
                 )
         counts.append(len([statement for statement in statements if "from" in statement.lower()]))

@@ -1,4 +1,4 @@
-"""A source's hook, its sealed secrets, and what it says that nobody mapped."""
+"""Hooks, encrypted secrets and unmapped values of sources."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -7,9 +7,9 @@ from sqlalchemy import func, select
 
 from app.domain.access.actor import Actor
 from app.domain.sources.sources import Source
-from app.security import identifiers as ids
-from app.store.sources import source_health as health
-from app.store.sources import sources
+from app.security import identifiers
+from app.store.sources import source_health
+from app.store.sources import sources as sources_store
 from app.store.sources.deliveries import StoredDelivery
 from app.store.sources.source_health import SourceHealthReport
 from app.store.sources.sources import SealedSecret, StoredHook
@@ -20,7 +20,7 @@ HOUR = timedelta(hours=1)
 
 def make_delivery(received_at: datetime, **overrides: object) -> StoredDelivery:
     base_delivery = StoredDelivery(
-        uid=ids.new_uuid7(received_at),
+        uid=identifiers.new_uuid7(received_at),
         source="billing",
         received_at=received_at,
         content_type="application/json",
@@ -33,7 +33,7 @@ def make_delivery(received_at: datetime, **overrides: object) -> StoredDelivery:
         recorded=0,
         retracted=0,
     )
-    return replace(base_delivery, **overrides)  # type: ignore[arg-type]  # any of a delivery's fields
+    return replace(base_delivery, **overrides)  # type: ignore[arg-type]  # any field of a delivery
 
 
 BILLING = Source("billing", "Billing")
@@ -41,46 +41,52 @@ BILLING = Source("billing", "Billing")
 
 async def load_billing_health(harness: ServiceHarness, actor: Actor) -> SourceHealthReport:
     async with harness.service.database.read_transaction() as connection:
-        return (await health.load_source_health(connection, actor.organization, [BILLING], NOW))[
-            "billing"
-        ]
+        return (
+            await source_health.load_source_health(connection, actor.organization, [BILLING], NOW)
+        )["billing"]
 
 
 async def test_a_hook_is_found_by_its_source_and_by_its_id(harness: ServiceHarness):
-    actor, other_actor = (
-        await harness.create_organization(),
-        await harness.create_organization("other"),
-    )
+    actor = await harness.create_organization()
+    other_actor = await harness.create_organization("other")
     await seed_playbook(harness, actor)
     hook = StoredHook(
         "billing", "abc", (SealedSecret("v1.k.x", None), SealedSecret("v1.k.y", NOW + HOUR))
     )
     async with harness.service.database.write_transaction() as connection:
-        assert await sources.find_hook_of_source(connection, actor.organization, "billing") is None
-        await sources.save_hook(connection, actor.organization, hook)
+        assert (
+            await sources_store.find_hook_of_source(connection, actor.organization, "billing")
+            is None
+        )
+        await sources_store.save_hook(connection, actor.organization, hook)
     async with harness.service.database.read_transaction() as connection:
-        assert await sources.find_hook_of_source(connection, actor.organization, "billing") == hook
-        assert await sources.find_hook(connection, actor.organization, "abc") == hook
-        assert await sources.find_hook(connection, actor.organization, "abd") is None
-        assert await sources.find_hook(connection, other_actor.organization, "abc") is None
+        assert (
+            await sources_store.find_hook_of_source(connection, actor.organization, "billing")
+            == hook
+        )
+        assert await sources_store.find_hook(connection, actor.organization, "abc") == hook
+        assert await sources_store.find_hook(connection, actor.organization, "abd") is None
+        assert await sources_store.find_hook(connection, other_actor.organization, "abc") is None
 
 
 async def test_a_stored_hook_accepts_new_secrets_and_keeps_its_id(harness: ServiceHarness):
     actor = await harness.create_organization()
     await seed_playbook(harness, actor)
     async with harness.service.database.write_transaction() as connection:
-        await sources.save_hook(
+        await sources_store.save_hook(
             connection,
             actor.organization,
             StoredHook("billing", "abc", (SealedSecret("one", None),)),
         )
-        await sources.save_hook(
+        await sources_store.save_hook(
             connection,
             actor.organization,
             StoredHook("billing", "other", (SealedSecret("two", None),)),
         )
     async with harness.service.database.read_transaction() as connection:
-        stored_hook = await sources.find_hook_of_source(connection, actor.organization, "billing")
+        stored_hook = await sources_store.find_hook_of_source(
+            connection, actor.organization, "billing"
+        )
     assert stored_hook == StoredHook("billing", "abc", (SealedSecret("two", None),))
 
 
@@ -90,7 +96,7 @@ async def test_unmapped_values_are_those_seen_last_of_each_entity(harness: Servi
 
     async def note_unmapped(unmapped_by_entity: dict[str, list[tuple[str, str]]]) -> None:
         async with harness.service.database.write_transaction() as connection:
-            await sources.save_unmapped_values(
+            await sources_store.save_unmapped_values(
                 connection, actor.organization, "billing", unmapped_by_entity
             )
 
@@ -115,15 +121,17 @@ async def test_a_replay_can_affect_more_records_than_a_statement_can_bind(harnes
     actor = await harness.create_organization()
     async with harness.service.database.write_transaction() as connection:
         many_records = {f"deal:{number}": () for number in range(33_000)}
-        await sources.save_unmapped_values(
+        await sources_store.save_unmapped_values(
             connection, actor.organization, "crm", {"deal:9": [("stage", "x")]}
         )
-        await sources.save_unmapped_values(connection, actor.organization, "crm", many_records)
-        remaining_query = select(func.count()).select_from(sources.unmapped_table)
+        await sources_store.save_unmapped_values(
+            connection, actor.organization, "crm", many_records
+        )
+        remaining_query = select(func.count()).select_from(sources_store.unmapped_table)
         assert (
             await connection.execute(
                 remaining_query.where(
-                    sources.unmapped_table.c.organization_id == actor.organization
+                    sources_store.unmapped_table.c.organization_id == actor.organization
                 )
             )
         ).scalar() == 0

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.primitives import epoch
-from app.security import identifiers as ids
+from app.security import identifiers
 from tests.support.configurations import DAYS, INSTANTS
 
 
@@ -42,17 +42,15 @@ def test_both_count_from_the_epoch():
 def test_an_event_s_uid_is_a_uuid_of_version_7_in_the_order_of_time(
     instant: datetime, microseconds_later: int
 ):
-    first_uid, later_uid = (
-        ids.new_uuid7(instant),
-        ids.new_uuid7(instant + timedelta(microseconds=microseconds_later + 1)),
-    )
+    first_uid = identifiers.new_uuid7(instant)
+    later_uid = identifiers.new_uuid7(instant + timedelta(microseconds=microseconds_later + 1))
     assert (first_uid.version, first_uid.variant) == (7, UUID(int=0x8000 << 48).variant)
     assert first_uid < later_uid
     assert first_uid.int >> 80 == epoch.to_microseconds(instant) // 1000
 
 
 def test_random_text_is_of_its_alphabet_and_never_twice_the_same():
-    texts = {ids.random_base62(32) for _ in range(50)}
+    texts = {identifiers.random_base62(32) for _ in range(50)}
     assert len(texts) == 50
-    assert all(len(text) == 32 and set(text) <= set(ids.BASE62_ALPHABET) for text in texts)
-    assert len(ids.random_bytes(12)) == 12
+    assert all(len(text) == 32 and set(text) <= set(identifiers.BASE62_ALPHABET) for text in texts)
+    assert len(identifiers.random_bytes(12)) == 12

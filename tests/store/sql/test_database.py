@@ -1,4 +1,4 @@
-"""The two doors: what fails leaves nothing, reading never writes, and what passes by itself says so."""
+"""Failed transactions store nothing, reads never write, and transient errors are marked as such."""
 
 import asyncio
 import socket
@@ -10,8 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from app.domain.primitives.errors import UnavailableError
-from app.store.access import directory
-from app.store.access import organization_version as cursor
+from app.store.access import directory, organization_version
 from app.store.sql import dialect
 from app.store.sql.database import connect
 from app.store.sql.dialect import database_file
@@ -24,18 +23,18 @@ async def test_a_failed_transaction_stores_nothing(harness: ServiceHarness):
     async def fail() -> None:
         async with harness.service.database.write_transaction() as connection:
             await directory.add_public_id(connection, "api_key", "x", actor.organization)
-            await cursor.advance_version(
+            await organization_version.advance_version(
                 connection, actor.organization, NOW, "UTC", changes_configuration=False
             )
             raise RuntimeError("half way")
 
     async with harness.service.database.read_transaction() as connection:
-        before = await cursor.current_version(connection, actor.organization)
+        before = await organization_version.current_version(connection, actor.organization)
     with pytest.raises(RuntimeError, match="half way"):
         await fail()
     async with harness.service.database.read_transaction() as connection:
         assert await directory.find_organization(connection, "api_key", "x") is None
-        assert await cursor.current_version(connection, actor.organization) == before
+        assert await organization_version.current_version(connection, actor.organization) == before
 
 
 async def test_reading_never_writes(harness: ServiceHarness):
@@ -56,14 +55,16 @@ async def test_reading_never_writes(harness: ServiceHarness):
 async def test_reading_sees_one_state_throughout(harness: ServiceHarness):
     actor = await harness.create_organization()
     async with harness.service.database.read_transaction() as connection:
-        before = await cursor.current_version(connection, actor.organization)
+        before = await organization_version.current_version(connection, actor.organization)
         async with harness.service.database.write_transaction() as writer:
-            await cursor.advance_version(
+            await organization_version.advance_version(
                 writer, actor.organization, NOW, "UTC", changes_configuration=False
             )
-        assert await cursor.current_version(connection, actor.organization) == before
+        assert await organization_version.current_version(connection, actor.organization) == before
     async with harness.service.database.read_transaction() as connection:
-        assert await cursor.current_version(connection, actor.organization) == before + 1
+        assert (
+            await organization_version.current_version(connection, actor.organization) == before + 1
+        )
 
 
 async def test_a_violated_constraint_is_not_called_transient(harness: ServiceHarness):
@@ -71,7 +72,7 @@ async def test_a_violated_constraint_is_not_called_transient(harness: ServiceHar
 
     async def begin_twice() -> None:
         async with harness.service.database.write_transaction() as connection:
-            await cursor.create_cursor(connection, actor.organization, NOW, "UTC")
+            await organization_version.create_cursor(connection, actor.organization, NOW, "UTC")
 
     with pytest.raises(IntegrityError):
         await begin_twice()
@@ -105,7 +106,7 @@ async def test_a_file_that_cannot_be_opened_is_unavailable(tmp_path: Path):
     with pytest.raises(UnavailableError):
         await open_connection()
     await database.close()
-    # The driver's thread still answers the failed connection, and the loop must be there to hear it.
+    # The driver's thread still reports the failed connection, so the loop must be running.
     for thread in threading.enumerate():
         if "_connection_worker_thread" in thread.name:
             await asyncio.to_thread(thread.join)

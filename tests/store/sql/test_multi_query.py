@@ -1,4 +1,4 @@
-"""Several lists come back as one answer, whatever is in them."""
+"""Several queries return their rows in one statement, whatever the rows contain."""
 
 from app.store.sql.multi_query import JsonQuery, query_many
 from tests.support.service_harness import ServiceHarness, seed_playbook

@@ -1,93 +1,79 @@
-"""Calls, meetings and e-mails folded into what was held or sent, with what they inherit from their deal."""
+"""Projection of calls, meetings and e-mails to the events they imply.
+
+Data come from the deal; the team from the activity itself, else from the deal, else the default.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from app.domain.sources.crm.activity_properties import (
+    DIRECTION,
+    OCCURRED_AT,
+    REPORTED_NAMES,
+    STARTS_AT,
+    STATUS,
+)
 from app.domain.sources.crm.changes import Change, Scalar
 from app.domain.sources.crm.deals import event_data_as_of, resolve_team
 from app.domain.sources.crm.reconciliation import DesiredEvent, ProjectedEvents
 from app.domain.sources.crm.record_links import MergeIndex, find_associated_deals
-from app.domain.sources.crm.timeline import RecordTimeline, unreadable_values
+from app.domain.sources.crm.timeline import (
+    MAX_REPORTED_LENGTH,
+    RecordTimeline,
+    find_unmapped_values,
+)
 from app.domain.sources.mapping.mapping import DealMapping
 from app.domain.sources.mapping.values import parse_instant, to_text
 
 
 @dataclass(frozen=True, slots=True)
 class ActivityRule:
-    """How one kind of activity says when it was and whether it was. Source: HubSpot's property names."""
+    """Rule that tells when an activity of one type took place, and whether it did."""
 
-    slot: str
+    # The last part of the slot and of the event's type.
+    slot_suffix: str
+    # The first property with a readable time counts.
     time_properties: tuple[str, ...]
-    outcome_property: str
+    # Outcomes of an activity that took place: it was held, or sent.
     held_outcomes: frozenset[str]
     not_held_outcomes: frozenset[str]
-    direction_property: str | None = None
 
 
+# fmt: off
 ACTIVITY_RULES: Final[Mapping[str, ActivityRule]] = {
     "call": ActivityRule(
         "held",
-        ("hs_timestamp",),
-        "hs_call_status",
+        (OCCURRED_AT,),
         frozenset({"COMPLETED"}),
-        frozenset(
-            (
-                *(
-                    "BUSY",
-                    "CALLING_CRM_USER",
-                    "CANCELED",
-                    "CONNECTING",
-                    "FAILED",
-                    "IN_PROGRESS",
-                    "MISSED",
-                    "NO_ANSWER",
-                ),
-                *("NO_SHOW", "QUEUED", "RESCHEDULED", "RINGING", "SCHEDULED"),
-            )
-        ),
+        frozenset({
+            "BUSY", "CALLING_CRM_USER", "CANCELED", "CONNECTING", "FAILED", "IN_PROGRESS", "MISSED",
+            "NO_ANSWER", "NO_SHOW", "QUEUED", "RESCHEDULED", "RINGING", "SCHEDULED",
+        }),
     ),
     "meeting": ActivityRule(
         "held",
-        ("hs_meeting_start_time", "hs_timestamp"),
-        "hs_meeting_outcome",
+        (STARTS_AT, OCCURRED_AT),
         frozenset({"COMPLETED"}),
         frozenset({"CANCELED", "NO_SHOW", "RESCHEDULED", "SCHEDULED"}),
     ),
     "email": ActivityRule(
         "sent",
-        ("hs_timestamp",),
-        "hs_email_status",
+        (OCCURRED_AT,),
         frozenset({"SENT"}),
         frozenset({"BOUNCED", "DRAFT", "FAILED", "SCHEDULED", "SENDING"}),
-        "hs_email_direction",
     ),
 }
+# fmt: on
 INCOMING_DIRECTION: Final = "INCOMING_EMAIL"
 
 
-def activity_properties(kind: str, mapping: DealMapping) -> frozenset[str]:
-    """The raw properties of an activity that are read: the built-in ones, and those that name a team.
-
-    A connector of another CRM translates its own to these names (RULES), and its outcome to HubSpot's words.
-    """
-    rule = ACTIVITY_RULES[kind]
-    team_properties = mapping.team.properties if mapping.team is not None else ()
-    return frozenset(
-        name
-        for name in (
-            *rule.time_properties,
-            rule.outcome_property,
-            rule.direction_property,
-            *team_properties,
-        )
-        if name is not None
-    )
-
-
 def find_deal(changes: Iterable[Change], merge_index: MergeIndex | None = None) -> str | None:
-    """The deal whose fields an activity inherits: of those associated now the first one. None when there is none."""
+    """Return the deal whose fields an activity inherits, or None without one.
+
+    Of several associated deals, the one associated first counts.
+    """
     associated_since = find_associated_deals(RecordTimeline(changes), merge_index or MergeIndex())
     return min(
         associated_since, key=lambda deal: (associated_since[deal], len(deal), deal), default=None
@@ -101,23 +87,24 @@ def project_events(
     mapping: DealMapping,
     default_team: str,
 ) -> ProjectedEvents:
-    """The event that one activity should have now.
+    """Return the event that one activity implies, or none if it did not take place.
 
-    Shape: `deal` is what `deal_of` says; `deal_changes` are those of the deal and of those that it continues.
+    `deal` is the result of `find_deal`; `deal_changes` are the changes of the deal and of the
+    deals whose history it continues.
     """
     timeline = RecordTimeline(changes)
     if not timeline.changes:
         return ProjectedEvents()
-    kind, _, id_ = timeline.changes[0].entity.partition(":")
-    rule = ACTIVITY_RULES[kind]
-    unmapped_values = _find_unknown_values(timeline, rule, mapping)
-    occurred_at = _find_held_at(timeline, rule) if timeline.is_alive else None
+    record_type, _, id_ = timeline.changes[0].entity.partition(":")
+    rule = ACTIVITY_RULES[record_type]
+    unmapped_values = _find_unmapped_activity_values(record_type, timeline, mapping)
+    occurred_at = _find_occurred_at(timeline, rule) if timeline.is_alive else None
     if occurred_at is None:
         return ProjectedEvents((), unmapped_values)
     deal_timeline = RecordTimeline(deal_changes)
     event = DesiredEvent(
-        slot=f"{kind}/{id_}/{rule.slot}",
-        type=f"{kind}.{rule.slot}",
+        slot=f"{record_type}/{id_}/{rule.slot_suffix}",
+        type=f"{record_type}.{rule.slot_suffix}",
         time=occurred_at,
         team=resolve_team([timeline, deal_timeline], mapping.team, default_team, occurred_at),
         kind="activity",
@@ -127,9 +114,12 @@ def project_events(
     return ProjectedEvents((event,), unmapped_values)
 
 
-def _find_held_at(timeline: RecordTimeline, rule: ActivityRule) -> datetime | None:
-    """When it was held or sent. None when it was not, or not yet."""
-    direction = timeline.latest_value(rule.direction_property)
+def _find_occurred_at(timeline: RecordTimeline, rule: ActivityRule) -> datetime | None:
+    """Return when the activity took place, or None if it did not, or not yet.
+
+    Without a known outcome it counts as held once a change at or after its planned time exists.
+    """
+    direction = timeline.latest_value(DIRECTION)
     if direction is not None and _to_option_code(direction) == INCOMING_DIRECTION:
         return None
     stated_time = next(
@@ -144,46 +134,51 @@ def _find_held_at(timeline: RecordTimeline, rule: ActivityRule) -> datetime | No
     latest_change_at = timeline.latest_change_at
     if planned_at is None or latest_change_at is None:
         return None
-    outcome = timeline.latest_value(rule.outcome_property)
+    outcome = timeline.latest_value(STATUS)
     outcome_code = None if outcome is None else _to_option_code(outcome)
-    if outcome_code in rule.held_outcomes:  # said done before its planned time: it was over by then
-        return min(planned_at, _find_done_since(timeline, rule) or planned_at)
+    if outcome_code in rule.held_outcomes:
+        # A held outcome before the planned time means that the activity took place earlier.
+        return min(planned_at, _find_held_since(timeline, rule) or planned_at)
     if outcome_code in rule.not_held_outcomes:
         return None
     return planned_at if planned_at <= latest_change_at else None
 
 
-def _find_done_since(timeline: RecordTimeline, rule: ActivityRule) -> datetime | None:
-    """Since when the outcome has said, without a break, that it was done."""
+def _find_held_since(timeline: RecordTimeline, rule: ActivityRule) -> datetime | None:
+    """Return the start of the latest unbroken period with a held outcome."""
     since: datetime | None = None
-    for changed_at, value in timeline.value_history(rule.outcome_property):
-        is_held = value is not None and _to_option_code(value) in rule.held_outcomes
+    for changed_at, status in timeline.value_history(STATUS):
+        is_held = status is not None and _to_option_code(status) in rule.held_outcomes
         since = (since or changed_at) if is_held else None
     return since
 
 
-def _to_option_code(value: Scalar) -> str:
-    """An option of an enumeration, however it is spelled."""
-    return to_text(value).strip().upper().replace(" ", "_").replace("-", "_")
+def _to_option_code(option: Scalar) -> str:
+    """Return an option of an enumeration in upper case with underscores."""
+    return to_text(option).strip().upper().replace(" ", "_").replace("-", "_")
 
 
-def _find_unknown_values(
-    timeline: RecordTimeline, rule: ActivityRule, mapping: DealMapping
+def _find_unmapped_activity_values(
+    record_type: str, timeline: RecordTimeline, mapping: DealMapping
 ) -> tuple[tuple[str, str], ...]:
-    """Every value the activity ever had that is not known or cannot be read. Shape: (property, value), sorted."""
+    """Return the sorted (property, value) pairs that the rules do not know or cannot read."""
+    rule = ACTIVITY_RULES[record_type]
+    reported_names = REPORTED_NAMES[record_type]
     known_outcomes = rule.held_outcomes | rule.not_held_outcomes
-    unknown_pairs = {
-        (rule.outcome_property, value[:200])
-        for value in timeline.distinct_values(rule.outcome_property)
-        if _to_option_code(value) not in known_outcomes
+    unmapped_values = {
+        (reported_names[STATUS], status[:MAX_REPORTED_LENGTH])
+        for status in timeline.distinct_values(STATUS)
+        if _to_option_code(status) not in known_outcomes
     }
     for name in rule.time_properties:
-        unknown_pairs |= {
-            (name, value[:200])
-            for value in timeline.distinct_values(name)
-            if parse_instant(value) is None
+        unmapped_values |= {
+            (reported_names[name], time_text[:MAX_REPORTED_LENGTH])
+            for time_text in timeline.distinct_values(name)
+            if parse_instant(time_text) is None
         }
-    unknown_pairs |= unreadable_values(
-        timeline, [mapping.team], lambda rule, value: rule.apply(value) is not None
+    unmapped_values |= find_unmapped_values(
+        timeline,
+        [mapping.team],
+        lambda team_rule, team_value: team_rule.apply(team_value) is not None,
     )
-    return tuple(sorted(unknown_pairs))
+    return tuple(sorted(unmapped_values))

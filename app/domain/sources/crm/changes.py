@@ -1,4 +1,4 @@
-"""What a CRM's delivery says, translated: one change of one record, without memory of any other."""
+"""Changes of CRM records, as a connector translates them from deliveries."""
 
 import re
 from collections.abc import Mapping
@@ -11,61 +11,68 @@ CHANGE_VERBS: Final = (
     *("created", "changed", "snapshot", "deleted", "restored"),
     *("associated", "dissociated", "merged", "continued"),
 )
-ERASED_VERB: Final = "erased"  # no delivery says it: all that is left of a record after an erasure
+# The only change of a record after an erasure; no delivery has this verb.
+ERASED_VERB: Final = "erased"
 LINK_VERBS: Final = ("associated", "dissociated", "merged", "continued")
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_IDENTITY: Final = re.compile(
-    r"[!-.0-~]{1,100}"
-)  # printable ASCII but the slash: it parts an event's id
+# Printable ASCII without the slash, which separates the parts of an event's id.
+_IDENTITY: Final = re.compile(r"[!-.0-~]{1,100}")
 
 Scalar = str | int | bool | Decimal | None
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing that happened to one record of a CRM.
+    """A change of one CRM record.
 
-    Shape: `entity` and `other` are `<type>:<id>` (deal, call, meeting, email, line_item; make the id with `identity`);
-    `at` is the source's time in UTC; `key` is equal for equal changes, however often and in whatever dialect they come;
-    `fields` maps the properties of the mapping (names or pointers, `pointers.picked`) to values: None is known to be
-    empty, what is not in it was not mentioned.
-
-    `verb` is one of
-    - `created`: the record came to be at `at`; its fields are those it began with;
-    - `changed`: these fields became so at `at`;
-    - `snapshot`: the record is so at `at`, and may have become so before; fields not in it stay as they were;
-    - `deleted`, `restored`: a deleted deal has no events (it is not lost), a restored one has them again;
-    - `associated`, `dissociated`: `entity` is the activity or the line item, `other` the deal;
-    - `merged`: `entity` was absorbed by the deal `other` for good: its events go, its associations follow;
-    - `continued`: `entity` lives on under the new id `other`: what is known of it is known of `other`.
-
-    A change of which the CRM says no more than that it happened (a gap) is no change but a `Reject` of the translation,
-    whose sentence names the records to import.
-
-    `sequence` puts changes of one instant in order, compared as text: pad numbers with zeros.
-    None when: `other` is None for all but the last four verbs.
+    If a delivery says that a record changed but not how, the connector returns no Change. It
+    rejects that element of the delivery and names the records to import.
     """
 
+    # `<record type>:<id>`. The types are deal, call, meeting, email and line_item; `to_record_id`
+    # makes the id.
     entity: str
+    # Idempotency key: a redelivery, or the same change through another webhook format of the CRM,
+    # has the same key.
     key: str
+    # When the change happened, by the CRM's clock, in UTC; for an undated import, when it was taken
+    # or received.
     at: datetime
+    # - `created`: the fields are the first ones.
+    # - `changed`: the fields changed at this time.
+    # - `snapshot`: the fields had these values at this time, and maybe before.
+    # - `deleted`, `restored`: a deleted deal has no events; it is not lost.
+    # - `associated`, `dissociated`: an activity or line item, and the deal in `other`.
+    # - `merged`: the deal in `other` absorbed this deal, whose events are retracted and whose
+    #   associations move.
+    # - `continued`: the record has the new id in `other`, with its history.
     verb: str
+    # Values by property (a name or pointer of the mapping). None means known to be empty; an absent
+    # property was not mentioned.
     fields: Mapping[str, Scalar] = field(default_factory=dict)
+    # The `<record type>:<id>` of the other record; None for the verbs without one.
     other: str | None = None
+    # Orders changes of one instant, compared as text: pad numbers with zeros.
     sequence: str = ""
 
 
 def to_record_id(raw: object) -> str | None:
-    """A record's id as text. None for what cannot be one: neither text nor whole number, over 100, or with a slash."""
+    """Return the id of a record as text, or None for an unusable one.
+
+    A usable id is a text of at most 100 printable ASCII characters without a slash, or an integer.
+    """
     text = str(raw) if isinstance(raw, int | str) and not isinstance(raw, bool) else ""
     return text if _IDENTITY.fullmatch(text) else None
 
 
 def from_milliseconds(milliseconds: int) -> datetime:
-    """The instant so many milliseconds after the epoch. Raises: OverflowError beyond the years that a datetime has."""
+    """Return the instant of a number of milliseconds since the epoch.
+
+    Raises: OverflowError for years that a datetime cannot represent.
+    """
     return EPOCH + timedelta(milliseconds=milliseconds)
 
 
 def to_milliseconds(instant: datetime) -> int:
-    """Whole milliseconds since the epoch, rounded down."""
+    """Return the whole milliseconds since the epoch, rounded down."""
     return (instant - EPOCH) // timedelta(milliseconds=1)

@@ -1,4 +1,4 @@
-"""Where a deal stood and stands: open, won or lost, and the moments at which that changed."""
+"""The class of a deal (open, won or lost), its stage, and the times at which they changed."""
 
 from datetime import datetime
 
@@ -9,7 +9,10 @@ from app.domain.sources.mapping.values import to_text
 
 
 def find_deal_class(timeline: RecordTimeline, mapping: DealMapping, as_of: datetime) -> str | None:
-    """Open, won or lost at an instant: by the status, else by two booleans, else by the stage. None when not known."""
+    """Return open, won or lost as of an instant, or None if unknown.
+
+    The first rule with a value decides: the status, two booleans, the stage.
+    """
     read_property = timeline.reader_as_of(as_of)
     status = None if mapping.status is None else mapping.status.evaluate(read_property)
     if isinstance(status, str):
@@ -27,7 +30,7 @@ def find_deal_class(timeline: RecordTimeline, mapping: DealMapping, as_of: datet
 
 
 def find_stage(timeline: RecordTimeline, mapping: DealMapping, as_of: datetime) -> str | None:
-    """The stage at an instant. None when empty or not known."""
+    """Return the stage as of an instant, or None if it is empty or unknown."""
     stage = None if mapping.stage is None else mapping.stage.evaluate(timeline.reader_as_of(as_of))
     return None if stage is None else to_text(stage)
 
@@ -35,22 +38,25 @@ def find_stage(timeline: RecordTimeline, mapping: DealMapping, as_of: datetime) 
 def find_transitions(
     timeline: RecordTimeline, mapping: DealMapping
 ) -> list[tuple[str, str, datetime]]:
-    """What happened to the deal that stands now. Shape: (slot, kind, time)."""
+    """Return creation, each move between open stages, and the final win or loss.
+
+    Each is (slot suffix, event kind, time). If the first known state comes from a snapshot, the
+    stated closing time dates it.
+    """
     transitions: list[tuple[str, str, datetime]] = []
     created_at = _find_created_at(timeline, mapping)
     if created_at is not None:
         transitions.append(("created", "activity", created_at))
     snapshot_times = {change.at for change in timeline.changes if change.verb == "snapshot"}
-    state, since = "open", None
+    state = "open"
+    since = None
     last_class: str | None = None
     last_stage: str | None = None
     for changed_at in timeline.change_times(
         mapping.status, mapping.won, mapping.closed, mapping.stage
     ):
-        deal_class, stage = (
-            find_deal_class(timeline, mapping, changed_at),
-            find_stage(timeline, mapping, changed_at),
-        )
+        deal_class = find_deal_class(timeline, mapping, changed_at)
+        stage = find_stage(timeline, mapping, changed_at)
         current_state = deal_class or "open"
         if current_state == "open" and None not in (stage, last_stage) and stage != last_stage:
             transitions.append((f"moved/{to_milliseconds(changed_at)}", "activity", changed_at))
@@ -60,15 +66,17 @@ def find_transitions(
                 if last_class is None and changed_at in snapshot_times
                 else None
             )
-            state, since = current_state, closed_at or changed_at
-        last_class, last_stage = deal_class or last_class, stage or last_stage
+            state = current_state
+            since = closed_at or changed_at
+        last_class = deal_class or last_class
+        last_stage = stage or last_stage
     if since is not None and state != "open":
         transitions.append((state, "outcome" if state == "won" else "activity", since))
     return transitions
 
 
 def _find_created_at(timeline: RecordTimeline, mapping: DealMapping) -> datetime | None:
-    """When the deal was created: told as it happened, else by a field. None when neither says so."""
+    """Return when the deal was created, by its change or else by a field."""
     if (
         timeline.created_at is not None
         or mapping.created_at is None
@@ -86,7 +94,10 @@ def _find_created_at(timeline: RecordTimeline, mapping: DealMapping) -> datetime
 def _find_closed_at(
     timeline: RecordTimeline, mapping: DealMapping, known_at: datetime
 ) -> datetime | None:
-    """When a deal was closed that is first known as closed. None when nothing says that it was before `at`."""
+    """Return the stated closing time of a deal whose first known state is closed.
+
+    Return None if no field states a time up to `known_at`.
+    """
     stated_time = (
         None if mapping.closed_at is None else mapping.closed_at.evaluate(timeline.latest_value)
     )

@@ -1,17 +1,21 @@
-"""A deal's changes folded into the events it should have: pure, and the same in whatever order they came."""
+"""Projection of a deal's changes to its events, independent of the order of arrival."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from app.domain.primitives import decimals as fixed
+from app.domain.primitives import decimals
 from app.domain.sources.crm.changes import Change, Scalar
 from app.domain.sources.crm.deal_stages import find_transitions
 from app.domain.sources.crm.line_items import is_offering_key, sum_by_offering
 from app.domain.sources.crm.reconciliation import DesiredEvent, ProjectedEvents
-from app.domain.sources.crm.timeline import RecordTimeline, unreadable_values
+from app.domain.sources.crm.timeline import (
+    MAX_REPORTED_LENGTH,
+    RecordTimeline,
+    find_unmapped_values,
+)
 from app.domain.sources.mapping.mapping import CurrencyRate, DealMapping
-from app.domain.sources.mapping.parser import MAX_UNIT_LENGTH
+from app.domain.sources.mapping.rule_parser import MAX_UNIT_LENGTH
 from app.domain.sources.mapping.rules import Rule
 from app.domain.sources.mapping.values import (
     convert_currency,
@@ -29,10 +33,10 @@ def project_events(
     entity: str | None = None,
     line_items: Sequence[RecordTimeline] = (),
 ) -> ProjectedEvents:
-    """The events that one deal should have now, and what of it the mapping does not know.
+    """Return the events that a deal should have, and the values that the mapping does not know.
 
-    Shape: `changes` are those of the deal and of those that it continues; `items` are its line items as they stand.
-    None when: `entity` is None where all changes are of one record.
+    `changes` include those of the deals whose history it continues. `entity` may be omitted if all
+    changes are of one record. `line_items` are the deal's line items that are alive.
     """
     ordered_changes = list(changes)
     if not ordered_changes:
@@ -40,22 +44,24 @@ def project_events(
     entity = entity or ordered_changes[0].entity
     timeline = RecordTimeline(ordered_changes, entity)
     subject = entity.replace(":", "/", 1)
-    unmapped_values = find_unknown_values(timeline, mapping)
+    unmapped_values = find_unmapped_deal_values(timeline, mapping)
     if not timeline.is_alive:
         return ProjectedEvents((), unmapped_values)
     events = []
-    for slot, kind, occurred_at in find_transitions(timeline, mapping):
+    for slot_suffix, event_kind, occurred_at in find_transitions(timeline, mapping):
         event = DesiredEvent(
-            slot=f"{subject}/{slot}",
-            type=f"deal.{slot.split('/')[0]}",
+            slot=f"{subject}/{slot_suffix}",
+            type=f"deal.{slot_suffix.split('/')[0]}",
             time=occurred_at,
             team=resolve_team([timeline], mapping.team, default_team, occurred_at),
-            kind=kind,
+            kind=event_kind,
             subject=subject,
             data=event_data_as_of(timeline, mapping, occurred_at),
         )
         events.append(
-            _with_won_amount(event, timeline, mapping, line_items) if slot == "won" else event
+            _with_won_amount(event, timeline, mapping, line_items)
+            if slot_suffix == "won"
+            else event
         )
     wins = [event for event in events if event.type == "deal.won"]
     unmapped_values = tuple(
@@ -70,7 +76,10 @@ def project_events(
 
 
 def _find_missing_rates(win: DesiredEvent, mapping: DealMapping) -> list[tuple[str, str]]:
-    """The currency of a win that no rate converts to those of the mapping: what its rates come to, and its default."""
+    """Return the currency of a win that cannot be converted, as (property, currency) pairs.
+
+    The mapping's own currencies are the targets of its rates and the default of its unit.
+    """
     if mapping.unit is None or win.unit is None:
         return []
     target_units = {rate.target_unit for rate in mapping.rates}
@@ -88,7 +97,10 @@ def _with_won_amount(
     mapping: DealMapping,
     line_items: Sequence[RecordTimeline],
 ) -> DesiredEvent:
-    """The win with what was won: the newest amount and unit, converted at the rate of the win's own day."""
+    """Return the win with its amount, unit and offerings.
+
+    Later corrections of the amount count; the rate stays that of the win.
+    """
     value = (
         None
         if mapping.value is None
@@ -98,7 +110,7 @@ def _with_won_amount(
     data = dict(event.data)
     rate = None if unit is None else mapping.find_rate(unit, event.time.astimezone(UTC).date())
     if rate is not None and value is not None:
-        data |= {"original_value": fixed.to_json_number(value), "original_unit": unit}
+        data |= {"original_value": decimals.to_json_number(value), "original_unit": unit}
         value = convert_currency(value, rate.rate)
     return replace(
         event,
@@ -109,7 +121,7 @@ def _with_won_amount(
     )
 
 
-def _sold_offerings(  # what was sold is said by the line items, else by the deal
+def _sold_offerings(
     occurred_at: datetime,
     value: int | None,
     timeline: RecordTimeline,
@@ -136,15 +148,15 @@ def _sold_offerings(  # what was sold is said by the line items, else by the dea
 
 
 def _read_as_of(timeline: RecordTimeline, rule: Rule | None, as_of: datetime) -> Scalar:
-    """What a rule comes to at an instant. None when there is none, or it comes to nothing."""
+    """Return the value of a rule as of an instant, or its default."""
     if rule is None or rule.const is not None:
         return None if rule is None else rule.const
-    mapped = rule.apply(timeline.raw_value_as_of(rule, as_of))
+    mapped = rule.apply(timeline.raw_value_as_of_or_first(rule, as_of))
     return rule.default if mapped is None else mapped
 
 
 def _read_unit(timeline: RecordTimeline, rule: Rule | None) -> str | None:
-    """The newest unit, else the rule's default."""
+    """Return the newest unit, or the rule's default."""
     if rule is None:
         return None
     unit = rule.evaluate(timeline.latest_value)
@@ -164,13 +176,16 @@ def _is_unit(unit: Scalar) -> bool:
 def resolve_team(
     timelines: Sequence[RecordTimeline], rule: Rule | None, default_team: str, as_of: datetime
 ) -> str:
-    """The team of an event: the first of the records whose property names one says it, else the defaults."""
+    """Return the team of an event.
+
+    The first record whose property names a team decides; else the defaults apply.
+    """
     if rule is None:
         return default_team
     if rule.const is not None:
         return to_text(rule.const)
     for timeline in timelines:
-        team = rule.apply(timeline.raw_value_as_of(rule, as_of))
+        team = rule.apply(timeline.raw_value_as_of_or_first(rule, as_of))
         if team is not None:
             return to_text(team)
     return default_team if rule.default is None else to_text(rule.default)
@@ -179,7 +194,10 @@ def resolve_team(
 def event_data_as_of(
     timeline: RecordTimeline, mapping: DealMapping, as_of: datetime
 ) -> dict[str, object]:
-    """The mapped fields, pipeline and stage of a deal as of an instant. Shape: what was not set is not in it."""
+    """Return the mapped fields, pipeline and stage of a deal as of an instant.
+
+    Fields that were not set are absent.
+    """
     members: dict[str, object] = {}
     for name, rule in [
         ("pipeline", mapping.pipeline),
@@ -192,38 +210,41 @@ def event_data_as_of(
     return limit_data_size(members)
 
 
-def find_unknown_values(
+def find_unmapped_deal_values(
     timeline: RecordTimeline, mapping: DealMapping
 ) -> tuple[tuple[str, str], ...]:
-    """Every value the deal ever had that the mapping does not know or cannot read. Shape: (property, value), sorted."""
-    unknown_pairs: set[tuple[str, str]] = set()
+    """Return the sorted (property, value) pairs that the mapping does not know or cannot read.
+
+    All values that the deal ever had are checked.
+    """
+    unmapped_values: set[tuple[str, str]] = set()
     has_status_rule = mapping.status is not None or mapping.won is not None
     if mapping.stage is not None and not has_status_rule:
         for name in mapping.stage.properties:
             stages = timeline.distinct_values(name)
-            unknown_pairs |= {
-                (name, raw[:200])
+            unmapped_values |= {
+                (name, raw[:MAX_REPORTED_LENGTH])
                 for raw in stages
                 if to_text(mapping.stage.apply(raw)) not in mapping.stages
             }
     rules = [mapping.status, mapping.won, mapping.closed, mapping.team, *mapping.data.values()]
-    unknown_pairs |= unreadable_values(
+    unmapped_values |= find_unmapped_values(
         timeline, rules, lambda rule, value: to_event_datum(rule.apply(value)) is not None
     )
-    unknown_pairs |= unreadable_values(
+    unmapped_values |= find_unmapped_values(
         timeline, [mapping.unit], lambda rule, value: _is_unit(rule.apply(value))
     )
-    unknown_pairs |= unreadable_values(
+    unmapped_values |= find_unmapped_values(
         timeline, [mapping.value], lambda rule, value: parse_amount(rule.apply(value)) is not None
     )
-    unknown_pairs |= unreadable_values(
+    unmapped_values |= find_unmapped_values(
         timeline, [mapping.offerings], lambda rule, value: is_offering_key(rule.apply(value))
     )
     for instant_rule in filter(None, (mapping.created_at, mapping.closed_at, mapping.modified_at)):
         for name in instant_rule.properties:
-            unknown_pairs |= {
-                (name, raw[:200])
+            unmapped_values |= {
+                (name, raw[:MAX_REPORTED_LENGTH])
                 for raw in timeline.distinct_values(name)
                 if instant_rule.parse_instant(raw) is None
             }
-    return tuple(sorted(unknown_pairs))
+    return tuple(sorted(unmapped_values))

@@ -1,4 +1,4 @@
-"""The events that a record should have, and what it takes to get there from those it has."""
+"""The difference between the events that a record should have and the events it has."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -7,20 +7,20 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class DesiredEvent:
-    """An event that the folded changes say should stand.
+    """An event that a record's changes imply."""
 
-    Shape: `slot` names the place it takes (`deal/42/won`); at most one event of a slot is live.
-    Units: `value` and the offerings' values in ten-thousandths.
-    None when: `subject` is None for an activity of no deal.
-    """
-
+    # The full id of the slot (`deal/42/won`); its last part is the slot suffix (`won`, `held`,
+    # `moved/..`).
     slot: str
     type: str
     time: datetime
     team: str
+    # `outcome` or `activity`.
     kind: str
+    # `value` and the values of `offerings` are ten-thousandths.
     value: int | None = None
     unit: str | None = None
+    # None for an activity without a deal.
     subject: str | None = None
     offerings: tuple[tuple[str, int], ...] = ()
     data: Mapping[str, object] = field(default_factory=dict)
@@ -28,31 +28,31 @@ class DesiredEvent:
 
 @dataclass(frozen=True, slots=True)
 class ProjectedEvents:
-    """What a record's changes come to.
-
-    Shape: `unmapped` are (property, value) pairs that were seen and that the mapping does not know or cannot read;
-    `unknown_amount` says that a win stands without a value.
-    """
+    """The projection of a record's changes."""
 
     events: tuple[DesiredEvent, ...] = ()
+    # (property, value) pairs that the mapping does not know or cannot read.
     unmapped_values: tuple[tuple[str, str], ...] = ()
+    # True if a win has no value.
     has_unknown_amount: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """What the store holds of one slot. None when: `live` is None where all its events are retracted.
+    """The recorded events of one slot.
 
-    Shape: `recorded` counts every event ever recorded in it; the live one, if any, is the newest.
+    A slot identifies an event of a record across its revisions; at most one revision is live.
     """
 
+    # All events ever recorded in the slot. The newest one is the live one, if any is.
     recorded_count: int
+    # None if all events are retracted.
     live: DesiredEvent | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ReconciliationPlan:
-    """What to write. Shape: ids are `<slot>/<n>`."""
+    """The events to record and the ids of the events to retract. Ids are `<slot>/<revision>`."""
 
     to_record: tuple[tuple[str, DesiredEvent], ...] = ()
     to_retract: tuple[str, ...] = ()
@@ -64,37 +64,40 @@ def plan_reconciliation(
     teams: Collection[str] | None = None,
     default_team: str | None = None,
 ) -> ReconciliationPlan:
-    """What to record and retract so that exactly the desired events are live. Nothing for one whose content stands.
+    """Return the writes after which exactly the desired events are live.
 
-    Shape: `recorded` holds every slot of the record, the empty ones too; `teams` are those that still take events
-    (None: all): what is new for another team goes to `default_team`, what stands already keeps its team.
+    `slots` holds every slot of the record, empty ones included. A new event of a team that is not
+    in `teams` goes to `default_team`; None means that all teams accept events. Events that are live
+    already keep their team.
     """
     events_by_slot = {event.slot: event for event in desired}
     to_record: list[tuple[str, DesiredEvent]] = []
     to_retract: list[str] = []
-    for name, event in sorted(events_by_slot.items()):
-        slot = slots.get(name, Slot(0))
-        if _is_same_content(slot.live, event):
+    for slot, event in sorted(events_by_slot.items()):
+        recorded_slot = slots.get(slot, Slot(0))
+        if _is_same_content(recorded_slot.live, event):
             continue
         assigned_event = event
         if teams is not None and default_team is not None and event.team not in teams:
             assigned_event = replace(event, team=default_team)
-            if _is_same_content(slot.live, assigned_event):
+            if _is_same_content(recorded_slot.live, assigned_event):
                 continue
-        if slot.live is not None:
-            to_retract.append(f"{name}/{slot.recorded_count}")
-        to_record.append((f"{name}/{slot.recorded_count + 1}", assigned_event))
-    live_slots = [
-        (name, slot.recorded_count) for name, slot in slots.items() if slot.live is not None
+        if recorded_slot.live is not None:
+            to_retract.append(f"{slot}/{recorded_slot.recorded_count}")
+        to_record.append((f"{slot}/{recorded_slot.recorded_count + 1}", assigned_event))
+    live_revisions = [
+        (slot, recorded_slot.recorded_count)
+        for slot, recorded_slot in slots.items()
+        if recorded_slot.live is not None
     ]
     to_retract += [
-        f"{name}/{revision}" for name, revision in live_slots if name not in events_by_slot
+        f"{slot}/{revision}" for slot, revision in live_revisions if slot not in events_by_slot
     ]
     return ReconciliationPlan(tuple(to_record), tuple(sorted(to_retract)))
 
 
 def _is_same_content(live: DesiredEvent | None, event: DesiredEvent) -> bool:
-    """Whether the content is equal; `True` is not 1, though Python says so."""
+    """Return True if the content is equal. True and 1 are different, unlike in Python."""
     if live != event or live is None:
         return False
     boolean_flags = {name: isinstance(value, bool) for name, value in live.data.items()}

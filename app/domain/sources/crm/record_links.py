@@ -1,4 +1,4 @@
-"""Which records belong together: deals that went into others, and what is associated with a deal."""
+"""Links between CRM records: merged deals, and records associated with a deal."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -8,10 +8,13 @@ from app.domain.sources.crm.timeline import RecordTimeline
 
 
 class MergeIndex:
-    """Where every deal lives now: those that were merged or continued live in another, all others in themselves."""
+    """The surviving deal of every deal.
+
+    A deal that was neither merged nor continued survives itself.
+    """
 
     def __init__(self, changes: Iterable[Change] = ()) -> None:
-        """What these changes say; the newest word on a deal holds, whatever their order."""
+        """Index the merges and continuations; for each deal the latest one counts."""
         moves = [
             change
             for change in changes
@@ -29,8 +32,12 @@ class MergeIndex:
         }
 
     def surviving_deal(self, deal: str) -> str:
-        """The deal that a deal lives in now. Deals that went into one another in a circle stay where they are."""
-        visited, current = {deal}, deal
+        """Return the last deal that absorbed or continued a deal, or the deal itself.
+
+        A cycle of merges ends at its first repeated deal.
+        """
+        visited = {deal}
+        current = deal
         while current in self._successors:
             current = self._successors[current]
             if current in visited:
@@ -38,9 +45,10 @@ class MergeIndex:
             visited.add(current)
         return current
 
-    def merged_ids(self, deal: str) -> frozenset[str]:
-        """The deal, and those of whose past it is the continuation."""
-        deals, frontier = set(), {deal}
+    def ids_with_history(self, deal: str) -> frozenset[str]:
+        """Return the deal and the deals whose history it continues."""
+        deals = set()
+        frontier = {deal}
         while frontier:
             deals |= frontier
             frontier = {
@@ -54,7 +62,7 @@ class MergeIndex:
 def find_associated_deals(
     timeline: RecordTimeline, merge_index: MergeIndex
 ) -> Mapping[str, datetime]:
-    """The deals that an activity or a line item is associated with now, where they live now, and since when."""
+    """Return the surviving deals that a record is associated with, and since when."""
     associated_since: dict[str, datetime] = {}
     for change in timeline.changes:
         if change.other is not None and change.verb == "associated":

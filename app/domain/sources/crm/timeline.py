@@ -1,62 +1,74 @@
-"""A record's past, put in source-time order: what each property was at any instant."""
+"""A record's changes in source-time order, and the values of its properties at any instant."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from typing import Final
 
+from app.domain.sources.crm.activity_properties import STORED_NAMES
 from app.domain.sources.crm.changes import Change, Scalar
 from app.domain.sources.mapping.rules import Rule
 from app.domain.sources.mapping.values import to_text
 
 ValueHistory = list[tuple[datetime, Scalar]]
+# Characters of an unmapped value in a report.
+MAX_REPORTED_LENGTH: Final = 200
 
 
 class RecordTimeline:
-    """One record's changes, each once, in source-time order; what is of one instant holds at its end."""
+    """A record's changes in source-time order, without duplicates.
+
+    Of several changes at one instant, the last one in the order of sequence and key counts.
+    """
 
     def __init__(self, changes: Iterable[Change], entity: str | None = None) -> None:
-        """The past of a record; `own` is the entity whose being created, deleted and restored counts (None: all)."""
+        """Build the timeline of a record.
+
+        `deleted` and `restored` count only for `entity` (None: for any record). `created` counts
+        for predecessors too; the earliest wins. Pass `entity` if the changes include those of
+        predecessors.
+        """
         changes_by_key = {change.key: change for change in changes}
         self.changes = sorted(
-            changes_by_key.values(),
-            key=lambda recorded_change: (
-                recorded_change.at,
-                recorded_change.sequence,
-                recorded_change.key,
-            ),
+            changes_by_key.values(), key=lambda change: (change.at, change.sequence, change.key)
         )
         self.created_at: datetime | None = None
         self.is_alive = True
+        record_type = self.changes[0].entity.partition(":")[0] if self.changes else ""
+        self._current_names = STORED_NAMES.get(record_type, {})
         self._value_histories: dict[str, ValueHistory] = {}
         for change in self.changes:
             if change.verb == "created" and self.created_at is None:
                 self.created_at = change.at
             elif change.verb in ("deleted", "restored") and entity in (None, change.entity):
                 self.is_alive = change.verb == "restored"
-            for name, value in change.fields.items():
-                self._value_histories.setdefault(name, []).append((change.at, value))
+            for name, scalar in change.fields.items():
+                current_name = self._current_names.get(name, name)
+                self._value_histories.setdefault(current_name, []).append((change.at, scalar))
 
     @property
     def latest_change_at(self) -> datetime | None:
-        """The newest source time. None when nothing is known of the record."""
+        """The time of the latest change, or None without changes."""
         return self.changes[-1].at if self.changes else None
 
     def value_history(self, name: str | None) -> ValueHistory:
-        """Every value that the property was set to, null too, oldest first."""
-        return self._value_histories.get(name, []) if name is not None else []
+        """Return every value that a property was set to, null included, oldest first."""
+        if name is None:
+            return []
+        return self._value_histories.get(self._current_names.get(name, name), [])
 
     def change_times(self, *rules: Rule | None) -> list[datetime]:
-        """The instants at which a property that one of the rules reads was set, oldest first, each once."""
+        """Return the times at which a property of the rules was set, in order."""
         names = {name for rule in rules if rule is not None for name in rule.properties}
         return sorted({changed_at for name in names for changed_at, _ in self.value_history(name)})
 
     def latest_value(self, name: str | None) -> Scalar:
-        """The newest value. None when it is null, or was never mentioned."""
+        """Return the latest value, or None if it is null or was never set."""
         value_history = self.value_history(name)
         return value_history[-1][1] if value_history else None
 
     def reader_as_of(self, as_of: datetime) -> Callable[[str], Scalar]:
-        """What each property was last set to at or before an instant: None when to null, or not yet."""
+        """Return a function that reads a property as of an instant."""
 
         def read_property(name: str) -> Scalar:
             value_history = self.value_history(name)
@@ -65,10 +77,11 @@ class RecordTimeline:
 
         return read_property
 
-    def raw_value_as_of(self, rule: Rule | None, as_of: datetime) -> Scalar:
-        """The raw value that a rule reads: what was last set at or before `at`, else the first set after it.
+    def raw_value_as_of_or_first(self, rule: Rule | None, as_of: datetime) -> Scalar:
+        """Return the raw value of a rule as of an instant, or else the first one after it.
 
-        None when there is no rule, or null then, or never set.
+        The first later value counts because a property may first be mentioned after the event.
+        Return None without a rule, for null, and for a property that was never set.
         """
         if rule is None:
             return None
@@ -89,7 +102,7 @@ class RecordTimeline:
         return next((value for value in first_values if value is not None), None)
 
     def distinct_values(self, name: str | None) -> set[str]:
-        """Every value that the property ever had, as text."""
+        """Return every value that a property ever had, as text."""
         return {to_text(value) for _, value in self.value_history(name) if value is not None}
 
 
@@ -97,14 +110,14 @@ def _changed_at(dated_value: tuple[datetime, Scalar]) -> datetime:
     return dated_value[0]
 
 
-def unreadable_values(
+def find_unmapped_values(
     timeline: RecordTimeline,
     rules: Iterable[Rule | None],
     is_readable: Callable[[Rule, Scalar], bool],
 ) -> set[tuple[str, str]]:
-    """The values that the properties of these rules ever had and that are not readable. Shape: (property, value)."""
+    """Return the (property, value) pairs that the rules do not know or cannot read."""
     return {
-        (name, value[:200])
+        (name, value[:MAX_REPORTED_LENGTH])
         for rule in rules
         if rule is not None
         for name in rule.properties

@@ -1,11 +1,11 @@
-"""An event of a foreign shape (CloudEvents) read into the members of ours that the mapping names."""
+"""The fields of a CloudEvent that a mapping reads into an event."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
 from app.domain.sources.crm.changes import Scalar
-from app.domain.sources.mapping import json_pointer as pointers
+from app.domain.sources.mapping import json_pointer
 from app.domain.sources.mapping.mapping import EventRules
 from app.domain.sources.mapping.rules import Rule
 from app.domain.sources.mapping.values import to_event_datum
@@ -17,11 +17,11 @@ DEFAULT_EVENT_RULES: Final[Mapping[str, object]] = MappingProxyType(
 
 
 def read_event_members(record: Mapping[str, object], rules: EventRules) -> dict[str, object]:
-    """What an event says of `MEMBERS` and `data`; what it does not say is not in it: id, type, time are the caller's.
+    """Return the event members and the `data` that the rules find in a CloudEvent.
 
-    Shape: `record` as a structured CloudEvent: its attributes, and `data`. A value that cannot be read stands as it
-    came, for the check of events to refuse. Without rules of its own, `data` is the event's own data, where that is an
-    object, but for what the other rules read of it.
+    `record` is a structured CloudEvent. Missing members are absent; the caller adds id, type and
+    time. An unreadable value is returned raw, so that the event's validation rejects it. Without
+    rules for data, the event's own data is returned, except what other rules read.
     """
     member_rules: dict[str, Rule | None] = {name: getattr(rules, name) for name in EVENT_MEMBERS}
     event_members = {
@@ -53,12 +53,12 @@ def _read_or_raw(record: object, rule: Rule) -> object:
     mapped: Scalar = rule.evaluate_record(record)
     if mapped is not None:
         return mapped
-    raw_values = (pointers.find_value(record, name) for name in rule.properties)
+    raw_values = (json_pointer.find_value(record, name) for name in rule.properties)
     return next(
         (
             candidate
             for candidate in raw_values
-            if candidate is not None and candidate is not pointers.ABSENT
+            if candidate is not None and candidate is not json_pointer.ABSENT
         ),
         None,
     )

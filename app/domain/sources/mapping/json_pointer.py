@@ -1,6 +1,6 @@
-"""A CRM's record read by property: a plain name, or a JSON Pointer (RFC 6901) that starts with a slash.
+"""Access to the properties of a record by plain name or JSON Pointer (RFC 6901).
 
-A connector that gets whole records calls `picked(record, mapping.properties())` for a change's `fields`.
+A pointer starts with a slash.
 """
 
 import re
@@ -17,7 +17,7 @@ _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,5}")
 
 
 class Absent(Enum):
-    """That a record does not mention a property: neither a value nor null."""
+    """Marks a property that a record does not mention: neither a value nor null."""
 
     ABSENT = "absent"
 
@@ -26,12 +26,12 @@ ABSENT: Final = Absent.ABSENT
 
 
 def is_pointer(name: str) -> bool:
-    """Whether a property is a JSON Pointer, and no plain name."""
+    """Return True if a property is a JSON Pointer and not a plain name."""
     return name.startswith("/")
 
 
 def find_pointer_problem(name: str) -> str | None:
-    """What is wrong with a property. None when it can be resolved."""
+    """Return the problem of a property's name, or None if it can be resolved."""
     if not is_pointer(name):
         return None
     if _BAD_ESCAPE.search(name):
@@ -42,21 +42,21 @@ def find_pointer_problem(name: str) -> str | None:
 
 
 def split_pointer(name: str) -> list[str]:
-    """The steps from the record to the property; a plain name is one."""
+    """Return the steps from the record to the property; a plain name is one step."""
     if not is_pointer(name):
         return [name]
     return [segment.replace("~1", "/").replace("~0", "~") for segment in name[1:].split("/")]
 
 
 def find_value(record: object, name: str) -> object:
-    """Whatever stands at a property. `ABSENT` where nothing does."""
+    """Return the JSON value of a property, or `ABSENT`."""
     node = record
     for segment in split_pointer(name):
         if isinstance(node, Mapping):
             node = node.get(segment, ABSENT)
         elif isinstance(node, list) and _INDEX.fullmatch(segment) and int(segment) < len(node):
             node = node[int(segment)]
-        elif node is None:  # what would stand in something empty is known to be empty
+        elif node is None:  # every property of null is known to be empty
             return None
         else:
             return ABSENT
@@ -64,22 +64,22 @@ def find_value(record: object, name: str) -> object:
 
 
 def resolve_scalar(record: object, name: str) -> Scalar | Absent:
-    """The value of a property: set, null (None), or `ABSENT`; an object or a list is no value, so it is absent.
+    """Return the scalar of a property, None for null, or `ABSENT`.
 
-    Units: numbers as `strict_json` reads them, int or Decimal, exact.
+    Objects and lists count as absent. Numbers are exact: int or Decimal.
     """
     return to_scalar(find_value(record, name))
 
 
 def to_scalar(node: object) -> Scalar | Absent:
-    """A value of JSON as a property has it: `ABSENT` for an object or a list."""
+    """Return a JSON value as a scalar, or `ABSENT` for an object or a list."""
     return node if node is None or isinstance(node, str | int | bool | Decimal) else ABSENT
 
 
 def pick_properties(record: object, properties: Iterable[str]) -> dict[str, Scalar]:
-    """What a record says of these properties, as the `fields` of a change: None is known to be empty.
+    """Return the `fields` of a change: the scalars of the properties that a record mentions.
 
-    Shape: by the property as it was given, name or pointer; what the record does not mention is not in it.
+    Keys are the properties as given, names or pointers. None means known to be empty.
     """
     fields: dict[str, Scalar] = {}
     for name in sorted(properties):

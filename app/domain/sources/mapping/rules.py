@@ -1,15 +1,15 @@
-"""The closed list of operators of a mapping's rules, as data: what a rule makes of the properties that it reads.
+"""Rules of a mapping: the closed list of operators that make a value of properties.
 
-A rule says where its value comes from, one of
+The source of the value is one of
 - `property`: one property, a plain name or a JSON Pointer into the CRM's record;
-- `first_of`: a list of those, of which the first that is set counts;
-- `const`: always this;
-and what is made of it, in this order:
-- `split`: `{"by": "/", "index": 0}`: one part of a text; `upper`: true: in capitals;
-- `map`: the value is looked up; what it does not list is unmapped;
+- `first_of`: a list of properties, the first one that is set counts;
+- `const`: a constant;
+Operators are applied in this order:
+- `split`: `{"by": "/", "index": 0}`: one part of a text; `upper`: true: upper case;
+- `map`: the value is looked up; a value that is not listed is unmapped;
 - `parse`: `text`, `decimal`, `int` or `bool`; `scale`: -2 for cents, -6 for micros;
-- `default`: what counts when nothing is set, or what is set cannot be read.
-No expressions, nothing that repeats: a rule costs what its length says.
+- `default`: the value if no property is set, or the set one cannot be read.
+There are no expressions and no loops: the cost of a rule is linear in its length.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Final
 
 from app.domain.sources.crm.changes import Scalar
-from app.domain.sources.mapping import json_pointer as pointers
+from app.domain.sources.mapping import json_pointer
 from app.domain.sources.mapping.values import parse_decimal, parse_instant, scale_decimal, to_text
 
 PARSE_KINDS: Final = ("text", "decimal", "int", "bool")
@@ -32,7 +32,7 @@ BOOLEAN_TEXTS: Final[Mapping[str, bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule of a mapping. None when: the operator is not used."""
+    """A rule of a mapping; None is an unused operator."""
 
     properties: tuple[str, ...] = ()
     const: Scalar = None
@@ -44,10 +44,10 @@ class Rule:
     split: tuple[str, int] | None = None
 
     def apply(self, raw: Scalar) -> Scalar:
-        """What the operators make of one raw value, without `default`.
+        """Return the result of the operators for one raw value, without `default`.
 
-        Shape: of the kind that `parse` says; `decimal` and `int` are exact.
-        None when: it is null, unmapped or unreadable.
+        Return None for null, and for an unmapped or unreadable value. `decimal` and `int` are
+        exact.
         """
         if raw is None:
             return None
@@ -79,7 +79,7 @@ class Rule:
         return int(exact) if abs(exact) < 10**18 and exact == int(exact) else None
 
     def evaluate(self, read_property: Callable[[str], Scalar]) -> Scalar:
-        """The rule's value where `look` gives the value of a property, None for null and absent alike."""
+        """Return the rule's value. `read_property` returns None for null and for absent."""
         if self.const is not None:
             return self.const
         raw = next(
@@ -94,20 +94,22 @@ class Rule:
         return self.default if mapped is None else mapped
 
     def evaluate_record(self, record: object) -> Scalar:
-        """The rule's value of a whole record."""
+        """Return the rule's value for a record."""
         return self.evaluate(lambda name: _read_property(record, name))
 
 
 @dataclass(frozen=True, slots=True)
 class InstantRule:
-    """A rule whose value is an instant. Shape: `form` is one of `values.FORMATS`; `zone` is for times without one."""
+    """A rule whose value is an instant."""
 
     properties: tuple[str, ...]
+    # One of `values.INSTANT_FORMATS`.
     form: str = "any"
+    # The zone of times without an offset.
     zone: tzinfo = UTC
 
     def evaluate(self, read_property: Callable[[str], Scalar]) -> datetime | None:
-        """The first of the properties that is set, as an instant. None when none is, or it cannot be read."""
+        """Return the first property that is set, as an instant; None if it is unreadable."""
         return self.parse_instant(
             next(
                 (
@@ -120,14 +122,14 @@ class InstantRule:
         )
 
     def parse_instant(self, raw: Scalar) -> datetime | None:
-        """The instant that one value says. None when it says none."""
+        """Return a value as an instant, or None if it is none."""
         return parse_instant(raw, self.form, self.zone)
 
     def evaluate_record(self, record: object) -> datetime | None:
-        """The instant that a whole record says. None as for `read`."""
+        """Return the instant of a record, or None."""
         return self.evaluate(lambda name: _read_property(record, name))
 
 
 def _read_property(record: object, name: str) -> Scalar:
-    scalar = pointers.resolve_scalar(record, name)
-    return None if isinstance(scalar, pointers.Absent) else scalar
+    scalar = json_pointer.resolve_scalar(record, name)
+    return None if isinstance(scalar, json_pointer.Absent) else scalar

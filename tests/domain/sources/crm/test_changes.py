@@ -1,4 +1,4 @@
-"""What a change is told with: its time and the id of its record."""
+"""The time and the record id of a change."""
 
 import pytest
 from hypothesis import given
@@ -16,11 +16,11 @@ def test_milliseconds_round_trip(count):
     ("raw", "id_"),
     [
         (42, "42"),
-        (2**63 + 1, "9223372036854775809"),  # beyond what a double carries
+        (2**63 + 1, "9223372036854775809"),  # beyond the precision of a double
         ("0065g00000ABCdeAAG", "0065g00000ABCdeAAG"),
         ("5f2c-11", "5f2c-11"),
         ("", None),
-        ("a/b", None),  # it would part the id of an event
+        ("a/b", None),  # separates the parts of an event id
         ("a b", None),
         ("é", None),
         ("x" * 101, None),

@@ -1,4 +1,4 @@
-"""Whether a deal is open, won or lost is said by its status, else by two booleans, else by its stage."""
+"""The class of a deal comes from its status, else from two booleans, else from its stage."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -7,7 +7,7 @@ import pytest
 from app.domain.sources.crm.changes import Change, Scalar
 from app.domain.sources.crm.deal_stages import find_deal_class, find_transitions
 from app.domain.sources.crm.timeline import RecordTimeline
-from app.domain.sources.mapping.mapping import parse_mapping
+from app.domain.sources.mapping.mapping_parser import parse_mapping
 
 START = datetime(2026, 10, 1, tzinfo=UTC)
 MAPPING = parse_mapping(
@@ -43,8 +43,8 @@ def make_change(
 
 def read_transition_times(*changes: Change) -> dict[str, datetime]:
     return {
-        slot.split("/")[0]: instant
-        for slot, _, instant in find_transitions(RecordTimeline(changes), MAPPING)
+        slot_suffix.split("/")[0]: instant
+        for slot_suffix, _, instant in find_transitions(RecordTimeline(changes), MAPPING)
     }
 
 
@@ -96,10 +96,10 @@ def test_a_deal_first_seen_as_won_is_dated_by_its_closing_time():
     assert read_transition_times(won_snapshot) == {"created": at_minute(1), "won": at_minute(4)}
     assert read_transition_times(make_change(2, status="open"), won_snapshot)["won"] == at_minute(
         9
-    )  # it was seen open: the change is seen too
+    )  # known as open before, so that the change has a time
     assert read_transition_times(make_change(9, status="won", closed=at_minute(4).isoformat())) == {
         "won": at_minute(9)
-    }  # a change is of its own time
+    }  # a change has its own time
     assert read_transition_times(
         make_change(9, "snapshot", status="won", closed=at_minute(12).isoformat())
     ) == {"won": at_minute(9)}

@@ -1,4 +1,4 @@
-"""A deal's changes come to the same events in whatever order, however often and in whatever portions they come."""
+"""The events of a deal are independent of the order and the repetition of its changes."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -11,7 +11,7 @@ from app.domain.primitives.decimals import FIXED_SCALE
 from app.domain.sources.crm.changes import Change, to_milliseconds
 from app.domain.sources.crm.deals import project_events
 from app.domain.sources.crm.reconciliation import Slot, plan_reconciliation
-from app.domain.sources.mapping.mapping import parse_mapping
+from app.domain.sources.mapping.mapping_parser import parse_mapping
 
 START = datetime(2026, 10, 1, tzinfo=UTC)
 MAPPING = parse_mapping(
@@ -224,7 +224,7 @@ def test_a_currency_without_a_rate_keeps_its_unit():
     assert "original_value" not in won.data
 
 
-def test_what_was_sold_is_the_mapped_offering_at_the_value():
+def test_the_mapped_offering_is_sold_at_the_value_of_the_deal():
     assert events_by_slot(*WON_DEAL, property_change(1, product="SKU-1"))["won"].offerings == (
         ("onboarding-plus", 1000 * FIXED_SCALE),
     )
@@ -319,7 +319,7 @@ def test_the_default_team_of_the_mapping_comes_before_that_of_the_source():
     assert events_by_slot(*WON_DEAL, mapping=mapping)["won"].team == "field"
 
 
-def test_what_was_sold_is_what_the_deal_named_when_it_was_won():
+def test_the_offering_sold_is_that_of_the_time_of_the_win():
     product_changes = [property_change(1, product="SKU-1"), property_change(20, product="SKU-2")]
     assert events_by_slot(*WON_DEAL, *product_changes)["won"].offerings == (
         ("onboarding-plus", 1000 * FIXED_SCALE),
@@ -387,7 +387,8 @@ def test_any_splitting_into_deliveries_ends_with_the_same_live_events_and_never_
     order = data.draw(st.permutations(history))
     split_points = sorted(data.draw(st.lists(st.integers(0, len(order)), max_size=4)))
     slots: dict[str, Slot] = {}
-    used_ids, delivered = set(), []
+    used_ids = set()
+    delivered = []
     for start, end in zip([0, *split_points], [*split_points, len(order)], strict=True):
         delivered += order[start:end]
         plan = plan_reconciliation(project_changes(*delivered).events, slots)

@@ -1,13 +1,13 @@
-"""Line items say what was sold: told, or price times quantity; what names no offering is listed."""
+"""The value sold by offering, and the values of line items that the mapping does not know."""
 
 from datetime import UTC, datetime
 
 from app.connectors.hubspot import DEFAULT_MAPPING
 from app.domain.primitives.decimals import FIXED_SCALE
 from app.domain.sources.crm.changes import Change, Scalar
-from app.domain.sources.crm.line_items import find_unmapped, sum_by_offering
+from app.domain.sources.crm.line_items import project_line_item, sum_by_offering
 from app.domain.sources.crm.timeline import RecordTimeline
-from app.domain.sources.mapping.mapping import parse_mapping
+from app.domain.sources.mapping.mapping_parser import parse_mapping
 
 OCCURRED_AT = datetime(2026, 10, 1, tzinfo=UTC)
 MAPPING = parse_mapping(
@@ -50,8 +50,8 @@ def test_an_item_without_offering_or_value_is_left_out():
 
 
 def test_unmapped_values_are_listed():
-    assert find_unmapped(make_line_item(sku="Z", amount="much"), MAPPING).unmapped_values == (
+    assert project_line_item(make_line_item(sku="Z", amount="much"), MAPPING).unmapped_values == (
         ("amount", "much"),
         ("sku", "Z"),
     )
-    assert find_unmapped(make_line_item(sku="A", amount="1"), MAPPING).unmapped_values == ()
+    assert project_line_item(make_line_item(sku="A", amount="1"), MAPPING).unmapped_values == ()

@@ -1,4 +1,4 @@
-"""From the events a record has to those it should have, by appending only."""
+"""Reconciliation appends records and retractions, and nothing else."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -30,7 +30,7 @@ def test_other_content_retracts_and_records_under_the_next_number():
     assert plan.to_retract == ("deal/42/won/3",)
 
 
-def test_what_is_no_longer_desired_is_retracted_and_its_number_never_used_again():
+def test_an_undesired_event_is_retracted_and_its_number_is_not_reused():
     assert plan_reconciliation([], {WIN.slot: Slot(2, WIN)}).to_retract == ("deal/42/won/2",)
     assert plan_reconciliation([WIN], {WIN.slot: Slot(2)}).to_record == (("deal/42/won/3", WIN),)
 

@@ -1,4 +1,4 @@
-"""Deals that went into others live there; what is associated with them follows."""
+"""Merged deals, and the records that follow them."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
@@ -29,10 +29,10 @@ def test_a_chain_is_followed_to_its_end_whatever_the_order():
     for order in permutations(chain):
         merge_index = MergeIndex(order)
         assert [merge_index.surviving_deal(f"deal:{n}") for n in (1, 2, 3, 4)] == ["deal:4"] * 4
-        assert merge_index.merged_ids("deal:3") == {"deal:2", "deal:3"}
-        assert merge_index.merged_ids("deal:4") == {
+        assert merge_index.ids_with_history("deal:3") == {"deal:2", "deal:3"}
+        assert merge_index.ids_with_history("deal:4") == {
             "deal:4"
-        }  # an absorbed deal's past is not the survivor's
+        }  # the survivor does not inherit the history of a merged deal
 
 
 def test_a_cycle_of_merges_leaves_each_deal_its_own_survivor():
@@ -53,7 +53,7 @@ def test_a_cycle_of_merges_leaves_each_deal_its_own_survivor():
             make_link_change(1, "deal:1", "deal:2", "continued"),
             make_link_change(2, "deal:2", "deal:1", "continued"),
         ]
-    ).merged_ids("deal:1")
+    ).ids_with_history("deal:1")
 
 
 def test_an_association_follows_a_merged_deal():

@@ -1,4 +1,4 @@
-"""What a property was at an instant."""
+"""The value of a property as of an instant."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -25,23 +25,24 @@ def test_a_property_has_its_last_value_before_the_instant_or_its_first_after():
         [make_change(9, "p", "c"), make_change(5, "p", "b"), make_change(1, "p", "a")]
     )
     assert [
-        timeline.raw_value_as_of(RULE_P, at_minute(minutes)) for minutes in (0, 1, 4, 5, 8, 9, 10)
+        timeline.raw_value_as_of_or_first(RULE_P, at_minute(minutes))
+        for minutes in (0, 1, 4, 5, 8, 9, 10)
     ] == list("aaabbcc")
-    assert timeline.raw_value_as_of(Rule(("other",)), at_minute(5)) is None
-    assert timeline.raw_value_as_of(None, at_minute(5)) is None
+    assert timeline.raw_value_as_of_or_first(Rule(("other",)), at_minute(5)) is None
+    assert timeline.raw_value_as_of_or_first(None, at_minute(5)) is None
 
 
 def test_null_is_an_empty_value_and_an_absent_property_changes_nothing():
     timeline = RecordTimeline(
         [make_change(1, "p", "a"), make_change(3, "p", None), make_change(5, "q", "x")]
     )
-    assert timeline.raw_value_as_of(RULE_P, at_minute(2)) == "a"
-    assert timeline.raw_value_as_of(RULE_P, at_minute(4)) is None
+    assert timeline.raw_value_as_of_or_first(RULE_P, at_minute(2)) == "a"
+    assert timeline.raw_value_as_of_or_first(RULE_P, at_minute(4)) is None
     assert timeline.latest_value("p") is None
     assert (
-        RecordTimeline([make_change(3, "p", None), make_change(5, "p", "b")]).raw_value_as_of(
-            RULE_P, at_minute(1)
-        )
+        RecordTimeline(
+            [make_change(3, "p", None), make_change(5, "p", "b")]
+        ).raw_value_as_of_or_first(RULE_P, at_minute(1))
         == "b"
     )
 

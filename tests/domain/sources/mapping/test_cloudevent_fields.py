@@ -1,9 +1,10 @@
-"""A CloudEvent's data says team, kind, value and unit where the mapping says; nothing wrong is hidden."""
+"""The event members that a mapping reads from a CloudEvent. Unreadable values stay visible."""
 
 from decimal import Decimal
 
 from app.domain.sources.mapping.cloudevent_fields import DEFAULT_EVENT_RULES, read_event_members
-from app.domain.sources.mapping.mapping import EventRules, parse_mapping
+from app.domain.sources.mapping.mapping import EventRules
+from app.domain.sources.mapping.mapping_parser import parse_mapping
 
 RECORD = {
     "type": "invoice.paid",

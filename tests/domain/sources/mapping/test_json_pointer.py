@@ -1,4 +1,4 @@
-"""A property is read by its name or by a pointer: set, null or absent, and never converted."""
+"""A property, by name or pointer, is set, null or absent, and never converted."""
 
 from decimal import Decimal
 
@@ -39,7 +39,7 @@ RECORD = {
         ("list", ABSENT),  # a list is no value
         ("/a~1b", ABSENT),
         ("/amount/x", ABSENT),
-        ("/none/x", None),  # what would stand in something empty is known to be empty
+        ("/none/x", None),  # every property of null is known to be empty
     ],
 )
 def test_a_property_is_set_null_or_absent(name: str, value: object):

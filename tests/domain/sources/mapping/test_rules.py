@@ -1,4 +1,4 @@
-"""Each operator does the one thing that it says, in its place."""
+"""The operators of a rule."""
 
 from decimal import Decimal
 

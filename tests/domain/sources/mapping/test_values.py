@@ -1,4 +1,4 @@
-"""What a CRM's values mean."""
+"""Conversion of CRM values to numbers, amounts, instants and event data."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -36,7 +36,7 @@ def at_minute(minutes):
         ("0.00015", 2),
         ("1000000000000", 10**12 * FIXED_SCALE),
         ("1000000000001", None),
-        ("123456789012.3456", None),  # more digits than a double carries
+        ("123456789012.3456", None),  # more digits than a double has
         ("1,200", None),
         ("١٢", None),
         ("NaN", None),
@@ -125,14 +125,14 @@ def test_times_are_milliseconds_or_iso(raw, expected):
             "rfc3339",
             "UTC",
             "2026-10-01T02:03:00+00:00",
-        ),  # naive times are those of the zone
+        ),  # times without an offset are in the zone
         ("2026-10-01 02:03:00", "rfc3339", "Europe/Oslo", "2026-10-01T00:03:00+00:00"),
         (
             "2026-10-01T02:03:00.000+0000",
             "rfc3339",
             "UTC",
             "2026-10-01T02:03:00+00:00",
-        ),  # as a Salesforce flow says it
+        ),  # the format of a Salesforce flow
         ("2026-10-01", "date_in_zone", "Europe/Oslo", "2026-09-30T22:00:00+00:00"),
         ("1790812980", "date_in_zone", "UTC", None),
         (1790812980, "epoch_s", "UTC", "2026-10-01T00:03:00+00:00"),
@@ -141,7 +141,7 @@ def test_times_are_milliseconds_or_iso(raw, expected):
             "epoch_s",
             "UTC",
             "2026-10-01T00:03:00.250000+00:00",
-        ),  # as monday says it
+        ),  # the format of monday
         (1790812980000, "epoch_ms", "UTC", "2026-10-01T00:03:00+00:00"),
         ("2026-10-01", "epoch_ms", "UTC", None),
         (-1, "epoch_s", "UTC", None),
