@@ -1,6 +1,6 @@
 """The worked organizations in docs/scoring.md have the figures that the model computes."""
 
-from tests.reference_model.worked_examples import WORKED_EXAMPLES
+from tests.reference_model.examples.worked_examples import WORKED_EXAMPLES
 from tests.support.source_files import ROOT
 
 PAGE = (ROOT / "docs/scoring.md").read_text(encoding="utf-8")
