@@ -11,7 +11,8 @@ RUN python -m venv /opt/build \
  && /opt/build/bin/pip install --require-hashes --only-binary :all: -r requirements/build.txt \
  && python -m venv --without-pip /opt/sightline \
  && /opt/build/bin/pip --python /opt/sightline/bin/python install --require-hashes --only-binary :all: -r requirements/run.txt
-COPY pyproject.toml README.md ./
+COPY pyproject.toml README.md mkdocs.yml ./
+COPY docs docs
 COPY app app
 COPY alembic alembic
 RUN /opt/build/bin/python -m hatchling build -t wheel -d /wheels \

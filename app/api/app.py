@@ -14,6 +14,7 @@ from app.api.http import problems
 from app.api.http.middleware import OuterMiddleware
 from app.api.http.route import list_direct_routes
 from app.api.openapi.document import install_openapi
+from app.api.openapi.documentation import install_documentation
 from app.api.operations import erasure, health
 from app.api.playbook import (
     document,
@@ -91,5 +92,6 @@ def create_application(
         app.router.routes.extend(router.routes)
     problems.install_handlers(app)
     install_openapi(app)
+    install_documentation(app)
     app.add_middleware(OuterMiddleware, direct_routes=list_direct_routes(app))
     return app

@@ -54,7 +54,7 @@ async def test_an_unknown_key_in_a_body_names_the_nearest(api):
 @SQLITE_ONLY
 @pytest.mark.parametrize(
     "path",
-    ["/", "/v1", "/v2/teams", "/v1/teams/", "/v1/teams/a/b", "/docs", "/redoc", "/%00", "/é"],
+    ["/", "/v1", "/v2/teams", "/v1/teams/", "/v1/teams/a/b", "/redoc", "/%00", "/é"],
 )
 async def test_an_unknown_path_is_a_404_problem(admin, path):
     reply = await admin.get(path)
