@@ -49,13 +49,13 @@ class ApiKey(ResponseModel):
     id: KeyId
     name: Name
     scopes: Annotated[list[Scope], Field(max_length=4)]
-    team: Annotated[Key | None, Field(description="The team for which alone it may write.")]
-    source: Annotated[Key | None, Field(description="The source for which alone it may write.")]
+    team: Annotated[Key | None, Field(description="The only team that it may write for.")]
+    source: Annotated[Key | None, Field(description="The only source that it may write for.")]
     expires_at: Instant | None
     last_four: Annotated[str, text(4)]
     created_at: Instant
     created_by: Annotated[str, text(300, 1)]
-    last_used_at: Annotated[Instant | None, Field(description="To the minute.")]
+    last_used_at: Annotated[Instant | None, Field(description="Accurate to the minute.")]
 
     model_config = {"json_schema_extra": json_schema_example(**EXAMPLE_KEY)}
 
@@ -64,7 +64,7 @@ class IssuedApiKey(ApiKey):
     """A new API key, and the key itself: it is not shown again."""
 
     api_key: Annotated[
-        Secret, Field(description="What goes into the Authorization header; keep it now.")
+        Secret, Field(description="The value for the Authorization header. It is not shown again.")
     ]
 
     model_config = {
@@ -80,7 +80,7 @@ class ApiKeyPage(ResponseModel):
 
 
 class NewApiKey(RequestModel):
-    """What a new key shall be; nobody issues one beyond their own scopes or binding."""
+    """A new key. It cannot have scopes or bindings beyond those of the caller's own key."""
 
     name: Name
     scopes: Scopes
@@ -102,7 +102,7 @@ def _parse_position(cursor_position: str) -> tuple[datetime, str]:
 
 @router.get("/v1/api-keys", **list_contract("admin"))
 async def list_api_keys(context: ContextDep, paging: PagingDep) -> ApiKeyPage:
-    """The keys that are not revoked, oldest first."""
+    """List the keys that are not revoked, oldest first."""
     after = paging.start_position(_parse_position)
     async with context.service.database.read_transaction() as connection:
         stored_keys = await api_keys_store.list_api_keys(
@@ -117,7 +117,7 @@ async def list_api_keys(context: ContextDep, paging: PagingDep) -> ApiKeyPage:
 
 @router.post("/v1/api-keys", status_code=201, **route_contract(Contract("admin", JSON)))
 async def issue_api_key(context: ContextDep, body: NewApiKey) -> IssuedApiKey:
-    """Issues a key; the reply is the only place that shows it."""
+    """Issue a key. Only this reply contains the key itself."""
     if len(set(body.scopes)) < len(body.scopes):
         raise InvalidError("A scope is named twice.", [Fault("/scopes", "each scope at most once")])
     key_request = api_keys_service.IssueKey(
@@ -136,5 +136,5 @@ async def revoke_api_key(
         KeyId, Path(description="The key's public id.", examples=["0aZ3bY7cX1d"])
     ],  # the name in the path
 ) -> None:
-    """Revokes the key; it is refused from the next request on."""
+    """Revoke the key. It is refused from the next request on."""
     await api_keys_service.revoke_key(context.service, context.actor, id)

@@ -55,11 +55,12 @@ View = TypeVar("View")
 LedgerRow = TypeVar("LedgerRow")
 
 AsOf = Annotated[
-    Day | SkipJsonSchema[None], Query(description="At the end of this day; without it, now.")
+    Day | SkipJsonSchema[None],
+    Query(description="The day at whose end it is computed. Default: now."),
 ]
 KnownAt = Annotated[
     Day | SkipJsonSchema[None],
-    Query(description="Using only what was recorded by the end of this day; without it, now."),
+    Query(description="Use only what was recorded by the end of this day. Default: now."),
 ]
 
 
@@ -74,7 +75,7 @@ class AlignmentQuery(NamedTuple):
 async def _read_query(
     playbook: Annotated[
         Key | SkipJsonSchema[None],
-        Query(description="Any playbook, drafts too; without it the current one."),
+        Query(description="Any playbook, also a draft. Default: the current one."),
     ] = None,
     as_of: AsOf = None,
     known_at: KnownAt = None,
@@ -131,7 +132,7 @@ async def get_alignment(
     alignment_result: AlignmentResultDep,
     if_none_match: IfNoneMatch = None,
 ) -> object:
-    """How aligned the organization is: score, floor, coverage, components and the ten largest losses."""
+    """Compute the alignment: score, floor, coverage, components and the ten largest losses."""
     reply = alignment_result.cached_replies.get(REPLY_CACHE)
     if reply is None:
         body = to_alignment(alignment_result).model_dump_json().encode()
@@ -148,7 +149,10 @@ async def get_alignment(
     **route_contract(Contract("read", problem_statuses=(404, 409), is_paginated=True)),
 )
 async def get_ledger(paging: PagingDep, alignment_result: AlignmentResultDep) -> LedgerPage:
-    """Every loss, largest first; with the score they sum to 1. A cursor of another version is a 409."""
+    """List all losses, largest first. Score and losses sum to 1.
+
+    A cursor of another version of the ledger is a 409.
+    """
     ledger = alignment_result.alignment.losses
     page_losses, next_cursor = _paginate_ledger(
         alignment_result, paging, ledger, [loss.points for loss in ledger]
@@ -169,23 +173,23 @@ async def get_alignment_history(
     context: ContextDep,
     first_day: Annotated[
         Day | SkipJsonSchema[None],
-        Query(alias="from", description="From this day on; without it, 89 days before."),
+        Query(alias="from", description="The first day. Default: 89 days before the last."),
     ] = None,
     last_day: Annotated[
         Day | SkipJsonSchema[None],
-        Query(alias="to", description="The last day; without it, today."),
+        Query(alias="to", description="The last day. Default: today."),
     ] = None,
     step: Annotated[
         Literal["day", "week"],
-        Query(description="A point each day, or every seventh day back from the last one."),
+        Query(description="One point a day, or one every seventh day back from the last."),
     ] = "day",
     playbook: Annotated[
         Key | SkipJsonSchema[None],
-        Query(description="Of one playbook; without it, each day's current one."),
+        Query(description="The playbook. Default: the current one of each day."),
     ] = None,
     known_at: KnownAt = None,
 ) -> AlignmentHistory:
-    """How aligned the organization was, day by day or week by week, each with its own day's configuration."""
+    """Compute the score of every day or week, with the configuration of each day."""
     return to_history(
         await history.get_history(
             context.service,
@@ -203,19 +207,19 @@ async def get_alignment_changes(
     context: ContextDep,
     paging: PagingDep,
     first_day: Annotated[
-        Day, Query(alias="from", description="The day before: what stood at its end.")
+        Day, Query(alias="from", description="The day at whose end the comparison starts.")
     ],
     last_day: Annotated[
         Day | SkipJsonSchema[None],
-        Query(alias="to", description="The day after; without it, today."),
+        Query(alias="to", description="The day at whose end the comparison ends. Default: today."),
     ] = None,
     playbook: Annotated[
         Key | SkipJsonSchema[None],
-        Query(description="Of one playbook; without it, each day's current one."),
+        Query(description="The playbook. Default: the current one of each day."),
     ] = None,
     known_at: KnownAt = None,
 ) -> AlignmentChangesPage:
-    """What changed between the ends of two days: the difference of their ledgers, the largest change first."""
+    """Compare the ledgers at the end of two days, the largest change first."""
     compared = await comparison.compare_days(
         context.service, context.actor, first_day, last_day, playbook, known_at
     )
@@ -247,7 +251,7 @@ async def ask_what_if(
     as_of: AsOf = None,
     known_at: KnownAt = None,
 ) -> WhatIf:
-    """What the answer would be if the document were applied, against the same evidence. Nothing is stored."""
+    """Compute the alignment with the document applied, on the same evidence. Nothing is stored."""
     return to_what_if(
         await comparison.evaluate_what_if(
             context.service, context.actor, to_document(body), as_of, known_at
@@ -316,7 +320,7 @@ def _view_page(
 async def list_team_alignments(
     paging: PagingDep, alignment_result: AlignmentResultDep
 ) -> TeamAlignmentPage:
-    """The answer seen from each team, by key."""
+    """List the alignment of each team, by key."""
     return TeamAlignmentPage.model_validate(
         _view_page(
             alignment_result,
@@ -336,7 +340,7 @@ async def get_team_alignment(
     team: TeamKey,
     if_none_match: IfNoneMatch = None,
 ) -> object:
-    """The answer seen from one team, with its whole ledger."""
+    """Return the alignment of one team, with all its losses."""
     view = _find_view(
         {view.team: view for view in build_team_views(alignment_result.snapshot)}, "team", team
     )
@@ -351,7 +355,7 @@ async def get_team_alignment(
 async def list_objective_alignments(
     paging: PagingDep, alignment_result: AlignmentResultDep
 ) -> ObjectiveAlignmentPage:
-    """The answer seen from each active objective, by key."""
+    """List the alignment of each active objective, by key."""
     return ObjectiveAlignmentPage.model_validate(
         _view_page(
             alignment_result,
@@ -373,7 +377,7 @@ async def get_objective_alignment(
     objective: ObjectiveKey,
     if_none_match: IfNoneMatch = None,
 ) -> object:
-    """The answer seen from one active objective, with its whole share of the ledger."""
+    """Return the alignment of one active objective, with all its losses."""
     view = _find_view(
         {view.objective: view for view in build_objective_views(alignment_result.snapshot)},
         "objective",
@@ -390,7 +394,7 @@ async def get_objective_alignment(
 async def list_team_overlaps(
     paging: PagingDep, alignment_result: AlignmentResultDep
 ) -> TeamOverlapPage:
-    """How much of the work of every two teams goes to the same objectives, by their keys."""
+    """List how much of the work of two teams goes to the same objectives, for all pairs."""
     return TeamOverlapPage.model_validate(
         _view_page(
             alignment_result,

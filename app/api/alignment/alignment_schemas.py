@@ -37,7 +37,7 @@ ComponentName = Literal[
 ]
 Reason = Annotated[str, text(40, 1, r"^[a-z_]+$")]
 UnboundedNumber = Annotated[int | float, WithJsonSchema({"type": "number", "format": "double"})]
-Score = Annotated[Fraction | None, Field(description="Null without enough evidence.")]
+Score = Annotated[Fraction | None, Field(description="Null if there is not enough evidence.")]
 MAX_LISTED_LOSSES = 10
 EXAMPLE_LOSS: dict[str, Any] = {  # Any: JSON values
     "component": "focus",
@@ -49,7 +49,8 @@ EXAMPLE_LOSS: dict[str, Any] = {  # Any: JSON values
     "offering": None,
     "metric": None,
     "detail": "31% of the recorded work of sales served no objective",
-    "evidence": "/v1/events?team=sales&off_playbook=fy26-q4&from=2026-10-27&to=2026-11-23&as_of=2026-11-23",
+    "evidence": "/v1/events?team=sales&off_playbook=fy26-q4"
+    "&from=2026-10-27&to=2026-11-23&as_of=2026-11-23",
 }
 EXAMPLE_FRAME: dict[str, Any] = {
     "as_of": "2026-11-23",
@@ -59,18 +60,22 @@ EXAMPLE_FRAME: dict[str, Any] = {
 
 
 class Loss(ResponseModel):
-    """Points that are missing, why, and of what; null where that kind of thing has no part in it."""
+    """Points missing from the score, with the reason. Members that do not apply are null."""
 
     component: ComponentName
-    reason: Annotated[Reason, Field(description="Why; the words may grow.")]
-    points: Annotated[SignedFraction, Field(description="A fraction of the whole score.")]
+    reason: Annotated[Reason, Field(description="The reason. New reasons may be added.")]
+    points: Annotated[
+        SignedFraction, Field(description="The points lost, as a fraction of the whole score.")
+    ]
     team: Key | None
     objective: Key | None
     key_result: Key | None
     offering: Key | None
     metric: Key | None
     detail: LongText
-    evidence: Annotated[Address, Field(description="What lists exactly what the loss is made of.")]
+    evidence: Annotated[
+        Address, Field(description="The address that lists exactly what the loss consists of.")
+    ]
 
     model_config = {"json_schema_extra": json_schema_example(**EXAMPLE_LOSS)}
 
@@ -82,9 +87,9 @@ class Component(ResponseModel):
     score: Score
     weight: ShownNumber
     coverage: Fraction
-    applies: Annotated[bool, Field(description="Whether it has a meaning for this organization.")]
+    applies: Annotated[bool, Field(description="Whether it applies to this organization.")]
     lost: Annotated[
-        SignedFraction, Field(description="Points of the score that are missing because of it.")
+        SignedFraction, Field(description="The points that the component costs the score.")
     ]
     summary: LongText
 
@@ -120,7 +125,7 @@ RestatingMetrics = Annotated[
     list[Key],
     Field(
         max_length=10_000,
-        description="Metrics whose change does not show yet: their history is being restated.",
+        description="Redefined metrics whose history is still being restated.",
     ),
 ]
 
@@ -132,24 +137,22 @@ class FramedModel(ResponseModel):
     known_at: Day
     version: Annotated[
         Count,
-        Field(
-            description="The organization's version that it was computed at: at the end of `known_at`."
-        ),
+        Field(description="The organization's version at the end of `known_at`."),
     ]
 
 
 class Alignment(FramedModel):
-    """How aligned the organization is, with the largest losses."""
+    """The alignment of the organization, with the largest losses."""
 
     method: Annotated[str, text(10, 1)]
     playbook: Key
     revision: Int32
     unpublished_changes: Int32
     configuration_from: Annotated[
-        Day | None, Field(description="The day whose configuration it uses, when another.")
+        Day | None, Field(description="The day whose configuration is used; null: `as_of`.")
     ]
     score: Score
-    floor: Annotated[Fraction, Field(description="What has been proven.")]
+    floor: Annotated[Fraction, Field(description="The part of the score that evidence proves.")]
     coverage: Fraction
     weakest: ComponentName | None
     silent_teams: Annotated[list[Key], Field(max_length=10_000)]
@@ -177,7 +180,7 @@ class LedgerPage(FramedModel):
 
 
 class TeamOverlap(ResponseModel):
-    """How much of the work of two teams goes to the same objectives."""
+    """The share of the work of two teams that goes to the same objectives."""
 
     one: Key
     other: Key

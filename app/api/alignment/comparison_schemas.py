@@ -53,26 +53,26 @@ EXAMPLE_DIFFERENCE: dict[str, Any] = {  # Any: JSON values
 
 
 class HistoryPoint(ResponseModel):
-    """The score of one day. Null on a day without a playbook to score: all but `as_of`."""
+    """The score of one day. On a day without a playbook, only `as_of` is not null."""
 
     as_of: Day
     playbook: Key | None
     configuration_from: Annotated[
-        Day | None, Field(description="The day whose configuration it uses, when another.")
+        Day | None, Field(description="The day whose configuration is used; null: `as_of`.")
     ]
     score: Score
-    floor: Annotated[Fraction | None, Field(description="What had been proven.")]
+    floor: Annotated[
+        Fraction | None, Field(description="The part of the score that evidence proved.")
+    ]
     coverage: Fraction | None
     components: Annotated[list[Component], Field(max_length=8)]
 
 
 class AlignmentHistory(ResponseModel):
-    """The score of many days, each with the configuration of its own."""
+    """The score of many days, each with its own configuration."""
 
     known_at: Day
-    version: Annotated[
-        Count, Field(description="The organization's version that it was computed at.")
-    ]
+    version: Annotated[Count, Field(description="The organization's version at the computation.")]
     restating: RestatingMetrics
     items: Annotated[list[HistoryPoint], Field(max_length=MAX_POINTS)]
 
@@ -84,13 +84,15 @@ class AlignmentHistory(ResponseModel):
 
 
 class LossDifference(ResponseModel):
-    """How one loss changed, and of what it is; null where that kind of thing has no part in it."""
+    """The change of one loss. Members that do not apply are null."""
 
     component: ComponentName
-    reason: Annotated[Reason, Field(description="Why; the words may grow.")]
-    before: Annotated[SignedFraction, Field(description="Points lost before; 0 where none were.")]
+    reason: Annotated[Reason, Field(description="The reason. New reasons may be added.")]
+    before: Annotated[SignedFraction, Field(description="Points lost before; 0 if none were.")]
     after: Annotated[SignedFraction, Field(description="Points lost after.")]
-    change: Annotated[SignedFraction, Field(description="Above 0: more is lost than before.")]
+    change: Annotated[
+        SignedFraction, Field(description="The points lost after, minus those before.")
+    ]
     team: Key | None
     objective: Key | None
     key_result: Key | None
@@ -99,37 +101,42 @@ class LossDifference(ResponseModel):
     detail: LongText
     evidence: Annotated[
         Address,
-        Field(description="What lists exactly what the loss after is made of, or the one before."),
+        Field(
+            description="The address that lists what the loss after, or else before, consists of."
+        ),
     ]
 
     model_config = {"json_schema_extra": json_schema_example(**EXAMPLE_DIFFERENCE)}
 
 
 class AlignmentChangesPage(FramedModel):
-    """A page of what changed between the ends of two days, the largest change first."""
+    """A page of the changes between the ends of two days, largest first."""
 
-    before: Annotated[Alignment, Field(description="The answer at the end of the first day.")]
-    after: Annotated[Alignment, Field(description="The answer at the end of the last day.")]
+    before: Annotated[Alignment, Field(description="The alignment at the end of the first day.")]
+    after: Annotated[Alignment, Field(description="The alignment at the end of the last day.")]
     items: Annotated[list[LossDifference], Field(max_length=MAX_LISTED_DIFFERENCES)]
     next_cursor: Cursor | None
 
 
 class WhatIf(ResponseModel):
-    """What a document would change, the largest change first."""
+    """The changes that a document would cause, largest first."""
 
     before: Annotated[
-        Alignment | None, Field(description="Null when there is no such playbook yet.")
+        Alignment | None, Field(description="Null if the playbook does not exist yet.")
     ]
     after: Annotated[
         Alignment,
         Field(
-            description="The answer with the document applied; its evidence is listed by what is really configured."
+            description=(
+                "The alignment with the document applied. Evidence addresses use the stored "
+                "configuration."
+            )
         ),
     ]
     differences: Annotated[Count, Field(description="How many losses would differ.")]
     items: Annotated[
         list[LossDifference],
-        Field(max_length=MAX_LISTED_DIFFERENCES, description="The largest of the differences."),
+        Field(max_length=MAX_LISTED_DIFFERENCES, description="The largest differences."),
     ]
 
     model_config = {

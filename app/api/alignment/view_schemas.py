@@ -63,17 +63,18 @@ EXAMPLE_OBJECTIVE: dict[str, Any] = {  # Any: JSON values
     "stale": False,
     "shared_responsibility": 1.0,
     "bearers": [{"team": "sales", "role": "accountable", "share": 0.5}],
-    "evidence": "/v1/events?refreshes=win-enterprise&from=2026-10-01&to=2026-11-23&as_of=2026-11-23",
+    "evidence": "/v1/events?refreshes=win-enterprise"
+    "&from=2026-10-01&to=2026-11-23&as_of=2026-11-23",
     "losses": [],
 }
 LossList = Annotated[
     list[Loss],
-    Field(max_length=MAX_ENTITIES, description="Largest first; in a list only the ten largest."),
+    Field(max_length=MAX_ENTITIES, description="Largest first. A list has only the ten largest."),
 ]
 
 
 class TeamComponent(ResponseModel):
-    """A component narrowed to one team."""
+    """A component, computed for one team."""
 
     name: ComponentName
     score: Score
@@ -86,7 +87,9 @@ class BorneObjective(ResponseModel):
 
     objective: Key
     role: Literal["accountable", "responsible"]
-    share: Annotated[Fraction, Field(description="Its part of all that bear the objective.")]
+    share: Annotated[
+        Fraction, Field(description="Its share among all teams that bear the objective.")
+    ]
 
 
 class ObjectiveBearer(ResponseModel):
@@ -94,7 +97,9 @@ class ObjectiveBearer(ResponseModel):
 
     team: Key
     role: Literal["accountable", "responsible"]
-    share: Annotated[Fraction, Field(description="Its part of all that bear the objective.")]
+    share: Annotated[
+        Fraction, Field(description="Its share among all teams that bear the objective.")
+    ]
 
 
 class WorkShare(ResponseModel):
@@ -105,31 +110,31 @@ class WorkShare(ResponseModel):
 
 
 class TeamWork(ResponseModel):
-    """Where a team's work went over the focus days."""
+    """The distribution of a team's work over the focus days."""
 
     events: Int32
     effort: UnboundedNumber
     shares: Annotated[list[WorkShare], Field(max_length=MAX_ENTITIES)]
-    off_playbook: Annotated[Fraction, Field(description="What served no objective.")]
-    other_playbook: Annotated[Fraction, Field(description="What served another playbook.")]
+    off_playbook: Annotated[Fraction, Field(description="The share that served no objective.")]
+    other_playbook: Annotated[
+        Fraction, Field(description="The share that served another playbook.")
+    ]
 
 
 class TeamAlignment(ResponseModel):
-    """The answer seen from one team."""
+    """The alignment of one team."""
 
     team: Key
     components: Annotated[list[TeamComponent], Field(max_length=8)]
     busy: Annotated[
-        bool | None, Field(description="Whether its attention per head is at or above the median.")
+        bool | None, Field(description="Whether its work per head is at or above the median.")
     ]
     productive: Annotated[
-        bool | None, Field(description="Whether its productivity is a half or more.")
+        bool | None, Field(description="Whether its productivity is at least one half.")
     ]
-    silent: Annotated[
-        bool, Field(description="Whether it bears an objective and nothing was heard of it.")
-    ]
+    silent: Annotated[bool, Field(description="Whether it bears an objective but has no events.")]
     bears: Annotated[list[BorneObjective], Field(max_length=MAX_ENTITIES)]
-    work: Annotated[TeamWork | None, Field(description="Null with too few events to say anything.")]
+    work: Annotated[TeamWork | None, Field(description="Null if there are too few events.")]
     losses: LossList
 
     model_config = {"json_schema_extra": json_schema_example(**EXAMPLE_TEAM)}
@@ -149,35 +154,33 @@ class TeamAlignmentPage(FramedModel):
 
 
 class KeyResultStanding(ResponseModel):
-    """How far a key result has come."""
+    """The progress of a key result."""
 
     key_result: Key
     metric: Key
-    value: Annotated[
-        UnboundedNumber | None, Field(description="Null without an event that makes it.")
-    ]
+    value: Annotated[UnboundedNumber | None, Field(description="Null if no event counts for it.")]
     baseline: UnboundedNumber
     target: UnboundedNumber
     progress: Fraction
-    expected: Annotated[Fraction, Field(description="How far it should be by now.")]
+    expected: Annotated[Fraction, Field(description="The progress expected by now.")]
     attainment: Fraction
 
 
 class ObjectiveAlignment(ResponseModel):
-    """The answer seen from one objective."""
+    """The alignment of one objective."""
 
     objective: Key
-    weight: Annotated[Fraction, Field(description="Its part of the playbook.")]
+    weight: Annotated[Fraction, Field(description="Its share of the playbook.")]
     attainment: Fraction
     coverage: Fraction
     key_results: Annotated[list[KeyResultStanding], Field(max_length=MAX_ENTITIES)]
     freshness: Fraction
     days_since: Annotated[Int32, Field(description="Days since any evidence.")]
     newest: Annotated[Day | None, Field(description="The newest day with evidence.")]
-    stale: Annotated[bool, Field(description="Whether it gathers dust, whatever its progress.")]
+    stale: Annotated[bool, Field(description="Whether its evidence is older than the cadence.")]
     shared_responsibility: Fraction
     bearers: Annotated[list[ObjectiveBearer], Field(max_length=MAX_ENTITIES)]
-    evidence: Annotated[Address, Field(description="What lists its events.")]
+    evidence: Annotated[Address, Field(description="The address that lists its events.")]
     losses: LossList
 
     model_config = {"json_schema_extra": json_schema_example(**EXAMPLE_OBJECTIVE)}

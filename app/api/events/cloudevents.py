@@ -19,7 +19,7 @@ from app.services.events import cloudevents
 router = create_router("events")
 SourceQuery = Annotated[
     Key | SkipJsonSchema[None],
-    Query(description="The source of ours that the events are of; the key's own if left out."),
+    Query(description="The source of the events. Default: the source that the key is bound to."),
 ]
 
 
@@ -30,10 +30,11 @@ SourceQuery = Annotated[
 async def record_cloud_events(
     context: ContextDep, request: Request, source: SourceQuery = None
 ) -> EventBatchResult:
-    """Records CloudEvents: one (binary or `application/cloudevents+json`) or several (`...-batch+json`).
+    """Record CloudEvents: one (binary or `application/cloudevents+json`) or a batch.
 
-    An event's id here is its source and its id, parted by a space. One that is alone and cannot be recorded is refused;
-    of a batch, what is valid is recorded. The same event again changes nothing.
+    A batch is `application/cloudevents-batch+json`. The id of an event is the CloudEvent's source
+    and id, separated by a space. A single event that cannot be recorded is rejected; of a batch,
+    the valid events are recorded. A repeated event changes nothing.
     """
     headers = {name.lower(): header_value for name, header_value in request.headers.items()}
     delivery = Delivery(request.method, "", headers, request.state.body)

@@ -36,11 +36,11 @@ class _AttributeFilters:
         None
     )
     id: Annotated[
-        EventId | SkipJsonSchema[None], Query(description="The event that its source calls so.")
+        EventId | SkipJsonSchema[None], Query(description="The event with this id at its source.")
     ] = None
     subject: Annotated[
         Subject | SkipJsonSchema[None],
-        Query(description="Events of this subject: those that an erasure would take."),
+        Query(description="Events of this subject, which an erasure would erase."),
     ] = None
     kind: Annotated[
         Literal["outcome", "activity"] | SkipJsonSchema[None],
@@ -74,11 +74,11 @@ class _MatchFilters:
     ] = None
     off_playbook: Annotated[
         Key | SkipJsonSchema[None],
-        Query(description="Events that lead to no active objective of this playbook."),
+        Query(description="Events that serve no active objective of this playbook."),
     ] = None
     other_playbook: Annotated[
         bool | SkipJsonSchema[None],
-        Query(description="With `off_playbook`: whether another published playbook takes them."),
+        Query(description="With `off_playbook`: whether they serve another published playbook."),
     ] = None
 
 
@@ -87,31 +87,26 @@ class _TimeFilters:
     """The filters by day."""
 
     first: Annotated[
-        Day | SkipJsonSchema[None], Query(alias="from", description="From this day on.")
+        Day | SkipJsonSchema[None], Query(alias="from", description="The first day.")
     ] = None
-    last: Annotated[
-        Day | SkipJsonSchema[None], Query(alias="to", description="Up to and with this day.")
-    ] = None
+    last: Annotated[Day | SkipJsonSchema[None], Query(alias="to", description="The last day.")] = (
+        None
+    )
     days: Annotated[
         DayRanges | SkipJsonSchema[None],
-        Query(
-            description="In any of these stretches of days, such as 2026-10-01..2026-10-31,2026-12-01..2026-12-31."
-        ),
+        Query(description="Ranges of days, such as 2026-10-01..2026-10-31,2026-12-01..2026-12-31."),
     ] = None
     as_of: Annotated[
-        Day | SkipJsonSchema[None], Query(description="Those that stood at the end of this day.")
+        Day | SkipJsonSchema[None],
+        Query(description="Events recorded and not retracted at the end of this day."),
     ] = None
     known_at: Annotated[
         Day | SkipJsonSchema[None],
-        Query(
-            description="Using only what was recorded by the end of this day; without it, of `as_of`."
-        ),
+        Query(description="Use only what was recorded by the end of this day. Default: `as_of`."),
     ] = None
     configuration_from: Annotated[
         Day | SkipJsonSchema[None],
-        Query(
-            description="What belongs to what as it stood at the end of this day; without it, of `as_of`."
-        ),
+        Query(description="The day whose configuration is used for matching. Default: `as_of`."),
     ] = None
 
 

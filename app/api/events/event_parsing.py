@@ -120,27 +120,29 @@ EventData = Annotated[
 
 
 class NewSoldItem(RequestModel):
-    """What was sold of an offering."""
+    """The quantity sold of an offering."""
 
     offering: Annotated[
-        Key, Field(description="It need not exist: what does not cannot be delivered.")
+        Key, Field(description="It need not exist; what does not exist counts as undeliverable.")
     ]
     value: NotNegative
 
 
 class NewEvent(RequestModel):
-    """An event as its sender tells it."""
+    """An event to record."""
 
-    id: Annotated[EventId, Field(description="With the source it names the event, for good.")]
+    id: Annotated[
+        EventId, Field(description="Identifies the event within its source, permanently.")
+    ]
     source: Key
     type: EventType
-    time: Annotated[Instant, Field(description="When it happened; at most 24 hours ahead.")]
+    time: Annotated[Instant, Field(description="When it happened; at most 24 hours in the future.")]
     team: Key
     kind: Literal["outcome", "activity"] = "outcome"
     value: Number | None = None
     unit: Unit | None = None
     effort: Annotated[
-        NotNegative | None, Field(description="What it weighs as attention; null: 1.")
+        NotNegative | None, Field(description="The effort that it represents; null: 1.")
     ] = None
     subject: Subject | None = None
     objective: Annotated[Key | None, Field(description="The objective that the work was for.")] = (

@@ -35,14 +35,14 @@ EXAMPLE_UID = "0192f0c1-7f3a-7c11-9a53-2f6d0e9c1b3a"
 
 
 class SoldItem(ResponseModel):
-    """What was sold of an offering."""
+    """The quantity sold of an offering."""
 
     offering: Key
     value: ShownNumber
 
 
 class Event(ResponseModel):
-    """An event as it is recorded."""
+    """A recorded event."""
 
     uid: Uid
     id: EventId
@@ -62,7 +62,7 @@ class Event(ResponseModel):
     metrics: Annotated[
         list[Key], Field(max_length=10_000, description="The metrics that it matches.")
     ]
-    retracted_at: Annotated[Instant | None, Field(description="Null while it stands.")]
+    retracted_at: Annotated[Instant | None, Field(description="Null if it is not retracted.")]
     retraction_reason: Note | None
 
     model_config = {
@@ -120,10 +120,10 @@ def parse_batch(json_value: object) -> NewEventBatch:
 
 
 class BatchProblem(ResponseModel):
-    """An event of a batch that was not recorded now."""
+    """An event of a batch that this request did not record."""
 
-    index: Annotated[Int32, Field(description="Its place in the batch, from 0.")]
-    id: Annotated[EventId | None, Field(description="Its id, where it has a readable one.")]
+    index: Annotated[Int32, Field(description="Its index in the batch, from 0.")]
+    id: Annotated[EventId | None, Field(description="Its id, if that is readable.")]
     status: Literal["duplicate", "conflict", "invalid", "forbidden"]
     problem: Annotated[
         Problem | None,
@@ -132,7 +132,7 @@ class BatchProblem(ResponseModel):
 
 
 class EventBatchResult(ResponseModel):
-    """What became of a batch. What was recorded is committed."""
+    """The outcome of a batch. Recorded events are committed."""
 
     recorded: Count
     duplicates: Count
@@ -145,7 +145,7 @@ class EventBatchResult(ResponseModel):
 
 
 class NewRetraction(RequestModel):
-    """Why the event does not stand any more."""
+    """The retraction of an event."""
 
     reason: Annotated[Note, Field(min_length=1)]
 

@@ -50,7 +50,7 @@ EventUid = Annotated[Uid, Path(description="The event's uid.", examples=[EXAMPLE
 async def list_events(
     context: ContextDep, paging: PagingDep, event_filter: EventFilterDep
 ) -> EventPage:
-    """The events that stand and pass all filters, newest first."""
+    """List the events that pass all filters and are not retracted, newest first."""
     organization = context.actor.organization
     after = paging.start_position(parse_instant_and_uid)
     async with context.service.database.read_transaction() as connection:
@@ -82,7 +82,7 @@ async def list_events(
     ),
 )
 async def record_event(context: ContextDep, body: NewEventBody) -> Response:
-    """Records one event. The same one again is answered as it is recorded, with 200."""
+    """Record one event. A repeated event is answered with the recorded one and 200."""
     (submission,) = await ingestion.ingest_events(context.service, context.actor, [body])
     if submission.problem is not None:
         raise submission.problem
@@ -98,7 +98,7 @@ async def record_event(context: ContextDep, body: NewEventBody) -> Response:
     **route_contract(Contract("events:write", JSON, 16 * MIB, parse_body=parse_batch)),
 )
 async def record_event_batch(context: ContextDep, body: NewEventBatch) -> Response:
-    """Records what is valid and new of up to 10,000 events; says what became of the rest."""
+    """Record the valid and new events of a batch of up to 10,000, and report the others."""
     batch = _ParsedBatch(body.events)
     submissions = iter(await ingestion.ingest_events(context.service, context.actor, batch))
     outcomes = [
@@ -174,7 +174,7 @@ def _to_problem(request: Request, index: int, error: SightlineError) -> Problem:
 async def get_event(
     context: ContextDep, uid: EventUid, if_none_match: IfNoneMatch = None
 ) -> object:
-    """One event, retracted or not."""
+    """Return one event, retracted or not."""
     body = to_json_bytes(await _find_event(context, UUID(uid)))
     return json_with_etag(context.request, body, body_etag(body))
 
@@ -187,7 +187,10 @@ async def get_event(
     ),
 )
 async def retract_event(context: ContextDep, uid: EventUid, body: NewRetraction) -> Response:
-    """Retracts the event: it stays, and does not count any more. A second retraction is answered with the first."""
+    """Retract the event: it stays readable but no longer counts.
+
+    A second retraction is answered with the first.
+    """
     stored, is_first = await ingestion.retract_event(
         context.service, context.actor, UUID(uid), body.reason
     )

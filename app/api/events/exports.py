@@ -134,7 +134,7 @@ def _file_response(
 async def export_events_ndjson(
     context: ContextDep, event_filter: EventFilterDep
 ) -> StreamingResponse:
-    """Every event that stands and passes all filters, newest first, one JSON object a line; any size."""
+    """Export all events that pass the filters, newest first, one JSON object a line."""
     return _file_response(
         NdjsonResponse,
         _stream_pages(
@@ -147,10 +147,10 @@ async def export_events_ndjson(
     "/v1/events.csv", **_file_route(CsvResponse, _csv_header() + _to_csv_row(_EXAMPLE_EVENT))
 )
 async def export_events_csv(context: ContextDep, event_filter: EventFilterDep) -> StreamingResponse:
-    """Every event that stands and passes all filters, newest first, as a table; any size.
+    """Export all events that pass the filters, newest first, as CSV.
 
-    `metrics` are separated by spaces, `offerings` and `data` are JSON. A text that a spreadsheet would take for a
-    formula has a `'` before it.
+    `metrics` are separated by spaces; `offerings` and `data` are JSON. A `'` precedes a text that a
+    spreadsheet would evaluate as a formula.
     """
     return _file_response(
         CsvResponse,

@@ -87,7 +87,7 @@ async def _update_precondition(
     request: Request,
     if_match: Annotated[
         TagList | SkipJsonSchema[None],
-        Header(alias="If-Match", description="Only if it is still as tagged."),
+        Header(alias="If-Match", description="Write only if the current tag is one of these."),
     ] = None,
 ) -> Precondition:
     return Precondition(_matching_versions(request), if_none_match=False)
@@ -97,11 +97,11 @@ async def _write_precondition(
     request: Request,
     if_match: Annotated[
         TagList | SkipJsonSchema[None],
-        Header(alias="If-Match", description="Only if it is still as tagged."),
+        Header(alias="If-Match", description="Write only if the current tag is one of these."),
     ] = None,
     if_none_match: Annotated[
         TagList | SkipJsonSchema[None],
-        Header(alias="If-None-Match", description="`*`: only if it does not exist yet."),
+        Header(alias="If-None-Match", description="`*`: write only if it does not exist yet."),
     ] = None,
 ) -> Precondition:
     if if_none_match is not None and if_none_match.strip() != "*":
@@ -126,5 +126,5 @@ UpdatePreconditionDep = Annotated[Precondition, Depends(_update_precondition)]
 WritePreconditionDep = Annotated[Precondition, Depends(_write_precondition)]
 IfNoneMatch = Annotated[
     TagList | SkipJsonSchema[None],
-    Header(alias="If-None-Match", description="A 304 comes back when it is still as tagged."),
+    Header(alias="If-None-Match", description="Return 304 if the current tag is one of these."),
 ]

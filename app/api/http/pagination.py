@@ -145,11 +145,11 @@ async def _read_paging(
     response: Response,
     limit: Annotated[
         Annotated[int, Field(ge=1, le=MAX_LIMIT, json_schema_extra={"format": "int32"})],
-        Query(description="How many items a page holds."),
+        Query(description="The maximum number of items on a page."),
     ] = DEFAULT_LIMIT,
     cursor: Annotated[
         Cursor | SkipJsonSchema[None],
-        Query(description="Where to go on: `next_cursor` of the page before."),
+        Query(description="The `next_cursor` of the previous page."),
     ] = None,
 ) -> Paging:
     binding = _cursor_binding(context.request, str(context.actor.organization))

@@ -25,7 +25,7 @@ Code = Annotated[str, Field(strict=True, max_length=64)]
 
 
 class ProblemPlace(ResponseModel):
-    """One thing that is wrong with an input."""
+    """One error in the input."""
 
     pointer: Annotated[
         LongText, Field(description="A JSON Pointer into the body, or the name of a parameter.")
@@ -34,7 +34,7 @@ class ProblemPlace(ResponseModel):
 
 
 class Problem(ResponseModel):
-    """Why something was refused (RFC 9457)."""
+    """The reason for a rejection (RFC 9457)."""
 
     type: Annotated[Address, Field(description="A stable URI reference, `/problems/<code>`.")]
     title: Name
@@ -43,7 +43,9 @@ class Problem(ResponseModel):
     code: Annotated[
         Code,
         Field(
-            description="A stable word for programs; the list is in this document's description."
+            description=(
+                "A stable code for programs. The description of this document lists all codes."
+            )
         ),
     ]
     instance: Address

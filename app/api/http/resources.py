@@ -24,9 +24,10 @@ from app.store.playbook.configuration import ResourceFilter, StoredResource
 
 ModelT = TypeVar("ModelT", bound=ResponseModel)
 
-IncludeArchived = Annotated[bool, Query(description="Archived ones too.")]
+IncludeArchived = Annotated[bool, Query(description="Include archived ones.")]
 AsOf = Annotated[
-    Day | SkipJsonSchema[None], Query(description="As they stood at the end of this day; else now.")
+    Day | SkipJsonSchema[None],
+    Query(description="The day at whose end they are listed. Default: now."),
 ]
 TeamKey = Annotated[Key, Path(description="The team's key.", examples=["sales"])]
 MetricKey = Annotated[Key, Path(description="The metric's key.", examples=["enterprise-arr"])]

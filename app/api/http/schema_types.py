@@ -39,7 +39,8 @@ def to_instant(raw: object) -> datetime:
         return raw
     if not isinstance(raw, str) or not _INSTANT_REGEX.match(raw):
         raise ValueError(
-            "must be an RFC 3339 instant with an offset, such as 2026-10-02T12:00:00Z, from 1900 to 2999"
+            "must be an RFC 3339 instant with an offset, such as 2026-10-02T12:00:00Z, "
+            "from 1900 to 2999"
         )
     parsed = datetime.fromisoformat(raw if raw.isupper() else raw.upper())
     if parsed.tzinfo is UTC:

@@ -12,17 +12,21 @@ _PROBLEM_TABLE: Final = "\n".join(
 
 OPENAPI_INFO: Final[Node] = {
     "title": "Sightline",
-    "summary": "How aligned an organization is, computed from what was observed, with every missing point explained.",
-    "description": f"""Sightline holds the playbook, the shared responsibilities and the stream of outcome events of
-an organization, and computes on read how aligned it is.
+    "summary": (
+        "The alignment of an organization, computed from events, with every missing point "
+        "explained."
+    ),
+    "description": f"""Sightline stores the playbook, the responsibilities and the outcome events of
+an organization, and computes its alignment on every read.
 
-Send an API key as `Authorization: Bearer <api key>`; `x-required-scopes` says which scope an operation needs.
-Everything with a key of its own is written with PUT to its address, changed with a JSON merge patch and archived with
-DELETE; `ETag`, `If-Match` and `If-None-Match` work everywhere. Lists have `limit` and `cursor`. Numbers have at most
-4 decimals and 15 significant digits. Enumerations in replies may grow.
+Send an API key as `Authorization: Bearer <api key>`. `x-required-scopes` names the scope that an
+operation requires. Resources with a key are written with PUT, changed with a JSON merge patch
+(PATCH) and archived with DELETE. `ETag`, `If-Match` and `If-None-Match` are supported everywhere.
+Lists have `limit` and `cursor`. Numbers have at most 4 decimals and 15 significant digits. Enumerations in
+replies may get new values.
 
-Every refusal is a problem document (RFC 9457, `{MEDIA_TYPE}`) whose `code` is one of these, and whose `type` is
-`/problems/<code>`:
+Every rejection is a problem document (RFC 9457, `{MEDIA_TYPE}`). Its `type` is `/problems/<code>`
+and its `code` is one of these:
 
 | code | status | title |
 |---|---|---|
@@ -46,21 +50,21 @@ TAGS: Final[list[Node]] = [
     {"name": name, "description": description}
     for name, description in (
         ("organization", "The tenant that the API key belongs to."),
-        ("teams", "Who delivers: each team has a function and a size."),
+        ("teams", "Teams, each with a function and a size."),
         ("metrics", "Numbers defined once for everyone."),
-        ("offerings", "What can be sold, and between which days it can be delivered."),
-        ("playbooks", "The strategy for a period, who contributed to it and who signed it."),
-        ("objectives", "What the playbook is after, and which teams bear it."),
+        ("offerings", "Products and services, with the days on which they can be delivered."),
+        ("playbooks", "The strategy for a period, with its contributions and sign-offs."),
+        ("objectives", "The objectives of a playbook, and the teams that bear them."),
         ("key-results", "The measurable outcomes of objectives."),
         ("policy", "The weights and windows of the score."),
         ("events", "Append-only facts: outcomes and activities."),
-        ("sources", "The systems that events come from, and what they delivered."),
-        ("hooks", "Where CRMs deliver; authenticated by their own signatures."),
-        ("alignment", "The computed answer: score, coverage, components and ledger."),
+        ("sources", "The systems that send events, and their deliveries."),
+        ("hooks", "The endpoints for CRMs, authenticated by their signatures."),
+        ("alignment", "The computed alignment: score, coverage, components and ledger."),
         ("apply", "Playbook as code."),
         ("api-keys", "Keys to this API."),
-        ("journal", "Every change of configuration: who, when, before, after."),
-        ("health", "Whether the service lives and is ready."),
+        ("journal", "All changes of the configuration."),
+        ("health", "Liveness and readiness."),
     )
 ]
 
@@ -69,7 +73,7 @@ SECURITY: Final[Node] = {
         "type": "http",
         "scheme": "bearer",
         "bearerFormat": "sightline API key",
-        "description": "An API key, or an access token of the issuer that the service is told to believe.",
+        "description": "An API key, or an access token of the configured issuer.",
     }
 }
 
@@ -85,22 +89,22 @@ def _header_schema(
 
 
 HEADERS: Final[Node] = {
-    "X-Request-Id": _header_schema("Names this request in the log.", 64, required=True),
-    "ETag": _header_schema("The entity tag of what is shown.", 100),
-    "Location": _header_schema("Where the created thing is.", 2_000),
-    "Link": _header_schema('The next page, `rel="next"`, when there is one.', 4_000),
+    "X-Request-Id": _header_schema("The id of this request in the log.", 64, required=True),
+    "ETag": _header_schema("The entity tag of the resource.", 100),
+    "Location": _header_schema("The address of the created resource.", 2_000),
+    "Link": _header_schema('The next page, `rel="next"`, if there is one.', 4_000),
     "Retry-After": _header_schema("Seconds to wait before trying again.", 10),
     "WWW-Authenticate": _header_schema("How to authenticate.", 200),
     "RateLimit-Policy": _header_schema(
-        "How many requests make the quota, and in how many seconds it comes back.", 200
+        "The quota of requests, and the seconds in which it is restored.", 200
     ),
     "RateLimit": _header_schema(
-        "How many requests are left, and in how many seconds the quota is whole again.", 200
+        "The remaining requests, and the seconds until the quota is full.", 200
     ),
-    "Deprecation": _header_schema("Since when the operation is deprecated (RFC 9745).", 20),
-    "Sunset": _header_schema("When the operation will be gone (RFC 8594).", 40),
-    "Accept-Post": _header_schema("What a POST reads here.", 200),
-    "Accept-Patch": _header_schema("What a PATCH reads here.", 200),
+    "Deprecation": _header_schema("The date of deprecation (RFC 9745).", 20),
+    "Sunset": _header_schema("The date of removal (RFC 8594).", 40),
+    "Accept-Post": _header_schema("The media type that POST accepts.", 200),
+    "Accept-Patch": _header_schema("The media type that PATCH accepts.", 200),
 }
 
 

@@ -11,7 +11,9 @@ Node = dict[str, Any]  # Any: a JSON object of the OpenAPI Specification
 
 WEBHOOKS_TAG: Final[Node] = {
     "name": "webhooks",
-    "description": "What a system of your own posts to the `hook_url` of its source, signed as Standard Webhooks says.",
+    "description": (
+        "Requests of your own systems to the `hook_url` of their source, as in Standard Webhooks."
+    ),
 }
 
 
@@ -34,23 +36,31 @@ WEBHOOKS: Final[Node] = {
             "tags": [WEBHOOKS_TAG["name"]],
             "summary": "Deliver events",
             "description": (
-                "One event, or several, to the `hook_url` of a source whose connector is `standard_webhooks`. The "
-                "signature is that of Standard Webhooks 1.0.0: HMAC-SHA-256 by the source's secret over id, timestamp "
-                "and body, parted by points. An event that names no source and no team is of the hook's source and of "
-                "its default team. An authentic delivery is kept and answered with 200; the same again changes nothing."
+                "One or more events for the `hook_url` of a source with the connector "
+                "`standard_webhooks`. "
+                "The signature is that of Standard Webhooks 1.0.0: HMAC-SHA-256 with the "
+                "source's secret "
+                "over id, timestamp and body, joined by full stops. The source and the "
+                "team of an event "
+                "default to the hook's source and its default team. An authentic "
+                "delivery is stored and "
+                "answered with 200. A repeated delivery changes nothing."
             ),
             "security": [],
             "parameters": [
-                _header_parameter("Webhook-Id", "Names the delivery.", "^[!-~]+$", "msg_2026"),
+                _header_parameter("Webhook-Id", "The id of the delivery.", "^[!-~]+$", "msg_2026"),
                 _header_parameter(
                     "Webhook-Timestamp",
-                    "When it was sent; at most 300 s off.",
+                    "The time of sending; at most 300 s off.",
                     "^[0-9]{1,15}$",
                     "1795512600",
                 ),
                 _header_parameter(
                     "Webhook-Signature",
-                    "`v1,` and the signature in base64; several, parted by spaces, while a secret is rotated.",
+                    (
+                        "`v1,` and the signature in base64; several, separated by spaces, "
+                        "during a rotation."
+                    ),
                     "^[!-~ ]+$",
                     "v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=",
                 ),
@@ -73,7 +83,7 @@ WEBHOOKS: Final[Node] = {
             },
             "responses": {
                 "200": {
-                    "description": "It is kept, and this became of it.",
+                    "description": "The delivery is stored. The body states its outcome.",
                     "content": {
                         "application/json": {
                             "schema": {"$ref": "#/components/schemas/Receipt"},

@@ -18,29 +18,25 @@ EXAMPLE_ALIAS = "erased/5f2b8c1d9e3a4b7c8d6e0f1a2b3c4d5e"
 
 
 class NewErasure(RequestModel):
-    """What shall be erased."""
+    """The subject to erase."""
 
-    subject: Annotated[Subject, Field(description="Of which subject, as its events have it.")]
+    subject: Annotated[Subject, Field(description="The subject, as in its events.")]
 
     model_config = {"json_schema_extra": json_schema_example(subject="deal/42")}
 
 
 class Erasure(ResponseModel):
-    """What was erased; nothing of it comes back."""
+    """The outcome of an erasure, which cannot be undone."""
 
     subject: Annotated[
-        Subject, Field(description="What its events have for their subject from now on.")
+        Subject, Field(description="The alias that replaces the subject in its events.")
     ]
     events: Annotated[
         Count,
-        Field(
-            description="Events that lost their data; numbers and matches stand. 0: none was found."
-        ),
+        Field(description="Events whose data was erased; numbers and matches stay. 0: none found."),
     ]
-    changes: Annotated[
-        Count, Field(description="Changes of a CRM's records that are known no more.")
-    ]
-    deliveries: Annotated[Count, Field(description="Deliveries whose raw body is kept no longer.")]
+    changes: Annotated[Count, Field(description="Erased changes of CRM records.")]
+    deliveries: Annotated[Count, Field(description="Deliveries whose raw body was deleted.")]
 
     model_config = {
         "json_schema_extra": json_schema_example(
@@ -51,11 +47,11 @@ class Erasure(ResponseModel):
 
 @router.post("/v1/erasures", **route_contract(Contract("admin", JSON)))
 async def erase_subject(context: ContextDep, body: NewErasure) -> Erasure:
-    """Erases what is known of a subject: raw bodies, changes, its events' data and its name in them; no score moves.
+    """Erase a subject: raw bodies, changes, the data of its events and its name in them.
 
-    A CRM's record that was erased takes nothing more. What another source says of the subject afterwards is new.
-    A subject that nobody has heard of, or that is gone already, is no error: then every number in the reply is 0, and
-    nothing was found. `GET /v1/events?subject=` lists the events it would take, but for those that were retracted.
+    No score changes. Later changes of an erased CRM record are ignored; events of other sources
+    about the subject are recorded as new. For an unknown or already erased subject all counts
+    are 0. `GET /v1/events?subject=` lists the events that would be erased, except retracted ones.
     """
     return Erasure(
         **asdict(

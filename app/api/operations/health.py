@@ -12,25 +12,26 @@ from app.store.operations import privileges
 
 router = create_router("health")
 OWNER_WARNING: Final = (
-    "The service runs as the owner of its tables, which can change and delete events. Give it a role of its own: "
+    "The service runs as the owner of its tables, which can change and delete events. "
+    "Give it a role of its own: "
     "sightline db upgrade --service-role NAME"
 )
 
 
 class Health(ResponseModel):
-    """How the service is."""
+    """The health of the service."""
 
-    status: Annotated[Literal["ok"], Field(description="What is not is a problem document.")]
+    status: Annotated[Literal["ok"], Field(description="Any other state is a problem document.")]
 
     model_config = {"json_schema_extra": json_schema_example(status="ok")}
 
 
 class Readiness(Health):
-    """How the service is, and what its operator should know."""
+    """The health of the service, with warnings to its operator."""
 
     warnings: Annotated[
         list[Annotated[str, text(500)]],
-        Field(max_length=20, description="What works and should not stay so."),
+        Field(max_length=20, description="Conditions that should be corrected."),
     ]
 
     model_config = {"json_schema_extra": json_schema_example(status="ok", warnings=[])}
@@ -38,13 +39,13 @@ class Readiness(Health):
 
 @router.get("/livez", **route_contract(Contract(None)))
 async def check_liveness() -> Health:
-    """The process answers; restart it when it does not."""
+    """Answer while the process runs. Restart it when it does not."""
     return Health(status="ok")
 
 
 @router.get("/readyz", **route_contract(Contract(None)))
 async def check_readiness(service: ServiceDep) -> Readiness:
-    """The database can be read; send no traffic while it cannot."""
+    """Check that the database can be read. Send no traffic while it cannot."""
     async with service.database.read_transaction() as connection:
         is_owner = await privileges.is_table_owner(connection)
     return Readiness(status="ok", warnings=[OWNER_WARNING] if is_owner else [])

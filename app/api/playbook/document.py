@@ -25,19 +25,19 @@ ResourceKey = Annotated[str, text(140, 1)]
 
 
 class PlanStep(ResponseModel):
-    """What happens to one thing."""
+    """The change of one resource."""
 
     action: Literal["create", "update", "restore", "archive", "unchanged"]
     kind: ResourceKind
     key: ResourceKey
     changes: Annotated[
         FreeObject,
-        Field(description="Of what is updated or restored, by member: `before`, `after`."),
+        Field(description="For an update or restoration: `before` and `after` by member."),
     ]
 
 
 class Plan(ResponseModel):
-    """What applying the document did, or with a dry run would do."""
+    """The changes that applying the document made or, in a dry run, would make."""
 
     playbook: Key
     revision: Annotated[Int32, Field(description="The playbook's revision afterwards.")]
@@ -81,7 +81,7 @@ def _to_plan_step(change: ConfigurationChange) -> PlanStep:
 async def get_document(
     context: ContextDep, request: Request, playbook: PlaybookKey, if_none_match: IfNoneMatch = None
 ) -> Response:
-    """The playbook as code, with all it needs; applying it changes nothing."""
+    """Export the playbook as code with its dependencies. Applying it changes nothing."""
     document = await playbooks.export_document(context.service, context.actor, playbook)
     body = dumps(to_json_document(document), ensure_ascii=False).encode()
     etag = f'"{sha256(body).hexdigest()[:16]}"'
@@ -97,13 +97,13 @@ async def get_document(
 async def apply_document(
     context: ContextDep,
     body: PlaybookDocument,
-    dry_run: Annotated[bool, Query(description="Only say what would happen.")] = False,
+    dry_run: Annotated[bool, Query(description="Only return the plan.")] = False,
     publish: Annotated[bool, Query(description="Publish the playbook afterwards.")] = False,
     prune: Annotated[
-        bool, Query(description="Archive even more than half of what the playbook has.")
+        bool, Query(description="Allow more than half of the playbook to be archived.")
     ] = False,
 ) -> Plan:
-    """Makes things as the document says, in one transaction; applying it twice changes nothing."""
+    """Apply the document in one transaction. Applying it again changes nothing."""
     document = to_document(body)
     apply_result = await playbooks.apply_document(
         context.service, context.actor, document, dry_run=dry_run, publish=publish, prune=prune

@@ -116,7 +116,7 @@ class DocumentResponsibility(RequestModel):
     share: Positive = defaulted_member(FIXED_SCALE, 1)
     accepted: Annotated[
         StrictBoolean,
-        Field(description="Honored for an admin key; else the team accepts it itself."),
+        Field(description="Only an admin key may accept; otherwise the team accepts."),
     ] = False
 
 
@@ -135,7 +135,7 @@ class DocumentKeyResult(RequestModel):
 
 
 class DocumentObjective(RequestModel):
-    """What the playbook is after."""
+    """An objective of the playbook."""
 
     key: Key
     title: Name
@@ -159,7 +159,7 @@ class DocumentPlaybook(RequestModel):
 
 
 class PlaybookDocument(RequestModel):
-    """A playbook as code: what a person keeps in git and applies."""
+    """A playbook as code, to keep in git and apply."""
 
     sightline: Annotated[Literal[1], Field(description="The version of the format.")]
     sources: Annotated[list[DocumentSource], Field(max_length=MAX_ENTITIES)] = []

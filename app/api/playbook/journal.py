@@ -22,16 +22,16 @@ Action = Literal["create", "update", "restore", "archive", "rotate", "restate", 
 
 
 class JournalEntry(ResponseModel):
-    """One change: who, when, what, before and after."""
+    """One change of the configuration."""
 
-    version: Annotated[Count, Field(description="The organization's version that the change made.")]
+    version: Annotated[Count, Field(description="The organization's version after the change.")]
     at: Instant
     actor: ActorName
     kind: ResourceKind
     key: ResourceKey
     action: Action
-    before: Annotated[FreeObject | None, Field(description="Null when there was nothing before.")]
-    after: Annotated[FreeObject | None, Field(description="Null when there is nothing after.")]
+    before: Annotated[FreeObject | None, Field(description="Null if there was nothing before.")]
+    after: Annotated[FreeObject | None, Field(description="Null if there is nothing after.")]
 
     model_config = {
         "json_schema_extra": json_schema_example(
@@ -73,22 +73,22 @@ async def list_journal(
     *,
     kind: Annotated[
         ResourceKind | SkipJsonSchema[None],
-        Query(description="Only changes of this kind of thing."),
+        Query(description="Only changes of this kind."),
     ] = None,
     key: Annotated[
-        ResourceKey | SkipJsonSchema[None], Query(description="Only changes of what has this key.")
+        ResourceKey | SkipJsonSchema[None], Query(description="Only changes of this key.")
     ] = None,
     actor: Annotated[
         ActorName | SkipJsonSchema[None], Query(description="Only changes by this actor.")
     ] = None,
     first_day: Annotated[
-        Day | SkipJsonSchema[None], Query(alias="from", description="From this day on.")
+        Day | SkipJsonSchema[None], Query(alias="from", description="The first day.")
     ] = None,
     last_day: Annotated[
-        Day | SkipJsonSchema[None], Query(alias="to", description="Up to and with this day.")
+        Day | SkipJsonSchema[None], Query(alias="to", description="The last day.")
     ] = None,
 ) -> JournalPage:
-    """Every change of configuration, and what was replayed or erased, newest first; never a secret."""
+    """List changes of configuration, replays and erasures, newest first, without secrets."""
     after = paging.start_position(_parse_position)
     journal_filter = JournalFilter(kind, key, actor, first_day, last_day)
     async with context.service.database.read_transaction() as connection:

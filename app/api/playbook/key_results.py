@@ -55,7 +55,7 @@ EXAMPLE = {
     "starts_on": None,
     "ends_on": None,
 }
-CADENCE_DESCRIPTION = "After how many days without evidence it begins to gather dust."
+CADENCE_DESCRIPTION = "The days without evidence after which it is stale."
 
 
 class KeyResult(ResponseModel):
@@ -86,7 +86,7 @@ class KeyResultPage(ResponseModel):
 
 
 class KeyResultPut(RequestModel):
-    """A key result as it shall be."""
+    """A key result to create or replace."""
 
     objective: Key
     title: Name
@@ -102,7 +102,7 @@ class KeyResultPut(RequestModel):
 
 
 class KeyResultPatch(RequestModel):
-    """What shall change in a key result."""
+    """The changes of a key result."""
 
     objective: Key = optional_member()
     title: Name = optional_member()
@@ -133,7 +133,7 @@ async def list_key_results(
     archived: IncludeArchived = False,
     as_of: AsOf = None,
 ) -> KeyResultPage:
-    """The organization's key results, by key."""
+    """List the key results, by key."""
     equals = {"objective": objective, "metric": metric}
     return KeyResultPage(
         **await KEY_RESULTS.list_page(
@@ -153,7 +153,7 @@ async def get_key_result(
     key_result: KeyResultKey,
     if_none_match: IfNoneMatch = None,
 ) -> object:
-    """One key result."""
+    """Return one key result."""
     return await KEY_RESULTS.get_resource(context, response, key_result)
 
 
@@ -165,7 +165,7 @@ async def put_key_result(
     body: KeyResultPut,
     precondition: WritePreconditionDep,
 ) -> KeyResult:
-    """Creates the key result, or replaces it."""
+    """Create or replace the key result."""
     key_result_value = to_domain(KeyResultValue, body, key=key_result)
     return await KEY_RESULTS.put_resource(context, response, key_result_value, precondition)
 
@@ -178,7 +178,7 @@ async def patch_key_result(
     body: KeyResultPatch,
     precondition: UpdatePreconditionDep,
 ) -> KeyResult:
-    """Changes what the merge patch names."""
+    """Change the members in the merge patch."""
     return await KEY_RESULTS.patch_resource(context, response, key_result, body, precondition)
 
 
@@ -186,5 +186,5 @@ async def patch_key_result(
 async def delete_key_result(
     context: ContextDep, key_result: KeyResultKey, precondition: UpdatePreconditionDep
 ) -> None:
-    """Archives the key result."""
+    """Archive the key result."""
     await KEY_RESULTS.archive_resource(context, key_result, precondition)

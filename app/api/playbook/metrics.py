@@ -160,11 +160,11 @@ class ConditionPut(RequestModel):
 
 
 class Restatement(ResponseModel):
-    """How far the history of a redefined metric is restated."""
+    """The progress of restating the history of a redefined metric."""
 
     started_at: Annotated[Instant, Field(description="When the metric was redefined.")]
-    days: Annotated[Int32, Field(description="Days of events to match anew.")]
-    days_done: Annotated[Int32, Field(description="Of these, the ones that are done.")]
+    days: Annotated[Int32, Field(description="Days whose events must be matched again.")]
+    days_done: Annotated[Int32, Field(description="The days done so far.")]
 
 
 class Metric(ResponseModel):
@@ -180,18 +180,21 @@ class Metric(ResponseModel):
     aggregation: Aggregation
     canonical_source: Key | None
     events_matched: Annotated[
-        Count, Field(description="Live events that match it, activities too.")
+        Count, Field(description="Events that match it, activities included.")
     ]
-    events_counted: Annotated[Count, Field(description="Of these, the ones that count for it.")]
+    events_counted: Annotated[Count, Field(description="Matching events that count for it.")]
     events_in_other_unit: Annotated[
-        Count, Field(description="Of these, the ones left out for their unit.")
+        Count, Field(description="Matching events excluded for their unit.")
     ]
     events_without_value: Annotated[
-        Count, Field(description="Of these, the ones left out for want of a number.")
+        Count, Field(description="Matching events excluded for lack of a number.")
     ]
     restatement: Annotated[
         Restatement | None,
-        Field(description="Null unless its history is being restated: answers are those before."),
+        Field(
+            description="Null unless its history is being restated. "
+            "Until then, scores use the old history."
+        ),
     ]
     archived: bool
 
@@ -210,7 +213,7 @@ class MetricPage(ResponseModel):
 
 
 class MetricPut(RequestModel):
-    """A metric as it shall be."""
+    """A metric to create or replace."""
 
     name: Name
     events: Annotated[
@@ -226,14 +229,14 @@ class MetricPut(RequestModel):
         ValuePath, Field(description="Where an event's number is: `value` or `data.<path>`.")
     ] = "value"
     canonical_source: Annotated[
-        Key | None, Field(description="Its events alone make the number.")
+        Key | None, Field(description="Only events of this source count.")
     ] = None
 
     model_config = {"json_schema_extra": json_schema_example(**EXAMPLE)}
 
 
 class MetricPatch(RequestModel):
-    """What shall change in a metric."""
+    """The changes of a metric."""
 
     name: Name = optional_member()
     events: EventTypes = optional_member()
@@ -296,7 +299,7 @@ async def _reply_to_write(
 async def list_metrics(
     context: ContextDep, paging: PagingDep, archived: IncludeArchived = False
 ) -> MetricPage:
-    """The organization's metrics, by key."""
+    """List the metrics, by key."""
     rows, next_cursor = await list_resources(
         context, paging, ResourceFilter("metric", include_archived=archived)
     )
@@ -311,7 +314,7 @@ async def get_metric(
     metric: MetricKey,
     if_none_match: IfNoneMatch = None,
 ) -> object:
-    """One metric."""
+    """Return one metric."""
     stored = await find_resource(context, "metric", metric)
     reply = to_metric(stored, await load_metric_usage(context, [metric]))
     return with_etag(context.request, response, reply, entity_tag(stored.changed_version, reply))
@@ -325,7 +328,7 @@ async def put_metric(
     body: MetricPut,
     precondition: WritePreconditionDep,
 ) -> Metric:
-    """Creates the metric, or replaces it."""
+    """Create or replace the metric."""
     written = await configuration_service.put_resource(
         context.service, context.actor, to_domain(MetricValue, body, key=metric), precondition
     )
@@ -340,7 +343,7 @@ async def patch_metric(
     body: MetricPatch,
     precondition: UpdatePreconditionDep,
 ) -> Metric:
-    """Changes what the merge patch names."""
+    """Change the members in the merge patch."""
     written = await configuration_service.patch_resource(
         context.service, context.actor, "metric", metric, merge_patch(body), precondition
     )
@@ -351,7 +354,7 @@ async def patch_metric(
 async def delete_metric(
     context: ContextDep, metric: MetricKey, precondition: UpdatePreconditionDep
 ) -> None:
-    """Archives the metric."""
+    """Archive the metric."""
     await configuration_service.archive_resource(
         context.service, context.actor, "metric", metric, precondition
     )

@@ -55,7 +55,7 @@ State = Literal["active", "paused"]
 
 
 class Objective(ResponseModel):
-    """What the playbook is after."""
+    """An objective of a playbook."""
 
     key: Key
     playbook: Key
@@ -65,7 +65,7 @@ class Objective(ResponseModel):
     parent: Annotated[
         Key | None, Field(description="The objective above it; for navigation, not for weights.")
     ]
-    state: Annotated[State, Field(description="Only active ones score.")]
+    state: Annotated[State, Field(description="Only active objectives are scored.")]
     archived: bool
 
     model_config = {
@@ -81,7 +81,7 @@ class ObjectivePage(ResponseModel):
 
 
 class ObjectivePut(RequestModel):
-    """An objective as it shall be."""
+    """An objective to create or replace."""
 
     playbook: Key
     title: Name
@@ -90,13 +90,13 @@ class ObjectivePut(RequestModel):
     parent: Annotated[
         Key | None, Field(description="The objective above it; for navigation, not for weights.")
     ] = None
-    state: Annotated[State, Field(description="Only active ones score.")] = "active"
+    state: Annotated[State, Field(description="Only active objectives are scored.")] = "active"
 
     model_config = {"json_schema_extra": json_schema_example(**EXAMPLE)}
 
 
 class ObjectivePatch(RequestModel):
-    """What shall change in an objective."""
+    """The changes of an objective."""
 
     playbook: Key = optional_member()
     title: Name = optional_member()
@@ -120,7 +120,8 @@ async def list_objectives(
         Key | SkipJsonSchema[None], Query(description="Only those of this playbook.")
     ] = None,
     team: Annotated[
-        Key | SkipJsonSchema[None], Query(description="Only those in which it has a part.")
+        Key | SkipJsonSchema[None],
+        Query(description="Only those in which this team has a responsibility."),
     ] = None,
     parent: Annotated[
         Key | SkipJsonSchema[None], Query(description="Only those under this objective.")
@@ -130,7 +131,7 @@ async def list_objectives(
     ] = None,
     archived: IncludeArchived = False,
 ) -> ObjectivePage:
-    """The organization's objectives, by key."""
+    """List the objectives, by key."""
     equals = {"playbook": playbook, "parent": parent, "state": state}
     if team is None:
         return ObjectivePage(
@@ -188,7 +189,7 @@ async def get_objective(
     objective: ObjectiveKey,
     if_none_match: IfNoneMatch = None,
 ) -> object:
-    """One objective."""
+    """Return one objective."""
     return await OBJECTIVES.get_resource(context, response, objective)
 
 
@@ -200,7 +201,7 @@ async def put_objective(
     body: ObjectivePut,
     precondition: WritePreconditionDep,
 ) -> Objective:
-    """Creates the objective, or replaces it."""
+    """Create or replace the objective."""
     objective_value = to_domain(ObjectiveValue, body, key=objective)
     return await OBJECTIVES.put_resource(context, response, objective_value, precondition)
 
@@ -213,7 +214,7 @@ async def patch_objective(
     body: ObjectivePatch,
     precondition: UpdatePreconditionDep,
 ) -> Objective:
-    """Changes what the merge patch names."""
+    """Change the members in the merge patch."""
     return await OBJECTIVES.patch_resource(context, response, objective, body, precondition)
 
 
@@ -221,5 +222,5 @@ async def patch_objective(
 async def delete_objective(
     context: ContextDep, objective: ObjectiveKey, precondition: UpdatePreconditionDep
 ) -> None:
-    """Archives the objective, with its key results and responsibilities."""
+    """Archive the objective with its key results and responsibilities."""
     await OBJECTIVES.archive_resource(context, objective, precondition)

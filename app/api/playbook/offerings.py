@@ -42,7 +42,7 @@ RETIRED_DESCRIPTION = (
 
 
 class Offering(ResponseModel):
-    """Something that can be sold, and between which days it can be delivered."""
+    """A product or service, with the days on which it can be delivered."""
 
     key: Key
     name: Name
@@ -64,7 +64,7 @@ class OfferingPage(ResponseModel):
 
 
 class OfferingPut(RequestModel):
-    """An offering as it shall be."""
+    """An offering to create or replace."""
 
     name: Name
     available_from: Annotated[Day, Field(description="The first day on which it can be delivered.")]
@@ -75,7 +75,7 @@ class OfferingPut(RequestModel):
 
 
 class OfferingPatch(RequestModel):
-    """What shall change in an offering."""
+    """The changes of an offering."""
 
     name: Name = optional_member()
     available_from: Day = optional_member()
@@ -92,7 +92,7 @@ OFFERINGS = KeyedResource("offering", Offering)
 async def list_offerings(
     context: ContextDep, paging: PagingDep, archived: IncludeArchived = False
 ) -> OfferingPage:
-    """The organization's offerings, by key."""
+    """List the offerings, by key."""
     return OfferingPage(**await OFFERINGS.list_page(context, paging, {}, archived=archived))
 
 
@@ -103,7 +103,7 @@ async def get_offering(
     offering: OfferingKey,
     if_none_match: IfNoneMatch = None,
 ) -> object:
-    """One offering."""
+    """Return one offering."""
     return await OFFERINGS.get_resource(context, response, offering)
 
 
@@ -115,7 +115,7 @@ async def put_offering(
     body: OfferingPut,
     precondition: WritePreconditionDep,
 ) -> Offering:
-    """Creates the offering, or replaces it."""
+    """Create or replace the offering."""
     offering_value = to_domain(OfferingValue, body, key=offering)
     return await OFFERINGS.put_resource(context, response, offering_value, precondition)
 
@@ -128,7 +128,7 @@ async def patch_offering(
     body: OfferingPatch,
     precondition: UpdatePreconditionDep,
 ) -> Offering:
-    """Changes what the merge patch names."""
+    """Change the members in the merge patch."""
     return await OFFERINGS.patch_resource(context, response, offering, body, precondition)
 
 
@@ -136,5 +136,5 @@ async def patch_offering(
 async def delete_offering(
     context: ContextDep, offering: OfferingKey, precondition: UpdatePreconditionDep
 ) -> None:
-    """Archives the offering."""
+    """Archive the offering."""
     await OFFERINGS.archive_resource(context, offering, precondition)

@@ -21,12 +21,12 @@ TimeZone = Annotated[str, text(64, 1), Field(description="An IANA name; fixed on
 
 
 class Organization(ResponseModel):
-    """The tenant that the API key belongs to, and what the key may do in it."""
+    """The tenant that the API key belongs to, and the permissions of the key."""
 
     key: Key
     name: Name
     time_zone: TimeZone
-    version: Annotated[Count, Field(description="Rises with every write, events included.")]
+    version: Annotated[Count, Field(description="Increases with every write, including events.")]
     scopes: Annotated[list[Scope], Field(max_length=4, description="The scopes of the API key.")]
     team: Annotated[Key | None, Field(description="The team that the API key is bound to.")]
     source: Annotated[Key | None, Field(description="The source that the API key is bound to.")]
@@ -39,7 +39,7 @@ class Organization(ResponseModel):
 
 
 class OrganizationPatch(RequestModel):
-    """What shall change in the organization."""
+    """The changes of the organization."""
 
     name: Name = optional_member()
     time_zone: TimeZone = optional_member()
@@ -60,7 +60,7 @@ async def _to_organization(context: RequestContext, resource: Resource) -> Organ
 async def get_organization(
     context: ContextDep, response: Response, if_none_match: IfNoneMatch = None
 ) -> object:
-    """The organization, its version, and the scopes and binding of the API key."""
+    """Return the organization, its version, and the scopes and binding of the API key."""
     stored = await find_resource(context, "organization", "organization")
     reply = await _to_organization(context, stored.resource)
     return with_etag(context.request, response, reply, entity_tag(stored.changed_version, reply))
@@ -73,7 +73,7 @@ async def patch_organization(
     body: OrganizationPatch,
     precondition: UpdatePreconditionDep,
 ) -> Organization:
-    """Changes what the merge patch names."""
+    """Change the members in the merge patch."""
     stored = await find_resource(context, "organization", "organization")
     written = await configuration_service.patch_resource(
         context.service,

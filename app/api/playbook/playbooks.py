@@ -75,12 +75,12 @@ class Playbook(ResponseModel):
     title: Name
     narrative: Narrative
     starts_on: Day
-    ends_on: Annotated[Day, Field(description="The last day that belongs to it.")]
+    ends_on: Annotated[Day, Field(description="The last day, inclusive.")]
     state: Literal["draft", "published", "closed"]
     revision: Annotated[Int32, Field(description="0 before the first publishing.")]
     published_at: Instant | None
     unpublished_changes: Annotated[
-        Int32, Field(description="How many of its parts differ from the revision.")
+        Int32, Field(description="The number of parts that differ from the revision.")
     ]
     archived: bool
 
@@ -99,18 +99,21 @@ class PlaybookPage(ResponseModel):
 
 
 class PlaybookPut(RequestModel):
-    """A playbook as it shall be; it takes effect at once and shows as unpublished until the next publishing."""
+    """A playbook to create or replace.
+
+    Changes take effect at once and count as unpublished until the next publishing.
+    """
 
     title: Name
     narrative: Narrative = ""
     starts_on: Day
-    ends_on: Annotated[Day, Field(description="The last day that belongs to it.")]
+    ends_on: Annotated[Day, Field(description="The last day, inclusive.")]
 
     model_config = {"json_schema_extra": json_schema_example(**EXAMPLE)}
 
 
 class PlaybookPatch(RequestModel):
-    """What shall change in a playbook."""
+    """The changes of a playbook."""
 
     title: Name = optional_member()
     narrative: Narrative = optional_member()
@@ -151,7 +154,7 @@ async def _reply_to_write(
 async def list_playbooks(
     context: ContextDep, paging: PagingDep, archived: IncludeArchived = False
 ) -> PlaybookPage:
-    """The organization's playbooks, by key."""
+    """List the playbooks, by key."""
     rows, next_cursor = await list_resources(
         context, paging, ResourceFilter("playbook", include_archived=archived)
     )
@@ -174,7 +177,7 @@ async def get_playbook(
     playbook: PlaybookKey,
     if_none_match: IfNoneMatch = None,
 ) -> object:
-    """One playbook."""
+    """Return one playbook."""
     stored = await find_resource(context, "playbook", playbook)
     reply = await _to_playbook(context, stored.resource)
     return with_etag(context.request, response, reply, entity_tag(stored.changed_version, reply))
@@ -188,7 +191,7 @@ async def put_playbook(
     body: PlaybookPut,
     precondition: WritePreconditionDep,
 ) -> Playbook:
-    """Creates the playbook as a draft, or replaces what it says; its state and revision stay."""
+    """Create the playbook as a draft, or replace its content. State and revision stay."""
     written = await configuration_service.put_resource(
         context.service, context.actor, to_domain(PlaybookValue, body, key=playbook), precondition
     )
@@ -203,7 +206,7 @@ async def patch_playbook(
     body: PlaybookPatch,
     precondition: UpdatePreconditionDep,
 ) -> Playbook:
-    """Changes what the merge patch names."""
+    """Change the members in the merge patch."""
     written = await configuration_service.patch_resource(
         context.service, context.actor, "playbook", playbook, merge_patch(body), precondition
     )
@@ -214,7 +217,7 @@ async def patch_playbook(
 async def delete_playbook(
     context: ContextDep, playbook: PlaybookKey, precondition: UpdatePreconditionDep
 ) -> None:
-    """Archives the playbook; its objectives go first."""
+    """Archive the playbook. Its objectives must be archived before."""
     await configuration_service.archive_resource(
         context.service, context.actor, "playbook", playbook, precondition
     )
@@ -227,7 +230,7 @@ async def delete_playbook(
 async def publish_playbook(
     context: ContextDep, response: Response, playbook: PlaybookKey
 ) -> Playbook:
-    """Publishes the next revision; without a change since the last one that one is answered."""
+    """Publish the next revision. Without a change, return the last one."""
     written = await playbooks.publish_playbook(context.service, context.actor, playbook)
     return await _reply_to_write(context, response, written)
 
@@ -239,6 +242,6 @@ async def publish_playbook(
 async def close_playbook(
     context: ContextDep, response: Response, playbook: PlaybookKey
 ) -> Playbook:
-    """Closes a published playbook."""
+    """Close a published playbook."""
     written = await playbooks.close_playbook(context.service, context.actor, playbook)
     return await _reply_to_write(context, response, written)

@@ -53,7 +53,7 @@ EXAMPLE: dict[str, Any] = {  # Any: JSON values
 
 
 class Weights(ResponseModel):
-    """How much each component weighs in the score."""
+    """The weight of each component in the score."""
 
     playbook: ShownNumber
     shared_responsibility: ShownNumber
@@ -82,7 +82,7 @@ class Policy(ResponseModel):
 
 
 class WeightsPut(RequestModel):
-    """How much each component shall weigh; at 0 it is computed and counts for nothing."""
+    """The weight of each component. With weight 0 it is computed but does not count."""
 
     playbook: NotNegative = defaulted_member(10 * FIXED_SCALE, 10)
     shared_responsibility: NotNegative = defaulted_member(15 * FIXED_SCALE, 15)
@@ -99,7 +99,7 @@ class WeightsPut(RequestModel):
 
 
 class PolicyPut(RequestModel):
-    """The policy as it shall be."""
+    """The policy to set."""
 
     weights: WeightsPut = Field(default_factory=WeightsPut)
     focus_days: Days = 28
@@ -115,7 +115,7 @@ class PolicyPut(RequestModel):
 
 
 class WeightsPatch(RequestModel):
-    """The weights that shall change."""
+    """The weights to change."""
 
     playbook: NotNegative = optional_member()
     shared_responsibility: NotNegative = optional_member()
@@ -132,7 +132,7 @@ class WeightsPatch(RequestModel):
 
 
 class PolicyPatch(RequestModel):
-    """What shall change in the policy."""
+    """The changes of the policy."""
 
     weights: WeightsPatch = optional_member()
     focus_days: Days = optional_member()
@@ -152,7 +152,7 @@ POLICY = KeyedResource("policy", Policy)
 async def get_policy(
     context: ContextDep, response: Response, if_none_match: IfNoneMatch = None
 ) -> object:
-    """The organization's policy."""
+    """Return the policy."""
     return await POLICY.get_resource(context, response, "policy")
 
 
@@ -166,7 +166,7 @@ async def put_policy(
     body: PolicyPut,
     precondition: WritePreconditionDep,
 ) -> Policy:
-    """Replaces the policy; what the body does not say is as by default."""
+    """Replace the policy. Absent members get their defaults."""
     return await POLICY.put_resource(context, response, to_domain(PolicyValue, body), precondition)
 
 
@@ -177,7 +177,7 @@ async def patch_policy(
     body: PolicyPatch,
     precondition: UpdatePreconditionDep,
 ) -> Policy:
-    """Changes what the merge patch names."""
+    """Change the members in the merge patch."""
     fields = body.sent_fields()
 
     def apply_patch(policy: Resource) -> Resource:

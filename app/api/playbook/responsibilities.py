@@ -61,7 +61,7 @@ class Responsibility(ResponseModel):
     share: ShownNumber
     status: Annotated[
         Status,
-        Field(description="Only accepted ones that are accountable or responsible carry weight."),
+        Field(description="Only accepted accountable or responsible ones have weight."),
     ]
     by: Annotated[Note, Field(description="Who accepted or declined it for the team.")]
     note: Note
@@ -88,7 +88,7 @@ class ResponsibilityPage(ResponseModel):
 
 
 class ResponsibilityPut(RequestModel):
-    """A responsibility as it shall be; another role or share has to be accepted anew."""
+    """A responsibility to propose. A new role or share must be accepted again."""
 
     role: Role
     share: Positive = defaulted_member(FIXED_SCALE, 1)
@@ -97,7 +97,7 @@ class ResponsibilityPut(RequestModel):
 
 
 class AcceptancePut(RequestModel):
-    """Whether the team takes it."""
+    """The team's answer to a proposed responsibility."""
 
     accepted: StrictBoolean
     by: Name
@@ -117,7 +117,7 @@ async def list_responsibilities(
     archived: IncludeArchived = False,
     as_of: AsOf = None,
 ) -> ResponsibilityPage:
-    """The responsibilities in an objective, by team."""
+    """List the responsibilities in an objective, by team."""
     await find_resource(context, "objective", objective, as_of)
     equals = {"objective": objective}
     return ResponsibilityPage(
@@ -137,7 +137,7 @@ async def get_responsibility(
     team: TeamKey,
     if_none_match: IfNoneMatch = None,
 ) -> object:
-    """One team's part in an objective."""
+    """Return one team's part in an objective."""
     return await RESPONSIBILITIES.get_resource(context, response, f"{objective}/{team}")
 
 
@@ -150,7 +150,7 @@ async def put_responsibility(
     body: ResponsibilityPut,
     precondition: WritePreconditionDep,
 ) -> Responsibility:
-    """Proposes a part to the team, or changes it."""
+    """Propose a part to the team, or change it."""
     await find_resource(context, "objective", objective)
     responsibility = to_domain(ResponsibilityValue, body, objective=objective, team=team)
     return await RESPONSIBILITIES.put_resource(context, response, responsibility, precondition)
@@ -162,7 +162,7 @@ async def put_responsibility(
 async def delete_responsibility(
     context: ContextDep, objective: ObjectiveKey, team: TeamKey, precondition: UpdatePreconditionDep
 ) -> None:
-    """Archives the team's part."""
+    """Archive the team's part."""
     await RESPONSIBILITIES.archive_resource(context, f"{objective}/{team}", precondition)
 
 
@@ -178,7 +178,7 @@ async def put_acceptance(
     body: AcceptancePut,
     precondition: UpdatePreconditionDep,
 ) -> Responsibility:
-    """Says for the team whether it takes its part; needs a key bound to the team, or an admin key."""
+    """Accept or decline for the team. Requires a key bound to the team, or an admin key."""
     answer = ResponsibilityAnswer(objective, team, body.accepted, body.by, body.note)
     written = await playbooks.record_answer(context.service, context.actor, answer, precondition)
     return RESPONSIBILITIES.reply_to_write(context, response, written)

@@ -53,7 +53,7 @@ class ContributionPage(ResponseModel):
 
 
 class ContributionPut(RequestModel):
-    """Who contributed for the team."""
+    """A contribution to record."""
 
     by: Name
     note: Note = ""
@@ -85,7 +85,7 @@ class SignoffPage(ResponseModel):
 
 
 class SignoffPut(RequestModel):
-    """Who signs which revision for the team; only the current one can be signed."""
+    """A sign-off. Only the current revision can be signed."""
 
     revision: Annotated[int, integer(1, 2**31 - 1)]
     by: Name
@@ -120,7 +120,7 @@ async def list_contributions(
     archived: IncludeArchived = False,
     as_of: AsOf = None,
 ) -> ContributionPage:
-    """The contributions of a playbook, by team."""
+    """List the contributions to a playbook, by team."""
     return ContributionPage(
         **await _list_statements(
             context, paging, CONTRIBUTIONS, playbook, archived=archived, as_of=as_of
@@ -137,7 +137,7 @@ async def put_contribution(
     body: ContributionPut,
     precondition: WritePreconditionDep,
 ) -> Contribution:
-    """Says that the team has contributed. Needs a key bound to the team, or an admin key."""
+    """Record that the team contributed. Requires a key bound to the team, or an admin key."""
     contribution = to_domain(ContributionValue, body, playbook=playbook, team=team)
     written = await playbooks.record_contribution(
         context.service, context.actor, contribution, precondition
@@ -149,7 +149,7 @@ async def put_contribution(
 async def delete_contribution(
     context: ContextDep, playbook: PlaybookKey, team: TeamKey, precondition: UpdatePreconditionDep
 ) -> None:
-    """Withdraws the contribution. Needs a key bound to the team, or an admin key."""
+    """Withdraw the contribution. Requires a key bound to the team, or an admin key."""
     await playbooks.withdraw_participation(
         context.service, context.actor, "contribution", playbook, team, precondition
     )
@@ -163,7 +163,7 @@ async def list_signoffs(
     archived: IncludeArchived = False,
     as_of: AsOf = None,
 ) -> SignoffPage:
-    """The sign-offs of a playbook, by team."""
+    """List the sign-offs of a playbook, by team."""
     return SignoffPage(
         **await _list_statements(
             context, paging, SIGNOFFS, playbook, archived=archived, as_of=as_of
@@ -180,7 +180,7 @@ async def put_signoff(
     body: SignoffPut,
     precondition: WritePreconditionDep,
 ) -> Signoff:
-    """Signs the current revision for the team. Needs a key bound to the team, or an admin key."""
+    """Sign the current revision. Requires a key bound to the team, or an admin key."""
     signoff = to_domain(SignoffValue, body, playbook=playbook, team=team)
     written = await playbooks.record_signoff(context.service, context.actor, signoff, precondition)
     return SIGNOFFS.reply_to_write(context, response, written)
@@ -190,7 +190,7 @@ async def put_signoff(
 async def delete_signoff(
     context: ContextDep, playbook: PlaybookKey, team: TeamKey, precondition: UpdatePreconditionDep
 ) -> None:
-    """Withdraws the sign-off. Needs a key bound to the team, or an admin key."""
+    """Withdraw the sign-off. Requires a key bound to the team, or an admin key."""
     await playbooks.withdraw_participation(
         context.service, context.actor, "signoff", playbook, team, precondition
     )

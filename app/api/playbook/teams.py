@@ -64,7 +64,7 @@ class TeamPage(ResponseModel):
 
 
 class TeamPut(RequestModel):
-    """A team as it shall be."""
+    """A team to create or replace."""
 
     name: Name
     function: Annotated[Key, Field(description="sales, marketing, operations, executive, ...")]
@@ -74,7 +74,7 @@ class TeamPut(RequestModel):
 
 
 class TeamPatch(RequestModel):
-    """What shall change in a team."""
+    """The changes of a team."""
 
     name: Name = optional_member()
     function: Key = optional_member()
@@ -90,7 +90,7 @@ TEAMS = KeyedResource("team", Team)
 async def list_teams(
     context: ContextDep, paging: PagingDep, archived: IncludeArchived = False
 ) -> TeamPage:
-    """The organization's teams, by key."""
+    """List the teams, by key."""
     return TeamPage(**await TEAMS.list_page(context, paging, {}, archived=archived))
 
 
@@ -101,7 +101,7 @@ async def get_team(
     team: TeamKey,
     if_none_match: IfNoneMatch = None,
 ) -> object:
-    """One team."""
+    """Return one team."""
     return await TEAMS.get_resource(context, response, team)
 
 
@@ -113,7 +113,7 @@ async def put_team(
     body: TeamPut,
     precondition: WritePreconditionDep,
 ) -> Team:
-    """Creates the team, or replaces it."""
+    """Create or replace the team."""
     team_value = to_domain(TeamValue, body, key=team)
     return await TEAMS.put_resource(context, response, team_value, precondition)
 
@@ -126,7 +126,7 @@ async def patch_team(
     body: TeamPatch,
     precondition: UpdatePreconditionDep,
 ) -> Team:
-    """Changes what the merge patch names."""
+    """Change the members in the merge patch."""
     return await TEAMS.patch_resource(context, response, team, body, precondition)
 
 
@@ -134,5 +134,5 @@ async def patch_team(
 async def delete_team(
     context: ContextDep, team: TeamKey, precondition: UpdatePreconditionDep
 ) -> None:
-    """Archives the team; a team with load-bearing responsibilities is needed, and stays."""
+    """Archive the team. A team with accepted responsibilities that have weight is in use."""
     await TEAMS.archive_resource(context, team, precondition)

@@ -39,14 +39,14 @@ EXAMPLE: dict[str, Any] = {  # Any: JSON values
 
 
 class RejectedElement(ResponseModel):
-    """An element of a delivery that was set aside."""
+    """An element of a delivery that was rejected."""
 
-    index: Annotated[Int32, Field(description="Its place in the delivery, from 0.")]
+    index: Annotated[Int32, Field(description="Its index in the delivery, from 0.")]
     problem: LongText
 
 
 class Delivery(ResponseModel):
-    """What a CRM sent, and what became of it."""
+    """A delivery of a CRM, and its outcome."""
 
     uid: Uid
     source: Key
@@ -58,7 +58,7 @@ class Delivery(ResponseModel):
     state: State
     problem: LongText | None
     rejects: Annotated[list[RejectedElement], Field(max_length=100_000)]
-    changes: Annotated[Count, Field(description="Changes that it was the first to tell.")]
+    changes: Annotated[Count, Field(description="Changes that it was the first to report.")]
     recorded: Annotated[Count, Field(description="Events that were recorded because of it.")]
     retracted: Annotated[Count, Field(description="Events that were retracted because of it.")]
 
@@ -66,7 +66,7 @@ class Delivery(ResponseModel):
 
 
 class DeliveryHeader(ResponseModel):
-    """One header that was kept."""
+    """One stored header."""
 
     name: Name
     value: Annotated[str, text(20_000)]
@@ -78,10 +78,10 @@ class RawDelivery(Delivery):
     headers: Annotated[list[DeliveryHeader], Field(max_length=100)]
     body: Annotated[
         Annotated[str, Field(max_length=3_000_000)] | None,
-        Field(description="Null when kept no longer."),
+        Field(description="Null if no longer stored."),
     ]
     body_encoding: Annotated[
-        Literal["utf_8", "base64"], Field(description="base64 when it is no text.")
+        Literal["utf_8", "base64"], Field(description="base64 for a body that is not text.")
     ]
 
     model_config = {
@@ -138,7 +138,7 @@ async def list_deliveries(
         State | SkipJsonSchema[None], Query(description="Only those in this state.")
     ] = None,
 ) -> DeliveryPage:
-    """What the source delivered, newest first, without the bodies."""
+    """List the deliveries of a source, newest first, without bodies."""
     await find_resource(context, "source", source)
     organization = context.actor.organization
     after = paging.start_position(parse_instant_and_uid)
@@ -165,7 +165,7 @@ async def get_delivery(
     uid: DeliveryUid,
     if_none_match: IfNoneMatch = None,
 ) -> object:
-    """One delivery, raw."""
+    """Return one delivery with its raw body."""
     async with context.service.database.read_transaction() as connection:
         stored = await deliveries.find_delivery(
             connection, context.actor.organization, source, UUID(uid)

@@ -32,7 +32,7 @@ ORIGIN_PATTERN: Final = re.compile(r"[A-Za-z0-9.:/_-]{1,253}")
 
 
 class Receipt(ResponseModel):
-    """That a delivery is kept."""
+    """The receipt of a stored delivery."""
 
     delivery: Uid
     state: Literal["processed", "ignored", "failed"]
@@ -47,9 +47,10 @@ class Receipt(ResponseModel):
     **route_contract(Contract(None, "*/*", 2 * MIB, (401, 403, 409), accepts_any_query=True)),
 )
 async def take_delivery(request: Request, service: ServiceDep, hook_id: HookId) -> Receipt:
-    """Takes a delivery. An authentic one is kept and answered with 200 whatever it says, for CRMs punish errors.
+    """Receive a delivery. Authentic ones are stored and answered with 200.
 
-    Salesforce reads no receipt: its messages are answered with the SOAP acknowledgement that it waits for.
+    CRMs disable hooks that answer with errors, so a delivery that cannot be read is answered with
+    200 too. Salesforce gets the SOAP acknowledgement that it expects.
     """
     headers = {name.lower(): header_value for name, header_value in request.headers.items()}
     delivery = Delivery(request.method, str(request.url), headers, request.state.body)

@@ -71,32 +71,31 @@ def _lowercase_headers(headers: object) -> object:
 
 
 class ReplayRequest(RequestModel):
-    """Which deliveries shall be read again."""
+    """The deliveries to process again."""
 
     since: Annotated[
         DayOrInstant | None,
-        Field(description="All since then, a day from its beginning on; null: the failed ones."),
+        Field(description="All since this instant or start of day; null: the failed ones."),
     ] = None
 
     model_config = {"json_schema_extra": json_schema_example(since="2026-11-01")}
 
 
 class Replay(ResponseModel):
-    """What came of a replay."""
+    """The outcome of a replay."""
 
     dry_run: bool
-    processed: Annotated[Count, Field(description="Deliveries that said something of ours.")]
-    ignored: Annotated[
-        Count, Field(description="Deliveries that were understood and are not ours.")
-    ]
+    processed: Annotated[Count, Field(description="Deliveries with relevant changes.")]
+    ignored: Annotated[Count, Field(description="Deliveries without relevant changes.")]
     failed: Annotated[Count, Field(description="Deliveries that still cannot be read.")]
     without_body: Annotated[
-        Count, Field(description="Those whose body is kept no longer: what they said stands.")
+        Count, Field(description="Deliveries whose body is no longer stored; their changes stay.")
     ]
     recorded: Count
     retracted: Annotated[Count, Field(description="Events that were retracted.")]
     continue_from: Annotated[
-        Instant | None, Field(description="Not null: ask again since then for the rest.")
+        Instant | None,
+        Field(description="The `since` of the next request if deliveries remain, or null."),
     ]
 
     model_config = {
@@ -114,7 +113,7 @@ class Replay(ResponseModel):
 
 
 class RecordImport(RequestModel):
-    """Deals as they are in the CRM now."""
+    """Deals in their current state in the CRM."""
 
     records: Annotated[
         list[RecordBody],
@@ -135,24 +134,24 @@ class RecordImport(RequestModel):
 
 
 class UnmappedRecords(UnmappedPair):
-    """A value that imported records hold and the mapping does not know, or cannot read."""
+    """A value of imported records that the mapping does not cover or cannot read."""
 
     count: Annotated[Count, Field(description="How many records hold it.")]
     records: Annotated[list[RecordId], Field(max_length=10, description="The first of them.")]
 
 
 class ImportedRecords(Delivery):
-    """What became of imported records; what is unmapped is told of these records alone."""
+    """The outcome of an import, with the unmapped values of its records."""
 
     reads: Annotated[
         list[PropertyName],
-        Field(max_length=1_100, description="What the mapping reads of a record."),
+        Field(max_length=1_100, description="The properties that the mapping reads."),
     ]
     unmapped: Annotated[
         list[UnmappedRecords], Field(max_length=1_000, description="The most frequent first.")
     ]
     wins_without_amount: Annotated[
-        Count, Field(description="Won deals whose amount no record says.")
+        Count, Field(description="Won deals without an amount in any record.")
     ]
     without_amount: Annotated[
         list[RecordId], Field(max_length=10, description="The first of them.")
@@ -178,7 +177,7 @@ class SampleDelivery(RequestModel):
         BeforeValidator(_lowercase_headers),
         Field(
             max_length=100,
-            description="Headers that the connector reads; a signature is not asked for.",
+            description="Headers that the connector reads. No signature is required.",
         ),
     ] = {}
     mapping: Annotated[
@@ -193,7 +192,7 @@ class SampleDelivery(RequestModel):
 
 
 class PreviewedEvent(ResponseModel):
-    """An event that a sample would make."""
+    """An event that a sample would produce."""
 
     type: EventType
     time: Instant
@@ -207,12 +206,12 @@ class PreviewedEvent(ResponseModel):
 
 
 class Preview(ResponseModel):
-    """What a sample would make."""
+    """The events that a sample would produce."""
 
-    changes: Annotated[Count, Field(description="Changes of records that it tells.")]
-    ignored: Annotated[Count, Field(description="Elements that were understood and are not ours.")]
+    changes: Annotated[Count, Field(description="Changes of records in the sample.")]
+    ignored: Annotated[Count, Field(description="Elements without relevant changes.")]
     problem: Annotated[
-        LongText | None, Field(description="Not null when the sample cannot be read at all.")
+        LongText | None, Field(description="The reason if the sample cannot be read, or null.")
     ]
     rejects: Annotated[list[RejectedElement], Field(max_length=100_000)]
     events: Annotated[list[PreviewedEvent], Field(max_length=100_000)]
@@ -261,7 +260,7 @@ def _to_previewed_event(event: DesiredEvent | Event) -> PreviewedEvent:
     **route_contract(Contract("admin", problem_statuses=(409,))),
 )
 async def replay_delivery(context: ContextDep, source: SourceKey, uid: DeliveryUid) -> Delivery:
-    """Reads one delivery again, under the source's present mapping."""
+    """Process one delivery again with the current mapping of its source."""
     stored = await replay_service.replay_delivery(
         context.service, context.actor, source, UUID(uid), parse_event
     )
@@ -276,9 +275,9 @@ async def replay_deliveries(
     context: ContextDep,
     source: SourceKey,
     body: ReplayRequest | None = None,
-    dry_run: Annotated[bool, Query(description="Only say what would come of it.")] = False,
+    dry_run: Annotated[bool, Query(description="Only return the outcome.")] = False,
 ) -> Replay:
-    """Reads the failed deliveries again, or all since a time, at most 2,000 at once; nothing doubles."""
+    """Process failed deliveries again, or all since a time, at most 2,000; no duplicates."""
     since = None if body is None else body.since
     replay_result = await replay_service.replay_deliveries(
         context.service, context.actor, source, since, parse_event, dry_run=dry_run
@@ -304,7 +303,7 @@ async def replay_deliveries(
 async def import_records(
     context: ContextDep, request: Request, source: SourceKey, body: RecordImport
 ) -> ImportedRecords:
-    """Takes deals that existed before connecting; what is there already changes nothing."""
+    """Import deals that existed before connecting. Known state changes nothing."""
     raw = await request.body()  # the raw bytes keep numbers exact; the schema has been checked
     import_result = await record_import.import_records(
         context.service, context.actor, source, raw, parse_event
@@ -334,7 +333,7 @@ async def import_records(
     **route_contract(Contract("read", JSON, 2 * MIB, problem_statuses=(409,))),
 )
 async def preview_delivery(context: ContextDep, source: SourceKey, body: SampleDelivery) -> Preview:
-    """Says what a sample would make of a source that knew nothing else; stores nothing."""
+    """Preview the events of a sample delivery, without other deliveries. Nothing is stored."""
     body_text = body.body if isinstance(body.body, str) else strict_json.dumps(body.body)
     sample = DeliveryValue("POST", "", body.headers, body_text.encode())
     preview = await mapping_preview.preview_mapping(

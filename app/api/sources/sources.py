@@ -94,7 +94,7 @@ async def _reply_to_write(
 async def list_sources(
     context: ContextDep, paging: PagingDep, archived: IncludeArchived = False
 ) -> SourcePage:
-    """The organization's sources, by key, and how each is doing."""
+    """List the sources with their health, by key."""
     rows, next_cursor = await list_resources(
         context, paging, ResourceFilter("source", include_archived=archived)
     )
@@ -108,7 +108,7 @@ async def get_source(
     source: SourceKey,
     if_none_match: IfNoneMatch = None,
 ) -> object:
-    """One source, and how it is doing."""
+    """Return one source with its health."""
     stored = await find_resource(context, "source", source)
     (reply,) = await _to_sources(context, [stored])
     return with_etag(context.request, response, reply, entity_tag(stored.changed_version, reply))
@@ -122,7 +122,7 @@ async def put_source(
     body: SourcePut,
     precondition: WritePreconditionDep,
 ) -> ConnectedSource:
-    """Creates the source, or replaces it; without a secret it keeps the one it has."""
+    """Create or replace the source. Without a secret, its current one stays."""
     new_source = _to_source_value(source, body)
     saved = await sources_service.put_source(
         context.service, context.actor, new_source, body.secret, precondition
@@ -142,7 +142,7 @@ async def patch_source(
     body: SourcePatch,
     precondition: UpdatePreconditionDep,
 ) -> ConnectedSource:
-    """Changes what the merge patch names."""
+    """Change the members in the merge patch."""
     fields = body.sent_fields()
     secret = fields.pop("secret", None)
 
@@ -168,7 +168,7 @@ def _merge_fields(
 async def delete_source(
     context: ContextDep, source: SourceKey, precondition: UpdatePreconditionDep
 ) -> None:
-    """Archives the source; its hook takes nothing any more."""
+    """Archive the source. Its hook accepts no more deliveries."""
     await configuration_service.archive_resource(
         context.service, context.actor, "source", source, precondition
     )
@@ -183,7 +183,7 @@ async def delete_source(
 async def rotate_secret(
     context: ContextDep, response: Response, source: SourceKey, body: SecretRotation | None = None
 ) -> ConnectedSource:
-    """Gives the source a new secret; the one before is taken for another 24 hours."""
+    """Replace the secret. The previous one stays valid for 24 hours."""
     secret = None if body is None else body.secret
     saved = await sources_service.rotate_secret(context.service, context.actor, source, secret)
     return await _reply_to_write(context, response, saved)
