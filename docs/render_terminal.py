@@ -1,7 +1,9 @@
-"""Render the output of a command as an SVG picture of a terminal, without fonts or addresses of other hosts.
+"""Render the output of a command as an SVG picture of a terminal.
 
-FORCE_COLOR=1 COLUMNS=84 sightline alignment | python docs/render_terminal.py "sightline alignment" \
-    > docs/images/terminal.svg
+The picture loads no font and no file of another host.
+
+FORCE_COLOR=1 COLUMNS=84 sightline alignment \
+    | python docs/render_terminal.py "sightline alignment" > docs/images/terminal.svg
 """
 
 import io
@@ -14,11 +16,13 @@ from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
 COLUMNS: Final = 84
-# Like Rich's own format, but with the fonts of the reader's system: Rich's format loads one from another host.
+# Like Rich's own format, with the fonts of the reader's system: Rich's format loads a web font.
 SVG_FORMAT: Final = """\
-<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" aria-label="TITLE">
+<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}"
+  role="img" aria-label="TITLE">
 <style>
-.{unique_id}-matrix {{ font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace;
+.{unique_id}-matrix {{
+  font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace;
   font-size: {char_height}px; line-height: {line_height}px; font-variant-east-asian: full-width; }}
 .{unique_id}-title {{ font-size: 18px; font-weight: bold; font-family: system-ui, sans-serif; }}
 {styles}

@@ -58,8 +58,8 @@ SharedMemo: TypeAlias = dict[object, tuple[tuple[object, ...], object]]
 class PlaybookIndex:
     """The configuration that one playbook is scored by. Mappings are in the order of their keys.
 
-    The index depends neither on a day nor on evidence, so that a history needs a new index only when the
-    configuration changes. Attributes are computed on first use. Indexes with a shared memo reuse
+    The index depends neither on a day nor on evidence, so that a history needs a new index only
+    when the configuration changes. Attributes are computed on first use. Indexes with a shared memo reuse
     results that were computed from equal inputs.
     """
 

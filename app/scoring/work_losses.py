@@ -11,7 +11,10 @@ from app.scoring.phrases import format_percent
 
 
 class WorkExplanation(NamedTuple):
-    """Explains the losses of one team's work. A component subclasses it to describe an objective."""
+    """Explains the losses of one team's work.
+
+    A component subclasses it to describe an objective.
+    """
 
     scope: EvidenceScope
     team: str

@@ -90,7 +90,7 @@ class WriteCoalescer(Generic[RequestT, ReplyT]):
 
 
 async def _wait_for_batch(queue: Sized) -> None:
-    """Return when the event loop delivers no more requests for now, or the batch is large enough."""
+    """Wait until no more requests arrive for now, or the batch is large enough."""
     idle_ticks = 0
     previous_length = len(queue)
     while idle_ticks < IDLE_TICKS and previous_length < TARGET_BATCH:
