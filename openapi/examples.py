@@ -42,7 +42,7 @@ def shorten_lists(reply: Any) -> Any:
     if isinstance(reply, list):
         return [shorten_lists(element) for element in reply[:MAX_LISTED]]
     return (
-        {name: shorten_lists(member) for name, member in reply.items()}
+        {member_name: shorten_lists(member) for member_name, member in reply.items()}
         if isinstance(reply, dict)
         else reply
     )
@@ -58,8 +58,8 @@ async def fill_path(http: httpx.AsyncClient, path: str) -> str | None:
         listing = (await http.get(address)).json()["items"]
         if not listing:
             return None
-        name = segment.strip("{}")
-        address += f"/{listing[0].get(name) or listing[0].get('key') or listing[0]['id']}"
+        parameter_name = segment.strip("{}")
+        address += f"/{listing[0].get(parameter_name) or listing[0].get('key') or listing[0]['id']}"
     return address
 
 
@@ -85,8 +85,8 @@ def redact_reply(reply: Any) -> Any:
     placeholders = {"api_key": KEY_PLACEHOLDER, "secret": SECRET_PLACEHOLDER}
     shortened = shorten_lists(reply)
     return {
-        name: placeholders[name] if value and name in placeholders else value
-        for name, value in shortened.items()
+        member_name: placeholders[member_name] if value and member_name in placeholders else value
+        for member_name, value in shortened.items()
     }
 
 
@@ -111,31 +111,33 @@ async def collect_writes(http: httpx.AsyncClient) -> dict[str, Any]:
         for path in build_document(create_application())["paths"].values()
         for method, operation in path.items()
     }
-    for name, (address, body) in WRITE_REQUESTS.items():
+    for operation_id, (address, body) in WRITE_REQUESTS.items():
         content = b"" if body is None else json.dumps(body).encode()
         media_type = (
             "application/merge-patch+json"
-            if methods[name] == "patch"
-            else MEDIA_TYPES.get(name, "application/json")
+            if methods[operation_id] == "patch"
+            else MEDIA_TYPES.get(operation_id, "application/json")
         )
         headers = {"content-type": media_type} if body is not None else {}
-        if name == "take_delivery":
+        if operation_id == "take_delivery":
             headers = sign_delivery(secret, content)
         response = await http.request(
-            methods[name].upper(),
+            methods[operation_id].upper(),
             address.format(**path_parameters),
             content=content,
             headers=headers,
         )
-        assert response.is_success, (name, response.text)
+        assert response.is_success, (operation_id, response.text)
         reply = response.json()
         secret = reply.get("secret") or secret
         path_parameters["hook"] = (reply.get("hook_url") or path_parameters["hook"]).rpartition(
             "/"
         )[2]
         path_parameters["delivery"] = reply.get("delivery", path_parameters["delivery"])
-        path_parameters["uid"] = reply["uid"] if name == "record_event" else path_parameters["uid"]
-        examples[name] = {"request": body, "reply": redact_reply(reply)}
+        path_parameters["uid"] = (
+            reply["uid"] if operation_id == "record_event" else path_parameters["uid"]
+        )
+        examples[operation_id] = {"request": body, "reply": redact_reply(reply)}
     return examples
 
 

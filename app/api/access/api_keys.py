@@ -92,7 +92,7 @@ class NewApiKey(RequestModel):
 
 
 def _key_fields(key: ApiKeyValue) -> dict[str, object]:
-    return {name: getattr(key, name) for name in ApiKey.model_fields}
+    return {field_name: getattr(key, field_name) for field_name in ApiKey.model_fields}
 
 
 def _parse_position(cursor_position: str) -> tuple[datetime, str]:
@@ -108,9 +108,11 @@ async def list_api_keys(context: ContextDep, paging: PagingDep) -> ApiKeyPage:
         stored_keys = await api_keys_store.list_api_keys(
             connection, context.actor.organization, after, paging.limit + 1
         )
-    positions = [f"{key.created_at.isoformat()} {key.id}" for key in stored_keys]
+    positions = [
+        f"{stored_key.created_at.isoformat()} {stored_key.id}" for stored_key in stored_keys
+    ]
     page_keys, next_cursor = paging.paginate(
-        [ApiKey.model_validate(_key_fields(key)) for key in stored_keys], positions
+        [ApiKey.model_validate(_key_fields(stored_key)) for stored_key in stored_keys], positions
     )
     return ApiKeyPage(items=page_keys, next_cursor=next_cursor)
 
@@ -123,8 +125,10 @@ async def issue_api_key(context: ContextDep, body: NewApiKey) -> IssuedApiKey:
     key_request = api_keys_service.IssueKey(
         body.name, frozenset(body.scopes), body.team, body.source, body.expires_at
     )
-    key, secret = await api_keys_service.issue_key(context.service, context.actor, key_request)
-    return IssuedApiKey.model_validate({**_key_fields(key), "api_key": secret})
+    issued_key, secret = await api_keys_service.issue_key(
+        context.service, context.actor, key_request
+    )
+    return IssuedApiKey.model_validate({**_key_fields(issued_key), "api_key": secret})
 
 
 @router.delete(

@@ -240,7 +240,7 @@ def to_components(
     names = ("name", "score", "coverage", "applies", "summary")
     return [
         {
-            **{name: getattr(component, name) for name in names},
+            **{field_name: getattr(component, field_name) for field_name in names},
             "lost": component.lost_points,
             "weight": to_json_number(component.weight),
         }
@@ -252,8 +252,8 @@ def to_alignment(alignment_result: AlignmentResult) -> Alignment:
     """Convert an alignment to a reply."""
     alignment = alignment_result.alignment
     copied_fields = {
-        name: getattr(alignment, name)
-        for name in ("method", "score", "floor", "coverage", "weakest")
+        field_name: getattr(alignment, field_name)
+        for field_name in ("method", "score", "floor", "coverage", "weakest")
     }
     return Alignment.model_validate(
         {

@@ -188,7 +188,9 @@ def to_differences(
 
 
 def _to_difference(loss: Loss, difference: LedgerDifference) -> LossDifference:
-    loss_fields = {name: member for name, member in dict(loss).items() if name != "points"}
+    loss_fields = {
+        member_name: member for member_name, member in dict(loss).items() if member_name != "points"
+    }
     if not difference.points_after:  # the detail describes a loss that no longer exists
         loss_fields["detail"] = f"no longer: {loss_fields['detail']}"
     return LossDifference.model_validate(

@@ -205,7 +205,10 @@ def to_team_alignment(view: TeamView, max_losses: int) -> TeamAlignment:
         {
             "team": view.team,
             "components": [
-                {name: getattr(figure, name) for name in TeamComponent.model_fields}
+                {
+                    field_name: getattr(figure, field_name)
+                    for field_name in TeamComponent.model_fields
+                }
                 for figure in view.figures
             ],
             "busy": view.quadrant.is_busy,
@@ -221,14 +224,20 @@ def to_team_alignment(view: TeamView, max_losses: int) -> TeamAlignment:
 def _to_bearings(
     bearings: Iterable[Bearing],
 ) -> list[dict[str, Any]]:  # Any: the members of a reply
-    return [{name: getattr(bearing, name) for name in Bearing.__slots__} for bearing in bearings]
+    return [
+        {slot_name: getattr(bearing, slot_name) for slot_name in Bearing.__slots__}
+        for bearing in bearings
+    ]
 
 
 def _to_team_work(effort: TeamEffort) -> dict[str, Any]:  # Any: the members of a reply
     return {
         "events": effort.events,
         "effort": to_json_number(effort.effort),
-        "shares": [{"objective": key, "share": share} for key, share in effort.shares.items()],
+        "shares": [
+            {"objective": objective_key, "share": share}
+            for objective_key, share in effort.shares.items()
+        ],
         "off_playbook": effort.unassigned_share,
         "other_playbook": effort.other_playbook_share,
     }
@@ -248,7 +257,7 @@ def to_objective_alignment(view: ObjectiveView, max_losses: int) -> ObjectiveAli
     )
     return ObjectiveAlignment.model_validate(
         {
-            **{name: getattr(view, name) for name in copied_names},
+            **{copied_name: getattr(view, copied_name) for copied_name in copied_names},
             "shared_responsibility": view.shared_responsibility,
             "key_results": [
                 _to_key_result_standing(key_result_standing)

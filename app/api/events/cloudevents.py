@@ -36,7 +36,9 @@ async def record_cloud_events(
     and id, separated by a space. A single event that cannot be recorded is rejected; of a batch,
     the valid events are recorded. A repeated event changes nothing.
     """
-    headers = {name.lower(): header_value for name, header_value in request.headers.items()}
+    headers = {
+        header_name.lower(): header_value for header_name, header_value in request.headers.items()
+    }
     delivery = Delivery(request.method, "", headers, request.state.body)
     submissions = await cloudevents.ingest_cloudevents(
         context.service, context.actor, delivery, source, parse_event

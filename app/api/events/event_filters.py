@@ -140,9 +140,9 @@ async def _build_filter(
 ) -> EventFilter:
     _check_known_at(time_filters.as_of, time_filters.known_at)
     filter_fields = {
-        name: getattr(filter_group, name)
+        slot_name: getattr(filter_group, slot_name)
         for filter_group in (attribute_filters, match_filters, time_filters)
-        for name in filter_group.__slots__
+        for slot_name in filter_group.__slots__
     }
     return EventFilter(**{**filter_fields, "days": _parse_day_ranges(time_filters.days)})
 

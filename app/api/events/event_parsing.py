@@ -83,13 +83,13 @@ def _is_nested_within(json_value: object, max_depth: int) -> bool:
 def _is_small(members: Mapping[str, object]) -> bool:
     """Return True if the data is flat, needs no conversion and certainly fits. Most data does."""
     size = 0
-    for name, member in members.items():
+    for member_name, member in members.items():
         kind = type(member)
         if kind is str:
             size += len(member)  # type: ignore[arg-type]  # it is a text
         elif kind is not int and kind is not bool and member is not None:
             return False
-        size += len(name) + MEMBER_OVERHEAD_BYTES
+        size += len(member_name) + MEMBER_OVERHEAD_BYTES
     return size * MAX_BYTES_PER_CHARACTER < MAX_DATA_BYTES
 
 

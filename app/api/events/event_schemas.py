@@ -169,8 +169,8 @@ def to_event(stored: StoredEvent) -> Event:
         subject=event.subject,
         objective=event.objective,
         offerings=[
-            SoldItem(offering=key, value=to_json_number(sold_value))
-            for key, sold_value in event.offerings
+            SoldItem(offering=offering_key, value=to_json_number(sold_value))
+            for offering_key, sold_value in event.offerings
         ],
         data=dict(event.data),
         recorded_at=stored.recorded_at,
@@ -201,8 +201,8 @@ def to_json_bytes(stored: StoredEvent) -> bytes:
             "subject": event.subject,
             "objective": event.objective,
             "offerings": [
-                {"offering": key, "value": to_json_number(sold_value)}
-                for key, sold_value in event.offerings
+                {"offering": offering_key, "value": to_json_number(sold_value)}
+                for offering_key, sold_value in event.offerings
             ],
             "data": Raw(
                 to_canonical_json(event.data).encode()

@@ -58,12 +58,12 @@ def _to_csv_cell(member: object) -> object:
 
 def _to_csv_row(cells: Mapping[str, object]) -> str:
     buffer = io.StringIO()
-    csv.writer(buffer).writerow([_to_csv_cell(cells[name]) for name in CSV_COLUMNS])
+    csv.writer(buffer).writerow([_to_csv_cell(cells[column_name]) for column_name in CSV_COLUMNS])
     return buffer.getvalue()
 
 
 def _csv_header() -> str:
-    return _to_csv_row({name: name for name in CSV_COLUMNS})
+    return _to_csv_row({column_name: column_name for column_name in CSV_COLUMNS})
 
 
 def _event_to_csv_row(event: Event) -> str:

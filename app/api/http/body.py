@@ -98,9 +98,9 @@ def apply_merge_patch(target: object, patch: Any) -> object:  # Any: JSON values
     if not isinstance(patch, dict):
         return patch
     document = dict(target) if isinstance(target, dict) else {}
-    for name, member in patch.items():
+    for member_name, member in patch.items():
         if member is None:
-            document.pop(name, None)
+            document.pop(member_name, None)
         else:
-            document[name] = apply_merge_patch(document.get(name), member)
+            document[member_name] = apply_merge_patch(document.get(member_name), member)
     return document

@@ -26,7 +26,9 @@ STRICT_TRANSPORT: Final = (b"strict-transport-security", b"max-age=31536000; inc
 
 def read_request_id(headers: RawHeaders) -> str:
     """Return the caller's request id if it is well-formed, otherwise a new one."""
-    sent_ids = [header_value for name, header_value in headers if name == b"x-request-id"]
+    sent_ids = [
+        header_value for header_name, header_value in headers if header_name == b"x-request-id"
+    ]
     return (
         sent_ids[0].decode()
         if len(sent_ids) == 1 and REQUEST_ID_PATTERN.match(sent_ids[0])
@@ -51,7 +53,7 @@ class _RequestLog:
             self.status = message["status"]
             message["headers"] = [
                 *message["headers"],
-                *self._extra_headers({name for name, _ in message["headers"]}),
+                *self._extra_headers({header_name for header_name, _ in message["headers"]}),
             ]
         await self.send(message)
 
@@ -59,8 +61,11 @@ class _RequestLog:
         """Yield the headers of every reply, and the defaults that this reply has not set itself."""
         state = self.scope["state"]
         yield b"x-request-id", state["request_id"].encode()
-        for name, header_value in (*state.get("rate", {}).items(), *state.get("deprecated", ())):
-            yield name.lower().encode(), header_value.encode("latin-1")
+        for header_name, header_value in (
+            *state.get("rate", {}).items(),
+            *state.get("deprecated", ()),
+        ):
+            yield header_name.lower().encode(), header_value.encode("latin-1")
         caching = (b"cache-control", b"private, no-cache" if b"etag" in present else b"no-store")
         default_headers = (
             (*SECURITY_HEADERS, caching, STRICT_TRANSPORT)

@@ -28,9 +28,9 @@ Position = TypeVar("Position")
 def _cursor_binding(request: Request, organization: str) -> bytes:
     """Return the bytes that a cursor is bound to: organization, path and filters."""
     filters = sorted(
-        (name, parameter_value)
-        for name, parameter_value in request.query_params.multi_items()
-        if name not in ("cursor", "limit")
+        (parameter_name, parameter_value)
+        for parameter_name, parameter_value in request.query_params.multi_items()
+        if parameter_name not in ("cursor", "limit")
     )
     return "\n".join([organization, request.scope["path"], urlencode(filters)]).encode()
 
@@ -122,9 +122,9 @@ class Paging:
         """Return the cursor of the next page, and add it to the response's Link header."""
         cursor = encode_cursor(position, self.binding)
         other_parameters = [
-            (name, parameter_value)
-            for name, parameter_value in self.request.query_params.multi_items()
-            if name != "cursor"
+            (parameter_name, parameter_value)
+            for parameter_name, parameter_value in self.request.query_params.multi_items()
+            if parameter_name != "cursor"
         ]
         query = urlencode([*other_parameters, ("cursor", cursor)])
         path = quote(self.request.scope["path"])

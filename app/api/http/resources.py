@@ -140,7 +140,11 @@ class KeyedResource(Generic[ModelT]):
         as_of: date | None = None,
     ) -> dict[str, Any]:  # Any: the members of a page
         """Return the members of one page, by key. A None in `equals` filters nothing."""
-        filters = {name: required for name, required in equals.items() if required is not None}
+        filters = {
+            filter_name: required
+            for filter_name, required in equals.items()
+            if required is not None
+        }
         resource_filter = ResourceFilter(self.kind, filters, archived)
         rows, next_cursor = await list_resources(context, paging, resource_filter, as_of)
         return {

@@ -133,17 +133,20 @@ def deprecation_headers(
 
 
 def _check_query(request: Request, allowed: frozenset[str]) -> None:
-    names = Counter(name for name, _ in request.query_params.multi_items())
+    names = Counter(parameter_name for parameter_name, _ in request.query_params.multi_items())
     if names.total() > MAX_PARAMETERS:
         raise InvalidError(
             f"There are more than {MAX_PARAMETERS} parameters.", [Fault("", "too many parameters")]
         )
     unknown_names = sorted(names.keys() - allowed)
-    repeated_names = sorted(name for name, count in names.items() if count > 1)
+    repeated_names = sorted(parameter_name for parameter_name, count in names.items() if count > 1)
     if unknown_names:
         raise InvalidError(
             f"There is no parameter '{unknown_names[0][:100]}' here.",
-            [Fault(name[:100], "unknown parameter") for name in unknown_names[:20]],
+            [
+                Fault(parameter_name[:100], "unknown parameter")
+                for parameter_name in unknown_names[:20]
+            ],
         )
     if repeated_names:
         raise InvalidError(

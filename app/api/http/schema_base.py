@@ -46,7 +46,10 @@ class RequestModel(BaseModel):
 
     def sent_fields(self) -> dict[str, Any]:  # Any: each member has its own type
         """Return the members that were sent, by name."""
-        return {name: _to_domain_value(getattr(self, name)) for name in self.model_fields_set}
+        return {
+            field_name: _to_domain_value(getattr(self, field_name))
+            for field_name in self.model_fields_set
+        }
 
 
 class ResponseModel(BaseModel):
@@ -67,7 +70,7 @@ def to_domain(
 ) -> DomainType:
     """Convert a request body to a value of the domain."""
     body_fields: Mapping[str, Any] = {
-        name: _to_domain_value(member) for name, member in body
+        field_name: _to_domain_value(member) for field_name, member in body
     }  # Any: each member has its own type
     return domain_class(**{**body_fields, **extra_fields})
 

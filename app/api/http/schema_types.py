@@ -202,7 +202,7 @@ def to_plain_json(json_value: object) -> Any:  # Any: a JSON value
             raise ValueError("holds a number beyond what a double carries")
         return number
     if isinstance(json_value, dict):
-        return {name: to_plain_json(member) for name, member in json_value.items()}
+        return {member_name: to_plain_json(member) for member_name, member in json_value.items()}
     if isinstance(json_value, list):
         return [to_plain_json(member) for member in json_value]
     return json_value

@@ -22,8 +22,8 @@ an organization, and computes its alignment on every read.
 Send an API key as `Authorization: Bearer <api key>`. `x-required-scopes` names the scope that an
 operation requires. Resources with a key are written with PUT, changed with a JSON merge patch
 (PATCH) and archived with DELETE. `ETag`, `If-Match` and `If-None-Match` are supported everywhere.
-Lists have `limit` and `cursor`. Numbers have at most 4 decimals and 15 significant digits. Enumerations in
-replies may get new values.
+Lists have `limit` and `cursor`. Numbers have at most 4 decimals and 15 significant digits.
+Enumerations in replies may get new values.
 
 Every rejection is a problem document (RFC 9457, `{MEDIA_TYPE}`). Its `type` is `/problems/<code>`
 and its `code` is one of these:
@@ -123,7 +123,8 @@ def _problem_response(status: int, description: str, *headers: str) -> Node:
         "x-status": status,
         "description": description,
         "headers": {
-            name: {"$ref": f"#/components/headers/{name}"} for name in ("X-Request-Id", *headers)
+            header_name: {"$ref": f"#/components/headers/{header_name}"}
+            for header_name in ("X-Request-Id", *headers)
         },
         "content": {
             MEDIA_TYPE: {

@@ -60,15 +60,15 @@ def build_document(app: FastAPI, *, for_clients: bool = False) -> Node:
     )
     components: Node = specification.setdefault("components", {})
     schemas: Node = components.setdefault("schemas", {})
-    for name in DROPPED_SCHEMAS:
-        schemas.pop(name, None)
+    for component_name in DROPPED_SCHEMAS:
+        schemas.pop(component_name, None)
     examples_by_schema = collect_examples()
-    for name, schema in schemas.items():
+    for component_name, schema in schemas.items():
         _clean_schema(schema)
         _replace_with_references(schema, schemas)
         _add_descriptions(schema)
-        if name in examples_by_schema:
-            schema["examples"] = [deepcopy(examples_by_schema[name])]
+        if component_name in examples_by_schema:
+            schema["examples"] = [deepcopy(examples_by_schema[component_name])]
     contracts = {
         (route.path, method.lower()): route.contract
         for route in app.routes
@@ -82,13 +82,15 @@ def build_document(app: FastAPI, *, for_clients: bool = False) -> Node:
     components["securitySchemes"] = deepcopy(SECURITY)
     serialized = dumps([specification["paths"], RESPONSES])
     components["headers"] = {
-        name: deepcopy(header)
-        for name, header in HEADERS.items()
-        if f'"#/components/headers/{name}"' in serialized
+        component_name: deepcopy(header)
+        for component_name, header in HEADERS.items()
+        if f'"#/components/headers/{component_name}"' in serialized
     }
     components["responses"] = {
-        name: {part: deepcopy(node) for part, node in response.items() if part != "x-status"}
-        for name, response in RESPONSES.items()
+        component_name: {
+            part: deepcopy(node) for part, node in response.items() if part != "x-status"
+        }
+        for component_name, response in RESPONSES.items()
     }
     if not for_clients:
         specification["webhooks"] = deepcopy(WEBHOOKS)
@@ -123,7 +125,11 @@ def _clean_schema(node: object) -> None:
         for member in node.get("properties", {}).values():
             member.pop("title", None)
         if node.get("type") == "integer":  # FastAPI writes the bounds as floats
-            node |= {name: int(node[name]) for name in ("minimum", "maximum") if name in node}
+            node |= {
+                keyword_name: int(node[keyword_name])
+                for keyword_name in ("minimum", "maximum")
+                if keyword_name in node
+            }
         for child in node.values():
             _clean_schema(child)
         _merge_null_type(node)
@@ -151,9 +157,9 @@ def _tag_position(route: object) -> int:
 
 
 def _add_descriptions(schema: Node) -> None:
-    for name, member in schema.get("properties", {}).items():
-        if "description" not in member and name in FIELD_DESCRIPTIONS:
-            member["description"] = FIELD_DESCRIPTIONS[name]
+    for property_name, member in schema.get("properties", {}).items():
+        if "description" not in member and property_name in FIELD_DESCRIPTIONS:
+            member["description"] = FIELD_DESCRIPTIONS[property_name]
 
 
 def _replace_with_references(schema: Node, schemas: Node) -> None:
@@ -173,8 +179,8 @@ def _complete_operation(operation: Node, contract: Contract, schemas: Node) -> N
     operation["x-required-scopes"] = [] if contract.scope is None else [contract.scope]
     for parameter in operation.get("parameters", []):
         _clean_schema(parameter["schema"])
-        for name in ("title", "description"):
-            parameter["schema"].pop(name, None)
+        for keyword_name in ("title", "description"):
+            parameter["schema"].pop(keyword_name, None)
     if contract.media_type is not None:
         operation["x-max-body-bytes"] = contract.max_body_bytes
     if contract.media_type == "*/*":
@@ -259,7 +265,7 @@ def _problem_statuses(path: str, contract: Contract) -> set[int]:
 
 
 def _header_references(*names: str) -> Node:
-    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+    return {header_name: {"$ref": f"#/components/headers/{header_name}"} for header_name in names}
 
 
 def _add_examples(holder: Node, schemas: Node) -> None:

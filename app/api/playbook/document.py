@@ -68,9 +68,9 @@ def _to_plan_step(change: ConfigurationChange) -> PlanStep:
         before = to_json(change.before)
         after = to_json(change.after)
         changes = {
-            name: {"before": before.get(name), "after": member}
-            for name, member in after.items()
-            if before.get(name) != member
+            field_name: {"before": before.get(field_name), "after": member}
+            for field_name, member in after.items()
+            if before.get(field_name) != member
         }
     return PlanStep.model_validate(
         {"action": change.action, "kind": change.kind, "key": change.key, "changes": changes}
@@ -110,8 +110,8 @@ async def apply_document(
     )
     steps = [_to_plan_step(change) for change in apply_result.changes]
     steps += [
-        PlanStep(action="unchanged", kind=kind, key=key, changes={})
-        for kind, key in apply_result.unchanged
+        PlanStep(action="unchanged", kind=kind, key=unchanged_key, changes={})
+        for kind, unchanged_key in apply_result.unchanged
     ]
     return Plan(
         playbook=document.playbook.key, revision=apply_result.revision, dry_run=dry_run, steps=steps

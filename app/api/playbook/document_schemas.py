@@ -237,8 +237,8 @@ def _to_responsibility(objective: str, body: DocumentResponsibility) -> Responsi
 def to_json_document(document: Document) -> dict[str, Any]:  # Any: JSON values
     """Convert a document to the JSON in which it can be applied."""
     playbook = {
-        name: to_json(document.playbook)[name]
-        for name in ("key", "title", "narrative", "starts_on", "ends_on")
+        field_name: to_json(document.playbook)[field_name]
+        for field_name in ("key", "title", "narrative", "starts_on", "ends_on")
     }
     responsibilities: dict[str, list[dict[str, object]]] = defaultdict(list)
     key_results: dict[str, list[dict[str, object]]] = defaultdict(list)
@@ -253,10 +253,10 @@ def to_json_document(document: Document) -> dict[str, Any]:  # Any: JSON values
             )
     objectives = []
     for located in document.objectives:
-        key = located.resource.key
+        objective_key = located.resource.key
         nested_fields = {
-            "responsibilities": responsibilities.get(key, []),
-            "key_results": key_results.get(key, []),
+            "responsibilities": responsibilities.get(objective_key, []),
+            "key_results": key_results.get(objective_key, []),
         }
         objectives.append({**_to_json_without(located.resource, "playbook"), **nested_fields})
     return {

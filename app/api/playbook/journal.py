@@ -56,7 +56,7 @@ class JournalPage(ResponseModel):
 
 def _to_entry_fields(change: JournalRecord) -> dict[str, Any]:  # Any: the members of a reply
     return {
-        **{name: getattr(change, name) for name in JournalRecord.__slots__},
+        **{slot_name: getattr(change, slot_name) for slot_name in JournalRecord.__slots__},
         "version": change.seq,
     }
 

@@ -143,8 +143,8 @@ async def list_objectives(
         for candidate in team_objectives
         if (paging.after is None or candidate.key > paging.after)
         and all(
-            expected is None or getattr(candidate, name) == expected
-            for name, expected in equals.items()
+            expected is None or getattr(candidate, filter_name) == expected
+            for filter_name, expected in equals.items()
         )
     ]
     page_objectives, next_cursor = paging.paginate(
@@ -171,13 +171,13 @@ async def _list_by_team(context: RequestContext, team: str, *, archived: bool) -
     }
     team_objectives = [
         Objective.from_domain(objective, archived=False)
-        for key, objective in configuration_subset.objectives.items()
-        if key in objective_keys
+        for objective_key, objective in configuration_subset.objectives.items()
+        if objective_key in objective_keys
     ]
     team_objectives += [
         Objective.from_domain(objective, archived=True)
-        for key, objective in archived_resources.get("objective", {}).items()
-        if key in objective_keys
+        for objective_key, objective in archived_resources.get("objective", {}).items()
+        if objective_key in objective_keys
     ]
     return sorted(team_objectives, key=lambda objective: objective.key)
 

@@ -130,10 +130,10 @@ async def _count_unpublished(context: RequestContext, keys: Iterable[str]) -> di
             connection, context.actor.organization, REVISION_KINDS
         )
     return {
-        key: count_unpublished_changes(configuration_subset, key)
-        if key in configuration_subset.playbooks
+        playbook_key: count_unpublished_changes(configuration_subset, playbook_key)
+        if playbook_key in configuration_subset.playbooks
         else 0
-        for key in keys
+        for playbook_key in keys
     }
 
 

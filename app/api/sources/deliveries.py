@@ -103,7 +103,9 @@ class DeliveryPage(ResponseModel):
 
 def delivery_fields(stored: StoredDelivery) -> dict[str, Any]:  # Any: the members of a reply
     """Return the members of a delivery, without its body."""
-    copied_fields = {name: getattr(stored, name) for name in Delivery.model_fields}
+    copied_fields = {
+        field_name: getattr(stored, field_name) for field_name in Delivery.model_fields
+    }
     return {
         **copied_fields,
         "uid": str(stored.uid),
@@ -113,8 +115,8 @@ def delivery_fields(stored: StoredDelivery) -> dict[str, Any]:  # Any: the membe
 
 def _to_raw_delivery(stored: StoredDelivery) -> RawDelivery:
     headers = [
-        {"name": name, "value": header_value}
-        for name, header_value in sorted(stored.headers.items())
+        {"name": header_name, "value": header_value}
+        for header_name, header_value in sorted(stored.headers.items())
     ]
     body = None
     encoding = "utf_8"

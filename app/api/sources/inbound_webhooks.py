@@ -52,7 +52,9 @@ async def take_delivery(request: Request, service: ServiceDep, hook_id: HookId) 
     CRMs disable hooks that answer with errors, so a delivery that cannot be read is answered with
     200 too. Salesforce gets the SOAP acknowledgement that it expects.
     """
-    headers = {name.lower(): header_value for name, header_value in request.headers.items()}
+    headers = {
+        header_name.lower(): header_value for header_name, header_value in request.headers.items()
+    }
     delivery = Delivery(request.method, str(request.url), headers, request.state.body)
     try:
         delivery_receipt = await inbound_webhooks.receive_delivery(

@@ -64,7 +64,7 @@ SampleBody = Annotated[
 
 def _lowercase_headers(headers: object) -> object:
     return (
-        {str(name).lower(): header_value for name, header_value in headers.items()}
+        {str(header_name).lower(): header_value for header_name, header_value in headers.items()}
         if isinstance(headers, dict)
         else headers
     )
@@ -243,12 +243,13 @@ class Preview(ResponseModel):
 
 def _to_previewed_event(event: DesiredEvent | Event) -> PreviewedEvent:
     copied_fields = {
-        name: getattr(event, name) for name in ("type", "time", "team", "kind", "unit", "subject")
+        field_name: getattr(event, field_name)
+        for field_name in ("type", "time", "team", "kind", "unit", "subject")
     }
     event_value = None if event.value is None else to_json_number(event.value)
     offerings = [
-        {"offering": key, "value": to_json_number(sold_value)}
-        for key, sold_value in event.offerings
+        {"offering": offering_key, "value": to_json_number(sold_value)}
+        for offering_key, sold_value in event.offerings
     ]
     return PreviewedEvent.model_validate(
         {**copied_fields, "value": event_value, "offerings": offerings, "data": dict(event.data)}
@@ -310,12 +311,12 @@ async def import_records(
     )
     unmapped = [
         {
-            "property": name,
+            "property": property_name,
             "value": raw_value,
             "count": len(ids),
             "records": ids[:MAX_EXAMPLE_RECORDS],
         }
-        for (name, raw_value), ids in import_result.unmapped_values[:MAX_UNMAPPED]
+        for (property_name, raw_value), ids in import_result.unmapped_values[:MAX_UNMAPPED]
     ]
     return ImportedRecords.model_validate(
         {
@@ -350,8 +351,8 @@ async def preview_delivery(context: ContextDep, source: SourceKey, body: SampleD
                 *map(_to_previewed_event, preview.own_events),
             ],
             "unmapped": [
-                {"property": name, "value": raw_value}
-                for name, raw_value in preview.unmapped_values
+                {"property": property_name, "value": raw_value}
+                for property_name, raw_value in preview.unmapped_values
             ],
         }
     )

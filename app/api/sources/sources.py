@@ -56,10 +56,13 @@ def _to_health_fields(
     source_health: SourceHealthReport,
 ) -> dict[str, Any]:  # Any: the members of a reply
     unmapped = [
-        {"property": name, "value": raw_value, "count": count}
-        for name, raw_value, count in source_health.unmapped
+        {"property": field_name, "value": raw_value, "count": count}
+        for field_name, raw_value, count in source_health.unmapped
     ]
-    copied_fields = {name: getattr(source_health, name) for name in SourceHealthReport.__slots__}
+    copied_fields = {
+        field_name: getattr(source_health, field_name)
+        for field_name in SourceHealthReport.__slots__
+    }
     return {**copied_fields, "unmapped": unmapped}
 
 
